@@ -1,0 +1,218 @@
+/* The harness: models to numbers. This is its only door.
+ *
+ * It opens a model (a Hugging Face folder or a .gguf file), turns text into token ids, and answers in lists: vectors,
+ * log-likelihoods, generated text, class scores. It knows nothing of tasks, queues or databases, and never prints.
+ * On one instruction set and dtype the numbers of a request depend on nothing but the request: not on what else is in
+ * the list, on the number of threads, or on whether its prefix was shared. */
+#ifndef ASSAY_HARNESS_H
+#define ASSAY_HARNESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+
+/* ---- tokenizers ---- */
+
+struct tokenizer;
+
+/* From a folder (tokenizer.json, else vocab.txt), a tokenizer.json, or a .gguf file. */
+MUST_CHECK struct tokenizer *tokenizer_open(const char *path, struct err *err);
+void tokenizer_close(struct tokenizer *t);
+
+struct token_span {
+    uint32_t from, to; /* Unicode code points of the input */
+};
+
+/* Ids of one text. `ids` grows; `spans` is NULL where offsets aren't wanted. Zeroed is a valid empty list. */
+struct token_list {
+    int32_t *ids;
+    struct token_span *spans;
+    size_t n, capacity;
+    bool want_spans;
+};
+void token_list_release(struct token_list *list);
+void token_list_reset(struct token_list *list);
+
+struct encode_options {
+    bool no_special; /* leave out what the post-processor adds ([CLS], BOS, ...) */
+};
+
+/* Appends the ids of `text` (any bytes: invalid UTF-8 becomes U+FFFD). Thread-safe on one tokenizer. */
+MUST_CHECK bool tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
+    const struct encode_options *options, struct token_list *out, struct err *err);
+
+/* Appends the text of the ids; ids out of range are ERR_INPUT. */
+MUST_CHECK bool tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+    struct strbuf *out, struct err *err);
+
+/* Bytes that one id stands for, as it is inside a longer text (byte-level BPE: raw bytes). */
+MUST_CHECK bool tokenizer_bytes(const struct tokenizer *t, int32_t id, struct strbuf *out, struct err *err);
+
+struct tokenizer_info {
+    size_t vocab_size;           /* largest id + 1 */
+    int32_t bos, eos, pad, unk;  /* -1 if absent */
+    bool adds_bos;               /* the tokenizer's own default */
+    uint32_t model_max_length;   /* from tokenizer_config.json; 0 if absent or the "no limit" sentinel */
+};
+const struct tokenizer_info *tokenizer_info(const struct tokenizer *t);
+
+/* ---- models ---- */
+
+struct model;
+
+enum dtype { DTYPE_AUTO, DTYPE_F32, DTYPE_BF16, DTYPE_F16 };
+const char *dtype_name(enum dtype dtype);
+MUST_CHECK bool dtype_parse(const char *name, enum dtype *out, struct err *err);
+
+struct model_options {
+    enum dtype dtype;
+    const char *device;    /* "auto", "cpu", "cuda", "cuda:N"; NULL: auto */
+    unsigned threads;      /* 0: ASSAY_THREADS, else the processors that this process may use */
+    const char *arch_file; /* a Lua architecture description in place of the built-in one; NULL: by config */
+    const char *gemm;      /* "auto", "dnnl", "plain": for tests */
+    size_t memory_bytes;   /* ceiling for keys, values and activations; 0: chosen from the machine */
+};
+
+MUST_CHECK struct model *model_open(const char *path, const struct model_options *options, struct err *err);
+void model_close(struct model *m);
+
+struct model_info {
+    const char *architecture; /* name of the Lua description: "bert", "llama" */
+    const char *format;       /* "safetensors" or "gguf" */
+    const char *device, *backend, *dtype;
+    const char *weight_dtype; /* of most weights in the file: "F32", "Q4_1" */
+    uint64_t n_parameters, weight_bytes;
+    uint32_t n_layers, width, n_heads, n_kv_heads, n_vocab, max_length;
+    bool causal;       /* a decoder: can score and generate */
+    bool has_pooling;  /* sentence-transformers modules say how to pool */
+};
+const struct model_info *model_info(const struct model *m);
+const struct tokenizer *model_tokenizer(const struct model *m);
+
+/* Everything that `assay model show` says, as one JSON object (the caller owns it): info, config, tokenizer, modules,
+ * prompts, extra tensors that no part of the model uses. */
+MUST_CHECK json_t *model_describe(const char *path, struct err *err);
+
+/* One call a tensor, in the file's order; numbers are after dequantising to f32. */
+struct tensor_report {
+    const char *name, *dtype;
+    const uint64_t *shape; /* rows first */
+    size_t n_dims;
+    size_t n_first, n_last;
+    double first8[8], last8[8];
+    double sum, abs_sum;
+};
+typedef bool tensor_report_fn(const struct tensor_report *report, void *arg, struct err *err);
+MUST_CHECK bool model_tensors(const char *path, tensor_report_fn *each, void *arg, struct err *err);
+
+/* Writes a model of the first `layers` layers of `source` to `target` (both folders, or both .gguf files): a folder
+ * gets its weights by hard or symbolic link and a smaller config; a .gguf gets its header rewritten. */
+MUST_CHECK bool model_truncate(const char *source, const char *target, unsigned layers, struct err *err);
+
+/* ---- work ---- */
+
+/* A request that can't be used gets its error here and no numbers; the others are still answered. */
+struct run_stats {
+    uint64_t items, tokens_asked, tokens_computed, tokens_padded, rows_filled;
+    double flops, seconds;
+};
+
+/* Called now and then with work done and in total (tokens); may be NULL. Returning false stops: ERR_INTERRUPTED. */
+typedef bool run_progress_fn(uint64_t done, uint64_t total, void *arg);
+
+struct run_options {
+    bool no_prefix_sharing;
+    run_progress_fn *progress;
+    void *progress_arg;
+    struct run_stats *stats; /* added to; may be NULL */
+};
+
+enum pooling { POOL_AUTO, POOL_MEAN, POOL_CLS, POOL_LAST, POOL_MAX, POOL_MEAN_SQRT, POOL_WEIGHTED_MEAN };
+MUST_CHECK bool pooling_parse(const char *name, enum pooling *out, struct err *err);
+
+struct embed_options {
+    enum pooling pooling;
+    bool no_normalize;
+    uint32_t dim;            /* cut vectors to this many numbers; 0: all */
+    const char *prompt_name; /* a prompt of config_sentence_transformers.json; NULL: its default prompt */
+    const char *prompt_text; /* put before every text, in place of a named prompt */
+};
+
+struct embed_request {
+    const char *text; /* or NULL, and ids are taken as they are */
+    size_t text_n;
+    const int32_t *ids;
+    size_t n_ids;
+    bool truncated;   /* out: the text was longer than the model takes */
+    struct err err;   /* out: class ERR_NONE where it worked */
+};
+
+/* Width of the vectors that these options give; 0 with *err if the model can't embed so. */
+uint32_t model_embed_width(const struct model *m, const struct embed_options *options, struct err *err);
+
+/* vectors: n × width, the caller's; the row of a request that failed is left alone. */
+MUST_CHECK bool model_embed(struct model *m, const struct embed_options *options, struct embed_request *requests,
+    size_t n, float *vectors, const struct run_options *run, struct err *err);
+
+/* Log-likelihood of each choice after the context. Texts are split by lm-evaluation-harness's rule (peers.md 2a.1);
+ * ids are taken as they are. Rolling: context NULL and one choice, summed over lm-eval's windows. */
+enum add_bos { ADD_BOS_AUTO, ADD_BOS_YES, ADD_BOS_NO };
+
+struct score_options {
+    enum add_bos add_bos;
+    const char *profile; /* "lm-eval/0.4.13" (NULL means it), "lm-eval/pre-3347" */
+};
+
+struct score_choice {
+    const char *text;
+    size_t text_n;
+    const int32_t *ids;
+    size_t n_ids;
+    /* out */
+    double loglikelihood;
+    bool greedy;
+    uint32_t n_tokens, n_bytes;
+};
+
+struct score_request {
+    const char *context; /* text, or NULL with context_ids */
+    size_t context_n;
+    const int32_t *context_ids;
+    size_t n_context_ids;
+    bool rolling;         /* choices[0] holds the text or ids to be scored from their start */
+    struct score_choice *choices;
+    size_t n_choices;
+    uint32_t n_truncated; /* out: tokens cut from the left, over all choices */
+    struct err err;       /* out */
+};
+
+MUST_CHECK bool model_score(struct model *m, const struct score_options *options, struct score_request *requests,
+    size_t n, const struct run_options *run, struct err *err);
+
+struct generate_options {
+    uint32_t max_tokens; /* 0: 256 */
+    double temperature;  /* 0: greedy */
+    uint64_t seed;
+    enum add_bos add_bos;
+};
+
+struct generate_request {
+    const char *prompt;
+    size_t prompt_n;
+    const int32_t *prompt_ids;
+    size_t n_prompt_ids;
+    const char *const *stop; /* strings */
+    size_t n_stop;
+    /* out: the caller frees text and ids */
+    char *text;
+    int32_t *ids;
+    size_t n_ids;
+    bool stopped; /* at EOS or a stop string, not at max_tokens */
+    struct err err;
+};
+
+MUST_CHECK bool model_generate(struct model *m, const struct generate_options *options,
+    struct generate_request *requests, size_t n, const struct run_options *run, struct err *err);
+
+#endif
