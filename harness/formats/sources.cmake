@@ -1,0 +1,1 @@
+set(formats_SOURCES)
