@@ -1,0 +1,121 @@
+/* assay generate: continues prompts. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "evaluator/cli/command.h"
+#include "evaluator/cli/pipeline.h"
+
+static const struct option options_generate[] = {
+    { "max-tokens", 0, "N", "stop after N tokens (default 256)" },
+    { "temperature", 0, "T", "sample at this temperature (default 0: the most likely token)" },
+    { "seed", 0, "N", "seed for sampling (default 0)" },
+    { NULL, 0, NULL, NULL },
+};
+
+static bool take_stops(struct line *line, struct arena *arena, struct generate_request *r) {
+    const json_t *stop = json_object_get(line->object, "stop");
+    if (!stop || json_is_null(stop)) {
+        return true;
+    }
+    if (!json_is_array(stop)) {
+        return err_set(&line->err, ERR_INPUT, "'stop' must be a list of strings");
+    }
+    const char **stops = arena_alloc(arena, (json_array_size(stop) + 1) * sizeof *stops);
+    for (size_t i = 0; i < json_array_size(stop); i++) {
+        if (!(stops[i] = json_string_value(json_array_get(stop, i)))) {
+            return err_set(&line->err, ERR_INPUT, "'stop' must be a list of strings");
+        }
+    }
+    r->stop = stops;
+    r->n_stop = json_array_size(stop);
+    return true;
+}
+
+static bool line_to_request(struct line *line, struct arena *arena, struct generate_request *r) {
+    memset(r, 0, sizeof *r);
+    if (line->err.class != ERR_NONE) {
+        return false;
+    }
+    const json_t *ids = json_object_get(line->object, "prompt_ids");
+    if (json_object_get(line->object, "messages")) {
+        return err_set(&line->err, ERR_UNSUPPORTED, "'messages' need a chat template, which this version does not apply");
+    }
+    return (ids ? line_ids(line, arena, ids, "prompt_ids", &r->prompt_ids, &r->n_prompt_ids)
+                : line_string(line, "prompt", &r->prompt, &r->prompt_n)) &&
+        take_stops(line, arena, r);
+}
+
+static void answer(struct pipeline *p, const struct line *line, const struct generate_request *r) {
+    if (!pipeline_answer(p, line)) {
+        return;
+    }
+    if (r->text) {
+        jw_kv_string(&p->json, "text", r->text);
+    }
+    jw_key(&p->json, "ids");
+    jw_array(&p->json);
+    for (size_t i = 0; i < r->n_ids; i++) {
+        jw_int(&p->json, r->ids[i]);
+    }
+    jw_end_array(&p->json);
+    jw_kv_string(&p->json, "finish", r->stopped ? "stop" : "length");
+    pipeline_answer_end(p);
+}
+
+static bool run_lines(struct session *s, const struct generate_options *options, struct pipeline *p, struct err *err) {
+    struct arena arena = { 0 };
+    struct generate_request *requests = mem_try(p->n + 1, sizeof *requests, "requests", err);
+    size_t n = 0;
+    for (size_t i = 0; requests && i < p->n; i++) {
+        n += line_to_request(&p->lines[i], &arena, &requests[n]);
+    }
+    bool ok = requests && model_generate(s->model, options, requests, n, &s->run, err);
+    for (size_t i = 0, r = 0; ok && i < p->n; i++) {
+        struct line *line = &p->lines[i];
+        const struct generate_request *request = &requests[r];
+        if (line->err.class == ERR_NONE) {
+            line->err = request->err;
+            r++;
+        }
+        answer(p, line, request);
+    }
+    for (size_t r = 0; requests && r < n; r++) {
+        free(requests[r].text);
+        free(requests[r].ids);
+    }
+    free(requests);
+    arena_release(&arena);
+    return ok;
+}
+
+static bool run(const struct args *args, struct err *err) {
+    struct session s;
+    struct pipeline p = { 0 };
+    unsigned long max_tokens, seed;
+    struct generate_options options = { 0 };
+    if (!args_get_uint(args, "max-tokens", 256, 1u << 20, &max_tokens, err) ||
+        !args_get_uint(args, "seed", 0, UINT32_MAX, &seed, err) ||
+        !args_get_double(args, "temperature", 0, &options.temperature, err) ||
+        !add_bos_from_args(args, &options.add_bos, err) || !session_open(&s, args, args->operands[0], "generate", err)) {
+        return false;
+    }
+    options.max_tokens = (uint32_t)max_tokens;
+    options.seed = seed;
+    bool more, ok = pipeline_read(&p, SIZE_MAX, &more, err) && run_lines(&s, &options, &p, err);
+    ok = session_close(&s, ok ? err : &(struct err)ERR_INIT) && ok;
+    ok = ok && pipeline_finish(&p, err);
+    pipeline_release(&p);
+    return ok;
+}
+
+const struct command cmd_generate = {
+    .name = "generate",
+    .operands = "MODEL",
+    .summary = "continue prompts, JSON lines in and out",
+    .details = "in   {\"id\", \"prompt\": \"...\" or \"prompt_ids\": [i, ...], \"stop\": [\"...\"]}\n"
+               "out  {\"id\", \"text\", \"ids\": [i, ...], \"finish\": \"stop\" or \"length\"}\n",
+    .options = { options_generate, options_model },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};

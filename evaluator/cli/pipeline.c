@@ -1,0 +1,248 @@
+/* JSON lines in, JSON lines out (see pipeline.h), and the model session under them. */
+#include "evaluator/cli/pipeline.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "evaluator/hub/hub.h"
+
+#define LINE_MAX_BYTES ((size_t)64 << 20)
+#define FLUSH_BYTES ((size_t)1 << 20)
+
+static void line_parse(struct line *line, char *text, size_t n) {
+    line->object = json_parse(text, n, "request", &line->err);
+    if (line->object && !json_is_object(line->object)) {
+        err_set(&line->err, ERR_INPUT, "the request is not a JSON object");
+    }
+}
+
+bool pipeline_read(struct pipeline *p, size_t max_lines, bool *more, struct err *err) {
+    char *text = NULL;
+    size_t capacity = 0;
+    ssize_t n = 0;
+    size_t taken = 0;
+    while (taken < max_lines && (n = getline(&text, &capacity, stdin)) >= 0) {
+        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
+            n--;
+        }
+        if (n == 0) {
+            continue;
+        }
+        mem_grow(&p->lines, &p->capacity, p->n + 1, sizeof *p->lines);
+        struct line *line = &p->lines[p->n++];
+        memset(line, 0, sizeof *line);
+        if ((size_t)n > LINE_MAX_BYTES) {
+            err_set(&line->err, ERR_INPUT, "the request is longer than %zu bytes", LINE_MAX_BYTES);
+        } else {
+            line_parse(line, text, (size_t)n);
+        }
+        taken++;
+    }
+    free(text);
+    *more = n >= 0;
+    return !ferror(stdin) || err_errno(err, ERR_FAILED, "could not read standard input");
+}
+
+void pipeline_reset(struct pipeline *p) {
+    for (size_t i = 0; i < p->n; i++) {
+        json_decref(p->lines[i].object);
+    }
+    p->n = 0;
+}
+
+void pipeline_release(struct pipeline *p) {
+    pipeline_reset(p);
+    free(p->lines);
+    strbuf_release(&p->out);
+}
+
+bool pipeline_answer(struct pipeline *p, const struct line *line) {
+    json_writer_init(&p->json, &p->out, false);
+    jw_object(&p->json);
+    jw_key(&p->json, "id");
+    const json_t *id = line->object ? json_object_get(line->object, "id") : NULL;
+    if (id) {
+        jw_json(&p->json, id);
+    } else {
+        jw_null(&p->json);
+    }
+    if (line->err.class == ERR_NONE) {
+        return true;
+    }
+    jw_kv_string(&p->json, "error", line->err.msg);
+    p->n_failed++;
+    pipeline_answer_end(p);
+    return false;
+}
+
+void pipeline_answer_end(struct pipeline *p) {
+    jw_end_object(&p->json);
+    strbuf_addc(&p->out, '\n');
+    if (p->out.len >= FLUSH_BYTES) {
+        fwrite(p->out.text, 1, p->out.len, stdout);
+        strbuf_reset(&p->out);
+    }
+}
+
+bool pipeline_finish(struct pipeline *p, struct err *err) {
+    if (p->out.len) {
+        fwrite(p->out.text, 1, p->out.len, stdout);
+        strbuf_reset(&p->out);
+    }
+    if (fflush(stdout) || ferror(stdout)) {
+        return err_errno(err, ERR_FAILED, "could not write to standard output");
+    }
+    if (p->n_failed) {
+        err_set(err, ERR_FAILED, "%zu of the requests could not be answered", p->n_failed);
+        return err_hint(err, "each has its reason in the field 'error' of its answer");
+    }
+    return true;
+}
+
+bool line_string(struct line *line, const char *key, const char **text, size_t *n) {
+    const json_t *value = json_object_get(line->object, key);
+    if (!json_is_string(value)) {
+        return err_set(&line->err, ERR_INPUT, "'%s' must be a string", key);
+    }
+    *text = json_string_value(value);
+    *n = json_string_length(value);
+    return true;
+}
+
+bool line_ids(struct line *line, struct arena *arena, const json_t *array, const char *what, const int32_t **ids, size_t *n) {
+    if (!json_is_array(array)) {
+        return err_set(&line->err, ERR_INPUT, "'%s' must be a list of token ids", what);
+    }
+    *n = json_array_size(array);
+    int32_t *out = arena_alloc(arena, (*n + 1) * sizeof *out);
+    for (size_t i = 0; i < *n; i++) {
+        const json_t *item = json_array_get(array, i);
+        json_int_t v = json_integer_value(item);
+        if (!json_is_integer(item) || v < 0 || v > INT32_MAX) {
+            return err_set(&line->err, ERR_INPUT, "'%s' must hold token ids, and element %zu is not one", what, i);
+        }
+        out[i] = (int32_t)v;
+    }
+    *ids = out;
+    return true;
+}
+
+/* ---- the session ---- */
+
+const struct option options_model[] = {
+    { "dtype", 0, "TYPE", "auto, f32, bf16 or f16 (auto: f32 files in f32, others in bf16)" },
+    { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
+    { "threads", 'j', "N", "threads (default: the processors that may be used)" },
+    { "max-mem", 0, "MIB", "ceiling for keys, values and activations" },
+    { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
+    { "gemm", 0, "NAME", "auto, dnnl or plain: which matrix product (for tests)" },
+    { "stats", 0, "FILE", "write counters as one JSON object" },
+    { "hub", 0, "DIR|URL", "where org/name is found: a mirror tree or a hub (default: HF_ENDPOINT)" },
+    { "profile", 0, "NAME", "rule set: lm-eval/0.4.13 (default), lm-eval/pre-3347, lighteval, mteb/1, mteb/2" },
+    { "add-bos", 0, "RULE", "auto, yes or no (auto: as the tokenizer does)" },
+    { NULL, 0, NULL, NULL },
+};
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+bool model_options_from_args(const struct args *args, struct model_options *options, struct err *err) {
+    unsigned long threads, mib;
+    *options = (struct model_options){
+        .device = args_get(args, "device", "auto"),
+        .arch_file = args_get(args, "arch", NULL),
+        .gemm = args_get(args, "gemm", NULL),
+    };
+    if (!dtype_parse(args_get(args, "dtype", "auto"), &options->dtype, err) ||
+        !args_get_uint(args, "threads", 0, 1024, &threads, err) ||
+        !args_get_uint(args, "max-mem", 0, 1ul << 30, &mib, err)) {
+        return false;
+    }
+    options->threads = (unsigned)threads;
+    options->memory_bytes = (size_t)mib << 20;
+    return true;
+}
+
+bool add_bos_from_args(const struct args *args, enum add_bos *out, struct err *err) {
+    const char *rule = args_get(args, "add-bos", "auto");
+    if (!strcmp(rule, "auto")) {
+        *out = ADD_BOS_AUTO;
+    } else if (!strcmp(rule, "yes")) {
+        *out = ADD_BOS_YES;
+    } else if (!strcmp(rule, "no")) {
+        *out = ADD_BOS_NO;
+    } else {
+        return err_set(err, ERR_USAGE, "option '--add-bos' is auto, yes or no, not '%s'", rule);
+    }
+    return true;
+}
+
+static bool show_progress(uint64_t done, uint64_t total, void *arg) {
+    struct session *s = arg;
+    if (!s->progress) {
+        s->progress = progress_start("tokens", total, "tok");
+    }
+    progress_set(s->progress, done);
+    return true;
+}
+
+bool session_open(struct session *s, const struct args *args, const char *operand, const char *label, struct err *err) {
+    (void)label;
+    memset(s, 0, sizeof *s);
+    s->stats_path = args_get(args, "stats", NULL);
+    struct model_options options;
+    char *path = NULL;
+    double start = now_s();
+    if (!model_options_from_args(args, &options, err) ||
+        !(path = hub_model_path(args_get(args, "hub", NULL), operand, err))) {
+        return false;
+    }
+    s->model = model_open(path, &options, err);
+    free(path);
+    s->load_s = now_s() - start;
+    s->run_s = now_s();
+    s->run = (struct run_options){ .progress = show_progress, .progress_arg = s, .stats = &s->stats };
+    return s->model != NULL;
+}
+
+static bool write_stats(const struct session *s, struct err *err) {
+    const struct model_info *info = model_info(s->model);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    struct strbuf out = { 0 };
+    struct json_writer w;
+    json_writer_init(&w, &out, true);
+    jw_object(&w);
+    jw_kv_double(&w, "load_s", s->load_s);
+    jw_kv_double(&w, "run_s", now_s() - s->run_s);
+    jw_kv_int(&w, "items", (long long)s->stats.items);
+    jw_kv_int(&w, "tokens_asked", (long long)s->stats.tokens_asked);
+    jw_kv_int(&w, "tokens_computed", (long long)s->stats.tokens_computed);
+    jw_kv_int(&w, "tokens_padded", (long long)s->stats.tokens_padded);
+    jw_kv_int(&w, "rows_filled", (long long)s->stats.rows_filled);
+    jw_kv_double(&w, "flops", s->stats.flops);
+    jw_kv_int(&w, "peak_rss_bytes", (long long)usage.ru_maxrss * 1024);
+    jw_kv_string(&w, "device", info->device);
+    jw_kv_string(&w, "dtype", info->dtype);
+    jw_kv_string(&w, "backend", info->backend);
+    jw_end_object(&w);
+    strbuf_addc(&out, '\n');
+    bool ok = file_write_atomic(s->stats_path, out.text, out.len, err);
+    strbuf_release(&out);
+    return ok;
+}
+
+bool session_close(struct session *s, struct err *err) {
+    progress_end(s->progress);
+    bool ok = !s->model || !s->stats_path || write_stats(s, err);
+    model_close(s->model);
+    memset(s, 0, sizeof *s);
+    return ok;
+}

@@ -1,0 +1,63 @@
+/* The pipelines: JSON lines in on stdin, JSON lines out on stdout, in the same order.
+ *
+ * A line that can't be used is answered by {"id", "error"} in its place; the others are still answered, and the command
+ * then ends with exit code 1. */
+#ifndef ASSAY_PIPELINE_H
+#define ASSAY_PIPELINE_H
+
+#include "base/json.h"
+#include "evaluator/cli/args.h"
+#include "harness/harness.h"
+
+struct line {
+    json_t *object; /* NULL if the line was not a JSON object */
+    struct err err; /* why the line can't be used; ERR_NONE if it can */
+};
+
+struct pipeline {
+    struct line *lines;
+    size_t n, capacity;
+    struct strbuf out;
+    struct json_writer json;
+    size_t n_failed;
+};
+
+/* Reads up to max_lines more lines; *more is false at the end of the input. */
+MUST_CHECK bool pipeline_read(struct pipeline *p, size_t max_lines, bool *more, struct err *err);
+void pipeline_reset(struct pipeline *p); /* forgets the lines read, keeps the count of failures */
+void pipeline_release(struct pipeline *p);
+
+/* Opens the answer to a line with its id; the caller adds fields to p->json and ends it. A line with an error is
+ * answered wholly: false. */
+bool pipeline_answer(struct pipeline *p, const struct line *line);
+void pipeline_answer_end(struct pipeline *p); /* also writes out what has gathered */
+
+/* The end: flushes; false with an empty message (exit code 1) if lines failed. */
+MUST_CHECK bool pipeline_finish(struct pipeline *p, struct err *err);
+
+/* Fields of a request. The string or ids borrow from the object; ids go into `arena`. A field of another type is the
+ * line's error. */
+struct arena;
+bool line_string(struct line *line, const char *key, const char **text, size_t *n);
+bool line_ids(struct line *line, struct arena *arena, const json_t *array, const char *what, const int32_t **ids, size_t *n);
+
+/* ---- the model that a pipeline runs ---- */
+
+extern const struct option options_model[]; /* --dtype, --device, --threads, --stats, --arch, --hub, ... */
+
+struct session {
+    struct model *model;
+    struct run_stats stats;
+    struct run_options run;
+    double load_s, run_s;
+    struct progress *progress;
+    const char *stats_path;
+};
+/* Opens the model that `operand` names. */
+MUST_CHECK bool session_open(struct session *s, const struct args *args, const char *operand, const char *label, struct err *err);
+/* Writes --stats; closes the model. Call it on failure too. */
+MUST_CHECK bool session_close(struct session *s, struct err *err);
+MUST_CHECK bool model_options_from_args(const struct args *args, struct model_options *options, struct err *err);
+MUST_CHECK bool add_bos_from_args(const struct args *args, enum add_bos *out, struct err *err);
+
+#endif
