@@ -1,0 +1,88 @@
+/* See choice.h: small pure functions, one a rule. */
+#include "evaluator/metric/choice.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "evaluator/metric/metric.h"
+
+/* argmax_first of a[i] - b[i] or a[i] / b[i] without a copy: the first NaN wins, as in numpy. */
+static size_t argmax_of(double (*f)(double, double), const double *a, const double *b, size_t n) {
+    size_t best = 0;
+    for (size_t i = 0; i < n; i++) {
+        double x = f(a[i], b[i]);
+        if (isnan(x))
+            return i;
+        if (x > f(a[best], b[best]))
+            best = i;
+    }
+    return best;
+}
+
+static double quotient(double a, double b) {
+    return a / b;
+}
+
+static double difference(double a, double b) {
+    return a - b;
+}
+
+size_t choice_pick(const double *loglik, const double *length, size_t n) {
+    return length ? argmax_of(quotient, loglik, length, n) : argmax_first(loglik, n);
+}
+
+size_t choice_pick_gain(const double *loglik, const double *unconditional, size_t n) {
+    return argmax_of(difference, loglik, unconditional, n);
+}
+
+double choice_length_points(const char *text) {
+    return (double)utf8_length(text, strlen(text));
+}
+
+double choice_length_bytes(const char *text) {
+    return (double)strlen(text);
+}
+
+size_t choice_ties(const double *score, size_t n) {
+    if (n == 0)
+        return 0;
+    double best = score[argmax_first(score, n)];
+    size_t ties = 0;
+    for (size_t i = 0; i < n; i++)
+        ties += score[i] == best;
+    return ties;
+}
+
+void choice_softmax(const double *loglik, size_t n, double *out) {
+    if (n == 0)
+        return;
+    double top = loglik[argmax_first(loglik, n)], sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += out[i] = exp(loglik[i] - top);
+    for (size_t i = 0; i < n; i++)
+        out[i] /= sum;
+}
+
+double choice_brier(const double *loglik, size_t n, size_t gold) {
+    if (n == 0)
+        return NAN;
+    double top = loglik[argmax_first(loglik, n)], sum = 0, score = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += exp(loglik[i] - top);
+    for (size_t i = 0; i < n; i++) {
+        double miss = exp(loglik[i] - top) / sum - (i == gold);
+        score += miss * miss;
+    }
+    return score;
+}
+
+double choice_mc2(const double *loglik, const bool *is_true, size_t n) {
+    double top = n > 0 ? loglik[argmax_first(loglik, n)] : 0, on_true = 0, all = 0;
+    for (size_t i = 0; i < n; i++) {
+        double p = exp(loglik[i] - top);
+        all += p;
+        on_true += is_true[i] ? p : 0;
+    }
+    return on_true / all;
+}

@@ -1,0 +1,42 @@
+/* Statistics of a whole corpus in the form that the bootstrap resamples: data and a list of
+ * positions in it. Formulas are those of lm-evaluation-harness and, for the two on labels, of
+ * scikit-learn. */
+#ifndef ASSAY_METRIC_STATISTIC_H
+#define ASSAY_METRIC_STATISTIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* data: const double * */
+double statistic_mean(const void *data, const size_t *index, size_t n);
+double statistic_perplexity(const void *data, const size_t *index, size_t n); /* exp(-mean) */
+
+/* data: struct labelled. Classes are 0..n_classes - 1. */
+struct labelled {
+    const uint32_t *gold, *predicted;
+    uint32_t n_classes; /* at most 64 */
+};
+double statistic_accuracy(const void *data, const size_t *index, size_t n);
+double statistic_mcc(
+    const void *data, const size_t *index, size_t n); /* Matthews; 0 where undefined */
+double statistic_f1(
+    const void *data, const size_t *index, size_t n); /* of class 1; 0 where undefined */
+double statistic_f1_macro(
+    const void *data, const size_t *index, size_t n); /* mean over classes that occur */
+
+/* data: struct weighted: exp(-sum loglik / sum weight), for word and byte perplexity; _bits is the
+ * same in bits. */
+struct weighted {
+    const double *loglik, *weight;
+};
+double statistic_weighted_perplexity(const void *data, const size_t *index, size_t n);
+double statistic_bits_per_weight(const void *data, const size_t *index, size_t n);
+
+/* data: struct pairs. Spearman's correlation of the resampled pairs. */
+struct pairs {
+    const double *x, *y;
+};
+double statistic_spearman(const void *data, const size_t *index, size_t n);
+double statistic_pearson(const void *data, const size_t *index, size_t n);
+
+#endif
