@@ -1,1 +1,14 @@
-set(formats_SOURCES)
+set(formats_SOURCES
+    formats/config_cut.c
+    formats/extent.c
+    formats/gguf.c
+    formats/gguf_header.c
+    formats/quant.c
+    formats/quoted.c
+    formats/report.c
+    formats/safetensors.c
+    formats/scan.c
+    formats/shards.c
+    formats/truncate.c
+    formats/truncate_gguf.c
+    formats/weights.c)

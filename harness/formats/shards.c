@@ -1,0 +1,208 @@
+/* A folder of weights: model.safetensors, or shards named by model.safetensors.index.json.
+ *
+ * The index is a stranger's text that names files to open. A name must be a plain basename ending
+ * in .safetensors, so none leads out of the folder; the file may be a link, since that is how
+ * download caches lay models out. Every tensor that the index lists must be in the shard that it
+ * names; the index's total_size is ignored, as everywhere. */
+#include "harness/formats/formats.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "harness/formats/scan.h"
+
+#define INDEX_DEPTH_MAX 32
+#define SHARD_NAME_MAX 255
+
+/* ---- the index ---- */
+
+static bool is_plain_name(const char *name, size_t n) {
+    static const char suffix[] = ".safetensors";
+    const size_t m = sizeof suffix - 1;
+    if (n <= m || n > SHARD_NAME_MAX || strlen(name) != n || *name == '.' ||
+        strcmp(name + n - m, suffix) != 0)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char c = (unsigned char)name[i];
+        if (c < 0x20 || c == 0x7f || strchr("/\\:", c))
+            return false;
+    }
+    return true;
+}
+
+/* Reading the index: `shards` finds a name that was seen before. */
+struct index_reader {
+    struct shard_map *map;
+    struct strmap *tensors, *shards;
+    bool has_map;
+};
+
+static bool shard_intern(
+    struct index_reader *r, const char *name, size_t n, const char **out, struct err *err) {
+    struct shard_map *map = r->map;
+    const int32_t seen = strmap_find(r->shards, name, n);
+    if (seen >= 0) {
+        *out = map->shards[seen];
+        return true;
+    }
+    struct quoted q;
+    if (!is_plain_name(name, n))
+        return err_set(err, ERR_INPUT,
+            "weight_map names the path '%s': a shard must be a plain *.safetensors file name",
+            quoted(&q, name, n));
+    if (map->n_shards == WEIGHTS_SHARDS_MAX)
+        return err_set(err, ERR_INPUT, "weight_map names more than %d shards", WEIGHTS_SHARDS_MAX);
+    mem_grow(&map->shards, &map->shards_capacity, map->n_shards + 1, sizeof *map->shards);
+    *out = map->shards[map->n_shards] = arena_strndup(&map->arena, name, n);
+    return strmap_add(r->shards, name, n, (int32_t)map->n_shards++);
+}
+
+static bool weight_map_field(struct scan *s, void *arg, struct err *err) {
+    struct index_reader *r = arg;
+    struct shard_map *map = r->map;
+    struct quoted q;
+    const char *name = quoted(&q, strbuf_str(&s->string), s->string.len);
+    if (map->n_entries == WEIGHTS_TENSORS_MAX)
+        return err_set(
+            err, ERR_INPUT, "weight_map holds more than %d tensors", WEIGHTS_TENSORS_MAX);
+    if (s->string.len > WEIGHTS_NAME_MAX)
+        return err_set(err, ERR_INPUT,
+            "weight_map: the name of tensor '%s' is longer than %d bytes", name, WEIGHTS_NAME_MAX);
+    if (!strmap_add(r->tensors, strbuf_str(&s->string), s->string.len, 0))
+        return err_set(err, ERR_INPUT, "weight_map: duplicate tensor name '%s'", name);
+    struct shard_entry entry = { .tensor = arena_strndup(
+                                     &map->arena, strbuf_str(&s->string), s->string.len) };
+    if (!scan_string(s, err))
+        return err_wrap(err, "weight_map: the shard of tensor '%s'", name);
+    if (!shard_intern(r, strbuf_str(&s->string), s->string.len, &entry.shard, err))
+        return false;
+    mem_grow(&map->entries, &map->entries_capacity, map->n_entries + 1, sizeof *map->entries);
+    map->entries[map->n_entries++] = entry;
+    return true;
+}
+
+static bool index_field(struct scan *s, void *arg, struct err *err) {
+    struct index_reader *r = arg;
+    if (strcmp(strbuf_str(&s->string), "weight_map") != 0)
+        return scan_skip(s, INDEX_DEPTH_MAX, err);
+    if (r->has_map)
+        return err_set(err, ERR_INPUT, "duplicate key 'weight_map'");
+    r->has_map = true;
+    return scan_object(s, weight_map_field, r, err);
+}
+
+bool shard_map_parse(struct shard_map *map, const char *text, size_t n, struct err *err) {
+    if (!utf8_valid(text, n))
+        return err_set(err, ERR_INPUT, "the index is not UTF-8");
+    struct index_reader r = { .map = map, .tensors = strmap_new(512), .shards = strmap_new(16) };
+    struct scan s;
+    scan_init(&s, text, n);
+    bool ok = scan_object(&s, index_field, &r, err) && scan_end(&s, err);
+    if (ok && !map->n_entries)
+        ok = err_set(err, ERR_INPUT, r.has_map ? "weight_map is empty" : "there is no weight_map");
+    scan_release(&s);
+    strmap_free(r.tensors);
+    strmap_free(r.shards);
+    return ok;
+}
+
+void shard_map_release(struct shard_map *map) {
+    free(map->entries);
+    free(map->shards);
+    arena_release(&map->arena);
+    *map = (struct shard_map) { 0 };
+}
+
+/* ---- the shards ---- */
+
+static int name_compare(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Reads the shards in the order of their names; first[i] is the index of shard i's first tensor,
+ * first[n] the end. */
+static bool shards_read(
+    struct weights *w, struct shard_map *map, const char *dir, size_t *first, struct err *err) {
+    qsort(map->shards, map->n_shards, sizeof *map->shards, name_compare);
+    for (size_t i = 0; i < map->n_shards; i++) {
+        first[i] = w->n_tensors;
+        char *path = path_join(dir, map->shards[i]);
+        const bool ok = safetensors_file_read(w, path, err);
+        free(path);
+        if (!ok)
+            return false;
+    }
+    first[map->n_shards] = w->n_tensors;
+    return true;
+}
+
+static bool shards_check(
+    const struct weights *w, const struct shard_map *map, const size_t *first, struct err *err) {
+    for (size_t i = 0; i < map->n_entries; i++) {
+        const struct shard_entry *e = &map->entries[i];
+        const char *const *named =
+            bsearch(&e->shard, map->shards, map->n_shards, sizeof *map->shards, name_compare);
+        BUG_IF(!named);
+        const size_t shard = (size_t)(named - map->shards);
+        const int32_t at = strmap_find(w->names, e->tensor, strlen(e->tensor));
+        struct quoted q, r;
+        if (at < 0 || (size_t)at < first[shard] || (size_t)at >= first[shard + 1])
+            return err_set(err, ERR_INPUT,
+                "tensor '%s' is not in shard '%s', where the index has it",
+                quoted_str(&q, e->tensor), quoted_str(&r, e->shard));
+    }
+    return true;
+}
+
+static bool index_read(struct weights *w, const char *dir, const char *index, struct err *err) {
+    struct strbuf text = { .max = SAFETENSORS_INDEX_MAX + 1 };
+    struct shard_map map = { 0 };
+    size_t *first = NULL;
+    bool ok = file_read(index, SAFETENSORS_INDEX_MAX, &text, err);
+    if (!ok)
+        goto out;
+    ok = shard_map_parse(&map, text.text, text.len, err);
+    if (!ok) {
+        err_wrap(err, "cannot read index '%s'", index);
+        goto out;
+    }
+    first = xcalloc(map.n_shards + 1, sizeof *first);
+    ok = shards_read(w, &map, dir, first, err);
+    if (!ok)
+        goto out;
+    ok = shards_check(w, &map, first, err) || err_wrap(err, "cannot use index '%s'", index);
+out:
+    free(first);
+    shard_map_release(&map);
+    strbuf_release(&text);
+    return ok;
+}
+
+/* What else lies there, for the message: formats that we'll never read. */
+static bool no_weights(const char *dir, struct err *err) {
+    static const char *const others[] = { "pytorch_model.bin", "pytorch_model.bin.index.json",
+        "tf_model.h5", "flax_model.msgpack" };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char *path = path_join(dir, others[i]);
+        const bool there = file_exists(path);
+        free(path);
+        if (there) {
+            err_set(err, ERR_UNSUPPORTED,
+                "folder '%s' has its weights in %s only, not as safetensors", dir, others[i]);
+            return err_hint(err, "only safetensors and GGUF weights are read; convert the model");
+        }
+    }
+    return err_set(err, ERR_NOT_FOUND,
+        "folder '%s' has no model.safetensors and no model.safetensors.index.json", dir);
+}
+
+bool folder_read(struct weights *w, const char *dir, struct err *err) {
+    char *single = path_join(dir, "model.safetensors"),
+         *index = path_join(dir, "model.safetensors.index.json");
+    const bool ok = file_exists(single)  ? safetensors_file_read(w, single, err)
+                    : file_exists(index) ? index_read(w, dir, index, err)
+                                         : no_weights(dir, err);
+    free(single);
+    free(index);
+    return ok;
+}
