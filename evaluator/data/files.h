@@ -1,0 +1,17 @@
+/* Inside the data room: which files make up a split. */
+#ifndef ASSAY_DATA_FILES_H
+#define ASSAY_DATA_FILES_H
+
+#include "evaluator/data/data.h"
+
+struct data_files {
+    char **paths; /* sorted; never empty */
+    size_t n;
+    json_t *card; /* the README's front matter, or NULL */
+};
+
+MUST_CHECK bool data_files_find(
+    const struct data_source *source, struct data_files *files, struct err *err);
+void data_files_release(struct data_files *files);
+
+#endif

@@ -1,0 +1,175 @@
+/* See frontmatter.h: libyaml's events, turned into jansson values by a recursive walk. */
+#include "evaluator/data/frontmatter.h"
+
+#include <string.h>
+#include <yaml.h>
+
+enum { MAX_BYTES = 256 * 1024, MAX_DEPTH = 32, MAX_NODES = 100000 };
+
+struct walk {
+    yaml_parser_t parser;
+    unsigned depth, nodes;
+    struct err *err;
+};
+
+static void *refuse(struct walk *w, const yaml_event_t *event, const char *what) {
+    err_set(w->err, ERR_INPUT, "front matter line %zu: %s", event->start_mark.line + 2, what);
+    return NULL;
+}
+
+static bool next_event(struct walk *w, yaml_event_t *event) {
+    if (yaml_parser_parse(&w->parser, event))
+        return true;
+    return err_set(w->err, ERR_INPUT, "front matter line %zu: not YAML: %s",
+        w->parser.problem_mark.line + 2, w->parser.problem ? w->parser.problem : "unreadable");
+}
+
+static json_t *scalar(struct walk *w, const yaml_event_t *event) {
+    const char *text = (const char *)event->data.scalar.value;
+    size_t n = event->data.scalar.length;
+    if (event->data.scalar.plain_implicit && (n == 0 || (n == 4 && memcmp(text, "null", 4) == 0)))
+        return json_null();
+    json_t *value = json_stringn(text, n);
+    return value ? value : refuse(w, event, "not text");
+}
+
+static json_t *node(struct walk *w, yaml_event_t *event);
+
+static json_t *sequence(struct walk *w) {
+    json_t *array = json_array();
+    for (;;) {
+        yaml_event_t event;
+        if (!next_event(w, &event))
+            break;
+        bool end = event.type == YAML_SEQUENCE_END_EVENT;
+        json_t *item = end ? NULL : node(w, &event);
+        yaml_event_delete(&event);
+        if (end)
+            return array;
+        if (json_array_append_new(array, item) != 0)
+            break;
+    }
+    json_decref(array);
+    return NULL;
+}
+
+/* The key of the next entry into `key`; false at the mapping's end and on failure. */
+static bool mapping_key(struct walk *w, json_t *object, json_t **key, bool *end) {
+    yaml_event_t event;
+    if (!next_event(w, &event))
+        return false;
+    *end = event.type == YAML_MAPPING_END_EVENT;
+    bool ok = false;
+    if (event.type == YAML_SCALAR_EVENT) {
+        *key = json_stringn((const char *)event.data.scalar.value, event.data.scalar.length);
+        ok = *key && !json_object_get(object, json_string_value(*key));
+        if (!ok)
+            refuse(w, &event, "a key is not text, or given twice");
+    } else if (!*end)
+        refuse(w, &event, "a key is not a scalar");
+    yaml_event_delete(&event);
+    return ok;
+}
+
+static json_t *mapping(struct walk *w) {
+    json_t *object = json_object();
+    for (;;) {
+        json_t *key = NULL, *value = NULL;
+        bool end = false;
+        yaml_event_t event;
+        if (mapping_key(w, object, &key, &end) && next_event(w, &event)) {
+            value = node(w, &event);
+            yaml_event_delete(&event);
+        }
+        bool ok = value && json_object_set_new(object, json_string_value(key), value) == 0;
+        json_decref(key);
+        if (end)
+            return object;
+        if (!ok)
+            break;
+    }
+    json_decref(object);
+    return NULL;
+}
+
+static bool has_anchor(const yaml_event_t *event) {
+    return event->type == YAML_ALIAS_EVENT ||
+           (event->type == YAML_SCALAR_EVENT && event->data.scalar.anchor) ||
+           (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.anchor) ||
+           (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.anchor);
+}
+
+static json_t *node(struct walk *w, yaml_event_t *event) {
+    json_t *value = NULL;
+    if (has_anchor(event))
+        return refuse(w, event, "anchors and aliases are not read");
+    if (++w->nodes > MAX_NODES || w->depth >= MAX_DEPTH)
+        return refuse(w, event, "too many nodes, or nested too deep");
+    w->depth++;
+    if (event->type == YAML_SCALAR_EVENT)
+        value = scalar(w, event);
+    else if (event->type == YAML_SEQUENCE_START_EVENT)
+        value = sequence(w);
+    else if (event->type == YAML_MAPPING_START_EVENT)
+        value = mapping(w);
+    else
+        refuse(w, event, "unexpected structure");
+    w->depth--;
+    return value;
+}
+
+/* Past the stream's and the document's start to its one node. An empty block is an empty object. */
+static json_t *document(struct walk *w) {
+    for (;;) {
+        yaml_event_t event;
+        if (!next_event(w, &event))
+            return NULL;
+        yaml_event_type_t type = event.type;
+        bool before = type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT;
+        json_t *value = NULL;
+        if (type == YAML_STREAM_END_EVENT)
+            value = json_object();
+        else if (!before)
+            value = node(w, &event);
+        yaml_event_delete(&event);
+        if (!before)
+            return value;
+    }
+}
+
+/* The block's text: between a first line "---" and the next one. False where there is none. */
+static bool find_block(const char *text, size_t n, const char **from, size_t *len) {
+    if (n < 4 || memcmp(text, "---", 3) != 0 || (text[3] != '\n' && text[3] != '\r'))
+        return false;
+    const char *end = text + n, *line = memchr(text, '\n', n);
+    if (!line)
+        return false;
+    *from = ++line;
+    for (; line && line < end;
+         line = memchr(line, '\n', (size_t)(end - line)), line = line ? line + 1 : NULL)
+        if (end - line >= 3 && memcmp(line, "---", 3) == 0) {
+            *len = (size_t)(line - *from);
+            return true;
+        }
+    return false;
+}
+
+json_t *frontmatter_parse(const char *text, size_t n, struct err *err) {
+    const char *from;
+    size_t len;
+    if (!find_block(text, n, &from, &len))
+        return NULL;
+    if (len > MAX_BYTES) {
+        err_set(err, ERR_INPUT, "front matter is over the ceiling of %d bytes", MAX_BYTES);
+        return NULL;
+    }
+    struct walk w = { .err = err };
+    if (!yaml_parser_initialize(&w.parser)) {
+        err_set(err, ERR_RESOURCE, "could not start the YAML parser");
+        return NULL;
+    }
+    yaml_parser_set_input_string(&w.parser, (const unsigned char *)from, len);
+    json_t *value = document(&w);
+    yaml_parser_delete(&w.parser);
+    return value;
+}

@@ -1,0 +1,241 @@
+/* The format "json": whatever goes by that ending. An array of rows, read row by row; a sequence of
+ * rows with white space between them (JSON lines under another name); or one object, which is,
+ * tried in this order,
+ *   - columns: every value is an array, all of one length, and not all of them hold objects;
+ *   - a wrapper: exactly one value is an array of objects, and those are the rows ({"version": ...,
+ * "data": [...]});
+ *   - rows by key: every value is an object; a row gets its key as "_key";
+ *   - else a single row.
+ * An array's row and a sequence's row are cut out of the text by a scan for brackets and strings,
+ * then parsed. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "evaluator/data/reader.h"
+#include "evaluator/data/stream.h"
+
+enum { DOCUMENT_MAX_BYTES = 64 << 20 };
+
+struct jsondoc {
+    struct stream stream;
+    struct strbuf text; /* of the row at hand */
+    bool array;         /* rows stand in [ ], with commas */
+    bool ended;
+    json_t *kept; /* rows of a single object, or the first row of a sequence */
+    size_t at;    /* in kept */
+    unsigned long long row, line;
+};
+
+static bool fail(const struct jsondoc *d, struct err *err, const char *what) {
+    return err_set(err, ERR_INPUT, "row %llu, line %llu: %s", d->row + 1, d->line, what);
+}
+
+static int get(struct jsondoc *d, struct err *err) {
+    int byte = stream_get(&d->stream, err);
+    d->line += byte == '\n';
+    return byte;
+}
+
+static int peek_past_space(struct jsondoc *d, struct err *err) {
+    int byte;
+    while ((byte = stream_peek(&d->stream, err)) == ' ' || byte == '\t' || byte == '\n' ||
+           byte == '\r')
+        get(d, err);
+    return byte;
+}
+
+/* Copies one object, from its '{' to the '}' that closes it. Only strings and brackets are
+ * understood here. */
+static bool cut_object(struct jsondoc *d, struct err *err) {
+    unsigned long depth = 0;
+    bool in_string = false, escaped = false;
+    strbuf_reset(&d->text);
+    do {
+        int byte = get(d, err);
+        if (byte < 0)
+            return d->stream.failed ? false : fail(d, err, "the document ends within a row");
+        strbuf_addc(&d->text, (char)byte);
+        if (in_string) {
+            in_string = escaped || byte != '"';
+            escaped = !escaped && byte == '\\';
+        } else if (byte == '"')
+            in_string = true;
+        else if (byte == '{' || byte == '[')
+            depth++;
+        else if (byte == '}' || byte == ']')
+            depth--;
+    } while (depth > 0 && !d->text.overflow);
+    return !d->text.overflow || fail(d, err, "row is over the ceiling of its size");
+}
+
+static json_t *read_object(struct jsondoc *d, struct err *err) {
+    char where[64];
+    if (peek_past_space(d, err) != '{') {
+        if (!d->stream.failed)
+            fail(d, err, "not JSON: expected a row, an object");
+        return NULL;
+    }
+    snprintf(where, sizeof where, "row %llu, line %llu", d->row + 1, d->line);
+    return cut_object(d, err) ? row_parse(d->text.text, d->text.len, where, err) : NULL;
+}
+
+static json_t *wrapped_rows(json_t *object) {
+    json_t *value, *found = NULL;
+    const char *key;
+    json_object_foreach(object, key, value) {
+        if (!json_is_object(json_array_get(value, 0)))
+            continue;
+        if (found)
+            return NULL;
+        found = value;
+    }
+    return json_incref(found);
+}
+
+/* {"a": [1, 2], "b": [3, 4]} → [{"a": 1, "b": 3}, {"a": 2, "b": 4}]. NULL where it is not columns.
+ */
+static json_t *rows_of_columns(json_t *object) {
+    json_t *value;
+    const char *key;
+    size_t n = SIZE_MAX;
+    json_object_foreach(object, key, value) {
+        if (!json_is_array(value) || (n != SIZE_MAX && json_array_size(value) != n))
+            return NULL;
+        n = json_array_size(value);
+    }
+    json_t *rows = json_array();
+    for (size_t i = 0; n != SIZE_MAX && i < n; i++) {
+        json_t *row = json_object();
+        json_object_foreach(object, key, value) json_object_set(row, key, json_array_get(value, i));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+/* NULL where a value is not an object. */
+static json_t *rows_by_key(json_t *object) {
+    json_t *value, *rows = json_array();
+    const char *key;
+    json_object_foreach(object, key, value) {
+        if (!json_is_object(value)) {
+            json_decref(rows);
+            return NULL;
+        }
+        json_t *row = json_copy(value);
+        if (!json_object_get(row, "_key"))
+            json_object_set_new(row, "_key", json_string(key));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+/* Takes `object`; gives its rows. */
+static json_t *rows_of_object(json_t *object) {
+    json_t *rows = wrapped_rows(object);
+    if (!rows && json_object_size(object) > 0)
+        rows = rows_of_columns(object);
+    if (!rows && json_object_size(object) > 0)
+        rows = rows_by_key(object);
+    if (!rows) {
+        rows = json_array();
+        json_array_append(rows, object);
+    }
+    json_decref(object);
+    return rows;
+}
+
+/* One object and nothing after it is a document; more after it, and it was the first row of a
+ * sequence. */
+static bool open_objects(struct jsondoc *d, struct err *err) {
+    json_t *first = read_object(d, err);
+    if (!first)
+        return false;
+    if (peek_past_space(d, err) >= 0) {
+        d->kept = json_array();
+        json_array_append_new(d->kept, first);
+        return true;
+    }
+    d->kept = rows_of_object(first);
+    d->ended = true;
+    return !d->stream.failed;
+}
+
+static bool open_document(struct jsondoc *d, struct err *err) {
+    int first = peek_past_space(d, err);
+    if (first == '[') {
+        d->array = true;
+        get(d, err);
+        return true;
+    }
+    if (first < 0)
+        return d->stream.failed ? false
+                                : err_set(err, ERR_INPUT, "line 1: not JSON: the file is empty");
+    return open_objects(d, err);
+}
+
+static void jsondoc_close(void *reader) {
+    struct jsondoc *d = reader;
+    stream_close(&d->stream);
+    strbuf_release(&d->text);
+    json_decref(d->kept);
+    free(d);
+}
+
+static void *jsondoc_open(const char *path, struct err *err) {
+    struct jsondoc *d = xcalloc(1, sizeof *d);
+    d->line = 1;
+    strbuf_init(&d->text, DOCUMENT_MAX_BYTES);
+    if (stream_open(&d->stream, path, err) && open_document(d, err)) {
+        d->text.max = ROW_MAX_BYTES;
+        return d;
+    }
+    jsondoc_close(d);
+    return NULL;
+}
+
+/* After the last row of an array only white space may follow. */
+static bool end_array(struct jsondoc *d, struct err *err) {
+    get(d, err);
+    d->ended = true;
+    if (peek_past_space(d, err) < 0)
+        return !d->stream.failed;
+    return fail(d, err, "not JSON: trailing text after the array");
+}
+
+/* Moves to the next row of an array; false at its end and on failure. */
+static bool next_in_array(struct jsondoc *d, struct err *err) {
+    int byte = peek_past_space(d, err);
+    if (byte == ']') {
+        (void)end_array(d, err);
+        return false;
+    }
+    if (d->row == 0)
+        return true;
+    if (byte != ',')
+        return d->stream.failed ? false : fail(d, err, "not JSON: expected ',' or ']'");
+    get(d, err);
+    return true;
+}
+
+static json_t *jsondoc_next(void *reader, struct err *err) {
+    struct jsondoc *d = reader;
+    if (d->at < json_array_size(d->kept)) {
+        d->row++;
+        return json_incref(json_array_get(d->kept, d->at++));
+    }
+    if (d->ended || (d->array && !next_in_array(d, err)))
+        return NULL;
+    if (!d->array && peek_past_space(d, err) < 0)
+        return NULL;
+    json_t *row = read_object(d, err);
+    d->row += row != NULL;
+    return row;
+}
+
+const struct reader_type reader_json = {
+    .name = "json",
+    .open = jsondoc_open,
+    .next = jsondoc_next,
+    .close = jsondoc_close,
+};
