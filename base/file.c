@@ -1,0 +1,257 @@
+/* Files, maps, folders, paths (see file.h). */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static int open_regular(const char *path, struct stat *st, struct err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, st)) {
+        err_errno(err, ERR_FAILED, "could not open '%s'", path);
+    } else if (!S_ISREG(st->st_mode)) {
+        err_set(err, ERR_INPUT, "'%s' is not a regular file", path);
+    } else {
+        return fd;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return -1;
+}
+
+bool file_read(const char *path, size_t max_bytes, struct strbuf *out, struct err *err) {
+    struct stat st;
+    int fd = open_regular(path, &st, err);
+    if (fd < 0) {
+        return false;
+    }
+    char chunk[16384];
+    size_t taken = 0;
+    bool ok = true;
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n == 0) {
+            break;
+        }
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            ok = err_errno(err, ERR_FAILED, "could not read '%s'", path);
+            break;
+        }
+        taken += (size_t)n;
+        if (taken > max_bytes) {
+            ok = err_set(err, ERR_INPUT, "file '%s' is longer than %zu bytes", path, max_bytes);
+            break;
+        }
+        strbuf_add(out, chunk, (size_t)n);
+    }
+    close(fd);
+    return ok && (!out->overflow || err_set(err, ERR_RESOURCE, "file '%s' does not fit its buffer", path));
+}
+
+static bool write_all(int fd, const char *data, size_t n) {
+    while (n) {
+        ssize_t w = write(fd, data, n);
+        if (w < 0 && errno == EINTR) {
+            continue;
+        }
+        if (w < 0) {
+            return false;
+        }
+        data += w;
+        n -= (size_t)w;
+    }
+    return true;
+}
+
+/* Makes a rename in `path`'s folder durable. */
+static bool sync_parent(const char *path) {
+    char *parent = path_base(path) == path ? xstrdup(".") : xstrndup(path, (size_t)(path_base(path) - path));
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(parent);
+    return ok;
+}
+
+bool file_write_atomic(const char *path, const void *data, size_t n, struct err *err) {
+    struct strbuf tmp = { 0 };
+    strbuf_addf(&tmp, "%s.%08x.tmp", path, (unsigned)getpid());
+    int fd = open(tmp.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    bool ok = fd >= 0 && write_all(fd, data, n) && fsync(fd) == 0;
+    ok = (fd < 0 || close(fd) == 0) && ok;
+    ok = ok && rename(tmp.text, path) == 0 && sync_parent(path);
+    if (!ok) {
+        err_errno(err, ERR_FAILED, "could not write '%s'", path);
+        unlink(tmp.text);
+    }
+    strbuf_release(&tmp);
+    return ok;
+}
+
+bool file_map(struct file_map *map, const char *path, struct err *err) {
+    struct stat st;
+    *map = (struct file_map){ 0 };
+    int fd = open_regular(path, &st, err);
+    if (fd < 0) {
+        return false;
+    }
+    bool ok = true;
+    if (st.st_size > 0) {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        ok = p != MAP_FAILED || err_errno(err, ERR_FAILED, "could not map '%s'", path);
+        if (ok) {
+            map->data = p;
+            map->size = (size_t)st.st_size;
+        }
+    }
+    close(fd);
+    return ok;
+}
+
+void file_unmap(struct file_map *map) {
+    if (map->data) {
+        munmap((void *)(uintptr_t)map->data, map->size);
+    }
+    *map = (struct file_map){ 0 };
+}
+
+bool file_exists(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool dir_exists(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool dir_make(const char *path, struct err *err) {
+    char *copy = xstrdup(path);
+    bool ok = true;
+    for (char *c = copy + 1; ok && *copy; c++) {
+        if (*c && *c != '/') {
+            continue;
+        }
+        bool last = !*c;
+        *c = 0;
+        if (mkdir(copy, 0777) && errno != EEXIST) {
+            ok = err_errno(err, ERR_FAILED, "could not make the folder '%s'", copy);
+        }
+        if (last) {
+            break;
+        }
+        *c = '/';
+    }
+    free(copy);
+    return ok && (dir_exists(path) || err_set(err, ERR_FAILED, "'%s' is in the way: it is not a folder", path));
+}
+
+/* Removes what is in the folder `fd` (closed here). */
+static bool empty_dir(int fd) {
+    DIR *d = fdopendir(fd);
+    if (!d) {
+        close(fd);
+        return false;
+    }
+    bool ok = true;
+    for (struct dirent *e; ok && (e = readdir(d));) {
+        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) {
+            continue;
+        }
+        if (unlinkat(dirfd(d), e->d_name, 0) == 0) {
+            continue;
+        }
+        int below = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        ok = below >= 0 && empty_dir(below) && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) == 0;
+    }
+    closedir(d);
+    return ok;
+}
+
+bool dir_remove(const char *path, struct err *err) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        return true;
+    }
+    bool ok = fd >= 0 && empty_dir(fd) && rmdir(path) == 0;
+    return ok || err_errno(err, ERR_FAILED, "could not remove the folder '%s'", path);
+}
+
+char *path_join(const char *a, const char *b) {
+    size_t n = strlen(a);
+    struct strbuf out = { 0 };
+    strbuf_addf(&out, "%s%s%s", a, n && a[n - 1] == '/' ? "" : "/", b);
+    return strbuf_take(&out);
+}
+
+const char *path_base(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static char *home_path(void) {
+    const char *home = getenv("ASSAY_HOME");
+    if (home && *home) {
+        return xstrdup(home);
+    }
+    if (geteuid() == 0) {
+        return xstrdup("/var/lib/assay");
+    }
+    const char *data = getenv("XDG_DATA_HOME");
+    if (data && *data) {
+        return path_join(data, "assay");
+    }
+    const char *user = getenv("HOME");
+    return user && *user ? path_join(user, ".local/share/assay") : NULL;
+}
+
+char *assay_home(struct err *err) {
+    char *home = home_path();
+    if (!home) {
+        err_set(err, ERR_FAILED, "there is no place for Assay's files: neither ASSAY_HOME nor HOME is set");
+        return NULL;
+    }
+    if (!dir_make(home, err)) {
+        err_hint(err, "set ASSAY_HOME to a folder that you may write to");
+        free(home);
+        return NULL;
+    }
+    char *full = realpath(home, NULL);
+    free(home);
+    if (!full) {
+        err_errno(err, ERR_FAILED, "could not resolve ASSAY_HOME");
+    }
+    return full;
+}
+
+/* One side of a repository's name. */
+static bool id_part_valid(const char *s, size_t n) {
+    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    if (n == 0 || n > 96 || s[0] == '-' || s[0] == '.') {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool doubled = i + 1 < n && (s[i] == '.' || s[i] == '-') && s[i] == s[i + 1];
+        if (!memchr(ALLOWED, s[i], sizeof ALLOWED - 1) || doubled) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool repo_id_valid(const char *id) {
+    const char *slash = strchr(id, '/');
+    return slash && id_part_valid(id, (size_t)(slash - id)) && id_part_valid(slash + 1, strlen(slash + 1));
+}

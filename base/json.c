@@ -1,0 +1,332 @@
+/* JSON: strict parsing through jansson, and the writer (see json.h). */
+#include "base/json.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+
+json_t *json_parse(const char *text, size_t len, const char *name, struct err *err) {
+    json_error_t why;
+    json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    if (!json) {
+        err_set(err, ERR_INPUT, "'%s' is not valid JSON: line %d column %d: %s", name, why.line, why.column, why.text);
+    }
+    return json;
+}
+
+json_t *json_parse_file(const char *path, size_t max_bytes, struct err *err) {
+    struct strbuf text = { 0 };
+    json_t *json = NULL;
+    if (file_read(path, max_bytes, &text, err)) {
+        json = json_parse(strbuf_str(&text), text.len, path, err);
+    }
+    strbuf_release(&text);
+    return json;
+}
+
+const char *json_get_string(const json_t *object, const char *key, const char *otherwise) {
+    const char *s = json_string_value(json_object_get(object, key));
+    return s ? s : otherwise;
+}
+
+double json_get_number(const json_t *object, const char *key, double otherwise) {
+    const json_t *v = json_object_get(object, key);
+    return json_is_number(v) ? json_number_value(v) : otherwise;
+}
+
+long long json_get_int(const json_t *object, const char *key, long long otherwise) {
+    const json_t *v = json_object_get(object, key);
+    return json_is_integer(v) ? json_integer_value(v) : otherwise;
+}
+
+bool json_get_bool(const json_t *object, const char *key, bool otherwise) {
+    const json_t *v = json_object_get(object, key);
+    return json_is_boolean(v) ? json_is_true(v) : otherwise;
+}
+
+/* ---- numbers ---- */
+
+/* From the digits and exponent of %.{n}e, Python's layout: exponent form from 1e16 up and below 1e-4. */
+static void layout(const char *digits, int n_digits, int exponent, bool negative, char *out) {
+    char *o = out;
+    if (negative) {
+        *o++ = '-';
+    }
+    while (n_digits > 1 && digits[n_digits - 1] == '0') {
+        n_digits--;
+    }
+    if (exponent < -4 || exponent >= 16) {
+        *o++ = digits[0];
+        if (n_digits > 1) {
+            *o++ = '.';
+            memcpy(o, digits + 1, (size_t)n_digits - 1);
+            o += n_digits - 1;
+        }
+        sprintf(o, "e%c%02d", exponent < 0 ? '-' : '+', exponent < 0 ? -exponent : exponent);
+        return;
+    }
+    if (exponent < 0) {
+        *o++ = '0';
+        *o++ = '.';
+        for (int i = -1; i > exponent; i--) {
+            *o++ = '0';
+        }
+        memcpy(o, digits, (size_t)n_digits);
+        o[n_digits] = 0;
+        return;
+    }
+    for (int i = 0; i <= exponent || i < n_digits; i++) {
+        if (i == exponent + 1) {
+            *o++ = '.';
+        }
+        *o++ = i < n_digits ? digits[i] : '0';
+    }
+    strcpy(o, n_digits <= exponent + 1 ? ".0" : "");
+}
+
+/* "d.ddde±xx" to digits, exponent and sign. */
+static void repr_from(const char *scientific, char *out) {
+    char digits[24];
+    int n = 0;
+    bool negative = *scientific == '-';
+    const char *at = scientific + negative;
+    for (; *at != 'e'; at++) {
+        if (*at != '.') {
+            digits[n++] = *at;
+        }
+    }
+    layout(digits, n, atoi(at + 1), negative, out);
+}
+
+char *json_double_repr(double v, char *buffer) {
+    char text[40];
+    if (!isfinite(v)) {
+        return strcpy(buffer, isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
+    }
+    for (int precision = 14; precision <= 16; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision, v);
+        if (strtod(text, NULL) == v) {
+            break;
+        }
+    }
+    repr_from(text, buffer);
+    return buffer;
+}
+
+static void float_repr(float v, char *buffer) {
+    char text[40];
+    for (int precision = 5; precision <= 8; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision, (double)v);
+        if (strtof(text, NULL) == v) {
+            break;
+        }
+    }
+    repr_from(text, buffer);
+}
+
+/* ---- the writer ---- */
+
+void json_writer_init(struct json_writer *w, struct strbuf *out, bool pretty) {
+    *w = (struct json_writer){ .out = out, .pretty = pretty };
+}
+
+static void indent(struct json_writer *w) {
+    if (w->pretty) {
+        strbuf_addc(w->out, '\n');
+        for (int i = 0; i < w->depth; i++) {
+            strbuf_adds(w->out, "  ");
+        }
+    }
+}
+
+/* What goes before a value: a comma and a new line, unless it follows its key. */
+static void before(struct json_writer *w) {
+    if (w->after_key) {
+        w->after_key = false;
+        return;
+    }
+    if (w->depth) {
+        if (w->has_item[w->depth - 1]) {
+            strbuf_addc(w->out, ',');
+            if (!w->pretty) {
+                strbuf_addc(w->out, ' ');
+            }
+        }
+        w->has_item[w->depth - 1] = true;
+        indent(w);
+    }
+}
+
+static void begin(struct json_writer *w, char c) {
+    before(w);
+    BUG_IF(w->depth == 64);
+    strbuf_addc(w->out, c);
+    w->has_item[w->depth++] = false;
+}
+
+static void end(struct json_writer *w, char c) {
+    BUG_IF(w->depth == 0);
+    w->depth--;
+    if (w->has_item[w->depth]) {
+        indent(w);
+    }
+    strbuf_addc(w->out, c);
+}
+
+void jw_object(struct json_writer *w) {
+    begin(w, '{');
+}
+
+void jw_end_object(struct json_writer *w) {
+    end(w, '}');
+}
+
+void jw_array(struct json_writer *w) {
+    begin(w, '[');
+}
+
+void jw_end_array(struct json_writer *w) {
+    end(w, ']');
+}
+
+static void write_string(struct strbuf *out, const char *s, size_t n) {
+    static const char SHORT[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    strbuf_addc(out, '"');
+    size_t from = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c >= 0x20 && c != '"' && c != '\\') {
+            continue;
+        }
+        strbuf_add(out, s + from, i - from);
+        from = i + 1;
+        const char *pair = SHORT;
+        while (*pair && (unsigned char)*pair != c) {
+            pair += 2;
+        }
+        if (c && *pair) {
+            strbuf_addf(out, "\\%c", pair[1]);
+        } else {
+            strbuf_addf(out, "\\u%04x", c);
+        }
+    }
+    strbuf_add(out, s + from, n - from);
+    strbuf_addc(out, '"');
+}
+
+void jw_string_n(struct json_writer *w, const char *s, size_t n) {
+    before(w);
+    write_string(w->out, s, n);
+}
+
+void jw_string(struct json_writer *w, const char *s) {
+    jw_string_n(w, s, strlen(s));
+}
+
+void jw_key(struct json_writer *w, const char *key) {
+    jw_string(w, key);
+    strbuf_adds(w->out, ": ");
+    w->after_key = true;
+}
+
+void jw_int(struct json_writer *w, long long v) {
+    before(w);
+    strbuf_addf(w->out, "%lld", v);
+}
+
+void jw_double(struct json_writer *w, double v) {
+    char text[40];
+    if (!isfinite(v)) {
+        w->non_finite = true;
+        jw_null(w);
+        return;
+    }
+    before(w);
+    strbuf_adds(w->out, json_double_repr(v, text));
+}
+
+void jw_float(struct json_writer *w, float v) {
+    char text[40];
+    if (!isfinite(v)) {
+        w->non_finite = true;
+        jw_null(w);
+        return;
+    }
+    before(w);
+    float_repr(v, text);
+    strbuf_adds(w->out, text);
+}
+
+void jw_bool(struct json_writer *w, bool v) {
+    before(w);
+    strbuf_adds(w->out, v ? "true" : "false");
+}
+
+void jw_null(struct json_writer *w) {
+    before(w);
+    strbuf_adds(w->out, "null");
+}
+
+void jw_json(struct json_writer *w, const json_t *value) {
+    const char *key;
+    json_t *item;
+    size_t i;
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_OBJECT:
+        jw_object(w);
+        json_object_foreach((json_t *)(uintptr_t)value, key, item) {
+            jw_key(w, key);
+            jw_json(w, item);
+        }
+        jw_end_object(w);
+        break;
+    case JSON_ARRAY:
+        jw_array(w);
+        json_array_foreach(value, i, item) {
+            jw_json(w, item);
+        }
+        jw_end_array(w);
+        break;
+    case JSON_STRING:
+        jw_string_n(w, json_string_value(value), json_string_length(value));
+        break;
+    case JSON_INTEGER:
+        jw_int(w, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        jw_double(w, json_real_value(value));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        jw_bool(w, json_is_true(value));
+        break;
+    case JSON_NULL:
+        jw_null(w);
+        break;
+    }
+}
+
+void jw_kv_string(struct json_writer *w, const char *key, const char *v) {
+    jw_key(w, key);
+    if (v) {
+        jw_string(w, v);
+    } else {
+        jw_null(w);
+    }
+}
+
+void jw_kv_int(struct json_writer *w, const char *key, long long v) {
+    jw_key(w, key);
+    jw_int(w, v);
+}
+
+void jw_kv_double(struct json_writer *w, const char *key, double v) {
+    jw_key(w, key);
+    jw_double(w, v);
+}
+
+void jw_kv_bool(struct json_writer *w, const char *key, bool v) {
+    jw_key(w, key);
+    jw_bool(w, v);
+}

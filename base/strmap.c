@@ -1,0 +1,118 @@
+/* Byte strings to numbers: open addressing with linear probing, at most half full (see strmap.h). */
+#include "base/strmap.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/mem.h"
+
+struct slot {
+    uint64_t hash;   /* 0: empty */
+    uint32_t key, n; /* where the key's bytes lie in `keys`, in units of bytes */
+    int32_t value;
+};
+
+struct strmap {
+    struct slot *slots;
+    size_t n_slots, count;
+    char *keys;
+    size_t keys_used, keys_capacity;
+    uint64_t seed;
+};
+
+static uint64_t mix(uint64_t x) {
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93u;
+    x ^= x >> 32;
+    x *= 0xd6e8feb86659fd93u;
+    return x ^ x >> 32;
+}
+
+static uint64_t hash_bytes(uint64_t seed, const char *key, size_t n) {
+    uint64_t h = seed ^ n * 0x9e3779b97f4a7c15u;
+    while (n >= 8) {
+        uint64_t word;
+        memcpy(&word, key, 8);
+        h = mix(h ^ word);
+        key += 8;
+        n -= 8;
+    }
+    uint64_t word = 0;
+    if (n) {
+        memcpy(&word, key, n);
+    }
+    h = mix(h ^ word);
+    return h ? h : 1;
+}
+
+struct strmap *strmap_new(size_t expected) {
+    struct strmap *m = xcalloc(1, sizeof *m);
+    m->n_slots = 64;
+    while (m->n_slots < 2 * expected) {
+        m->n_slots *= 2;
+    }
+    m->slots = xcalloc(m->n_slots, sizeof *m->slots);
+    if (getrandom(&m->seed, sizeof m->seed, GRND_NONBLOCK) != sizeof m->seed) {
+        m->seed = (uint64_t)(uintptr_t)m->slots;
+    }
+    return m;
+}
+
+void strmap_free(struct strmap *m) {
+    if (m) {
+        free(m->slots);
+        free(m->keys);
+        free(m);
+    }
+}
+
+static struct slot *probe(const struct strmap *m, uint64_t hash, const char *key, size_t n) {
+    for (size_t i = hash & (m->n_slots - 1);; i = (i + 1) & (m->n_slots - 1)) {
+        struct slot *s = &m->slots[i];
+        if (!s->hash || (s->hash == hash && s->n == n && (n == 0 || !memcmp(m->keys + s->key, key, n)))) {
+            return s;
+        }
+    }
+}
+
+static void grow(struct strmap *m) {
+    struct slot *old = m->slots;
+    size_t n_old = m->n_slots;
+    m->n_slots *= 2;
+    m->slots = xcalloc(m->n_slots, sizeof *m->slots);
+    for (size_t i = 0; i < n_old; i++) {
+        if (old[i].hash) {
+            *probe(m, old[i].hash, m->keys + old[i].key, old[i].n) = old[i];
+        }
+    }
+    free(old);
+}
+
+bool strmap_add(struct strmap *m, const char *key, size_t n, int32_t value) {
+    BUG_IF(value < 0);
+    BUG_IF(n > UINT32_MAX || m->keys_used > UINT32_MAX - n);
+    uint64_t hash = hash_bytes(m->seed, key, n);
+    struct slot *s = probe(m, hash, key, n);
+    if (s->hash) {
+        return false;
+    }
+    mem_grow(&m->keys, &m->keys_capacity, m->keys_used + n + 1, 1);
+    if (n) {
+        memcpy(m->keys + m->keys_used, key, n);
+    }
+    *s = (struct slot){ .hash = hash, .key = (uint32_t)m->keys_used, .n = (uint32_t)n, .value = value };
+    m->keys_used += n;
+    if (++m->count * 2 > m->n_slots) {
+        grow(m);
+    }
+    return true;
+}
+
+int32_t strmap_find(const struct strmap *m, const char *key, size_t n) {
+    const struct slot *s = probe(m, hash_bytes(m->seed, key, n), key, n);
+    return s->hash ? s->value : -1;
+}
+
+size_t strmap_count(const struct strmap *m) {
+    return m->count;
+}
