@@ -154,6 +154,14 @@ static bool search_card(struct search *s, const char *config, const char *split,
     return true;
 }
 
+static bool search_split(struct search *s, const char *config, const char *split, struct err *err) {
+    if (!search_card(s, config, split, err))
+        return false;
+    if (s->found->n == 0)
+        search_layout(s, config, split);
+    return true;
+}
+
 /* A row holds the names that one split goes by. */
 static const char *const HABITS[][5] = {
     { "validation", "valid", "val", "dev", NULL },
