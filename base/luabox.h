@@ -28,7 +28,7 @@ void luabox_refill(struct luabox *box);
 MUST_CHECK bool luabox_run(struct luabox *box, const char *chunk_name, const char *text, size_t len, int n_results,
     enum err_class class, struct err *err);
 
-/* lua_pcall with traceback turned into *err; the function and n_args are on the stack. */
+/* lua_pcall with its error turned into *err; the function and n_args are on the stack. */
 MUST_CHECK bool luabox_call(struct luabox *box, int n_args, int n_results, enum err_class class, struct err *err);
 
 /* Fields of the table at `index`, with a default. Strings live as long as the table does. */
