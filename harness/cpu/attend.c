@@ -1,0 +1,375 @@
+/* Attention over the cache: an online softmax over blocks of KEY_BLOCK positions, counted from
+ * position 0 of the sequence and never from the start of a span or a segment. A row meets the same
+ * blocks in the same order, and within a block the same lanes, however its ancestors are cut, so
+ * its bits are the same.
+ *
+ * A work item is one key head × a tile of queries (rows of one segment × the query heads that share
+ * the key head). For each block it gathers the keys, transposed, and the values into small f32
+ * tiles and runs all its queries over them: scores[query, key] = q · kᵀ        one lane a key, a
+ * chain over head_dim softmax step                        per query out[query, dim] += p · v one
+ * lane a dim, a chain over the keys that the query sees Keys that a query does not see are left out
+ * of all three, not multiplied by zero. */
+#include "harness/cpu/cpu.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { QUERIES = 48 }; /* of a tile, unless one row has more */
+
+struct attend {
+    struct cpu *cpu;
+    const struct attention *a;
+    const struct kv_cache *kv;
+    size_t layer_bytes; /* offset of the layer in keys and values */
+    const struct segment *segments;
+    uint32_t n_segments;
+    size_t *first_item; /* [n_segments + 1] */
+    uint32_t group, tile_rows;
+    uint32_t dim, dim_padded;
+    struct rows q, out;
+};
+
+/* Keys a query sees, as positions [from, to). */
+struct sight {
+    uint32_t from, to;
+};
+
+struct tile {
+    const struct attend *op;
+    const struct segment *segment;
+    uint32_t head, row, n_rows, n_queries; /* row: of the segment */
+    uint32_t span, span_position;          /* how far into the ancestors the blocks have come */
+    float *queries;                        /* [n_queries, dim] */
+    float *out;                            /* [n_queries, dim_padded] */
+    float *scores;                         /* [n_queries, KEY_BLOCK] */
+    float *sums;                           /* [n_queries, LANES] */
+    float *max;                            /* [n_queries] */
+    float *keys;          /* [KEY_BLOCK, dim]: as gathered, where they aren't f32 */
+    float *keys_t;        /* [KEY_BLOCK / panel, dim, panel] */
+    float *values;        /* [KEY_BLOCK, dim_padded] */
+    struct sight *sights; /* [n_queries]: within the block */
+};
+
+/* ---- who sees what ---- */
+
+static struct sight sight_of(const struct tile *t, uint32_t row) {
+    const struct attention *a = t->op->a;
+    uint64_t position = (uint64_t)t->segment->position + row,
+             end = (uint64_t)t->segment->position + t->segment->n;
+    uint64_t from = 0, to = a->causal ? position + 1 : end;
+    if (a->window != 0) {
+        from = position + 1 > a->window ? position + 1 - a->window : 0;
+        if (!a->causal && position + a->window < to)
+            to = position + a->window;
+    }
+    return (struct sight) { (uint32_t)from, (uint32_t)to };
+}
+
+static struct sight within(struct sight s, uint32_t block) {
+    uint32_t from = s.from > block ? s.from - block : 0;
+    uint32_t to = s.to > block ? s.to - block : 0;
+    to = to < KEY_BLOCK ? to : KEY_BLOCK;
+    return (struct sight) { from < to ? from : to, to };
+}
+
+/* ---- gathering a block ---- */
+
+/* The slot of a position; positions are asked for in rising order. */
+static uint32_t slot_of(struct tile *t, uint32_t position) {
+    const struct segment *s = t->segment;
+    if (position >= s->position)
+        return s->slot + (position - s->position);
+    while (position - t->span_position >= s->ancestors[t->span].n)
+        t->span_position += s->ancestors[t->span++].n;
+    return s->ancestors[t->span].slot + (position - t->span_position);
+}
+
+static const uint8_t *cell(const struct tile *t, const uint8_t *cache, uint32_t slot) {
+    const struct attend *op = t->op;
+    size_t column = (size_t)slot * op->kv->width + (size_t)t->head * op->dim;
+    return cache + op->layer_bytes + column * elem_bytes(op->kv->elem);
+}
+
+static void gather_key(const struct tile *t, uint32_t j, uint32_t slot, const float **key) {
+    const struct attend *op = t->op;
+    const uint8_t *from = cell(t, op->kv->keys, slot);
+    *key = (const float *)(const void *)from;
+    if (op->kv->elem == ELEM_BF16) {
+        float *to = t->keys + (size_t)j * op->dim;
+        op->cpu->kernels->from_bf16(op->dim, (const uint16_t *)(const void *)from, to);
+        *key = to;
+    }
+}
+
+static void gather_value(const struct tile *t, uint32_t j, uint32_t slot) {
+    const struct attend *op = t->op;
+    const uint8_t *from = cell(t, op->kv->values, slot);
+    float *to = t->values + (size_t)j * op->dim_padded;
+    if (op->kv->elem == ELEM_BF16)
+        op->cpu->kernels->from_bf16(op->dim, (const uint16_t *)(const void *)from, to);
+    else
+        memcpy(to, from, op->dim * sizeof *to);
+    memset(to + op->dim, 0, (op->dim_padded - op->dim) * sizeof *to);
+}
+
+static void gather_block(struct tile *t, uint32_t block, struct sight seen) {
+    const struct attend *op = t->op;
+    const float *keys[KEY_BLOCK] = { NULL };
+    for (uint32_t j = seen.from; j < seen.to; j++) {
+        uint32_t slot = slot_of(t, block + j);
+        gather_key(t, j, slot, &keys[j]);
+        gather_value(t, j, slot);
+    }
+    uint32_t panel = op->cpu->kernels->panel;
+    for (uint32_t p = seen.from / panel * panel; p < seen.to; p += panel)
+        op->cpu->kernels->transpose(op->dim, keys + p, t->keys_t + (size_t)p * op->dim);
+}
+
+/* ---- one block ---- */
+
+static void score(const struct tile *t, struct sight seen) {
+    const struct attend *op = t->op;
+    const struct kernels *k = op->cpu->kernels;
+    for (uint32_t p = seen.from / k->panel * k->panel; p < seen.to; p += k->panel) {
+        for (uint32_t i = 0; i < t->n_queries; i += k->tile) {
+            uint32_t n = t->n_queries - i < k->tile ? t->n_queries - i : k->tile;
+            k->multiply_f32(n, op->dim, t->queries + (size_t)i * op->dim, op->dim,
+                t->keys_t + (size_t)p * op->dim, k->panel, t->scores + (size_t)i * KEY_BLOCK + p,
+                KEY_BLOCK, false);
+        }
+    }
+}
+
+static void soften(const struct tile *t, uint32_t block) {
+    const struct attend *op = t->op;
+    const struct kernels *k = op->cpu->kernels;
+    for (uint32_t i = 0; i < t->n_queries; i++) {
+        struct sight s = within(sight_of(t, t->row + i / op->group), block);
+        t->sights[i] = s;
+        if (s.from == s.to)
+            continue;
+        float factor = k->soften(t->scores + (size_t)i * KEY_BLOCK, s.from, s.to, op->a->scale,
+            op->a->softcap, &t->max[i], t->sums + (size_t)i * LANES);
+        if (factor != 1)
+            k->scale(op->dim_padded, factor, t->out + (size_t)i * op->dim_padded);
+    }
+}
+
+/* out[i .. i + n) += p · v over keys [from, to), in order. */
+static void add_values(const struct tile *t, uint32_t i, uint32_t n, uint32_t from, uint32_t to) {
+    const struct attend *op = t->op;
+    const struct kernels *k = op->cpu->kernels;
+    if (from >= to)
+        return;
+    for (uint32_t d = 0; d < op->dim_padded; d += k->panel)
+        k->multiply_f32(n, to - from, t->scores + (size_t)i * KEY_BLOCK + from, KEY_BLOCK,
+            t->values + (size_t)from * op->dim_padded + d, op->dim_padded,
+            t->out + (size_t)i * op->dim_padded + d, op->dim_padded, true);
+}
+
+/* Keys that all queries of the micro-tile see go together; what lies before and after is added
+ * query by query, so that each query adds its keys in order. */
+static void add_values_of(const struct tile *t, uint32_t i, uint32_t n) {
+    uint32_t from = 0, to = KEY_BLOCK;
+    for (uint32_t j = i; j < i + n; j++) {
+        from = t->sights[j].from > from ? t->sights[j].from : from;
+        to = t->sights[j].to < to ? t->sights[j].to : to;
+    }
+    if (from >= to) {
+        for (uint32_t j = i; j < i + n; j++)
+            add_values(t, j, 1, t->sights[j].from, t->sights[j].to);
+        return;
+    }
+    for (uint32_t j = i; j < i + n; j++)
+        add_values(t, j, 1, t->sights[j].from, from);
+    add_values(t, i, n, from, to);
+    for (uint32_t j = i; j < i + n; j++)
+        add_values(t, j, 1, to, t->sights[j].to);
+}
+
+static void attend_block(struct tile *t, uint32_t block, struct sight seen) {
+    uint32_t step = t->op->cpu->kernels->tile;
+    gather_block(t, block, seen);
+    score(t, seen);
+    soften(t, block);
+    for (uint32_t i = 0; i < t->n_queries; i += step)
+        add_values_of(t, i, t->n_queries - i < step ? t->n_queries - i : step);
+}
+
+/* ---- a tile ---- */
+
+static size_t tile_queries(const struct attend *op) {
+    return (size_t)op->tile_rows * op->group;
+}
+
+static size_t tile_bytes(const struct attend *op) {
+    size_t per_query = (size_t)op->dim + op->dim_padded + KEY_BLOCK + LANES + 1;
+    size_t floats =
+        tile_queries(op) * per_query + (size_t)KEY_BLOCK * (2 * (size_t)op->dim + op->dim_padded);
+    return floats * sizeof(float) + tile_queries(op) * sizeof(struct sight);
+}
+
+static void place_tile(struct tile *t, float *at) {
+    const struct attend *op = t->op;
+    size_t n = tile_queries(op);
+    t->keys_t = at;
+    t->values = t->keys_t + (size_t)KEY_BLOCK * op->dim;
+    t->scores = t->values + (size_t)KEY_BLOCK * op->dim_padded;
+    t->out = t->scores + n * KEY_BLOCK;
+    t->sums = t->out + n * op->dim_padded;
+    t->queries = t->sums + n * LANES;
+    t->keys = t->queries + n * op->dim;
+    t->max = t->keys + (size_t)KEY_BLOCK * op->dim;
+    t->sights = (struct sight *)(void *)(t->max + n);
+}
+
+static void start_tile(struct tile *t) {
+    const struct attend *op = t->op;
+    size_t row_floats = (size_t)op->group * op->dim;
+    t->n_queries = t->n_rows * op->group;
+    for (uint32_t r = 0; r < t->n_rows; r++) {
+        const float *q = row_at(op->q, t->segment->row + t->row + r);
+        memcpy(t->queries + r * row_floats, q + t->head * row_floats, row_floats * sizeof *q);
+    }
+    memset(t->out, 0, (size_t)t->n_queries * op->dim_padded * sizeof *t->out);
+    memset(t->sums, 0, (size_t)t->n_queries * LANES * sizeof *t->sums);
+    for (uint32_t i = 0; i < t->n_queries; i++)
+        t->max[i] = -INFINITY;
+}
+
+static void finish_tile(const struct tile *t) {
+    const struct attend *op = t->op;
+    const struct kernels *k = op->cpu->kernels;
+    for (uint32_t i = 0; i < t->n_queries; i++) {
+        float *from = t->out + (size_t)i * op->dim_padded;
+        size_t column = ((size_t)t->head * op->group + i % op->group) * op->dim;
+        void *row = row_at(op->out, t->segment->row + t->row + i / op->group);
+        k->scale(op->dim, 1 / k->lane_sum(t->sums + (size_t)i * LANES), from);
+        if (op->out.buf->elem == ELEM_BF16)
+            k->to_bf16(op->dim, from, (uint16_t *)row + column);
+        else
+            memcpy((float *)row + column, from, op->dim * sizeof *from);
+    }
+}
+
+static uint32_t segment_tiles(const struct attend *op, uint32_t s) {
+    return (op->segments[s].n + op->tile_rows - 1) / op->tile_rows;
+}
+
+static uint32_t segment_of(const struct attend *op, size_t item) {
+    uint32_t low = 0, high = op->n_segments; /* first_item[low] <= item < first_item[high] */
+    while (high - low > 1) {
+        uint32_t mid = low + (high - low) / 2;
+        if (op->first_item[mid] <= item)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static void attend_tile(void *arg, unsigned thread, size_t item) {
+    const struct attend *op = arg;
+    uint32_t s = segment_of(op, item), n_tiles = segment_tiles(op, s);
+    uint32_t index = (uint32_t)(item - op->first_item[s]);
+    struct tile t = { .op = op, .segment = &op->segments[s], .head = index / n_tiles };
+    t.row = index % n_tiles * op->tile_rows;
+    t.n_rows = t.segment->n - t.row < op->tile_rows ? t.segment->n - t.row : op->tile_rows;
+    place_tile(&t, cpu_scratch(op->cpu, thread));
+    start_tile(&t);
+    /* Sight moves forward with the row, so the tile sees from its first row's first key to its last
+     * row's last. */
+    struct sight all = { sight_of(&t, t.row).from, sight_of(&t, t.row + t.n_rows - 1).to };
+    for (uint32_t block = all.from / KEY_BLOCK * KEY_BLOCK; block < all.to; block += KEY_BLOCK)
+        attend_block(&t, block, within(all, block));
+    finish_tile(&t);
+}
+
+static void check_segment(const struct attend *op, const struct segment *s) {
+    uint64_t before = 0;
+    for (uint32_t i = 0; i < s->n_ancestors; i++) {
+        before += s->ancestors[i].n;
+        BUG_IF((uint64_t)s->ancestors[i].slot + s->ancestors[i].n > op->kv->n_slots);
+    }
+    BUG_IF(before != s->position || (uint64_t)s->slot + s->n > op->kv->n_slots);
+    BUG_IF((uint64_t)s->row + s->n > op->q.n);
+}
+
+static void index_items(struct attend *op) {
+    op->first_item = cpu_shared(op->cpu, ((size_t)op->n_segments + 1) * sizeof *op->first_item);
+    op->first_item[0] = 0;
+    for (uint32_t s = 0; s < op->n_segments; s++) {
+        check_segment(op, &op->segments[s]);
+        op->first_item[s + 1] =
+            op->first_item[s] + (size_t)segment_tiles(op, s) * op->a->n_kv_heads;
+    }
+}
+
+void cpu_attend(struct backend *b, const struct attention *a, struct kv_cache *kv, uint32_t layer,
+    const struct segment *segments, uint32_t n_segments, struct rows q, struct rows out) {
+    struct cpu *c = cpu_of(b);
+    rows_check(q, a->n_heads * a->head_dim);
+    rows_check(out, a->n_heads * a->head_dim);
+    BUG_IF(q.buf->elem != ELEM_F32 || q.n != out.n || layer >= kv->n_layers ||
+           a->n_heads % a->n_kv_heads != 0);
+    BUG_IF(kv->width != a->n_kv_heads * a->head_dim || n_segments == 0);
+    uint32_t panel = c->kernels->panel;
+    struct attend op = {
+        .cpu = c,
+        .a = a,
+        .kv = kv,
+        .layer_bytes = (size_t)layer * kv->n_slots * kv->width * elem_bytes(kv->elem),
+        .segments = segments,
+        .n_segments = n_segments,
+        .group = a->n_heads / a->n_kv_heads,
+        .dim = a->head_dim,
+        .dim_padded = (a->head_dim + panel - 1) / panel * panel,
+        .q = q,
+        .out = out,
+    };
+    op.tile_rows = op.group >= QUERIES ? 1 : QUERIES / op.group;
+    index_items(&op);
+    cpu_reserve(c, tile_bytes(&op));
+    pool_run(c->pool, op.first_item[n_segments], attend_tile, &op);
+}
+
+/* ---- the cache ---- */
+
+struct store {
+    struct kv_cache *kv;
+    uint32_t layer;
+    const uint32_t *slots;
+    struct rows k, v;
+};
+
+static void store_row(
+    const struct cpu *c, const struct store *op, uint8_t *cache, struct rows x, uint32_t i) {
+    size_t bytes = op->kv->width * elem_bytes(op->kv->elem);
+    uint8_t *to = cache + ((size_t)op->layer * op->kv->n_slots + op->slots[i]) * bytes;
+    if (op->kv->elem == ELEM_BF16)
+        c->kernels->to_bf16(op->kv->width, row_at(x, i), (uint16_t *)(void *)to);
+    else
+        memcpy(to, row_at(x, i), bytes);
+}
+
+static void store_rows(
+    const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    (void)thread;
+    const struct store *op = arg;
+    for (uint32_t i = from; i < to; i++) {
+        store_row(c, op, op->kv->keys, op->k, i);
+        store_row(c, op, op->kv->values, op->v, i);
+    }
+}
+
+void cpu_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
+    struct rows k, struct rows v) {
+    rows_check(k, kv->width);
+    rows_check(v, kv->width);
+    BUG_IF(
+        k.buf->elem != ELEM_F32 || v.buf->elem != ELEM_F32 || k.n != v.n || layer >= kv->n_layers);
+    for (uint32_t i = 0; i < k.n; i++)
+        BUG_IF(slots[i] >= kv->n_slots);
+    struct store op = { .kv = kv, .layer = layer, .slots = slots, .k = k, .v = v };
+    cpu_rows(cpu_of(b), k.n, 32, store_rows, &op);
+}

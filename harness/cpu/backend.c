@@ -1,0 +1,324 @@
+/* backend_cpu_open: the table of ops, and the objects that live until close. */
+#include "harness/cpu/cpu.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* ---- rows and scratch ---- */
+
+void rows_check(struct rows r, uint32_t cols) {
+    BUG_IF(r.buf == NULL || r.buf->cols != cols);
+    BUG_IF(r.row > r.buf->n_rows || r.n > r.buf->n_rows - r.row);
+}
+
+const float *row_f32(const struct cpu *c, struct rows r, uint32_t i, float *space) {
+    if (r.buf->elem == ELEM_F32)
+        return row_at(r, i);
+    c->kernels->from_bf16(r.buf->cols, row_at(r, i), space);
+    return space;
+}
+
+void row_write(const struct cpu *c, struct rows r, uint32_t i, const float *x) {
+    if (r.buf->elem == ELEM_BF16)
+        c->kernels->to_bf16(r.buf->cols, x, row_at(r, i));
+    else
+        memmove(row_at(r, i), x, r.buf->cols * sizeof *x);
+}
+
+void scratch_grow(struct scratch *s, size_t bytes) {
+    if (bytes <= s->bytes)
+        return;
+    free(s->data);
+    s->bytes = (bytes + 4095) / 4096 * 4096;
+    s->data = aligned_alloc(4096, s->bytes);
+    BUG_IF(s->data == NULL);
+}
+
+void cpu_reserve(struct cpu *c, size_t bytes) {
+    for (unsigned t = 0; t < c->caps.threads; t++)
+        scratch_grow(&c->scratch[t], bytes);
+}
+
+void *cpu_shared(struct cpu *c, size_t bytes) {
+    scratch_grow(&c->shared, bytes);
+    return c->shared.data;
+}
+
+struct batches {
+    const struct cpu *cpu;
+    rows_fn *fn;
+    void *arg;
+    uint32_t n, grain;
+};
+
+static void run_batch(void *arg, unsigned thread, size_t item) {
+    const struct batches *b = arg;
+    uint32_t from = (uint32_t)item * b->grain, left = b->n - from;
+    b->fn(b->cpu, b->arg, thread, from, from + (left < b->grain ? left : b->grain));
+}
+
+void cpu_rows(struct cpu *c, uint32_t n, uint32_t grain, rows_fn *fn, void *arg) {
+    struct batches b = { .cpu = c, .fn = fn, .arg = arg, .n = n, .grain = grain };
+    pool_run(c->pool, (n + (size_t)grain - 1) / grain, run_batch, &b);
+}
+
+/* ---- objects ---- */
+
+static void own(struct cpu *c, void *object, void (*release)(void *)) {
+    struct owned *o = xmalloc(sizeof *o);
+    *o = (struct owned) { .next = c->owned, .release = release, .object = object };
+    c->owned = o;
+}
+
+static void buffer_release(void *object) {
+    struct buffer *buf = object;
+    free(buf->data);
+    free(buf);
+}
+
+static void vector_release(void *object) {
+    struct vector *v = object;
+    free(v->data);
+    free(v);
+}
+
+static void matrix_release(void *object) {
+    struct matrix *m = object;
+    m->weight->gemm->ops->free_weight(m->weight);
+    free(m);
+}
+
+static void cache_release(void *object) {
+    struct kv_cache *kv = object;
+    free(kv->keys);
+    free(kv->values);
+    free(kv);
+}
+
+static struct buffer *cpu_buffer(
+    struct backend *b, uint32_t n_rows, uint32_t cols, enum elem elem, struct err *err) {
+    struct buffer *buf = xcalloc(1, sizeof *buf);
+    *buf = (struct buffer) { .elem = elem, .n_rows = n_rows, .cols = cols };
+    size_t n;
+    if (mem_mul(n_rows, cols, &n))
+        buf->data = mem_try(n == 0 ? 1 : n, elem_bytes(elem), "activations", err);
+    else
+        err_set(err, ERR_RESOURCE, "cannot hold %u rows of %u activations", n_rows, cols);
+    if (buf->data == NULL) {
+        free(buf);
+        return NULL;
+    }
+    own(cpu_of(b), buf, buffer_release);
+    return buf;
+}
+
+static size_t cpu_kv_bytes_per_slot(const struct backend *b, uint32_t n_layers, uint32_t kv_width) {
+    return 2 * (size_t)n_layers * kv_width * elem_bytes(cpu_of(b)->caps.act);
+}
+
+static struct kv_cache *cpu_kv_cache(
+    struct backend *b, uint32_t n_layers, uint32_t n_slots, uint32_t kv_width, struct err *err) {
+    struct kv_cache *kv = xcalloc(1, sizeof *kv);
+    *kv = (struct kv_cache) {
+        .elem = cpu_of(b)->caps.act, .n_layers = n_layers, .n_slots = n_slots, .width = kv_width
+    };
+    size_t each = cpu_kv_bytes_per_slot(b, n_layers, kv_width) / 2;
+    kv->keys =
+        calloc(n_slots, each); /* not mem_try: slots that are never used shall cost nothing */
+    kv->values = calloc(n_slots, each);
+    if (kv->keys == NULL || kv->values == NULL) {
+        err_set(err, ERR_RESOURCE, "cannot hold keys and values of %u tokens: %zu bytes each",
+            n_slots, 2 * each);
+        cache_release(kv);
+        return NULL;
+    }
+    own(cpu_of(b), kv, cache_release);
+    return kv;
+}
+
+static void cpu_kv_free(struct backend *b, struct kv_cache *kv) {
+    for (struct owned **at = &cpu_of(b)->owned; *at != NULL; at = &(*at)->next) {
+        struct owned *o = *at;
+        if (o->object != kv)
+            continue;
+        *at = o->next;
+        free(o);
+        cache_release(kv);
+        return;
+    }
+    BUG_IF(kv != NULL);
+}
+
+static struct vector *cpu_vector(
+    struct backend *b, const struct weight_source *src, uint32_t n, struct err *err) {
+    struct source s;
+    if (!source_open(&s, src, n, 1, err))
+        return NULL;
+    struct vector *v = xcalloc(1, sizeof *v);
+    v->n = n;
+    v->data = mem_try(n, sizeof *v->data, "a vector", err);
+    if (v->data == NULL) {
+        free(v);
+        return NULL;
+    }
+    source_read(&s, 0, n, v->data);
+    own(cpu_of(b), v, vector_release);
+    return v;
+}
+
+static struct table *cpu_table(struct backend *b, const struct weight_source *src, uint32_t n,
+    uint32_t cols, struct err *err) {
+    struct source s;
+    if (!source_open(&s, src, n, cols, err))
+        return NULL;
+    struct table *t = xcalloc(1, sizeof *t);
+    t->source = s;
+    own(cpu_of(b), t, free);
+    return t;
+}
+
+struct packing {
+    struct cpu *cpu;
+    struct gemm_weight *weight;
+    struct source source;
+    _Atomic bool failed;
+    struct err *errs; /* one a thread */
+};
+
+static void pack_chunk(void *arg, unsigned thread, size_t item) {
+    struct packing *p = arg;
+    uint32_t chunk = (uint32_t)item, columns = gemm_columns(p->weight, chunk);
+    float *rows = cpu_scratch(p->cpu, thread);
+    source_read(&p->source, (uint64_t)chunk * p->cpu->gemm->chunk, columns, rows);
+    if (!p->cpu->gemm->ops->pack(p->weight, chunk, rows, &p->errs[thread]))
+        atomic_store(&p->failed, true);
+}
+
+static bool pack(struct cpu *c, struct gemm_weight *w, const struct source *s, struct err *err) {
+    struct packing p = { .cpu = c, .weight = w, .source = *s };
+    p.errs = xcalloc(c->caps.threads, sizeof *p.errs);
+    cpu_reserve(c, (size_t)c->gemm->chunk * w->k * sizeof(float));
+    pool_run(c->pool, w->n_chunks, pack_chunk, &p);
+    for (unsigned t = 0; t < c->caps.threads; t++) {
+        if (p.errs[t].class != ERR_NONE && err != NULL)
+            *err = p.errs[t];
+    }
+    free(p.errs);
+    return !atomic_load(&p.failed);
+}
+
+static struct matrix *cpu_matrix(
+    struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err) {
+    struct cpu *c = cpu_of(b);
+    struct source s;
+    if (!source_open(&s, src, n, k, err))
+        return NULL;
+    struct gemm_weight *w = c->gemm->ops->weight(c->gemm, n, k, err);
+    if (w == NULL)
+        return NULL;
+    if (!pack(c, w, &s, err)) {
+        c->gemm->ops->free_weight(w);
+        return NULL;
+    }
+    struct matrix *m = xcalloc(1, sizeof *m);
+    m->weight = w;
+    own(c, m, matrix_release);
+    return m;
+}
+
+/* ---- the backend ---- */
+
+static const struct backend_caps *cpu_caps(const struct backend *b) {
+    return &cpu_of(b)->caps;
+}
+
+static uint64_t cpu_rows_filled(const struct backend *b) {
+    return cpu_of(b)->n_rows_filled;
+}
+
+static void cpu_close(struct backend *b) {
+    if (b == NULL)
+        return;
+    struct cpu *c = cpu_of(b);
+    for (struct owned *o = c->owned, *next; o != NULL; o = next) {
+        next = o->next;
+        o->release(o->object);
+        free(o);
+    }
+    pool_free(c->pool); /* before the library: its threads hold some of the library's state */
+    if (c->gemm != NULL)
+        c->gemm->ops->close(c->gemm);
+    for (int i = 0; i < ROTARY_TABLES; i++) {
+        free((float *)c->rotary[i].of.inv_freq);
+        free(c->rotary[i].angles);
+    }
+    for (unsigned t = 0; c->scratch != NULL && t < c->caps.threads; t++)
+        free(c->scratch[t].data);
+    free(c->scratch);
+    free(c->shared.data);
+    free(c);
+}
+
+static const struct backend_ops cpu_ops = {
+    .close = cpu_close,
+    .caps = cpu_caps,
+    .matrix = cpu_matrix,
+    .table = cpu_table,
+    .vector = cpu_vector,
+    .buffer = cpu_buffer,
+    .kv_cache = cpu_kv_cache,
+    .kv_bytes_per_slot = cpu_kv_bytes_per_slot,
+    .kv_free = cpu_kv_free,
+    .gather = cpu_gather,
+    .norm = cpu_norm,
+    .matmul = cpu_matmul,
+    .gate = cpu_gate,
+    .convert = cpu_convert,
+    .rotate = cpu_rotate,
+    .kv_store = cpu_kv_store,
+    .attend = cpu_attend,
+    .pick = cpu_pick,
+    .pool = cpu_pool,
+    .normalize = cpu_normalize,
+    .logprobs = cpu_logprobs,
+    .logits = cpu_logits,
+    .download = cpu_download,
+    .rows_filled = cpu_rows_filled,
+};
+
+static bool open_parts(struct cpu *c, const struct backend_config *config, struct err *err) {
+    if (config->dtype != DTYPE_F32 && config->dtype != DTYPE_BF16)
+        return err_set(err, ERR_UNSUPPORTED,
+            "cannot run in this dtype on the processor: f32 and bf16 are supported");
+    c->kernels = kernels_choose(err);
+    if (c->kernels == NULL)
+        return false;
+    unsigned n = config->threads != 0 ? config->threads : pool_default_threads();
+    c->pool = pool_new(n, err);
+    if (c->pool == NULL)
+        return false;
+    c->scratch = xcalloc(n, sizeof *c->scratch);
+    c->caps.threads = n;
+    c->caps.act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32;
+    struct gemm_config gemm = {
+        .name = config->gemm, .kernels = c->kernels, .elem = c->caps.act, .n_threads = n
+    };
+    c->gemm = gemm_open(&gemm, err);
+    return c->gemm != NULL;
+}
+
+struct backend *backend_cpu_open(const struct backend_config *config, struct err *err) {
+    struct cpu *c = xcalloc(1, sizeof *c);
+    c->base.ops = &cpu_ops;
+    if (!open_parts(c, config, err)) {
+        cpu_close(&c->base);
+        return NULL;
+    }
+    snprintf(c->name, sizeof c->name, "cpu/%s", c->kernels->name);
+    c->caps.name = c->name;
+    c->caps.gemm = c->gemm->name;
+    c->caps.row_block = c->gemm->whole_blocks ? c->gemm->row_block : c->kernels->tile;
+    return &c->base;
+}

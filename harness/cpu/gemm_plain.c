@@ -1,0 +1,126 @@
+/* Our own GEMM: weights in panels of as many columns as a micro-kernel is wide, k running fastest
+ * between panels
+ * ([N / panel, K, panel], in bf16 [N / panel, K / 2, panel, 2]), rows read where they lie. Every
+ * element of the product is one chain of multiply-adds over K, so it does not matter which rows
+ * share a micro-kernel. */
+#include "harness/cpu/gemm.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { ROW_BLOCK = 96, CHUNK = 256 };
+
+struct plain_weight {
+    struct gemm_weight base;
+    uint32_t k_padded;
+    size_t panel_bytes;
+    uint8_t *panels;
+};
+
+static void plain_close(struct gemm *g) {
+    free(g);
+}
+
+static void plain_free_weight(struct gemm_weight *w) {
+    free(((struct plain_weight *)w)->panels);
+    free(w);
+}
+
+static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, struct err *err) {
+    struct plain_weight *w = xcalloc(1, sizeof *w);
+    uint32_t panel = g->kernels->panel;
+    w->base = (struct gemm_weight) {
+        .gemm = g, .n = n, .k = k, .n_chunks = (n + g->chunk - 1) / g->chunk
+    };
+    w->k_padded = (k + g->k_step - 1) / g->k_step * g->k_step;
+    w->panel_bytes = (size_t)w->k_padded * panel * (g->elem == ELEM_BF16 ? 2 : 4);
+    w->panels = mem_try((n + panel - 1) / panel, w->panel_bytes, "packed weights", err);
+    if (w->panels == NULL) {
+        free(w);
+        return NULL;
+    }
+    return &w->base;
+}
+
+static void pack_panel_f32(
+    uint32_t panel, uint32_t columns, uint32_t k, const float *rows, float *out) {
+    for (uint32_t j = 0; j < columns; j++) {
+        for (uint32_t i = 0; i < k; i++)
+            out[(size_t)i * panel + j] = rows[(size_t)j * k + i];
+    }
+}
+
+static void pack_panel_bf16(
+    uint32_t panel, uint32_t columns, uint32_t k, const float *rows, uint16_t *out) {
+    for (uint32_t j = 0; j < columns; j++) {
+        for (uint32_t i = 0; i < k; i++)
+            out[((size_t)(i / 2) * panel + j) * 2 + i % 2] = bf16_from_f32(rows[(size_t)j * k + i]);
+    }
+}
+
+static bool plain_pack(
+    struct gemm_weight *base, uint32_t chunk, const float *rows, struct err *err) {
+    (void)err;
+    struct plain_weight *w = (struct plain_weight *)base;
+    uint32_t panel = base->gemm->kernels->panel, columns = gemm_columns(base, chunk);
+    uint8_t *out = w->panels + (size_t)chunk * (base->gemm->chunk / panel) * w->panel_bytes;
+    for (uint32_t from = 0; from < columns; from += panel, out += w->panel_bytes) {
+        uint32_t some = columns - from < panel ? columns - from : panel;
+        const float *part = rows + (size_t)from * base->k;
+        if (base->gemm->elem == ELEM_BF16)
+            pack_panel_bf16(panel, some, base->k, part, (uint16_t *)(void *)out);
+        else
+            pack_panel_f32(panel, some, base->k, part, (float *)(void *)out);
+    }
+    return true;
+}
+
+static void multiply_panel(const struct gemm_call *call, const uint8_t *panel, float *sums) {
+    const struct plain_weight *w = (const struct plain_weight *)call->weight;
+    const struct kernels *k = w->base.gemm->kernels;
+    size_t stride = gemm_stride(call->weight, call->chunk);
+    for (uint32_t r = 0; r < call->n_rows; r += k->tile) {
+        uint32_t n = call->n_rows - r < k->tile ? call->n_rows - r : k->tile;
+        if (w->base.gemm->elem == ELEM_BF16)
+            k->multiply_bf16(n, w->k_padded, (const uint16_t *)call->rows + r * call->stride,
+                call->stride, (const uint16_t *)(const void *)panel, sums + r * stride, stride);
+        else
+            k->multiply_f32(n, w->k_padded, (const float *)call->rows + r * call->stride,
+                call->stride, (const float *)(const void *)panel, k->panel, sums + r * stride,
+                stride, false);
+    }
+}
+
+static void plain_multiply(const struct gemm_call *call) {
+    const struct plain_weight *w = (const struct plain_weight *)call->weight;
+    const struct gemm *g = w->base.gemm;
+    uint32_t panel = g->kernels->panel, columns = gemm_columns(call->weight, call->chunk);
+    const uint8_t *at = w->panels + (size_t)call->chunk * (g->chunk / panel) * w->panel_bytes;
+    for (uint32_t from = 0; from < columns; from += panel, at += w->panel_bytes)
+        multiply_panel(call, at, call->sums + from);
+}
+
+static const struct gemm_ops plain_ops = {
+    .close = plain_close,
+    .weight = plain_weight,
+    .free_weight = plain_free_weight,
+    .pack = plain_pack,
+    .multiply = plain_multiply,
+};
+
+struct gemm *gemm_open_plain(const struct gemm_config *config, struct err *err) {
+    (void)err;
+    struct gemm *g = xcalloc(1, sizeof *g);
+    *g = (struct gemm) {
+        .ops = &plain_ops,
+        .name = "plain",
+        .kernels = config->kernels,
+        .elem = config->elem,
+        .row_block = ROW_BLOCK,
+        .chunk = CHUNK,
+        .k_step = config->elem == ELEM_BF16 ? 2 : 1,
+        .n_step = config->kernels->panel,
+    };
+    return g;
+}

@@ -1,0 +1,52 @@
+/* Which kernels run here: the best table that the processor (and the system's saving of its
+ * registers) supports, or the one that ASSAY_ISA names, which must be supported too. */
+#include "harness/cpu/kernels.h"
+
+#include <string.h>
+
+struct isa {
+    const struct kernels *kernels;
+    bool (*usable)(void);
+};
+
+static bool always(void) {
+    return true;
+}
+
+#if defined(__x86_64__)
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+static bool has_avx512bf16(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+#endif
+
+static const struct isa isas[] = {
+    /* best first */
+#if defined(__x86_64__)
+    { &kernels_avx512bf16, has_avx512bf16 },
+    { &kernels_avx512, has_avx512 },
+    { &kernels_avx2, has_avx2 },
+#endif
+    { &kernels_plain, always },
+};
+
+const struct kernels *kernels_choose(struct err *err) {
+    const char *said = getenv("ASSAY_ISA");
+    bool any = said == NULL || *said == 0;
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        if ((any || strcmp(said, isas[i].kernels->name) == 0) && isas[i].usable())
+            return isas[i].kernels;
+    }
+    err_set(err, ERR_USAGE,
+        "cannot run with ASSAY_ISA '%s': it is not an instruction set of this processor", said);
+    err_hint(err, "plain, avx2, avx512 and avx512bf16 are known");
+    return NULL;
+}

@@ -1,0 +1,145 @@
+/* log p(token | row) for chosen tokens: the vocabulary goes through the GEMM door chunk by chunk,
+ * and of each chunk only its maximum, the sum of its exponentials (f64) and the targets' logits are
+ * kept.
+ *
+ * A work item is a block of rows × a span of SPAN chunks; what spans found is joined in order of
+ * the vocabulary at the end. Spans are fixed by the vocabulary alone, so neither threads nor the
+ * number of rows change a bit. */
+#include "harness/cpu/cpu.h"
+
+#include <math.h>
+
+enum { SPAN = 16 };
+
+/* Of one row over some part of the vocabulary. */
+struct mass {
+    float max;
+    uint32_t best; /* first token that has it */
+    double sum;    /* of exp(logit - max) */
+};
+
+struct logprobs {
+    struct cpu *cpu;
+    const struct gemm_weight *head;
+    const float *bias;
+    float scale, softcap;
+    struct rows x;
+    struct target *targets;
+    size_t *first_target; /* [x.n + 1]: of each row */
+    struct mass *masses;  /* [n_spans, x.n] */
+    uint32_t n_blocks, n_spans;
+};
+
+/* a then b, as one. Empty is { -INFINITY, 0, 0 }; a sum that is NaN stays so. */
+static struct mass mass_join(struct mass a, struct mass b) {
+    if (b.max > a.max) {
+        b.sum += a.max == -INFINITY ? a.sum : a.sum * exp((double)a.max - (double)b.max);
+        return b;
+    }
+    a.sum += b.max == -INFINITY ? b.sum : b.sum * exp((double)b.max - (double)a.max);
+    return a;
+}
+
+static struct mass mass_of(
+    const struct kernels *k, uint32_t n, const float *logits, uint32_t first_token) {
+    size_t best;
+    struct mass m = { .max = k->find_max(n, logits, &best) };
+    m.best = first_token + (uint32_t)best;
+    m.sum = k->exp_sum(n, logits, m.max == -INFINITY ? 0 : m.max);
+    return m;
+}
+
+/* A target's logprob holds its logit until the join. */
+static void take_targets(
+    const struct logprobs *l, uint32_t row, uint32_t n, const float *logits, uint32_t first_token) {
+    for (size_t t = l->first_target[row]; t < l->first_target[row + 1]; t++) {
+        uint32_t token = (uint32_t)l->targets[t].token;
+        if (token >= first_token && token - first_token < n)
+            l->targets[t].logprob = (double)logits[token - first_token];
+    }
+}
+
+static void read_chunk(const struct logprobs *l, const struct gemm_call *call, uint32_t first_row,
+    struct mass *masses) {
+    const struct kernels *k = l->cpu->kernels;
+    uint32_t columns = gemm_columns(l->head, call->chunk),
+             stride = gemm_stride(l->head, call->chunk);
+    uint32_t token = call->chunk * l->cpu->gemm->chunk;
+    for (uint32_t i = 0; i < call->n_rows && first_row + i < l->x.n; i++) {
+        float *logits = call->sums + (size_t)i * stride;
+        if (l->bias != NULL)
+            k->add(columns, l->bias + token, logits);
+        if (l->scale != 1 || l->softcap > 0)
+            k->cap(columns, l->scale, l->softcap, logits);
+        take_targets(l, first_row + i, columns, logits, token);
+        masses[first_row + i] =
+            mass_join(masses[first_row + i], mass_of(k, columns, logits, token));
+    }
+}
+
+static void read_span(void *arg, unsigned thread, size_t item) {
+    const struct logprobs *l = arg;
+    const struct cpu *c = l->cpu;
+    uint32_t block = (uint32_t)(item % l->n_blocks), span = (uint32_t)(item / l->n_blocks);
+    uint32_t first_row = block * c->gemm->row_block;
+    struct mass *masses = l->masses + (size_t)span * l->x.n;
+    float *sums = cpu_scratch(c, thread);
+    struct gemm_call call = { .weight = l->head, .thread = thread, .sums = sums };
+    block_call(c, l->x, block, sums + (size_t)c->gemm->row_block * c->gemm->chunk, &call);
+    for (uint32_t i = first_row; i < l->x.n && i < first_row + c->gemm->row_block; i++)
+        masses[i] = (struct mass) { .max = -INFINITY };
+    for (uint32_t i = 0; i < SPAN && span * SPAN + i < l->head->n_chunks; i++) {
+        call.chunk = span * SPAN + i;
+        c->gemm->ops->multiply(&call);
+        read_chunk(l, &call, first_row, masses);
+    }
+}
+
+static void join_row(const struct logprobs *l, uint32_t row) {
+    struct mass all = l->masses[row];
+    for (uint32_t s = 1; s < l->n_spans; s++)
+        all = mass_join(all, l->masses[(size_t)s * l->x.n + row]);
+    double log_sum = log(all.sum);
+    for (size_t t = l->first_target[row]; t < l->first_target[row + 1]; t++) {
+        struct target *target = &l->targets[t];
+        target->logprob = target->logprob - (double)all.max - log_sum;
+        target->best = (uint32_t)target->token == all.best;
+    }
+}
+
+static void index_targets(struct logprobs *l, size_t n) {
+    size_t t = 0;
+    for (uint32_t row = 0; row < l->x.n; row++) {
+        l->first_target[row] = t;
+        for (; t < n && l->targets[t].row == row; t++)
+            BUG_IF(l->targets[t].token < 0 || (uint32_t)l->targets[t].token >= l->head->n);
+    }
+    l->first_target[l->x.n] = t;
+    BUG_IF(t != n); /* not sorted, or a row out of range */
+}
+
+void cpu_logprobs(struct backend *b, const struct matrix *head, const struct vector *bias,
+    float scale, float softcap, struct rows x, struct target *targets, size_t n) {
+    struct cpu *c = cpu_of(b);
+    const struct gemm *g = c->gemm;
+    rows_check(x, head->weight->k);
+    BUG_IF(x.buf->elem != g->elem || (bias != NULL && bias->n != head->weight->n));
+    struct logprobs l = { .cpu = c,
+        .head = head->weight,
+        .bias = bias ? bias->data : NULL,
+        .scale = scale,
+        .softcap = softcap,
+        .x = x,
+        .targets = targets };
+    l.n_blocks = block_count(c, x.n);
+    l.n_spans = (head->weight->n_chunks + SPAN - 1) / SPAN;
+    size_t mass_bytes = (size_t)l.n_spans * x.n * sizeof *l.masses;
+    l.masses = cpu_shared(c, mass_bytes + ((size_t)x.n + 1) * sizeof *l.first_target);
+    l.first_target = (size_t *)(void *)((uint8_t *)l.masses + mass_bytes);
+    index_targets(&l, n);
+    block_count_filled(c, x.n);
+    cpu_reserve(c, (size_t)g->row_block * g->chunk * sizeof(float) + block_bytes(c, head->weight));
+    pool_run(c->pool, (size_t)l.n_blocks * l.n_spans, read_span, &l);
+    for (uint32_t row = 0; row < x.n; row++)
+        join_row(&l, row);
+}

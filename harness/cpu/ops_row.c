@@ -1,0 +1,255 @@
+/* Ops on single rows: gather, norm, gate, convert, rotate, pick, normalize, and pooling of a
+ * segment's rows. Each writes rows from rows; threads share them out in batches. */
+#include "harness/cpu/cpu.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { GRAIN = 16 }; /* rows a work item */
+
+/* One shape of arguments for the simple ops. */
+struct row_op {
+    struct rows x, y, out;
+    enum norm_kind kind;
+    enum activation activation;
+    const float *gain, *bias;
+    float eps, factor;
+    bool add;
+    const struct table *table;
+    const int32_t *ids;
+    const uint32_t *index;
+};
+
+static void gather_rows(
+    const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    const struct row_op *op = arg;
+    uint32_t n = op->out.buf->cols;
+    float *space = cpu_scratch(c, thread);
+    for (uint32_t i = from; i < to; i++) {
+        float *out = row_at(op->out, i);
+        float *row = op->add ? space : out;
+        source_read(&op->table->source, (uint64_t)op->ids[i], 1, row);
+        if (op->factor != 1)
+            c->kernels->scale(n, op->factor, row);
+        if (op->add)
+            c->kernels->add(n, row, out);
+    }
+}
+
+void cpu_gather(struct backend *b, const struct table *t, const int32_t *ids, float scale, bool add,
+    struct rows x) {
+    struct cpu *c = cpu_of(b);
+    rows_check(x, (uint32_t)t->source.k);
+    BUG_IF(x.buf->elem != ELEM_F32);
+    for (uint32_t i = 0; i < x.n; i++)
+        BUG_IF(ids[i] < 0 || (uint64_t)ids[i] >= t->source.n);
+    struct row_op op = { .out = x, .table = t, .ids = ids, .factor = scale, .add = add };
+    cpu_reserve(c, x.buf->cols * sizeof(float));
+    cpu_rows(c, x.n, GRAIN, gather_rows, &op);
+}
+
+static void norm_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    const struct row_op *op = arg;
+    bool direct = op->out.buf->elem == ELEM_F32;
+    for (uint32_t i = from; i < to; i++) {
+        float *y = direct ? row_at(op->out, i) : cpu_scratch(c, thread);
+        c->kernels->norm(
+            op->kind, op->x.buf->cols, row_at(op->x, i), op->gain, op->bias, op->eps, y);
+        if (!direct)
+            row_write(c, op->out, i, y);
+    }
+}
+
+void cpu_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
+    const struct vector *bias, float eps, struct rows x, struct rows out) {
+    struct cpu *c = cpu_of(b);
+    uint32_t n = x.buf->cols;
+    rows_check(x, n);
+    rows_check(out, n);
+    BUG_IF(x.buf->elem != ELEM_F32 || x.n != out.n || (gain && gain->n != n) ||
+           (bias && bias->n != n));
+    struct row_op op = { .x = x,
+        .out = out,
+        .kind = kind,
+        .eps = eps,
+        .gain = gain ? gain->data : NULL,
+        .bias = bias ? bias->data : NULL };
+    cpu_reserve(c, n * sizeof(float));
+    cpu_rows(c, x.n, GRAIN, norm_rows, &op);
+}
+
+static void gate_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    const struct row_op *op = arg;
+    uint32_t n = op->out.buf->cols;
+    float *product = cpu_scratch(c, thread), *space = product + n;
+    for (uint32_t i = from; i < to; i++) {
+        c->kernels->activate(op->activation, n, row_f32(c, op->x, i, space), product);
+        c->kernels->multiply(n, row_f32(c, op->y, i, space), product);
+        row_write(c, op->out, i, product);
+    }
+}
+
+void cpu_gate(
+    struct backend *b, enum activation a, struct rows gate, struct rows up, struct rows out) {
+    struct cpu *c = cpu_of(b);
+    uint32_t n = out.buf->cols;
+    rows_check(gate, n);
+    rows_check(up, n);
+    rows_check(out, n);
+    BUG_IF(gate.n != out.n || up.n != out.n);
+    struct row_op op = { .x = gate, .y = up, .out = out, .activation = a };
+    cpu_reserve(c, 2 * (size_t)n * sizeof(float));
+    cpu_rows(c, out.n, GRAIN, gate_rows, &op);
+}
+
+static void convert_rows(
+    const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    const struct row_op *op = arg;
+    for (uint32_t i = from; i < to; i++)
+        row_write(c, op->out, i, row_f32(c, op->x, i, cpu_scratch(c, thread)));
+}
+
+void cpu_convert(struct backend *b, struct rows x, struct rows out) {
+    struct cpu *c = cpu_of(b);
+    rows_check(x, out.buf->cols);
+    rows_check(out, x.buf->cols);
+    BUG_IF(x.n != out.n);
+    struct row_op op = { .x = x, .out = out };
+    cpu_reserve(c, x.buf->cols * sizeof(float));
+    cpu_rows(c, x.n, GRAIN, convert_rows, &op);
+}
+
+static void pick_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    (void)c;
+    (void)thread;
+    const struct row_op *op = arg;
+    size_t bytes = op->x.buf->cols * elem_bytes(op->x.buf->elem);
+    for (uint32_t i = from; i < to; i++)
+        memcpy(row_at(op->out, i), row_at(op->x, op->index[i]), bytes);
+}
+
+void cpu_pick(struct backend *b, struct rows src, const uint32_t *index, struct rows dst) {
+    rows_check(src, dst.buf->cols);
+    rows_check(dst, src.buf->cols);
+    BUG_IF(src.buf->elem != dst.buf->elem || src.buf == dst.buf);
+    for (uint32_t i = 0; i < dst.n; i++)
+        BUG_IF(index[i] >= src.n);
+    struct row_op op = { .x = src, .out = dst, .index = index };
+    cpu_rows(cpu_of(b), dst.n, GRAIN, pick_rows, &op);
+}
+
+static void normalize_rows(
+    const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    (void)thread;
+    const struct row_op *op = arg;
+    for (uint32_t i = from; i < to; i++) {
+        float *x = row_at(op->x, i);
+        float length = sqrtf(c->kernels->sum_squares(op->x.buf->cols, x));
+        c->kernels->scale(op->x.buf->cols, 1 / (length < 1e-12F ? 1e-12F : length), x);
+    }
+}
+
+void cpu_normalize(struct backend *b, struct rows x) {
+    rows_check(x, x.buf->cols);
+    BUG_IF(x.buf->elem != ELEM_F32);
+    struct row_op op = { .x = x };
+    cpu_rows(cpu_of(b), x.n, GRAIN, normalize_rows, &op);
+}
+
+void cpu_download(struct backend *b, struct rows x, float *out) {
+    struct cpu *c = cpu_of(b);
+    rows_check(x, x.buf->cols);
+    for (uint32_t i = 0; i < x.n; i++) {
+        float *to = out + (size_t)i * x.buf->cols;
+        const float *row = row_f32(c, x, i, to);
+        if (row != to)
+            memcpy(to, row, x.buf->cols * sizeof *to);
+    }
+}
+
+/* ---- pooling ---- */
+
+struct pooling_op {
+    enum pooling pooling;
+    struct rows x, out;
+    const struct segment *segments;
+};
+
+static void pool_sum(
+    const struct cpu *c, const struct pooling_op *op, const struct segment *s, float *out) {
+    uint32_t n = op->out.buf->cols;
+    memset(out, 0, n * sizeof *out);
+    for (uint32_t i = 0; i < s->n; i++)
+        c->kernels->add(n, row_at(op->x, s->row + i), out);
+}
+
+static void pool_weighted(
+    const struct cpu *c, const struct pooling_op *op, const struct segment *s, float *out) {
+    uint32_t n = op->out.buf->cols;
+    memset(out, 0, n * sizeof *out);
+    for (uint32_t i = 0; i < s->n; i++)
+        c->kernels->scale_add(n, (float)(i + 1), row_at(op->x, s->row + i), out);
+    c->kernels->scale(n, (float)(1 / (0.5 * s->n * (s->n + 1.0))), out);
+}
+
+static void pool_max(
+    const struct cpu *c, const struct pooling_op *op, const struct segment *s, float *out) {
+    uint32_t n = op->out.buf->cols;
+    memcpy(out, row_at(op->x, s->row), n * sizeof *out);
+    for (uint32_t i = 1; i < s->n; i++)
+        c->kernels->maximum(n, row_at(op->x, s->row + i), out);
+}
+
+struct pooling_run {
+    const struct cpu *cpu;
+    struct pooling_op op;
+};
+
+static void pool_segment(void *arg, unsigned thread, size_t item) {
+    (void)thread;
+    const struct pooling_run *run = arg;
+    const struct pooling_op *op = &run->op;
+    const struct segment *s = &op->segments[item];
+    const struct cpu *c = run->cpu;
+    float *out = row_at(op->out, (uint32_t)item);
+    uint32_t n = op->out.buf->cols;
+    switch (op->pooling) {
+    case POOL_AUTO:
+    case POOL_MEAN:
+        pool_sum(c, op, s, out);
+        c->kernels->scale(n, 1 / (float)s->n, out);
+        break;
+    case POOL_MEAN_SQRT:
+        pool_sum(c, op, s, out);
+        c->kernels->scale(n, 1 / sqrtf((float)s->n), out);
+        break;
+    case POOL_WEIGHTED_MEAN:
+        pool_weighted(c, op, s, out);
+        break;
+    case POOL_CLS:
+        memcpy(out, row_at(op->x, s->row), n * sizeof *out);
+        break;
+    case POOL_LAST:
+        memcpy(out, row_at(op->x, s->row + s->n - 1), n * sizeof *out);
+        break;
+    case POOL_MAX:
+        pool_max(c, op, s, out);
+        break;
+    }
+}
+
+void cpu_pool(struct backend *b, enum pooling pooling, struct rows x,
+    const struct segment *segments, uint32_t n_segments, struct rows out) {
+    struct cpu *c = cpu_of(b);
+    rows_check(x, out.buf->cols);
+    rows_check(out, x.buf->cols);
+    BUG_IF(x.buf->elem != ELEM_F32 || out.buf->elem != ELEM_F32 || out.n != n_segments);
+    for (uint32_t i = 0; i < n_segments; i++)
+        BUG_IF(
+            segments[i].n == 0 || segments[i].row > x.n || segments[i].n > x.n - segments[i].row);
+    struct pooling_run run = { .cpu = c,
+        .op = { .pooling = pooling, .x = x, .out = out, .segments = segments } };
+    pool_run(c->pool, n_segments, pool_segment, &run);
+}

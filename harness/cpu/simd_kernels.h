@@ -1,0 +1,452 @@
+/* The vector kernels, written once over the v_* names of simd_avx512.h or simd_avx2.h. A
+ * kernels_<isa>.c includes one of those, defines v_dot_bf16, includes this, and is compiled with
+ * that instruction set's flags; nothing else may include it. No rounding is left to the compiler:
+ * every fused multiply-add is spelled out. */
+#ifndef ASSAY_HARNESS_CPU_SIMD_KERNELS_H
+#define ASSAY_HARNESS_CPU_SIMD_KERNELS_H
+
+#include <math.h>
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* ---- exp, erf, tanh ---- */
+
+/* 2^n · p(r), |r| <= ln 2 / 2; Taylor's series to r^7 is good to 5e-9. */
+ALWAYS_INLINE vec v_exp(vec x) {
+    x = v_min(v_set(89.0F), v_max(v_set(-104.0F), x));
+    vec n = v_round(v_mul(x, v_set(1.44269504F)));
+    vec r = v_fnma(n, v_set(-2.12194440e-4F), v_fnma(n, v_set(0.693359375F), x));
+    vec p = v_fma(r, v_set(1 / 5040.0F), v_set(1 / 720.0F));
+    p = v_fma(p, r, v_set(1 / 120.0F));
+    p = v_fma(p, r, v_set(1 / 24.0F));
+    p = v_fma(p, r, v_set(1 / 6.0F));
+    p = v_fma(p, r, v_set(0.5F));
+    p = v_fma(v_mul(r, r), p, r);
+    return v_ldexp(v_add(p, v_set(1)), n);
+}
+
+/* Below 0.95 an odd polynomial, above it 1 - exp(-(t + t R(t))); both fitted to errors below 3e-8.
+ * From 4 on it is 1. */
+ALWAYS_INLINE vec v_erf(vec x) {
+    vec t = v_min(v_set(4), v_abs(x)), s = v_mul(t, t);
+    vec p = v_fma(s, v_set(-5.886773579e-4F), v_set(4.973116796e-3F));
+    p = v_fma(p, s, v_set(-2.675333433e-2F));
+    p = v_fma(p, s, v_set(1.128146648e-1F));
+    p = v_fma(p, s, v_set(-3.761246204e-1F));
+    p = v_fma(p, s, v_set(1.283791512e-1F));
+    vec small = v_fma(p, t, t);
+    vec q = v_fma(t, v_set(1.161252203e-5F), v_set(-3.266247804e-4F));
+    q = v_fma(q, t, v_set(3.658018075e-3F));
+    q = v_fma(q, t, v_set(-2.379502356e-2F));
+    q = v_fma(q, t, v_set(1.062752083e-1F));
+    q = v_fma(q, t, v_set(6.351280808e-1F));
+    q = v_fma(q, t, v_set(1.286542267e-1F));
+    vec large = v_sub(v_set(1), v_exp(v_sub(v_set(0), v_fma(q, t, t))));
+    return v_sign_of(v_less(t, v_set(0.95F), small, large), x);
+}
+
+/* Below 0.625 an odd polynomial (error 4e-9), above it 1 - 2 / (exp(2t) + 1). From 10 on it is 1.
+ */
+ALWAYS_INLINE vec v_tanh(vec x) {
+    vec t = v_min(v_set(10), v_abs(x)), s = v_mul(t, t);
+    vec p = v_fma(s, v_set(-5.717036780e-3F), v_set(2.065057866e-2F));
+    p = v_fma(p, s, v_set(-5.374349654e-2F));
+    p = v_fma(p, s, v_set(1.333149076e-1F));
+    p = v_fma(p, s, v_set(-3.333328366e-1F));
+    vec small = v_fma(v_mul(p, s), t, t);
+    vec large = v_sub(v_set(1), v_div(v_set(2), v_add(v_exp(v_add(t, t)), v_set(1))));
+    return v_sign_of(v_less(t, v_set(0.625F), small, large), x);
+}
+
+/* ---- matrix products ---- */
+
+/* Two vectors wide, `rows` high; rows is a constant at each call, so the sums live in registers. */
+ALWAYS_INLINE void tile_f32(uint32_t rows, uint32_t k, const float *a, size_t lda, const float *b,
+    size_t ldb, float *c, size_t ldc, bool add) {
+    vec left[TILE], right[TILE];
+#pragma GCC unroll 12
+    for (uint32_t r = 0; r < rows; r++) {
+        left[r] = add ? v_load(c + r * ldc) : v_set(0);
+        right[r] = add ? v_load(c + r * ldc + W) : v_set(0);
+    }
+    for (uint32_t i = 0; i < k; i++) {
+        vec b0 = v_load(b + i * ldb), b1 = v_load(b + i * ldb + W);
+#pragma GCC unroll 12
+        for (uint32_t r = 0; r < rows; r++) {
+            vec x = v_set(a[r * lda + i]);
+            left[r] = v_fma(x, b0, left[r]);
+            right[r] = v_fma(x, b1, right[r]);
+        }
+    }
+#pragma GCC unroll 12
+    for (uint32_t r = 0; r < rows; r++) {
+        v_store(c + r * ldc, left[r]);
+        v_store(c + r * ldc + W, right[r]);
+    }
+}
+
+ALWAYS_INLINE vec v_load_pairs(const uint16_t *p) {
+    return v_load((const float *)(const void *)p);
+}
+
+ALWAYS_INLINE void tile_bf16(uint32_t rows, uint32_t k, const uint16_t *a, size_t lda,
+    const uint16_t *b, float *c, size_t ldc) {
+    vec left[TILE], right[TILE];
+#pragma GCC unroll 12
+    for (uint32_t r = 0; r < rows; r++)
+        left[r] = right[r] = v_set(0);
+    for (uint32_t i = 0; i < k; i += 2) {
+        vec b0 = v_load_pairs(b + (size_t)i * PANEL),
+            b1 = v_load_pairs(b + (size_t)i * PANEL + W * 2);
+#pragma GCC unroll 12
+        for (uint32_t r = 0; r < rows; r++) {
+            vec x = v_pair(a + r * lda + i);
+            left[r] = v_dot_bf16(left[r], x, b0);
+            right[r] = v_dot_bf16(right[r], x, b1);
+        }
+    }
+#pragma GCC unroll 12
+    for (uint32_t r = 0; r < rows; r++) {
+        v_store(c + r * ldc, left[r]);
+        v_store(c + r * ldc + W, right[r]);
+    }
+}
+
+/* One height each of tile_f32 and tile_bf16. */
+#define TILES(rows)                                                                                \
+    static void f32_##rows(uint32_t k, const float *a, size_t lda, const float *b, size_t ldb,     \
+        float *c, size_t ldc, bool add) {                                                          \
+        if (add)                                                                                   \
+            tile_f32(rows, k, a, lda, b, ldb, c, ldc, true);                                       \
+        else                                                                                       \
+            tile_f32(rows, k, a, lda, b, ldb, c, ldc, false);                                      \
+    }                                                                                              \
+    static void bf16_##rows(                                                                       \
+        uint32_t k, const uint16_t *a, size_t lda, const uint16_t *b, float *c, size_t ldc) {      \
+        tile_bf16(rows, k, a, lda, b, c, ldc);                                                     \
+    }
+TILES(1)
+TILES(2)
+TILES(3)
+TILES(4)
+TILES(5)
+TILES(6)
+#if SIMD_TILE > 6
+TILES(7)
+TILES(8)
+TILES(9)
+TILES(10)
+TILES(11)
+TILES(12)
+#endif
+
+typedef void tile_f32_fn(
+    uint32_t, const float *, size_t, const float *, size_t, float *, size_t, bool);
+typedef void tile_bf16_fn(uint32_t, const uint16_t *, size_t, const uint16_t *, float *, size_t);
+static tile_f32_fn *const tiles_f32[] = { f32_1, f32_2, f32_3, f32_4, f32_5, f32_6,
+#if SIMD_TILE > 6
+    f32_7, f32_8, f32_9, f32_10, f32_11, f32_12
+#endif
+};
+static tile_bf16_fn *const tiles_bf16[] = { bf16_1, bf16_2, bf16_3, bf16_4, bf16_5, bf16_6,
+#if SIMD_TILE > 6
+    bf16_7, bf16_8, bf16_9, bf16_10, bf16_11, bf16_12
+#endif
+};
+
+static void multiply_f32(uint32_t rows, uint32_t k, const float *a, size_t lda, const float *b,
+    size_t ldb, float *c, size_t ldc, bool add) {
+    tiles_f32[rows - 1](k, a, lda, b, ldb, c, ldc, add);
+}
+
+static void multiply_bf16(uint32_t rows, uint32_t k, const uint16_t *a, size_t lda,
+    const uint16_t *b, float *c, size_t ldc) {
+    tiles_bf16[rows - 1](k, a, lda, b, c, ldc);
+}
+
+/* ---- rows ---- */
+
+static void to_bf16(size_t n, const float *x, uint16_t *out) {
+    for (size_t i = 0; i < n; i += W)
+        v_store_bf16(out + i, v_load_n(x + i, n - i), n - i);
+}
+
+static void from_bf16(size_t n, const uint16_t *x, float *out) {
+    for (size_t i = 0; i < n; i += W)
+        v_store_n(out + i, v_load_bf16(x + i, n - i), n - i);
+}
+
+static float sum(size_t n, const float *x) {
+    vec lanes = v_set(0);
+    for (size_t i = 0; i < n; i += W)
+        lanes = v_add(lanes, v_load_n(x + i, n - i));
+    return v_sum(lanes);
+}
+
+static float sum_squares(size_t n, const float *x) {
+    vec lanes = v_set(0);
+    for (size_t i = 0; i < n; i += W) {
+        vec y = v_load_n(x + i, n - i);
+        lanes = v_fma(y, y, lanes);
+    }
+    return v_sum(lanes);
+}
+
+static float sum_squares_about(size_t n, const float *x, float mean) {
+    vec lanes = v_set(0);
+    for (size_t i = 0; i < n; i += W) {
+        vec y = v_first(v_sub(v_load_n(x + i, n - i), v_set(mean)), v_set(0), n - i);
+        lanes = v_fma(y, y, lanes);
+    }
+    return v_sum(lanes);
+}
+
+static void norm(enum norm_kind kind, size_t n, const float *x, const float *gain,
+    const float *bias, float eps, float *out) {
+    float mean = kind == NORM_LAYER ? sum(n, x) / (float)n : 0;
+    float var = (kind == NORM_LAYER ? sum_squares_about(n, x, mean) : sum_squares(n, x)) / (float)n;
+    vec inverse = v_set(1 / sqrtf(var + eps)), centre = v_set(mean);
+    for (size_t i = 0; i < n; i += W) {
+        vec y = v_mul(v_sub(v_load_n(x + i, n - i), centre), inverse);
+        if (gain != NULL)
+            y = v_mul(y, v_load_n(gain + i, n - i));
+        if (bias != NULL)
+            y = v_add(y, v_load_n(bias + i, n - i));
+        v_store_n(out + i, y, n - i);
+    }
+}
+
+ALWAYS_INLINE vec v_activate(enum activation a, vec x) {
+    vec half = v_mul(v_set(0.5F), x), one = v_set(1), zero = v_set(0);
+    switch (a) {
+    case ACT_NONE:
+        break;
+    case ACT_GELU:
+        return v_mul(half, v_add(one, v_erf(v_mul(x, v_set(0.70710678F)))));
+    case ACT_GELU_TANH: {
+        vec inner = v_fma(v_mul(v_mul(x, x), x), v_set(0.044715F), x);
+        return v_mul(half, v_add(one, v_tanh(v_mul(inner, v_set(0.79788456F)))));
+    }
+    case ACT_SILU:
+        return v_div(x, v_add(one, v_exp(v_sub(zero, x))));
+    case ACT_RELU:
+        return v_less(x, zero, zero, x);
+    case ACT_QUICK_GELU:
+        return v_div(x, v_add(one, v_exp(v_mul(v_set(-1.702F), x))));
+    case ACT_TANH:
+        return v_tanh(x);
+    }
+    return x;
+}
+
+ALWAYS_INLINE void activate_by(enum activation a, size_t n, const float *x, float *out) {
+    for (size_t i = 0; i < n; i += W)
+        v_store_n(out + i, v_activate(a, v_load_n(x + i, n - i)), n - i);
+}
+
+static void activate(enum activation a, size_t n, const float *x, float *out) {
+    switch (a) { /* one loop an activation */
+    case ACT_NONE:
+        activate_by(ACT_NONE, n, x, out);
+        break;
+    case ACT_GELU:
+        activate_by(ACT_GELU, n, x, out);
+        break;
+    case ACT_GELU_TANH:
+        activate_by(ACT_GELU_TANH, n, x, out);
+        break;
+    case ACT_SILU:
+        activate_by(ACT_SILU, n, x, out);
+        break;
+    case ACT_RELU:
+        activate_by(ACT_RELU, n, x, out);
+        break;
+    case ACT_QUICK_GELU:
+        activate_by(ACT_QUICK_GELU, n, x, out);
+        break;
+    case ACT_TANH:
+        activate_by(ACT_TANH, n, x, out);
+        break;
+    }
+}
+
+static void add(size_t n, const float *x, float *sums) {
+    for (size_t i = 0; i < n; i += W)
+        v_store_n(sums + i, v_add(v_load_n(sums + i, n - i), v_load_n(x + i, n - i)), n - i);
+}
+
+static void multiply(size_t n, const float *x, float *product) {
+    for (size_t i = 0; i < n; i += W)
+        v_store_n(product + i, v_mul(v_load_n(product + i, n - i), v_load_n(x + i, n - i)), n - i);
+}
+
+static void scale(size_t n, float factor, float *x) {
+    for (size_t i = 0; i < n; i += W)
+        v_store_n(x + i, v_mul(v_load_n(x + i, n - i), v_set(factor)), n - i);
+}
+
+static void scale_add(size_t n, float factor, const float *x, float *sums) {
+    for (size_t i = 0; i < n; i += W) {
+        vec y = v_mul(v_load_n(x + i, n - i), v_set(factor));
+        v_store_n(sums + i, v_add(v_load_n(sums + i, n - i), y), n - i);
+    }
+}
+
+static void maximum(size_t n, const float *x, float *max) {
+    for (size_t i = 0; i < n; i += W) {
+        vec a = v_load_n(max + i, n - i), b = v_load_n(x + i, n - i);
+        v_store_n(max + i, v_nan_or(a, v_max(a, b)), n - i);
+    }
+}
+
+static void finish(const struct finish *f, size_t n, float *sums, void *out) {
+    if (f->bias != NULL)
+        add(n, f->bias, sums);
+    if (f->activation != ACT_NONE)
+        activate(f->activation, n, sums, sums);
+    if (f->scale != 1)
+        scale(n, f->scale, sums);
+    if (f->out == ELEM_BF16)
+        to_bf16(n, sums, out);
+    else if (f->accumulate)
+        add(n, sums, out);
+    else
+        __builtin_memcpy(out, sums, n * sizeof *sums);
+}
+
+static void turn(size_t n, const float *cos, const float *sin, float *a, float *b) {
+    for (size_t i = 0; i < n; i += W) {
+        vec x = v_load_n(a + i, n - i), y = v_load_n(b + i, n - i);
+        vec c = v_load_n(cos + i, n - i), s = v_load_n(sin + i, n - i);
+        v_store_n(a + i, v_sub(v_mul(x, c), v_mul(y, s)), n - i);
+        v_store_n(b + i, v_add(v_mul(y, c), v_mul(x, s)), n - i);
+    }
+}
+
+/* ---- attention ---- */
+
+/* out[i][j] = in[j][i], 8 × 8. */
+ALWAYS_INLINE void transpose_8(const float *const *rows, uint32_t d, float *out) {
+    __m256 r[8], t[8];
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++)
+        r[j] = rows[j] == NULL ? _mm256_setzero_ps() : _mm256_loadu_ps(rows[j] + d);
+#pragma GCC unroll 4
+    for (int j = 0; j < 8; j += 2) {
+        t[j] = _mm256_unpacklo_ps(r[j], r[j + 1]);
+        t[j + 1] = _mm256_unpackhi_ps(r[j], r[j + 1]);
+    }
+#pragma GCC unroll 2
+    for (int j = 0; j < 8; j += 4) {
+        r[j] = _mm256_shuffle_ps(t[j], t[j + 2], 0x44);
+        r[j + 1] = _mm256_shuffle_ps(t[j], t[j + 2], 0xee);
+        r[j + 2] = _mm256_shuffle_ps(t[j + 1], t[j + 3], 0x44);
+        r[j + 3] = _mm256_shuffle_ps(t[j + 1], t[j + 3], 0xee);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        _mm256_storeu_ps(out + j * PANEL, _mm256_permute2f128_ps(r[j], r[j + 4], 0x20));
+        _mm256_storeu_ps(out + (j + 4) * PANEL, _mm256_permute2f128_ps(r[j], r[j + 4], 0x31));
+    }
+}
+
+static void transpose(uint32_t n_dims, const float *const *rows, float *out) {
+    uint32_t whole = n_dims / 8 * 8;
+    for (uint32_t j = 0; j < PANEL; j += 8) {
+        for (uint32_t d = 0; d < whole; d += 8)
+            transpose_8(rows + j, d, out + (size_t)d * PANEL + j);
+    }
+    for (uint32_t d = whole; d < n_dims; d++) {
+        for (uint32_t j = 0; j < PANEL; j++)
+            out[(size_t)d * PANEL + j] = rows[j] == NULL ? 0 : rows[j][d];
+    }
+}
+
+ALWAYS_INLINE vec v_cap(vec x, float scale_by, float softcap) {
+    x = v_mul(x, v_set(scale_by));
+    return softcap > 0 ? v_mul(v_tanh(v_div(x, v_set(softcap))), v_set(softcap)) : x;
+}
+
+/* x in lanes [from, to) counted from lane 0 of the vector, `other` elsewhere. */
+ALWAYS_INLINE vec v_between(vec x, vec other, uint32_t at, uint32_t from, uint32_t to) {
+    x = v_first(x, other, to - at);
+    return from > at ? v_first(other, x, from - at) : x;
+}
+
+static float soften(
+    float *s, uint32_t from, uint32_t to, float scale_by, float softcap, float *max, float *sums) {
+    uint32_t first = from / W * W;
+    vec none = v_set(-INFINITY), top = none;
+    for (uint32_t i = first; i < to; i += W) {
+        vec x = v_cap(v_load(s + i), scale_by, softcap);
+        v_store(s + i, x);
+        top = v_max(v_between(x, none, i, from, to), top);
+    }
+    float old = *max, new = v_top(top), factor = 1;
+    if (new > old) {
+        *max = new;
+        factor = _mm_cvtss_f32(v_low_lane(v_exp(v_set(old - new))));
+        scale(LANES, factor, sums);
+    }
+    for (uint32_t i = first; i < to; i += W) {
+        vec p = v_exp(v_sub(v_load(s + i), v_set(*max)));
+        p = v_between(p, v_set(0), i, from, to);
+        v_store(s + i, p);
+        v_store(sums + i % LANES, v_add(v_load(sums + i % LANES), p));
+    }
+    return factor;
+}
+
+static float lane_sum(const float *sums) {
+    return sum(LANES, sums);
+}
+
+/* ---- logits ---- */
+
+static void cap(size_t n, float scale_by, float softcap, float *x) {
+    for (size_t i = 0; i < n; i += W)
+        v_store_n(x + i, v_cap(v_load_n(x + i, n - i), scale_by, softcap), n - i);
+}
+
+static float find_max(size_t n, const float *x, size_t *first) {
+    vec none = v_set(-INFINITY), top = none;
+    for (size_t i = 0; i < n; i += W)
+        top = v_max(v_first(v_load_n(x + i, n - i), none, n - i), top);
+    float max = v_top(top);
+    *first = 0;
+    for (size_t i = 0; i < n; i += W) {
+        unsigned bits = v_equal(v_first(v_load_n(x + i, n - i), v_set(NAN), n - i), v_set(max));
+        if (bits != 0) {
+            *first = i + (unsigned)__builtin_ctz(bits);
+            break;
+        }
+    }
+    return max;
+}
+
+/* Lanes are summed in f32 over at most 16 vectors, those sums in f64. */
+static double exp_sum(size_t n, const float *x, float max) {
+    double total = 0;
+    for (size_t from = 0; from < n; from += (size_t)16 * W) {
+        size_t to = n - from > (size_t)16 * W ? from + (size_t)16 * W : n;
+        vec lanes = v_set(0);
+        for (size_t i = from; i < to; i += W) {
+            vec p = v_exp(v_sub(v_load_n(x + i, to - i), v_set(max)));
+            lanes = v_add(lanes, v_first(p, v_set(0), to - i));
+        }
+        total += v_sum_f64(lanes);
+    }
+    return total;
+}
+
+#define SIMD_KERNELS(isa)                                                                          \
+    {                                                                                              \
+        .name = isa, .tile = TILE, .panel = PANEL, .multiply_f32 = multiply_f32,                   \
+        .multiply_bf16 = multiply_bf16, .to_bf16 = to_bf16, .from_bf16 = from_bf16, .norm = norm,  \
+        .activate = activate, .finish = finish, .add = add, .multiply = multiply, .scale = scale,  \
+        .scale_add = scale_add, .maximum = maximum, .sum_squares = sum_squares, .turn = turn,      \
+        .transpose = transpose, .soften = soften, .lane_sum = lane_sum, .cap = cap,                \
+        .find_max = find_max, .exp_sum = exp_sum                                                   \
+    }
+
+#endif

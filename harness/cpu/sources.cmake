@@ -1,0 +1,24 @@
+# The CPU backend. Kernel files are compiled for their instruction set and chosen at run time; they are optimised in
+# debug builds too, where tests would take minutes otherwise.
+set(cpu_SOURCES
+    cpu/attend.c
+    cpu/backend.c
+    cpu/gemm.c
+    cpu/gemm_plain.c
+    cpu/isa.c
+    cpu/kernels_plain.c
+    cpu/logprobs.c
+    cpu/matmul.c
+    cpu/ops_row.c
+    cpu/pool.c
+    cpu/rotate.c
+    cpu/source.c)
+set_source_files_properties(cpu/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    list(APPEND cpu_SOURCES cpu/kernels_avx2.c cpu/kernels_avx512.c cpu/kernels_avx512bf16.c)
+    set(cpu_AVX2 -O3 -mavx2 -mfma)
+    set(cpu_AVX512 ${cpu_AVX2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+    set_source_files_properties(cpu/kernels_avx2.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX2}")
+    set_source_files_properties(cpu/kernels_avx512.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512}")
+    set_source_files_properties(cpu/kernels_avx512bf16.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512};-mavx512bf16")
+endif()
