@@ -73,7 +73,7 @@ struct attention {
     uint32_t n_heads, n_kv_heads, head_dim;
     float scale;
     bool causal;      /* false: rows of a segment see the whole segment (encoders) */
-    uint32_t window;  /* sees at most this many positions back, itself included; 0: all */
+    uint32_t window;  /* sees at most this many positions back (and, not causal, ahead), itself included; 0: all */
     float softcap;    /* scores become cap * tanh(score / cap); 0: none */
 };
 
@@ -112,7 +112,8 @@ struct backend_ops {
     void (*close)(struct backend *b);
     const struct backend_caps *(*caps)(const struct backend *b);
 
-    /* Weights live until close. They are made before the first step and never again; errors are ERR_RESOURCE. */
+    /* Weights live until close. They are made before the first step and never again; errors are ERR_RESOURCE. A table
+     * may read its tensor where it lies as rows are gathered: a table's tensor must stay valid until close. */
     struct matrix *(*matrix)(struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err);
     struct table *(*table)(struct backend *b, const struct weight_source *src, uint32_t n, uint32_t c, struct err *err);
     struct vector *(*vector)(struct backend *b, const struct weight_source *src, uint32_t n, struct err *err);
@@ -120,6 +121,7 @@ struct backend_ops {
     struct buffer *(*buffer)(struct backend *b, uint32_t n_rows, uint32_t cols, enum elem elem, struct err *err);
     struct kv_cache *(*kv_cache)(struct backend *b, uint32_t n_layers, uint32_t n_slots, uint32_t kv_width, struct err *err);
     size_t (*kv_bytes_per_slot)(const struct backend *b, uint32_t n_layers, uint32_t kv_width);
+    void (*kv_free)(struct backend *b, struct kv_cache *kv); /* before a larger one is made; may be NULL: kept to close */
 
     /* x = scale * table[ids], or += where `add`. */
     void (*gather)(struct backend *b, const struct table *t, const int32_t *ids, float scale, bool add, struct rows x);
@@ -161,7 +163,7 @@ struct backend_ops {
     void (*normalize)(struct backend *b, struct rows x);
 
     /* log-softmax of the chosen tokens over rows x (act) times the head, vocabulary in blocks: no [T, V] array.
-     * Targets are sorted by row. softcap 0: none; scale multiplies logits. */
+     * Targets are sorted by row. A logit is (x · w + bias) * scale, then capped; softcap 0: none. */
     void (*logprobs)(struct backend *b, const struct matrix *head, const struct vector *bias, float scale, float softcap,
         struct rows x, struct target *targets, size_t n);
 
