@@ -1,0 +1,2 @@
+-- No parameters. How many leases had run out.
+SELECT reap() AS n

@@ -1,0 +1,2 @@
+-- No parameters. One row.
+SELECT * FROM queue_stats

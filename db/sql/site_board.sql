@@ -1,0 +1,6 @@
+-- $1 suite name (NULL: all). One row a model revision, precision, weight type and task: the main metric.
+SELECT suite, model, revision, newest, licence, architecture, params, size_bytes, precision, weight_type, position, task_id,
+    task, kind, run_id, metric, value, stderr, low, high, n, dtype, backend, isa, device, seconds, tokens_asked,
+    tokens_computed, finished_at
+FROM site_board WHERE $1::text IS NULL OR suite = $1
+ORDER BY suite, model COLLATE "C", revision_id, precision COLLATE "C", weight_type COLLATE "C", position, run_id
