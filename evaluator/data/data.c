@@ -26,6 +26,7 @@ static const struct reader_type *const READERS[] = {
     &reader_csv,
     &reader_tsv,
     &reader_lines,
+    &reader_parquet,
 };
 
 static const struct {

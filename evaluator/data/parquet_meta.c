@@ -1,0 +1,344 @@
+/* See parquet_meta.h. Field numbers are those of parquet.thrift. */
+#include "evaluator/data/parquet_meta.h"
+
+#include <string.h>
+
+#include "evaluator/data/thrift.h"
+
+enum { MAX_NODES = 10000, MAX_DEPTH = 24, MAGIC = 4, TAIL = 8 };
+
+struct footer {
+    struct thrift thrift;
+    struct pq_meta *meta;
+    struct err *err;
+};
+
+static bool bad(struct footer *f, const char *what) {
+    f->thrift.failed = true;
+    return err_set(f->err, ERR_INPUT, "parquet footer: %s", what);
+}
+
+/* ---- schema ---- */
+
+static void read_integer_kind(struct thrift *t, struct pq_node *node) {
+    struct thrift_field f = { 0 };
+    while (thrift_next(t, &f))
+        if (f.id == 2)
+            node->meaning = thrift_bool(t, &f) ? PQ_PLAIN_MEANING : PQ_UNSIGNED;
+        else
+            thrift_skip(t, &f);
+}
+
+/* LogicalType is a union: a struct with one field, itself a struct. */
+static void read_logical(struct thrift *t, struct pq_node *node) {
+    static const enum pq_meaning meanings[16] = {
+        [1] = PQ_STRING,
+        [2] = PQ_MAP,
+        [3] = PQ_LIST,
+        [4] = PQ_STRING,
+        [5] = PQ_DECIMAL,
+        [12] = PQ_STRING,
+        [15] = PQ_FLOAT16,
+    };
+    struct thrift_field f = { 0 };
+    while (thrift_next(t, &f)) {
+        if (f.id > 0 && f.id < 16 && meanings[f.id] != PQ_PLAIN_MEANING)
+            node->meaning = meanings[f.id];
+        if (f.id == 10 && thrift_struct(t, &f))
+            read_integer_kind(t, node);
+        else
+            thrift_skip(t, &f);
+    }
+}
+
+static enum pq_meaning converted_meaning(int64_t type) {
+    if (type == 0 || type == 4 || type == 19)
+        return PQ_STRING;
+    if (type == 1 || type == 2)
+        return PQ_MAP;
+    if (type >= 11 && type <= 14)
+        return PQ_UNSIGNED;
+    return type == 3 ? PQ_LIST : type == 5 ? PQ_DECIMAL : PQ_PLAIN_MEANING;
+}
+
+static void read_element(struct footer *f, struct pq_node *node) {
+    struct thrift *t = &f->thrift;
+    struct thrift_field field = { 0 };
+    int64_t type = -1, width = 0, repetition = 0, children = 0, scale = 0;
+    size_t n = 0;
+    const uint8_t *name = NULL;
+    while (thrift_next(t, &field)) {
+        switch (field.id) {
+        case 1:
+            type = thrift_int(t, &field);
+            break;
+        case 2:
+            width = thrift_int(t, &field);
+            break;
+        case 3:
+            repetition = thrift_int(t, &field);
+            break;
+        case 4:
+            name = thrift_bytes(t, &field, &n);
+            break;
+        case 5:
+            children = thrift_int(t, &field);
+            break;
+        case 6:
+            node->meaning = converted_meaning(thrift_int(t, &field));
+            break;
+        case 7:
+            scale = thrift_int(t, &field);
+            break;
+        case 10:
+            if (thrift_struct(t, &field))
+                read_logical(t, node);
+            break;
+        default:
+            thrift_skip(t, &field);
+        }
+    }
+    bool leaf = children == 0;
+    if (t->failed || !name || repetition < 0 || repetition > PQ_REPEATED || children < 0 ||
+        children > MAX_NODES || (leaf && (type < 0 || type >= PQ_N_TYPES)) ||
+        (leaf && type == PQ_FIXED && (width < 1 || width > 1 << 20)) || scale < 0 || scale > 76) {
+        bad(f, "schema element is damaged");
+        return;
+    }
+    node->name = arena_strndup(&f->meta->arena, (const char *)name, n);
+    node->leaf = leaf;
+    node->type = leaf ? (enum pq_type)type : PQ_BOOLEAN;
+    node->width = (uint32_t)width;
+    node->scale = (uint32_t)scale;
+    node->repetition = (enum pq_repetition)repetition;
+    node->n_children = (uint32_t)children;
+}
+
+/* Levels, leaves and ends of the subtree at `at`; 0 on failure, else the node after it. */
+static uint32_t link_node(struct footer *f, uint32_t at, uint8_t def, uint8_t rep, unsigned depth) {
+    struct pq_meta *m = f->meta;
+    if (at >= m->n_nodes || depth > MAX_DEPTH) {
+        bad(f, "schema tree is damaged, or too deep");
+        return 0;
+    }
+    struct pq_node *node = &m->nodes[at];
+    node->max_def = (uint8_t)(def + (at > 0 && node->repetition != PQ_REQUIRED));
+    node->max_rep = (uint8_t)(rep + (at > 0 && node->repetition == PQ_REPEATED));
+    node->first_leaf = m->n_leaves;
+    if (node->leaf)
+        m->leaves[m->n_leaves++] = at;
+    uint32_t next = at + 1;
+    for (uint32_t i = 0; i < node->n_children && next; i++)
+        next = link_node(f, next, node->max_def, node->max_rep, depth + 1);
+    node->n_leaves = m->n_leaves - node->first_leaf;
+    node->end = next;
+    return next;
+}
+
+static bool read_schema(struct footer *f, const struct thrift_field *field) {
+    struct pq_meta *m = f->meta;
+    struct thrift_field element;
+    size_t n = thrift_list(&f->thrift, field, &element);
+    if (f->thrift.failed || m->nodes || n < 2 || n > MAX_NODES || element.type != THRIFT_STRUCT)
+        return bad(f, "schema has no columns, or too many");
+    m->n_nodes = (uint32_t)n;
+    m->nodes = arena_alloc(&m->arena, n * sizeof *m->nodes);
+    m->leaves = arena_alloc(&m->arena, n * sizeof *m->leaves);
+    for (size_t i = 0; i < n && !f->thrift.failed; i++)
+        read_element(f, &m->nodes[i]);
+    if (f->thrift.failed)
+        return false;
+    uint32_t end = m->nodes[0].leaf ? 0 : link_node(f, 0, 0, 0, 0);
+    return !f->thrift.failed && (end == n || bad(f, "schema tree is damaged"));
+}
+
+/* ---- row groups ---- */
+
+struct chunk_fields {
+    int64_t type, codec, n_values, size, data, dictionary;
+};
+
+static void read_column_meta(struct thrift *t, struct chunk_fields *c) {
+    struct thrift_field f = { 0 };
+    while (thrift_next(t, &f)) {
+        int64_t *into = f.id == 1    ? &c->type
+                        : f.id == 4  ? &c->codec
+                        : f.id == 5  ? &c->n_values
+                        : f.id == 7  ? &c->size
+                        : f.id == 9  ? &c->data
+                        : f.id == 11 ? &c->dictionary
+                                     : NULL;
+        if (into)
+            *into = thrift_int(t, &f);
+        else
+            thrift_skip(t, &f);
+    }
+}
+
+static bool read_chunk(struct footer *f, struct pq_chunk *chunk, enum pq_type type, size_t limit) {
+    struct thrift *t = &f->thrift;
+    struct thrift_field field = { 0 };
+    struct chunk_fields c = { .type = -1, .dictionary = 0 };
+    while (thrift_next(t, &field)) {
+        if (field.id == 1)
+            return bad(f, "columns in other files are not read");
+        if (field.id == 3 && thrift_struct(t, &field))
+            read_column_meta(t, &c);
+        else
+            thrift_skip(t, &field);
+    }
+    int64_t from = c.dictionary > 0 && c.dictionary < c.data ? c.dictionary : c.data;
+    if (t->failed || c.type != (int64_t)type || c.n_values < 0 || from < MAGIC || c.size < 0 ||
+        (uint64_t)from > limit || (uint64_t)c.size > limit - (size_t)from)
+        return bad(f, "column chunk is damaged, or lies outside of the file");
+    *chunk = (struct pq_chunk) {
+        .codec = (int)c.codec,
+        .n_values = (uint64_t)c.n_values,
+        .offset = (size_t)from,
+        .size = (size_t)c.size,
+    };
+    return true;
+}
+
+static bool read_chunks(
+    struct footer *f, const struct thrift_field *field, struct pq_group *group, size_t limit) {
+    struct pq_meta *m = f->meta;
+    struct thrift_field element;
+    size_t n = thrift_list(&f->thrift, field, &element);
+    if (f->thrift.failed || group->chunks || n != m->n_leaves || element.type != THRIFT_STRUCT)
+        return bad(f, "row group and schema differ in their columns");
+    group->chunks = arena_alloc(&m->arena, n * sizeof *group->chunks);
+    for (size_t i = 0; i < n; i++)
+        if (!read_chunk(f, &group->chunks[i], m->nodes[m->leaves[i]].type, limit))
+            return false;
+    return true;
+}
+
+static bool read_group(struct footer *f, struct pq_group *group, size_t limit) {
+    struct thrift *t = &f->thrift;
+    struct thrift_field field = { 0 };
+    int64_t rows = -1;
+    while (thrift_next(t, &field)) {
+        if (field.id == 1) {
+            if (!read_chunks(f, &field, group, limit))
+                return false;
+        } else if (field.id == 3)
+            rows = thrift_int(t, &field);
+        else
+            thrift_skip(t, &field);
+    }
+    if (t->failed || rows < 0 || !group->chunks)
+        return bad(f, "row group is damaged");
+    group->n_rows = (uint64_t)rows;
+    for (uint32_t i = 0; i < f->meta->n_leaves; i++)
+        if (group->chunks[i].n_values < group->n_rows)
+            return bad(f, "row group has more rows than values");
+    return true;
+}
+
+static bool read_groups(struct footer *f, const struct thrift_field *field, size_t limit) {
+    struct pq_meta *m = f->meta;
+    struct thrift_field element;
+    size_t n = thrift_list(&f->thrift, field, &element);
+    if (f->thrift.failed || !m->nodes || m->groups || n > UINT32_MAX ||
+        (n > 0 && element.type != THRIFT_STRUCT))
+        return bad(f, "row groups are damaged");
+    m->groups = arena_alloc(&m->arena, (n + 1) * sizeof *m->groups);
+    for (; m->n_groups < n; m->n_groups++)
+        if (!read_group(f, &m->groups[m->n_groups], limit))
+            return false;
+    return true;
+}
+
+/* ---- the rest ---- */
+
+static void read_key_value(struct footer *f) {
+    struct thrift *t = &f->thrift;
+    struct thrift_field field = { 0 };
+    const uint8_t *key = NULL, *value = NULL;
+    size_t key_n = 0, value_n = 0;
+    while (thrift_next(t, &field)) {
+        if (field.id == 1)
+            key = thrift_bytes(t, &field, &key_n);
+        else if (field.id == 2)
+            value = thrift_bytes(t, &field, &value_n);
+        else
+            thrift_skip(t, &field);
+    }
+    if (!t->failed && key && value && key_n == 11 && memcmp(key, "huggingface", 11) == 0)
+        f->meta->huggingface = arena_strndup(&f->meta->arena, (const char *)value, value_n);
+}
+
+static void read_key_values(struct footer *f, const struct thrift_field *field) {
+    struct thrift_field element;
+    size_t n = thrift_list(&f->thrift, field, &element);
+    for (size_t i = 0; i < n && thrift_struct(&f->thrift, &element); i++)
+        read_key_value(f);
+}
+
+static bool read_footer(struct footer *f, size_t limit) {
+    struct thrift *t = &f->thrift;
+    struct thrift_field field = { 0 };
+    int64_t rows = -1;
+    while (thrift_next(t, &field)) {
+        if (field.id == 2 && !read_schema(f, &field))
+            return false;
+        if (field.id == 4 && !read_groups(f, &field, limit))
+            return false;
+        if (field.id == 3)
+            rows = thrift_int(t, &field);
+        else if (field.id == 5)
+            read_key_values(f, &field);
+        else if (field.id == 8)
+            return err_set(
+                f->err, ERR_UNSUPPORTED, "parquet footer: encrypted columns are not read");
+        else if (field.id != 2 && field.id != 4)
+            thrift_skip(t, &field);
+    }
+    if (t->failed || !f->meta->groups)
+        return bad(f, "cannot be decoded");
+    uint64_t sum = 0, ceiling = 1000000 + 64 * (uint64_t)f->meta->map.size;
+    for (uint32_t i = 0; i < f->meta->n_groups; i++)
+        sum += f->meta->groups[i].n_rows < ceiling ? f->meta->groups[i].n_rows : ceiling;
+    if (rows < 0 || sum != (uint64_t)rows || sum >= ceiling)
+        return bad(f, "number of rows is wrong, or too large for the file");
+    return true;
+}
+
+static uint32_t little32(const uint8_t *p) {
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static bool locate(const struct file_map *map, size_t *length, struct err *err) {
+    const uint8_t *end = map->data + map->size;
+    if (map->size < MAGIC + TAIL || memcmp(map->data, "PAR1", MAGIC) != 0 ||
+        memcmp(end - MAGIC, "PAR1", MAGIC) != 0)
+        return err_set(err, ERR_INPUT,
+            "not a parquet file, or cut off: magic bytes at its start or end (the footer) are "
+            "missing");
+    *length = little32(end - TAIL);
+    if (*length > map->size - MAGIC - TAIL)
+        return err_set(err, ERR_INPUT, "parquet footer length %zu is over the file's size %zu",
+            *length, map->size);
+    return true;
+}
+
+bool pq_meta_open(struct pq_meta *m, const char *path, struct err *err) {
+    size_t length = 0;
+    *m = (struct pq_meta) { 0 };
+    bool ok = file_map(&m->map, path, err) && locate(&m->map, &length, err);
+    if (ok) {
+        const uint8_t *end = m->map.data + m->map.size - TAIL;
+        struct footer f = { { .at = end - length, .end = end }, m, err };
+        ok = read_footer(&f, m->map.size - TAIL - length);
+    }
+    if (!ok)
+        pq_meta_close(m);
+    return ok;
+}
+
+void pq_meta_close(struct pq_meta *m) {
+    file_unmap(&m->map);
+    arena_release(&m->arena);
+    *m = (struct pq_meta) { 0 };
+}

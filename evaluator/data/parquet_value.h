@@ -1,0 +1,80 @@
+/* Inside the data room: parquet's encodings, each a decoder that gives one value at a time and
+ * keeps no more state than that needs. A decoder borrows the page's bytes. */
+#ifndef ASSAY_DATA_PARQUET_VALUE_H
+#define ASSAY_DATA_PARQUET_VALUE_H
+
+#include "base/strbuf.h"
+#include "evaluator/data/parquet_meta.h"
+
+/* Runs of one value, and groups of eight packed by bits, mixed: levels, dictionary indices,
+ * booleans. */
+struct pq_runs {
+    const uint8_t *at, *end;
+    unsigned width;        /* bits a value, 0 to 32 */
+    uint64_t same, packed; /* values left in the run at hand */
+    uint32_t value;        /* of `same` */
+    uint64_t bit;          /* of `packed`: position from `at` */
+    size_t packed_bytes;
+};
+void pq_runs_init(struct pq_runs *r, const uint8_t *data, size_t n, unsigned width);
+bool pq_runs_next(struct pq_runs *r, uint32_t *value); /* false: the bytes end too soon */
+
+/* Differences in blocks: DELTA_BINARY_PACKED. */
+struct pq_deltas {
+    const uint8_t *at, *end, *widths;
+    uint64_t per_mini, n_mini, left; /* values a miniblock, miniblocks a block, values to come */
+    uint64_t mini, in_mini, bit;     /* where it stands */
+    uint64_t last, min_delta;
+    bool first;
+};
+
+struct pq_value {
+    union {
+        int64_t i;
+        double d;
+    };
+    const uint8_t *bytes;
+    size_t n;
+};
+
+struct pq_dictionary {
+    struct pq_value *values;
+    size_t n;
+};
+
+enum pq_encoding {
+    PQ_PLAIN = 0,
+    PQ_PLAIN_DICTIONARY = 2,
+    PQ_RLE = 3,
+    PQ_DELTA_BINARY_PACKED = 5,
+    PQ_DELTA_LENGTH = 6,
+    PQ_DELTA_BYTES = 7,
+    PQ_RLE_DICTIONARY = 8,
+    PQ_STREAM_SPLIT = 9,
+};
+
+struct pq_values {
+    bool (*next)(struct pq_values *v, struct pq_value *out);
+    const uint8_t *at, *end;
+    enum pq_type type;
+    size_t width; /* of a fixed-size value in bytes */
+    unsigned bit; /* PLAIN booleans */
+    struct pq_runs runs;
+    const struct pq_dictionary *dictionary;
+    struct pq_deltas deltas, prefixes;
+    struct strbuf
+        previous; /* DELTA_BYTE_ARRAY: the value before; kept from page to page as a buffer */
+    size_t split_i, split_n; /* BYTE_STREAM_SPLIT */
+    uint8_t gathered[16];
+};
+
+/* `max` bounds how many values the page can hold. */
+MUST_CHECK bool pq_values_init(struct pq_values *v, int encoding, const struct pq_node *leaf,
+    const uint8_t *data, size_t n, uint64_t max, const struct pq_dictionary *dictionary,
+    struct err *err);
+/* False: the bytes end too soon or make no sense. Bytes given are valid until the next call. */
+static inline bool pq_values_next(struct pq_values *v, struct pq_value *out) {
+    return v->next(v, out);
+}
+
+#endif
