@@ -188,6 +188,8 @@ static bool read_chunk(struct footer *f, struct pq_chunk *chunk, enum pq_type ty
             thrift_skip(t, &field);
     }
     int64_t from = c.dictionary > 0 && c.dictionary < c.data ? c.dictionary : c.data;
+    if (!t->failed && c.type == (int64_t)type && c.n_values == 0)
+        return true; /* an empty row group: its offsets mean nothing */
     if (t->failed || c.type != (int64_t)type || c.n_values < 0 || from < MAGIC || c.size < 0 ||
         (uint64_t)from > limit || (uint64_t)c.size > limit - (size_t)from)
         return bad(f, "column chunk is damaged, or lies outside of the file");

@@ -155,16 +155,20 @@ static const uint8_t *deltas_end(struct pq_deltas d) {
 
 /* ---- values ---- */
 
-static void store(struct pq_values *v, const uint8_t *p, struct pq_value *out) {
+static float single(const uint8_t *p) {
     uint32_t word = (uint32_t)little(p, 4);
-    float single;
+    float value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+static void store(struct pq_values *v, const uint8_t *p, struct pq_value *out) {
     switch (v->type) {
     case PQ_INT32:
-        out->i = (int32_t)word;
+        out->i = (int32_t)(uint32_t)little(p, 4);
         break;
     case PQ_FLOAT:
-        memcpy(&single, &word, sizeof single);
-        out->d = (double)single;
+        out->d = (double)single(p);
         break;
     case PQ_INT64:
     case PQ_DOUBLE:
