@@ -165,6 +165,21 @@ static bool parent_make(const char *target, struct err *err) {
     return ok;
 }
 
+/* A target within the source would be linked into itself. */
+static bool is_within(const char *target, const char *source) {
+    char *parent = xstrdup(target), *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    char *inner = realpath(slash ? parent : ".", NULL), *outer = realpath(source, NULL);
+    const size_t n = outer ? strlen(outer) : 0;
+    const bool yes =
+        inner && outer && strncmp(inner, outer, n) == 0 && (!inner[n] || inner[n] == '/');
+    free(inner);
+    free(outer);
+    free(parent);
+    return yes;
+}
+
 bool model_truncate(const char *source, const char *target, unsigned layers, struct err *err) {
     struct stat st;
     if (!layers)
@@ -175,6 +190,9 @@ bool model_truncate(const char *source, const char *target, unsigned layers, str
         return err_errno(err, ERR_NOT_FOUND, "could not find model '%s'", source);
     if (!parent_make(target, err))
         return false;
-    return S_ISDIR(st.st_mode) ? folder_truncate(source, target, layers, err)
-                               : gguf_truncate(source, target, layers, err);
+    if (!S_ISDIR(st.st_mode))
+        return gguf_truncate(source, target, layers, err);
+    if (is_within(target, source))
+        return err_set(err, ERR_USAGE, "'%s' cannot be made inside '%s'", target, source);
+    return folder_truncate(source, target, layers, err);
 }

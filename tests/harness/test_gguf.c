@@ -551,7 +551,6 @@ static void reports_show_what_is_not_finite_and_what_is_short(void **state) {
 }
 
 int main(void) {
-#define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(metadata_becomes_json_and_strings_stay_in_place),
         WITH_SCRATCH(tensors_have_their_rows_first),

@@ -103,6 +103,7 @@ static const struct bad_header {
     { "{\"a\n\":1}", 0, ERR_INPUT, "expected the end of a string" },
     { "{\"\\x\":1}", 0, ERR_INPUT, "expected a valid escape" },
     { "{\"\\ud800\":1}", 0, ERR_INPUT, "expected a valid escape" },
+    { "{\"\\ud800\\ud800\":1}", 0, ERR_INPUT, "expected a valid escape" },
     { "{\"\\udc00\":1}", 0, ERR_INPUT, "expected a valid escape" },
     { "{\"a\\u0000\":1}", 0, ERR_INPUT, "expected a valid escape" },
     { "{\"\":{}}", 0, ERR_INPUT, "empty name" },
@@ -129,6 +130,8 @@ static const struct bad_header {
     { "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1,2]}}", 2, ERR_INPUT,
         "not two offsets" },
     { "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,1]}}", 1, ERR_INPUT,
+        "wrong size: tensor 'a'" },
+    { "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,2]}}", 2, ERR_INPUT,
         "wrong size: tensor 'a'" },
     { "{\"a\":{\"dtype\":\"U8\",\"shape\":[-2],\"data_offsets\":[0,1]}}", 1, ERR_INPUT,
         "the shape of tensor 'a'" },
@@ -343,6 +346,25 @@ static void shards_are_one_model(void **state) {
     weights_close(w);
 }
 
+static void an_index_may_be_16_mebibytes_long(void **state) {
+    static const char map[] = "{\"weight_map\":{\"a\":\"m-1.safetensors\"}}";
+    put_st(*state, "m-1.safetensors", "{" ENTRY("a") "}", 8);
+    char *text = xmalloc(SAFETENSORS_INDEX_MAX + 1);
+    memset(text, ' ', SAFETENSORS_INDEX_MAX + 1);
+    memcpy(text, map, sizeof map - 1);
+    for (int more = -1; more <= 1; more++) {
+        struct err err = ERR_INIT;
+        free(file_put(
+            *state, "model.safetensors.index.json", text, SAFETENSORS_INDEX_MAX + (size_t)more));
+        struct weights *w = weights_open(*state, &err);
+        assert_int_equal(w != NULL, more <= 0);
+        if (!w)
+            assert_error(&err, ERR_INPUT, "model.safetensors.index.json", NULL);
+        weights_close(w);
+    }
+    free(text);
+}
+
 static void shards_may_be_links_as_in_a_download_cache(void **state) {
     struct err err = ERR_INIT;
     char *blobs = path_join(*state, "blobs"), *snapshot = path_join(*state, "snapshot");
@@ -388,6 +410,8 @@ static const struct bad_index {
 } bad_indexes[] = {
     { "{\"a\":\"m-2.safetensors\",\"b\":\"m-2.safetensors\"}", ERR_INPUT,
         "tensor 'a' is not in shard 'm-2.safetensors'" },
+    { "{\"a\":\"m-1.safetensors\",\"b\":\"m-1.safetensors\",\"d\":\"m-2.safetensors\"}", ERR_INPUT,
+        "tensor 'b' is not in shard 'm-1.safetensors'" },
     { "{\"a\":\"m-1.safetensors\",\"c\":\"m-1.safetensors\"}", ERR_INPUT,
         "tensor 'c' is not in shard 'm-1.safetensors'" },
     { "{\"a\":\"m-3.safetensors\"}", ERR_NOT_FOUND, "m-3.safetensors" },
@@ -409,7 +433,8 @@ static void a_bad_index_is_refused_with_its_reason(void **state) {
     struct err err = ERR_INIT;
     put_st(*state, "m-1.safetensors", "{" ENTRY("a") "}", 8);
     put_st(*state, "copy.safetensors", "{" ENTRY("a") "}", 8);
-    put_st(*state, "m-2.safetensors", "{" ENTRY("b") "}", 8);
+    put_st(*state, "m-2.safetensors",
+        "{" ENTRY("b") ",\"d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[8,8]}}", 8);
     char *fifo = path_join(*state, "fifo.safetensors"), *dir = path_join(*state, "dir.safetensors");
     assert_int_equal(mkfifo(fifo, 0600), 0);
     assert_true(dir_make(dir, &err));
@@ -464,30 +489,22 @@ static void malformed_files_behave_as_the_manifest_says(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            tensors_are_found_with_type_shape_and_data, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(
-            every_plain_dtype_is_known, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(
-            a_bad_header_is_refused_with_its_reason_and_the_file, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(
-            names_are_escaped_in_messages, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(
-            header_lengths_are_held_against_the_file, scratch_setup, scratch_teardown),
+        WITH_SCRATCH(tensors_are_found_with_type_shape_and_data),
+        WITH_SCRATCH(every_plain_dtype_is_known),
+        WITH_SCRATCH(a_bad_header_is_refused_with_its_reason_and_the_file),
+        WITH_SCRATCH(names_are_escaped_in_messages),
+        WITH_SCRATCH(header_lengths_are_held_against_the_file),
         cmocka_unit_test(a_header_may_be_25_megabytes_long),
         cmocka_unit_test(a_model_may_have_65536_tensors),
         cmocka_unit_test(a_name_may_be_512_bytes_long),
         cmocka_unit_test(a_tensor_may_have_8_dimensions),
         cmocka_unit_test(an_index_may_name_1024_shards_and_65536_tensors),
-        cmocka_unit_test_setup_teardown(shards_are_one_model, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(
-            shards_may_be_links_as_in_a_download_cache, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(
-            an_index_names_plain_safetensors_files_only, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(
-            a_bad_index_is_refused_with_its_reason, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(
-            a_folder_without_safetensors_says_what_it_has, scratch_setup, scratch_teardown),
+        WITH_SCRATCH(shards_are_one_model),
+        WITH_SCRATCH(an_index_may_be_16_mebibytes_long),
+        WITH_SCRATCH(shards_may_be_links_as_in_a_download_cache),
+        WITH_SCRATCH(an_index_names_plain_safetensors_files_only),
+        WITH_SCRATCH(a_bad_index_is_refused_with_its_reason),
+        WITH_SCRATCH(a_folder_without_safetensors_says_what_it_has),
         cmocka_unit_test(malformed_files_behave_as_the_manifest_says),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);

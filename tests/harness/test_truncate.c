@@ -9,8 +9,6 @@
 #include "harness/formats/truncate.h"
 #include "harness/harness.h"
 
-#define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
-
 static char *below(const char *dir, const char *name) {
     return path_join(dir, name);
 }
@@ -161,6 +159,10 @@ static void a_folder_that_cannot_be_cut_leaves_nothing_behind(void **state) {
     assert_false(model_truncate(source, target, 2, &err));
     assert_error(&err, ERR_INPUT, "too short", NULL);
     assert_false(holds(*state, "target"));
+    char *inside = below(source, "1_Pooling/target");
+    assert_false(model_truncate(source, inside, 2, &err));
+    assert_error(&err, ERR_USAGE, "cannot be made inside", NULL);
+    free(inside);
     assert_true(dir_make(target, &err));
     assert_false(model_truncate(source, target, 2, &err));
     assert_error(&err, ERR_USAGE, "exists already", target, NULL);

@@ -17,6 +17,7 @@
 /* cmocka setup and teardown: *state is the path of an empty folder, removed afterwards. */
 int scratch_setup(void **state);
 int scratch_teardown(void **state);
+#define WITH_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
 /* Writes dir/name and returns its path, which the caller frees. */
 char *file_put(const char *dir, const char *name, const void *bytes, size_t n);
