@@ -1,0 +1,147 @@
+/* Which description fits a model, and running it. Descriptions are Lua files that return
+ *
+ *     { name = "llama", types = { model_type, ... }, gguf = { general.architecture, ... },
+ *       config = function(config_json) return spec end, metadata = function(gguf_metadata) return
+ * spec end }
+ *
+ * They run in a sandbox with a small heap and few instructions: `--arch` makes them input like any
+ * other. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/embed.h"
+#include "base/file.h"
+#include "base/luabox.h"
+#include "harness/model/spec.h"
+
+extern const struct embedded arch_files[];
+
+enum { ARCH_FILE_MAX = 1 << 20, ARRAY_MAX = 256 };
+static const struct luabox_limits arch_limits = { .heap_bytes = 16 << 20, .instructions = 5000000 };
+
+/* Does the list `key` of the table on top of the stack hold `word`? */
+static bool list_has(lua_State *L, const char *key, const char *word) {
+    bool found = false;
+    if (lua_getfield(L, -1, key) == LUA_TTABLE) {
+        for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n && !found; i++) {
+            found = lua_geti(L, -1, i) == LUA_TSTRING && strcmp(lua_tostring(L, -1), word) == 0;
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+    return found;
+}
+
+static void list_names(lua_State *L, const char *key, struct strbuf *out) {
+    if (lua_getfield(L, -1, key) == LUA_TTABLE) {
+        for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n; i++) {
+            if (lua_geti(L, -1, i) == LUA_TSTRING)
+                strbuf_addf(out, "%s%s", out->len ? ", " : "", lua_tostring(L, -1));
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+/* Leaves the description's table on the stack. */
+static bool description_run(
+    struct luabox *box, const char *name, const char *text, size_t n, struct err *err) {
+    if (!luabox_run(box, name, text, n, 1, ERR_INPUT, err))
+        return false;
+    return lua_istable(luabox_state(box), -1) ||
+           err_set(err, ERR_INPUT, "architecture '%s' did not return a table", name);
+}
+
+static bool description_file(struct luabox *box, const char *path, struct err *err) {
+    struct strbuf text = { 0 };
+    bool ok = file_read(path, ARCH_FILE_MAX, &text, err) &&
+              description_run(box, path, strbuf_str(&text), text.len, err);
+    strbuf_release(&text);
+    return ok;
+}
+
+/* The built-in description whose list names this type. */
+static bool description_find(
+    struct luabox *box, const struct arch_source *source, const char *type, struct err *err) {
+    lua_State *L = luabox_state(box);
+    const char *list = source->gguf ? "gguf" : "types";
+    struct strbuf known = { 0 };
+    bool ok = true, found = false;
+    for (const struct embedded *e = arch_files; ok && !found && e->name; e++) {
+        ok = description_run(box, e->name, (const char *)e->data, e->size, err);
+        found = ok && list_has(L, list, type);
+        if (ok && !found) {
+            list_names(L, list, &known);
+            lua_settop(L, 0);
+        }
+    }
+    if (ok && !found) {
+        err_set(err, ERR_UNSUPPORTED, "model type '%.64s' is not supported", type);
+        err_hint(err, "known types: %.200s", strbuf_str(&known));
+    }
+    strbuf_release(&known);
+    return ok && found;
+}
+
+/* A GGUF's metadata without its vocabulary-sized arrays. */
+static json_t *without_long_arrays(const json_t *object) {
+    json_t *out = json_object(), *value;
+    const char *key;
+    json_object_foreach((json_t *)object, key, value) {
+        if (!json_is_array(value) || json_array_size(value) <= ARRAY_MAX)
+            json_object_set(out, key, value);
+    }
+    return out;
+}
+
+/* A field of the table on top of the stack, without metamethods: the table may be a stranger's. */
+static int raw_field(lua_State *L, const char *key) {
+    lua_pushstring(L, key);
+    return lua_rawget(L, -2);
+}
+
+/* Calls the description's function with the configuration; what it returned, as JSON (the
+ * caller's). */
+static json_t *description_call(
+    struct luabox *box, const struct arch_source *source, struct err *err) {
+    lua_State *L = luabox_state(box);
+    const char *function = source->gguf ? "metadata" : "config";
+    if (raw_field(L, function) != LUA_TFUNCTION) {
+        err_set(err, ERR_UNSUPPORTED, "the architecture has no function '%s'", function);
+        return NULL;
+    }
+    json_t *config = without_long_arrays(source->config);
+    luabox_push_json(L, config);
+    json_decref(config);
+    return luabox_call(box, 1, 1, ERR_INPUT, err) ? luabox_to_json(L, -1, err) : NULL;
+}
+
+static bool arch_choose(struct luabox *box, const struct arch_source *source, struct err *err) {
+    if (source->arch_file)
+        return description_file(box, source->arch_file, err);
+    const char *key = source->gguf ? "general.architecture" : "model_type";
+    const char *type = json_get_string(source->config, key, NULL);
+    if (!type)
+        return err_set(err, ERR_INPUT, "'%s' is missing or not a string", key);
+    return description_find(box, source, type, err);
+}
+
+bool arch_describe(
+    const struct arch_source *source, struct arena *arena, struct spec *spec, struct err *err) {
+    struct luabox *box = luabox_open(&arch_limits, err);
+    if (!box)
+        return false;
+    bool ok = arch_choose(box, source, err);
+    if (ok) {
+        lua_State *L = luabox_state(box);
+        const char *name = raw_field(L, "name") == LUA_TSTRING ? lua_tostring(L, -1) : "unnamed";
+        name = arena_strdup(arena, name);
+        lua_pop(L, 1);
+        json_t *table = description_call(box, source, err);
+        ok = table && spec_read(table, arena, spec, err);
+        spec->name = name;
+        json_decref(table);
+    }
+    luabox_close(box);
+    return ok || err_wrap(err, "%s", source->what);
+}

@@ -1,0 +1,132 @@
+/* model_describe: what `model show` says, from the files alone, without a device. */
+#include <string.h>
+
+#include "base/file.h"
+#include "harness/model/model.h"
+
+static const char *pooling_words[] = {
+    [POOL_AUTO] = "auto",
+    [POOL_MEAN] = "mean",
+    [POOL_CLS] = "cls",
+    [POOL_LAST] = "last",
+    [POOL_MAX] = "max",
+    [POOL_MEAN_SQRT] = "mean_sqrt",
+    [POOL_WEIGHTED_MEAN] = "weighted_mean",
+};
+
+static json_t *modules_json(const struct modules *m) {
+    json_t *out = json_object(), *poolings = json_array(), *chain = json_array();
+    for (uint32_t i = 0; i < m->n_poolings; i++)
+        json_array_append_new(poolings, json_string(pooling_words[m->poolings[i]]));
+    for (uint32_t i = 0; i < m->n_chain; i++)
+        json_array_append_new(
+            chain, m->chain[i].kind == MODULE_NORMALIZE
+                       ? json_string("normalize")
+                       : json_pack("{s:s, s:i, s:i}", "type", "dense", "from",
+                             (int)m->chain[i].n_in, "to", (int)m->chain[i].n_out));
+    json_object_set_new(out, "pooling", poolings);
+    json_object_set_new(out, "then", chain);
+    if (m->max_length)
+        json_object_set_new(out, "max_length", json_integer(m->max_length));
+    if (m->truncate_dim)
+        json_object_set_new(out, "truncate_dim", json_integer(m->truncate_dim));
+    if (m->exclude_prompt)
+        json_object_set_new(out, "exclude_prompt", json_true());
+    return out;
+}
+
+static json_t *tokenizer_json(const char *path) {
+    struct err err = ERR_INIT;
+    struct tokenizer *t = tokenizer_open(path, &err);
+    if (!t)
+        return err.class == ERR_NOT_FOUND ? json_null() : json_pack("{s:s}", "error", err.msg);
+    const struct tokenizer_info *info = tokenizer_info(t);
+    json_t *out = json_pack(
+        "{s:I, s:b}", "vocab_size", (json_int_t)info->vocab_size, "adds_bos", info->adds_bos);
+    const struct {
+        const char *key;
+        int32_t id;
+    } ids[] = { { "bos", info->bos }, { "eos", info->eos }, { "pad", info->pad },
+        { "unk", info->unk } };
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        if (ids[i].id >= 0)
+            json_object_set_new(out, ids[i].key, json_integer(ids[i].id));
+    if (info->model_max_length)
+        json_object_set_new(out, "max_length", json_integer(info->model_max_length));
+    tokenizer_close(t);
+    return out;
+}
+
+/* Elements of the tensors that the model uses. */
+static uint64_t parameters(const struct model_source *s) {
+    uint64_t n = 0;
+    for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
+        n += s->tensors.global[r] ? s->tensors.global[r]->n_elements : 0;
+    for (uint32_t l = 0; l < s->spec.n_layers; l++)
+        for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_N; r++)
+            n += s->tensors.layer[l][r] ? s->tensors.layer[l][r]->n_elements : 0;
+    return n;
+}
+
+static json_t *info_json(const struct model_source *s) {
+    const struct spec *spec = &s->spec;
+    uint64_t bytes;
+    const char *dtype = model_weight_dtype(s->weights, &bytes);
+    json_t *out = json_object();
+    const struct {
+        const char *key;
+        uint64_t value;
+    } numbers[] = {
+        { "parameters", parameters(s) },
+        { "weight_bytes", bytes },
+        { "layers", spec->n_layers },
+        { "width", spec->width },
+        { "heads", spec->n_heads },
+        { "kv_heads", spec->n_kv_heads },
+        { "head_dim", spec->head_dim },
+        { "ffn", spec->ffn_width },
+        { "vocab", spec->n_vocab },
+        { "max_length", spec->max_length },
+    };
+    json_object_set_new(out, "architecture", json_string(spec->name));
+    json_object_set_new(out, "format", json_string(weights_format(s->weights)));
+    json_object_set_new(out, "weight_dtype", json_string(dtype));
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        json_object_set_new(out, numbers[i].key, json_integer((json_int_t)numbers[i].value));
+    json_object_set_new(out, "causal", json_boolean(spec->causal));
+    json_object_set_new(out, "tied", json_boolean(spec->tied));
+    return out;
+}
+
+static json_t *config_json(const json_t *config) {
+    json_t *out = json_object(), *value;
+    const char *key;
+    json_object_foreach((json_t *)config, key, value) {
+        if (!json_is_array(value) || json_array_size(value) <= 64)
+            json_object_set(out, key, value);
+    }
+    return out;
+}
+
+json_t *model_describe(const char *path, struct err *err) {
+    struct model_source s;
+    struct modules modules = { 0 };
+    json_t *out = NULL;
+    bool ok = model_source_open(&s, path, NULL, err);
+    if (ok && strcmp(weights_format(s.weights), "gguf") != 0)
+        ok = modules_open(&modules, path, s.spec.width, err);
+    if (ok) {
+        out = info_json(&s);
+        json_object_set_new(out, "modules", modules.present ? modules_json(&modules) : json_null());
+        json_object_set_new(
+            out, "prompts", modules.prompts ? json_incref(modules.prompts) : json_object());
+        if (modules.default_prompt)
+            json_object_set_new(out, "default_prompt", json_string(modules.default_prompt));
+        json_object_set_new(out, "tokenizer", tokenizer_json(path));
+        json_object_set_new(out, "config", config_json(s.config));
+        json_object_set(out, "extra_tensors", s.tensors.extra);
+    }
+    modules_close(&modules);
+    model_source_close(&s);
+    return out;
+}

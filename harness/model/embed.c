@@ -1,0 +1,361 @@
+/* model_embed: texts become token ids, equal ids one segment, segments of similar length steps
+ * without padding, and pooled rows vectors: through the model's own modules, or as the options say.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "harness/model/model.h"
+#include "harness/model/sched.h"
+
+/* How this call pools, and what happens to a pooled vector. */
+struct recipe {
+    enum pooling poolings[POOLINGS_MAX];
+    uint32_t n_poolings, pooled_width;
+    const struct modules *chain; /* NULL: none */
+    bool normalize;     /* the chain's Normalize; without a chain, the vector after the cut */
+    uint32_t width;     /* of the result */
+    const char *prompt; /* put before texts; "" for none */
+    bool exclude_prompt;
+};
+
+/* One distinct list of ids. */
+struct passage {
+    const int32_t *ids;
+    uint32_t n, skip; /* skip: tokens of the prompt that are not pooled */
+    size_t request;
+    size_t leader; /* index of the passage with the same ids that is computed */
+};
+
+struct embedder {
+    struct model *model;
+    struct recipe recipe;
+    struct arena ids;
+    struct passage *passages;
+    size_t n;
+    uint32_t prompt_tokens;
+    float *vectors; /* [requests, width], the caller's */
+};
+
+/* ---- what to do ---- */
+
+static bool pooling_choose(
+    const struct model *m, enum pooling asked, struct recipe *r, struct err *err) {
+    if (asked != POOL_AUTO) {
+        r->poolings[r->n_poolings++] = asked;
+        return true;
+    }
+    if (!m->modules.present) {
+        err_set(err, ERR_INPUT, "'%s' does not say how to pool: it has no modules.json", m->path);
+        return err_hint(err, "say how: --pooling mean, cls, last or max");
+    }
+    memcpy(r->poolings, m->modules.poolings, sizeof r->poolings);
+    r->n_poolings = m->modules.n_poolings;
+    r->chain = &m->modules;
+    r->exclude_prompt = m->modules.exclude_prompt;
+    return true;
+}
+
+static bool prompt_choose(
+    const struct model *m, const struct embed_options *o, struct recipe *r, struct err *err) {
+    const char *name = o->prompt_name ? o->prompt_name : m->modules.default_prompt;
+    r->prompt = o->prompt_text ? o->prompt_text : "";
+    if (o->prompt_text || !name)
+        return true;
+    r->prompt = json_get_string(m->modules.prompts, name, NULL);
+    return r->prompt || err_set(err, ERR_INPUT, "'%s' has no prompt '%.64s'", m->path, name);
+}
+
+static bool recipe_make(
+    const struct model *m, const struct embed_options *o, struct recipe *r, struct err *err) {
+    *r = (struct recipe) { .normalize = !o->no_normalize };
+    if (!pooling_choose(m, o->pooling, r, err) || !prompt_choose(m, o, r, err))
+        return false;
+    r->pooled_width = r->n_poolings * m->net.spec.width;
+    uint32_t whole = r->chain ? modules_width(r->chain, r->pooled_width) : r->pooled_width;
+    uint32_t dim = o->dim ? o->dim : m->modules.truncate_dim;
+    if (o->dim > whole)
+        return err_set(err, ERR_INPUT, "vectors have %u numbers, %u were asked for", whole, o->dim);
+    r->width = dim > 0 && dim < whole ? dim : whole;
+    return true;
+}
+
+uint32_t model_embed_width(
+    const struct model *m, const struct embed_options *options, struct err *err) {
+    struct recipe r;
+    return recipe_make(m, options, &r, err) ? r.width : 0;
+}
+
+/* ---- texts to ids ---- */
+
+/* Tokens that a text may have, special ones included. */
+static uint32_t text_limit(const struct model *m) {
+    uint32_t limit = m->info.max_length, tokenizer = tokenizer_info(m->tokenizer)->model_max_length;
+    if (m->modules.max_length > 0)
+        return m->modules.max_length < limit ? m->modules.max_length : limit;
+    return tokenizer > 0 && tokenizer < limit ? tokenizer : limit;
+}
+
+/* Cuts ids to the limit as tokenizers do: the text loses its end, the special tokens around it
+ * stay. */
+static bool truncate_ids(const struct model *m, const struct strbuf *text, uint32_t limit,
+    struct token_list *whole, struct err *err) {
+    struct token_list bare = { 0 };
+    bool ok = tokenizer_encode(m->tokenizer, strbuf_str(text), text->len,
+        &(struct encode_options) { .no_special = true }, &bare, err);
+    size_t extra = ok && whole->n > bare.n ? whole->n - bare.n : 0, before = 0;
+    while (ok && before < extra && bare.n > 0 &&
+           memcmp(whole->ids + before, bare.ids, bare.n * sizeof *bare.ids) != 0)
+        before++;
+    if (ok && extra <= limit) {
+        size_t after = extra - before;
+        memmove(
+            whole->ids + limit - after, whole->ids + whole->n - after, after * sizeof *whole->ids);
+    }
+    whole->n = limit;
+    token_list_release(&bare);
+    return ok;
+}
+
+static bool text_ids(struct embedder *e, struct embed_request *r, struct token_list *list) {
+    struct model *m = e->model;
+    struct strbuf text = { 0 };
+    uint32_t limit = text_limit(m);
+    strbuf_adds(&text, e->recipe.prompt);
+    strbuf_add(&text, r->text, r->text_n);
+    bool ok = tokenizer_encode(
+        m->tokenizer, strbuf_str(&text), text.len, &(struct encode_options) { 0 }, list, &r->err);
+    r->truncated = ok && list->n > limit;
+    if (r->truncated)
+        ok = truncate_ids(m, &text, limit, list, &r->err);
+    strbuf_release(&text);
+    return ok;
+}
+
+/* How many tokens the prompt makes at the start of a text: without the closing special token. */
+static bool prompt_measure(struct embedder *e, struct err *err) {
+    if (!e->recipe.exclude_prompt || !*e->recipe.prompt || !e->model->tokenizer)
+        return true;
+    struct token_list with = { 0 }, bare = { 0 };
+    const char *prompt = e->recipe.prompt;
+    size_t n = strlen(prompt);
+    bool ok = tokenizer_encode(
+                  e->model->tokenizer, prompt, n, &(struct encode_options) { 0 }, &with, err) &&
+              tokenizer_encode(e->model->tokenizer, prompt, n,
+                  &(struct encode_options) { .no_special = true }, &bare, err);
+    if (ok) {
+        e->prompt_tokens = (uint32_t)with.n;
+        bool closed = with.n > 0 && (bare.n == 0 || with.ids[with.n - 1] != bare.ids[bare.n - 1]);
+        e->prompt_tokens -= closed;
+    }
+    token_list_release(&with);
+    token_list_release(&bare);
+    return ok;
+}
+
+static void passage_add(
+    struct embedder *e, size_t request, const int32_t *ids, size_t n, uint32_t skip) {
+    int32_t *kept = arena_alloc(&e->ids, n * sizeof *kept);
+    memcpy(kept, ids, n * sizeof *kept);
+    e->passages[e->n++] =
+        (struct passage) { .ids = kept, .n = (uint32_t)n, .skip = skip, .request = request };
+}
+
+static bool ids_usable(const struct model *m, const int32_t *ids, size_t n, struct err *err) {
+    if (n == 0)
+        return err_set(err, ERR_INPUT, "there are no tokens to embed");
+    if (n > m->info.max_length || n > m->net.n_rows)
+        return err_set(err, ERR_INPUT, "%zu tokens are more than the model's %u", n,
+            m->info.max_length < m->net.n_rows ? m->info.max_length : m->net.n_rows);
+    return model_ids_check(m, ids, n, err);
+}
+
+/* False only where no text can be encoded at all; what is wrong with one request is in its err. */
+static bool passage_make(struct embedder *e, size_t i, struct embed_request *r,
+    struct token_list *list, struct err *err) {
+    r->err = (struct err)ERR_INIT;
+    r->truncated = false;
+    if (!r->text) {
+        if (ids_usable(e->model, r->ids, r->n_ids, &r->err))
+            passage_add(e, i, r->ids, r->n_ids, 0);
+        return true;
+    }
+    if (!model_text(e->model, err))
+        return false;
+    token_list_reset(list);
+    if (text_ids(e, r, list) && ids_usable(e->model, list->ids, list->n, &r->err))
+        passage_add(e, i, list->ids, list->n, e->prompt_tokens < list->n ? e->prompt_tokens : 0);
+    return true;
+}
+
+static bool passages_make(
+    struct embedder *e, struct embed_request *requests, size_t n, struct err *err) {
+    struct token_list list = { 0 };
+    bool ok = true;
+    for (size_t i = 0; i < n && ok; i++)
+        ok = passage_make(e, i, &requests[i], &list, err);
+    token_list_release(&list);
+    return ok;
+}
+
+/* ---- ids to vectors ---- */
+
+/* Long ones first; equal ones side by side. */
+static int by_length(const void *a, const void *b) {
+    const struct passage *x = a, *y = b;
+    if (x->n != y->n)
+        return x->n > y->n ? -1 : 1;
+    int order = memcmp(x->ids, y->ids, x->n * sizeof *x->ids);
+    if (order == 0 && x->skip != y->skip)
+        order = x->skip < y->skip ? -1 : 1;
+    return order ? order : (x->request > y->request) - (x->request < y->request);
+}
+
+static bool same_ids(const struct passage *x, const struct passage *y) {
+    return x->n == y->n && x->skip == y->skip && memcmp(x->ids, y->ids, x->n * sizeof *x->ids) == 0;
+}
+
+/* Sums over distinct passages and over all of them. */
+struct embed_counts {
+    uint64_t asked, computed;
+    double pairs;
+};
+
+static struct embed_counts passages_unite(struct embedder *e, bool share) {
+    struct embed_counts counts = { 0 };
+    qsort(e->passages, e->n, sizeof *e->passages, by_length);
+    for (size_t i = 0; i < e->n; i++) {
+        struct passage *p = &e->passages[i];
+        p->leader = share && i > 0 && same_ids(p, p - 1) ? (p - 1)->leader : i;
+        counts.asked += p->n;
+        if (p->leader == i) {
+            counts.computed += p->n;
+            counts.pairs += (double)p->n * p->n;
+        }
+    }
+    return counts;
+}
+
+/* A pooled vector to every request that asked for it. `room` holds the widest vector of the chain,
+ * twice. */
+static void vector_finish(struct embedder *e, struct embed_request *requests, size_t leader,
+    float *room, uint32_t widest) {
+    const struct recipe *r = &e->recipe;
+    uint32_t n = r->pooled_width;
+    if (r->chain)
+        n = modules_apply(r->chain, r->normalize, room, n, room + widest);
+    BUG_IF(n < r->width);
+    if (!r->chain && r->normalize)
+        vector_normalize(room, r->width);
+    bool finite = true;
+    for (uint32_t i = 0; i < r->width; i++)
+        finite = finite && isfinite(room[i]);
+    for (size_t i = leader; i < e->n && e->passages[i].leader == leader; i++) {
+        struct passage *p = &e->passages[i];
+        if (finite)
+            memcpy(e->vectors + p->request * r->width, room, r->width * sizeof *room);
+        else
+            err_set(&requests[p->request].err, ERR_NUMERIC,
+                "the vector holds NaN or infinity, as the model's weights or activations do");
+    }
+}
+
+/* Segments of a step as pooling sees them: without the tokens that are skipped. */
+static void pooled_segments(const struct embedder *e, const struct step_view *view,
+    const size_t *leaders, struct segment *out) {
+    for (uint32_t i = 0; i < view->n_segments; i++) {
+        uint32_t skip = e->passages[leaders[i]].skip;
+        out[i] = view->segments[i];
+        out[i].row += skip;
+        out[i].n -= skip;
+    }
+}
+
+static void step_embed(
+    struct embedder *e, struct step *step, const size_t *leaders, struct embed_request *requests) {
+    struct net *net = &e->model->net;
+    const struct backend_ops *ops = net->backend->ops;
+    const struct recipe *r = &e->recipe;
+    struct step_view view = step_view(step);
+    uint32_t n = view.n_segments, c = net->spec.width;
+    uint32_t widest = r->chain ? modules_widest(r->chain, r->pooled_width) : r->pooled_width;
+    struct segment *segments = xcalloc(n, sizeof *segments);
+    float *pooled = xcalloc((size_t)n * r->pooled_width, sizeof *pooled);
+    float *room = xcalloc((size_t)widest * 2, sizeof *room);
+    view.n_reads = view.n;
+    struct rows x = net_forward_hidden(net, &view);
+    pooled_segments(e, &view, leaders, segments);
+    for (uint32_t p = 0; p < r->n_poolings; p++) {
+        struct rows out = { .buf = net->pooled, .n = n };
+        ops->pool(net->backend, r->poolings[p], x, segments, n, out);
+        ops->download(net->backend, out, pooled + (size_t)p * n * c);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t p = 0; p < r->n_poolings; p++)
+            memcpy(room + (size_t)p * c, pooled + ((size_t)p * n + i) * c, c * sizeof *room);
+        vector_finish(e, requests, leaders[i], room, widest);
+    }
+    free(segments);
+    free(pooled);
+    free(room);
+}
+
+/* Passages are whole segments: one that doesn't fit into the rest of a step begins the next. */
+static bool embed_run(
+    struct embedder *e, struct embed_request *requests, struct sched_run *run, struct err *err) {
+    struct net *net = &e->model->net;
+    struct step step = { 0 };
+    size_t *leaders = xcalloc(net->n_rows, sizeof *leaders);
+    bool ok = net_reserve_slots(net, net->n_rows, err);
+    for (size_t i = 0; ok && i <= e->n; i++) {
+        const struct passage *p = i < e->n ? &e->passages[i] : NULL;
+        if (p && p->leader != i)
+            continue;
+        if (step.n > 0 && (!p || step.n + p->n > net->n_rows)) {
+            step_embed(e, &step, leaders, requests);
+            ok = sched_progress(run, step.n, err);
+            step_reset(&step);
+        }
+        if (p) {
+            leaders[step.segments.n] = i;
+            step_add(
+                &step, &(struct step_part) { .ids = p->ids, .n = p->n, .slot = (uint32_t)step.n });
+        }
+    }
+    step_release(&step);
+    free(leaders);
+    return ok;
+}
+
+static void stats_add(struct run_stats *stats, const struct net *net,
+    const struct embed_counts *counts, uint64_t filled) {
+    stats->tokens_asked += counts->asked;
+    stats->tokens_computed += counts->computed;
+    stats->rows_filled += net->backend->ops->rows_filled(net->backend) - filled;
+    stats->flops += net_token_flops(&net->spec) * (double)counts->computed +
+                    net_pair_flops(&net->spec) * counts->pairs;
+}
+
+bool model_embed(struct model *m, const struct embed_options *options,
+    struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
+    struct err *err) {
+    double start = model_clock();
+    struct embedder e = { .model = m, .vectors = vectors };
+    uint64_t filled = m->net.backend->ops->rows_filled(m->net.backend);
+    e.passages = xcalloc(n ? n : 1, sizeof *e.passages);
+    bool ok = recipe_make(m, options, &e.recipe, err) && prompt_measure(&e, err) &&
+              passages_make(&e, requests, n, err);
+    if (ok) {
+        struct embed_counts counts = passages_unite(&e, !(run && run->no_prefix_sharing));
+        struct sched_run progress = { .options = run, .total = counts.computed };
+        ok = embed_run(&e, requests, &progress, err);
+        if (ok && run && run->stats)
+            stats_add(run->stats, &m->net, &counts, filled);
+    }
+    free(e.passages);
+    arena_release(&e.ids);
+    if (run && run->stats) {
+        run->stats->items += n;
+        run->stats->seconds += model_clock() - start;
+    }
+    return ok;
+}

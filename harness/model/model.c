@@ -1,0 +1,348 @@
+/* Opening a model: files, description, tensors, device, tokenizer, modules, and how much memory is
+ * for what. */
+#include "harness/model/model.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum {
+    CONFIG_MAX = 16 << 20,
+    ROWS_DEFAULT = 1024,      /* of a step: enough for matrix products to run at full speed */
+    ROWS_MAX_ENCODER = 16384, /* the longest text that an encoder takes in one step */
+};
+
+/* ---- words ---- */
+
+static const char *const dtype_names[] = {
+    [DTYPE_AUTO] = "auto",
+    [DTYPE_F32] = "f32",
+    [DTYPE_BF16] = "bf16",
+    [DTYPE_F16] = "f16",
+};
+
+const char *dtype_name(enum dtype dtype) {
+    return dtype_names[dtype];
+}
+
+bool dtype_parse(const char *name, enum dtype *out, struct err *err) {
+    for (size_t i = 0; i < sizeof dtype_names / sizeof dtype_names[0]; i++) {
+        if (strcmp(dtype_names[i], name) == 0) {
+            *out = (enum dtype)i;
+            return true;
+        }
+    }
+    return err_set(err, ERR_USAGE, "dtype '%.32s' is not one of auto, f32, bf16, f16", name);
+}
+
+static const struct {
+    const char *name;
+    enum pooling pooling;
+} pooling_names[] = {
+    { "auto", POOL_AUTO },
+    { "mean", POOL_MEAN },
+    { "cls", POOL_CLS },
+    { "last", POOL_LAST },
+    { "lasttoken", POOL_LAST },
+    { "max", POOL_MAX },
+    { "mean_sqrt", POOL_MEAN_SQRT },
+    { "mean_sqrt_len_tokens", POOL_MEAN_SQRT },
+    { "weighted_mean", POOL_WEIGHTED_MEAN },
+    { "weightedmean", POOL_WEIGHTED_MEAN },
+};
+
+bool pooling_parse(const char *name, enum pooling *out, struct err *err) {
+    for (size_t i = 0; i < sizeof pooling_names / sizeof pooling_names[0]; i++) {
+        if (strcmp(pooling_names[i].name, name) == 0) {
+            *out = pooling_names[i].pooling;
+            return true;
+        }
+    }
+    return err_set(err, ERR_USAGE,
+        "pooling '%.32s' is not one of auto, mean, cls, last, max, mean_sqrt, weighted_mean", name);
+}
+
+double model_clock(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- files ---- */
+
+static bool is_gguf(const struct weights *w) {
+    return strcmp(weights_format(w), "gguf") == 0;
+}
+
+bool model_config_read(
+    const char *path, const struct weights *weights, json_t **out, struct err *err) {
+    if (is_gguf(weights)) {
+        *out = json_incref((json_t *)weights_metadata(weights));
+        return true;
+    }
+    char *file = path_join(path, "config.json");
+    *out = json_parse_file(file, CONFIG_MAX, err);
+    bool ok = *out && (json_is_object(*out) ||
+                          err_set(err, ERR_INPUT, "'%s' does not hold an object", file));
+    free(file);
+    return ok;
+}
+
+/* generation_config.json can name more ids that end a text. */
+static bool generation_config_read(struct spec *spec, const char *folder, struct err *err) {
+    char *file = path_join(folder, "generation_config.json");
+    json_t *json = NULL;
+    bool ok = true;
+    if (file_exists(file)) {
+        json = json_parse_file(file, CONFIG_MAX, err);
+        ok = json != NULL;
+    }
+    const json_t *eos = json_object_get(json, "eos_token_id");
+    size_t n = json_is_array(eos) ? json_array_size(eos) : 1;
+    for (size_t i = 0; i < n && spec->n_eos < SPEC_MAX_EOS; i++) {
+        const json_t *id = json_is_array(eos) ? json_array_get(eos, i) : eos;
+        if (json_is_integer(id) && json_integer_value(id) >= 0 &&
+            json_integer_value(id) <= INT32_MAX)
+            spec->eos[spec->n_eos++] = (int32_t)json_integer_value(id);
+    }
+    json_decref(json);
+    free(file);
+    return ok;
+}
+
+bool model_source_open(
+    struct model_source *s, const char *path, const char *arch_file, struct err *err) {
+    *s = (struct model_source) { .weights = weights_open(path, err) };
+    if (!s->weights || !model_config_read(path, s->weights, &s->config, err))
+        return false;
+    const struct arch_source source = {
+        .config = s->config,
+        .gguf = is_gguf(s->weights),
+        .arch_file = arch_file,
+        .what = source.gguf ? path : arena_printf(&s->arena, "%s/config.json", path),
+    };
+    if (!arch_describe(&source, &s->arena, &s->spec, err))
+        return false;
+    if (!net_tensors_find(&s->spec, s->weights, &s->arena, &s->tensors, err))
+        return err_wrap(err, "%s", path);
+    return source.gguf || generation_config_read(&s->spec, path, err);
+}
+
+void model_source_close(struct model_source *s) {
+    weights_close(s->weights);
+    json_decref(s->config);
+    json_decref(s->tensors.extra);
+    arena_release(&s->arena);
+    *s = (struct model_source) { 0 };
+}
+
+const char *model_weight_dtype(const struct weights *weights, uint64_t *bytes) {
+    uint64_t by_type[TENSOR_N_TYPES] = { 0 };
+    size_t most = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < weights_count(weights); i++) {
+        const struct tensor *t = weights_at(weights, i);
+        by_type[t->type] += t->bytes;
+        *bytes += t->bytes;
+    }
+    for (size_t i = 0; i < TENSOR_N_TYPES; i++)
+        if (by_type[i] > by_type[most])
+            most = i;
+    return tensor_type_info((enum tensor_type)most)->name;
+}
+
+/* ---- tokenizer ---- */
+
+static bool tokenizer_exists(const char *path, const struct model_source *s) {
+    static const char *const names[] = { "tokenizer.json", "vocab.txt", "vocab.json",
+        "tokenizer.model" };
+    if (is_gguf(s->weights))
+        return json_object_get(s->config, "tokenizer.ggml.model") != NULL;
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++) {
+        char *file = path_join(path, names[i]);
+        found = file_exists(file);
+        free(file);
+    }
+    return found;
+}
+
+/* A tokenizer that can't be read is no obstacle to requests of ids: the error waits for the first
+ * text. */
+static void tokenizer_make(struct model *m, const struct model_source *s) {
+    m->prefix_token = m->net.spec.bos >= 0 ? m->net.spec.bos
+                      : m->net.spec.n_eos  ? m->net.spec.eos[0]
+                                           : -1;
+    if (!tokenizer_exists(m->path, s))
+        return;
+    m->tokenizer = tokenizer_open(m->path, &m->tokenizer_err);
+    if (!m->tokenizer)
+        return;
+    const struct tokenizer_info *info = tokenizer_info(m->tokenizer);
+    if (info->bos >= 0 || info->eos >= 0)
+        m->prefix_token = info->bos >= 0 ? info->bos : info->eos;
+    struct spec *spec = &m->net.spec;
+    if (info->eos >= 0 && spec->n_eos < SPEC_MAX_EOS)
+        spec->eos[spec->n_eos++] = info->eos;
+}
+
+const struct tokenizer *model_text(const struct model *m, struct err *err) {
+    if (m->tokenizer)
+        return m->tokenizer;
+    if (m->tokenizer_err.class != ERR_NONE) {
+        if (err)
+            *err = m->tokenizer_err;
+        return NULL;
+    }
+    err_set(err, ERR_INPUT, "'%s' has no tokenizer: it takes ids only", m->path);
+    return NULL;
+}
+
+bool model_ids_check(const struct model *m, const int32_t *ids, size_t n, struct err *err) {
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || (uint32_t)ids[i] >= m->info.n_vocab)
+            return err_set(err, ERR_INPUT, "token id %d is outside the vocabulary of %u", ids[i],
+                m->info.n_vocab);
+    return true;
+}
+
+/* ---- device and memory ---- */
+
+/* Files in f32 run in f32; others in bf16 where the processor has it (the backend's name says so).
+ */
+static enum dtype dtype_resolve(
+    enum dtype asked, const char *weight_dtype, const struct backend *b) {
+    if (asked != DTYPE_AUTO)
+        return asked;
+    bool full = strcmp(weight_dtype, "F32") == 0 || strcmp(weight_dtype, "F64") == 0;
+    return !full && b && strstr(b->ops->caps(b)->name, "bf16") ? DTYPE_BF16 : DTYPE_F32;
+}
+
+static struct backend *device_open(
+    const struct model_options *o, const char *weight_dtype, enum dtype *dtype, struct err *err) {
+    const char *device = o->device ? o->device : "auto";
+    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0) {
+        err_set(err, ERR_UNSUPPORTED, "device '%.32s' is not available in this build", device);
+        return NULL;
+    }
+    if (o->dtype == DTYPE_F16) {
+        err_set(err, ERR_UNSUPPORTED, "dtype f16 is not available on this device");
+        err_hint(err, "use --dtype bf16 or f32");
+        return NULL;
+    }
+    struct backend_config config = { .dtype = DTYPE_F32, .threads = o->threads, .gemm = o->gemm };
+    config.gemm = config.gemm ? config.gemm : "auto";
+    config.dtype = o->dtype == DTYPE_AUTO ? DTYPE_F32 : o->dtype;
+    struct backend *b = backend_cpu_open(&config, err);
+    *dtype = dtype_resolve(o->dtype, weight_dtype, b);
+    if (b && *dtype != config.dtype) {
+        b->ops->close(b);
+        config.dtype = *dtype;
+        b = backend_cpu_open(&config, err);
+    }
+    return b;
+}
+
+/* A quarter of the machine's memory, at most 4 GiB: scratch, keys and values. Weights come on top.
+ */
+static size_t memory_default(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+    size_t quarter = pages > 0 && size > 0 ? (size_t)pages / 4 * (size_t)size : (size_t)1 << 30;
+    return quarter < (size_t)4 << 30 ? quarter : (size_t)4 << 30;
+}
+
+/* Half of the memory at most goes to scratch, the rest to keys and values. An encoder's step must
+ * hold its longest text. */
+static bool memory_plan(struct model *m, size_t memory, struct err *err) {
+    struct net *net = &m->net;
+    size_t row = net_row_bytes(net), slot = net_slot_bytes(net);
+    size_t rows = ROWS_DEFAULT, longest = m->info.max_length;
+    if (!net->spec.causal && longest > rows)
+        rows = longest < ROWS_MAX_ENCODER ? longest : ROWS_MAX_ENCODER;
+    if (rows > memory / 2 / row)
+        rows = memory / 2 / row;
+    size_t block = net->backend->ops->caps(net->backend)->row_block;
+    if (block > 0 && rows > block)
+        rows -= rows % block;
+    size_t slots = (memory - rows * row) / slot;
+    if (rows == 0 || slots == 0)
+        return err_set(err, ERR_RESOURCE,
+            "%zu bytes of memory are too few: a token takes %zu for scratch and %zu for its keys "
+            "and values",
+            memory, row, slot);
+    m->max_slots = slots < UINT32_MAX ? (uint32_t)slots : UINT32_MAX;
+    return net_reserve_rows(net, (uint32_t)rows, err);
+}
+
+/* ---- open and close ---- */
+
+static void info_fill(struct model *m, const struct model_source *s, enum dtype dtype) {
+    const struct spec *spec = &m->net.spec;
+    const struct backend_caps *caps = m->net.backend->ops->caps(m->net.backend);
+    m->info = (struct model_info) {
+        .architecture = spec->name,
+        .format = weights_format(s->weights),
+        .device = "cpu",
+        .backend = caps->name,
+        .dtype = dtype_name(dtype),
+        .n_parameters = m->net.n_parameters,
+        .n_layers = spec->n_layers,
+        .width = spec->width,
+        .n_heads = spec->n_heads,
+        .n_kv_heads = spec->n_kv_heads,
+        .n_vocab = spec->n_vocab,
+        .max_length = spec->max_length,
+        .causal = spec->causal,
+        .has_pooling = m->modules.present,
+    };
+    m->info.weight_dtype = model_weight_dtype(s->weights, &m->info.weight_bytes);
+}
+
+static bool model_make(
+    struct model *m, struct model_source *s, const struct model_options *o, struct err *err) {
+    uint64_t bytes;
+    enum dtype dtype;
+    struct backend *b = device_open(o, model_weight_dtype(s->weights, &bytes), &dtype, err);
+    if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err))
+        return false;
+    if (!is_gguf(s->weights) && !modules_open(&m->modules, m->path, s->spec.width, err))
+        return false;
+    info_fill(m, s, dtype);
+    tokenizer_make(m, s);
+    return memory_plan(m, o->memory_bytes ? o->memory_bytes : memory_default(), err);
+}
+
+struct model *model_open(const char *path, const struct model_options *options, struct err *err) {
+    static const struct model_options defaults = { 0 };
+    const struct model_options *o = options ? options : &defaults;
+    struct model *m = xcalloc(1, sizeof *m);
+    m->path = xstrdup(path);
+    bool ok =
+        model_source_open(&m->source, path, o->arch_file, err) && model_make(m, &m->source, o, err);
+    if (!ok) {
+        model_close(m);
+        return NULL;
+    }
+    return m;
+}
+
+void model_close(struct model *m) {
+    if (!m)
+        return;
+    net_close(&m->net);
+    tokenizer_close(m->tokenizer);
+    modules_close(&m->modules);
+    model_source_close(&m->source);
+    free(m->path);
+    free(m);
+}
+
+const struct model_info *model_info(const struct model *m) {
+    return &m->info;
+}
+
+const struct tokenizer *model_tokenizer(const struct model *m) {
+    return m->tokenizer;
+}

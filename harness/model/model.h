@@ -1,0 +1,52 @@
+/* What the files behind the harness door share: an open model, its sentence-transformers modules,
+ * its memory model. */
+#ifndef ASSAY_HARNESS_MODEL_MODEL_H
+#define ASSAY_HARNESS_MODEL_MODEL_H
+
+#include "harness/model/modules.h"
+#include "harness/model/net.h"
+
+/* The spec of an opened file, its tensors, and what the tensors leave over. */
+struct model_source {
+    json_t *config;
+    struct weights *weights;
+    struct spec spec;
+    struct net_tensors tensors;
+    struct arena arena;
+};
+
+struct model {
+    struct model_info info;
+    char *path;
+    struct model_source source; /* its weights stay open: tables may read from them */
+    struct net net;
+    struct tokenizer *tokenizer; /* NULL: see tokenizer_err */
+    struct err tokenizer_err;    /* class ERR_NONE with a NULL tokenizer: the model has none */
+    struct modules modules;
+    int32_t prefix_token; /* stands for an empty context: BOS, else EOS, else -1 */
+    uint32_t max_slots;   /* tokens whose keys and values fit into the memory that is left beside
+                             scratch */
+};
+
+/* The tokenizer, or the error that says why there is none. */
+const struct tokenizer *model_text(const struct model *m, struct err *err);
+
+/* ERR_INPUT where an id is outside the vocabulary. */
+MUST_CHECK bool model_ids_check(
+    const struct model *m, const int32_t *ids, size_t n, struct err *err);
+
+/* Files about a model, as objects; absent is NULL without an error. For a GGUF: its metadata. */
+MUST_CHECK bool model_config_read(
+    const char *path, const struct weights *weights, json_t **out, struct err *err);
+
+MUST_CHECK bool model_source_open(
+    struct model_source *s, const char *path, const char *arch_file, struct err *err);
+void model_source_close(struct model_source *s);
+
+/* "BF16": the type of most bytes. */
+const char *model_weight_dtype(const struct weights *weights, uint64_t *bytes);
+
+/* Seconds of a clock that doesn't jump; adds to stats what a run took. */
+double model_clock(void);
+
+#endif

@@ -1,0 +1,154 @@
+#include "harness/model/pair.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+
+bool pair_rule_init(struct pair_rule *rule, const struct tokenizer *tokenizer, int32_t prefix_token,
+    const struct score_options *options, struct err *err) {
+    const char *profile = options && options->profile ? options->profile : "lm-eval/0.4.13";
+    *rule = (struct pair_rule) {
+        .tokenizer = tokenizer,
+        .add_bos = options ? options->add_bos : ADD_BOS_AUTO,
+        .bare_by_default = strcmp(profile, "lm-eval/pre-3347") == 0,
+        .prefix_token = prefix_token,
+    };
+    if (tokenizer && prefix_token >= 0)
+        return tokenizer_decode(tokenizer, &prefix_token, 1, false, &rule->prefix, err);
+    return true;
+}
+
+void pair_rule_release(struct pair_rule *rule) {
+    strbuf_release(&rule->prefix);
+}
+
+static bool has_prefix(const struct pair_rule *rule, const char *text, size_t n) {
+    return rule->prefix.len > 0 && n >= rule->prefix.len &&
+           memcmp(text, rule->prefix.text, rule->prefix.len) == 0;
+}
+
+static bool encode_bare(const struct pair_rule *rule, const char *text, size_t n,
+    struct token_list *out, struct err *err) {
+    return tokenizer_encode(
+        rule->tokenizer, text, n, &(struct encode_options) { .no_special = true }, out, err);
+}
+
+static void ids_append(struct token_list *list, const int32_t *ids, size_t n) {
+    mem_grow(&list->ids, &list->capacity, list->n + n, sizeof *list->ids);
+    if (n > 0)
+        memcpy(list->ids + list->n, ids, n * sizeof *ids);
+    list->n += n;
+}
+
+bool pair_encode(const struct pair_rule *rule, const char *text, size_t n, struct token_list *out,
+    struct err *err) {
+    bool bare = has_prefix(rule, text, n) || rule->add_bos == ADD_BOS_NO ||
+                (rule->add_bos == ADD_BOS_AUTO && rule->bare_by_default);
+    if (bare)
+        return encode_bare(rule, text, n, out, err);
+    const struct tokenizer_info *info = tokenizer_info(rule->tokenizer);
+    if (rule->add_bos == ADD_BOS_YES && !info->adds_bos && info->bos >= 0)
+        ids_append(out, &info->bos, 1);
+    return tokenizer_encode(rule->tokenizer, text, n, &(struct encode_options) { 0 }, out, err);
+}
+
+/* ---- context and continuation ---- */
+
+/* Python's str.isspace(). */
+static bool is_space(uint32_t c) {
+    return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 ||
+           c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+           c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
+size_t pair_rstrip(const char *text, size_t n) {
+    while (n > 0) {
+        size_t from = n - 1;
+        while (from > 0 && n - from < 4 && ((unsigned char)text[from] & 0xc0) == 0x80)
+            from--;
+        uint32_t c;
+        if (utf8_decode(text + from, n - from, &c) != n - from || !is_space(c))
+            break;
+        n = from;
+    }
+    return n;
+}
+
+bool pair_context_init(struct pair_context *c, const struct pair_rule *rule, const char *text,
+    size_t n, struct err *err) {
+    *c = (struct pair_context) { .text = text, .n = n, .n_kept = pair_rstrip(text, n) };
+    return n == 0 || pair_encode(rule, text, c->n_kept, &c->ids, err);
+}
+
+void pair_context_release(struct pair_context *c) {
+    token_list_release(&c->ids);
+}
+
+/* An empty context is the prefix token; a continuation that begins with it already gives it up. */
+static bool split_bare(const struct pair_rule *rule, const char *choice, size_t n,
+    struct token_list *out, struct err *err) {
+    size_t from = out->n;
+    if (rule->prefix_token < 0)
+        return err_set(err, ERR_INPUT,
+            "the context is empty, and the model has no BOS or EOS to "
+            "stand for it");
+    ids_append(out, &rule->prefix_token, 1);
+    if (!encode_bare(rule, choice, n, out, err))
+        return false;
+    if (out->n > from + 1 && out->ids[from + 1] == rule->prefix_token) {
+        out->n--;
+        memmove(out->ids + from, out->ids + from + 1, (out->n - from) * sizeof *out->ids);
+    }
+    return true;
+}
+
+/* Both texts are encoded together, and the cut is where the context alone ends: by position,
+ * whatever the border does to the tokens around it. */
+static bool split_joined(const struct pair_rule *rule, const struct pair_context *c,
+    const char *choice, size_t n, struct token_list *out, struct err *err) {
+    struct strbuf joined = { 0 };
+    size_t from = out->n;
+    strbuf_add(&joined, c->text, c->n);
+    strbuf_add(&joined, choice, n);
+    bool ok = joined.overflow ? err_set(err, ERR_RESOURCE, "the text is too long")
+                              : pair_encode(rule, strbuf_str(&joined), joined.len, out, err);
+    strbuf_release(&joined);
+    if (!ok)
+        return false;
+    if (out->n - from > c->ids.n)
+        memcpy(out->ids + from, c->ids.ids, c->ids.n * sizeof *out->ids);
+    return true;
+}
+
+bool pair_split(const struct pair_rule *rule, const struct pair_context *c, const char *choice,
+    size_t choice_n, struct token_list *out, uint32_t *n_context, struct err *err) {
+    size_t from = out->n;
+    *n_context = c->n == 0 ? 1 : (uint32_t)c->ids.n;
+    bool ok = c->n == 0 ? split_bare(rule, choice, choice_n, out, err)
+                        : split_joined(rule, c, choice, choice_n, out, err);
+    if (!ok)
+        return false;
+    if (*n_context == 0)
+        return err_set(err, ERR_INPUT, "the context has no tokens");
+    if (out->n - from <= *n_context)
+        return err_set(err, ERR_INPUT, "the continuation has no tokens of its own");
+    return true;
+}
+
+/* Window 0 scores the first max_length tokens; later ones are disjoint and have one token of
+ * context, but the last is filled leftwards to full length. Token 0 of the list is the one before
+ * the text, so text token t is token t + 1. */
+bool pair_window(uint32_t n, uint32_t max_length, uint32_t i, struct pair_window *out) {
+    uint64_t text = n > 0 ? n - 1 : 0, predicted = (uint64_t)i * max_length;
+    if (predicted >= text)
+        return false;
+    uint64_t end = predicted + max_length < text ? predicted + max_length : text;
+    uint64_t from = end > max_length ? end - max_length : 0;
+    *out = (struct pair_window) {
+        .from = (uint32_t)from,
+        .to = (uint32_t)end,
+        .first_read = (uint32_t)(predicted - from),
+    };
+    return true;
+}

@@ -1,0 +1,271 @@
+/* model_score: requests become token sequences (pair.c), sequences a prefix tree (tree.c), the tree
+ * numbers (sched.c), and numbers sums, each in the order of its own tokens. */
+#include <math.h>
+#include <string.h>
+
+#include "harness/model/model.h"
+#include "harness/model/pair.h"
+#include "harness/model/sched.h"
+
+/* Which numbers belong to a choice. A request that failed has no choices here. */
+struct answer {
+    struct score_request *request;
+    struct score_choice *choice;
+    size_t sink, n;
+};
+
+struct scorer {
+    struct model *model;
+    struct pair_rule rule;
+    struct arena ids; /* of all sequences; dies with the call */
+    struct tree_sequence *sequences;
+    struct answer *answers;
+    size_t n_sequences, n_answers, sequences_capacity, answers_capacity;
+    size_t n_sinks;
+};
+
+static void scorer_release(struct scorer *s) {
+    pair_rule_release(&s->rule);
+    arena_release(&s->ids);
+    free(s->sequences);
+    free(s->answers);
+}
+
+/* ---- requests to sequences ---- */
+
+static void sequence_add(struct scorer *s, const int32_t *ids, uint32_t n, uint32_t first_read) {
+    mem_grow(&s->sequences, &s->sequences_capacity, s->n_sequences + 1, sizeof *s->sequences);
+    s->sequences[s->n_sequences++] =
+        (struct tree_sequence) { .ids = ids, .n = n, .first_read = first_read, .sink = s->n_sinks };
+    s->n_sinks += n - first_read;
+}
+
+static void answer_add(
+    struct scorer *s, struct score_request *r, struct score_choice *c, size_t sink) {
+    mem_grow(&s->answers, &s->answers_capacity, s->n_answers + 1, sizeof *s->answers);
+    s->answers[s->n_answers++] =
+        (struct answer) { .request = r, .choice = c, .sink = sink, .n = s->n_sinks - sink };
+    c->n_tokens = (uint32_t)(s->n_sinks - sink);
+}
+
+/* One context with one continuation: cut from the left to what the model takes. */
+static bool pair_add(struct scorer *s, struct score_request *r, struct score_choice *c,
+    const int32_t *ids, size_t n, uint32_t n_context, struct err *err) {
+    uint32_t max_length = s->model->info.max_length;
+    size_t n_choice = n - n_context;
+    if (n_choice > max_length)
+        return err_set(err, ERR_INPUT, "a continuation of %zu tokens is longer than the model's %u",
+            n_choice, max_length);
+    size_t cut = n > (size_t)max_length + 1 ? n - max_length - 1 : 0;
+    r->n_truncated += (uint32_t)cut;
+    size_t sink = s->n_sinks;
+    sequence_add(s, ids + cut, (uint32_t)(n - cut - 1), (uint32_t)(n - cut - 1 - n_choice));
+    answer_add(s, r, c, sink);
+    return true;
+}
+
+static const int32_t *ids_keep(struct scorer *s, const struct token_list *list) {
+    int32_t *ids = arena_alloc(&s->ids, list->n * sizeof *ids);
+    memcpy(ids, list->ids, list->n * sizeof *ids);
+    return ids;
+}
+
+static bool text_choices_add(struct scorer *s, struct score_request *r, struct err *err) {
+    struct pair_context context;
+    struct token_list list = { 0 };
+    bool ok = pair_context_init(&context, &s->rule, r->context, r->context_n, err);
+    for (size_t i = 0; ok && i < r->n_choices; i++) {
+        struct score_choice *c = &r->choices[i];
+        uint32_t n_context;
+        token_list_reset(&list);
+        ok = pair_split(&s->rule, &context, c->text, c->text_n, &list, &n_context, err) &&
+             pair_add(s, r, c, ids_keep(s, &list), list.n, n_context, err);
+        c->n_bytes = (uint32_t)c->text_n;
+    }
+    token_list_release(&list);
+    pair_context_release(&context);
+    return ok;
+}
+
+/* Bytes of the text that the ids stand for, where there is a tokenizer to say so. */
+static uint32_t decoded_bytes(const struct scorer *s, const int32_t *ids, size_t n) {
+    struct strbuf text = { 0 };
+    struct err ignored = ERR_INIT;
+    uint32_t bytes = 0;
+    if (s->model->tokenizer &&
+        tokenizer_decode(s->model->tokenizer, ids, n, false, &text, &ignored))
+        bytes = (uint32_t)text.len;
+    strbuf_release(&text);
+    return bytes;
+}
+
+/* An empty list of context ids is an empty context: the prefix token stands for it. */
+static bool id_choice_add(
+    struct scorer *s, struct score_request *r, struct score_choice *c, struct err *err) {
+    const int32_t *context = r->context_ids;
+    size_t n_context = r->n_context_ids;
+    if (n_context == 0) {
+        if (s->model->prefix_token < 0)
+            return err_set(err, ERR_INPUT,
+                "the context is empty, and the model has no BOS or EOS "
+                "to stand for it");
+        context = &s->model->prefix_token;
+        n_context = 1;
+    }
+    if (c->n_ids == 0)
+        return err_set(err, ERR_INPUT, "a choice has no ids");
+    if (!model_ids_check(s->model, context, n_context, err) ||
+        !model_ids_check(s->model, c->ids, c->n_ids, err))
+        return false;
+    int32_t *ids = arena_alloc(&s->ids, (n_context + c->n_ids) * sizeof *ids);
+    memcpy(ids, context, n_context * sizeof *ids);
+    memcpy(ids + n_context, c->ids, c->n_ids * sizeof *ids);
+    c->n_bytes = decoded_bytes(s, c->ids, c->n_ids);
+    return pair_add(s, r, c, ids, n_context + c->n_ids, (uint32_t)n_context, err);
+}
+
+/* The list begins with the token that stands before the text. */
+static bool windows_add(
+    struct scorer *s, struct score_request *r, const int32_t *ids, size_t n, struct err *err) {
+    if (n > UINT32_MAX)
+        return err_set(err, ERR_INPUT, "a text of %zu tokens is too long", n);
+    struct pair_window w;
+    size_t sink = s->n_sinks;
+    for (uint32_t i = 0; pair_window((uint32_t)n, s->model->info.max_length, i, &w); i++)
+        sequence_add(s, ids + w.from, w.to - w.from, w.first_read);
+    answer_add(s, r, &r->choices[0], sink);
+    return true;
+}
+
+static bool rolling_text_add(struct scorer *s, struct score_request *r, struct err *err) {
+    struct score_choice *c = &r->choices[0];
+    struct token_list list = { 0 };
+    bool ok = s->rule.prefix_token >= 0 ||
+              err_set(err, ERR_INPUT, "the model has no BOS or EOS to begin a rolling text with");
+    ok = ok && pair_encode(&s->rule, c->text, c->text_n, &list, err);
+    if (ok) {
+        int32_t *ids = arena_alloc(&s->ids, (list.n + 1) * sizeof *ids);
+        ids[0] = s->rule.prefix_token;
+        if (list.n > 0)
+            memcpy(ids + 1, list.ids, list.n * sizeof *ids);
+        c->n_bytes = (uint32_t)c->text_n;
+        ok = windows_add(s, r, ids, list.n + 1, err);
+    }
+    token_list_release(&list);
+    return ok;
+}
+
+static bool rolling_ids_add(struct scorer *s, struct score_request *r, struct err *err) {
+    struct score_choice *c = &r->choices[0];
+    if (c->n_ids == 0)
+        return err_set(err, ERR_INPUT, "no ids to score");
+    if (!model_ids_check(s->model, c->ids, c->n_ids, err))
+        return false;
+    c->n_bytes = decoded_bytes(s, c->ids + 1, c->n_ids - 1);
+    return windows_add(s, r, c->ids, c->n_ids, err);
+}
+
+static bool id_choices_add(struct scorer *s, struct score_request *r, struct err *err) {
+    for (size_t i = 0; i < r->n_choices; i++)
+        if (!id_choice_add(s, r, &r->choices[i], err))
+            return false;
+    return true;
+}
+
+static bool request_add(struct scorer *s, struct score_request *r, struct err *err) {
+    if (r->n_choices == 0 || (r->rolling && r->n_choices != 1))
+        return err_set(err, ERR_INPUT, "a request needs %s", r->rolling ? "one text" : "choices");
+    if (r->rolling)
+        return r->choices[0].text ? rolling_text_add(s, r, err) : rolling_ids_add(s, r, err);
+    if (r->context)
+        return text_choices_add(s, r, err);
+    return id_choices_add(s, r, err);
+}
+
+static bool wants_text(const struct score_request *r) {
+    return r->context || (r->rolling && r->n_choices > 0 && r->choices[0].text);
+}
+
+/* A failed request takes back what it has added. */
+static bool requests_add(
+    struct scorer *s, struct score_request *requests, size_t n, struct err *err) {
+    for (size_t i = 0; i < n; i++) {
+        struct score_request *r = &requests[i];
+        size_t n_sequences = s->n_sequences, n_answers = s->n_answers, n_sinks = s->n_sinks;
+        r->err = (struct err)ERR_INIT;
+        r->n_truncated = 0;
+        if (wants_text(r) && !model_text(s->model, err))
+            return false;
+        if (!request_add(s, r, &r->err)) {
+            s->n_sequences = n_sequences;
+            s->n_answers = n_answers;
+            s->n_sinks = n_sinks;
+        }
+    }
+    return true;
+}
+
+/* ---- numbers to answers ---- */
+
+static void answer_sum(const struct answer *a, const struct read_result *results) {
+    double sum = 0;
+    bool greedy = true;
+    for (size_t i = 0; i < a->n; i++) {
+        sum += results[a->sink + i].logprob;
+        greedy = greedy && results[a->sink + i].best;
+    }
+    a->choice->loglikelihood = sum;
+    a->choice->greedy = greedy;
+    if (!isfinite(sum) && a->request->err.class == ERR_NONE)
+        err_set(&a->request->err, ERR_NUMERIC,
+            "the log-likelihood is not a finite number: the model's weights or activations hold "
+            "NaN or infinity");
+}
+
+static void stats_add(
+    struct run_stats *stats, const struct net *net, const struct tree *t, uint64_t filled) {
+    const struct spec *s = &net->spec;
+    stats->tokens_asked += t->n_asked;
+    stats->tokens_computed += t->n_rows;
+    stats->rows_filled += net->backend->ops->rows_filled(net->backend) - filled;
+    stats->flops += net_token_flops(s) * (double)t->n_rows + net_pair_flops(s) * t->n_pairs +
+                    net_logit_flops(s) * (double)t->n_logit_rows;
+}
+
+static bool scorer_run(struct scorer *s, const struct run_options *run, struct err *err) {
+    struct net *net = &s->model->net;
+    struct tree tree;
+    struct sched_plan plan;
+    uint64_t filled = net->backend->ops->rows_filled(net->backend);
+    tree_build(&tree, s->sequences, s->n_sequences, !(run && run->no_prefix_sharing));
+    s->sequences = NULL; /* the tree's now */
+    struct read_result *results = xcalloc(s->n_sinks ? s->n_sinks : 1, sizeof *results);
+    struct sched_run progress = { .options = run, .total = tree.n_rows };
+    bool ok = tree.n_rows == 0 ||
+              (sched_plan(&plan, net, s->model->max_slots, tree.depth, tree.n_rows, err) &&
+                  sched_reads(net, &plan, &tree, results, &progress, err));
+    for (size_t i = 0; ok && i < s->n_answers; i++)
+        answer_sum(&s->answers[i], results);
+    if (ok && run && run->stats)
+        stats_add(run->stats, net, &tree, filled);
+    free(results);
+    tree_release(&tree);
+    return ok;
+}
+
+bool model_score(struct model *m, const struct score_options *options,
+    struct score_request *requests, size_t n, const struct run_options *run, struct err *err) {
+    double start = model_clock();
+    if (!m->info.causal)
+        return err_set(
+            err, ERR_UNSUPPORTED, "'%s' is an encoder: it cannot score continuations", m->path);
+    struct scorer s = { .model = m };
+    bool ok = pair_rule_init(&s.rule, m->tokenizer, m->prefix_token, options, err) &&
+              requests_add(&s, requests, n, err) && scorer_run(&s, run, err);
+    scorer_release(&s);
+    if (run && run->stats) {
+        run->stats->items += n;
+        run->stats->seconds += model_clock() - start;
+    }
+    return ok;
+}
