@@ -1,0 +1,320 @@
+/* Every value is checked here, whatever the Lua side has checked before: the process that sent it
+ * ran a stranger's code. */
+#include "evaluator/task/frames.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const kind_names[TASK_N_KINDS] = {
+    [TASK_CHOICE] = "choice",
+    [TASK_LOGLIKELIHOOD] = "loglikelihood",
+    [TASK_ROLLING] = "rolling",
+    [TASK_STS] = "sts",
+    [TASK_RETRIEVAL] = "retrieval",
+    [TASK_SUITE] = "suite",
+};
+
+const char *task_kind_name(enum task_kind kind) {
+    return kind_names[kind];
+}
+
+bool task_kind_embeds(enum task_kind kind) {
+    return kind == TASK_STS || kind == TASK_RETRIEVAL;
+}
+
+static bool broken(struct err *err, const char *what) {
+    return err_set(err, ERR_INPUT, "the task's process sent a bad message: %s", what);
+}
+
+/* ---- values ---- */
+
+/* A text without NUL bytes, in the task's arena. NULL where there is none. */
+static const char *text_of(struct task *t, const json_t *object, const char *key) {
+    const json_t *v = json_object_get(object, key);
+    size_t n = json_string_length(v);
+    const char *s = json_string_value(v);
+    return s && !memchr(s, 0, n) ? arena_strndup(&t->arena, s, n) : NULL;
+}
+
+static struct task_strings strings_of(struct task *t, const json_t *object, const char *key) {
+    const json_t *list = json_object_get(object, key), *item;
+    struct task_strings out = { 0 };
+    size_t i;
+    out.items = arena_alloc(&t->arena, (json_array_size(list) + 1) * sizeof *out.items);
+    json_array_foreach(list, i, item) {
+        if (json_is_string(item)) {
+            out.items[out.n++] = arena_strdup(&t->arena, json_string_value(item));
+        }
+    }
+    return out;
+}
+
+/* An index below `limit`. */
+static bool index_of(const json_t *v, size_t limit, size_t *out) {
+    if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+        (size_t)json_integer_value(v) >= limit) {
+        return false;
+    }
+    *out = (size_t)json_integer_value(v);
+    return true;
+}
+
+static bool finite_of(const json_t *object, const char *key, double *out) {
+    *out = json_get_number(object, key, NAN);
+    return isfinite(*out);
+}
+
+/* ---- the header ---- */
+
+static bool kind_of(const char *name, enum task_kind *kind) {
+    for (unsigned i = 0; i < TASK_N_KINDS; i++) {
+        if (name && !strcmp(kind_names[i], name)) {
+            *kind = (enum task_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_described(struct task *t, const json_t *d) {
+    struct task_info *i = &t->info;
+    i->described = d;
+    i->name = text_of(t, d, "name");
+    i->version = json_get_int(d, "version", 0);
+    i->licence = text_of(t, d, "licence");
+    i->reference = text_of(t, d, "reference");
+    i->published = text_of(t, d, "published");
+    i->mean = text_of(t, d, "mean");
+    i->languages = strings_of(t, d, "languages");
+    i->domains = strings_of(t, d, "domains");
+    i->tasks = strings_of(t, d, "tasks");
+    i->delimiter = text_of(t, d, "delimiter");
+    i->description = text_of(t, d, "description");
+    i->higher_is_better = json_get_bool(d, "higher_is_better", true);
+    i->publish_samples = json_get_bool(d, "publish_samples", false);
+    i->drop_identical_ids = json_get_bool(d, "drop_identical_ids", false);
+    i->baseline = json_get_number(d, "baseline", NAN);
+    const json_t *range = json_object_get(d, "range"), *prompt = json_object_get(d, "prompt");
+    i->range_low = json_number_value(json_array_get(range, 0));
+    i->range_high = json_number_value(json_array_get(range, 1));
+    i->prompt_query = i->prompt_passage = text_of(t, d, "prompt");
+    if (json_is_object(prompt)) {
+        i->prompt_query = text_of(t, prompt, "query");
+        i->prompt_passage = text_of(t, prompt, "passage");
+    }
+}
+
+static void read_data(struct task *t, const json_t *data) {
+    t->info.data_repo = text_of(t, data, "repo");
+    t->info.data_revision = text_of(t, data, "revision");
+    t->info.data_config = text_of(t, data, "config");
+    t->info.split = text_of(t, data, "split");
+    t->info.subsets = strings_of(t, data, "subsets");
+}
+
+bool frames_header(struct task *t, const char *path, json_t *header, struct err *err) {
+    struct task_info *i = &t->info;
+    t->header = json_incref(header);
+    if (!kind_of(json_get_string(header, "kind", NULL), &i->kind)) {
+        return broken(err, "an unknown kind of task");
+    }
+    i->path = arena_strdup(&t->arena, path);
+    read_described(t, json_object_get(header, "described"));
+    read_data(t, json_object_get(header, "data"));
+    i->main = text_of(t, header, "main");
+    i->report = strings_of(t, header, "report");
+    i->profile = text_of(t, header, "profile");
+    i->sandbox_degraded = text_of(t, header, "degraded");
+    i->seed = json_get_int(header, "seed", 0);
+    i->limit = json_get_int(header, "limit", 0);
+    long long shots = json_get_int(header, "shots", 0);
+    const char *sha256 = json_get_string(header, "task_sha256", "");
+    if (!i->name || !i->sandbox_degraded || shots < 0 || shots > 1000 || strlen(sha256) != 64 ||
+        (i->kind != TASK_SUITE && (!i->main || !i->report.n))) {
+        return broken(err, "an incomplete header");
+    }
+    i->shots = (int)shots;
+    memcpy(i->task_sha256, sha256, 65);
+    return true;
+}
+
+/* ---- documents ---- */
+
+static bool read_contexts(struct task *t, struct task_doc *d, const json_t *doc) {
+    const json_t *list = json_object_get(doc, "contexts");
+    d->n_contexts = json_array_size(list);
+    d->contexts = arena_alloc(&t->arena, (d->n_contexts + 1) * sizeof *d->contexts);
+    for (size_t i = 0; i < d->n_contexts; i++) {
+        const json_t *v = json_array_get(list, i);
+        if (!json_is_string(v) || memchr(json_string_value(v), 0, json_string_length(v))) {
+            return false;
+        }
+        d->contexts[i] = arena_strdup(&t->arena, json_string_value(v));
+    }
+    return d->n_contexts <= FRAMES_MAX_CHOICES;
+}
+
+static bool read_choices(struct task *t, struct task_doc *d, const json_t *doc) {
+    const json_t *list = json_object_get(doc, "choices");
+    size_t n_contexts = t->info.kind == TASK_ROLLING ? 1 : d->n_contexts;
+    d->n_choices = json_array_size(list);
+    if (d->n_choices == 0 || d->n_choices > FRAMES_MAX_CHOICES) {
+        return false;
+    }
+    d->choices = arena_alloc(&t->arena, d->n_choices * sizeof *d->choices);
+    for (size_t i = 0; i < d->n_choices; i++) {
+        const json_t *v = json_array_get(list, i);
+        struct task_choice *c = &d->choices[i];
+        c->text = text_of(t, v, "text");
+        c->continuation = text_of(t, v, "continuation");
+        if (!c->text || !c->continuation ||
+            !index_of(json_object_get(v, "context"), n_contexts, &c->context)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_gold(struct task *t, struct task_doc *d, const json_t *doc) {
+    const json_t *list = json_object_get(doc, "gold");
+    d->n_gold = json_array_size(list);
+    if (d->n_gold == 0 || d->n_gold > d->n_choices) {
+        return false;
+    }
+    d->gold = arena_alloc(&t->arena, d->n_gold * sizeof *d->gold);
+    for (size_t i = 0; i < d->n_gold; i++) {
+        if (!index_of(json_array_get(list, i), d->n_choices, &d->gold[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) {
+    switch (t->info.kind) {
+    case TASK_CHOICE:
+        return read_contexts(t, d, doc) && read_choices(t, d, doc) && d->n_choices > 1 &&
+               read_gold(t, d, doc);
+    case TASK_LOGLIKELIHOOD:
+        return read_contexts(t, d, doc) && read_choices(t, d, doc) && d->n_choices == 1;
+    case TASK_ROLLING:
+        return read_choices(t, d, doc) && d->n_choices == 1 && finite_of(doc, "words", &d->words) &&
+               finite_of(doc, "bytes", &d->bytes) && d->words >= 0 && d->bytes >= 1;
+    case TASK_STS:
+        d->text_a = text_of(t, doc, "a");
+        d->text_b = text_of(t, doc, "b");
+        return d->text_a && d->text_b && finite_of(doc, "score", &d->score);
+    default:
+        return false;
+    }
+}
+
+static bool add_doc(struct task *t, const json_t *doc, struct err *err) {
+    if (t->n_docs == FRAMES_MAX_DOCS) {
+        return err_set(err, ERR_TASK, "the task has more than %d documents", FRAMES_MAX_DOCS);
+    }
+    struct task_doc d = { .subset = text_of(t, doc, "subset"),
+        .cluster = text_of(t, doc, "cluster"),
+        .row = text_of(t, doc, "row") };
+    if (!index_of(json_object_get(doc, "index"), SIZE_MAX, &d.index) || !read_by_kind(t, &d, doc)) {
+        return broken(err, "a document that its kind does not have");
+    }
+    mem_grow(&t->docs, &t->docs_capacity, t->n_docs + 1, sizeof *t->docs);
+    t->docs[t->n_docs++] = d;
+    return true;
+}
+
+/* ---- retrieval ---- */
+
+static bool add_text(struct task *t, const json_t *v, bool is_query, struct err *err) {
+    struct task_retrieval *r = &t->retrieval;
+    struct task_text text = { text_of(t, v, "id"), text_of(t, v, "text") };
+    size_t *n = is_query ? &r->n_queries : &r->n_corpus;
+    struct strmap **ids = is_query ? &t->query_ids : &t->passage_ids;
+    if (t->info.kind != TASK_RETRIEVAL || !text.id || !text.text || *n == FRAMES_MAX_PASSAGES) {
+        return broken(err, "a bad passage or query");
+    }
+    *ids = *ids ? *ids : strmap_new(1024);
+    if (!strmap_add(*ids, text.id, strlen(text.id), (int32_t)*n)) {
+        return err_set(err, ERR_INPUT, "the data has two %s with the id '%s'",
+            is_query ? "queries" : "passages", text.id);
+    }
+    if (is_query) {
+        mem_grow(&r->queries, &t->queries_capacity, *n + 1, sizeof text);
+        r->queries[(*n)++] = text;
+    } else {
+        mem_grow(&r->corpus, &t->corpus_capacity, *n + 1, sizeof text);
+        r->corpus[(*n)++] = text;
+    }
+    return true;
+}
+
+static int32_t find_id(const struct strmap *ids, const json_t *v, const char *key) {
+    const char *id = json_get_string(v, key, NULL);
+    return ids && id ? strmap_find(ids, id, strlen(id)) : -1;
+}
+
+/* A judgement of a passage that the corpus lacks still counts: it is relevant and cannot be found.
+ */
+static bool add_judgement(struct task *t, const json_t *v, struct err *err) {
+    struct task_retrieval *r = &t->retrieval;
+    struct task_judgement j;
+    int32_t query = find_id(t->query_ids, v, "query"),
+            passage = find_id(t->passage_ids, v, "passage");
+    if (query < 0 || !finite_of(v, "gain", &j.gain) ||
+        r->n_judgements == 4 * (size_t)FRAMES_MAX_PASSAGES) {
+        return broken(err, "a bad judgement");
+    }
+    j.query = (size_t)query;
+    j.passage = passage < 0 ? SIZE_MAX : (size_t)passage;
+    mem_grow(&r->judgements, &t->judgements_capacity, r->n_judgements + 1, sizeof j);
+    r->judgements[r->n_judgements++] = j;
+    return true;
+}
+
+bool frames_document(struct task *t, const json_t *frame, struct err *err) {
+    const json_t *v;
+    if ((v = json_object_get(frame, "doc")) != NULL) {
+        return add_doc(t, v, err);
+    }
+    if ((v = json_object_get(frame, "passage")) != NULL) {
+        return add_text(t, v, false, err);
+    }
+    if ((v = json_object_get(frame, "query")) != NULL) {
+        return add_text(t, v, true, err);
+    }
+    if ((v = json_object_get(frame, "qrel")) != NULL) {
+        return add_judgement(t, v, err);
+    }
+    return broken(err, "of no known type");
+}
+
+bool frames_complete(struct task *t, const json_t *end, struct err *err) {
+    const char *sha256 = json_get_string(end, "data_sha256", "");
+    if (strlen(sha256) != 64) {
+        return broken(err, "no digest of the data");
+    }
+    memcpy(t->info.data_sha256, sha256, 65);
+    const char *degraded = json_get_string(end, "degraded", NULL);
+    t->info.sandbox_degraded =
+        degraded ? arena_strdup(&t->arena, degraded) : t->info.sandbox_degraded;
+    bool retrieval = t->info.kind == TASK_RETRIEVAL;
+    if (retrieval ? !t->retrieval.n_queries || !t->retrieval.n_corpus : !t->n_docs) {
+        return err_set(err, ERR_TASK, "%s: the data gives no %s", t->info.path,
+            retrieval ? "passages, or no queries with judgements" : "documents");
+    }
+    return true;
+}
+
+bool frames_error(const json_t *error, struct err *err) {
+    enum err_class class = err_class_find(json_get_string(error, "class", ""));
+    if (class == ERR_NONE || class == ERR_BUG) {
+        class = ERR_TASK;
+    }
+    err_set(err, class, "%s", json_get_string(error, "message", "the task failed"));
+    const char *hint = json_get_string(error, "hint", "");
+    if (*hint) {
+        err_hint(err, "%s", hint);
+    }
+    return false;
+}

@@ -1,0 +1,34 @@
+/* What the child sends, checked and turned into the structs of task.h. */
+#ifndef ASSAY_FRAMES_H
+#define ASSAY_FRAMES_H
+
+#include "base/mem.h"
+#include "base/strmap.h"
+#include "evaluator/task/task.h"
+
+enum {
+    FRAMES_MAX_DOCS = 1000 * 1000,
+    FRAMES_MAX_CHOICES = 4096,
+    FRAMES_MAX_PASSAGES = 10 * 1000 * 1000,
+};
+
+struct task {
+    struct task_info info;
+    struct arena arena;
+    json_t *header;
+    struct task_doc *docs;
+    size_t n_docs, docs_capacity;
+    struct task_retrieval retrieval;
+    size_t corpus_capacity, queries_capacity, judgements_capacity;
+    struct strmap *passage_ids, *query_ids;
+};
+
+MUST_CHECK bool frames_header(struct task *t, const char *path, json_t *header, struct err *err);
+/* One of {"doc"}, {"passage"}, {"query"}, {"qrel"}. */
+MUST_CHECK bool frames_document(struct task *t, const json_t *frame, struct err *err);
+/* Once all are in: a task has something to ask. */
+MUST_CHECK bool frames_complete(struct task *t, const json_t *end, struct err *err);
+/* Turns {"error": {...}} into *err; returns false. */
+bool frames_error(const json_t *error, struct err *err);
+
+#endif

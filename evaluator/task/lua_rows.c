@@ -1,0 +1,162 @@
+/* Rows of data sets for Lua: an iterator over one split, each row a table of the data set's
+ * columns. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "evaluator/data/data.h"
+#include "evaluator/task/runtime.h"
+
+#define ROWS_TYPE "assay.rows"
+
+struct rows {
+    struct data *data;
+    json_t *row; /* being handed over: freed by the collector if an error jumps out meanwhile */
+    bool keep_text;
+};
+
+static int rows_gc(lua_State *L) {
+    struct rows *r = luaL_checkudata(L, 1, ROWS_TYPE);
+    json_decref(r->row);
+    if (r->data) {
+        data_close(r->data);
+    }
+    memset(r, 0, sizeof *r);
+    return 0;
+}
+
+/* row:name "column": the text of a ClassLabel. Upvalue 1: the rows. */
+static int row_name(lua_State *L) {
+    const struct rows *r = lua_touserdata(L, lua_upvalueindex(1));
+    luaL_checktype(L, 1, LUA_TTABLE);
+    const char *column = luaL_checkstring(L, 2);
+    lua_pushvalue(L, 2);
+    lua_rawget(L, 1);
+    if (!lua_isinteger(L, -1)) {
+        return luaL_error(L, "column '%s' holds no class label", column);
+    }
+    const char *name = data_label(r->data, column, lua_tointeger(L, -1));
+    if (!name) {
+        return luaL_error(L, "the data set gives no name for label %d of column '%s'",
+            (int)lua_tointeger(L, -1), column);
+    }
+    lua_pushstring(L, name);
+    return 1;
+}
+
+/* The iterator. Upvalues: the rows, the metatable of a row. A row starts the instruction count
+ * afresh: what is bounded is the work for one document; the whole is bounded by processor time. */
+static int rows_next(lua_State *L) {
+    struct rows *r = lua_touserdata(L, lua_upvalueindex(1));
+    struct err err = ERR_INIT;
+    luabox_refill(runtime_of(L)->box);
+    json_decref(r->row);
+    r->row = data_next(r->data, &err);
+    if (!r->row) {
+        return err.class == ERR_NONE ? 0 : runtime_raise(L, &err);
+    }
+    luabox_push_json(L, r->row);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_setmetatable(L, -2);
+    if (!r->keep_text) {
+        return 1;
+    }
+    char *text = json_dumps(r->row, JSON_COMPACT);
+    lua_pushstring(L, text ? text : "{}");
+    free(text);
+    return 2;
+}
+
+static void push_row_metatable(lua_State *L, int rows) {
+    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, rows);
+    lua_pushcclosure(L, row_name, 1);
+    lua_setfield(L, -2, "name");
+    lua_setfield(L, -2, "__index");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+}
+
+static const char *or_empty(const char *s) {
+    return s ? s : "";
+}
+
+/* Remembers what is read, with its digest; the same split twice counts once. */
+static bool note_part(
+    struct runtime *r, size_t source, const struct data_source *from, struct err *err) {
+    struct strbuf label = { 0 };
+    strbuf_addf(&label, "%zu %s %s", source, or_empty(from->config), or_empty(from->split));
+    for (size_t i = 0; i < r->n_parts; i++) {
+        if (!strcmp(r->parts[i].label, strbuf_str(&label))) {
+            strbuf_release(&label);
+            return true;
+        }
+    }
+    struct runtime_part part = { .label = strbuf_take(&label) };
+    bool ok = r->n_parts < RUNTIME_MAX_PARTS ||
+              err_set(err, ERR_TASK, "the task reads more than %d splits", RUNTIME_MAX_PARTS);
+    if (!ok || !data_sha256(from, part.sha256, err)) {
+        free(part.label);
+        return false;
+    }
+    mem_grow(&r->parts, &r->parts_capacity, r->n_parts + 1, sizeof *r->parts);
+    r->parts[r->n_parts++] = part;
+    return true;
+}
+
+/* Opens the first of the parts {{config, split}, ...} (on the stack at 2) that the data set has. */
+static struct data *open_first(lua_State *L, struct runtime *r, size_t source, struct err *err) {
+    const struct runtime_source *s = &r->sources[source];
+    struct data *d = NULL;
+    size_t n = lua_rawlen(L, 2);
+    for (size_t i = 1; i <= n && !d; i++) {
+        lua_rawgeti(L, 2, (lua_Integer)i);
+        struct data_source from = { .dir = s->dir,
+            .file = s->file,
+            .format = s->format,
+            .config = luabox_get_string(L, -1, "config", NULL),
+            .split = luabox_get_string(L, -1, "split", NULL) };
+        struct err why = ERR_INIT;
+        d = data_open(&from, &why);
+        if (d && !note_part(r, source, &from, &why)) {
+            data_close(d);
+            d = NULL;
+        }
+        if (!d && (i == 1 || why.class != ERR_NOT_FOUND)) {
+            *err = why;
+        }
+        lua_pop(L, 1);
+        if (!d && why.class != ERR_NOT_FOUND) {
+            break;
+        }
+    }
+    return d;
+}
+
+int runtime_rows(lua_State *L) {
+    struct runtime *r = runtime_of(L);
+    lua_Integer source = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, source >= 1 && (size_t)source <= r->n_sources, 1, "no such data source");
+    luaL_checktype(L, 2, LUA_TTABLE);
+    bool keep_text = lua_toboolean(L, 3);
+    lua_settop(L, 2);
+    struct rows *rows = lua_newuserdatauv(L, sizeof *rows, 0);
+    memset(rows, 0, sizeof *rows);
+    rows->keep_text = keep_text;
+    if (luaL_newmetatable(L, ROWS_TYPE)) {
+        lua_pushcfunction(L, rows_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, 3);
+    struct err err = ERR_INIT;
+    rows->data = open_first(L, r, (size_t)source - 1, &err);
+    if (!rows->data) {
+        return runtime_raise(L, &err);
+    }
+    lua_pushvalue(L, 3);
+    push_row_metatable(L, 3);
+    lua_pushcclosure(L, rows_next, 2);
+    return 1;
+}

@@ -1,0 +1,86 @@
+/* Inside the child: the Lua state of one task, the files that make it up, its data, and what C
+ * lends to Lua. */
+#ifndef ASSAY_RUNTIME_H
+#define ASSAY_RUNTIME_H
+
+#include <lua.h>
+
+#include "base/json.h"
+#include "base/luabox.h"
+#include "evaluator/task/tree.h"
+#include "evaluator/worker/sandbox.h"
+
+enum {
+    RUNTIME_MAX_TEXT = 16 << 20, /* of one string that a helper makes */
+    RUNTIME_MAX_FILES = 64,      /* of one task's closure */
+    RUNTIME_MAX_SOURCES = 64,
+    RUNTIME_MAX_PARTS = 4096, /* splits of data sets that one task reads */
+};
+
+/* A file of the closure: its digest is part of the task's identity. */
+struct runtime_file {
+    char *name, sha256[65];
+};
+
+/* A data set or file that the task names, and where the parent says it lies. */
+struct runtime_source {
+    char *dir;    /* folder of a hub data set, or NULL */
+    char *file;   /* or one file */
+    char *format; /* of the file; NULL: by its name */
+};
+
+/* What has been opened: the digest of the data is over these. */
+struct runtime_part {
+    char *label, sha256[65];
+};
+
+/* Where the registry keeps what the prelude returned: describe and run. */
+#define RUNTIME_DRIVER "assay.driver"
+
+struct runtime {
+    struct luabox *box;
+    lua_State *L;
+    struct task_tree tree;
+    const char *path; /* of the task: in the tree, or a file */
+    bool in_tree;
+    struct strbuf source; /* text of the task file, for line numbers of fields */
+    struct runtime_file files[RUNTIME_MAX_FILES];
+    size_t n_files;
+    struct runtime_source sources[RUNTIME_MAX_SOURCES];
+    size_t n_sources;
+    struct runtime_part *parts;
+    size_t n_parts, parts_capacity;
+    struct sandbox_report sandbox;
+    struct err raised; /* the last C error that went through Lua: keeps its class */
+    int out;           /* descriptor of the parent */
+};
+
+/* The state's runtime, from any C function that Lua calls. */
+struct runtime *runtime_of(lua_State *L);
+
+/* Raises a C error as a Lua error. */
+int runtime_raise(lua_State *L, const struct err *err);
+
+/* luabox_call, with the class of a raised C error restored. */
+MUST_CHECK bool runtime_call(struct runtime *r, int n_args, int n_results, struct err *err);
+
+/* Opens the state, the helpers and the library's prelude; reads and runs the task file, whose value
+ * is left on the stack. */
+MUST_CHECK bool runtime_open(
+    struct runtime *r, const char *variant, unsigned long heap_bytes, struct err *err);
+void runtime_release(struct runtime *r);
+
+/* SHA-256 over names and digests of the closure and over the data's repositories and revisions. */
+void runtime_task_sha256(const struct runtime *r, const char *revisions, char hex[65]);
+void runtime_data_sha256(const struct runtime *r, char hex[65]);
+
+/* "path:line" of a field of the table that the task file returns; of the file's first line where it
+ * isn't found. */
+unsigned source_field_line(const char *text, size_t n, const char *field);
+
+/* Parts of the library that C lends: lua_text.c, lua_random.c, lua_rows.c. */
+void runtime_open_text(lua_State *L);
+void runtime_open_random(lua_State *L);
+int runtime_rows(lua_State *L); /* host.rows(source, parts, keep_text) */
+
+#endif

@@ -1,0 +1,356 @@
+/* The parent's side: find the file, start the child, answer where the data lies, collect what
+ * comes. */
+#include "evaluator/task/task.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "evaluator/task/frames.h"
+#include "evaluator/task/runner.h"
+#include "evaluator/task/tree.h"
+
+/* Which file, and whether it is one of the library's: those may read absolute paths. */
+struct place {
+    char *path, *variant;
+    bool in_tree;
+};
+
+static void place_release(struct place *p) {
+    free(p->path);
+    free(p->variant);
+}
+
+static bool is_path(const char *name) {
+    size_t n = strlen(name);
+    return *name == '.' || *name == '/' || (n > 4 && !strcmp(name + n - 4, ".lua"));
+}
+
+/* The name within `dir` of a file below it; NULL if it lies elsewhere. The caller frees. */
+static char *below(const char *dir, const char *path) {
+    char *root = realpath(dir, NULL), *file = realpath(path, NULL), *name = NULL;
+    size_t n = root ? strlen(root) : 0;
+    if (root && file && !strncmp(file, root, n) && file[n] == '/') {
+        name = xstrdup(file + n + 1);
+    }
+    free(root);
+    free(file);
+    return name;
+}
+
+static bool find_place(const struct task_request *q, struct place *p, struct err *err) {
+    *p = (struct place) { 0 };
+    if (!is_path(q->name)) {
+        struct task_tree tree = { q->tasks_dir, q->builtin };
+        p->in_tree = true;
+        return tree_find(&tree, q->name, &p->path, &p->variant, err);
+    }
+    if (!file_exists(q->name)) {
+        return err_set(err, ERR_NOT_FOUND, "no task file '%s'", q->name);
+    }
+    p->path = q->tasks_dir ? below(q->tasks_dir, q->name) : NULL;
+    p->in_tree = p->path != NULL;
+    if (!p->path) {
+        p->path = xstrdup(q->name);
+    }
+    return true;
+}
+
+/* ---- what the child is asked ---- */
+
+static json_t *request_frame(
+    const struct task_request *q, const struct place *p, bool header_only) {
+    json_t *subsets = q->subsets ? json_array() : NULL;
+    for (size_t i = 0; subsets && i < q->n_subsets; i++) {
+        json_array_append_new(subsets, json_string(q->subsets[i]));
+    }
+    return json_pack("{s:s, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:I, s:s?, s:i, s:I, s:o*}",
+        "path", p->path, "variant", p->variant, "tasks_dir", q->tasks_dir, "in_tree", p->in_tree,
+        "header_only", header_only, "keep_rows", q->keep_rows, "limit", (json_int_t)q->limit,
+        "shots", q->shots < 0 ? -1 : q->shots, "seed", (json_int_t)(q->seed < 0 ? 1234 : q->seed),
+        "profile", q->profile, "cpu_s", (int)(q->cpu_s ? q->cpu_s : 60), "heap_bytes",
+        (json_int_t)(q->heap_bytes ? q->heap_bytes : 512UL << 20), "subsets", subsets);
+}
+
+/* The folder that relative paths of a task start from; NULL for the copy of the library in the
+ * program. */
+static char *task_folder(const struct task_request *q, const struct place *p) {
+    char *path =
+        p->in_tree ? q->tasks_dir ? path_join(q->tasks_dir, p->path) : NULL : xstrdup(p->path);
+    if (path) {
+        size_t n = (size_t)(path_base(path) - path);
+        path[n] = '\0';
+        if (n == 0) {
+            free(path);
+            path = xstrdup(".");
+        }
+    }
+    return path;
+}
+
+/* `file "path"`: below the task's own folder, links followed; absolute for the library's own tasks.
+ * The caller frees. */
+static char *resolve_file(
+    const struct task_request *q, const struct place *p, const char *file, struct err *err) {
+    if (*file == '/') {
+        if (!p->in_tree) {
+            err_set(err, ERR_TASK, "%s: 'file' takes a path relative to the task file, not '%s'",
+                p->path, file);
+            return NULL;
+        }
+        char *path = realpath(file, NULL);
+        if (!path) {
+            err_errno(
+                err, ERR_NOT_FOUND, "could not read '%s', which task file %s needs", file, p->path);
+        }
+        return path;
+    }
+    char *folder = task_folder(q, p), *joined = folder ? path_join(folder, file) : NULL;
+    char *path = joined ? realpath(joined, NULL) : NULL,
+         *inside = path ? below(folder, path) : NULL;
+    if (!path) {
+        err_set(err, ERR_NOT_FOUND, "%s: could not read '%s': %s", p->path, file,
+            folder ? strerror(errno) : "the library in the program holds no data");
+    } else if (!inside) {
+        err_set(err, ERR_TASK, "%s: '%s' lies outside of the task file's folder", p->path, file);
+    }
+    if (!inside) {
+        free(path);
+        path = NULL;
+    }
+    free(folder);
+    free(joined);
+    free(inside);
+    return path;
+}
+
+static json_t *resolve_source(
+    const struct task_request *q, const struct place *p, const json_t *source, struct err *err) {
+    const char *repo = json_get_string(source, "repo", NULL),
+               *file = json_get_string(source, "file", NULL);
+    json_t *answer = NULL;
+    char *found = NULL;
+    if (repo && !repo_id_valid(repo)) {
+        err_set(err, ERR_TASK, "%s: '%s' is not the name of a data set", p->path, repo);
+    } else if (repo && !q->resolve) {
+        err_set(err, ERR_AUTH, "%s: data set '%s' is needed, and there is no hub to take it from",
+            p->path, repo);
+    } else if (repo) {
+        if (q->resolve(
+                repo, json_get_string(source, "revision", NULL), q->resolve_arg, &found, err)) {
+            answer = json_pack("{s:s}", "dir", found);
+        }
+    } else if (file && (found = resolve_file(q, p, file, err)) != NULL) {
+        answer = json_pack(
+            "{s:s, s:s?}", "file", found, "format", json_get_string(source, "format", NULL));
+    }
+    free(found);
+    return answer;
+}
+
+static bool answer_sources(const struct task_request *q, const struct place *p, struct task *t,
+    struct runner *r, struct err *err) {
+    json_t *list = json_array();
+    const json_t *source, *sources = json_object_get(t->header, "sources");
+    size_t i;
+    bool ok = json_array_size(sources) <= 64 ||
+              err_set(err, ERR_TASK, "%s: more than 64 data sources", p->path);
+    json_array_foreach(sources, i, source) {
+        json_t *answer = ok ? resolve_source(q, p, source, err) : NULL;
+        ok = answer != NULL;
+        if (!ok) {
+            break;
+        }
+        json_array_append_new(list, answer);
+    }
+    json_t *frame = json_pack("{s:o}", "sources", list);
+    ok = ok && runner_send(r, frame, err);
+    json_decref(frame);
+    return ok;
+}
+
+/* ---- what it says ---- */
+
+/* The first frame. Problems of the file are left in the header for those who want them all. */
+static bool receive_header(
+    struct task *t, const struct place *p, struct runner *r, json_t **problems, struct err *err) {
+    json_t *frame = runner_receive(r, err), *header = json_object_get(frame, "header");
+    bool ok = frame != NULL;
+    *problems = json_incref(json_object_get(header, "problems"));
+    if (ok && json_object_get(frame, "error")) {
+        ok = frames_error(json_object_get(frame, "error"), err);
+    } else if (ok && !*problems) {
+        ok = header ? frames_header(t, p->path, header, err)
+                    : err_set(err, ERR_INPUT, "the task's process did not say what it runs");
+    }
+    json_decref(frame);
+    return ok;
+}
+
+static bool receive_documents(struct task *t, struct runner *r, struct err *err) {
+    for (;;) {
+        json_t *frame = runner_receive(r, err), *end = json_object_get(frame, "end");
+        const json_t *error = json_object_get(frame, "error");
+        bool ok = frame && (error    ? frames_error(error, err)
+                               : end ? frames_complete(t, end, err)
+                                     : frames_document(t, frame, err));
+        bool last = !ok || end;
+        json_decref(frame);
+        if (last) {
+            return ok;
+        }
+    }
+}
+
+static bool first_problem(const struct place *p, const json_t *problems, struct err *err) {
+    const json_t *first = json_array_get(problems, 0);
+    const char *field = json_get_string(first, "field", "");
+    size_t n = json_array_size(problems);
+    err_set(err, ERR_TASK, "%s:%lld: %s%s%s%s", p->path, json_get_int(first, "line", 1),
+        *field ? "'" : "", field, *field ? "' " : "",
+        json_get_string(first, "message", "is wrong"));
+    if (n > 1) {
+        err_hint(err, "'assay task lint' shows all %zu problems", n);
+    }
+    return false;
+}
+
+/* The error's text begins with the task's path, whoever wrote it. */
+static bool name_task(const struct place *p, const char *name, struct err *err) {
+    return strstr(err->msg, p->path ? p->path : name) ? false : err_wrap(err, "task '%s'", name);
+}
+
+/* One run of the child. *problems (the caller's) is what is wrong with the file, NULL if nothing
+ * is. */
+static bool run_child(const struct task_request *q, const struct place *p, bool header_only,
+    struct task *t, json_t **problems, struct err *err) {
+    struct runner r;
+    unsigned wall_s = q->wall_s ? q->wall_s : 300;
+    *problems = NULL;
+    if (!runner_start(&r, q->program, q->cpu_s ? q->cpu_s : 60, wall_s, err)) {
+        return false;
+    }
+    json_t *request = request_frame(q, p, header_only);
+    bool ok = request ? runner_send(&r, request, err)
+                      : err_set(err, ERR_INPUT, "the request is not text");
+    json_decref(request);
+    ok = ok && receive_header(t, p, &r, problems, err);
+    if (ok && !*problems && !header_only && t->info.kind != TASK_SUITE) {
+        ok = answer_sources(q, p, t, &r, err) && receive_documents(t, &r, err);
+    }
+    runner_stop(&r);
+    return ok || name_task(p, q->name, err);
+}
+
+static struct task *load(const struct task_request *q, bool header_only, struct err *err) {
+    struct place p;
+    struct task *t = xcalloc(1, sizeof *t);
+    json_t *problems = NULL;
+    bool ok = find_place(q, &p, err) && run_child(q, &p, header_only, t, &problems, err);
+    if (ok && problems) {
+        ok = first_problem(&p, problems, err);
+    }
+    json_decref(problems);
+    place_release(&p);
+    if (!ok) {
+        task_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+/* ---- the door ---- */
+
+struct task *task_load(const struct task_request *request, struct err *err) {
+    return load(request, false, err);
+}
+
+struct task *task_describe(const struct task_request *request, struct err *err) {
+    return load(request, true, err);
+}
+
+void task_free(struct task *t) {
+    if (!t) {
+        return;
+    }
+    json_decref(t->header);
+    free(t->docs);
+    free(t->retrieval.corpus);
+    free(t->retrieval.queries);
+    free(t->retrieval.judgements);
+    strmap_free(t->passage_ids);
+    strmap_free(t->query_ids);
+    arena_release(&t->arena);
+    free(t);
+}
+
+const struct task_info *task_info(const struct task *t) {
+    return &t->info;
+}
+
+const struct task_doc *task_docs(const struct task *t, size_t *n) {
+    *n = t->n_docs;
+    return t->docs;
+}
+
+const struct task_retrieval *task_retrieval(const struct task *t) {
+    return t->info.kind == TASK_RETRIEVAL ? &t->retrieval : NULL;
+}
+
+/* An error that stopped the file from being run, as a problem: "path:line: message" taken apart. */
+static json_t *error_as_problem(const struct place *p, const struct err *err) {
+    const char *message = err->msg, *at = strstr(err->msg, p->path);
+    long line = 1;
+    if (at && at[strlen(p->path)] == ':') {
+        char *end;
+        long n = strtol(at + strlen(p->path) + 1, &end, 10);
+        if (*end == ':' && n > 0) {
+            line = n;
+            message = end + 1 + strspn(end + 1, " ");
+        }
+    }
+    return json_pack("[{s:s, s:I, s:s, s:s}]", "file", p->path, "line", (json_int_t)line, "field",
+        "", "message", message);
+}
+
+bool task_lint(const struct task_request *request, json_t **problems, struct err *err) {
+    struct place p;
+    struct task *t = xcalloc(1, sizeof *t);
+    struct err why = ERR_INIT;
+    bool ok = find_place(request, &p, err);
+    *problems = NULL;
+    if (ok && !run_child(request, &p, true, t, problems, &why)) {
+        ok = why.class == ERR_TASK || why.class == ERR_UNSUPPORTED;
+        *problems = ok ? error_as_problem(&p, &why) : NULL;
+        if (!ok) {
+            *err = why;
+        }
+    }
+    if (ok && !*problems) {
+        *problems = json_array();
+    }
+    for (size_t i = 0; ok && i < json_array_size(*problems); i++) {
+        json_object_set_new(json_array_get(*problems, i), "file", json_string(p.path));
+    }
+    task_free(t);
+    place_release(&p);
+    return ok;
+}
+
+static bool list_entry(const struct tree_entry *entry, void *arg) {
+    json_array_append_new(arg, json_pack("{s:s, s:s}", "name", entry->name, "file", entry->file));
+    return true;
+}
+
+json_t *task_list(const char *tasks_dir, const struct embedded *builtin, struct err *err) {
+    struct task_tree tree = { tasks_dir, builtin };
+    json_t *list = json_array();
+    if (!tree_each(&tree, list_entry, list, err)) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}

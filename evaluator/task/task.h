@@ -1,0 +1,153 @@
+/* Tasks: a Lua file to documents. The contract of a task file is the task API; this is the door to
+ * its runtime.
+ *
+ * The file runs in a child process (the program itself, started again as `assay __task`) without
+ * network, without write access, under limits of processor time, memory and wall clock. The child
+ * sends what it made of the file and, document by document, what there is to ask a model; the
+ * parent checks every frame as it would a stranger's bytes. It asks the parent for one thing: the
+ * local folder of a data set. A task never computes a score. */
+#ifndef ASSAY_TASK_H
+#define ASSAY_TASK_H
+
+#include "base/embed.h"
+#include "base/json.h"
+
+/* The folder of a hub data set at a revision (NULL: any); the caller of `resolve` frees *dir. */
+typedef bool task_resolve_fn(
+    const char *repo, const char *revision, void *arg, char **dir, struct err *err);
+
+struct task_request {
+    const char *name;               /* of a task in the library, or the path of a .lua file */
+    const char *tasks_dir;          /* the library as a folder; NULL: */
+    const struct embedded *builtin; /* the copy in the program */
+    const char
+        *program;    /* whose main calls task_child_main for "__task"; NULL: the running program */
+    long long limit; /* first documents only; 0: what the task says, < 0: all */
+    int shots;       /* < 0: what the task says */
+    long long seed;  /* of the few-shot draws; < 0: 1234 */
+    const char *const *subsets; /* NULL: all that the task declares */
+    size_t n_subsets;
+    const char *profile;      /* NULL: the task's own, else the default */
+    bool keep_rows;           /* keep each document's row of the data set, for sample files */
+    task_resolve_fn *resolve; /* NULL: tasks with hub data fail */
+    void *resolve_arg;
+    unsigned cpu_s, wall_s;   /* 0: 60 and 300 */
+    unsigned long heap_bytes; /* 0: 512 MiB */
+};
+#define TASK_REQUEST_INIT                                                                          \
+    { .shots = -1, .seed = -1 }
+
+enum task_kind {
+    TASK_CHOICE,
+    TASK_LOGLIKELIHOOD,
+    TASK_ROLLING,
+    TASK_STS,
+    TASK_RETRIEVAL,
+    TASK_SUITE,
+    TASK_N_KINDS
+};
+const char *task_kind_name(enum task_kind kind);
+/* What a kind asks of a model. */
+bool task_kind_embeds(enum task_kind kind);
+
+struct task_strings {
+    const char **items;
+    size_t n;
+};
+
+struct task_info {
+    enum task_kind kind;
+    const char *name, *path;                    /* path: in the library, or as given */
+    const char *main;                           /* the metric that is the score */
+    struct task_strings report, subsets, tasks; /* subsets: declared ones; tasks: of a suite */
+    const char *profile;
+    const char *licence, *reference, *published; /* NULL where the file doesn't say */
+    struct task_strings languages, domains;
+    const char *mean;                                            /* of a suite */
+    const char *prompt_query, *prompt_passage;                   /* embedding kinds; NULL: none */
+    const char *data_repo, *data_revision, *data_config, *split; /* NULL where it has none */
+    const char *delimiter,
+        *description; /* choice kinds: as the model sees them; NULL where computed */
+    long long version;
+    int shots;
+    long long limit; /* that was applied; 0: none */
+    long long seed;
+    bool higher_is_better, publish_samples, drop_identical_ids;
+    double baseline;              /* NaN where the file doesn't say */
+    double range_low, range_high; /* sts */
+    char task_sha256[65]; /* of the file, all that it includes, its kind's protocol and its data's
+                             revision */
+    char data_sha256[65]; /* of the data files that were read */
+    const json_t *described;      /* every field with a JSON form, for `task show` */
+    const char *sandbox_degraded; /* "" where nothing is missing */
+};
+
+struct task_choice {
+    const char *text;         /* without the delimiter: what length is counted on */
+    const char *continuation; /* what is scored */
+    size_t context;           /* index into the document's contexts */
+};
+
+/* One document. Which fields are filled in is a matter of the task's kind. */
+struct task_doc {
+    size_t index;        /* of the row in its split, from 0 */
+    const char *subset;  /* NULL: the task has none */
+    const char *cluster; /* NULL: none */
+    const char *row;     /* JSON text; NULL unless keep_rows */
+    /* choice, loglikelihood (one choice), rolling (contexts none, one choice) */
+    const char **contexts;
+    size_t n_contexts;
+    struct task_choice *choices;
+    size_t n_choices;
+    size_t *gold; /* choice: indices of the right answers */
+    size_t n_gold;
+    double words, bytes; /* rolling */
+    /* sts */
+    const char *text_a, *text_b;
+    double score;
+};
+
+struct task_text {
+    const char *id, *text;
+};
+
+struct task_judgement {
+    size_t query, passage;
+    double gain;
+};
+
+struct task_retrieval {
+    struct task_text *corpus, *queries;
+    struct task_judgement *judgements;
+    size_t n_corpus, n_queries, n_judgements;
+};
+
+struct task;
+
+MUST_CHECK struct task *task_load(const struct task_request *request, struct err *err);
+void task_free(struct task *t);
+/* All of these live as long as the task. */
+const struct task_info *task_info(const struct task *t);
+const struct task_doc *task_docs(const struct task *t, size_t *n);
+const struct task_retrieval *task_retrieval(const struct task *t); /* NULL but for that kind */
+
+/* Only what the file says: no data is read, documents are none, data_sha256 is empty. */
+MUST_CHECK struct task *task_describe(const struct task_request *request, struct err *err);
+
+/* What is wrong with a task file, as a JSON list of {file, line, field, message}: empty if nothing
+ * is. False only where that could not be found out. */
+MUST_CHECK bool task_lint(const struct task_request *request, json_t **problems, struct err *err);
+
+/* The first n documents as the model will see them: {"task", "kind", "docs": [...]}, the caller's.
+ */
+MUST_CHECK json_t *task_render(const struct task_request *request, size_t n, struct err *err);
+
+/* The names in the library: [{"name", "file"}], sorted by file; the caller's. */
+MUST_CHECK json_t *task_list(
+    const char *tasks_dir, const struct embedded *builtin, struct err *err);
+
+/* The child's main, for `assay __task ...`; `builtin` is the program's copy of the library or NULL.
+ * Does not return. */
+_Noreturn void task_child_main(int argc, char **argv, const struct embedded *builtin);
+
+#endif

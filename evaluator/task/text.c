@@ -1,0 +1,101 @@
+/* Case mapping is glibc's for the built-in C.UTF-8 locale, which needs no file and follows no
+ * environment. Python's full mappings differ from it in a handful of characters that change length;
+ * the one that real text has is written out. */
+#include "evaluator/task/text.h"
+
+#include <locale.h>
+#include <string.h>
+#include <wctype.h>
+
+#include "base/utf8.h"
+
+/* The code points that str.isspace() accepts. */
+static bool is_space(uint32_t c) {
+    return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 ||
+           c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+           c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
+size_t text_space(const char *s, size_t n) {
+    uint32_t c;
+    size_t len = n ? utf8_decode(s, n, &c) : 0;
+    return len && is_space(c) ? len : 0;
+}
+
+/* Length of the white-space character that ends at s + n; 0 if none does. */
+static size_t space_before(const char *s, size_t n) {
+    for (size_t len = 1; len <= 3 && len <= n; len++) {
+        if (text_space(s + n - len, len) == len) {
+            return len;
+        }
+    }
+    return 0;
+}
+
+const char *text_strip(const char *s, size_t n, size_t *kept) {
+    size_t len;
+    while ((len = text_space(s, n)) > 0) {
+        s += len;
+        n -= len;
+    }
+    while ((len = space_before(s, n)) > 0) {
+        n -= len;
+    }
+    *kept = n;
+    return s;
+}
+
+static void add_code_point(struct strbuf *out, uint32_t c) {
+    char bytes[4];
+    strbuf_add(out, bytes, utf8_encode(c, bytes));
+}
+
+static void add_cased(struct strbuf *out, uint32_t c, bool upper, locale_t locale) {
+    if (upper && c == 0xdf) { /* the only such letter in Western text: "ß" becomes "Ss" */
+        strbuf_adds(out, "Ss");
+        return;
+    }
+    add_code_point(
+        out, (uint32_t)(upper ? towupper_l((wint_t)c, locale) : towlower_l((wint_t)c, locale)));
+}
+
+void text_capitalize(const char *s, size_t n, struct strbuf *out) {
+    locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    for (size_t at = 0; at < n;) {
+        uint32_t c;
+        size_t len = utf8_decode(s + at, n - at, &c);
+        if (len == 0 || !locale) {
+            strbuf_addc(out, s[at]);
+            len = 1;
+        } else {
+            add_cased(out, c, at == 0, locale);
+        }
+        at += len;
+    }
+    if (locale) {
+        freelocale(locale);
+    }
+}
+
+enum { DISTANCE_MAX_LENGTH = 64 };
+
+size_t text_distance(const char *a, const char *b) {
+    size_t n = strlen(a), m = strlen(b), row[DISTANCE_MAX_LENGTH + 1];
+    if (n > DISTANCE_MAX_LENGTH || m > DISTANCE_MAX_LENGTH) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= m; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            best = best < row[j] + 1 ? best : row[j] + 1;
+            row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
+        }
+    }
+    return row[m];
+}

@@ -1,0 +1,97 @@
+-- Multiple choice by log-likelihood: which of the choices is likeliest after the context.
+-- Context = description, shots, query; what is scored = delimiter and choice.
+
+local function text(value)
+    if type(value) == "number" then return tostring(value) end
+    return type(value) == "string" and value or nil
+end
+
+local function texts(io, field, n, list, least)
+    if type(list) ~= "table" or #list < least then
+        io.fail("doc", n, ("'%s' must be a list of at least %d strings, got %s"):format(field, least,
+            type(list) == "table" and #list or "a " .. type(list)))
+    end
+    local out = {}
+    for i = 1, #list do
+        out[i] = text(list[i]) or io.fail("doc", n, ("'%s' holds a %s"):format(field, type(list[i])))
+    end
+    return out
+end
+
+-- An index from 0: a number, or its decimal digits.
+local function index(io, n, value, limit)
+    local number = math.tointeger(tonumber(value))
+    if not number or type(value) == "string" and not value:find("^%s*%d+%s*$") then
+        io.fail("doc", n, ("'gold' must be the number of a choice counted from 0, got %s"):format(
+            value == nil and "nothing" or "'" .. tostring(value) .. "'"))
+    end
+    if number < 0 or number >= limit then
+        io.fail("doc", n, ("'gold' is %d, but there are %d choices, counted from 0"):format(number, limit))
+    end
+    return number
+end
+
+local function golds(io, n, value, limit)
+    if type(value) ~= "table" then return { index(io, n, value, limit) } end
+    local out = {}
+    for i = 1, #value do out[i] = index(io, n, value[i], limit) end
+    if #out == 0 then io.fail("doc", n, "'gold' is an empty list") end
+    return out
+end
+
+-- `ready`: an example of the task's own list of shots, which may be written as a document.
+local function read(task, io, n, row, ready)
+    local doc = ready and row.choices and (row.query or row.queries) and row or io.call(n, task.doc, row)
+    if type(doc) ~= "table" then io.fail("doc", n, "must return a table, got a " .. type(doc)) end
+    local out = { choices = texts(io, "choices", n, doc.choices, 2) }
+    if doc.queries ~= nil then
+        out.queries = texts(io, "queries", n, doc.queries, 2)
+        if #out.queries ~= #out.choices then io.fail("doc", n, "'queries' and 'choices' differ in number") end
+    else
+        out.query = text(doc.query) or io.fail("doc", n, "'query' must be a string, got a " .. type(doc.query))
+    end
+    out.gold = golds(io, n, doc.gold, #out.choices)
+    return out
+end
+
+local function described(task, io, n, row)
+    local d = task.description or ""
+    return type(d) == "string" and d or text(io.call(n, d, row)) or io.fail("description", n, "must give a string")
+end
+
+local function run(task, io)
+    local delimiter = task.delimiter or " "
+    local shots = io.with_shots(task, io, function(row, n)
+        local doc = read(task, io, n, row, type(task.sampler) == "table")
+        local right = doc.gold[1] + 1
+        return (doc.query or doc.queries[right]) .. delimiter .. doc.choices[right] .. (task.shot_delimiter or "\n\n")
+    end)
+    for n, row, source in io.documents() do
+        local doc = read(task, io, n, row)
+        local before = described(task, io, n, row) .. shots(row)
+        local contexts = map(doc.queries or { doc.query }, function(query) return before .. query end)
+        local choices = {}
+        for i, choice in ipairs(doc.choices) do
+            choices[i] = { text = choice, continuation = delimiter .. choice, context = doc.queries and i - 1 or 0 }
+        end
+        io.emit({ contexts = contexts, choices = choices, gold = doc.gold }, n, row, source)
+    end
+end
+
+return {
+    fields = {
+        doc = "function", delimiter = "string", shot_delimiter = "string", description = "string|function",
+        shots = "integer", shots_fixed = "boolean", sampler = "string|list", extra_shot = "boolean",
+    },
+    required = { "name", "version", "doc" },
+    metrics = { "acc", "acc_norm", "acc_bytes", "acc_mutual_info", "mc2", "brier", "mcc", "f1", "exact_match" },
+    main = "acc",
+    check = function(task, problem)
+        if not task.data and not task.documents then problem("data", "is missing") end
+        if task.shots and task.shots < 0 then problem("shots", "is not negative") end
+        if type(task.sampler) == "string" and task.sampler ~= "default" and task.sampler ~= "first_n" then
+            problem("sampler", "must be \"default\", \"first_n\" or a list of examples")
+        end
+    end,
+    run = run,
+}

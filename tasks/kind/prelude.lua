@@ -1,0 +1,388 @@
+-- What every task file sees beside Lua's own string, table, math and utf8, and how the program drives it.
+-- Runs once, before the task file, with `host`: what C lends. Returns the two functions that the program calls:
+-- describe(value) checks what the file returned and says what it is; run(value, request) sends its documents.
+
+local host = host
+local kinds = {
+    "choice", "loglikelihood", "rolling", "generate", "sts", "classification", "multilabel", "clustering", "pair",
+    "rerank", "retrieval", "bitext", "summary", "instruction_retrieval", "suite",
+}
+local made = {} -- the table that a constructor was given -> its kind
+local datas = {} -- a data object -> true
+local sources = {} -- {repo =, revision =} or {file =, format =}, in the order in which the file names them
+
+variant = host.variant
+format = string.format
+
+---- lists ----
+
+function map(list, f)
+    local out = {}
+    for i = 1, #list do out[i] = f(list[i]) end
+    return out
+end
+
+function filter(list, f)
+    local out = {}
+    for i = 1, #list do
+        if f(list[i]) then out[#out + 1] = list[i] end
+    end
+    return out
+end
+
+function join(list, separator)
+    return table.concat(list, separator or "")
+end
+
+letters = {}
+for i = 1, 26 do letters[i] = string.char(64 + i) end
+
+-- Where `key` stands among `labels`, counted from 0.
+function letters.index(labels, key)
+    for i = 1, #labels do
+        if tostring(labels[i]) == tostring(key) then return i - 1 end
+    end
+    error(format("label '%s' is not among the %d labels", tostring(key), #labels), 2)
+end
+
+include = host.include
+
+---- data ----
+
+local function nearest(name, names)
+    local best, least
+    for _, other in ipairs(names) do
+        local d = host.distance(name, other)
+        if d <= 2 + #name // 4 and (not least or d < least) then best, least = other, d end
+    end
+    return best
+end
+
+local function sorted_keys(t)
+    local keys = {}
+    for k in pairs(t) do keys[#keys + 1] = tostring(k) end
+    table.sort(keys)
+    return keys
+end
+
+local function add_source(source)
+    sources[#sources + 1] = source
+    return #sources
+end
+
+local function check_data_fields(what, fields, allowed)
+    if type(fields) ~= "table" then error(what .. " wants a table of options", 3) end
+    for key, value in pairs(fields) do
+        local want = allowed[key]
+        if not want then
+            local near = type(key) == "string" and nearest(key, sorted_keys(allowed))
+            error(format("%s has no option '%s'%s", what, tostring(key), near and format(" (did you mean '%s'?)", near)
+                or ""), 3)
+        end
+        if type(value) ~= want then error(format("option '%s' of %s must be a %s", key, what, want), 3) end
+    end
+end
+
+local hub_options = {
+    revision = "string", config = "string", test = "string", shots = "string", train = "string",
+    subset = "table", subsets = "table", corpus = "string", queries = "string", qrels = "string",
+}
+
+function hub(repo)
+    if type(repo) ~= "string" then error("hub wants the name of a data set, \"org/name\"", 2) end
+    return function(fields)
+        check_data_fields(format("hub \"%s\"", repo), fields, hub_options)
+        if fields.revision and not fields.revision:find("^%x+$") or fields.revision and #fields.revision ~= 40 then
+            error("a revision is 40 hexadecimal digits", 2)
+        end
+        local data = { repo = repo, revision = fields.revision, config = fields.config, test = fields.test or "test",
+            shots = fields.shots, train = fields.train, subsets = fields.subsets or fields.subset,
+            corpus = fields.corpus, queries = fields.queries, qrels = fields.qrels }
+        data.source = add_source { repo = repo, revision = fields.revision }
+        datas[data] = true
+        return data
+    end
+end
+
+local file_options = { format = "string", shots = "string", train = "string" }
+
+function file(path)
+    if type(path) ~= "string" then error("file wants a path", 2) end
+    return function(fields)
+        fields = fields or {}
+        check_data_fields(format("file \"%s\"", path), fields, file_options)
+        local data = { file = path, format = fields.format, shots = fields.shots }
+        data.source = add_source { file = path, format = fields.format }
+        data.shots_source = fields.shots and add_source { file = fields.shots, format = fields.format }
+        datas[data] = true
+        return data
+    end
+end
+
+---- checking ----
+
+local common = {
+    name = "string", version = "integer", data = "data", main = "string", report = "strings",
+    higher_is_better = "boolean", licence = "string", languages = "strings", domains = "strings",
+    reference = "string", published = "string", publish_samples = "boolean", baseline = "number",
+    cluster = "function", documents = "function", limit = "integer", profile = "string",
+}
+
+local function is_strings(value)
+    if type(value) ~= "table" then return false end
+    for i = 1, #value do
+        if type(value[i]) ~= "string" then return false end
+    end
+    return #value > 0
+end
+
+local tests = {
+    integer = function(v) return math.type(v) == "integer" end,
+    strings = is_strings,
+    data = function(v) return datas[v] or false end,
+    list = function(v) return type(v) == "table" end,
+    range = function(v)
+        return type(v) == "table" and type(v[1]) == "number" and type(v[2]) == "number" and v[1] < v[2]
+    end,
+    texts = function(v)
+        return type(v) == "string" or type(v) == "table" and type(v.query or "") == "string"
+            and type(v.passage or "") == "string"
+    end,
+}
+
+local words = {
+    integer = "an integer", strings = "a list of strings", data = "made by hub or file", list = "a list",
+    range = "{ low, high }", texts = "a string or { query = , passage = }", ["function"] = "a function",
+}
+
+-- want: one type or several with '|' between them
+local function fits(value, want)
+    for one in want:gmatch("[^|]+") do
+        local test = tests[one]
+        if test and test(value) or not test and type(value) == one then return true end
+    end
+    return false
+end
+
+local function in_words(want)
+    return (want:gsub("[^|]+", function(one) return words[one] or "a " .. one end):gsub("|", " or "))
+end
+
+local function check_fields(task, kind, problem)
+    local known, n_bad = {}, 0
+    for key, want in pairs(common) do known[key] = want end
+    for key, want in pairs(kind.fields) do known[key] = want or nil end
+    local names = sorted_keys(known)
+    for key, value in pairs(task) do
+        local want = known[key]
+        if n_bad >= 20 then break end
+        if type(key) ~= "string" then
+            problem("", format("holds an item without a name (key %s)", tostring(key)))
+            n_bad = n_bad + 1
+        elseif not want then
+            local near = nearest(key, names)
+            problem(key, "unknown field" .. (near and format(": did you mean '%s'?", near) or ""))
+            n_bad = n_bad + 1
+        elseif not fits(value, want) then
+            problem(key, format("must be %s, got a %s", in_words(want), type(value)))
+            n_bad = n_bad + 1
+        end
+    end
+    for _, key in ipairs(kind.required) do
+        if task[key] == nil then problem(key, "is missing") end
+    end
+    return n_bad == 0
+end
+
+local function check_metric(name, field, kind, problem)
+    for _, known in ipairs(kind.metrics) do
+        if known == name then return end
+    end
+    local near = nearest(name, kind.metrics)
+    problem(field, format("no metric '%s' for this kind of task%s", name, near and format(": did you mean '%s'?", near)
+        or ": it has " .. table.concat(kind.metrics, ", ")))
+end
+
+local function check_values(task, kind, problem)
+    if task.name and not task.name:find("^[%w][%w_.:+-]*$") then
+        problem("name", "may hold letters, digits and _ . : + - only")
+    end
+    if task.version and task.version < 0 then problem("version", "is not negative") end
+    if task.limit and task.limit < 1 then problem("limit", "is at least 1") end
+    for _, name in ipairs(task.report or {}) do check_metric(name, "report", kind, problem) end
+    if task.main and kind.metrics[1] then check_metric(task.main, "main", kind, problem) end
+    if kind.check then kind.check(task, problem) end
+end
+
+local function by_line(a, b)
+    if a.line ~= b.line then return a.line < b.line end
+    return a.field < b.field
+end
+
+-- Everything that is wrong with a task, in the order of its lines.
+local function problems_of(task, kind)
+    local list = {}
+    local function problem(field, message)
+        list[#list + 1] = { line = host.line(field), field = field, message = message }
+    end
+    if check_fields(task, kind, problem) then check_values(task, kind, problem) end
+    table.sort(list, by_line)
+    return list
+end
+
+---- constructors ----
+
+local protocols, with_shots = {}, nil
+for _, name in ipairs(kinds) do
+    _ENV[name] = function(task)
+        if type(task) ~= "table" then error(name .. " wants a table", 2) end
+        protocols[name] = protocols[name] or host.kind(name) or host.unsupported(
+            format("%s: tasks of kind '%s' are not supported yet", host.path, name))
+        if protocols[name].fields.sampler then with_shots = with_shots or host.kind("shots") end
+        made[task] = name
+        return task
+    end
+end
+
+-- What has a JSON form, for `task show`.
+local function plain(value, depth)
+    local kind = type(value)
+    if kind == "string" or kind == "boolean" or kind == "number" and value == value and value ~= math.huge
+        and value ~= -math.huge then
+        return value
+    elseif kind == "table" and depth < 4 then
+        local out = {}
+        for k, v in pairs(value) do
+            if type(k) == "string" or math.type(k) == "integer" and k >= 1 and k <= #value then
+                out[k] = plain(v, depth + 1)
+            end
+        end
+        return next(out) ~= nil and out or nil
+    end
+end
+
+local function report_of(task, kind)
+    local out, seen = {}, {}
+    local main = task.main or kind.main
+    for _, name in ipairs(task.report or {}) do
+        if not seen[name] then out[#out + 1] = name end
+        seen[name] = true
+    end
+    if main and not seen[main] then table.insert(out, 1, main) end
+    return out
+end
+
+-- How many shots and documents: what was asked for, else what the task says.
+local function settle(task, header, request)
+    header.shots = task.shots or 0
+    if request.shots >= 0 and not task.shots_fixed and protocols[made[task]].fields.doc then
+        header.shots = request.shots
+    end
+    header.limit = request.limit == 0 and task.limit or request.limit > 0 and request.limit or nil
+    header.seed = request.seed
+    header.profile = request.profile or task.profile
+end
+
+local function describe(value, request)
+    local name = type(value) == "table" and made[value]
+    if not name then
+        error(format("%s:1: the file returns %s; it must return what a constructor made: return choice { … }, sts { … }, "
+            .. "retrieval { … } and so on", host.path, value == nil and "nothing" or "a " .. type(value)), 0)
+    end
+    local kind = protocols[name]
+    local list = problems_of(value, kind)
+    if list[1] then return { kind = name, problems = list } end
+    local header = { kind = name, sources = sources, report = report_of(value, kind), main = value.main or kind.main }
+    header.described = plain(value, 0)
+    header.data = value.data and { repo = value.data.repo, revision = value.data.revision, config = value.data.config,
+        split = value.data.repo and value.data.test, subsets = value.data.subsets }
+    settle(value, header, request)
+    return header
+end
+
+---- documents ----
+
+local function fail(field, row, message)
+    error(format("%s:%d: %s: row %d: %s", host.path, host.line(field), field, row, message), 0)
+end
+
+-- Calls a function of the task; its errors say at which row.
+local function call(row, f, ...)
+    local result = table.pack(pcall(f, ...))
+    if not result[1] then error(format("%s (row %d)", tostring(result[2]), row), 0) end
+    return table.unpack(result, 2, result.n)
+end
+
+local function open_rows(data, which, subset, keep)
+    if data.file then
+        return host.rows(which == "shots" and data.shots_source or data.source, { {} }, keep)
+    end
+    return host.rows(data.source, { { config = subset or data.config, split = data[which] or data.test } }, keep)
+end
+
+-- The task's own documents, made from all rows at once.
+local function derived(task, subset)
+    local rows = task.data and open_rows(task.data, "test", subset, false)
+    local docs = task.documents(rows and function() return (rows()) end)
+    if type(docs) ~= "table" then
+        error(format("%s:%d: documents: must return a list, got a %s", host.path, host.line("documents"), type(docs)), 0)
+    end
+    return docs
+end
+
+-- An iterator over what is evaluated: number of the row from 1, row, its JSON text where that is kept.
+local function documents(task, subset, limit, keep)
+    local n = 0
+    if task.documents then
+        local docs = derived(task, subset)
+        return function()
+            n = n + 1
+            if n <= limit and docs[n] ~= nil then
+                host.refill()
+                return n, docs[n], keep and json.encode(docs[n]) or nil
+            end
+        end
+    end
+    local rows = open_rows(task.data, "test", subset, keep)
+    return function()
+        n = n + 1
+        if n > limit then return nil end
+        local row, text = rows()
+        if row then return n, row, text end
+    end
+end
+
+-- What a kind's protocol works with.
+local function new_io(task, request, settled, subset)
+    local limit = settled.limit or math.maxinteger
+    local io = { fail = fail, call = call, with_shots = with_shots, subset = subset, limit = limit,
+        shots = settled.shots, seed = settled.seed }
+    function io.documents() return documents(task, subset, limit, request.keep_rows) end
+    function io.derived() return derived(task, subset) end
+    function io.rows(parts, source) return host.rows(source or task.data.source, parts, false) end
+    function io.pool()
+        if task.documents then return derived(task, subset) end
+        local out = {}
+        for row in open_rows(task.data, "shots", subset, false) do out[#out + 1] = row end
+        return out
+    end
+    -- Sends one document with what all kinds have in common.
+    function io.emit(doc, n, row, text)
+        doc.index, doc.subset, doc.row = n - 1, subset, text
+        if task.cluster then doc.cluster = tostring(call(n, task.cluster, row)) end
+        host.emit { doc = doc }
+    end
+    io.send = host.emit
+    return io
+end
+
+local function run(task, request)
+    local kind = protocols[made[task]]
+    local subsets = request.subsets or task.data and task.data.subsets
+    local settled = {}
+    settle(task, settled, request)
+    if not subsets then return kind.run(task, new_io(task, request, settled)) end
+    for _, subset in ipairs(subsets) do kind.run(task, new_io(task, request, settled, subset)) end
+end
+
+return { describe = describe, run = run }
