@@ -41,6 +41,7 @@ static uint32_t part_add(struct walk *w, struct slots *slots, struct step *step,
     if (span.n == 0)
         return 0;
     uint32_t first_row = (uint32_t)step->n_reads;
+    size_t n_reads = part_offsets(w, s, span.n);
     step_add(step, &(struct step_part) {
                        .ids = s->ids + w->at,
                        .n = span.n,
@@ -48,7 +49,7 @@ static uint32_t part_add(struct walk *w, struct slots *slots, struct step *step,
                        .slot = span.slot,
                        .ancestors = w->path.spans,
                        .n_ancestors = w->path.n,
-                       .n_reads = part_offsets(w, s, span.n),
+                       .n_reads = n_reads,
                        .reads = w->offsets,
                    });
     slot_path_push(&w->path, span);
