@@ -22,3 +22,12 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
     set_source_files_properties(cpu/kernels_avx512.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512}")
     set_source_files_properties(cpu/kernels_avx512bf16.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512};-mavx512bf16")
 endif()
+
+# oneDNN where it is installed. It brings OpenMP with it, of which we use one call: one thread, please.
+set(cpu_LINK)
+find_package(OpenMP QUIET COMPONENTS C)
+if(DNNL_LIBRARY AND OpenMP_C_FOUND AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    list(APPEND cpu_SOURCES cpu/gemm_dnnl.c)
+    list(APPEND cpu_LINK ${DNNL_LIBRARY} OpenMP::OpenMP_C)
+    set_source_files_properties(cpu/gemm.c PROPERTIES COMPILE_DEFINITIONS ASSAY_HAVE_DNNL)
+endif()
