@@ -39,13 +39,38 @@ enum err_class err_class_find(const char *name) {
     return ERR_BUG;
 }
 
+/* vsnprintf that leaves no half of a UTF-8 letter where it had to cut: messages go into databases
+ * and JSON. */
+static void format(char *out, size_t size, const char *fmt, va_list ap) {
+    int wanted = vsnprintf(out, size, fmt, ap);
+    if (wanted < 0 || (size_t)wanted < size) {
+        return;
+    }
+    size_t end = size - 1, lead = end;
+    while (lead > 0 && end - lead < 4 && ((unsigned char)out[lead - 1] & 0xc0) == 0x80) {
+        lead--;
+    }
+    unsigned char first = lead ? (unsigned char)out[lead - 1] : 0;
+    size_t letter = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+    if (first >= 0xc0 && end - (lead - 1) < letter) {
+        out[lead - 1] = 0;
+    }
+}
+
+PRINTF_LIKE(3, 4) static void print(char *out, size_t size, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    format(out, size, fmt, ap);
+    va_end(ap);
+}
+
 bool err_set(struct err *err, enum err_class class, const char *fmt, ...) {
     if (err) {
         va_list ap;
         va_start(ap, fmt);
         /* through a copy: an argument may be err->msg itself */
         char msg[sizeof err->msg];
-        vsnprintf(msg, sizeof msg, fmt, ap);
+        format(msg, sizeof msg, fmt, ap);
         va_end(ap);
         err->class = class;
         err->hint[0] = 0;
@@ -58,7 +83,7 @@ bool err_hint(struct err *err, const char *fmt, ...) {
     if (err) {
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(err->hint, sizeof err->hint, fmt, ap);
+        format(err->hint, sizeof err->hint, fmt, ap);
         va_end(ap);
     }
     return false;
@@ -66,13 +91,13 @@ bool err_hint(struct err *err, const char *fmt, ...) {
 
 bool err_wrap(struct err *err, const char *fmt, ...) {
     if (err) {
-        char context[sizeof err->msg], joined[2 * sizeof err->msg + 2];
+        char context[sizeof err->msg], joined[sizeof err->msg];
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(context, sizeof context, fmt, ap);
+        format(context, sizeof context, fmt, ap);
         va_end(ap);
-        snprintf(joined, sizeof joined, "%s: %s", context, err->msg);
-        memcpy(err->msg, joined, sizeof err->msg - 1);
+        print(joined, sizeof joined, "%s: %s", context, err->msg);
+        memcpy(err->msg, joined, sizeof joined);
     }
     return false;
 }
@@ -99,7 +124,7 @@ bool err_errno(struct err *err, enum err_class class, const char *fmt, ...) {
     char msg[sizeof err->msg];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
+    format(msg, sizeof msg, fmt, ap);
     va_end(ap);
     return err_set(err, class_of_errno(e, class), "%s: %s", msg, strerror(e));
 }
