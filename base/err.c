@@ -41,7 +41,7 @@ enum err_class err_class_find(const char *name) {
 
 /* vsnprintf that leaves no half of a UTF-8 letter where it had to cut: messages go into databases
  * and JSON. */
-static void format(char *out, size_t size, const char *fmt, va_list ap) {
+PRINTF_LIKE(3, 0) static void format(char *out, size_t size, const char *fmt, va_list ap) {
     int wanted = vsnprintf(out, size, fmt, ap);
     if (wanted < 0 || (size_t)wanted < size) {
         return;

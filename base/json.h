@@ -6,6 +6,7 @@
 #define ASSAY_JSON_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 #include "base/strbuf.h"
 

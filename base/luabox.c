@@ -1,5 +1,6 @@
-/* The Lua sandbox (see luabox.h): allow-lists, a heap ceiling, a sticky instruction budget, and capped versions of the
- * library functions that could run for long inside C, where no hook is called. */
+/* The Lua sandbox (see luabox.h): allow-lists, a heap ceiling, a sticky instruction budget, and
+ * capped versions of the library functions that could run for long inside C, where no hook is
+ * called. */
 #include "base/luabox.h"
 
 #include <lauxlib.h>
@@ -13,11 +14,14 @@
 #define INSTRUCTIONS_DEFAULT 50000000ul
 #define HOOK_EVERY 1000
 
-#define PATTERN_MAX 1024           /* bytes of a pattern */
-#define PATTERN_SUBJECT_MAX 65536  /* bytes that a pattern may be matched against: backtracking is exponential at worst */
+#define PATTERN_MAX 1024 /* bytes of a pattern */
+#define PATTERN_SUBJECT_MAX                                                                        \
+    65536 /* bytes that a pattern may be matched against: backtracking is exponential at worst */
 #define PLAIN_SUBJECT_MAX (1 << 20)
 #define BUILT_STRING_MAX (16 << 20)
-#define TABLE_SPAN_MAX 1000000     /* elements that one library call may walk */
+#define TABLE_SPAN_MAX 1000000 /* elements that one library call may walk */
+#define SORT_MAX 100000
+#define BYTES_PER_INSTRUCTION 256 /* what copying or comparing so many bytes is charged as */
 
 struct luabox {
     lua_State *L;
@@ -32,6 +36,45 @@ static struct luabox *box_of(lua_State *L) {
     return box;
 }
 
+static void count_hook(lua_State *L, lua_Debug *debug);
+
+/* Counts work against the budget. Once that is spent the hook is called for each instruction, so
+ * that pcall can't swallow the error for good. Raises nothing itself: the allocator calls it as
+ * well. */
+static void charge(struct luabox *box, size_t work) {
+    box->instructions += work;
+    if (!box->spent && box->L && box->instructions > box->instructions_max) {
+        box->spent = true;
+        lua_sethook(box->L, count_hook, LUA_MASKCOUNT, 1);
+    }
+}
+
+static int raise_spent(lua_State *L, int level) {
+    luaL_where(L, level);
+    lua_pushliteral(L, "instruction budget exhausted");
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
+static void count_hook(lua_State *L, lua_Debug *debug) {
+    (void)debug;
+    struct luabox *box = box_of(L);
+    charge(box, HOOK_EVERY);
+    if (box->spent) {
+        raise_spent(L, 0); /* in a hook, level 0 is the function that was interrupted */
+    }
+}
+
+/* As charge, for library functions, which can raise at once. */
+static void charge_now(lua_State *L, size_t work) {
+    struct luabox *box = box_of(L);
+    charge(box, work);
+    if (box->spent) {
+        raise_spent(L, 1);
+    }
+}
+
+/* Growth is charged: what `..`, rep, format or upper do, they do to fresh memory. */
 static void *allocate(void *arg, void *p, size_t old, size_t new) {
     struct luabox *box = arg;
     old = p ? old : 0;
@@ -40,39 +83,30 @@ static void *allocate(void *arg, void *p, size_t old, size_t new) {
         free(p);
         return NULL;
     }
-    if (new > old && new - old > box->heap_max - box->heap) {
+    if (new > old &&new - old > box->heap_max - box->heap) {
         return NULL;
     }
     void *q = realloc(p, new);
     if (q) {
+        charge(box, new > old ? (new - old) / BYTES_PER_INSTRUCTION : 0);
         box->heap = box->heap - old + new;
     }
     return q;
 }
 
-/* Once over budget the hook is called for each instruction, so that pcall can't swallow the error for good. */
-static void count_hook(lua_State *L, lua_Debug *debug) {
-    (void)debug;
-    struct luabox *box = box_of(L);
-    box->instructions += HOOK_EVERY;
-    if (box->spent || box->instructions > box->instructions_max) {
-        box->spent = true;
-        lua_sethook(L, count_hook, LUA_MASKCOUNT, 1);
-        luaL_error(L, "instruction budget exhausted");
-    }
-}
-
 /* ---- library functions with limits ---- */
 
-static const char *check_subject(lua_State *L, bool plain) {
-    size_t n, m;
-    const char *s = luaL_checklstring(L, 1, &n);
-    luaL_checklstring(L, 2, &m);
-    luaL_argcheck(L, m <= PATTERN_MAX || plain, 2, "pattern is too long");
-    luaL_argcheck(L, n <= (size_t)(plain ? PLAIN_SUBJECT_MAX : PATTERN_SUBJECT_MAX), 1, "string is too long to be searched");
-    /* the naive search behind plain find is quadratic at worst */
-    luaL_argcheck(L, !plain || n * (m + 1) <= (size_t)1 << 28, 2, "string is too long to be searched for");
-    return s;
+static void check_pattern(lua_State *L, size_t n, size_t m) {
+    luaL_argcheck(L, m <= PATTERN_MAX, 2, "pattern is too long");
+    luaL_argcheck(L, n <= PATTERN_SUBJECT_MAX, 1, "string is too long to be searched");
+    charge_now(L, n / BYTES_PER_INSTRUCTION);
+}
+
+/* The naive search behind plain find is quadratic at worst. */
+static void check_plain(lua_State *L, size_t n, size_t m) {
+    luaL_argcheck(L, n <= PLAIN_SUBJECT_MAX, 1, "string is too long to be searched");
+    luaL_argcheck(L, m <= n || m <= PLAIN_SUBJECT_MAX, 2, "string is too long to be searched for");
+    charge_now(L, m <= n ? n * (m + 1) / BYTES_PER_INSTRUCTION : 0);
 }
 
 /* Calls the original function, kept as upvalue 1, with all arguments. */
@@ -84,17 +118,41 @@ static int call_original(lua_State *L) {
     return lua_gettop(L);
 }
 
-static bool has_magic(const char *pattern) {
-    return strpbrk(pattern, "^$*+?.([%-") != NULL;
+/* NULs in the text hide nothing behind them. */
+static bool has_magic(const char *pattern, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (pattern[i] && strchr("^$*+?.([%-", pattern[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int box_find(lua_State *L) {
-    check_subject(L, lua_toboolean(L, 4) || !has_magic(luaL_checkstring(L, 2)));
+    size_t n, m;
+    luaL_checklstring(L, 1, &n);
+    const char *pattern = luaL_checklstring(L, 2, &m);
+    if (lua_toboolean(L, 4) || !has_magic(pattern, m)) {
+        check_plain(L, n, m);
+    } else {
+        check_pattern(L, n, m);
+    }
     return call_original(L);
 }
 
 static int box_pattern(lua_State *L) {
-    check_subject(L, false);
+    size_t n, m;
+    luaL_checklstring(L, 1, &n);
+    luaL_checklstring(L, 2, &m);
+    check_pattern(L, n, m);
+    return call_original(L);
+}
+
+/* Functions that walk their first argument, a string, from end to end. */
+static int box_linear(lua_State *L) {
+    if (lua_type(L, 1) == LUA_TSTRING) {
+        charge_now(L, lua_rawlen(L, 1) / BYTES_PER_INSTRUCTION);
+    }
     return call_original(L);
 }
 
@@ -103,50 +161,93 @@ static int box_rep(lua_State *L) {
     luaL_checklstring(L, 1, &n);
     luaL_optlstring(L, 3, "", &m);
     lua_Integer times = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, times <= 0 || (size_t)times <= BUILT_STRING_MAX / (n + m + 1), 2, "resulting string is too large");
+    luaL_argcheck(L, times <= 0 || (size_t)times <= BUILT_STRING_MAX / (n + m + 1), 2,
+        "resulting string is too large");
     return call_original(L);
 }
 
-/* Lengths of tables come from a metamethod at worst: only raw tables of a sane size are walked by C. */
-static void check_table(lua_State *L, int index) {
+/* Lengths of tables come from a metamethod at worst: only raw tables of a sane size are walked by
+ * C. */
+static size_t check_table(lua_State *L, int index) {
     luaL_checktype(L, index, LUA_TTABLE);
     luaL_argcheck(L, !lua_getmetatable(L, index), index, "table must have no metatable");
-    luaL_argcheck(L, lua_rawlen(L, index) <= TABLE_SPAN_MAX, index, "table is too long");
+    size_t n = lua_rawlen(L, index);
+    luaL_argcheck(L, n <= TABLE_SPAN_MAX, index, "table is too long");
+    return n;
 }
 
-static int box_table(lua_State *L) {
-    check_table(L, 1);
+/* Elements from..to that a call walks, unseen by the hook. */
+static void charge_span(lua_State *L, lua_Integer from, lua_Integer to, int arg) {
+    if (to < from) {
+        return;
+    }
+    lua_Unsigned n = (lua_Unsigned)to - (lua_Unsigned)from;
+    luaL_argcheck(L, n < TABLE_SPAN_MAX, arg, "too many elements");
+    charge_now(L, (size_t)n + 1);
+}
+
+/* What is inserted or removed in front shifts everything behind it. */
+static void charge_shift(lua_State *L, lua_Integer n) {
+    int is_number;
+    lua_Integer at = lua_tointegerx(L, 2, &is_number);
+    if (is_number && at >= 1) {
+        charge_span(L, at, n, 2);
+    }
+}
+
+static int box_insert(lua_State *L) {
+    size_t n = check_table(L, 1);
+    if (lua_gettop(L) > 2) { // else argument 2 is the value
+        charge_shift(L, (lua_Integer)n);
+    }
     return call_original(L);
 }
 
-/* An insertion in front shifts everything behind it, unseen by the hook: it is charged to the budget. */
-static int box_insert(lua_State *L) {
-    check_table(L, 1);
-    if (lua_gettop(L) >= 3) {
-        lua_Integer at = luaL_checkinteger(L, 2), n = (lua_Integer)lua_rawlen(L, 1);
-        box_of(L)->instructions += at >= 1 && at <= n ? (unsigned long)(n - at) : 0;
-    }
+static int box_remove(lua_State *L) {
+    charge_shift(L, (lua_Integer)check_table(L, 1));
     return call_original(L);
 }
 
 static int box_move(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
-    lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
-    luaL_argcheck(L, to < from || (lua_Unsigned)to - (lua_Unsigned)from < TABLE_SPAN_MAX, 3, "too many elements to move");
+    charge_span(L, luaL_checkinteger(L, 2), luaL_checkinteger(L, 3), 3);
     return call_original(L);
 }
 
 static int box_concat(lua_State *L) {
-    check_table(L, 1);
-    lua_Integer from = luaL_optinteger(L, 3, 1), to = luaL_optinteger(L, 4, (lua_Integer)lua_rawlen(L, 1));
-    luaL_argcheck(L, to < from || (lua_Unsigned)to - (lua_Unsigned)from < TABLE_SPAN_MAX, 4, "too many elements to join");
+    lua_Integer n = (lua_Integer)check_table(L, 1);
+    charge_span(L, luaL_optinteger(L, 3, 1), luaL_optinteger(L, 4, n), 4);
     return call_original(L);
 }
 
-/* A sort calls its comparison through the hook, but comparing long equal strings isn't counted: bound the length. */
+static int box_unpack(lua_State *L) {
+    if (lua_type(L, 1) == LUA_TTABLE) {
+        charge_span(
+            L, luaL_optinteger(L, 2, 1), luaL_optinteger(L, 3, (lua_Integer)lua_rawlen(L, 1)), 3);
+    }
+    return call_original(L);
+}
+
+/* What n log n comparisons cost: an instruction each, and more for long strings, which are compared
+ * to the end where they are equal. */
+static size_t cost_of_sort(lua_State *L, size_t n) {
+    size_t longest = 0, comparisons = n;
+    for (size_t i = 1; i <= n; i++) {
+        if (lua_rawgeti(L, 1, (lua_Integer)i) == LUA_TSTRING && lua_rawlen(L, -1) > longest) {
+            longest = lua_rawlen(L, -1);
+        }
+        lua_pop(L, 1);
+    }
+    for (size_t left = n; left > 1; left /= 2) {
+        comparisons += n;
+    }
+    return comparisons * (1 + longest / BYTES_PER_INSTRUCTION);
+}
+
 static int box_sort(lua_State *L) {
-    check_table(L, 1);
-    luaL_argcheck(L, lua_rawlen(L, 1) <= 100000, 1, "table is too long to be sorted");
+    size_t n = check_table(L, 1);
+    luaL_argcheck(L, n <= SORT_MAX, 1, "table is too long to be sorted");
+    charge_now(L, cost_of_sort(L, n));
     return call_original(L);
 }
 
@@ -167,13 +268,18 @@ static int box_setmetatable(lua_State *L) {
 /* pcall that never gives a spent budget back to the script: the error goes on. */
 static int box_pcall(lua_State *L) {
     luaL_checkany(L, 1);
-    int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-    if (status != LUA_OK && box_of(L)->spent) {
+    lua_pushboolean(L, true); /* the first result: there may be no room for it behind the others */
+    lua_insert(L, 1);
+    int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
+    if (status == LUA_OK) {
+        return lua_gettop(L);
+    }
+    if (box_of(L)->spent) {
         return lua_error(L);
     }
-    lua_pushboolean(L, status == LUA_OK);
-    lua_insert(L, 1);
-    return lua_gettop(L);
+    lua_pushboolean(L, false);
+    lua_insert(L, -2);
+    return 2;
 }
 
 struct wrapper {
@@ -188,8 +294,13 @@ static const struct wrapper WRAPPERS[] = {
     { "string", "gsub", box_pattern },
     { "string", "rep", box_rep },
     { "string", "dump", NULL },
+    { "utf8", "len", box_linear },
+    { "utf8", "offset", box_linear },
+    { "utf8", "codepoint", box_linear },
+    { "_G", "tonumber", box_linear },
     { "table", "insert", box_insert },
-    { "table", "remove", box_table },
+    { "table", "remove", box_remove },
+    { "table", "unpack", box_unpack },
     { "table", "move", box_move },
     { "table", "concat", box_concat },
     { "table", "sort", box_sort },
@@ -246,7 +357,8 @@ static int set_up(lua_State *L) {
 struct luabox *luabox_open(const struct luabox_limits *limits, struct err *err) {
     struct luabox *box = xcalloc(1, sizeof *box);
     box->heap_max = limits && limits->heap_bytes ? limits->heap_bytes : HEAP_DEFAULT;
-    box->instructions_max = limits && limits->instructions ? limits->instructions : INSTRUCTIONS_DEFAULT;
+    box->instructions_max =
+        limits && limits->instructions ? limits->instructions : INSTRUCTIONS_DEFAULT;
     box->L = lua_newstate(allocate, box);
     if (!box->L) {
         free(box);
@@ -292,7 +404,8 @@ static int error_to_text(lua_State *L) {
 
 static bool take_error(struct luabox *box, int status, enum err_class class, struct err *err) {
     if (box->spent) {
-        err_set(err, class, "%s", lua_tostring(box->L, -1) ? lua_tostring(box->L, -1) : "instruction budget exhausted");
+        err_set(err, class, "%s",
+            lua_tostring(box->L, -1) ? lua_tostring(box->L, -1) : "instruction budget exhausted");
         err_hint(err, "the script ran longer than %lu instructions", box->instructions_max);
     } else if (status == LUA_ERRMEM) {
         err_set(err, class, "the script needs more than %zu bytes of memory", box->heap_max);
@@ -304,7 +417,8 @@ static bool take_error(struct luabox *box, int status, enum err_class class, str
     return false;
 }
 
-bool luabox_call(struct luabox *box, int n_args, int n_results, enum err_class class, struct err *err) {
+bool luabox_call(
+    struct luabox *box, int n_args, int n_results, enum err_class class, struct err *err) {
     lua_State *L = box->L;
     int function = lua_gettop(L) - n_args;
     lua_pushcfunction(L, error_to_text);
@@ -314,8 +428,8 @@ bool luabox_call(struct luabox *box, int n_args, int n_results, enum err_class c
     return status == LUA_OK || take_error(box, status, class, err);
 }
 
-bool luabox_run(struct luabox *box, const char *chunk_name, const char *text, size_t len, int n_results,
-    enum err_class class, struct err *err) {
+bool luabox_run(struct luabox *box, const char *chunk_name, const char *text, size_t len,
+    int n_results, enum err_class class, struct err *err) {
     char name[300];
     snprintf(name, sizeof name, "@%s", chunk_name);
     int status = luaL_loadbufferx(box->L, text, len, name, "t");
@@ -323,6 +437,18 @@ bool luabox_run(struct luabox *box, const char *chunk_name, const char *text, si
         return take_error(box, status, class, err);
     }
     return luabox_call(box, 0, n_results, class, err);
+}
+
+static int push_protected(lua_State *L) {
+    luabox_push_json(L, lua_touserdata(L, 1));
+    return 1;
+}
+
+bool luabox_push(
+    struct luabox *box, const void *json_value, enum err_class class, struct err *err) {
+    lua_pushcfunction(box->L, push_protected);
+    lua_pushlightuserdata(box->L, (void *)(uintptr_t)json_value);
+    return luabox_call(box, 1, 1, class, err);
 }
 
 /* ---- fields ---- */

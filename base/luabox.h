@@ -36,9 +36,13 @@ const char *luabox_get_string(lua_State *L, int index, const char *key, const ch
 double luabox_get_number(lua_State *L, int index, const char *key, double otherwise);
 bool luabox_get_bool(lua_State *L, int index, const char *key, bool otherwise);
 
-/* Pushes a jansson value as Lua (null is nil; arrays are 1-based) and reads the Lua value at `index` as jansson (caller
- * owns; depth-limited; NULL and *err for what has no JSON form). */
+/* Pushes a jansson value as Lua (null is nil; arrays are 1-based). Runs out of heap by a Lua error: for functions that
+ * Lua called. luabox_push is for everybody else: there the same would end the process, so it is an error. */
 void luabox_push_json(lua_State *L, const void *json_value);
+MUST_CHECK bool luabox_push(struct luabox *box, const void *json_value, enum err_class class, struct err *err);
+
+/* Reads the Lua value at `index` as jansson (caller owns). NULL and *err for what has no JSON form, is nested too
+ * deeply, or would be much larger than the heap that it came from (a table may be in many places). */
 MUST_CHECK void *luabox_to_json(lua_State *L, int index, struct err *err);
 
 #endif

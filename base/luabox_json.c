@@ -2,10 +2,19 @@
 #include <jansson.h>
 #include <lauxlib.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/luabox.h"
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX                                                                                  \
+    48 // under the writer's 64: what was read here can be written inside a few more levels
+
+/* Memory of the result, roughly. Each table is written out wherever it stands, so a few kilobytes
+ * of Lua could become more JSON than there is memory: forty tables that hold the one before twice
+ * are 2^40 values. */
+#define RESULT_BYTES_MAX ((size_t)512 << 20)
+#define VALUE_BYTES 48
+#define TABLE_BYTES 160
 
 void luabox_push_json(lua_State *L, const void *json_value) {
     const json_t *v = json_value;
@@ -47,7 +56,18 @@ void luabox_push_json(lua_State *L, const void *json_value) {
     }
 }
 
-static json_t *to_json(lua_State *L, int index, int depth, struct err *err);
+struct reader {
+    lua_State *L;
+    size_t bytes;
+    struct err *err;
+};
+
+static bool spend(struct reader *r, size_t bytes) {
+    r->bytes += bytes;
+    return r->bytes <= RESULT_BYTES_MAX || err_set(r->err, ERR_TASK, "a value too large for JSON");
+}
+
+static json_t *to_json(struct reader *r, int index, int depth);
 
 /* A table with a length, and nothing else in it, is an array; an empty table is an empty array. */
 static bool is_array(lua_State *L, int index) {
@@ -55,7 +75,8 @@ static bool is_array(lua_State *L, int index) {
     lua_pushnil(L);
     while (lua_next(L, index)) {
         lua_pop(L, 1);
-        if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1 || (lua_Unsigned)lua_tointeger(L, -1) > n) {
+        if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1 ||
+            (lua_Unsigned)lua_tointeger(L, -1) > n) {
             lua_pop(L, 1);
             return false;
         }
@@ -64,12 +85,12 @@ static bool is_array(lua_State *L, int index) {
     return seen == n;
 }
 
-static json_t *array_to_json(lua_State *L, int index, int depth, struct err *err) {
+static json_t *array_to_json(struct reader *r, int index, int depth) {
     json_t *out = json_array();
-    for (lua_Unsigned i = 1, n = lua_rawlen(L, index); i <= n; i++) {
-        lua_rawgeti(L, index, (lua_Integer)i);
-        json_t *item = to_json(L, lua_gettop(L), depth + 1, err);
-        lua_pop(L, 1);
+    for (lua_Unsigned i = 1, n = lua_rawlen(r->L, index); i <= n; i++) {
+        lua_rawgeti(r->L, index, (lua_Integer)i);
+        json_t *item = to_json(r, lua_gettop(r->L), depth + 1);
+        lua_pop(r->L, 1);
         if (!item || json_array_append_new(out, item)) {
             json_decref(out);
             return NULL;
@@ -78,69 +99,90 @@ static json_t *array_to_json(lua_State *L, int index, int depth, struct err *err
     return out;
 }
 
-static json_t *object_to_json(lua_State *L, int index, int depth, struct err *err) {
+/* The pair on top of the stack; only text is a key (and lua_tolstring would change a number in
+ * place). */
+static bool add_pair(struct reader *r, json_t *out, int depth) {
+    if (lua_type(r->L, -2) != LUA_TSTRING) {
+        return err_set(
+            r->err, ERR_TASK, "a table with keys that are neither 1..n nor text has no JSON form");
+    }
+    size_t n;
+    const char *key = lua_tolstring(r->L, -2, &n);
+    json_t *item = spend(r, n) ? to_json(r, lua_gettop(r->L), depth + 1) : NULL;
+    /* jansson refuses keys that are not UTF-8, and could not find one with a NUL in it */
+    return item && ((!memchr(key, 0, n) && json_object_setn_new(out, key, n, item) == 0) ||
+                       err_set(r->err, ERR_TASK, "a key that is not UTF-8 text"));
+}
+
+static json_t *object_to_json(struct reader *r, int index, int depth) {
     json_t *out = json_object();
-    lua_pushnil(L);
-    while (lua_next(L, index)) {
-        json_t *item = NULL;
-        if (lua_type(L, -2) != LUA_TSTRING) {
-            err_set(err, ERR_TASK, "a table with keys that are neither 1..n nor text has no JSON form");
-        } else {
-            item = to_json(L, lua_gettop(L), depth + 1, err);
-        }
-        /* jansson refuses keys and strings that are not UTF-8 */
-        if (!item || json_object_set_new(out, lua_tostring(L, -2), item)) {
-            err_set(err, ERR_TASK, "%s", item ? "a key that is not UTF-8 text" : err->msg);
-            lua_pop(L, 2);
+    lua_pushnil(r->L);
+    while (lua_next(r->L, index)) {
+        if (!add_pair(r, out, depth)) {
+            lua_pop(r->L, 2);
             json_decref(out);
             return NULL;
         }
-        lua_pop(L, 1);
+        lua_pop(r->L, 1);
     }
     return out;
 }
 
-static json_t *number_to_json(lua_State *L, int index, struct err *err) {
-    if (lua_isinteger(L, index)) {
-        return json_integer(lua_tointeger(L, index));
+static json_t *number_to_json(struct reader *r, int index) {
+    if (lua_isinteger(r->L, index)) {
+        return json_integer(lua_tointeger(r->L, index));
     }
-    double v = lua_tonumber(L, index);
+    double v = lua_tonumber(r->L, index);
     if (!isfinite(v)) {
-        err_set(err, ERR_TASK, "a number that is not finite");
+        err_set(r->err, ERR_TASK, "a number that is not finite");
         return NULL;
     }
     return json_real(v);
 }
 
-static json_t *to_json(lua_State *L, int index, int depth, struct err *err) {
+static json_t *string_to_json(struct reader *r, int index) {
     size_t n;
-    const char *s;
-    json_t *out;
-    if (depth > DEPTH_MAX || !lua_checkstack(L, 8)) {
-        err_set(err, ERR_TASK, "a table nested more than %d deep", DEPTH_MAX);
+    const char *s = lua_tolstring(r->L, index, &n);
+    json_t *out = spend(r, n) ? json_stringn(s, n) : NULL;
+    if (!out && r->bytes <= RESULT_BYTES_MAX) {
+        err_set(r->err, ERR_TASK, "a text that is not UTF-8");
+    }
+    return out;
+}
+
+static json_t *table_to_json(struct reader *r, int index, int depth) {
+    if (depth > DEPTH_MAX || !lua_checkstack(r->L, 8)) {
+        err_set(r->err, ERR_TASK, "a table nested more than %d deep", DEPTH_MAX);
         return NULL;
     }
-    switch (lua_type(L, index)) {
+    if (!spend(r, TABLE_BYTES)) {
+        return NULL;
+    }
+    return is_array(r->L, index) ? array_to_json(r, index, depth) : object_to_json(r, index, depth);
+}
+
+static json_t *to_json(struct reader *r, int index, int depth) {
+    if (!spend(r, VALUE_BYTES)) {
+        return NULL;
+    }
+    switch (lua_type(r->L, index)) {
     case LUA_TNIL:
         return json_null();
     case LUA_TBOOLEAN:
-        return json_boolean(lua_toboolean(L, index));
+        return json_boolean(lua_toboolean(r->L, index));
     case LUA_TNUMBER:
-        return number_to_json(L, index, err);
+        return number_to_json(r, index);
     case LUA_TSTRING:
-        s = lua_tolstring(L, index, &n);
-        if (!(out = json_stringn(s, n))) {
-            err_set(err, ERR_TASK, "a text that is not UTF-8");
-        }
-        return out;
+        return string_to_json(r, index);
     case LUA_TTABLE:
-        return is_array(L, index) ? array_to_json(L, index, depth, err) : object_to_json(L, index, depth, err);
+        return table_to_json(r, index, depth);
     default:
-        err_set(err, ERR_TASK, "a %s has no JSON form", luaL_typename(L, index));
+        err_set(r->err, ERR_TASK, "a %s has no JSON form", luaL_typename(r->L, index));
         return NULL;
     }
 }
 
 void *luabox_to_json(lua_State *L, int index, struct err *err) {
-    return to_json(L, lua_absindex(L, index), 0, err);
+    struct reader r = { .L = L, .err = err };
+    return to_json(&r, lua_absindex(L, index), 0);
 }
