@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/task/library.h"
+#include "evaluator/worker/worker.h"
 #include "version.h"
 
 static int print_and_release(struct strbuf *text) {
@@ -89,6 +91,12 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     argc--;
     argv++;
+    if (argc && !strcmp(argv[0], "__task")) { /* the program started by itself: no help, no options */
+        task_child_main(argc - 1, argv + 1, task_files);
+    }
+    if (argc && !strcmp(argv[0], "__job")) {
+        child_main();
+    }
     if (argc == 0 || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) {
         return print_help(0, argv);
     }

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/print.h"
 #include "evaluator/hub/hub.h"
 #include "harness/harness.h"
 
@@ -22,21 +22,6 @@ static char *path_of(const struct args *args, struct err *err) {
 
 /* ---- show ---- */
 
-static void show_value(const char *key, const json_t *value, int indent) {
-    const char *name;
-    json_t *item;
-    if (json_is_object(value)) {
-        printf("%*s%s\n", indent, "", key);
-        json_object_foreach((json_t *)value, name, item) {
-            show_value(name, item, indent + 2);
-        }
-        return;
-    }
-    char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    printf("%*s%-*s %.300s\n", indent, "", 26 - indent, key, text ? text : json_string_value(value));
-    free(text);
-}
-
 static bool run_show(const struct args *args, struct err *err) {
     char *path = path_of(args, err);
     json_t *facts = path ? model_describe(path, err) : NULL;
@@ -44,20 +29,7 @@ static bool run_show(const struct args *args, struct err *err) {
     if (!facts) {
         return false;
     }
-    if (args_has(args, "json")) {
-        struct strbuf out = { 0 };
-        struct json_writer w;
-        json_writer_init(&w, &out, true);
-        jw_json(&w, facts);
-        puts(strbuf_str(&out));
-        strbuf_release(&out);
-    } else {
-        const char *key;
-        json_t *value;
-        json_object_foreach(facts, key, value) {
-            show_value(key, value, 0);
-        }
-    }
+    print_document(facts, args_has(args, "json"));
     json_decref(facts);
     return true;
 }

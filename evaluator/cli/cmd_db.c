@@ -1,0 +1,196 @@
+/* assay db init | up | down | migrate | status | psql | dump | restore. */
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "db/db.h"
+#include "evaluator/cli/command.h"
+#include "evaluator/cli/print.h"
+
+static const struct option options_db[] = {
+    { "db", 0, "URL", "the database (default: ASSAY_DATABASE_URL, PG*, or a private cluster)" },
+    { NULL, 0, NULL, NULL },
+};
+
+/* ---- the cluster ---- */
+
+static bool run_up(const struct args *args, struct err *err) {
+    (void)args;
+    struct cluster c;
+    if (!cluster_up(NULL, &c, err)) {
+        return false;
+    }
+    printf("running: %s\n", c.conninfo);
+    cluster_release(&c);
+    return true;
+}
+
+static bool run_down(const struct args *args, struct err *err) {
+    (void)args;
+    return cluster_down(NULL, NULL, err);
+}
+
+const struct command cmd_db_up = {
+    .name = "db up",
+    .operands = "",
+    .summary = "start the private PostgreSQL cluster",
+    .details = "It lives under ASSAY_HOME, listens on a Unix socket only, and is started by every command that needs it.\n",
+    .options = { options_db },
+    .run = run_up,
+};
+
+const struct command cmd_db_down = {
+    .name = "db down",
+    .operands = "",
+    .summary = "stop the private PostgreSQL cluster",
+    .options = { options_db },
+    .run = run_down,
+};
+
+/* ---- the schema ---- */
+
+static struct db *open_any(const struct args *args, struct err *err) {
+    struct db_options options = { .conninfo = args_get(args, "db", NULL), .any_schema = true };
+    return db_open(&options, err);
+}
+
+static bool run_migrate(const struct args *args, struct err *err) {
+    int n = 0;
+    struct db *db = open_any(args, err);
+    bool ok = db && db_migrate(db, &n, err);
+    db_close(db);
+    if (ok) {
+        printf("%d migration%s applied\n", n, n == 1 ? "" : "s");
+    }
+    return ok;
+}
+
+const struct command cmd_db_migrate = {
+    .name = "db migrate",
+    .operands = "",
+    .summary = "bring the schema up to this program",
+    .options = { options_db },
+    .run = run_migrate,
+};
+
+const struct command cmd_db_init = {
+    .name = "db init",
+    .operands = "",
+    .summary = "make the schema in a new database",
+    .details = "Idempotent. Without a database named, makes and starts the private cluster.\n",
+    .options = { options_db },
+    .run = run_migrate,
+};
+
+static bool run_status(const struct args *args, struct err *err) {
+    struct db *db = open_any(args, err);
+    json_t *status = db ? db_status(db, err) : NULL;
+    db_close(db);
+    if (!status) {
+        return false;
+    }
+    print_document(status, args_has(args, "json"));
+    json_decref(status);
+    return true;
+}
+
+const struct command cmd_db_status = {
+    .name = "db status",
+    .operands = "",
+    .summary = "server, durability and schema of the database",
+    .options = { options_db },
+    .run = run_status,
+};
+
+/* ---- PostgreSQL's own programs ---- */
+
+/* The connection that the others would use, as text for libpq's programs. */
+static char *conninfo_of(const struct args *args, struct err *err) {
+    const char *named[] = { args_get(args, "db", NULL), getenv("ASSAY_DATABASE_URL"), getenv("DATABASE_URL") };
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        if (named[i] && *named[i]) {
+            return xstrdup(named[i]);
+        }
+    }
+    if (getenv("PGHOST") || getenv("PGSERVICE")) {
+        return xstrdup("");
+    }
+    struct cluster c;
+    if (!cluster_up(NULL, &c, err)) {
+        return NULL;
+    }
+    char *conninfo = xstrdup(c.conninfo);
+    cluster_release(&c);
+    return conninfo;
+}
+
+/* Becomes a program of PostgreSQL's; `first` and `second` go between its name and the connection. */
+static bool become(const struct args *args, const char *program, const char *first, const char *second, struct err *err) {
+    char *path = cluster_program(program), *conninfo = path ? conninfo_of(args, err) : NULL;
+    if (!path) {
+        err_set(err, ERR_NOT_FOUND, "PostgreSQL's program '%s' is not installed", program);
+        return err_hint(err, "on Debian: apt-get install postgresql-15");
+    }
+    if (conninfo) {
+        char *argv[] = { path, (char *)(uintptr_t)first, (char *)(uintptr_t)second, (char[]){ "-d" }, conninfo, NULL };
+        char **at = argv + 1;
+        for (char **from = at; from < argv + 5; from++) { /* close the gaps that absent words leave */
+            if (*from) {
+                *at++ = *from;
+            }
+        }
+        *at = NULL;
+        execv(path, argv);
+        err_errno(err, ERR_FAILED, "could not run '%s'", path);
+    }
+    free(conninfo);
+    free(path);
+    return false;
+}
+
+static bool run_psql(const struct args *args, struct err *err) {
+    return become(args, "psql", "-X", NULL, err);
+}
+
+static bool run_dump(const struct args *args, struct err *err) {
+    char *file = NULL;
+    if (args->n_operands) {
+        file = xmalloc(strlen(args->operands[0]) + 8);
+        sprintf(file, "--file=%s", args->operands[0]);
+    }
+    bool ok = become(args, "pg_dump", "--format=custom", file, err);
+    free(file);
+    return ok;
+}
+
+static bool run_restore(const struct args *args, struct err *err) {
+    return become(args, "pg_restore", "--exit-on-error", args->operands[0], err);
+}
+
+const struct command cmd_db_psql = {
+    .name = "db psql",
+    .operands = "",
+    .summary = "open psql on the database",
+    .options = { options_db },
+    .run = run_psql,
+};
+
+const struct command cmd_db_dump = {
+    .name = "db dump",
+    .operands = "[FILE]",
+    .summary = "dump the database (pg_dump's custom format)",
+    .options = { options_db },
+    .max_operands = 1,
+    .run = run_dump,
+};
+
+const struct command cmd_db_restore = {
+    .name = "db restore",
+    .operands = "FILE",
+    .summary = "restore a dump into an empty database",
+    .options = { options_db },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_restore,
+};

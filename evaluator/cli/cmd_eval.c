@@ -1,0 +1,199 @@
+/* assay eval: evaluates models here and now, each in a process of its own. */
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "evaluator/cli/command.h"
+#include "evaluator/cli/pipeline.h"
+#include "evaluator/cli/report.h"
+#include "evaluator/cli/table.h"
+#include "evaluator/cli/tasks.h"
+#include "evaluator/eval/eval.h"
+#include "evaluator/hub/hub.h"
+#include "evaluator/task/library.h"
+#include "evaluator/worker/worker.h"
+
+static const struct option options_eval[] = {
+    { "out", 'o', "DIR", "write results and samples there, in the shapes that lm-evaluation-harness and mteb write" },
+    { "samples", 0, NULL, "with --out: keep each document's row of the data set too" },
+    { "no-db", 0, NULL, "don't store the results in the database" },
+    { "db", 0, "URL", "the database (default: ASSAY_DATABASE_URL, PG*, or a private cluster)" },
+    { NULL, 0, NULL, NULL },
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal) {
+    (void)signal;
+    interrupted = 1;
+}
+
+/* Everything of one command. */
+struct bench {
+    const struct args *args;
+    json_t *results;       /* of all models */
+    struct run_store *store; /* NULL with --no-db */
+    struct progress *bar;
+    char label[64];
+    const char *model;
+};
+
+static bool keep_going(void *arg) {
+    (void)arg;
+    return !interrupted;
+}
+
+static void show(const char *label, uint64_t done, uint64_t total, void *arg) {
+    struct bench *b = arg;
+    if (strcmp(b->label, label)) {
+        progress_end(b->bar);
+        b->bar = NULL;
+        snprintf(b->label, sizeof b->label, "%s", label);
+    }
+    if (total) {
+        b->bar = b->bar ? b->bar : progress_start(label, total, "tok");
+        progress_set(b->bar, done);
+    }
+}
+
+static bool take_result(const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
+    struct bench *b = arg;
+    const char *out = args_get(b->args, "out", NULL);
+    json_array_append(b->results, (json_t *)(uintptr_t)result);
+    if (out && !eval_write(out, result, samples, n, args_has(b->args, "samples"), err)) {
+        return false;
+    }
+    return !b->store || report_store(b->store, b->model, result, samples, n, err);
+}
+
+static json_t *make_spec(const struct bench *b, const char *model, const json_t *tasks) {
+    static const char *const TEXTS[] = { "hub", "dtype", "device", "arch", "gemm", "profile" };
+    json_t *spec = json_pack("{s:s, s:O, s:b, s:b}", "model", model, "tasks", tasks, "samples", b->store || args_has(b->args, "out"),
+        "keep_rows", args_has(b->args, "out"));
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        if (args_has(b->args, TEXTS[i])) {
+            json_object_set_new(spec, TEXTS[i], json_string(args_get(b->args, TEXTS[i], "")));
+        }
+    }
+    json_object_set_new(spec, "add_bos", json_string(args_get(b->args, "add-bos", "auto")));
+    json_object_set_new(spec, "threads", json_integer(strtol(args_get(b->args, "threads", "0"), NULL, 10)));
+    json_object_set_new(spec, "max_mem_mb", json_integer(strtol(args_get(b->args, "max-mem", "0"), NULL, 10)));
+    const char *dir = task_library_dir(args_get(b->args, "tasks", NULL));
+    if (dir) {
+        json_object_set_new(spec, "tasks_dir", json_string(dir));
+    }
+    return spec;
+}
+
+static bool eval_model(struct bench *b, const char *model, const json_t *tasks, struct err *err) {
+    struct child_watch watch = { .tick = keep_going, .progress = show, .result = take_result, .arg = b };
+    json_t *spec = make_spec(b, model, tasks);
+    b->model = model;
+    bool ok = child_run(spec, &watch, err);
+    progress_end(b->bar);
+    b->bar = NULL;
+    b->label[0] = 0;
+    json_decref(spec);
+    return ok || err_wrap(err, "model '%s'", model);
+}
+
+/* ---- what people see ---- */
+
+static void print_json(const json_t *results) {
+    struct strbuf out = { 0 };
+    struct json_writer w;
+    json_writer_init(&w, &out, true);
+    jw_object(&w);
+    jw_kv_string(&w, "schema", "assay.eval/1");
+    jw_key(&w, "results");
+    jw_json(&w, results);
+    jw_end_object(&w);
+    puts(strbuf_str(&out));
+    strbuf_release(&out);
+}
+
+static void add_metric_row(struct table *t, const json_t *result, const char *name, const json_t *m) {
+    double stderr_ = json_get_number(m, "stderr", NAN), low = json_get_number(m, "low", NAN), high = json_get_number(m, "high", NAN);
+    table_cell(t, json_get_string(result, "model", ""));
+    table_cell(t, json_get_string(result, "task", ""));
+    table_cellf(t, "%lld", json_get_int(result, "version", 0));
+    table_cellf(t, "%s%s", name, strcmp(name, json_get_string(result, "main", "")) ? "" : " *");
+    table_cellf(t, "%lld", json_get_int(result, "shots", 0));
+    table_cellf(t, "%lld", json_get_int(result, "n", 0));
+    table_cellf(t, "%.4f", json_get_number(m, "value", NAN));
+    if (isfinite(stderr_)) {
+        table_cellf(t, "± %.4f", stderr_);
+    } else {
+        table_cell(t, NULL);
+    }
+    if (isfinite(low) && isfinite(high)) {
+        table_cellf(t, "%.4f to %.4f", low, high);
+    } else {
+        table_cell(t, NULL);
+    }
+}
+
+static void print_table(const json_t *results) {
+    struct table *t = table_new("Model", "Task", ">Version", "Metric", ">n-shot", ">n", ">Value", "Stderr", "95 % CI", NULL);
+    size_t i;
+    json_t *result, *m;
+    const char *name;
+    json_array_foreach(results, i, result) {
+        json_object_foreach(json_object_get(result, "metrics"), name, m) {
+            add_metric_row(t, result, name, m);
+        }
+    }
+    table_print(t, true);
+}
+
+static bool run_models(struct bench *b, const json_t *tasks, struct err *err) {
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    bool ok = true;
+    for (unsigned i = 0; ok && i < b->args->n_operands; i++) {
+        ok = eval_model(b, b->args->operands[i], tasks, err);
+    }
+    return ok;
+}
+
+static bool run(const struct args *args, struct err *err) {
+    struct bench b = { .args = args, .results = json_array() };
+    struct model_options ignored;
+    enum add_bos rule;
+    json_t *tasks = NULL;
+    bool ok = model_options_from_args(args, &ignored, err) && add_bos_from_args(args, &rule, err) &&
+        (tasks = tasks_from_args(args, err)) != NULL;
+    if (ok && !args_has(args, "no-db")) {
+        b.store = report_store_open(args_get(args, "db", NULL), args, err);
+        ok = b.store != NULL;
+    }
+    ok = ok && run_models(&b, tasks, err);
+    if (json_array_size(b.results)) {
+        (args_has(args, "json") ? print_json : print_table)(b.results);
+    }
+    report_store_close(b.store);
+    json_decref(tasks);
+    json_decref(b.results);
+    return ok;
+}
+
+const struct command cmd_eval = {
+    .name = "eval",
+    .operands = "MODEL...",
+    .summary = "evaluate models here and now",
+    .details = "Each model runs in a process of its own, without network and under limits. Results go to the\n"
+               "database (unless --no-db), to the screen, and with --out to files.\n\n"
+               "  assay eval ./my-model -s wordnet --no-db\n"
+               "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
+               "  assay eval org/a org/b -t ./my_task.lua -o results/\n",
+    .options = { options_eval, options_tasks, options_model },
+    .min_operands = 1,
+    .max_operands = ARGS_MAX_VALUES,
+    .run = run,
+};

@@ -1,0 +1,189 @@
+/* assay queue ls | show | cancel | retry | stats. */
+#include <string.h>
+
+#include "db/db.h"
+#include "evaluator/cli/command.h"
+#include "evaluator/cli/print.h"
+#include "evaluator/cli/table.h"
+
+static const struct option options_db[] = {
+    { "db", 0, "URL", "the database (default: ASSAY_DATABASE_URL, PG*, or a private cluster)" },
+    { NULL, 0, NULL, NULL },
+};
+static const struct option options_ls[] = {
+    { "state", 0, "STATE", "only jobs in this state: waiting, queued, leased, done, dead, cancelled" },
+    { "limit", 'l', "N", "how many (default 100)" },
+    { NULL, 0, NULL, NULL },
+};
+
+static struct db *open_db(const struct args *args, struct err *err) {
+    struct db_options options = { .conninfo = args_get(args, "db", NULL) };
+    return db_open(&options, err);
+}
+
+static bool job_number(const char *text, long long *job, struct err *err) {
+    char *end;
+    *job = strtoll(text, &end, 10);
+    return (end != text && !*end && *job > 0) || err_set(err, ERR_USAGE, "'%s' is not the number of a job", text);
+}
+
+/* ---- ls ---- */
+
+static void print_jobs(const struct rows *rows) {
+    struct table *t = table_new(">Job", "State", "Model", "Task", ">Attempt", "Error", NULL);
+    for (int i = 0; i < rows->n; i++) {
+        table_cell(t, rows_text(rows, i, "job_id"));
+        table_cell(t, rows_bool(rows, i, "paused") ? "paused" : rows_text(rows, i, "state"));
+        table_cell(t, rows_text(rows, i, "model"));
+        table_cell(t, rows_text(rows, i, "task"));
+        table_cell(t, rows_text(rows, i, "attempt"));
+        table_cellf(t, "%s%s%.80s", rows_text(rows, i, "error_class"), rows_null(rows, i, "error") ? "" : ": ", rows_text(rows, i, "error"));
+    }
+    table_print(t, false);
+}
+
+static bool run_ls(const struct args *args, struct err *err) {
+    unsigned long limit;
+    struct rows rows = { 0 };
+    struct db *db = args_get_uint(args, "limit", 100, 1000000, &limit, err) ? open_db(args, err) : NULL;
+    bool ok = db && db_query(db, "queue_list",
+        DB_ARGS(db_text(args_get(args, "state", NULL)), db_text(args->n_operands ? args->operands[0] : NULL), db_int((long long)limit)),
+        &rows, err);
+    if (ok && args_has(args, "json")) {
+        json_t *list = rows_to_json(&rows, err);
+        ok = list != NULL;
+        if (ok) {
+            json_t *document = json_pack("{s:s, s:o}", "schema", "assay.queue/1", "jobs", list);
+            print_document(document, true);
+            json_decref(document);
+        }
+    } else if (ok) {
+        print_jobs(&rows);
+    }
+    rows_release(&rows);
+    db_close(db);
+    return ok;
+}
+
+const struct command cmd_queue_ls = {
+    .name = "queue ls",
+    .operands = "[PART-OF-A-NAME]",
+    .summary = "list jobs, newest first",
+    .options = { options_ls, options_db },
+    .max_operands = 1,
+    .run = run_ls,
+};
+
+/* ---- show ---- */
+
+static bool run_show(const struct args *args, struct err *err) {
+    long long job;
+    struct rows rows = { 0 }, attempts = { 0 };
+    struct db *db = job_number(args->operands[0], &job, err) ? open_db(args, err) : NULL;
+    bool ok = db && db_query(db, "queue_show", DB_ARGS(db_int(job)), &rows, err) &&
+        db_query(db, "queue_attempts", DB_ARGS(db_int(job)), &attempts, err);
+    if (ok && rows.n == 0) {
+        ok = err_set(err, ERR_NOT_FOUND, "there is no job %lld", job);
+    }
+    json_t *list = ok ? rows_to_json(&rows, err) : NULL, *tries = list ? rows_to_json(&attempts, err) : NULL;
+    ok = ok && tries;
+    if (ok) {
+        json_t *shown = json_array_get(list, 0);
+        json_object_set(shown, "attempts", tries);
+        print_document(shown, args_has(args, "json"));
+    }
+    json_decref(list);
+    json_decref(tries);
+    rows_release(&rows);
+    rows_release(&attempts);
+    db_close(db);
+    return ok;
+}
+
+const struct command cmd_queue_show = {
+    .name = "queue show",
+    .operands = "JOB",
+    .summary = "everything about a job: state, error, attempts",
+    .options = { options_db },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_show,
+};
+
+/* ---- cancel, retry ---- */
+
+typedef bool change_fn(struct db *db, long long job, enum queue_answer *answer, struct err *err);
+
+static bool retry(struct db *db, long long job, enum queue_answer *answer, struct err *err) {
+    return queue_retry(db, job, NULL, answer, err);
+}
+
+static bool change_jobs(const struct args *args, change_fn *change, struct err *err) {
+    struct db *db = open_db(args, err);
+    bool ok = db != NULL;
+    for (unsigned i = 0; ok && i < args->n_operands; i++) {
+        long long job;
+        enum queue_answer answer;
+        ok = job_number(args->operands[i], &job, err) && change(db, job, &answer, err);
+        if (ok && answer == QUEUE_GONE) {
+            ok = err_set(err, ERR_NOT_FOUND, "there is no job %lld", job);
+        } else if (ok) {
+            printf("job %lld: %s\n", job, queue_answer_name(answer));
+        }
+    }
+    db_close(db);
+    return ok;
+}
+
+static bool run_cancel(const struct args *args, struct err *err) {
+    return change_jobs(args, queue_cancel, err);
+}
+
+static bool run_retry(const struct args *args, struct err *err) {
+    return change_jobs(args, retry, err);
+}
+
+const struct command cmd_queue_cancel = {
+    .name = "queue cancel",
+    .operands = "JOB...",
+    .summary = "cancel jobs; a running one is told to stop",
+    .options = { options_db },
+    .min_operands = 1,
+    .max_operands = ARGS_MAX_VALUES,
+    .run = run_cancel,
+};
+
+const struct command cmd_queue_retry = {
+    .name = "queue retry",
+    .operands = "JOB...",
+    .summary = "run ended jobs once more; their history is kept",
+    .options = { options_db },
+    .min_operands = 1,
+    .max_operands = ARGS_MAX_VALUES,
+    .run = run_retry,
+};
+
+/* ---- stats ---- */
+
+static bool run_stats(const struct args *args, struct err *err) {
+    struct rows rows = { 0 };
+    struct db *db = open_db(args, err);
+    bool ok = db && db_query(db, "queue_stats", DB_NO_ARGS, &rows, err);
+    json_t *list = ok ? rows_to_json(&rows, err) : NULL;
+    if (list) {
+        print_document(json_array_get(list, 0), args_has(args, "json"));
+    }
+    ok = list != NULL;
+    json_decref(list);
+    rows_release(&rows);
+    db_close(db);
+    return ok;
+}
+
+const struct command cmd_queue_stats = {
+    .name = "queue stats",
+    .operands = "",
+    .summary = "how many jobs are in which state, and who works",
+    .options = { options_db },
+    .run = run_stats,
+};

@@ -1,0 +1,194 @@
+/* assay task ls | show | lint | render, and suite ls | show. */
+#include <math.h>
+#include <string.h>
+
+#include "evaluator/cli/command.h"
+#include "evaluator/cli/print.h"
+#include "evaluator/cli/table.h"
+#include "evaluator/cli/tasks.h"
+#include "evaluator/hub/hub.h"
+#include "evaluator/task/library.h"
+
+static const struct option options_library[] = {
+    { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
+    { NULL, 0, NULL, NULL },
+};
+
+/* ---- ls ---- */
+
+/* Names of the library whose description is (or isn't) a suite's. */
+static bool list_kind(const struct args *args, bool suites, struct err *err) {
+    json_t *list = task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, err), *entry;
+    struct table *t = suites ? table_new("Suite", ">Version", ">Tasks", "Mean", NULL)
+                             : table_new("Task", ">Version", "Kind", "Metric", "Data", NULL);
+    size_t i;
+    json_array_foreach(list, i, entry) {
+        struct err why = ERR_INIT;
+        const char *name = json_get_string(entry, "name", "");
+        struct task *task = task_describe_named(args, name, &why);
+        const struct task_info *info = task ? task_info(task) : NULL;
+        if (info && (info->kind == TASK_SUITE) == suites) {
+            table_cell(t, info->name);
+            table_cellf(t, "%lld", info->version);
+            if (suites) {
+                table_cellf(t, "%zu", info->tasks.n);
+                table_cell(t, info->mean);
+            } else {
+                table_cell(t, task_kind_name(info->kind));
+                table_cell(t, info->main);
+                table_cell(t, info->data_repo);
+            }
+        }
+        task_free(task);
+    }
+    table_print(t, false);
+    bool ok = list != NULL;
+    json_decref(list);
+    return ok;
+}
+
+static bool run_ls(const struct args *args, struct err *err) {
+    return list_kind(args, false, err);
+}
+
+static bool run_suite_ls(const struct args *args, struct err *err) {
+    return list_kind(args, true, err);
+}
+
+const struct command cmd_task_ls = {
+    .name = "task ls",
+    .operands = "",
+    .summary = "list the tasks of the library",
+    .options = { options_library },
+    .run = run_ls,
+};
+
+const struct command cmd_suite_ls = {
+    .name = "suite ls",
+    .operands = "",
+    .summary = "list the suites of the library",
+    .options = { options_library },
+    .run = run_suite_ls,
+};
+
+/* ---- show ---- */
+
+static bool run_show(const struct args *args, struct err *err) {
+    struct task *task = task_describe_named(args, args->operands[0], err);
+    if (!task) {
+        return false;
+    }
+    const struct task_info *info = task_info(task);
+    json_t *out = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:O*}", "schema", "assay.task/1", "name", info->name, "version",
+        (json_int_t)info->version, "kind", task_kind_name(info->kind), "task_sha256", info->task_sha256, "file", info->path,
+        "fields", info->described);
+    print_document(out, args_has(args, "json"));
+    json_decref(out);
+    task_free(task);
+    return true;
+}
+
+const struct command cmd_task_show = {
+    .name = "task show",
+    .operands = "TASK",
+    .summary = "what a task file says: data, metric, licence, identity",
+    .options = { options_library },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_show,
+};
+
+const struct command cmd_suite_show = {
+    .name = "suite show",
+    .operands = "SUITE",
+    .summary = "the tasks of a suite and how they are averaged",
+    .options = { options_library },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_show,
+};
+
+/* ---- lint ---- */
+
+static bool print_problems(const json_t *problems, bool json) {
+    size_t i;
+    json_t *p;
+    if (json) {
+        print_document(problems, true);
+        return json_array_size(problems) == 0;
+    }
+    json_array_foreach(problems, i, p) {
+        printf("%s:%lld: error: %s\n", json_get_string(p, "file", ""), json_get_int(p, "line", 0), json_get_string(p, "message", ""));
+    }
+    return json_array_size(problems) == 0;
+}
+
+static bool run_lint(const struct args *args, struct err *err) {
+    bool clean = true;
+    for (unsigned i = 0; i < args->n_operands; i++) {
+        struct task_request r = TASK_REQUEST_INIT;
+        json_t *problems = NULL;
+        task_library_fill(&r, args_get(args, "tasks", NULL));
+        r.name = args->operands[i];
+        if (!task_lint(&r, &problems, err)) {
+            return false;
+        }
+        clean = print_problems(problems, args_has(args, "json")) && clean;
+        json_decref(problems);
+    }
+    return clean || err_set(err, ERR_NEGATIVE, "there is something to mend in the task");
+}
+
+const struct command cmd_task_lint = {
+    .name = "task lint",
+    .operands = "FILE...",
+    .summary = "say what is wrong with a task file, by line and field",
+    .options = { options_library },
+    .min_operands = 1,
+    .max_operands = ARGS_MAX_VALUES,
+    .run = run_lint,
+};
+
+/* ---- render ---- */
+
+static const struct option options_render[] = {
+    { "doc", 0, "N", "how many documents (default 1)" },
+    { "hub", 0, "DIR|URL", "where the data set is found" },
+    { "shots", 'n', "K", "examples before each question" },
+    { NULL, 0, NULL, NULL },
+};
+
+static bool resolve(const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
+    *dir = hub_dataset_dir(args_get(arg, "hub", NULL), repo, revision, err);
+    return *dir != NULL;
+}
+
+static bool run_render(const struct args *args, struct err *err) {
+    struct task_request r = TASK_REQUEST_INIT;
+    unsigned long n, shots;
+    if (!args_get_uint(args, "doc", 1, 100000, &n, err) || !args_get_uint(args, "shots", 0, 1000, &shots, err)) {
+        return false;
+    }
+    task_library_fill(&r, args_get(args, "tasks", NULL));
+    r.name = args->operands[0];
+    r.shots = args_has(args, "shots") ? (int)shots : -1;
+    r.resolve = resolve;
+    r.resolve_arg = (void *)(uintptr_t)args;
+    json_t *docs = task_render(&r, n, err);
+    if (!docs) {
+        return false;
+    }
+    print_document(docs, true);
+    json_decref(docs);
+    return true;
+}
+
+const struct command cmd_task_render = {
+    .name = "task render",
+    .operands = "TASK",
+    .summary = "print the exact prompts that a model will see",
+    .options = { options_render, options_library },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_render,
+};

@@ -1,0 +1,67 @@
+/* assay worker. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "evaluator/cli/command.h"
+#include "evaluator/cli/pipeline.h"
+#include "evaluator/worker/worker.h"
+
+static const struct option options_worker[] = {
+    { "once", 0, NULL, "do one job, then end (exit code 8 if there is none)" },
+    { "drain", 0, NULL, "end when the queue is empty" },
+    { "idle", 0, "S", "end after S seconds without a job (default: never)" },
+    { "max-mem", 0, "MIB", "take no job that needs more memory" },
+    { "dtype", 0, "TYPE", "for jobs that leave it open: auto, f32 or bf16" },
+    { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
+    { "threads", 'j', "N", "threads for the harness" },
+    { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
+    { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
+    { "db", 0, "URL", "the database" },
+    { NULL, 0, NULL, NULL },
+};
+
+static volatile int stop_asked;
+
+/* The first signal lets the job be given back; the second ends at once, and the spool keeps what was done. */
+static void on_signal(int signal) {
+    (void)signal;
+    if (stop_asked++) {
+        _exit(143);
+    }
+}
+
+static bool run(const struct args *args, struct err *err) {
+    unsigned long idle, memory, threads;
+    struct worker_options o = {
+        .database = args_get(args, "db", NULL),
+        .hub = args_get(args, "hub", NULL),
+        .tasks_dir = args_get(args, "tasks", NULL),
+        .device = args_get(args, "device", NULL),
+        .dtype = args_get(args, "dtype", NULL),
+        .once = args_has(args, "once"),
+        .drain = args_has(args, "drain"),
+        .stop = &stop_asked,
+    };
+    if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) || !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||
+        !args_get_uint(args, "threads", 0, 1024, &threads, err)) {
+        return false;
+    }
+    o.idle_s = (unsigned)idle;
+    o.memory_mb = (unsigned)memory;
+    o.threads = (unsigned)threads;
+    struct sigaction action = { .sa_handler = on_signal };
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    return worker_loop(&o, err);
+}
+
+const struct command cmd_worker = {
+    .name = "worker",
+    .operands = "",
+    .summary = "take jobs from the queue and run them",
+    .details = "Each job runs in a process of its own. SIGTERM gives the current job back and ends. Exit code 75\n"
+               "means that this machine should not go on: disk full, device lost, another schema.\n\n"
+               "  assay worker --drain --hub http://127.0.0.1:8080\n",
+    .options = { options_worker },
+    .run = run,
+};

@@ -1,0 +1,181 @@
+/* Results to the database, and models and tasks as a submission names them (see report.h). */
+#include "evaluator/cli/report.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "db/db.h"
+#include "evaluator/cli/tasks.h"
+#include "evaluator/hub/hub.h"
+#include "evaluator/hub/mirror.h"
+#include "evaluator/hub/source.h"
+#include "evaluator/task/task.h"
+#include "evaluator/worker/worker.h"
+#include "harness/harness.h"
+#include "version.h"
+
+#define SAMPLES_PER_CHUNK 2000
+
+struct run_store {
+    struct db *db;
+    const struct args *args;
+    char *model_name; /* of the model that was stored last */
+    json_t *model;
+};
+
+struct run_store *report_store_open(const char *database, const struct args *args, struct err *err) {
+    struct db_options options = { .conninfo = database };
+    struct db *db = db_open(&options, err);
+    if (!db) {
+        err_hint(err, "--no-db evaluates without a database");
+        return NULL;
+    }
+    struct run_store *s = xcalloc(1, sizeof *s);
+    s->db = db;
+    s->args = args;
+    return s;
+}
+
+void report_store_close(struct run_store *s) {
+    if (s) {
+        db_close(s->db);
+        json_decref(s->model);
+        free(s->model_name);
+        free(s);
+    }
+}
+
+/* ---- models ---- */
+
+/* The hash of a folder's or file's content, as 64 hex digits. */
+static bool content_hash(const char *path, char hex[65], struct err *err) {
+    if (file_exists(path)) {
+        return sha256_file(path, hex, err);
+    }
+    struct repo_listing l;
+    if (!mirror_list(path, &l, err)) {
+        return false;
+    }
+    struct strbuf text = { 0 };
+    for (size_t i = 0; i < l.n; i++) {
+        strbuf_addf(&text, "%s %s\n", l.files[i].path, l.files[i].etag);
+    }
+    sha256_hex(strbuf_str(&text), text.len, hex);
+    strbuf_release(&text);
+    repo_listing_release(&l);
+    return true;
+}
+
+static json_t *local_model(const char *path, struct err *err) {
+    char hex[65];
+    char *full = realpath(path, NULL);
+    json_t *described = full ? model_describe(full, err) : NULL, *model = NULL;
+    if (!full) {
+        err_errno(err, ERR_NOT_FOUND, "could not find '%s'", path);
+    } else if (described && content_hash(full, hex, err)) {
+        model = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:I, s:I}", "name", full, "kind", "local", "requested", path, "commit", hex,
+            "architecture", json_get_string(described, "architecture", NULL), "dtype", json_get_string(described, "weight_dtype", NULL),
+            "params", (json_int_t)json_get_int(described, "parameters", 0), "size_bytes",
+            (json_int_t)json_get_int(described, "weight_bytes", 0));
+    }
+    json_decref(described);
+    free(full);
+    return model;
+}
+
+static json_t *hub_model(const char *hub, const char *name, struct err *err) {
+    json_t *facts = hub_model_facts(hub, name, err);
+    if (!facts) {
+        return NULL;
+    }
+    json_t *model = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:{s:O, s:O, s:O, s:O}}", "name",
+        json_get_string(facts, "repo", ""), "kind", "hub", "requested", name, "commit", json_get_string(facts, "revision", ""),
+        "licence", json_object_get(facts, "licence"), "architecture", json_object_get(facts, "architecture"), "params",
+        json_object_get(facts, "parameters"), "size_bytes", json_object_get(facts, "bytes"), "card", json_object_get(facts, "card"),
+        "manifest", "files", json_object_get(facts, "files"), "format", json_object_get(facts, "format"), "gated",
+        json_object_get(facts, "gated"), "abilities", json_object_get(facts, "abilities"));
+    json_decref(facts);
+    return model;
+}
+
+json_t *submission_model(const char *hub, const char *model, struct err *err) {
+    return hub_is_path(model) ? local_model(model, err) : hub_model(hub, model, err);
+}
+
+/* ---- tasks ---- */
+
+json_t *submission_task(const struct task *task, const json_t *wanted) {
+    const struct task_info *info = task_info(task);
+    json_t *config = json_pack("{s:s, s:I, s:I, s:I}", "profile",
+        json_get_string(wanted, "profile", info->profile ? info->profile : "lm-eval/0.4.13"), "shots",
+        (json_int_t)json_get_int(wanted, "shots", info->shots), "limit", (json_int_t)json_get_int(wanted, "limit", info->limit), "seed",
+        (json_int_t)json_get_int(wanted, "seed", 0));
+    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:O*, s:o}", "name", info->name, "version", (json_int_t)info->version, "sha256",
+        info->task_sha256, "kind", task_kind_name(info->kind), "main", info->main, "definition", info->described, "config", config);
+}
+
+/* ---- storing ---- */
+
+/* Cuts JSON lines into chunks of a new set. */
+static bool store_samples(struct run_store *s, const char *text, size_t n, long long *set, json_t *index, struct err *err) {
+    for (int number = 0; n; number++) {
+        size_t len = 0;
+        int lines = 0;
+        for (; len < n && lines < SAMPLES_PER_CHUNK; lines++) {
+            const char *end = memchr(text + len, '\n', n - len);
+            len = end ? (size_t)(end - text) + 1 : n;
+        }
+        struct chunk chunk = { 0 };
+        bool ok = chunk_pack(&chunk, number, lines, ASSAY_BUILD, text, len, err) && run_chunk(s->db, set, &chunk, err);
+        json_array_append_new(index, json_pack("{s:i, s:s}", "chunk", number, "sha256", chunk.sha256));
+        chunk_release(&chunk);
+        if (!ok) {
+            return false;
+        }
+        text += len;
+        n -= len;
+    }
+    return true;
+}
+
+static bool know_model(struct run_store *s, const char *model, struct err *err) {
+    if (s->model && !strcmp(s->model_name, model)) {
+        return true;
+    }
+    json_decref(s->model);
+    free(s->model_name);
+    s->model_name = xstrdup(model);
+    s->model = submission_model(args_get(s->args, "hub", NULL), model, err);
+    return s->model != NULL;
+}
+
+bool report_store(struct run_store *s, const char *model, const json_t *result, const char *samples, size_t n, struct err *err) {
+    long long set = 0, run;
+    bool created;
+    json_t *index = json_array(), *request = NULL, *record = NULL, *command = NULL;
+    char *text = NULL;
+    const char *name = json_get_string(result, "task_path", json_get_string(result, "task", ""));
+    struct task *task = know_model(s, model, err) ? task_describe_named(s->args, name, err) : NULL;
+    bool ok = task && store_samples(s, samples, n, &set, index, err);
+    if (ok) {
+        json_t *wanted = json_pack("{s:O*, s:O*}", "shots", json_object_get(result, "shots"), "limit", json_object_get(result, "limit"));
+        json_t *described = submission_task(task, wanted);
+        command = json_pack("[s, s, s, s, s]", "assay", "eval", model, "-t", json_get_string(result, "task", ""));
+        record = record_from_result(result, index, command, NULL);
+        request = json_pack("{s:O, s:o, s:O, s:s}", "model", s->model, "task", described, "config", json_object_get(described, "config"),
+            "purpose", "eval");
+        json_decref(wanted);
+        text = record ? record_text(record, err) : NULL;
+        ok = text && run_record(s->db, request, text, set, &run, &created, err);
+    }
+    free(text);
+    json_decref(record);
+    json_decref(command);
+    json_decref(request);
+    json_decref(index);
+    task_free(task);
+    return ok;
+}

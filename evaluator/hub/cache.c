@@ -1,0 +1,123 @@
+/* The hub's cache layout (see cache.h). */
+#include "evaluator/hub/cache.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+static char *from_env(const char *name, const char *below) {
+    const char *value = getenv(name);
+    return value && *value ? (below ? path_join(value, below) : xstrdup(value)) : NULL;
+}
+
+char *cache_root(struct err *err) {
+    char *root = from_env("HF_HUB_CACHE", NULL);
+    root = root ? root : from_env("HUGGINGFACE_HUB_CACHE", NULL);
+    root = root ? root : from_env("HF_HOME", "hub");
+    root = root ? root : from_env("XDG_CACHE_HOME", "huggingface/hub");
+    root = root ? root : from_env("HOME", ".cache/huggingface/hub");
+    if (!root) {
+        err_set(err, ERR_FAILED, "there is no place for the hub cache: none of HF_HOME, XDG_CACHE_HOME and HOME is set");
+    }
+    return root;
+}
+
+char *cache_repo_dir(const char *root, enum repo_kind kind, const char *repo) {
+    struct strbuf name = { 0 };
+    strbuf_addf(&name, "%s/%s--", root, repo_kind_plural(kind));
+    for (const char *c = repo; *c; c++) {
+        strbuf_adds(&name, *c == '/' ? "--" : (char[]){ *c, 0 });
+    }
+    return strbuf_take(&name);
+}
+
+static bool is_commit(const char *s) {
+    return strlen(s) == 40 && strspn(s, "0123456789abcdef") == 40;
+}
+
+static char *ref_path(const char *repo_dir, const char *revision) {
+    char *refs = path_join(repo_dir, "refs");
+    char *path = path_join(refs, revision);
+    free(refs);
+    return path;
+}
+
+bool cache_commit(const char *repo_dir, const char *revision, char commit[41]) {
+    if (is_commit(revision)) {
+        memcpy(commit, revision, 41);
+        return true;
+    }
+    char *path = ref_path(repo_dir, revision);
+    struct strbuf text = { 0 };
+    struct err ignored = ERR_INIT;
+    bool ok = repo_path_valid(revision) && file_exists(path) && file_read(path, 64, &text, &ignored) && text.len >= 40;
+    if (ok) {
+        memcpy(commit, text.text, 40);
+        commit[40] = 0;
+        ok = is_commit(commit);
+    }
+    strbuf_release(&text);
+    free(path);
+    return ok;
+}
+
+char *cache_snapshot_dir(const char *repo_dir, const char *commit) {
+    struct strbuf path = { 0 };
+    strbuf_addf(&path, "%s/snapshots/%s", repo_dir, commit);
+    return strbuf_take(&path);
+}
+
+static char *marker_path(const char *repo_dir, const char *commit) {
+    struct strbuf path = { 0 };
+    strbuf_addf(&path, "%s/.assay/%s.complete", repo_dir, commit);
+    return strbuf_take(&path);
+}
+
+bool cache_is_complete(const char *repo_dir, const char *commit) {
+    char *path = marker_path(repo_dir, commit);
+    bool there = file_exists(path);
+    free(path);
+    return there;
+}
+
+/* Makes the folder that a file will lie in. */
+static bool make_parent(const char *path, struct err *err) {
+    char *parent = xstrndup(path, (size_t)(path_base(path) - path));
+    bool ok = dir_make(parent, err);
+    free(parent);
+    return ok;
+}
+
+bool cache_mark_complete(const char *repo_dir, const char *commit, struct err *err) {
+    char *path = marker_path(repo_dir, commit);
+    bool ok = make_parent(path, err) && file_write_atomic(path, "1\n", 2, err);
+    free(path);
+    return ok;
+}
+
+/* "../../blobs/<etag>", with one "../" more for each folder in the path. */
+bool cache_link(const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err) {
+    struct strbuf path = { 0 }, target = { 0 };
+    strbuf_addf(&path, "%s/snapshots/%s/%s", repo_dir, commit, file->path);
+    strbuf_adds(&target, "../../");
+    for (const char *c = file->path; *c; c++) {
+        strbuf_adds(&target, *c == '/' ? "../" : "");
+    }
+    strbuf_addf(&target, "blobs/%s", file->etag);
+    bool ok = make_parent(path.text, err);
+    if (ok && symlink(target.text, path.text) && errno != EEXIST) {
+        ok = err_errno(err, ERR_FAILED, "could not link '%s'", path.text);
+    }
+    strbuf_release(&path);
+    strbuf_release(&target);
+    return ok;
+}
+
+bool cache_write_ref(const char *repo_dir, const char *revision, const char *commit, struct err *err) {
+    char *path = ref_path(repo_dir, revision);
+    bool ok = make_parent(path, err) && file_write_atomic(path, commit, 40, err); // the hub's client writes no newline
+    free(path);
+    return ok;
+}

@@ -1,0 +1,114 @@
+/* The hub room's door: what the user wrote, to a path on this disk (see hub.h). */
+#include "evaluator/hub/hub.h"
+
+#include <dirent.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "evaluator/hub/pull.h"
+#include "evaluator/hub/source.h"
+
+void hub_source_find(const char *hub, struct hub_source *out) {
+    const char *name = hub && *hub ? hub : getenv("HF_ENDPOINT");
+    if (!name || !*name) {
+        name = "https://huggingface.co";
+    }
+    *out = (struct hub_source){ .mirror = dir_exists(name) ? name : NULL, .endpoint = name };
+}
+
+bool hub_split(const char *model, char **repo, char **revision, struct err *err) {
+    const char *at = strchr(model, '@');
+    *repo = at ? xstrndup(model, (size_t)(at - model)) : xstrdup(model);
+    *revision = at ? xstrdup(at + 1) : NULL;
+    if (repo_id_valid(*repo) && (!*revision || repo_path_valid(*revision))) {
+        return true;
+    }
+    free(*repo);
+    free(*revision);
+    *repo = *revision = NULL;
+    err_set(err, ERR_NOT_FOUND, "there is no model '%.200s'", model);
+    return err_hint(err, "a model is org/name[@revision], a folder, or a .gguf file; a path begins with '.' or '/'");
+}
+
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && !strcmp(s + n - m, end);
+}
+
+bool hub_is_path(const char *model) {
+    static const char *const ENDS[] = { ".gguf", ".safetensors", ".json", ".model", ".jinja" };
+    if (model[0] == '.' || model[0] == '/') {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
+        if (ends_with(model, ENDS[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A repository without config.json that holds exactly one .gguf file is that file. Takes `dir` away. */
+static char *folder_or_gguf(char *dir, const char *model, struct err *err) {
+    char *config = path_join(dir, "config.json");
+    bool folder = file_exists(config);
+    free(config);
+    DIR *d = folder ? NULL : opendir(dir);
+    char *found = NULL;
+    unsigned n = 0;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (ends_with(e->d_name, ".gguf") && n++ == 0) {
+            found = path_join(dir, e->d_name);
+        }
+    }
+    if (d) {
+        closedir(d);
+    }
+    if (n == 1) {
+        free(dir);
+        return found;
+    }
+    free(found);
+    if (n > 1) {
+        err_set(err, ERR_UNSUPPORTED, "'%s' holds %u .gguf files", model, n);
+        err_hint(err, "name one of them as a file: %s/<file>.gguf", dir);
+        free(dir);
+        return NULL;
+    }
+    return dir;
+}
+
+static char *repo_dir_of(const char *hub, enum repo_kind kind, const char *repo, const char *revision, struct err *err) {
+    struct hub_source source;
+    hub_source_find(hub, &source);
+    if (source.mirror) {
+        return mirror_dir(source.mirror, kind, repo, err);
+    }
+    struct pull p = { .endpoint = source.endpoint, .kind = kind, .repo = repo, .revision = revision };
+    return pull_snapshot(&p, NULL, err);
+}
+
+char *hub_model_path(const char *hub, const char *model, struct err *err) {
+    char *repo, *revision;
+    if (hub_is_path(model)) {
+        if (!file_exists(model) && !dir_exists(model)) {
+            err_set(err, ERR_NOT_FOUND, "there is no model '%.300s': no such file or folder", model);
+            return NULL;
+        }
+        return dir_exists(model) ? folder_or_gguf(xstrdup(model), model, err) : xstrdup(model);
+    }
+    if (!strncmp(model, "hf://", 5)) {
+        model += 5;
+    }
+    if (!hub_split(model, &repo, &revision, err)) {
+        return NULL;
+    }
+    char *dir = repo_dir_of(hub, REPO_MODEL, repo, revision, err);
+    free(repo);
+    free(revision);
+    return dir ? folder_or_gguf(dir, model, err) : NULL;
+}
+
+char *hub_dataset_dir(const char *hub, const char *repo, const char *revision, struct err *err) {
+    return repo_dir_of(hub, REPO_DATASET, repo, revision, err);
+}

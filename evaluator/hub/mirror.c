@@ -1,0 +1,149 @@
+/* Mirror trees on disk (see mirror.h). */
+#include "evaluator/hub/mirror.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+
+#define LFS_BYTES ((uint64_t)1 << 20)
+#define FILES_MAX 20000
+#define DEPTH_MAX 8
+
+const char *repo_kind_plural(enum repo_kind kind) {
+    return kind == REPO_MODEL ? "models" : "datasets";
+}
+
+char *mirror_dir(const char *root, enum repo_kind kind, const char *repo, struct err *err) {
+    if (!repo_id_valid(repo)) {
+        err_set(err, ERR_INPUT, "'%.100s' is not the name of a repository", repo);
+        err_hint(err, "names are org/name, of letters, digits, '.', '_' and '-'");
+        return NULL;
+    }
+    char *kind_dir = path_join(root, repo_kind_plural(kind));
+    char *dir = path_join(kind_dir, repo);
+    free(kind_dir);
+    if (!dir_exists(dir)) {
+        err_set(err, ERR_NOT_FOUND, "there is no %s '%s' in the mirror '%s'", kind == REPO_MODEL ? "model" : "data set", repo, root);
+        err_hint(err, "it would lie in '%s'", dir);
+        free(dir);
+        return NULL;
+    }
+    return dir;
+}
+
+bool repo_path_valid(const char *path) {
+    size_t n = strlen(path);
+    if (n == 0 || n > 1024 || path[0] == '/' || path[n - 1] == '/') {
+        return false;
+    }
+    for (const char *at = path; *at;) {
+        size_t part = strcspn(at, "/");
+        if (part == 0 || part > 255 || (at[0] == '.' && (part == 1 || (part == 2 && at[1] == '.')))) {
+            return false;
+        }
+        for (size_t i = 0; i < part; i++) {
+            if ((unsigned char)at[i] < 0x20 || at[i] == 0x7f || at[i] == '\\') {
+                return false;
+            }
+        }
+        at += part + (at[part] == '/');
+    }
+    return true;
+}
+
+void repo_listing_release(struct repo_listing *l) {
+    free(l->files);
+    arena_release(&l->arena);
+    memset(l, 0, sizeof *l);
+}
+
+static bool add_file(struct repo_listing *l, const char *full, const char *relative, const struct stat *st, struct err *err) {
+    if (l->n == FILES_MAX) {
+        return err_set(err, ERR_INPUT, "a repository with more than %d files", FILES_MAX);
+    }
+    mem_grow(&l->files, &l->capacity, l->n + 1, sizeof *l->files);
+    struct repo_file *f = &l->files[l->n++];
+    f->path = arena_strdup(&l->arena, relative);
+    f->size = (uint64_t)st->st_size;
+    f->lfs = f->size > LFS_BYTES;
+    return f->lfs ? sha256_file(full, f->etag, err) : git_blob_file(full, f->etag, err);
+}
+
+static bool list_dir(struct repo_listing *l, const char *dir, const char *prefix, int depth, struct err *err) {
+    DIR *d = depth < DEPTH_MAX ? opendir(dir) : NULL;
+    if (!d) {
+        return err_errno(err, ERR_FAILED, "could not list '%s'", dir);
+    }
+    bool ok = true;
+    for (struct dirent *e; ok && (e = readdir(d));) {
+        if (e->d_name[0] == '.') { // hidden files (.revision, .gitattributes) are not part of what is mirrored
+            continue;
+        }
+        char *full = path_join(dir, e->d_name);
+        char *relative = prefix[0] ? path_join(prefix, e->d_name) : xstrdup(e->d_name);
+        struct stat st;
+        if (stat(full, &st)) {
+            ok = err_errno(err, ERR_FAILED, "could not read '%s'", full);
+        } else if (S_ISDIR(st.st_mode)) {
+            ok = list_dir(l, full, relative, depth + 1, err);
+        } else if (S_ISREG(st.st_mode) && repo_path_valid(relative)) {
+            ok = add_file(l, full, relative, &st, err);
+        }
+        free(full);
+        free(relative);
+    }
+    closedir(d);
+    return ok;
+}
+
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const struct repo_file *)a)->path, ((const struct repo_file *)b)->path);
+}
+
+static bool is_commit(const char *s) {
+    return strlen(s) == 40 && strspn(s, "0123456789abcdef") == 40;
+}
+
+/* .revision if there is one, else a hash of the content. */
+static bool take_commit(struct repo_listing *l, const char *dir, struct err *err) {
+    char *path = path_join(dir, ".revision");
+    struct strbuf text = { 0 };
+    bool ok = true;
+    if (file_exists(path)) {
+        ok = file_read(path, 128, &text, err);
+        char *word = ok ? strtok(text.text, " \t\r\n") : NULL;
+        if (ok && (!word || !is_commit(word))) {
+            ok = err_set(err, ERR_INPUT, "'%s' does not hold a commit of 40 hexadecimal digits", path);
+        } else if (ok) {
+            memcpy(l->commit, word, 41);
+        }
+    } else {
+        for (size_t i = 0; i < l->n; i++) {
+            strbuf_addf(&text, "%s %llu %s\n", l->files[i].path, (unsigned long long)l->files[i].size, l->files[i].etag);
+        }
+        char hex[65];
+        sha256_hex(strbuf_str(&text), text.len, hex);
+        memcpy(l->commit, hex, 40);
+        l->commit[40] = 0;
+    }
+    strbuf_release(&text);
+    free(path);
+    return ok;
+}
+
+bool mirror_list(const char *dir, struct repo_listing *out, struct err *err) {
+    memset(out, 0, sizeof *out);
+    if (!list_dir(out, dir, "", 0, err)) {
+        repo_listing_release(out);
+        return false;
+    }
+    qsort(out->files, out->n, sizeof *out->files, by_path);
+    if (!take_commit(out, dir, err)) {
+        repo_listing_release(out);
+        return false;
+    }
+    return true;
+}

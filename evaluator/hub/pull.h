@@ -1,0 +1,26 @@
+/* From a hub into the cache: resolve the revision, list the files, fetch and verify those that a model or data set
+ * needs, link the snapshot. Private to the hub room. */
+#ifndef ASSAY_HUB_PULL_H
+#define ASSAY_HUB_PULL_H
+
+#include "evaluator/hub/client.h"
+#include "evaluator/hub/mirror.h"
+
+struct pull {
+    const char *endpoint;
+    enum repo_kind kind;
+    const char *repo, *revision; /* revision NULL: main */
+    bool facts_only;             /* configuration and card, not the weights or the data */
+};
+
+/* What a hub says of a revision: its files, its commit, and the whole reply (licence, gating, sizes). */
+struct pulled {
+    struct repo_listing listing;
+    json_t *info;
+};
+void pulled_release(struct pulled *p);
+
+/* The snapshot's folder (the caller frees). *pulled may be NULL; where it isn't, the hub is always asked. */
+MUST_CHECK char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err);
+
+#endif

@@ -1,0 +1,321 @@
+/* assay hub serve: a mirror tree over the hub's HTTP API, on loopback, by libmicrohttpd.
+ *
+ *     GET /api/models/<repo>[/revision/<rev>]            {"id", "sha", "siblings", "gated", "private"}
+ *     GET /api/models/<repo>/tree/<rev>?recursive=true   [{"type": "file", "path", "size", "oid", "lfs"?}]
+ *     GET, HEAD /<repo>/resolve/<rev>/<path>             the bytes; X-Repo-Commit, ETag, X-Linked-Size, Range
+ * and the same under /api/datasets/ and /datasets/. Any revision is answered with the one that the tree holds, except a
+ * pinned commit that is another one: 404. */
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "evaluator/hub/hub.h"
+#include "evaluator/hub/mirror.h"
+
+#define MIRRORS_MAX 4096
+
+/* Listings are hashed once and kept: the tree is taken not to change while it is served. */
+struct listed {
+    struct listed *next;
+    char *dir;
+    struct repo_listing listing;
+};
+
+struct server {
+    const char *root;
+    pthread_mutex_t lock;
+    struct listed *listed;
+    unsigned n_listed;
+};
+
+/* What a request's path says. */
+struct target {
+    enum repo_kind kind;
+    char repo[256], revision[128];
+    const char *rest; /* the file's path, within the URL */
+    enum { WANT_INFO, WANT_TREE, WANT_FILE } want;
+};
+
+static const struct repo_listing *find_listing(struct server *s, const char *dir, struct err *err) {
+    pthread_mutex_lock(&s->lock);
+    struct listed *l = s->listed;
+    while (l && strcmp(l->dir, dir)) {
+        l = l->next;
+    }
+    if (!l && s->n_listed < MIRRORS_MAX) {
+        l = xcalloc(1, sizeof *l);
+        if (mirror_list(dir, &l->listing, err)) {
+            l->dir = xstrdup(dir);
+            l->next = s->listed;
+            s->listed = l;
+            s->n_listed++;
+        } else {
+            free(l);
+            l = NULL;
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    return l ? &l->listing : NULL;
+}
+
+/* Copies "org/name" from the front of *at and steps over it. */
+static bool take_repo(const char **at, char repo[256]) {
+    const char *slash = strchr(*at, '/');
+    size_t n = slash ? (size_t)(slash + 1 - *at) + strcspn(slash + 1, "/") : 0;
+    if (n == 0 || n >= 256) {
+        return false;
+    }
+    memcpy(repo, *at, n);
+    repo[n] = 0;
+    *at += n;
+    return repo_id_valid(repo);
+}
+
+static bool take_word(const char **at, const char *word) {
+    size_t n = strlen(word);
+    if (strncmp(*at, word, n)) {
+        return false;
+    }
+    *at += n;
+    return true;
+}
+
+static bool take_revision(const char **at, char revision[128]) {
+    size_t n = strcspn(*at, "/");
+    if (n == 0 || n >= 128) {
+        return false;
+    }
+    memcpy(revision, *at, n);
+    revision[n] = 0;
+    *at += n;
+    return true;
+}
+
+static bool parse_target(const char *url, struct target *t) {
+    const char *at = url;
+    memset(t, 0, sizeof *t);
+    memcpy(t->revision, "main", 5);
+    if (take_word(&at, "/api/models/") || take_word(&at, "/api/datasets/")) {
+        t->kind = url[5] == 'd' ? REPO_DATASET : REPO_MODEL;
+        if (!take_repo(&at, t->repo)) {
+            return false;
+        }
+        t->want = take_word(&at, "/tree/") ? WANT_TREE : WANT_INFO;
+        if (t->want == WANT_INFO && take_word(&at, "/revision/")) {
+            return take_revision(&at, t->revision) && !*at;
+        }
+        return t->want == WANT_TREE ? take_revision(&at, t->revision) && !*at : !*at;
+    }
+    t->kind = take_word(&at, "/datasets/") ? REPO_DATASET : REPO_MODEL;
+    at += *at == '/';
+    t->want = WANT_FILE;
+    if (!take_repo(&at, t->repo) || !take_word(&at, "/resolve/") || !take_revision(&at, t->revision) || *at != '/') {
+        return false;
+    }
+    t->rest = at + 1;
+    return repo_path_valid(t->rest);
+}
+
+/* ---- replies ---- */
+
+static enum MHD_Result reply_text(struct MHD_Connection *c, unsigned status, const char *type, const char *text, size_t n, const char *commit) {
+    struct MHD_Response *r = MHD_create_response_from_buffer(n, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+    MHD_add_response_header(r, "Content-Type", type);
+    if (commit) {
+        MHD_add_response_header(r, "X-Repo-Commit", commit);
+    }
+    enum MHD_Result result = MHD_queue_response(c, status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+static enum MHD_Result reply_missing(struct MHD_Connection *c, const char *code) {
+    struct MHD_Response *r = MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    MHD_add_response_header(r, "X-Error-Code", code);
+    enum MHD_Result result = MHD_queue_response(c, MHD_HTTP_NOT_FOUND, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+static void write_tree(struct json_writer *w, const struct repo_listing *l) {
+    jw_array(w);
+    for (size_t i = 0; i < l->n; i++) {
+        const struct repo_file *f = &l->files[i];
+        char oid[41];
+        memcpy(oid, f->etag, 40);
+        oid[40] = 0;
+        jw_object(w);
+        jw_kv_string(w, "type", "file");
+        jw_kv_string(w, "path", f->path);
+        jw_kv_int(w, "size", (long long)f->size);
+        jw_kv_string(w, "oid", oid);
+        if (f->lfs) {
+            jw_key(w, "lfs");
+            jw_object(w);
+            jw_kv_string(w, "oid", f->etag);
+            jw_kv_int(w, "size", (long long)f->size);
+            jw_end_object(w);
+        }
+        jw_end_object(w);
+    }
+    jw_end_array(w);
+}
+
+static enum MHD_Result reply_json(struct MHD_Connection *c, const struct target *t, const char *dir, const struct repo_listing *l) {
+    struct err err = ERR_INIT;
+    struct strbuf out = { 0 };
+    struct json_writer w;
+    json_writer_init(&w, &out, false);
+    if (t->want == WANT_INFO) {
+        json_t *info = mirror_info(dir, t->kind, t->repo, l, &err);
+        jw_json(&w, info);
+        json_decref(info);
+    } else {
+        write_tree(&w, l);
+    }
+    enum MHD_Result result = reply_text(c, MHD_HTTP_OK, "application/json", out.text, out.len, l->commit);
+    strbuf_release(&out);
+    return result;
+}
+
+/* "bytes=FROM-" or "bytes=FROM-TO": the two forms that clients send. */
+static bool parse_range(const char *header, uint64_t size, uint64_t *from, uint64_t *n) {
+    unsigned long long a = 0, b = size ? size - 1 : 0;
+    char dash = 0;
+    int got = sscanf(header, "bytes=%llu%c%llu", &a, &dash, &b);
+    if (got < 2 || dash != '-' || a >= size || b < a) {
+        return false;
+    }
+    *from = a;
+    *n = (b < size ? b : size - 1) - a + 1;
+    return true;
+}
+
+static void add_file_headers(struct MHD_Response *r, const struct repo_file *f, const char *commit) {
+    char text[80];
+    snprintf(text, sizeof text, "\"%s\"", f->etag);
+    MHD_add_response_header(r, "ETag", text);
+    MHD_add_response_header(r, "X-Repo-Commit", commit);
+    MHD_add_response_header(r, "Accept-Ranges", "bytes");
+    if (f->lfs) {
+        MHD_add_response_header(r, "X-Linked-Etag", text);
+        snprintf(text, sizeof text, "%llu", (unsigned long long)f->size);
+        MHD_add_response_header(r, "X-Linked-Size", text);
+    }
+}
+
+static enum MHD_Result reply_file(struct MHD_Connection *c, const char *dir, const struct repo_file *f, const char *commit) {
+    char *path = path_join(dir, f->path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    free(path);
+    if (fd < 0) {
+        return reply_missing(c, "EntryNotFound");
+    }
+    uint64_t from = 0, n = f->size;
+    const char *range = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range");
+    unsigned status = MHD_HTTP_OK;
+    if (range) {
+        if (!parse_range(range, f->size, &from, &n)) {
+            close(fd);
+            return reply_text(c, MHD_HTTP_RANGE_NOT_SATISFIABLE, "text/plain", "", 0, commit);
+        }
+        status = MHD_HTTP_PARTIAL_CONTENT;
+    }
+    struct MHD_Response *r = MHD_create_response_from_fd_at_offset64(n, fd, from);
+    if (!r) {
+        close(fd);
+        return MHD_NO;
+    }
+    if (status == MHD_HTTP_PARTIAL_CONTENT) {
+        char text[96];
+        snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)from, (unsigned long long)(from + n - 1), (unsigned long long)f->size);
+        MHD_add_response_header(r, "Content-Range", text);
+    }
+    add_file_headers(r, f, commit);
+    enum MHD_Result result = MHD_queue_response(c, status, r);
+    MHD_destroy_response(r);
+    return result;
+}
+
+static const struct repo_file *find_file(const struct repo_listing *l, const char *path) {
+    for (size_t i = 0; i < l->n; i++) {
+        if (!strcmp(l->files[i].path, path)) {
+            return &l->files[i];
+        }
+    }
+    return NULL;
+}
+
+static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *url, const char *method, const char *version,
+    const char *body, size_t *body_n, void **state) {
+    (void)version, (void)body, (void)body_n, (void)state;
+    struct server *s = arg;
+    struct target t;
+    struct err err = ERR_INIT;
+    if (strcmp(method, "GET") && strcmp(method, "HEAD")) {
+        return reply_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", "", 0, NULL);
+    }
+    if (!parse_target(url, &t)) {
+        return reply_missing(c, "EntryNotFound");
+    }
+    char *dir = mirror_dir(s->root, t.kind, t.repo, &err);
+    const struct repo_listing *l = dir ? find_listing(s, dir, &err) : NULL;
+    enum MHD_Result result;
+    if (!l) {
+        result = reply_missing(c, "RepoNotFound");
+    } else if (strlen(t.revision) == 40 && strcmp(t.revision, l->commit)) {
+        result = reply_missing(c, "RevisionNotFound");
+    } else if (t.want != WANT_FILE) {
+        result = reply_json(c, &t, dir, l);
+    } else {
+        const struct repo_file *f = find_file(l, t.rest);
+        result = f ? reply_file(c, dir, f, l->commit) : reply_missing(c, "EntryNotFound");
+    }
+    free(dir);
+    return result;
+}
+
+static void release_listings(struct server *s) {
+    while (s->listed) {
+        struct listed *next = s->listed->next;
+        repo_listing_release(&s->listed->listing);
+        free(s->listed->dir);
+        free(s->listed);
+        s->listed = next;
+    }
+    pthread_mutex_destroy(&s->lock);
+}
+
+static bool write_port(const char *path, struct MHD_Daemon *d, struct err *err) {
+    char text[16];
+    snprintf(text, sizeof text, "%u\n", (unsigned)MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT)->port);
+    return !path || file_write_atomic(path, text, strlen(text), err);
+}
+
+bool hub_serve(const struct hub_serve_options *o, struct err *err) {
+    if (!dir_exists(o->dir)) {
+        return err_set(err, ERR_NOT_FOUND, "there is no mirror tree '%s'", o->dir);
+    }
+    struct server s = { .root = o->dir };
+    pthread_mutex_init(&s.lock, NULL);
+    struct sockaddr_in loopback = { .sin_family = AF_INET, .sin_port = htons((uint16_t)o->port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, (uint16_t)o->port, NULL, NULL, answer, &s,
+        MHD_OPTION_SOCK_ADDR, &loopback, MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_END);
+    bool ok = d ? write_port(o->port_file, d, err)
+                : err_errno(err, ERR_FAILED, "could not listen on 127.0.0.1 port %u", o->port);
+    while (ok && !*o->stop) {
+        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+    }
+    if (d) {
+        MHD_stop_daemon(d);
+    }
+    release_listings(&s);
+    return ok;
+}

@@ -1,0 +1,249 @@
+/* The child's side of a job's process (see worker.h): fetch, shut the doors, evaluate, report. */
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/progress.h"
+#include "evaluator/eval/eval.h"
+#include "evaluator/hub/hub.h"
+#include "evaluator/task/library.h"
+#include "evaluator/task/task.h"
+#include "evaluator/worker/frame.h"
+#include "evaluator/worker/sandbox.h"
+#include "evaluator/worker/worker.h"
+#include "harness/harness.h"
+#include "version.h"
+
+#define SPEC_MAX ((size_t)1 << 20)
+#define CPU_DEFAULT_S (6u * 3600)
+#define TASKS_MAX 512
+
+struct session {
+    json_t *spec;
+    struct task *tasks[TASKS_MAX];
+    size_t n_tasks;
+    char *model_path;
+    struct model *model;
+    const char *label; /* what progress is about */
+    double reported;   /* when progress was last sent */
+};
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool send_json(enum frame_tag tag, json_t *json, struct err *err) {
+    struct strbuf text = { 0 };
+    struct json_writer w;
+    json_writer_init(&w, &text, false);
+    jw_json(&w, json);
+    bool ok = frame_write(STDOUT_FILENO, tag, strbuf_str(&text), text.len, err);
+    strbuf_release(&text);
+    json_decref(json);
+    return ok;
+}
+
+static void send_error(const struct err *why) {
+    struct err ignored = ERR_INIT;
+    json_t *json = json_pack("{s:s, s:s, s:s}", "class", err_info(why->class)->name, "message", why->msg, "hint", why->hint);
+    if (!json) { /* a message that is not UTF-8 */
+        json = json_pack("{s:s, s:s, s:s}", "class", err_info(why->class)->name, "message", "an error that is not text", "hint", "");
+    }
+    if (!send_json(FRAME_ERROR, json, &ignored)) {
+        _exit(1);
+    }
+}
+
+/* At most four times a second, and at the end of each stretch. */
+static bool report_progress(uint64_t done, uint64_t total, void *arg) {
+    struct session *s = arg;
+    double now = now_s();
+    if (now - s->reported < 0.25 && done < total) {
+        return true;
+    }
+    s->reported = now;
+    struct err ignored = ERR_INIT;
+    return send_json(FRAME_PROGRESS,
+        json_pack("{s:s, s:I, s:I}", "label", s->label, "done", (json_int_t)done, "total", (json_int_t)total), &ignored);
+}
+
+/* ---- what it needs, while there is a network ---- */
+
+static bool resolve_data(const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
+    struct session *s = arg;
+    *dir = hub_dataset_dir(json_get_string(s->spec, "hub", NULL), repo, revision, err);
+    return *dir != NULL;
+}
+
+static bool load_task(struct session *s, const json_t *wanted, struct err *err) {
+    const char *subsets[256];
+    const json_t *list = json_object_get(wanted, "subsets");
+    struct task_request r = TASK_REQUEST_INIT;
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        if (i < 256 && json_is_string(item)) {
+            subsets[i] = json_string_value(item);
+            r.n_subsets = i + 1;
+        }
+    }
+    r.subsets = r.n_subsets ? subsets : NULL;
+    r.name = json_get_string(wanted, "name", "");
+    r.limit = json_get_int(wanted, "limit", 0);
+    r.shots = (int)json_get_int(wanted, "shots", -1);
+    r.seed = json_get_int(wanted, "seed", -1);
+    r.profile = json_get_string(wanted, "profile", NULL);
+    r.keep_rows = json_get_bool(s->spec, "keep_rows", false);
+    r.resolve = resolve_data;
+    r.resolve_arg = s;
+    task_library_fill(&r, json_get_string(s->spec, "tasks_dir", NULL));
+    s->label = r.name;
+    report_progress(0, 0, s);
+    s->tasks[s->n_tasks] = task_load(&r, err);
+    return s->tasks[s->n_tasks] && ++s->n_tasks;
+}
+
+static bool load_tasks(struct session *s, struct err *err) {
+    size_t i;
+    json_t *wanted;
+    json_array_foreach(json_object_get(s->spec, "tasks"), i, wanted) {
+        if (i == TASKS_MAX) {
+            return err_set(err, ERR_USAGE, "more than %d tasks at once", TASKS_MAX);
+        }
+        if (!load_task(s, wanted, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool fetch_model(struct session *s, struct err *err) {
+    s->label = "fetching the model";
+    report_progress(0, 0, s);
+    s->model_path = hub_model_path(json_get_string(s->spec, "hub", NULL), json_get_string(s->spec, "model", ""), err);
+    return s->model_path != NULL;
+}
+
+/* ---- behind closed doors ---- */
+
+static void drop_secrets(void) {
+    static const char *const SECRETS[] = { "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH" };
+    for (size_t i = 0; i < sizeof SECRETS / sizeof *SECRETS; i++) {
+        char *value = getenv(SECRETS[i]);
+        if (value) {
+            explicit_bzero(value, strlen(value));
+        }
+        unsetenv(SECRETS[i]);
+    }
+}
+
+static bool shut_in(const struct session *s, struct err *err) {
+    struct sandbox_report report = { 0 };
+    long long cpu_s = json_get_int(s->spec, "cpu_s", CPU_DEFAULT_S), mb = json_get_int(s->spec, "memory_mb", 0);
+    struct sandbox_limits limits = {
+        .profile = SANDBOX_COMPUTE,
+        .cpu_s = cpu_s > 0 ? (unsigned)cpu_s : CPU_DEFAULT_S,
+        .memory_bytes = mb > 0 ? (unsigned long)mb << 20 : 0,
+        .n_files = 256,
+    };
+    drop_secrets();
+    return sandbox_enter(&limits, &report, err);
+}
+
+static bool open_model(struct session *s, struct err *err) {
+    const json_t *spec = s->spec;
+    struct model_options o = {
+        .device = json_get_string(spec, "device", "auto"),
+        .threads = (unsigned)json_get_int(spec, "threads", 0),
+        .arch_file = json_get_string(spec, "arch", NULL),
+        .gemm = json_get_string(spec, "gemm", NULL),
+        .memory_bytes = (size_t)json_get_int(spec, "max_mem_mb", 0) << 20,
+    };
+    s->label = "loading the model";
+    report_progress(0, 0, s);
+    if (!dtype_parse(json_get_string(spec, "dtype", "auto"), &o.dtype, err)) {
+        return false;
+    }
+    s->model = model_open(s->model_path, &o, err);
+    return s->model != NULL;
+}
+
+static bool send_samples(const struct strbuf *samples, struct err *err) {
+    for (size_t at = 0; at < samples->len; at += FRAME_MAX) {
+        size_t n = samples->len - at < FRAME_MAX ? samples->len - at : FRAME_MAX;
+        if (!frame_write(STDOUT_FILENO, FRAME_SAMPLES, samples->text + at, n, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool evaluate(struct session *s, struct task *task, struct err *err) {
+    struct strbuf samples = { 0 };
+    json_t *result = NULL;
+    const char *model = json_get_string(s->spec, "model", "");
+    struct subject *subject = subject_model_new(s->model, model, json_get_string(s->spec, "revision", NULL),
+        json_get_string(s->spec, "add_bos", "auto"), err);
+    struct eval_options options = {
+        .progress = report_progress,
+        .progress_arg = s,
+        .build = ASSAY_BUILD,
+    };
+    s->label = task_info(task)->name;
+    bool ok = subject && eval_run(task, subject, &options, &result, json_get_bool(s->spec, "samples", true) ? &samples : NULL, err);
+    ok = ok && send_samples(&samples, err) && send_json(FRAME_RESULT, result, err);
+    subject_free(subject);
+    strbuf_release(&samples);
+    return ok || err_wrap(err, "task '%s'", task_info(task)->name);
+}
+
+static bool work(struct session *s, struct err *err) {
+    if (!load_tasks(s, err) || !fetch_model(s, err) || !shut_in(s, err) || !open_model(s, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < s->n_tasks; i++) {
+        if (!evaluate(s, s->tasks[i], err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static json_t *read_spec(struct err *err) {
+    struct strbuf text = { .max = SPEC_MAX };
+    char chunk[4096];
+    ssize_t n;
+    while ((n = read(STDIN_FILENO, chunk, sizeof chunk)) > 0) {
+        strbuf_add(&text, chunk, (size_t)n);
+    }
+    json_t *spec = json_parse(strbuf_str(&text), text.len, "job", err);
+    strbuf_release(&text);
+    return spec;
+}
+
+_Noreturn void child_main(void) {
+    struct err err = ERR_INIT;
+    struct session s = { .label = "" };
+    struct rlimit no_core = { 0, 0 };
+    setrlimit(RLIMIT_CORE, &no_core);
+    signal(SIGPIPE, SIG_IGN);
+    progress_disable();
+    s.spec = read_spec(&err);
+    bool ok = s.spec && work(&s, &err);
+    if (!ok) {
+        send_error(&err);
+    }
+    for (size_t i = 0; i < s.n_tasks; i++) {
+        task_free(s.tasks[i]);
+    }
+    model_close(s.model);
+    free(s.model_path);
+    json_decref(s.spec);
+    ok = ok && frame_write(STDOUT_FILENO, FRAME_DONE, "", 0, &err);
+    exit(ok ? 0 : 1);
+}

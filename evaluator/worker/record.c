@@ -1,0 +1,62 @@
+/* From a result (assay.eval/1) to the record that the database keeps (assay.record/1). */
+#include <string.h>
+
+#include "evaluator/worker/worker.h"
+
+static void copy(json_t *to, const json_t *from, const char *key) {
+    json_t *v = json_object_get(from, key);
+    if (v && !json_is_null(v)) {
+        json_object_set(to, key, v);
+    }
+}
+
+/* {name: {value, stderr, ...}} to a list with the name (and the subset) in each. */
+static bool add_metrics(json_t *list, const json_t *metrics, const char *subset) {
+    const char *name;
+    json_t *m;
+    json_object_foreach((json_t *)(uintptr_t)metrics, name, m) {
+        if (!json_is_number(json_object_get(m, "value"))) {
+            return false;
+        }
+        json_t *row = json_pack("{s:s, s:O}", "name", name, "value", json_object_get(m, "value"));
+        if (subset) {
+            json_object_set_new(row, "subset", json_string(subset));
+        }
+        copy(row, m, "stderr");
+        copy(row, m, "low");
+        copy(row, m, "high");
+        copy(row, m, "n");
+        json_array_append_new(list, row);
+    }
+    return true;
+}
+
+json_t *record_from_result(const json_t *result, const json_t *chunks, const json_t *command, const json_t *manifest) {
+    static const char *const COPIED[] = { "task_sha256", "data_sha256", "weights_sha256", "harness_build", "backend", "isa",
+        "device", "dtype", "main", "n", "audit", "tokens_asked", "tokens_computed", "seconds", "profile", "shots", "sandbox" };
+    json_t *record = json_pack("{s:s}", "schema", "assay.record/1"), *metrics = json_array();
+    for (size_t i = 0; i < sizeof COPIED / sizeof *COPIED; i++) {
+        copy(record, result, COPIED[i]);
+    }
+    bool ok = add_metrics(metrics, json_object_get(result, "metrics"), NULL) && json_array_size(metrics) > 0;
+    const char *subset;
+    json_t *part;
+    json_object_foreach(json_object_get(result, "subsets"), subset, part) {
+        ok = ok && add_metrics(metrics, json_object_get(part, "metrics"), subset);
+    }
+    json_object_set_new(record, "metrics", metrics);
+    if (chunks) {
+        json_object_set(record, "chunks", (json_t *)(uintptr_t)chunks);
+    }
+    if (command) {
+        json_object_set(record, "command", (json_t *)(uintptr_t)command);
+    }
+    if (manifest) {
+        json_object_set(record, "manifest", (json_t *)(uintptr_t)manifest);
+    }
+    if (!ok || !json_object_get(record, "task_sha256") || !json_object_get(record, "main")) {
+        json_decref(record);
+        return NULL;
+    }
+    return record;
+}

@@ -1,0 +1,308 @@
+/* The worker's loop: deliver what is spooled, claim, run the job in its child, spool, finish (see worker.h and db.h). */
+#include "evaluator/worker/worker.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "db/db.h"
+#include "version.h"
+
+#define HEARTBEAT_S 20.0
+#define REAP_S 15.0
+#define POLL_MS 2000
+#define SAMPLES_PER_CHUNK 2000
+
+struct loop {
+    const struct worker_options *options;
+    struct db *db;
+    struct worker worker;
+    char *spool;
+    double reaped;
+};
+
+/* One job on its way. */
+struct run {
+    struct loop *loop;
+    struct job *job;
+    double beaten;         /* when the last heartbeat went out */
+    double share;          /* of the work that is done */
+    bool cancelled, stale; /* why tick ended the child */
+    struct progress *bar;
+    char label[64];
+    json_t *record;
+    struct chunk *chunks;
+    size_t n_chunks;
+};
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool stopping(const struct loop *l) {
+    return l->options->stop && *l->options->stop;
+}
+
+/* ---- while the child runs ---- */
+
+static bool beat(struct run *r) {
+    enum queue_answer answer;
+    struct err err = ERR_INIT;
+    r->beaten = now_s();
+    if (!queue_heartbeat(r->loop->db, r->job, r->share, &answer, &err)) {
+        log_line(LOG_WARN, "heartbeat of job %lld: %s", r->job->key.job, err.msg);
+        return job_ms_left(r->job) > 0; /* the database may come back before the lease is over */
+    }
+    r->cancelled = answer == QUEUE_CANCEL;
+    r->stale = answer == QUEUE_STALE || answer == QUEUE_GONE;
+    return !r->cancelled && !r->stale;
+}
+
+static bool tick(void *arg) {
+    struct run *r = arg;
+    if (stopping(r->loop)) {
+        return false;
+    }
+    if (job_ms_left(r->job) <= 0) {
+        r->stale = true; /* somebody else may have it by now */
+        return false;
+    }
+    double every = r->job->lease_s / 4.5 < HEARTBEAT_S ? r->job->lease_s / 4.5 : HEARTBEAT_S;
+    return now_s() - r->beaten < every || beat(r);
+}
+
+static void show(const char *label, uint64_t done, uint64_t total, void *arg) {
+    struct run *r = arg;
+    if (strcmp(label, r->label)) {
+        progress_end(r->bar);
+        r->bar = NULL;
+        snprintf(r->label, sizeof r->label, "%s", label);
+    }
+    if (total) {
+        r->share = (double)done / (double)total;
+        r->bar = r->bar ? r->bar : progress_start(label, total, "tok");
+        progress_set(r->bar, done);
+    }
+}
+
+/* ---- what the child made ---- */
+
+/* Cuts JSON lines into packed chunks. */
+static bool pack_samples(struct run *r, const char *text, size_t n, struct err *err) {
+    size_t capacity = 0;
+    while (n) {
+        size_t len = 0, lines = 0;
+        while (len < n && lines < SAMPLES_PER_CHUNK) {
+            const char *end = memchr(text + len, '\n', n - len);
+            len = end ? (size_t)(end - text) + 1 : n;
+            lines++;
+        }
+        mem_grow(&r->chunks, &capacity, r->n_chunks + 1, sizeof *r->chunks);
+        if (!chunk_pack(&r->chunks[r->n_chunks], (int)r->n_chunks, (int)lines, ASSAY_BUILD, text, len, err)) {
+            return false;
+        }
+        r->n_chunks++;
+        text += len;
+        n -= len;
+    }
+    return true;
+}
+
+static json_t *chunk_index(const struct run *r) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n_chunks; i++) {
+        json_array_append_new(list, json_pack("{s:i, s:s}", "chunk", r->chunks[i].number, "sha256", r->chunks[i].sha256));
+    }
+    return list;
+}
+
+static bool take_result(const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
+    struct run *r = arg;
+    if (r->record) {
+        return err_set(err, ERR_CRASH, "the job's process sent more than one result");
+    }
+    if (!pack_samples(r, samples, n, err)) {
+        return false;
+    }
+    json_t *chunks = chunk_index(r);
+    json_t *command = json_pack("[s, s, s+s+, s, s]", "assay", "eval", r->job->model, "@", r->job->commit, "-t", r->job->task);
+    r->record = record_from_result(result, chunks, command, r->job->manifest);
+    json_decref(command);
+    json_decref(chunks);
+    return r->record || err_set(err, ERR_CRASH, "the job's process sent a result that is not one");
+}
+
+/* ---- one job ---- */
+
+static json_t *make_spec(const struct loop *l, const struct job *job) {
+    const json_t *c = job->config;
+    const char *precision = json_get_string(c, "precision", "auto");
+    json_t *task = json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", job->task, "limit", (json_int_t)json_get_int(c, "limit", 0), "shots",
+        (json_int_t)json_get_int(c, "shots", -1), "seed", (json_int_t)json_get_int(c, "seed", 0), "profile",
+        json_get_string(c, "profile", "lm-eval/0.4.13"));
+    if (json_get_int(c, "seed", 0) == 0) {
+        json_object_del(task, "seed"); /* 0 in a configuration means the protocol's own */
+    }
+    json_t *spec = json_pack("{s:[o], s:s, s:s, s:b, s:i}", "tasks", task, "dtype",
+        strcmp(precision, "auto") ? precision : l->options->dtype ? l->options->dtype : "auto", "device",
+        l->options->device ? l->options->device : "auto", "samples", 1, "threads", (int)l->options->threads);
+    struct strbuf model = { 0 };
+    strbuf_addf(&model, strcmp(job->kind, "hub") ? "%s" : "%s@%s", job->model, job->commit);
+    json_object_set_new(spec, "model", json_string(strbuf_str(&model)));
+    json_object_set_new(spec, "revision", json_string(job->commit));
+    json_object_set_new(spec, "hub", l->options->hub ? json_string(l->options->hub) : json_null());
+    json_object_set_new(spec, "tasks_dir", l->options->tasks_dir ? json_string(l->options->tasks_dir) : json_null());
+    json_object_set_new(spec, "memory_mb", json_integer(l->options->memory_mb));
+    strbuf_release(&model);
+    return spec;
+}
+
+static bool deliver(struct run *r, struct err *err) {
+    enum queue_answer answer;
+    char *text = record_text(r->record, err);
+    bool ok = text && spool_write(r->loop->spool, &r->job->key, text, r->chunks, r->n_chunks, err) &&
+        spool_deliver_job(r->loop->spool, r->loop->db, &r->job->key, &answer, err);
+    if (ok) {
+        log_line(LOG_INFO, "job %lld: %s on %s: %s", r->job->key.job, r->job->task, r->job->model, queue_answer_name(answer));
+    }
+    free(text);
+    return ok;
+}
+
+/* The job failed with `why`: tells the queue. Only what concerns the worker itself is an error here. */
+static bool give_up(struct run *r, const struct err *why, struct err *err) {
+    enum queue_answer answer;
+    const struct job_key *key = &r->job->key;
+    if (r->stale) {
+        log_line(LOG_WARN, "job %lld was taken over by another worker", key->job);
+        return true;
+    }
+    if (stopping(r->loop)) {
+        return queue_give_back(r->loop->db, key, &answer, err);
+    }
+    log_line(LOG_ERROR, "job %lld: %s on %s: %s", key->job, r->job->task, r->job->model, why->msg);
+    struct fail_options options = { 0 };
+    if (!queue_fail(r->loop->db, key, why, &options, &answer, err)) {
+        return false;
+    }
+    if (why->class == ERR_NODE) {
+        *err = *why;
+        return false;
+    }
+    return true;
+}
+
+static bool run_job(struct loop *l, struct job *job, struct err *err) {
+    struct run r = { .loop = l, .job = job, .beaten = now_s() };
+    struct child_watch watch = { .tick = tick, .progress = show, .result = take_result, .arg = &r };
+    struct err why = ERR_INIT;
+    log_line(LOG_INFO, "job %lld: %s on %s (attempt %d)", job->key.job, job->task, job->model, job->key.attempt);
+    json_t *spec = make_spec(l, job);
+    bool ok = child_run(spec, &watch, &why);
+    progress_end(r.bar);
+    json_decref(spec);
+    if (ok && !r.record) {
+        ok = err_set(&why, ERR_CRASH, "the job's process ended without a result");
+    }
+    ok = ok ? deliver(&r, err) : give_up(&r, &why, err);
+    for (size_t i = 0; i < r.n_chunks; i++) {
+        chunk_release(&r.chunks[i]);
+    }
+    free(r.chunks);
+    json_decref(r.record);
+    return ok;
+}
+
+/* ---- the loop ---- */
+
+static bool deliver_spool(struct loop *l, struct err *err) {
+    struct spool_counts counts = { 0 };
+    if (!dir_make(l->spool, err) || !spool_deliver(l->spool, l->db, &counts, err)) {
+        return false;
+    }
+    if (counts.delivered || counts.refused) {
+        log_line(LOG_INFO, "delivered %d spooled results, %d were refused", counts.delivered, counts.refused);
+    }
+    return true;
+}
+
+static bool reap_now_and_then(struct loop *l, struct err *err) {
+    int n;
+    if (now_s() - l->reaped < REAP_S) {
+        return true;
+    }
+    l->reaped = now_s() + (double)(getpid() % 4000) / 1000.0; /* so that workers don't all do it at once */
+    return queue_reap(l->db, &n, err);
+}
+
+/* *left says whether anything is queued, waiting or with another worker. */
+static bool anything_left(struct loop *l, bool *left, struct err *err) {
+    struct rows rows = { 0 };
+    if (!db_query(l->db, "queue_stats", DB_NO_ARGS, &rows, err)) {
+        return false;
+    }
+    *left = rows.n && rows_int(&rows, 0, "queued") + rows_int(&rows, 0, "waiting") + rows_int(&rows, 0, "leased") > 0;
+    rows_release(&rows);
+    return true;
+}
+
+static bool take_jobs(struct loop *l, struct err *err) {
+    struct claim_options claim = { .memory_mb = l->options->memory_mb };
+    double idle_since = now_s();
+    while (!stopping(l)) {
+        struct job job;
+        bool found, left = true;
+        if (!reap_now_and_then(l, err) || !queue_claim(l->db, &l->worker, &claim, &job, &found, err)) {
+            return false;
+        }
+        if (found) {
+            claim.resident = job.revision_id;
+            bool ok = run_job(l, &job, err);
+            job_release(&job);
+            if (!ok || l->options->once) {
+                return ok;
+            }
+            idle_since = now_s();
+            continue;
+        }
+        if (l->options->once) {
+            return err_set(err, ERR_BUSY, "there is no job to do");
+        }
+        if (l->options->drain && (!anything_left(l, &left, err) || !left)) {
+            return err->class == ERR_NONE;
+        }
+        if (l->options->idle_s && now_s() - idle_since > l->options->idle_s) {
+            return true;
+        }
+        if (!queue_wait(l->db, POLL_MS, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool worker_loop(const struct worker_options *options, struct err *err) {
+    struct loop l = { .options = options };
+    struct db_options db_options = { .conninfo = options->database };
+    char *home = assay_home(err);
+    l.db = home ? db_open(&db_options, err) : NULL;
+    l.spool = home ? path_join(home, "spool") : NULL;
+    worker_init(&l.worker);
+    json_t *info = json_pack("{s:i, s:s}", "pid", (int)getpid(), "build", ASSAY_BUILD);
+    bool ok = l.db && worker_register(l.db, &l.worker, ASSAY_BUILD, info, err) && deliver_spool(&l, err) && take_jobs(&l, err);
+    struct err last = ERR_INIT;
+    if (l.db && l.worker.epoch[0] && !worker_stop(l.db, &l.worker, &last)) {
+        log_line(LOG_WARN, "could not sign off: %s", last.msg);
+    }
+    json_decref(info);
+    db_close(l.db);
+    free(l.spool);
+    free(home);
+    return ok;
+}
