@@ -4,51 +4,17 @@
  * its bits are the same.
  *
  * A work item is one key head × a tile of queries (rows of one segment × the query heads that share
- * the key head). For each block it gathers the keys, transposed, and the values into small f32
- * tiles and runs all its queries over them: scores[query, key] = q · kᵀ        one lane a key, a
- * chain over head_dim softmax step                        per query out[query, dim] += p · v one
- * lane a dim, a chain over the keys that the query sees Keys that a query does not see are left out
- * of all three, not multiplied by zero. */
-#include "harness/cpu/cpu.h"
+ * the key head). For each block it gathers the keys, transposed, and the values into small tiles
+ * and runs all its queries over them: scores[query, key] = q · kᵀ        one lane a key, a chain
+ * over head_dim softmax step                        per query out[query, dim] += p · v one lane a
+ * dim, a chain over the keys that the query sees Keys that a query does not see are left out of all
+ * three, not multiplied by zero. */
+#include "harness/cpu/attend.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { QUERIES = 48 }; /* of a tile, unless one row has more */
-
-struct attend {
-    struct cpu *cpu;
-    const struct attention *a;
-    const struct kv_cache *kv;
-    size_t layer_bytes; /* offset of the layer in keys and values */
-    const struct segment *segments;
-    uint32_t n_segments;
-    size_t *first_item; /* [n_segments + 1] */
-    uint32_t group, tile_rows;
-    uint32_t dim, dim_padded;
-    struct rows q, out;
-};
-
-/* Keys a query sees, as positions [from, to). */
-struct sight {
-    uint32_t from, to;
-};
-
-struct tile {
-    const struct attend *op;
-    const struct segment *segment;
-    uint32_t head, row, n_rows, n_queries; /* row: of the segment */
-    uint32_t span, span_position;          /* how far into the ancestors the blocks have come */
-    float *queries;                        /* [n_queries, dim] */
-    float *out;                            /* [n_queries, dim_padded] */
-    float *scores;                         /* [n_queries, KEY_BLOCK] */
-    float *sums;                           /* [n_queries, LANES] */
-    float *max;                            /* [n_queries] */
-    float *keys;          /* [KEY_BLOCK, dim]: as gathered, where they aren't f32 */
-    float *keys_t;        /* [KEY_BLOCK / panel, dim, panel] */
-    float *values;        /* [KEY_BLOCK, dim_padded] */
-    struct sight *sights; /* [n_queries]: within the block */
-};
 
 /* ---- who sees what ---- */
 
@@ -72,7 +38,7 @@ static struct sight within(struct sight s, uint32_t block) {
     return (struct sight) { from < to ? from : to, to };
 }
 
-/* ---- gathering a block ---- */
+/* ---- one block ---- */
 
 /* The slot of a position; positions are asked for in rising order. */
 static uint32_t slot_of(struct tile *t, uint32_t position) {
@@ -84,59 +50,18 @@ static uint32_t slot_of(struct tile *t, uint32_t position) {
     return s->ancestors[t->span].slot + (position - t->span_position);
 }
 
-static const uint8_t *cell(const struct tile *t, const uint8_t *cache, uint32_t slot) {
-    const struct attend *op = t->op;
-    size_t column = (size_t)slot * op->kv->width + (size_t)t->head * op->dim;
-    return cache + op->layer_bytes + column * elem_bytes(op->kv->elem);
+static void gather(struct tile *t, uint32_t block, struct sight seen) {
+    uint32_t slots[KEY_BLOCK];
+    for (uint32_t j = seen.from; j < seen.to; j++)
+        slots[j] = slot_of(t, block + j);
+    t->op->ops->gather(t, slots, seen);
 }
-
-static void gather_key(const struct tile *t, uint32_t j, uint32_t slot, const float **key) {
-    const struct attend *op = t->op;
-    const uint8_t *from = cell(t, op->kv->keys, slot);
-    *key = (const float *)(const void *)from;
-    if (op->kv->elem == ELEM_BF16) {
-        float *to = t->keys + (size_t)j * op->dim;
-        op->cpu->kernels->from_bf16(op->dim, (const uint16_t *)(const void *)from, to);
-        *key = to;
-    }
-}
-
-static void gather_value(const struct tile *t, uint32_t j, uint32_t slot) {
-    const struct attend *op = t->op;
-    const uint8_t *from = cell(t, op->kv->values, slot);
-    float *to = t->values + (size_t)j * op->dim_padded;
-    if (op->kv->elem == ELEM_BF16)
-        op->cpu->kernels->from_bf16(op->dim, (const uint16_t *)(const void *)from, to);
-    else
-        memcpy(to, from, op->dim * sizeof *to);
-    memset(to + op->dim, 0, (op->dim_padded - op->dim) * sizeof *to);
-}
-
-static void gather_block(struct tile *t, uint32_t block, struct sight seen) {
-    const struct attend *op = t->op;
-    const float *keys[KEY_BLOCK] = { NULL };
-    for (uint32_t j = seen.from; j < seen.to; j++) {
-        uint32_t slot = slot_of(t, block + j);
-        gather_key(t, j, slot, &keys[j]);
-        gather_value(t, j, slot);
-    }
-    uint32_t panel = op->cpu->kernels->panel;
-    for (uint32_t p = seen.from / panel * panel; p < seen.to; p += panel)
-        op->cpu->kernels->transpose(op->dim, keys + p, t->keys_t + (size_t)p * op->dim);
-}
-
-/* ---- one block ---- */
 
 static void score(const struct tile *t, struct sight seen) {
-    const struct attend *op = t->op;
-    const struct kernels *k = op->cpu->kernels;
+    const struct kernels *k = t->op->cpu->kernels;
     for (uint32_t p = seen.from / k->panel * k->panel; p < seen.to; p += k->panel) {
-        for (uint32_t i = 0; i < t->n_queries; i += k->tile) {
-            uint32_t n = t->n_queries - i < k->tile ? t->n_queries - i : k->tile;
-            k->multiply_f32(n, op->dim, t->queries + (size_t)i * op->dim, op->dim,
-                t->keys_t + (size_t)p * op->dim, k->panel, t->scores + (size_t)i * KEY_BLOCK + p,
-                KEY_BLOCK, false);
-        }
+        for (uint32_t i = 0; i < t->n_queries; i += k->tile)
+            t->op->ops->score(t, i, t->n_queries - i < k->tile ? t->n_queries - i : k->tile, p);
     }
 }
 
@@ -152,48 +77,43 @@ static void soften(const struct tile *t, uint32_t block) {
             op->a->softcap, &t->max[i], t->sums + (size_t)i * LANES);
         if (factor != 1)
             k->scale(op->dim_padded, factor, t->out + (size_t)i * op->dim_padded);
+        if (op->ops->weigh != NULL)
+            op->ops->weigh(t, i);
     }
 }
 
-/* out[i .. i + n) += p · v over keys [from, to), in order. */
-static void add_values(const struct tile *t, uint32_t i, uint32_t n, uint32_t from, uint32_t to) {
-    const struct attend *op = t->op;
-    const struct kernels *k = op->cpu->kernels;
-    if (from >= to)
-        return;
-    for (uint32_t d = 0; d < op->dim_padded; d += k->panel)
-        k->multiply_f32(n, to - from, t->scores + (size_t)i * KEY_BLOCK + from, KEY_BLOCK,
-            t->values + (size_t)from * op->dim_padded + d, op->dim_padded,
-            t->out + (size_t)i * op->dim_padded + d, op->dim_padded, true);
+static void add_one(const struct tile *t, uint32_t i, uint32_t from, uint32_t to) {
+    if (from < to)
+        t->op->ops->add(t, i, 1, from, to);
 }
 
 /* Keys that all queries of the micro-tile see go together; what lies before and after is added
  * query by query, so that each query adds its keys in order. */
-static void add_values_of(const struct tile *t, uint32_t i, uint32_t n) {
-    uint32_t from = 0, to = KEY_BLOCK;
+static void add_values(const struct tile *t, uint32_t i, uint32_t n) {
+    uint32_t from = 0, to = KEY_BLOCK, step = t->op->ops->step;
     for (uint32_t j = i; j < i + n; j++) {
         from = t->sights[j].from > from ? t->sights[j].from : from;
         to = t->sights[j].to < to ? t->sights[j].to : to;
     }
-    if (from >= to) {
-        for (uint32_t j = i; j < i + n; j++)
-            add_values(t, j, 1, t->sights[j].from, t->sights[j].to);
+    from = (from + step - 1) / step * step;
+    to = to / step * step;
+    bool common = from < to;
+    for (uint32_t j = i; j < i + n; j++)
+        add_one(t, j, t->sights[j].from, common ? from : t->sights[j].to);
+    if (!common)
         return;
-    }
+    t->op->ops->add(t, i, n, from, to);
     for (uint32_t j = i; j < i + n; j++)
-        add_values(t, j, 1, t->sights[j].from, from);
-    add_values(t, i, n, from, to);
-    for (uint32_t j = i; j < i + n; j++)
-        add_values(t, j, 1, to, t->sights[j].to);
+        add_one(t, j, to, t->sights[j].to);
 }
 
 static void attend_block(struct tile *t, uint32_t block, struct sight seen) {
     uint32_t step = t->op->cpu->kernels->tile;
-    gather_block(t, block, seen);
+    gather(t, block, seen);
     score(t, seen);
     soften(t, block);
     for (uint32_t i = 0; i < t->n_queries; i += step)
-        add_values_of(t, i, t->n_queries - i < step ? t->n_queries - i : step);
+        add_values(t, i, t->n_queries - i < step ? t->n_queries - i : step);
 }
 
 /* ---- a tile ---- */
@@ -202,35 +122,36 @@ static size_t tile_queries(const struct attend *op) {
     return (size_t)op->tile_rows * op->group;
 }
 
+static size_t space_floats(const struct attend *op) {
+    size_t n = tile_queries(op);
+    return KEY_BLOCK * (n > op->dim_padded ? n : op->dim_padded) + op->dim_padded;
+}
+
 static size_t tile_bytes(const struct attend *op) {
-    size_t per_query = (size_t)op->dim + op->dim_padded + KEY_BLOCK + LANES + 1;
-    size_t floats =
-        tile_queries(op) * per_query + (size_t)KEY_BLOCK * (2 * (size_t)op->dim + op->dim_padded);
+    size_t per_query = (size_t)op->dim_even + op->dim_padded + KEY_BLOCK + LANES + 1;
+    size_t per_key = (size_t)op->dim_even + op->dim_padded;
+    size_t floats = tile_queries(op) * per_query + KEY_BLOCK * per_key + space_floats(op);
     return floats * sizeof(float) + tile_queries(op) * sizeof(struct sight);
 }
 
 static void place_tile(struct tile *t, float *at) {
     const struct attend *op = t->op;
     size_t n = tile_queries(op);
-    t->keys_t = at;
-    t->values = t->keys_t + (size_t)KEY_BLOCK * op->dim;
-    t->scores = t->values + (size_t)KEY_BLOCK * op->dim_padded;
-    t->out = t->scores + n * KEY_BLOCK;
-    t->sums = t->out + n * op->dim_padded;
-    t->queries = t->sums + n * LANES;
-    t->keys = t->queries + n * op->dim;
-    t->max = t->keys + (size_t)KEY_BLOCK * op->dim;
-    t->sights = (struct sight *)(void *)(t->max + n);
+    t->keys = at;
+    t->values = at += (size_t)KEY_BLOCK * op->dim_even;
+    t->scores = at += (size_t)KEY_BLOCK * op->dim_padded;
+    t->out = at += n * KEY_BLOCK;
+    t->sums = at += n * op->dim_padded;
+    t->queries = at += n * LANES;
+    t->space = at += n * op->dim_even;
+    t->max = at += space_floats(op);
+    t->sights = (struct sight *)(void *)(at + n);
 }
 
 static void start_tile(struct tile *t) {
     const struct attend *op = t->op;
-    size_t row_floats = (size_t)op->group * op->dim;
     t->n_queries = t->n_rows * op->group;
-    for (uint32_t r = 0; r < t->n_rows; r++) {
-        const float *q = row_at(op->q, t->segment->row + t->row + r);
-        memcpy(t->queries + r * row_floats, q + t->head * row_floats, row_floats * sizeof *q);
-    }
+    op->ops->take_queries(t);
     memset(t->out, 0, (size_t)t->n_queries * op->dim_padded * sizeof *t->out);
     memset(t->sums, 0, (size_t)t->n_queries * LANES * sizeof *t->sums);
     for (uint32_t i = 0; i < t->n_queries; i++)
@@ -322,7 +243,9 @@ void cpu_attend(struct backend *b, const struct attention *a, struct kv_cache *k
         .segments = segments,
         .n_segments = n_segments,
         .group = a->n_heads / a->n_kv_heads,
+        .ops = kv->elem == ELEM_BF16 ? &tile_ops_bf16 : &tile_ops_f32,
         .dim = a->head_dim,
+        .dim_even = (a->head_dim + 1) / 2 * 2,
         .dim_padded = (a->head_dim + panel - 1) / panel * panel,
         .q = q,
         .out = out,

@@ -84,7 +84,8 @@ static void multiply_panel(const struct gemm_call *call, const uint8_t *panel, f
         uint32_t n = call->n_rows - r < k->tile ? call->n_rows - r : k->tile;
         if (w->base.gemm->elem == ELEM_BF16)
             k->multiply_bf16(n, w->k_padded, (const uint16_t *)call->rows + r * call->stride,
-                call->stride, (const uint16_t *)(const void *)panel, sums + r * stride, stride);
+                call->stride, (const uint16_t *)(const void *)panel, 2 * (size_t)k->panel,
+                sums + r * stride, stride, false);
         else
             k->multiply_f32(n, w->k_padded, (const float *)call->rows + r * call->stride,
                 call->stride, (const float *)(const void *)panel, k->panel, sums + r * stride,

@@ -29,7 +29,7 @@ static bool has_avx512bf16(void) {
 #endif
 
 static const struct isa isas[] = {
-    /* best first */
+/* best first */
 #if defined(__x86_64__)
     { &kernels_avx512bf16, has_avx512bf16 },
     { &kernels_avx512, has_avx512 },

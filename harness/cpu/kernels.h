@@ -10,10 +10,10 @@
 #include "harness/backend.h"
 
 enum {
-    KEY_BLOCK = 64, /* positions of one softmax step, counted from position 0 */
-    LANES = 16,     /* partial sums of a softmax denominator */
-    TILE_MAX = 12,  /* most rows of a micro-kernel, over all tables */
-    PANEL_MAX = 32, /* most columns */
+    KEY_BLOCK = 128, /* positions of one softmax step, counted from position 0 */
+    LANES = 16,      /* partial sums of a softmax denominator */
+    TILE_MAX = 12,   /* most rows of a micro-kernel, over all tables */
+    PANEL_MAX = 32,  /* most columns */
 };
 
 /* How a row of sums becomes a row of output: see struct epilogue. */
@@ -34,9 +34,10 @@ struct kernels {
      * k, in order. */
     void (*multiply_f32)(uint32_t rows, uint32_t k, const float *a, size_t lda, const float *b,
         size_t ldb, float *c, size_t ldc, bool add);
-    /* c = a · b on bf16: k is even, b is [k / 2, panel, 2]. */
+    /* The same on bf16, k even: b is [k / 2, ldb] of pairs, element (i, j) at b[i / 2 * ldb + 2 * j
+     * + i % 2]. */
     void (*multiply_bf16)(uint32_t rows, uint32_t k, const uint16_t *a, size_t lda,
-        const uint16_t *b, float *c, size_t ldc);
+        const uint16_t *b, size_t ldb, float *c, size_t ldc, bool add);
 
     void (*to_bf16)(
         size_t n, const float *x, uint16_t *out); /* to nearest, ties to even; NaN stays NaN */
@@ -59,6 +60,9 @@ struct kernels {
 
     /* out[d * panel + j] = rows[j][d], for the panel's keys j; missing rows (NULL) give zeros. */
     void (*transpose)(uint32_t n_dims, const float *const *rows, float *out);
+
+    /* out[2 * i] = a[i], out[2 * i + 1] = b[i]; zeros for a row that is missing (NULL). */
+    void (*interleave)(size_t n, const uint16_t *a, const uint16_t *b, uint16_t *out);
 
     /* One block of an online softmax over scores s[from, to): s becomes exp(s' - max) with s' =
      * cap(scale * s), *max and sums[LANES] are brought up to date. Returns the factor for what was

@@ -22,12 +22,14 @@ static void multiply_f32(uint32_t rows, uint32_t k, const float *a, size_t lda, 
 }
 
 static void multiply_bf16(uint32_t rows, uint32_t k, const uint16_t *a, size_t lda,
-    const uint16_t *b, float *c, size_t ldc) {
+    const uint16_t *b, size_t ldb, float *c, size_t ldc, bool add) {
     for (uint32_t r = 0; r < rows; r++) {
         float sums[PANEL] = { 0 };
+        if (add)
+            memcpy(sums, c + r * ldc, sizeof sums);
         for (uint32_t i = 0; i < k; i++) {
             float x = bf16_to_f32(a[r * lda + i]);
-            const uint16_t *pairs = b + (size_t)(i / 2) * PANEL * 2 + i % 2;
+            const uint16_t *pairs = b + i / 2 * ldb + i % 2;
             for (uint32_t j = 0; j < PANEL; j++)
                 sums[j] += x * bf16_to_f32(pairs[j * 2]);
         }
@@ -149,6 +151,13 @@ static void transpose(uint32_t n_dims, const float *const *rows, float *out) {
     }
 }
 
+static void interleave(size_t n, const uint16_t *a, const uint16_t *b, uint16_t *out) {
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = a == NULL ? 0 : a[i];
+        out[2 * i + 1] = b == NULL ? 0 : b[i];
+    }
+}
+
 static float capped(float x, float scale, float softcap) {
     x *= scale;
     return softcap > 0 ? softcap * tanhf(x / softcap) : x;
@@ -222,6 +231,7 @@ const struct kernels kernels_plain = {
     .sum_squares = sum_squares,
     .turn = turn,
     .transpose = transpose,
+    .interleave = interleave,
     .soften = soften,
     .lane_sum = lane_sum,
     .cap = cap,

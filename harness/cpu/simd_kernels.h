@@ -90,14 +90,15 @@ ALWAYS_INLINE vec v_load_pairs(const uint16_t *p) {
 }
 
 ALWAYS_INLINE void tile_bf16(uint32_t rows, uint32_t k, const uint16_t *a, size_t lda,
-    const uint16_t *b, float *c, size_t ldc) {
+    const uint16_t *b, size_t ldb, float *c, size_t ldc, bool add) {
     vec left[TILE], right[TILE];
 #pragma GCC unroll 12
-    for (uint32_t r = 0; r < rows; r++)
-        left[r] = right[r] = v_set(0);
-    for (uint32_t i = 0; i < k; i += 2) {
-        vec b0 = v_load_pairs(b + (size_t)i * PANEL),
-            b1 = v_load_pairs(b + (size_t)i * PANEL + W * 2);
+    for (uint32_t r = 0; r < rows; r++) {
+        left[r] = add ? v_load(c + r * ldc) : v_set(0);
+        right[r] = add ? v_load(c + r * ldc + W) : v_set(0);
+    }
+    for (uint32_t i = 0; i < k; i += 2, b += ldb) {
+        vec b0 = v_load_pairs(b), b1 = v_load_pairs(b + 2 * W);
 #pragma GCC unroll 12
         for (uint32_t r = 0; r < rows; r++) {
             vec x = v_pair(a + r * lda + i);
@@ -121,9 +122,12 @@ ALWAYS_INLINE void tile_bf16(uint32_t rows, uint32_t k, const uint16_t *a, size_
         else                                                                                       \
             tile_f32(rows, k, a, lda, b, ldb, c, ldc, false);                                      \
     }                                                                                              \
-    static void bf16_##rows(                                                                       \
-        uint32_t k, const uint16_t *a, size_t lda, const uint16_t *b, float *c, size_t ldc) {      \
-        tile_bf16(rows, k, a, lda, b, c, ldc);                                                     \
+    static void bf16_##rows(uint32_t k, const uint16_t *a, size_t lda, const uint16_t *b,          \
+        size_t ldb, float *c, size_t ldc, bool add) {                                              \
+        if (add)                                                                                   \
+            tile_bf16(rows, k, a, lda, b, ldb, c, ldc, true);                                      \
+        else                                                                                       \
+            tile_bf16(rows, k, a, lda, b, ldb, c, ldc, false);                                     \
     }
 TILES(1)
 TILES(2)
@@ -142,7 +146,8 @@ TILES(12)
 
 typedef void tile_f32_fn(
     uint32_t, const float *, size_t, const float *, size_t, float *, size_t, bool);
-typedef void tile_bf16_fn(uint32_t, const uint16_t *, size_t, const uint16_t *, float *, size_t);
+typedef void tile_bf16_fn(
+    uint32_t, const uint16_t *, size_t, const uint16_t *, size_t, float *, size_t, bool);
 static tile_f32_fn *const tiles_f32[] = { f32_1, f32_2, f32_3, f32_4, f32_5, f32_6,
 #if SIMD_TILE > 6
     f32_7, f32_8, f32_9, f32_10, f32_11, f32_12
@@ -160,8 +165,8 @@ static void multiply_f32(uint32_t rows, uint32_t k, const float *a, size_t lda, 
 }
 
 static void multiply_bf16(uint32_t rows, uint32_t k, const uint16_t *a, size_t lda,
-    const uint16_t *b, float *c, size_t ldc) {
-    tiles_bf16[rows - 1](k, a, lda, b, c, ldc);
+    const uint16_t *b, size_t ldb, float *c, size_t ldc, bool add) {
+    tiles_bf16[rows - 1](k, a, lda, b, ldb, c, ldc, add);
 }
 
 /* ---- rows ---- */
@@ -362,6 +367,23 @@ static void transpose(uint32_t n_dims, const float *const *rows, float *out) {
     }
 }
 
+static void interleave(size_t n, const uint16_t *a, const uint16_t *b, uint16_t *out) {
+    size_t whole = n / 16 * 16;
+    for (size_t i = 0; i < whole; i += 16) {
+        __m256i zero = _mm256_setzero_si256();
+        __m256i x = a == NULL ? zero : _mm256_loadu_si256((const __m256i *)(const void *)(a + i));
+        __m256i y = b == NULL ? zero : _mm256_loadu_si256((const __m256i *)(const void *)(b + i));
+        __m256i low = _mm256_unpacklo_epi16(x, y), high = _mm256_unpackhi_epi16(x, y);
+        __m256i *to = (__m256i *)(void *)(out + 2 * i);
+        _mm256_storeu_si256(to, _mm256_permute2x128_si256(low, high, 0x20));
+        _mm256_storeu_si256(to + 1, _mm256_permute2x128_si256(low, high, 0x31));
+    }
+    for (size_t i = whole; i < n; i++) {
+        out[2 * i] = a == NULL ? 0 : a[i];
+        out[2 * i + 1] = b == NULL ? 0 : b[i];
+    }
+}
+
 ALWAYS_INLINE vec v_cap(vec x, float scale_by, float softcap) {
     x = v_mul(x, v_set(scale_by));
     return softcap > 0 ? v_mul(v_tanh(v_div(x, v_set(softcap))), v_set(softcap)) : x;
@@ -445,8 +467,8 @@ static double exp_sum(size_t n, const float *x, float max) {
         .multiply_bf16 = multiply_bf16, .to_bf16 = to_bf16, .from_bf16 = from_bf16, .norm = norm,  \
         .activate = activate, .finish = finish, .add = add, .multiply = multiply, .scale = scale,  \
         .scale_add = scale_add, .maximum = maximum, .sum_squares = sum_squares, .turn = turn,      \
-        .transpose = transpose, .soften = soften, .lane_sum = lane_sum, .cap = cap,                \
-        .find_max = find_max, .exp_sum = exp_sum                                                   \
+        .transpose = transpose, .interleave = interleave, .soften = soften, .lane_sum = lane_sum,  \
+        .cap = cap, .find_max = find_max, .exp_sum = exp_sum                                       \
     }
 
 #endif

@@ -2,6 +2,8 @@
 # debug builds too, where tests would take minutes otherwise.
 set(cpu_SOURCES
     cpu/attend.c
+    cpu/attend_bf16.c
+    cpu/attend_f32.c
     cpu/backend.c
     cpu/gemm.c
     cpu/gemm_plain.c

@@ -1,0 +1,77 @@
+/* A tile of attention: one key head × some queries, going over the sequence block by block. Private
+ * to attend*.c.
+ *
+ * attend.c owns the walk (who sees what, the softmax); struct tile_ops is what depends on the
+ * cache's element type. */
+#ifndef ASSAY_HARNESS_CPU_ATTEND_H
+#define ASSAY_HARNESS_CPU_ATTEND_H
+
+#include "harness/cpu/cpu.h"
+
+struct attend {
+    struct cpu *cpu;
+    const struct attention *a;
+    const struct kv_cache *kv;
+    const struct tile_ops *ops;
+    size_t layer_bytes; /* offset of the layer in keys and values */
+    const struct segment *segments;
+    uint32_t n_segments;
+    size_t *first_item; /* [n_segments + 1] */
+    uint32_t group, tile_rows;
+    uint32_t dim, dim_even, dim_padded; /* head width; up to a multiple of 2, of a panel */
+    struct rows q, out;
+};
+
+/* Keys a query sees, as positions [from, to). */
+struct sight {
+    uint32_t from, to;
+};
+
+struct tile {
+    const struct attend *op;
+    const struct segment *segment;
+    uint32_t head, row, n_rows, n_queries; /* row: of the segment */
+    uint32_t span, span_position;          /* how far into the ancestors the blocks have come */
+    struct sight *sights;                  /* [n_queries]: within the block */
+    float *scores;                         /* [n_queries, KEY_BLOCK]; after soften: weights */
+    float *sums;                           /* [n_queries, LANES] */
+    float *max;                            /* [n_queries] */
+    float *out;                            /* [n_queries, dim_padded] */
+    /* In f32 or bf16 pairs, see attend_f32.c and attend_bf16.c; sized for f32. */
+    void *queries; /* [n_queries, dim_even] */
+    void *keys;    /* [KEY_BLOCK / panel, dim_even, panel] */
+    void *values;  /* [KEY_BLOCK, dim_padded] */
+    void *space;   /* [KEY_BLOCK, max(n_queries, dim_padded)]: whatever else */
+};
+
+struct tile_ops {
+    uint32_t step; /* keys that `add` takes at once: a micro-tile's common keys begin and end at
+                      multiples of it */
+    void (*take_queries)(const struct tile *t);
+    /* Brings keys and values of slots[seen) of a block into the tile; the rest of a panel is zeros.
+     */
+    void (*gather)(const struct tile *t, const uint32_t *slots, struct sight seen);
+    /* scores[i .. i + n)[p .. p + panel) = q · k */
+    void (*score)(const struct tile *t, uint32_t i, uint32_t n, uint32_t p);
+    /* Makes query i's weights ready for `add`; may be NULL. */
+    void (*weigh)(const struct tile *t, uint32_t i);
+    /* out[i .. i + n) += weights · v over keys [from, to), in order; multiples of step unless n
+     * is 1. */
+    void (*add)(const struct tile *t, uint32_t i, uint32_t n, uint32_t from, uint32_t to);
+};
+extern const struct tile_ops tile_ops_f32, tile_ops_bf16;
+
+/* The head's part of a slot, in the cache's elements. */
+static inline const void *tile_cell(const struct tile *t, const uint8_t *cache, uint32_t slot) {
+    const struct attend *op = t->op;
+    size_t column = (size_t)slot * op->kv->width + (size_t)t->head * op->dim;
+    return cache + op->layer_bytes + column * elem_bytes(op->kv->elem);
+}
+
+/* The tile's part of row r's queries: group * dim numbers. */
+static inline const float *tile_query(const struct tile *t, uint32_t r) {
+    const float *row = row_at(t->op->q, t->segment->row + t->row + r);
+    return row + (size_t)t->head * t->op->group * t->op->dim;
+}
+
+#endif
