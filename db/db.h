@@ -299,7 +299,7 @@ struct spool_counts {
  * back. */
 MUST_CHECK bool spool_deliver(
     const char *dir, struct db *db, struct spool_counts *counts, struct err *err);
-/* Delivers the one file; *answer as of queue_finish. */
+/* Delivers the one file; *answer as of queue_finish, QUEUE_ALREADY if another worker took it. */
 MUST_CHECK bool spool_deliver_job(const char *dir, struct db *db, const struct job_key *key,
     enum queue_answer *answer, struct err *err);
 

@@ -241,7 +241,14 @@ static bool deliver_file(const char *dir, const char *path, struct db *db,
 bool spool_deliver_job(const char *dir, struct db *db, const struct job_key *key,
     enum queue_answer *answer, struct err *err) {
     char *path = item_path(dir, key);
-    bool refused, ok = deliver_file(dir, path, db, answer, &refused, err);
+    struct err e = ERR_INIT;
+    bool refused, ok = deliver_file(dir, path, db, answer, &refused, &e);
+    if (!ok && e.class == ERR_NOT_FOUND) { /* another worker, starting up, delivered it for us */
+        *answer = QUEUE_ALREADY;
+        ok = true;
+    }
+    if (!ok && err)
+        *err = e;
     free(path);
     return ok;
 }
