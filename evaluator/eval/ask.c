@@ -1,0 +1,120 @@
+/* Questions in lists, and the checks on every answer: no request may fail, no number may be other
+ * than finite. */
+#include <math.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "evaluator/eval/internal.h"
+
+static bool check_choice(
+    struct eval *e, const struct score_choice *c, size_t doc, struct err *err) {
+    if (!isfinite(c->loglikelihood)) {
+        e->audit.nan++;
+        return err_set(err, ERR_NUMERIC,
+            "document %zu: the model gives a log-likelihood that is not a number", doc);
+    }
+    e->audit.empty += c->n_tokens == 0;
+    return true;
+}
+
+static bool check_answer(
+    struct eval *e, const struct score_request *r, size_t doc, struct err *err) {
+    if (r->err.class != ERR_NONE) {
+        *err = r->err;
+        return err_wrap(err, "document %zu", doc);
+    }
+    e->audit.truncated += r->n_truncated > 0;
+    for (size_t i = 0; i < r->n_choices; i++) {
+        if (!check_choice(e, &r->choices[i], doc, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool eval_score(struct eval *e, struct score_request *requests, const size_t *owner, size_t n,
+    struct err *err) {
+    if (!e->subject->score) {
+        return err_set(err, ERR_UNSUPPORTED,
+            "'%s' cannot score text: task '%s' needs a causal language model", e->subject->name,
+            e->info->name);
+    }
+    if (!e->subject->score(e->subject->self, e->info->profile, requests, n, &e->run, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!check_answer(e, &requests[i], e->docs[owner ? owner[i] : i].index, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_vectors(struct eval *e, const float *v, size_t n, size_t width, struct err *err) {
+    for (size_t i = 0; i < n * width; i++) {
+        if (!isfinite(v[i])) {
+            e->audit.nan++;
+            return err_set(err, ERR_NUMERIC,
+                "text %zu: the model gives a vector with a number that is not finite", i / width);
+        }
+    }
+    return true;
+}
+
+static bool check_requests(
+    struct eval *e, const struct embed_request *r, size_t n, struct err *err) {
+    for (size_t i = 0; i < n; i++) {
+        if (r[i].err.class != ERR_NONE) {
+            *err = r[i].err;
+            return err_wrap(err, "text %zu", i);
+        }
+        e->audit.truncated += r[i].truncated;
+        e->audit.empty += r[i].text_n == 0;
+    }
+    return true;
+}
+
+float *eval_embed(struct eval *e, enum subject_role role, const char *prompt,
+    const char *const *texts, size_t n, struct err *err) {
+    const struct subject *s = e->subject;
+    if (!s->embed || !s->width) {
+        err_set(err, ERR_UNSUPPORTED, "'%s' gives no vectors: task '%s' needs an embedding model",
+            s->name, e->info->name);
+        return NULL;
+    }
+    size_t cells;
+    if (!mem_mul(n, s->width, &cells)) {
+        err_set(err, ERR_RESOURCE, "%zu vectors of %u numbers do not fit", n, s->width);
+        return NULL;
+    }
+    float *vectors = mem_try(cells, sizeof *vectors, "vectors", err);
+    if (!vectors) {
+        return NULL;
+    }
+    struct embed_request *requests = xcalloc(n, sizeof *requests);
+    for (size_t i = 0; i < n; i++) {
+        requests[i].text = texts[i];
+        requests[i].text_n = strlen(texts[i]);
+    }
+    bool ok = s->embed(s->self, role, prompt, requests, n, vectors, &e->run, err) &&
+              check_requests(e, requests, n, err) && check_vectors(e, vectors, n, s->width, err);
+    free(requests);
+    if (!ok) {
+        free(vectors);
+        return NULL;
+    }
+    return vectors;
+}
+
+void eval_prompt_hash(struct json_writer *w, const char *const *texts, size_t n) {
+    char hex[65];
+    struct sha256 *h = sha256_new();
+    for (size_t i = 0; i < n; i++) {
+        if (i) {
+            sha256_add(h, "\n", 1);
+        }
+        sha256_add(h, texts[i], strlen(texts[i]));
+    }
+    sha256_end(h, hex);
+    jw_kv_string(w, "prompt_hash", hex);
+}

@@ -1,0 +1,319 @@
+/* Multiple choice. One request for each context of a document; with acc_mutual_info the choices are
+ * also asked for alone, after nothing. */
+#include <math.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "evaluator/eval/internal.h"
+#include "evaluator/metric/choice.h"
+#include "evaluator/metric/statistic.h"
+
+/* Everything that is known of one document after asking. */
+struct answer {
+    struct score_choice *choices;
+    struct score_choice *alone; /* after an empty context; NULL unless a metric needs it */
+    double *loglik;
+    size_t pick; /* by the main metric's rule */
+};
+
+struct numbers {
+    struct answer *answers;
+    double *scores; /* of the metric that is being measured, one a document */
+    uint32_t *gold, *predicted;
+};
+
+enum rule { RULE_PLAIN, RULE_POINTS, RULE_BYTES, RULE_GAIN };
+
+static bool is_gold(const struct task_doc *d, size_t choice) {
+    for (size_t i = 0; i < d->n_gold; i++) {
+        if (d->gold[i] == choice) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- asking ---- */
+
+static void add_requests(struct eval *e, const struct task_doc *d, struct answer *a,
+    struct score_request *requests, size_t *owner, size_t doc, size_t *n) {
+    a->choices = arena_alloc(&e->arena, d->n_choices * sizeof *a->choices);
+    /* Choices of one context lie together: a document lists them so, or has one context for each.
+     */
+    for (size_t c = 0; c < d->n_choices; c++) {
+        struct score_choice *choice = &a->choices[c];
+        choice->text = d->choices[c].continuation;
+        choice->text_n = strlen(choice->text);
+        if (c == 0 || d->choices[c].context != d->choices[c - 1].context) {
+            const char *context = d->contexts[d->choices[c].context];
+            requests[*n] = (struct score_request) {
+                .context = context, .context_n = strlen(context), .choices = choice
+            };
+            owner[(*n)++] = doc;
+        }
+        requests[*n - 1].n_choices++;
+    }
+}
+
+static void add_alone(struct eval *e, const struct task_doc *d, struct answer *a,
+    struct score_request *requests, size_t *owner, size_t doc, size_t *n) {
+    a->alone = arena_alloc(&e->arena, d->n_choices * sizeof *a->alone);
+    for (size_t c = 0; c < d->n_choices; c++) {
+        a->alone[c].text = d->choices[c].continuation;
+        a->alone[c].text_n = strlen(a->alone[c].text);
+    }
+    requests[*n] =
+        (struct score_request) { .context = "", .choices = a->alone, .n_choices = d->n_choices };
+    owner[(*n)++] = doc;
+}
+
+static bool reports(const struct eval *e, const char *metric) {
+    for (size_t i = 0; i < e->info->report.n; i++) {
+        if (!strcmp(e->info->report.items[i], metric)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum rule rule_of(const char *metric) {
+    if (!strcmp(metric, "acc_norm")) {
+        return RULE_POINTS;
+    }
+    if (!strcmp(metric, "acc_bytes")) {
+        return RULE_BYTES;
+    }
+    return strcmp(metric, "acc_mutual_info") ? RULE_PLAIN : RULE_GAIN;
+}
+
+/* What the rule ranks choices by, for ties; and the choice that it takes. */
+static size_t pick(const struct task_doc *d, const struct answer *a, enum rule rule, size_t *ties) {
+    size_t n = d->n_choices;
+    double *score = xcalloc(n, sizeof *score), *length = xcalloc(n, sizeof *length);
+    for (size_t c = 0; c < n; c++) {
+        length[c] = rule == RULE_POINTS  ? choice_length_points(d->choices[c].text)
+                    : rule == RULE_BYTES ? choice_length_bytes(d->choices[c].text)
+                                         : 1;
+        score[c] =
+            rule == RULE_GAIN ? a->loglik[c] - a->alone[c].loglikelihood : a->loglik[c] / length[c];
+    }
+    bool by_length = rule == RULE_POINTS || rule == RULE_BYTES;
+    size_t best = rule == RULE_GAIN ? argmax_first(score, n)
+                                    : choice_pick(a->loglik, by_length ? length : NULL, n);
+    if (ties) {
+        *ties = choice_ties(score, n);
+    }
+    free(score);
+    free(length);
+    return best;
+}
+
+/* A choice of no characters has no score per character. */
+static bool check_lengths(const struct eval *e, struct err *err) {
+    bool by_length = reports(e, "acc_norm") || reports(e, "acc_bytes");
+    for (size_t i = 0; by_length && i < e->n; i++) {
+        for (size_t c = 0; c < e->docs[i].n_choices; c++) {
+            if (!*e->docs[i].choices[c].text) {
+                return err_set(err, ERR_NUMERIC,
+                    "document %zu: choice %zu is empty and cannot be normalised by its length",
+                    e->docs[i].index, c);
+            }
+        }
+    }
+    return true;
+}
+
+static bool choice_ask(struct eval *e, struct err *err) {
+    struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
+    bool alone = reports(e, "acc_mutual_info");
+    size_t most = 0, n = 0;
+    e->kind = numbers;
+    numbers->answers = arena_alloc(&e->arena, e->n * sizeof *numbers->answers);
+    numbers->scores = arena_alloc(&e->arena, e->n * sizeof *numbers->scores);
+    numbers->gold = arena_alloc(&e->arena, e->n * sizeof *numbers->gold);
+    numbers->predicted = arena_alloc(&e->arena, e->n * sizeof *numbers->predicted);
+    for (size_t i = 0; i < e->n; i++) {
+        most += e->docs[i].n_choices + alone;
+    }
+    struct score_request *requests = xcalloc(most, sizeof *requests);
+    size_t *owner = xcalloc(most, sizeof *owner);
+    for (size_t i = 0; i < e->n; i++) {
+        add_requests(e, &e->docs[i], &numbers->answers[i], requests, owner, i, &n);
+        if (alone) {
+            add_alone(e, &e->docs[i], &numbers->answers[i], requests, owner, i, &n);
+        }
+    }
+    bool ok = check_lengths(e, err) && eval_score(e, requests, owner, n, err);
+    free(requests);
+    free(owner);
+    for (size_t i = 0; ok && i < e->n; i++) {
+        struct answer *a = &numbers->answers[i];
+        size_t ties;
+        a->loglik = arena_alloc(&e->arena, e->docs[i].n_choices * sizeof *a->loglik);
+        for (size_t c = 0; c < e->docs[i].n_choices; c++) {
+            a->loglik[c] = a->choices[c].loglikelihood;
+        }
+        a->pick = pick(&e->docs[i], a, rule_of(e->info->main), &ties);
+        e->audit.ties += ties > 1;
+    }
+    return ok;
+}
+
+/* ---- measuring ---- */
+
+typedef double doc_score_fn(const struct task_doc *d, const struct answer *a);
+
+static double score_acc(const struct task_doc *d, const struct answer *a) {
+    return is_gold(d, pick(d, a, RULE_PLAIN, NULL));
+}
+
+static double score_acc_norm(const struct task_doc *d, const struct answer *a) {
+    return is_gold(d, pick(d, a, RULE_POINTS, NULL));
+}
+
+static double score_acc_bytes(const struct task_doc *d, const struct answer *a) {
+    return is_gold(d, pick(d, a, RULE_BYTES, NULL));
+}
+
+static double score_gain(const struct task_doc *d, const struct answer *a) {
+    return is_gold(d, pick(d, a, RULE_GAIN, NULL));
+}
+
+/* Greedy decoding would give a right answer. */
+static double score_exact(const struct task_doc *d, const struct answer *a) {
+    bool any = false;
+    for (size_t i = 0; i < d->n_gold; i++) {
+        any = any || a->choices[d->gold[i]].greedy;
+    }
+    return any;
+}
+
+static double score_brier(const struct task_doc *d, const struct answer *a) {
+    return choice_brier(a->loglik, d->n_choices, d->gold[0]);
+}
+
+static double score_mc2(const struct task_doc *d, const struct answer *a) {
+    bool *right = xcalloc(d->n_choices, sizeof *right);
+    for (size_t c = 0; c < d->n_choices; c++) {
+        right[c] = is_gold(d, c);
+    }
+    double share = choice_mc2(a->loglik, right, d->n_choices);
+    free(right);
+    return share;
+}
+
+static const struct {
+    const char *metric;
+    doc_score_fn *score;
+} means[] = {
+    { "acc", score_acc },
+    { "acc_norm", score_acc_norm },
+    { "acc_bytes", score_acc_bytes },
+    { "acc_mutual_info", score_gain },
+    { "exact_match", score_exact },
+    { "brier", score_brier },
+    { "mc2", score_mc2 },
+};
+
+static bool measure_labels(
+    struct eval *e, statistic_fn *f, size_t from, size_t n, struct estimate *out, struct err *err) {
+    struct numbers *numbers = e->kind;
+    struct labelled l = { numbers->gold, numbers->predicted, 0 };
+    for (size_t i = 0; i < n; i++) {
+        const struct task_doc *d = &e->docs[from + i];
+        numbers->gold[i] = (uint32_t)d->gold[0];
+        numbers->predicted[i] = (uint32_t)pick(d, &numbers->answers[from + i], RULE_PLAIN, NULL);
+        l.n_classes = d->n_choices > l.n_classes ? (uint32_t)d->n_choices : l.n_classes;
+    }
+    if (l.n_classes > 64) {
+        return err_set(err, ERR_UNSUPPORTED, "a metric over labels takes at most 64 of them");
+    }
+    *out = estimate_bootstrap(f, &l, n, EVAL_BOOTSTRAP, EVAL_SEED);
+    out->stderr_ = bootstrap_stderr(f, &l, n, EVAL_BOOTSTRAP_LM_EVAL);
+    return true;
+}
+
+static bool choice_measure(struct eval *e, const char *metric, size_t from, size_t n,
+    struct estimate *out, struct err *err) {
+    struct numbers *numbers = e->kind;
+    for (size_t m = 0; m < sizeof means / sizeof *means; m++) {
+        if (!strcmp(means[m].metric, metric)) {
+            for (size_t i = from; i < from + n; i++) {
+                numbers->scores[i] = means[m].score(&e->docs[i], &numbers->answers[i]);
+            }
+            *out = eval_mean(e, numbers->scores, from, n);
+            return true;
+        }
+    }
+    if (!strcmp(metric, "mcc")) {
+        return measure_labels(e, statistic_mcc, from, n, out, err);
+    }
+    return strcmp(metric, "f1") ? eval_unknown(metric, err)
+                                : measure_labels(e, statistic_f1, from, n, out, err);
+}
+
+/* ---- one document ---- */
+
+static void write_texts(const struct task_doc *d, struct json_writer *w) {
+    jw_key(w, "contexts");
+    jw_array(w);
+    for (size_t i = 0; i < d->n_contexts; i++) {
+        jw_string(w, d->contexts[i]);
+    }
+    jw_end_array(w);
+    jw_key(w, "choices");
+    jw_array(w);
+    for (size_t c = 0; c < d->n_choices; c++) {
+        jw_object(w);
+        jw_kv_string(w, "text", d->choices[c].text);
+        jw_kv_string(w, "continuation", d->choices[c].continuation);
+        jw_kv_int(w, "context", (long long)d->choices[c].context);
+        jw_end_object(w);
+    }
+    jw_end_array(w);
+}
+
+static void write_gold(const struct task_doc *d, struct json_writer *w) {
+    jw_key(w, "gold");
+    if (d->n_gold == 1) {
+        jw_int(w, (long long)d->gold[0]);
+        return;
+    }
+    jw_array(w);
+    for (size_t i = 0; i < d->n_gold; i++) {
+        jw_int(w, (long long)d->gold[i]);
+    }
+    jw_end_array(w);
+}
+
+static void choice_sample(const struct eval *e, size_t i, struct json_writer *w) {
+    const struct task_doc *d = &e->docs[i];
+    const struct answer *a = &((const struct numbers *)e->kind)->answers[i];
+    eval_prompt_hash(w, d->contexts, 1);
+    write_texts(d, w);
+    write_gold(d, w);
+    jw_kv_int(w, "prediction", (long long)a->pick);
+    jw_kv_bool(w, "correct", is_gold(d, a->pick));
+    jw_key(w, "loglikelihoods");
+    jw_array(w);
+    for (size_t c = 0; c < d->n_choices; c++) {
+        jw_double(w, a->loglik[c]);
+    }
+    jw_end_array(w);
+    jw_key(w, "greedy");
+    jw_array(w);
+    for (size_t c = 0; c < d->n_choices; c++) {
+        jw_bool(w, a->choices[c].greedy);
+    }
+    jw_end_array(w);
+    jw_key(w, "metrics");
+    jw_object(w);
+    for (size_t m = 0; m < sizeof means / sizeof *means; m++) {
+        if (reports(e, means[m].metric)) {
+            jw_kv_double(w, means[m].metric, means[m].score(d, a));
+        }
+    }
+    jw_end_object(w);
+}
+
+const struct eval_kind eval_choice = { choice_ask, choice_measure, choice_sample };

@@ -1,0 +1,295 @@
+/* One evaluation from question to result. The kinds do the asking and the measuring; what is common
+ * to all is here: time, groups by subset, clusters, the audit, and the fields of an assay.eval/1
+ * result. */
+#include "evaluator/eval/eval.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/strmap.h"
+#include "evaluator/eval/internal.h"
+
+static const struct eval_kind *const kinds[TASK_N_KINDS] = {
+    [TASK_CHOICE] = &eval_choice,
+    [TASK_LOGLIKELIHOOD] = &eval_loglikelihood,
+    [TASK_ROLLING] = &eval_rolling,
+    [TASK_STS] = &eval_sts,
+    [TASK_RETRIEVAL] = &eval_retrieval,
+};
+
+struct estimate eval_mean(const struct eval *e, const double *x, size_t from, size_t n) {
+    return e->cluster ? estimate_mean_clustered(x + from, e->cluster + from, n)
+                      : estimate_mean(x + from, n);
+}
+
+bool eval_unknown(const char *metric, struct err *err) {
+    return err_set(err, ERR_BUG, "no way to measure '%s'", metric);
+}
+
+/* Keys to small numbers, in order of appearance; a document without one is a cluster of its own. */
+static void number_clusters(struct eval *e) {
+    struct strmap *keys = strmap_new(e->n);
+    bool any = false;
+    uint32_t next = 0;
+    e->cluster = arena_alloc(&e->arena, e->n * sizeof *e->cluster);
+    for (size_t i = 0; i < e->n; i++) {
+        const char *key = e->docs ? e->docs[i].cluster : NULL;
+        int32_t known = key ? strmap_find(keys, key, strlen(key)) : -1;
+        any = any || key;
+        e->cluster[i] = known >= 0 ? (uint32_t)known : next++;
+        if (key && known < 0) {
+            strmap_add(keys, key, strlen(key), (int32_t)e->cluster[i]);
+        }
+    }
+    strmap_free(keys);
+    if (!any) {
+        e->cluster = NULL;
+    }
+}
+
+/* ---- metrics to JSON ---- */
+
+static json_t *real_or_null(double v) {
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *estimate_json(const struct estimate *e) {
+    return json_pack("{s:o, s:o, s:o, s:o}", "value", real_or_null(e->value), "stderr",
+        real_or_null(e->stderr_), "low", real_or_null(e->low), "high", real_or_null(e->high));
+}
+
+/* Every metric over documents from..from+n. */
+static json_t *measure_all(
+    struct eval *e, size_t from, size_t n, struct estimate *values, struct err *err) {
+    const struct task_strings *report = &e->info->report;
+    json_t *metrics = json_object();
+    for (size_t i = 0; i < report->n; i++) {
+        const char *name = report->items[i];
+        if (!kinds[e->info->kind]->measure(e, name, from, n, &values[i], err)) {
+            json_decref(metrics);
+            return NULL;
+        }
+        if (!isfinite(values[i].value)) {
+            err_set(err, ERR_NUMERIC, "'%s' over %zu documents is not a number", name, n);
+            json_decref(metrics);
+            return NULL;
+        }
+        json_object_set_new(metrics, name, estimate_json(&values[i]));
+    }
+    return metrics;
+}
+
+/* ---- subsets ---- */
+
+static size_t subset_end(const struct eval *e, size_t from) {
+    size_t to = from;
+    while (to < e->n && !strcmp(e->docs[to].subset, e->docs[from].subset)) {
+        to++;
+    }
+    return to;
+}
+
+/* The mean of the subsets' values; its error from theirs. Without all declared subsets there is no
+ * value. */
+static json_t *mean_of_subsets(
+    const struct eval *e, const struct estimate *sums, size_t n_subsets) {
+    json_t *metrics = json_object();
+    bool whole = n_subsets >= e->info->subsets.n;
+    for (size_t i = 0; i < e->info->report.n; i++) {
+        double value = sums[i].value / (double)n_subsets,
+               error = sqrt(sums[i].stderr_) / (double)n_subsets;
+        struct estimate mean = { value, error, value - 1.959963984540054 * error,
+            value + 1.959963984540054 * error };
+        struct estimate none = { NAN, NAN, NAN, NAN };
+        json_object_set_new(
+            metrics, e->info->report.items[i], estimate_json(whole ? &mean : &none));
+    }
+    return metrics;
+}
+
+static json_t *measure_subsets(struct eval *e, json_t **subsets, struct err *err) {
+    size_t n_report = e->info->report.n, n_subsets = 0;
+    struct estimate *sums = arena_alloc(&e->arena, n_report * sizeof *sums);
+    struct estimate *values = arena_alloc(&e->arena, n_report * sizeof *values);
+    *subsets = json_object();
+    for (size_t from = 0, to; from < e->n; from = to) {
+        to = subset_end(e, from);
+        json_t *metrics = measure_all(e, from, to - from, values, err);
+        if (!metrics) {
+            json_decref(*subsets);
+            *subsets = NULL;
+            return NULL;
+        }
+        for (size_t i = 0; i < n_report; i++) {
+            sums[i].value += values[i].value;
+            sums[i].stderr_ += values[i].stderr_ * values[i].stderr_;
+        }
+        json_object_set_new(*subsets, e->docs[from].subset,
+            json_pack("{s:I, s:o}", "n", (json_int_t)(to - from), "metrics", metrics));
+        n_subsets++;
+    }
+    return mean_of_subsets(e, sums, n_subsets);
+}
+
+static json_t *measure(struct eval *e, json_t **subsets, struct err *err) {
+    *subsets = NULL;
+    if (e->docs && e->docs[0].subset) {
+        return measure_subsets(e, subsets, err);
+    }
+    return measure_all(
+        e, 0, e->n, arena_alloc(&e->arena, e->info->report.n * sizeof(struct estimate)), err);
+}
+
+/* ---- the result ---- */
+
+static json_t *text_or_null(const char *s) {
+    return s ? json_string(s) : json_null();
+}
+
+static json_t *strings_json(const struct task_strings *list) {
+    json_t *out = json_array();
+    for (size_t i = 0; i < list->n; i++) {
+        json_array_append_new(out, json_string(list->items[i]));
+    }
+    return out;
+}
+
+static const char *profile_of(const struct task_info *i) {
+    return i->profile ? i->profile : task_kind_embeds(i->kind) ? "mteb/2" : "lm-eval/0.4.13";
+}
+
+static void add_identity(json_t *r, const struct eval *e) {
+    const struct task_info *i = e->info;
+    json_object_set_new(r, "model", json_string(e->subject->name));
+    json_object_set_new(r, "revision", text_or_null(e->subject->revision));
+    json_object_set_new(r, "task", json_string(i->name));
+    json_object_set_new(r, "version", json_integer(i->version));
+    json_object_set_new(r, "kind", json_string(task_kind_name(i->kind)));
+    json_object_set_new(r, "profile", json_string(profile_of(i)));
+    json_object_set_new(r, "shots", json_integer(i->shots));
+    json_object_set_new(r, "limit", i->limit ? json_integer(i->limit) : json_null());
+    json_object_set_new(r, "seed", json_integer(i->seed));
+    json_object_set_new(r, "n", json_integer((json_int_t)e->n));
+    json_object_set_new(r, "main", json_string(i->main));
+    json_object_set_new(r, "higher_is_better", json_boolean(i->higher_is_better));
+}
+
+static void add_provenance(
+    json_t *r, const struct eval *e, const struct eval_options *options, double seconds) {
+    const struct task_info *i = e->info;
+    json_object_set_new(r, "audit",
+        json_pack("{s:I, s:I, s:I, s:I}", "ties", (json_int_t)e->audit.ties, "truncated",
+            (json_int_t)e->audit.truncated, "empty", (json_int_t)e->audit.empty, "nan",
+            (json_int_t)e->audit.nan));
+    json_object_set_new(r, "data_sha256", json_string(i->data_sha256));
+    json_object_set_new(r, "task_sha256", json_string(i->task_sha256));
+    json_object_set_new(r, "tokens_asked", json_integer((json_int_t)e->stats.tokens_asked));
+    json_object_set_new(r, "tokens_computed", json_integer((json_int_t)e->stats.tokens_computed));
+    json_object_set_new(r, "seconds", json_real(seconds));
+    json_object_set_new(r, "task_path", json_string(i->path));
+    json_object_set_new(r, "data",
+        json_pack("{s:o, s:o, s:o, s:o}", "repo", text_or_null(i->data_repo), "revision",
+            text_or_null(i->data_revision), "config", text_or_null(i->data_config), "split",
+            text_or_null(i->split)));
+    json_object_set_new(r, "languages", strings_json(&i->languages));
+    json_object_set_new(r, "baseline", real_or_null(i->baseline));
+    json_object_set_new(r, "publish_samples", json_boolean(i->publish_samples));
+    json_object_set_new(r, "device", text_or_null(e->subject->device));
+    json_object_set_new(r, "dtype", text_or_null(e->subject->dtype));
+    json_object_set_new(r, "backend", text_or_null(e->subject->backend));
+    json_object_set_new(r, "harness_build", text_or_null(options ? options->build : NULL));
+    json_object_set_new(r, "sandbox", json_pack("{s:s}", "task_degraded", i->sandbox_degraded));
+}
+
+/* ---- samples ---- */
+
+static void write_sample(const struct eval *e, size_t i, struct json_writer *w) {
+    const struct task_doc *d = e->docs ? &e->docs[i] : NULL;
+    jw_object(w);
+    jw_kv_int(w, "doc_id", (long long)(d ? d->index : i));
+    if (d && d->subset) {
+        jw_kv_string(w, "subset", d->subset);
+    }
+    if (d && d->cluster) {
+        jw_kv_string(w, "cluster", d->cluster);
+    }
+    kinds[e->info->kind]->sample(e, i, w);
+    struct err ignored = ERR_INIT;
+    json_t *row = d && d->row ? json_parse(d->row, strlen(d->row), "row", &ignored) : NULL;
+    if (row) {
+        jw_key(w, "doc");
+        jw_json(w, row);
+        json_decref(row);
+    }
+    jw_end_object(w);
+}
+
+static bool write_samples(const struct eval *e, struct strbuf *samples, struct err *err) {
+    for (size_t i = 0; samples && i < e->n; i++) {
+        struct json_writer w;
+        json_writer_init(&w, samples, false);
+        write_sample(e, i, &w);
+        strbuf_addc(samples, '\n');
+        if (w.non_finite) {
+            return err_set(err, ERR_NUMERIC, "document %zu has a number that is not finite", i);
+        }
+    }
+    return !samples || !samples->overflow ||
+           err_set(err, ERR_RESOURCE, "the samples do not fit their buffer");
+}
+
+/* ---- the door ---- */
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static json_t *make_result(
+    struct eval *e, const struct eval_options *options, double began, struct err *err) {
+    json_t *subsets, *metrics = measure(e, &subsets, err);
+    if (!metrics) {
+        return NULL;
+    }
+    json_t *r = json_object();
+    add_identity(r, e);
+    json_object_set_new(r, "metrics", metrics);
+    if (subsets) {
+        json_object_set_new(r, "subsets", subsets);
+    }
+    add_provenance(r, e, options, now_s() - began);
+    return r;
+}
+
+bool eval_run(const struct task *task, const struct subject *subject,
+    const struct eval_options *options, json_t **result, struct strbuf *samples, struct err *err) {
+    struct eval e = { .task = task, .info = task_info(task), .subject = subject };
+    double began = now_s();
+    *result = NULL;
+    if (!kinds[e.info->kind]) {
+        return err_set(err, ERR_USAGE, "'%s' is a suite, not a task", e.info->name);
+    }
+    e.docs = task_docs(task, &e.n);
+    if (task_retrieval(task)) {
+        e.docs = NULL;
+        e.n = task_retrieval(task)->n_queries;
+    }
+    e.run = (struct run_options) { .stats = &e.stats,
+        .progress = options ? options->progress : NULL,
+        .progress_arg = options ? options->progress_arg : NULL };
+    number_clusters(&e);
+    json_t *made = NULL;
+    if (kinds[e.info->kind]->ask(&e, err)) {
+        made = make_result(&e, options, began, err);
+    }
+    bool ok = made && write_samples(&e, samples, err);
+    if (ok) {
+        *result = made;
+    } else {
+        json_decref(made);
+    }
+    arena_release(&e.arena);
+    return ok;
+}

@@ -1,0 +1,55 @@
+/* Evaluation: documents of a task, answers of a subject, scores with their errors.
+ *
+ * A subject is whatever can be asked the two questions, in lists: a model of the harness, or a
+ * fake. Every score has a standard error and a 95 % interval; a number that is not finite ends the
+ * evaluation with ERR_NUMERIC and is never a score. */
+#ifndef ASSAY_EVAL_H
+#define ASSAY_EVAL_H
+
+#include "base/json.h"
+#include "evaluator/task/task.h"
+#include "harness/harness.h"
+
+enum subject_role { SUBJECT_TEXT, SUBJECT_QUERY, SUBJECT_PASSAGE };
+
+/* What a text is embedded as. `prompt` is the task's own instruction, NULL for none; the subject
+ * decides what it makes of it. vectors: n × width. */
+typedef bool subject_embed_fn(void *self, enum subject_role role, const char *prompt,
+    struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
+    struct err *err);
+/* profile: the rule set of the task, NULL for the default. */
+typedef bool subject_score_fn(void *self, const char *profile, struct score_request *requests,
+    size_t n, const struct run_options *run, struct err *err);
+
+struct subject {
+    const char *name, *revision; /* revision NULL: not known */
+    const char *dtype, *device, *backend;
+    void *self;
+    subject_embed_fn *embed; /* NULL: it can't */
+    subject_score_fn *score;
+    uint32_t width; /* of its vectors */
+};
+
+/* A subject over an open model, which stays the caller's. add_bos: "auto", "yes", "no". */
+MUST_CHECK struct subject *subject_model_new(struct model *model, const char *name,
+    const char *revision, const char *add_bos, struct err *err);
+void subject_free(struct subject *s); /* NULL is fine */
+
+struct eval_options {
+    run_progress_fn *progress; /* tokens; may be NULL */
+    void *progress_arg;
+    const char *build; /* of the program, for the record; NULL: not said */
+};
+
+/* Asks everything and scores it. *result (the caller's) is one entry of an assay.eval/1 document's
+ * "results"; samples, where not NULL, gets one JSON line a document. */
+MUST_CHECK bool eval_run(const struct task *task, const struct subject *subject,
+    const struct eval_options *options, json_t **result, struct strbuf *samples, struct err *err);
+
+/* Writes one result below `dir` in its peers' shape (lm-evaluation-harness's for choice and
+ * log-likelihood tasks, with the samples if they are asked for; MTEB's for embedding tasks) and
+ * Assay's own record with the samples beside it. */
+MUST_CHECK bool eval_write(const char *dir, const json_t *result, const char *samples, size_t n,
+    bool with_samples, struct err *err);
+
+#endif

@@ -1,0 +1,62 @@
+/* Inside the eval room: one evaluation as its kinds see it. */
+#ifndef ASSAY_EVAL_INTERNAL_H
+#define ASSAY_EVAL_INTERNAL_H
+
+#include "base/mem.h"
+#include "evaluator/eval/eval.h"
+#include "evaluator/metric/metric.h"
+
+struct eval {
+    const struct task *task;
+    const struct task_info *info;
+    const struct task_doc *docs; /* NULL for retrieval */
+    size_t n;                    /* documents, or queries */
+    const struct subject *subject;
+    struct run_options run;
+    struct run_stats stats;
+    struct arena arena; /* what a kind keeps for the run */
+    uint32_t *cluster;  /* of each document; NULL: no clusters */
+    struct {
+        size_t ties, truncated, empty, nan;
+    } audit;
+    void *kind; /* the kind's own numbers */
+};
+
+/* A kind of task: asks, measures one metric over documents from..from+n, and says what it found for
+ * one document (fields of an object that is open). */
+struct eval_kind {
+    bool (*ask)(struct eval *e, struct err *err);
+    bool (*measure)(struct eval *e, const char *metric, size_t from, size_t n, struct estimate *out,
+        struct err *err);
+    void (*sample)(const struct eval *e, size_t i, struct json_writer *w);
+};
+
+extern const struct eval_kind eval_choice, eval_loglikelihood, eval_rolling, eval_sts,
+    eval_retrieval;
+
+enum {
+    EVAL_BOOTSTRAP = 1000,           /* resamples for the interval of a corpus statistic */
+    EVAL_BOOTSTRAP_LM_EVAL = 100000, /* lm-eval's default, for its standard errors */
+    EVAL_SEED = 42,
+};
+
+/* Mean with its error, clustered where the task says so. */
+struct estimate eval_mean(const struct eval *e, const double *x, size_t from, size_t n);
+
+/* A metric that this kind's code does not know: our own mistake in the kind's Lua protocol. */
+bool eval_unknown(const char *metric, struct err *err);
+
+/* Asks for log-likelihoods; fails with the document's number where one request cannot be answered
+ * or a number is not finite; counts truncated and empty ones. requests[i] belongs to docs[owner ?
+ * owner[i] : i]. */
+MUST_CHECK bool eval_score(
+    struct eval *e, struct score_request *requests, const size_t *owner, size_t n, struct err *err);
+
+/* Embeds texts; vectors (the caller's, free()) are n × subject->width, every number finite. */
+MUST_CHECK float *eval_embed(struct eval *e, enum subject_role role, const char *prompt,
+    const char *const *texts, size_t n, struct err *err);
+
+/* "prompt_hash" of these texts. */
+void eval_prompt_hash(struct json_writer *w, const char *const *texts, size_t n);
+
+#endif

@@ -1,0 +1,110 @@
+/* One continuation a document: after a context (loglikelihood), or a whole text (rolling). */
+#include <string.h>
+
+#include "evaluator/eval/internal.h"
+#include "evaluator/metric/statistic.h"
+
+struct numbers {
+    struct score_choice *answers;
+    double *loglik, *greedy, *words, *bytes;
+};
+
+static bool ask(struct eval *e, bool rolling, struct err *err) {
+    struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
+    double **lists[] = { &numbers->loglik, &numbers->greedy, &numbers->words, &numbers->bytes };
+    e->kind = numbers;
+    numbers->answers = arena_alloc(&e->arena, e->n * sizeof *numbers->answers);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        *lists[i] = arena_alloc(&e->arena, e->n * sizeof **lists[i]);
+    }
+    struct score_request *requests = xcalloc(e->n, sizeof *requests);
+    for (size_t i = 0; i < e->n; i++) {
+        const struct task_doc *d = &e->docs[i];
+        struct score_choice *c = &numbers->answers[i];
+        c->text = d->choices[0].continuation;
+        c->text_n = strlen(c->text);
+        requests[i] = (struct score_request) { .rolling = rolling, .choices = c, .n_choices = 1 };
+        if (!rolling) {
+            requests[i].context = d->contexts[0];
+            requests[i].context_n = strlen(d->contexts[0]);
+        }
+    }
+    bool ok = eval_score(e, requests, NULL, e->n, err);
+    free(requests);
+    for (size_t i = 0; ok && i < e->n; i++) {
+        numbers->loglik[i] = numbers->answers[i].loglikelihood;
+        numbers->greedy[i] = numbers->answers[i].greedy;
+        numbers->words[i] = e->docs[i].words;
+        numbers->bytes[i] = e->docs[i].bytes;
+    }
+    return ok;
+}
+
+static bool loglikelihood_ask(struct eval *e, struct err *err) {
+    return ask(e, false, err);
+}
+
+static bool rolling_ask(struct eval *e, struct err *err) {
+    return ask(e, true, err);
+}
+
+/* Corpus statistics have lm-eval's own bootstrap for a standard error. */
+static void estimate_corpus(statistic_fn *f, const void *data, size_t n, struct estimate *out) {
+    *out = estimate_bootstrap(f, data, n, EVAL_BOOTSTRAP, EVAL_SEED);
+    out->stderr_ = bootstrap_stderr(f, data, n, EVAL_BOOTSTRAP_LM_EVAL);
+}
+
+static bool measure(struct eval *e, const char *metric, size_t from, size_t n, struct estimate *out,
+    struct err *err) {
+    const struct numbers *numbers = e->kind;
+    struct weighted by_words = { numbers->loglik + from, numbers->words + from };
+    struct weighted by_bytes = { numbers->loglik + from, numbers->bytes + from };
+    if (!strcmp(metric, "acc")) {
+        *out = eval_mean(e, numbers->greedy, from, n);
+    } else if (!strcmp(metric, "perplexity")) {
+        estimate_corpus(statistic_perplexity, numbers->loglik + from, n, out);
+    } else if (!strcmp(metric, "word_perplexity")) {
+        estimate_corpus(statistic_weighted_perplexity, &by_words, n, out);
+    } else if (!strcmp(metric, "byte_perplexity")) {
+        estimate_corpus(statistic_weighted_perplexity, &by_bytes, n, out);
+    } else if (!strcmp(metric, "bits_per_byte")) {
+        estimate_corpus(statistic_bits_per_weight, &by_bytes, n, out);
+    } else {
+        return eval_unknown(metric, err);
+    }
+    return true;
+}
+
+static void sample(const struct eval *e, size_t i, struct json_writer *w) {
+    const struct task_doc *d = &e->docs[i];
+    const struct score_choice *c = &((const struct numbers *)e->kind)->answers[i];
+    eval_prompt_hash(w, d->n_contexts ? d->contexts : (const char *[]) { "" }, 1);
+    jw_key(w, "contexts");
+    jw_array(w);
+    if (d->n_contexts) {
+        jw_string(w, d->contexts[0]);
+    }
+    jw_end_array(w);
+    jw_kv_string(w, "target", d->choices[0].text);
+    jw_key(w, "loglikelihoods");
+    jw_array(w);
+    jw_double(w, c->loglikelihood);
+    jw_end_array(w);
+    jw_key(w, "greedy");
+    jw_array(w);
+    jw_bool(w, c->greedy);
+    jw_end_array(w);
+    jw_kv_bool(w, "correct", c->greedy);
+    jw_key(w, "metrics");
+    jw_object(w);
+    if (e->info->kind == TASK_LOGLIKELIHOOD) {
+        jw_kv_double(w, "acc", c->greedy);
+    } else {
+        jw_kv_double(w, "words", d->words);
+        jw_kv_double(w, "bytes", d->bytes);
+    }
+    jw_end_object(w);
+}
+
+const struct eval_kind eval_loglikelihood = { loglikelihood_ask, measure, sample };
+const struct eval_kind eval_rolling = { rolling_ask, measure, sample };

@@ -1,0 +1,110 @@
+/* Similarity of sentence pairs against what people said, as mteb's STS evaluator has it: gold
+ * scaled to 0..1, four ways to compare two vectors, two correlations. "spearman" and "pearson" are
+ * of the model's own similarity, which is the cosine. A sentence that occurs in several pairs is
+ * embedded once. */
+#include <math.h>
+#include <string.h>
+
+#include "base/strmap.h"
+#include "evaluator/eval/internal.h"
+#include "evaluator/metric/statistic.h"
+
+struct numbers {
+    double *gold, *cosine, *manhattan, *euclidean; /* similarities: distances are negated */
+};
+
+/* Each text once, in order of appearance; where[2 i], where[2 i + 1]: the two texts of pair i. */
+static const char **unique_texts(const struct eval *e, size_t *where, size_t *n) {
+    const char **texts = xcalloc(2 * e->n, sizeof *texts);
+    struct strmap *seen = strmap_new(2 * e->n);
+    *n = 0;
+    for (size_t i = 0; i < 2 * e->n; i++) {
+        const char *text = i % 2 ? e->docs[i / 2].text_b : e->docs[i / 2].text_a;
+        int32_t at = strmap_find(seen, text, strlen(text));
+        if (at < 0) {
+            at = (int32_t)*n;
+            strmap_add(seen, text, strlen(text), at);
+            texts[(*n)++] = text;
+        }
+        where[i] = (size_t)at;
+    }
+    strmap_free(seen);
+    return texts;
+}
+
+static bool compare(struct eval *e, struct numbers *numbers, const float *vectors,
+    const size_t *where, struct err *err) {
+    size_t width = e->subject->width;
+    double low = e->info->range_low, span = e->info->range_high - low;
+    for (size_t i = 0; i < e->n; i++) {
+        const float *a = vectors + where[2 * i] * width, *b = vectors + where[2 * i + 1] * width;
+        numbers->gold[i] = span > 0 ? (e->docs[i].score - low) / span : e->docs[i].score;
+        numbers->cosine[i] = cosine(a, b, width);
+        numbers->manhattan[i] = -manhattan(a, b, width);
+        numbers->euclidean[i] = -euclidean(a, b, width);
+        if (!isfinite(numbers->cosine[i])) {
+            return err_set(err, ERR_NUMERIC,
+                "document %zu: the model gives a vector of length zero", e->docs[i].index);
+        }
+    }
+    return true;
+}
+
+static bool sts_ask(struct eval *e, struct err *err) {
+    struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
+    double **lists[] = { &numbers->gold, &numbers->cosine, &numbers->manhattan,
+        &numbers->euclidean };
+    e->kind = numbers;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        *lists[i] = arena_alloc(&e->arena, e->n * sizeof **lists[i]);
+    }
+    size_t n, *where = xcalloc(2 * e->n, sizeof *where);
+    const char **texts = unique_texts(e, where, &n);
+    float *vectors = eval_embed(e, SUBJECT_TEXT, e->info->prompt_query, texts, n, err);
+    bool ok = vectors && compare(e, numbers, vectors, where, err);
+    free(vectors);
+    free(texts);
+    free(where);
+    return ok;
+}
+
+static const double *similarities(const struct numbers *numbers, const char *metric) {
+    return !strncmp(metric, "manhattan", 9)   ? numbers->manhattan
+           : !strncmp(metric, "euclidean", 9) ? numbers->euclidean
+                                              : numbers->cosine;
+}
+
+static bool sts_measure(struct eval *e, const char *metric, size_t from, size_t n,
+    struct estimate *out, struct err *err) {
+    const struct numbers *numbers = e->kind;
+    const char *correlation = strrchr(metric, '_') ? strrchr(metric, '_') + 1 : metric;
+    struct pairs pairs = { numbers->gold + from, similarities(numbers, metric) + from };
+    if (strcmp(correlation, "spearman") && strcmp(correlation, "pearson")) {
+        return eval_unknown(metric, err);
+    }
+    statistic_fn *f = strcmp(correlation, "spearman") ? statistic_pearson : statistic_spearman;
+    *out = estimate_bootstrap(f, &pairs, n, EVAL_BOOTSTRAP, EVAL_SEED);
+    return true;
+}
+
+static void sts_sample(const struct eval *e, size_t i, struct json_writer *w) {
+    const struct task_doc *d = &e->docs[i];
+    const struct numbers *numbers = e->kind;
+    const char *texts[] = { d->text_a, d->text_b };
+    eval_prompt_hash(w, texts, 2);
+    jw_key(w, "texts");
+    jw_array(w);
+    jw_string(w, d->text_a);
+    jw_string(w, d->text_b);
+    jw_end_array(w);
+    jw_kv_double(w, "gold", d->score);
+    jw_kv_double(w, "prediction", numbers->cosine[i]);
+    jw_key(w, "metrics");
+    jw_object(w);
+    jw_kv_double(w, "cosine", numbers->cosine[i]);
+    jw_kv_double(w, "manhattan", numbers->manhattan[i]);
+    jw_kv_double(w, "euclidean", numbers->euclidean[i]);
+    jw_end_object(w);
+}
+
+const struct eval_kind eval_sts = { sts_ask, sts_measure, sts_sample };
