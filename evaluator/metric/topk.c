@@ -39,9 +39,9 @@ static inline __attribute__((always_inline)) void dots_body(
     }
     if (i < width) {
         lanes_f32 q = { 0 }, d = { 0 };
-        memcpy(&q, query + i, (width - i) * sizeof *query);
+        memcpy(&q, query + i, (width - i) * sizeof(float));
         for (size_t t = 0; t < TILE; t++) {
-            memcpy(&d, docs[t] + i, (width - i) * sizeof *docs);
+            memcpy(&d, docs[t] + i, (width - i) * sizeof(float));
             sum[t] += q * d;
         }
     }

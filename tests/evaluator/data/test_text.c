@@ -1,0 +1,188 @@
+/* jsonl, json, csv, tsv and lines, plain and packed, good and bad. */
+#include "rows.h"
+
+#define TWO "[{\"a\": 1}, {\"a\": 2}]"
+
+static void jsonl_gives_a_row_a_line(void **state) {
+    put(*state, "x.jsonl", "\xef\xbb\xbf{\"a\": 1}\r\n\n  \n{\"a\": 2}");
+    assert_rows(*state, "x.jsonl", TWO);
+    put(*state, "x.jsonl", "{\"b\": 1, \"a\": \"\\u0000\"}\n");
+    struct err err;
+    json_t *rows = rows_of_file(*state, "x.jsonl", &err), *row = json_array_get(rows, 0);
+    assert_string_equal(json_object_iter_key(json_object_iter(row)), "b"); /* order is kept */
+    assert_int_equal(json_string_length(json_object_get(row, "a")), 1);
+    json_decref(rows);
+}
+
+static void bad_jsonl_names_file_and_line(void **state) {
+    put(*state, "x.jsonl", "{\"a\": 1}\n\n{\"a\": }\n");
+    assert_refused(*state, "x.jsonl", 1, "line 3: not JSON");
+    put(*state, "x.jsonl", "{\"a\": 1}\n{\"a\": \"\xff\"}\n");
+    assert_refused(*state, "x.jsonl", 1, "line 2: not text: invalid UTF-8 at byte 8");
+    put(*state, "x.jsonl", "[1]\n");
+    assert_refused(*state, "x.jsonl", 0, "line 1: a row must be a JSON object");
+    put(*state, "x.jsonl", "{\"a\": 1} {\"a\": 2}\n");
+    assert_refused(*state, "x.jsonl", 0, "line 1: not JSON");
+    put(*state, "x.jsonl", "{\"a\": 1, \"a\": 2}\n");
+    assert_refused(*state, "x.jsonl", 0, "line 1: not JSON");
+}
+
+static void a_line_over_the_ceiling_is_refused(void **state) {
+    size_t n = (16 << 20) + 1;
+    char *text = xmalloc(n + 9);
+    memcpy(text, "{\"a\": 1}\n", 9);
+    memset(text + 9, ' ', n);
+    put_bytes(*state, "x.jsonl", text, n + 9);
+    assert_refused(*state, "x.jsonl", 1, "line 2: line length");
+    put_bytes(*state, "x.jsonl", text, n + 8); /* exactly at the ceiling */
+    assert_rows(*state, "x.jsonl", "[{\"a\": 1}]");
+    free(text);
+}
+
+static void json_takes_every_form_of_rows(void **state) {
+    put(*state, "x.json", " [ {\"a\": 1} ,\n{\"a\": 2}\n]\n");
+    assert_rows(*state, "x.json", TWO);
+    put(*state, "x.json", "{\"a\": 1}\n{\"a\": 2}\n");
+    assert_rows(*state, "x.json", TWO);
+    put(*state, "x.json", "{\"version\": \"1\", \"data\": [{\"a\": 1}, {\"a\": 2}]}");
+    assert_rows(*state, "x.json", TWO);
+    put(*state, "x.json", "{\"a\": [1, 2], \"b\": [\"x\", \"y]}\\\"{\"]}");
+    assert_rows(*state, "x.json", "[{\"a\": 1, \"b\": \"x\"}, {\"a\": 2, \"b\": \"y]}\\\"{\"}]");
+    put(*state, "x.json", "{\"k\": {\"a\": 1}, \"l\": {\"a\": 2}}");
+    assert_rows(*state, "x.json", "[{\"a\": 1, \"_key\": \"k\"}, {\"a\": 2, \"_key\": \"l\"}]");
+    put(*state, "x.json", "{\"a\": 1, \"b\": [1, 2]}");
+    assert_rows(*state, "x.json", "[{\"a\": 1, \"b\": [1, 2]}]");
+    put(*state, "x.json", "[]");
+    assert_rows(*state, "x.json", "[]");
+}
+
+static void bad_json_names_file_row_and_line(void **state) {
+    put(*state, "x.json", "[{\"a\": 1},\n{\"a\": }]");
+    assert_refused(*state, "x.json", 1, "row 2, line 2: not JSON");
+    put(*state, "x.json", "[{\"a\": 1} {\"a\": 2}]");
+    assert_refused(*state, "x.json", 1, "expected ',' or ']'");
+    put(*state, "x.json", "[{\"a\": 1},]");
+    assert_refused(*state, "x.json", 1, "expected a row");
+    put(*state, "x.json", "[{\"a\": 1}, 5]");
+    assert_refused(*state, "x.json", 1, "expected a row");
+    put(*state, "x.json", "[{\"a\": 1}] tail");
+    assert_refused(*state, "x.json", 1, "trailing text");
+    put(*state, "x.json", "[{\"a\": 1}, {\"a\"");
+    assert_refused(*state, "x.json", 1, "ends within a row");
+    put(*state, "x.json", "[{\"a\": 1}");
+    assert_refused(*state, "x.json", 1, "expected ',' or ']'");
+    put(*state, "x.json", "");
+    assert_refused(*state, "x.json", 0, "the file is empty");
+}
+
+/* A record that is too short has null where Python has None. */
+static void csv_and_tsv_are_read_as_python_reads_them(void **state) {
+    struct err err = ERR_INIT;
+    json_t *cases = json_parse_file(FIXTURES "/csv.json", 1 << 20, &err), *c;
+    size_t i;
+    assert_int_equal(json_array_size(cases), 42);
+    json_array_foreach(cases, i, c) {
+        const char *name = strcmp(json_get_string(c, "format", ""), "csv") == 0 ? "x.csv" : "x.tsv";
+        char *want = json_dumps(json_object_get(c, "rows"), 0);
+        put(*state, name, json_get_string(c, "text", ""));
+        assert_rows(*state, name, want);
+        free(want);
+    }
+    json_decref(cases);
+}
+
+static void bad_csv_names_file_and_line(void **state) {
+    put(*state, "x.csv", "a,b\n1,2\n\"x\ny\",2\n1,2,3\n");
+    assert_refused(*state, "x.csv", 2, "line 5: 3 values for 2 columns");
+    put(*state, "x.csv", "a,b\n1,2\n1,\"x\n\n");
+    assert_refused(*state, "x.csv", 1, "line 3: quoted field never ends");
+    put(*state, "x.csv", "a,b\n1,\xff\n");
+    assert_refused(*state, "x.csv", 0, "line 2: column 'b' is not text");
+    put(*state, "x.csv", "a,a\n1,2\n");
+    assert_refused(*state, "x.csv", 0, "two columns are named 'a'");
+    put(*state, "x.csv", "");
+    assert_refused(*state, "x.csv", 0, "no header row");
+}
+
+static void lines_are_numbered_and_repaired(void **state) {
+    put(*state, "x.txt", "one\n\n\xffthree\r\nfour");
+    assert_rows(*state, "x.txt",
+        "[{\"line\": \"one\", \"number\": 1}, {\"line\": \"\", \"number\": 2},"
+        " {\"line\": \"\xef\xbf\xbdthree\", \"number\": 3}, {\"line\": \"four\", \"number\": 4}]");
+}
+
+static void packed_files_give_the_same_rows(void **state) {
+    struct strbuf text = { 0 };
+    uint8_t *packed = xmalloc(1 << 20);
+    for (int i = 0; i < 5000; i++)
+        strbuf_addf(&text, "{\"number\": %d, \"square\": %d}\n", i, i * i);
+    put_bytes(*state, "x.jsonl", text.text, text.len);
+    size_t n = gzip_of(text.text, text.len / 2, packed, 1 << 20); /* two members, then padding */
+    n += gzip_of(text.text + text.len / 2, text.len - text.len / 2, packed + n, (1 << 20) - n);
+    memset(packed + n, 0, 100);
+    put_bytes(*state, "x.jsonl.gz", packed, n + 100);
+    n = ZSTD_compress(packed, 1 << 20, text.text, text.len, 3);
+    put_bytes(*state, "x.jsonl.zst", packed, n);
+    struct err err;
+    json_t *plain = rows_of_file(*state, "x.jsonl", &err);
+    json_t *gzip = rows_of_file(*state, "x.jsonl.gz", &err);
+    json_t *zstd = rows_of_file(*state, "x.jsonl.zst", &err);
+    assert_int_equal(json_array_size(plain), 5000);
+    assert_true(json_equal(plain, gzip) && json_equal(plain, zstd));
+    put_bytes(*state, "x.jsonl.zst", packed, n - 9);
+    json_decref(zstd);
+    zstd = rows_of_file(*state, "x.jsonl.zst", &err);
+    assert_non_null(strstr(err.msg, "zstd data is truncated"));
+    json_decref(plain);
+    json_decref(gzip);
+    json_decref(zstd);
+    strbuf_release(&text);
+    free(packed);
+}
+
+static void bombs_and_damage_in_packed_files_are_refused(void **state) {
+    size_t n = 64 << 20, len;
+    char *spaces = xmalloc(n);
+    uint8_t *packed = xmalloc(1 << 20);
+    memset(spaces, ' ', n);
+    for (size_t i = 100; i < n; i += 100)
+        spaces[i] = '\n';
+    len = gzip_of(spaces, n, packed, 1 << 20);
+    put_bytes(*state, "bomb.jsonl.gz", packed, len);
+    assert_refused(*state, "bomb.jsonl.gz", 0, "decompression bomb");
+    len = ZSTD_compress(packed, 1 << 20, spaces, n, 3);
+    put_bytes(*state, "bomb.jsonl.zst", packed, len);
+    assert_refused(*state, "bomb.jsonl.zst", 0, "decompression bomb");
+    len = gzip_of("{\"a\": 1}\n", 9, packed, 1 << 20);
+    packed[len - 8] ^= 1;
+    put_bytes(*state, "crc.jsonl.gz", packed, len);
+    assert_refused(*state, "crc.jsonl.gz", 0, "CRC");
+    packed[len - 8] ^= 1;
+    packed[len] = 'x';
+    put_bytes(*state, "tail.jsonl.gz", packed, len + 1);
+    assert_refused(*state, "tail.jsonl.gz", 0, "1 trailing bytes");
+    put(*state, "not.jsonl.gz", "{\"a\": 1}\n");
+    assert_refused(*state, "not.jsonl.gz", 0, "incorrect header check");
+    put(*state, "empty.jsonl.gz", "");
+    assert_refused(*state, "empty.jsonl.gz", 0, "truncated");
+    free(spaces);
+    free(packed);
+}
+
+#define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(jsonl_gives_a_row_a_line),
+        IN_FOLDER(bad_jsonl_names_file_and_line),
+        IN_FOLDER(a_line_over_the_ceiling_is_refused),
+        IN_FOLDER(json_takes_every_form_of_rows),
+        IN_FOLDER(bad_json_names_file_row_and_line),
+        IN_FOLDER(csv_and_tsv_are_read_as_python_reads_them),
+        IN_FOLDER(bad_csv_names_file_and_line),
+        IN_FOLDER(lines_are_numbered_and_repaired),
+        IN_FOLDER(packed_files_give_the_same_rows),
+        IN_FOLDER(bombs_and_damage_in_packed_files_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
