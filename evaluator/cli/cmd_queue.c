@@ -1,6 +1,8 @@
 /* assay queue ls | show | cancel | retry | stats. */
 #include <string.h>
+#include <time.h>
 
+#include "base/progress.h"
 #include "db/db.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/print.h"
@@ -186,4 +188,62 @@ const struct command cmd_queue_stats = {
     .summary = "how many jobs are in which state, and who works",
     .options = { options_db },
     .run = run_stats,
+};
+
+/* ---- wait ---- */
+
+#define PARTS 1000 /* the bar counts thousandths of jobs, so that long ones are seen to move */
+
+struct tally {
+    long long total, over, dead, parts;
+};
+
+static bool count_jobs(struct db *db, struct tally *t, struct err *err) {
+    struct rows rows = { 0 }, running = { 0 };
+    bool ok = db_query(db, "queue_stats", DB_NO_ARGS, &rows, err) &&
+        db_query(db, "queue_list", DB_ARGS(db_text("leased"), db_null(), db_int(1000)), &running, err);
+    if (ok) {
+        long long left = rows_int(&rows, 0, "waiting") + rows_int(&rows, 0, "queued") + rows_int(&rows, 0, "leased");
+        t->dead = rows_int(&rows, 0, "dead");
+        t->over = rows_int(&rows, 0, "done") + t->dead + rows_int(&rows, 0, "cancelled");
+        t->total = t->over + left;
+        t->parts = t->over * PARTS;
+        for (int i = 0; i < running.n; i++) {
+            t->parts += (long long)(rows_real(&running, i, "progress") * PARTS);
+        }
+    }
+    rows_release(&rows);
+    rows_release(&running);
+    return ok;
+}
+
+static bool run_wait(const struct args *args, struct err *err) {
+    struct tally t = { 0 }, start = { 0 };
+    struct db *db = open_db(args, err);
+    bool ok = db && count_jobs(db, &start, err);
+    struct progress *bar = ok && start.over < start.total
+        ? progress_start("jobs (thousandths)", (uint64_t)((start.total - start.over) * PARTS), "done")
+        : NULL;
+    for (t = start; ok && t.over < t.total;) {
+        nanosleep(&(struct timespec){ .tv_nsec = 500000000 }, NULL);
+        ok = count_jobs(db, &t, err);
+        long long parts = t.parts - start.over * PARTS;
+        progress_set(bar, parts > 0 ? (uint64_t)parts : 0);
+    }
+    progress_end(bar);
+    db_close(db);
+    if (ok && t.dead > start.dead) {
+        err_set(err, ERR_NEGATIVE, "%lld of the jobs failed for good", t.dead - start.dead);
+        return err_hint(err, "'assay queue ls --state dead' shows them with their reasons");
+    }
+    return ok;
+}
+
+const struct command cmd_queue_wait = {
+    .name = "queue wait",
+    .operands = "",
+    .summary = "wait until every job has ended, with a progress bar",
+    .details = "Exit code 10 if jobs failed for good meanwhile.\n",
+    .options = { options_db },
+    .run = run_wait,
 };
