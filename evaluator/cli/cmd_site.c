@@ -1,0 +1,126 @@
+/* assay site build | check | serve. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "db/db.h"
+#include "evaluator/cli/command.h"
+#include "site-gen/site.h"
+
+/* ---- build ---- */
+
+static const struct option options_build[] = {
+    { "out", 'o', "DIR", "the folder to make or to replace (default: site)" },
+    { "base-url", 0, "URL", "where it will be published: for the sitemap and the feed" },
+    { "title", 0, "TEXT", "the site's name" },
+    { "file-links", 0, NULL, "name index.html in links, for reading from disk without a server" },
+    { "db", 0, "URL", "the database" },
+    { NULL, 0, NULL, NULL },
+};
+
+static bool load(const char *database, json_t **snapshot, struct err *err) {
+    struct db_options options = { .conninfo = database };
+    struct db *db = db_open(&options, err);
+    bool ok = db && site_load(db, snapshot, err);
+    db_close(db);
+    return ok;
+}
+
+static bool run_build(const struct args *args, struct err *err) {
+    json_t *snapshot = NULL;
+    const char *endpoint = getenv("HF_ENDPOINT");
+    struct site_report report = { 0 };
+    struct site_options options = {
+        .out = args_get(args, "out", "site"),
+        .base_url = args_get(args, "base-url", NULL),
+        .title = args_get(args, "title", NULL),
+        .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co",
+        .file_links = args_has(args, "file-links"),
+    };
+    bool ok = load(args_get(args, "db", NULL), &snapshot, err) && site_build(snapshot, &options, &report, err);
+    if (ok) {
+        printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages, report.n_files, (double)report.bytes / 1e6,
+            report.n_changed);
+        if (report.plots_note[0]) {
+            fprintf(stderr, "assay: note: %s\n", report.plots_note);
+        }
+    }
+    site_report_release(&report);
+    json_decref(snapshot);
+    return ok;
+}
+
+const struct command cmd_site_build = {
+    .name = "site build",
+    .operands = "",
+    .summary = "build the static website from the database",
+    .details = "Readers see the old site or the new one, never half of each; files that did not change are kept.\n\n"
+               "  assay site build -o public --base-url https://board.example.org\n",
+    .options = { options_build },
+    .run = run_build,
+};
+
+/* ---- check ---- */
+
+static const struct option options_none[] = { { NULL, 0, NULL, NULL } };
+
+static bool run_check(const struct args *args, struct err *err) {
+    struct site_report report = { 0 };
+    bool ok = site_check(args->operands[0], &report, err);
+    if (report.n_problems) {
+        fputs(strbuf_str(&report.problems), stdout);
+    } else if (ok) {
+        printf("%s: %d pages, %d links, nothing to mend\n", args->operands[0], report.n_pages, report.n_links);
+    }
+    site_report_release(&report);
+    return ok;
+}
+
+const struct command cmd_site_check = {
+    .name = "site check",
+    .operands = "DIR",
+    .summary = "check a built site: links, markup, weights",
+    .details = "Exit code 10 if there is something to mend.\n",
+    .options = { options_none },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_check,
+};
+
+/* ---- serve ---- */
+
+static const struct option options_serve[] = {
+    { "port", 'p', "N", "port on 127.0.0.1 (default 8000; 0: any free one)" },
+    { "port-file", 0, "FILE", "write the port there once it listens" },
+    { NULL, 0, NULL, NULL },
+};
+
+static volatile int stop_asked;
+
+static void on_signal(int signal) {
+    (void)signal;
+    stop_asked = 1;
+}
+
+static bool run_serve(const struct args *args, struct err *err) {
+    unsigned long port;
+    if (!args_get_uint(args, "port", 8000, 65535, &port, err)) {
+        return false;
+    }
+    struct sigaction action = { .sa_handler = on_signal };
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    if (port) {
+        fprintf(stderr, "serving %s on http://127.0.0.1:%lu/ until Ctrl-C\n", args->operands[0], port);
+    }
+    return site_serve(args->operands[0], (unsigned)port, args_get(args, "port-file", NULL), &stop_asked, err);
+}
+
+const struct command cmd_site_serve = {
+    .name = "site serve",
+    .operands = "DIR",
+    .summary = "serve a built site on loopback",
+    .options = { options_serve },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_serve,
+};
