@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 struct isa {
     const struct kernels *kernels;
     bool (*usable)(void);
@@ -25,6 +29,15 @@ static bool has_avx512(void) {
 
 static bool has_avx512bf16(void) {
     return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+
+bool kernels_see_amx(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0; /* amx-bf16 */
+}
+#else
+bool kernels_see_amx(void) {
+    return false;
 }
 #endif
 

@@ -89,6 +89,9 @@ extern const struct kernels kernels_avx512bf16;
  * avx512bf16). */
 MUST_CHECK const struct kernels *kernels_choose(struct err *err);
 
+/* Whether the processor has bf16 matrix tiles, which none of these tables use. */
+bool kernels_see_amx(void);
+
 static inline float bf16_to_f32(uint16_t x) {
     union {
         uint32_t u;

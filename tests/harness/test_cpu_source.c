@@ -1,0 +1,195 @@
+/* Weights as the backend takes them from tensors: parts, transposed, heads put back in order, a
+ * constant added; and what cannot be read so is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/harness/cpu_world.h"
+
+enum { ROWS = 12, COLS = 5 };
+
+/* Element (i, j) of the file is 100 i + j. */
+static struct tensor numbered(uint64_t rows, uint64_t cols) {
+    float *data = world_alloc((size_t)(rows * cols) * sizeof *data);
+    for (uint64_t i = 0; i < rows * cols; i++)
+        data[i] = (float)(100 * (i / cols) + i % cols);
+    return (struct tensor) { .name = "numbered",
+        .type = TENSOR_F32,
+        .n_dims = 2,
+        .shape = { rows, cols },
+        .n_elements = rows * cols,
+        .data = (const uint8_t *)data,
+        .bytes = (size_t)(rows * cols) * sizeof *data };
+}
+
+static struct backend *open_plain(void) {
+    struct backend *b = world_open(&(struct setting) { "plain", "plain", DTYPE_F32, 1 });
+    assert_non_null(b);
+    return b;
+}
+
+/* The rows that a table has of a source. */
+static const float *read_table(
+    struct backend *b, const struct weight_source *s, uint32_t n, uint32_t c) {
+    struct err err = ERR_INIT;
+    struct table *t = b->ops->table(b, s, n, c, &err);
+    if (t == NULL)
+        fail_msg("%s", err.msg);
+    int32_t *ids = world_alloc(n * sizeof *ids);
+    for (uint32_t i = 0; i < n; i++)
+        ids[i] = (int32_t)i;
+    struct rows x = world_empty(b, n, c, ELEM_F32);
+    b->ops->gather(b, t, ids, 1, false, x);
+    return world_read(b, x, c);
+}
+
+static void a_part_of_the_rows_is_read(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(ROWS, COLS);
+    const float *x =
+        read_table(b, &(struct weight_source) { .tensor = &t, .row = 3, .n_rows = 2 }, 2, COLS);
+    assert_true(x[0] == 300 && x[COLS] == 400 && x[COLS + 4] == 404);
+    world_close(b);
+}
+
+static void a_transposed_file_is_turned(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(COLS, ROWS);
+    struct weight_source s = { .tensor = &t, .transpose = true, .row = 4, .n_rows = 6 };
+    const float *x = read_table(b, &s, 6, COLS);
+    for (int n = 0; n < 6; n++) {
+        for (int k = 0; k < COLS; k++)
+            assert_true(x[n * COLS + k] == (float)(100 * k + 4 + n));
+    }
+    world_close(b);
+}
+
+/* GGUF: row 2i of a head is row i of its first half, row 2i + 1 row i of its second. */
+static void rows_of_heads_are_put_back_in_order(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(ROWS, COLS);
+    const float *x =
+        read_table(b, &(struct weight_source) { .tensor = &t, .permute_heads = 2 }, ROWS, COLS);
+    const float want[ROWS] = { 0, 200, 400, 100, 300, 500, 600, 800, 1000, 700, 900, 1100 };
+    for (int i = 0; i < ROWS; i++)
+        assert_true(x[i * COLS] == want[i]);
+    world_close(b);
+}
+
+static void a_constant_is_added(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(2, COLS);
+    const float *x = read_table(b, &(struct weight_source) { .tensor = &t, .add = 1 }, 2, COLS);
+    assert_true(x[0] == 1 && x[2 * COLS - 1] == 105);
+    world_close(b);
+}
+
+/* A matrix goes the same way as a table: its products with unit vectors are its columns. */
+static void a_matrix_is_packed_from_its_source(void **state) {
+    (void)state;
+    const char *const gemms[] = { "plain", "dnnl" };
+    for (int g = 0; g < 2; g++) {
+        struct backend *b = world_open(&(struct setting) { NULL, gemms[g], DTYPE_F32, 2 });
+        if (b == NULL)
+            continue;
+        struct tensor t = numbered(COLS, 800);
+        struct weight_source s = { .tensor = &t, .transpose = true, .row = 100, .n_rows = 700 };
+        struct err err = ERR_INIT;
+        struct matrix *m = b->ops->matrix(b, &s, 700, COLS, &err);
+        assert_non_null(m);
+        float unit[COLS * COLS] = { 0 };
+        for (int i = 0; i < COLS; i++)
+            unit[i * COLS + i] = 1;
+        struct rows out = world_empty(b, COLS, 700, ELEM_F32);
+        b->ops->matmul(b, m, world_rows(b, COLS, COLS, ELEM_F32, unit), out, NULL);
+        const float *x = world_read(b, out, 700);
+        for (int k = 0; k < COLS; k++) {
+            for (int n = 0; n < 700; n++)
+                assert_true(x[k * 700 + n] == (float)(100 * k + 100 + n));
+        }
+        world_close(b);
+    }
+}
+
+/* Q8_0 rows: 32 elements in 34 bytes, an f16 scale and signed bytes. */
+static void quantised_rows_are_gathered_where_they_lie(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    uint8_t *data = world_alloc(3 * 34);
+    for (int r = 0; r < 3; r++) {
+        data[r * 34 + 1] = 0x3c; /* 1.0 */
+        for (int i = 0; i < 32; i++)
+            data[r * 34 + 2 + i] = (uint8_t)(10 * r + i);
+    }
+    struct tensor t = { .name = "q",
+        .type = TENSOR_Q8_0,
+        .n_dims = 2,
+        .shape = { 3, 32 },
+        .n_elements = 96,
+        .data = data,
+        .bytes = 3 * 34 };
+    const float *x =
+        read_table(b, &(struct weight_source) { .tensor = &t, .row = 1, .n_rows = 2 }, 2, 32);
+    assert_true(x[0] == 10 && x[31] == 41 && x[32] == 20);
+    world_close(b);
+}
+
+static void check_refused(struct backend *b, struct weight_source s, uint32_t n, uint32_t k) {
+    struct err err = ERR_INIT;
+    assert_null(b->ops->table(b, &s, n, k, &err));
+    assert_int_equal(err.class, ERR_INPUT);
+    assert_non_null(strstr(err.msg, "numbered"));
+    assert_null(b->ops->matrix(b, &s, n, k, &err));
+}
+
+static void what_does_not_fit_is_refused(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(ROWS, COLS);
+    check_refused(b, (struct weight_source) { .tensor = &t }, ROWS + 1, COLS);
+    check_refused(b, (struct weight_source) { .tensor = &t, .row = ROWS, .n_rows = 1 }, 1, COLS);
+    check_refused(
+        b, (struct weight_source) { .tensor = &t, .row = UINT64_MAX, .n_rows = 2 }, 2, COLS);
+    check_refused(b, (struct weight_source) { .tensor = &t, .n_rows = 2 }, 3, COLS);
+    check_refused(b, (struct weight_source) { .tensor = &t }, ROWS, COLS + 2);
+    check_refused(b, (struct weight_source) { .tensor = &t, .transpose = true }, ROWS, COLS);
+    check_refused(b, (struct weight_source) { .tensor = &t, .permute_heads = 4 }, ROWS, COLS);
+    world_close(b);
+}
+
+static void unknown_settings_are_refused(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    setenv("ASSAY_ISA", "altivec", 1);
+    assert_null(backend_cpu_open(&(struct backend_config) { .dtype = DTYPE_F32 }, &err));
+    assert_int_equal(err.class, ERR_USAGE);
+    unsetenv("ASSAY_ISA");
+    assert_null(
+        backend_cpu_open(&(struct backend_config) { .dtype = DTYPE_F32, .gemm = "mkl" }, &err));
+    assert_int_equal(err.class, ERR_USAGE);
+    assert_null(backend_cpu_open(&(struct backend_config) { .dtype = DTYPE_F16 }, &err));
+    assert_int_equal(err.class, ERR_UNSUPPORTED);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_part_of_the_rows_is_read),
+        cmocka_unit_test(a_transposed_file_is_turned),
+        cmocka_unit_test(rows_of_heads_are_put_back_in_order),
+        cmocka_unit_test(a_constant_is_added),
+        cmocka_unit_test(a_matrix_is_packed_from_its_source),
+        cmocka_unit_test(quantised_rows_are_gathered_where_they_lie),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(unknown_settings_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
