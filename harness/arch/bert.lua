@@ -35,13 +35,20 @@ return {
       layers = c.num_hidden_layers, width = c.hidden_size, heads = c.num_attention_heads,
       ffn = c.intermediate_size, vocab = c.vocab_size, max_length = c.max_position_embeddings,
       causal = false,
-      norm = { kind = "layer", eps = c.layer_norm_eps or 1e-12, after = true },
+      norm = { kind = "layer", eps = c.layer_norm_eps or 1e-12, after = true, called = { eps = "layer_norm_eps" } },
       activation = c.hidden_act or "gelu",
-      position = { kind = "learned", count = c.max_position_embeddings },
+      position = {
+        kind = "learned", count = c.max_position_embeddings, called = { count = "max_position_embeddings" },
+      },
       token_types = c.type_vocab_size or 2,
       prefixes = { "", "bert." },
       tensors = tensors(),
       ignore = { "embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias" },
+      called = {
+        layers = "num_hidden_layers", width = "hidden_size", heads = "num_attention_heads", ffn = "intermediate_size",
+        vocab = "vocab_size", max_length = "max_position_embeddings", activation = "hidden_act",
+        token_types = "type_vocab_size",
+      },
     }
   end,
 }

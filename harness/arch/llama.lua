@@ -11,6 +11,7 @@ local function rotary(c)
     factor = s.factor, low_factor = s.low_freq_factor, high_factor = s.high_freq_factor,
     beta_fast = s.beta_fast, beta_slow = s.beta_slow, attention_factor = s.attention_factor,
     original_length = s.original_max_position_embeddings or c.max_position_embeddings,
+    called = { theta = "rope_theta", scaling = "rope_type", factor = "rope_scaling.factor" },
   }
 end
 
@@ -47,7 +48,7 @@ return {
       kv_heads = c.num_key_value_heads, head_dim = c.head_dim, ffn = c.intermediate_size, vocab = c.vocab_size,
       max_length = c.max_position_embeddings,
       causal = true, window = sliding,
-      norm = { kind = "rms", eps = c.rms_norm_eps or 1e-6 },
+      norm = { kind = "rms", eps = c.rms_norm_eps or 1e-6, called = { eps = "rms_norm_eps" } },
       activation = c.hidden_act or "silu", gated = true,
       position = rotary(c),
       tied = c.tie_word_embeddings,
@@ -55,6 +56,11 @@ return {
       tensors = hub_tensors(c),
       ignore = { "rotary_emb.inv_freq" },
       eos = c.eos_token_id, bos = c.bos_token_id,
+      called = {
+        layers = "num_hidden_layers", width = "hidden_size", heads = "num_attention_heads",
+        kv_heads = "num_key_value_heads", ffn = "intermediate_size", vocab = "vocab_size",
+        max_length = "max_position_embeddings", window = "sliding_window", activation = "hidden_act",
+      },
     }
   end,
 

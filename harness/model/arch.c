@@ -113,7 +113,12 @@ static json_t *description_call(
     json_t *config = without_long_arrays(source->config);
     luabox_push_json(L, config);
     json_decref(config);
-    return luabox_call(box, 1, 1, ERR_INPUT, err) ? luabox_to_json(L, -1, err) : NULL;
+    if (!luabox_call(box, 1, 1, ERR_INPUT, err))
+        return NULL;
+    json_t *table = luabox_to_json(L, -1, err);
+    if (!table)
+        err->class = ERR_INPUT; /* not a task's fault */
+    return table;
 }
 
 static bool arch_choose(struct luabox *box, const struct arch_source *source, struct err *err) {

@@ -6,7 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-enum field_kind { FIELD_COUNT, FIELD_REAL, FIELD_FLAG };
+/* A length is a count that may be absurd: nothing is sized by it, so it is cut instead of refused.
+ */
+enum field_kind { FIELD_COUNT, FIELD_LENGTH, FIELD_REAL, FIELD_FLAG };
+enum { LENGTH_MAX = 1 << 28 };
 
 /* One entry of a table of fields. Counts must be integers: "12" and 12.5 in a config.json are
  * refused. */
@@ -23,6 +26,8 @@ struct field {
     { key, FIELD_COUNT, offsetof(struct spec, member), min, max, false, otherwise }
 #define NEEDED(key, member, min, max)                                                              \
     { key, FIELD_COUNT, offsetof(struct spec, member), min, max, true, 0 }
+#define LENGTH(key, member, otherwise)                                                             \
+    { key, FIELD_LENGTH, offsetof(struct spec, member), 1, 0x1p63, false, otherwise }
 #define REAL(key, member, min, max, otherwise)                                                     \
     { key, FIELD_REAL, offsetof(struct spec, member), min, max, false, otherwise }
 #define FLAG(key, member)                                                                          \
@@ -36,8 +41,8 @@ static const struct field top_fields[] = {
     COUNT("head_dim", head_dim, 1, 1 << 13, 0),
     NEEDED("ffn", ffn_width, 1, 1 << 20),
     COUNT("vocab", n_vocab, 1, 1 << 24, 0),
-    COUNT("max_length", max_length, 1, 1 << 28, 2048),
-    COUNT("window", window, 1, 1 << 28, 0),
+    LENGTH("max_length", max_length, 2048),
+    LENGTH("window", window, 0),
     COUNT("token_types", n_token_types, 0, 1 << 16, 0),
     REAL("embedding_scale", embedding_scale, 1e-6, 1e6, 1),
     REAL("logit_scale", logit_scale, 1e-6, 1e6, 1),
@@ -68,7 +73,7 @@ static const struct field scaling_fields[] = {
     REAL("beta_fast", rope.beta_fast, 1e-3, 1e6, 32),
     REAL("beta_slow", rope.beta_slow, 1e-3, 1e6, 1),
     REAL("attention_factor", rope.attention_factor, 1e-3, 1e3, 0),
-    NEEDED("original_length", rope.original_length, 1, 1 << 28),
+    LENGTH("original_length", rope.original_length, 2048),
 };
 
 struct word {
@@ -133,49 +138,57 @@ const char *role_key(enum role role) {
     return role_keys[role];
 }
 
-static bool out_of_range(const struct field *f, double v, struct err *err) {
-    return err_set(
-        err, ERR_INPUT, "'%s' is %.17g, which is not in %g to %g", f->key, v, f->min, f->max);
-}
-
-static bool field_take(const json_t *value, const struct field *f, char *base, struct err *err) {
-    void *member = base + f->offset;
-    if (f->kind == FIELD_FLAG) {
-        if (!json_is_boolean(value))
-            return err_set(err, ERR_INPUT, "'%s' is not true or false", f->key);
-        *(bool *)member = json_is_true(value);
-        return true;
-    }
-    if (f->kind == FIELD_COUNT ? !json_is_integer(value) : !json_is_number(value))
-        return err_set(err, ERR_INPUT, "'%s' is not a %snumber", f->key,
-            f->kind == FIELD_COUNT ? "whole " : "");
-    double v = json_number_value(value);
-    if (!(v >= f->min && v <= f->max))
-        return out_of_range(f, v, err);
-    if (f->kind == FIELD_COUNT)
-        *(uint32_t *)member = (uint32_t)v;
-    else
-        *(double *)member = v;
+/* A number in range, or the reason why not; `name` is what the configuration calls it. */
+static bool number_take(
+    const json_t *value, const struct field *f, const char *name, double *out, struct err *err) {
+    bool whole = f->kind != FIELD_REAL;
+    if (whole ? !json_is_integer(value) : !json_is_number(value))
+        return err_set(err, ERR_INPUT, "'%s' is not a %snumber", name, whole ? "whole " : "");
+    *out = json_number_value(value);
+    if (!(*out >= f->min && *out <= f->max))
+        return err_set(
+            err, ERR_INPUT, "'%s' is %.17g, which is not in %g to %g", name, *out, f->min, f->max);
     return true;
 }
 
-static bool field_default(const struct field *f, char *base, struct err *err) {
+static bool field_take(
+    const json_t *value, const struct field *f, const char *name, char *base, struct err *err) {
+    void *member = base + f->offset;
+    double v;
+    if (f->kind == FIELD_FLAG) {
+        *(bool *)member = json_is_true(value);
+        return json_is_boolean(value) || err_set(err, ERR_INPUT, "'%s' is not true or false", name);
+    }
+    if (!number_take(value, f, name, &v, err))
+        return false;
+    if (f->kind == FIELD_REAL)
+        *(double *)member = v;
+    else
+        *(uint32_t *)member = f->kind == FIELD_LENGTH && v > LENGTH_MAX ? LENGTH_MAX : (uint32_t)v;
+    return true;
+}
+
+static bool field_default(const struct field *f, const char *name, char *base, struct err *err) {
     void *member = base + f->offset;
     if (f->required)
-        return err_set(err, ERR_INPUT, "'%s' is missing", f->key);
-    if (f->kind == FIELD_COUNT)
-        *(uint32_t *)member = (uint32_t)f->otherwise;
-    else if (f->kind == FIELD_REAL)
+        return err_set(err, ERR_INPUT, "'%s' is missing", name);
+    if (f->kind == FIELD_REAL)
         *(double *)member = f->otherwise;
+    else if (f->kind != FIELD_FLAG)
+        *(uint32_t *)member = (uint32_t)f->otherwise;
     return true;
 }
 
+/* `called` beside the fields says what the configuration calls them: messages are for people who
+ * look there. */
 static bool fields_read(
     const json_t *table, const struct field *fields, size_t n, struct spec *spec, struct err *err) {
+    const json_t *called = json_object_get(table, "called");
     for (size_t i = 0; i < n; i++) {
         const json_t *value = json_object_get(table, fields[i].key);
-        bool ok = value ? field_take(value, &fields[i], (char *)spec, err)
-                        : field_default(&fields[i], (char *)spec, err);
+        const char *name = json_get_string(called, fields[i].key, fields[i].key);
+        bool ok = value ? field_take(value, &fields[i], name, (char *)spec, err)
+                        : field_default(&fields[i], name, (char *)spec, err);
         if (!ok)
             return false;
     }
@@ -188,15 +201,16 @@ static bool fields_read(
 static bool word_read(
     const json_t *table, const char *key, const struct word *words, int *out, struct err *err) {
     const char *s = json_string_value(json_object_get(table, key));
+    const char *name = json_get_string(json_object_get(table, "called"), key, key);
     if (!s)
-        return err_set(err, ERR_INPUT, "'%s' is missing or not a string", key);
+        return err_set(err, ERR_INPUT, "'%s' is missing or not a string", name);
     for (; words->word; words++) {
         if (strcmp(words->word, s) == 0) {
             *out = words->value;
             return true;
         }
     }
-    return err_set(err, ERR_UNSUPPORTED, "%s '%.64s' is not known", key, s);
+    return err_set(err, ERR_UNSUPPORTED, "%s '%.64s' is not known", name, s);
 }
 
 static bool norm_read(const json_t *norm, struct spec *spec, struct err *err) {

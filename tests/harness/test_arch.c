@@ -1,0 +1,204 @@
+/* Configurations and descriptions: what a config.json says is held against ranges and against the
+ * tensors that are really there; nothing in it can do more than be refused with a reason. */
+#include "weight_files.h"
+
+#include <string.h>
+
+#include "harness/harness.h"
+#include "tiny_models.h"
+
+/* A tiny model whose config.json has one value replaced (NULL: removed). Returns what model_open
+ * says. */
+static struct err open_with(
+    const char *folder, enum tiny_kind kind, const char *key, const char *value) {
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, kind, 1);
+    tiny_write(&t, folder);
+    tiny_release(&t);
+    char *path = path_join(folder, "config.json");
+    json_t *config = json_parse_file(path, 1 << 20, &err);
+    assert_non_null(config);
+    if (value)
+        json_object_set_new(config, key, json_loads(value, JSON_DECODE_ANY, NULL));
+    else
+        json_object_del(config, key);
+    char *text = json_dumps(config, 0);
+    free(file_put(folder, "config.json", text, strlen(text)));
+    struct model *m = model_open(folder, &(struct model_options) { .dtype = DTYPE_F32 }, &err);
+    model_close(m);
+    free(text);
+    free(path);
+    json_decref(config);
+    return err;
+}
+
+static void values_out_of_range_are_refused_by_name(void **state) {
+    static const struct {
+        enum tiny_kind kind;
+        const char *key, *value;
+        enum err_class class;
+        const char *says;
+    } cases[] = {
+        { TINY_LLAMA, "num_hidden_layers", "0", ERR_INPUT, "'num_hidden_layers' is 0" },
+        { TINY_LLAMA, "num_hidden_layers", "1000000", ERR_INPUT, "'num_hidden_layers' is 1000000" },
+        { TINY_LLAMA, "num_hidden_layers", "3", ERR_INPUT, "missing: 'model.layers.2." },
+        { TINY_LLAMA, "num_hidden_layers", NULL, ERR_INPUT, "'num_hidden_layers' is missing" },
+        { TINY_LLAMA, "hidden_size", "2147483648", ERR_INPUT, "'hidden_size'" },
+        { TINY_LLAMA, "hidden_size", "9223372036854775807", ERR_INPUT, "'hidden_size'" },
+        { TINY_LLAMA, "hidden_size", "-24", ERR_INPUT, "'hidden_size' is -24" },
+        { TINY_LLAMA, "hidden_size", "\"24\"", ERR_INPUT, "'hidden_size' is not a whole number" },
+        { TINY_LLAMA, "hidden_size", "24.5", ERR_INPUT, "'hidden_size' is not a whole number" },
+        { TINY_LLAMA, "hidden_size", "[24]", ERR_INPUT, "'hidden_size' is not a whole number" },
+        { TINY_LLAMA, "hidden_size", "48", ERR_INPUT, "model.embed_tokens.weight" },
+        { TINY_LLAMA, "num_attention_heads", "0", ERR_INPUT, "'num_attention_heads' is 0" },
+        { TINY_LLAMA, "num_attention_heads", "3", ERR_INPUT, "does not divide 'heads' 3" },
+        { TINY_LLAMA, "num_key_value_heads", "8", ERR_INPUT, "'kv_heads' 8" },
+        { TINY_LLAMA, "num_key_value_heads", "4", ERR_INPUT, "k_proj" },
+        { TINY_LLAMA, "head_dim", "5", ERR_INPUT, "rotary" },
+        { TINY_LLAMA, "head_dim", "8", ERR_INPUT, "q_proj" },
+        { TINY_LLAMA, "vocab_size", "38", ERR_INPUT, "embed_tokens" },
+        { TINY_LLAMA, "max_position_embeddings", "10000000000", ERR_NONE, "" },
+        { TINY_LLAMA, "rope_theta", "0", ERR_INPUT, "'rope_theta' is 0" },
+        { TINY_LLAMA, "rms_norm_eps", "0", ERR_INPUT, "'rms_norm_eps' is 0" },
+        { TINY_LLAMA, "hidden_act", "\"mystery\"", ERR_UNSUPPORTED, "hidden_act 'mystery'" },
+        { TINY_LLAMA, "hidden_act", "7", ERR_INPUT, "hidden_act" },
+        { TINY_LLAMA, "rope_scaling", "{\"type\":\"odd\",\"factor\":2.0}", ERR_UNSUPPORTED,
+            "rope_type 'odd'" },
+        { TINY_LLAMA, "rope_scaling", "{\"type\":\"linear\"}", ERR_INPUT,
+            "'rope_scaling.factor' is missing" },
+        { TINY_LLAMA, "tie_word_embeddings", "7", ERR_INPUT, "'tied'" },
+        { TINY_LLAMA, "attention_bias", "true", ERR_INPUT, "8 tensors" },
+        { TINY_LLAMA, "model_type", "\"made-up\"", ERR_UNSUPPORTED, "model type 'made-up'" },
+        { TINY_LLAMA, "model_type", NULL, ERR_INPUT, "'model_type' is missing" },
+        { TINY_BERT, "position_embedding_type", "\"relative_key\"", ERR_UNSUPPORTED,
+            "relative_key" },
+        { TINY_BERT, "max_position_embeddings", "64", ERR_INPUT, "position_embeddings" },
+        { TINY_BERT, "num_attention_heads", "5", ERR_INPUT,
+            "'heads' 5 does not divide 'width' 24" },
+        { TINY_BERT, "type_vocab_size", "3", ERR_INPUT, "token_type_embeddings" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct err err = open_with(*state, cases[i].kind, cases[i].key, cases[i].value);
+        if (cases[i].class == ERR_NONE)
+            assert_int_equal(err.class, ERR_NONE); /* absurd, but nothing is sized by it */
+        else
+            assert_error(&err, cases[i].class, cases[i].says, *state, NULL);
+    }
+}
+
+static void an_unknown_type_is_told_which_are_known(void **state) {
+    const struct err err = open_with(*state, TINY_LLAMA, "model_type", "\"made-up\"");
+    assert_non_null(strstr(err.hint, "llama"));
+    assert_non_null(strstr(err.hint, "bert"));
+}
+
+static void tied_weights_need_no_head(void **state) {
+    const struct err err = open_with(*state, TINY_LLAMA, "tie_word_embeddings", "true");
+    assert_int_equal(err.class, ERR_NONE);
+}
+
+/* Opens a tiny model by a description given as text. */
+static struct err open_by(const char *folder, const char *lua) {
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 2);
+    tiny_write(&t, folder);
+    tiny_release(&t);
+    char *path = file_put(folder, "arch.lua", lua, strlen(lua));
+    const struct model_options o = { .dtype = DTYPE_F32, .arch_file = path };
+    struct model *m = model_open(folder, &o, &err);
+    model_close(m);
+    free(path);
+    return err;
+}
+
+static void hostile_descriptions_are_errors(void **state) {
+    static const struct {
+        const char *lua, *says;
+    } cases[] = {
+        { "", "did not return a table" },
+        { "return 7", "did not return a table" },
+        { "return {", "arch.lua" },
+        { "while true do end", "" },
+        { "return { config = function(c) while true do end end }", "" },
+        { "return { config = function(c) return 7 end }", "did not return a table" },
+        { "return { config = function(c) return c.hidden_size.x end }", "arch.lua" },
+        { "return setmetatable({}, { __index = function() error 'no' end })",
+            "no function 'config'" },
+        { "return { config = function(c) return setmetatable({}, { __index = error }) end }",
+            "did not return a table" },
+        { "return { config = function(c) local t = {} t.t = t return t end }", "" },
+        { "return { config = function(c) return { layers = 2, width = 24, heads = 4, ffn = 40, "
+          "norm = { kind = 'rms',"
+          " eps = 1e-5 }, activation = 'silu', position = { kind = 'none' }, tensors = { embed = "
+          "'%s%n' } } end }",
+            "tensors" },
+        { "return { config = function(c) return { layers = 2, width = 24, heads = 4, ffn = 40, "
+          "norm = { kind = 'rms',"
+          " eps = 1e-5 }, activation = 'silu', position = { kind = 'none' }, tensors = { embed = { "
+          "1, 2 } } } end }",
+            "list of strings" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct err err = open_by(*state, cases[i].lua);
+        if (err.class != ERR_INPUT && err.class != ERR_UNSUPPORTED)
+            fail_msg("case %zu: class %s: %s", i, err_info(err.class)->name, err.msg);
+        if (!strstr(err.msg, cases[i].says))
+            fail_msg("case %zu: \"%s\" does not say \"%s\"", i, err.msg, cases[i].says);
+    }
+}
+
+static void a_description_of_ones_own_replaces_the_built_in_one(void **state) {
+    const struct err err = open_by(*state,
+        "local layer = 'model.layers.%d.'\n"
+        "return { name = 'mine', config = function(c) return {\n"
+        "  layers = 1, width = c.hidden_size, heads = c.num_attention_heads, kv_heads = "
+        "c.num_key_value_heads,\n"
+        "  ffn = c.intermediate_size, max_length = 48, causal = true, gated = true, activation = "
+        "'relu',\n"
+        "  norm = { kind = 'rms', eps = 1e-5 }, position = { kind = 'none' }, tied = true,\n"
+        "  tensors = { embed = 'model.embed_tokens.weight', attn_norm = layer .. "
+        "'input_layernorm.weight',\n"
+        "    mlp_norm = layer .. 'post_attention_layernorm.weight', q = layer .. "
+        "'self_attn.q_proj.weight',\n"
+        "    k = layer .. 'self_attn.k_proj.weight', v = layer .. 'self_attn.v_proj.weight',\n"
+        "    o = layer .. 'self_attn.o_proj.weight', gate = layer .. 'mlp.gate_proj.weight',\n"
+        "    up = layer .. 'mlp.up_proj.weight', down = layer .. 'mlp.down_proj.weight' } } end "
+        "}\n");
+    if (err.class != ERR_NONE)
+        fail_msg("%s", err.msg);
+}
+
+static void a_model_is_described_without_running_it(void **state) {
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 3);
+    snprintf(t.tensors[t.n_tensors].name, sizeof t.tensors[0].name, "odd.one");
+    t.tensors[t.n_tensors].rows = 2;
+    t.tensors[t.n_tensors++].data = xcalloc(2, sizeof(float));
+    tiny_write(&t, *state);
+    tiny_release(&t);
+    json_t *d = model_describe(*state, &err);
+    if (!d)
+        fail_msg("%s", err.msg);
+    assert_string_equal(json_get_string(d, "architecture", ""), "llama");
+    assert_int_equal(json_get_int(d, "parameters", 0),
+        2 * 37 * 24 + 24 + 2 * (2 * 24 + 2 * 24 * 24 + 2 * 12 * 24 + 3 * 40 * 24));
+    json_t *extra = json_object_get(d, "extra_tensors");
+    assert_int_equal(json_array_size(extra), 1);
+    assert_string_equal(json_string_value(json_array_get(extra, 0)), "odd.one");
+    json_decref(d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_SCRATCH(values_out_of_range_are_refused_by_name),
+        WITH_SCRATCH(an_unknown_type_is_told_which_are_known),
+        WITH_SCRATCH(tied_weights_need_no_head),
+        WITH_SCRATCH(hostile_descriptions_are_errors),
+        WITH_SCRATCH(a_description_of_ones_own_replaces_the_built_in_one),
+        WITH_SCRATCH(a_model_is_described_without_running_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

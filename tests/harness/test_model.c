@@ -1,0 +1,586 @@
+/* Whole models through the harness door: tiny random ones against a naive forward pass in double
+ * precision, and the promise that a request's numbers depend on nothing but the request. */
+#include "weight_files.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "harness/harness.h"
+#include "tiny_models.h"
+
+/* A folder with a tiny model. */
+static void model_put(const char *folder, enum tiny_kind kind, uint32_t seed) {
+    struct tiny t;
+    tiny_init(&t, kind, seed);
+    tiny_write(&t, folder);
+    tiny_release(&t);
+}
+
+static struct model *open_with(const char *folder, struct model_options o) {
+    struct err err = ERR_INIT;
+    struct model *m = model_open(folder, &o, &err);
+    if (!m)
+        fail_msg("%s", err.msg);
+    return m;
+}
+
+/* ---- sets of requests ---- */
+
+enum { SET_MAX = 24, IDS_MAX = 60 };
+
+/* Random contexts that share beginnings, with 1 to 3 choices each. */
+struct set {
+    int32_t context[SET_MAX][IDS_MAX], choice[SET_MAX][3][8];
+    struct score_request requests[SET_MAX];
+    struct score_choice choices[SET_MAX][3];
+    size_t n;
+};
+
+static void set_make(struct set *s, uint64_t *random) {
+    memset(s, 0, sizeof *s);
+    s->n = 2 + tiny_random(random) % (SET_MAX - 2);
+    for (size_t i = 0; i < s->n; i++) {
+        struct score_request *r = &s->requests[i];
+        size_t n = 1 + tiny_random(random) % 30, from = 0;
+        if (i > 0 && tiny_random(random) % 3) {
+            const size_t other = tiny_random(random) % i;
+            from = s->requests[other].n_context_ids < n ? s->requests[other].n_context_ids : n;
+            memcpy(s->context[i], s->context[other], from * sizeof(int32_t));
+        }
+        for (size_t t = from; t < n; t++)
+            s->context[i][t] = (int32_t)(tiny_random(random) % 5);
+        *r = (struct score_request) { .context_ids = s->context[i],
+            .n_context_ids = n,
+            .choices = s->choices[i],
+            .n_choices = 1 + tiny_random(random) % 3 };
+        for (size_t c = 0; c < r->n_choices; c++) {
+            s->choices[i][c] = (struct score_choice) { .ids = s->choice[i][c],
+                .n_ids = 1 + tiny_random(random) % 8 };
+            for (size_t t = 0; t < 8; t++)
+                s->choice[i][c][t] = (int32_t)(tiny_random(random) % 5);
+        }
+    }
+}
+
+static void run_some(struct model *m, struct score_request *requests, size_t n, bool share) {
+    struct err err = ERR_INIT;
+    if (!model_score(m, &(struct score_options) { 0 }, requests, n,
+            &(struct run_options) { .no_prefix_sharing = !share }, &err))
+        fail_msg("%s", err.msg);
+    for (size_t i = 0; i < n; i++)
+        if (requests[i].err.class != ERR_NONE)
+            fail_msg("%s", requests[i].err.msg);
+}
+
+/* The answers so far, as the truth for later runs; they are wiped. */
+static void answers_take(struct set *s, struct score_choice truth[SET_MAX][3]) {
+    memcpy(truth, s->choices, sizeof s->choices);
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t c = 0; c < 3; c++)
+            s->choices[i][c].loglikelihood = NAN;
+}
+
+static void answers_equal(struct set *s, struct score_choice truth[SET_MAX][3], const char *what) {
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t c = 0; c < s->requests[i].n_choices; c++) {
+            const struct score_choice *got = &s->choices[i][c], *want = &truth[i][c];
+            if (memcmp(&got->loglikelihood, &want->loglikelihood, sizeof(double)) != 0 ||
+                got->greedy != want->greedy)
+                fail_msg("%s: request %zu choice %zu is %.17g, alone %.17g", what, i, c,
+                    got->loglikelihood, want->loglikelihood);
+        }
+}
+
+static void alone(struct model *m, struct set *s, struct score_choice truth[SET_MAX][3]) {
+    for (size_t i = 0; i < s->n; i++)
+        run_some(m, &s->requests[i], 1, false);
+    answers_take(s, truth);
+}
+
+static void shuffled_run(struct model *m, struct set *s, uint64_t *random) {
+    struct score_request order[SET_MAX];
+    memcpy(order, s->requests, sizeof order);
+    for (size_t i = s->n - 1; i > 0; i--) {
+        const size_t j = tiny_random(random) % (i + 1);
+        const struct score_request swap = order[i];
+        order[i] = order[j];
+        order[j] = swap;
+    }
+    run_some(m, order, s->n, true);
+}
+
+/* ---- against the definition ---- */
+
+static void a_decoder_scores_as_the_definition_says(void **state) {
+    const char *folder = *state;
+    struct tiny t;
+    uint64_t random = 3;
+    tiny_init(&t, TINY_LLAMA, 5);
+    tiny_write(&t, folder);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    static struct set s;
+    set_make(&s, &random);
+    run_some(m, s.requests, s.n, true);
+    for (size_t i = 0; i < s.n; i++)
+        for (size_t c = 0; c < s.requests[i].n_choices; c++) {
+            const struct score_choice *choice = &s.choices[i][c];
+            const size_t n_context = s.requests[i].n_context_ids, n = n_context + choice->n_ids - 1;
+            int32_t ids[IDS_MAX];
+            double *want = xcalloc(n * t.vocab, sizeof *want), sum = 0;
+            memcpy(ids, s.context[i], n_context * sizeof *ids);
+            memcpy(ids + n_context, choice->ids, choice->n_ids * sizeof *ids);
+            tiny_logprobs(&t, ids, n, want);
+            bool greedy = true;
+            for (size_t k = 0; k < choice->n_ids; k++) {
+                const double *row = want + (n_context - 1 + k) * t.vocab;
+                sum += row[choice->ids[k]];
+                for (uint32_t v = 0; v < t.vocab; v++)
+                    greedy = greedy && row[v] <= row[choice->ids[k]];
+            }
+            if (!(fabs(sum - choice->loglikelihood) < 1e-4))
+                fail_msg("request %zu choice %zu: %.9g, by definition %.9g", i, c,
+                    choice->loglikelihood, sum);
+            assert_int_equal(choice->greedy, greedy);
+            free(want);
+        }
+    model_close(m);
+    tiny_release(&t);
+}
+
+static void an_encoder_pools_as_the_definition_says(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_BERT, 6);
+    tiny_write(&t, folder);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    const int32_t ids[] = { 4, 9, 30, 2, 9, 9, 1 };
+    const struct embed_options o = { .pooling = POOL_MEAN, .no_normalize = true };
+    struct embed_request r = { .ids = ids, .n_ids = 7 };
+    float got[24];
+    double hidden[7 * 24];
+    assert_int_equal(model_embed_width(m, &o, &err), 24);
+    assert_true(model_embed(m, &o, &r, 1, got, NULL, &err));
+    tiny_hidden(&t, ids, 7, hidden);
+    for (int c = 0; c < 24; c++) {
+        double mean = 0;
+        for (int i = 0; i < 7; i++)
+            mean += hidden[i * 24 + c] / 7;
+        assert_true(fabs(mean - got[c]) < 1e-5);
+    }
+    model_close(m);
+    tiny_release(&t);
+}
+
+/* ---- the same bits ---- */
+
+static void numbers_depend_on_the_request_only(void **state) {
+    const char *folder = *state;
+    static struct set s;
+    static struct score_choice truth[SET_MAX][3];
+    model_put(folder, TINY_LLAMA, 7);
+    for (enum dtype dtype = DTYPE_F32; dtype <= DTYPE_BF16; dtype++) {
+        uint64_t random = 8;
+        struct model *m =
+            open_with(folder, (struct model_options) { .dtype = dtype, .threads = 1 });
+        struct model *two =
+            open_with(folder, (struct model_options) { .dtype = dtype, .threads = 2 });
+        struct model *small = open_with(
+            folder, (struct model_options) { .dtype = dtype, .threads = 1, .memory_bytes = 60000 });
+        for (int round = 0; round < 60; round++) {
+            set_make(&s, &random);
+            alone(m, &s, truth);
+            run_some(m, s.requests, s.n, true);
+            answers_equal(&s, truth, "together");
+            answers_take(&s, (struct score_choice[SET_MAX][3]) { 0 });
+            run_some(m, s.requests, s.n, false);
+            answers_equal(&s, truth, "without sharing");
+            shuffled_run(m, &s, &random);
+            answers_equal(&s, truth, "shuffled");
+            for (size_t i = 0; i < s.n; i += 7)
+                run_some(m, s.requests + i, s.n - i < 7 ? s.n - i : 7, true);
+            answers_equal(&s, truth, "by sevens");
+            run_some(two, s.requests, s.n, true);
+            answers_equal(&s, truth, "on two threads");
+            run_some(small, s.requests, s.n, true);
+            answers_equal(&s, truth, "in little memory");
+        }
+        model_close(m);
+        model_close(two);
+        model_close(small);
+    }
+}
+
+static void random_sets_give_the_same_bits_shared_and_alone(void **state) {
+    const char *folder = *state;
+    static struct set s;
+    static struct score_choice truth[SET_MAX][3];
+    uint64_t random = 9;
+    model_put(folder, TINY_LLAMA, 10);
+    struct model *m =
+        open_with(folder, (struct model_options) { .dtype = DTYPE_F32, .threads = 1 });
+    for (int round = 0; round < 300; round++) {
+        set_make(&s, &random);
+        alone(m, &s, truth);
+        run_some(m, s.requests, s.n, true);
+        answers_equal(&s, truth, "random set");
+    }
+    model_close(m);
+}
+
+static void vectors_depend_on_the_text_only(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    enum { N = 40 };
+    static int32_t ids[N][48];
+    struct embed_request requests[N];
+    static float together[N][24], one[24];
+    uint64_t random = 11;
+    model_put(folder, TINY_BERT, 12);
+    for (enum dtype dtype = DTYPE_F32; dtype <= DTYPE_BF16; dtype++) {
+        struct model *m =
+            open_with(folder, (struct model_options) { .dtype = dtype, .threads = 2 });
+        const struct embed_options o = { .pooling = POOL_MEAN };
+        for (size_t i = 0; i < N; i++) {
+            requests[i] =
+                (struct embed_request) { .ids = ids[i], .n_ids = 1 + tiny_random(&random) % 48 };
+            for (size_t t = 0; t < requests[i].n_ids; t++)
+                ids[i][t] = (int32_t)(tiny_random(&random) % 37);
+        }
+        requests[N - 1] = requests[3]; /* equal ids */
+        struct run_stats stats = { 0 };
+        assert_true(model_embed(
+            m, &o, requests, N, together[0], &(struct run_options) { .stats = &stats }, &err));
+        assert_int_equal(stats.tokens_computed + requests[3].n_ids, stats.tokens_asked);
+        assert_int_equal(stats.tokens_padded, 0);
+        for (size_t i = 0; i < N; i++) {
+            assert_true(model_embed(m, &o, &requests[i], 1, one, NULL, &err));
+            assert_memory_equal(one, together[i], sizeof one);
+        }
+        model_close(m);
+    }
+}
+
+/* ---- what is counted ---- */
+
+static void each_distinct_beginning_is_computed_once(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    model_put(folder, TINY_LLAMA, 13);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    const int32_t preamble[] = { 5, 6, 7, 8 }, a[] = { 1 }, b[] = { 2 }, c[] = { 3, 4, 5 };
+    struct score_choice choices[] = { { .ids = a, .n_ids = 1 }, { .ids = b, .n_ids = 1 },
+        { .ids = c, .n_ids = 3 } };
+    struct score_request r = {
+        .context_ids = preamble, .n_context_ids = 4, .choices = choices, .n_choices = 3
+    };
+    struct run_stats stats = { 0 };
+    assert_true(model_score(
+        m, &(struct score_options) { 0 }, &r, 1, &(struct run_options) { .stats = &stats }, &err));
+    assert_int_equal(
+        stats.tokens_asked, 4 + 4 + 6); /* the last token of each is predicted, never fed */
+    assert_int_equal(stats.tokens_computed, 6);
+    assert_int_equal(stats.tokens_padded, 0);
+    assert_int_equal(stats.items, 1);
+    /* 2 layers: q and o 24x24, k and v 24x12, three of 24x40; 6 tokens at depths 1 to 6; logits of
+     * 3 rows of 37 */
+    const double token = 2 * 2 * (2 * 24 * 24 + 2 * 24 * 12 + 3 * 24 * 40), pair = 4 * 2 * 24;
+    assert_true(stats.flops == 6 * token + 21 * pair + 3 * 2 * 24 * 37.0);
+    assert_int_equal(choices[2].n_tokens, 3);
+    model_close(m);
+}
+
+/* ---- limits ---- */
+
+static void too_long_a_context_loses_its_beginning(void **state) {
+    const char *folder = *state;
+    int32_t ids[100];
+    model_put(folder, TINY_LLAMA, 14);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    for (int i = 0; i < 100; i++)
+        ids[i] = i % 37;
+    struct score_choice whole = { .ids = ids + 90, .n_ids = 10 }, cut = whole;
+    struct score_request r = {
+        .context_ids = ids, .n_context_ids = 90, .choices = &whole, .n_choices = 1
+    };
+    run_some(m, &r, 1, true);
+    assert_int_equal(r.n_truncated, 100 - 49); /* 48 tokens are fed, the 49th is predicted */
+    struct score_request same = {
+        .context_ids = ids + 51, .n_context_ids = 39, .choices = &cut, .n_choices = 1
+    };
+    run_some(m, &same, 1, true);
+    assert_int_equal(same.n_truncated, 0);
+    assert_true(whole.loglikelihood == cut.loglikelihood);
+    model_close(m);
+}
+
+static void one_bad_request_leaves_the_others_alone(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    model_put(folder, TINY_LLAMA, 15);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    const int32_t good[] = { 3, 4, 5 }, outside[] = { 3, 37 }, negative[] = { -1 };
+    int32_t longer[60] = { 0 };
+    struct score_choice c[6] = { { .ids = good, .n_ids = 2 }, { .ids = outside, .n_ids = 2 },
+        { .ids = negative, .n_ids = 1 }, { .ids = longer, .n_ids = 60 },
+        { .ids = good, .n_ids = 0 }, { .ids = good, .n_ids = 2 } };
+    struct score_request r[6];
+    for (int i = 0; i < 6; i++)
+        r[i] = (struct score_request) {
+            .context_ids = good, .n_context_ids = 3, .choices = &c[i], .n_choices = 1
+        };
+    assert_true(model_score(m, &(struct score_options) { 0 }, r, 6, NULL, &err));
+    assert_error(&r[1].err, ERR_INPUT, "37", "vocabulary of 37", NULL);
+    assert_error(&r[2].err, ERR_INPUT, "-1", NULL);
+    assert_error(&r[3].err, ERR_INPUT, "60 tokens", "48", NULL);
+    assert_error(&r[4].err, ERR_INPUT, "no ids", NULL);
+    assert_int_equal(r[0].err.class, ERR_NONE);
+    assert_int_equal(r[5].err.class, ERR_NONE);
+    assert_true(c[0].loglikelihood < 0 && c[0].loglikelihood == c[5].loglikelihood);
+    model_close(m);
+}
+
+static void an_empty_context_is_the_prefix_token(void **state) {
+    const char *folder = *state;
+    model_put(folder, TINY_LLAMA, 16);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    const int32_t bos[] = { 1 }, ids[] = { 9, 8 };
+    struct score_choice with = { .ids = ids, .n_ids = 2 }, without = with;
+    struct score_request r[] = {
+        { .context_ids = bos, .n_context_ids = 1, .choices = &with, .n_choices = 1 },
+        { .choices = &without, .n_choices = 1 }
+    };
+    run_some(m, r, 2, true);
+    assert_true(with.loglikelihood == without.loglikelihood);
+    model_close(m);
+}
+
+static void a_long_text_is_scored_in_disjoint_windows(void **state) {
+    const char *folder = *state;
+    int32_t ids[111];
+    model_put(folder, TINY_LLAMA, 17);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    for (int i = 0; i < 111; i++)
+        ids[i] = (i * 7) % 37;
+    struct score_choice rolling = { .ids = ids, .n_ids = 111 };
+    struct score_request r = { .rolling = true, .choices = &rolling, .n_choices = 1 };
+    run_some(m, &r, 1, true);
+    assert_int_equal(rolling.n_tokens, 110);
+    /* 48 tokens after the first, 48 with one of context, and the last 14 with all the context that
+     * fits */
+    struct score_choice parts[] = { { .ids = ids + 1, .n_ids = 48 },
+        { .ids = ids + 49, .n_ids = 48 }, { .ids = ids + 97, .n_ids = 14 } };
+    struct score_request p[] = {
+        { .context_ids = ids, .n_context_ids = 1, .choices = &parts[0], .n_choices = 1 },
+        { .context_ids = ids + 48, .n_context_ids = 1, .choices = &parts[1], .n_choices = 1 },
+        { .context_ids = ids + 62, .n_context_ids = 35, .choices = &parts[2], .n_choices = 1 }
+    };
+    run_some(m, p, 3, true);
+    double sum = parts[0].loglikelihood + parts[1].loglikelihood + parts[2].loglikelihood;
+    assert_true(fabs(sum - rolling.loglikelihood) < 1e-9);
+    model_close(m);
+}
+
+static void memory_that_holds_no_token_is_refused(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    model_put(folder, TINY_LLAMA, 18);
+    assert_null(model_open(
+        folder, &(struct model_options) { .dtype = DTYPE_F32, .memory_bytes = 1000 }, &err));
+    assert_error(&err, ERR_RESOURCE, "1000 bytes", NULL);
+}
+
+static void numbers_that_are_not_finite_are_errors_of_their_requests(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 19);
+    tiny_weight(&t, "model.embed_tokens.weight")[9 * 24] = NAN;
+    tiny_write(&t, folder);
+    tiny_release(&t);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    const int32_t good[] = { 3, 4, 5 }, bad[] = { 3, 9 };
+    struct score_choice c[2] = { { .ids = good, .n_ids = 1 }, { .ids = good, .n_ids = 1 } };
+    struct score_request r[2] = {
+        { .context_ids = good, .n_context_ids = 3, .choices = &c[0], .n_choices = 1 },
+        { .context_ids = bad, .n_context_ids = 2, .choices = &c[1], .n_choices = 1 }
+    };
+    assert_true(model_score(m, &(struct score_options) { 0 }, r, 2, NULL, &err));
+    assert_int_equal(r[0].err.class, ERR_NONE);
+    assert_error(&r[1].err, ERR_NUMERIC, "NaN", NULL);
+    struct generate_request g = { .prompt_ids = bad, .n_prompt_ids = 2 };
+    assert_true(
+        model_generate(m, &(struct generate_options) { .max_tokens = 3 }, &g, 1, NULL, &err));
+    assert_int_equal(g.err.class, ERR_NUMERIC);
+    assert_null(g.text);
+    model_close(m);
+}
+
+static bool stop_at_once(uint64_t done, uint64_t total, void *arg) {
+    (void)arg;
+    assert_true(done <= total);
+    return false;
+}
+
+static void a_run_stops_when_it_is_told_to(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    model_put(folder, TINY_LLAMA, 20);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    const int32_t ids[] = { 3, 4 };
+    struct score_choice c = { .ids = ids, .n_ids = 2 };
+    struct score_request r = {
+        .context_ids = ids, .n_context_ids = 2, .choices = &c, .n_choices = 1
+    };
+    const struct run_options run = { .progress = stop_at_once };
+    assert_false(model_score(m, &(struct score_options) { 0 }, &r, 1, &run, &err));
+    assert_int_equal(err.class, ERR_INTERRUPTED);
+    model_close(m);
+}
+
+static void an_encoder_without_modules_wants_to_be_told_how_to_pool(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    model_put(folder, TINY_BERT, 21);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    assert_int_equal(model_embed_width(m, &(struct embed_options) { 0 }, &err), 0);
+    assert_error(&err, ERR_INPUT, "modules.json", NULL);
+    const int32_t ids[] = { 1 };
+    struct score_choice c = { .ids = ids, .n_ids = 1 };
+    struct score_request r = {
+        .context_ids = ids, .n_context_ids = 1, .choices = &c, .n_choices = 1
+    };
+    err = (struct err)ERR_INIT;
+    assert_false(model_score(m, &(struct score_options) { 0 }, &r, 1, NULL, &err));
+    assert_error(&err, ERR_UNSUPPORTED, "encoder", NULL);
+    err = (struct err)ERR_INIT;
+    struct embed_request text = { .text = "x", .text_n = 1 };
+    float vector[24];
+    assert_false(model_embed(
+        m, &(struct embed_options) { .pooling = POOL_CLS }, &text, 1, vector, NULL, &err));
+    assert_error(&err, ERR_INPUT, "no tokenizer", NULL);
+    model_close(m);
+}
+
+/* ---- generation ---- */
+
+enum { PROMPTS = 12, MADE = 25 };
+
+static void generate_set(
+    struct generate_request r[PROMPTS], int32_t ids[PROMPTS][20], uint64_t *random) {
+    for (int i = 0; i < PROMPTS; i++) {
+        const size_t n = 1 + tiny_random(random) % 20;
+        for (size_t t = 0; t < n; t++)
+            ids[i][t] =
+                (int32_t)(i > 0 && t < n / 2 ? ids[i - 1][t] : (int32_t)(tiny_random(random) % 37));
+        r[i] = (struct generate_request) { .prompt_ids = ids[i], .n_prompt_ids = n };
+    }
+}
+
+static void generate_release(struct generate_request *r) {
+    free(r->text);
+    free(r->ids);
+}
+
+static void generation_picks_the_best_token_each_time(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 22);
+    tiny_write(&t, folder);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    struct generate_request r[PROMPTS];
+    static int32_t ids[PROMPTS][20];
+    uint64_t random = 23;
+    generate_set(r, ids, &random);
+    assert_true(model_generate(
+        m, &(struct generate_options) { .max_tokens = MADE }, r, PROMPTS, NULL, &err));
+    for (int i = 0; i < PROMPTS; i++) {
+        int32_t all[20 + MADE];
+        size_t n = r[i].n_prompt_ids;
+        memcpy(all, ids[i], n * sizeof *all);
+        assert_true(r[i].stopped || r[i].n_ids == MADE);
+        for (size_t k = 0; k <= r[i].n_ids && k < MADE; k++) {
+            double *want = xcalloc(n * t.vocab, sizeof *want);
+            uint32_t best = 0;
+            tiny_logprobs(&t, all, n, want);
+            for (uint32_t v = 0; v < t.vocab; v++)
+                if (want[(n - 1) * t.vocab + v] > want[(n - 1) * t.vocab + best])
+                    best = v;
+            free(want);
+            if (k == r[i].n_ids)
+                assert_int_equal(best, 2); /* EOS */
+            else
+                assert_int_equal(r[i].ids[k], best);
+            all[n++] = (int32_t)best;
+        }
+        generate_release(&r[i]);
+    }
+    model_close(m);
+    tiny_release(&t);
+}
+
+static void texts_are_the_same_alone_together_and_after_a_spill(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    model_put(folder, TINY_LLAMA, 24);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    /* scratch takes half of this; the rest holds a few prompts, but not all that they make */
+    struct model *small =
+        open_with(folder, (struct model_options) { .dtype = DTYPE_F32, .memory_bytes = 40000 });
+    struct generate_request r[PROMPTS], again[PROMPTS];
+    static int32_t ids[PROMPTS][20];
+    uint64_t random = 25;
+    for (int temperature = 0; temperature < 2; temperature++) {
+        const struct generate_options o = {
+            .max_tokens = MADE, .temperature = temperature, .seed = 4
+        };
+        struct run_stats roomy = { 0 }, tight = { 0 };
+        generate_set(r, ids, &random);
+        memcpy(again, r, sizeof r);
+        assert_true(
+            model_generate(m, &o, r, PROMPTS, &(struct run_options) { .stats = &roomy }, &err));
+        if (!model_generate(
+                small, &o, again, PROMPTS, &(struct run_options) { .stats = &tight }, &err))
+            fail_msg("%s", err.msg);
+        assert_true(tight.tokens_computed >
+                    roomy.tokens_computed); /* something was spilled and computed again */
+        assert_int_equal(tight.tokens_asked, roomy.tokens_asked);
+        for (int i = 0; i < PROMPTS; i++) {
+            struct generate_request one = { .prompt_ids = ids[i],
+                .n_prompt_ids = r[i].n_prompt_ids };
+            assert_true(model_generate(m, &o, &one, 1, NULL, &err));
+            assert_int_equal(one.n_ids, r[i].n_ids);
+            assert_memory_equal(one.ids, r[i].ids, one.n_ids * sizeof *one.ids);
+            assert_int_equal(again[i].n_ids, r[i].n_ids);
+            assert_memory_equal(again[i].ids, r[i].ids, one.n_ids * sizeof *one.ids);
+            generate_release(&one);
+            generate_release(&r[i]);
+            generate_release(&again[i]);
+        }
+    }
+    model_close(m);
+    model_close(small);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_SCRATCH(a_decoder_scores_as_the_definition_says),
+        WITH_SCRATCH(an_encoder_pools_as_the_definition_says),
+        WITH_SCRATCH(numbers_depend_on_the_request_only),
+        WITH_SCRATCH(random_sets_give_the_same_bits_shared_and_alone),
+        WITH_SCRATCH(vectors_depend_on_the_text_only),
+        WITH_SCRATCH(each_distinct_beginning_is_computed_once),
+        WITH_SCRATCH(too_long_a_context_loses_its_beginning),
+        WITH_SCRATCH(one_bad_request_leaves_the_others_alone),
+        WITH_SCRATCH(an_empty_context_is_the_prefix_token),
+        WITH_SCRATCH(a_long_text_is_scored_in_disjoint_windows),
+        WITH_SCRATCH(memory_that_holds_no_token_is_refused),
+        WITH_SCRATCH(numbers_that_are_not_finite_are_errors_of_their_requests),
+        WITH_SCRATCH(a_run_stops_when_it_is_told_to),
+        WITH_SCRATCH(an_encoder_without_modules_wants_to_be_told_how_to_pool),
+        WITH_SCRATCH(generation_picks_the_best_token_each_time),
+        WITH_SCRATCH(texts_are_the_same_alone_together_and_after_a_spill),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
