@@ -89,14 +89,14 @@ static int run_command(const struct command *c, int argc, char **argv) {
 int main(int argc, char **argv) {
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
-    argc--;
-    argv++;
-    if (argc && !strcmp(argv[0], "__task")) { /* the program started by itself: no help, no options */
-        task_child_main(argc - 1, argv + 1, task_files);
+    if (argc > 1 && !strcmp(argv[1], "__task")) { /* the program started by itself: no help, no options */
+        task_child_main(argc, argv, task_files);
     }
-    if (argc && !strcmp(argv[0], "__job")) {
+    if (argc > 1 && !strcmp(argv[1], "__job")) {
         child_main();
     }
+    argc--;
+    argv++;
     if (argc == 0 || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) {
         return print_help(0, argv);
     }

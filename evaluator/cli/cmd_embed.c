@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "evaluator/cli/command.h"
-#include "evaluator/cli/pipeline.h"
+#include "evaluator/cli/exchange.h"
 
 #define LINES_AT_ONCE 65536 /* what is read before it is run: bounds memory, and is far past any batch */
 
@@ -29,8 +29,8 @@ static void line_to_request(struct line *line, struct arena *arena, struct embed
     r->err = line->err;
 }
 
-static void answer(struct pipeline *p, const struct line *line, const float *vector, uint32_t width) {
-    if (!pipeline_answer(p, line)) {
+static void answer(struct exchange *p, const struct line *line, const float *vector, uint32_t width) {
+    if (!exchange_answer(p, line)) {
         return;
     }
     jw_key(&p->json, "embedding");
@@ -39,11 +39,11 @@ static void answer(struct pipeline *p, const struct line *line, const float *vec
         jw_float(&p->json, vector[i]);
     }
     jw_end_array(&p->json);
-    pipeline_answer_end(p);
+    exchange_answer_end(p);
 }
 
 /* Runs the lines that were read and answers them. */
-static bool run_lines(struct session *s, const struct embed_options *options, uint32_t width, struct pipeline *p, struct err *err) {
+static bool run_lines(struct session *s, const struct embed_options *options, uint32_t width, struct exchange *p, struct err *err) {
     struct arena arena = { 0 };
     struct embed_request *requests = mem_try(p->n + 1, sizeof *requests, "requests", err);
     float *vectors = requests ? mem_try(p->n + 1, width * sizeof *vectors, "vectors", err) : NULL;
@@ -70,7 +70,7 @@ static bool run_lines(struct session *s, const struct embed_options *options, ui
 
 static bool run(const struct args *args, struct err *err) {
     struct session s;
-    struct pipeline p = { 0 };
+    struct exchange p = { 0 };
     struct embed_options options = {
         .no_normalize = args_has(args, "no-normalize"),
         .prompt_name = args_get(args, "prompt", NULL),
@@ -85,12 +85,12 @@ static bool run(const struct args *args, struct err *err) {
     uint32_t width = model_embed_width(s.model, &options, err);
     bool ok = width > 0, more = ok;
     while (ok && more) {
-        ok = pipeline_read(&p, LINES_AT_ONCE, &more, err) && run_lines(&s, &options, width, &p, err);
-        pipeline_reset(&p);
+        ok = exchange_read(&p, LINES_AT_ONCE, &more, err) && run_lines(&s, &options, width, &p, err);
+        exchange_reset(&p);
     }
     ok = session_close(&s, ok ? err : &(struct err)ERR_INIT) && ok;
-    ok = ok && pipeline_finish(&p, err);
-    pipeline_release(&p);
+    ok = ok && exchange_finish(&p, err);
+    exchange_release(&p);
     return ok;
 }
 

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "evaluator/cli/command.h"
-#include "evaluator/cli/pipeline.h"
+#include "evaluator/cli/exchange.h"
 #include "evaluator/cli/report.h"
 #include "evaluator/cli/table.h"
 #include "evaluator/cli/tasks.h"

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "evaluator/cli/command.h"
-#include "evaluator/cli/pipeline.h"
+#include "evaluator/cli/exchange.h"
 
 static const struct option options_generate[] = {
     { "max-tokens", 0, "N", "stop after N tokens (default 256)" },
@@ -45,8 +45,8 @@ static bool line_to_request(struct line *line, struct arena *arena, struct gener
         take_stops(line, arena, r);
 }
 
-static void answer(struct pipeline *p, const struct line *line, const struct generate_request *r) {
-    if (!pipeline_answer(p, line)) {
+static void answer(struct exchange *p, const struct line *line, const struct generate_request *r) {
+    if (!exchange_answer(p, line)) {
         return;
     }
     if (r->text) {
@@ -59,10 +59,10 @@ static void answer(struct pipeline *p, const struct line *line, const struct gen
     }
     jw_end_array(&p->json);
     jw_kv_string(&p->json, "finish", r->stopped ? "stop" : "length");
-    pipeline_answer_end(p);
+    exchange_answer_end(p);
 }
 
-static bool run_lines(struct session *s, const struct generate_options *options, struct pipeline *p, struct err *err) {
+static bool run_lines(struct session *s, const struct generate_options *options, struct exchange *p, struct err *err) {
     struct arena arena = { 0 };
     struct generate_request *requests = mem_try(p->n + 1, sizeof *requests, "requests", err);
     size_t n = 0;
@@ -90,7 +90,7 @@ static bool run_lines(struct session *s, const struct generate_options *options,
 
 static bool run(const struct args *args, struct err *err) {
     struct session s;
-    struct pipeline p = { 0 };
+    struct exchange p = { 0 };
     unsigned long max_tokens, seed;
     struct generate_options options = { 0 };
     if (!args_get_uint(args, "max-tokens", 256, 1u << 20, &max_tokens, err) ||
@@ -101,10 +101,10 @@ static bool run(const struct args *args, struct err *err) {
     }
     options.max_tokens = (uint32_t)max_tokens;
     options.seed = seed;
-    bool more, ok = pipeline_read(&p, SIZE_MAX, &more, err) && run_lines(&s, &options, &p, err);
+    bool more, ok = exchange_read(&p, SIZE_MAX, &more, err) && run_lines(&s, &options, &p, err);
     ok = session_close(&s, ok ? err : &(struct err)ERR_INIT) && ok;
-    ok = ok && pipeline_finish(&p, err);
-    pipeline_release(&p);
+    ok = ok && exchange_finish(&p, err);
+    exchange_release(&p);
     return ok;
 }
 

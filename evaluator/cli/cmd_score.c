@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "evaluator/cli/command.h"
-#include "evaluator/cli/pipeline.h"
+#include "evaluator/cli/exchange.h"
 
 static const struct option options_score[] = {
     { "no-prefix-sharing", 0, NULL, "compute every request by itself (for comparison: the numbers are the same)" },
@@ -63,8 +63,8 @@ static bool line_to_request(struct line *line, struct arena *arena, struct score
         take_choices(line, arena, json_object_get(o, "choices"), false, r);
 }
 
-static void answer(struct pipeline *p, const struct line *line, const struct score_request *r) {
-    if (!pipeline_answer(p, line)) {
+static void answer(struct exchange *p, const struct line *line, const struct score_request *r) {
+    if (!exchange_answer(p, line)) {
         return;
     }
     struct json_writer *w = &p->json;
@@ -92,10 +92,10 @@ static void answer(struct pipeline *p, const struct line *line, const struct sco
         jw_int(w, r->choices[i].n_bytes);
     }
     jw_end_array(w);
-    pipeline_answer_end(p);
+    exchange_answer_end(p);
 }
 
-static bool run_lines(struct session *s, const struct score_options *options, struct pipeline *p, struct err *err) {
+static bool run_lines(struct session *s, const struct score_options *options, struct exchange *p, struct err *err) {
     struct arena arena = { 0 };
     struct score_request *requests = mem_try(p->n + 1, sizeof *requests, "requests", err);
     size_t n = 0;
@@ -119,17 +119,17 @@ static bool run_lines(struct session *s, const struct score_options *options, st
 
 static bool run(const struct args *args, struct err *err) {
     struct session s;
-    struct pipeline p = { 0 };
+    struct exchange p = { 0 };
     struct score_options options = { .profile = args_get(args, "profile", NULL) };
     if (!add_bos_from_args(args, &options.add_bos, err) || !session_open(&s, args, args->operands[0], "score", err)) {
         return false;
     }
     s.run.no_prefix_sharing = args_has(args, "no-prefix-sharing");
     /* All lines in one tree: what any two of them share is computed once. */
-    bool more, ok = pipeline_read(&p, SIZE_MAX, &more, err) && run_lines(&s, &options, &p, err);
+    bool more, ok = exchange_read(&p, SIZE_MAX, &more, err) && run_lines(&s, &options, &p, err);
     ok = session_close(&s, ok ? err : &(struct err)ERR_INIT) && ok;
-    ok = ok && pipeline_finish(&p, err);
-    pipeline_release(&p);
+    ok = ok && exchange_finish(&p, err);
+    exchange_release(&p);
     return ok;
 }
 

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "evaluator/cli/command.h"
-#include "evaluator/cli/pipeline.h"
+#include "evaluator/cli/exchange.h"
 #include "evaluator/hub/hub.h"
 
 static const struct option options_tokenize[] = {
@@ -70,8 +70,8 @@ static void decode_line(struct tokenize *t, struct line *line) {
     }
 }
 
-static void answer(const struct tokenize *t, struct pipeline *p, const struct line *line) {
-    if (!pipeline_answer(p, line)) {
+static void answer(const struct tokenize *t, struct exchange *p, const struct line *line) {
+    if (!exchange_answer(p, line)) {
         return;
     }
     struct json_writer *w = &p->json;
@@ -95,14 +95,14 @@ static void answer(const struct tokenize *t, struct pipeline *p, const struct li
         }
         jw_end_array(w);
     }
-    pipeline_answer_end(p);
+    exchange_answer_end(p);
 }
 
 static bool run_lines(struct tokenize *t, struct err *err) {
-    struct pipeline p = { 0 };
+    struct exchange p = { 0 };
     bool ok = true, more = true;
     while (ok && more) {
-        ok = pipeline_read(&p, 4096, &more, err);
+        ok = exchange_read(&p, 4096, &more, err);
         for (size_t i = 0; ok && i < p.n; i++) {
             struct line *line = &p.lines[i];
             if (line->err.class == ERR_NONE) {
@@ -111,10 +111,10 @@ static bool run_lines(struct tokenize *t, struct err *err) {
             answer(t, &p, line);
             arena_reset(&t->arena);
         }
-        pipeline_reset(&p);
+        exchange_reset(&p);
     }
-    ok = ok && pipeline_finish(&p, err);
-    pipeline_release(&p);
+    ok = ok && exchange_finish(&p, err);
+    exchange_release(&p);
     return ok;
 }
 

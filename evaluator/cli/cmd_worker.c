@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "evaluator/cli/command.h"
-#include "evaluator/cli/pipeline.h"
+#include "evaluator/cli/exchange.h"
 #include "evaluator/worker/worker.h"
 
 static const struct option options_worker[] = {

@@ -2,8 +2,8 @@
  *
  * A line that can't be used is answered by {"id", "error"} in its place; the others are still answered, and the command
  * then ends with exit code 1. */
-#ifndef ASSAY_PIPELINE_H
-#define ASSAY_PIPELINE_H
+#ifndef ASSAY_EXCHANGE_H
+#define ASSAY_EXCHANGE_H
 
 #include "base/json.h"
 #include "evaluator/cli/args.h"
@@ -14,7 +14,7 @@ struct line {
     struct err err; /* why the line can't be used; ERR_NONE if it can */
 };
 
-struct pipeline {
+struct exchange {
     struct line *lines;
     size_t n, capacity;
     struct strbuf out;
@@ -23,17 +23,17 @@ struct pipeline {
 };
 
 /* Reads up to max_lines more lines; *more is false at the end of the input. */
-MUST_CHECK bool pipeline_read(struct pipeline *p, size_t max_lines, bool *more, struct err *err);
-void pipeline_reset(struct pipeline *p); /* forgets the lines read, keeps the count of failures */
-void pipeline_release(struct pipeline *p);
+MUST_CHECK bool exchange_read(struct exchange *p, size_t max_lines, bool *more, struct err *err);
+void exchange_reset(struct exchange *p); /* forgets the lines read, keeps the count of failures */
+void exchange_release(struct exchange *p);
 
 /* Opens the answer to a line with its id; the caller adds fields to p->json and ends it. A line with an error is
  * answered wholly: false. */
-bool pipeline_answer(struct pipeline *p, const struct line *line);
-void pipeline_answer_end(struct pipeline *p); /* also writes out what has gathered */
+bool exchange_answer(struct exchange *p, const struct line *line);
+void exchange_answer_end(struct exchange *p); /* also writes out what has gathered */
 
 /* The end: flushes; false with an empty message (exit code 1) if lines failed. */
-MUST_CHECK bool pipeline_finish(struct pipeline *p, struct err *err);
+MUST_CHECK bool exchange_finish(struct exchange *p, struct err *err);
 
 /* Fields of a request. The string or ids borrow from the object; ids go into `arena`. A field of another type is the
  * line's error. */

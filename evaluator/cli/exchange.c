@@ -1,5 +1,5 @@
-/* JSON lines in, JSON lines out (see pipeline.h), and the model session under them. */
-#include "evaluator/cli/pipeline.h"
+/* JSON lines in, JSON lines out (see exchange.h), and the model session under them. */
+#include "evaluator/cli/exchange.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -20,7 +20,7 @@ static void line_parse(struct line *line, char *text, size_t n) {
     }
 }
 
-bool pipeline_read(struct pipeline *p, size_t max_lines, bool *more, struct err *err) {
+bool exchange_read(struct exchange *p, size_t max_lines, bool *more, struct err *err) {
     char *text = NULL;
     size_t capacity = 0;
     ssize_t n = 0;
@@ -47,20 +47,20 @@ bool pipeline_read(struct pipeline *p, size_t max_lines, bool *more, struct err 
     return !ferror(stdin) || err_errno(err, ERR_FAILED, "could not read standard input");
 }
 
-void pipeline_reset(struct pipeline *p) {
+void exchange_reset(struct exchange *p) {
     for (size_t i = 0; i < p->n; i++) {
         json_decref(p->lines[i].object);
     }
     p->n = 0;
 }
 
-void pipeline_release(struct pipeline *p) {
-    pipeline_reset(p);
+void exchange_release(struct exchange *p) {
+    exchange_reset(p);
     free(p->lines);
     strbuf_release(&p->out);
 }
 
-bool pipeline_answer(struct pipeline *p, const struct line *line) {
+bool exchange_answer(struct exchange *p, const struct line *line) {
     json_writer_init(&p->json, &p->out, false);
     jw_object(&p->json);
     jw_key(&p->json, "id");
@@ -75,11 +75,11 @@ bool pipeline_answer(struct pipeline *p, const struct line *line) {
     }
     jw_kv_string(&p->json, "error", line->err.msg);
     p->n_failed++;
-    pipeline_answer_end(p);
+    exchange_answer_end(p);
     return false;
 }
 
-void pipeline_answer_end(struct pipeline *p) {
+void exchange_answer_end(struct exchange *p) {
     jw_end_object(&p->json);
     strbuf_addc(&p->out, '\n');
     if (p->out.len >= FLUSH_BYTES) {
@@ -88,7 +88,7 @@ void pipeline_answer_end(struct pipeline *p) {
     }
 }
 
-bool pipeline_finish(struct pipeline *p, struct err *err) {
+bool exchange_finish(struct exchange *p, struct err *err) {
     if (p->out.len) {
         fwrite(p->out.text, 1, p->out.len, stdout);
         strbuf_reset(&p->out);
