@@ -105,7 +105,7 @@ static bool read_names(struct csv *c, struct err *err) {
         return c->stream.failed || c->n_fields ? false : err_set(err, ERR_INPUT, "no header row");
     c->names = xcalloc(c->n_fields, sizeof *c->names);
     for (size_t i = 0; i < c->n_fields; i++) {
-        const char *name = c->text.text + c->fields[i].from;
+        const char *name = strbuf_str(&c->text) + c->fields[i].from;
         if (!utf8_valid(name, c->fields[i].len) || memchr(name, 0, c->fields[i].len))
             return fail(c, err, "the name of a column is not text");
         c->names[c->n_names++] = xstrndup(name, c->fields[i].len);

@@ -29,36 +29,10 @@ static const struct reader_type *const READERS[] = {
     &reader_parquet,
 };
 
-static const struct {
-    const char *ending, *format;
-} ENDINGS[] = {
-    { ".jsonl", "jsonl" },
-    { ".ndjson", "jsonl" },
-    { ".json", "json" },
-    { ".csv", "csv" },
-    { ".tsv", "tsv" },
-    { ".txt", "lines" },
-    { ".parquet", "parquet" },
-};
-
 static const struct reader_type *reader_find(const char *format) {
     for (size_t i = 0; i < sizeof READERS / sizeof *READERS; i++)
         if (strcmp(READERS[i]->name, format) == 0)
             return READERS[i];
-    return NULL;
-}
-
-static size_t without(const char *path, size_t n, const char *ending) {
-    size_t m = strlen(ending);
-    return n >= m && strncmp(path + n - m, ending, m) == 0 ? n - m : n;
-}
-
-static const struct reader_type *reader_of_path(const char *path) {
-    size_t n = strlen(path);
-    n = without(path, without(path, n, ".gz"), ".zst");
-    for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++)
-        if (without(path, n, ENDINGS[i].ending) < n)
-            return reader_find(ENDINGS[i].format);
     return NULL;
 }
 
@@ -70,7 +44,8 @@ static void name_file(const char *path, struct err *err) {
 
 static bool open_next(struct data *d, struct err *err) {
     const char *path = d->files.paths[d->next++];
-    d->type = d->fixed ? d->fixed : reader_of_path(path);
+    const char *format = data_format(path);
+    d->type = d->fixed ? d->fixed : format ? reader_find(format) : NULL;
     if (!d->type)
         return err_set(err, ERR_UNSUPPORTED, "'%s': cannot tell the format from the name", path);
     d->reader = d->type->open(path, err);

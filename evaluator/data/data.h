@@ -3,7 +3,9 @@
  * A row is a JSON object of the data set's columns. Where a data set's files lie is the hub room's business: this one
  * gets a folder. It finds a split's files as the hub's `datasets` library does: `configs:` in the README's front matter
  * first, else <config>/<split>-*.parquet, data/<split>-*.parquet, <split>.<ext> and <config>/<split>.<ext> (parquet,
- * jsonl, json, csv, tsv, each text format also .gz or .zst). */
+ * jsonl, json, csv, tsv, each text format also .gz or .zst). Values of csv and tsv are strings; `lines` gives
+ * {"line": text, "number": n from 1}; parquet's dates and times are the integers stored. A row's text is at most 16 MiB,
+ * what a packed file expands to is bounded by ratio. */
 #ifndef ASSAY_DATA_H
 #define ASSAY_DATA_H
 

@@ -72,6 +72,32 @@ static bool list_folder(
 
 /* ---- what matches ---- */
 
+static const struct {
+    const char *ending, *format;
+} ENDINGS[] = {
+    { ".jsonl", "jsonl" },
+    { ".ndjson", "jsonl" },
+    { ".json", "json" },
+    { ".csv", "csv" },
+    { ".tsv", "tsv" },
+    { ".txt", "lines" },
+    { ".parquet", "parquet" },
+};
+
+static size_t without(const char *path, size_t n, const char *ending) {
+    size_t m = strlen(ending);
+    return n >= m && strncmp(path + n - m, ending, m) == 0 ? n - m : n;
+}
+
+const char *data_format(const char *path) {
+    size_t n = strlen(path);
+    n = without(path, without(path, n, ".gz"), ".zst");
+    for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++)
+        if (without(path, n, ENDINGS[i].ending) < n)
+            return ENDINGS[i].format;
+    return NULL;
+}
+
 struct search {
     const struct listing *all;
     const char *root;
@@ -90,7 +116,8 @@ static bool take_matches(void *context, const char *pattern, struct err *err) {
     struct search *s = context;
     for (size_t i = 0; i < s->all->n; i++) {
         const char *path = s->all->paths[i];
-        if (!glob_match(pattern, path))
+        if (!glob_match(pattern, path) ||
+            !data_format(path)) /* a card's "**" takes the README too */
             continue;
         char *full = path_join(s->root, path);
         if (is_found(s->found, full)) {

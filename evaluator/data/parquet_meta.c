@@ -61,57 +61,59 @@ static enum pq_meaning converted_meaning(int64_t type) {
     return type == 3 ? PQ_LIST : type == 5 ? PQ_DECIMAL : PQ_PLAIN_MEANING;
 }
 
-static void read_element(struct footer *f, struct pq_node *node) {
-    struct thrift *t = &f->thrift;
-    struct thrift_field field = { 0 };
-    int64_t type = -1, width = 0, repetition = 0, children = 0, scale = 0;
-    size_t n = 0;
-    const uint8_t *name = NULL;
-    while (thrift_next(t, &field)) {
-        switch (field.id) {
-        case 1:
-            type = thrift_int(t, &field);
-            break;
-        case 2:
-            width = thrift_int(t, &field);
-            break;
-        case 3:
-            repetition = thrift_int(t, &field);
-            break;
-        case 4:
-            name = thrift_bytes(t, &field, &n);
-            break;
-        case 5:
-            children = thrift_int(t, &field);
-            break;
-        case 6:
-            node->meaning = converted_meaning(thrift_int(t, &field));
-            break;
-        case 7:
-            scale = thrift_int(t, &field);
-            break;
-        case 10:
-            if (thrift_struct(t, &field))
-                read_logical(t, node);
-            break;
-        default:
-            thrift_skip(t, &field);
-        }
+/* SchemaElement as it stands in the file, by field number. */
+struct element {
+    int64_t type, width, repetition, children, converted, scale;
+    const uint8_t *name;
+    size_t name_n;
+};
+
+static void read_element_fields(struct thrift *t, struct element *e, struct pq_node *node) {
+    int64_t *const numbers[8] = { [1] = &e->type,
+        [2] = &e->width,
+        [3] = &e->repetition,
+        [5] = &e->children,
+        [6] = &e->converted,
+        [7] = &e->scale };
+    struct thrift_field f = { 0 };
+    while (thrift_next(t, &f)) {
+        if (f.id > 0 && f.id < 8 && numbers[f.id])
+            *numbers[f.id] = thrift_int(t, &f);
+        else if (f.id == 4)
+            e->name = thrift_bytes(t, &f, &e->name_n);
+        else if (f.id == 10 && thrift_struct(t, &f))
+            read_logical(t, node);
+        else
+            thrift_skip(t, &f);
     }
-    bool leaf = children == 0;
-    if (t->failed || !name || repetition < 0 || repetition > PQ_REPEATED || children < 0 ||
-        children > MAX_NODES || (leaf && (type < 0 || type >= PQ_N_TYPES)) ||
-        (leaf && type == PQ_FIXED && (width < 1 || width > 1 << 20)) || scale < 0 || scale > 76) {
+}
+
+static bool element_ok(const struct element *e) {
+    bool leaf = e->children == 0;
+    bool kind = !leaf || (e->type >= 0 && e->type < PQ_N_TYPES);
+    bool width = !leaf || e->type != PQ_FIXED || (e->width > 0 && e->width <= 1 << 20);
+    return e->name && kind && width && e->repetition >= 0 && e->repetition <= PQ_REPEATED &&
+           e->children >= 0 && e->children <= MAX_NODES && e->scale >= 0 && e->scale <= 76;
+}
+
+/* Where both the old and the new way say what a column means, the new one, already in the node, is
+ * right. */
+static void read_element(struct footer *f, struct pq_node *node) {
+    struct element e = { .type = -1, .converted = -1 };
+    read_element_fields(&f->thrift, &e, node);
+    if (f->thrift.failed || !element_ok(&e)) {
         bad(f, "schema element is damaged");
         return;
     }
-    node->name = arena_strndup(&f->meta->arena, (const char *)name, n);
-    node->leaf = leaf;
-    node->type = leaf ? (enum pq_type)type : PQ_BOOLEAN;
-    node->width = (uint32_t)width;
-    node->scale = (uint32_t)scale;
-    node->repetition = (enum pq_repetition)repetition;
-    node->n_children = (uint32_t)children;
+    if (node->meaning == PQ_PLAIN_MEANING)
+        node->meaning = converted_meaning(e.converted);
+    node->name = arena_strndup(&f->meta->arena, (const char *)e.name, e.name_n);
+    node->leaf = e.children == 0;
+    node->type = node->leaf ? (enum pq_type)e.type : PQ_BOOLEAN;
+    node->width = (uint32_t)e.width;
+    node->scale = (uint32_t)e.scale;
+    node->repetition = (enum pq_repetition)e.repetition;
+    node->n_children = (uint32_t)e.children;
 }
 
 /* Levels, leaves and ends of the subtree at `at`; 0 on failure, else the node after it. */
@@ -311,14 +313,16 @@ static uint32_t little32(const uint8_t *p) {
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
+static bool has_magic(const struct file_map *map) {
+    return map->size >= MAGIC + TAIL && memcmp(map->data, "PAR1", MAGIC) == 0 &&
+           memcmp(map->data + map->size - MAGIC, "PAR1", MAGIC) == 0;
+}
+
 static bool locate(const struct file_map *map, size_t *length, struct err *err) {
-    const uint8_t *end = map->data + map->size;
-    if (map->size < MAGIC + TAIL || memcmp(map->data, "PAR1", MAGIC) != 0 ||
-        memcmp(end - MAGIC, "PAR1", MAGIC) != 0)
+    if (!has_magic(map))
         return err_set(err, ERR_INPUT,
-            "not a parquet file, or cut off: magic bytes at its start or end (the footer) are "
-            "missing");
-    *length = little32(end - TAIL);
+            "not a parquet file, or cut off: the magic bytes of its start or footer are missing");
+    *length = little32(map->data + map->size - TAIL);
     if (*length > map->size - MAGIC - TAIL)
         return err_set(err, ERR_INPUT, "parquet footer length %zu is over the file's size %zu",
             *length, map->size);

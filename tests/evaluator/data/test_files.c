@@ -63,6 +63,7 @@ static void card_comes_before_the_layout(void **state) {
     put(dir, "a/x-1.jsonl", "");
     put(dir, "a/x-2.jsonl", "");
     put(dir, "b/deep/er/y.jsonl", "");
+    put(dir, "b/README.md", ""); /* not data, whatever a pattern says */
     put(dir, "c/train.csv", "");
     put(dir, "test.jsonl", "");
     put(dir, "README.md",
