@@ -1,0 +1,20 @@
+set(tokenizer_SOURCES
+    tokenizer/added.c
+    tokenizer/bpe.c
+    tokenizer/decoder.c
+    tokenizer/folder.c
+    tokenizer/gguf.c
+    tokenizer/normal_form.c
+    tokenizer/normalizer.c
+    tokenizer/post.c
+    tokenizer/pretokenizer.c
+    tokenizer/regex.c
+    tokenizer/stage.c
+    tokenizer/token_list.c
+    tokenizer/token_model.c
+    tokenizer/tokenizer.c
+    tokenizer/unicode.c
+    tokenizer/unicode_data.c
+    tokenizer/vocab.c
+    tokenizer/wordpiece.c
+    tokenizer/work.c)

@@ -1,0 +1,64 @@
+/* Token models: from a piece of text to ids. One struct for all of them; a model type reads its own
+ * fields. */
+#ifndef ASSAY_HARNESS_TOKENIZER_TOKEN_MODEL_H
+#define ASSAY_HARNESS_TOKENIZER_TOKEN_MODEL_H
+
+#include "harness/tokenizer/vocab.h"
+#include "harness/tokenizer/work.h"
+
+struct token_model;
+
+struct token_model_type {
+    const char *name;
+    bool (*load)(
+        struct token_model *m, const json_t *config, struct err *err); /* after the vocabulary */
+    bool (*encode)(
+        const struct token_model *m, struct work *w, const struct piece *p, struct err *err);
+};
+
+/* Pairs of ids that merge: open addressing, at most half full. */
+struct merge {
+    uint32_t left, right, rank, id;
+};
+struct merge_table {
+    struct merge *slots; /* rank UINT32_MAX: empty */
+    size_t n_slots;
+    uint64_t seed;
+};
+
+#define BPE_CHARS 0x300
+struct token_model {
+    const struct token_model_type *type;
+    struct vocab vocab;
+    const char *unk_token; /* NULL if there is none */
+    int64_t unk_id;        /* -1 if it isn't in the vocabulary */
+    const char *prefix;    /* of pieces that continue a word */
+    const char *suffix;    /* of pieces that end one */
+    /* WordPiece */
+    struct strmap *continuing; /* the vocabulary without `prefix` */
+    size_t max_chars;
+    /* BPE */
+    struct merge_table merges;
+    int64_t chars[BPE_CHARS]; /* ids of the first code points; -1 if absent */
+    bool byte_fallback, fuse_unk, ignore_merges;
+    int64_t bytes[256]; /* ids of <0x00>..<0xFF> */
+};
+
+extern const struct token_model_type TOKEN_MODEL_BPE, TOKEN_MODEL_WORD_PIECE,
+    TOKEN_MODEL_WORD_LEVEL;
+
+/* From tokenizer.json's `model`. */
+MUST_CHECK bool token_model_load(struct token_model *m, const json_t *config, struct err *err);
+void token_model_release(struct token_model *m);
+
+/* For models that don't come from JSON: set type, vocabulary (sealed) and options, then merges in
+ * order, then ready. */
+MUST_CHECK bool bpe_merges_begin(struct token_model *m, size_t n, struct err *err);
+MUST_CHECK bool bpe_merge_add(struct token_model *m, uint32_t rank, const char *left, size_t n_left,
+    const char *right, size_t n_right, struct err *err);
+/* "left right" */
+MUST_CHECK bool bpe_merge_add_line(
+    struct token_model *m, uint32_t rank, const char *line, size_t n, struct err *err);
+void bpe_ready(struct token_model *m);
+
+#endif

@@ -1,0 +1,243 @@
+/* Tokenizers: text to ids and back (the first part of harness.h).
+ *
+ * The order is that of Hugging Face tokenizers: added tokens that are looked for in the raw text,
+ * normalizers, added tokens that are looked for in the normalized text, pre-tokenizers, the model
+ * on each piece, the post-processor. An opened tokenizer is never written to; all that a call needs
+ * lies in its `struct work`. */
+#include "harness/tokenizer/tokenizer.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "harness/tokenizer/decoding.h"
+#include "harness/tokenizer/token_list.h"
+
+#define TEXT_BYTES_MAX ((size_t)1 << 28)
+
+/* ---- opening ---- */
+
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), n_end = strlen(end);
+    return n >= n_end && strcmp(s + n - n_end, end) == 0;
+}
+
+static bool load_file(struct tokenizer *t, const char *path, struct err *err) {
+    json_t *doc = json_parse_file(path, TOKENIZER_JSON_BYTES_MAX, err);
+    if (!doc) {
+        return false;
+    }
+    bool ok = tokenizer_load_json(t, doc, err);
+    json_decref(doc);
+    return ok;
+}
+
+struct tokenizer *tokenizer_open(const char *path, struct err *err) {
+    struct tokenizer *t = xcalloc(1, sizeof *t);
+    t->info = (struct tokenizer_info) { .bos = -1, .eos = -1, .pad = -1, .unk = -1 };
+    added_init(&t->added);
+    bool ok = dir_exists(path)           ? tokenizer_load_folder(t, path, err)
+              : ends_with(path, ".gguf") ? tokenizer_load_gguf(t, path, err)
+                                         : load_file(t, path, err);
+    if (!ok || !tokenizer_finish(t, err)) {
+        if (err && !strstr(err->msg, path)) {
+            err_wrap(err, "%s", path);
+        }
+        tokenizer_close(t);
+        return NULL;
+    }
+    return t;
+}
+
+void tokenizer_close(struct tokenizer *t) {
+    if (t) {
+        token_model_release(&t->model);
+        pipeline_release(&t->normalizers);
+        pipeline_release(&t->pre_tokenizers);
+        pipeline_release(&t->decoders);
+        added_release(&t->added);
+        post_release(&t->post);
+        free(t);
+    }
+}
+
+bool tokenizer_load_json(struct tokenizer *t, const json_t *doc, struct err *err) {
+    if (!json_is_object(doc)) {
+        return err_set(err, ERR_INPUT, "a tokenizer must be a JSON object");
+    }
+    return (t->model.type || token_model_load(&t->model, json_object_get(doc, "model"), err)) &&
+           pipeline_load(
+               &t->normalizers, &STAGE_NORMALIZER, json_object_get(doc, "normalizer"), err) &&
+           pipeline_load(&t->pre_tokenizers, &STAGE_PRE_TOKENIZER,
+               json_object_get(doc, "pre_tokenizer"), err) &&
+           pipeline_load(&t->decoders, &STAGE_DECODER, json_object_get(doc, "decoder"), err) &&
+           post_load(&t->post, json_object_get(doc, "post_processor"), err) &&
+           added_load(&t->added, &t->model, json_object_get(doc, "added_tokens"), err);
+}
+
+static void raise_size(struct tokenizer_info *info, uint32_t id) {
+    info->vocab_size = (size_t)id + 1 > info->vocab_size ? (size_t)id + 1 : info->vocab_size;
+}
+
+bool tokenizer_finish(struct tokenizer *t, struct err *err) {
+    if (!added_seal(&t->added, &t->normalizers, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < t->model.vocab.n; i++) {
+        raise_size(&t->info, t->model.vocab.entries[i].id);
+    }
+    for (size_t i = 0; i < t->added.n; i++) {
+        raise_size(&t->info, t->added.tokens[i].id);
+    }
+    if (t->info.unk < 0 && t->model.unk_id >= 0 && t->model.unk_id <= INT32_MAX) {
+        t->info.unk = (int32_t)t->model.unk_id;
+    }
+    t->info.adds_bos = t->info.bos >= 0 && t->post.before.n > 0 &&
+                       t->post.before.items[0] == (uint32_t)t->info.bos;
+    t->keep_align = pipeline_has(&t->pre_tokenizers, "Metaspace");
+    return true;
+}
+
+const struct tokenizer_info *tokenizer_info(const struct tokenizer *t) {
+    return &t->info;
+}
+
+int64_t tokenizer_find(const struct tokenizer *t, const char *text, size_t n) {
+    int64_t id = added_find(&t->added, text, n);
+    return id >= 0 ? id : vocab_find(&t->model.vocab, text, n);
+}
+
+const char *tokenizer_text(const struct tokenizer *t, uint32_t id, size_t *n, bool *special) {
+    const struct added_token *a = added_at(&t->added, id);
+    const struct vocab_entry *e = a ? NULL : vocab_at(&t->model.vocab, id);
+    *special = a && a->special;
+    *n = a ? a->n_pattern : e ? e->n : 0;
+    return a ? a->pattern : e ? e->text : NULL;
+}
+
+/* ---- text to ids ---- */
+
+static void emit_ids(struct token_list *out, const struct id_list *ids) {
+    for (size_t i = 0; i < ids->n; i++) {
+        token_list_add(out, (int32_t)ids->items[i], (struct token_span) { 0 });
+    }
+}
+
+static bool run_model(const struct tokenizer *t, struct work *w, struct err *err) {
+    for (size_t i = 0; i < w->pieces.n; i++) {
+        const struct piece *p = &w->pieces.items[i];
+        if (p->id != PIECE_NO_ID) {
+            work_emit(w, p, (uint32_t)p->id, 0, p->to - p->from);
+        } else if (!t->model.type->encode(&t->model, w, p, err)) {
+            return err_wrap(err, "%s", t->model.type->name);
+        }
+    }
+    return true;
+}
+
+static bool encode(const struct tokenizer *t, struct work *w, struct err *err) {
+    added_split(&t->added, false, w);
+    if (!pipeline_apply(&t->normalizers, w, err)) {
+        return false;
+    }
+    added_split(&t->added, true, w);
+    return pipeline_apply(&t->pre_tokenizers, w, err) && run_model(t, w, err);
+}
+
+bool tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
+    const struct encode_options *options, struct token_list *out, struct err *err) {
+    if (n > TEXT_BYTES_MAX) {
+        return err_set(err, ERR_INPUT, "a text of %zu bytes is longer than %zu", n, TEXT_BYTES_MAX);
+    }
+    bool special = !options || !options->no_special;
+    char *repaired = utf8_valid(text, n) ? NULL : utf8_repair(text, n, &n);
+    size_t before = out->n;
+    if (special) {
+        emit_ids(out, &t->post.before);
+    }
+    struct work w;
+    work_init(&w, repaired ? repaired : text, n, out->want_spans || t->keep_align, out);
+    w.trim = t->post.trim;
+    w.vocab = &t->model.vocab;
+    bool ok = encode(t, &w, err);
+    work_release(&w);
+    free(repaired);
+    if (!ok) {
+        out->n = before;
+        return false;
+    }
+    if (special) {
+        emit_ids(out, &t->post.after);
+    }
+    return true;
+}
+
+/* ---- ids to text ---- */
+
+/* Ids from 2^31 on are legal, and negative in an int32_t. */
+static bool add_id(
+    const struct tokenizer *t, struct decoding *d, int32_t id, bool skip_special, struct err *err) {
+    if ((uint32_t)id >= t->info.vocab_size) {
+        return err_set(err, ERR_INPUT, "token id %ld is not in the vocabulary of %zu", (long)id,
+            t->info.vocab_size);
+    }
+    size_t n;
+    bool special;
+    const char *text = tokenizer_text(t, (uint32_t)id, &n, &special);
+    if (text && !(special && skip_special)) {
+        decoding_add(d, text, n);
+    }
+    return true;
+}
+
+/* Strings that no decoder joined: one after the other, or with spaces where the tokenizer has no
+ * decoder. */
+static void finish_decoding(
+    const struct tokenizer *t, const struct decoding *d, struct strbuf *out) {
+    const struct string_list *l = &d->strings;
+    struct strbuf joined = { 0 };
+    for (size_t i = 0; i < l->n; i++) {
+        size_t from = i ? l->ends[i - 1] : 0;
+        if (i && t->decoders.n == 0 && !d->inner) {
+            strbuf_addc(&joined, ' ');
+        }
+        strbuf_add(&joined, strbuf_str(&l->text) + from, l->ends[i] - from);
+    }
+    if (t->clean_up && !d->inner) {
+        decoding_clean_up(strbuf_str(&joined), joined.len, false, out);
+    } else {
+        strbuf_add(out, strbuf_str(&joined), joined.len);
+    }
+    strbuf_release(&joined);
+}
+
+static bool decode(
+    const struct tokenizer *t, struct decoding *d, struct strbuf *out, struct err *err) {
+    for (size_t i = 0; i < t->decoders.n; i++) {
+        const struct stage *s = &t->decoders.stages[i];
+        if (!s->type->decode(s, d, err)) {
+            return err_wrap(err, "'%s'", s->type->name);
+        }
+    }
+    finish_decoding(t, d, out);
+    return true;
+}
+
+bool tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
+    struct strbuf *out, struct err *err) {
+    struct decoding d = { 0 };
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++) {
+        ok = add_id(t, &d, ids[i], skip_special, err);
+    }
+    ok = ok && decode(t, &d, out, err);
+    decoding_release(&d);
+    return ok;
+}
+
+bool tokenizer_bytes(const struct tokenizer *t, int32_t id, struct strbuf *out, struct err *err) {
+    struct decoding d = { .inner = true };
+    bool ok = add_id(t, &d, id, false, err) && decode(t, &d, out, err);
+    decoding_release(&d);
+    return ok;
+}

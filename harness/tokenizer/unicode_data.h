@@ -1,0 +1,37 @@
+/* The generated tables behind unicode.h; written by script/unicode_tables.py. */
+#ifndef ASSAY_HARNESS_TOKENIZER_UNICODE_DATA_H
+#define ASSAY_HARNESS_TOKENIZER_UNICODE_DATA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct unicode_run {
+    uint32_t from;  /* up to the next run's */
+    uint16_t flags; /* enum unicode_flag */
+    uint8_t ccc;    /* canonical combining class */
+};
+struct unicode_decomposition {
+    uint32_t cp;
+    uint16_t at, n; /* code points in UNICODE_POOL */
+};
+struct unicode_composition {
+    uint32_t first, second, whole;
+};
+struct unicode_mapping {
+    uint32_t from, to;
+};
+
+extern const struct unicode_run UNICODE_RUNS[];
+extern const size_t UNICODE_N_RUNS;
+extern const uint16_t UNICODE_PAGES[4352];
+extern const struct unicode_decomposition UNICODE_CANONICAL[], UNICODE_COMPATIBLE[];
+extern const size_t UNICODE_N_CANONICAL, UNICODE_N_COMPATIBLE;
+extern const uint32_t UNICODE_POOL[];
+extern const struct unicode_composition UNICODE_COMPOSITIONS[];
+extern const size_t UNICODE_N_COMPOSITIONS;
+extern const struct unicode_mapping UNICODE_LOWER[];
+extern const size_t UNICODE_N_LOWER;
+/* Ranges as a regular expression's class writes them: assigned after Unicode 14. */
+extern const char UNICODE_NEW_LETTERS[], UNICODE_NEW_NUMBERS[];
+
+#endif

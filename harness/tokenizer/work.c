@@ -1,0 +1,272 @@
+/* Texts being rewritten and cut (see work.h). Two buffers take turns, so nothing is allocated per
+ * piece. */
+#include "harness/tokenizer/work.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "harness/tokenizer/regex.h"
+#include "harness/tokenizer/token_list.h"
+#include "harness/tokenizer/unicode.h"
+#include "harness/tokenizer/vocab.h"
+
+static void text_reserve(struct text *t, size_t need, bool want_align) {
+    mem_grow(&t->bytes, &t->capacity, need, 1);
+    if (want_align) {
+        mem_grow(&t->align, &t->align_capacity, need, sizeof *t->align);
+    }
+}
+
+void work_init(
+    struct work *w, const char *text, size_t n, bool want_align, struct token_list *out) {
+    *w = (struct work) { .want_align = want_align, .out = out, .first_token = out->n };
+    text_reserve(&w->text, n + 1, want_align);
+    memcpy(w->text.bytes, text, n);
+    w->text.n = n;
+    uint32_t cp = 0;
+    for (size_t i = 0; want_align && i < n; i++) {
+        cp += i > 0 && ((unsigned char)text[i] & 0xc0) != 0x80;
+        w->text.align[i] = (struct token_span) { cp, cp + 1 };
+    }
+    work_pieces_begin(w);
+    work_piece(w, 0, n, PIECE_NO_ID);
+    work_pieces_end(w);
+}
+
+void work_release(struct work *w) {
+    free(w->text.bytes);
+    free(w->text.align);
+    free(w->spare.bytes);
+    free(w->spare.align);
+    free(w->pieces.items);
+    free(w->spare_pieces.items);
+    free(w->segments);
+    free(w->bpe.symbols);
+    free(w->bpe.heap);
+    free(w->cps);
+    free(w->changes);
+    regex_scratch_free(w->regex);
+    *w = (struct work) { 0 };
+}
+
+struct view work_view(const struct work *w, const struct piece *p) {
+    return (struct view) {
+        .bytes = w->text.bytes + p->from,
+        .align = w->want_align ? w->text.align + p->from : NULL,
+        .n = p->to - p->from,
+    };
+}
+
+void work_pieces_begin(struct work *w) {
+    w->spare_pieces.n = 0;
+}
+
+void work_piece(struct work *w, size_t from, size_t to, int64_t id) {
+    if (from == to) {
+        return;
+    }
+    struct piece_list *l = &w->spare_pieces;
+    mem_grow(&l->items, &l->capacity, l->n + 1, sizeof *l->items);
+    l->items[l->n++] = (struct piece) { (uint32_t)from, (uint32_t)to, id };
+}
+
+void work_pieces_end(struct work *w) {
+    struct piece_list l = w->pieces;
+    w->pieces = w->spare_pieces;
+    w->spare_pieces = l;
+}
+
+void work_transform(struct work *w, transform_fn *each, const void *options) {
+    w->spare.n = 0;
+    text_reserve(&w->spare, w->text.n + 1, w->want_align);
+    work_pieces_begin(w);
+    for (size_t i = 0; i < w->pieces.n; i++) {
+        const struct piece *p = &w->pieces.items[i];
+        struct view in = work_view(w, p);
+        size_t from = w->spare.n;
+        if (p->id == PIECE_NO_ID) {
+            each(w, options, in);
+        } else {
+            work_copy(w, in, 0, in.n);
+        }
+        work_piece(w, from, w->spare.n, p->id);
+    }
+    work_pieces_end(w);
+    struct text t = w->text;
+    w->text = w->spare;
+    w->spare = t;
+}
+
+void work_put(struct work *w, const char *bytes, size_t n, struct view in, size_t at) {
+    struct text *t = &w->spare;
+    text_reserve(t, t->n + n, w->want_align);
+    memcpy(t->bytes + t->n, bytes, n);
+    for (size_t i = 0; w->want_align && i < n; i++) {
+        t->align[t->n + i] = in.align[at];
+    }
+    t->n += n;
+}
+
+void work_put_cp(struct work *w, uint32_t cp, struct view in, size_t at) {
+    char bytes[4];
+    size_t n = utf8_encode(cp, bytes);
+    work_put(w, bytes, n, in, at);
+}
+
+void work_copy(struct work *w, struct view in, size_t from, size_t to) {
+    struct text *t = &w->spare;
+    size_t n = to - from;
+    text_reserve(t, t->n + n, w->want_align);
+    memcpy(t->bytes + t->n, in.bytes + from, n);
+    if (w->want_align) {
+        memcpy(t->align + t->n, in.align + from, n * sizeof *t->align);
+    }
+    t->n += n;
+}
+
+void work_segment(struct work *w, size_t from, size_t to, bool match) {
+    mem_grow(&w->segments, &w->segments_capacity, w->n_segments + 1, sizeof *w->segments);
+    w->segments[w->n_segments++] = (struct segment) { (uint32_t)from, (uint32_t)to, match };
+}
+
+/* A match joins what stands before it, unless that is a match itself. */
+static void merge_with_previous(struct work *w, uint32_t base) {
+    bool previous = false;
+    size_t first = w->spare_pieces.n;
+    for (size_t i = 0; i < w->n_segments; i++) {
+        const struct segment *s = &w->segments[i];
+        if (s->match && !previous && w->spare_pieces.n > first) {
+            w->spare_pieces.items[w->spare_pieces.n - 1].to = base + s->to;
+        } else {
+            work_piece(w, base + s->from, base + s->to, PIECE_NO_ID);
+        }
+        previous = s->match;
+    }
+}
+
+/* A match joins what stands after it, unless that is a match itself. */
+static void merge_with_next(struct work *w, uint32_t base) {
+    for (size_t i = 0; i < w->n_segments; i++) {
+        const struct segment *s = &w->segments[i];
+        if (s->match && i + 1 < w->n_segments && !w->segments[i + 1].match) {
+            work_piece(w, base + s->from, base + s[1].to, PIECE_NO_ID);
+            i++;
+        } else {
+            work_piece(w, base + s->from, base + s->to, PIECE_NO_ID);
+        }
+    }
+}
+
+/* Neighbouring segments of one kind become one piece. */
+static void join_contiguous(struct work *w, uint32_t base) {
+    for (size_t i = 0; i < w->n_segments;) {
+        size_t end = i + 1;
+        while (end < w->n_segments && w->segments[end].match == w->segments[i].match) {
+            end++;
+        }
+        work_piece(w, base + w->segments[i].from, base + w->segments[end - 1].to, PIECE_NO_ID);
+        i = end;
+    }
+}
+
+static void cut(struct work *w, uint32_t base, enum split_behavior behavior) {
+    switch (behavior) {
+    case SPLIT_MERGED_WITH_PREVIOUS:
+        merge_with_previous(w, base);
+        return;
+    case SPLIT_MERGED_WITH_NEXT:
+        merge_with_next(w, base);
+        return;
+    case SPLIT_CONTIGUOUS:
+        join_contiguous(w, base);
+        return;
+    case SPLIT_REMOVED:
+    case SPLIT_ISOLATED:
+        break;
+    }
+    for (size_t i = 0; i < w->n_segments; i++) {
+        const struct segment *s = &w->segments[i];
+        if (behavior == SPLIT_ISOLATED || !s->match) {
+            work_piece(w, base + s->from, base + s->to, PIECE_NO_ID);
+        }
+    }
+}
+
+bool work_split(struct work *w, find_fn *find, const void *options, enum split_behavior behavior,
+    struct err *err) {
+    work_pieces_begin(w);
+    for (size_t i = 0; i < w->pieces.n; i++) {
+        const struct piece *p = &w->pieces.items[i];
+        if (p->id != PIECE_NO_ID) {
+            work_piece(w, p->from, p->to, p->id);
+            continue;
+        }
+        w->n_segments = 0;
+        if (!find(w, options, work_view(w, p), err)) {
+            return false;
+        }
+        cut(w, p->from, behavior);
+    }
+    work_pieces_end(w);
+    return true;
+}
+
+/* ---- tokens ---- */
+
+static bool is_blank(uint32_t cp) {
+    return cp == 0x120 || unicode_is_space(cp); /* U+0120 is the byte-level alphabet's space */
+}
+
+static void count_blanks(const char *s, size_t n, uint32_t *leading, uint32_t *trailing) {
+    bool seen = false;
+    *leading = *trailing = 0;
+    for (size_t at = 0, len; at < n; at += len) {
+        uint32_t cp = 0;
+        len = utf8_decode(s + at, n - at, &cp);
+        len = len ? len : 1;
+        bool blank = is_blank(cp);
+        seen = seen || !blank;
+        *leading += !seen;
+        *trailing = blank ? *trailing + 1 : 0;
+    }
+}
+
+static void trim_span(
+    const struct work *w, const struct piece *p, uint32_t id, struct token_span *span) {
+    struct view in = work_view(w, p);
+    const struct vocab_entry *e = p->id == PIECE_NO_ID ? vocab_at(w->vocab, id) : NULL;
+    uint32_t leading, trailing;
+    count_blanks(e ? e->text : in.bytes, e ? e->n : in.n, &leading, &trailing);
+    bool first = w->out->n == w->first_token || span->from == 0;
+    if (first && w->trim.add_prefix_space && leading == 1) {
+        leading = 0; /* the space that was put before the text */
+    }
+    if (leading) {
+        span->from = span->from + leading < span->to ? span->from + leading : span->to;
+    }
+    if (trailing && span->to >= trailing) {
+        span->to = span->to - trailing > span->from ? span->to - trailing : span->from;
+    }
+}
+
+void work_emit(struct work *w, const struct piece *p, uint32_t id, size_t from, size_t to) {
+    struct token_span span = { 0 };
+    if (w->want_align && w->out->want_spans && to > from) {
+        span.from = w->text.align[p->from + from].from;
+        span.to = w->text.align[p->from + to - 1].to;
+        if (w->trim.trim) {
+            trim_span(w, p, id, &span);
+        }
+    }
+    token_list_add(w->out, (int32_t)id, span);
+}
+
+bool work_all_below(const struct work *w, unsigned char limit) {
+    const unsigned char *s = (const unsigned char *)w->text.bytes;
+    unsigned char high = 0;
+    for (size_t i = 0; i < w->text.n; i++) {
+        high = s[i] > high ? s[i] : high;
+    }
+    return high < limit;
+}

@@ -1,0 +1,122 @@
+/* The working area of one call of tokenizer_encode: a text that is being rewritten, cut into
+ * pieces.
+ *
+ * Every step of the pipeline either rewrites the pieces (work_transform: each output byte remembers
+ * which code points of the input it stands for) or cuts them (work_split). A piece that an added
+ * token matched carries its id and is left alone by all later steps. Empty pieces are dropped. */
+#ifndef ASSAY_HARNESS_TOKENIZER_WORK_H
+#define ASSAY_HARNESS_TOKENIZER_WORK_H
+
+#include "harness/harness.h"
+
+struct text {
+    char *bytes;
+    struct token_span *align; /* one a byte; unused unless the work keeps alignments */
+    size_t n, capacity, align_capacity;
+};
+
+#define PIECE_NO_ID (-1)
+struct piece {
+    uint32_t from, to; /* bytes of work.text */
+    int64_t id;        /* of an added token, or PIECE_NO_ID */
+};
+struct piece_list {
+    struct piece *items;
+    size_t n, capacity;
+};
+
+/* What a pattern found in one piece: matches and what lies between them, in order, covering the
+ * piece. */
+struct segment {
+    uint32_t from, to; /* relative to the piece */
+    bool match;
+};
+
+struct bpe_symbol {
+    uint32_t id, n; /* n: bytes; 0 once it was merged into its left neighbour */
+    int32_t prev, next;
+};
+struct bpe_candidate {
+    uint32_t rank, at, id;
+};
+struct bpe_scratch {
+    struct bpe_symbol *symbols;
+    struct bpe_candidate *heap;
+    size_t n, capacity, n_heap, heap_capacity;
+};
+
+struct regex_scratch; /* see regex.h */
+struct vocab;
+
+/* Whether white space at a token's ends counts as part of it (ByteLevel's and Roberta's
+ * trim_offsets). */
+struct trim_rule {
+    bool trim, add_prefix_space;
+};
+
+struct work {
+    bool want_align;
+    struct text text, spare;
+    struct piece_list pieces, spare_pieces;
+    struct segment *segments;
+    size_t n_segments, segments_capacity;
+    struct bpe_scratch bpe;
+    struct regex_scratch *regex;
+    uint32_t *cps; /* scratch of the normal forms */
+    int32_t *changes;
+    size_t n_cps, cps_capacity, changes_capacity;
+    struct token_list *out;
+    size_t first_token; /* where this text's tokens begin in `out` */
+    struct trim_rule trim;
+    const struct vocab *vocab; /* for the texts of tokens; needed only to trim */
+};
+
+/* `text` is valid UTF-8 shorter than 1 GiB. */
+void work_init(struct work *w, const char *text, size_t n, bool want_align, struct token_list *out);
+void work_release(struct work *w);
+
+/* A piece, as steps see it. */
+struct view {
+    const char *bytes;
+    const struct token_span *align; /* NULL if alignments aren't kept */
+    size_t n;
+};
+struct view work_view(const struct work *w, const struct piece *p);
+
+/* Rewrites each piece without an id: `each` appends to the work with the functions below. */
+typedef void transform_fn(struct work *w, const void *options, struct view in);
+void work_transform(struct work *w, transform_fn *each, const void *options);
+
+/* Appends bytes that all stand for the input that byte `at` of `in` stands for. */
+void work_put(struct work *w, const char *bytes, size_t n, struct view in, size_t at);
+void work_put_cp(struct work *w, uint32_t cp, struct view in, size_t at);
+/* Appends in.bytes[from..to) as they are. */
+void work_copy(struct work *w, struct view in, size_t from, size_t to);
+
+enum split_behavior {
+    SPLIT_REMOVED,
+    SPLIT_ISOLATED,
+    SPLIT_MERGED_WITH_PREVIOUS,
+    SPLIT_MERGED_WITH_NEXT,
+    SPLIT_CONTIGUOUS,
+};
+
+/* Cuts each piece without an id by what `find` reports through work_segment. */
+typedef bool find_fn(struct work *w, const void *options, struct view in, struct err *err);
+MUST_CHECK bool work_split(struct work *w, find_fn *find, const void *options,
+    enum split_behavior behavior, struct err *err);
+void work_segment(struct work *w, size_t from, size_t to, bool match);
+
+/* Appends a piece to the list that replaces the present one; work_pieces_begin and _end bracket
+ * such a rewrite. */
+void work_pieces_begin(struct work *w);
+void work_piece(struct work *w, size_t from, size_t to, int64_t id);
+void work_pieces_end(struct work *w);
+
+/* Appends a token that covers bytes [from, to) of the piece. */
+void work_emit(struct work *w, const struct piece *p, uint32_t id, size_t from, size_t to);
+
+/* True if every byte is below `limit`: a quick way past most normalizers. */
+bool work_all_below(const struct work *w, unsigned char limit);
+
+#endif
