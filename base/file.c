@@ -4,8 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,7 +57,8 @@ bool file_read(const char *path, size_t max_bytes, struct strbuf *out, struct er
         strbuf_add(out, chunk, (size_t)n);
     }
     close(fd);
-    return ok && (!out->overflow || err_set(err, ERR_RESOURCE, "file '%s' does not fit its buffer", path));
+    return ok && (!out->overflow ||
+                     err_set(err, ERR_RESOURCE, "file '%s' does not fit its buffer", path));
 }
 
 static bool write_all(int fd, const char *data, size_t n) {
@@ -75,7 +78,8 @@ static bool write_all(int fd, const char *data, size_t n) {
 
 /* Makes a rename in `path`'s folder durable. */
 static bool sync_parent(const char *path) {
-    char *parent = path_base(path) == path ? xstrdup(".") : xstrndup(path, (size_t)(path_base(path) - path));
+    char *parent =
+        path_base(path) == path ? xstrdup(".") : xstrndup(path, (size_t)(path_base(path) - path));
     int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok = fd >= 0 && fsync(fd) == 0;
     if (fd >= 0) {
@@ -85,16 +89,35 @@ static bool sync_parent(const char *path) {
     return ok;
 }
 
+/* A new file beside `path`, under a name that no other process or thread uses. */
+static int open_beside(const char *path, struct strbuf *name) {
+    int fd = -1;
+    for (int tries = 0; tries < 10; tries++) {
+        uint64_t number = 0;
+        if (getrandom(&number, sizeof number, 0) != sizeof number) {
+            return -1;
+        }
+        strbuf_reset(name);
+        strbuf_addf(name, "%s.%08" PRIx32 ".tmp", path, (uint32_t)number);
+        fd = open(strbuf_str(name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST) {
+            break;
+        }
+    }
+    return fd;
+}
+
 bool file_write_atomic(const char *path, const void *data, size_t n, struct err *err) {
     struct strbuf tmp = { 0 };
-    strbuf_addf(&tmp, "%s.%08x.tmp", path, (unsigned)getpid());
-    int fd = open(tmp.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    int fd = open_beside(path, &tmp);
     bool ok = fd >= 0 && write_all(fd, data, n) && fsync(fd) == 0;
     ok = (fd < 0 || close(fd) == 0) && ok;
     ok = ok && rename(tmp.text, path) == 0 && sync_parent(path);
     if (!ok) {
         err_errno(err, ERR_FAILED, "could not write '%s'", path);
-        unlink(tmp.text);
+        if (fd >= 0) {
+            unlink(tmp.text);
+        }
     }
     strbuf_release(&tmp);
     return ok;
@@ -102,7 +125,7 @@ bool file_write_atomic(const char *path, const void *data, size_t n, struct err 
 
 bool file_map(struct file_map *map, const char *path, struct err *err) {
     struct stat st;
-    *map = (struct file_map){ 0 };
+    *map = (struct file_map) { 0 };
     int fd = open_regular(path, &st, err);
     if (fd < 0) {
         return false;
@@ -124,7 +147,7 @@ void file_unmap(struct file_map *map) {
     if (map->data) {
         munmap((void *)(uintptr_t)map->data, map->size);
     }
-    *map = (struct file_map){ 0 };
+    *map = (struct file_map) { 0 };
 }
 
 bool file_exists(const char *path) {
@@ -155,7 +178,8 @@ bool dir_make(const char *path, struct err *err) {
         *c = '/';
     }
     free(copy);
-    return ok && (dir_exists(path) || err_set(err, ERR_FAILED, "'%s' is in the way: it is not a folder", path));
+    return ok && (dir_exists(path) ||
+                     err_set(err, ERR_FAILED, "'%s' is in the way: it is not a folder", path));
 }
 
 /* Removes what is in the folder `fd` (closed here). */
@@ -220,7 +244,8 @@ static char *home_path(void) {
 char *assay_home(struct err *err) {
     char *home = home_path();
     if (!home) {
-        err_set(err, ERR_FAILED, "there is no place for Assay's files: neither ASSAY_HOME nor HOME is set");
+        err_set(err, ERR_FAILED,
+            "there is no place for Assay's files: neither ASSAY_HOME nor HOME is set");
         return NULL;
     }
     if (!dir_make(home, err)) {
@@ -238,7 +263,8 @@ char *assay_home(struct err *err) {
 
 /* One side of a repository's name. */
 static bool id_part_valid(const char *s, size_t n) {
-    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    static const char ALLOWED[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     if (n == 0 || n > 96 || s[0] == '-' || s[0] == '.') {
         return false;
     }
@@ -253,5 +279,6 @@ static bool id_part_valid(const char *s, size_t n) {
 
 bool repo_id_valid(const char *id) {
     const char *slash = strchr(id, '/');
-    return slash && id_part_valid(id, (size_t)(slash - id)) && id_part_valid(slash + 1, strlen(slash + 1));
+    return slash && id_part_valid(id, (size_t)(slash - id)) &&
+           id_part_valid(slash + 1, strlen(slash + 1));
 }

@@ -73,10 +73,15 @@ static bool feed_file(EVP_MD_CTX *ctx, int fd, const char *path, struct err *err
 }
 
 static bool hash_file(const char *path, const EVP_MD *kind, bool git, char *hex, struct err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not make us wait
     struct stat st;
-    if (fd < 0 || fstat(fd, &st)) {
-        err_errno(err, ERR_FAILED, "could not open '%s'", path);
+    bool opened = fd >= 0 && fstat(fd, &st) == 0;
+    if (!opened || !S_ISREG(st.st_mode)) {
+        if (opened) {
+            err_set(err, ERR_INPUT, "'%s' is not a regular file", path);
+        } else {
+            err_errno(err, ERR_FAILED, "could not open '%s'", path);
+        }
         if (fd >= 0) {
             close(fd);
         }

@@ -1,16 +1,50 @@
 /* JSON: strict parsing through jansson, and the writer (see json.h). */
 #include "base/json.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/utf8.h"
+
+/* Deeper than any real document, shallower than what the writer can nest: whatever is read can be
+ * written again. */
+#define DEPTH_MAX 48
+
+/* Counts brackets outside of strings, before jansson gets to see (and to allocate) anything. */
+static bool depth_fits(const char *text, size_t len) {
+    int depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (quoted) {
+            i += c == '\\';
+            quoted = c != '"';
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > DEPTH_MAX) {
+                return false;
+            }
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return true;
+}
 
 json_t *json_parse(const char *text, size_t len, const char *name, struct err *err) {
+    if (!depth_fits(text, len)) {
+        err_set(err, ERR_INPUT, "'%s' is nested more than %d deep", name, DEPTH_MAX);
+        return NULL;
+    }
     json_error_t why;
-    json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_t *json =
+        json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
     if (!json) {
-        err_set(err, ERR_INPUT, "'%s' is not valid JSON: line %d column %d: %s", name, why.line, why.column, why.text);
+        err_set(err, ERR_INPUT, "'%s' is not valid JSON: line %d column %d: %s", name, why.line,
+            why.column, why.text);
     }
     return json;
 }
@@ -47,7 +81,8 @@ bool json_get_bool(const json_t *object, const char *key, bool otherwise) {
 
 /* ---- numbers ---- */
 
-/* From the digits and exponent of %.{n}e, Python's layout: exponent form from 1e16 up and below 1e-4. */
+/* From the digits and exponent of %.{n}e, Python's layout: exponent form from 1e16 up and below
+ * 1e-4. */
 static void layout(const char *digits, int n_digits, int exponent, bool negative, char *out) {
     char *o = out;
     if (negative) {
@@ -99,36 +134,65 @@ static void repr_from(const char *scientific, char *out) {
     layout(digits, n, atoi(at + 1), negative, out);
 }
 
-char *json_double_repr(double v, char *buffer) {
+static bool reads_back(const char *text, double v, bool is_float) {
+    return is_float ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v;
+}
+
+/* Adds one to the last digit of "d.ddde±xx"; false where that would carry all the way. */
+static bool bump(char *text) {
+    for (char *at = strchr(text, 'e'); at-- > text;) {
+        if (*at >= '0' && *at < '9') {
+            ++*at;
+            return true;
+        }
+        if (*at == '9') {
+            *at = '0';
+        }
+    }
+    return false;
+}
+
+/* Below a power of two the neighbour is half as far away as above it, so that the nearest short
+ * decimal may read back as another number where the next one up does not. */
+static bool bumped_reads_back(char *text, double v, bool is_float) {
+    char up[40];
+    int exponent;
+    strcpy(up, text);
+    if (fabs(frexp(v, &exponent)) != 0.5 || !bump(up) || !reads_back(up, v, is_float)) {
+        return false;
+    }
+    strcpy(text, up);
+    return true;
+}
+
+/* The shortest digits that read back, tried from `digits` up; subnormal numbers have fewer. */
+static void shortest_repr(double v, int digits, bool is_float, char *buffer) {
     char text[40];
+    if (fabs(v) < (is_float ? (double)FLT_MIN : DBL_MIN)) {
+        digits = 1;
+    }
+    for (int most = is_float ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;; digits++) {
+        snprintf(text, sizeof text, "%.*e", digits - 1, v);
+        if (digits == most || reads_back(text, v, is_float) ||
+            bumped_reads_back(text, v, is_float)) {
+            break;
+        }
+    }
+    repr_from(text, buffer);
+}
+
+char *json_double_repr(double v, char *buffer) {
     if (!isfinite(v)) {
         return strcpy(buffer, isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
     }
-    for (int precision = 14; precision <= 16; precision++) {
-        snprintf(text, sizeof text, "%.*e", precision, v);
-        if (strtod(text, NULL) == v) {
-            break;
-        }
-    }
-    repr_from(text, buffer);
+    shortest_repr(v, DBL_DIG, false, buffer);
     return buffer;
-}
-
-static void float_repr(float v, char *buffer) {
-    char text[40];
-    for (int precision = 5; precision <= 8; precision++) {
-        snprintf(text, sizeof text, "%.*e", precision, (double)v);
-        if (strtof(text, NULL) == v) {
-            break;
-        }
-    }
-    repr_from(text, buffer);
 }
 
 /* ---- the writer ---- */
 
 void json_writer_init(struct json_writer *w, struct strbuf *out, bool pretty) {
-    *w = (struct json_writer){ .out = out, .pretty = pretty };
+    *w = (struct json_writer) { .out = out, .pretty = pretty };
 }
 
 static void indent(struct json_writer *w) {
@@ -215,9 +279,17 @@ static void write_string(struct strbuf *out, const char *s, size_t n) {
     strbuf_addc(out, '"');
 }
 
+/* Bytes that are not UTF-8 would make the whole document unreadable: they are repaired. */
 void jw_string_n(struct json_writer *w, const char *s, size_t n) {
     before(w);
-    write_string(w->out, s, n);
+    if (utf8_valid(s, n)) {
+        write_string(w->out, s, n);
+    } else {
+        size_t repaired_n;
+        char *repaired = utf8_repair(s, n, &repaired_n);
+        write_string(w->out, repaired, repaired_n);
+        free(repaired);
+    }
 }
 
 void jw_string(struct json_writer *w, const char *s) {
@@ -254,7 +326,7 @@ void jw_float(struct json_writer *w, float v) {
         return;
     }
     before(w);
-    float_repr(v, text);
+    shortest_repr((double)v, FLT_DIG, true, text);
     strbuf_adds(w->out, text);
 }
 

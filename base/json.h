@@ -1,7 +1,7 @@
 /* JSON: reading through jansson under limits, writing by hand.
  *
  * The writer prints the shortest decimal that reads back as the same double (Python's repr), escapes what JSON asks
- * for, keeps UTF-8 as it is, and refuses to print NaN or infinity (prints null and sets `non_finite`). */
+ * for, keeps UTF-8 as it is (and puts U+FFFD where it isn't UTF-8), and refuses to print NaN or infinity (prints null and sets `non_finite`). */
 #ifndef ASSAY_JSON_H
 #define ASSAY_JSON_H
 
@@ -10,7 +10,7 @@
 
 #include "base/strbuf.h"
 
-/* Parses a whole document: duplicate keys, trailing bytes and over-long input are errors that name `name`. The caller
+/* Parses a whole document: duplicate keys, trailing bytes and deep nesting (48) are errors that name `name`. The caller
  * owns the result. */
 MUST_CHECK json_t *json_parse(const char *text, size_t len, const char *name, struct err *err);
 MUST_CHECK json_t *json_parse_file(const char *path, size_t max_bytes, struct err *err);

@@ -44,34 +44,99 @@ static void blank(char *from, size_t n) {
     memmove(from + keep, from + n, strlen(from + n) + 1);
 }
 
-/* Blanks what follows each `marker` up to one of `ends`, if it is at least `least` long. */
-static void blank_after(char *text, const char *marker, const char *ends, size_t least, bool with_marker) {
-    size_t m = strlen(marker);
-    for (char *at = text; (at = strcasestr(at, marker));) {
-        char *from = at + (with_marker ? 0 : m);
-        size_t n = strcspn(at + m, ends) + (with_marker ? m : 0);
-        at += m;
-        if (n >= least) {
-            blank(from, n);
-            at = from + 3;
+static size_t span_alnum(const char *s) {
+    size_t n = 0;
+    while (isalnum((unsigned char)s[n])) {
+        n++;
+    }
+    return n;
+}
+
+/* hf_ and at least 17 letters and digits; shorter ones are names such as hf_hub. */
+static void redact_tokens(char *text) {
+    for (char *at = text; (at = strstr(at, "hf_")); at += 3) {
+        size_t n = span_alnum(at + 3);
+        if (n >= 17) {
+            blank(at, n + 3);
+        }
+    }
+}
+
+/* A value ends at its quote if it has one, else where words and parameters end. */
+static void blank_value(char *value) {
+    char quote[2] = { *value == '"' || *value == '\'' ? *value : 0, 0 };
+    value += *quote != 0;
+    blank(value, strcspn(value, *quote ? quote : " \t\r\n\"'&;,"));
+}
+
+static void redact_schemes(char *text) {
+    static const char *const MARKERS[] = { "bearer ", "authorization: basic ",
+        "authorization: token " };
+    for (size_t i = 0; i < sizeof MARKERS / sizeof *MARKERS; i++) {
+        for (char *at = text; (at = strcasestr(at, MARKERS[i]));) {
+            at += strlen(MARKERS[i]);
+            blank_value(at + strspn(at, " "));
+        }
+    }
+}
+
+/* word=value, "word": "value" */
+static void redact_named(char *text) {
+    static const char *const WORDS[] = { "password", "passwd", "token", "secret", "api_key",
+        "api-key", "apikey", "signature", "credential" };
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        for (char *at = text; (at = strcasestr(at, WORDS[i]));) {
+            at += strlen(WORDS[i]);
+            char *after = at + (*at == '"' || *at == '\'');
+            after += strspn(after, " ");
+            if (*after == '=' || (*after == ':' && *at != ':' && *at != ' ')) {
+                after++;
+                blank_value(after + strspn(after, " "));
+            }
+        }
+    }
+}
+
+/* The password of scheme://user:password@host, and the query of a signed address. */
+static void redact_urls(char *text) {
+    static const char *const SIGNED[] = { "signature", "x-amz-", "token",
+        "policy=", "sig=", "key-pair-id", "credential" };
+    for (char *at = text; (at = strstr(at, "://"));) {
+        at += 3;
+        size_t n = strcspn(at, " \t\r\n\"'<>");
+        char *query = memchr(at, '?', n);
+        for (size_t i = 0; query && i < sizeof SIGNED / sizeof *SIGNED; i++) {
+            char *hint = strcasestr(query, SIGNED[i]);
+            if (hint && hint < at + n) {
+                blank(query + 1, (size_t)(at + n - query) - 1);
+                break;
+            }
+        }
+        size_t host_n = strcspn(at, " \t\r\n/\"'");
+        char *colon = memchr(at, ':', host_n), *host = memrchr(at, '@', host_n);
+        if (colon && host && colon < host) {
+            blank(colon + 1, (size_t)(host - colon - 1));
         }
     }
 }
 
 void log_redact(char *text) {
-    static const char SPACE[] = " \t\r\n\"'&;,";
-    blank_after(text, "hf_", " \t\r\n\"'&;,.:/@)", 20, true);
-    blank_after(text, "bearer ", SPACE, 1, false);
-    blank_after(text, "password=", SPACE, 1, false);
-    blank_after(text, "x-amz-signature=", SPACE, 1, false);
-    blank_after(text, "signature=", SPACE, 1, false);
-    /* the password of scheme://user:password@host */
-    for (char *at = text; (at = strstr(at, "://"));) {
-        at += 3;
-        size_t n = strcspn(at, " \t\r\n/\"'");
-        char *colon = memchr(at, ':', n), *host = memrchr(at, '@', n);
-        if (colon && host && colon < host) {
-            blank(colon + 1, (size_t)(host - colon - 1));
+    redact_urls(text);
+    redact_tokens(text);
+    redact_schemes(text);
+    redact_named(text);
+}
+
+/* Names come from strangers' files: none of their bytes may steer a terminal or begin a line of its
+ * own. */
+static void clean(char *text) {
+    log_redact(text);
+    for (char *c = text; *c; c++) {
+        bool c1 = c[0] == (char)0xc2 && (unsigned char)c[1] >= 0x80 && (unsigned char)c[1] < 0xa0;
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            *c = ' ';
+        } else if (c1) {
+            c[0] = c[1] = ' ';
         }
     }
 }
@@ -79,7 +144,8 @@ void log_redact(char *text) {
 /* logfmt for machines, words for people. */
 static void add_prefix(struct strbuf *out, enum log_level level) {
     if (isatty(STDERR_FILENO)) {
-        strbuf_addf(out, "assay: %s%s", level <= LOG_WARN ? NAMES[level] : "", level <= LOG_WARN ? ": " : "");
+        strbuf_addf(out, "assay: %s%s", level <= LOG_WARN ? NAMES[level] : "",
+            level <= LOG_WARN ? ": " : "");
         return;
     }
     char stamp[32];
@@ -98,12 +164,7 @@ void log_line(enum log_level level, const char *fmt, ...) {
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    log_redact(text);
-    for (char *c = text; *c; c++) {
-        if (iscntrl((unsigned char)*c)) {
-            *c = ' ';
-        }
-    }
+    clean(text);
     struct strbuf out = { 0 };
     add_prefix(&out, level);
     if (isatty(STDERR_FILENO)) {
@@ -120,13 +181,13 @@ void log_line(enum log_level level, const char *fmt, ...) {
 }
 
 void log_error(const struct err *err, bool json) {
-    struct err clean = *err;
-    log_redact(clean.msg);
-    log_redact(clean.hint);
+    struct err shown = *err;
+    clean(shown.msg);
+    clean(shown.hint);
     if (!json) {
-        fprintf(stderr, "assay: error: %s\n", clean.msg);
-        if (clean.hint[0]) {
-            fprintf(stderr, "  hint: %s\n", clean.hint);
+        fprintf(stderr, "assay: error: %s\n", shown.msg);
+        if (shown.hint[0]) {
+            fprintf(stderr, "  hint: %s\n", shown.hint);
         }
         return;
     }
@@ -135,10 +196,10 @@ void log_error(const struct err *err, bool json) {
     json_writer_init(&w, &out, false);
     jw_object(&w);
     jw_kv_string(&w, "schema", "assay.error/1");
-    jw_kv_int(&w, "code", err_info(clean.class)->exit_code);
-    jw_kv_string(&w, "error", err_info(clean.class)->name);
-    jw_kv_string(&w, "message", clean.msg);
-    jw_kv_string(&w, "hint", clean.hint[0] ? clean.hint : NULL);
+    jw_kv_int(&w, "code", err_info(shown.class)->exit_code);
+    jw_kv_string(&w, "error", err_info(shown.class)->name);
+    jw_kv_string(&w, "message", shown.msg);
+    jw_kv_string(&w, "hint", shown.hint[0] ? shown.hint : NULL);
     jw_end_object(&w);
     fprintf(stderr, "%s\n", strbuf_str(&out));
     strbuf_release(&out);

@@ -12,7 +12,7 @@
 /* Memory of the result, roughly. Each table is written out wherever it stands, so a few kilobytes
  * of Lua could become more JSON than there is memory: forty tables that hold the one before twice
  * are 2^40 values. */
-#define RESULT_BYTES_MAX ((size_t)512 << 20)
+#define RESULT_BYTES_MAX ((size_t)256 << 20)
 #define VALUE_BYTES 48
 #define TABLE_BYTES 160
 

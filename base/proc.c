@@ -20,11 +20,12 @@
 #include "base/mem.h"
 
 #define OUTPUT_MAX_DEFAULT ((size_t)16 << 20)
-#define GRACE_S 5    /* between SIGTERM and SIGKILL */
-#define TICK_MS 50   /* how often the clock is looked at while nothing moves */
-#define QUIET_MS 100 /* an ended child's pipe that is silent for so long belongs to a grandchild   \
-                      */
-#define REST_S 2     /* how long an ended child's pipes are read at most */
+#define GRACE_S 5  /* between SIGTERM and SIGKILL */
+#define TICK_MS 50 /* how often the clock is looked at while nothing moves */
+#define QUIET_MS                                                                                   \
+    100          /* an ended child's pipe that is silent for so long belongs to a grandchild       \
+                  */
+#define REST_S 2 /* how long an ended child's pipes are read at most */
 
 static const char *const INHERITED[] = { "PATH", "HOME", "LANG", "TZ", "LC_ALL", NULL };
 

@@ -37,7 +37,8 @@ static double now_s(void) {
 
 static bool silenced(void) {
     const char *own = getenv("ASSAY_NO_PROGRESS"), *hub = getenv("HF_HUB_DISABLE_PROGRESS_BARS");
-    return atomic_load(&disabled) || (own && *own) || (hub && (!strcmp(hub, "1") || !strcasecmp(hub, "true")));
+    return atomic_load(&disabled) || (own && *own) ||
+           (hub && (!strcmp(hub, "1") || !strcasecmp(hub, "true")));
 }
 
 void progress_disable(void) {
@@ -104,14 +105,17 @@ static void draw(struct progress *p, double now) {
     format_count((double)p->total, total);
     format_count(per_s, rate);
     format_clock(seconds, elapsed);
-    format_clock(per_s > 0 ? (double)(p->total - (p->done < p->total ? p->done : p->total)) / per_s : 0, left);
+    format_clock(
+        per_s > 0 ? (double)(p->total - (p->done < p->total ? p->done : p->total)) / per_s : 0,
+        left);
     const char *start = p->tty ? "\r\033[K" : "", *end = p->tty ? "" : "\n";
     if (p->total) {
         add_bar(p, share, bar);
-        fprintf(stderr, "%s%s: %3.0f%%|%s| %s/%s %s [%s<%s, %s %s/s] %s%s", start, p->label, 100 * share, bar, done, total,
-            p->unit, elapsed, left, rate, p->unit, p->note, end);
+        fprintf(stderr, "%s%s: %3.0f%%|%s| %s/%s %s [%s<%s, %s %s/s] %s%s", start, p->label,
+            100 * share, bar, done, total, p->unit, elapsed, left, rate, p->unit, p->note, end);
     } else {
-        fprintf(stderr, "%s%s: %s %s [%s, %s %s/s] %s%s", start, p->label, done, p->unit, elapsed, rate, p->unit, p->note, end);
+        fprintf(stderr, "%s%s: %s %s [%s, %s %s/s] %s%s", start, p->label, done, p->unit, elapsed,
+            rate, p->unit, p->note, end);
     }
     p->shown = true;
     p->drawn = now;

@@ -6,12 +6,12 @@
 #include "base/mem.h"
 
 void strbuf_init(struct strbuf *b, size_t max) {
-    *b = (struct strbuf){ .max = max };
+    *b = (struct strbuf) { .max = max };
 }
 
 void strbuf_release(struct strbuf *b) {
     free(b->text);
-    *b = (struct strbuf){ .max = b->max };
+    *b = (struct strbuf) { .max = b->max };
 }
 
 void strbuf_reset(struct strbuf *b) {
@@ -24,7 +24,7 @@ void strbuf_reset(struct strbuf *b) {
 
 char *strbuf_take(struct strbuf *b) {
     char *text = b->text ? b->text : xstrdup("");
-    *b = (struct strbuf){ .max = b->max };
+    *b = (struct strbuf) { .max = b->max };
     return text;
 }
 

@@ -1,10 +1,15 @@
-/* Byte strings to numbers: open addressing with linear probing, at most half full (see strmap.h). */
+/* Byte strings to numbers: open addressing with linear probing, at most half full (see strmap.h).
+ */
 #include "base/strmap.h"
 
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/mem.h"
+
+/* `expected` may come from a stranger's file: above this the table grows only as keys really
+ * arrive. */
+#define EXPECTED_SLOTS_MAX ((size_t)1 << 22)
 
 struct slot {
     uint64_t hash;   /* 0: empty */
@@ -48,7 +53,7 @@ static uint64_t hash_bytes(uint64_t seed, const char *key, size_t n) {
 struct strmap *strmap_new(size_t expected) {
     struct strmap *m = xcalloc(1, sizeof *m);
     m->n_slots = 64;
-    while (m->n_slots < 2 * expected) {
+    while (m->n_slots < 2 * expected && m->n_slots < EXPECTED_SLOTS_MAX) {
         m->n_slots *= 2;
     }
     m->slots = xcalloc(m->n_slots, sizeof *m->slots);
@@ -69,7 +74,8 @@ void strmap_free(struct strmap *m) {
 static struct slot *probe(const struct strmap *m, uint64_t hash, const char *key, size_t n) {
     for (size_t i = hash & (m->n_slots - 1);; i = (i + 1) & (m->n_slots - 1)) {
         struct slot *s = &m->slots[i];
-        if (!s->hash || (s->hash == hash && s->n == n && (n == 0 || !memcmp(m->keys + s->key, key, n)))) {
+        if (!s->hash ||
+            (s->hash == hash && s->n == n && (n == 0 || !memcmp(m->keys + s->key, key, n)))) {
             return s;
         }
     }
@@ -100,7 +106,9 @@ bool strmap_add(struct strmap *m, const char *key, size_t n, int32_t value) {
     if (n) {
         memcpy(m->keys + m->keys_used, key, n);
     }
-    *s = (struct slot){ .hash = hash, .key = (uint32_t)m->keys_used, .n = (uint32_t)n, .value = value };
+    *s = (struct slot) {
+        .hash = hash, .key = (uint32_t)m->keys_used, .n = (uint32_t)n, .value = value
+    };
     m->keys_used += n;
     if (++m->count * 2 > m->n_slots) {
         grow(m);

@@ -28,7 +28,8 @@ static size_t lead(unsigned char c, unsigned char *low, unsigned char *high) {
     return 0;
 }
 
-/* How many bytes at s begin like a code point: the whole of it if *whole, else the maximal part (at least one byte). */
+/* How many bytes at s begin like a code point: the whole of it if *whole, else the maximal part (at
+ * least one byte). */
 static size_t measure(const unsigned char *s, size_t n, bool *whole) {
     unsigned char low, high;
     size_t want = lead(s[0], &low, &high), got = 1;
