@@ -11,6 +11,10 @@
 
 enum { ROW_BLOCK = 96, CHUNK = 256 };
 
+static size_t elem_size(enum elem e) {
+    return e == ELEM_BF16 ? 2 : 4;
+}
+
 struct plain_weight {
     struct gemm_weight base;
     uint32_t k_padded;
@@ -34,7 +38,7 @@ static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, 
         .gemm = g, .n = n, .k = k, .n_chunks = (n + g->chunk - 1) / g->chunk
     };
     w->k_padded = (k + g->k_step - 1) / g->k_step * g->k_step;
-    w->panel_bytes = (size_t)w->k_padded * panel * (g->elem == ELEM_BF16 ? 2 : 4);
+    w->panel_bytes = (size_t)w->k_padded * panel * elem_size(g->elem);
     w->panels = mem_try((n + panel - 1) / panel, w->panel_bytes, "packed weights", err);
     if (w->panels == NULL) {
         free(w);
@@ -43,19 +47,24 @@ static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, 
     return &w->base;
 }
 
-static void pack_panel_f32(
-    uint32_t panel, uint32_t columns, uint32_t k, const float *rows, float *out) {
-    for (uint32_t j = 0; j < columns; j++) {
-        for (uint32_t i = 0; i < k; i++)
-            out[(size_t)i * panel + j] = rows[(size_t)j * k + i];
-    }
+/* A panel is the transpose of its rows; in bf16, of its rows of pairs. Rows that the weight lacks
+ * become zeros. */
+static void pack_panel(
+    const struct plain_weight *w, uint32_t columns, const void *rows, float *panel) {
+    const struct gemm *g = w->base.gemm;
+    size_t row_bytes = w->k_padded * elem_size(g->elem);
+    const float *starts[PANEL_MAX] = { NULL };
+    for (uint32_t j = 0; j < columns; j++)
+        starts[j] = (const float *)(const void *)((const uint8_t *)rows + j * row_bytes);
+    g->kernels->transpose((uint32_t)(row_bytes / sizeof(float)), starts, panel);
 }
 
-static void pack_panel_bf16(
-    uint32_t panel, uint32_t columns, uint32_t k, const float *rows, uint16_t *out) {
-    for (uint32_t j = 0; j < columns; j++) {
-        for (uint32_t i = 0; i < k; i++)
-            out[((size_t)(i / 2) * panel + j) * 2 + i % 2] = bf16_from_f32(rows[(size_t)j * k + i]);
+/* The rows of a panel in bf16, of an even number of elements. */
+static void round_rows(
+    const struct plain_weight *w, uint32_t columns, const float *rows, uint16_t *out) {
+    for (uint32_t j = 0; j < columns; j++, out += w->k_padded) {
+        out[w->k_padded - 1] = 0;
+        w->base.gemm->kernels->to_bf16(w->base.k, rows + (size_t)j * w->base.k, out);
     }
 }
 
@@ -65,14 +74,16 @@ static bool plain_pack(
     struct plain_weight *w = (struct plain_weight *)base;
     uint32_t panel = base->gemm->kernels->panel, columns = gemm_columns(base, chunk);
     uint8_t *out = w->panels + (size_t)chunk * (base->gemm->chunk / panel) * w->panel_bytes;
+    bool rounds = base->gemm->elem == ELEM_BF16;
+    uint16_t *rounded = rounds ? xmalloc((size_t)panel * w->k_padded * sizeof *rounded) : NULL;
     for (uint32_t from = 0; from < columns; from += panel, out += w->panel_bytes) {
         uint32_t some = columns - from < panel ? columns - from : panel;
         const float *part = rows + (size_t)from * base->k;
-        if (base->gemm->elem == ELEM_BF16)
-            pack_panel_bf16(panel, some, base->k, part, (uint16_t *)(void *)out);
-        else
-            pack_panel_f32(panel, some, base->k, part, (float *)(void *)out);
+        if (rounds)
+            round_rows(w, some, part, rounded);
+        pack_panel(w, some, rounds ? (const void *)rounded : part, (float *)(void *)out);
     }
+    free(rounded);
     return true;
 }
 

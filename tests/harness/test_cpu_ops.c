@@ -463,9 +463,75 @@ static void the_first_of_equal_logits_is_best(void **state) {
     world_close(b);
 }
 
-/* ---- what is not a number stays visible ---- */
+/* ---- activations against double precision ---- */
 
 static const char *const isas[] = { "plain", "avx2", "avx512", "avx512bf16" };
+
+struct curve {
+    enum activation activation;
+    double (*exact)(double x);
+    double by_x, by_y; /* error allowed: by_x * |x| + by_y * |y|; a unit in the last place is 6e-8
+                          to 1.2e-7 */
+};
+
+static double gelu(double x) {
+    return 0.5 * x * erfc(-x * sqrt(0.5));
+}
+
+static double gelu_tanh(double x) {
+    return 0.5 * x * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+}
+
+static double silu(double x) {
+    return x / (1 + exp(-x));
+}
+
+static double quick_gelu(double x) {
+    return x / (1 + exp(-(double)1.702F * x));
+}
+
+/* The gelus are x times a number that is 1 + erf or 1 + tanh in f32, as the references have it. */
+static const struct curve curves[] = {
+    { ACT_GELU, gelu, 1.0e-7, 2e-7 },
+    { ACT_GELU_TANH, gelu_tanh, 1.5e-7, 4e-7 },
+    { ACT_SILU, silu, 0, 4e-7 },
+    { ACT_QUICK_GELU, quick_gelu, 0, 2.5e-6 },
+    { ACT_TANH, tanh, 0, 2.5e-7 },
+};
+
+static void check_curve(struct backend *b, const struct curve *curve) {
+    enum { N = 20011 };
+    float *x = world_alloc(N * sizeof *x), *ones = world_alloc(N * sizeof *ones);
+    for (int i = 0; i < N; i++) {
+        x[i] = i < N / 2 ? -20 + 40 * (float)i / (N / 2)
+                         : powf(10, -8 + 9 * (float)(i - N / 2) / (N / 2));
+        ones[i] = 1;
+    }
+    struct rows out = world_empty(b, 1, N, ELEM_F32);
+    b->ops->gate(b, curve->activation, world_rows(b, 1, N, ELEM_F32, x),
+        world_rows(b, 1, N, ELEM_F32, ones), out);
+    const float *got = world_read(b, out, N);
+    for (int i = 0; i < N; i++) {
+        double want = curve->exact((double)x[i]), error = fabs((double)got[i] - want);
+        if (!(error <= curve->by_x * fabs((double)x[i]) + curve->by_y * fabs(want)))
+            fail_msg("activation %d of %.9g is %.9g, should be %.9g", (int)curve->activation,
+                (double)x[i], (double)got[i], want);
+    }
+}
+
+static void activations_are_good_to_the_last_places(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        struct backend *b = world_open(&(struct setting) { isas[i], "plain", DTYPE_F32, 1 });
+        if (b == NULL)
+            continue;
+        for (size_t c = 0; c < sizeof curves / sizeof *curves; c++)
+            check_curve(b, &curves[c]);
+        world_close(b);
+    }
+}
+
+/* ---- what is not a number stays visible ---- */
 
 static void check_nan_passes(struct backend *b) {
     enum { N = 40 };
@@ -553,6 +619,7 @@ int main(void) {
         cmocka_unit_test(plain_attention_follows_its_definition),
         cmocka_unit_test(logprobs_are_log_softmax_in_double),
         cmocka_unit_test(the_first_of_equal_logits_is_best),
+        cmocka_unit_test(activations_are_good_to_the_last_places),
         cmocka_unit_test(nan_is_not_swallowed),
         cmocka_unit_test(conversion_rounds_to_nearest_even),
         cmocka_unit_test(avx2_agrees_with_plain_c),
