@@ -150,13 +150,16 @@ static void read_text(const char *path, struct strbuf *out) {
         assert_true(file_read(path, (size_t)64 << 20, out, &err));
         return;
     }
-    const char *const argv[] = { "gzip", "-dc", path, NULL };
+    char *gzip = proc_find("gzip", NULL);
+    assert_non_null(gzip);
+    const char *const argv[] = { gzip, "-dc", path, NULL };
     struct proc_result result = { 0 };
     assert_true(
         proc_run(argv, &(struct proc_options) { .output_max = (size_t)64 << 20 }, &result, &err));
     assert_int_equal(result.exit_code, 0);
     strbuf_add(out, strbuf_str(&result.out), result.out.len);
     proc_result_release(&result);
+    free(gzip);
 }
 
 static void each_row(const char *path, struct tally *t, const struct tokenizer *k, row_fn *f) {
