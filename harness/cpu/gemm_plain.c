@@ -39,9 +39,13 @@ static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, 
     };
     w->k_padded = (k + g->k_step - 1) / g->k_step * g->k_step;
     w->panel_bytes = (size_t)w->k_padded * panel * elem_size(g->elem);
-    w->panels = mem_try((n + panel - 1) / panel, w->panel_bytes, "packed weights", err);
+    size_t bytes;
+    if (mem_mul((n + panel - 1) / panel, w->panel_bytes, &bytes))
+        w->panels = aligned_alloc(
+            64, (bytes + 63) / 64 * 64); /* packing writes all of it, on all threads */
     if (w->panels == NULL) {
         free(w);
+        err_set(err, ERR_RESOURCE, "cannot hold packed weights: %u rows of %u", n, k);
         return NULL;
     }
     return &w->base;
