@@ -20,6 +20,16 @@ static void standard_errors_equal_lm_eval_to_the_last_bit(void **state) {
     json_decref(v);
 }
 
+static void squares_are_those_of_pow(void **state) {
+    (void)state;
+    json_t *v = vectors_load("squares");
+    size_t n;
+    double *x = numbers(v, "x", &n);
+    assert_same(estimate_mean(x, n).stderr_, number(v, "se"));
+    free(x);
+    json_decref(v);
+}
+
 static void interval_of_a_share_is_wilsons(void **state) {
     (void)state;
     json_t *v = vectors_load("estimates"), *c;
@@ -107,6 +117,7 @@ static void bootstrap_interval_holds_the_value_and_repeats(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(standard_errors_equal_lm_eval_to_the_last_bit),
+        cmocka_unit_test(squares_are_those_of_pow),
         cmocka_unit_test(interval_of_a_share_is_wilsons),
         cmocka_unit_test(clustered_standard_error_equals_the_reference),
         cmocka_unit_test(one_value_has_no_standard_error),
