@@ -233,7 +233,7 @@ void cpu_attend(struct backend *b, const struct attention *a, struct kv_cache *k
     rows_check(out, a->n_heads * a->head_dim);
     BUG_IF(q.buf->elem != ELEM_F32 || q.n != out.n || layer >= kv->n_layers ||
            a->n_heads % a->n_kv_heads != 0);
-    BUG_IF(kv->width != a->n_kv_heads * a->head_dim || n_segments == 0);
+    BUG_IF(kv->width != a->n_kv_heads * a->head_dim);
     uint32_t panel = c->kernels->panel;
     struct attend op = {
         .cpu = c,

@@ -24,10 +24,13 @@ static inline void v_store(float *p, vec x) {
 }
 /* The first n lanes; the others are zero, or left alone in memory. */
 static inline vec v_load_n(const float *p, size_t n) {
-    return _mm512_maskz_loadu_ps(v_mask(n), p);
+    return n >= W ? v_load(p) : _mm512_maskz_loadu_ps(v_mask(n), p);
 }
 static inline void v_store_n(float *p, vec x, size_t n) {
-    _mm512_mask_storeu_ps(p, v_mask(n), x);
+    if (n >= W)
+        v_store(p, x);
+    else
+        _mm512_mask_storeu_ps(p, v_mask(n), x);
 }
 /* x in the first n lanes, y in the others. */
 static inline vec v_first(vec x, vec y, size_t n) {
@@ -37,14 +40,21 @@ static inline vec v_load_bf16(const uint16_t *p, size_t n) {
     __m256i half = _mm256_maskz_loadu_epi16(v_mask(n), p);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
-static inline void v_store_bf16(uint16_t *p, vec x, size_t n) {
+/* To nearest, ties to even, by whole numbers. */
+static inline __m256i v_round_bf16(vec x) {
     __m512i u = _mm512_castps_si512(x), top = _mm512_srli_epi32(u, 16);
     __m512i odd = _mm512_and_si512(top, _mm512_set1_epi32(1));
     __m512i up = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
     __m512i rounded = _mm512_srli_epi32(up, 16);
     __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
     rounded = _mm512_mask_or_epi32(rounded, nan, top, _mm512_set1_epi32(0x40));
-    _mm256_mask_storeu_epi16(p, v_mask(n), _mm512_cvtepi32_epi16(rounded));
+    return _mm512_cvtepi32_epi16(rounded);
+}
+static inline void v_store_half(uint16_t *p, __m256i half, size_t n) {
+    if (n >= W)
+        _mm256_storeu_si256((__m256i *)(void *)p, half);
+    else
+        _mm256_mask_storeu_epi16(p, v_mask(n), half);
 }
 static inline vec v_add(vec a, vec b) {
     return _mm512_add_ps(a, b);

@@ -304,19 +304,46 @@ static void maximum(size_t n, const float *x, float *max) {
     }
 }
 
+/* One pass: sums + bias, activation, scale, and out. */
+ALWAYS_INLINE void finish_by(
+    enum activation a, const struct finish *f, size_t n, const float *sums, void *out) {
+    for (size_t i = 0; i < n; i += W) {
+        vec x = v_load_n(sums + i, n - i);
+        if (f->bias != NULL)
+            x = v_add(x, v_load_n(f->bias + i, n - i));
+        x = v_mul(v_activate(a, x), v_set(f->scale));
+        if (f->out == ELEM_BF16) {
+            v_store_bf16((uint16_t *)out + i, x, n - i);
+            continue;
+        }
+        float *to = (float *)out + i;
+        v_store_n(to, f->accumulate ? v_add(v_load_n(to, n - i), x) : x, n - i);
+    }
+}
+
 static void finish(const struct finish *f, size_t n, float *sums, void *out) {
-    if (f->bias != NULL)
-        add(n, f->bias, sums);
-    if (f->activation != ACT_NONE)
+    switch (f->activation) {
+    case ACT_NONE:
+        finish_by(ACT_NONE, f, n, sums, out);
+        break;
+    case ACT_GELU:
+        finish_by(ACT_GELU, f, n, sums, out);
+        break;
+    case ACT_SILU:
+        finish_by(ACT_SILU, f, n, sums, out);
+        break;
+    case ACT_GELU_TANH:
+    case ACT_RELU:
+    case ACT_QUICK_GELU:
+    case ACT_TANH:
+        if (f->bias != NULL)
+            add(n, f->bias, sums);
         activate(f->activation, n, sums, sums);
-    if (f->scale != 1)
-        scale(n, f->scale, sums);
-    if (f->out == ELEM_BF16)
-        to_bf16(n, sums, out);
-    else if (f->accumulate)
-        add(n, sums, out);
-    else
-        __builtin_memcpy(out, sums, n * sizeof *sums);
+        finish_by(ACT_NONE,
+            &(struct finish) { .scale = f->scale, .accumulate = f->accumulate, .out = f->out }, n,
+            sums, out);
+        break;
+    }
 }
 
 static void turn(size_t n, const float *cos, const float *sin, float *a, float *b) {
