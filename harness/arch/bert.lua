@@ -1,5 +1,6 @@
 -- BERT: learned positions, token types, norms after each part, GELU between two dense layers.
 -- Folders on the hub spell it in three ways: bare, under "bert.", and with LayerNorm.gamma/beta (the TensorFlow names).
+-- RoBERTa and its kin are the same network; their positions begin behind the padding token's number.
 
 local function norm(name)
   return { name .. ".weight", name .. ".gamma" }, { name .. ".bias", name .. ".beta" }
@@ -26,7 +27,7 @@ end
 
 return {
   name = "bert",
-  types = { "bert" },
+  types = { "bert", "roberta", "xlm-roberta", "camembert" },
   config = function(c)
     if (c.position_embedding_type or "absolute") ~= "absolute" then
       return { unsupported = "position_embedding_type '" .. tostring(c.position_embedding_type) .. "'" }
@@ -38,10 +39,12 @@ return {
       norm = { kind = "layer", eps = c.layer_norm_eps or 1e-12, after = true, called = { eps = "layer_norm_eps" } },
       activation = c.hidden_act or "gelu",
       position = {
-        kind = "learned", count = c.max_position_embeddings, called = { count = "max_position_embeddings" },
+        kind = "learned", count = c.max_position_embeddings,
+        offset = c.model_type ~= "bert" and (c.pad_token_id or 1) + 1 or 0,
+        called = { count = "max_position_embeddings" },
       },
       token_types = c.type_vocab_size or 2,
-      prefixes = { "", "bert." },
+      prefixes = { "", "bert.", "roberta." },
       tensors = tensors(),
       ignore = { "embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias" },
       called = {

@@ -95,16 +95,10 @@ static bool requests_add(
     g->sequences = xcalloc(n ? n : 1, sizeof *g->sequences);
     g->by_sink = xcalloc(n ? n : 1, sizeof(struct generate_request *));
     for (size_t i = 0; i < n; i++) {
-        struct generate_request *r = &requests[i];
-        r->err = (struct err)ERR_INIT;
-        r->text = NULL;
-        r->ids = NULL;
-        r->n_ids = 0;
-        r->stopped = false;
-        if (r->prompt && !model_text(g->model, err))
+        if (requests[i].prompt && !model_text(g->model, err))
             return false;
-        if (!request_add(g, r, &r->err))
-            continue;
+        if (!request_add(g, &requests[i], &requests[i].err))
+            continue; /* that request has its error; the others go on */
     }
     return true;
 }
@@ -443,6 +437,13 @@ bool model_generate(struct model *m, const struct generate_options *options,
     double start = model_clock();
     uint64_t filled = m->net.backend->ops->rows_filled(m->net.backend);
     struct generator g = { .model = m, .options = options };
+    for (size_t i = 0; i < n; i++) { /* what the caller frees is valid however this ends */
+        requests[i].err = (struct err)ERR_INIT;
+        requests[i].text = NULL;
+        requests[i].ids = NULL;
+        requests[i].n_ids = 0;
+        requests[i].stopped = false;
+    }
     g.max_tokens = options->max_tokens ? options->max_tokens : MAX_TOKENS_DEFAULT;
     if (!m->info.causal)
         return err_set(err, ERR_UNSUPPORTED, "'%s' is an encoder: it cannot generate", m->path);

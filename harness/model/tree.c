@@ -115,7 +115,8 @@ static void reads_assign(struct tree *t) {
 
 void tree_build(struct tree *t, struct tree_sequence *sequences, size_t n, bool share) {
     *t = (struct tree) { .sequences = sequences, .n_sequences = n };
-    qsort(sequences, n, sizeof *sequences, by_ids);
+    if (n > 1)
+        qsort(sequences, n, sizeof *sequences, by_ids);
     for (size_t i = 0; i < n; i++) {
         sequences[i].shared = share && i > 0 ? common(&sequences[i - 1], &sequences[i]) : 0;
         sequences[i].reads = sequences[i].n_reads = 0;

@@ -416,6 +416,44 @@ static void numbers_that_are_not_finite_are_errors_of_their_requests(void **stat
     model_close(m);
 }
 
+static void no_requests_are_no_trouble(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    model_put(folder, TINY_LLAMA, 26);
+    struct model *m = open_with(folder, (struct model_options) { 0 });
+    assert_string_equal(model_info(m)->dtype, "f32"); /* auto: the file is in f32 */
+    assert_true(model_score(m, &(struct score_options) { 0 }, NULL, 0, NULL, &err));
+    assert_true(
+        model_generate(m, &(struct generate_options) { .max_tokens = 1 }, NULL, 0, NULL, &err));
+    const struct embed_options o = { .pooling = POOL_LAST };
+    assert_true(model_embed(m, &o, NULL, 0, NULL, NULL, &err));
+    model_close(m);
+}
+
+/* A decoder pooled at its last token is a decoder embedding; what follows a token doesn't change
+ * it. */
+static void a_decoder_embeds_too(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 27);
+    tiny_write(&t, folder);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    const int32_t ids[] = { 4, 9, 30, 2 };
+    struct embed_request r[2] = { { .ids = ids, .n_ids = 4 }, { .ids = ids, .n_ids = 3 } };
+    float got[2][24];
+    double hidden[4 * 24];
+    const struct embed_options o = { .pooling = POOL_LAST, .no_normalize = true };
+    assert_true(model_embed(m, &o, r, 2, got[0], NULL, &err));
+    tiny_hidden(&t, ids, 4, hidden);
+    for (int c = 0; c < 24; c++) {
+        assert_true(fabs(hidden[3 * 24 + c] - got[0][c]) < 1e-5);
+        assert_true(fabs(hidden[2 * 24 + c] - got[1][c]) < 1e-5);
+    }
+    model_close(m);
+    tiny_release(&t);
+}
+
 static bool stop_at_once(uint64_t done, uint64_t total, void *arg) {
     (void)arg;
     assert_true(done <= total);
@@ -577,6 +615,8 @@ int main(void) {
         WITH_SCRATCH(a_long_text_is_scored_in_disjoint_windows),
         WITH_SCRATCH(memory_that_holds_no_token_is_refused),
         WITH_SCRATCH(numbers_that_are_not_finite_are_errors_of_their_requests),
+        WITH_SCRATCH(no_requests_are_no_trouble),
+        WITH_SCRATCH(a_decoder_embeds_too),
         WITH_SCRATCH(a_run_stops_when_it_is_told_to),
         WITH_SCRATCH(an_encoder_without_modules_wants_to_be_told_how_to_pool),
         WITH_SCRATCH(generation_picks_the_best_token_each_time),

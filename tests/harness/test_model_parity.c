@@ -247,6 +247,13 @@ static void bert_with_hub_names_and_heads_to_ignore_gives_the_reference_vectors(
     encoder_check("fixtures/models/bert-hubmlm-f16");
 }
 
+static void relatives_of_bert_give_the_reference_vectors(void **state) {
+    (void)state;
+    encoder_check("fixtures/models/roberta-f16");
+    encoder_check("fixtures/models/xlm-roberta-f32");
+    encoder_check("fixtures/models/distilbert-f16");
+}
+
 static void llama_gives_the_reference_numbers(void **state) {
     (void)state;
     decoder_check("fixtures/models/llama-gqa-untied-f32");
@@ -287,6 +294,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bert_gives_the_reference_vectors),
         cmocka_unit_test(bert_with_hub_names_and_heads_to_ignore_gives_the_reference_vectors),
+        cmocka_unit_test(relatives_of_bert_give_the_reference_vectors),
         cmocka_unit_test(llama_gives_the_reference_numbers),
         cmocka_unit_test(llama_in_shards_with_tied_weights_gives_the_reference_numbers),
         cmocka_unit_test(both_spellings_of_the_configuration_are_read),
