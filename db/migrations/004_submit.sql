@@ -110,6 +110,7 @@ BEGIN
     rev := put_revision(model);
     sid := put_suite(suite);
     FOR t IN SELECT * FROM jsonb_array_elements(suite -> 'tasks') LOOP
+        CONTINUE WHEN coalesce((t ->> 'skip')::boolean, false); -- of the suite, but not to be asked of this model
         SELECT * INTO made FROM put_job(rev, put_task(t), put_config(coalesce(t -> 'config', '{}') || overrides), prio, needs);
         jid := jid || made.id;
         jnew := jnew || made.created;
