@@ -2,7 +2,6 @@
  * scaled to 0..1, four ways to compare two vectors, two correlations. "spearman" and "pearson" are
  * of the model's own similarity, which is the cosine. A sentence that occurs in several pairs is
  * embedded once. */
-#include <math.h>
 #include <string.h>
 
 #include "base/strmap.h"
@@ -42,7 +41,7 @@ static bool compare(struct eval *e, struct numbers *numbers, const float *vector
         numbers->cosine[i] = cosine(a, b, width);
         numbers->manhattan[i] = -manhattan(a, b, width);
         numbers->euclidean[i] = -euclidean(a, b, width);
-        if (!isfinite(numbers->cosine[i])) {
+        if (!(dot(a, a, width) > 0 && dot(b, b, width) > 0)) {
             return err_set(err, ERR_NUMERIC,
                 "document %zu: the model gives a vector of length zero", e->docs[i].index);
         }

@@ -24,7 +24,9 @@ static char *sanitised(const char *name) {
         }
     }
     if (!b.len) {
-        strbuf_adds(&b, "model");
+        strbuf_adds(&b, "_");
+    } else if (b.text[0] == '.') {
+        b.text[0] = '_';
     }
     return strbuf_take(&b);
 }

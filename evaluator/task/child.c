@@ -4,6 +4,7 @@
  * reading anything else is given up too. */
 #include <errno.h>
 #include <lauxlib.h>
+#include <locale.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -155,6 +156,11 @@ static void send_error(const struct err *why) {
 
 static bool run(int argc, char **argv, const struct embedded *builtin, struct err *err) {
     struct wire in;
+    /* Letter case must not depend on where this runs; later the locale's file could not be read any
+     * more. */
+    if (!setlocale(LC_CTYPE, "C.UTF-8")) {
+        return err_set(err, ERR_NODE, "this system has no locale C.UTF-8");
+    }
     wire_init(&in, IN, 0);
     json_t *request = argc == 3 ? wire_read(&in, err) : NULL;
     if (!request) {

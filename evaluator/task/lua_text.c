@@ -213,6 +213,9 @@ static lua_Integer substitute(lua_State *L, struct substitution *g, lua_Integer 
         lua_isstring(L, 3) ? add_template(L, g) : add_computed(L, g);
         at = last_end = g->match.to;
         done++;
+        if (out->overflow) {
+            return done; /* the caller says so */
+        }
         if (pattern_anchored(p)) {
             break;
         }

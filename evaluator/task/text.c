@@ -1,9 +1,8 @@
-/* Case mapping is glibc's for the built-in C.UTF-8 locale, which needs no file and follows no
- * environment. Python's full mappings differ from it in a handful of characters that change length;
- * the one that real text has is written out. */
+/* Case mapping is glibc's for the process's LC_CTYPE, which the task's child sets to C.UTF-8 before
+ * anything else. Python's full mappings differ from it in a handful of characters that change
+ * length; the one that real text has is written out. */
 #include "evaluator/task/text.h"
 
-#include <locale.h>
 #include <string.h>
 #include <wctype.h>
 
@@ -50,30 +49,25 @@ static void add_code_point(struct strbuf *out, uint32_t c) {
     strbuf_add(out, bytes, utf8_encode(c, bytes));
 }
 
-static void add_cased(struct strbuf *out, uint32_t c, bool upper, locale_t locale) {
+static void add_cased(struct strbuf *out, uint32_t c, bool upper) {
     if (upper && c == 0xdf) { /* the only such letter in Western text: "ß" becomes "Ss" */
         strbuf_adds(out, "Ss");
         return;
     }
-    add_code_point(
-        out, (uint32_t)(upper ? towupper_l((wint_t)c, locale) : towlower_l((wint_t)c, locale)));
+    add_code_point(out, (uint32_t)(upper ? towupper((wint_t)c) : towlower((wint_t)c)));
 }
 
 void text_capitalize(const char *s, size_t n, struct strbuf *out) {
-    locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     for (size_t at = 0; at < n;) {
         uint32_t c;
         size_t len = utf8_decode(s + at, n - at, &c);
-        if (len == 0 || !locale) {
+        if (len == 0) {
             strbuf_addc(out, s[at]);
             len = 1;
         } else {
-            add_cased(out, c, at == 0, locale);
+            add_cased(out, c, at == 0);
         }
         at += len;
-    }
-    if (locale) {
-        freelocale(locale);
     }
 }
 

@@ -27,13 +27,13 @@ local function first(list, n)
 end
 
 local function sampler(task, io, pool, n)
+    if n > #pool then
+        error(("%d shots asked for, but only %d examples to draw from"):format(io.shots, #pool), 0)
+    end
     if task.sampler == "first_n" or type(task.sampler) == "table" then
         return function() return first(pool, n) end
     end
     local random = rng(io.seed)
-    if n > #pool then
-        error(("%d shots asked for, but only %d examples to draw from"):format(n, #pool), 0)
-    end
     return function() return random:sample(pool, n) end
 end
 
@@ -46,7 +46,7 @@ return function(task, io, text_of)
     local fixed = type(task.sampler) == "table"
     local pool = fixed and task.sampler or io.pool()
     local extra = not fixed and draws_one_more(task)
-    local draw = sampler(task, io, pool, extra and math.min(io.shots + 1, #pool) or io.shots)
+    local draw = sampler(task, io, pool, extra and io.shots + 1 or io.shots)
     local number, texts = {}, {}
     for i, row in ipairs(pool) do number[row] = i end
     return function(row)

@@ -1,0 +1,177 @@
+/* Files of results: their names and fields as the peers have them. */
+#include "task_main.h"
+
+#include <dirent.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "evaluator/eval/eval.h"
+
+static char dir[] = "/tmp/assay-write-XXXXXX";
+
+/* The one file below dir/sub whose name begins so, parsed; *name gets its full path. */
+static char *find_file(const char *sub, const char *begins) {
+    char *folder = path_join(dir, sub), *found = NULL;
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        if (!strncmp(e->d_name, begins, strlen(begins))) {
+            assert_null(found);
+            found = path_join(folder, e->d_name);
+        }
+    }
+    closedir(d);
+    free(folder);
+    assert_non_null(found);
+    return found;
+}
+
+static json_t *parse(const char *text) {
+    struct err err = ERR_INIT;
+    json_t *v = json_parse(text, strlen(text), "test", &err);
+    if (!v) {
+        fail_msg("%s", err.msg);
+    }
+    return v;
+}
+
+static json_t *read_json(const char *path) {
+    struct err err = ERR_INIT;
+    json_t *v = json_parse_file(path, 1 << 20, &err);
+    if (!v) {
+        fail_msg("%s", err.msg);
+    }
+    return v;
+}
+
+static const char result_choice[] =
+    "{\"model\": \"org/na me\", \"revision\": \"abc\", \"task\": \"quiz\", \"version\": 3, "
+    "\"kind\": \"choice\", \"profile\": "
+    "\"lm-eval/0.4.13\", \"shots\": 5, \"limit\": null, \"seed\": 1234, \"n\": 2, \"main\": "
+    "\"acc\", \"higher_is_better\": true, "
+    "\"metrics\": {\"acc\": {\"value\": 0.5, \"stderr\": 0.5, \"low\": 0.1, \"high\": 0.9}, "
+    "\"mcc\": {\"value\": 0.25, "
+    "\"stderr\": null, \"low\": null, \"high\": null}}, \"data\": {\"repo\": \"org/data\", "
+    "\"config\": null, \"split\": \"test\", "
+    "\"revision\": null}, \"seconds\": 1.5, \"data_sha256\": \"d\", \"task_sha256\": \"t\", "
+    "\"languages\": [\"eng-Latn\"]}";
+
+static const char samples_choice[] =
+    "{\"doc_id\": 0, \"contexts\": [\"Q\"], \"choices\": [{\"text\": \"a\", \"continuation\": \" "
+    "a\", \"context\": 0}, "
+    "{\"text\": \"b\", \"continuation\": \" b\", \"context\": 0}], \"gold\": 1, \"prediction\": 1, "
+    "\"loglikelihoods\": [-2.5, "
+    "-1.0], \"greedy\": [false, true], \"metrics\": {\"acc\": 1.0}, \"doc\": {\"q\": \"é\", \"n\": "
+    "[1, 2.5]}}\n"
+    "{\"doc_id\": 1, \"contexts\": [\"R\"], \"choices\": [{\"text\": \"a\", \"continuation\": \" "
+    "a\", \"context\": 0}, "
+    "{\"text\": \"b\", \"continuation\": \" b\", \"context\": 0}], \"gold\": [0, 1], "
+    "\"prediction\": 1, \"loglikelihoods\": "
+    "[-2.5, -1e-07], \"greedy\": [false, false], \"metrics\": {\"acc\": 0.0}, \"doc\": {\"q\": "
+    "\"f\"}}\n";
+
+static void choice_results_are_lm_evals(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    json_t *result = parse(result_choice);
+    assert_true(eval_write(dir, result, samples_choice, strlen(samples_choice), true, &err));
+    char *path = find_file("org__na_me", "results_"),
+         *samples = find_file("org__na_me", "samples_quiz_");
+    json_t *r = read_json(path);
+    const json_t *quiz = json_object_get(json_object_get(r, "results"), "quiz");
+    assert_true(json_get_number(quiz, "acc,none", 0) == 0.5);
+    assert_true(json_get_number(quiz, "acc_stderr,none", 0) == 0.5);
+    assert_string_equal(json_get_string(quiz, "mcc_stderr,none", ""), "N/A");
+    assert_int_equal(json_get_int(json_object_get(r, "versions"), "quiz", 0), 3);
+    assert_int_equal(json_get_int(json_object_get(r, "n-shot"), "quiz", 0), 5);
+    assert_string_equal(
+        json_get_string(json_object_get(json_object_get(r, "configs"), "quiz"), "output_type", ""),
+        "multiple_choice");
+    struct strbuf text = { 0 };
+    assert_true(file_read(samples, 1 << 20, &text, &err));
+    char *second = strchr(text.text, '\n');
+    *second++ = '\0';
+    json_t *s = parse(text.text), *t = parse(second);
+    assert_string_equal(json_get_string(s, "target", ""), "1");
+    assert_string_equal(json_get_string(t, "target", ""), "[0, 1]");
+    const json_t *first = json_array_get(json_object_get(s, "resps"), 0);
+    assert_string_equal(json_string_value(json_array_get(json_array_get(first, 0), 0)), "-2.5");
+    assert_string_equal(json_string_value(json_array_get(
+                            json_array_get(json_object_get(s, "filtered_resps"), 1), 1)),
+        "True");
+    assert_string_equal(json_string_value(json_array_get(
+                            json_array_get(json_object_get(t, "filtered_resps"), 1), 0)),
+        "-1e-07");
+    const json_t *arguments = json_object_get(json_object_get(s, "arguments"), "gen_args_1");
+    assert_string_equal(json_get_string(arguments, "arg_0", ""), "Q");
+    assert_string_equal(json_get_string(arguments, "arg_1", ""), " b");
+    /* Python: json.dumps({"q": "é", "n": [1, 2.5]}, indent=2, ensure_ascii=False) */
+    char hex[65];
+    const char *dump = "{\n  \"q\": \"é\",\n  \"n\": [\n    1,\n    2.5\n  ]\n}";
+    sha256_hex(dump, strlen(dump), hex);
+    assert_string_equal(json_get_string(s, "doc_hash", ""), hex);
+    sha256_hex("Q", 1, hex);
+    assert_string_equal(json_get_string(s, "prompt_hash", ""), hex);
+    sha256_hex("1", 1, hex);
+    assert_string_equal(json_get_string(s, "target_hash", ""), hex);
+    assert_true(json_get_number(s, "acc", 0) == 1);
+    strbuf_release(&text);
+    json_decref(s);
+    json_decref(t);
+    json_decref(r);
+    json_decref(result);
+    free(path);
+    free(samples);
+}
+
+static void embedding_results_are_mtebs(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    json_t *result = parse("{\"model\": \"org/enc\", \"revision\": \"../../up\", \"task\": "
+                           "\"STS\", \"version\": 1, \"kind\": \"sts\", "
+                           "\"main\": \"cosine_spearman\", \"n\": 2, \"metrics\": "
+                           "{\"cosine_spearman\": {\"value\": 0.12345678}}, "
+                           "\"data\": {\"split\": \"test\", \"revision\": \"r1\"}, \"languages\": "
+                           "[\"eng-Latn\"], \"seconds\": 2.0}");
+    assert_true(eval_write(dir, result, NULL, 0, false, &err));
+    char *path = find_file("org__enc/up", "STS.json");
+    json_t *r = read_json(path);
+    assert_string_equal(json_get_string(r, "dataset_revision", ""), "r1");
+    const json_t *score = json_array_get(json_object_get(json_object_get(r, "scores"), "test"), 0);
+    assert_true(json_get_number(score, "cosine_spearman", 0) == 0.123457);
+    assert_true(json_get_number(score, "main_score", 0) == 0.123457);
+    assert_string_equal(json_get_string(score, "hf_subset", ""), "default");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(score, "languages"), 0)), "eng-Latn");
+    json_decref(r);
+    json_decref(result);
+    free(path);
+    path = find_file("org__enc", "assay_STS_");
+    r = read_json(path);
+    assert_string_equal(json_get_string(r, "schema", ""), "assay.eval/1");
+    json_decref(r);
+    free(path);
+}
+
+static void a_folder_that_cannot_be_made_is_an_error(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    json_t *result = parse(result_choice);
+    assert_false(eval_write("/proc/none", result, NULL, 0, false, &err));
+    assert_non_null(strstr(err.msg, "/proc/none"));
+    json_decref(result);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(choice_results_are_lm_evals),
+        cmocka_unit_test(embedding_results_are_mtebs),
+        cmocka_unit_test(a_folder_that_cannot_be_made_is_an_error),
+    };
+    if (!mkdtemp(dir)) {
+        return 1;
+    }
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    struct err err = ERR_INIT;
+    return failed + !dir_remove(dir, &err);
+}
