@@ -191,6 +191,51 @@ static void a_model_is_described_without_running_it(void **state) {
     json_decref(d);
 }
 
+/* ---- the malformed corpus ---- */
+
+/* What opening the folder says, or what scoring four tokens says where opening finds nothing. */
+static struct err try_folder(const char *folder) {
+    struct err err = ERR_INIT;
+    struct model *m = model_open(folder, &(struct model_options) { .dtype = DTYPE_F32 }, &err);
+    if (!m)
+        return err;
+    const int32_t ids[] = { 1, 2, 3, 4 };
+    struct score_choice c = { .ids = ids, .n_ids = 4 };
+    struct score_request r = { .rolling = true, .choices = &c, .n_choices = 1 };
+    assert_true(model_score(m, &(struct score_options) { 0 }, &r, 1, NULL, &err));
+    model_close(m);
+    return r.err;
+}
+
+static void malformed_folders_are_refused_by_name(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    char *folder = shared_path("fixtures/malformed");
+    if (!folder)
+        return;
+    char *path = path_join(folder, "manifest.json");
+    json_t *manifest = json_parse_file(path, 1 << 20, &err), *item;
+    size_t i, tried = 0;
+    json_array_foreach(json_object_get(manifest, "items"), i, item) {
+        if (strcmp(json_get_string(item, "format", ""), "model folder") != 0)
+            continue;
+        char *below = path_join(folder, json_get_string(item, "file", ""));
+        const struct err said = try_folder(below);
+        const char *expect = json_get_string(item, "expect", "");
+        if ((strcmp(expect, "accept") == 0) != (said.class == ERR_NONE))
+            fail_msg("%s: to be %sed, but: '%s'", below, expect, said.msg);
+        if (said.class != ERR_NONE && said.class != ERR_NUMERIC &&
+            !strstr(said.msg, path_base(below)))
+            fail_msg("%s is not named: '%s'", below, said.msg);
+        free(below);
+        tried++;
+    }
+    assert_true(tried > 20);
+    json_decref(manifest);
+    free(path);
+    free(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(values_out_of_range_are_refused_by_name),
@@ -199,6 +244,7 @@ int main(void) {
         WITH_SCRATCH(hostile_descriptions_are_errors),
         WITH_SCRATCH(a_description_of_ones_own_replaces_the_built_in_one),
         WITH_SCRATCH(a_model_is_described_without_running_it),
+        cmocka_unit_test(malformed_folders_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
