@@ -1,4 +1,4 @@
-/* The GEMM door on oneDNN (C API 2.x; what 3.x spells differently stands together below).
+/* The GEMM door on oneDNN (what differs between its C APIs 2.x and 3.x is in dnnl_api.h).
  *
  * oneDNN picks its kernel by M, so M is fixed: each (columns, K) has one inner-product primitive of
  * ROW_BLOCK rows, and a row's bits don't depend on how many rows there are. Weights are reordered
@@ -8,10 +8,10 @@
 #include "harness/cpu/gemm.h"
 
 #include <omp.h>
-#include <oneapi/dnnl/dnnl.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "harness/cpu/dnnl_api.h"
 
 enum { ROW_BLOCK = 64, CHUNK = 512 };
 
@@ -23,7 +23,7 @@ struct handles {
 
 struct shape {
     struct shape *next;
-    uint32_t columns, k;
+    struct dnnl_product product;
     dnnl_primitive_t primitive;
     dnnl_primitive_desc_t desc;
     size_t weight_bytes;
@@ -58,69 +58,6 @@ static dnnl_data_type_t data_type(enum elem elem) {
     return elem == ELEM_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-/* ---- what differs between 2.x and 3.x ---- */
-
-#if DNNL_VERSION_MAJOR >= 3
-typedef const_dnnl_memory_desc_t layout;
-
-static dnnl_memory_desc_t matrix_layout(
-    uint32_t rows, uint32_t cols, dnnl_data_type_t type, dnnl_format_tag_t tag) {
-    dnnl_memory_desc_t made = NULL;
-    const dnnl_dims_t dims = { rows, cols };
-    return dnnl_memory_desc_create_with_tag(&made, 2, dims, type, tag) == dnnl_success ? made
-                                                                                       : NULL;
-}
-
-static dnnl_status_t describe(struct dnnl_gemm *g, struct shape *s, dnnl_primitive_attr_t attr) {
-    dnnl_data_type_t type = data_type(g->base.elem);
-    dnnl_memory_desc_t rows = matrix_layout(ROW_BLOCK, s->k, type, dnnl_ab);
-    dnnl_memory_desc_t weight = matrix_layout(s->columns, s->k, type, dnnl_format_tag_any);
-    dnnl_memory_desc_t sums = matrix_layout(ROW_BLOCK, s->columns, dnnl_f32, dnnl_ab);
-    dnnl_status_t status = dnnl_inner_product_forward_primitive_desc_create(
-        &s->desc, g->engine, dnnl_forward_inference, rows, weight, NULL, sums, attr);
-    dnnl_memory_desc_destroy(rows);
-    dnnl_memory_desc_destroy(weight);
-    dnnl_memory_desc_destroy(sums);
-    return status;
-}
-
-static dnnl_status_t plain_memory(struct dnnl_gemm *g, const struct shape *s, dnnl_memory_t *out) {
-    dnnl_memory_desc_t plain = matrix_layout(s->columns, s->k, data_type(g->base.elem), dnnl_ab);
-    dnnl_status_t status = dnnl_memory_create(out, plain, g->engine, DNNL_MEMORY_NONE);
-    dnnl_memory_desc_destroy(plain);
-    return status;
-}
-
-#else
-typedef const dnnl_memory_desc_t *layout;
-
-static dnnl_memory_desc_t matrix_layout(
-    uint32_t rows, uint32_t cols, dnnl_data_type_t type, dnnl_format_tag_t tag) {
-    dnnl_memory_desc_t made = { 0 };
-    const dnnl_dims_t dims = { rows, cols };
-    dnnl_memory_desc_init_by_tag(&made, 2, dims, type, tag);
-    return made;
-}
-
-static dnnl_status_t describe(struct dnnl_gemm *g, struct shape *s, dnnl_primitive_attr_t attr) {
-    dnnl_data_type_t type = data_type(g->base.elem);
-    dnnl_memory_desc_t rows = matrix_layout(ROW_BLOCK, s->k, type, dnnl_ab);
-    dnnl_memory_desc_t weight = matrix_layout(s->columns, s->k, type, dnnl_format_tag_any);
-    dnnl_memory_desc_t sums = matrix_layout(ROW_BLOCK, s->columns, dnnl_f32, dnnl_ab);
-    dnnl_inner_product_desc_t op;
-    dnnl_status_t status = dnnl_inner_product_forward_desc_init(
-        &op, dnnl_forward_inference, &rows, &weight, NULL, &sums);
-    return status != dnnl_success
-               ? status
-               : dnnl_primitive_desc_create(&s->desc, &op, attr, g->engine, NULL);
-}
-
-static dnnl_status_t plain_memory(struct dnnl_gemm *g, const struct shape *s, dnnl_memory_t *out) {
-    dnnl_memory_desc_t plain = matrix_layout(s->columns, s->k, data_type(g->base.elem), dnnl_ab);
-    return dnnl_memory_create(out, &plain, g->engine, DNNL_MEMORY_NONE);
-}
-#endif
-
 /* ---- shapes ---- */
 
 static void shape_free(struct shape *s, unsigned n_threads) {
@@ -139,10 +76,10 @@ static void shape_free(struct shape *s, unsigned n_threads) {
 }
 
 static bool make_handles(struct dnnl_gemm *g, struct shape *s, struct handles *h, struct err *err) {
-    layout rows = dnnl_primitive_desc_query_md(s->desc, dnnl_query_src_md, 0);
-    layout weight = dnnl_primitive_desc_query_md(s->desc, dnnl_query_weights_md, 0);
-    layout sums = dnnl_primitive_desc_query_md(s->desc, dnnl_query_dst_md, 0);
-    layout scratchpad = dnnl_primitive_desc_query_md(s->desc, dnnl_query_scratchpad_md, 0);
+    dnnl_layout rows = dnnl_primitive_desc_query_md(s->desc, dnnl_query_src_md, 0);
+    dnnl_layout weight = dnnl_primitive_desc_query_md(s->desc, dnnl_query_weights_md, 0);
+    dnnl_layout sums = dnnl_primitive_desc_query_md(s->desc, dnnl_query_dst_md, 0);
+    dnnl_layout scratchpad = dnnl_primitive_desc_query_md(s->desc, dnnl_query_scratchpad_md, 0);
     size_t bytes = dnnl_memory_desc_get_size(scratchpad);
     s->weight_bytes = dnnl_memory_desc_get_size(weight);
     h->scratch = mem_try(bytes + 1, 1, "a scratchpad", err);
@@ -159,7 +96,7 @@ static bool make_shape(struct dnnl_gemm *g, struct shape *s, struct err *err) {
     bool made = ok(dnnl_primitive_attr_create(&attr), "make attributes", err) &&
                 ok(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user),
                     "set attributes", err) &&
-                ok(describe(g, s, attr), "describe a product", err) &&
+                ok(dnnl_describe(&s->product, attr, &s->desc), "describe a product", err) &&
                 ok(dnnl_primitive_create(&s->primitive, s->desc), "make a product", err);
     dnnl_primitive_attr_destroy(attr);
     for (unsigned t = 0; made && t < g->n_threads; t++)
@@ -170,13 +107,16 @@ static bool make_shape(struct dnnl_gemm *g, struct shape *s, struct err *err) {
 static struct shape *shape_find(
     struct dnnl_gemm *g, uint32_t columns, uint32_t k, struct err *err) {
     for (struct shape *s = g->shapes; s != NULL; s = s->next) {
-        if (s->columns == columns && s->k == k)
+        if (s->product.columns == columns && s->product.k == k)
             return s;
     }
     omp_set_num_threads(1); /* before the primitive is made: it plans for that many */
     struct shape *s = xcalloc(1, sizeof *s);
-    s->columns = columns;
-    s->k = k;
+    s->product = (struct dnnl_product) { .engine = g->engine,
+        .rows = ROW_BLOCK,
+        .columns = columns,
+        .k = k,
+        .type = data_type(g->base.elem) };
     s->handles = xcalloc(g->n_threads, sizeof *s->handles);
     if (!make_shape(g, s, err)) {
         shape_free(s, g->n_threads);
@@ -231,13 +171,12 @@ static bool reorder(
     dnnl_primitive_t primitive = NULL;
     dnnl_stream_t stream = NULL;
     const char *what = "pack weights";
-    layout wanted = dnnl_primitive_desc_query_md(s->desc, dnnl_query_weights_md, 0);
-    bool done = ok(plain_memory(g, s, &from), what, err) &&
+    dnnl_layout wanted = dnnl_primitive_desc_query_md(s->desc, dnnl_query_weights_md, 0);
+    bool done = ok(dnnl_plain_weight(&s->product, plain, &from), what, err) &&
                 ok(dnnl_memory_create(&to, wanted, g->engine, packed), what, err) &&
-                ok(dnnl_memory_set_data_handle(from, plain), what, err) &&
                 ok(dnnl_stream_create(&stream, g->engine, dnnl_stream_default_flags), what, err);
     if (done) {
-        layout have;
+        dnnl_layout have;
         done =
             ok(dnnl_memory_get_memory_desc(from, &have), what, err) &&
             ok(dnnl_reorder_primitive_desc_create(&desc, have, g->engine, wanted, g->engine, NULL),
@@ -262,7 +201,7 @@ static bool dnnl_pack(
     struct dnnl_weight *w = (struct dnnl_weight *)base;
     struct dnnl_gemm *g = dnnl_of(base->gemm);
     const struct shape *s = chunk_shape(w, chunk);
-    size_t n = (size_t)s->columns * s->k;
+    size_t n = (size_t)s->product.columns * s->product.k;
     omp_set_num_threads(1);
     uint8_t *plain = mem_try(n, g->base.elem == ELEM_BF16 ? 2 : 4, "weights to pack", err);
     if (plain == NULL)
@@ -287,7 +226,7 @@ static void dnnl_multiply(const struct gemm_call *call) {
         const void *in;
         void *out;
     } rows = { .in = call->rows };
-    BUG_IF(call->n_rows != ROW_BLOCK || call->stride != s->k);
+    BUG_IF(call->n_rows != ROW_BLOCK || call->stride != s->product.k);
     omp_set_num_threads(1);
     dnnl_memory_set_data_handle(h->rows, rows.out);
     dnnl_memory_set_data_handle(h->weight, w->chunks[call->chunk]);
