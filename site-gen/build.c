@@ -1,0 +1,300 @@
+/* The builder: which pages there are, and the files beside them (site.h). */
+#include <string.h>
+
+#include "base/embed.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "site-gen/plot.h"
+#include "site-gen/press.h"
+#include "site-gen/site.h"
+#include "site-gen/tree.h"
+#include "site-gen/view.h"
+
+extern const struct embedded site_templates[];
+extern const struct embedded site_assets[];
+
+struct builder {
+    const struct site_options *options;
+    struct world world;
+    struct press *press;
+    struct tree tree;
+    struct plots plots;
+    json_t *boards;
+    json_t *paths; /* of all pages, for the site map */
+    struct strbuf page;
+    char *root; /* path part of base_url: "/" or "/path/" */
+    int n_pages;
+};
+
+/* ---- one page, one file ---- */
+
+static int depth_of(const char *path) {
+    int n = -1;
+    for (; *path; path++)
+        n += *path == '/';
+    return n;
+}
+
+/* `file` within the site; `path` is what the page is linked by. */
+static bool put_page(struct builder *b, const char *template, const char *path, const char *file,
+    const json_t *data, const char *markup, struct err *err) {
+    struct print_job job = { .template = template,
+        .path = path,
+        .data = data,
+        .markup = markup,
+        .links = {
+            .depth = depth_of(path), .root = b->root, .file_links = b->options->file_links } };
+    if (strcmp(path, "/404.html") == 0)
+        job.links.depth = -1; /* shown at any depth */
+    strbuf_reset(&b->page);
+    b->n_pages++;
+    return press_print(b->press, &job, &b->page, err) &&
+           tree_put(&b->tree, file, b->page.text, b->page.len, err);
+}
+
+static bool put_json(struct builder *b, const char *file, const json_t *data, struct err *err) {
+    struct json_writer w;
+    strbuf_reset(&b->page);
+    json_writer_init(&w, &b->page, false);
+    jw_json(&w, data);
+    strbuf_addc(&b->page, '\n');
+    return tree_put(&b->tree, file, b->page.text, b->page.len, err);
+}
+
+/* The page at a folder's path and its data under /api/v1/; takes `data`. */
+static bool put_view(struct builder *b, const char *template, const char *path, json_t *data,
+    const char *markup, struct err *err) {
+    struct strbuf name = { 0 };
+    strbuf_addf(&name, "%sindex.html", path + 1);
+    bool ok = put_page(b, template, path, name.text, data, markup, err);
+    strbuf_reset(&name);
+    size_t n = strlen(path);
+    strbuf_addf(&name, "api/v1%.*s.json", (int)(n > 1 ? n - 1 : n), n > 1 ? path : "/index");
+    if (n == 1) {
+        strbuf_reset(&name);
+        strbuf_adds(&name, "api/v1/index.json");
+    }
+    ok = ok && put_json(b, name.text, data, err);
+    json_array_append_new(b->paths, json_string(path));
+    strbuf_release(&name);
+    json_decref(data);
+    return ok;
+}
+
+/* ---- the pages ---- */
+
+static bool put_boards(struct builder *b, struct err *err) {
+    size_t i;
+    json_t *board;
+    json_array_foreach(b->boards, i, board) {
+        struct strbuf plot = { 0 };
+        plots_take(&b->plots, i, &plot);
+        bool ok = put_view(b, "board.html", json_get_string(board, "path", ""), json_incref(board),
+            plot.len ? plot.text : NULL, err);
+        strbuf_release(&plot);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool put_models(struct builder *b, struct err *err) {
+    const char *name;
+    json_t *revisions;
+    json_object_foreach(b->world.models, name, revisions) {
+        (void)revisions;
+        json_t *view = view_model(&b->world, name, b->boards);
+        char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
+        bool ok = put_view(b, "model.html", path, view, NULL, err);
+        free(path);
+        if (!ok)
+            return false;
+    }
+    return put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err);
+}
+
+static bool put_runs(struct builder *b, struct err *err) {
+    size_t i;
+    json_t *run;
+    json_array_foreach(world_list(&b->world, "runs"), i, run) {
+        json_t *view = view_run(&b->world, run);
+        char *path = xstrdup(json_get_string(view, "path", ""));
+        bool ok = put_view(b, "run.html", path, view, NULL, err);
+        free(path);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* Each name once, in the order of the list. */
+static json_t *task_names(const struct world *w) {
+    json_t *names = json_object(), *task;
+    size_t i;
+    json_array_foreach(world_list(w, "tasks"), i, task)
+        json_object_set_new(names, json_get_string(task, "task", ""), json_true());
+    return names;
+}
+
+static bool put_tasks(struct builder *b, struct err *err) {
+    json_t *names = task_names(&b->world), *list = json_array(), *unused;
+    const char *name;
+    bool ok = true;
+    json_object_foreach(names, name, unused) {
+        (void)unused;
+        json_t *view = view_task(&b->world, name);
+        json_array_append(list, view);
+        if (ok) {
+            char *path = xstrdup(json_get_string(view, "path", ""));
+            ok = put_view(b, "task.html", path, view, NULL, err);
+            free(path);
+        } else {
+            json_decref(view);
+        }
+    }
+    json_decref(names);
+    json_t *all = json_pack("{s:s, s:o}", "schema", "assay.site.tasks/1", "tasks", list);
+    if (!ok) {
+        json_decref(all);
+        return false;
+    }
+    return put_view(b, "tasks.html", "/t/", all, NULL, err);
+}
+
+/* ---- what is not a page ---- */
+
+static bool put_assets(struct builder *b, struct err *err) {
+    for (const struct embedded *file = site_assets; file->name; file++) {
+        struct strbuf name = { 0 };
+        strbuf_addf(&name, "assets/%s", file->name);
+        bool ok = tree_put(&b->tree, name.text, file->data, file->size, err);
+        strbuf_release(&name);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool put_bare(struct builder *b, const char *template, const char *file, const json_t *data,
+    struct err *err) {
+    struct print_job job = {
+        .template = template, .path = "/", .data = data, .links = { .depth = 0, .root = b->root }
+    };
+    strbuf_reset(&b->page);
+    return press_print_bare(b->press, &job, &b->page, err) &&
+           tree_put(&b->tree, file, b->page.text, b->page.len, err);
+}
+
+static bool put_beside(struct builder *b, const json_t *index, struct err *err) {
+    json_t *empty = json_object();
+    json_t *map = json_pack("{s:O}", "paths", b->paths);
+    bool ok = put_page(b, "404.html", "/404.html", "404.html", empty, NULL, err) &&
+              put_bare(b, "robots.txt", "robots.txt", empty, err);
+    if (ok && b->options->base_url)
+        ok = put_bare(b, "sitemap.xml", "sitemap.xml", map, err) &&
+             put_bare(b, "feed.atom", "feed.atom", index, err);
+    json_decref(map);
+    json_decref(empty);
+    return ok;
+}
+
+static bool put_all(struct builder *b, struct err *err) {
+    json_t *index = view_index(&b->world, b->boards);
+    bool ok = put_assets(b, err) && put_view(b, "index.html", "/", json_incref(index), NULL, err) &&
+              put_boards(b, err) && put_models(b, err) && put_runs(b, err) && put_tasks(b, err) &&
+              put_view(b, "queue.html", "/queue/", view_queue(&b->world), NULL, err) &&
+              put_view(b, "methods.html", "/methods/",
+                  json_pack("{s:s, s:O}", "schema", "assay.site.methods/1", "suites", b->boards),
+                  NULL, err) &&
+              put_beside(b, index, err);
+    json_decref(index);
+    return ok;
+}
+
+/* ---- from options to a site ---- */
+
+/* "/path/" of "https://host/path". */
+static char *root_of(const char *base_url) {
+    const char *host = base_url ? strstr(base_url, "://") : NULL;
+    const char *path = host ? strchr(host + 3, '/') : NULL;
+    size_t n = path ? strlen(path) : 0;
+    struct strbuf out = { 0 };
+    strbuf_addf(&out, "%s%s", n ? path : "", n && path[n - 1] == '/' ? "" : "/");
+    return strbuf_take(&out);
+}
+
+static json_t *site_globals(const struct builder *b) {
+    const struct site_options *o = b->options;
+    char *base = xstrdup(o->base_url ? o->base_url : "");
+    size_t n = strlen(base);
+    while (n && base[n - 1] == '/')
+        base[--n] = '\0';
+    json_t *site = json_pack("{s:s, s:s, s:s}", "title", o->title ? o->title : "Assay", "base",
+        base, "as_of", b->world.as_of);
+    free(base);
+    return site;
+}
+
+static bool check_options(const struct site_options *o, struct err *err) {
+    bool web = !o->base_url || strncmp(o->base_url, "https://", 8) == 0;
+    bool hub = !o->hub_url || strncmp(o->hub_url, "https://", 8) == 0;
+    if (!o->out || !*o->out)
+        return err_set(err, ERR_USAGE, "no folder to build the site in");
+    if (!web || !hub)
+        return err_set(err, ERR_USAGE, "'%s' is not an address that begins with https://",
+            web ? o->hub_url : o->base_url);
+    return true;
+}
+
+static bool prepare(struct builder *b, const json_t *snapshot, struct err *err) {
+    if (!world_init(&b->world, snapshot, b->options->hub_url, err))
+        return false;
+    size_t i;
+    json_t *suite;
+    json_array_foreach(world_list(&b->world, "suites"), i, suite)
+        json_array_append_new(b->boards, view_board(&b->world, suite));
+    json_t *site = site_globals(b);
+    b->press = press_open(site_templates, site, err);
+    json_decref(site);
+    return b->press && tree_open(&b->tree, b->options->out, err);
+}
+
+static void report(const struct builder *b, struct site_report *r) {
+    r->n_pages = b->n_pages;
+    r->n_files = b->tree.n_files;
+    r->n_changed = b->tree.n_changed;
+    r->bytes = b->tree.bytes;
+    r->n_plots = b->plots.n;
+    snprintf(r->plots_note, sizeof r->plots_note, "%s", b->plots.note);
+}
+
+bool site_build(const json_t *snapshot, const struct site_options *options, struct site_report *out,
+    struct err *err) {
+    if (!check_options(options, err))
+        return false;
+    struct builder b = { .options = options,
+        .boards = json_array(),
+        .paths = json_array(),
+        .tree = { .lock = -1 },
+        .root = root_of(options->base_url) };
+    bool ok = prepare(&b, snapshot, err);
+    if (ok)
+        plots_draw(&b.plots, options->gnuplot, b.boards);
+    ok = ok && put_all(&b, err) && tree_commit(&b.tree, err);
+    if (ok && out)
+        report(&b, out);
+    site_tree_release(&b.tree);
+    plots_release(&b.plots);
+    press_close(b.press);
+    world_release(&b.world);
+    json_decref(b.boards);
+    json_decref(b.paths);
+    strbuf_release(&b.page);
+    free(b.root);
+    return ok;
+}
+
+void site_report_release(struct site_report *r) {
+    strbuf_release(&r->problems);
+    *r = (struct site_report) { 0 };
+}

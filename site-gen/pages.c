@@ -1,0 +1,419 @@
+/* The views of all pages but the board (view.h). */
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "site-gen/view.h"
+
+#define NEWEST_SHOWN 12
+
+static bool is_text(const json_t *row, const char *key, const char *value) {
+    return strcmp(json_get_string(row, key, ""), value) == 0;
+}
+
+static const json_t *definition_of(const struct world *w, const json_t *run) {
+    return json_object_get(world_task(w, json_get_int(run, "task_id", 0)), "definition");
+}
+
+/* What a list shows of a run: model, task, figure, metric, when. */
+static json_t *run_line(const struct world *w, const json_t *run) {
+    static const char *const COPIED[] = { "run_id", "finished_at", "purpose", "dtype", "backend",
+        "current", "superseded_at", "superseded_why", "revision", NULL };
+    const char *model = json_get_string(run, "model", "");
+    json_t *line = json_pack("{s:o, s:o, s:o, s:o, s:o}", "model", model_ref(w, model), "task",
+        task_ref(json_get_string(run, "task", "")), "figure", figure_view(run), "metric",
+        metric_view(json_get_string(run, "main", ""), definition_of(w, run)), "path",
+        run_path(w, model, json_get_int(run, "run_id", 0)));
+    copy_fields(line, run, COPIED);
+    return line;
+}
+
+/* ---- index ---- */
+
+static json_t *leader_view(const json_t *section) {
+    const json_t *rows = json_object_get(section, "rows");
+    long long tied = 0;
+    size_t i;
+    json_t *row, *leader = NULL;
+    json_array_foreach(rows, i, row) {
+        if (json_get_int(row, "rank", 0) == 1 && !leader)
+            leader = json_pack("{s:O, s:O}", "model", json_object_get(row, "model"), "mean",
+                json_object_get(row, "mean"));
+        else
+            tied += json_get_int(row, "rank_low", 0) == 1;
+    }
+    if (leader) {
+        json_object_set_new(leader, "tied", json_integer(tied));
+        copy_field(leader, json_array_get(rows, 0), "params");
+    }
+    return leader;
+}
+
+static json_t *card_view(const json_t *board) {
+    static const char *const COPIED[] = { "suite", "title", "path", "description", "n_tasks",
+        "n_models", "updated_at", NULL };
+    json_t *card = json_object(), *sections = json_array(), *section;
+    size_t i;
+    copy_fields(card, board, COPIED);
+    json_array_foreach(json_object_get(board, "sections"), i, section) {
+        static const char *const PART[] = { "id", "title", "n_ranked", NULL };
+        json_t *part = json_object(), *leader = leader_view(section);
+        copy_fields(part, section, PART);
+        if (leader)
+            json_object_set_new(part, "leader", leader);
+        json_array_append_new(sections, part);
+    }
+    json_object_set_new(card, "sections", sections);
+    return card;
+}
+
+json_t *view_index(const struct world *w, const json_t *boards) {
+    json_t *cards = json_array(), *newest = json_array(), *board, *run;
+    size_t i;
+    json_array_foreach(boards, i, board) json_array_append_new(cards, card_view(board));
+    json_array_foreach(world_list(w, "runs"), i, run) { /* newest first */
+        if (json_get_bool(run, "current", false) && json_array_size(newest) < NEWEST_SHOWN)
+            json_array_append_new(newest, run_line(w, run));
+    }
+    return json_pack("{s:s, s:o, s:o, s:i, s:i, s:O*}", "schema", "assay.site.index/1", "suites",
+        cards, "newest", newest, "n_models", (int)json_object_size(w->models), "n_runs",
+        (int)json_object_size(w->runs), "stats", world_list(w, "stats"));
+}
+
+/* ---- models ---- */
+
+static json_t *revision_view(const json_t *row) {
+    static const char *const COPIED[] = { "revision", "licence", "architecture", "dtype", "params",
+        "size_bytes", "created_at", "n_runs", "newest", NULL };
+    json_t *out = json_object();
+    copy_fields(out, row, COPIED);
+    return out;
+}
+
+json_t *view_models(const struct world *w) {
+    json_t *list = json_array(), *revisions;
+    const char *name;
+    json_object_foreach(w->models, name, revisions) {
+        json_t *row = revision_view(json_array_get(revisions, json_array_size(revisions) - 1));
+        json_object_set_new(row, "model", model_ref(w, name));
+        json_array_append_new(list, row);
+    }
+    return json_pack("{s:s, s:o}", "schema", "assay.site.models/1", "models", list);
+}
+
+/* Where the model stands in a section: its rows, each with the columns they belong to. */
+static json_t *standing_view(const json_t *board, const json_t *section, const char *path) {
+    json_t *mine = json_array(), *row;
+    size_t i;
+    json_array_foreach(json_object_get(section, "rows"), i, row) {
+        if (is_text(json_object_get(row, "model"), "path", path))
+            json_array_append(mine, row);
+    }
+    if (json_array_size(mine) == 0) {
+        json_decref(mine);
+        return NULL;
+    }
+    return json_pack("{s:O, s:O, s:O, s:O, s:O, s:O, s:o}", "suite",
+        json_object_get(board, "title"), "path", json_object_get(board, "path"), "section",
+        json_object_get(section, "title"), "n_ranked", json_object_get(section, "n_ranked"),
+        "tasks", json_object_get(section, "tasks"), "range", json_object_get(section, "range"),
+        "rows", mine);
+}
+
+static json_t *standings_view(const json_t *boards, const char *path) {
+    json_t *out = json_array(), *board, *section;
+    size_t i, k;
+    json_array_foreach(boards, i, board) {
+        json_array_foreach(json_object_get(board, "sections"), k, section) {
+            json_t *standing = standing_view(board, section, path);
+            if (standing)
+                json_array_append_new(out, standing);
+        }
+    }
+    return out;
+}
+
+static json_t *jobs_view(const struct world *w, const char *model) {
+    static const char *const COPIED[] = { "state", "error_class", "error", "attempt", "job_id",
+        NULL };
+    json_t *out = json_array(), *job;
+    size_t i;
+    json_array_foreach(world_list(w, "queue"), i, job) {
+        if (is_text(job, "model", model) && !is_text(job, "state", "done")) {
+            json_t *line = json_pack("{s:o}", "task", task_ref(json_get_string(job, "task", "")));
+            copy_fields(line, job, COPIED);
+            json_array_append_new(out, line);
+        }
+    }
+    return out;
+}
+
+static json_t *hub_link(const struct world *w, const char *name, const json_t *revision) {
+    if (!w->hub_url || !is_text(revision, "kind", "hub"))
+        return NULL;
+    return json_sprintf(
+        "%s/%s/tree/%s", w->hub_url, name, json_get_string(revision, "revision", "main"));
+}
+
+json_t *view_model(const struct world *w, const char *name, const json_t *boards) {
+    json_t *revisions = json_array(), *runs = json_array(), *row, *ref = model_ref(w, name);
+    const json_t *all = json_object_get(w->models, name);
+    size_t i;
+    for (i = json_array_size(all); i-- > 0;)
+        json_array_append_new(revisions, revision_view(json_array_get(all, i)));
+    json_array_foreach(world_list(w, "runs"), i, row) {
+        if (is_text(row, "model", name))
+            json_array_append_new(runs, run_line(w, row));
+    }
+    const json_t *newest = json_array_get(all, json_array_size(all) - 1);
+    json_t *page = json_pack("{s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o*}", "schema",
+        "assay.site.model/1", "model", ref, "facts", json_array_get(revisions, 0), "revisions",
+        revisions, "standings", standings_view(boards, json_get_string(ref, "path", "")), "runs",
+        runs, "jobs", jobs_view(w, name), "hub", hub_link(w, name, newest));
+    copy_field(page, newest, "card");
+    return page;
+}
+
+/* ---- runs ---- */
+
+/* An argument as a shell reads it. */
+static void add_quoted(struct strbuf *out, const char *s) {
+    if (*s && s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                          "@%+=:,./_-")] == '\0') {
+        strbuf_adds(out, s);
+        return;
+    }
+    strbuf_addc(out, '\'');
+    for (; *s; s++) {
+        if (*s == '\'')
+            strbuf_adds(out, "'\\''");
+        else
+            strbuf_addc(out, *s);
+    }
+    strbuf_addc(out, '\'');
+}
+
+static void add_option(struct strbuf *out, const char *option, const json_t *config,
+    const char *key, long long unless) {
+    long long v = json_get_int(config, key, unless);
+    if (v != unless)
+        strbuf_addf(out, " %s %lld", option, v);
+}
+
+/* What reproduces the run: what the record says was run, else the same said by its facts. */
+static json_t *command_view(const json_t *run) {
+    const json_t *said = json_object_get(json_object_get(run, "record"), "command"), *arg;
+    const json_t *config = json_object_get(run, "config");
+    struct strbuf out = { 0 };
+    size_t i;
+    json_array_foreach(said, i, arg) {
+        strbuf_adds(&out, i ? " " : "");
+        add_quoted(&out, json_is_string(arg) ? json_string_value(arg) : "");
+    }
+    if (out.len == 0) {
+        strbuf_adds(&out, "assay eval ");
+        struct strbuf model = { 0 };
+        strbuf_addf(&model, "%s@%s", json_get_string(run, "model", ""),
+            json_get_string(run, "revision", ""));
+        add_quoted(&out, strbuf_str(&model));
+        strbuf_release(&model);
+        strbuf_adds(&out, " -t ");
+        add_quoted(&out, json_get_string(run, "task", ""));
+        strbuf_adds(&out, " --dtype ");
+        add_quoted(&out, json_get_string(run, "dtype", "auto"));
+        add_option(&out, "--shots", config, "shots", -1);
+        add_option(&out, "--limit", config, "limit", 0);
+        add_option(&out, "--seed", config, "seed", 0);
+    }
+    json_t *text = json_string(strbuf_str(&out));
+    strbuf_release(&out);
+    return text;
+}
+
+static json_t *results_view(const struct world *w, const json_t *run) {
+    char id[32];
+    snprintf(id, sizeof id, "%lld", json_get_int(run, "run_id", 0));
+    json_t *out = json_array(), *row;
+    size_t i;
+    json_array_foreach(json_object_get(w->results, id), i, row) {
+        json_array_append_new(
+            out, json_pack("{s:O*, s:o, s:o}", "subset", json_object_get(row, "subset"), "metric",
+                     metric_view(json_get_string(row, "metric", ""), definition_of(w, run)),
+                     "figure", figure_view(row)));
+    }
+    return out;
+}
+
+static json_t *samples_view(const struct world *w, const json_t *run) {
+    char id[32];
+    snprintf(id, sizeof id, "%lld", json_get_int(run, "run_id", 0));
+    json_t *first = json_array(), *sample;
+    bool published = json_get_bool(definition_of(w, run), "publish_samples", true);
+    size_t i;
+    json_array_foreach(json_object_get(world_list(w, "samples"), id), i, sample) {
+        if (published && json_is_object(sample))
+            json_array_append(first, sample);
+    }
+    return json_pack("{s:b, s:o}", "published", published, "first", first);
+}
+
+json_t *view_run(const struct world *w, const json_t *run) {
+    static const char *const COPIED[] = { "run_id", "revision", "task_version", "task_sha256",
+        "kind", "config", "harness_build", "ordinal", "purpose", "attempt", "n", "ties",
+        "truncated", "empty", "nan", "tokens_asked", "tokens_computed", "seconds", "backend", "isa",
+        "device", "dtype", "data_sha256", "weights_sha256", "bits_sha256", "record_sha256",
+        "started_at", "finished_at", "superseded_at", "superseded_why", "current", NULL };
+    static const char *const RECORDED[] = { "profile", "shots", "sandbox", NULL };
+    json_t *page = run_line(w, run);
+    json_object_set_new(page, "schema", json_string("assay.site.run/1"));
+    copy_fields(page, run, COPIED);
+    copy_fields(page, json_object_get(run, "record"), RECORDED);
+    json_object_set_new(page, "command", command_view(run));
+    json_object_set_new(page, "results", results_view(w, run));
+    json_object_set_new(page, "samples", samples_view(w, run));
+    return page;
+}
+
+/* ---- tasks ---- */
+
+/* What sets two leaderboards of one task apart: the configuration without precision and weights. */
+static json_t *config_key(const json_t *run) {
+    static const char *const KEYS[] = { "profile", "template", "shots", "limit", "seed", NULL };
+    json_t *key = json_object();
+    copy_fields(key, json_object_get(run, "config"), KEYS);
+    copy_field(key, run, "data_sha256");
+    return key;
+}
+
+static json_t *group_of(json_t *groups, json_t *key) {
+    size_t i;
+    json_t *group;
+    json_array_foreach(groups, i, group) {
+        if (json_equal(json_object_get(group, "config"), key)) {
+            json_decref(key);
+            return group;
+        }
+    }
+    group = json_pack("{s:o, s:[]}", "config", key, "rows");
+    json_array_append_new(groups, group);
+    return group;
+}
+
+static const json_t *revision_of(const struct world *w, const json_t *run, bool *newest) {
+    const json_t *all = json_object_get(w->models, json_get_string(run, "model", ""));
+    size_t n = json_array_size(all);
+    for (size_t i = n; i-- > 0;) {
+        const json_t *r = json_array_get(all, i);
+        if (is_text(r, "revision", json_get_string(run, "revision", ""))) {
+            *newest = i + 1 == n;
+            return r;
+        }
+    }
+    *newest = false;
+    return NULL;
+}
+
+static json_t *groups_view(const struct world *w, const json_t *task) {
+    json_t *groups = json_array(), *run, *group;
+    size_t i;
+    json_array_foreach(world_list(w, "runs"), i, run) {
+        bool newest;
+        const json_t *revision = revision_of(w, run, &newest);
+        if (!newest || !json_get_bool(run, "current", false) ||
+            json_get_int(run, "task_id", 0) != json_get_int(task, "task_id", 0))
+            continue;
+        json_t *line = run_line(w, run);
+        copy_field(line, revision, "params");
+        json_array_append_new(json_object_get(group_of(groups, config_key(run)), "rows"), line);
+    }
+    double baseline = json_get_number(json_object_get(task, "definition"), "baseline", NAN);
+    json_array_foreach(groups, i, group) {
+        json_t *rows = json_object_get(group, "rows");
+        json_t *m =
+            metric_view(json_get_string(task, "main", ""), json_object_get(task, "definition"));
+        rank_rows(rows, "figure", json_get_bool(m, "higher", true));
+        json_object_set_new(group, "range", range_of(rows, "figure", baseline));
+        json_decref(m);
+    }
+    return groups;
+}
+
+static json_t *suites_of(const struct world *w, const json_t *task) {
+    json_t *out = json_array(), *row;
+    size_t i;
+    json_array_foreach(world_list(w, "suite_tasks"), i, row) {
+        if (json_get_int(row, "task_id", 0) == json_get_int(task, "task_id", -1)) {
+            const char *name = json_get_string(row, "suite", "");
+            char *part = slug(name);
+            json_array_append_new(
+                out, json_pack("{s:O*, s:o}", "title", json_object_get(w->suite_titles, name),
+                         "path", json_sprintf("/s/%s/", part)));
+            free(part);
+        }
+    }
+    return out;
+}
+
+json_t *view_task(const struct world *w, const char *name) {
+    static const char *const COPIED[] = { "task_id", "version", "sha256", "kind", "paused",
+        "updated_at", "definition", NULL };
+    static const char *const VERSION[] = { "version", "sha256", "n_models", "updated_at", NULL };
+    json_t *versions = json_array(), *page = task_ref(name), *row;
+    const json_t *task = NULL;
+    size_t i;
+    json_array_foreach(world_list(w, "tasks"), i, row) { /* oldest first */
+        if (is_text(row, "task", name)) {
+            json_t *v = json_object();
+            copy_fields(v, row, VERSION);
+            json_array_insert_new(versions, 0, v);
+            task = row;
+        }
+    }
+    json_object_set_new(page, "schema", json_string("assay.site.task/1"));
+    copy_fields(page, task, COPIED);
+    copy_number(page, json_object_get(task, "definition"), "baseline");
+    json_object_set_new(page, "metric",
+        metric_view(json_get_string(task, "main", ""), json_object_get(task, "definition")));
+    json_object_set_new(page, "versions", versions);
+    json_object_set_new(page, "suites", suites_of(w, task));
+    json_object_set_new(page, "groups", groups_view(w, task));
+    return page;
+}
+
+/* ---- queue ---- */
+
+static json_t *job_view(const struct world *w, const json_t *job) {
+    static const char *const COPIED[] = { "job_id", "state", "priority", "attempt", "progress",
+        "error_class", "error", "purpose", "queued_at", "run_at", "finished_at", "paused", NULL };
+    json_t *line = json_pack("{s:o, s:o}", "model", model_ref(w, json_get_string(job, "model", "")),
+        "task", task_ref(json_get_string(job, "task", "")));
+    copy_fields(line, job, COPIED);
+    return line;
+}
+
+json_t *view_queue(const struct world *w) {
+    static const char *const STATES[] = { "leased", "queued", "waiting", "dead", "cancelled",
+        "done" };
+    static const char *const COUNTS[] = { "waiting", "queued", "leased", "done", "dead",
+        "cancelled", NULL };
+    static const char *const WORKER[] = { "build", "started_at", "stopped_at", "job_id", NULL };
+    json_t *lists = json_object(), *workers = json_array(), *counts = json_object(), *row;
+    size_t i;
+    for (size_t s = 0; s < sizeof STATES / sizeof *STATES; s++) {
+        json_t *list = json_array();
+        json_array_foreach(world_list(w, "queue"), i, row) {
+            if (is_text(row, "state", STATES[s]))
+                json_array_append_new(list, job_view(w, row));
+        }
+        json_object_set_new(lists, STATES[s], list);
+    }
+    json_array_foreach(world_list(w, "workers"), i, row) {
+        json_t *line = json_object();
+        copy_fields(line, row, WORKER);
+        json_array_append_new(workers, line);
+    }
+    copy_fields(counts, world_list(w, "stats"), COUNTS);
+    return json_pack("{s:s, s:o, s:o, s:o}", "schema", "assay.site.queue/1", "counts", counts,
+        "jobs", lists, "workers", workers);
+}

@@ -1,0 +1,60 @@
+/* The door of the site room: from the published views of the database to a folder of static pages.
+ *
+ * site_load reads one moment of the database into a plain document, "assay.site/1"; site_build
+ * knows nothing else, so a document from a file or a test makes the same pages. The output depends
+ * on the document and the options alone: no clock, no network, the same bytes each time. All text
+ * in the document is a stranger's; templates escape it by default (template.h).
+ *
+ *     {"schema": "assay.site/1", "suites": [...], "suite_tasks": [...], "board": [...], "models":
+ * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
+ * "stats": {...}, "samples": {"<run>": [first samples of the run, as objects]}}
+ *
+ * The lists hold the rows of db/sql/site_*.sql under their column names; times are ISO 8601 in UTC.
+ */
+#ifndef ASSAY_SITE_H
+#define ASSAY_SITE_H
+
+#include <jansson.h>
+
+#include "base/strbuf.h"
+
+struct db;
+
+/* The caller owns *snapshot. */
+MUST_CHECK bool site_load(struct db *db, json_t **snapshot, struct err *err);
+
+struct site_options {
+    const char *out; /* folder to make or to replace; refused if something else is in it */
+    const char
+        *base_url;       /* where it will be published, https://...; NULL: no sitemap and no feed */
+    const char *title;   /* NULL: "Assay" */
+    const char *hub_url; /* models of kind hub link there; NULL: no such links */
+    const char *gnuplot; /* the program; NULL: looked for in PATH; "": no plots */
+    bool file_links;     /* links name index.html, for reading from disk without a server */
+};
+
+struct site_report {
+    int n_pages, n_files; /* pages are .html */
+    int n_changed;        /* files that are new or have other bytes than before */
+    int n_plots, n_links;
+    size_t bytes;
+    char plots_note[160];   /* why there are no plots; empty if there are */
+    int n_problems;         /* site_check */
+    struct strbuf problems; /* one line each, "path: what" */
+};
+void site_report_release(struct site_report *report); /* a zeroed struct is fine */
+
+/* Builds beside `out` and swaps at the end: a reader sees the old site or the new one. Files whose
+ * bytes are the same stay the same files. *report may be NULL. */
+MUST_CHECK bool site_build(const json_t *snapshot, const struct site_options *options,
+    struct site_report *report, struct err *err);
+
+/* Is every link answered, is the HTML well-formed, is nothing inline, are the weight budgets kept?
+ * Fills the report, which the caller zeroes and releases; ERR_NEGATIVE if there are problems. */
+MUST_CHECK bool site_check(const char *dir, struct site_report *report, struct err *err);
+
+/* Serves the folder on 127.0.0.1 until *stop. Port 0: any; port_file (or NULL) gets the number. */
+MUST_CHECK bool site_serve(const char *dir, unsigned port, const char *port_file,
+    const volatile int *stop, struct err *err);
+
+#endif

@@ -1,0 +1,173 @@
+-- What the templates share: numbers as people read them, and small parts. Nothing here makes markup but include().
+
+format = string.format
+
+-- Cuts whatever it is given to so many characters: a field of a stranger's may be of any type.
+local cut = clip
+function clip(v, n) return cut(type(v) == "string" and v or plain(v), n) end
+
+local function scaled(v, metric) return metric.percent and v * 100 or v end
+local function digits(metric) return metric.percent and "%.1f" or "%.2f" end
+
+PERCENT = { percent = true, higher = true }
+
+-- A value: 53.7 for 0.537, 12.34 for what has no upper end. Never "-0.0".
+function number(v, metric)
+    local text = digits(metric):format(scaled(v, metric))
+    return (text:gsub("^%-(0[.0]*)$", "%1"))
+end
+
+-- Half of the 95 % interval: "±0.7"; empty where the error is unknown.
+function error_of(f, metric)
+    if not f.low or not f.high then return "" end
+    return "±" .. digits(metric):format(scaled((f.high - f.low) / 2, metric))
+end
+
+-- "53.7 (95 % interval 52.9 to 54.4, n = 400)"
+function told(f, metric)
+    local text = number(f.value, metric)
+    local more = {}
+    if f.low and f.high then
+        more[1] = format("95 %% interval %s to %s", number(f.low, metric), number(f.high, metric))
+    else
+        more[1] = "error unknown"
+    end
+    if f.n then more[#more + 1] = "n = " .. count(f.n) end
+    return text .. " (" .. table.concat(more, ", ") .. ")"
+end
+
+-- 12345 -> "12 345", with narrow no-break spaces.
+function count(n)
+    local text = format("%d", math.floor(n + 0.5))
+    while true do
+        local grouped, k = text:gsub("^(%-?%d+)(%d%d%d)", "%1\u{202F}%2", 1)
+        if k == 0 then return text end
+        text = grouped
+    end
+end
+
+local function short_scale(n, base, units)
+    local i = 1
+    while n >= base and i < #units do
+        n = n / base
+        i = i + 1
+    end
+    local text = n < 10 and i > 1 and format("%.1f", n) or format("%.0f", n)
+    return text:gsub("%.0$", "") .. units[i]
+end
+
+function params(n) return n and n > 0 and short_scale(n, 1000, { "", "k", "M", "B", "T" }) or "–" end
+function bytes(n) return n and n > 0 and short_scale(n, 1000, { " B", " kB", " MB", " GB", " TB" }) or "–" end
+
+local MONTHS = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" }
+function day(t)
+    local y, m, d = (t or ""):match("^(%d%d%d%d)%-(%d%d)%-(%d%d)T")
+    return y and format("%d %s %s", math.tointeger(tonumber(d)), MONTHS[tonumber(m)] or m, y) or "–"
+end
+function moment(t)
+    local clock = (t or ""):match("T(%d%d:%d%d)")
+    return clock and day(t) .. ", " .. clock .. " UTC" or "–"
+end
+
+function seconds(s)
+    if not s then return "–" end
+    if s < 10 then return format("%.1f s", s) end
+    if s < 120 then return format("%.0f s", s) end
+    return format("%.0f min", s / 60)
+end
+
+function hash(h, n) return h and h:sub(1, n or 12) or "–" end
+function plural(n, one, many) return count(n) .. " " .. (n == 1 and one or many or one .. "s") end
+
+-- "3–7", or "3" where it is certain.
+function rank_range(row)
+    return row.rank_low == row.rank_high and tostring(row.rank_low) or row.rank_low .. "–" .. row.rank_high
+end
+
+-- Where v lies between 0 and width, for SVG, in tenths.
+function at(v, range, width)
+    local x = (v - range.low) / (range.high - range.low)
+    return format("%.1f", math.max(0, math.min(1, x)) * width)
+end
+
+-- A value of a sample or a definition in one line.
+function plain(v, depth)
+    depth = depth or 0
+    if type(v) == "number" and math.type(v) == "float" then return format("%.6g", v) end
+    if type(v) ~= "table" then return tostring(v) end
+    if depth > 3 then return "…" end
+    local parts = {}
+    if #v > 0 then
+        for i = 1, math.min(#v, 24) do parts[i] = plain(v[i], depth + 1) end
+        return table.concat(parts, "; ") .. (#v > 24 and "; …" or "")
+    end
+    for _, k in ipairs(keys(v)) do parts[#parts + 1] = tostring(k) .. ": " .. plain(v[k], depth + 1) end
+    return table.concat(parts, ", ")
+end
+
+function keys(t)
+    local list = {}
+    for k in pairs(t) do list[#list + 1] = tostring(k) end
+    table.sort(list)
+    return list
+end
+
+-- Columns of a list of samples: what all of them have comes first, long ones last.
+local FIRST = { doc_id = 1, index = 1, id = 2, query = 3, context = 4, text = 5, choices = 6, gold = 7, target = 8, prediction = 9 }
+function sample_columns(samples)
+    local seen, list = {}, {}
+    for i = 1, #samples do
+        for k in pairs(samples[i]) do
+            if not seen[k] then list[#list + 1] = k end
+            seen[k] = (seen[k] or 0) + 1
+        end
+    end
+    table.sort(list, function(a, b)
+        local x, y = FIRST[a] or 99, FIRST[b] or 99
+        if x ~= y then return x < y end
+        return a < b
+    end)
+    local kept = {}
+    for i = 1, math.min(#list, 10) do kept[i] = list[i] end
+    return kept, #list - #kept
+end
+
+METRICS = {
+    acc = "share of questions where the right choice has the highest log-likelihood",
+    acc_norm = "share of questions where the right choice has the highest log-likelihood per character",
+    acc_bytes = "share of questions where the right choice has the highest log-likelihood per byte",
+    exact_match = "share of answers that are exactly the expected one",
+    ndcg_at_10 = "how well the ten first results are ordered: normalised discounted cumulative gain",
+    ndcg_at_1 = "share of queries whose first result is the right one",
+    mrr_at_10 = "mean of one over the rank of the first right result, among ten",
+    recall_at_10 = "share of the right results that are among the first ten",
+    recall_at_100 = "share of the right results that are among the first hundred",
+    map = "mean average precision",
+    cosine_spearman = "rank correlation (Spearman) of the cosine of two vectors with the similarity that people or a hierarchy give",
+    cosine_pearson = "linear correlation (Pearson) of the cosine of two vectors with the given similarity",
+    euclidean_spearman = "rank correlation (Spearman) of the distance of two vectors with the given similarity",
+    perplexity = "how many words the model hesitates between, on average; lower is better",
+    word_perplexity = "how many words the model hesitates between, on average; lower is better",
+    v_measure = "agreement of clusters with labels",
+}
+KINDS = {
+    choice = "multiple choice", sts = "similarity of texts", retrieval = "retrieval", rerank = "reranking",
+    classification = "classification", multilabel = "classification with several labels", clustering = "clustering",
+    pair = "pairs", bitext = "translation pairs", summary = "summaries", loglikelihood = "next words",
+    rolling = "perplexity of texts", generate = "written answers", instruction_retrieval = "retrieval by instruction",
+}
+STATES = {
+    leased = "running", queued = "queued", waiting = "waiting to be tried again", dead = "failed",
+    cancelled = "cancelled", done = "done",
+}
+ADVICE = {
+    unsupported = "The model or file is of a kind that is not run here.",
+    input = "A file is damaged or not what it says it is.",
+    task = "The task file is at fault, not the model.",
+    resource = "It does not fit the memory of the worker.",
+    numeric = "The model gave NaN or infinity.",
+    crash = "The process that ran it died; it is tried three times.",
+    auth = "The repository is gated or private.",
+    ["not-found"] = "The model or revision does not exist.",
+    network = "The hub could not be reached.",
+}

@@ -1,0 +1,36 @@
+/* Views: for each page the document that it shows, which is also published under /api/v1/.
+ *
+ * Numbers are as measured (0.537, not 53.7); whether a metric is shown as a percentage, and which
+ * way is better, stands beside it. Lists are in the order in which they are shown. */
+#ifndef ASSAY_SITE_VIEW_H
+#define ASSAY_SITE_VIEW_H
+
+#include "site-gen/score.h"
+#include "site-gen/world.h"
+
+/* {"name", "short", "percent", "higher"} of a metric; `definition` of the task may say which way.
+ */
+json_t *metric_view(const char *metric, const json_t *definition);
+
+/* A value with its error and 95 % interval: {"value", "se"?, "low"?, "high"?, "n"?} from a row that
+ * has value, stderr, low, high, n. */
+json_t *figure_view(const json_t *row);
+struct figure figure_of(const json_t *row);
+
+/* The board of one suite (a row of "suites"). */
+json_t *view_board(const struct world *w, const json_t *suite);
+json_t *view_index(const struct world *w, const json_t *boards);
+json_t *view_model(const struct world *w, const char *name, const json_t *boards);
+json_t *view_run(const struct world *w, const json_t *run);
+json_t *view_task(const struct world *w, const char *name);
+json_t *view_queue(const struct world *w);
+json_t *view_models(const struct world *w); /* all models, for the list of them */
+
+/* A mean with its interval, rank, range: sets rank, rank_low, rank_high, tier in each row, which
+ * has its figure under `key`; sorts the array best first. Rows without a figure go last, unranked.
+ */
+void rank_rows(json_t *rows, const char *key, bool higher);
+/* {"low", "high"} that hold all intervals under `key`, with `also` (NaN: nothing) among them. */
+json_t *range_of(const json_t *rows, const char *key, double also);
+
+#endif

@@ -1,0 +1,355 @@
+/* The snapshots (see fixture.h). Scores are made up; their size and their errors are not: they are
+ * about those of the demo. */
+#include "tests/site-gen/fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#define DATA "7c1d0f7d4f1f0d2b8f0c7a3f2e6b5a4938271605f4e3d2c1b0a998877665544f"
+#define WEIGHTS "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
+#define LICENCE "WordNet 3.0 licence (free use with notice, Princeton University)"
+
+static const struct model {
+    const char *name, *revision, *architecture, *dtype;
+    long long params, bytes;
+} MODELS[] = {
+    { "assay-demo/SmolLM2-135M-Instruct", "12fd25f77366fa6b3b4b768ec3050bf629380bac",
+        "LlamaForCausalLM", "Q4_1", 134515008, 98452224 },
+    { "assay-demo/SmolLM2-135M-Instruct-10L", "3aa1d5fd0d36fa6b3b4b768ec3050bf629380c10",
+        "LlamaForCausalLM", "Q4_1", 63720000, 53900000 },
+    { "assay-demo/SmolLM2-135M-Instruct-2L", "c25fd5f77366fa6b3b4b768ec3050bf629380c02",
+        "LlamaForCausalLM", "Q4_1", 35391000, 36100000 },
+    { "assay-demo/all-MiniLM-L6-v2", "c9745ed1d9f207416be6d2e6f8de32d1f16199bf", "BertModel", "F32",
+        22713216, 90868376 },
+    { "assay-demo/all-MiniLM-L6-v2-1L", "0045ed1d9f207416be6d2e6f8de32d1f16199b01", "BertModel",
+        "F32", 13839360, 55370000 },
+    { "assay-demo/all-MiniLM-L6-v2-3L", "3345ed1d9f207416be6d2e6f8de32d1f16199b03", "BertModel",
+        "F32", 17388288, 69560000 },
+};
+
+static const struct task {
+    const char *name, *kind, *main, *sha256, *title;
+    int limit;
+    double baseline;
+} TASKS[] = {
+    { "wordnet_definitions", "choice", "acc_norm",
+        "1111d0f7d4f1f0d2b8f0c7a3f2e6b5a4938271605f4e3d2c1b0a998877665544",
+        "Which definition fits?", 200, 0.25 },
+    { "WordNetGlossRetrieval", "retrieval", "ndcg_at_10",
+        "2222d0f7d4f1f0d2b8f0c7a3f2e6b5a4938271605f4e3d2c1b0a998877665544",
+        "From a definition to the word", 400, 0.0023 },
+    { "WordNetGlossSTS", "sts", "cosine_spearman",
+        "3333d0f7d4f1f0d2b8f0c7a3f2e6b5a4938271605f4e3d2c1b0a998877665544",
+        "Do close words look alike?", 400, 0 },
+};
+
+static const struct score {
+    int model, task;
+    double value, se;
+} SCORES[] = {
+    { 0, 0, 0.395, 0.0346 },
+    { 1, 0, 0.310, 0.0328 },
+    { 2, 0, 0.255, 0.0309 },
+    { 3, 1, 0.5361, 0.0214 },
+    { 3, 2, 0.4118, 0.0431 },
+    { 4, 1, 0.1127, 0.0139 },
+    { 5, 1, 0.4012, 0.0212 },
+    { 5, 2, 0.3604, 0.0446 },
+};
+#define N(a) (sizeof(a) / sizeof *(a))
+
+static json_t *definition(const struct task *t) {
+    return json_pack("{s:s, s:s, s:[s], s:[s], s:s, s:s, s:b, s:f, s:{s:s, s:s}}", "title",
+        t->title, "licence", LICENCE, "languages", "eng-Latn", "domains", "dictionary", "reference",
+        "https://wordnet.princeton.edu/", "published", "2006-12-01", "publish_samples", 1,
+        "baseline", t->baseline, "data", "file", "/usr/share/wordnet/data.noun", "format", "lines");
+}
+
+static json_t *configuration(const struct task *t) {
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i}", "precision", "auto", "weights", "auto",
+        "template", "auto", "profile", "lm-eval/0.4.13", "shots", 0, "limit", t->limit, "seed", 0);
+}
+
+static json_t *model_row(const struct model *m) {
+    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:{}, s:s, s:i}", "model",
+        m->name, "kind", "hub", "revision", m->revision, "newest", 1, "licence", "apache-2.0",
+        "architecture", m->architecture, "dtype", m->dtype, "params", (json_int_t)m->params,
+        "size_bytes", (json_int_t)m->bytes, "card", "created_at", "2025-11-21T09:00:00Z", "n_runs",
+        2);
+}
+
+static json_t *run_row(int id, const struct score *s) {
+    const struct model *m = &MODELS[s->model];
+    const struct task *t = &TASKS[s->task];
+    json_t *run = json_pack("{s:i, s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o}", "run_id", id, "model",
+        m->name, "revision", m->revision, "task_id", s->task + 1, "task", t->name, "task_version",
+        1, "task_sha256", t->sha256, "kind", t->kind, "config", configuration(t));
+    json_t *more =
+        json_pack("{s:s, s:i, s:s, s:i, s:i, s:s, s:f, s:f, s:n, s:n, s:i, s:i, s:i, s:i, s:i}",
+            "harness_build", "0.1.0-3b52973", "ordinal", 1, "purpose", "eval", "job_id", id,
+            "attempt", 1, "main", t->main, "value", s->value, "stderr", s->se, "low", "high", "n",
+            t->limit, "ties", id == 3, "truncated", 0, "empty", 0, "nan", 0);
+    json_object_update(run, more);
+    json_decref(more);
+    more = json_pack("{s:i, s:i, s:f, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "tokens_asked",
+        48211, "tokens_computed", 17384, "seconds", 11.73 + id, "backend", "cpu", "isa",
+        "avx512-bf16", "device", "2 cores", "dtype", "f32", "data_sha256", DATA, "weights_sha256",
+        WEIGHTS, "bits_sha256", t->sha256, "record_sha256", WEIGHTS, "n_chunks", 1);
+    json_object_update(run, more);
+    json_decref(more);
+    more = json_pack("{s:{s:[s, s, s, s, s, s, s]}, s:s, s:o, s:n, s:n, s:b}", "record", "command",
+        "assay", "eval", m->name, "-t", t->name, "--dtype", "f32", "started_at",
+        "2025-11-21T10:00:00Z", "finished_at", json_sprintf("2025-11-21T10:%02d:30Z", 10 + id),
+        "superseded_at", "superseded_why", "current", 1);
+    json_object_update(run, more);
+    json_decref(more);
+    return run;
+}
+
+static json_t *board_row(int id, const struct score *s) {
+    const struct model *m = &MODELS[s->model];
+    const struct task *t = &TASKS[s->task];
+    json_t *row = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:s, s:s}", "suite",
+        "wordnet", "model", m->name, "revision", m->revision, "newest", 1, "licence", "apache-2.0",
+        "architecture", m->architecture, "params", (json_int_t)m->params, "size_bytes",
+        (json_int_t)m->bytes, "precision", "auto", "weight_type", "auto");
+    json_t *more = json_pack("{s:i, s:i, s:s, s:s, s:i, s:s, s:f, s:f, s:n, s:n, s:i, s:s, s:s}",
+        "position", s->task, "task_id", s->task + 1, "task", t->name, "kind", t->kind, "run_id", id,
+        "metric", t->main, "value", s->value, "stderr", s->se, "low", "high", "n", t->limit,
+        "dtype", "f32", "finished_at", "2025-11-21T10:20:00Z");
+    json_object_update(row, more);
+    json_decref(more);
+    return row;
+}
+
+static json_t *result_row(int id, const char *metric, double value, double se, int n) {
+    return json_pack("{s:i, s:s, s:s, s:f, s:f, s:n, s:n, s:i}", "run_id", id, "subset", "",
+        "metric", metric, "value", value, "stderr", se, "low", "high", "n", n);
+}
+
+static json_t *job_row(int id, const char *model, const char *task, const char *state,
+    double progress, const char *class, const char *error) {
+    return json_pack("{s:i, s:s, s:s, s:s, s:i, s:i, s:f, s:s?, s:s?, s:s, s:s, s:s, s:b}",
+        "job_id", id, "model", model, "task", task, "state", state, "priority", 5, "attempt", 1,
+        "progress", progress, "error_class", class, "error", error, "purpose", "eval", "created_at",
+        "2025-11-21T09:59:00Z", "queued_at", "2025-11-21T09:59:00Z", "paused", 0);
+}
+
+static json_t *queue_rows(void) {
+    static const char *const WHY =
+        "model 'SmolLM2-135M-Instruct' writes text; task kind 'retrieval' asks for vectors";
+    json_t *queue = json_array();
+    int id = 100;
+    json_array_append_new(
+        queue, job_row(id++, MODELS[4].name, TASKS[2].name, "leased", 0.41, NULL, NULL));
+    for (int m = 0; m < 3; m++) {
+        json_array_append_new(
+            queue, job_row(id++, MODELS[m].name, TASKS[1].name, "dead", 0, "unsupported", WHY));
+        json_array_append_new(
+            queue, job_row(id++, MODELS[m].name, TASKS[2].name, "dead", 0, "unsupported", WHY));
+    }
+    json_array_append_new(
+        queue, job_row(id++, MODELS[3].name, TASKS[0].name, "dead", 0, "unsupported",
+                   "model 'all-MiniLM-L6-v2' has no language model head; task kind 'choice' asks "
+                   "for one"));
+    return queue;
+}
+
+static json_t *sample_rows(const struct task *t) {
+    static const char *const WORDS[] = { "touchstone", "crucible", "bullion" };
+    json_t *list = json_array();
+    for (int i = 0; i < 3 && strcmp(t->kind, "choice") == 0; i++)
+        json_array_append_new(
+            list, json_pack("{s:i, s:s, s:[s, s, s, s], s:i, s:i, s:[f, f, f, f], s:b}", "index", i,
+                      "query", WORDS[i], "choices", "a basis for comparison; a reference point",
+                      "a vessel made of material that does not melt easily",
+                      "gold or silver in bars or ingots", "an implement used for beating", "gold",
+                      i, "prediction", i % 2, "loglikelihood", -31.25, -40.5, -38.125, -44.0,
+                      "correct", i == 0 || i == 1));
+    return list;
+}
+
+static json_t *stats(int done, int dead, int leased) {
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}", "waiting", 0, "queued", 0, "leased", leased,
+        "done", done, "dead", dead, "cancelled", 0);
+}
+
+json_t *fixture_empty(void) {
+    return json_pack("{s:s, s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:o, s:{}}",
+        "schema", "assay.site/1", "suites", "suite_tasks", "board", "models", "tasks", "runs",
+        "results", "queue", "workers", "stats", stats(0, 0, 0), "samples");
+}
+
+static void add(json_t *doc, const char *list, json_t *row) {
+    json_array_append_new(json_object_get(doc, list), row);
+}
+
+static void add_task(json_t *doc, int i) {
+    const struct task *t = &TASKS[i];
+    json_t *task = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:o, s:b, s:i, s:s}", "task_id", i + 1,
+        "task", t->name, "version", 1, "sha256", t->sha256, "kind", t->kind, "main", t->main,
+        "definition", definition(t), "paused", 0, "n_models", 3, "updated_at",
+        "2025-11-21T10:20:00Z");
+    json_t *member = json_copy(task);
+    json_object_set_new(member, "suite", json_string("wordnet"));
+    json_object_set_new(member, "position", json_integer(i));
+    json_object_set_new(member, "profile", json_string("lm-eval/0.4.13"));
+    json_object_set_new(member, "shots", json_integer(0));
+    json_object_set_new(member, "sample_limit", json_integer(t->limit));
+    add(doc, "tasks", task);
+    add(doc, "suite_tasks", member);
+}
+
+static void add_score(json_t *doc, int id, const struct score *s) {
+    const struct task *t = &TASKS[s->task];
+    char name[32];
+    snprintf(name, sizeof name, "%d", id);
+    json_array_insert_new(json_object_get(doc, "runs"), 0, run_row(id, s)); /* newest first */
+    add(doc, "board", board_row(id, s));
+    add(doc, "results", result_row(id, t->main, s->value, s->se, t->limit));
+    add(doc, "results", result_row(id, "acc", s->value * 0.9, s->se, t->limit));
+    json_object_set_new(json_object_get(doc, "samples"), name, sample_rows(t));
+}
+
+json_t *fixture_demo(void) {
+    json_t *doc = fixture_empty();
+    add(doc, "suites",
+        json_pack("{s:i, s:s, s:i, s:s, s:{s:s, s:s, s:s}, s:i, s:i, s:s}", "suite_id", 1, "suite",
+            "wordnet", "version", 1, "sha256", WEIGHTS, "definition", "title", "WordNet",
+            "description", "English nouns, their definitions and their hierarchy.", "licence",
+            LICENCE, "n_tasks", 3, "n_models", 6, "updated_at", "2025-11-21T10:20:00Z"));
+    for (size_t i = 0; i < N(MODELS); i++)
+        add(doc, "models", model_row(&MODELS[i]));
+    for (int i = 0; i < (int)N(TASKS); i++)
+        add_task(doc, i);
+    for (int i = 0; i < (int)N(SCORES); i++)
+        add_score(doc, i + 1, &SCORES[i]);
+    json_object_set_new(doc, "queue", queue_rows());
+    json_object_set_new(doc, "stats", stats(8, 7, 1));
+    add(doc, "workers",
+        json_pack("{s:s, s:s, s:s, s:s, s:n, s:b, s:i}", "worker_id", "w", "build", "0.1.0-3b52973",
+            "started_at", "2025-11-21T10:00:00Z", "last_seen", "2025-11-21T10:21:00Z", "stopped_at",
+            "alive", 1, "job_id", 100));
+    return doc;
+}
+
+/* ---- hostile ---- */
+
+#define SCRIPT "<script>alert(1)</script>"
+#define BREAKOUT "\"><img src=x onerror=alert(2)>"
+#define BIDI "user\xE2\x80\xAEtxt.exe\xE2\x80\x8B"
+#define BACKTICK "`touch /tmp/assay-pwned`$(id)"
+
+const char *const FIXTURE_PAYLOADS[] = { "<script>alert", "<img src=x", "\xE2\x80\xAE",
+    "\xE2\x80\x8B", "</title><", "</pre><b>", "href=\"javascript:", "href=\"data:", "</textarea>",
+    NULL };
+
+static const char *const TEXTS[] = { SCRIPT, BREAKOUT, BIDI, BACKTICK,
+    "</title><svg onload=alert(3)>", "</pre><b>bold</b>", "{{ 7 * 7 }} {% os.exit() %}",
+    "=HYPERLINK(\"http://evil\")", "]]>--><!--", "' onmouseover='alert(4)", "&lt;script&gt;",
+    "line\nbreak\ttab\x01\x7f", "../../../etc/passwd", "" };
+
+static bool is_identity(const char *key) {
+    static const char *const KEPT[] = { "schema", "kind", "state", "revision", "finished_at",
+        "queued_at", "created_at", "updated_at", "started_at", "last_seen", "purpose", "suite",
+        "model", "task", "main", "metric", "subset" };
+    for (size_t i = 0; i < N(KEPT); i++) {
+        if (strcmp(KEPT[i], key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Each text but those that join the lists becomes the next payload. */
+static void poison(json_t *value, size_t *next) {
+    const char *key;
+    void *at;
+    json_t *item;
+    size_t i;
+    json_array_foreach(value, i, item) {
+        if (json_is_string(item))
+            json_array_set_new(value, i, json_string(TEXTS[(*next)++ % N(TEXTS)]));
+        else
+            poison(item, next);
+    }
+    if (!json_is_object(value))
+        return;
+    json_object_foreach_safe(value, at, key, item) {
+        if (json_is_string(item) && !is_identity(key))
+            json_object_set_new(value, key, json_string(TEXTS[(*next)++ % N(TEXTS)]));
+        else
+            poison(item, next);
+    }
+}
+
+/* The texts that join lists are replaced everywhere alike. */
+static void rename_all(json_t *value, const char *key, const char *from, const char *to) {
+    json_t *item;
+    size_t i;
+    const char *k;
+    json_array_foreach(value, i, item) rename_all(item, key, from, to);
+    if (!json_is_object(value))
+        return;
+    const char *now = json_string_value(json_object_get(value, key));
+    if (now && strcmp(now, from) == 0)
+        json_object_set_new(value, key, json_string(to));
+    json_object_foreach(value, k, item) rename_all(item, key, from, to);
+}
+
+static char *long_name(void) {
+    char *name = xmalloc(10001);
+    memset(name, 'A', 10000);
+    name[5000] = '/';
+    name[10000] = '\0';
+    return name;
+}
+
+json_t *fixture_hostile(void) {
+    json_t *doc = fixture_demo();
+    size_t next = 0;
+    poison(doc, &next);
+    char *name = long_name();
+    rename_all(doc, "model", MODELS[0].name, SCRIPT "/" BREAKOUT);
+    rename_all(doc, "model", MODELS[1].name, name);
+    rename_all(doc, "model", MODELS[2].name, "/srv/models/my model/" BIDI);
+    rename_all(doc, "model", MODELS[3].name, "../../..");
+    rename_all(doc, "model", MODELS[5].name, "org/" BACKTICK);
+    rename_all(doc, "task", TASKS[0].name, SCRIPT);
+    rename_all(doc, "task", TASKS[1].name, BREAKOUT BIDI);
+    rename_all(doc, "main", TASKS[1].main, "ndcg<at>\"10\"");
+    rename_all(doc, "metric", TASKS[1].main, "ndcg<at>\"10\"");
+    rename_all(doc, "suite", "wordnet", "../" SCRIPT);
+    json_object_set_new(
+        json_array_get(json_object_get(doc, "models"), 2), "kind", json_string("local"));
+    json_t *odd = json_array_get(json_object_get(doc, "tasks"), 2);
+    json_object_set_new(odd, "definition",
+        json_pack("{s:[i, i], s:{s:s}, s:s, s:b, s:i, s:s, s:s}", "title", 1, 2, "description", "a",
+            SCRIPT, "baseline", "0.5", "licence", 0, "languages", 7, "data", "x", "reference",
+            "javascript:alert(1)"));
+    json_object_set_new(json_object_get(doc, "samples"), "1",
+        json_pack("[{s:s, s:{s:s}, s:n, s:[b, f]}, [], s, {}]", SCRIPT, BREAKOUT, "doc", BIDI,
+            "</pre><b>", "x", "list", 1, 1e300, "not an object"));
+    free(name);
+    return doc;
+}
+
+/* ---- files ---- */
+
+char *fixture_dir(void) {
+    const char *tmp = getenv("TMPDIR");
+    char *dir = path_join(tmp && *tmp ? tmp : "/tmp", "assay-site-XXXXXX");
+    if (!mkdtemp(dir))
+        fail_msg("could not make a folder");
+    return dir;
+}
+
+char *fixture_read(const char *dir, const char *path) {
+    char *full = path_join(dir, path);
+    struct strbuf text = { 0 };
+    assert_ok(file_read(full, (size_t)64 << 20, &text, &err));
+    free(full);
+    return strbuf_take(&text);
+}

@@ -1,0 +1,36 @@
+/* Snapshots for tests of the site: what site_load would have read. */
+#ifndef ASSAY_TESTS_SITE_FIXTURE_H
+#define ASSAY_TESTS_SITE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "base/err.h"
+
+/* Six models of two kinds on the suite `wordnet`, with a queue; one row is partial. */
+json_t *fixture_demo(void);
+/* No suites, no models, nothing. */
+json_t *fixture_empty(void);
+/* The demo with payloads wherever a stranger's text can be, and fields of the wrong type. */
+json_t *fixture_hostile(void);
+/* What the hostile texts hold; none of them may be found in a page as it is here. */
+extern const char *const FIXTURE_PAYLOADS[];
+
+/* A folder of its own below the temporary folder; the caller frees and removes it. */
+char *fixture_dir(void);
+/* The text of a file below a folder; fails the test if there is none. The caller frees. */
+char *fixture_read(const char *dir, const char *path);
+
+#define assert_ok(call)                                                                            \
+    do {                                                                                           \
+        struct err err = ERR_INIT;                                                                 \
+        if (!(call))                                                                               \
+            fail_msg("%s (%s)", err.msg, err.hint);                                                \
+    } while (0)
+
+#endif

@@ -1,0 +1,248 @@
+#include "tests/site-gen/fixture.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "site-gen/site.h"
+
+/* Each test has a folder of its own; *state is its path. */
+static int make_dir(void **state) {
+    *state = fixture_dir();
+    return 0;
+}
+
+static int drop_dir(void **state) {
+    struct err err = ERR_INIT;
+    bool ok = dir_remove(*state, &err);
+    free(*state);
+    return ok ? 0 : -1;
+}
+
+static char *out_of(void **state) {
+    return path_join(*state, "site");
+}
+
+static void build(json_t *doc, const char *out, struct site_report *report) {
+    struct site_options options = { .out = out,
+        .base_url = "https://bench.example/assay",
+        .hub_url = "https://hub.example",
+        .gnuplot = "" };
+    assert_ok(site_build(doc, &options, report, &err));
+    json_decref(doc);
+}
+
+static void assert_sound(const char *dir) {
+    struct site_report report = { 0 };
+    struct err err = ERR_INIT;
+    if (!site_check(dir, &report, &err))
+        fail_msg("%s:\n%.3000s", err.msg, strbuf_str(&report.problems));
+    assert_true(report.n_pages > 5);
+    site_report_release(&report);
+}
+
+static void assert_holds(const char *dir, const char *path, const char *text) {
+    char *page = fixture_read(dir, path);
+    if (!strstr(page, text))
+        fail_msg("%s does not hold '%s'", path, text);
+    free(page);
+}
+
+static void the_demo_becomes_pages_that_are_sound(void **state) {
+    char *out = out_of(state);
+    build(fixture_demo(), out, NULL);
+    assert_sound(out);
+    assert_holds(out, "index.html", "all-MiniLM-L6-v2");
+    assert_holds(out, "s/wordnet/index.html", "2 <span class=\"spread\">1–3</span>");
+    assert_holds(out, "s/wordnet/index.html", "WordNetGlossSTS running");
+    assert_holds(out, "m/assay-demo/all-MiniLM-L6-v2/index.html", "Rank 1 of 2");
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/r/1/index.html",
+        "assay eval assay-demo/SmolLM2-135M-Instruct -t wordnet_definitions --dtype f32");
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/r/1/index.html", "touchstone");
+    assert_holds(out, "t/wordnet_definitions/index.html", "class=\"chance\"");
+    assert_holds(out, "queue/index.html", "unsupported");
+    assert_holds(out, "sitemap.xml", "<loc>https://bench.example/assay/s/wordnet/</loc>");
+    assert_holds(out, "feed.atom", "tag:bench.example,2025:run/8");
+    assert_holds(out, "404.html", "href=\"/assay/assets/site.css\"");
+    assert_holds(out, "api/v1/s/wordnet.json", "\"assay.site.board/1\"");
+    free(out);
+}
+
+static void an_empty_database_says_what_to_do(void **state) {
+    char *out = out_of(state);
+    build(fixture_empty(), out, NULL);
+    assert_sound(out);
+    assert_holds(out, "index.html", "No results yet");
+    assert_holds(out, "queue/index.html", "No jobs");
+    free(out);
+}
+
+/* Calls f for each file below dir. */
+static void walk(const char *dir, void (*f)(const char *path, void *arg), void *arg) {
+    struct dirent **names;
+    int n = scandir(dir, &names, NULL, alphasort);
+    assert_true(n >= 0);
+    for (int i = 0; i < n; i++) {
+        char *path = path_join(dir, names[i]->d_name);
+        if (names[i]->d_type == DT_DIR && names[i]->d_name[0] != '.')
+            walk(path, f, arg);
+        else if (names[i]->d_type == DT_REG)
+            f(path, arg);
+        free(path);
+        free(names[i]);
+    }
+    free(names);
+}
+
+static void refuse_payloads(const char *path, void *arg) {
+    struct strbuf text = { 0 };
+    (void)arg;
+    if (!strstr(path, ".html") && !strstr(path, ".xml") && !strstr(path, ".atom"))
+        return;
+    assert_ok(file_read(path, (size_t)64 << 20, &text, &err));
+    for (const char *const *p = FIXTURE_PAYLOADS; *p; p++) {
+        if (strstr(strbuf_str(&text), *p) && !strstr(path, "/assets/"))
+            fail_msg("%s holds '%s'", path, *p);
+    }
+    strbuf_release(&text);
+}
+
+static void hostile_texts_are_shown_and_do_nothing(void **state) {
+    char *out = out_of(state);
+    build(fixture_hostile(), out, NULL);
+    assert_sound(out);
+    walk(out, refuse_payloads, NULL);
+    assert_holds(out, "index.html", "&lt;script&gt;alert(1)&lt;/script&gt;");
+    assert_holds(out, "m/index.html", "U+202E");
+    char *above = path_join(*state, "index.html");
+    assert_false(file_exists(above));
+    assert_false(file_exists("/tmp/assay-pwned"));
+    free(above);
+    free(out);
+}
+
+static void add_inode(const char *path, void *arg) {
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    *(unsigned long *)arg += (unsigned long)st.st_ino;
+}
+
+static void building_twice_changes_no_file(void **state) {
+    char *out = out_of(state);
+    struct site_report first = { 0 }, second = { 0 };
+    unsigned long before = 0, after = 0;
+    build(fixture_demo(), out, &first);
+    walk(out, add_inode, &before);
+    build(fixture_demo(), out, &second);
+    walk(out, add_inode, &after);
+    assert_int_equal(first.n_changed, first.n_files);
+    assert_int_equal(second.n_changed, 0);
+    assert_int_equal(second.n_files, first.n_files);
+    assert_true(before == after);
+    free(out);
+}
+
+static void what_is_gone_from_the_data_is_gone_from_the_site(void **state) {
+    char *out = out_of(state), *page = path_join(out, "s/wordnet/index.html");
+    build(fixture_demo(), out, NULL);
+    assert_true(file_exists(page));
+    build(fixture_empty(), out, NULL);
+    assert_false(file_exists(page));
+    char *fresh = path_join(*state, "site.new");
+    assert_false(dir_exists(fresh));
+    free(fresh);
+    free(page);
+    free(out);
+}
+
+static void a_folder_with_something_else_in_it_is_left_alone(void **state) {
+    char *file = path_join(*state, "thesis.txt");
+    struct site_options options = { .out = *state, .gnuplot = "" };
+    json_t *doc = fixture_empty();
+    assert_ok(file_write_atomic(file, "x", 1, &err));
+    struct err err = ERR_INIT;
+    assert_false(site_build(doc, &options, NULL, &err));
+    assert_int_equal(err.class, ERR_INPUT);
+    assert_true(file_exists(file));
+    json_decref(doc);
+    free(file);
+}
+
+static void a_failed_build_leaves_the_old_site(void **state) {
+    char *out = out_of(state), *page = path_join(out, "s/wordnet/index.html");
+    struct site_options options = { .out = out, .gnuplot = "" };
+    struct err err = ERR_INIT;
+    build(fixture_demo(), out, NULL);
+    json_t *doc = json_pack("{s:s}", "schema", "assay.site/9");
+    assert_false(site_build(doc, &options, NULL, &err));
+    assert_int_equal(err.class, ERR_SCHEMA);
+    assert_true(file_exists(page));
+    json_decref(doc);
+    free(page);
+    free(out);
+}
+
+static void links_can_name_files(void **state) {
+    char *out = out_of(state);
+    struct site_options options = { .out = out, .gnuplot = "", .file_links = true };
+    json_t *doc = fixture_demo();
+    assert_ok(site_build(doc, &options, NULL, &err));
+    assert_sound(out);
+    assert_holds(out, "index.html", "href=\"s/wordnet/index.html\"");
+    assert_holds(out, "s/wordnet/index.html", "href=\"../../index.html\"");
+    json_decref(doc);
+    free(out);
+}
+
+static void the_check_finds_what_is_wrong(void **state) {
+    static const struct {
+        const char *body, *found;
+    } CASES[] = { { "<p><b></p>", "an end without its beginning: p" },
+        { "<p>", "without its end: p" },
+        { "<a href=\"nowhere/\">x</a>", "a link to nowhere: nowhere/" },
+        { "<a href=\"../../x\">x</a>", "a link to nowhere" },
+        { "<a href=\"javascript:x\">x</a>", "a scheme that is not https" },
+        { "<a href=\"https://a.b\">x</a>", "without rel=" },
+        { "<a href=\"#x\">x</a>", "an id that is not there: x" },
+        { "<p id=\"a\"></p><p id=\"a\"></p>", "an id that is there twice: a" },
+        { "<p style=\"x\"></p>", "an inline handler or style: style" },
+        { "<p onclick=\"x\"></p>", "an inline handler" },
+        { "<script>x</script>", "an inline script" }, { "<p class=x></p>", "not well-formed" } };
+    char *page = path_join(*state, "index.html");
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct strbuf html = { 0 };
+        struct site_report report = { 0 };
+        strbuf_addf(
+            &html, "<!doctype html><meta http-equiv=\"Content-Security-Policy\">%s", CASES[i].body);
+        assert_ok(file_write_atomic(page, html.text, html.len, &err));
+        struct err err = ERR_INIT;
+        assert_false(site_check(*state, &report, &err));
+        assert_int_equal(err.class, ERR_NEGATIVE);
+        if (!strstr(strbuf_str(&report.problems), CASES[i].found))
+            fail_msg("%s: %s", CASES[i].body, strbuf_str(&report.problems));
+        site_report_release(&report);
+        strbuf_release(&html);
+    }
+    free(page);
+}
+
+#define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_dir, drop_dir)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_A_FOLDER(the_demo_becomes_pages_that_are_sound),
+        IN_A_FOLDER(an_empty_database_says_what_to_do),
+        IN_A_FOLDER(hostile_texts_are_shown_and_do_nothing),
+        IN_A_FOLDER(building_twice_changes_no_file),
+        IN_A_FOLDER(what_is_gone_from_the_data_is_gone_from_the_site),
+        IN_A_FOLDER(a_folder_with_something_else_in_it_is_left_alone),
+        IN_A_FOLDER(a_failed_build_leaves_the_old_site),
+        IN_A_FOLDER(links_can_name_files),
+        IN_A_FOLDER(the_check_finds_what_is_wrong),
+    };
+    return cmocka_run_group_tests_name("site-gen.build", tests, NULL, NULL);
+}
