@@ -15,7 +15,7 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 
 assert unicodedata2.unidata_version == "16.0.0" and unicodedata.unidata_version == "14.0.0"
 POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-FLAGS = ["LETTER", "NUMBER", "PUNCTUATION", "OTHER", "MARK_NONSPACING", "COMBINING", "WORD", "NUMERIC", "NEW"]
+FLAGS = ["PUNCTUATION", "OTHER", "MARK_NONSPACING", "COMBINING", "WORD", "NUMERIC", "NEW"]
 
 
 def pieces(pre, text):
@@ -33,18 +33,16 @@ def classes():
     clean = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=False)
     accents = normalizers.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=True, lowercase=False)
     marks = normalizers.StripAccents()
-    letter, number = matching(r"\p{L}"), matching(r"\p{N}")
-    assert letter == {c for c in POINTS if unicodedata2.category(chr(c))[0] == "L"}
-    assert number == {c for c in POINTS if unicodedata2.category(chr(c))[0] == "N"}
+    for major in "LNMPS":
+        assert matching(rf"\p{{{major}}}") == {c for c in POINTS if unicodedata2.category(chr(c))[0] == major}
     sets = dict.fromkeys(FLAGS)
-    sets["LETTER"], sets["NUMBER"] = letter, number
     sets["PUNCTUATION"] = {c for c in POINTS if len(pieces(bert, f"a{chr(c)}a")) == 3}
     sets["OTHER"] = {c for c in POINTS if clean.normalize_str(chr(c)) == "" and c not in (0, 0xFFFD)}
     sets["MARK_NONSPACING"] = {c for c in POINTS if accents.normalize_str(chr(c)) == ""}
     sets["COMBINING"] = {c for c in POINTS if marks.normalize_str(chr(c)) == ""}
     sets["WORD"] = {c for c in POINTS if len(pieces(word, f"a{chr(c)}")) == 1 and pieces(word, chr(c))}
     sets["NUMERIC"] = {c for c in POINTS if len(pieces(digits, f"a{chr(c)}")) == 2}
-    sets["NEW"] = {c for c in letter | number if unicodedata.category(chr(c)) == "Cn"} | {0x180E}
+    sets["NEW"] = {c for c in POINTS if unicodedata.category(chr(c))[0] != unicodedata2.category(chr(c))[0]} | {0x180E}
     return sets
 
 
@@ -161,13 +159,15 @@ def main():
     print("const struct unicode_mapping UNICODE_LOWER[] = {")
     rows((f"{{ {a:#x}, {b:#x} }}" for a, b in lower), 6)
     print(f"}};\nconst size_t UNICODE_N_LOWER = {len(lower)};\n")
-    new = sets["NEW"] - {0x180E}
-    for name in ("LETTER", "NUMBER"):
-        print(f"const char UNICODE_NEW_{name}S[] =")
-        text = [f"\\\\x{{{a:X}}}" + (f"-\\\\x{{{b:X}}}" if b > a else "") for a, b in ranges(new & sets[name])]
+    print("const struct unicode_category UNICODE_NEW_CATEGORIES[] = {")
+    categories = {unicodedata2.category(chr(c)) for c in sets["NEW"] - {0x180E}}
+    for name in sorted(categories | {x[0] for x in categories}):
+        text = [f"\\\\x{{{a:X}}}" + (f"-\\\\x{{{b:X}}}" if b > a else "")
+                for a, b in ranges(c for c in sets["NEW"] - {0x180E} if unicodedata2.category(chr(c)).startswith(name))]
+        print(f'    {{ "{name}",')
         for i in range(0, len(text), 4):
-            print('    "' + "".join(text[i:i + 4]) + '"' + (";" if i + 4 >= len(text) else ""))
-        print()
+            print('        "' + "".join(text[i:i + 4]) + '"' + (" }," if i + 4 >= len(text) else ""))
+    print("    { NULL, NULL },\n};")
 
 
 main()

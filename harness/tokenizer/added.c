@@ -272,3 +272,8 @@ int64_t added_find(const struct added *a, const char *text, size_t n) {
     int32_t at = strmap_find(a->index, text, n);
     return at < 0 ? -1 : (int64_t)a->tokens[at].id;
 }
+
+bool added_is_special(const struct added *a, const char *text, size_t n) {
+    int32_t at = strmap_find(a->index, text, n);
+    return at >= 0 && a->tokens[at].special;
+}

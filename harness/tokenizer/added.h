@@ -52,6 +52,9 @@ MUST_CHECK bool added_seal(struct added *a, const struct pipeline *normalizers, 
 void added_split(const struct added *a, bool normalized, struct work *w);
 
 const struct added_token *added_at(const struct added *a, uint32_t id);
+/* The reference compares what decoders see, so a special token that normalizing changes isn't
+ * skipped. */
+bool added_is_special(const struct added *a, const char *text, size_t n);
 int64_t added_find(const struct added *a, const char *text, size_t n); /* id or -1 */
 
 #endif

@@ -54,35 +54,63 @@ static bool starts(const struct translation *t, const char *prefix) {
     return (size_t)(t->end - t->at) >= n && memcmp(t->at, prefix, n) == 0;
 }
 
-/* Properties that newer Unicode versions added to; the wide program lists the additions. */
-static bool put_property(struct translation *t) {
-    static const struct {
-        const char *text;
-        const char *added;
-    } PROPERTIES[] = {
-        { "\\p{L}", UNICODE_NEW_LETTERS },
-        { "\\p{N}", UNICODE_NEW_NUMBERS },
-    };
-    for (size_t i = 0; i < sizeof PROPERTIES / sizeof *PROPERTIES; i++) {
-        if (starts(t, PROPERTIES[i].text)) {
-            strbuf_adds(&t->out, t->class_depth ? "" : "[");
-            strbuf_adds(&t->out, PROPERTIES[i].text);
-            strbuf_adds(&t->out, PROPERTIES[i].added);
-            strbuf_adds(&t->out, t->class_depth ? "" : "]");
-            t->at += strlen(PROPERTIES[i].text);
-            return true;
-        }
+static const char *new_ranges(const char *name, size_t n) {
+    const struct unicode_category *c = UNICODE_NEW_CATEGORIES;
+    while (c->name && (strlen(c->name) != n || memcmp(c->name, name, n) != 0)) {
+        c++;
     }
-    return false;
+    return c->name ? c->ranges : "";
+}
+
+/* \p{X} with what newer Unicode versions added to X; likewise \P{X}, but not inside a class. */
+static bool put_property(struct translation *t) {
+    const char *close = memchr(t->at, '}', (size_t)(t->end - t->at));
+    bool negated = starts(t, "\\P{");
+    if (!close || (!starts(t, "\\p{") && (!negated || t->class_depth))) {
+        return false;
+    }
+    const char *name = t->at + 3;
+    strbuf_adds(&t->out, t->class_depth ? "" : negated ? "[^" : "[");
+    strbuf_addf(&t->out, "\\p{%.*s}%s", (int)(close - name), name,
+        new_ranges(name, (size_t)(close - name)));
+    strbuf_adds(&t->out, t->class_depth ? "" : "]");
+    t->at = close + 1;
+    return true;
+}
+
+/* Oniguruma's \w: alphabetic, marks, digits, connectors; outside of a class also the other numbers
+ * below U+0100. */
+#define WORD                                                                                       \
+    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{"     \
+    "1f169}"                                                                                       \
+    "\\x{1f170}-\\x{1f189}"
+#define WORD_LATIN "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
+
+static void put_word(struct translation *t, bool negated) {
+    struct strbuf inside = { 0 };
+    strbuf_adds(&inside, negated ? "^" WORD : WORD);
+    strbuf_adds(&inside, t->class_depth ? "" : WORD_LATIN);
+    for (const char *name = "L\0M\0Nd\0Nl\0Pc\0"; t->wide && *name; name += strlen(name) + 1) {
+        strbuf_adds(&inside, new_ranges(name, strlen(name)));
+    }
+    put_class(t, strbuf_str(&inside));
+    strbuf_release(&inside);
 }
 
 static void put_escape(struct translation *t) {
     if (starts(t, "\\h")) {
         put_class(t, "0-9a-fA-F");
+    } else if (starts(t, "\\w") || (starts(t, "\\W") && !t->class_depth)) {
+        put_word(t, t->at[1] == 'W');
     } else if (t->wide && starts(t, "\\s")) {
         strbuf_adds(&t->out, "\\p{White_Space}");
     } else if (t->wide && starts(t, "\\S")) {
         strbuf_adds(&t->out, "\\P{White_Space}");
+    } else if (t->wide && starts(t, "\\d")) {
+        struct strbuf inside = { 0 };
+        strbuf_addf(&inside, "\\d%s", new_ranges("Nd", 2));
+        put_class(t, strbuf_str(&inside));
+        strbuf_release(&inside);
     } else if (t->wide && put_property(t)) {
         return;
     } else {

@@ -22,31 +22,53 @@ static bool ends_with(const char *s, const char *end) {
     return n >= n_end && strcmp(s + n - n_end, end) == 0;
 }
 
-static bool load_file(struct tokenizer *t, const char *path, struct err *err) {
-    json_t *doc = json_parse_file(path, TOKENIZER_JSON_BYTES_MAX, err);
-    if (!doc) {
-        return false;
-    }
-    bool ok = tokenizer_load_json(t, doc, err);
+static bool load_text(
+    struct tokenizer *t, const char *text, size_t n, const char *name, struct err *err) {
+    json_t *doc = json_parse(text, n, name, err);
+    bool ok = doc && tokenizer_load_json(t, doc, err);
     json_decref(doc);
     return ok;
 }
 
-struct tokenizer *tokenizer_open(const char *path, struct err *err) {
+static bool load_file(struct tokenizer *t, const char *path, struct err *err) {
+    struct strbuf text = { 0 };
+    bool ok = file_read(path, TOKENIZER_JSON_BYTES_MAX, &text, err) &&
+              load_text(t, strbuf_str(&text), text.len, path, err);
+    strbuf_release(&text);
+    return ok;
+}
+
+static struct tokenizer *tokenizer_new(void) {
     struct tokenizer *t = xcalloc(1, sizeof *t);
     t->info = (struct tokenizer_info) { .bos = -1, .eos = -1, .pad = -1, .unk = -1 };
     added_init(&t->added);
+    return t;
+}
+
+/* The tokenizer, ready for use, if it was loaded well; every error names its source. */
+static struct tokenizer *finish(struct tokenizer *t, bool ok, const char *name, struct err *err) {
+    if (ok && tokenizer_finish(t, err)) {
+        return t;
+    }
+    if (err && !strstr(err->msg, name)) {
+        err_wrap(err, "%s", name);
+    }
+    tokenizer_close(t);
+    return NULL;
+}
+
+struct tokenizer *tokenizer_open(const char *path, struct err *err) {
+    struct tokenizer *t = tokenizer_new();
     bool ok = dir_exists(path)           ? tokenizer_load_folder(t, path, err)
               : ends_with(path, ".gguf") ? tokenizer_load_gguf(t, path, err)
                                          : load_file(t, path, err);
-    if (!ok || !tokenizer_finish(t, err)) {
-        if (err && !strstr(err->msg, path)) {
-            err_wrap(err, "%s", path);
-        }
-        tokenizer_close(t);
-        return NULL;
-    }
-    return t;
+    return finish(t, ok, path, err);
+}
+
+struct tokenizer *tokenizer_from_json(
+    const char *text, size_t n, const char *name, struct err *err) {
+    struct tokenizer *t = tokenizer_new();
+    return finish(t, load_text(t, text, n, name, err), name, err);
 }
 
 void tokenizer_close(struct tokenizer *t) {
@@ -110,7 +132,7 @@ int64_t tokenizer_find(const struct tokenizer *t, const char *text, size_t n) {
 const char *tokenizer_text(const struct tokenizer *t, uint32_t id, size_t *n, bool *special) {
     const struct added_token *a = added_at(&t->added, id);
     const struct vocab_entry *e = a ? NULL : vocab_at(&t->model.vocab, id);
-    *special = a && a->special;
+    *special = a && added_is_special(&t->added, a->pattern, a->n_pattern);
     *n = a ? a->n_pattern : e ? e->n : 0;
     return a ? a->pattern : e ? e->text : NULL;
 }

@@ -18,6 +18,10 @@ struct tokenizer {
     struct tokenizer_info info;
 };
 
+/* As tokenizer_open on a tokenizer.json that lies in memory. */
+MUST_CHECK struct tokenizer *tokenizer_from_json(
+    const char *text, size_t n, const char *name, struct err *err);
+
 /* Pipeline, added tokens and post-processor from a document like tokenizer.json; its model too,
  * unless the tokenizer has one. added_seal is left to the caller, who may have more tokens to add.
  */

@@ -11,15 +11,13 @@
 #include <stdint.h>
 
 enum unicode_flag {
-    UNICODE_LETTER = 1,
-    UNICODE_NUMBER = 2,
-    UNICODE_PUNCTUATION = 4, /* with the ASCII symbols */
-    UNICODE_OTHER = 8,       /* control, format, private use */
-    UNICODE_MARK_NONSPACING = 16,
-    UNICODE_COMBINING = 32, /* any mark */
-    UNICODE_WORD = 64,      /* \w */
-    UNICODE_NUMERIC = 128,
-    UNICODE_NEW = 256, /* a regular expression needs the wider program */
+    UNICODE_PUNCTUATION = 1, /* with the ASCII symbols */
+    UNICODE_OTHER = 2,       /* control, format, private use */
+    UNICODE_MARK_NONSPACING = 4,
+    UNICODE_COMBINING = 8, /* any mark */
+    UNICODE_WORD = 16,     /* \w */
+    UNICODE_NUMERIC = 32,
+    UNICODE_NEW = 64, /* a regular expression needs the wider program */
 };
 
 uint16_t unicode_flags(uint32_t cp);

@@ -17,6 +17,9 @@ struct unicode_decomposition {
 struct unicode_composition {
     uint32_t first, second, whole;
 };
+struct unicode_category {
+    const char *name, *ranges;
+};
 struct unicode_mapping {
     uint32_t from, to;
 };
@@ -31,7 +34,8 @@ extern const struct unicode_composition UNICODE_COMPOSITIONS[];
 extern const size_t UNICODE_N_COMPOSITIONS;
 extern const struct unicode_mapping UNICODE_LOWER[];
 extern const size_t UNICODE_N_LOWER;
-/* Ranges as a regular expression's class writes them: assigned after Unicode 14. */
-extern const char UNICODE_NEW_LETTERS[], UNICODE_NEW_NUMBERS[];
+/* What each general category ("L", "Lu") gained after Unicode 14, as a regular expression's class
+ * writes it; ends in a NULL name. */
+extern const struct unicode_category UNICODE_NEW_CATEGORIES[];
 
 #endif
