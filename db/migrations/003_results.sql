@@ -44,6 +44,17 @@ CREATE TABLE runs (
 CREATE INDEX runs_newest ON runs (revision_id, task_id, config_id, finished_at DESC);
 CREATE INDEX runs_task ON runs (task_id);
 
+-- Which run stands for its (revision, task, configuration): the newest that was not withdrawn. Kept by whoever stores or
+-- withdraws a run, as finding it anew among a million runs is what makes a board slow.
+CREATE TABLE standing_runs (
+    revision_id bigint NOT NULL,
+    task_id bigint NOT NULL,
+    config_id bigint NOT NULL,
+    run_id bigint NOT NULL REFERENCES runs,
+    PRIMARY KEY (task_id, config_id, revision_id)
+);
+CREATE INDEX standing_runs_run ON standing_runs (run_id);
+
 -- In PostgreSQL NaN equals NaN and is greater than infinity: `value = value` lets it in, this does not.
 CREATE TABLE results (
     run_id bigint NOT NULL REFERENCES runs,

@@ -134,6 +134,11 @@ BEGIN
         RETURN CASE WHEN told IN ('failed', 'crashed', 'released', 'cancelled') THEN 'already' ELSE 'stale' END;
     END IF;
     SELECT * INTO STRICT s FROM settings;
+    -- A job that makes one machine after another look sick is itself at fault.
+    IF action = 'release' AND class = 'node'
+        AND (SELECT count(*) FROM attempts WHERE job_id = jid AND error_class = 'node') >= 2 THEN
+        action := 'retry';
+    END IF;
     IF action = 'retry' THEN
         wait := least(21600, s.retry_backoff_s * power(4, j.failures) * (0.8 + 0.4 * random()));
         wait := least(86400, greatest(wait, coalesce(retry_after_s, 0)));

@@ -77,6 +77,21 @@ CREATE FUNCTION compare_bits(r runs) RETURNS void LANGUAGE sql SET search_path =
     WHERE o.bits_sha256 <> r.bits_sha256
 $$;
 
+-- Chooses the run that stands for its configuration; reproductions and canaries stand beside it.
+CREATE FUNCTION choose_standing(rev bigint, task bigint, config bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = assay, pg_temp AS $$
+DECLARE newest bigint;
+BEGIN
+    SELECT run_id INTO newest FROM runs WHERE (revision_id, task_id, config_id) = (rev, task, config)
+        AND superseded_at IS NULL AND purpose = 'eval' ORDER BY finished_at DESC, run_id DESC LIMIT 1;
+    IF newest IS NULL THEN
+        DELETE FROM standing_runs WHERE (revision_id, task_id, config_id) = (rev, task, config);
+    ELSE
+        INSERT INTO standing_runs VALUES (rev, task, config, newest)
+            ON CONFLICT (task_id, config_id, revision_id) DO UPDATE SET run_id = excluded.run_id;
+    END IF;
+END $$;
+
 -- A run with its numbers, from a record (db.h describes it). `text_of` is the record's exact bytes.
 CREATE FUNCTION put_run(rev bigint, task bigint, config bigint, why text, jid bigint, att integer, w uuid, sid bigint,
     began timestamptz, text_of text) RETURNS runs LANGUAGE plpgsql SET search_path = assay, pg_temp AS $$
@@ -113,6 +128,7 @@ BEGIN
     SELECT r.run_id, coalesce(m.subset, ''), m.name, m.value, m.stderr, m.low, m.high, coalesce(m.n, r.n)
     FROM jsonb_to_recordset(rec -> 'metrics') AS m (subset text, name text, value double precision,
         stderr double precision, low double precision, high double precision, n bigint);
+    PERFORM choose_standing(rev, task, config);
     PERFORM compare_bits(r);
     RETURN r;
 END $$;

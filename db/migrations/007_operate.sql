@@ -64,13 +64,18 @@ END $$;
 
 CREATE FUNCTION supersede_run(rid bigint, why text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
+DECLARE r runs;
 BEGIN
+    SELECT * INTO r FROM runs WHERE run_id = rid;
+    PERFORM pg_advisory_xact_lock(hashtextextended(format('%s/%s/%s', r.revision_id, r.task_id, r.config_id), 2));
     UPDATE runs SET superseded_at = clock_timestamp(), superseded_why = clean_text(why, 250)
         WHERE run_id = rid AND superseded_at IS NULL;
-    IF FOUND THEN
-        INSERT INTO events (kind, data) VALUES ('supersede', jsonb_build_object('run', rid, 'why', clean_text(why, 250)));
+    IF NOT FOUND THEN
+        RETURN false;
     END IF;
-    RETURN FOUND;
+    PERFORM choose_standing(r.revision_id, r.task_id, r.config_id);
+    INSERT INTO events (kind, data) VALUES ('supersede', jsonb_build_object('run', rid, 'why', clean_text(why, 250)));
+    RETURN true;
 END $$;
 
 -- After a restore: claims of the timeline that was lost no longer count.

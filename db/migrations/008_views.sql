@@ -3,17 +3,13 @@
 CREATE VIEW current_suites AS
     SELECT DISTINCT ON (name) * FROM suites ORDER BY name, suite_id DESC;
 
--- The run that stands for a (revision, task, configuration): the newest that was not withdrawn. Reproductions and
--- canaries stand beside it.
-CREATE VIEW current_runs AS
-    SELECT DISTINCT ON (revision_id, task_id, config_id) * FROM runs
-    WHERE superseded_at IS NULL AND purpose = 'eval'
-    ORDER BY revision_id, task_id, config_id, finished_at DESC, run_id DESC;
+-- The runs that the board shows.
+CREATE VIEW current_runs AS SELECT r.* FROM runs r JOIN standing_runs USING (run_id);
 
 CREATE VIEW site_tasks AS
     SELECT t.task_id, t.name AS task, t.version, t.sha256, t.kind, t.main, t.definition, t.paused_at IS NOT NULL AS paused,
-        count(DISTINCT r.revision_id) AS n_models, max(r.finished_at) AS updated_at
-    FROM tasks t LEFT JOIN current_runs r USING (task_id) GROUP BY t.task_id;
+        count(DISTINCT v.model_id) AS n_models, max(r.finished_at) AS updated_at
+    FROM tasks t LEFT JOIN current_runs r USING (task_id) LEFT JOIN revisions v USING (revision_id) GROUP BY t.task_id;
 
 CREATE VIEW site_suite_tasks AS
     SELECT s.suite_id, s.name AS suite, st.position, t.task_id, t.name AS task, t.version, t.sha256, t.kind, t.main,
@@ -34,7 +30,8 @@ CREATE VIEW site_board AS
     JOIN configurations sc ON sc.config_id = st.config_id
     JOIN configurations c ON (c.profile, c.template, c.shots, c.sample_limit, c.seed)
         = (sc.profile, sc.template, sc.shots, sc.sample_limit, sc.seed)
-    JOIN current_runs r ON r.task_id = st.task_id AND r.config_id = c.config_id
+    JOIN standing_runs k ON k.task_id = st.task_id AND k.config_id = c.config_id
+    JOIN runs r ON r.run_id = k.run_id
     JOIN results x ON x.run_id = r.run_id AND x.subset = '' AND x.metric = r.main
     JOIN tasks t ON t.task_id = st.task_id
     JOIN revisions v ON v.revision_id = r.revision_id
@@ -43,9 +40,9 @@ CREATE VIEW site_board AS
 CREATE VIEW site_suites AS
     SELECT s.suite_id, s.name AS suite, s.version, s.sha256, s.definition, s.created_at,
         (SELECT count(*) FROM suite_tasks st WHERE st.suite_id = s.suite_id) AS n_tasks,
-        count(DISTINCT b.model_id) AS n_models, max(b.finished_at) AS updated_at
-    FROM current_suites s LEFT JOIN site_board b ON b.suite_id = s.suite_id
-    GROUP BY s.suite_id, s.name, s.version, s.sha256, s.definition, s.created_at;
+        coalesce(b.n_models, 0) AS n_models, b.updated_at
+    FROM current_suites s LEFT JOIN (SELECT suite_id, count(DISTINCT model_id) AS n_models,
+        max(finished_at) AS updated_at FROM site_board GROUP BY suite_id) b ON b.suite_id = s.suite_id;
 
 CREATE VIEW site_models AS
     SELECT m.model_id, m.name AS model, m.kind, v.revision_id, v.commit AS revision, v.licence, v.architecture, v.dtype,
@@ -61,7 +58,7 @@ CREATE VIEW site_runs AS
         r.tokens_asked, r.tokens_computed, r.seconds, r.backend, r.isa, r.device, r.dtype, r.data_sha256,
         r.weights_sha256, r.bits_sha256, r.record_sha256, r.n_chunks, r.record, r.started_at, r.finished_at,
         r.superseded_at, r.superseded_why,
-        r.run_id IN (SELECT run_id FROM current_runs) AS current
+        EXISTS (SELECT 1 FROM standing_runs k WHERE k.run_id = r.run_id) AS current
     FROM runs r JOIN revisions v USING (revision_id) JOIN models m USING (model_id) JOIN tasks t USING (task_id)
     JOIN configurations c USING (config_id)
     JOIN results x ON x.run_id = r.run_id AND x.subset = '' AND x.metric = r.main;

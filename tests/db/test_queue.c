@@ -306,6 +306,21 @@ static void a_job_given_back_has_no_penalty(void **state) {
     job_release(&job);
 }
 
+static void a_job_that_makes_every_machine_look_sick_is_not_given_back_for_ever(void **state) {
+    struct fixture *f = *state;
+    struct worker w;
+    json_decref(fixture_submit(f, "org/a", 1));
+    fixture_worker(f, &w);
+    for (int i = 1; i <= 7; i++) {
+        struct job job;
+        fixture_claim(f, &w, 90, &job);
+        assert_int_equal(fail_with(f, &job, ERR_NODE), i <= 2  ? QUEUE_QUEUED
+                                                       : i < 7 ? QUEUE_WAITING
+                                                               : QUEUE_DEAD);
+        job_release(&job);
+    }
+}
+
 static void a_cancelled_job_is_told_at_the_next_heartbeat(void **state) {
     struct fixture *f = *state;
     struct worker w;
@@ -403,6 +418,8 @@ int main(void) {
         cmocka_unit_test_setup(
             a_lease_that_runs_is_not_reaped_nor_one_just_after_a_restart, fixture_reset),
         cmocka_unit_test_setup(a_job_given_back_has_no_penalty, fixture_reset),
+        cmocka_unit_test_setup(
+            a_job_that_makes_every_machine_look_sick_is_not_given_back_for_ever, fixture_reset),
         cmocka_unit_test_setup(a_cancelled_job_is_told_at_the_next_heartbeat, fixture_reset),
         cmocka_unit_test_setup(
             cancelling_a_submission_spares_jobs_that_another_wants, fixture_reset),

@@ -36,6 +36,12 @@ const struct invariant invariants[] = {
         "SELECT abs((SELECT count(*) FROM runs) - (SELECT count(*) FROM site_runs)) + abs((SELECT "
         "count(*) FROM results) - "
         "(SELECT count(*) FROM site_results))" },
+    { "I10 the run that stands is the newest that may",
+        "SELECT count(*) FROM (SELECT DISTINCT ON (revision_id, task_id, config_id) run_id FROM "
+        "runs WHERE purpose = 'eval' "
+        "AND superseded_at IS NULL ORDER BY revision_id, task_id, config_id, finished_at DESC, "
+        "run_id DESC) x FULL JOIN "
+        "standing_runs k USING (run_id) WHERE x.run_id IS NULL OR k.run_id IS NULL" },
     { "I11 every run has its chunks, and none belongs to nobody",
         "SELECT (SELECT count(*) FROM runs r WHERE (SELECT count(*) FROM sample_chunks c WHERE "
         "c.set_id = r.set_id) <> "
