@@ -10,6 +10,7 @@ static const struct option options_worker[] = {
     { "once", 0, NULL, "do one job, then end (exit code 8 if there is none)" },
     { "drain", 0, NULL, "end when the queue is empty" },
     { "idle", 0, "S", "end after S seconds without a job (default: never)" },
+    { "lease", 0, "S", "a job that is silent for S seconds goes to another worker (default 90)" },
     { "max-mem", 0, "MIB", "take no job that needs more memory" },
     { "dtype", 0, "TYPE", "for jobs that leave it open: auto, f32 or bf16" },
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
@@ -31,7 +32,7 @@ static void on_signal(int signal) {
 }
 
 static bool run(const struct args *args, struct err *err) {
-    unsigned long idle, memory, threads;
+    unsigned long idle, lease, memory, threads;
     struct worker_options o = {
         .database = args_get(args, "db", NULL),
         .hub = args_get(args, "hub", NULL),
@@ -42,11 +43,13 @@ static bool run(const struct args *args, struct err *err) {
         .drain = args_has(args, "drain"),
         .stop = &stop_asked,
     };
-    if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) || !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||
+    if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) || !args_get_uint(args, "lease", 0, 3600, &lease, err) ||
+        !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||
         !args_get_uint(args, "threads", 0, 1024, &threads, err)) {
         return false;
     }
     o.idle_s = (unsigned)idle;
+    o.lease_s = (unsigned)lease;
     o.memory_mb = (unsigned)memory;
     o.threads = (unsigned)threads;
     struct sigaction action = { .sa_handler = on_signal };

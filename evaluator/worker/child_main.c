@@ -232,6 +232,7 @@ _Noreturn void child_main(void) {
     struct rlimit no_core = { 0, 0 };
     setrlimit(RLIMIT_CORE, &no_core);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* standard error may be a file, and behind closed doors none may grow */
     progress_disable();
     s.spec = read_spec(&err);
     bool ok = s.spec && work(&s, &err);

@@ -253,7 +253,7 @@ static bool anything_left(struct loop *l, bool *left, struct err *err) {
 }
 
 static bool take_jobs(struct loop *l, struct err *err) {
-    struct claim_options claim = { .memory_mb = l->options->memory_mb };
+    struct claim_options claim = { .memory_mb = l->options->memory_mb, .lease_s = l->options->lease_s };
     double idle_since = now_s();
     while (!stopping(l)) {
         struct job job;

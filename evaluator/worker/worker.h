@@ -41,6 +41,7 @@ struct worker_options {
     unsigned threads, memory_mb;
     bool once;          /* one job, then end */
     bool drain;         /* end when nothing is left to do */
+    unsigned lease_s;   /* how long a job is held without a heartbeat; 0: the queue's own */
     unsigned idle_s;    /* end after this long without a job; 0: never */
     const volatile int *stop; /* becomes 1 on the first SIGTERM or SIGINT, 2 on the next */
 };
