@@ -64,7 +64,7 @@ bool bpe_merge_add(struct token_model *m, uint32_t rank, const char *left, size_
     const char *right, size_t n_right, struct err *err) {
     char whole[2 * VOCAB_TOKEN_BYTES_MAX];
     size_t n_prefix = m->prefix ? strlen(m->prefix) : 0;
-    uint32_t a, b, id;
+    uint32_t a = 0, b = 0, id = 0;
     if (!token_id(m, rank, left, n_left, &a, err) || !token_id(m, rank, right, n_right, &b, err)) {
         return false; /* both are in the vocabulary, so not longer than its tokens */
     }
@@ -146,7 +146,9 @@ static bool load(struct token_model *m, const json_t *config, struct err *err) {
 /* ---- a word's characters ---- */
 
 static void push_symbol(struct bpe_scratch *s, uint32_t id, size_t n) {
-    mem_grow(&s->symbols, &s->capacity, s->n + 1, sizeof *s->symbols);
+    if (s->n == s->capacity) {
+        mem_grow(&s->symbols, &s->capacity, s->n + 1, sizeof *s->symbols);
+    }
     s->symbols[s->n++] = (struct bpe_symbol) { .id = id, .n = (uint32_t)n };
 }
 

@@ -12,6 +12,7 @@ typedef bool class_fn(uint32_t cp, const void *options);
 struct class_search {
     class_fn *is;
     const void *options;
+    bool ascii[128]; /* the answers for most characters of most texts */
 };
 
 /* Each character of the class is a match by itself. */
@@ -23,7 +24,7 @@ static bool find_class(struct work *w, const void *options, struct view in, stru
         uint32_t cp = (unsigned char)in.bytes[at];
         len = cp < 0x80 ? 1 : utf8_decode(in.bytes + at, in.n - at, &cp);
         BUG_IF(len == 0);
-        if (c->is(cp, c->options)) {
+        if (cp < 0x80 ? c->ascii[cp] : c->is(cp, c->options)) {
             if (last < at) {
                 work_segment(w, last, at, false);
             }
@@ -40,6 +41,9 @@ static bool find_class(struct work *w, const void *options, struct view in, stru
 static bool split_on(struct work *w, class_fn *is, const void *options,
     enum split_behavior behavior, struct err *err) {
     struct class_search search = { .is = is, .options = options };
+    for (uint32_t cp = 0; cp < 128; cp++) {
+        search.ascii[cp] = is(cp, options);
+    }
     return work_split(w, find_class, &search, behavior, err);
 }
 

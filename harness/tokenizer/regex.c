@@ -247,7 +247,6 @@ static struct regex_scratch *scratch_new(struct err *err) {
     struct regex_scratch *s = xcalloc(1, sizeof *s);
     s->match = pcre2_match_data_create(1, NULL);
     s->context = pcre2_match_context_create(NULL);
-    s->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, NULL);
     if (!s->match || !s->context) {
         regex_scratch_free(s);
         err_set(err, ERR_RESOURCE, "no memory to match a regex");
@@ -255,10 +254,24 @@ static struct regex_scratch *scratch_new(struct err *err) {
     }
     pcre2_set_match_limit(s->context, MATCH_LIMIT);
     pcre2_set_heap_limit(s->context, HEAP_LIMIT_KIB);
-    if (s->stack) {
-        pcre2_jit_stack_assign(s->context, NULL, s->stack);
-    }
     return s;
+}
+
+/* Compiled programs begin on 32 KiB of the thread's own stack; only the rare match that needs more
+ * pays for one of its own. */
+static int match(const pcre2_code *program, struct view in, size_t at, struct regex_scratch *s) {
+    int rc = pcre2_match(
+        program, (PCRE2_SPTR)in.bytes, in.n, at, PCRE2_NO_UTF_CHECK, s->match, s->context);
+    if (rc != PCRE2_ERROR_JIT_STACKLIMIT || s->stack) {
+        return rc;
+    }
+    s->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, NULL);
+    if (!s->stack) {
+        return rc;
+    }
+    pcre2_jit_stack_assign(s->context, NULL, s->stack);
+    return pcre2_match(
+        program, (PCRE2_SPTR)in.bytes, in.n, at, PCRE2_NO_UTF_CHECK, s->match, s->context);
 }
 
 static bool needs_wide(struct view in) {
@@ -292,8 +305,7 @@ bool regex_find(struct work *w, const struct regex *r, struct view in, struct er
     size_t last = 0, at = 0;
     bool any = false;
     while (at <= in.n) {
-        int rc = pcre2_match(program, (PCRE2_SPTR)in.bytes, in.n, at, PCRE2_NO_UTF_CHECK,
-            w->regex->match, w->regex->context);
+        int rc = match(program, in, at, w->regex);
         if (rc == PCRE2_ERROR_NOMATCH) {
             break;
         }

@@ -11,7 +11,11 @@
 #include "harness/tokenizer/unicode.h"
 #include "harness/tokenizer/vocab.h"
 
-static void text_reserve(struct text *t, size_t need, bool want_align) {
+/* Checked here before the call, because it is done for every character. */
+static inline void text_reserve(struct text *t, size_t need, bool want_align) {
+    if (need <= t->capacity && (!want_align || need <= t->align_capacity)) {
+        return;
+    }
     mem_grow(&t->bytes, &t->capacity, need, 1);
     if (want_align) {
         mem_grow(&t->align, &t->align_capacity, need, sizeof *t->align);
@@ -67,7 +71,9 @@ void work_piece(struct work *w, size_t from, size_t to, int64_t id) {
         return;
     }
     struct piece_list *l = &w->spare_pieces;
-    mem_grow(&l->items, &l->capacity, l->n + 1, sizeof *l->items);
+    if (l->n == l->capacity) {
+        mem_grow(&l->items, &l->capacity, l->n + 1, sizeof *l->items);
+    }
     l->items[l->n++] = (struct piece) { (uint32_t)from, (uint32_t)to, id };
 }
 
@@ -101,7 +107,11 @@ void work_transform(struct work *w, transform_fn *each, const void *options) {
 void work_put(struct work *w, const char *bytes, size_t n, struct view in, size_t at) {
     struct text *t = &w->spare;
     text_reserve(t, t->n + n, w->want_align);
-    memcpy(t->bytes + t->n, bytes, n);
+    if (n == 1) {
+        t->bytes[t->n] = *bytes;
+    } else {
+        memcpy(t->bytes + t->n, bytes, n);
+    }
     for (size_t i = 0; w->want_align && i < n; i++) {
         t->align[t->n + i] = in.align[at];
     }
@@ -126,7 +136,9 @@ void work_copy(struct work *w, struct view in, size_t from, size_t to) {
 }
 
 void work_segment(struct work *w, size_t from, size_t to, bool match) {
-    mem_grow(&w->segments, &w->segments_capacity, w->n_segments + 1, sizeof *w->segments);
+    if (w->n_segments == w->segments_capacity) {
+        mem_grow(&w->segments, &w->segments_capacity, w->n_segments + 1, sizeof *w->segments);
+    }
     w->segments[w->n_segments++] = (struct segment) { (uint32_t)from, (uint32_t)to, match };
 }
 
