@@ -1,3 +1,5 @@
+/* Reading is strict about what changes numbers (types, modes, widths) and lenient about the rest.
+ * Dense and Normalize run on the host in double: they see one vector a text. */
 #include "harness/model/modules.h"
 
 #include <math.h>

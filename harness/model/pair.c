@@ -1,3 +1,8 @@
+/* The rules of scoring, as lm-evaluation-harness 0.4.13 has them in api/model.py (_encode_pair,
+ * loglikelihood) and models/huggingface.py (tok_encode, loglikelihood_rolling). Oddities are kept:
+ * the cut between context and continuation is by number of tokens, whether or not the border moved;
+ * a text that begins with the prefix token's text gets no special tokens; a rolling text gets the
+ * prefix token in front of whatever the tokenizer adds. */
 #include "harness/model/pair.h"
 
 #include <string.h>

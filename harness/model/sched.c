@@ -1,3 +1,5 @@
+/* The walk, the plan and the scoring run. The walk is shared with generation, which reads rows in
+ * its own way. */
 #include "harness/model/sched.h"
 
 /* ---- walking ---- */
@@ -94,6 +96,9 @@ void walk_release(struct walk *w) {
 
 bool sched_progress(struct sched_run *run, uint64_t n, struct err *err) {
     run->done += n;
+    if (run->done >
+        run->total) /* spilled tokens are computed again: no more than all is ever done */
+        run->done = run->total;
     const struct run_options *o = run->options;
     if (o && o->progress && !o->progress(run->done, run->total, o->progress_arg))
         return err_set(err, ERR_INTERRUPTED, "stopped");

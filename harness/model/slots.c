@@ -1,3 +1,6 @@
+/* Counted slots: a linear search for the lowest run is enough, because a cache has some thousands
+ * of slots and a step asks for a few runs. What a path holds is one reference on each slot; cutting
+ * it in the middle of a span is the normal case, where branches part. */
 #include "harness/model/slots.h"
 
 #include "base/mem.h"

@@ -1,3 +1,5 @@
+/* Steps are built by appending. Ancestors are kept as offsets while the list of spans may still
+ * move, and become pointers when the step is viewed. */
 #include "harness/model/step.h"
 
 #include <string.h>

@@ -1,3 +1,8 @@
+/* Builds the tree: sort, measure what neighbours share, and give each read to the sequence that
+ * computes its row.
+ *
+ * The owner of a row is found on a stack of branch points: in the sorted order the path of a
+ * sequence consists of parts of earlier ones, and the stack holds exactly those parts. */
 #include "harness/model/tree.h"
 
 #include <stdlib.h>
