@@ -1,0 +1,124 @@
+/* make_tiny DIR: a mirror tree with two tiny random models, for tests that go the whole road
+ * without a download. tiny/encoder is a BERT with sentence-transformers modules, tiny/decoder a
+ * Llama; their tokenizers know single letters. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "tests/harness/tiny_models.h"
+
+#define DECODER_POSITIONS 160
+
+static void put(const char *dir, const char *name, const char *text) {
+    struct err err = ERR_INIT;
+    char *path = path_join(dir, name), *parent = xstrndup(path, (size_t)(path_base(path) - path));
+    if (!dir_make(parent, &err) || !file_write_atomic(path, text, strlen(text), &err)) {
+        fprintf(stderr, "%s\n", err.msg);
+        exit(1);
+    }
+    free(parent);
+    free(path);
+}
+
+/* config.json as tiny_write made it, with the class that tells a hub what the model can be asked.
+ */
+static void name_class(const char *dir, const char *class) {
+    struct err err = ERR_INIT;
+    struct strbuf old = { 0 }, new = { 0 };
+    char *path = path_join(dir, "config.json");
+    if (!file_read(path, 1 << 16, &old, &err)) {
+        fprintf(stderr, "%s\n", err.msg);
+        exit(1);
+    }
+    strbuf_addf(&new, "{\"architectures\":[\"%s\"],%s", class, strbuf_str(&old) + 1);
+    put(dir, "config.json", new.text);
+    strbuf_release(&old);
+    strbuf_release(&new);
+    free(path);
+}
+
+static void write_model(const char *dir, enum tiny_kind kind, unsigned seed) {
+    struct tiny t;
+    struct err err = ERR_INIT;
+    if (!dir_make(dir, &err)) {
+        fprintf(stderr, "%s\n", err.msg);
+        exit(1);
+    }
+    tiny_init(&t, kind, seed);
+    if (kind == TINY_LLAMA) {
+        t.max_length =
+            DECODER_POSITIONS; /* positions are rotary: no weight depends on their number */
+    }
+    tiny_write(&t, dir);
+    tiny_release(&t);
+    name_class(dir, kind == TINY_LLAMA ? "LlamaForCausalLM" : "BertModel");
+    put(dir, "README.md", "---\nlicense: apache-2.0\n---\nNoise.\n");
+}
+
+/* Four special tokens, sixteen letters that begin a word and the same sixteen that go on with one.
+ */
+static void write_word_pieces(const char *dir) {
+    struct strbuf vocab = { 0 };
+    strbuf_adds(&vocab, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n");
+    for (int pass = 0; pass < 2; pass++) {
+        for (char c = 'a'; c < 'q'; c++) {
+            strbuf_addf(&vocab, "%s%c\n", pass ? "##" : "", c);
+        }
+    }
+    put(dir, "vocab.txt", vocab.text);
+    put(dir, "tokenizer_config.json",
+        "{\"tokenizer_class\": \"BertTokenizer\", \"do_lower_case\": true, \"model_max_length\": "
+        "32}\n");
+    strbuf_release(&vocab);
+}
+
+/* Letters, digits and the byte-level space: a vocabulary of 37 without merges. */
+static void write_bytes(const char *dir) {
+    struct strbuf json = { 0 };
+    strbuf_adds(&json, "{\"version\": \"1.0\", \"added_tokens\": [], \"normalizer\": null, "
+                       "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
+                       "\"trim_offsets\": true, \"use_regex\": true}, "
+                       "\"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\", "
+                       "\"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true}, "
+                       "\"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, "
+                       "\"merges\": [], \"vocab\": {\"\\u0120\": 0");
+    int id = 1;
+    for (char c = 'a'; c <= 'z'; c++) {
+        strbuf_addf(&json, ", \"%c\": %d", c, id++);
+    }
+    for (char c = '0'; c <= '9'; c++) {
+        strbuf_addf(&json, ", \"%c\": %d", c, id++);
+    }
+    strbuf_adds(&json, "}}}\n");
+    put(dir, "tokenizer.json", json.text);
+    strbuf_release(&json);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) {
+        fputs("usage: make_tiny DIR\n", stderr);
+        return 2;
+    }
+    char *encoder = path_join(argv[1], "models/tiny/encoder"),
+         *decoder = path_join(argv[1], "models/tiny/decoder");
+    write_model(encoder, TINY_BERT, 1);
+    write_word_pieces(encoder);
+    put(encoder, "modules.json",
+        "[{\"idx\": 0, \"name\": \"0\", \"path\": \"\", \"type\": "
+        "\"sentence_transformers.models.Transformer\"},\n"
+        " {\"idx\": 1, \"name\": \"1\", \"path\": \"1_Pooling\", \"type\": "
+        "\"sentence_transformers.models.Pooling\"},\n"
+        " {\"idx\": 2, \"name\": \"2\", \"path\": \"2_Normalize\", \"type\": "
+        "\"sentence_transformers.models.Normalize\"}]\n");
+    put(encoder, "1_Pooling/config.json",
+        "{\"word_embedding_dimension\": 24, \"pooling_mode_mean_tokens\": true}\n");
+    put(encoder, "sentence_bert_config.json",
+        "{\"max_seq_length\": 32, \"do_lower_case\": false}\n");
+    write_model(decoder, TINY_LLAMA, 2);
+    write_bytes(decoder);
+    free(encoder);
+    free(decoder);
+    return 0;
+}
