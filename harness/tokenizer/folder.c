@@ -12,10 +12,9 @@
 
 struct folder {
     const char *path;
-    json_t *config;  /* tokenizer_config.json with special_tokens_map.json; an empty object if there
+    json_t *config; /* tokenizer_config.json with special_tokens_map.json; an empty object if there
                         is none */
-    json_t *doc;     /* like tokenizer.json */
-    bool from_vocab; /* doc was made from vocabulary files */
+    json_t *doc;    /* like tokenizer.json */
     const char *class; /* without "Fast"; empty if unknown */
 };
 
@@ -325,9 +324,9 @@ static bool read_doc(struct folder *f, struct err *err) {
         ok = f->doc && (json_is_object(f->doc) ||
                            err_set(err, ERR_INPUT, "%s: a tokenizer must be a JSON object", json));
     } else if (file_exists(txt)) {
-        f->from_vocab = ok = from_vocab_txt(f, txt, err);
+        ok = from_vocab_txt(f, txt, err);
     } else if (file_exists(vocab) && file_exists(merges)) {
-        f->from_vocab = ok = from_vocab_json(f, vocab, merges, err);
+        ok = from_vocab_json(f, vocab, merges, err);
     } else {
         ok = err_set(err, ERR_NOT_FOUND, "folder has no tokenizer");
         err_hint(err, "tokenizer.json, vocab.txt, or vocab.json with merges.txt is looked for");

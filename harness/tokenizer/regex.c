@@ -119,31 +119,31 @@ static void put_escape(struct translation *t) {
     t->at += t->at + 1 < t->end ? 2 : 1;
 }
 
-static bool put_bracket(struct translation *t, struct err *err) {
-    if (*t->at == ']' || t->class_depth == 0 || starts(t, "[:")) {
-        if (starts(t, "[:") && t->class_depth) {
-            const char *close = memmem(t->at, (size_t)(t->end - t->at), ":]", 2);
-            if (close) {
-                strbuf_add(&t->out, t->at, (size_t)(close + 2 - t->at));
-                t->at = close + 2;
-                return true;
-            }
-        }
-        t->class_depth += *t->at == '[' ? 1 : t->class_depth ? -1 : 0;
-        if (t->class_depth == (*t->at == '[')) {
-            strbuf_addc(&t->out, *t->at);
-        }
-        t->at++;
-        if (t->class_depth == 1 && starts(t, "^")) {
+static void close_class(struct translation *t) {
+    if (t->class_depth <= 1) { /* an inner class's members have joined the outer one's */
+        strbuf_addc(&t->out, ']');
+    }
+    t->class_depth -= t->class_depth > 0;
+    t->at++;
+}
+
+static bool open_class(struct translation *t, struct err *err) {
+    const char *named = starts(t, "[:") ? memmem(t->at, (size_t)(t->end - t->at), ":]", 2) : NULL;
+    if (t->class_depth == 0) {
+        strbuf_addc(&t->out, *t->at++);
+        if (starts(t, "^")) {
             strbuf_addc(&t->out, *t->at++);
         }
+    } else if (named) {
+        strbuf_add(&t->out, t->at, (size_t)(named + 2 - t->at));
+        t->at = named + 2;
         return true;
-    }
-    if (starts(t, "[^")) {
+    } else if (starts(t, "[^")) {
         return err_set(err, ERR_UNSUPPORTED, "regex has a negated class inside a class");
+    } else {
+        t->at++;
     }
     t->class_depth++;
-    t->at++;
     return true;
 }
 
@@ -151,8 +151,10 @@ static bool translate(struct translation *t, struct err *err) {
     while (t->at < t->end) {
         if (*t->at == '\\') {
             put_escape(t);
-        } else if (*t->at == '[' || *t->at == ']') {
-            if (!put_bracket(t, err)) {
+        } else if (*t->at == ']') {
+            close_class(t);
+        } else if (*t->at == '[') {
+            if (!open_class(t, err)) {
                 return false;
             }
         } else if (t->class_depth && starts(t, "&&")) {
