@@ -84,6 +84,17 @@ function rank_range(row)
     return row.rank_low == row.rank_high and tostring(row.rank_low) or row.rank_low .. "–" .. row.rank_high
 end
 
+-- The same beside the rank, where a certain one need not be said twice.
+function rank_spread(row) return row.rank_low == row.rank_high and "" or rank_range(row) end
+
+-- A name in parts, between which a line may break: WordNet|Gloss|Retrieval, wordnet_|definitions.
+function words(name)
+    local marked = name:gsub("(%l)(%u)", "%1\0%2"):gsub("([_%-/])", "%1\0")
+    local list = {}
+    for word in marked:gmatch("%Z+") do list[#list + 1] = word end
+    return list
+end
+
 -- Where v lies between 0 and width, for SVG, in tenths.
 function at(v, range, width)
     local x = (v - range.low) / (range.high - range.low)

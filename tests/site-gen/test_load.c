@@ -1,0 +1,80 @@
+#include "tests/db/fixture.h"
+
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "site-gen/site.h"
+
+/* Runs the first job in the queue, with two samples. */
+static void run_one(struct fixture *f) {
+    static const char LINES[] = "{\"index\":0,\"gold\":1}\n{\"index\":1,\"gold\":0}\n";
+    struct worker w;
+    struct job job;
+    enum queue_answer answer;
+    struct chunk chunk;
+    fixture_worker(f, &w);
+    fixture_claim(f, &w, 90, &job);
+    assert_ok(chunk_pack(&chunk, 0, 2, "build", LINES, sizeof LINES - 1, &err));
+    assert_ok(chunk_put(f->db, &job.key, &chunk, &answer, &err));
+    json_t *record = fixture_record_json(job.task_sha256, 0.5);
+    json_object_set_new(
+        record, "chunks", json_pack("[{s:i, s:s}]", "chunk", 0, "sha256", chunk.sha256));
+    char *text = NULL;
+    assert_ok(text = record_text(record, &err));
+    assert_ok(queue_finish(f->db, &job.key, text, &answer, &err));
+    assert_int_equal(answer, QUEUE_OK);
+    free(text);
+    json_decref(record);
+    chunk_release(&chunk);
+    job_release(&job);
+}
+
+static void what_is_published_becomes_one_document(void **state) {
+    struct fixture *f = *state;
+    struct db *site = fixture_open(f, "assay_site");
+    json_t *doc = NULL;
+    json_decref(fixture_submit(f, "org/a", 2));
+    run_one(f);
+    assert_ok(site_load(site, &doc, &err));
+    assert_string_equal(json_get_string(doc, "schema", ""), "assay.site/1");
+    assert_int_equal(json_array_size(json_object_get(doc, "suites")), 1);
+    assert_int_equal(json_array_size(json_object_get(doc, "board")), 1);
+    assert_int_equal(json_array_size(json_object_get(doc, "models")), 1);
+    assert_int_equal(json_array_size(json_object_get(doc, "queue")), 2);
+    const json_t *run = json_array_get(json_object_get(doc, "runs"), 0);
+    char id[32];
+    snprintf(id, sizeof id, "%lld", json_get_int(run, "run_id", 0));
+    const json_t *samples = json_object_get(json_object_get(doc, "samples"), id);
+    assert_int_equal(json_array_size(samples), 2);
+    assert_int_equal(json_get_int(json_array_get(samples, 0), "gold", -1), 1);
+    const char *when = json_get_string(run, "finished_at", "");
+    assert_int_equal(strlen(when), strlen("2025-11-21T10:00:00Z"));
+    assert_true(when[10] == 'T' && when[19] == 'Z');
+    json_decref(doc);
+    db_close(site);
+}
+
+static void a_site_can_be_built_from_it(void **state) {
+    struct fixture *f = *state;
+    char *out = NULL;
+    json_t *doc = NULL;
+    struct site_report report = { 0 };
+    json_decref(fixture_submit(f, "org/a", 2));
+    run_one(f);
+    assert_ok(site_load(f->db, &doc, &err));
+    assert_true(asprintf(&out, "%s/site", f->home) > 0);
+    struct site_options options = { .out = out, .gnuplot = "" };
+    assert_ok(site_build(doc, &options, NULL, &err));
+    assert_ok(site_check(out, &report, &err));
+    site_report_release(&report);
+    json_decref(doc);
+    free(out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(what_is_published_becomes_one_document, fixture_reset),
+        cmocka_unit_test_setup(a_site_can_be_built_from_it, fixture_reset),
+    };
+    return FIXTURE_MAIN("site-gen.load", tests);
+}
