@@ -1,3 +1,3 @@
--- No parameters. Workers seen in the last day.
+-- No parameters. Workers that are there now: those of yesterday are no news, and a page without them stays the same.
 SELECT worker_id, build, started_at, last_seen, stopped_at, alive, job_id FROM site_workers
-WHERE last_seen > clock_timestamp() - interval '1 day' ORDER BY last_seen DESC, worker_id
+WHERE alive ORDER BY started_at DESC, worker_id
