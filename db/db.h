@@ -9,7 +9,7 @@
  * where waiting may help, ERR_SCHEMA for a schema that this program doesn't know, ERR_INPUT,
  * ERR_NOT_FOUND and ERR_NUMERIC for what the database refused, ERR_BUG for the rest.
  *
- * Promises (README of the queue: migrations/002_queue.sql): a result that was answered ok, ok-late
+ * Promises (the states of a job: migrations/002_queue.sql): a result that was answered ok, ok-late
  * or already survives a crash of anything; a superseded attempt writes nothing; execution is at
  * least once, effect exactly once. */
 #ifndef ASSAY_DB_H

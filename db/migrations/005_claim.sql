@@ -42,7 +42,9 @@ RETURNS TABLE (job_id bigint, attempt integer, epoch uuid, purpose text, revisio
     commit text, task text, task_version integer, task_sha256 text, config jsonb, config_id bigint, manifest jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
 #variable_conflict use_column
-DECLARE picked bigint; s settings;
+DECLARE
+    picked bigint; s settings;
+    moment timestamptz := clock_timestamp(); -- a volatile function in the condition would not use the index
 BEGIN
     IF lease NOT BETWEEN 1 AND 3600 THEN
         RAISE EXCEPTION 'a lease is 1 to 3600 seconds, not %', lease USING ERRCODE = 'ZA001';
@@ -57,7 +59,7 @@ BEGIN
         WHERE state = 'leased' AND lease_owner = w RETURNING jobs.job_id INTO picked;
     IF picked IS NULL THEN
         UPDATE jobs SET state = 'queued', queued_at = clock_timestamp() WHERE jobs.job_id IN (
-            SELECT j.job_id FROM jobs j WHERE j.state = 'waiting' AND j.run_at <= clock_timestamp()
+            SELECT j.job_id FROM jobs j WHERE j.state = 'waiting' AND j.run_at <= moment
             ORDER BY j.run_at LIMIT 64 FOR UPDATE SKIP LOCKED);
         picked := pick_job(memory_mb, resident, s.affinity_s);
         UPDATE jobs SET state = 'leased', attempt = jobs.attempt + 1, lease_owner = w, lease_s = lease, progress = 0,
@@ -170,12 +172,12 @@ END $$;
 -- Leases that ran out: the worker is gone or cut off. One statement, so that nothing comes between reading and writing.
 -- After a restart of the server every worker gets one lease length to be heard again.
 CREATE FUNCTION reap() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
-DECLARE n integer;
+DECLARE n integer; moment timestamptz := clock_timestamp();
 BEGIN
     WITH s AS (SELECT * FROM settings),
     late AS MATERIALIZED (
-        SELECT j.job_id, j.attempt FROM jobs j WHERE j.state = 'leased' AND j.lease_until < clock_timestamp()
-            AND pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => j.lease_s)
+        SELECT j.job_id, j.attempt FROM jobs j WHERE j.state = 'leased' AND j.lease_until < moment
+            AND pg_postmaster_start_time() < moment - make_interval(secs => j.lease_s)
         ORDER BY j.lease_until LIMIT 100 FOR UPDATE SKIP LOCKED),
     put_back AS (
         UPDATE jobs j SET crashes = j.crashes + 1, lease_owner = NULL, lease_until = NULL, queued_at = clock_timestamp(),
