@@ -1,4 +1,5 @@
 /* The program: finds the command, parses its options, runs it, and turns its error into words and an exit code. */
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,12 +15,13 @@
 static int print_and_release(struct strbuf *text) {
     fputs(strbuf_str(text), stdout);
     strbuf_release(text);
-    return 0;
+    return fflush(stdout) ? err_info(ERR_FAILED)->exit_code : 0;
 }
 
 static int print_help(int argc, char **argv) {
     struct strbuf out = { 0 };
     int used;
+    argc = argc && argv[0][0] == '-' ? 0 : argc; /* assay help --help */
     const struct command *c = argc ? command_find(argc, argv, &used) : NULL;
     if (c) {
         help_command(c, &out);
@@ -34,9 +36,19 @@ static int print_help(int argc, char **argv) {
     return print_and_release(&out);
 }
 
-static int finish(bool ok, const struct err *err, bool json, const char *command) {
-    if (ok && (fflush(stdout) || ferror(stdout))) {
-        return err_info(ERR_FAILED)->exit_code;
+#define EXIT_SICK 75 /* EX_TEMPFAIL: a scheduler may start the worker again, here or elsewhere */
+
+/* The class decides, for all commands alike; a worker says by a code of its own that it is the machine or the program
+ * that must not go on, not a job. */
+static int exit_code(const struct err *err, const char *command) {
+    bool sick = err->class == ERR_NODE || err->class == ERR_SCHEMA;
+    return sick && !strcmp(command, "worker") ? EXIT_SICK : err_info(err->class)->exit_code;
+}
+
+/* `command` is "" where there was none. */
+static int finish(bool ok, struct err *err, bool json, const char *command) {
+    if (fflush(stdout) || ferror(stdout)) { /* what was printed did not arrive: that is a failure too */
+        ok = ok && err_errno(err, ERR_FAILED, "could not write to standard output");
     }
     if (ok) {
         return 0;
@@ -45,9 +57,24 @@ static int finish(bool ok, const struct err *err, bool json, const char *command
         log_error(err, json);
     }
     if (err->class == ERR_USAGE && !json) {
-        fprintf(stderr, "Try 'assay %s --help'.\n", command);
+        fprintf(stderr, "Try 'assay %s%s--help'.\n", command, *command ? " " : "");
     }
-    return err_info(err->class)->exit_code;
+    return exit_code(err, command);
+}
+
+/* For errors that come before the options are known. */
+static bool wants_json(int argc, char *const *argv) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--"); i++) {
+        if (!strcmp(argv[i], "--json")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int print_version(void) {
+    printf("assay %s\n", ASSAY_BUILD);
+    return 0;
 }
 
 static bool check_operands(const struct command *c, const struct args *args, struct err *err) {
@@ -71,7 +98,10 @@ static int run_command(const struct command *c, int argc, char **argv) {
     tables[n] = options_global;
     tables[n + 1] = NULL;
     if (!args_parse(&args, tables, argc, argv, &err)) {
-        return finish(false, &err, false, c->name);
+        return finish(false, &err, wants_json(argc, argv), c->name);
+    }
+    if (args_has(&args, "version")) {
+        return print_version();
     }
     if (args_has(&args, "help")) {
         struct strbuf out = { 0 };
@@ -86,7 +116,17 @@ static int run_command(const struct command *c, int argc, char **argv) {
     return finish(ok, &err, args_has(&args, "json"), c->name);
 }
 
+/* A descriptor that is closed would be given to the next file, and results written into that. */
+static void open_standard_files(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
+            abort();
+        }
+    }
+}
+
 int main(int argc, char **argv) {
+    open_standard_files();
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && !strcmp(argv[1], "__task")) { /* the program started by itself: no help, no options */
@@ -104,15 +144,14 @@ int main(int argc, char **argv) {
         return print_help(argc - 1, argv + 1);
     }
     if (!strcmp(argv[0], "--version") || !strcmp(argv[0], "version")) {
-        printf("assay %s\n", ASSAY_BUILD);
-        return 0;
+        return print_version();
     }
     int used;
     const struct command *c = command_find(argc, argv, &used);
     if (!c) {
         struct err err = ERR_INIT;
         help_suggest(argc, argv, &err);
-        return finish(false, &err, false, "help");
+        return finish(false, &err, wants_json(argc, argv), "");
     }
     return run_command(c, argc - used, argv + used);
 }

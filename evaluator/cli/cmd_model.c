@@ -88,7 +88,9 @@ static bool print_tensor_row(const struct tensor_report *r, void *arg, struct er
     for (size_t i = 0; i < r->n_dims && used < sizeof shape; i++) {
         used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%" PRIu64, i ? " x " : "", r->shape[i]);
     }
-    printf("%-60s %-6s %-20s abs sum %.6g\n", r->name, r->dtype, shape, r->abs_sum);
+    char *name = printable(r->name, 1024);
+    printf("%-60s %-6s %-20s abs sum %.6g\n", name, r->dtype, shape, r->abs_sum);
+    free(name);
     return true;
 }
 

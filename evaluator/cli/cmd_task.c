@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/cli/table.h"
@@ -16,35 +17,68 @@ static const struct option options_library[] = {
 
 /* ---- ls ---- */
 
-/* Names of the library whose description is (or isn't) a suite's. */
+static void add_row(struct table *t, const struct task_info *info, bool suites) {
+    table_cell(t, info->name);
+    table_cellf(t, "%lld", info->version);
+    if (suites) {
+        table_cellf(t, "%zu", info->tasks.n);
+        table_cell(t, info->mean);
+    } else {
+        table_cell(t, task_kind_name(info->kind));
+        table_cell(t, info->main);
+        table_cell(t, info->data_repo);
+    }
+}
+
+static json_t *entry_json(const struct task_info *info, bool suites) {
+    json_t *o = json_pack("{s:s, s:I, s:s}", "name", info->name, "version", (json_int_t)info->version, "task_sha256", info->task_sha256);
+    if (suites) {
+        json_object_set_new(o, "tasks", json_integer((json_int_t)info->tasks.n));
+    } else {
+        json_object_set_new(o, "kind", json_string(task_kind_name(info->kind)));
+        json_object_set_new(o, "main", info->main ? json_string(info->main) : json_null());
+        json_object_set_new(o, "data", info->data_repo ? json_string(info->data_repo) : json_null());
+    }
+    return o;
+}
+
+static void print_listed(struct table *t, json_t *listed, bool suites, bool json) {
+    if (!json) {
+        table_print(t, false);
+        json_decref(listed);
+        return;
+    }
+    table_free(t);
+    json_t *document = json_pack("{s:s, s:o}", "schema", suites ? "assay.suites/1" : "assay.tasks/1", suites ? "suites" : "tasks", listed);
+    print_document(document, true);
+    json_decref(document);
+}
+
+/* Names of the library whose description is (or isn't) a suite's. A file that can't be described is said and left out. */
 static bool list_kind(const struct args *args, bool suites, struct err *err) {
     json_t *list = task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, err), *entry;
+    if (!list) {
+        return false;
+    }
     struct table *t = suites ? table_new("Suite", ">Version", ">Tasks", "Mean", NULL)
                              : table_new("Task", ">Version", "Kind", "Metric", "Data", NULL);
+    json_t *listed = json_array();
     size_t i;
     json_array_foreach(list, i, entry) {
         struct err why = ERR_INIT;
-        const char *name = json_get_string(entry, "name", "");
-        struct task *task = task_describe_named(args, name, &why);
+        struct task *task = task_describe_named(args, json_get_string(entry, "name", ""), &why);
         const struct task_info *info = task ? task_info(task) : NULL;
-        if (info && (info->kind == TASK_SUITE) == suites) {
-            table_cell(t, info->name);
-            table_cellf(t, "%lld", info->version);
-            if (suites) {
-                table_cellf(t, "%zu", info->tasks.n);
-                table_cell(t, info->mean);
-            } else {
-                table_cell(t, task_kind_name(info->kind));
-                table_cell(t, info->main);
-                table_cell(t, info->data_repo);
-            }
+        if (!info) {
+            log_line(LOG_WARN, "%s", why.msg);
+        } else if ((info->kind == TASK_SUITE) == suites) {
+            add_row(t, info, suites);
+            json_array_append_new(listed, entry_json(info, suites));
         }
         task_free(task);
     }
-    table_print(t, false);
-    bool ok = list != NULL;
+    print_listed(t, listed, suites, args_has(args, "json"));
     json_decref(list);
-    return ok;
+    return true;
 }
 
 static bool run_ls(const struct args *args, struct err *err) {

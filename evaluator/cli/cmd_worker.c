@@ -21,14 +21,14 @@ static const struct option options_worker[] = {
     { NULL, 0, NULL, NULL },
 };
 
-static volatile int stop_asked;
+static volatile int stop_asked; /* read by the loop through worker_options */
 
 /* The first signal lets the job be given back; the second ends at once, and the spool keeps what was done. */
 static void on_signal(int signal) {
-    (void)signal;
-    if (stop_asked++) {
-        _exit(143);
+    if (stop_asked) {
+        _exit(128 + signal);
     }
+    stop_asked = 1;
 }
 
 static bool run(const struct args *args, struct err *err) {

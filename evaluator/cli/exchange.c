@@ -1,6 +1,7 @@
 /* JSON lines in, JSON lines out (see exchange.h), and the model session under them. */
 #include "evaluator/cli/exchange.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -13,6 +14,18 @@
 #define LINE_MAX_BYTES ((size_t)64 << 20)
 #define FLUSH_BYTES ((size_t)1 << 20)
 
+static void write_out(struct exchange *p) {
+    if (p->out.len && fwrite(p->out.text, 1, p->out.len, stdout) != p->out.len && !p->write_errno) {
+        p->write_errno = errno ? errno : EIO;
+    }
+    strbuf_reset(&p->out);
+}
+
+static bool refuse_write(const struct exchange *p, struct err *err) {
+    errno = p->write_errno;
+    return err_errno(err, ERR_FAILED, "could not write to standard output");
+}
+
 static void line_parse(struct line *line, char *text, size_t n) {
     line->object = json_parse(text, n, "request", &line->err);
     if (line->object && !json_is_object(line->object)) {
@@ -20,31 +33,47 @@ static void line_parse(struct line *line, char *text, size_t n) {
     }
 }
 
-bool exchange_read(struct exchange *p, size_t max_lines, bool *more, struct err *err) {
-    char *text = NULL;
-    size_t capacity = 0;
-    ssize_t n = 0;
-    size_t taken = 0;
-    while (taken < max_lines && (n = getline(&text, &capacity, stdin)) >= 0) {
-        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
-            n--;
+/* The next line without its end, whatever bytes it holds: false at the end of the input. Of a line that is too long only
+ * the length is taken (*n > LINE_MAX_BYTES). */
+static bool read_line(struct exchange *p, size_t *n) {
+    int c = getc_unlocked(stdin);
+    if (c == EOF) {
+        return false;
+    }
+    for (*n = 0; c != EOF && c != '\n'; c = getc_unlocked(stdin)) {
+        if (*n < LINE_MAX_BYTES) {
+            mem_grow(&p->text, &p->text_capacity, *n + 1, 1);
+            p->text[*n] = (char)c;
         }
+        *n += *n <= LINE_MAX_BYTES;
+    }
+    while (*n && *n <= LINE_MAX_BYTES && p->text[*n - 1] == '\r') {
+        --*n;
+    }
+    return true;
+}
+
+bool exchange_read(struct exchange *p, size_t max_lines, bool *more, struct err *err) {
+    size_t n = 0;
+    *more = true;
+    for (size_t taken = 0; taken < max_lines && (*more = read_line(p, &n));) {
         if (n == 0) {
             continue;
         }
         mem_grow(&p->lines, &p->capacity, p->n + 1, sizeof *p->lines);
         struct line *line = &p->lines[p->n++];
         memset(line, 0, sizeof *line);
-        if ((size_t)n > LINE_MAX_BYTES) {
+        if (n > LINE_MAX_BYTES) {
             err_set(&line->err, ERR_INPUT, "the request is longer than %zu bytes", LINE_MAX_BYTES);
         } else {
-            line_parse(line, text, (size_t)n);
+            line_parse(line, p->text, n);
         }
         taken++;
     }
-    free(text);
-    *more = n >= 0;
-    return !ferror(stdin) || err_errno(err, ERR_FAILED, "could not read standard input");
+    if (ferror(stdin)) {
+        return err_errno(err, ERR_FAILED, "could not read standard input");
+    }
+    return !p->write_errno || refuse_write(p, err); /* nobody listens any more: no use in going on */
 }
 
 void exchange_reset(struct exchange *p) {
@@ -57,6 +86,7 @@ void exchange_reset(struct exchange *p) {
 void exchange_release(struct exchange *p) {
     exchange_reset(p);
     free(p->lines);
+    free(p->text);
     strbuf_release(&p->out);
 }
 
@@ -83,18 +113,17 @@ void exchange_answer_end(struct exchange *p) {
     jw_end_object(&p->json);
     strbuf_addc(&p->out, '\n');
     if (p->out.len >= FLUSH_BYTES) {
-        fwrite(p->out.text, 1, p->out.len, stdout);
-        strbuf_reset(&p->out);
+        write_out(p);
     }
 }
 
 bool exchange_finish(struct exchange *p, struct err *err) {
-    if (p->out.len) {
-        fwrite(p->out.text, 1, p->out.len, stdout);
-        strbuf_reset(&p->out);
+    write_out(p);
+    if (fflush(stdout) && !p->write_errno) {
+        p->write_errno = errno;
     }
-    if (fflush(stdout) || ferror(stdout)) {
-        return err_errno(err, ERR_FAILED, "could not write to standard output");
+    if (p->write_errno) {
+        return refuse_write(p, err);
     }
     if (p->n_failed) {
         err_set(err, ERR_FAILED, "%zu of the requests could not be answered", p->n_failed);

@@ -20,6 +20,9 @@ struct exchange {
     struct strbuf out;
     struct json_writer json;
     size_t n_failed;
+    int write_errno; /* why an answer could not be written, or 0 */
+    char *text;      /* the line being read */
+    size_t text_capacity;
 };
 
 /* Reads up to max_lines more lines; *more is false at the end of the input. */
@@ -32,7 +35,7 @@ void exchange_release(struct exchange *p);
 bool exchange_answer(struct exchange *p, const struct line *line);
 void exchange_answer_end(struct exchange *p); /* also writes out what has gathered */
 
-/* The end: flushes; false with an empty message (exit code 1) if lines failed. */
+/* The end: flushes; false (exit code 1) if lines failed or could not be written. */
 MUST_CHECK bool exchange_finish(struct exchange *p, struct err *err);
 
 /* Fields of a request. The string or ids borrow from the object; ids go into `arena`. A field of another type is the

@@ -17,8 +17,6 @@
 #include "harness/harness.h"
 #include "version.h"
 
-#define SAMPLES_PER_CHUNK 2000
-
 struct run_store {
     struct db *db;
     const struct args *args;
@@ -69,6 +67,18 @@ static bool content_hash(const char *path, char hex[65], struct err *err) {
     return true;
 }
 
+/* What a submission asks about: the same as hub_model_facts says of a repository. */
+static json_t *local_manifest(const json_t *described) {
+    json_t *abilities = json_array();
+    if (json_is_object(json_object_get(described, "modules"))) {
+        json_array_append_new(abilities, json_string("embed"));
+    }
+    if (json_is_true(json_object_get(described, "causal"))) {
+        json_array_append_new(abilities, json_string("score"));
+    }
+    return json_pack("{s:s, s:b, s:o}", "format", json_get_string(described, "format", ""), "gated", 0, "abilities", abilities);
+}
+
 static json_t *local_model(const char *path, struct err *err) {
     char hex[65];
     char *full = realpath(path, NULL);
@@ -76,10 +86,10 @@ static json_t *local_model(const char *path, struct err *err) {
     if (!full) {
         err_errno(err, ERR_NOT_FOUND, "could not find '%s'", path);
     } else if (described && content_hash(full, hex, err)) {
-        model = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:I, s:I}", "name", full, "kind", "local", "requested", path, "commit", hex,
+        model = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:I, s:I, s:o}", "name", full, "kind", "local", "requested", path, "commit", hex,
             "architecture", json_get_string(described, "architecture", NULL), "dtype", json_get_string(described, "weight_dtype", NULL),
             "params", (json_int_t)json_get_int(described, "parameters", 0), "size_bytes",
-            (json_int_t)json_get_int(described, "weight_bytes", 0));
+            (json_int_t)json_get_int(described, "weight_bytes", 0), "manifest", local_manifest(described));
     }
     json_decref(described);
     free(full);
@@ -122,12 +132,8 @@ json_t *submission_task(const struct task *task, const json_t *wanted) {
 /* Cuts JSON lines into chunks of a new set. */
 static bool store_samples(struct run_store *s, const char *text, size_t n, long long *set, json_t *index, struct err *err) {
     for (int number = 0; n; number++) {
-        size_t len = 0;
-        int lines = 0;
-        for (; len < n && lines < SAMPLES_PER_CHUNK; lines++) {
-            const char *end = memchr(text + len, '\n', n - len);
-            len = end ? (size_t)(end - text) + 1 : n;
-        }
+        int lines;
+        size_t len = samples_cut(text, n, &lines);
         struct chunk chunk = { 0 };
         bool ok = chunk_pack(&chunk, number, lines, ASSAY_BUILD, text, len, err) && run_chunk(s->db, set, &chunk, err);
         json_array_append_new(index, json_pack("{s:i, s:s}", "chunk", number, "sha256", chunk.sha256));

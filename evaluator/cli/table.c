@@ -9,8 +9,10 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/utf8.h"
+#include "evaluator/cli/print.h"
 
 #define COLUMNS_MAX 32
+#define CELL_MAX 1024
 
 struct table {
     struct arena arena;
@@ -35,7 +37,9 @@ struct table *table_new(const char *title, ...) {
 
 void table_cell(struct table *t, const char *text) {
     mem_grow(&t->cells, &t->capacity, t->n + 1, sizeof *t->cells);
-    t->cells[t->n++] = arena_strdup(&t->arena, text && *text ? text : "-");
+    char *plain = text && *text ? printable(text, CELL_MAX) : NULL;
+    t->cells[t->n++] = arena_strdup(&t->arena, plain ? plain : "-");
+    free(plain);
 }
 
 void table_cellf(struct table *t, const char *fmt, ...) {
@@ -96,13 +100,17 @@ static void print_tabs(const struct table *t) {
     }
 }
 
+void table_free(struct table *t) {
+    arena_release(&t->arena);
+    free(t->cells);
+    free(t);
+}
+
 void table_print(struct table *t, bool markdown) {
     if (markdown || isatty(STDOUT_FILENO)) {
         print_padded(t, markdown);
     } else {
         print_tabs(t);
     }
-    arena_release(&t->arena);
-    free(t->cells);
-    free(t);
+    table_free(t);
 }

@@ -13,5 +13,6 @@ void table_cell(struct table *t, const char *text);
 void table_cellf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Prints and frees. `markdown` prints what can be pasted into a README. */
 void table_print(struct table *t, bool markdown);
+void table_free(struct table *t);
 
 #endif

@@ -7,17 +7,31 @@
 
 #include "base/file.h"
 
+/* A variable's folder, with "~/" for the home as the hub's client takes it. */
 static char *from_env(const char *name, const char *below) {
-    const char *value = getenv(name);
-    return value && *value ? (below ? path_join(value, below) : xstrdup(value)) : NULL;
+    const char *value = getenv(name), *home = getenv("HOME");
+    if (!value || !*value) {
+        return NULL;
+    }
+    char *base = home && !strncmp(value, "~/", 2) ? path_join(home, value + 2) : xstrdup(value);
+    char *path = below ? path_join(base, below) : xstrdup(base);
+    free(base);
+    return path;
+}
+
+char *cache_home(const char *below) {
+    char *home = from_env("HF_HOME", NULL);
+    home = home ? home : from_env("XDG_CACHE_HOME", "huggingface");
+    home = home ? home : from_env("HOME", ".cache/huggingface");
+    char *path = home ? path_join(home, below) : NULL;
+    free(home);
+    return path;
 }
 
 char *cache_root(struct err *err) {
     char *root = from_env("HF_HUB_CACHE", NULL);
     root = root ? root : from_env("HUGGINGFACE_HUB_CACHE", NULL);
-    root = root ? root : from_env("HF_HOME", "hub");
-    root = root ? root : from_env("XDG_CACHE_HOME", "huggingface/hub");
-    root = root ? root : from_env("HOME", ".cache/huggingface/hub");
+    root = root ? root : cache_home("hub");
     if (!root) {
         err_set(err, ERR_FAILED, "there is no place for the hub cache: none of HF_HOME, XDG_CACHE_HOME and HOME is set");
     }
@@ -33,10 +47,6 @@ char *cache_repo_dir(const char *root, enum repo_kind kind, const char *repo) {
     return strbuf_take(&name);
 }
 
-static bool is_commit(const char *s) {
-    return strlen(s) == 40 && strspn(s, "0123456789abcdef") == 40;
-}
-
 static char *ref_path(const char *repo_dir, const char *revision) {
     char *refs = path_join(repo_dir, "refs");
     char *path = path_join(refs, revision);
@@ -45,7 +55,7 @@ static char *ref_path(const char *repo_dir, const char *revision) {
 }
 
 bool cache_commit(const char *repo_dir, const char *revision, char commit[41]) {
-    if (is_commit(revision)) {
+    if (repo_commit_valid(revision)) {
         memcpy(commit, revision, 41);
         return true;
     }
@@ -56,7 +66,7 @@ bool cache_commit(const char *repo_dir, const char *revision, char commit[41]) {
     if (ok) {
         memcpy(commit, text.text, 40);
         commit[40] = 0;
-        ok = is_commit(commit);
+        ok = repo_commit_valid(commit);
     }
     strbuf_release(&text);
     free(path);
@@ -75,9 +85,16 @@ static char *marker_path(const char *repo_dir, const char *commit) {
     return strbuf_take(&path);
 }
 
+bool cache_has_snapshot(const char *repo_dir, const char *commit) {
+    char *dir = cache_snapshot_dir(repo_dir, commit);
+    bool there = dir_exists(dir);
+    free(dir);
+    return there;
+}
+
 bool cache_is_complete(const char *repo_dir, const char *commit) {
     char *path = marker_path(repo_dir, commit);
-    bool there = file_exists(path);
+    bool there = file_exists(path) && cache_has_snapshot(repo_dir, commit); /* the hub's tools may have removed it */
     free(path);
     return there;
 }
@@ -97,6 +114,39 @@ bool cache_mark_complete(const char *repo_dir, const char *commit, struct err *e
     return ok;
 }
 
+void cache_tag(const char *root) {
+    static const char TAG[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
+                              "# This file is a cache directory tag created by assay.\n";
+    char *path = path_join(root, "CACHEDIR.TAG");
+    struct err ignored = ERR_INIT;
+    if (!file_exists(path) && !file_write_atomic(path, TAG, sizeof TAG - 1, &ignored)) {
+        /* only backups miss it */
+    }
+    free(path);
+}
+
+static bool links_to(const char *path, const char *target) {
+    char there[256];
+    ssize_t n = readlink(path, there, sizeof there);
+    return n > 0 && (size_t)n == strlen(target) && !memcmp(there, target, (size_t)n);
+}
+
+/* Makes or replaces a link at one stroke: others may be reading the snapshot. */
+static bool link_atomic(const char *target, const char *path, struct err *err) {
+    if (links_to(path, target)) {
+        return true;
+    }
+    struct strbuf beside = { 0 };
+    strbuf_addf(&beside, "%s.%08x.link", path, (unsigned)getpid());
+    unlink(beside.text);
+    bool ok = (symlink(target, beside.text) == 0 && rename(beside.text, path) == 0) || err_errno(err, ERR_FAILED, "could not link '%s'", path);
+    if (!ok) {
+        unlink(beside.text);
+    }
+    strbuf_release(&beside);
+    return ok;
+}
+
 /* "../../blobs/<etag>", with one "../" more for each folder in the path. */
 bool cache_link(const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err) {
     struct strbuf path = { 0 }, target = { 0 };
@@ -106,10 +156,7 @@ bool cache_link(const char *repo_dir, const char *commit, const struct repo_file
         strbuf_adds(&target, *c == '/' ? "../" : "");
     }
     strbuf_addf(&target, "blobs/%s", file->etag);
-    bool ok = make_parent(path.text, err);
-    if (ok && symlink(target.text, path.text) && errno != EEXIST) {
-        ok = err_errno(err, ERR_FAILED, "could not link '%s'", path.text);
-    }
+    bool ok = make_parent(path.text, err) && link_atomic(target.text, path.text, err);
     strbuf_release(&path);
     strbuf_release(&target);
     return ok;
@@ -117,7 +164,7 @@ bool cache_link(const char *repo_dir, const char *commit, const struct repo_file
 
 bool cache_write_ref(const char *repo_dir, const char *revision, const char *commit, struct err *err) {
     char *path = ref_path(repo_dir, revision);
-    bool ok = make_parent(path, err) && file_write_atomic(path, commit, 40, err); // the hub's client writes no newline
+    bool ok = make_parent(path, err) && file_write_atomic(path, commit, 40, err); /* the hub's client writes no newline */
     free(path);
     return ok;
 }

@@ -6,6 +6,9 @@
 
 #include "evaluator/hub/mirror.h"
 
+/* A path below $HF_HOME, or where that is by default; NULL if there is no home. The caller frees. */
+char *cache_home(const char *below);
+
 /* $HF_HUB_CACHE, else $HF_HOME/hub, else the XDG cache directory. The caller frees. */
 MUST_CHECK char *cache_root(struct err *err);
 
@@ -18,9 +21,15 @@ bool cache_commit(const char *repo_dir, const char *revision, char commit[41]);
 /* snapshots/<commit>; the caller frees. */
 char *cache_snapshot_dir(const char *repo_dir, const char *commit);
 
-/* A snapshot is complete when this marker of ours lies beside it: every file that we want of it is there. */
+/* Some of the snapshot is there: enough where nothing can be fetched. */
+bool cache_has_snapshot(const char *repo_dir, const char *commit);
+
+/* A snapshot is complete when this marker of ours lies beside it: every file that we want of it is there, verified. */
 bool cache_is_complete(const char *repo_dir, const char *commit);
 MUST_CHECK bool cache_mark_complete(const char *repo_dir, const char *commit, struct err *err);
+
+/* Says to backup programs that this is a cache. */
+void cache_tag(const char *root);
 
 /* Links snapshots/<commit>/<path> to its blob and writes refs/<revision>. */
 MUST_CHECK bool cache_link(const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err);

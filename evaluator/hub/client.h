@@ -10,19 +10,27 @@
 struct progress;
 
 struct client;
-MUST_CHECK struct client *client_open(const char *endpoint, struct err *err);
+/* `retry_ms` is the first wait before trying again what may pass; it grows from there. 0: half a second. */
+MUST_CHECK struct client *client_open(const char *endpoint, unsigned retry_ms, struct err *err);
 void client_close(struct client *c);
 
-/* GET of a JSON document under the endpoint; `path` begins with '/'. The caller owns the result. */
-MUST_CHECK json_t *client_json(struct client *c, const char *path, size_t max_bytes, struct err *err);
+/* GET of a JSON document under the endpoint; `path` begins with '/'. The caller owns the result. *next (which may be
+ * NULL) becomes the path of the page that follows, to be freed, or NULL. */
+MUST_CHECK json_t *client_json(struct client *c, const char *path, size_t max_bytes, char **next, struct err *err);
 
 /* GET of a file under the endpoint into `target` (created, fsynced): exactly `size` bytes whose hash is `etag` (64 digits:
- * SHA-256; 40: git-blob SHA-1), else ERR_INPUT and no file. */
+ * SHA-256; 40: git-blob SHA-1), else ERR_INPUT and no file. Other bytes of the right size are fetched twice more. */
 struct download {
     const char *path, *target, *etag;
     uint64_t size;
     struct progress *progress; /* or NULL */
 };
 MUST_CHECK bool client_download(struct client *c, const struct download *d, struct err *err);
+
+/* True if the file is there and its hash is `etag`. */
+bool client_verify(const char *file, const char *etag);
+
+/* HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE asks for no requests at all. */
+bool client_offline(void);
 
 #endif

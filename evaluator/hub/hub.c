@@ -78,11 +78,31 @@ static char *folder_or_gguf(char *dir, const char *model, struct err *err) {
     return dir;
 }
 
+/* A mirror holds one revision of each repository. A model that was asked for by its commit must be that one; data is
+ * held to what its task says by the hash of its rows. */
+static char *mirrored(const char *root, enum repo_kind kind, const char *repo, const char *revision, struct err *err) {
+    char commit[41];
+    char *dir = mirror_dir(root, kind, repo, err);
+    if (!dir || kind == REPO_DATASET || !revision || !repo_commit_valid(revision)) {
+        return dir;
+    }
+    if (!mirror_commit(dir, commit, err)) {
+        free(dir);
+        return NULL;
+    }
+    if (strcmp(commit, revision)) {
+        err_set(err, ERR_NOT_FOUND, "the mirror '%s' holds another revision of '%s': %.12s, not %.12s", root, repo, commit, revision);
+        free(dir);
+        return NULL;
+    }
+    return dir;
+}
+
 static char *repo_dir_of(const char *hub, enum repo_kind kind, const char *repo, const char *revision, struct err *err) {
     struct hub_source source;
     hub_source_find(hub, &source);
     if (source.mirror) {
-        return mirror_dir(source.mirror, kind, repo, err);
+        return mirrored(source.mirror, kind, repo, revision, err);
     }
     struct pull p = { .endpoint = source.endpoint, .kind = kind, .repo = repo, .revision = revision };
     return pull_snapshot(&p, NULL, err);

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 
 #define LFS_BYTES ((uint64_t)1 << 20)
 #define FILES_MAX 20000
@@ -36,7 +37,7 @@ char *mirror_dir(const char *root, enum repo_kind kind, const char *repo, struct
 
 bool repo_path_valid(const char *path) {
     size_t n = strlen(path);
-    if (n == 0 || n > 1024 || path[0] == '/' || path[n - 1] == '/') {
+    if (n == 0 || n > 1024 || path[0] == '/' || path[n - 1] == '/' || !utf8_valid(path, n)) {
         return false;
     }
     for (const char *at = path; *at;) {
@@ -73,13 +74,16 @@ static bool add_file(struct repo_listing *l, const char *full, const char *relat
 }
 
 static bool list_dir(struct repo_listing *l, const char *dir, const char *prefix, int depth, struct err *err) {
-    DIR *d = depth < DEPTH_MAX ? opendir(dir) : NULL;
+    if (depth == DEPTH_MAX) {
+        return err_set(err, ERR_INPUT, "'%s' is nested more than %d folders deep", dir, DEPTH_MAX);
+    }
+    DIR *d = opendir(dir);
     if (!d) {
         return err_errno(err, ERR_FAILED, "could not list '%s'", dir);
     }
     bool ok = true;
     for (struct dirent *e; ok && (e = readdir(d));) {
-        if (e->d_name[0] == '.') { // hidden files (.revision, .gitattributes) are not part of what is mirrored
+        if (e->d_name[0] == '.') { /* .revision, .gitattributes: no part of what is mirrored */
             continue;
         }
         char *full = path_join(dir, e->d_name);
@@ -103,35 +107,56 @@ static int by_path(const void *a, const void *b) {
     return strcmp(((const struct repo_file *)a)->path, ((const struct repo_file *)b)->path);
 }
 
-static bool is_commit(const char *s) {
+bool repo_commit_valid(const char *s) {
     return strlen(s) == 40 && strspn(s, "0123456789abcdef") == 40;
 }
 
-/* .revision if there is one, else a hash of the content. */
-static bool take_commit(struct repo_listing *l, const char *dir, struct err *err) {
+/* What .revision says; *found is false if there is none. */
+static bool read_revision(const char *dir, char commit[41], bool *found, struct err *err) {
     char *path = path_join(dir, ".revision");
     struct strbuf text = { 0 };
     bool ok = true;
-    if (file_exists(path)) {
+    *found = file_exists(path);
+    if (*found) {
         ok = file_read(path, 128, &text, err);
-        char *word = ok ? strtok(text.text, " \t\r\n") : NULL;
-        if (ok && (!word || !is_commit(word))) {
+        char *rest = NULL, *word = ok && text.text ? strtok_r(text.text, " \t\r\n", &rest) : NULL;
+        if (ok && (!word || !repo_commit_valid(word))) {
             ok = err_set(err, ERR_INPUT, "'%s' does not hold a commit of 40 hexadecimal digits", path);
         } else if (ok) {
-            memcpy(l->commit, word, 41);
+            memcpy(commit, word, 41);
         }
-    } else {
-        for (size_t i = 0; i < l->n; i++) {
-            strbuf_addf(&text, "%s %llu %s\n", l->files[i].path, (unsigned long long)l->files[i].size, l->files[i].etag);
-        }
-        char hex[65];
-        sha256_hex(strbuf_str(&text), text.len, hex);
-        memcpy(l->commit, hex, 40);
-        l->commit[40] = 0;
     }
     strbuf_release(&text);
     free(path);
     return ok;
+}
+
+static void hash_content(struct repo_listing *l) {
+    struct strbuf text = { 0 };
+    for (size_t i = 0; i < l->n; i++) {
+        strbuf_addf(&text, "%s %llu %s\n", l->files[i].path, (unsigned long long)l->files[i].size, l->files[i].etag);
+    }
+    char hex[65];
+    sha256_hex(strbuf_str(&text), text.len, hex);
+    memcpy(l->commit, hex, 40);
+    l->commit[40] = 0;
+    strbuf_release(&text);
+}
+
+bool mirror_commit(const char *dir, char commit[41], struct err *err) {
+    bool found;
+    if (!read_revision(dir, commit, &found, err)) {
+        return false;
+    }
+    struct repo_listing l;
+    if (!found) {
+        if (!mirror_list(dir, &l, err)) {
+            return false;
+        }
+        memcpy(commit, l.commit, sizeof l.commit);
+        repo_listing_release(&l);
+    }
+    return true;
 }
 
 bool mirror_list(const char *dir, struct repo_listing *out, struct err *err) {
@@ -140,10 +165,16 @@ bool mirror_list(const char *dir, struct repo_listing *out, struct err *err) {
         repo_listing_release(out);
         return false;
     }
-    qsort(out->files, out->n, sizeof *out->files, by_path);
-    if (!take_commit(out, dir, err)) {
+    if (out->n) {
+        qsort(out->files, out->n, sizeof *out->files, by_path);
+    }
+    bool found;
+    if (!read_revision(dir, out->commit, &found, err)) {
         repo_listing_release(out);
         return false;
+    }
+    if (!found) {
+        hash_content(out);
     }
     return true;
 }

@@ -39,7 +39,13 @@ MUST_CHECK bool mirror_list(const char *dir, struct repo_listing *out, struct er
 MUST_CHECK json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo, const struct repo_listing *l,
     struct err *err);
 
-/* A path from outside that may name a file in a repository: relative, no "..", no '\\', no control characters. */
+/* The commit that a mirrored repository stands for: .revision, else the hash of its content. */
+MUST_CHECK bool mirror_commit(const char *dir, char commit[41], struct err *err);
+
+/* 40 lower-case hexadecimal digits. */
+bool repo_commit_valid(const char *s);
+
+/* A path from outside that may name a file in a repository: relative, no "..", no '\\', no control characters, UTF-8. */
 bool repo_path_valid(const char *path);
 
 #endif

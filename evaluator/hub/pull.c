@@ -11,8 +11,12 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "evaluator/hub/cache.h"
+#include "evaluator/hub/url.h"
 
 #define REPLY_MAX ((size_t)64 << 20)
+#define FILES_MAX 20000
+#define PAGES_MAX 200
+#define FILE_BYTES_MAX (1ll << 50)
 
 /* What a model is made of: names with '/' are matched as a whole, so one level of folders is named where it occurs.
  * Nothing that would have to be executed or unpickled is ever fetched. */
@@ -49,13 +53,37 @@ static bool take_listed_file(struct repo_listing *l, const json_t *entry, struct
     if (!repo_path_valid(path)) {
         return err_set(err, ERR_INPUT, "the hub lists a file with a path that is refused: '%.80s'", path);
     }
-    if (size < 0 || strspn(etag, "0123456789abcdef") != digits || digits != (json_is_object(lfs) ? 64 : 40)) {
+    if (size < 0 || size > FILE_BYTES_MAX || strspn(etag, "0123456789abcdef") != digits || digits != (json_is_object(lfs) ? 64 : 40)) {
         return err_set(err, ERR_INPUT, "the hub lists '%.200s' without a usable size and hash", path);
+    }
+    if (l->n == FILES_MAX) {
+        return err_set(err, ERR_INPUT, "the hub lists more than %d files", FILES_MAX);
     }
     mem_grow(&l->files, &l->capacity, l->n + 1, sizeof *l->files);
     struct repo_file *f = &l->files[l->n++];
     *f = (struct repo_file){ .path = arena_strdup(&l->arena, path), .size = (uint64_t)size, .lfs = json_is_object(lfs) };
     memcpy(f->etag, etag, digits + 1);
+    return true;
+}
+
+bool pull_take_tree(struct repo_listing *l, const json_t *tree, struct err *err) {
+    size_t i;
+    json_t *entry;
+    if (!json_is_array(tree)) {
+        return err_set(err, ERR_INPUT, "the hub's list of files is not a list");
+    }
+    json_array_foreach(tree, i, entry) {
+        const char *type = json_get_string(entry, "type", "");
+        if (!strcmp(type, "directory")) {
+            continue;
+        }
+        if (strcmp(type, "file")) {
+            return err_set(err, ERR_INPUT, "the hub lists something that is neither a file nor a directory");
+        }
+        if (!take_listed_file(l, entry, err)) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -65,33 +93,63 @@ void pulled_release(struct pulled *p) {
     p->info = NULL;
 }
 
-static bool fetch_listing(struct client *c, const struct pull *p, struct pulled *out, struct err *err) {
-    struct repo_listing *l = &out->listing;
+static bool fetch_info(struct client *c, const struct pull *p, struct pulled *out, struct err *err) {
+    const char *revision = p->revision ? p->revision : "main";
     struct strbuf path = { 0 };
-    const char *kind = repo_kind_plural(p->kind);
-    strbuf_addf(&path, "/api/%s/%s/revision/%s", kind, p->repo, p->revision ? p->revision : "main");
-    json_t *info = client_json(c, path.text, REPLY_MAX, err), *tree = NULL;
-    const char *sha = json_get_string(info, "sha", "");
-    bool ok = info != NULL;
-    if (ok && (strlen(sha) != 40 || strspn(sha, "0123456789abcdef") != 40)) {
-        ok = err_set(err, ERR_INPUT, "the hub gave no commit for '%s'", p->repo);
-    }
-    if (ok) {
-        memcpy(l->commit, sha, 41);
-        strbuf_reset(&path);
-        strbuf_addf(&path, "/api/%s/%s/tree/%s?recursive=true", kind, p->repo, l->commit);
-        tree = client_json(c, path.text, REPLY_MAX, err);
-        ok = tree != NULL;
-    }
-    size_t i;
-    json_t *entry;
-    json_array_foreach(tree, i, entry) {
-        ok = ok && (strcmp(json_get_string(entry, "type", ""), "file") || take_listed_file(l, entry, err));
-    }
-    json_decref(tree);
-    out->info = info;
+    strbuf_addf(&path, "/api/%s/%s/revision/", repo_kind_plural(p->kind), p->repo);
+    url_escape(&path, revision, false);
+    out->info = client_json(c, path.text, REPLY_MAX, NULL, err);
     strbuf_release(&path);
-    return ok;
+    if (!out->info) {
+        return false;
+    }
+    const char *sha = json_get_string(out->info, "sha", "");
+    if (!repo_commit_valid(sha)) {
+        return err_set(err, ERR_INPUT, "the hub gave no commit for '%s'", p->repo);
+    }
+    if (repo_commit_valid(revision) && strcmp(revision, sha)) {
+        return err_set(err, ERR_INPUT, "the hub gave commit %.12s of '%s' where %.12s was asked for", sha, p->repo, revision);
+    }
+    memcpy(out->listing.commit, sha, sizeof out->listing.commit);
+    return true;
+}
+
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const struct repo_file *)a)->path, ((const struct repo_file *)b)->path);
+}
+
+/* Sorted; a path that is listed twice could be two files. */
+static bool sort_listing(struct repo_listing *l, struct err *err) {
+    if (l->n) {
+        qsort(l->files, l->n, sizeof *l->files, by_path);
+    }
+    for (size_t i = 1; i < l->n; i++) {
+        if (!strcmp(l->files[i - 1].path, l->files[i].path)) {
+            return err_set(err, ERR_INPUT, "the hub lists '%.200s' twice", l->files[i].path);
+        }
+    }
+    return true;
+}
+
+/* All pages of the list of files, of the commit that fetch_info found. */
+static bool fetch_tree(struct client *c, const struct pull *p, struct repo_listing *l, struct err *err) {
+    struct strbuf first = { 0 };
+    strbuf_addf(&first, "/api/%s/%s/tree/%s?recursive=true", repo_kind_plural(p->kind), p->repo, l->commit);
+    char *path = strbuf_take(&first);
+    bool ok = true;
+    for (int pages = 0; ok && path; pages++) {
+        char *next = NULL;
+        json_t *tree = pages < PAGES_MAX ? client_json(c, path, REPLY_MAX, &next, err) : NULL;
+        if (pages == PAGES_MAX) {
+            err_set(err, ERR_INPUT, "the hub's list of files has more than %d pages", PAGES_MAX);
+        }
+        ok = tree && pull_take_tree(l, tree, err);
+        json_decref(tree);
+        free(path);
+        path = next;
+    }
+    free(path);
+    return ok && sort_listing(l, err);
 }
 
 /* ---- fetching ---- */
@@ -113,6 +171,13 @@ static int lock_blob(const char *root, const char *repo_dir, const char *etag) {
     return fd;
 }
 
+/* A blob that is there already. Of a snapshot that we completed it was verified then; one that somebody else fetched
+ * (the hub's own client compares sizes only) is verified now. */
+static bool have_blob(const char *blob, const struct repo_file *f, bool trusted) {
+    struct stat st;
+    return stat(blob, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == f->size && (trusted || client_verify(blob, f->etag));
+}
+
 static bool fetch_file(struct client *c, const struct pull *p, const char *root, const char *repo_dir, const char *commit,
     const struct repo_file *f, struct err *err) {
     struct strbuf blob = { 0 }, part = { 0 }, url = { 0 };
@@ -120,15 +185,18 @@ static bool fetch_file(struct client *c, const struct pull *p, const char *root,
     bool ok = dir_make(blob.text, err);
     strbuf_addf(&blob, "/%s", f->etag);
     int lock = lock_blob(root, repo_dir, f->etag);
-    struct stat st;
-    if (ok && (stat(blob.text, &st) || (uint64_t)st.st_size != f->size)) {
+    if (ok && !have_blob(blob.text, f, cache_is_complete(repo_dir, commit))) {
         strbuf_addf(&part, "%s.%08x.incomplete", blob.text, (unsigned)getpid());
-        strbuf_addf(&url, "/%s%s/resolve/%s/%s", p->kind == REPO_DATASET ? "datasets/" : "", p->repo, commit, f->path);
+        strbuf_addf(&url, "/%s%s/resolve/%s/", p->kind == REPO_DATASET ? "datasets/" : "", p->repo, commit);
+        url_escape(&url, f->path, true);
         struct download d = { .path = url.text, .target = part.text, .etag = f->etag, .size = f->size };
         d.progress = f->size > 1 << 20 ? progress_start(path_base(f->path), f->size, "B") : NULL;
         ok = client_download(c, &d, err);
         progress_end(d.progress);
-        ok = ok && (rename(part.text, blob.text) == 0 || err_errno(err, ERR_NODE, "could not keep '%s'", blob.text));
+        if (ok && rename(part.text, blob.text)) {
+            ok = err_errno(err, ERR_NODE, "could not keep '%s'", blob.text);
+            unlink(part.text);
+        }
     }
     if (lock >= 0) {
         close(lock);
@@ -146,30 +214,28 @@ static bool fetch_wanted(struct client *c, const struct pull *p, const char *roo
             return false;
         }
     }
-    return (p->revision && strlen(p->revision) == 40) || cache_write_ref(repo_dir, p->revision ? p->revision : "main", l->commit, err);
+    const char *revision = p->revision ? p->revision : "main";
+    return repo_commit_valid(revision) || cache_write_ref(repo_dir, revision, l->commit, err);
 }
 
-static bool offline(void) {
-    const char *v = getenv("HF_HUB_OFFLINE");
-    return v && (!strcmp(v, "1") || !strcasecmp(v, "true") || !strcasecmp(v, "yes") || !strcasecmp(v, "on"));
-}
-
-/* A complete snapshot needs no request if its commit is pinned, or if the hub can't be asked. */
+/* A complete snapshot of a pinned commit needs no request. Where no request may be made, what the ref names will do,
+ * whoever fetched it. */
 static char *cached_snapshot(const struct pull *p, const char *repo_dir) {
     char commit[41];
     const char *revision = p->revision ? p->revision : "main";
-    bool pinned = strlen(revision) == 40;
-    if ((pinned || offline()) && cache_commit(repo_dir, revision, commit) && cache_is_complete(repo_dir, commit)) {
-        return cache_snapshot_dir(repo_dir, commit);
-    }
-    return NULL;
+    bool found = cache_commit(repo_dir, revision, commit) &&
+        (client_offline() ? cache_has_snapshot(repo_dir, commit) : repo_commit_valid(revision) && cache_is_complete(repo_dir, commit));
+    return found ? cache_snapshot_dir(repo_dir, commit) : NULL;
 }
 
 static char *pull_from_hub(const struct pull *p, const char *root, const char *repo_dir, struct pulled *out, struct err *err) {
     const struct repo_listing *l = &out->listing;
-    struct client *c = client_open(p->endpoint, err);
+    struct client *c = client_open(p->endpoint, p->retry_ms, err);
     char *dir = NULL;
-    if (c && fetch_listing(c, p, out, err) && fetch_wanted(c, p, root, repo_dir, l, err) &&
+    if (c && dir_make(root, err)) {
+        cache_tag(root);
+    }
+    if (c && fetch_info(c, p, out, err) && fetch_tree(c, p, &out->listing, err) && fetch_wanted(c, p, root, repo_dir, l, err) &&
         (p->facts_only || cache_mark_complete(repo_dir, l->commit, err))) {
         dir = cache_snapshot_dir(repo_dir, l->commit);
     }
@@ -183,6 +249,10 @@ char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err
         err_hint(err, "names are org/name, of letters, digits, '.', '_' and '-'; a path begins with '.' or '/'");
         return NULL;
     }
+    if (p->revision && !repo_path_valid(p->revision)) { /* it becomes a file name */
+        err_set(err, ERR_INPUT, "'%.100s' is not the name of a revision", p->revision);
+        return NULL;
+    }
     char *root = cache_root(err);
     if (!root) {
         return NULL;
@@ -190,7 +260,7 @@ char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err
     struct pulled own = { 0 };
     char *repo_dir = cache_repo_dir(root, p->kind, p->repo);
     char *dir = pulled ? NULL : cached_snapshot(p, repo_dir);
-    if (!dir && offline()) {
+    if (!dir && client_offline()) {
         err_set(err, ERR_AUTH, "'%s' is not in the cache, and HF_HUB_OFFLINE forbids fetching it", p->repo);
     } else if (!dir) {
         dir = pull_from_hub(p, root, repo_dir, pulled ? pulled : &own, err);

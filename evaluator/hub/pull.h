@@ -11,6 +11,7 @@ struct pull {
     enum repo_kind kind;
     const char *repo, *revision; /* revision NULL: main */
     bool facts_only;             /* configuration and card, not the weights or the data */
+    unsigned retry_ms;           /* see client_open; 0: the default */
 };
 
 /* What a hub says of a revision: its files, its commit, and the whole reply (licence, gating, sizes). */
@@ -19,6 +20,10 @@ struct pulled {
     json_t *info;
 };
 void pulled_release(struct pulled *p);
+
+/* Takes a page of /api/…/tree/… into the listing: what isn't a list of files with usable paths, sizes and hashes is
+ * ERR_INPUT. */
+MUST_CHECK bool pull_take_tree(struct repo_listing *l, const json_t *tree, struct err *err);
 
 /* The snapshot's folder (the caller frees). *pulled may be NULL; where it isn't, the hub is always asked. */
 MUST_CHECK char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err);

@@ -5,6 +5,7 @@
  *     GET, HEAD /<repo>/resolve/<rev>/<path>             the bytes; X-Repo-Commit, ETag, X-Linked-Size, Range
  * and the same under /api/datasets/ and /datasets/. Any revision is answered with the one that the tree holds, except a
  * pinned commit that is another one: 404. */
+#include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -87,8 +88,9 @@ static bool take_word(const char **at, const char *word) {
     return true;
 }
 
-static bool take_revision(const char **at, char revision[128]) {
-    size_t n = strcspn(*at, "/");
+/* One word where a path follows; the rest where it ends the URL, as in refs/pr/1. */
+static bool take_revision(const char **at, bool whole, char revision[128]) {
+    size_t n = whole ? strlen(*at) : strcspn(*at, "/");
     if (n == 0 || n >= 128) {
         return false;
     }
@@ -109,14 +111,14 @@ static bool parse_target(const char *url, struct target *t) {
         }
         t->want = take_word(&at, "/tree/") ? WANT_TREE : WANT_INFO;
         if (t->want == WANT_INFO && take_word(&at, "/revision/")) {
-            return take_revision(&at, t->revision) && !*at;
+            return take_revision(&at, true, t->revision);
         }
-        return t->want == WANT_TREE ? take_revision(&at, t->revision) && !*at : !*at;
+        return t->want == WANT_TREE ? take_revision(&at, true, t->revision) : !*at;
     }
     t->kind = take_word(&at, "/datasets/") ? REPO_DATASET : REPO_MODEL;
     at += *at == '/';
     t->want = WANT_FILE;
-    if (!take_repo(&at, t->repo) || !take_word(&at, "/resolve/") || !take_revision(&at, t->revision) || *at != '/') {
+    if (!take_repo(&at, t->repo) || !take_word(&at, "/resolve/") || !take_revision(&at, false, t->revision) || *at != '/') {
         return false;
     }
     t->rest = at + 1;
@@ -180,22 +182,44 @@ static enum MHD_Result reply_json(struct MHD_Connection *c, const struct target 
     } else {
         write_tree(&w, l);
     }
-    enum MHD_Result result = reply_text(c, MHD_HTTP_OK, "application/json", out.text, out.len, l->commit);
+    enum MHD_Result result = reply_text(c, MHD_HTTP_OK, "application/json", strbuf_str(&out), out.len, l->commit);
     strbuf_release(&out);
     return result;
 }
 
-/* "bytes=FROM-" or "bytes=FROM-TO": the two forms that clients send. */
-static bool parse_range(const char *header, uint64_t size, uint64_t *from, uint64_t *n) {
-    unsigned long long a = 0, b = size ? size - 1 : 0;
-    char dash = 0;
-    int got = sscanf(header, "bytes=%llu%c%llu", &a, &dash, &b);
-    if (got < 2 || dash != '-' || a >= size || b < a) {
-        return false;
+enum range { RANGE_NONE, RANGE_OK, RANGE_PAST_END };
+
+/* "bytes=FROM-" or "bytes=FROM-TO", the two forms that clients send; others are ignored, as HTTP allows. */
+static enum range parse_range(const char *header, uint64_t size, uint64_t *from, uint64_t *n) {
+    static const char DIGITS[] = "0123456789";
+    if (strncmp(header, "bytes=", 6)) {
+        return RANGE_NONE;
+    }
+    const char *first = header + 6, *last = first + strspn(first, DIGITS) + 1;
+    if (last == first + 1 || last[-1] != '-' || last[strspn(last, DIGITS)]) {
+        return RANGE_NONE;
+    }
+    errno = 0;
+    uint64_t a = strtoull(first, NULL, 10), b = *last ? strtoull(last, NULL, 10) : UINT64_MAX;
+    if (errno || b < a) {
+        return RANGE_NONE;
+    }
+    if (a >= size) {
+        return RANGE_PAST_END;
     }
     *from = a;
     *n = (b < size ? b : size - 1) - a + 1;
-    return true;
+    return RANGE_OK;
+}
+
+static enum MHD_Result reply_past_end(struct MHD_Connection *c, uint64_t size) {
+    char text[48];
+    snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
+    struct MHD_Response *r = MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    MHD_add_response_header(r, "Content-Range", text);
+    enum MHD_Result result = MHD_queue_response(c, MHD_HTTP_RANGE_NOT_SATISFIABLE, r);
+    MHD_destroy_response(r);
+    return result;
 }
 
 static void add_file_headers(struct MHD_Response *r, const struct repo_file *f, const char *commit) {
@@ -219,15 +243,13 @@ static enum MHD_Result reply_file(struct MHD_Connection *c, const char *dir, con
         return reply_missing(c, "EntryNotFound");
     }
     uint64_t from = 0, n = f->size;
-    const char *range = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range");
-    unsigned status = MHD_HTTP_OK;
-    if (range) {
-        if (!parse_range(range, f->size, &from, &n)) {
-            close(fd);
-            return reply_text(c, MHD_HTTP_RANGE_NOT_SATISFIABLE, "text/plain", "", 0, commit);
-        }
-        status = MHD_HTTP_PARTIAL_CONTENT;
+    const char *header = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range");
+    enum range range = header ? parse_range(header, f->size, &from, &n) : RANGE_NONE;
+    if (range == RANGE_PAST_END) {
+        close(fd);
+        return reply_past_end(c, f->size);
     }
+    unsigned status = range == RANGE_OK ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK;
     struct MHD_Response *r = MHD_create_response_from_fd_at_offset64(n, fd, from);
     if (!r) {
         close(fd);

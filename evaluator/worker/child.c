@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,11 +17,13 @@
 
 #define STALL_DEFAULT_S 1800
 #define GRACE_S 5
+#define TICK_MS 400
 
 /* What the child may know of the environment: where the hub is and how to reach it, never the database. */
 static const char *const PASSED_ON[] = { "PATH", "HOME", "LANG", "LC_ALL", "TZ", "HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE",
     "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "http_proxy", "https_proxy",
-    "no_proxy", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "ASSAY_THREADS", "ASSAY_TASKS", "ASSAY_HOME", "ASSAY_ISA",
+    "no_proxy", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "HUGGING_FACE_HUB_TOKEN",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN", "TRANSFORMERS_OFFLINE", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "ASSAY_THREADS", "ASSAY_TASKS", "ASSAY_HOME", "ASSAY_ISA",
     "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", NULL };
 
 struct child {
@@ -60,61 +63,104 @@ static void free_env(char **env) {
     free(env);
 }
 
-static _Noreturn void become_child(int in, int out, char **env, pid_t parent) {
+static _Noreturn void become_child(const char *program, int in, int out, char **env, pid_t parent) {
     static char name[] = "assay", verb[] = "__job";
     char *argv[] = { name, verb, NULL };
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
     if (getppid() == parent && dup2(in, 0) == 0 && dup2(out, 1) == 1 && close_range(3, ~0u, 0) == 0) {
-        execve("/proc/self/exe", argv, env);
+        execve(program, argv, env);
     }
     _exit(127);
 }
 
-static bool child_start(struct child *c, const json_t *spec, struct err *err) {
-    int in[2], out[2];
-    memset(c, 0, sizeof *c);
-    if (pipe2(in, O_CLOEXEC)) {
-        return err_errno(err, ERR_NODE, "could not start a job's process");
-    }
-    if (pipe2(out, O_CLOEXEC)) {
-        close(in[0]);
-        close(in[1]);
-        return err_errno(err, ERR_NODE, "could not start a job's process");
-    }
-    char **env = make_env();
-    pid_t parent = getpid();
-    c->pid = fork();
-    if (c->pid == 0) {
-        become_child(in[0], out[1], env, parent);
-    }
-    free_env(env);
-    close(in[0]);
-    close(out[1]);
-    c->out = out[0];
-    c->heard = now_s();
+/* The spec as a file in memory: a child that never reads it can't keep its parent waiting, as a pipe would. */
+static int spec_file(const json_t *spec) {
     char *text = json_dumps(spec, JSON_COMPACT);
-    bool ok = c->pid > 0 && text;
-    for (size_t n = ok ? strlen(text) : 0, done = 0; ok && done < n;) {
-        ssize_t w = write(in[1], text + done, n - done); /* less than a pipe holds, and the child reads it first */
-        ok = w > 0 || (w < 0 && errno == EINTR);
+    int fd = memfd_create("job", MFD_CLOEXEC);
+    for (size_t n = text ? strlen(text) : 0, done = 0; fd >= 0 && done < n;) {
+        ssize_t w = write(fd, text + done, n - done);
+        if (w < 0 && errno != EINTR) {
+            close(fd);
+            fd = -1;
+        }
         done += w > 0 ? (size_t)w : 0;
     }
-    close(in[1]);
     free(text);
-    return ok || err_errno(err, ERR_NODE, "could not start a job's process");
+    if (fd >= 0) {
+        lseek(fd, 0, SEEK_SET);
+    }
+    return fd;
+}
+
+static bool child_start(struct child *c, const json_t *spec, const char *program, struct err *err) {
+    memset(c, 0, sizeof *c);
+    int in = spec_file(spec), out[2] = { -1, -1 };
+    char **env = make_env();
+    pid_t parent = getpid();
+    c->pid = in >= 0 && pipe2(out, O_CLOEXEC) == 0 ? fork() : -1;
+    if (c->pid == 0) {
+        become_child(program ? program : "/proc/self/exe", in, out[1], env, parent);
+    }
+    bool ok = c->pid > 0 || err_errno(err, ERR_NODE, "could not start a job's process");
+    if (ok) {
+        setpgid(c->pid, c->pid); /* whoever of the two comes first */
+    }
+    free_env(env);
+    if (in >= 0) {
+        close(in);
+    }
+    if (out[1] >= 0) {
+        close(out[1]);
+    }
+    if (!ok && out[0] >= 0) {
+        close(out[0]);
+    }
+    c->out = out[0];
+    c->heard = now_s();
+    return ok;
 }
 
 /* ---- what it says ---- */
 
 static json_t *parse_frame(const struct frame *f, struct err *err) {
     json_t *json = json_parse(f->data, f->n, "report of a job's process", err);
+    if (!json) {
+        err->class = ERR_CRASH; /* our own program doesn't write such: something else wrote through it */
+    }
     if (json && !json_is_object(json)) {
         json_decref(json);
         err_set(err, ERR_CRASH, "a report of the job's process is not an object");
         return NULL;
     }
     return json;
+}
+
+/* A copy fit for a terminal and a log: the child may have been taken over by what it read. */
+static void plain_text(char *out, size_t size, const char *text) {
+    snprintf(out, size, "%s", text);
+    for (char *c = out; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            *c = ' ';
+        }
+    }
+}
+
+static void take_progress(const struct child_watch *watch, const json_t *json) {
+    char label[64];
+    long long done = json_get_int(json, "done", 0), total = json_get_int(json, "total", 0);
+    plain_text(label, sizeof label, json_get_string(json, "label", ""));
+    watch->progress(label, done < 0 ? 0 : (uint64_t)done, total < 0 ? 0 : (uint64_t)total, watch->arg);
+}
+
+static void take_error(struct child *c, const json_t *json) {
+    char text[sizeof c->error.msg];
+    plain_text(text, sizeof text, json_get_string(json, "message", ""));
+    err_set(&c->error, err_class_find(json_get_string(json, "class", "bug")), "%s", text);
+    plain_text(text, sizeof text, json_get_string(json, "hint", ""));
+    if (*text) {
+        err_hint(&c->error, "%s", text);
+    }
 }
 
 static bool take_json(struct child *c, const struct child_watch *watch, const struct frame *f, struct err *err) {
@@ -124,17 +170,12 @@ static bool take_json(struct child *c, const struct child_watch *watch, const st
         return false;
     }
     if (f->tag == FRAME_PROGRESS && watch->progress) {
-        long long done = json_get_int(json, "done", 0), total = json_get_int(json, "total", 0);
-        watch->progress(json_get_string(json, "label", ""), done < 0 ? 0 : (uint64_t)done, total < 0 ? 0 : (uint64_t)total, watch->arg);
+        take_progress(watch, json);
     } else if (f->tag == FRAME_RESULT) {
         ok = !watch->result || watch->result(json, strbuf_str(&c->samples), c->samples.len, watch->arg, err);
         strbuf_reset(&c->samples);
     } else if (f->tag == FRAME_ERROR) {
-        err_set(&c->error, err_class_find(json_get_string(json, "class", "bug")), "%s", json_get_string(json, "message", ""));
-        const char *hint = json_get_string(json, "hint", "");
-        if (*hint) {
-            err_hint(&c->error, "%s", hint);
-        }
+        take_error(c, json);
     }
     json_decref(json);
     return ok;
@@ -149,6 +190,9 @@ static bool take_frames(struct child *c, const struct child_watch *watch, struct
         }
         if (!found) {
             break;
+        }
+        if (c->done) {
+            return err_set(err, ERR_CRASH, "the job's process went on after its last report");
         }
         if (f.tag == FRAME_DONE) {
             c->done = true;
@@ -165,7 +209,7 @@ static bool listen_to(struct child *c, const struct child_watch *watch, struct e
     double stall_s = watch->stall_s ? watch->stall_s : STALL_DEFAULT_S;
     for (bool end = false; !end;) {
         struct pollfd p = { .fd = c->out, .events = POLLIN };
-        int ready = poll(&p, 1, 400);
+        int ready = poll(&p, 1, TICK_MS);
         if (watch->tick && !watch->tick(watch->arg)) {
             return err_set(err, ERR_INTERRUPTED, "stopped on request");
         }
@@ -219,7 +263,7 @@ static bool judge_end(const struct child *c, int status, struct err *err) {
 
 bool child_run(const json_t *spec, const struct child_watch *watch, struct err *err) {
     struct child c;
-    if (!child_start(&c, spec, err)) {
+    if (!child_start(&c, spec, watch->program, err)) {
         return false;
     }
     bool ok = listen_to(&c, watch, err);

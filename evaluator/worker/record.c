@@ -1,7 +1,20 @@
-/* From a result (assay.eval/1) to the record that the database keeps (assay.record/1). */
+/* From a result (assay.eval/1) to the record that the database keeps (assay.record/1), and samples to chunks. */
 #include <string.h>
 
+#include "db/db.h"
 #include "evaluator/worker/worker.h"
+
+#define LINES_PER_CHUNK 2000
+#define CHUNK_BYTES (CHUNK_TEXT_MAX / 8) /* long documents: fewer lines a chunk, well below what one may hold */
+
+size_t samples_cut(const char *text, size_t n, int *lines) {
+    size_t len = 0;
+    for (*lines = 0; len < n && len < CHUNK_BYTES && *lines < LINES_PER_CHUNK; ++*lines) {
+        const char *end = memchr(text + len, '\n', n - len);
+        len = end ? (size_t)(end - text) + 1 : n;
+    }
+    return len;
+}
 
 static void copy(json_t *to, const json_t *from, const char *key) {
     json_t *v = json_object_get(from, key);

@@ -15,14 +15,18 @@
 #define HEARTBEAT_S 20.0
 #define REAP_S 15.0
 #define POLL_MS 2000
-#define SAMPLES_PER_CHUNK 2000
+#define DB_AWAY_S 1800.0 /* how long the worker waits for its database */
+#define DB_PAUSE_MIN_S 1.0
+#define DB_PAUSE_MAX_S 30.0
 
 struct loop {
     const struct worker_options *options;
     struct db *db;
     struct worker worker;
     char *spool;
+    bool undelivered; /* something lies in the spool */
     double reaped;
+    double away_since, pause_s; /* since when the database is away; 0: it is there */
 };
 
 /* One job on its way. */
@@ -97,14 +101,10 @@ static void show(const char *label, uint64_t done, uint64_t total, void *arg) {
 static bool pack_samples(struct run *r, const char *text, size_t n, struct err *err) {
     size_t capacity = 0;
     while (n) {
-        size_t len = 0, lines = 0;
-        while (len < n && lines < SAMPLES_PER_CHUNK) {
-            const char *end = memchr(text + len, '\n', n - len);
-            len = end ? (size_t)(end - text) + 1 : n;
-            lines++;
-        }
+        int lines;
+        size_t len = samples_cut(text, n, &lines);
         mem_grow(&r->chunks, &capacity, r->n_chunks + 1, sizeof *r->chunks);
-        if (!chunk_pack(&r->chunks[r->n_chunks], (int)r->n_chunks, (int)lines, ASSAY_BUILD, text, len, err)) {
+        if (!chunk_pack(&r->chunks[r->n_chunks], (int)r->n_chunks, lines, ASSAY_BUILD, text, len, err)) {
             return false;
         }
         r->n_chunks++;
@@ -163,16 +163,19 @@ static json_t *make_spec(const struct loop *l, const struct job *job) {
     return spec;
 }
 
-static bool deliver(struct run *r, struct err *err) {
+/* Spools first, so that nothing that is done gets lost; then tells the queue. */
+static bool deliver(struct run *r, const char *text, struct err *err) {
     enum queue_answer answer;
-    char *text = record_text(r->record, err);
-    bool ok = text && spool_write(r->loop->spool, &r->job->key, text, r->chunks, r->n_chunks, err) &&
-        spool_deliver_job(r->loop->spool, r->loop->db, &r->job->key, &answer, err);
-    if (ok) {
-        log_line(LOG_INFO, "job %lld: %s on %s: %s", r->job->key.job, r->job->task, r->job->model, queue_answer_name(answer));
+    struct loop *l = r->loop;
+    if (!spool_write(l->spool, &r->job->key, text, r->chunks, r->n_chunks, err)) {
+        return false;
     }
-    free(text);
-    return ok;
+    if (!spool_deliver_job(l->spool, l->db, &r->job->key, &answer, err)) {
+        l->undelivered = true;
+        return false;
+    }
+    log_line(LOG_INFO, "job %lld: %s on %s: %s", r->job->key.job, r->job->task, r->job->model, queue_answer_name(answer));
+    return true;
 }
 
 /* The job failed with `why`: tells the queue. Only what concerns the worker itself is an error here. */
@@ -180,7 +183,7 @@ static bool give_up(struct run *r, const struct err *why, struct err *err) {
     enum queue_answer answer;
     const struct job_key *key = &r->job->key;
     if (r->stale) {
-        log_line(LOG_WARN, "job %lld was taken over by another worker", key->job);
+        log_line(LOG_WARN, "job %lld: the lease is over, another worker may have it", key->job);
         return true;
     }
     if (stopping(r->loop)) {
@@ -200,7 +203,8 @@ static bool give_up(struct run *r, const struct err *why, struct err *err) {
 
 static bool run_job(struct loop *l, struct job *job, struct err *err) {
     struct run r = { .loop = l, .job = job, .beaten = now_s() };
-    struct child_watch watch = { .tick = tick, .progress = show, .result = take_result, .arg = &r };
+    struct child_watch watch = { .tick = tick, .progress = show, .result = take_result, .arg = &r,
+        .program = l->options->program };
     struct err why = ERR_INIT;
     log_line(LOG_INFO, "job %lld: %s on %s (attempt %d)", job->key.job, job->task, job->model, job->key.attempt);
     json_t *spec = make_spec(l, job);
@@ -210,7 +214,9 @@ static bool run_job(struct loop *l, struct job *job, struct err *err) {
     if (ok && !r.record) {
         ok = err_set(&why, ERR_CRASH, "the job's process ended without a result");
     }
-    ok = ok ? deliver(&r, err) : give_up(&r, &why, err);
+    char *text = ok ? record_text(r.record, &why) : NULL;
+    ok = text ? deliver(&r, text, err) : give_up(&r, &why, err);
+    free(text);
     for (size_t i = 0; i < r.n_chunks; i++) {
         chunk_release(&r.chunks[i]);
     }
@@ -226,6 +232,7 @@ static bool deliver_spool(struct loop *l, struct err *err) {
     if (!dir_make(l->spool, err) || !spool_deliver(l->spool, l->db, &counts, err)) {
         return false;
     }
+    l->undelivered = false;
     if (counts.delivered || counts.refused) {
         log_line(LOG_INFO, "delivered %d spooled results, %d were refused", counts.delivered, counts.refused);
     }
@@ -252,36 +259,71 @@ static bool anything_left(struct loop *l, bool *left, struct err *err) {
     return true;
 }
 
+/* True if the error is that the database is away and there is time left to wait for it: then it has waited a little. */
+static bool wait_for_database(struct loop *l, const struct err *why) {
+    if (why->class != ERR_DB || l->options->once || stopping(l)) {
+        return false;
+    }
+    if (l->away_since == 0) {
+        l->away_since = now_s();
+        l->pause_s = DB_PAUSE_MIN_S;
+    }
+    if (now_s() - l->away_since > DB_AWAY_S) {
+        return false;
+    }
+    log_line(LOG_WARN, "%s; trying again in %.0f s", why->msg, l->pause_s);
+    for (double until = now_s() + l->pause_s; now_s() < until && !stopping(l);) {
+        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+    }
+    l->pause_s = l->pause_s * 2 < DB_PAUSE_MAX_S ? l->pause_s * 2 : DB_PAUSE_MAX_S;
+    return true;
+}
+
+/* One turn: what lies in the spool, what others lost, a job. *found says whether there was one. */
+static bool take_turn(struct loop *l, struct claim_options *claim, bool *found, struct err *err) {
+    struct job job;
+    if ((l->undelivered && !deliver_spool(l, err)) || !reap_now_and_then(l, err) ||
+        !queue_claim(l->db, &l->worker, claim, &job, found, err)) {
+        return false;
+    }
+    l->away_since = 0;
+    if (!*found) {
+        return true;
+    }
+    claim->resident = job.revision_id;
+    bool ok = run_job(l, &job, err);
+    job_release(&job);
+    return ok;
+}
+
+/* Nothing to do just now: *end says whether that is the end. */
+static bool idle(struct loop *l, double since, bool *end, struct err *err) {
+    bool left = true;
+    *end = false;
+    if (l->options->drain && !anything_left(l, &left, err)) {
+        return false;
+    }
+    *end = !left || (l->options->idle_s && now_s() - since > l->options->idle_s);
+    return *end || queue_wait(l->db, POLL_MS, err);
+}
+
 static bool take_jobs(struct loop *l, struct err *err) {
-    struct claim_options claim = { .memory_mb = l->options->memory_mb, .lease_s = l->options->lease_s };
+    struct claim_options claim = { .memory_mb = l->options->memory_mb };
     double idle_since = now_s();
-    while (!stopping(l)) {
-        struct job job;
-        bool found, left = true;
-        if (!reap_now_and_then(l, err) || !queue_claim(l->db, &l->worker, &claim, &job, &found, err)) {
-            return false;
+    for (bool end = false; !end && !stopping(l);) {
+        struct err why = ERR_INIT;
+        bool found = false, ok = take_turn(l, &claim, &found, &why);
+        if (ok && l->options->once) {
+            return found || err_set(err, ERR_BUSY, "there is no job to do");
         }
         if (found) {
-            claim.resident = job.revision_id;
-            bool ok = run_job(l, &job, err);
-            job_release(&job);
-            if (!ok || l->options->once) {
-                return ok;
-            }
             idle_since = now_s();
-            continue;
+        } else if (ok) {
+            ok = idle(l, idle_since, &end, &why);
         }
-        if (l->options->once) {
-            return err_set(err, ERR_BUSY, "there is no job to do");
-        }
-        if (l->options->drain && (!anything_left(l, &left, err) || !left)) {
-            return err->class == ERR_NONE;
-        }
-        if (l->options->idle_s && now_s() - idle_since > l->options->idle_s) {
-            return true;
-        }
-        if (!queue_wait(l->db, POLL_MS, err)) {
-            return false;
+        if (!ok && !wait_for_database(l, &why)) {
+            *err = why;
+            return stopping(l) && why.class == ERR_DB;
         }
     }
     return true;

@@ -24,6 +24,7 @@ struct child_watch {
     bool (*result)(const json_t *result, const char *samples, size_t n, void *arg, struct err *err);
     void *arg;
     unsigned stall_s; /* no word from the child for this long: killed, ERR_CRASH; 0: 1800 */
+    const char *program; /* what to start as the child; NULL: this program */
 };
 
 /* Runs the child to its end. False with its error, or ERR_CRASH if it died. */
@@ -32,7 +33,10 @@ MUST_CHECK bool child_run(const json_t *spec, const struct child_watch *watch, s
 /* The child's main, for `assay __job`. Does not return. */
 _Noreturn void child_main(void);
 
-/* An assay.record/1 (db.h) from an assay.eval/1 result; the caller owns it. `command` and `manifest` may be NULL. */
+/* How many of the n bytes of JSON lines go into one chunk, whole lines all of them; *lines says how many. */
+size_t samples_cut(const char *text, size_t n, int *lines);
+
+/* An assay.record/1 (db.h) from an assay.eval/1 result, NULL if it isn't one; the caller owns it. `command` and `manifest` may be NULL. */
 MUST_CHECK json_t *record_from_result(const json_t *result, const json_t *chunks, const json_t *command, const json_t *manifest);
 
 struct worker_options {
@@ -43,9 +47,11 @@ struct worker_options {
     bool drain;         /* end when nothing is left to do */
     unsigned lease_s;   /* how long a job is held without a heartbeat; 0: the queue's own */
     unsigned idle_s;    /* end after this long without a job; 0: never */
-    const volatile int *stop; /* becomes 1 on the first SIGTERM or SIGINT, 2 on the next */
+    const volatile int *stop; /* becomes 1 on the first SIGTERM or SIGINT */
+    const char *program;      /* for child_watch */
 };
-/* The loop. ERR_NODE and ERR_SCHEMA: this machine or program shall not go on (exit code 75). */
+/* The loop. A database that is away is waited for, half an hour at most; finished work lies in the spool meanwhile.
+ * ERR_NODE and ERR_SCHEMA: this machine or program shall not go on (exit code 75). */
 MUST_CHECK bool worker_loop(const struct worker_options *options, struct err *err);
 
 #endif
