@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/proc.h"
 #include "db/db.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/print.h"
@@ -125,12 +126,16 @@ static char *conninfo_of(const struct args *args, struct err *err) {
     return conninfo;
 }
 
+static bool refuse_missing(const char *program, struct err *err) {
+    err_set(err, ERR_NOT_FOUND, "PostgreSQL's program '%s' is not installed", program);
+    return err_hint(err, "on Debian: apt-get install postgresql-15");
+}
+
 /* Becomes a program of PostgreSQL's; `first` and `second` go between its name and the connection. */
 static bool become(const struct args *args, const char *program, const char *first, const char *second, struct err *err) {
     char *path = cluster_program(program), *conninfo = path ? conninfo_of(args, err) : NULL;
     if (!path) {
-        err_set(err, ERR_NOT_FOUND, "PostgreSQL's program '%s' is not installed", program);
-        return err_hint(err, "on Debian: apt-get install postgresql-15");
+        return refuse_missing(program, err);
     }
     if (conninfo) {
         char *argv[] = { path, (char *)(uintptr_t)first, (char *)(uintptr_t)second, (char[]){ "-d" }, conninfo, NULL };
@@ -164,8 +169,32 @@ static bool run_dump(const struct args *args, struct err *err) {
     return ok;
 }
 
+/* A restored database is another one than that which workers hold leases of: it gets an epoch of its own. */
+static bool begin_epoch(const struct args *args, struct err *err) {
+    struct db *db = open_any(args, err);
+    bool ok = db && db_run(db, "epoch_new", DB_NO_ARGS, err);
+    db_close(db);
+    return ok;
+}
+
 static bool run_restore(const struct args *args, struct err *err) {
-    return become(args, "pg_restore", "--exit-on-error", args->operands[0], err);
+    char *path = cluster_program("pg_restore"), *conninfo = path ? conninfo_of(args, err) : NULL;
+    bool ok = conninfo != NULL;
+    if (!path) {
+        return refuse_missing("pg_restore", err);
+    }
+    struct proc_result result = { 0 };
+    if (ok) {
+        const char *argv[] = { path, "--exit-on-error", "-d", conninfo, args->operands[0], NULL };
+        ok = proc_run(argv, NULL, &result, err);
+    }
+    if (ok && result.exit_code) {
+        ok = err_set(err, ERR_FAILED, "could not restore '%s': %.300s", args->operands[0], strbuf_str(&result.err));
+    }
+    proc_result_release(&result);
+    free(conninfo);
+    free(path);
+    return ok && begin_epoch(args, err);
 }
 
 const struct command cmd_db_psql = {

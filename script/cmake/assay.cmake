@@ -59,7 +59,7 @@ endfunction()
 # assay_fuzz(NAME SOURCE LINK ...): a libFuzzer program fuzz_NAME where ASSAY_FUZZ is on; elsewhere the same source is
 # linked with a small main that runs each file given, so that the seeds are tested in every build.
 function(assay_fuzz name source)
-    cmake_parse_arguments(F "" "SEEDS" "LINK" ${ARGN})
+    cmake_parse_arguments(F "" "" "LINK;SEEDS" ${ARGN})
     add_executable(fuzz_${name} ${source})
     target_link_libraries(fuzz_${name} PRIVATE ${F_LINK})
     if(ASSAY_FUZZ)
