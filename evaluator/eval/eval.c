@@ -263,6 +263,15 @@ static json_t *make_result(
     return r;
 }
 
+/* A kind may ask several times: progress goes on where the last call ended. */
+static bool pass_on(uint64_t done, uint64_t total, void *arg) {
+    struct eval *e = arg;
+    bool go_on = e->options->progress(
+        e->done_before + done, e->done_before + total, e->options->progress_arg);
+    e->done_before += done >= total ? total : 0;
+    return go_on;
+}
+
 bool eval_run(const struct task *task, const struct subject *subject,
     const struct eval_options *options, json_t **result, struct strbuf *samples, struct err *err) {
     struct eval e = { .task = task, .info = task_info(task), .subject = subject };
@@ -276,9 +285,10 @@ bool eval_run(const struct task *task, const struct subject *subject,
         e.docs = NULL;
         e.n = task_retrieval(task)->n_queries;
     }
+    e.options = options;
     e.run = (struct run_options) { .stats = &e.stats,
-        .progress = options ? options->progress : NULL,
-        .progress_arg = options ? options->progress_arg : NULL };
+        .progress = options && options->progress ? pass_on : NULL,
+        .progress_arg = &e };
     number_clusters(&e);
     json_t *made = NULL;
     if (kinds[e.info->kind]->ask(&e, err)) {

@@ -14,8 +14,10 @@ struct eval {
     const struct subject *subject;
     struct run_options run;
     struct run_stats stats;
-    struct arena arena; /* what a kind keeps for the run */
-    uint32_t *cluster;  /* of each document; NULL: no clusters */
+    const struct eval_options *options;
+    uint64_t done_before; /* work of the calls that are over */
+    struct arena arena;   /* what a kind keeps for the run */
+    uint32_t *cluster;    /* of each document; NULL: no clusters */
     struct {
         size_t ties, truncated, empty, nan;
     } audit;

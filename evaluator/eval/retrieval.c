@@ -164,9 +164,10 @@ static bool retrieval_ask(struct eval *e, struct err *err) {
     e->kind = numbers;
     numbers->answers = arena_alloc(&e->arena, e->n * sizeof *numbers->answers);
     numbers->scores = arena_alloc(&e->arena, e->n * sizeof *numbers->scores);
-    float *queries = embed_texts(e, r->queries, r->n_queries, true, err);
-    float *corpus = queries ? embed_texts(e, r->corpus, r->n_corpus, false, err) : NULL;
-    bool ok = corpus && rank_all(e, r, queries, corpus, err);
+    /* The corpus first: it is most of the work, and what progress is measured by. */
+    float *corpus = embed_texts(e, r->corpus, r->n_corpus, false, err);
+    float *queries = corpus ? embed_texts(e, r->queries, r->n_queries, true, err) : NULL;
+    bool ok = queries && rank_all(e, r, queries, corpus, err);
     for (size_t q = 0; ok && q < e->n; q++) {
         const struct answer *a = &numbers->answers[q];
         e->audit.ties += a->n > 1 && a->scores[0] == a->scores[1];

@@ -1,0 +1,128 @@
+/* The parent's checks of what a task's process sends, without such a process: what its Lua side
+ * would never let through must not get through here either. */
+#include "task_main.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "evaluator/task/frames.h"
+#include "evaluator/task/wire.h"
+
+static json_t *header(const char *kind) {
+    json_t *h = json_pack("{s:s, s:{s:s, s:i}, s:s, s:[s], s:s, s:i}", "kind", kind, "described",
+        "name", "x", "version", 1, "main", "acc", "report", "acc", "degraded", "", "shots", 0);
+    char sha256[65];
+    memset(sha256, 'a', 64);
+    sha256[64] = '\0';
+    json_object_set_new(h, "task_sha256", json_string(sha256));
+    return h;
+}
+
+static bool take(const char *kind, const char *text) {
+    struct err err = ERR_INIT;
+    struct task *t = xcalloc(1, sizeof *t);
+    json_t *h = header(kind), *frame = json_parse(text, strlen(text), "frame", &err);
+    assert_non_null(frame);
+    assert_true(frames_header(t, "x.lua", h, &err));
+    bool ok = frames_document(t, frame, &err);
+    assert_true(ok || err.class == ERR_INPUT);
+    json_decref(h);
+    json_decref(frame);
+    task_free(t);
+    return ok;
+}
+
+#define DOC(gold, context)                                                                         \
+    "{\"doc\": {\"index\": 0, \"contexts\": [\"q\"], \"choices\": [{\"text\": \"a\", "             \
+    "\"continuation\": \" a\", "                                                                   \
+    "\"context\": 0}, {\"text\": \"b\", \"continuation\": \" b\", \"context\": " context           \
+    "}], \"gold\": " gold "}}"
+
+static void documents_are_checked_again(void **state) {
+    (void)state;
+    assert_true(take("choice", DOC("[1]", "0")));
+    assert_false(take("choice", DOC("[2]", "0")));
+    assert_false(take("choice", DOC("[-1]", "0")));
+    assert_false(take("choice", DOC("[0, 1, 1]", "0")));
+    assert_false(take("choice", DOC("[]", "0")));
+    assert_false(take("choice", DOC("[\"1\"]", "0")));
+    assert_false(take("choice", DOC("[1]", "1")));
+    assert_false(take("sts", DOC("[1]", "0")));
+    assert_true(take("sts", "{\"doc\": {\"index\": 0, \"a\": \"x\", \"b\": \"y\", \"score\": 1}}"));
+    assert_false(take("sts", "{\"doc\": {\"index\": 0, \"a\": \"x\", \"b\": \"y\"}}"));
+    assert_false(
+        take("sts", "{\"doc\": {\"index\": 0, \"a\": \"x\\u0000\", \"b\": \"y\", \"score\": 1}}"));
+    assert_false(
+        take("retrieval", "{\"qrel\": {\"query\": \"q\", \"passage\": \"p\", \"gain\": 1}}"));
+    assert_false(take("sts", "{\"passage\": {\"id\": \"p\", \"text\": \"t\"}}"));
+    assert_false(take("sts", "{\"noise\": 1}"));
+}
+
+static void headers_are_checked(void **state) {
+    (void)state;
+    static const char *const needed[] = { "kind", "described", "main", "report", "degraded",
+        "task_sha256" };
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        struct err err = ERR_INIT;
+        struct task *t = xcalloc(1, sizeof *t);
+        json_t *h = header("choice");
+        json_object_del(h, needed[i]);
+        assert_false(frames_header(t, "x.lua", h, &err));
+        assert_int_equal(err.class, ERR_INPUT);
+        json_decref(h);
+        task_free(t);
+    }
+}
+
+/* Reads what `bytes` holds through a pipe. */
+static json_t *read_frame(const char *bytes, size_t n, unsigned repeat, struct err *err) {
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(fds[0]);
+        for (unsigned i = 0; i < repeat; i++) {
+            if (write(fds[1], bytes, n) < 0) {
+                break;
+            }
+        }
+        _exit(0);
+    }
+    close(fds[1]);
+    struct wire w;
+    wire_init(&w, fds[0], 20);
+    json_t *frame = wire_read(&w, err);
+    wire_release(&w);
+    close(fds[0]); /* a writer that is not done dies of SIGPIPE */
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    return frame;
+}
+
+static void messages_are_bounded(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    json_t *frame = read_frame("{\"a\": 1}\n", 9, 1, &err);
+    assert_int_equal(json_get_int(frame, "a", 0), 1);
+    json_decref(frame);
+    assert_null(read_frame("[[[[[[[[[[", 10, 1 << 18, &err)); /* 2.5 MiB and no end */
+    assert_int_equal(err.class, ERR_INPUT);
+    assert_non_null(strstr(err.msg, "longer than 1 MiB"));
+    err = (struct err)ERR_INIT;
+    assert_null(read_frame("{\"a\":", 5, 1, &err));
+    assert_int_equal(err.class, ERR_CRASH);
+    err = (struct err)ERR_INIT;
+    assert_null(read_frame("{\"a\": \"\xff\"}\n", 11, 1, &err));
+    assert_int_equal(err.class, ERR_INPUT);
+    err = (struct err)ERR_INIT;
+    assert_null(read_frame("", 0, 1, &err));
+    assert_int_equal(err.class, ERR_NONE);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(documents_are_checked_again),
+        cmocka_unit_test(headers_are_checked),
+        cmocka_unit_test(messages_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
