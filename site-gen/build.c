@@ -37,11 +37,12 @@ static int depth_of(const char *path) {
 
 /* `file` within the site; `path` is what the page is linked by. */
 static bool put_page(struct builder *b, const char *template, const char *path, const char *file,
-    const json_t *data, const char *markup, struct err *err) {
+    const json_t *data, const struct strbuf *plots, struct err *err) {
     struct print_job job = { .template = template,
         .path = path,
         .data = data,
-        .markup = markup,
+        .plots = plots,
+        .n_plots = plots ? PLOT_SECTIONS_MAX : 0,
         .links = {
             .depth = depth_of(path), .root = b->root, .file_links = b->options->file_links } };
     if (strcmp(path, "/404.html") == 0)
@@ -63,10 +64,10 @@ static bool put_json(struct builder *b, const char *file, const json_t *data, st
 
 /* The page at a folder's path and its data under /api/v1/; takes `data`. */
 static bool put_view(struct builder *b, const char *template, const char *path, json_t *data,
-    const char *markup, struct err *err) {
+    const struct strbuf *plots, struct err *err) {
     struct strbuf name = { 0 };
     strbuf_addf(&name, "%sindex.html", path + 1);
-    bool ok = put_page(b, template, path, name.text, data, markup, err);
+    bool ok = put_page(b, template, path, name.text, data, plots, err);
     strbuf_reset(&name);
     size_t n = strlen(path);
     strbuf_addf(&name, "api/v1%.*s.json", (int)(n > 1 ? n - 1 : n), n > 1 ? path : "/index");
@@ -87,12 +88,8 @@ static bool put_boards(struct builder *b, struct err *err) {
     size_t i;
     json_t *board;
     json_array_foreach(b->boards, i, board) {
-        struct strbuf plot = { 0 };
-        plots_take(&b->plots, i, &plot);
-        bool ok = put_view(b, "board.html", json_get_string(board, "path", ""), json_incref(board),
-            plot.len ? plot.text : NULL, err);
-        strbuf_release(&plot);
-        if (!ok)
+        if (!put_view(b, "board.html", json_get_string(board, "path", ""), json_incref(board),
+                b->plots.svg[i], err))
             return false;
     }
     return true;
@@ -279,7 +276,8 @@ bool site_build(const json_t *snapshot, const struct site_options *options, stru
         .root = root_of(options->base_url) };
     bool ok = prepare(&b, snapshot, err);
     if (ok)
-        plots_draw(&b.plots, options->gnuplot, b.boards);
+        plots_draw(&b.plots, options->gnuplot, b.boards,
+            &(struct link_base) { .depth = 2, .root = b.root, .file_links = options->file_links });
     ok = ok && put_all(&b, err) && tree_commit(&b.tree, err);
     if (ok && out)
         report(&b, out);

@@ -1,29 +1,39 @@
-/* The large figures, drawn by gnuplot: score against size, one for each suite that has sizes.
+/* The large figures, drawn by gnuplot: score against size, one for each section of a board.
  *
- * gnuplot is handed numbers and our own words, never a stranger's text. What it prints is rewritten
- * by an allow-list of SVG: elements and attributes that are not on it do not reach a page. Where
- * gnuplot is absent or answers otherwise, there are no figures; the tables have the numbers. */
+ * gnuplot is handed numbers and our own words, never a stranger's text: it runs commands that stand
+ * in back-ticks. Of what it prints, three things are read, lines, marks and texts, and written
+ * anew; so nothing else of it can reach a page. Where gnuplot is absent or answers otherwise there
+ * is no figure; the tables have the numbers. */
 #ifndef ASSAY_SITE_PLOT_H
 #define ASSAY_SITE_PLOT_H
 
 #include <jansson.h>
 
-#include "base/strbuf.h"
+#include "site-gen/escape.h"
+
+#define PLOT_SECTIONS_MAX 4 /* of a board */
 
 struct plots {
-    struct strbuf *svg; /* one for each board; empty: no figure */
+    struct strbuf (*svg)[PLOT_SECTIONS_MAX]; /* by board and section; empty: no figure */
     size_t n_boards;
     int n;
     char note[160]; /* why there are none */
 };
-/* program as in site_options. Never fails: it leaves a note. */
-void plots_draw(struct plots *plots, const char *program, const json_t *boards);
-void plots_take(struct plots *plots, size_t board, struct strbuf *svg);
+/* program as in site_options; `links` as of a board's page. Never fails: it leaves a note. */
+void plots_draw(
+    struct plots *plots, const char *program, const json_t *boards, const struct link_base *links);
 void plots_release(struct plots *plots);
 
-/* gnuplot's SVG to what is put into a page, under ids that begin with `id`. False: not what we
- * know. */
-MUST_CHECK bool plot_clean(const char *svg, size_t n, const char *id, const char *title,
-    struct strbuf *out, struct err *err);
+/* One figure: a point for each row that has a mean and a size. */
+struct plot_point {
+    double size, value, low, high; /* value as shown */
+    const json_t *row;
+};
+/* Appends commands for gnuplot that draw the points (sorted by size). */
+void plot_script(const struct plot_point *points, size_t n, struct strbuf *out);
+/* From gnuplot's SVG to ours, each mark a link to its row's model. False: it is not what we know.
+ */
+MUST_CHECK bool plot_rewrite(const char *svg, size_t len, const struct plot_point *points, size_t n,
+    const struct link_base *links, struct strbuf *out, struct err *err);
 
 #endif

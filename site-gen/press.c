@@ -221,10 +221,15 @@ static int print_page(lua_State *L) {
     lua_setglobal(L, "page");
     push_template(L, job->template);
     luabox_push_json(L, job->data);
-    if (job->markup) {
-        push_markup(L, job->markup, strlen(job->markup));
-        lua_setfield(L, -2, "plot");
+    lua_newtable(L);
+    for (size_t i = 0; i < job->n_plots; i++) {
+        if (job->plots[i].len) {
+            push_markup(L, job->plots[i].text, job->plots[i].len);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
     }
+    if (lua_istable(L, -2))
+        lua_setfield(L, -2, "plots");
     if (p->bare) {
         lua_call(L, 1, 0);
         return 0;

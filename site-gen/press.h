@@ -23,7 +23,9 @@ struct print_job {
     const char *path;     /* of the page: "/s/x/" */
     struct link_base links;
     const json_t *data;
-    const char *markup; /* of our own making, as d.plot; or NULL */
+    const struct strbuf
+        *plots; /* markup of our own making, as d.plots[i]; empty ones are left out */
+    size_t n_plots;
 };
 /* Appends the page to *out. Errors are ours or the template's: they name template and line. */
 MUST_CHECK bool press_print(
