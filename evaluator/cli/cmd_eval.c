@@ -61,6 +61,11 @@ static void show(const char *label, uint64_t done, uint64_t total, void *arg) {
     }
 }
 
+static void note_skipped(const char *task, const char *why, void *arg) {
+    const struct bench *b = arg;
+    log_line(LOG_INFO, "%s: task '%s' is left out: %s", b->model, task, why);
+}
+
 static bool take_result(const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
     struct bench *b = arg;
     const char *out = args_get(b->args, "out", NULL);
@@ -91,7 +96,7 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
 }
 
 static bool eval_model(struct bench *b, const char *model, const json_t *tasks, struct err *err) {
-    struct child_watch watch = { .tick = keep_going, .progress = show, .result = take_result, .arg = b };
+    struct child_watch watch = { .tick = keep_going, .progress = show, .skipped = note_skipped, .result = take_result, .arg = b };
     json_t *spec = make_spec(b, model, tasks);
     b->model = model;
     bool ok = child_run(spec, &watch, err);

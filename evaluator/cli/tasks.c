@@ -41,7 +41,7 @@ static bool refuse_unknown(const json_t *list, const char *name, struct err *err
     return nearest ? err_hint(err, "did you mean '%s'? 'assay task ls' lists all", nearest) : err_hint(err, "'assay task ls' lists all");
 }
 
-static void add_task(json_t *out, const char *name) {
+static void add_task(json_t *out, const char *name, bool of_suite) {
     size_t i;
     json_t *entry;
     json_array_foreach(out, i, entry) {
@@ -49,13 +49,13 @@ static void add_task(json_t *out, const char *name) {
             return;
         }
     }
-    json_array_append_new(out, json_pack("{s:s}", "name", name));
+    json_array_append_new(out, json_pack("{s:s, s:b}", "name", name, "of_suite", (int)of_suite));
 }
 
 /* A name, a glob or a path, as one or several entries. */
-static bool add_named(json_t *out, const json_t *list, const char *name, struct err *err) {
+static bool add_named(json_t *out, const json_t *list, const char *name, bool of_suite, struct err *err) {
     if (is_path(name)) {
-        add_task(out, name);
+        add_task(out, name, of_suite);
         return true;
     }
     bool any = false;
@@ -64,7 +64,7 @@ static bool add_named(json_t *out, const json_t *list, const char *name, struct 
     json_array_foreach(list, i, entry) {
         const char *known = json_get_string(entry, "name", "");
         if (fnmatch(name, known, 0) == 0) {
-            add_task(out, known);
+            add_task(out, known, of_suite);
             any = true;
         }
     }
@@ -86,7 +86,7 @@ static bool add_suite(json_t *out, const json_t *list, const struct args *args, 
     const struct task_info *info = task_info(suite);
     bool ok = info->kind == TASK_SUITE || err_set(err, ERR_USAGE, "'%s' is a task, not a suite: use --task", name);
     for (size_t i = 0; ok && i < info->tasks.n; i++) {
-        ok = add_named(out, list, info->tasks.items[i], err);
+        ok = add_named(out, list, info->tasks.items[i], true, err);
     }
     if (ok && definition) {
         *definition = json_pack("{s:s, s:I, s:s, s:O*}", "name", info->name, "version", (json_int_t)info->version, "sha256",
@@ -158,7 +158,7 @@ json_t *tasks_from_args(const struct args *args, struct err *err) {
             if (!name) {
                 break;
             }
-            ok = kind == 0 ? add_named(out, list, name, err) : add_suite(out, list, args, name, NULL, err);
+            ok = kind == 0 ? add_named(out, list, name, false, err) : add_suite(out, list, args, name, NULL, err);
             free(name);
         }
     }

@@ -174,6 +174,8 @@ static bool take_json(struct child *c, const struct child_watch *watch, const st
     } else if (f->tag == FRAME_RESULT) {
         ok = !watch->result || watch->result(json, strbuf_str(&c->samples), c->samples.len, watch->arg, err);
         strbuf_reset(&c->samples);
+    } else if (f->tag == FRAME_SKIPPED && watch->skipped) {
+        watch->skipped(json_get_string(json, "task", ""), json_get_string(json, "why", ""), watch->arg);
     } else if (f->tag == FRAME_ERROR) {
         take_error(c, json);
     }

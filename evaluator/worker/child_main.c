@@ -24,6 +24,7 @@
 struct session {
     json_t *spec;
     struct task *tasks[TASKS_MAX];
+    bool of_suite[TASKS_MAX]; /* may be skipped */
     size_t n_tasks;
     char *model_path;
     struct model *model;
@@ -105,6 +106,7 @@ static bool load_task(struct session *s, const json_t *wanted, struct err *err) 
     s->label = r.name;
     report_progress(0, 0, s);
     s->tasks[s->n_tasks] = task_load(&r, err);
+    s->of_suite[s->n_tasks] = json_get_bool(wanted, "of_suite", false);
     return s->tasks[s->n_tasks] && ++s->n_tasks;
 }
 
@@ -183,35 +185,53 @@ static bool send_samples(const struct strbuf *samples, struct err *err) {
     return true;
 }
 
-static bool evaluate(struct session *s, struct task *task, struct err *err) {
+static bool evaluate(struct session *s, const struct subject *subject, const struct task *task, struct err *err) {
     struct strbuf samples = { 0 };
     json_t *result = NULL;
-    const char *model = json_get_string(s->spec, "model", "");
-    struct subject *subject = subject_model_new(s->model, model, json_get_string(s->spec, "revision", NULL),
-        json_get_string(s->spec, "add_bos", "auto"), err);
     struct eval_options options = {
         .progress = report_progress,
         .progress_arg = s,
         .build = ASSAY_BUILD,
     };
     s->label = task_info(task)->name;
-    bool ok = subject && eval_run(task, subject, &options, &result, json_get_bool(s->spec, "samples", true) ? &samples : NULL, err);
+    bool ok = eval_run(task, subject, &options, &result, json_get_bool(s->spec, "samples", true) ? &samples : NULL, err);
     ok = ok && send_samples(&samples, err) && send_json(FRAME_RESULT, result, err);
-    subject_free(subject);
     strbuf_release(&samples);
     return ok || err_wrap(err, "task '%s'", task_info(task)->name);
+}
+
+static bool can_be_asked(const struct subject *subject, const struct task *task) {
+    return task_kind_embeds(task_info(task)->kind) ? subject->embed != NULL : subject->score != NULL;
+}
+
+static bool skip(const struct task *task, struct err *err) {
+    const struct task_info *info = task_info(task);
+    return send_json(FRAME_SKIPPED, json_pack("{s:s, s:s}", "task", info->name, "why",
+        task_kind_embeds(info->kind) ? "it needs a model that embeds" : "it needs a language model"), err);
+}
+
+/* Tasks of a suite that are for another kind of model are skipped, but not all of them. */
+static bool evaluate_all(struct session *s, const struct subject *subject, struct err *err) {
+    size_t n_done = 0;
+    for (size_t i = 0; i < s->n_tasks; i++) {
+        bool skipped = s->of_suite[i] && !can_be_asked(subject, s->tasks[i]);
+        if (!(skipped ? skip(s->tasks[i], err) : evaluate(s, subject, s->tasks[i], err))) {
+            return false;
+        }
+        n_done += !skipped;
+    }
+    return n_done || err_set(err, ERR_UNSUPPORTED, "none of the tasks can be asked of this model");
 }
 
 static bool work(struct session *s, struct err *err) {
     if (!load_tasks(s, err) || !fetch_model(s, err) || !shut_in(s, err) || !open_model(s, err)) {
         return false;
     }
-    for (size_t i = 0; i < s->n_tasks; i++) {
-        if (!evaluate(s, s->tasks[i], err)) {
-            return false;
-        }
-    }
-    return true;
+    struct subject *subject = subject_model_new(s->model, json_get_string(s->spec, "model", ""),
+        json_get_string(s->spec, "revision", NULL), json_get_string(s->spec, "add_bos", "auto"), err);
+    bool ok = subject && evaluate_all(s, subject, err);
+    subject_free(subject);
+    return ok;
 }
 
 static json_t *read_spec(struct err *err) {

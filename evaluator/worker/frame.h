@@ -12,6 +12,7 @@ enum frame_tag {
     FRAME_PROGRESS = 'P', /* {"label", "done", "total"} */
     FRAME_RESULT = 'R',   /* one assay.eval/1 result */
     FRAME_SAMPLES = 'S',  /* JSON lines of the samples of the next result */
+    FRAME_SKIPPED = 'K', /* {"task", "why"}: a task of a suite that can't be asked of this model */
     FRAME_ERROR = 'E',    /* {"class", "message", "hint", "task"} */
     FRAME_DONE = 'D',     /* everything has been sent */
 };

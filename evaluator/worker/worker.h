@@ -10,7 +10,8 @@
 
 /* What a child is to do, as JSON:
  *   {"model": what the user wrote, "hub", "tasks_dir",
- *    "tasks": [{"name", "limit", "shots", "seed", "profile", "subsets": [...]}, ...],
+ *    "tasks": [{"name", "limit", "shots", "seed", "profile", "subsets": [...],
+ *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
  *    "dtype", "device", "threads", "max_mem_mb", "arch", "add_bos", "samples": bool, "keep_rows": bool,
  *    "cpu_s", "memory_mb"}
  * Absent or null means the default. */
@@ -20,6 +21,8 @@ struct child_watch {
     bool (*tick)(void *arg);
     /* What the child is at: `label` is a task or a phase. */
     void (*progress)(const char *label, uint64_t done, uint64_t total, void *arg);
+    /* A task of a suite that can't be asked of this model; may be NULL. */
+    void (*skipped)(const char *task, const char *why, void *arg);
     /* One finished task: its assay.eval/1 result and its samples as JSON lines. False ends the child, with *err. */
     bool (*result)(const json_t *result, const char *samples, size_t n, void *arg, struct err *err);
     void *arg;
