@@ -111,6 +111,19 @@ static void a_failed_write_leaves_the_old_file(void **state) {
     free(dir);
 }
 
+/* Who has the file open keeps what was in it, to the last byte. */
+static void a_reader_keeps_the_version_that_it_opened(void **state) {
+    char *path = path_join(*state, "f"), text[32] = { 0 };
+    put(path, "a long first version");
+    FILE *reader = fopen(path, "rb");
+    assert_non_null(reader);
+    put(path, "second");
+    assert_int_equal(fread(text, 1, sizeof text - 1, reader), 20);
+    assert_string_equal(text, "a long first version");
+    fclose(reader);
+    free(path);
+}
+
 /* Readers see one version or another, never a part: many writers, one reader that looks. */
 static void readers_never_see_a_half_written_file(void **state) {
     char *path = path_join(*state, "f");
@@ -299,6 +312,7 @@ int main(void) {
         IN_FOLDER(what_is_not_a_regular_file_is_not_read),
         IN_FOLDER(writing_replaces_the_whole_file_and_leaves_nothing_else),
         IN_FOLDER(a_failed_write_leaves_the_old_file),
+        IN_FOLDER(a_reader_keeps_the_version_that_it_opened),
         IN_FOLDER(readers_never_see_a_half_written_file),
         IN_FOLDER(a_map_shows_the_bytes),
         IN_FOLDER(folders_are_made_with_their_parents),
