@@ -131,7 +131,7 @@ static bool take_result(const json_t *result, const char *samples, size_t n, voi
         return false;
     }
     json_t *chunks = chunk_index(r);
-    json_t *command = json_pack("[s, s, s+s+, s, s]", "assay", "eval", r->job->model, "@", r->job->commit, "-t", r->job->task);
+    json_t *command = json_pack("[s, s, s++, s, s]", "assay", "eval", r->job->model, "@", r->job->commit, "-t", r->job->task);
     r->record = record_from_result(result, chunks, command, r->job->manifest);
     json_decref(command);
     json_decref(chunks);
