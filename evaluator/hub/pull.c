@@ -50,7 +50,8 @@ static bool take_listed_file(struct repo_listing *l, const json_t *entry, struct
     const char *etag = json_get_string(json_is_object(lfs) ? lfs : entry, "oid", "");
     long long size = json_get_int(entry, "size", -1);
     size_t digits = strlen(etag);
-    if (!repo_path_valid(path)) {
+    size_t length = json_string_length(json_object_get(entry, "path"));
+    if (strlen(path) != length || !repo_path_valid(path)) { /* JSON can hold a NUL */
         return err_set(err, ERR_INPUT, "the hub lists a file with a path that is refused: '%.80s'", path);
     }
     if (size < 0 || size > FILE_BYTES_MAX || strspn(etag, "0123456789abcdef") != digits || digits != (json_is_object(lfs) ? 64 : 40)) {
