@@ -194,8 +194,10 @@ const struct command cmd_queue_stats = {
 
 #define PARTS 1000 /* the bar counts thousandths of jobs, so that long ones are seen to move */
 
+#define DESERTED_TICKS 60 /* half seconds without a living worker, after which waiting makes no sense */
+
 struct tally {
-    long long total, over, dead, parts;
+    long long total, over, dead, parts, workers;
 };
 
 static bool count_jobs(struct db *db, struct tally *t, struct err *err) {
@@ -207,6 +209,7 @@ static bool count_jobs(struct db *db, struct tally *t, struct err *err) {
         t->dead = rows_int(&rows, 0, "dead");
         t->over = rows_int(&rows, 0, "done") + t->dead + rows_int(&rows, 0, "cancelled");
         t->total = t->over + left;
+        t->workers = rows_int(&rows, 0, "workers_alive");
         t->parts = t->over * PARTS;
         for (int i = 0; i < running.n; i++) {
             t->parts += (long long)(rows_real(&running, i, "progress") * PARTS);
@@ -224,11 +227,17 @@ static bool run_wait(const struct args *args, struct err *err) {
     struct progress *bar = ok && start.over < start.total
         ? progress_start("jobs (thousandths)", (uint64_t)((start.total - start.over) * PARTS), "done")
         : NULL;
+    unsigned deserted = 0;
     for (t = start; ok && t.over < t.total;) {
         nanosleep(&(struct timespec){ .tv_nsec = 500000000 }, NULL);
         ok = count_jobs(db, &t, err);
         long long parts = t.parts - start.over * PARTS;
         progress_set(bar, parts > 0 ? (uint64_t)parts : 0);
+        deserted = t.workers ? 0 : deserted + 1;
+        if (ok && deserted > DESERTED_TICKS) {
+            ok = err_set(err, ERR_BUSY, "%lld jobs are left, and no worker is alive", t.total - t.over);
+            err_hint(err, "start one: assay worker --drain");
+        }
     }
     progress_end(bar);
     db_close(db);
