@@ -154,7 +154,7 @@ static bool number_take(
 static bool field_take(
     const json_t *value, const struct field *f, const char *name, char *base, struct err *err) {
     void *member = base + f->offset;
-    double v;
+    double v = 0;
     if (f->kind == FIELD_FLAG) {
         *(bool *)member = json_is_true(value);
         return json_is_boolean(value) || err_set(err, ERR_INPUT, "'%s' is not true or false", name);

@@ -52,7 +52,7 @@ static bool add_special(
             err, ERR_INPUT, "template names special token '%.100s', which is not defined", name);
     }
     for (size_t i = 0; i < json_array_size(ids); i++) {
-        uint32_t id;
+        uint32_t id = 0;
         if (!read_id(json_array_get(ids, i), &id, err)) {
             return false;
         }
@@ -107,7 +107,7 @@ static bool load_template(struct post *post, const json_t *config, struct err *e
 
 /* "cls": ["[CLS]", 101], "sep": ["[SEP]", 102] */
 static bool load_bert(struct post *post, const json_t *config, struct err *err) {
-    uint32_t cls, sep;
+    uint32_t cls = 0, sep = 0;
     if (!read_id(json_array_get(json_object_get(config, "cls"), 1), &cls, err) ||
         !read_id(json_array_get(json_object_get(config, "sep"), 1), &sep, err)) {
         return false;
