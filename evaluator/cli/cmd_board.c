@@ -26,14 +26,15 @@ static bool same_model(const struct rows *rows, int a, int b) {
 
 static void print_model(struct table *t, const struct rows *rows, int from, int to) {
     for (int i = from; i < to; i++) {
-        table_cell(t, i == from ? rows_text(rows, i, "model") : "");
+        table_cell(t, rows_text(rows, i, "model"));
         table_cell(t, rows_text(rows, i, "task"));
         table_cell(t, rows_text(rows, i, "metric"));
         table_cellf(t, "%.1f", 100 * rows_real(rows, i, "value"));
         if (rows_null(rows, i, "low") || rows_null(rows, i, "high")) {
             table_cell(t, NULL);
         } else {
-            table_cellf(t, "%.1f to %.1f", 100 * rows_real(rows, i, "low"), 100 * rows_real(rows, i, "high"));
+            table_cellf(t, "%.1f to %.1f", 100 * rows_real(rows, i, "low"),
+                100 * rows_real(rows, i, "high"));
         }
         table_cell(t, rows_text(rows, i, "n"));
     }
@@ -49,7 +50,7 @@ static void print_board(const struct rows *rows) {
         print_model(t, rows, from, to);
         from = to;
     }
-    table_print(t, false);
+    table_print(t, true);
 }
 
 static bool run(const struct args *args, struct err *err) {
