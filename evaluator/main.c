@@ -1,4 +1,5 @@
-/* The program: finds the command, parses its options, runs it, and turns its error into words and an exit code. */
+/* The program: finds the command, parses its options, runs it, and turns its error into words and
+ * an exit code. */
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
@@ -38,8 +39,8 @@ static int print_help(int argc, char **argv) {
 
 #define EXIT_SICK 75 /* EX_TEMPFAIL: a scheduler may start the worker again, here or elsewhere */
 
-/* The class decides, for all commands alike; a worker says by a code of its own that it is the machine or the program
- * that must not go on, not a job. */
+/* The class decides, for all commands alike; a worker says by a code of its own that it is the
+ * machine or the program that must not go on, not a job. */
 static int exit_code(const struct err *err, const char *command) {
     bool sick = err->class == ERR_NODE || err->class == ERR_SCHEMA;
     return sick && !strcmp(command, "worker") ? EXIT_SICK : err_info(err->class)->exit_code;
@@ -47,7 +48,8 @@ static int exit_code(const struct err *err, const char *command) {
 
 /* `command` is "" where there was none. */
 static int finish(bool ok, struct err *err, bool json, const char *command) {
-    if (fflush(stdout) || ferror(stdout)) { /* what was printed did not arrive: that is a failure too */
+    if (fflush(stdout) ||
+        ferror(stdout)) { /* what was printed did not arrive: that is a failure too */
         ok = ok && err_errno(err, ERR_FAILED, "could not write to standard output");
     }
     if (ok) {
@@ -82,7 +84,8 @@ static bool check_operands(const struct command *c, const struct args *args, str
         return err_set(err, ERR_USAGE, "'%s' needs %s", c->name, c->operands);
     }
     if (args->n_operands > c->max_operands) {
-        return err_set(err, ERR_USAGE, "'%s' takes no operand '%s'", c->name, args->operands[c->max_operands]);
+        return err_set(
+            err, ERR_USAGE, "'%s' takes no operand '%s'", c->name, args->operands[c->max_operands]);
     }
     return true;
 }
@@ -111,7 +114,9 @@ static int run_command(const struct command *c, int argc, char **argv) {
     if (args_has(&args, "quiet") || args_has(&args, "no-progress")) {
         progress_disable();
     }
-    log_set_level(args_has(&args, "quiet") ? LOG_ERROR : args_has(&args, "verbose") ? LOG_DEBUG : LOG_INFO);
+    log_set_level(args_has(&args, "quiet")     ? LOG_ERROR
+                  : args_has(&args, "verbose") ? LOG_DEBUG
+                                               : LOG_INFO);
     bool ok = check_operands(c, &args, &err) && c->run(&args, &err);
     return finish(ok, &err, args_has(&args, "json"), c->name);
 }
@@ -129,7 +134,8 @@ int main(int argc, char **argv) {
     open_standard_files();
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
-    if (argc > 1 && !strcmp(argv[1], "__task")) { /* the program started by itself: no help, no options */
+    if (argc > 1 &&
+        !strcmp(argv[1], "__task")) { /* the program started by itself: no help, no options */
         task_child_main(argc, argv, task_files);
     }
     if (argc > 1 && !strcmp(argv[1], "__job")) {

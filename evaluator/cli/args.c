@@ -42,7 +42,8 @@ static bool same_name(const char *given, size_t n, const char *name) {
     return true;
 }
 
-static const struct option *find_long(const struct option *const *tables, const char *name, size_t n) {
+static const struct option *find_long(
+    const struct option *const *tables, const char *name, size_t n) {
     for (; *tables; tables++) {
         for (const struct option *o = *tables; o->name; o++) {
             if (same_name(name, n, o->name)) {
@@ -64,7 +65,8 @@ static const struct option *find_letter(const struct option *const *tables, char
     return NULL;
 }
 
-static bool unknown_option(const struct option *const *tables, const char *given, size_t n, struct err *err) {
+static bool unknown_option(
+    const struct option *const *tables, const char *given, size_t n, struct err *err) {
     char name[65];
     snprintf(name, sizeof name, "%.*s", (int)(n < 64 ? n : 64), given);
     const char *nearest = NULL;
@@ -82,7 +84,8 @@ static bool unknown_option(const struct option *const *tables, const char *given
     return nearest ? err_hint(err, "did you mean '--%s'?", nearest) : false;
 }
 
-static bool keep(struct args *args, const struct option *option, const char *value, struct err *err) {
+static bool keep(
+    struct args *args, const struct option *option, const char *value, struct err *err) {
     if (args->n_given == ARGS_MAX_VALUES) {
         return err_set(err, ERR_USAGE, "more than %d options", ARGS_MAX_VALUES);
     }
@@ -92,7 +95,8 @@ static bool keep(struct args *args, const struct option *option, const char *val
 }
 
 /* Takes argv[*i], and the next word where the option needs a value that isn't attached. */
-static bool take_option(struct args *args, const struct option *const *tables, int argc, char *const *argv, int *i, struct err *err) {
+static bool take_option(struct args *args, const struct option *const *tables, int argc,
+    char *const *argv, int *i, struct err *err) {
     const char *word = argv[*i], *value = NULL;
     const struct option *option;
     if (word[1] == '-') {
@@ -110,18 +114,21 @@ static bool take_option(struct args *args, const struct option *const *tables, i
         value = word[2] ? word + 2 + (word[2] == '=') : NULL;
     }
     if (!option->value) {
-        return value ? err_set(err, ERR_USAGE, "option '--%s' takes no value", option->name) : keep(args, option, "", err);
+        return value ? err_set(err, ERR_USAGE, "option '--%s' takes no value", option->name)
+                     : keep(args, option, "", err);
     }
     if (!value) {
         if (*i + 1 >= argc) {
-            return err_set(err, ERR_USAGE, "option '--%s' needs a value %s", option->name, option->value);
+            return err_set(
+                err, ERR_USAGE, "option '--%s' needs a value %s", option->name, option->value);
         }
         value = argv[++*i];
     }
     return keep(args, option, value, err);
 }
 
-bool args_parse(struct args *args, const struct option *const *tables, int argc, char *const *argv, struct err *err) {
+bool args_parse(struct args *args, const struct option *const *tables, int argc, char *const *argv,
+    struct err *err) {
     memset(args, 0, sizeof *args);
     bool options_end = false;
     for (int i = 0; i < argc; i++) {
@@ -172,8 +179,8 @@ char *args_item(const struct args *args, const char *name, unsigned i) {
     return NULL;
 }
 
-bool args_get_uint(const struct args *args, const char *name, unsigned long otherwise, unsigned long max, unsigned long *out,
-    struct err *err) {
+bool args_get_uint(const struct args *args, const char *name, unsigned long otherwise,
+    unsigned long max, unsigned long *out, struct err *err) {
     const char *text = args_get(args, name, NULL);
     if (!text) {
         *out = otherwise;
@@ -183,13 +190,15 @@ bool args_get_uint(const struct args *args, const char *name, unsigned long othe
     errno = 0;
     unsigned long v = strtoul(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end || errno || v > max) {
-        return err_set(err, ERR_USAGE, "option '--%s' needs a whole number from 0 to %lu, not '%s'", name, max, text);
+        return err_set(err, ERR_USAGE, "option '--%s' needs a whole number from 0 to %lu, not '%s'",
+            name, max, text);
     }
     *out = v;
     return true;
 }
 
-bool args_get_double(const struct args *args, const char *name, double otherwise, double *out, struct err *err) {
+bool args_get_double(
+    const struct args *args, const char *name, double otherwise, double *out, struct err *err) {
     const char *text = args_get(args, name, NULL);
     if (!text) {
         *out = otherwise;

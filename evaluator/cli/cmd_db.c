@@ -36,7 +36,8 @@ const struct command cmd_db_up = {
     .name = "db up",
     .operands = "",
     .summary = "start the private PostgreSQL cluster",
-    .details = "It lives under ASSAY_HOME, listens on a Unix socket only, and is started by every command that needs it.\n",
+    .details = "It lives under ASSAY_HOME, listens on a Unix socket only, and is started by every "
+               "command that needs it.\n",
     .options = { options_db },
     .run = run_up,
 };
@@ -108,7 +109,8 @@ const struct command cmd_db_status = {
 
 /* The connection that the others would use, as text for libpq's programs. */
 static char *conninfo_of(const struct args *args, struct err *err) {
-    const char *named[] = { args_get(args, "db", NULL), getenv("ASSAY_DATABASE_URL"), getenv("DATABASE_URL") };
+    const char *named[] = { args_get(args, "db", NULL), getenv("ASSAY_DATABASE_URL"),
+        getenv("DATABASE_URL") };
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
         if (named[i] && *named[i]) {
             return xstrdup(named[i]);
@@ -131,16 +133,20 @@ static bool refuse_missing(const char *program, struct err *err) {
     return err_hint(err, "on Debian: apt-get install postgresql-15");
 }
 
-/* Becomes a program of PostgreSQL's; `first` and `second` go between its name and the connection. */
-static bool become(const struct args *args, const char *program, const char *first, const char *second, struct err *err) {
+/* Becomes a program of PostgreSQL's; `first` and `second` go between its name and the connection.
+ */
+static bool become(const struct args *args, const char *program, const char *first,
+    const char *second, struct err *err) {
     char *path = cluster_program(program), *conninfo = path ? conninfo_of(args, err) : NULL;
     if (!path) {
         return refuse_missing(program, err);
     }
     if (conninfo) {
-        char *argv[] = { path, (char *)(uintptr_t)first, (char *)(uintptr_t)second, (char[]){ "-d" }, conninfo, NULL };
+        char *argv[] = { path, (char *)(uintptr_t)first, (char *)(uintptr_t)second,
+            (char[]) { "-d" }, conninfo, NULL };
         char **at = argv + 1;
-        for (char **from = at; from < argv + 5; from++) { /* close the gaps that absent words leave */
+        for (char **from = at; from < argv + 5;
+             from++) { /* close the gaps that absent words leave */
             if (*from) {
                 *at++ = *from;
             }
@@ -169,7 +175,8 @@ static bool run_dump(const struct args *args, struct err *err) {
     return ok;
 }
 
-/* A restored database is another one than that which workers hold leases of: it gets an epoch of its own. */
+/* A restored database is another one than that which workers hold leases of: it gets an epoch of
+ * its own. */
 static bool begin_epoch(const struct args *args, struct err *err) {
     struct db *db = open_any(args, err);
     bool ok = db && db_run(db, "epoch_new", DB_NO_ARGS, err);
@@ -189,7 +196,8 @@ static bool run_restore(const struct args *args, struct err *err) {
         ok = proc_run(argv, NULL, &result, err);
     }
     if (ok && result.exit_code) {
-        ok = err_set(err, ERR_FAILED, "could not restore '%s': %.300s", args->operands[0], strbuf_str(&result.err));
+        ok = err_set(err, ERR_FAILED, "could not restore '%s': %.300s", args->operands[0],
+            strbuf_str(&result.err));
     }
     proc_result_release(&result);
     free(conninfo);

@@ -17,15 +17,16 @@ struct checkup {
 };
 
 static void note(struct checkup *c, const char *what, bool ok, const char *said) {
-    json_array_append_new(c->list, json_pack("{s:s, s:b, s:s}", "check", what, "ok", (int)ok, "said", said));
+    json_array_append_new(
+        c->list, json_pack("{s:s, s:b, s:s}", "check", what, "ok", (int)ok, "said", said));
     c->sick = c->sick || !ok;
 }
 
 static void check_cpu(struct checkup *c) {
     char text[160];
     const char *isa = __builtin_cpu_supports("avx512bf16") ? "AVX-512 bf16"
-        : __builtin_cpu_supports("avx512f")                ? "AVX-512"
-        : __builtin_cpu_supports("avx2")                   ? "AVX2"
+                      : __builtin_cpu_supports("avx512f")  ? "AVX-512"
+                      : __builtin_cpu_supports("avx2")     ? "AVX2"
                                                            : "no vector extension that is used";
     snprintf(text, sizeof text, "%ld processors, %s", sysconf(_SC_NPROCESSORS_ONLN), isa);
     note(c, "processor", true, text);
@@ -51,7 +52,10 @@ static void check_database(struct checkup *c, const struct args *args) {
     struct db_options options = { .conninfo = args_get(args, "db", NULL), .any_schema = true };
     struct db *db = db_open(&options, &err);
     bool ok = db && db_check_schema(db, &err);
-    note(c, "database", ok, ok ? db_is_private(db) ? "private cluster, schema up to date" : "reachable, schema up to date" : err.msg);
+    note(c, "database", ok,
+        ok ? db_is_private(db) ? "private cluster, schema up to date"
+                               : "reachable, schema up to date"
+           : err.msg);
     db_close(db);
 }
 
@@ -65,7 +69,8 @@ static void check_program(struct checkup *c, const char *name, const char *why) 
 static void check_hub(struct checkup *c) {
     const char *endpoint = getenv("HF_ENDPOINT");
     char text[400];
-    snprintf(text, sizeof text, "%.300s%s", endpoint && *endpoint ? endpoint : "https://huggingface.co",
+    snprintf(text, sizeof text, "%.300s%s",
+        endpoint && *endpoint ? endpoint : "https://huggingface.co",
         getenv("HF_TOKEN") ? ", with a token" : ", no token");
     note(c, "hub", true, text);
 }
@@ -74,8 +79,8 @@ static void print_checks(const json_t *list) {
     size_t i;
     json_t *check;
     json_array_foreach(list, i, check) {
-        printf("%s %-12s %s\n", json_is_true(json_object_get(check, "ok")) ? "ok  " : "FAIL", json_get_string(check, "check", ""),
-            json_get_string(check, "said", ""));
+        printf("%s %-12s %s\n", json_is_true(json_object_get(check, "ok")) ? "ok  " : "FAIL",
+            json_get_string(check, "check", ""), json_get_string(check, "said", ""));
     }
 }
 

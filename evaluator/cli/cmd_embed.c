@@ -5,7 +5,8 @@
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/exchange.h"
 
-#define LINES_AT_ONCE 65536 /* what is read before it is run: bounds memory, and is far past any batch */
+#define LINES_AT_ONCE                                                                              \
+    65536 /* what is read before it is run: bounds memory, and is far past any batch */
 
 static const struct option options_embed[] = {
     { "prompt", 0, "NAME", "a prompt of the model's config_sentence_transformers.json" },
@@ -29,7 +30,8 @@ static void line_to_request(struct line *line, struct arena *arena, struct embed
     r->err = line->err;
 }
 
-static void answer(struct exchange *p, const struct line *line, const float *vector, uint32_t width) {
+static void answer(
+    struct exchange *p, const struct line *line, const float *vector, uint32_t width) {
     if (!exchange_answer(p, line)) {
         return;
     }
@@ -43,7 +45,8 @@ static void answer(struct exchange *p, const struct line *line, const float *vec
 }
 
 /* Runs the lines that were read and answers them. */
-static bool run_lines(struct session *s, const struct embed_options *options, uint32_t width, struct exchange *p, struct err *err) {
+static bool run_lines(struct session *s, const struct embed_options *options, uint32_t width,
+    struct exchange *p, struct err *err) {
     struct arena arena = { 0 };
     struct embed_request *requests = mem_try(p->n + 1, sizeof *requests, "requests", err);
     float *vectors = requests ? mem_try(p->n + 1, width * sizeof *vectors, "vectors", err) : NULL;
@@ -78,14 +81,16 @@ static bool run(const struct args *args, struct err *err) {
     };
     unsigned long dim;
     if (!pooling_parse(args_get(args, "pooling", "auto"), &options.pooling, err) ||
-        !args_get_uint(args, "dim", 0, 1u << 20, &dim, err) || !session_open(&s, args, args->operands[0], "embed", err)) {
+        !args_get_uint(args, "dim", 0, 1u << 20, &dim, err) ||
+        !session_open(&s, args, args->operands[0], "embed", err)) {
         return false;
     }
     options.dim = (uint32_t)dim;
     uint32_t width = model_embed_width(s.model, &options, err);
     bool ok = width > 0, more = ok;
     while (ok && more) {
-        ok = exchange_read(&p, LINES_AT_ONCE, &more, err) && run_lines(&s, &options, width, &p, err);
+        ok =
+            exchange_read(&p, LINES_AT_ONCE, &more, err) && run_lines(&s, &options, width, &p, err);
         exchange_reset(&p);
     }
     ok = session_close(&s, ok ? err : &(struct err)ERR_INIT) && ok;
@@ -98,11 +103,13 @@ const struct command cmd_embed = {
     .name = "embed",
     .operands = "MODEL",
     .summary = "texts to vectors, JSON lines in and out",
-    .details = "in   {\"id\": any, \"text\": \"...\"} or {\"id\": any, \"ids\": [i, ...]}\n"
-               "out  {\"id\": any, \"embedding\": [f, ...]}\n\n"
-               "A model with sentence-transformers modules is pooled and normalised as they say; a bare\n"
-               "encoder needs --pooling, and is normalised unless told not to.\n\n"
-               "  echo '{\"id\": 1, \"text\": \"hello\"}' | assay embed sentence-transformers/all-MiniLM-L6-v2\n",
+    .details =
+        "in   {\"id\": any, \"text\": \"...\"} or {\"id\": any, \"ids\": [i, ...]}\n"
+        "out  {\"id\": any, \"embedding\": [f, ...]}\n\n"
+        "A model with sentence-transformers modules is pooled and normalised as they say; a bare\n"
+        "encoder needs --pooling, and is normalised unless told not to.\n\n"
+        "  echo '{\"id\": 1, \"text\": \"hello\"}' | assay embed "
+        "sentence-transformers/all-MiniLM-L6-v2\n",
     .options = { options_embed, options_model },
     .min_operands = 1,
     .max_operands = 1,

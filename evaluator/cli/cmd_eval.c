@@ -19,7 +19,9 @@
 #include "evaluator/worker/worker.h"
 
 static const struct option options_eval[] = {
-    { "out", 'o', "DIR", "write results and samples there, in the shapes that lm-evaluation-harness and mteb write" },
+    { "out", 'o', "DIR",
+        "write results and samples there, in the shapes that lm-evaluation-harness and mteb "
+        "write" },
     { "samples", 0, NULL, "with --out: keep each document's row of the data set too" },
     { "no-db", 0, NULL, "don't store the results in the database" },
     { "db", 0, "URL", "the database (default: ASSAY_DATABASE_URL, PG*, or a private cluster)" },
@@ -36,7 +38,7 @@ static void on_signal(int signal) {
 /* Everything of one command. */
 struct bench {
     const struct args *args;
-    json_t *results;       /* of all models */
+    json_t *results;         /* of all models */
     struct run_store *store; /* NULL with --no-db */
     struct progress *bar;
     char label[64];
@@ -66,7 +68,8 @@ static void note_skipped(const char *task, const char *why, void *arg) {
     log_line(LOG_INFO, "%s: task '%s' is left out: %s", b->model, task, why);
 }
 
-static bool take_result(const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
+static bool take_result(
+    const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
     struct bench *b = arg;
     const char *out = args_get(b->args, "out", NULL);
     json_array_append(b->results, (json_t *)(uintptr_t)result);
@@ -78,16 +81,18 @@ static bool take_result(const json_t *result, const char *samples, size_t n, voi
 
 static json_t *make_spec(const struct bench *b, const char *model, const json_t *tasks) {
     static const char *const TEXTS[] = { "hub", "dtype", "device", "arch", "gemm", "profile" };
-    json_t *spec = json_pack("{s:s, s:O, s:b, s:b}", "model", model, "tasks", tasks, "samples", b->store || args_has(b->args, "out"),
-        "keep_rows", args_has(b->args, "out"));
+    json_t *spec = json_pack("{s:s, s:O, s:b, s:b}", "model", model, "tasks", tasks, "samples",
+        b->store || args_has(b->args, "out"), "keep_rows", args_has(b->args, "out"));
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         if (args_has(b->args, TEXTS[i])) {
             json_object_set_new(spec, TEXTS[i], json_string(args_get(b->args, TEXTS[i], "")));
         }
     }
     json_object_set_new(spec, "add_bos", json_string(args_get(b->args, "add-bos", "auto")));
-    json_object_set_new(spec, "threads", json_integer(strtol(args_get(b->args, "threads", "0"), NULL, 10)));
-    json_object_set_new(spec, "max_mem_mb", json_integer(strtol(args_get(b->args, "max-mem", "0"), NULL, 10)));
+    json_object_set_new(
+        spec, "threads", json_integer(strtol(args_get(b->args, "threads", "0"), NULL, 10)));
+    json_object_set_new(
+        spec, "max_mem_mb", json_integer(strtol(args_get(b->args, "max-mem", "0"), NULL, 10)));
     const char *dir = task_library_dir(args_get(b->args, "tasks", NULL));
     if (dir) {
         json_object_set_new(spec, "tasks_dir", json_string(dir));
@@ -96,7 +101,11 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
 }
 
 static bool eval_model(struct bench *b, const char *model, const json_t *tasks, struct err *err) {
-    struct child_watch watch = { .tick = keep_going, .progress = show, .skipped = note_skipped, .result = take_result, .arg = b };
+    struct child_watch watch = { .tick = keep_going,
+        .progress = show,
+        .skipped = note_skipped,
+        .result = take_result,
+        .arg = b };
     json_t *spec = make_spec(b, model, tasks);
     b->model = model;
     bool ok = child_run(spec, &watch, err);
@@ -122,8 +131,10 @@ static void print_json(const json_t *results) {
     strbuf_release(&out);
 }
 
-static void add_metric_row(struct table *t, const json_t *result, const char *name, const json_t *m) {
-    double stderr_ = json_get_number(m, "stderr", NAN), low = json_get_number(m, "low", NAN), high = json_get_number(m, "high", NAN);
+static void add_metric_row(
+    struct table *t, const json_t *result, const char *name, const json_t *m) {
+    double stderr_ = json_get_number(m, "stderr", NAN), low = json_get_number(m, "low", NAN),
+           high = json_get_number(m, "high", NAN);
     table_cell(t, json_get_string(result, "model", ""));
     table_cell(t, json_get_string(result, "task", ""));
     table_cellf(t, "%lld", json_get_int(result, "version", 0));
@@ -144,7 +155,8 @@ static void add_metric_row(struct table *t, const json_t *result, const char *na
 }
 
 static void print_table(const json_t *results) {
-    struct table *t = table_new("Model", "Task", ">Version", "Metric", ">n-shot", ">n", ">Value", "Stderr", "95 % CI", NULL);
+    struct table *t = table_new("Model", "Task", ">Version", "Metric", ">n-shot", ">n", ">Value",
+        "Stderr", "95 % CI", NULL);
     size_t i;
     json_t *result, *m;
     const char *name;
@@ -173,7 +185,7 @@ static bool run(const struct args *args, struct err *err) {
     enum add_bos rule;
     json_t *tasks = NULL;
     bool ok = model_options_from_args(args, &ignored, err) && add_bos_from_args(args, &rule, err) &&
-        (tasks = tasks_from_args(args, err)) != NULL;
+              (tasks = tasks_from_args(args, err)) != NULL;
     if (ok && !args_has(args, "no-db")) {
         b.store = report_store_open(args_get(args, "db", NULL), args, err);
         ok = b.store != NULL;
@@ -192,7 +204,8 @@ const struct command cmd_eval = {
     .name = "eval",
     .operands = "MODEL...",
     .summary = "evaluate models here and now",
-    .details = "Each model runs in a process of its own, without network and under limits. Results go to the\n"
+    .details = "Each model runs in a process of its own, without network and under limits. Results "
+               "go to the\n"
                "database (unless --no-db), to the screen, and with --out to files.\n\n"
                "  assay eval ./my-model -s wordnet --no-db\n"
                "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"

@@ -38,11 +38,12 @@ static bool line_to_request(struct line *line, struct arena *arena, struct gener
     }
     const json_t *ids = json_object_get(line->object, "prompt_ids");
     if (json_object_get(line->object, "messages")) {
-        return err_set(&line->err, ERR_UNSUPPORTED, "'messages' need a chat template, which this version does not apply");
+        return err_set(&line->err, ERR_UNSUPPORTED,
+            "'messages' need a chat template, which this version does not apply");
     }
     return (ids ? line_ids(line, arena, ids, "prompt_ids", &r->prompt_ids, &r->n_prompt_ids)
                 : line_string(line, "prompt", &r->prompt, &r->prompt_n)) &&
-        take_stops(line, arena, r);
+           take_stops(line, arena, r);
 }
 
 static void answer(struct exchange *p, const struct line *line, const struct generate_request *r) {
@@ -62,7 +63,8 @@ static void answer(struct exchange *p, const struct line *line, const struct gen
     exchange_answer_end(p);
 }
 
-static bool run_lines(struct session *s, const struct generate_options *options, struct exchange *p, struct err *err) {
+static bool run_lines(struct session *s, const struct generate_options *options, struct exchange *p,
+    struct err *err) {
     struct arena arena = { 0 };
     struct generate_request *requests = mem_try(p->n + 1, sizeof *requests, "requests", err);
     size_t n = 0;
@@ -96,7 +98,8 @@ static bool run(const struct args *args, struct err *err) {
     if (!args_get_uint(args, "max-tokens", 256, 1u << 20, &max_tokens, err) ||
         !args_get_uint(args, "seed", 0, UINT32_MAX, &seed, err) ||
         !args_get_double(args, "temperature", 0, &options.temperature, err) ||
-        !add_bos_from_args(args, &options.add_bos, err) || !session_open(&s, args, args->operands[0], "generate", err)) {
+        !add_bos_from_args(args, &options.add_bos, err) ||
+        !session_open(&s, args, args->operands[0], "generate", err)) {
         return false;
     }
     options.max_tokens = (uint32_t)max_tokens;
@@ -112,8 +115,9 @@ const struct command cmd_generate = {
     .name = "generate",
     .operands = "MODEL",
     .summary = "continue prompts, JSON lines in and out",
-    .details = "in   {\"id\", \"prompt\": \"...\" or \"prompt_ids\": [i, ...], \"stop\": [\"...\"]}\n"
-               "out  {\"id\", \"text\", \"ids\": [i, ...], \"finish\": \"stop\" or \"length\"}\n",
+    .details =
+        "in   {\"id\", \"prompt\": \"...\" or \"prompt_ids\": [i, ...], \"stop\": [\"...\"]}\n"
+        "out  {\"id\", \"text\", \"ids\": [i, ...], \"finish\": \"stop\" or \"length\"}\n",
     .options = { options_generate, options_model },
     .min_operands = 1,
     .max_operands = 1,

@@ -69,7 +69,8 @@ const struct command cmd_hub_serve = {
     .name = "hub serve",
     .operands = "DIR",
     .summary = "serve a mirror tree on loopback as a hub",
-    .details = "DIR/models/<org>/<name>/ and DIR/datasets/<org>/<name>/ hold the files; an optional .revision names the\n"
+    .details = "DIR/models/<org>/<name>/ and DIR/datasets/<org>/<name>/ hold the files; an "
+               "optional .revision names the\n"
                "commit. Use it with HF_ENDPOINT=http://127.0.0.1:PORT.\n",
     .options = { options_serve },
     .min_operands = 1,

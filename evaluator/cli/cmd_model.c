@@ -86,7 +86,8 @@ static bool print_tensor_row(const struct tensor_report *r, void *arg, struct er
     char shape[96] = "";
     size_t used = 0;
     for (size_t i = 0; i < r->n_dims && used < sizeof shape; i++) {
-        used += (size_t)snprintf(shape + used, sizeof shape - used, "%s%" PRIu64, i ? " x " : "", r->shape[i]);
+        used += (size_t)snprintf(
+            shape + used, sizeof shape - used, "%s%" PRIu64, i ? " x " : "", r->shape[i]);
     }
     char *name = printable(r->name, 1024);
     printf("%-60s %-6s %-20s abs sum %.6g\n", name, r->dtype, shape, r->abs_sum);
@@ -96,7 +97,8 @@ static bool print_tensor_row(const struct tensor_report *r, void *arg, struct er
 
 static bool run_tensors(const struct args *args, struct err *err) {
     char *path = path_of(args, err);
-    bool ok = path && model_tensors(path, args_has(args, "json") ? print_tensor_json : print_tensor_row, NULL, err);
+    bool ok = path && model_tensors(path,
+                          args_has(args, "json") ? print_tensor_json : print_tensor_row, NULL, err);
     free(path);
     return ok;
 }
@@ -105,7 +107,8 @@ const struct command cmd_model_tensors = {
     .name = "model tensors",
     .operands = "MODEL",
     .summary = "list the tensors of a model, .safetensors or .gguf file",
-    .details = "With --json one line a tensor: name, dtype, shape (rows first), first8, last8, sum and abs_sum\n"
+    .details = "With --json one line a tensor: name, dtype, shape (rows first), first8, last8, sum "
+               "and abs_sum\n"
                "after dequantising to f32.\n",
     .options = { options_hub },
     .min_operands = 1,
@@ -130,7 +133,8 @@ const struct command cmd_model_truncate = {
     .name = "model truncate",
     .operands = "SOURCE TARGET",
     .summary = "make a shallower variant of a model: its first N layers",
-    .details = "A folder gets its weights by link and a smaller config; a .gguf file gets its header rewritten.\n\n"
+    .details = "A folder gets its weights by link and a smaller config; a .gguf file gets its "
+               "header rewritten.\n\n"
                "  assay model truncate ./all-MiniLM-L6-v2 ./all-MiniLM-L3 --layers 3\n",
     .options = { options_truncate },
     .min_operands = 2,

@@ -13,7 +13,8 @@ static const struct option options_db[] = {
     { NULL, 0, NULL, NULL },
 };
 static const struct option options_ls[] = {
-    { "state", 0, "STATE", "only jobs in this state: waiting, queued, leased, done, dead, cancelled" },
+    { "state", 0, "STATE",
+        "only jobs in this state: waiting, queued, leased, done, dead, cancelled" },
     { "limit", 'l', "N", "how many (default 100)" },
     { NULL, 0, NULL, NULL },
 };
@@ -26,7 +27,8 @@ static struct db *open_db(const struct args *args, struct err *err) {
 static bool job_number(const char *text, long long *job, struct err *err) {
     char *end;
     *job = strtoll(text, &end, 10);
-    return (end != text && !*end && *job > 0) || err_set(err, ERR_USAGE, "'%s' is not the number of a job", text);
+    return (end != text && !*end && *job > 0) ||
+           err_set(err, ERR_USAGE, "'%s' is not the number of a job", text);
 }
 
 /* ---- ls ---- */
@@ -39,7 +41,8 @@ static void print_jobs(const struct rows *rows) {
         table_cell(t, rows_text(rows, i, "model"));
         table_cell(t, rows_text(rows, i, "task"));
         table_cell(t, rows_text(rows, i, "attempt"));
-        table_cellf(t, "%s%s%.80s", rows_text(rows, i, "error_class"), rows_null(rows, i, "error") ? "" : ": ", rows_text(rows, i, "error"));
+        table_cellf(t, "%s%s%.80s", rows_text(rows, i, "error_class"),
+            rows_null(rows, i, "error") ? "" : ": ", rows_text(rows, i, "error"));
     }
     table_print(t, false);
 }
@@ -47,10 +50,13 @@ static void print_jobs(const struct rows *rows) {
 static bool run_ls(const struct args *args, struct err *err) {
     unsigned long limit;
     struct rows rows = { 0 };
-    struct db *db = args_get_uint(args, "limit", 100, 1000000, &limit, err) ? open_db(args, err) : NULL;
+    struct db *db =
+        args_get_uint(args, "limit", 100, 1000000, &limit, err) ? open_db(args, err) : NULL;
     bool ok = db && db_query(db, "queue_list",
-        DB_ARGS(db_text(args_get(args, "state", NULL)), db_text(args->n_operands ? args->operands[0] : NULL), db_int((long long)limit)),
-        &rows, err);
+                        DB_ARGS(db_text(args_get(args, "state", NULL)),
+                            db_text(args->n_operands ? args->operands[0] : NULL),
+                            db_int((long long)limit)),
+                        &rows, err);
     if (ok && args_has(args, "json")) {
         json_t *list = rows_to_json(&rows, err);
         ok = list != NULL;
@@ -83,11 +89,12 @@ static bool run_show(const struct args *args, struct err *err) {
     struct rows rows = { 0 }, attempts = { 0 };
     struct db *db = job_number(args->operands[0], &job, err) ? open_db(args, err) : NULL;
     bool ok = db && db_query(db, "queue_show", DB_ARGS(db_int(job)), &rows, err) &&
-        db_query(db, "queue_attempts", DB_ARGS(db_int(job)), &attempts, err);
+              db_query(db, "queue_attempts", DB_ARGS(db_int(job)), &attempts, err);
     if (ok && rows.n == 0) {
         ok = err_set(err, ERR_NOT_FOUND, "there is no job %lld", job);
     }
-    json_t *list = ok ? rows_to_json(&rows, err) : NULL, *tries = list ? rows_to_json(&attempts, err) : NULL;
+    json_t *list = ok ? rows_to_json(&rows, err) : NULL,
+           *tries = list ? rows_to_json(&attempts, err) : NULL;
     ok = ok && tries;
     if (ok) {
         json_t *shown = json_array_get(list, 0);
@@ -194,7 +201,8 @@ const struct command cmd_queue_stats = {
 
 #define PARTS 1000 /* the bar counts thousandths of jobs, so that long ones are seen to move */
 
-#define DESERTED_TICKS 60 /* half seconds without a living worker, after which waiting makes no sense */
+#define DESERTED_TICKS                                                                             \
+    60 /* half seconds without a living worker, after which waiting makes no sense */
 
 struct tally {
     long long total, over, dead, parts, workers;
@@ -203,9 +211,11 @@ struct tally {
 static bool count_jobs(struct db *db, struct tally *t, struct err *err) {
     struct rows rows = { 0 }, running = { 0 };
     bool ok = db_query(db, "queue_stats", DB_NO_ARGS, &rows, err) &&
-        db_query(db, "queue_list", DB_ARGS(db_text("leased"), db_null(), db_int(1000)), &running, err);
+              db_query(db, "queue_list", DB_ARGS(db_text("leased"), db_null(), db_int(1000)),
+                  &running, err);
     if (ok) {
-        long long left = rows_int(&rows, 0, "waiting") + rows_int(&rows, 0, "queued") + rows_int(&rows, 0, "leased");
+        long long left = rows_int(&rows, 0, "waiting") + rows_int(&rows, 0, "queued") +
+                         rows_int(&rows, 0, "leased");
         t->dead = rows_int(&rows, 0, "dead");
         t->over = rows_int(&rows, 0, "done") + t->dead + rows_int(&rows, 0, "cancelled");
         t->total = t->over + left;
@@ -225,17 +235,19 @@ static bool run_wait(const struct args *args, struct err *err) {
     struct db *db = open_db(args, err);
     bool ok = db && count_jobs(db, &start, err);
     struct progress *bar = ok && start.over < start.total
-        ? progress_start("jobs (thousandths)", (uint64_t)((start.total - start.over) * PARTS), "done")
-        : NULL;
+                               ? progress_start("jobs (thousandths)",
+                                     (uint64_t)((start.total - start.over) * PARTS), "done")
+                               : NULL;
     unsigned deserted = 0;
     for (t = start; ok && t.over < t.total;) {
-        nanosleep(&(struct timespec){ .tv_nsec = 500000000 }, NULL);
+        nanosleep(&(struct timespec) { .tv_nsec = 500000000 }, NULL);
         ok = count_jobs(db, &t, err);
         long long parts = t.parts - start.over * PARTS;
         progress_set(bar, parts > 0 ? (uint64_t)parts : 0);
         deserted = t.workers ? 0 : deserted + 1;
         if (ok && deserted > DESERTED_TICKS) {
-            ok = err_set(err, ERR_BUSY, "%lld jobs are left, and no worker is alive", t.total - t.over);
+            ok = err_set(
+                err, ERR_BUSY, "%lld jobs are left, and no worker is alive", t.total - t.over);
             err_hint(err, "start one: assay worker --drain");
         }
     }

@@ -13,7 +13,8 @@ static const struct option options_result[] = {
 };
 
 static void print_runs(const struct rows *rows) {
-    struct table *t = table_new(">Run", "Model", "Task", "Metric", ">Value", "Stderr", ">n", "Dtype", NULL);
+    struct table *t =
+        table_new(">Run", "Model", "Task", "Metric", ">Value", "Stderr", ">n", "Dtype", NULL);
     for (int i = 0; i < rows->n; i++) {
         table_cell(t, rows_text(rows, i, "run_id"));
         table_cell(t, rows_text(rows, i, "model"));
@@ -32,11 +33,14 @@ static void print_runs(const struct rows *rows) {
 }
 
 /* Runs of a model, a task or a number; *rows is the caller's to release. */
-static bool query(const struct args *args, const char *model, long long run, struct rows *rows, struct err *err) {
+static bool query(
+    const struct args *args, const char *model, long long run, struct rows *rows, struct err *err) {
     struct db_options options = { .conninfo = args_get(args, "db", NULL) };
     struct db *db = db_open(&options, err);
     bool ok = db && db_query(db, "site_runs",
-        DB_ARGS(db_text(model), db_text(args_get(args, "task", NULL)), run ? db_int(run) : db_null()), rows, err);
+                        DB_ARGS(db_text(model), db_text(args_get(args, "task", NULL)),
+                            run ? db_int(run) : db_null()),
+                        rows, err);
     db_close(db);
     return ok;
 }
@@ -48,7 +52,8 @@ static bool run_ls(const struct args *args, struct err *err) {
         json_t *list = rows_to_json(&rows, err);
         ok = list != NULL;
         if (ok) {
-            json_t *document = json_pack("{s:s, s:o}", "schema", "assay.results/1", "results", list);
+            json_t *document =
+                json_pack("{s:s, s:o}", "schema", "assay.results/1", "results", list);
             print_document(document, true);
             json_decref(document);
         }

@@ -6,7 +6,8 @@
 #include "evaluator/cli/exchange.h"
 
 static const struct option options_score[] = {
-    { "no-prefix-sharing", 0, NULL, "compute every request by itself (for comparison: the numbers are the same)" },
+    { "no-prefix-sharing", 0, NULL,
+        "compute every request by itself (for comparison: the numbers are the same)" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -19,7 +20,8 @@ static bool choice_text(struct line *line, const json_t *value, struct score_cho
     return true;
 }
 
-static bool take_choices(struct line *line, struct arena *arena, const json_t *list, bool ids, struct score_request *r) {
+static bool take_choices(
+    struct line *line, struct arena *arena, const json_t *list, bool ids, struct score_request *r) {
     const char *key = ids ? "choices_ids" : "choices";
     if (!json_is_array(list) || json_array_size(list) == 0) {
         return err_set(&line->err, ERR_INPUT, "'%s' must be a list of at least one choice", key);
@@ -29,7 +31,8 @@ static bool take_choices(struct line *line, struct arena *arena, const json_t *l
     for (size_t i = 0; i < r->n_choices; i++) {
         const json_t *item = json_array_get(list, i);
         struct score_choice *c = &r->choices[i];
-        if (!(ids ? line_ids(line, arena, item, key, &c->ids, &c->n_ids) : choice_text(line, item, c))) {
+        if (!(ids ? line_ids(line, arena, item, key, &c->ids, &c->n_ids)
+                  : choice_text(line, item, c))) {
             return false;
         }
     }
@@ -56,11 +59,12 @@ static bool line_to_request(struct line *line, struct arena *arena, struct score
     }
     const json_t *context_ids = json_object_get(o, "context_ids");
     if (context_ids) {
-        return line_ids(line, arena, context_ids, "context_ids", &r->context_ids, &r->n_context_ids) &&
-            take_choices(line, arena, json_object_get(o, "choices_ids"), true, r);
+        return line_ids(
+                   line, arena, context_ids, "context_ids", &r->context_ids, &r->n_context_ids) &&
+               take_choices(line, arena, json_object_get(o, "choices_ids"), true, r);
     }
     return line_string(line, "context", &r->context, &r->context_n) &&
-        take_choices(line, arena, json_object_get(o, "choices"), false, r);
+           take_choices(line, arena, json_object_get(o, "choices"), false, r);
 }
 
 static void answer(struct exchange *p, const struct line *line, const struct score_request *r) {
@@ -95,7 +99,8 @@ static void answer(struct exchange *p, const struct line *line, const struct sco
     exchange_answer_end(p);
 }
 
-static bool run_lines(struct session *s, const struct score_options *options, struct exchange *p, struct err *err) {
+static bool run_lines(
+    struct session *s, const struct score_options *options, struct exchange *p, struct err *err) {
     struct arena arena = { 0 };
     struct score_request *requests = mem_try(p->n + 1, sizeof *requests, "requests", err);
     size_t n = 0;
@@ -121,7 +126,8 @@ static bool run(const struct args *args, struct err *err) {
     struct session s;
     struct exchange p = { 0 };
     struct score_options options = { .profile = args_get(args, "profile", NULL) };
-    if (!add_bos_from_args(args, &options.add_bos, err) || !session_open(&s, args, args->operands[0], "score", err)) {
+    if (!add_bos_from_args(args, &options.add_bos, err) ||
+        !session_open(&s, args, args->operands[0], "score", err)) {
         return false;
     }
     s.run.no_prefix_sharing = args_has(args, "no-prefix-sharing");
@@ -140,7 +146,8 @@ const struct command cmd_score = {
     .details = "in   {\"id\", \"context\": \"...\", \"choices\": [\"...\", ...]}\n"
                "     {\"id\", \"context_ids\": [i, ...], \"choices_ids\": [[i, ...], ...]}\n"
                "     {\"id\", \"rolling\": \"...\"} or {\"id\", \"rolling_ids\": [i, ...]}\n"
-               "out  {\"id\", \"loglikelihood\": [f, ...], \"greedy\": [bool, ...], \"tokens\": [n, ...], \"bytes\": [n, ...]}\n\n"
+               "out  {\"id\", \"loglikelihood\": [f, ...], \"greedy\": [bool, ...], \"tokens\": "
+               "[n, ...], \"bytes\": [n, ...]}\n\n"
                "All requests go into one prefix tree: text that several share is computed once.\n",
     .options = { options_score, options_model },
     .min_operands = 1,

@@ -36,10 +36,11 @@ static bool run_build(const struct args *args, struct err *err) {
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co",
         .file_links = args_has(args, "file-links"),
     };
-    bool ok = load(args_get(args, "db", NULL), &snapshot, err) && site_build(snapshot, &options, &report, err);
+    bool ok = load(args_get(args, "db", NULL), &snapshot, err) &&
+              site_build(snapshot, &options, &report, err);
     if (ok) {
-        printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages, report.n_files, (double)report.bytes / 1e6,
-            report.n_changed);
+        printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
+            report.n_files, (double)report.bytes / 1e6, report.n_changed);
         if (report.plots_note[0]) {
             fprintf(stderr, "assay: note: %s\n", report.plots_note);
         }
@@ -53,7 +54,8 @@ const struct command cmd_site_build = {
     .name = "site build",
     .operands = "",
     .summary = "build the static website from the database",
-    .details = "Readers see the old site or the new one, never half of each; files that did not change are kept.\n\n"
+    .details = "Readers see the old site or the new one, never half of each; files that did not "
+               "change are kept.\n\n"
                "  assay site build -o public --base-url https://board.example.org\n",
     .options = { options_build },
     .run = run_build,
@@ -69,7 +71,8 @@ static bool run_check(const struct args *args, struct err *err) {
     if (report.n_problems) {
         fputs(strbuf_str(&report.problems), stdout);
     } else if (ok) {
-        printf("%s: %d pages, %d links, nothing to mend\n", args->operands[0], report.n_pages, report.n_links);
+        printf("%s: %d pages, %d links, nothing to mend\n", args->operands[0], report.n_pages,
+            report.n_links);
     }
     site_report_release(&report);
     return ok;
@@ -110,9 +113,11 @@ static bool run_serve(const struct args *args, struct err *err) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     if (port) {
-        fprintf(stderr, "serving %s on http://127.0.0.1:%lu/ until Ctrl-C\n", args->operands[0], port);
+        fprintf(
+            stderr, "serving %s on http://127.0.0.1:%lu/ until Ctrl-C\n", args->operands[0], port);
     }
-    return site_serve(args->operands[0], (unsigned)port, args_get(args, "port-file", NULL), &stop_asked, err);
+    return site_serve(
+        args->operands[0], (unsigned)port, args_get(args, "port-file", NULL), &stop_asked, err);
 }
 
 const struct command cmd_site_serve = {

@@ -30,11 +30,13 @@ static bool check_policy(const json_t *model, struct err *err) {
     const char *name = json_get_string(model, "name", "");
     if (!json_is_string(json_object_get(manifest, "format"))) {
         err_set(err, ERR_UNSUPPORTED, "'%s' has no weights as safetensors or GGUF", name);
-        return err_hint(err, "files that must be unpickled or run are never fetched: ask its author for safetensors");
+        return err_hint(err, "files that must be unpickled or run are never fetched: ask its "
+                             "author for safetensors");
     }
     if (json_is_true(json_object_get(manifest, "gated")) && !getenv("HF_TOKEN")) {
         err_set(err, ERR_AUTH, "'%s' is gated", name);
-        return err_hint(err, "accept its licence on the hub, and set HF_TOKEN here and for the workers");
+        return err_hint(
+            err, "accept its licence on the hub, and set HF_TOKEN here and for the workers");
     }
     return true;
 }
@@ -50,15 +52,18 @@ static bool able(const json_t *model, bool embeds) {
     return false;
 }
 
-/* The suite with its tasks described; those that can't be asked of this model are marked and make no job. */
-static json_t *describe_suite(const struct args *args, const json_t *model, size_t *n_jobs, struct err *err) {
+/* The suite with its tasks described; those that can't be asked of this model are marked and make
+ * no job. */
+static json_t *describe_suite(
+    const struct args *args, const json_t *model, size_t *n_jobs, struct err *err) {
     json_t *suite = NULL, *tasks = json_array(), *wanted;
     json_t *list = tasks_of_suite(args, args_get(args, "suite", ""), &suite, err);
     bool ok = list != NULL;
     size_t i;
     *n_jobs = 0;
     json_array_foreach(list, i, wanted) {
-        struct task *task = ok ? task_describe_named(args, json_get_string(wanted, "name", ""), err) : NULL;
+        struct task *task =
+            ok ? task_describe_named(args, json_get_string(wanted, "name", ""), err) : NULL;
         ok = task != NULL;
         if (!ok) {
             break;
@@ -95,11 +100,13 @@ static void print_answer(const json_t *answer, const char *model, bool json) {
     json_array_foreach(json_object_get(answer, "jobs"), i, job) {
         fresh += json_is_true(json_object_get(job, "created"));
     }
-    printf("submission %lld: %s, %zu job%s, %zu new\n", json_get_int(answer, "submission", 0), model,
-        json_array_size(json_object_get(answer, "jobs")), json_array_size(json_object_get(answer, "jobs")) == 1 ? "" : "s", fresh);
+    printf("submission %lld: %s, %zu job%s, %zu new\n", json_get_int(answer, "submission", 0),
+        model, json_array_size(json_object_get(answer, "jobs")),
+        json_array_size(json_object_get(answer, "jobs")) == 1 ? "" : "s", fresh);
 }
 
-static json_t *make_request(const struct args *args, json_t *model, json_t *suite, struct err *err) {
+static json_t *make_request(
+    const struct args *args, json_t *model, json_t *suite, struct err *err) {
     unsigned long priority;
     if (!args_get_uint(args, "priority", 5, 9, &priority, err)) {
         return NULL;
@@ -109,20 +116,25 @@ static json_t *make_request(const struct args *args, json_t *model, json_t *suit
     if (dtype) {
         json_object_set_new(config, "precision", json_string(dtype));
     }
-    return json_pack("{s:s, s:i, s:O, s:O, s:o}", "submitter", submitter(args), "priority", (int)priority, "model", model, "suite", suite,
-        "config", config);
+    return json_pack("{s:s, s:i, s:O, s:O, s:o}", "submitter", submitter(args), "priority",
+        (int)priority, "model", model, "suite", suite, "config", config);
 }
 
 static bool submit_one(struct db *db, const struct args *args, const char *name, struct err *err) {
     size_t n_jobs;
-    json_t *model = submission_model(args_get(args, "hub", NULL), name, err), *request = NULL, *answer = NULL;
-    json_t *suite = model && check_policy(model, err) ? describe_suite(args, model, &n_jobs, err) : NULL;
+    json_t *model = submission_model(args_get(args, "hub", NULL), name, err), *request = NULL,
+           *answer = NULL;
+    json_t *suite =
+        model && check_policy(model, err) ? describe_suite(args, model, &n_jobs, err) : NULL;
     bool ok = suite != NULL;
     if (ok && n_jobs == 0) {
-        ok = err_set(err, ERR_UNSUPPORTED, "none of the tasks of suite '%s' can be asked of '%s'", args_get(args, "suite", ""), name);
-        err_hint(err, "embedding tasks need sentence-transformers modules, the others a language model");
+        ok = err_set(err, ERR_UNSUPPORTED, "none of the tasks of suite '%s' can be asked of '%s'",
+            args_get(args, "suite", ""), name);
+        err_hint(
+            err, "embedding tasks need sentence-transformers modules, the others a language model");
     }
-    ok = ok && (request = make_request(args, model, suite, err)) && (answer = db_submit(db, request, err));
+    ok = ok && (request = make_request(args, model, suite, err)) &&
+         (answer = db_submit(db, request, err));
     if (ok) {
         print_answer(answer, name, args_has(args, "json"));
     }
@@ -152,8 +164,9 @@ const struct command cmd_submit = {
     .name = "submit",
     .operands = "MODEL...",
     .summary = "put a model into the queue, to be evaluated on a suite",
-    .details = "The revision is resolved to a commit now. The same submission again changes nothing.\n\n"
-               "  assay submit sentence-transformers/all-MiniLM-L6-v2 -s wordnet\n",
+    .details =
+        "The revision is resolved to a commit now. The same submission again changes nothing.\n\n"
+        "  assay submit sentence-transformers/all-MiniLM-L6-v2 -s wordnet\n",
     .options = { options_submit },
     .min_operands = 1,
     .max_operands = ARGS_MAX_VALUES,

@@ -31,13 +31,15 @@ static void add_row(struct table *t, const struct task_info *info, bool suites) 
 }
 
 static json_t *entry_json(const struct task_info *info, bool suites) {
-    json_t *o = json_pack("{s:s, s:I, s:s}", "name", info->name, "version", (json_int_t)info->version, "task_sha256", info->task_sha256);
+    json_t *o = json_pack("{s:s, s:I, s:s}", "name", info->name, "version",
+        (json_int_t)info->version, "task_sha256", info->task_sha256);
     if (suites) {
         json_object_set_new(o, "tasks", json_integer((json_int_t)info->tasks.n));
     } else {
         json_object_set_new(o, "kind", json_string(task_kind_name(info->kind)));
         json_object_set_new(o, "main", info->main ? json_string(info->main) : json_null());
-        json_object_set_new(o, "data", info->data_repo ? json_string(info->data_repo) : json_null());
+        json_object_set_new(
+            o, "data", info->data_repo ? json_string(info->data_repo) : json_null());
     }
     return o;
 }
@@ -49,14 +51,17 @@ static void print_listed(struct table *t, json_t *listed, bool suites, bool json
         return;
     }
     table_free(t);
-    json_t *document = json_pack("{s:s, s:o}", "schema", suites ? "assay.suites/1" : "assay.tasks/1", suites ? "suites" : "tasks", listed);
+    json_t *document = json_pack("{s:s, s:o}", "schema",
+        suites ? "assay.suites/1" : "assay.tasks/1", suites ? "suites" : "tasks", listed);
     print_document(document, true);
     json_decref(document);
 }
 
-/* Names of the library whose description is (or isn't) a suite's. A file that can't be described is said and left out. */
+/* Names of the library whose description is (or isn't) a suite's. A file that can't be described is
+ * said and left out. */
 static bool list_kind(const struct args *args, bool suites, struct err *err) {
-    json_t *list = task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, err), *entry;
+    json_t *list = task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, err),
+           *entry;
     if (!list) {
         return false;
     }
@@ -113,9 +118,10 @@ static bool run_show(const struct args *args, struct err *err) {
         return false;
     }
     const struct task_info *info = task_info(task);
-    json_t *out = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:O*}", "schema", "assay.task/1", "name", info->name, "version",
-        (json_int_t)info->version, "kind", task_kind_name(info->kind), "task_sha256", info->task_sha256, "file", info->path,
-        "fields", info->described);
+    json_t *out =
+        json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:O*}", "schema", "assay.task/1", "name",
+            info->name, "version", (json_int_t)info->version, "kind", task_kind_name(info->kind),
+            "task_sha256", info->task_sha256, "file", info->path, "fields", info->described);
     print_document(out, args_has(args, "json"));
     json_decref(out);
     task_free(task);
@@ -152,7 +158,8 @@ static bool print_problems(const json_t *problems, bool json) {
         return json_array_size(problems) == 0;
     }
     json_array_foreach(problems, i, p) {
-        printf("%s:%lld: error: %s\n", json_get_string(p, "file", ""), json_get_int(p, "line", 0), json_get_string(p, "message", ""));
+        printf("%s:%lld: error: %s\n", json_get_string(p, "file", ""), json_get_int(p, "line", 0),
+            json_get_string(p, "message", ""));
     }
     return json_array_size(problems) == 0;
 }
@@ -192,7 +199,8 @@ static const struct option options_render[] = {
     { NULL, 0, NULL, NULL },
 };
 
-static bool resolve(const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
+static bool resolve(
+    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
     *dir = hub_dataset_dir(args_get(arg, "hub", NULL), repo, revision, err);
     return *dir != NULL;
 }
@@ -200,7 +208,8 @@ static bool resolve(const char *repo, const char *revision, void *arg, char **di
 static bool run_render(const struct args *args, struct err *err) {
     struct task_request r = TASK_REQUEST_INIT;
     unsigned long n, shots;
-    if (!args_get_uint(args, "doc", 1, 100000, &n, err) || !args_get_uint(args, "shots", 0, 1000, &shots, err)) {
+    if (!args_get_uint(args, "doc", 1, 100000, &n, err) ||
+        !args_get_uint(args, "shots", 0, 1000, &shots, err)) {
         return false;
     }
     task_library_fill(&r, args_get(args, "tasks", NULL));

@@ -23,7 +23,10 @@ struct tokenize {
 };
 
 static int hex_digit(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* The field "hex": raw bytes, for text that JSON can't carry. */
@@ -37,7 +40,8 @@ static bool take_hex(struct line *line, struct arena *arena, const char **text, 
     for (size_t i = 0; i < digits / 2; i++) {
         int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
         if (high < 0 || low < 0) {
-            return err_set(&line->err, ERR_INPUT, "'hex' holds something that is not a hexadecimal digit");
+            return err_set(
+                &line->err, ERR_INPUT, "'hex' holds something that is not a hexadecimal digit");
         }
         bytes[i] = (char)(high << 4 | low);
     }
@@ -139,8 +143,10 @@ const struct command cmd_tokenize = {
     .name = "tokenize",
     .operands = "MODEL",
     .summary = "texts to token ids and back, JSON lines in and out",
-    .details = "in   {\"id\", \"text\": \"...\"}, {\"id\", \"hex\": \"raw bytes\"}, or with --decode {\"id\", \"ids\": [i, ...]}\n"
-               "out  {\"id\", \"ids\": [...], \"offsets\": [[from, to], ...]} (code points), or {\"id\", \"text\"}\n\n"
+    .details = "in   {\"id\", \"text\": \"...\"}, {\"id\", \"hex\": \"raw bytes\"}, or with "
+               "--decode {\"id\", \"ids\": [i, ...]}\n"
+               "out  {\"id\", \"ids\": [...], \"offsets\": [[from, to], ...]} (code points), or "
+               "{\"id\", \"text\"}\n\n"
                "MODEL may also be a folder with a tokenizer only, or a bare tokenizer.json.\n",
     .options = { options_tokenize },
     .min_operands = 1,

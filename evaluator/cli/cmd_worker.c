@@ -23,7 +23,8 @@ static const struct option options_worker[] = {
 
 static volatile int stop_asked; /* read by the loop through worker_options */
 
-/* The first signal lets the job be given back; the second ends at once, and the spool keeps what was done. */
+/* The first signal lets the job be given back; the second ends at once, and the spool keeps what
+ * was done. */
 static void on_signal(int signal) {
     if (stop_asked) {
         _exit(128 + signal);
@@ -43,7 +44,8 @@ static bool run(const struct args *args, struct err *err) {
         .drain = args_has(args, "drain"),
         .stop = &stop_asked,
     };
-    if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) || !args_get_uint(args, "lease", 0, 3600, &lease, err) ||
+    if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) ||
+        !args_get_uint(args, "lease", 0, 3600, &lease, err) ||
         !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||
         !args_get_uint(args, "threads", 0, 1024, &threads, err)) {
         return false;
@@ -62,9 +64,11 @@ const struct command cmd_worker = {
     .name = "worker",
     .operands = "",
     .summary = "take jobs from the queue and run them",
-    .details = "Each job runs in a process of its own. SIGTERM gives the current job back and ends. Exit code 75\n"
-               "means that this machine should not go on: disk full, device lost, another schema.\n\n"
-               "  assay worker --drain --hub http://127.0.0.1:8080\n",
+    .details =
+        "Each job runs in a process of its own. SIGTERM gives the current job back and ends. Exit "
+        "code 75\n"
+        "means that this machine should not go on: disk full, device lost, another schema.\n\n"
+        "  assay worker --drain --hub http://127.0.0.1:8080\n",
     .options = { options_worker },
     .run = run,
 };

@@ -1,4 +1,5 @@
-/* Commands: one const table entry each, in the file cmd_<name>.c that holds the command; commands.c lists them all. */
+/* Commands: one const table entry each, in the file cmd_<name>.c that holds the command; commands.c
+ * lists them all. */
 #ifndef ASSAY_COMMAND_H
 #define ASSAY_COMMAND_H
 
@@ -28,6 +29,7 @@ const struct command *command_find(int argc, char *const *argv, int *used);
 void help_all(struct strbuf *out);
 void help_command(const struct command *c, struct strbuf *out);
 bool help_topic(const char *topic, struct strbuf *out); /* "exit-codes", "environment" */
-void help_suggest(int argc, char *const *argv, struct err *err); /* fills in the usage error for an unknown command */
+void help_suggest(int argc, char *const *argv,
+    struct err *err); /* fills in the usage error for an unknown command */
 
 #endif

@@ -33,8 +33,8 @@ static void line_parse(struct line *line, char *text, size_t n) {
     }
 }
 
-/* The next line without its end, whatever bytes it holds: false at the end of the input. Of a line that is too long only
- * the length is taken (*n > LINE_MAX_BYTES). */
+/* The next line without its end, whatever bytes it holds: false at the end of the input. Of a line
+ * that is too long only the length is taken (*n > LINE_MAX_BYTES). */
 static bool read_line(struct exchange *p, size_t *n) {
     int c = getc_unlocked(stdin);
     if (c == EOF) {
@@ -73,7 +73,8 @@ bool exchange_read(struct exchange *p, size_t max_lines, bool *more, struct err 
     if (ferror(stdin)) {
         return err_errno(err, ERR_FAILED, "could not read standard input");
     }
-    return !p->write_errno || refuse_write(p, err); /* nobody listens any more: no use in going on */
+    return !p->write_errno ||
+           refuse_write(p, err); /* nobody listens any more: no use in going on */
 }
 
 void exchange_reset(struct exchange *p) {
@@ -142,7 +143,8 @@ bool line_string(struct line *line, const char *key, const char **text, size_t *
     return true;
 }
 
-bool line_ids(struct line *line, struct arena *arena, const json_t *array, const char *what, const int32_t **ids, size_t *n) {
+bool line_ids(struct line *line, struct arena *arena, const json_t *array, const char *what,
+    const int32_t **ids, size_t *n) {
     if (!json_is_array(array)) {
         return err_set(&line->err, ERR_INPUT, "'%s' must be a list of token ids", what);
     }
@@ -152,7 +154,8 @@ bool line_ids(struct line *line, struct arena *arena, const json_t *array, const
         const json_t *item = json_array_get(array, i);
         json_int_t v = json_integer_value(item);
         if (!json_is_integer(item) || v < 0 || v > INT32_MAX) {
-            return err_set(&line->err, ERR_INPUT, "'%s' must hold token ids, and element %zu is not one", what, i);
+            return err_set(&line->err, ERR_INPUT,
+                "'%s' must hold token ids, and element %zu is not one", what, i);
         }
         out[i] = (int32_t)v;
     }
@@ -170,8 +173,10 @@ const struct option options_model[] = {
     { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
     { "gemm", 0, "NAME", "auto, dnnl or plain: which matrix product (for tests)" },
     { "stats", 0, "FILE", "write counters as one JSON object" },
-    { "hub", 0, "DIR|URL", "where org/name is found: a mirror tree or a hub (default: HF_ENDPOINT)" },
-    { "profile", 0, "NAME", "rule set: lm-eval/0.4.13 (default), lm-eval/pre-3347, lighteval, mteb/1, mteb/2" },
+    { "hub", 0, "DIR|URL",
+        "where org/name is found: a mirror tree or a hub (default: HF_ENDPOINT)" },
+    { "profile", 0, "NAME",
+        "rule set: lm-eval/0.4.13 (default), lm-eval/pre-3347, lighteval, mteb/1, mteb/2" },
     { "add-bos", 0, "RULE", "auto, yes or no (auto: as the tokenizer does)" },
     { NULL, 0, NULL, NULL },
 };
@@ -182,9 +187,10 @@ static double now_s(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-bool model_options_from_args(const struct args *args, struct model_options *options, struct err *err) {
+bool model_options_from_args(
+    const struct args *args, struct model_options *options, struct err *err) {
     unsigned long threads, mib;
-    *options = (struct model_options){
+    *options = (struct model_options) {
         .device = args_get(args, "device", "auto"),
         .arch_file = args_get(args, "arch", NULL),
         .gemm = args_get(args, "gemm", NULL),
@@ -222,7 +228,8 @@ static bool show_progress(uint64_t done, uint64_t total, void *arg) {
     return true;
 }
 
-bool session_open(struct session *s, const struct args *args, const char *operand, const char *label, struct err *err) {
+bool session_open(struct session *s, const struct args *args, const char *operand,
+    const char *label, struct err *err) {
     (void)label;
     memset(s, 0, sizeof *s);
     s->stats_path = args_get(args, "stats", NULL);
@@ -237,7 +244,8 @@ bool session_open(struct session *s, const struct args *args, const char *operan
     free(path);
     s->load_s = now_s() - start;
     s->run_s = now_s();
-    s->run = (struct run_options){ .progress = show_progress, .progress_arg = s, .stats = &s->stats };
+    s->run =
+        (struct run_options) { .progress = show_progress, .progress_arg = s, .stats = &s->stats };
     return s->model != NULL;
 }
 

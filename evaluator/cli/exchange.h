@@ -1,7 +1,7 @@
 /* The pipelines: JSON lines in on stdin, JSON lines out on stdout, in the same order.
  *
- * A line that can't be used is answered by {"id", "error"} in its place; the others are still answered, and the command
- * then ends with exit code 1. */
+ * A line that can't be used is answered by {"id", "error"} in its place; the others are still
+ * answered, and the command then ends with exit code 1. */
 #ifndef ASSAY_EXCHANGE_H
 #define ASSAY_EXCHANGE_H
 
@@ -30,23 +30,25 @@ MUST_CHECK bool exchange_read(struct exchange *p, size_t max_lines, bool *more, 
 void exchange_reset(struct exchange *p); /* forgets the lines read, keeps the count of failures */
 void exchange_release(struct exchange *p);
 
-/* Opens the answer to a line with its id; the caller adds fields to p->json and ends it. A line with an error is
- * answered wholly: false. */
+/* Opens the answer to a line with its id; the caller adds fields to p->json and ends it. A line
+ * with an error is answered wholly: false. */
 bool exchange_answer(struct exchange *p, const struct line *line);
 void exchange_answer_end(struct exchange *p); /* also writes out what has gathered */
 
 /* The end: flushes; false (exit code 1) if lines failed or could not be written. */
 MUST_CHECK bool exchange_finish(struct exchange *p, struct err *err);
 
-/* Fields of a request. The string or ids borrow from the object; ids go into `arena`. A field of another type is the
- * line's error. */
+/* Fields of a request. The string or ids borrow from the object; ids go into `arena`. A field of
+ * another type is the line's error. */
 struct arena;
 bool line_string(struct line *line, const char *key, const char **text, size_t *n);
-bool line_ids(struct line *line, struct arena *arena, const json_t *array, const char *what, const int32_t **ids, size_t *n);
+bool line_ids(struct line *line, struct arena *arena, const json_t *array, const char *what,
+    const int32_t **ids, size_t *n);
 
 /* ---- the model that a pipeline runs ---- */
 
-extern const struct option options_model[]; /* --dtype, --device, --threads, --stats, --arch, --hub, ... */
+extern const struct option
+    options_model[]; /* --dtype, --device, --threads, --stats, --arch, --hub, ... */
 
 struct session {
     struct model *model;
@@ -57,10 +59,12 @@ struct session {
     const char *stats_path;
 };
 /* Opens the model that `operand` names. */
-MUST_CHECK bool session_open(struct session *s, const struct args *args, const char *operand, const char *label, struct err *err);
+MUST_CHECK bool session_open(struct session *s, const struct args *args, const char *operand,
+    const char *label, struct err *err);
 /* Writes --stats; closes the model. Call it on failure too. */
 MUST_CHECK bool session_close(struct session *s, struct err *err);
-MUST_CHECK bool model_options_from_args(const struct args *args, struct model_options *options, struct err *err);
+MUST_CHECK bool model_options_from_args(
+    const struct args *args, struct model_options *options, struct err *err);
 MUST_CHECK bool add_bos_from_args(const struct args *args, enum add_bos *out, struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* Help from the command table: the list, a page a command, and the topics that belong to no command. */
+/* Help from the command table: the list, a page a command, and the topics that belong to no
+ * command. */
 #include <string.h>
 
 #include "evaluator/cli/command.h"
@@ -15,13 +16,14 @@ const struct option options_global[] = {
 
 static void add_option(struct strbuf *out, const struct option *o) {
     char left[64];
-    snprintf(left, sizeof left, "%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->name,
-        o->value ? " " : "", o->value ? o->value : "");
+    snprintf(left, sizeof left, "%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+        o->name, o->value ? " " : "", o->value ? o->value : "");
     strbuf_addf(out, "  %-30s %s\n", left, o->help);
 }
 
 void help_command(const struct command *c, struct strbuf *out) {
-    strbuf_addf(out, "assay %s%s%s\n    %s.\n\n", c->name, c->operands[0] ? " " : "", c->operands, c->summary);
+    strbuf_addf(out, "assay %s%s%s\n    %s.\n\n", c->name, c->operands[0] ? " " : "", c->operands,
+        c->summary);
     if (c->details) {
         strbuf_addf(out, "%s\n", c->details);
     }
@@ -37,14 +39,16 @@ void help_command(const struct command *c, struct strbuf *out) {
 }
 
 void help_all(struct strbuf *out) {
-    strbuf_adds(out, "assay: evaluate language models by a fixed procedure, and publish what came out.\n\n");
+    strbuf_adds(out,
+        "assay: evaluate language models by a fixed procedure, and publish what came out.\n\n");
     for (const struct command *const *c = commands; *c; c++) {
         if (!(*c)->hidden) {
             strbuf_addf(out, "  %-18s %s\n", (*c)->name, (*c)->summary);
         }
     }
     strbuf_adds(out,
-        "\nMODEL is org/name[@revision], a folder with config.json, or a .gguf file (paths begin with . or /).\n"
+        "\nMODEL is org/name[@revision], a folder with config.json, or a .gguf file (paths begin "
+        "with . or /).\n"
         "Start here:  assay eval MODEL -s wordnet      evaluate a model here and now\n"
         "             assay help COMMAND               what a command does, with examples\n"
         "             assay help exit-codes            what the exit codes mean\n"
@@ -70,7 +74,8 @@ static const char EXIT_CODES[] =
 static const char ENVIRONMENT[] =
     "Environment\n"
     "  ASSAY_HOME            where Assay keeps its database and state\n"
-    "  ASSAY_DATABASE_URL    the database; else DATABASE_URL, PGHOST and the like, else a private cluster\n"
+    "  ASSAY_DATABASE_URL    the database; else DATABASE_URL, PGHOST and the like, else a private "
+    "cluster\n"
     "  ASSAY_TASKS           a folder of tasks in place of the built-in ones\n"
     "  ASSAY_THREADS         threads for the harness\n"
     "  ASSAY_LOG_LEVEL       error, warn, info or debug\n"
@@ -122,12 +127,14 @@ const struct command *command_find(int argc, char *const *argv, int *used) {
     return found;
 }
 
-/* True if `word` is the noun of some "noun verb" command: then its verbs are what can be offered. */
+/* True if `word` is the noun of some "noun verb" command: then its verbs are what can be offered.
+ */
 static bool list_verbs(const char *word, char *buffer, size_t size) {
     size_t n = strlen(word), used = 0;
     for (const struct command *const *c = commands; *c; c++) {
         if (!(*c)->hidden && !strncmp((*c)->name, word, n) && (*c)->name[n] == ' ' && used < size) {
-            used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? ", " : "", (*c)->name + n + 1);
+            used += (size_t)snprintf(
+                buffer + used, size - used, "%s%s", used ? ", " : "", (*c)->name + n + 1);
         }
     }
     return used > 0;

@@ -47,7 +47,8 @@ static void print_value(const char *key, const json_t *value, int indent) {
         }
         return;
     }
-    char *text = json_is_string(value) ? xstrdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *text = json_is_string(value) ? xstrdup(json_string_value(value))
+                                       : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     print_line(key, text ? text : "-", indent);
     free(text);
 }

@@ -24,7 +24,8 @@ struct run_store {
     json_t *model;
 };
 
-struct run_store *report_store_open(const char *database, const struct args *args, struct err *err) {
+struct run_store *report_store_open(
+    const char *database, const struct args *args, struct err *err) {
     struct db_options options = { .conninfo = database };
     struct db *db = db_open(&options, err);
     if (!db) {
@@ -76,7 +77,8 @@ static json_t *local_manifest(const json_t *described) {
     if (json_is_true(json_object_get(described, "causal"))) {
         json_array_append_new(abilities, json_string("score"));
     }
-    return json_pack("{s:s, s:b, s:o}", "format", json_get_string(described, "format", ""), "gated", 0, "abilities", abilities);
+    return json_pack("{s:s, s:b, s:o}", "format", json_get_string(described, "format", ""), "gated",
+        0, "abilities", abilities);
 }
 
 static json_t *local_model(const char *path, struct err *err) {
@@ -86,10 +88,13 @@ static json_t *local_model(const char *path, struct err *err) {
     if (!full) {
         err_errno(err, ERR_NOT_FOUND, "could not find '%s'", path);
     } else if (described && content_hash(full, hex, err)) {
-        model = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:I, s:I, s:o}", "name", full, "kind", "local", "requested", path, "commit", hex,
-            "architecture", json_get_string(described, "architecture", NULL), "dtype", json_get_string(described, "weight_dtype", NULL),
-            "params", (json_int_t)json_get_int(described, "parameters", 0), "size_bytes",
-            (json_int_t)json_get_int(described, "weight_bytes", 0), "manifest", local_manifest(described));
+        model = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:I, s:I, s:o}", "name", full, "kind",
+            "local", "requested", path, "commit", hex, "architecture",
+            json_get_string(described, "architecture", NULL), "dtype",
+            json_get_string(described, "weight_dtype", NULL), "params",
+            (json_int_t)json_get_int(described, "parameters", 0), "size_bytes",
+            (json_int_t)json_get_int(described, "weight_bytes", 0), "manifest",
+            local_manifest(described));
     }
     json_decref(described);
     free(full);
@@ -101,12 +106,15 @@ static json_t *hub_model(const char *hub, const char *name, struct err *err) {
     if (!facts) {
         return NULL;
     }
-    json_t *model = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:{s:O, s:O, s:O, s:O}}", "name",
-        json_get_string(facts, "repo", ""), "kind", "hub", "requested", name, "commit", json_get_string(facts, "revision", ""),
-        "licence", json_object_get(facts, "licence"), "architecture", json_object_get(facts, "architecture"), "params",
-        json_object_get(facts, "parameters"), "size_bytes", json_object_get(facts, "bytes"), "card", json_object_get(facts, "card"),
-        "manifest", "files", json_object_get(facts, "files"), "format", json_object_get(facts, "format"), "gated",
-        json_object_get(facts, "gated"), "abilities", json_object_get(facts, "abilities"));
+    json_t *model =
+        json_pack("{s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:{s:O, s:O, s:O, s:O}}", "name",
+            json_get_string(facts, "repo", ""), "kind", "hub", "requested", name, "commit",
+            json_get_string(facts, "revision", ""), "licence", json_object_get(facts, "licence"),
+            "architecture", json_object_get(facts, "architecture"), "params",
+            json_object_get(facts, "parameters"), "size_bytes", json_object_get(facts, "bytes"),
+            "card", json_object_get(facts, "card"), "manifest", "files",
+            json_object_get(facts, "files"), "format", json_object_get(facts, "format"), "gated",
+            json_object_get(facts, "gated"), "abilities", json_object_get(facts, "abilities"));
     json_decref(facts);
     return model;
 }
@@ -120,23 +128,28 @@ json_t *submission_model(const char *hub, const char *model, struct err *err) {
 json_t *submission_task(const struct task *task, const json_t *wanted) {
     const struct task_info *info = task_info(task);
     json_t *config = json_pack("{s:s, s:I, s:I, s:I}", "profile",
-        json_get_string(wanted, "profile", info->profile ? info->profile : "lm-eval/0.4.13"), "shots",
-        (json_int_t)json_get_int(wanted, "shots", info->shots), "limit", (json_int_t)json_get_int(wanted, "limit", info->limit), "seed",
+        json_get_string(wanted, "profile", info->profile ? info->profile : "lm-eval/0.4.13"),
+        "shots", (json_int_t)json_get_int(wanted, "shots", info->shots), "limit",
+        (json_int_t)json_get_int(wanted, "limit", info->limit), "seed",
         (json_int_t)json_get_int(wanted, "seed", 0));
-    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:O*, s:o}", "name", info->name, "version", (json_int_t)info->version, "sha256",
-        info->task_sha256, "kind", task_kind_name(info->kind), "main", info->main, "definition", info->described, "config", config);
+    return json_pack("{s:s, s:I, s:s, s:s, s:s, s:O*, s:o}", "name", info->name, "version",
+        (json_int_t)info->version, "sha256", info->task_sha256, "kind", task_kind_name(info->kind),
+        "main", info->main, "definition", info->described, "config", config);
 }
 
 /* ---- storing ---- */
 
 /* Cuts JSON lines into chunks of a new set. */
-static bool store_samples(struct run_store *s, const char *text, size_t n, long long *set, json_t *index, struct err *err) {
+static bool store_samples(struct run_store *s, const char *text, size_t n, long long *set,
+    json_t *index, struct err *err) {
     for (int number = 0; n; number++) {
         int lines;
         size_t len = samples_cut(text, n, &lines);
         struct chunk chunk = { 0 };
-        bool ok = chunk_pack(&chunk, number, lines, ASSAY_BUILD, text, len, err) && run_chunk(s->db, set, &chunk, err);
-        json_array_append_new(index, json_pack("{s:i, s:s}", "chunk", number, "sha256", chunk.sha256));
+        bool ok = chunk_pack(&chunk, number, lines, ASSAY_BUILD, text, len, err) &&
+                  run_chunk(s->db, set, &chunk, err);
+        json_array_append_new(
+            index, json_pack("{s:i, s:s}", "chunk", number, "sha256", chunk.sha256));
         chunk_release(&chunk);
         if (!ok) {
             return false;
@@ -158,7 +171,8 @@ static bool know_model(struct run_store *s, const char *model, struct err *err) 
     return s->model != NULL;
 }
 
-bool report_store(struct run_store *s, const char *model, const json_t *result, const char *samples, size_t n, struct err *err) {
+bool report_store(struct run_store *s, const char *model, const json_t *result, const char *samples,
+    size_t n, struct err *err) {
     long long set = 0, run;
     bool created;
     json_t *index = json_array(), *request = NULL, *record = NULL, *command = NULL;
@@ -167,12 +181,14 @@ bool report_store(struct run_store *s, const char *model, const json_t *result, 
     struct task *task = know_model(s, model, err) ? task_describe_named(s->args, name, err) : NULL;
     bool ok = task && store_samples(s, samples, n, &set, index, err);
     if (ok) {
-        json_t *wanted = json_pack("{s:O*, s:O*}", "shots", json_object_get(result, "shots"), "limit", json_object_get(result, "limit"));
+        json_t *wanted = json_pack("{s:O*, s:O*}", "shots", json_object_get(result, "shots"),
+            "limit", json_object_get(result, "limit"));
         json_t *described = submission_task(task, wanted);
-        command = json_pack("[s, s, s, s, s]", "assay", "eval", model, "-t", json_get_string(result, "task", ""));
+        command = json_pack(
+            "[s, s, s, s, s]", "assay", "eval", model, "-t", json_get_string(result, "task", ""));
         record = record_from_result(result, index, command, NULL);
-        request = json_pack("{s:O, s:o, s:O, s:s}", "model", s->model, "task", described, "config", json_object_get(described, "config"),
-            "purpose", "eval");
+        request = json_pack("{s:O, s:o, s:O, s:s}", "model", s->model, "task", described, "config",
+            json_object_get(described, "config"), "purpose", "eval");
         json_decref(wanted);
         text = record ? record_text(record, err) : NULL;
         ok = text && run_record(s->db, request, text, set, &run, &created, err);

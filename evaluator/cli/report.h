@@ -6,16 +6,19 @@
 #include "evaluator/cli/args.h"
 
 struct run_store;
-MUST_CHECK struct run_store *report_store_open(const char *database, const struct args *args, struct err *err);
+MUST_CHECK struct run_store *report_store_open(
+    const char *database, const struct args *args, struct err *err);
 void report_store_close(struct run_store *store); /* NULL is fine */
-MUST_CHECK bool report_store(struct run_store *store, const char *model, const json_t *result, const char *samples, size_t n,
-    struct err *err);
+MUST_CHECK bool report_store(struct run_store *store, const char *model, const json_t *result,
+    const char *samples, size_t n, struct err *err);
 
-/* A model as a submission names it: {"name", "kind", "requested", "commit", "licence", ...}; the caller owns it. A folder
- * or file gets a name of its own and the hash of its content as its commit. */
+/* A model as a submission names it: {"name", "kind", "requested", "commit", "licence", ...}; the
+ * caller owns it. A folder or file gets a name of its own and the hash of its content as its
+ * commit. */
 MUST_CHECK json_t *submission_model(const char *hub, const char *model, struct err *err);
 
-/* A task as a submission names it, from its description. `config` gets what the file says of shots and limit. */
+/* A task as a submission names it, from its description. `config` gets what the file says of shots
+ * and limit. */
 struct task;
 MUST_CHECK json_t *submission_task(const struct task *task, const json_t *wanted);
 

@@ -55,7 +55,8 @@ static size_t width_of(const char *s) {
     return utf8_length(s, strlen(s));
 }
 
-static void print_cell(const struct table *t, unsigned column, const char *text, size_t width, bool last) {
+static void print_cell(
+    const struct table *t, unsigned column, const char *text, size_t width, bool last) {
     size_t n = width_of(text), pad = width > n ? width - n : 0;
     if (t->right[column]) {
         printf("%*s%s", (int)pad, "", text);
@@ -64,7 +65,8 @@ static void print_cell(const struct table *t, unsigned column, const char *text,
     }
 }
 
-static void print_row(const struct table *t, const char *const *cells, const size_t *widths, bool markdown) {
+static void print_row(
+    const struct table *t, const char *const *cells, const size_t *widths, bool markdown) {
     for (unsigned c = 0; c < t->n_columns; c++) {
         bool last = c + 1 == t->n_columns;
         fputs(markdown ? (c ? " | " : "| ") : (c ? "  " : ""), stdout);

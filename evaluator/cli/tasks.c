@@ -9,7 +9,8 @@
 #include "evaluator/task/library.h"
 
 const struct option options_tasks[] = {
-    { "task", 't', "T", "a task: a name, a glob, or the path of a .lua file (may be repeated, or a comma list)" },
+    { "task", 't', "T",
+        "a task: a name, a glob, or the path of a .lua file (may be repeated, or a comma list)" },
     { "suite", 's', "S", "all tasks of a suite" },
     { "limit", 'l', "N", "the first N documents of each task" },
     { "shots", 'n', "K", "examples before each question" },
@@ -38,7 +39,8 @@ static bool refuse_unknown(const json_t *list, const char *name, struct err *err
         }
     }
     err_set(err, ERR_NOT_FOUND, "unknown task '%.100s'", name);
-    return nearest ? err_hint(err, "did you mean '%s'? 'assay task ls' lists all", nearest) : err_hint(err, "'assay task ls' lists all");
+    return nearest ? err_hint(err, "did you mean '%s'? 'assay task ls' lists all", nearest)
+                   : err_hint(err, "'assay task ls' lists all");
 }
 
 static void add_task(json_t *out, const char *name, bool of_suite) {
@@ -53,7 +55,8 @@ static void add_task(json_t *out, const char *name, bool of_suite) {
 }
 
 /* A name, a glob or a path, as one or several entries. */
-static bool add_named(json_t *out, const json_t *list, const char *name, bool of_suite, struct err *err) {
+static bool add_named(
+    json_t *out, const json_t *list, const char *name, bool of_suite, struct err *err) {
     if (is_path(name)) {
         add_task(out, name, of_suite);
         return true;
@@ -78,19 +81,21 @@ struct task *task_describe_named(const struct args *args, const char *name, stru
     return task_describe(&r, err);
 }
 
-static bool add_suite(json_t *out, const json_t *list, const struct args *args, const char *name, json_t **definition, struct err *err) {
+static bool add_suite(json_t *out, const json_t *list, const struct args *args, const char *name,
+    json_t **definition, struct err *err) {
     struct task *suite = task_describe_named(args, name, err);
     if (!suite) {
         return false;
     }
     const struct task_info *info = task_info(suite);
-    bool ok = info->kind == TASK_SUITE || err_set(err, ERR_USAGE, "'%s' is a task, not a suite: use --task", name);
+    bool ok = info->kind == TASK_SUITE ||
+              err_set(err, ERR_USAGE, "'%s' is a task, not a suite: use --task", name);
     for (size_t i = 0; ok && i < info->tasks.n; i++) {
         ok = add_named(out, list, info->tasks.items[i], true, err);
     }
     if (ok && definition) {
-        *definition = json_pack("{s:s, s:I, s:s, s:O*}", "name", info->name, "version", (json_int_t)info->version, "sha256",
-            info->task_sha256, "definition", info->described);
+        *definition = json_pack("{s:s, s:I, s:s, s:O*}", "name", info->name, "version",
+            (json_int_t)info->version, "sha256", info->task_sha256, "definition", info->described);
     }
     task_free(suite);
     return ok;
@@ -134,12 +139,14 @@ static json_t *library_of(const struct args *args, struct err *err) {
     return task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, err);
 }
 
-json_t *tasks_of_suite(const struct args *args, const char *suite, json_t **definition, struct err *err) {
+json_t *tasks_of_suite(
+    const struct args *args, const char *suite, json_t **definition, struct err *err) {
     json_t *list = library_of(args, err), *out = json_array();
     if (definition) {
         *definition = NULL;
     }
-    bool ok = list && add_suite(out, list, args, suite, definition, err) && add_settings(out, args, err);
+    bool ok =
+        list && add_suite(out, list, args, suite, definition, err) && add_settings(out, args, err);
     json_decref(list);
     if (!ok) {
         json_decref(out);
@@ -158,13 +165,15 @@ json_t *tasks_from_args(const struct args *args, struct err *err) {
             if (!name) {
                 break;
             }
-            ok = kind == 0 ? add_named(out, list, name, false, err) : add_suite(out, list, args, name, NULL, err);
+            ok = kind == 0 ? add_named(out, list, name, false, err)
+                           : add_suite(out, list, args, name, NULL, err);
             free(name);
         }
     }
     if (ok && json_array_size(out) == 0) {
         ok = err_set(err, ERR_USAGE, "no task given");
-        err_hint(err, "name one with --task T, or a suite with --suite S; 'assay task ls' lists them");
+        err_hint(
+            err, "name one with --task T, or a suite with --suite S; 'assay task ls' lists them");
     }
     ok = ok && add_settings(out, args, err);
     json_decref(list);

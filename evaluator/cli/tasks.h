@@ -1,4 +1,5 @@
-/* Which tasks the command line means: --task and --suite, with globs, expanded to what a job's process is told. */
+/* Which tasks the command line means: --task and --suite, with globs, expanded to what a job's
+ * process is told. */
 #ifndef ASSAY_CLI_TASKS_H
 #define ASSAY_CLI_TASKS_H
 
@@ -6,16 +7,21 @@
 #include "evaluator/cli/args.h"
 #include "evaluator/task/task.h"
 
-extern const struct option options_tasks[]; /* --task, --suite, --limit, --shots, --seed, --subset, --tasks */
+extern const struct option
+    options_tasks[]; /* --task, --suite, --limit, --shots, --seed, --subset, --tasks */
 
-/* [{"name", "limit"?, "shots"?, "seed"?, "profile"?, "subsets"?}, ...] for every --task and every task of every --suite;
- * the caller owns it. Unknown names are ERR_NOT_FOUND with the nearest known one. */
+/* [{"name", "limit"?, "shots"?, "seed"?, "profile"?, "subsets"?}, ...] for every --task and every
+ * task of every --suite; the caller owns it. Unknown names are ERR_NOT_FOUND with the nearest known
+ * one. */
 MUST_CHECK json_t *tasks_from_args(const struct args *args, struct err *err);
 
-/* The same for one suite. *definition (the caller's, may be NULL) gets what the suite's file says. */
-MUST_CHECK json_t *tasks_of_suite(const struct args *args, const char *suite, json_t **definition, struct err *err);
+/* The same for one suite. *definition (the caller's, may be NULL) gets what the suite's file says.
+ */
+MUST_CHECK json_t *tasks_of_suite(
+    const struct args *args, const char *suite, json_t **definition, struct err *err);
 
 /* What a task or suite file says, without reading its data; the caller frees it. */
-MUST_CHECK struct task *task_describe_named(const struct args *args, const char *name, struct err *err);
+MUST_CHECK struct task *task_describe_named(
+    const struct args *args, const char *name, struct err *err);
 
 #endif

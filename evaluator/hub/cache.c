@@ -33,7 +33,8 @@ char *cache_root(struct err *err) {
     root = root ? root : from_env("HUGGINGFACE_HUB_CACHE", NULL);
     root = root ? root : cache_home("hub");
     if (!root) {
-        err_set(err, ERR_FAILED, "there is no place for the hub cache: none of HF_HOME, XDG_CACHE_HOME and HOME is set");
+        err_set(err, ERR_FAILED,
+            "there is no place for the hub cache: none of HF_HOME, XDG_CACHE_HOME and HOME is set");
     }
     return root;
 }
@@ -42,7 +43,7 @@ char *cache_repo_dir(const char *root, enum repo_kind kind, const char *repo) {
     struct strbuf name = { 0 };
     strbuf_addf(&name, "%s/%s--", root, repo_kind_plural(kind));
     for (const char *c = repo; *c; c++) {
-        strbuf_adds(&name, *c == '/' ? "--" : (char[]){ *c, 0 });
+        strbuf_adds(&name, *c == '/' ? "--" : (char[]) { *c, 0 });
     }
     return strbuf_take(&name);
 }
@@ -62,7 +63,8 @@ bool cache_commit(const char *repo_dir, const char *revision, char commit[41]) {
     char *path = ref_path(repo_dir, revision);
     struct strbuf text = { 0 };
     struct err ignored = ERR_INIT;
-    bool ok = repo_path_valid(revision) && file_exists(path) && file_read(path, 64, &text, &ignored) && text.len >= 40;
+    bool ok = repo_path_valid(revision) && file_exists(path) &&
+              file_read(path, 64, &text, &ignored) && text.len >= 40;
     if (ok) {
         memcpy(commit, text.text, 40);
         commit[40] = 0;
@@ -94,7 +96,8 @@ bool cache_has_snapshot(const char *repo_dir, const char *commit) {
 
 bool cache_is_complete(const char *repo_dir, const char *commit) {
     char *path = marker_path(repo_dir, commit);
-    bool there = file_exists(path) && cache_has_snapshot(repo_dir, commit); /* the hub's tools may have removed it */
+    bool there = file_exists(path) &&
+                 cache_has_snapshot(repo_dir, commit); /* the hub's tools may have removed it */
     free(path);
     return there;
 }
@@ -139,7 +142,8 @@ static bool link_atomic(const char *target, const char *path, struct err *err) {
     struct strbuf beside = { 0 };
     strbuf_addf(&beside, "%s.%08x.link", path, (unsigned)getpid());
     unlink(beside.text);
-    bool ok = (symlink(target, beside.text) == 0 && rename(beside.text, path) == 0) || err_errno(err, ERR_FAILED, "could not link '%s'", path);
+    bool ok = (symlink(target, beside.text) == 0 && rename(beside.text, path) == 0) ||
+              err_errno(err, ERR_FAILED, "could not link '%s'", path);
     if (!ok) {
         unlink(beside.text);
     }
@@ -148,7 +152,8 @@ static bool link_atomic(const char *target, const char *path, struct err *err) {
 }
 
 /* "../../blobs/<etag>", with one "../" more for each folder in the path. */
-bool cache_link(const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err) {
+bool cache_link(
+    const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err) {
     struct strbuf path = { 0 }, target = { 0 };
     strbuf_addf(&path, "%s/snapshots/%s/%s", repo_dir, commit, file->path);
     strbuf_adds(&target, "../../");
@@ -162,9 +167,11 @@ bool cache_link(const char *repo_dir, const char *commit, const struct repo_file
     return ok;
 }
 
-bool cache_write_ref(const char *repo_dir, const char *revision, const char *commit, struct err *err) {
+bool cache_write_ref(
+    const char *repo_dir, const char *revision, const char *commit, struct err *err) {
     char *path = ref_path(repo_dir, revision);
-    bool ok = make_parent(path, err) && file_write_atomic(path, commit, 40, err); /* the hub's client writes no newline */
+    bool ok = make_parent(path, err) &&
+              file_write_atomic(path, commit, 40, err); /* the hub's client writes no newline */
     free(path);
     return ok;
 }

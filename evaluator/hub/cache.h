@@ -1,12 +1,13 @@
 /* The hub's own cache on disk, as its Python client lays it out, so that both can share it:
- *     $HF_HUB_CACHE/models--org--name/{refs/main, blobs/<etag>, snapshots/<commit>/<path> -> ../../blobs/<etag>}
- * Private to the hub room. */
+ *     $HF_HUB_CACHE/models--org--name/{refs/main, blobs/<etag>, snapshots/<commit>/<path> ->
+ * ../../blobs/<etag>} Private to the hub room. */
 #ifndef ASSAY_HUB_CACHE_H
 #define ASSAY_HUB_CACHE_H
 
 #include "evaluator/hub/mirror.h"
 
-/* A path below $HF_HOME, or where that is by default; NULL if there is no home. The caller frees. */
+/* A path below $HF_HOME, or where that is by default; NULL if there is no home. The caller frees.
+ */
 char *cache_home(const char *below);
 
 /* $HF_HUB_CACHE, else $HF_HOME/hub, else the XDG cache directory. The caller frees. */
@@ -15,7 +16,8 @@ MUST_CHECK char *cache_root(struct err *err);
 /* models--org--name under the root. The caller frees. */
 char *cache_repo_dir(const char *root, enum repo_kind kind, const char *repo);
 
-/* The commit that refs/<revision> names, or `revision` itself if it is a commit: false if the cache knows neither. */
+/* The commit that refs/<revision> names, or `revision` itself if it is a commit: false if the cache
+ * knows neither. */
 bool cache_commit(const char *repo_dir, const char *revision, char commit[41]);
 
 /* snapshots/<commit>; the caller frees. */
@@ -24,7 +26,8 @@ char *cache_snapshot_dir(const char *repo_dir, const char *commit);
 /* Some of the snapshot is there: enough where nothing can be fetched. */
 bool cache_has_snapshot(const char *repo_dir, const char *commit);
 
-/* A snapshot is complete when this marker of ours lies beside it: every file that we want of it is there, verified. */
+/* A snapshot is complete when this marker of ours lies beside it: every file that we want of it is
+ * there, verified. */
 bool cache_is_complete(const char *repo_dir, const char *commit);
 MUST_CHECK bool cache_mark_complete(const char *repo_dir, const char *commit, struct err *err);
 
@@ -32,7 +35,9 @@ MUST_CHECK bool cache_mark_complete(const char *repo_dir, const char *commit, st
 void cache_tag(const char *root);
 
 /* Links snapshots/<commit>/<path> to its blob and writes refs/<revision>. */
-MUST_CHECK bool cache_link(const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err);
-MUST_CHECK bool cache_write_ref(const char *repo_dir, const char *revision, const char *commit, struct err *err);
+MUST_CHECK bool cache_link(
+    const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err);
+MUST_CHECK bool cache_write_ref(
+    const char *repo_dir, const char *revision, const char *commit, struct err *err);
 
 #endif

@@ -21,14 +21,16 @@
 #define REFETCHES_MAX 2
 #define RETRY_MS 500u
 #define RETRY_AFTER_MAX_S 60
-#define OTHER_BODY_MAX ((uint64_t)1 << 20) /* of error pages and redirects, which are thrown away */
+#define OTHER_BODY_MAX ((uint64_t)1 << 20) /* of error pages and redirects, which are thrown away  \
+                                            */
 
 struct client {
     CURL *curl;
     char *endpoint;
     char *token; /* or NULL */
     unsigned retry_ms;
-    /* A hub at a private address may lead to its like; one on the internet may not lead into this network. */
+    /* A hub at a private address may lead to its like; one on the internet may not lead into this
+     * network. */
     bool private_hub, following, refused_address;
 };
 
@@ -93,7 +95,8 @@ static long retry_after(CURL *curl) {
     return end == h->value || s < 0 ? -1 : s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : s;
 }
 
-/* Looks at each address after its name was resolved, so that a name can't be made to point into this network. */
+/* Looks at each address after its name was resolved, so that a name can't be made to point into
+ * this network. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     struct client *c = arg;
     (void)purpose;
@@ -107,7 +110,8 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static void set_options(struct client *c, const char *url, struct curl_slist *headers, struct sink *sink, char *why) {
+static void set_options(
+    struct client *c, const char *url, struct curl_slist *headers, struct sink *sink, char *why) {
     const char *bundle = getenv("CURL_CA_BUNDLE");
     bundle = bundle && *bundle ? bundle : getenv("SSL_CERT_FILE");
     curl_easy_reset(c->curl);
@@ -145,25 +149,29 @@ static struct curl_slist *make_headers(const struct client *c, const char *url) 
     return headers;
 }
 
-static bool refuse_transfer(const struct client *c, const struct sink *sink, CURLcode rc, const char *why, struct err *err) {
+static bool refuse_transfer(const struct client *c, const struct sink *sink, CURLcode rc,
+    const char *why, struct err *err) {
     if (sink->overflow) {
-        return err_set(err, ERR_INPUT, "the reply is longer than %llu bytes", (unsigned long long)sink->max);
+        return err_set(
+            err, ERR_INPUT, "the reply is longer than %llu bytes", (unsigned long long)sink->max);
     }
     if (sink->write_errno) {
         errno = sink->write_errno;
         return err_errno(err, ERR_NODE, "could not write the download");
     }
     if (c->refused_address) {
-        return err_set(err, ERR_NETWORK, "a redirect to an address inside this network was refused");
+        return err_set(
+            err, ERR_NETWORK, "a redirect to an address inside this network was refused");
     }
     return err_set(err, ERR_NETWORK, "%s", why[0] ? why : curl_easy_strerror(rc));
 }
 
 /* One request without following redirects. */
-static bool request_once(struct client *c, const char *url, struct sink *sink, struct reply *reply, struct err *err) {
+static bool request_once(
+    struct client *c, const char *url, struct sink *sink, struct reply *reply, struct err *err) {
     char why[CURL_ERROR_SIZE] = "";
     struct curl_slist *headers = make_headers(c, url);
-    *reply = (struct reply){ .retry_after = -1 };
+    *reply = (struct reply) { .retry_after = -1 };
     set_options(c, url, headers, sink, why);
     sink->curl = c->curl;
     sink->thrown_away = 0;
@@ -184,7 +192,8 @@ static bool request_once(struct client *c, const char *url, struct sink *sink, s
 static bool refuse_status(long status, struct err *err) {
     if (status == 401 || status == 403) {
         err_set(err, ERR_AUTH, "access was refused (HTTP %ld)", status);
-        return err_hint(err, "the repository may be gated or private: accept its licence on the hub and set HF_TOKEN");
+        return err_hint(err, "the repository may be gated or private: accept its licence on the "
+                             "hub and set HF_TOKEN");
     }
     if (status == 404 || status == 410) {
         return err_set(err, ERR_NOT_FOUND, "it does not exist there (HTTP %ld)", status);
@@ -196,7 +205,8 @@ static bool refuse_status(long status, struct err *err) {
 }
 
 /* Follows redirects by hand. */
-static bool request_redirected(struct client *c, const char *url, struct sink *sink, struct reply *reply, struct err *err) {
+static bool request_redirected(
+    struct client *c, const char *url, struct sink *sink, struct reply *reply, struct err *err) {
     char *at = xstrdup(url);
     bool ok;
     for (int hops = 0;; hops++) {
@@ -238,7 +248,8 @@ static bool rewind_sink(struct sink *s, struct err *err) {
     if (s->progress) {
         progress_set(s->progress, 0);
     }
-    return (lseek(s->fd, 0, SEEK_SET) == 0 && ftruncate(s->fd, 0) == 0) || err_errno(err, ERR_NODE, "could not write the download");
+    return (lseek(s->fd, 0, SEEK_SET) == 0 && ftruncate(s->fd, 0) == 0) ||
+           err_errno(err, ERR_NODE, "could not write the download");
 }
 
 /* Retries what may pass. */
@@ -251,7 +262,7 @@ static bool request(struct client *c, const char *path, struct sink *sink, struc
         struct reply reply = { .retry_after = -1 };
         why = (struct err)ERR_INIT;
         ok = rewind_sink(sink, &why) && request_redirected(c, url.text, sink, &reply, &why) &&
-            (reply.status == 200 || refuse_status(reply.status, &why));
+             (reply.status == 200 || refuse_status(reply.status, &why));
         if (ok || why.class != ERR_NETWORK || attempt + 1 == ATTEMPTS_MAX) {
             break;
         }
@@ -267,7 +278,8 @@ static bool request(struct client *c, const char *path, struct sink *sink, struc
 
 static bool is_on(const char *name) {
     const char *v = getenv(name);
-    return v && (!strcmp(v, "1") || !strcasecmp(v, "true") || !strcasecmp(v, "yes") || !strcasecmp(v, "on"));
+    return v && (!strcmp(v, "1") || !strcasecmp(v, "true") || !strcasecmp(v, "yes") ||
+                    !strcasecmp(v, "on"));
 }
 
 bool client_offline(void) {
@@ -303,7 +315,9 @@ static char *find_token(void) {
     char *path = named && *named ? xstrdup(named) : cache_home("token");
     struct strbuf text = { 0 };
     struct err ignored = ERR_INIT;
-    char *token = path && file_exists(path) && file_read(path, 4096, &text, &ignored) ? token_in(strbuf_str(&text)) : NULL;
+    char *token = path && file_exists(path) && file_read(path, 4096, &text, &ignored)
+                      ? token_in(strbuf_str(&text))
+                      : NULL;
     if (text.text) {
         explicit_bzero(text.text, text.len);
     }
@@ -349,7 +363,8 @@ static char *next_page(struct client *c) {
     return there ? url_next_page(h->value, c->endpoint) : NULL;
 }
 
-json_t *client_json(struct client *c, const char *path, size_t max_bytes, char **next, struct err *err) {
+json_t *client_json(
+    struct client *c, const char *path, size_t max_bytes, char **next, struct err *err) {
     struct strbuf text = { 0 };
     struct sink sink = { .text = &text, .fd = -1, .max = max_bytes };
     json_t *json = NULL;
@@ -377,19 +392,23 @@ bool client_verify(const char *file, const char *etag) {
 }
 
 static bool refuse_hash(const struct download *d, const char *hex, struct err *err) {
-    err_set(err, ERR_INPUT, "'%s' arrived with other bytes than the hub promised: its hash is %.12s…, not %.12s…", d->path, hex, d->etag);
+    err_set(err, ERR_INPUT,
+        "'%s' arrived with other bytes than the hub promised: its hash is %.12s…, not %.12s…",
+        d->path, hex, d->etag);
     return err_hint(err, "try again; if it stays so, the hub or a proxy on the way changes files");
 }
 
-static bool fetch(struct client *c, const struct download *d, struct sink *sink, char hex[65], struct err *err) {
+static bool fetch(
+    struct client *c, const struct download *d, struct sink *sink, char hex[65], struct err *err) {
     if (!request(c, d->path, sink, err)) {
         return false;
     }
     if (sink->taken != d->size) {
-        return err_set(err, ERR_INPUT, "'%s' ended after %llu of %llu bytes", d->path, (unsigned long long)sink->taken,
-            (unsigned long long)d->size);
+        return err_set(err, ERR_INPUT, "'%s' ended after %llu of %llu bytes", d->path,
+            (unsigned long long)sink->taken, (unsigned long long)d->size);
     }
-    return (fsync(sink->fd) == 0 || err_errno(err, ERR_NODE, "could not write '%s'", d->target)) && hash_of(d->target, d->etag, hex, err);
+    return (fsync(sink->fd) == 0 || err_errno(err, ERR_NODE, "could not write '%s'", d->target)) &&
+           hash_of(d->target, d->etag, hex, err);
 }
 
 bool client_download(struct client *c, const struct download *d, struct err *err) {

@@ -1,5 +1,6 @@
-/* HTTP to a hub, by libcurl. Bytes are counted in the write callback, redirects are followed by hand so that the token
- * goes to the hub's own host only, and every reply has a ceiling. Private to the hub room. */
+/* HTTP to a hub, by libcurl. Bytes are counted in the write callback, redirects are followed by
+ * hand so that the token goes to the hub's own host only, and every reply has a ceiling. Private to
+ * the hub room. */
 #ifndef ASSAY_HUB_CLIENT_H
 #define ASSAY_HUB_CLIENT_H
 
@@ -10,16 +11,19 @@
 struct progress;
 
 struct client;
-/* `retry_ms` is the first wait before trying again what may pass; it grows from there. 0: half a second. */
+/* `retry_ms` is the first wait before trying again what may pass; it grows from there. 0: half a
+ * second. */
 MUST_CHECK struct client *client_open(const char *endpoint, unsigned retry_ms, struct err *err);
 void client_close(struct client *c);
 
-/* GET of a JSON document under the endpoint; `path` begins with '/'. The caller owns the result. *next (which may be
- * NULL) becomes the path of the page that follows, to be freed, or NULL. */
-MUST_CHECK json_t *client_json(struct client *c, const char *path, size_t max_bytes, char **next, struct err *err);
+/* GET of a JSON document under the endpoint; `path` begins with '/'. The caller owns the result.
+ * *next (which may be NULL) becomes the path of the page that follows, to be freed, or NULL. */
+MUST_CHECK json_t *client_json(
+    struct client *c, const char *path, size_t max_bytes, char **next, struct err *err);
 
-/* GET of a file under the endpoint into `target` (created, fsynced): exactly `size` bytes whose hash is `etag` (64 digits:
- * SHA-256; 40: git-blob SHA-1), else ERR_INPUT and no file. Other bytes of the right size are fetched twice more. */
+/* GET of a file under the endpoint into `target` (created, fsynced): exactly `size` bytes whose
+ * hash is `etag` (64 digits: SHA-256; 40: git-blob SHA-1), else ERR_INPUT and no file. Other bytes
+ * of the right size are fetched twice more. */
 struct download {
     const char *path, *target, *etag;
     uint64_t size;

@@ -1,5 +1,5 @@
-/* What is known of a model before any of its weights are read: from the hub's API (or the same facts of a mirror), its
- * card and its config. */
+/* What is known of a model before any of its weights are read: from the hub's API (or the same
+ * facts of a mirror), its card and its config. */
 #include <string.h>
 
 #include "base/file.h"
@@ -45,10 +45,11 @@ static char *model_file_in(const char *dir, const struct repo_listing *l) {
     return xstrdup(dir);
 }
 
-json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo, const struct repo_listing *l, struct err *err) {
+json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo,
+    const struct repo_listing *l, struct err *err) {
     (void)err;
-    json_t *info = json_pack("{s:s, s:s, s:b, s:b, s:o}", "id", repo, "sha", l->commit, "private", 0, "gated", 0, "siblings",
-        list_siblings(l));
+    json_t *info = json_pack("{s:s, s:s, s:b, s:b, s:o}", "id", repo, "sha", l->commit, "private",
+        0, "gated", 0, "siblings", list_siblings(l));
     json_t *card = read_card(dir);
     if (card) {
         json_object_set_new(info, "cardData", card);
@@ -60,7 +61,8 @@ json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo, cons
         if (described) {
             /* the hub has this under "safetensors" or "gguf", by the format */
             json_object_set_new(info, json_get_string(described, "format", "safetensors"),
-                json_pack("{s:I, s:s}", "total", (json_int_t)json_get_int(described, "parameters", 0), "architecture",
+                json_pack("{s:I, s:s}", "total",
+                    (json_int_t)json_get_int(described, "parameters", 0), "architecture",
                     json_get_string(described, "architecture", "")));
         }
         json_decref(described);
@@ -101,19 +103,24 @@ static bool has_file(const struct repo_listing *l, const char *path) {
     return false;
 }
 
-/* What can be asked of the model: sentence-transformers modules say how it embeds; a language model scores text. */
-static json_t *abilities_of(const struct repo_listing *l, const json_t *config, const char *format) {
+/* What can be asked of the model: sentence-transformers modules say how it embeds; a language model
+ * scores text. */
+static json_t *abilities_of(
+    const struct repo_listing *l, const json_t *config, const char *format) {
     json_t *list = json_array();
-    const char *class = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
+    const char *class =
+        json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
     if (has_file(l, "modules.json")) {
         json_array_append_new(list, json_string("embed"));
-    } else if ((format && !strcmp(format, "gguf")) || (class && (strstr(class, "ForCausalLM") || strstr(class, "LMHead")))) {
+    } else if ((format && !strcmp(format, "gguf")) ||
+               (class && (strstr(class, "ForCausalLM") || strstr(class, "LMHead")))) {
         json_array_append_new(list, json_string("score"));
     }
     return list;
 }
 
-static json_t *build_facts(const char *repo, const char *dir, const struct repo_listing *l, const json_t *info) {
+static json_t *build_facts(
+    const char *repo, const char *dir, const struct repo_listing *l, const json_t *info) {
     json_t *facts = json_object(), *files = json_array();
     uint64_t bytes = 0;
     const char *format = NULL;
@@ -136,7 +143,9 @@ static json_t *build_facts(const char *repo, const char *dir, const struct repo_
     set_text(facts, "licence", licence_of(card ? card : json_object_get(info, "cardData")));
     json_object_set_new(facts, "gated", json_boolean(json_is_string(gated) || json_is_true(gated)));
     set_text(facts, "format", format);
-    set_text(facts, "architecture", config ? json_get_string(config, "model_type", NULL) : json_get_string(sizes, "architecture", NULL));
+    set_text(facts, "architecture",
+        config ? json_get_string(config, "model_type", NULL)
+               : json_get_string(sizes, "architecture", NULL));
     json_object_set_new(facts, "parameters", json_integer(json_get_int(sizes, "total", 0)));
     json_object_set_new(facts, "bytes", json_integer((json_int_t)bytes));
     json_object_set_new(facts, "files", files);
@@ -160,9 +169,14 @@ static json_t *facts_from_mirror(const char *root, const char *repo, struct err 
     return facts;
 }
 
-static json_t *facts_from_hub(const char *endpoint, const char *repo, const char *revision, struct err *err) {
+static json_t *facts_from_hub(
+    const char *endpoint, const char *repo, const char *revision, struct err *err) {
     struct pulled pulled = { 0 };
-    struct pull p = { .endpoint = endpoint, .kind = REPO_MODEL, .repo = repo, .revision = revision, .facts_only = true };
+    struct pull p = { .endpoint = endpoint,
+        .kind = REPO_MODEL,
+        .repo = repo,
+        .revision = revision,
+        .facts_only = true };
     char *dir = pull_snapshot(&p, &pulled, err);
     json_t *facts = dir ? build_facts(repo, dir, &pulled.listing, pulled.info) : NULL;
     pulled_release(&pulled);

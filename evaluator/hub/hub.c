@@ -13,7 +13,7 @@ void hub_source_find(const char *hub, struct hub_source *out) {
     if (!name || !*name) {
         name = "https://huggingface.co";
     }
-    *out = (struct hub_source){ .mirror = dir_exists(name) ? name : NULL, .endpoint = name };
+    *out = (struct hub_source) { .mirror = dir_exists(name) ? name : NULL, .endpoint = name };
 }
 
 bool hub_split(const char *model, char **repo, char **revision, struct err *err) {
@@ -27,7 +27,8 @@ bool hub_split(const char *model, char **repo, char **revision, struct err *err)
     free(*revision);
     *repo = *revision = NULL;
     err_set(err, ERR_NOT_FOUND, "there is no model '%.200s'", model);
-    return err_hint(err, "a model is org/name[@revision], a folder, or a .gguf file; a path begins with '.' or '/'");
+    return err_hint(err,
+        "a model is org/name[@revision], a folder, or a .gguf file; a path begins with '.' or '/'");
 }
 
 static bool ends_with(const char *s, const char *end) {
@@ -48,7 +49,8 @@ bool hub_is_path(const char *model) {
     return false;
 }
 
-/* A repository without config.json that holds exactly one .gguf file is that file. Takes `dir` away. */
+/* A repository without config.json that holds exactly one .gguf file is that file. Takes `dir`
+ * away. */
 static char *folder_or_gguf(char *dir, const char *model, struct err *err) {
     char *config = path_join(dir, "config.json");
     bool folder = file_exists(config);
@@ -78,9 +80,10 @@ static char *folder_or_gguf(char *dir, const char *model, struct err *err) {
     return dir;
 }
 
-/* A mirror holds one revision of each repository. A model that was asked for by its commit must be that one; data is
- * held to what its task says by the hash of its rows. */
-static char *mirrored(const char *root, enum repo_kind kind, const char *repo, const char *revision, struct err *err) {
+/* A mirror holds one revision of each repository. A model that was asked for by its commit must be
+ * that one; data is held to what its task says by the hash of its rows. */
+static char *mirrored(const char *root, enum repo_kind kind, const char *repo, const char *revision,
+    struct err *err) {
     char commit[41];
     char *dir = mirror_dir(root, kind, repo, err);
     if (!dir || kind == REPO_DATASET || !revision || !repo_commit_valid(revision)) {
@@ -91,20 +94,25 @@ static char *mirrored(const char *root, enum repo_kind kind, const char *repo, c
         return NULL;
     }
     if (strcmp(commit, revision)) {
-        err_set(err, ERR_NOT_FOUND, "the mirror '%s' holds another revision of '%s': %.12s, not %.12s", root, repo, commit, revision);
+        err_set(err, ERR_NOT_FOUND,
+            "the mirror '%s' holds another revision of '%s': %.12s, not %.12s", root, repo, commit,
+            revision);
         free(dir);
         return NULL;
     }
     return dir;
 }
 
-static char *repo_dir_of(const char *hub, enum repo_kind kind, const char *repo, const char *revision, struct err *err) {
+static char *repo_dir_of(
+    const char *hub, enum repo_kind kind, const char *repo, const char *revision, struct err *err) {
     struct hub_source source;
     hub_source_find(hub, &source);
     if (source.mirror) {
         return mirrored(source.mirror, kind, repo, revision, err);
     }
-    struct pull p = { .endpoint = source.endpoint, .kind = kind, .repo = repo, .revision = revision };
+    struct pull p = {
+        .endpoint = source.endpoint, .kind = kind, .repo = repo, .revision = revision
+    };
     return pull_snapshot(&p, NULL, err);
 }
 
@@ -112,7 +120,8 @@ char *hub_model_path(const char *hub, const char *model, struct err *err) {
     char *repo, *revision;
     if (hub_is_path(model)) {
         if (!file_exists(model) && !dir_exists(model)) {
-            err_set(err, ERR_NOT_FOUND, "there is no model '%.300s': no such file or folder", model);
+            err_set(
+                err, ERR_NOT_FOUND, "there is no model '%.300s': no such file or folder", model);
             return NULL;
         }
         return dir_exists(model) ? folder_or_gguf(xstrdup(model), model, err) : xstrdup(model);

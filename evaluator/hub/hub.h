@@ -1,29 +1,35 @@
-/* Where models and data sets come from: a mirror tree on disk, or a hub over HTTP through the hub's own cache.
+/* Where models and data sets come from: a mirror tree on disk, or a hub over HTTP through the hub's
+ * own cache.
  *
- * A source is named by --hub, else HF_ENDPOINT: an existing folder is a mirror tree (DIR/models/<org>/<name>/, optional
- * .revision), anything else a URL. Files from a hub are verified by SHA-256 or git-blob SHA-1 before they are used. */
+ * A source is named by --hub, else HF_ENDPOINT: an existing folder is a mirror tree
+ * (DIR/models/<org>/<name>/, optional .revision), anything else a URL. Files from a hub are
+ * verified by SHA-256 or git-blob SHA-1 before they are used. */
 #ifndef ASSAY_HUB_H
 #define ASSAY_HUB_H
 
 #include "base/json.h"
 
-/* A path for model_open from what the user wrote: org/name[@revision], a folder, or a file. A repository that holds no
- * config.json but one .gguf file gives that file. Downloads what is missing. The caller frees. */
+/* A path for model_open from what the user wrote: org/name[@revision], a folder, or a file. A
+ * repository that holds no config.json but one .gguf file gives that file. Downloads what is
+ * missing. The caller frees. */
 MUST_CHECK char *hub_model_path(const char *hub, const char *model, struct err *err);
 
 /* The folder of a data set at a revision (NULL: whatever the source has). The caller frees. */
-MUST_CHECK char *hub_dataset_dir(const char *hub, const char *repo, const char *revision, struct err *err);
+MUST_CHECK char *hub_dataset_dir(
+    const char *hub, const char *repo, const char *revision, struct err *err);
 
-/* "org/name@revision" in its parts: the revision is NULL if none was given. Both are the caller's. */
+/* "org/name@revision" in its parts: the revision is NULL if none was given. Both are the caller's.
+ */
 MUST_CHECK bool hub_split(const char *model, char **repo, char **revision, struct err *err);
 
-/* What submission and the model page need to know, as one JSON object (the caller owns it): repo, revision (40 hex; for
- * a mirror without .revision the first 40 digits of the content's hash), licence, gated, format, architecture,
- * parameters, bytes, files [{path, size, sha256?}], abilities ["embed", "score"], card. Reads headers and the card, not the weights. */
+/* What submission and the model page need to know, as one JSON object (the caller owns it): repo,
+ * revision (40 hex; for a mirror without .revision the first 40 digits of the content's hash),
+ * licence, gated, format, architecture, parameters, bytes, files [{path, size, sha256?}], abilities
+ * ["embed", "score"], card. Reads headers and the card, not the weights. */
 MUST_CHECK json_t *hub_model_facts(const char *hub, const char *model, struct err *err);
 
-/* Serves a mirror tree on 127.0.0.1 over the hub's HTTP API until *stop becomes non-zero. The port is written to
- * port_file once it listens (port 0: any free one). */
+/* Serves a mirror tree on 127.0.0.1 over the hub's HTTP API until *stop becomes non-zero. The port
+ * is written to port_file once it listens (port 0: any free one). */
 struct hub_serve_options {
     const char *dir, *port_file;
     unsigned port;

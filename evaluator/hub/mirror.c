@@ -27,7 +27,8 @@ char *mirror_dir(const char *root, enum repo_kind kind, const char *repo, struct
     char *dir = path_join(kind_dir, repo);
     free(kind_dir);
     if (!dir_exists(dir)) {
-        err_set(err, ERR_NOT_FOUND, "there is no %s '%s' in the mirror '%s'", kind == REPO_MODEL ? "model" : "data set", repo, root);
+        err_set(err, ERR_NOT_FOUND, "there is no %s '%s' in the mirror '%s'",
+            kind == REPO_MODEL ? "model" : "data set", repo, root);
         err_hint(err, "it would lie in '%s'", dir);
         free(dir);
         return NULL;
@@ -42,7 +43,8 @@ bool repo_path_valid(const char *path) {
     }
     for (const char *at = path; *at;) {
         size_t part = strcspn(at, "/");
-        if (part == 0 || part > 255 || (at[0] == '.' && (part == 1 || (part == 2 && at[1] == '.')))) {
+        if (part == 0 || part > 255 ||
+            (at[0] == '.' && (part == 1 || (part == 2 && at[1] == '.')))) {
             return false;
         }
         for (size_t i = 0; i < part; i++) {
@@ -61,7 +63,8 @@ void repo_listing_release(struct repo_listing *l) {
     memset(l, 0, sizeof *l);
 }
 
-static bool add_file(struct repo_listing *l, const char *full, const char *relative, const struct stat *st, struct err *err) {
+static bool add_file(struct repo_listing *l, const char *full, const char *relative,
+    const struct stat *st, struct err *err) {
     if (l->n == FILES_MAX) {
         return err_set(err, ERR_INPUT, "a repository with more than %d files", FILES_MAX);
     }
@@ -73,7 +76,8 @@ static bool add_file(struct repo_listing *l, const char *full, const char *relat
     return f->lfs ? sha256_file(full, f->etag, err) : git_blob_file(full, f->etag, err);
 }
 
-static bool list_dir(struct repo_listing *l, const char *dir, const char *prefix, int depth, struct err *err) {
+static bool list_dir(
+    struct repo_listing *l, const char *dir, const char *prefix, int depth, struct err *err) {
     if (depth == DEPTH_MAX) {
         return err_set(err, ERR_INPUT, "'%s' is nested more than %d folders deep", dir, DEPTH_MAX);
     }
@@ -121,7 +125,8 @@ static bool read_revision(const char *dir, char commit[41], bool *found, struct 
         ok = file_read(path, 128, &text, err);
         char *rest = NULL, *word = ok && text.text ? strtok_r(text.text, " \t\r\n", &rest) : NULL;
         if (ok && (!word || !repo_commit_valid(word))) {
-            ok = err_set(err, ERR_INPUT, "'%s' does not hold a commit of 40 hexadecimal digits", path);
+            ok = err_set(
+                err, ERR_INPUT, "'%s' does not hold a commit of 40 hexadecimal digits", path);
         } else if (ok) {
             memcpy(commit, word, 41);
         }
@@ -134,7 +139,8 @@ static bool read_revision(const char *dir, char commit[41], bool *found, struct 
 static void hash_content(struct repo_listing *l) {
     struct strbuf text = { 0 };
     for (size_t i = 0; i < l->n; i++) {
-        strbuf_addf(&text, "%s %llu %s\n", l->files[i].path, (unsigned long long)l->files[i].size, l->files[i].etag);
+        strbuf_addf(&text, "%s %llu %s\n", l->files[i].path, (unsigned long long)l->files[i].size,
+            l->files[i].etag);
     }
     char hex[65];
     sha256_hex(strbuf_str(&text), text.len, hex);

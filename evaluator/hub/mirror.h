@@ -1,5 +1,6 @@
-/* A mirror tree: DIR/models/<org>/<name>/<files> and DIR/datasets/<org>/<name>/<files>, the files as a hub serves them,
- * with an optional .revision that names the commit. Private to the hub room. */
+/* A mirror tree: DIR/models/<org>/<name>/<files> and DIR/datasets/<org>/<name>/<files>, the files
+ * as a hub serves them, with an optional .revision that names the commit. Private to the hub room.
+ */
 #ifndef ASSAY_HUB_MIRROR_H
 #define ASSAY_HUB_MIRROR_H
 
@@ -12,10 +13,11 @@ enum repo_kind { REPO_MODEL, REPO_DATASET };
 const char *repo_kind_plural(enum repo_kind kind); /* "models", "datasets" */
 
 /* The folder of a repository; ERR_NOT_FOUND with a hint if it isn't there. The caller frees. */
-MUST_CHECK char *mirror_dir(const char *root, enum repo_kind kind, const char *repo, struct err *err);
+MUST_CHECK char *mirror_dir(
+    const char *root, enum repo_kind kind, const char *repo, struct err *err);
 
-/* A file of a repository, as a hub lists it. Files over 1 MiB are named by SHA-256 (as the hub's large files are),
- * smaller ones by git-blob SHA-1. */
+/* A file of a repository, as a hub lists it. Files over 1 MiB are named by SHA-256 (as the hub's
+ * large files are), smaller ones by git-blob SHA-1. */
 struct repo_file {
     const char *path; /* relative, with '/' */
     uint64_t size;
@@ -30,14 +32,15 @@ struct repo_listing {
 };
 void repo_listing_release(struct repo_listing *l);
 
-/* Lists and hashes the files of a mirrored repository. Without .revision the commit is the first 40 digits of the hash
- * over paths, sizes and hashes. */
+/* Lists and hashes the files of a mirrored repository. Without .revision the commit is the first 40
+ * digits of the hash over paths, sizes and hashes. */
 MUST_CHECK bool mirror_list(const char *dir, struct repo_listing *out, struct err *err);
 
-/* What a hub's API says of a repository, for one in a mirror: id, sha, siblings, gated, private, cardData (the card's
- * front matter), and the number of parameters where the files tell it. The caller owns it. */
-MUST_CHECK json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo, const struct repo_listing *l,
-    struct err *err);
+/* What a hub's API says of a repository, for one in a mirror: id, sha, siblings, gated, private,
+ * cardData (the card's front matter), and the number of parameters where the files tell it. The
+ * caller owns it. */
+MUST_CHECK json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo,
+    const struct repo_listing *l, struct err *err);
 
 /* The commit that a mirrored repository stands for: .revision, else the hash of its content. */
 MUST_CHECK bool mirror_commit(const char *dir, char commit[41], struct err *err);
@@ -45,7 +48,8 @@ MUST_CHECK bool mirror_commit(const char *dir, char commit[41], struct err *err)
 /* 40 lower-case hexadecimal digits. */
 bool repo_commit_valid(const char *s);
 
-/* A path from outside that may name a file in a repository: relative, no "..", no '\\', no control characters, UTF-8. */
+/* A path from outside that may name a file in a repository: relative, no "..", no '\\', no control
+ * characters, UTF-8. */
 bool repo_path_valid(const char *path);
 
 #endif

@@ -18,13 +18,15 @@
 #define PAGES_MAX 200
 #define FILE_BYTES_MAX (1ll << 50)
 
-/* What a model is made of: names with '/' are matched as a whole, so one level of folders is named where it occurs.
- * Nothing that would have to be executed or unpickled is ever fetched. */
-static const char *const MODEL_FILES[] = { "*.safetensors", "*.safetensors.index.json", "*.gguf", NULL };
-static const char *const FACT_FILES[] = { "config.json", "generation_config.json", "modules.json", "tokenizer.json",
-    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt", "vocab.json", "merges.txt",
-    "tokenizer.model", "sentence_bert_config.json", "config_sentence_transformers.json", "chat_template.jinja",
-    "[0-9]_*/config.json", "README.md", NULL };
+/* What a model is made of: names with '/' are matched as a whole, so one level of folders is named
+ * where it occurs. Nothing that would have to be executed or unpickled is ever fetched. */
+static const char *const MODEL_FILES[] = { "*.safetensors", "*.safetensors.index.json", "*.gguf",
+    NULL };
+static const char *const FACT_FILES[] = { "config.json", "generation_config.json", "modules.json",
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "sentence_bert_config.json",
+    "config_sentence_transformers.json", "chat_template.jinja", "[0-9]_*/config.json", "README.md",
+    NULL };
 
 static bool matches_any(const char *path, const char *const *patterns) {
     for (; *patterns; patterns++) {
@@ -39,7 +41,8 @@ static bool wanted(const struct pull *p, const struct repo_file *f) {
     if (p->kind == REPO_DATASET) {
         return true;
     }
-    return matches_any(f->path, FACT_FILES) || (!p->facts_only && matches_any(f->path, MODEL_FILES));
+    return matches_any(f->path, FACT_FILES) ||
+           (!p->facts_only && matches_any(f->path, MODEL_FILES));
 }
 
 /* ---- what the hub says ---- */
@@ -52,17 +55,22 @@ static bool take_listed_file(struct repo_listing *l, const json_t *entry, struct
     size_t digits = strlen(etag);
     size_t length = json_string_length(json_object_get(entry, "path"));
     if (strlen(path) != length || !repo_path_valid(path)) { /* JSON can hold a NUL */
-        return err_set(err, ERR_INPUT, "the hub lists a file with a path that is refused: '%.80s'", path);
+        return err_set(
+            err, ERR_INPUT, "the hub lists a file with a path that is refused: '%.80s'", path);
     }
-    if (size < 0 || size > FILE_BYTES_MAX || strspn(etag, "0123456789abcdef") != digits || digits != (json_is_object(lfs) ? 64 : 40)) {
-        return err_set(err, ERR_INPUT, "the hub lists '%.200s' without a usable size and hash", path);
+    if (size < 0 || size > FILE_BYTES_MAX || strspn(etag, "0123456789abcdef") != digits ||
+        digits != (json_is_object(lfs) ? 64 : 40)) {
+        return err_set(
+            err, ERR_INPUT, "the hub lists '%.200s' without a usable size and hash", path);
     }
     if (l->n == FILES_MAX) {
         return err_set(err, ERR_INPUT, "the hub lists more than %d files", FILES_MAX);
     }
     mem_grow(&l->files, &l->capacity, l->n + 1, sizeof *l->files);
     struct repo_file *f = &l->files[l->n++];
-    *f = (struct repo_file){ .path = arena_strdup(&l->arena, path), .size = (uint64_t)size, .lfs = json_is_object(lfs) };
+    *f = (struct repo_file) {
+        .path = arena_strdup(&l->arena, path), .size = (uint64_t)size, .lfs = json_is_object(lfs)
+    };
     memcpy(f->etag, etag, digits + 1);
     return true;
 }
@@ -79,7 +87,8 @@ bool pull_take_tree(struct repo_listing *l, const json_t *tree, struct err *err)
             continue;
         }
         if (strcmp(type, "file")) {
-            return err_set(err, ERR_INPUT, "the hub lists something that is neither a file nor a directory");
+            return err_set(
+                err, ERR_INPUT, "the hub lists something that is neither a file nor a directory");
         }
         if (!take_listed_file(l, entry, err)) {
             return false;
@@ -94,7 +103,8 @@ void pulled_release(struct pulled *p) {
     p->info = NULL;
 }
 
-static bool fetch_info(struct client *c, const struct pull *p, struct pulled *out, struct err *err) {
+static bool fetch_info(
+    struct client *c, const struct pull *p, struct pulled *out, struct err *err) {
     const char *revision = p->revision ? p->revision : "main";
     struct strbuf path = { 0 };
     strbuf_addf(&path, "/api/%s/%s/revision/", repo_kind_plural(p->kind), p->repo);
@@ -109,7 +119,8 @@ static bool fetch_info(struct client *c, const struct pull *p, struct pulled *ou
         return err_set(err, ERR_INPUT, "the hub gave no commit for '%s'", p->repo);
     }
     if (repo_commit_valid(revision) && strcmp(revision, sha)) {
-        return err_set(err, ERR_INPUT, "the hub gave commit %.12s of '%s' where %.12s was asked for", sha, p->repo, revision);
+        return err_set(err, ERR_INPUT,
+            "the hub gave commit %.12s of '%s' where %.12s was asked for", sha, p->repo, revision);
     }
     memcpy(out->listing.commit, sha, sizeof out->listing.commit);
     return true;
@@ -133,9 +144,11 @@ static bool sort_listing(struct repo_listing *l, struct err *err) {
 }
 
 /* All pages of the list of files, of the commit that fetch_info found. */
-static bool fetch_tree(struct client *c, const struct pull *p, struct repo_listing *l, struct err *err) {
+static bool fetch_tree(
+    struct client *c, const struct pull *p, struct repo_listing *l, struct err *err) {
     struct strbuf first = { 0 };
-    strbuf_addf(&first, "/api/%s/%s/tree/%s?recursive=true", repo_kind_plural(p->kind), p->repo, l->commit);
+    strbuf_addf(
+        &first, "/api/%s/%s/tree/%s?recursive=true", repo_kind_plural(p->kind), p->repo, l->commit);
     char *path = strbuf_take(&first);
     bool ok = true;
     for (int pages = 0; ok && path; pages++) {
@@ -155,7 +168,8 @@ static bool fetch_tree(struct client *c, const struct pull *p, struct repo_listi
 
 /* ---- fetching ---- */
 
-/* One process at a time fetches a blob. The lock is best effort: names are unique and renames atomic without it. */
+/* One process at a time fetches a blob. The lock is best effort: names are unique and renames
+ * atomic without it. */
 static int lock_blob(const char *root, const char *repo_dir, const char *etag) {
     struct strbuf path = { 0 };
     struct err ignored = ERR_INIT;
@@ -172,15 +186,16 @@ static int lock_blob(const char *root, const char *repo_dir, const char *etag) {
     return fd;
 }
 
-/* A blob that is there already. Of a snapshot that we completed it was verified then; one that somebody else fetched
- * (the hub's own client compares sizes only) is verified now. */
+/* A blob that is there already. Of a snapshot that we completed it was verified then; one that
+ * somebody else fetched (the hub's own client compares sizes only) is verified now. */
 static bool have_blob(const char *blob, const struct repo_file *f, bool trusted) {
     struct stat st;
-    return stat(blob, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == f->size && (trusted || client_verify(blob, f->etag));
+    return stat(blob, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == f->size &&
+           (trusted || client_verify(blob, f->etag));
 }
 
-static bool fetch_file(struct client *c, const struct pull *p, const char *root, const char *repo_dir, const char *commit,
-    const struct repo_file *f, struct err *err) {
+static bool fetch_file(struct client *c, const struct pull *p, const char *root,
+    const char *repo_dir, const char *commit, const struct repo_file *f, struct err *err) {
     struct strbuf blob = { 0 }, part = { 0 }, url = { 0 };
     strbuf_addf(&blob, "%s/blobs", repo_dir);
     bool ok = dir_make(blob.text, err);
@@ -188,9 +203,12 @@ static bool fetch_file(struct client *c, const struct pull *p, const char *root,
     int lock = lock_blob(root, repo_dir, f->etag);
     if (ok && !have_blob(blob.text, f, cache_is_complete(repo_dir, commit))) {
         strbuf_addf(&part, "%s.%08x.incomplete", blob.text, (unsigned)getpid());
-        strbuf_addf(&url, "/%s%s/resolve/%s/", p->kind == REPO_DATASET ? "datasets/" : "", p->repo, commit);
+        strbuf_addf(
+            &url, "/%s%s/resolve/%s/", p->kind == REPO_DATASET ? "datasets/" : "", p->repo, commit);
         url_escape(&url, f->path, true);
-        struct download d = { .path = url.text, .target = part.text, .etag = f->etag, .size = f->size };
+        struct download d = {
+            .path = url.text, .target = part.text, .etag = f->etag, .size = f->size
+        };
         d.progress = f->size > 1 << 20 ? progress_start(path_base(f->path), f->size, "B") : NULL;
         ok = client_download(c, &d, err);
         progress_end(d.progress);
@@ -208,10 +226,11 @@ static bool fetch_file(struct client *c, const struct pull *p, const char *root,
     return ok && cache_link(repo_dir, commit, f, err);
 }
 
-static bool fetch_wanted(struct client *c, const struct pull *p, const char *root, const char *repo_dir,
-    const struct repo_listing *l, struct err *err) {
+static bool fetch_wanted(struct client *c, const struct pull *p, const char *root,
+    const char *repo_dir, const struct repo_listing *l, struct err *err) {
     for (size_t i = 0; i < l->n; i++) {
-        if (wanted(p, &l->files[i]) && !fetch_file(c, p, root, repo_dir, l->commit, &l->files[i], err)) {
+        if (wanted(p, &l->files[i]) &&
+            !fetch_file(c, p, root, repo_dir, l->commit, &l->files[i], err)) {
             return false;
         }
     }
@@ -219,24 +238,28 @@ static bool fetch_wanted(struct client *c, const struct pull *p, const char *roo
     return repo_commit_valid(revision) || cache_write_ref(repo_dir, revision, l->commit, err);
 }
 
-/* A complete snapshot of a pinned commit needs no request. Where no request may be made, what the ref names will do,
- * whoever fetched it. */
+/* A complete snapshot of a pinned commit needs no request. Where no request may be made, what the
+ * ref names will do, whoever fetched it. */
 static char *cached_snapshot(const struct pull *p, const char *repo_dir) {
     char commit[41];
     const char *revision = p->revision ? p->revision : "main";
-    bool found = cache_commit(repo_dir, revision, commit) &&
-        (client_offline() ? cache_has_snapshot(repo_dir, commit) : repo_commit_valid(revision) && cache_is_complete(repo_dir, commit));
+    bool found =
+        cache_commit(repo_dir, revision, commit) &&
+        (client_offline() ? cache_has_snapshot(repo_dir, commit)
+                          : repo_commit_valid(revision) && cache_is_complete(repo_dir, commit));
     return found ? cache_snapshot_dir(repo_dir, commit) : NULL;
 }
 
-static char *pull_from_hub(const struct pull *p, const char *root, const char *repo_dir, struct pulled *out, struct err *err) {
+static char *pull_from_hub(const struct pull *p, const char *root, const char *repo_dir,
+    struct pulled *out, struct err *err) {
     const struct repo_listing *l = &out->listing;
     struct client *c = client_open(p->endpoint, p->retry_ms, err);
     char *dir = NULL;
     if (c && dir_make(root, err)) {
         cache_tag(root);
     }
-    if (c && fetch_info(c, p, out, err) && fetch_tree(c, p, &out->listing, err) && fetch_wanted(c, p, root, repo_dir, l, err) &&
+    if (c && fetch_info(c, p, out, err) && fetch_tree(c, p, &out->listing, err) &&
+        fetch_wanted(c, p, root, repo_dir, l, err) &&
         (p->facts_only || cache_mark_complete(repo_dir, l->commit, err))) {
         dir = cache_snapshot_dir(repo_dir, l->commit);
     }
@@ -247,7 +270,8 @@ static char *pull_from_hub(const struct pull *p, const char *root, const char *r
 char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err) {
     if (!repo_id_valid(p->repo)) {
         err_set(err, ERR_INPUT, "'%.100s' is not the name of a repository", p->repo);
-        err_hint(err, "names are org/name, of letters, digits, '.', '_' and '-'; a path begins with '.' or '/'");
+        err_hint(err, "names are org/name, of letters, digits, '.', '_' and '-'; a path begins "
+                      "with '.' or '/'");
         return NULL;
     }
     if (p->revision && !repo_path_valid(p->revision)) { /* it becomes a file name */
@@ -262,7 +286,8 @@ char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err
     char *repo_dir = cache_repo_dir(root, p->kind, p->repo);
     char *dir = pulled ? NULL : cached_snapshot(p, repo_dir);
     if (!dir && client_offline()) {
-        err_set(err, ERR_AUTH, "'%s' is not in the cache, and HF_HUB_OFFLINE forbids fetching it", p->repo);
+        err_set(err, ERR_AUTH, "'%s' is not in the cache, and HF_HUB_OFFLINE forbids fetching it",
+            p->repo);
     } else if (!dir) {
         dir = pull_from_hub(p, root, repo_dir, pulled ? pulled : &own, err);
     }

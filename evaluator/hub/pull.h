@@ -1,5 +1,5 @@
-/* From a hub into the cache: resolve the revision, list the files, fetch and verify those that a model or data set
- * needs, link the snapshot. Private to the hub room. */
+/* From a hub into the cache: resolve the revision, list the files, fetch and verify those that a
+ * model or data set needs, link the snapshot. Private to the hub room. */
 #ifndef ASSAY_HUB_PULL_H
 #define ASSAY_HUB_PULL_H
 
@@ -14,18 +14,20 @@ struct pull {
     unsigned retry_ms;           /* see client_open; 0: the default */
 };
 
-/* What a hub says of a revision: its files, its commit, and the whole reply (licence, gating, sizes). */
+/* What a hub says of a revision: its files, its commit, and the whole reply (licence, gating,
+ * sizes). */
 struct pulled {
     struct repo_listing listing;
     json_t *info;
 };
 void pulled_release(struct pulled *p);
 
-/* Takes a page of /api/…/tree/… into the listing: what isn't a list of files with usable paths, sizes and hashes is
- * ERR_INPUT. */
+/* Takes a page of /api/…/tree/… into the listing: what isn't a list of files with usable paths,
+ * sizes and hashes is ERR_INPUT. */
 MUST_CHECK bool pull_take_tree(struct repo_listing *l, const json_t *tree, struct err *err);
 
-/* The snapshot's folder (the caller frees). *pulled may be NULL; where it isn't, the hub is always asked. */
+/* The snapshot's folder (the caller frees). *pulled may be NULL; where it isn't, the hub is always
+ * asked. */
 MUST_CHECK char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err);
 
 #endif

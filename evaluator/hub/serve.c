@@ -1,10 +1,10 @@
 /* assay hub serve: a mirror tree over the hub's HTTP API, on loopback, by libmicrohttpd.
  *
- *     GET /api/models/<repo>[/revision/<rev>]            {"id", "sha", "siblings", "gated", "private"}
- *     GET /api/models/<repo>/tree/<rev>?recursive=true   [{"type": "file", "path", "size", "oid", "lfs"?}]
- *     GET, HEAD /<repo>/resolve/<rev>/<path>             the bytes; X-Repo-Commit, ETag, X-Linked-Size, Range
- * and the same under /api/datasets/ and /datasets/. Any revision is answered with the one that the tree holds, except a
- * pinned commit that is another one: 404. */
+ *     GET /api/models/<repo>[/revision/<rev>]            {"id", "sha", "siblings", "gated",
+ * "private"} GET /api/models/<repo>/tree/<rev>?recursive=true   [{"type": "file", "path", "size",
+ * "oid", "lfs"?}] GET, HEAD /<repo>/resolve/<rev>/<path>             the bytes; X-Repo-Commit,
+ * ETag, X-Linked-Size, Range and the same under /api/datasets/ and /datasets/. Any revision is
+ * answered with the one that the tree holds, except a pinned commit that is another one: 404. */
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -118,7 +118,8 @@ static bool parse_target(const char *url, struct target *t) {
     t->kind = take_word(&at, "/datasets/") ? REPO_DATASET : REPO_MODEL;
     at += *at == '/';
     t->want = WANT_FILE;
-    if (!take_repo(&at, t->repo) || !take_word(&at, "/resolve/") || !take_revision(&at, false, t->revision) || *at != '/') {
+    if (!take_repo(&at, t->repo) || !take_word(&at, "/resolve/") ||
+        !take_revision(&at, false, t->revision) || *at != '/') {
         return false;
     }
     t->rest = at + 1;
@@ -127,8 +128,10 @@ static bool parse_target(const char *url, struct target *t) {
 
 /* ---- replies ---- */
 
-static enum MHD_Result reply_text(struct MHD_Connection *c, unsigned status, const char *type, const char *text, size_t n, const char *commit) {
-    struct MHD_Response *r = MHD_create_response_from_buffer(n, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+static enum MHD_Result reply_text(struct MHD_Connection *c, unsigned status, const char *type,
+    const char *text, size_t n, const char *commit) {
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(n, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
     MHD_add_response_header(r, "Content-Type", type);
     if (commit) {
         MHD_add_response_header(r, "X-Repo-Commit", commit);
@@ -139,7 +142,8 @@ static enum MHD_Result reply_text(struct MHD_Connection *c, unsigned status, con
 }
 
 static enum MHD_Result reply_missing(struct MHD_Connection *c, const char *code) {
-    struct MHD_Response *r = MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
     MHD_add_response_header(r, "X-Error-Code", code);
     enum MHD_Result result = MHD_queue_response(c, MHD_HTTP_NOT_FOUND, r);
     MHD_destroy_response(r);
@@ -170,7 +174,8 @@ static void write_tree(struct json_writer *w, const struct repo_listing *l) {
     jw_end_array(w);
 }
 
-static enum MHD_Result reply_json(struct MHD_Connection *c, const struct target *t, const char *dir, const struct repo_listing *l) {
+static enum MHD_Result reply_json(struct MHD_Connection *c, const struct target *t, const char *dir,
+    const struct repo_listing *l) {
     struct err err = ERR_INIT;
     struct strbuf out = { 0 };
     struct json_writer w;
@@ -182,14 +187,16 @@ static enum MHD_Result reply_json(struct MHD_Connection *c, const struct target 
     } else {
         write_tree(&w, l);
     }
-    enum MHD_Result result = reply_text(c, MHD_HTTP_OK, "application/json", strbuf_str(&out), out.len, l->commit);
+    enum MHD_Result result =
+        reply_text(c, MHD_HTTP_OK, "application/json", strbuf_str(&out), out.len, l->commit);
     strbuf_release(&out);
     return result;
 }
 
 enum range { RANGE_NONE, RANGE_OK, RANGE_PAST_END };
 
-/* "bytes=FROM-" or "bytes=FROM-TO", the two forms that clients send; others are ignored, as HTTP allows. */
+/* "bytes=FROM-" or "bytes=FROM-TO", the two forms that clients send; others are ignored, as HTTP
+ * allows. */
 static enum range parse_range(const char *header, uint64_t size, uint64_t *from, uint64_t *n) {
     static const char DIGITS[] = "0123456789";
     if (strncmp(header, "bytes=", 6)) {
@@ -215,14 +222,16 @@ static enum range parse_range(const char *header, uint64_t size, uint64_t *from,
 static enum MHD_Result reply_past_end(struct MHD_Connection *c, uint64_t size) {
     char text[48];
     snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
-    struct MHD_Response *r = MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
     MHD_add_response_header(r, "Content-Range", text);
     enum MHD_Result result = MHD_queue_response(c, MHD_HTTP_RANGE_NOT_SATISFIABLE, r);
     MHD_destroy_response(r);
     return result;
 }
 
-static void add_file_headers(struct MHD_Response *r, const struct repo_file *f, const char *commit) {
+static void add_file_headers(
+    struct MHD_Response *r, const struct repo_file *f, const char *commit) {
     char text[80];
     snprintf(text, sizeof text, "\"%s\"", f->etag);
     MHD_add_response_header(r, "ETag", text);
@@ -235,7 +244,8 @@ static void add_file_headers(struct MHD_Response *r, const struct repo_file *f, 
     }
 }
 
-static enum MHD_Result reply_file(struct MHD_Connection *c, const char *dir, const struct repo_file *f, const char *commit) {
+static enum MHD_Result reply_file(
+    struct MHD_Connection *c, const char *dir, const struct repo_file *f, const char *commit) {
     char *path = path_join(dir, f->path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     free(path);
@@ -257,7 +267,8 @@ static enum MHD_Result reply_file(struct MHD_Connection *c, const char *dir, con
     }
     if (status == MHD_HTTP_PARTIAL_CONTENT) {
         char text[96];
-        snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)from, (unsigned long long)(from + n - 1), (unsigned long long)f->size);
+        snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)from,
+            (unsigned long long)(from + n - 1), (unsigned long long)f->size);
         MHD_add_response_header(r, "Content-Range", text);
     }
     add_file_headers(r, f, commit);
@@ -275,8 +286,8 @@ static const struct repo_file *find_file(const struct repo_listing *l, const cha
     return NULL;
 }
 
-static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *url, const char *method, const char *version,
-    const char *body, size_t *body_n, void **state) {
+static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *url,
+    const char *method, const char *version, const char *body, size_t *body_n, void **state) {
     (void)version, (void)body, (void)body_n, (void)state;
     struct server *s = arg;
     struct target t;
@@ -317,7 +328,8 @@ static void release_listings(struct server *s) {
 
 static bool write_port(const char *path, struct MHD_Daemon *d, struct err *err) {
     char text[16];
-    snprintf(text, sizeof text, "%u\n", (unsigned)MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT)->port);
+    snprintf(text, sizeof text, "%u\n",
+        (unsigned)MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT)->port);
     return !path || file_write_atomic(path, text, strlen(text), err);
 }
 
@@ -327,13 +339,16 @@ bool hub_serve(const struct hub_serve_options *o, struct err *err) {
     }
     struct server s = { .root = o->dir };
     pthread_mutex_init(&s.lock, NULL);
-    struct sockaddr_in loopback = { .sin_family = AF_INET, .sin_port = htons((uint16_t)o->port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, (uint16_t)o->port, NULL, NULL, answer, &s,
-        MHD_OPTION_SOCK_ADDR, &loopback, MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_END);
+    struct sockaddr_in loopback = { .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)o->port),
+        .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO,
+        (uint16_t)o->port, NULL, NULL, answer, &s, MHD_OPTION_SOCK_ADDR, &loopback,
+        MHD_OPTION_CONNECTION_TIMEOUT, 60u, MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_END);
     bool ok = d ? write_port(o->port_file, d, err)
                 : err_errno(err, ERR_FAILED, "could not listen on 127.0.0.1 port %u", o->port);
     while (ok && !*o->stop) {
-        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+        nanosleep(&(struct timespec) { .tv_nsec = 100000000 }, NULL);
     }
     if (d) {
         MHD_stop_daemon(d);

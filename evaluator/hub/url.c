@@ -11,7 +11,8 @@
 static char *part_of(const char *url, CURLUPart part) {
     CURLU *u = curl_url();
     char *text = NULL, *copy = NULL;
-    if (u && !curl_url_set(u, CURLUPART_URL, url, 0) && !curl_url_get(u, part, &text, CURLU_DEFAULT_PORT)) {
+    if (u && !curl_url_set(u, CURLUPART_URL, url, 0) &&
+        !curl_url_get(u, part, &text, CURLU_DEFAULT_PORT)) {
         copy = xstrdup(text);
     }
     curl_free(text);
@@ -36,7 +37,8 @@ bool url_token_allowed(const char *url) {
         return true;
     }
     char *host = part_of(url, CURLUPART_HOST);
-    bool here = host && (!strcmp(host, "localhost") || !strcmp(host, "127.0.0.1") || !strcmp(host, "[::1]"));
+    bool here = host && (!strcmp(host, "localhost") || !strcmp(host, "127.0.0.1") ||
+                            !strcmp(host, "[::1]"));
     free(host);
     return here && !strncasecmp(url, "http://", 7);
 }
@@ -53,7 +55,8 @@ bool url_redirect_allowed(const char *from, const char *to, struct err *err) {
 }
 
 void url_escape(struct strbuf *out, const char *text, bool keep_slashes) {
-    static const char PLAIN[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    static const char PLAIN[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     for (const char *c = text; *c; c++) {
         if (strchr(PLAIN, *c) || (keep_slashes && *c == '/')) {
             strbuf_addc(out, *c);
@@ -125,8 +128,10 @@ bool address_is_public(const struct sockaddr *address) {
     struct sockaddr_in6 in6;
     memcpy(&in6, address, sizeof in6);
     const unsigned char *b = in6.sin6_addr.s6_addr;
-    static const unsigned char MAPPED[12] = { [10] = 0xff, [11] = 0xff }, ZERO[12] = { 0 }, NAT64[12] = { 0, 0x64, 0xff, 0x9b };
-    if (!memcmp(b, MAPPED, 12) || !memcmp(b, ZERO, 12) || !memcmp(b, NAT64, 12)) { /* ::1 and :: are 0/8 there */
+    static const unsigned char MAPPED[12] = { [10] = 0xff, [11] = 0xff }, ZERO[12] = { 0 },
+                               NAT64[12] = { 0, 0x64, 0xff, 0x9b };
+    if (!memcmp(b, MAPPED, 12) || !memcmp(b, ZERO, 12) ||
+        !memcmp(b, NAT64, 12)) { /* ::1 and :: are 0/8 there */
         return ipv4_is_public(big_endian(b + 12));
     }
     return (b[0] & 0xfe) != 0xfc && !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80) && b[0] != 0xff;

@@ -1,4 +1,5 @@
-/* Addresses of a hub: what may be followed, what may carry the token, what belongs where. Private to the hub room. */
+/* Addresses of a hub: what may be followed, what may carry the token, what belongs where. Private
+ * to the hub room. */
 #ifndef ASSAY_HUB_URL_H
 #define ASSAY_HUB_URL_H
 
@@ -18,8 +19,8 @@ MUST_CHECK bool url_redirect_allowed(const char *from, const char *to, struct er
 /* Percent-encodes all but letters, digits, "-._~" and, where wanted, '/'. */
 void url_escape(struct strbuf *out, const char *text, bool keep_slashes);
 
-/* What a Link header offers as rel="next": its path under the endpoint (the caller frees). NULL if it offers none, and
- * where it leads to another host. */
+/* What a Link header offers as rel="next": its path under the endpoint (the caller frees). NULL if
+ * it offers none, and where it leads to another host. */
 char *url_next_page(const char *link, const char *endpoint);
 
 /* False for loopback, link-local, private and multicast networks, IPv4 within IPv6 included. */

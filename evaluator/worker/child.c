@@ -19,12 +19,15 @@
 #define GRACE_S 5
 #define TICK_MS 400
 
-/* What the child may know of the environment: where the hub is and how to reach it, never the database. */
-static const char *const PASSED_ON[] = { "PATH", "HOME", "LANG", "LC_ALL", "TZ", "HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE",
-    "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "http_proxy", "https_proxy",
-    "no_proxy", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "HUGGING_FACE_HUB_TOKEN",
-    "HF_HUB_DISABLE_IMPLICIT_TOKEN", "TRANSFORMERS_OFFLINE", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "ASSAY_THREADS", "ASSAY_TASKS", "ASSAY_HOME", "ASSAY_ISA",
-    "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", NULL };
+/* What the child may know of the environment: where the hub is and how to reach it, never the
+ * database. */
+static const char *const PASSED_ON[] = { "PATH", "HOME", "LANG", "LC_ALL", "TZ", "HF_ENDPOINT",
+    "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH",
+    "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY",
+    "ALL_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "HUGGING_FACE_HUB_TOKEN",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN", "TRANSFORMERS_OFFLINE", "CUDA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH", "ASSAY_THREADS", "ASSAY_TASKS", "ASSAY_HOME", "ASSAY_ISA", "ASAN_OPTIONS",
+    "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", NULL };
 
 struct child {
     pid_t pid;
@@ -68,13 +71,15 @@ static _Noreturn void become_child(const char *program, int in, int out, char **
     char *argv[] = { name, verb, NULL };
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
-    if (getppid() == parent && dup2(in, 0) == 0 && dup2(out, 1) == 1 && close_range(3, ~0u, 0) == 0) {
+    if (getppid() == parent && dup2(in, 0) == 0 && dup2(out, 1) == 1 &&
+        close_range(3, ~0u, 0) == 0) {
         execve(program, argv, env);
     }
     _exit(127);
 }
 
-/* The spec as a file in memory: a child that never reads it can't keep its parent waiting, as a pipe would. */
+/* The spec as a file in memory: a child that never reads it can't keep its parent waiting, as a
+ * pipe would. */
 static int spec_file(const json_t *spec) {
     char *text = json_dumps(spec, JSON_COMPACT);
     int fd = memfd_create("job", MFD_CLOEXEC);
@@ -126,7 +131,8 @@ static bool child_start(struct child *c, const json_t *spec, const char *program
 static json_t *parse_frame(const struct frame *f, struct err *err) {
     json_t *json = json_parse(f->data, f->n, "report of a job's process", err);
     if (!json) {
-        err->class = ERR_CRASH; /* our own program doesn't write such: something else wrote through it */
+        err->class =
+            ERR_CRASH; /* our own program doesn't write such: something else wrote through it */
     }
     if (json && !json_is_object(json)) {
         json_decref(json);
@@ -150,7 +156,8 @@ static void take_progress(const struct child_watch *watch, const json_t *json) {
     char label[64];
     long long done = json_get_int(json, "done", 0), total = json_get_int(json, "total", 0);
     plain_text(label, sizeof label, json_get_string(json, "label", ""));
-    watch->progress(label, done < 0 ? 0 : (uint64_t)done, total < 0 ? 0 : (uint64_t)total, watch->arg);
+    watch->progress(
+        label, done < 0 ? 0 : (uint64_t)done, total < 0 ? 0 : (uint64_t)total, watch->arg);
 }
 
 static void take_error(struct child *c, const json_t *json) {
@@ -163,7 +170,8 @@ static void take_error(struct child *c, const json_t *json) {
     }
 }
 
-static bool take_json(struct child *c, const struct child_watch *watch, const struct frame *f, struct err *err) {
+static bool take_json(
+    struct child *c, const struct child_watch *watch, const struct frame *f, struct err *err) {
     json_t *json = parse_frame(f, err);
     bool ok = json != NULL;
     if (!ok) {
@@ -172,10 +180,12 @@ static bool take_json(struct child *c, const struct child_watch *watch, const st
     if (f->tag == FRAME_PROGRESS && watch->progress) {
         take_progress(watch, json);
     } else if (f->tag == FRAME_RESULT) {
-        ok = !watch->result || watch->result(json, strbuf_str(&c->samples), c->samples.len, watch->arg, err);
+        ok = !watch->result ||
+             watch->result(json, strbuf_str(&c->samples), c->samples.len, watch->arg, err);
         strbuf_reset(&c->samples);
     } else if (f->tag == FRAME_SKIPPED && watch->skipped) {
-        watch->skipped(json_get_string(json, "task", ""), json_get_string(json, "why", ""), watch->arg);
+        watch->skipped(
+            json_get_string(json, "task", ""), json_get_string(json, "why", ""), watch->arg);
     } else if (f->tag == FRAME_ERROR) {
         take_error(c, json);
     }
@@ -204,7 +214,9 @@ static bool take_frames(struct child *c, const struct child_watch *watch, struct
             return false;
         }
     }
-    return !c->samples.overflow || err_set(err, ERR_RESOURCE, "the samples of a task do not fit %zu bytes", STRBUF_MAX_DEFAULT);
+    return !c->samples.overflow ||
+           err_set(
+               err, ERR_RESOURCE, "the samples of a task do not fit %zu bytes", STRBUF_MAX_DEFAULT);
 }
 
 static bool listen_to(struct child *c, const struct child_watch *watch, struct err *err) {
@@ -217,7 +229,8 @@ static bool listen_to(struct child *c, const struct child_watch *watch, struct e
         }
         if (ready <= 0) {
             if (now_s() - c->heard > stall_s) {
-                return err_set(err, ERR_CRASH, "the job's process said nothing for %.0f seconds", stall_s);
+                return err_set(
+                    err, ERR_CRASH, "the job's process said nothing for %.0f seconds", stall_s);
             }
             continue;
         }
@@ -236,7 +249,7 @@ static int reap(pid_t pid, bool kill_it) {
     if (kill_it) {
         kill(-pid, SIGTERM);
         for (int i = 0; i < GRACE_S * 20 && waitpid(pid, &status, WNOHANG) == 0; i++) {
-            nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+            nanosleep(&(struct timespec) { .tv_nsec = 50000000 }, NULL);
         }
         kill(-pid, SIGKILL);
     }
@@ -255,10 +268,12 @@ static bool judge_end(const struct child *c, int status, struct err *err) {
         return err_set(err, ERR_CRASH, "the job's process used up its processor time");
     }
     if (WIFSIGNALED(status)) {
-        return err_set(err, ERR_CRASH, "the job's process died of signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        return err_set(err, ERR_CRASH, "the job's process died of signal %d (%s)", WTERMSIG(status),
+            strsignal(WTERMSIG(status)));
     }
     if (!c->done) {
-        return err_set(err, ERR_CRASH, "the job's process ended with exit code %d before it was done", WEXITSTATUS(status));
+        return err_set(err, ERR_CRASH,
+            "the job's process ended with exit code %d before it was done", WEXITSTATUS(status));
     }
     return true;
 }

@@ -51,9 +51,11 @@ static bool send_json(enum frame_tag tag, json_t *json, struct err *err) {
 
 static void send_error(const struct err *why) {
     struct err ignored = ERR_INIT;
-    json_t *json = json_pack("{s:s, s:s, s:s}", "class", err_info(why->class)->name, "message", why->msg, "hint", why->hint);
+    json_t *json = json_pack("{s:s, s:s, s:s}", "class", err_info(why->class)->name, "message",
+        why->msg, "hint", why->hint);
     if (!json) { /* a message that is not UTF-8 */
-        json = json_pack("{s:s, s:s, s:s}", "class", err_info(why->class)->name, "message", "an error that is not text", "hint", "");
+        json = json_pack("{s:s, s:s, s:s}", "class", err_info(why->class)->name, "message",
+            "an error that is not text", "hint", "");
     }
     if (!send_json(FRAME_ERROR, json, &ignored)) {
         _exit(1);
@@ -70,12 +72,15 @@ static bool report_progress(uint64_t done, uint64_t total, void *arg) {
     s->reported = now;
     struct err ignored = ERR_INIT;
     return send_json(FRAME_PROGRESS,
-        json_pack("{s:s, s:I, s:I}", "label", s->label, "done", (json_int_t)done, "total", (json_int_t)total), &ignored);
+        json_pack("{s:s, s:I, s:I}", "label", s->label, "done", (json_int_t)done, "total",
+            (json_int_t)total),
+        &ignored);
 }
 
 /* ---- what it needs, while there is a network ---- */
 
-static bool resolve_data(const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
+static bool resolve_data(
+    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
     struct session *s = arg;
     *dir = hub_dataset_dir(json_get_string(s->spec, "hub", NULL), repo, revision, err);
     return *dir != NULL;
@@ -127,7 +132,8 @@ static bool load_tasks(struct session *s, struct err *err) {
 static bool fetch_model(struct session *s, struct err *err) {
     s->label = "fetching the model";
     report_progress(0, 0, s);
-    s->model_path = hub_model_path(json_get_string(s->spec, "hub", NULL), json_get_string(s->spec, "model", ""), err);
+    s->model_path = hub_model_path(
+        json_get_string(s->spec, "hub", NULL), json_get_string(s->spec, "model", ""), err);
     return s->model_path != NULL;
 }
 
@@ -146,7 +152,8 @@ static void drop_secrets(void) {
 
 static bool shut_in(const struct session *s, struct err *err) {
     struct sandbox_report report = { 0 };
-    long long cpu_s = json_get_int(s->spec, "cpu_s", CPU_DEFAULT_S), mb = json_get_int(s->spec, "memory_mb", 0);
+    long long cpu_s = json_get_int(s->spec, "cpu_s", CPU_DEFAULT_S),
+              mb = json_get_int(s->spec, "memory_mb", 0);
     struct sandbox_limits limits = {
         .profile = SANDBOX_COMPUTE,
         .cpu_s = cpu_s > 0 ? (unsigned)cpu_s : CPU_DEFAULT_S,
@@ -185,7 +192,8 @@ static bool send_samples(const struct strbuf *samples, struct err *err) {
     return true;
 }
 
-static bool evaluate(struct session *s, const struct subject *subject, const struct task *task, struct err *err) {
+static bool evaluate(
+    struct session *s, const struct subject *subject, const struct task *task, struct err *err) {
     struct strbuf samples = { 0 };
     json_t *result = NULL;
     struct eval_options options = {
@@ -194,20 +202,25 @@ static bool evaluate(struct session *s, const struct subject *subject, const str
         .build = ASSAY_BUILD,
     };
     s->label = task_info(task)->name;
-    bool ok = eval_run(task, subject, &options, &result, json_get_bool(s->spec, "samples", true) ? &samples : NULL, err);
+    bool ok = eval_run(task, subject, &options, &result,
+        json_get_bool(s->spec, "samples", true) ? &samples : NULL, err);
     ok = ok && send_samples(&samples, err) && send_json(FRAME_RESULT, result, err);
     strbuf_release(&samples);
     return ok || err_wrap(err, "task '%s'", task_info(task)->name);
 }
 
 static bool can_be_asked(const struct subject *subject, const struct task *task) {
-    return task_kind_embeds(task_info(task)->kind) ? subject->embed != NULL : subject->score != NULL;
+    return task_kind_embeds(task_info(task)->kind) ? subject->embed != NULL
+                                                   : subject->score != NULL;
 }
 
 static bool skip(const struct task *task, struct err *err) {
     const struct task_info *info = task_info(task);
-    return send_json(FRAME_SKIPPED, json_pack("{s:s, s:s}", "task", info->name, "why",
-        task_kind_embeds(info->kind) ? "it needs a model that embeds" : "it needs a language model"), err);
+    return send_json(FRAME_SKIPPED,
+        json_pack("{s:s, s:s}", "task", info->name, "why",
+            task_kind_embeds(info->kind) ? "it needs a model that embeds"
+                                         : "it needs a language model"),
+        err);
 }
 
 /* Tasks of a suite that are for another kind of model are skipped, but not all of them. */
@@ -228,7 +241,8 @@ static bool work(struct session *s, struct err *err) {
         return false;
     }
     struct subject *subject = subject_model_new(s->model, json_get_string(s->spec, "model", ""),
-        json_get_string(s->spec, "revision", NULL), json_get_string(s->spec, "add_bos", "auto"), err);
+        json_get_string(s->spec, "revision", NULL), json_get_string(s->spec, "add_bos", "auto"),
+        err);
     bool ok = subject && evaluate_all(s, subject, err);
     subject_free(subject);
     return ok;
@@ -252,7 +266,8 @@ _Noreturn void child_main(void) {
     struct rlimit no_core = { 0, 0 };
     setrlimit(RLIMIT_CORE, &no_core);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* standard error may be a file, and behind closed doors none may grow */
+    signal(
+        SIGXFSZ, SIG_IGN); /* standard error may be a file, and behind closed doors none may grow */
     progress_disable();
     s.spec = read_spec(&err);
     bool ok = s.spec && work(&s, &err);

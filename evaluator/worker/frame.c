@@ -22,9 +22,10 @@ static bool write_all(int fd, const char *data, size_t n) {
 
 bool frame_write(int fd, enum frame_tag tag, const void *data, size_t n, struct err *err) {
     BUG_IF(n > FRAME_MAX);
-    char head[5] = { (char)tag, (char)(n & 255), (char)(n >> 8 & 255), (char)(n >> 16 & 255), (char)(n >> 24 & 255) };
+    char head[5] = { (char)tag, (char)(n & 255), (char)(n >> 8 & 255), (char)(n >> 16 & 255),
+        (char)(n >> 24 & 255) };
     return (write_all(fd, head, sizeof head) && write_all(fd, data, n)) ||
-        err_errno(err, ERR_INTERRUPTED, "could not report to the worker");
+           err_errno(err, ERR_INTERRUPTED, "could not report to the worker");
 }
 
 bool frame_reader_fill(struct frame_reader *r, int fd, bool *end, struct err *err) {
@@ -53,14 +54,16 @@ bool frame_reader_next(struct frame_reader *r, struct frame *frame, bool *found,
         return true;
     }
     const unsigned char *head = (const unsigned char *)r->bytes.text + r->taken;
-    uint32_t n = head[1] | (uint32_t)head[2] << 8 | (uint32_t)head[3] << 16 | (uint32_t)head[4] << 24;
+    uint32_t n =
+        head[1] | (uint32_t)head[2] << 8 | (uint32_t)head[3] << 16 | (uint32_t)head[4] << 24;
     if (n > FRAME_MAX || !strchr("PRSKED", head[0]) || !head[0]) {
         return err_set(err, ERR_CRASH, "the job's process sent something that is not a report");
     }
     if (left - 5 < n) {
         return true;
     }
-    *frame = (struct frame){ .tag = (enum frame_tag)head[0], .data = (const char *)head + 5, .n = n };
+    *frame =
+        (struct frame) { .tag = (enum frame_tag)head[0], .data = (const char *)head + 5, .n = n };
     r->taken += 5 + (size_t)n;
     *found = true;
     return true;

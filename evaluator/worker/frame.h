@@ -1,5 +1,6 @@
-/* Frames between a worker and its job's child: a tag byte, a 32-bit little-endian length, the payload. The reader is
- * the parent of a process that read a stranger's bytes: lengths and counts are bounded. Private to the worker room. */
+/* Frames between a worker and its job's child: a tag byte, a 32-bit little-endian length, the
+ * payload. The reader is the parent of a process that read a stranger's bytes: lengths and counts
+ * are bounded. Private to the worker room. */
 #ifndef ASSAY_WORKER_FRAME_H
 #define ASSAY_WORKER_FRAME_H
 
@@ -12,7 +13,7 @@ enum frame_tag {
     FRAME_PROGRESS = 'P', /* {"label", "done", "total"} */
     FRAME_RESULT = 'R',   /* one assay.eval/1 result */
     FRAME_SAMPLES = 'S',  /* JSON lines of the samples of the next result */
-    FRAME_SKIPPED = 'K', /* {"task", "why"}: a task of a suite that can't be asked of this model */
+    FRAME_SKIPPED = 'K',  /* {"task", "why"}: a task of a suite that can't be asked of this model */
     FRAME_ERROR = 'E',    /* {"class", "message", "hint", "task"} */
     FRAME_DONE = 'D',     /* everything has been sent */
 };
@@ -20,7 +21,8 @@ enum frame_tag {
 #define FRAME_MAX ((uint32_t)64 << 20)
 
 /* Writes a whole frame; larger payloads must be cut by the caller. */
-MUST_CHECK bool frame_write(int fd, enum frame_tag tag, const void *data, size_t n, struct err *err);
+MUST_CHECK bool frame_write(
+    int fd, enum frame_tag tag, const void *data, size_t n, struct err *err);
 
 /* Bytes as they come in, taken apart into frames. */
 struct frame_reader {
@@ -35,7 +37,8 @@ struct frame {
 /* Reads what is there: false on failure, *end at the end of the stream. */
 MUST_CHECK bool frame_reader_fill(struct frame_reader *r, int fd, bool *end, struct err *err);
 /* *found is false where no whole frame is there yet. */
-MUST_CHECK bool frame_reader_next(struct frame_reader *r, struct frame *frame, bool *found, struct err *err);
+MUST_CHECK bool frame_reader_next(
+    struct frame_reader *r, struct frame *frame, bool *found, struct err *err);
 void frame_reader_release(struct frame_reader *r);
 
 #endif

@@ -1,11 +1,13 @@
-/* From a result (assay.eval/1) to the record that the database keeps (assay.record/1), and samples to chunks. */
+/* From a result (assay.eval/1) to the record that the database keeps (assay.record/1), and samples
+ * to chunks. */
 #include <string.h>
 
 #include "db/db.h"
 #include "evaluator/worker/worker.h"
 
 #define LINES_PER_CHUNK 2000
-#define CHUNK_BYTES (CHUNK_TEXT_MAX / 8) /* long documents: fewer lines a chunk, well below what one may hold */
+#define CHUNK_BYTES                                                                                \
+    (CHUNK_TEXT_MAX / 8) /* long documents: fewer lines a chunk, well below what one may hold */
 
 size_t samples_cut(const char *text, size_t n, int *lines) {
     size_t len = 0;
@@ -44,14 +46,17 @@ static bool add_metrics(json_t *list, const json_t *metrics, const char *subset)
     return true;
 }
 
-json_t *record_from_result(const json_t *result, const json_t *chunks, const json_t *command, const json_t *manifest) {
-    static const char *const COPIED[] = { "task_sha256", "data_sha256", "weights_sha256", "harness_build", "backend", "isa",
-        "device", "dtype", "main", "n", "audit", "tokens_asked", "tokens_computed", "seconds", "profile", "shots", "sandbox" };
+json_t *record_from_result(
+    const json_t *result, const json_t *chunks, const json_t *command, const json_t *manifest) {
+    static const char *const COPIED[] = { "task_sha256", "data_sha256", "weights_sha256",
+        "harness_build", "backend", "isa", "device", "dtype", "main", "n", "audit", "tokens_asked",
+        "tokens_computed", "seconds", "profile", "shots", "sandbox" };
     json_t *record = json_pack("{s:s}", "schema", "assay.record/1"), *metrics = json_array();
     for (size_t i = 0; i < sizeof COPIED / sizeof *COPIED; i++) {
         copy(record, result, COPIED[i]);
     }
-    bool ok = add_metrics(metrics, json_object_get(result, "metrics"), NULL) && json_array_size(metrics) > 0;
+    bool ok = add_metrics(metrics, json_object_get(result, "metrics"), NULL) &&
+              json_array_size(metrics) > 0;
     const char *subset;
     json_t *part;
     json_object_foreach(json_object_get(result, "subsets"), subset, part) {

@@ -1,4 +1,5 @@
-/* The worker's loop: deliver what is spooled, claim, run the job in its child, spool, finish (see worker.h and db.h). */
+/* The worker's loop: deliver what is spooled, claim, run the job in its child, spool, finish (see
+ * worker.h and db.h). */
 #include "evaluator/worker/worker.h"
 
 #include <string.h>
@@ -104,7 +105,8 @@ static bool pack_samples(struct run *r, const char *text, size_t n, struct err *
         int lines;
         size_t len = samples_cut(text, n, &lines);
         mem_grow(&r->chunks, &capacity, r->n_chunks + 1, sizeof *r->chunks);
-        if (!chunk_pack(&r->chunks[r->n_chunks], (int)r->n_chunks, lines, ASSAY_BUILD, text, len, err)) {
+        if (!chunk_pack(
+                &r->chunks[r->n_chunks], (int)r->n_chunks, lines, ASSAY_BUILD, text, len, err)) {
             return false;
         }
         r->n_chunks++;
@@ -117,12 +119,14 @@ static bool pack_samples(struct run *r, const char *text, size_t n, struct err *
 static json_t *chunk_index(const struct run *r) {
     json_t *list = json_array();
     for (size_t i = 0; i < r->n_chunks; i++) {
-        json_array_append_new(list, json_pack("{s:i, s:s}", "chunk", r->chunks[i].number, "sha256", r->chunks[i].sha256));
+        json_array_append_new(list,
+            json_pack("{s:i, s:s}", "chunk", r->chunks[i].number, "sha256", r->chunks[i].sha256));
     }
     return list;
 }
 
-static bool take_result(const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
+static bool take_result(
+    const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
     struct run *r = arg;
     if (r->record) {
         return err_set(err, ERR_CRASH, "the job's process sent more than one result");
@@ -131,7 +135,8 @@ static bool take_result(const json_t *result, const char *samples, size_t n, voi
         return false;
     }
     json_t *chunks = chunk_index(r);
-    json_t *command = json_pack("[s, s, s++, s, s]", "assay", "eval", r->job->model, "@", r->job->commit, "-t", r->job->task);
+    json_t *command = json_pack("[s, s, s++, s, s]", "assay", "eval", r->job->model, "@",
+        r->job->commit, "-t", r->job->task);
     r->record = record_from_result(result, chunks, command, r->job->manifest);
     json_decref(command);
     json_decref(chunks);
@@ -143,21 +148,26 @@ static bool take_result(const json_t *result, const char *samples, size_t n, voi
 static json_t *make_spec(const struct loop *l, const struct job *job) {
     const json_t *c = job->config;
     const char *precision = json_get_string(c, "precision", "auto");
-    json_t *task = json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", job->task, "limit", (json_int_t)json_get_int(c, "limit", 0), "shots",
-        (json_int_t)json_get_int(c, "shots", -1), "seed", (json_int_t)json_get_int(c, "seed", 0), "profile",
+    json_t *task = json_pack("{s:s, s:I, s:I, s:I, s:s}", "name", job->task, "limit",
+        (json_int_t)json_get_int(c, "limit", 0), "shots", (json_int_t)json_get_int(c, "shots", -1),
+        "seed", (json_int_t)json_get_int(c, "seed", 0), "profile",
         json_get_string(c, "profile", "lm-eval/0.4.13"));
     if (json_get_int(c, "seed", 0) == 0) {
         json_object_del(task, "seed"); /* 0 in a configuration means the protocol's own */
     }
     json_t *spec = json_pack("{s:[o], s:s, s:s, s:b, s:i}", "tasks", task, "dtype",
-        strcmp(precision, "auto") ? precision : l->options->dtype ? l->options->dtype : "auto", "device",
-        l->options->device ? l->options->device : "auto", "samples", 1, "threads", (int)l->options->threads);
+        strcmp(precision, "auto") ? precision
+        : l->options->dtype       ? l->options->dtype
+                                  : "auto",
+        "device", l->options->device ? l->options->device : "auto", "samples", 1, "threads",
+        (int)l->options->threads);
     struct strbuf model = { 0 };
     strbuf_addf(&model, strcmp(job->kind, "hub") ? "%s" : "%s@%s", job->model, job->commit);
     json_object_set_new(spec, "model", json_string(strbuf_str(&model)));
     json_object_set_new(spec, "revision", json_string(job->commit));
     json_object_set_new(spec, "hub", l->options->hub ? json_string(l->options->hub) : json_null());
-    json_object_set_new(spec, "tasks_dir", l->options->tasks_dir ? json_string(l->options->tasks_dir) : json_null());
+    json_object_set_new(spec, "tasks_dir",
+        l->options->tasks_dir ? json_string(l->options->tasks_dir) : json_null());
     json_object_set_new(spec, "memory_mb", json_integer(l->options->memory_mb));
     strbuf_release(&model);
     return spec;
@@ -174,11 +184,13 @@ static bool deliver(struct run *r, const char *text, struct err *err) {
         l->undelivered = true;
         return false;
     }
-    log_line(LOG_INFO, "job %lld: %s on %s: %s", r->job->key.job, r->job->task, r->job->model, queue_answer_name(answer));
+    log_line(LOG_INFO, "job %lld: %s on %s: %s", r->job->key.job, r->job->task, r->job->model,
+        queue_answer_name(answer));
     return true;
 }
 
-/* The job failed with `why`: tells the queue. Only what concerns the worker itself is an error here. */
+/* The job failed with `why`: tells the queue. Only what concerns the worker itself is an error
+ * here. */
 static bool give_up(struct run *r, const struct err *why, struct err *err) {
     enum queue_answer answer;
     const struct job_key *key = &r->job->key;
@@ -203,10 +215,14 @@ static bool give_up(struct run *r, const struct err *why, struct err *err) {
 
 static bool run_job(struct loop *l, struct job *job, struct err *err) {
     struct run r = { .loop = l, .job = job, .beaten = now_s() };
-    struct child_watch watch = { .tick = tick, .progress = show, .result = take_result, .arg = &r,
+    struct child_watch watch = { .tick = tick,
+        .progress = show,
+        .result = take_result,
+        .arg = &r,
         .program = l->options->program };
     struct err why = ERR_INIT;
-    log_line(LOG_INFO, "job %lld: %s on %s (attempt %d)", job->key.job, job->task, job->model, job->key.attempt);
+    log_line(LOG_INFO, "job %lld: %s on %s (attempt %d)", job->key.job, job->task, job->model,
+        job->key.attempt);
     json_t *spec = make_spec(l, job);
     bool ok = child_run(spec, &watch, &why);
     progress_end(r.bar);
@@ -234,7 +250,8 @@ static bool deliver_spool(struct loop *l, struct err *err) {
     }
     l->undelivered = false;
     if (counts.delivered || counts.refused) {
-        log_line(LOG_INFO, "delivered %d spooled results, %d were refused", counts.delivered, counts.refused);
+        log_line(LOG_INFO, "delivered %d spooled results, %d were refused", counts.delivered,
+            counts.refused);
     }
     return true;
 }
@@ -244,7 +261,8 @@ static bool reap_now_and_then(struct loop *l, struct err *err) {
     if (now_s() - l->reaped < REAP_S) {
         return true;
     }
-    l->reaped = now_s() + (double)(getpid() % 4000) / 1000.0; /* so that workers don't all do it at once */
+    l->reaped =
+        now_s() + (double)(getpid() % 4000) / 1000.0; /* so that workers don't all do it at once */
     return queue_reap(l->db, &n, err);
 }
 
@@ -254,12 +272,15 @@ static bool anything_left(struct loop *l, bool *left, struct err *err) {
     if (!db_query(l->db, "queue_stats", DB_NO_ARGS, &rows, err)) {
         return false;
     }
-    *left = rows.n && rows_int(&rows, 0, "queued") + rows_int(&rows, 0, "waiting") + rows_int(&rows, 0, "leased") > 0;
+    *left = rows.n && rows_int(&rows, 0, "queued") + rows_int(&rows, 0, "waiting") +
+                              rows_int(&rows, 0, "leased") >
+                          0;
     rows_release(&rows);
     return true;
 }
 
-/* True if the error is that the database is away and there is time left to wait for it: then it has waited a little. */
+/* True if the error is that the database is away and there is time left to wait for it: then it has
+ * waited a little. */
 static bool wait_for_database(struct loop *l, const struct err *why) {
     if (why->class != ERR_DB || l->options->once || stopping(l)) {
         return false;
@@ -273,7 +294,7 @@ static bool wait_for_database(struct loop *l, const struct err *why) {
     }
     log_line(LOG_WARN, "%s; trying again in %.0f s", why->msg, l->pause_s);
     for (double until = now_s() + l->pause_s; now_s() < until && !stopping(l);) {
-        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+        nanosleep(&(struct timespec) { .tv_nsec = 100000000 }, NULL);
     }
     l->pause_s = l->pause_s * 2 < DB_PAUSE_MAX_S ? l->pause_s * 2 : DB_PAUSE_MAX_S;
     return true;
@@ -337,7 +358,8 @@ bool worker_loop(const struct worker_options *options, struct err *err) {
     l.spool = home ? path_join(home, "spool") : NULL;
     worker_init(&l.worker);
     json_t *info = json_pack("{s:i, s:s}", "pid", (int)getpid(), "build", ASSAY_BUILD);
-    bool ok = l.db && worker_register(l.db, &l.worker, ASSAY_BUILD, info, err) && deliver_spool(&l, err) && take_jobs(&l, err);
+    bool ok = l.db && worker_register(l.db, &l.worker, ASSAY_BUILD, info, err) &&
+              deliver_spool(&l, err) && take_jobs(&l, err);
     struct err last = ERR_INIT;
     if (l.db && l.worker.epoch[0] && !worker_stop(l.db, &l.worker, &last)) {
         log_line(LOG_WARN, "could not sign off: %s", last.msg);

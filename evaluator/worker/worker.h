@@ -1,8 +1,10 @@
-/* The worker room: evaluations in a process of their own, and the loop that takes jobs from the queue.
+/* The worker room: evaluations in a process of their own, and the loop that takes jobs from the
+ * queue.
  *
- * A child (the program itself, started again as `assay __job`) fetches what it needs, shuts itself in (sandbox.h), runs
- * the harness over the tasks, and reports by frames. Its parent touches none of the bytes of a model: a crash, a hang
- * or a memory bomb in there is that job's error and nobody else's. */
+ * A child (the program itself, started again as `assay __job`) fetches what it needs, shuts itself
+ * in (sandbox.h), runs the harness over the tasks, and reports by frames. Its parent touches none
+ * of the bytes of a model: a crash, a hang or a memory bomb in there is that job's error and nobody
+ * else's. */
 #ifndef ASSAY_WORKER_H
 #define ASSAY_WORKER_H
 
@@ -12,21 +14,22 @@
  *   {"model": what the user wrote, "hub", "tasks_dir",
  *    "tasks": [{"name", "limit", "shots", "seed", "profile", "subsets": [...],
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
- *    "dtype", "device", "threads", "max_mem_mb", "arch", "add_bos", "samples": bool, "keep_rows": bool,
- *    "cpu_s", "memory_mb"}
- * Absent or null means the default. */
+ *    "dtype", "device", "threads", "max_mem_mb", "arch", "add_bos", "samples": bool, "keep_rows":
+ * bool, "cpu_s", "memory_mb"} Absent or null means the default. */
 
 struct child_watch {
-    /* Called at least twice a second; false ends the child, and child_run then fails with ERR_INTERRUPTED. */
+    /* Called at least twice a second; false ends the child, and child_run then fails with
+     * ERR_INTERRUPTED. */
     bool (*tick)(void *arg);
     /* What the child is at: `label` is a task or a phase. */
     void (*progress)(const char *label, uint64_t done, uint64_t total, void *arg);
     /* A task of a suite that can't be asked of this model; may be NULL. */
     void (*skipped)(const char *task, const char *why, void *arg);
-    /* One finished task: its assay.eval/1 result and its samples as JSON lines. False ends the child, with *err. */
+    /* One finished task: its assay.eval/1 result and its samples as JSON lines. False ends the
+     * child, with *err. */
     bool (*result)(const json_t *result, const char *samples, size_t n, void *arg, struct err *err);
     void *arg;
-    unsigned stall_s; /* no word from the child for this long: killed, ERR_CRASH; 0: 1800 */
+    unsigned stall_s;    /* no word from the child for this long: killed, ERR_CRASH; 0: 1800 */
     const char *program; /* what to start as the child; NULL: this program */
 };
 
@@ -36,25 +39,29 @@ MUST_CHECK bool child_run(const json_t *spec, const struct child_watch *watch, s
 /* The child's main, for `assay __job`. Does not return. */
 _Noreturn void child_main(void);
 
-/* How many of the n bytes of JSON lines go into one chunk, whole lines all of them; *lines says how many. */
+/* How many of the n bytes of JSON lines go into one chunk, whole lines all of them; *lines says how
+ * many. */
 size_t samples_cut(const char *text, size_t n, int *lines);
 
-/* An assay.record/1 (db.h) from an assay.eval/1 result, NULL if it isn't one; the caller owns it. `command` and `manifest` may be NULL. */
-MUST_CHECK json_t *record_from_result(const json_t *result, const json_t *chunks, const json_t *command, const json_t *manifest);
+/* An assay.record/1 (db.h) from an assay.eval/1 result, NULL if it isn't one; the caller owns it.
+ * `command` and `manifest` may be NULL. */
+MUST_CHECK json_t *record_from_result(
+    const json_t *result, const json_t *chunks, const json_t *command, const json_t *manifest);
 
 struct worker_options {
     const char *database; /* conninfo or NULL */
     const char *hub, *tasks_dir, *device, *dtype;
     unsigned threads, memory_mb;
-    bool once;          /* one job, then end */
-    bool drain;         /* end when nothing is left to do */
-    unsigned lease_s;   /* how long a job is held without a heartbeat; 0: the queue's own */
-    unsigned idle_s;    /* end after this long without a job; 0: never */
+    bool once;                /* one job, then end */
+    bool drain;               /* end when nothing is left to do */
+    unsigned lease_s;         /* how long a job is held without a heartbeat; 0: the queue's own */
+    unsigned idle_s;          /* end after this long without a job; 0: never */
     const volatile int *stop; /* becomes 1 on the first SIGTERM or SIGINT */
     const char *program;      /* for child_watch */
 };
-/* The loop. A database that is away is waited for, half an hour at most; finished work lies in the spool meanwhile.
- * ERR_NODE and ERR_SCHEMA: this machine or program shall not go on (exit code 75). */
+/* The loop. A database that is away is waited for, half an hour at most; finished work lies in the
+ * spool meanwhile. ERR_NODE and ERR_SCHEMA: this machine or program shall not go on (exit code 75).
+ */
 MUST_CHECK bool worker_loop(const struct worker_options *options, struct err *err);
 
 #endif

@@ -41,7 +41,8 @@ static bool parse(struct args *args, const char *words, struct err *err) {
 }
 
 static void values_may_be_written_in_every_usual_way(void **state) {
-    static const char *const SAME[] = { "--limit 5", "--limit=5", "-l 5", "-l5", "-l=5", "--limit 3 --limit 5" };
+    static const char *const SAME[] = { "--limit 5", "--limit=5", "-l 5", "-l5", "-l=5",
+        "--limit 3 --limit 5" };
     struct args args;
     struct err err;
     (void)state;
@@ -54,7 +55,8 @@ static void values_may_be_written_in_every_usual_way(void **state) {
     assert_string_equal(args_get(&args, "limit", "x"), "");
     assert_true(parse(&args, "--limit=a=b", &err));
     assert_string_equal(args_get(&args, "limit", ""), "a=b");
-    assert_true(parse(&args, "--limit --json", &err)); /* a value that looks like an option is the value */
+    assert_true(
+        parse(&args, "--limit --json", &err)); /* a value that looks like an option is the value */
     assert_string_equal(args_get(&args, "limit", ""), "--json");
     assert_false(args_has(&args, "json"));
 }
@@ -84,7 +86,8 @@ static void operands_stand_anywhere_and_two_dashes_end_options(void **state) {
 }
 
 static void wrong_options_are_usage_errors(void **state) {
-    static const char *const BAD[] = { "--nope", "-x", "--quiet=1", "-q1", "--limit", "-l", "--", "---", "--=5", "-\xff" };
+    static const char *const BAD[] = { "--nope", "-x", "--quiet=1", "-q1", "--limit", "-l", "--",
+        "---", "--=5", "-\xff" };
     struct args args;
     struct err err;
     (void)state;
@@ -124,18 +127,20 @@ static void repeated_options_and_comma_lists_are_one_list(void **state) {
 }
 
 static void numbers_are_checked(void **state) {
-    static const char *const BAD[] = { "-1", "+1", " 1", "1x", "", "0x10", "1.5", "99999999999999999999999", "101" };
+    static const char *const BAD[] = { "-1", "+1", " 1", "1x", "", "0x10", "1.5",
+        "99999999999999999999999", "101" };
     struct args args;
     struct err err;
     unsigned long v;
     (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
-        args = (struct args){ .n_given = 1, .given[0] = { .option = SOME, .value = BAD[i] } };
+        args = (struct args) { .n_given = 1, .given[0] = { .option = SOME, .value = BAD[i] } };
         err = (struct err)ERR_INIT;
         assert_false(args_get_uint(&args, "limit", 7, 100, &v, &err));
         assert_int_equal(err.class, ERR_USAGE);
     }
-    assert_true(parse(&args, "--limit 100", &err) && args_get_uint(&args, "limit", 7, 100, &v, &err));
+    assert_true(
+        parse(&args, "--limit 100", &err) && args_get_uint(&args, "limit", 7, 100, &v, &err));
     assert_int_equal(v, 100);
     assert_true(args_get_uint(&args, "max-mem", 7, 100, &v, &err));
     assert_int_equal(v, 7);
@@ -148,7 +153,7 @@ static void real_numbers_are_finite(void **state) {
     double v;
     (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
-        args = (struct args){ .n_given = 1, .given[0] = { .option = SOME, .value = BAD[i] } };
+        args = (struct args) { .n_given = 1, .given[0] = { .option = SOME, .value = BAD[i] } };
         err = (struct err)ERR_INIT;
         assert_false(args_get_double(&args, "limit", 0, &v, &err));
         assert_int_equal(err.class, ERR_USAGE);

@@ -34,7 +34,8 @@ static void no_command_has_an_option_twice(void **state) {
         size_t n = options_of(*c, options);
         for (size_t i = 0; i < n; i++) {
             for (size_t k = 0; k < i; k++) {
-                if (!strcmp(options[i]->name, options[k]->name) || (options[i]->letter && options[i]->letter == options[k]->letter)) {
+                if (!strcmp(options[i]->name, options[k]->name) ||
+                    (options[i]->letter && options[i]->letter == options[k]->letter)) {
                     fail_msg("'%s': --%s and --%s", (*c)->name, options[i]->name, options[k]->name);
                 }
             }
@@ -48,9 +49,11 @@ static void options_are_named_as_they_can_be_written(void **state) {
     for (const struct command *const *c = commands; *c; c++) {
         size_t n = options_of(*c, options);
         for (size_t i = 0; i < n; i++) {
-            assert_int_equal(strspn(options[i]->name, "abcdefghijklmnopqrstuvwxyz0123456789-"), strlen(options[i]->name));
+            assert_int_equal(strspn(options[i]->name, "abcdefghijklmnopqrstuvwxyz0123456789-"),
+                strlen(options[i]->name));
             assert_true(options[i]->help && options[i]->help[0]);
-            assert_true(strlen(options[i]->name) + strlen(options[i]->value ? options[i]->value : "") < 56);
+            assert_true(
+                strlen(options[i]->name) + strlen(options[i]->value ? options[i]->value : "") < 56);
         }
     }
 }
@@ -79,7 +82,8 @@ static void each_command_is_found_by_its_name_only(void **state) {
         char *argv[4];
         int argc = 0, used = 0;
         snprintf(words, sizeof words, "%s", (*c)->name);
-        for (char *rest = NULL, *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        for (char *rest = NULL, *word = strtok_r(words, " ", &rest); word;
+             word = strtok_r(NULL, " ", &rest)) {
             argv[argc++] = word;
         }
         argv[argc] = words; /* one word more changes nothing */
@@ -116,11 +120,12 @@ static void the_exit_codes_of_all_errors_are_in_the_help(void **state) {
     char line[16];
     (void)state;
     assert_true(help_topic("exit-codes", &page));
-    for (int class = ERR_NONE; class < ERR_N_CLASSES; class++) {
-        int code = err_info((enum err_class)class)->exit_code;
+    for (int class = ERR_NONE; class < ERR_N_CLASSES; class ++) {
+        int code = err_info((enum err_class) class)->exit_code;
         snprintf(line, sizeof line, "\n%5d  ", code);
         if (!strstr(page.text, line)) {
-            assert_int_equal(class, ERR_BUG); /* sysexits' 70 is the only one that users don't act on */
+            assert_int_equal(
+                class, ERR_BUG); /* sysexits' 70 is the only one that users don't act on */
         }
     }
     strbuf_release(&page);

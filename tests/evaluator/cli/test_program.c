@@ -1,5 +1,5 @@
-/* The program as it is run: exit codes, error documents, lines that are no requests, streams that nobody reads. Its path
- * is the first argument. */
+/* The program as it is run: exit codes, error documents, lines that are no requests, streams that
+ * nobody reads. Its path is the first argument. */
 #include "tests/evaluator/folder.h"
 
 #include <fcntl.h>
@@ -19,17 +19,18 @@ struct ran {
 static void ran_release(struct ran *r) {
     free(r->out);
     free(r->err);
-    *r = (struct ran){ 0 };
+    *r = (struct ran) { 0 };
 }
 
 /* Runs `assay WORDS` with this input; words are separated by single spaces. */
 static struct ran assay_n(const char *words, const char *input, size_t input_n) {
-    static const char *const ENV[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HF_HUB_OFFLINE=1", "HOME=/nonexistent",
-        "ASSAY_HOME=/dev/null/none", "ASAN_OPTIONS=detect_leaks=1", NULL };
+    static const char *const ENV[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HF_HUB_OFFLINE=1",
+        "HOME=/nonexistent", "ASSAY_HOME=/dev/null/none", "ASAN_OPTIONS=detect_leaks=1", NULL };
     char text[1024], *argv[32] = { (char *)(uintptr_t)program };
     int argc = 1;
     snprintf(text, sizeof text, "%s", words);
-    for (char *rest = NULL, *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+    for (char *rest = NULL, *word = strtok_r(text, " ", &rest); word;
+         word = strtok_r(NULL, " ", &rest)) {
         argv[argc++] = word;
     }
     argv[argc] = NULL;
@@ -37,7 +38,9 @@ static struct ran assay_n(const char *words, const char *input, size_t input_n) 
     struct proc_result result;
     struct err err = ERR_INIT;
     assert_true(proc_run((const char *const *)argv, &o, &result, &err));
-    struct ran r = { .code = result.exit_code, .out = xstrdup(strbuf_str(&result.out)), .err = xstrdup(strbuf_str(&result.err)) };
+    struct ran r = { .code = result.exit_code,
+        .out = xstrdup(strbuf_str(&result.out)),
+        .err = xstrdup(strbuf_str(&result.err)) };
     proc_result_release(&result);
     assert_false(r.code >= 128);
     assert_null(strstr(r.err, "Sanitizer"));
@@ -51,7 +54,8 @@ static struct ran assay(const char *words, const char *input) {
 static void expect(const char *words, int code, const char *said) {
     struct ran r = assay(words, NULL);
     if (r.code != code || (said && !strstr(r.err, said) && !strstr(r.out, said))) {
-        fail_msg("assay %s: exit code %d, not %d, or it doesn't say '%s': %s", words, r.code, code, said, r.err);
+        fail_msg("assay %s: exit code %d, not %d, or it doesn't say '%s': %s", words, r.code, code,
+            said, r.err);
     }
     ran_release(&r);
 }
@@ -91,7 +95,8 @@ static void exit_codes_say_what_went_wrong(void **state) {
 }
 
 static void errors_under_json_are_one_document(void **state) {
-    static const char *const LINES[] = { "model show ./none --json", "frobnicate --json", "task ls --limti --json", "model show --json" };
+    static const char *const LINES[] = { "model show ./none --json", "frobnicate --json",
+        "task ls --limti --json", "model show --json" };
     static const int CODES[] = { 3, 2, 2, 2 };
     (void)state;
     for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
@@ -109,7 +114,8 @@ static void errors_under_json_are_one_document(void **state) {
 }
 
 static void lists_under_json_are_one_document(void **state) {
-    static const char *const LINES[] = { "task ls --json", "suite ls --json", "task show arc_easy --json", "suite show wordnet --json" };
+    static const char *const LINES[] = { "task ls --json", "suite ls --json",
+        "task show arc_easy --json", "suite show wordnet --json" };
     (void)state;
     for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
         struct ran r = assay(LINES[i], NULL);
@@ -123,10 +129,13 @@ static void lists_under_json_are_one_document(void **state) {
 }
 
 /* A tokenizer of a few words, for the pipeline that needs nothing else. */
-static const char TOKENIZER[] = "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [], \"normalizer\": null,"
-                                "\"pre_tokenizer\": {\"type\": \"Whitespace\"}, \"post_processor\": null, \"decoder\": null,"
-                                "\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\","
-                                "\"max_input_chars_per_word\": 100, \"vocab\": {\"[UNK]\": 0, \"hello\": 1, \"world\": 2}}}";
+static const char TOKENIZER[] =
+    "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [], "
+    "\"normalizer\": null,"
+    "\"pre_tokenizer\": {\"type\": \"Whitespace\"}, \"post_processor\": null, \"decoder\": null,"
+    "\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": "
+    "\"##\","
+    "\"max_input_chars_per_word\": 100, \"vocab\": {\"[UNK]\": 0, \"hello\": 1, \"world\": 2}}}";
 
 static char *tokenizer_words(const char *dir, const char *more) {
     struct strbuf words = { 0 };
@@ -151,7 +160,8 @@ static void every_line_gets_its_answer_in_its_place(void **state) {
     struct ran r = assay_n(words, INPUT, sizeof INPUT - 1);
     size_t n = 0;
     (void)state;
-    for (char *rest = NULL, *line = strtok_r(r.out, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), n++) {
+    for (char *rest = NULL, *line = strtok_r(r.out, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest), n++) {
         struct err err = ERR_INIT;
         json_t *answer = json_parse(line, strlen(line), "answer", &err);
         assert_non_null(answer);
@@ -159,9 +169,11 @@ static void every_line_gets_its_answer_in_its_place(void **state) {
         assert_non_null(json_object_get(answer, "id"));
         assert_int_equal(json_object_get(answer, "error") != NULL, FAILS[n]);
         if (n == 0) {
-            assert_int_equal(json_integer_value(json_array_get(json_object_get(answer, "ids"), 1)), 2);
+            assert_int_equal(
+                json_integer_value(json_array_get(json_object_get(answer, "ids"), 1)), 2);
         }
-        assert_int_equal(json_is_null(json_object_get(answer, "id")), n == 1 || n == 2 || n == 5 || n == 6 || n == 7);
+        assert_int_equal(json_is_null(json_object_get(answer, "id")),
+            n == 1 || n == 2 || n == 5 || n == 6 || n == 7);
         json_decref(answer);
     }
     assert_int_equal(n, sizeof FAILS);
@@ -186,7 +198,8 @@ static void no_lines_are_no_error(void **state) {
 static void a_line_over_the_ceiling_is_refused_and_the_next_is_answered(void **state) {
     const size_t over = ((size_t)64 << 20) + 1;
     static const char LAST[] = "\n{\"id\": 2, \"text\": \"hello\"}\n";
-    char *dir = folder_make(), *words = tokenizer_words(dir, ""), *input = xmalloc(over + sizeof LAST);
+    char *dir = folder_make(), *words = tokenizer_words(dir, ""),
+         *input = xmalloc(over + sizeof LAST);
     (void)state;
     memset(input, 'x', over);
     memcpy(input + over, LAST, sizeof LAST);
@@ -218,7 +231,8 @@ static int run_into(int out, const char *const *argv, const char *input_path) {
 }
 
 static void output_that_nobody_reads_ends_the_pipeline(void **state) {
-    char *dir = folder_make(), *input = path_join(dir, "input"), *tokenizer = path_join(dir, "tokenizer.json");
+    char *dir = folder_make(), *input = path_join(dir, "input"),
+         *tokenizer = path_join(dir, "tokenizer.json");
     struct strbuf lines = { 0 };
     int fds[2];
     (void)state;
@@ -229,7 +243,8 @@ static void output_that_nobody_reads_ends_the_pipeline(void **state) {
     folder_text(dir, "input", lines.text);
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     close(fds[0]);
-    const char *const argv[] = { program, "tokenize", tokenizer, NULL }, *const list[] = { program, "task", "ls", NULL };
+    const char *const argv[] = { program, "tokenize", tokenizer, NULL }, *const list[] = { program,
+        "task", "ls", NULL };
     assert_int_equal(run_into(fds[1], argv, input), 1);
     assert_int_equal(run_into(fds[1], list, "/dev/null"), 1);
     close(fds[1]);

@@ -7,9 +7,11 @@
 #include "evaluator/hub/mirror.h"
 
 static void paths_that_leave_the_repository_are_refused(void **state) {
-    static const char *const BAD[] = { "", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".", "./a", "a/./b", "a//b", "a/", "a\\b", "a\nb",
-        "a\x7f", "\x1b[2J", "a/\xff\xfe", "\xc0\xae\xc0\xae/x" };
-    static const char *const GOOD[] = { "a", "a/b", "...", "a..b", "..a/b", "1_Pooling/config.json", "na\xc3\xafve.txt", "a b?c#d%e.txt" };
+    static const char *const BAD[] = { "", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".",
+        "./a", "a/./b", "a//b", "a/", "a\\b", "a\nb", "a\x7f", "\x1b[2J", "a/\xff\xfe",
+        "\xc0\xae\xc0\xae/x" };
+    static const char *const GOOD[] = { "a", "a/b", "...", "a..b", "..a/b", "1_Pooling/config.json",
+        "na\xc3\xafve.txt", "a b?c#d%e.txt" };
     (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         assert_false(repo_path_valid(BAD[i]));
@@ -51,9 +53,11 @@ static void files_are_listed_sorted_with_the_names_a_hub_gives_them(void **state
     assert_true(mirror_list(dir, &l, &err));
     assert_int_equal(l.n, 4);
     assert_string_equal(l.files[0].path, "a.txt");
-    assert_string_equal(l.files[0].etag, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"); /* git's name of the empty file */
+    assert_string_equal(l.files[0].etag,
+        "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"); /* git's name of the empty file */
     assert_string_equal(l.files[1].path, "b/hello.txt");
-    assert_string_equal(l.files[1].etag, "ce013625030ba8dba906f756967f9e9ca394464a"); /* of "hello\n" */
+    assert_string_equal(
+        l.files[1].etag, "ce013625030ba8dba906f756967f9e9ca394464a"); /* of "hello\n" */
     assert_int_equal(l.files[1].size, 6);
     assert_true(l.files[2].lfs);
     assert_int_equal(strlen(l.files[2].etag), 64);
@@ -149,7 +153,8 @@ static void models_are_found_by_name_and_other_revisions_are_refused(void **stat
     free(path);
     assert_null(hub_model_path(root, "org/m@0123456789abcdef0123456789abcdef01234567", &err));
     assert_int_equal(err.class, ERR_NOT_FOUND);
-    static const char *const BAD[] = { "org/none", "org", "../etc/passwd", "org/../../x", "org/m/x", "a b/c", "org/m@../x", "org/m@" };
+    static const char *const BAD[] = { "org/none", "org", "../etc/passwd", "org/../../x", "org/m/x",
+        "a b/c", "org/m@../x", "org/m@" };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         err = (struct err)ERR_INIT;
         assert_null(hub_model_path(root, BAD[i], &err));
@@ -179,8 +184,10 @@ static void facts_come_from_card_configuration_and_names(void **state) {
     struct err err = ERR_INIT;
     char *root = folder_make();
     (void)state;
-    folder_text(root, "models/org/m/README.md", "---\nlicense: other\nlicense_name: my-licence\n---\n# m\n");
-    folder_text(root, "models/org/m/config.json", "{\"model_type\": \"llama\", \"architectures\": [\"LlamaForCausalLM\"]}");
+    folder_text(root, "models/org/m/README.md",
+        "---\nlicense: other\nlicense_name: my-licence\n---\n# m\n");
+    folder_text(root, "models/org/m/config.json",
+        "{\"model_type\": \"llama\", \"architectures\": [\"LlamaForCausalLM\"]}");
     folder_text(root, "models/org/m/model.safetensors", "12345678");
     json_t *facts = hub_model_facts(root, "org/m", &err);
     assert_non_null(facts);
@@ -189,13 +196,15 @@ static void facts_come_from_card_configuration_and_names(void **state) {
     assert_string_equal(json_get_string(facts, "format", ""), "safetensors");
     assert_string_equal(json_get_string(facts, "architecture", ""), "llama");
     assert_int_equal(json_get_int(facts, "bytes", 0), 8);
-    assert_string_equal(json_string_value(json_array_get(json_object_get(facts, "abilities"), 0)), "score");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(facts, "abilities"), 0)), "score");
     assert_int_equal(json_array_size(json_object_get(facts, "files")), 3);
     assert_true(json_is_false(json_object_get(facts, "gated")));
     json_decref(facts);
     folder_text(root, "models/org/m/modules.json", "[]");
     facts = hub_model_facts(root, "org/m", &err);
-    assert_string_equal(json_string_value(json_array_get(json_object_get(facts, "abilities"), 0)), "embed");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(facts, "abilities"), 0)), "embed");
     json_decref(facts);
     folder_text(root, "models/org/bare/README.md", "no front matter");
     folder_text(root, "models/org/bare/config.json", "not json");

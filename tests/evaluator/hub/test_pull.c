@@ -47,8 +47,8 @@ static ssize_t cut_short(void *arg, uint64_t at, char *buffer, size_t max) {
     return (ssize_t)n;
 }
 
-static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *url, const char *method, const char *version,
-    const char *data, size_t *data_n, void **context) {
+static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *url,
+    const char *method, const char *version, const char *data, size_t *data_n, void **context) {
     struct hub *h = arg;
     (void)method, (void)version, (void)data, (void)data_n, (void)context;
     pthread_mutex_lock(&h->lock);
@@ -62,9 +62,10 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
         p++;
     }
     p = p->path ? p : &MISSING;
-    struct MHD_Response *r = p->promised
-        ? MHD_create_response_from_callback(p->promised, 4096, cut_short, (void *)(uintptr_t)p->body, NULL)
-        : MHD_create_response_from_buffer(strlen(p->body), (void *)(uintptr_t)p->body, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *r = p->promised ? MHD_create_response_from_callback(p->promised, 4096,
+                                               cut_short, (void *)(uintptr_t)p->body, NULL)
+                                         : MHD_create_response_from_buffer(strlen(p->body),
+                                               (void *)(uintptr_t)p->body, MHD_RESPMEM_MUST_COPY);
     if (p->header) {
         MHD_add_response_header(r, p->header, p->value);
     }
@@ -75,12 +76,13 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
 
 static void hub_open(struct hub *h, const struct page *pages) {
     struct sockaddr_in loopback = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    *h = (struct hub){ .pages = pages };
+    *h = (struct hub) { .pages = pages };
     pthread_mutex_init(&h->lock, NULL);
-    h->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, answer, h, MHD_OPTION_SOCK_ADDR, &loopback,
-        MHD_OPTION_END);
+    h->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL,
+        answer, h, MHD_OPTION_SOCK_ADDR, &loopback, MHD_OPTION_END);
     assert_non_null(h->daemon);
-    snprintf(h->url, sizeof h->url, "http://127.0.0.1:%u", (unsigned)MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+    snprintf(h->url, sizeof h->url, "http://127.0.0.1:%u",
+        (unsigned)MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
 }
 
 static void hub_close(struct hub *h) {
@@ -98,7 +100,11 @@ static char *cache_open(void) {
 }
 
 static char *pull(const char *endpoint, const char *revision, struct err *err) {
-    struct pull p = { .endpoint = endpoint, .kind = REPO_MODEL, .repo = "org/m", .revision = revision, .retry_ms = 1 };
+    struct pull p = { .endpoint = endpoint,
+        .kind = REPO_MODEL,
+        .repo = "org/m",
+        .revision = revision,
+        .retry_ms = 1 };
     *err = (struct err)ERR_INIT;
     return pull_snapshot(&p, NULL, err);
 }
@@ -117,12 +123,16 @@ static unsigned count_files(const char *dir) {
 #define INFO "/api/models/org/m/revision/main"
 #define TREE "/api/models/org/m/tree/" COMMIT
 #define FILE_URL "/org/m/resolve/" COMMIT "/config.json"
-#define INFO_PAGE { INFO, 200, "{\"id\": \"org/m\", \"sha\": \"" COMMIT "\"}", NULL, NULL, 0 }
+#define INFO_PAGE                                                                                  \
+    { INFO, 200, "{\"id\": \"org/m\", \"sha\": \"" COMMIT "\"}", NULL, NULL, 0 }
 #define HELLO_OID "ce013625030ba8dba906f756967f9e9ca394464a"
-#define TREE_OF(body) { TREE, 200, body, NULL, NULL, 0 }
-#define CONFIG_ENTRY "{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"oid\": \"" HELLO_OID "\"}"
+#define TREE_OF(body)                                                                              \
+    { TREE, 200, body, NULL, NULL, 0 }
+#define CONFIG_ENTRY                                                                               \
+    "{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"oid\": \"" HELLO_OID "\"}"
 #define TREE_PAGE TREE_OF("[{\"type\": \"directory\", \"path\": \"d\"}, " CONFIG_ENTRY "]")
-#define END { NULL, 0, NULL, NULL, NULL, 0 }
+#define END                                                                                        \
+    { NULL, 0, NULL, NULL, NULL, 0 }
 
 /* What a hub with these pages leads to: the error's class, and no blob left. */
 static enum err_class refused(const struct page *pages, struct err *err) {
@@ -138,9 +148,11 @@ static enum err_class refused(const struct page *pages, struct err *err) {
 }
 
 static void a_repository_arrives_in_the_layout_of_the_hubs_own_client(void **state) {
-    static const struct page PAGES[] = { INFO_PAGE, TREE_OF("[" CONFIG_ENTRY ", {\"type\": \"file\", \"path\": \"1_Pooling/config.json\","
-                                                            "\"size\": 6, \"oid\": \"" HELLO_OID "\"},"
-                                                            "{\"type\": \"file\", \"path\": \"pytorch_model.bin\", \"size\": 1, \"oid\": \"" HELLO_OID "\"}]"),
+    static const struct page PAGES[] = { INFO_PAGE,
+        TREE_OF("[" CONFIG_ENTRY ", {\"type\": \"file\", \"path\": \"1_Pooling/config.json\","
+                "\"size\": 6, \"oid\": \"" HELLO_OID "\"},"
+                "{\"type\": \"file\", \"path\": \"pytorch_model.bin\", \"size\": 1, \"oid\": "
+                "\"" HELLO_OID "\"}]"),
         { "/org/m/resolve/" COMMIT "/1_Pooling/config.json", 200, "hello\n", NULL, NULL, 0 }, END };
     struct hub h;
     struct err err;
@@ -149,7 +161,8 @@ static void a_repository_arrives_in_the_layout_of_the_hubs_own_client(void **sta
     hub_open(&h, PAGES);
     char *dir = pull(h.url, NULL, &err);
     assert_non_null(dir);
-    assert_int_equal(h.n_requests, 3); /* the second file is the same blob; what would be unpickled is never asked for */
+    assert_int_equal(h.n_requests,
+        3); /* the second file is the same blob; what would be unpickled is never asked for */
     char *ref = folder_read(cache, "models--org--m/refs/main");
     assert_string_equal(ref, COMMIT); /* no newline */
     char *text = folder_read(cache, "models--org--m/blobs/" HELLO_OID);
@@ -175,7 +188,8 @@ static void a_repository_arrives_in_the_layout_of_the_hubs_own_client(void **sta
 }
 
 static void a_complete_commit_needs_no_request_and_a_moving_name_does(void **state) {
-    static const struct page PAGES[] = { INFO_PAGE, { "/api/models/org/m/revision/" COMMIT, 200, "{\"sha\": \"" COMMIT "\"}", NULL, NULL, 0 },
+    static const struct page PAGES[] = { INFO_PAGE,
+        { "/api/models/org/m/revision/" COMMIT, 200, "{\"sha\": \"" COMMIT "\"}", NULL, NULL, 0 },
         TREE_PAGE, { FILE_URL, 200, "hello\n", NULL, NULL, 0 }, END };
     struct hub h;
     struct err err;
@@ -221,7 +235,8 @@ static void offline_takes_what_the_ref_names_and_asks_nobody(void **state) {
 }
 
 static void a_blob_that_somebody_else_left_is_verified(void **state) {
-    static const struct page PAGES[] = { INFO_PAGE, TREE_PAGE, { FILE_URL, 200, "hello\n", NULL, NULL, 0 }, END };
+    static const struct page PAGES[] = { INFO_PAGE, TREE_PAGE,
+        { FILE_URL, 200, "hello\n", NULL, NULL, 0 }, END };
     struct hub h;
     struct err err;
     char *cache = cache_open();
@@ -240,11 +255,16 @@ static void a_blob_that_somebody_else_left_is_verified(void **state) {
 }
 
 static void wrong_bytes_are_refused_and_not_kept(void **state) {
-    static const struct page FLIPPED[] = { INFO_PAGE, TREE_PAGE, { FILE_URL, 200, "hellO\n", NULL, NULL, 0 }, END };
-    static const struct page SHORT[] = { INFO_PAGE, TREE_PAGE, { FILE_URL, 200, "hell", NULL, NULL, 0 }, END };
-    static const struct page LONG[] = { INFO_PAGE, TREE_PAGE, { FILE_URL, 200, "hello\nand more", NULL, NULL, 0 }, END };
-    static const struct page EMPTY[] = { INFO_PAGE, TREE_PAGE, { FILE_URL, 200, "", NULL, NULL, 0 }, END };
-    static const struct page CUT[] = { INFO_PAGE, TREE_PAGE, { FILE_URL, 200, "hel", NULL, NULL, 6 }, END };
+    static const struct page FLIPPED[] = { INFO_PAGE, TREE_PAGE,
+        { FILE_URL, 200, "hellO\n", NULL, NULL, 0 }, END };
+    static const struct page SHORT[] = { INFO_PAGE, TREE_PAGE,
+        { FILE_URL, 200, "hell", NULL, NULL, 0 }, END };
+    static const struct page LONG[] = { INFO_PAGE, TREE_PAGE,
+        { FILE_URL, 200, "hello\nand more", NULL, NULL, 0 }, END };
+    static const struct page EMPTY[] = { INFO_PAGE, TREE_PAGE, { FILE_URL, 200, "", NULL, NULL, 0 },
+        END };
+    static const struct page CUT[] = { INFO_PAGE, TREE_PAGE,
+        { FILE_URL, 200, "hel", NULL, NULL, 6 }, END };
     struct err err;
     (void)state;
     assert_int_equal(refused(FLIPPED, &err), ERR_INPUT);
@@ -261,9 +281,10 @@ static void each_status_has_its_class(void **state) {
         unsigned status;
         enum err_class class;
         unsigned requests;
-    } CASES[] = { { 401, ERR_AUTH, 1 }, { 403, ERR_AUTH, 1 }, { 404, ERR_NOT_FOUND, 1 }, { 410, ERR_NOT_FOUND, 1 }, { 400, ERR_FAILED, 1 },
-        { 451, ERR_FAILED, 1 }, { 204, ERR_FAILED, 1 }, { 304, ERR_FAILED, 1 }, { 429, ERR_NETWORK, 4 }, { 500, ERR_NETWORK, 4 },
-        { 503, ERR_NETWORK, 4 } };
+    } CASES[] = { { 401, ERR_AUTH, 1 }, { 403, ERR_AUTH, 1 }, { 404, ERR_NOT_FOUND, 1 },
+        { 410, ERR_NOT_FOUND, 1 }, { 400, ERR_FAILED, 1 }, { 451, ERR_FAILED, 1 },
+        { 204, ERR_FAILED, 1 }, { 304, ERR_FAILED, 1 }, { 429, ERR_NETWORK, 4 },
+        { 500, ERR_NETWORK, 4 }, { 503, ERR_NETWORK, 4 } };
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct page pages[] = { { INFO, CASES[i].status, "", NULL, NULL, 0 }, END };
@@ -293,7 +314,17 @@ static void retry_after_is_heeded_if_it_is_a_number(void **state) {
 
 static void listings_that_lie_are_refused(void **state) {
     static const char *const TREES[] = {
-        "", "{", "null", "{}", "{\"error\": \"x\"}", "[1]", "[[]]", "[null]", "[{}]", "[{\"type\": \"symlink\"}]", "[{\"type\": 1}]",
+        "",
+        "{",
+        "null",
+        "{}",
+        "{\"error\": \"x\"}",
+        "[1]",
+        "[[]]",
+        "[null]",
+        "[{}]",
+        "[{\"type\": \"symlink\"}]",
+        "[{\"type\": 1}]",
         "[{\"type\": \"file\"}]",
         "[{\"type\": \"file\", \"path\": \"../x\", \"size\": 6, \"oid\": \"" HELLO_OID "\"}]",
         "[{\"type\": \"file\", \"path\": \"/etc/x\", \"size\": 6, \"oid\": \"" HELLO_OID "\"}]",
@@ -302,22 +333,31 @@ static void listings_that_lie_are_refused(void **state) {
         "[{\"type\": \"file\", \"path\": \"a\\u0000b\", \"size\": 6, \"oid\": \"" HELLO_OID "\"}]",
         "[{\"type\": \"file\", \"path\": 5, \"size\": 6, \"oid\": \"" HELLO_OID "\"}]",
         "[{\"type\": \"file\", \"path\": \"config.json\", \"oid\": \"" HELLO_OID "\"}]",
-        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": -1, \"oid\": \"" HELLO_OID "\"}]",
-        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 9223372036854775807, \"oid\": \"" HELLO_OID "\"}]",
-        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 1e9, \"oid\": \"" HELLO_OID "\"}]",
+        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": -1, \"oid\": \"" HELLO_OID
+        "\"}]",
+        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 9223372036854775807, \"oid\": "
+        "\"" HELLO_OID "\"}]",
+        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 1e9, \"oid\": \"" HELLO_OID
+        "\"}]",
         "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6}]",
-        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"oid\": \"../../../../../../../../etc/passwdddddddd\"}]",
-        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"oid\": \"" HELLO_OID "00\"}]",
-        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"oid\": \"" HELLO_OID "\", \"lfs\": {}}]",
-        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"lfs\": {\"oid\": \"" HELLO_OID "\"}}]",
+        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"oid\": "
+        "\"../../../../../../../../etc/passwdddddddd\"}]",
+        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"oid\": \"" HELLO_OID
+        "00\"}]",
+        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"oid\": \"" HELLO_OID
+        "\", \"lfs\": {}}]",
+        "[{\"type\": \"file\", \"path\": \"config.json\", \"size\": 6, \"lfs\": {\"oid\": "
+        "\"" HELLO_OID "\"}}]",
         "[" CONFIG_ENTRY ", " CONFIG_ENTRY "]",
     };
-    static const char *const INFOS[] = { "", "[]", "{}", "{\"sha\": 5}", "{\"sha\": \"main\"}", "{\"sha\": \"../../../../../../../../../../etc/passwd\"}",
+    static const char *const INFOS[] = { "", "[]", "{}", "{\"sha\": 5}", "{\"sha\": \"main\"}",
+        "{\"sha\": \"../../../../../../../../../../etc/passwd\"}",
         "{\"sha\": \"0123456789ABCDEF0123456789ABCDEF01234567\"}" };
     struct err err;
     (void)state;
     for (size_t i = 0; i < sizeof TREES / sizeof *TREES; i++) {
-        struct page pages[] = { INFO_PAGE, TREE_OF(TREES[i]), { FILE_URL, 200, "hello\n", NULL, NULL, 0 }, END };
+        struct page pages[] = { INFO_PAGE, TREE_OF(TREES[i]),
+            { FILE_URL, 200, "hello\n", NULL, NULL, 0 }, END };
         assert_int_equal(refused(pages, &err), ERR_INPUT);
     }
     for (size_t i = 0; i < sizeof INFOS / sizeof *INFOS; i++) {
@@ -327,7 +367,9 @@ static void listings_that_lie_are_refused(void **state) {
 }
 
 static void another_commit_than_the_pinned_one_is_refused(void **state) {
-    static const struct page PAGES[] = { { "/api/models/org/m/revision/" OTHER, 200, "{\"sha\": \"" COMMIT "\"}", NULL, NULL, 0 }, TREE_PAGE, END };
+    static const struct page PAGES[] = { { "/api/models/org/m/revision/" OTHER, 200,
+                                             "{\"sha\": \"" COMMIT "\"}", NULL, NULL, 0 },
+        TREE_PAGE, END };
     struct hub h;
     struct err err;
     char *cache = cache_open();
@@ -341,7 +383,8 @@ static void another_commit_than_the_pinned_one_is_refused(void **state) {
 
 static void revisions_and_names_that_leave_the_cache_are_refused(void **state) {
     static const char *const REVISIONS[] = { "../../x", "/etc", "", "a//b", "a\nb" };
-    static const char *const REPOS[] = { "m", "../m", "org/..", "/m", "org/m/x", "org--x/m", "a b/c" };
+    static const char *const REPOS[] = { "m", "../m", "org/..", "/m", "org/m/x", "org--x/m",
+        "a b/c" };
     struct err err = ERR_INIT;
     char *cache = cache_open();
     (void)state;
@@ -358,8 +401,10 @@ static void revisions_and_names_that_leave_the_cache_are_refused(void **state) {
 }
 
 static void names_are_written_as_urls_ask_for(void **state) {
-    static const struct page PAGES[] = { { "/api/models/org/m/revision/refs/pr/1", 200, "{\"sha\": \"" COMMIT "\"}", NULL, NULL, 0 },
-        TREE_OF("[{\"type\": \"file\", \"path\": \"a b?c#d%2e.gguf\", \"size\": 6, \"oid\": \"" HELLO_OID "\"}]"),
+    static const struct page PAGES[] = { { "/api/models/org/m/revision/refs/pr/1", 200,
+                                             "{\"sha\": \"" COMMIT "\"}", NULL, NULL, 0 },
+        TREE_OF("[{\"type\": \"file\", \"path\": \"a b?c#d%2e.gguf\", \"size\": 6, \"oid\": "
+                "\"" HELLO_OID "\"}]"),
         { "/org/m/resolve/" COMMIT "/a b?c#d%2e.gguf", 200, "hello\n", NULL, NULL, 0 }, END };
     struct hub h;
     struct err err;
@@ -376,7 +421,8 @@ static void names_are_written_as_urls_ask_for(void **state) {
 }
 
 static void pages_of_a_listing_are_followed_but_not_for_ever(void **state) {
-    struct page pages[] = { INFO_PAGE, TREE_PAGE, { "/next", 200, "[]", "Link", "</next?cursor=1>; rel=\"next\"", 0 },
+    struct page pages[] = { INFO_PAGE, TREE_PAGE,
+        { "/next", 200, "[]", "Link", "</next?cursor=1>; rel=\"next\"", 0 },
         { FILE_URL, 200, "hello\n", NULL, NULL, 0 }, END };
     struct hub h;
     struct err err;
@@ -498,11 +544,12 @@ static void *serve(void *arg) {
 }
 
 static void serve_open(struct serving *s, const char *dir) {
-    *s = (struct serving){ .port_file = path_join(dir, "port") };
-    s->options = (struct hub_serve_options){ .dir = dir, .port_file = s->port_file, .stop = &s->stop };
+    *s = (struct serving) { .port_file = path_join(dir, "port") };
+    s->options =
+        (struct hub_serve_options) { .dir = dir, .port_file = s->port_file, .stop = &s->stop };
     assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
     while (!file_exists(s->port_file)) {
-        nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+        nanosleep(&(struct timespec) { .tv_nsec = 5000000 }, NULL);
     }
     char *port = folder_read(dir, "port");
     snprintf(s->url, sizeof s->url, "http://127.0.0.1:%lu", strtoul(port, NULL, 10));
@@ -520,7 +567,8 @@ static void serve_close(struct serving *s) {
 static void what_we_serve_is_what_we_pull(void **state) {
     struct serving s;
     struct err err = ERR_INIT;
-    char *root = folder_make(), *cache = cache_open(), *big = xcalloc(1, (2u << 20) + 5), commit[41], name[64];
+    char *root = folder_make(), *cache = cache_open(), *big = xcalloc(1, (2u << 20) + 5),
+         commit[41], name[64];
     (void)state;
     folder_text(root, "models/org/m/config.json", "{\"model_type\": \"bert\"}");
     folder_text(root, "models/org/m/README.md", "---\nlicense: mit\n---\n");
@@ -539,7 +587,8 @@ static void what_we_serve_is_what_we_pull(void **state) {
     assert_int_equal(st.st_size, (2u << 20) + 5);
     free(path);
     free(dir);
-    json_t *facts = hub_model_facts(s.url, "org/m", &err), *mirrored = hub_model_facts(root, "org/m", &err);
+    json_t *facts = hub_model_facts(s.url, "org/m", &err),
+           *mirrored = hub_model_facts(root, "org/m", &err);
     assert_true(json_equal(facts, mirrored));
     assert_string_equal(json_get_string(facts, "licence", ""), "mit");
     json_decref(facts);

@@ -33,11 +33,13 @@ static int start(void **state) {
     folder_text(hub.root, "models/org/m/empty", "");
     folder_text(hub.root, "models/org/m/.revision", COMMIT);
     folder_write(hub.root, "models/org/m/big.bin", big, (1u << 20) + 1);
-    hub.options = (struct hub_serve_options){ .dir = hub.root, .port_file = hub.port_file, .stop = &hub.stop };
+    hub.options = (struct hub_serve_options) {
+        .dir = hub.root, .port_file = hub.port_file, .stop = &hub.stop
+    };
     free(big);
     assert_int_equal(pthread_create(&hub.thread, NULL, serve, NULL), 0);
     while (!file_exists(hub.port_file)) {
-        nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+        nanosleep(&(struct timespec) { .tv_nsec = 5000000 }, NULL);
     }
     char *port = folder_read(hub.root, "port");
     snprintf(hub.url, sizeof hub.url, "http://127.0.0.1:%lu", strtoul(port, NULL, 10));
@@ -70,7 +72,8 @@ static size_t take(char *data, size_t one, size_t n, void *arg) {
 
 static void header(CURL *c, const char *name, char *out, size_t size) {
     struct curl_header *h;
-    snprintf(out, size, "%s", curl_easy_header(c, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value : "");
+    snprintf(out, size, "%s",
+        curl_easy_header(c, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value : "");
 }
 
 static void ask(struct reply *r, const char *method, const char *path, const char *range) {
@@ -155,10 +158,13 @@ static void ranges_are_answered_as_http_says(void **state) {
 }
 
 static void nothing_but_the_files_of_repositories_is_served(void **state) {
-    static const char *const PATHS[] = { "/", "/secret", "/org/m/resolve/main/../../../secret", "/org/m/resolve/main/%2e%2e/%2e%2e/%2e%2e/secret",
-        "/../secret", "/org/..%2f..%2fsecret", "/org/m/resolve/main/.revision", "/org/m/resolve/main/", "/org/m/resolve/main//config.json",
-        "/org/m/resolve//config.json", "/org/m/resolve/main/config.json/x", "/org/none/resolve/main/config.json", "/api/models/../../secret",
-        "/api/models/org/m/revision/", "/api/models/org/m/tree/fedcba9876543210fedcba9876543210fedcba98", "/api/models/org/m/else",
+    static const char *const PATHS[] = { "/", "/secret", "/org/m/resolve/main/../../../secret",
+        "/org/m/resolve/main/%2e%2e/%2e%2e/%2e%2e/secret", "/../secret", "/org/..%2f..%2fsecret",
+        "/org/m/resolve/main/.revision", "/org/m/resolve/main/", "/org/m/resolve/main//config.json",
+        "/org/m/resolve//config.json", "/org/m/resolve/main/config.json/x",
+        "/org/none/resolve/main/config.json", "/api/models/../../secret",
+        "/api/models/org/m/revision/",
+        "/api/models/org/m/tree/fedcba9876543210fedcba9876543210fedcba98", "/api/models/org/m/else",
         "/api/datasets/org/m", "/%ff/%fe" };
     struct reply r;
     (void)state;
@@ -173,8 +179,9 @@ static void nothing_but_the_files_of_repositories_is_served(void **state) {
 }
 
 static void any_name_of_a_revision_is_the_one_there_is(void **state) {
-    static const char *const PATHS[] = { "/api/models/org/m", "/api/models/org/m/revision/main", "/api/models/org/m/revision/refs%2Fpr%2F1",
-        "/api/models/org/m/revision/" COMMIT, "/api/models/org/m/tree/main?recursive=true" };
+    static const char *const PATHS[] = { "/api/models/org/m", "/api/models/org/m/revision/main",
+        "/api/models/org/m/revision/refs%2Fpr%2F1", "/api/models/org/m/revision/" COMMIT,
+        "/api/models/org/m/tree/main?recursive=true" };
     struct reply r;
     (void)state;
     for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
@@ -184,7 +191,8 @@ static void any_name_of_a_revision_is_the_one_there_is(void **state) {
         assert_string_equal(r.commit, COMMIT);
         json_t *json = json_parse(strbuf_str(&r.body), r.body.len, "reply", &err);
         assert_non_null(json);
-        assert_true(json_is_array(json) ? json_array_size(json) == 3 : !strcmp(json_get_string(json, "sha", ""), COMMIT));
+        assert_true(json_is_array(json) ? json_array_size(json) == 3
+                                        : !strcmp(json_get_string(json, "sha", ""), COMMIT));
         json_decref(json);
         strbuf_release(&r.body);
     }

@@ -79,7 +79,9 @@ static void next_is(const char *link, const char *path) {
 static void the_next_page_lies_under_the_endpoint(void **state) {
     (void)state;
     next_is("<https://hub.example/x/api/t?cursor=ab%3D>; rel=\"next\"", "/api/t?cursor=ab%3D");
-    next_is("<https://hub.example/x/api/1>; rel=\"prev\", <https://hub.example/x/api/2>; rel=\"next\"", "/api/2");
+    next_is(
+        "<https://hub.example/x/api/1>; rel=\"prev\", <https://hub.example/x/api/2>; rel=\"next\"",
+        "/api/2");
     next_is("</api/2>; rel=\"next\"", "/api/2");
     next_is("<https://hub.example/x/api/1>; rel=\"prev\"", NULL);
     next_is("<https://evil.net/x/api/2>; rel=\"next\"", NULL);
@@ -103,13 +105,17 @@ static bool public6(const char *text) {
 }
 
 static void addresses_of_this_network_are_known(void **state) {
-    static const char *const INSIDE4[] = { "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.255.255.255", "169.254.169.254", "172.16.0.1",
-        "172.31.255.255", "192.168.1.1", "224.0.0.1", "255.255.255.255" };
-    static const char *const OUTSIDE4[] = { "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.1.1.1", "128.0.0.1",
-        "172.15.255.255", "172.32.0.0", "192.167.1.1", "192.169.0.1", "223.255.255.255" };
-    static const char *const INSIDE6[] = { "::", "::1", "fc00::1", "fd12::1", "fe80::1", "febf::1", "ff02::1", "::ffff:127.0.0.1",
-        "::ffff:169.254.169.254", "::10.0.0.1", "64:ff9b::10.0.0.1" };
-    static const char *const OUTSIDE6[] = { "2606:4700::1111", "fec0::1", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1" };
+    static const char *const INSIDE4[] = { "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1",
+        "127.255.255.255", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.168.1.1",
+        "224.0.0.1", "255.255.255.255" };
+    static const char *const OUTSIDE4[] = { "1.1.1.1", "9.255.255.255", "11.0.0.0",
+        "100.63.255.255", "100.128.0.0", "126.1.1.1", "128.0.0.1", "172.15.255.255", "172.32.0.0",
+        "192.167.1.1", "192.169.0.1", "223.255.255.255" };
+    static const char *const INSIDE6[] = { "::", "::1", "fc00::1", "fd12::1", "fe80::1", "febf::1",
+        "ff02::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::10.0.0.1",
+        "64:ff9b::10.0.0.1" };
+    static const char *const OUTSIDE6[] = { "2606:4700::1111", "fec0::1", "::ffff:1.1.1.1",
+        "64:ff9b::1.1.1.1" };
     (void)state;
     for (size_t i = 0; i < sizeof INSIDE4 / sizeof *INSIDE4; i++) {
         assert_false(public4(INSIDE4[i]));

@@ -1,5 +1,5 @@
-/* A job's process as its parent sees it. This program plays the child too: started as `assay __job` it does what the
- * spec's "play" says. */
+/* A job's process as its parent sees it. This program plays the child too: started as `assay __job`
+ * it does what the spec's "play" says. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -46,8 +46,8 @@ static void tell_environment(void) {
     }
     int death = 0;
     prctl(PR_GET_PDEATHSIG, &death);
-    json_t *out = json_pack("{s:o, s:i, s:b, s:b}", "env", list, "death", death, "leader", getpgrp() == getpid(), "leak",
-        fcntl(3, F_GETFD) >= 0);
+    json_t *out = json_pack("{s:o, s:i, s:b, s:b}", "env", list, "death", death, "leader",
+        getpgrp() == getpid(), "leak", fcntl(3, F_GETFD) >= 0);
     char *text = json_dumps(out, 0);
     say(FRAME_RESULT, text);
     say(FRAME_DONE, "");
@@ -94,7 +94,8 @@ static void play(const char *what) {
         say(FRAME_DONE, "");
         say(FRAME_RESULT, "{}");
     } else if (!strcmp(what, "error")) {
-        say(FRAME_ERROR, "{\"class\": \"unsupported\", \"message\": \"no \\u001b]0;such\\u0007 model\", \"hint\": \"try\\nothers\"}");
+        say(FRAME_ERROR, "{\"class\": \"unsupported\", \"message\": \"no \\u001b]0;such\\u0007 "
+                         "model\", \"hint\": \"try\\nothers\"}");
         _exit(1);
     } else if (!strcmp(what, "error-none")) {
         say(FRAME_ERROR, "{\"class\": \"none\", \"message\": \"all is well\"}");
@@ -152,13 +153,19 @@ static void progress(const char *label, uint64_t done, uint64_t total, void *arg
 
 static bool result(const json_t *r, const char *samples, size_t n, void *arg, struct err *err) {
     struct seen *s = arg;
-    snprintf(s->samples + strlen(s->samples), sizeof s->samples - strlen(s->samples), "[%.*s]", (int)n, samples);
+    snprintf(s->samples + strlen(s->samples), sizeof s->samples - strlen(s->samples), "[%.*s]",
+        (int)n, samples);
     json_array_append(s->results, (json_t *)(uintptr_t)r);
     return !s->refuse || err_set(err, ERR_NODE, "no room");
 }
 
 static bool run_with(const char *what, const char *program, struct seen *s, struct err *err) {
-    struct child_watch watch = { .tick = tick, .progress = progress, .result = result, .arg = s, .stall_s = 1, .program = program };
+    struct child_watch watch = { .tick = tick,
+        .progress = progress,
+        .result = result,
+        .arg = s,
+        .stall_s = 1,
+        .program = program };
     json_t *spec = json_pack("{s:s}", "play", what);
     json_decref(s->results);
     s->results = json_array();
@@ -188,7 +195,8 @@ static void results_samples_and_progress_arrive(void **state) {
 }
 
 static void a_child_that_dies_is_a_crash(void **state) {
-    static const char *const PLAYS[] = { "segv", "xcpu", "exit", "exit-0", "raw", "huge", "not-json", "not-object", "after-done", "error-none" };
+    static const char *const PLAYS[] = { "segv", "xcpu", "exit", "exit-0", "raw", "huge",
+        "not-json", "not-object", "after-done", "error-none" };
     (void)state;
     for (size_t i = 0; i < sizeof PLAYS / sizeof *PLAYS; i++) {
         struct seen s = { 0 };
@@ -272,7 +280,8 @@ static void what_the_child_left_behind_is_killed(void **state) {
     struct seen s = { 0 };
     struct err err;
     (void)state;
-    assert_false(run_with("grandchild", NULL, &s, &err)); /* it holds the pipe and says nothing more */
+    assert_false(
+        run_with("grandchild", NULL, &s, &err)); /* it holds the pipe and says nothing more */
     assert_int_equal(err.class, ERR_CRASH);
     end(&s);
 }
@@ -300,8 +309,8 @@ static bool names(const json_t *env, const char *name) {
 }
 
 static void the_child_knows_the_hub_but_not_the_database(void **state) {
-    static const char *const KEPT_OUT[] = { "PGPASSWORD", "PGHOST", "PGSERVICE", "DATABASE_URL", "ASSAY_DATABASE_URL", "LD_PRELOAD_NOT",
-        "AWS_SECRET_ACCESS_KEY" };
+    static const char *const KEPT_OUT[] = { "PGPASSWORD", "PGHOST", "PGSERVICE", "DATABASE_URL",
+        "ASSAY_DATABASE_URL", "LD_PRELOAD_NOT", "AWS_SECRET_ACCESS_KEY" };
     struct seen s = { 0 };
     struct err err;
     (void)state;

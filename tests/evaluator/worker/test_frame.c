@@ -18,7 +18,7 @@ struct ends {
 static struct ends open_pipe(void) {
     int fds[2];
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    return (struct ends){ .in = fds[0], .out = fds[1] };
+    return (struct ends) { .in = fds[0], .out = fds[1] };
 }
 
 static void feed(struct ends *e, const void *data, size_t n) {

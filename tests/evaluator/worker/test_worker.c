@@ -1,4 +1,5 @@
-/* The worker's loop against a real queue. This program plays the job's process too: the model's name says how. */
+/* The worker's loop against a real queue. This program plays the job's process too: the model's
+ * name says how. */
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,7 +30,8 @@ static void say_result(const char *task) {
     sha256_hex(task, strlen(task), hex);
     json_t *result = fixture_record_json(hex, 0.5);
     json_object_set_new(result, "schema", json_string("assay.eval/1"));
-    json_object_set_new(result, "metrics", json_pack("{s:{s:f, s:f, s:i}}", "acc", "value", 0.5, "stderr", 0.01, "n", 100));
+    json_object_set_new(result, "metrics",
+        json_pack("{s:{s:f, s:f, s:i}}", "acc", "value", 0.5, "stderr", 0.01, "n", 100));
     char *text = json_dumps(result, 0);
     say(FRAME_RESULT, text);
     free(text);
@@ -42,7 +44,8 @@ static int child(void) {
     json_t *spec = json_loadb(text, n > 0 ? (size_t)n : 0, 0, NULL);
     const char *model = json_get_string(spec, "model", ""), *slash = strchr(model, '/');
     const char *play = slash ? slash + 1 : model;
-    const char *task = json_get_string(json_array_get(json_object_get(spec, "tasks"), 0), "name", "");
+    const char *task =
+        json_get_string(json_array_get(json_object_get(spec, "tasks"), 0), "name", "");
     say(FRAME_PROGRESS, "{\"label\": \"work\", \"done\": 1, \"total\": 2}");
     if (!strncmp(play, "good@", 5) || !strncmp(play, "twice@", 6)) {
         say(FRAME_SAMPLES, "{\"doc\": 0}\n{\"doc\": 1}\n");
@@ -81,7 +84,9 @@ static void on_signal(int signal) {
 }
 
 static bool work(struct fixture *f, bool once, struct err *err) {
-    struct worker_options o = { .database = f->cluster.conninfo, .once = once, .drain = !once, .stop = &stop };
+    struct worker_options o = {
+        .database = f->cluster.conninfo, .once = once, .drain = !once, .stop = &stop
+    };
     stop = 0;
     *err = (struct err)ERR_INIT;
     setenv("ASSAY_HOME", f->home, 1);
@@ -131,7 +136,8 @@ static void once_is_one_job_and_none_is_said(void **state) {
 }
 
 static void a_job_that_crashes_is_tried_three_times(void **state) {
-    static const char *const MODELS[] = { "play/crash", "play/silent", "play/nonsense", "play/twice" };
+    static const char *const MODELS[] = { "play/crash", "play/silent", "play/nonsense",
+        "play/twice" };
     struct fixture *f = *state;
     struct err err;
     for (size_t i = 0; i < sizeof MODELS / sizeof *MODELS; i++) {
@@ -224,7 +230,8 @@ static void the_program_says_by_75_that_it_must_not_go_on(void **state) {
     const char *const list[] = { program, "queue", "ls", "--db", f->cluster.conninfo, NULL };
     assert_int_equal(run_program(f, worker), 8);
     assert_int_equal(run_program(f, list), 0);
-    fixture_sql(f, "INSERT INTO schema_migrations (version, name, sha256) VALUES (999, 'x', repeat('0', 64))");
+    fixture_sql(f,
+        "INSERT INTO schema_migrations (version, name, sha256) VALUES (999, 'x', repeat('0', 64))");
     assert_int_equal(run_program(f, worker), 75);
     assert_int_equal(run_program(f, list), 7);
     fixture_sql(f, "DELETE FROM schema_migrations WHERE version = 999");
@@ -254,11 +261,15 @@ static void samples_are_cut_by_lines_and_by_size(void **state) {
 }
 
 static void what_is_not_a_result_makes_no_record(void **state) {
-    static const char *const BAD[] = { "{}", "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": {}}",
-        "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": []}", "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": {\"acc\": 1}}",
-        "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": {\"acc\": {\"value\": null}}}", "{\"main\": \"acc\", \"metrics\": {\"acc\": {\"value\": 1}}}",
+    static const char *const BAD[] = { "{}",
+        "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": {}}",
+        "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": []}",
+        "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": {\"acc\": 1}}",
+        "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": {\"acc\": {\"value\": null}}}",
+        "{\"main\": \"acc\", \"metrics\": {\"acc\": {\"value\": 1}}}",
         "{\"task_sha256\": \"x\", \"metrics\": {\"acc\": {\"value\": 1}}}",
-        "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": {\"acc\": {\"value\": 1}}, \"subsets\": {\"s\": {\"metrics\": {\"acc\": {}}}}}" };
+        "{\"task_sha256\": \"x\", \"main\": \"acc\", \"metrics\": {\"acc\": {\"value\": 1}}, "
+        "\"subsets\": {\"s\": {\"metrics\": {\"acc\": {}}}}}" };
     (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         json_t *result = json_loads(BAD[i], 0, NULL);
@@ -266,9 +277,13 @@ static void what_is_not_a_result_makes_no_record(void **state) {
         assert_null(record_from_result(result, NULL, NULL, NULL));
         json_decref(result);
     }
-    json_t *good = json_loads("{\"task_sha256\": \"x\", \"main\": \"acc\", \"other\": 1, \"metrics\": {\"acc\": {\"value\": 1, \"stderr\": null}},"
-                              "\"subsets\": {\"s\": {\"metrics\": {\"acc\": {\"value\": 0, \"n\": 3}}}}}", 0, NULL);
-    json_t *record = record_from_result(good, NULL, NULL, NULL), *metrics = json_object_get(record, "metrics");
+    json_t *good =
+        json_loads("{\"task_sha256\": \"x\", \"main\": \"acc\", \"other\": 1, \"metrics\": "
+                   "{\"acc\": {\"value\": 1, \"stderr\": null}},"
+                   "\"subsets\": {\"s\": {\"metrics\": {\"acc\": {\"value\": 0, \"n\": 3}}}}}",
+            0, NULL);
+    json_t *record = record_from_result(good, NULL, NULL, NULL),
+           *metrics = json_object_get(record, "metrics");
     assert_string_equal(json_get_string(record, "schema", ""), "assay.record/1");
     assert_null(json_object_get(record, "other"));
     assert_int_equal(json_array_size(metrics), 2);
