@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "site-gen/view.h"
 
+#define POINTS_MAX 200
+
 static const struct family {
     const char *id, *title, *asked;
     const char *kinds[12];
@@ -208,16 +210,19 @@ static void colour_column(const json_t *rows, const json_t *column, size_t at) {
     free(values);
 }
 
-/* All values of a column, for the strips of the model pages. */
+/* Values of a column, for the strips of the model pages: all, or some that are spread evenly. */
 static void gather_points(const json_t *rows, json_t *column, size_t at) {
     json_t *points = json_array(), *cells = json_array(), *row;
     size_t i;
     json_array_foreach(rows, i, row) {
         json_t *cell = json_array_get(json_object_get(row, "cells"), at);
-        if (json_object_get(cell, "value")) {
-            json_array_append(points, json_object_get(cell, "value"));
+        if (json_object_get(cell, "value"))
             json_array_append_new(cells, json_pack("{s:O}", "f", cell));
-        }
+    }
+    size_t n = json_array_size(cells), shown = n < POINTS_MAX ? n : POINTS_MAX;
+    for (i = 0; i < shown; i++) {
+        row = json_array_get(cells, i * n / shown);
+        json_array_append(points, json_object_get(json_object_get(row, "f"), "value"));
     }
     double baseline = json_get_number(column, "baseline", NAN);
     json_object_set_new(column, "range", range_of(cells, "f", baseline));

@@ -95,19 +95,25 @@ static bool put_boards(struct builder *b, struct err *err) {
     return true;
 }
 
+static bool put_model(
+    struct builder *b, const char *name, const json_t *standings, struct err *err) {
+    json_t *view = view_model(&b->world, name, standings);
+    char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
+    bool ok = put_view(b, "model.html", path, view, NULL, err);
+    free(path);
+    return ok;
+}
+
 static bool put_models(struct builder *b, struct err *err) {
     const char *name;
-    json_t *revisions;
+    json_t *revisions, *standings = standings_index(b->boards);
+    bool ok = true;
     json_object_foreach(b->world.models, name, revisions) {
         (void)revisions;
-        json_t *view = view_model(&b->world, name, b->boards);
-        char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
-        bool ok = put_view(b, "model.html", path, view, NULL, err);
-        free(path);
-        if (!ok)
-            return false;
+        ok = ok && put_model(b, name, standings, err);
     }
-    return put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err);
+    json_decref(standings);
+    return ok && put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err);
 }
 
 static bool put_runs(struct builder *b, struct err *err) {

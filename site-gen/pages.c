@@ -102,34 +102,47 @@ json_t *view_models(const struct world *w) {
     return json_pack("{s:s, s:o}", "schema", "assay.site.models/1", "models", list);
 }
 
-/* Where the model stands in a section: its rows, each with the columns they belong to. */
-static json_t *standing_view(const json_t *board, const json_t *section, const char *path) {
-    json_t *mine = json_array(), *row;
-    size_t i;
-    json_array_foreach(json_object_get(section, "rows"), i, row) {
-        if (is_text(json_object_get(row, "model"), "path", path))
-            json_array_append(mine, row);
+static void add_place(json_t *index, json_t *board, json_t *section, json_t *row) {
+    const char *path = json_get_string(json_object_get(row, "model"), "path", "");
+    json_t *list = json_object_get(index, path);
+    if (!list) {
+        list = json_array();
+        json_object_set_new(index, path, list);
     }
-    if (json_array_size(mine) == 0) {
-        json_decref(mine);
-        return NULL;
-    }
-    return json_pack("{s:O, s:O, s:O, s:O, s:O, s:O, s:o}", "suite",
-        json_object_get(board, "title"), "path", json_object_get(board, "path"), "section",
-        json_object_get(section, "title"), "n_ranked", json_object_get(section, "n_ranked"),
-        "tasks", json_object_get(section, "tasks"), "range", json_object_get(section, "range"),
-        "rows", mine);
+    json_array_append_new(
+        list, json_pack("{s:O, s:O, s:O}", "board", board, "section", section, "row", row));
 }
 
-static json_t *standings_view(const json_t *boards, const char *path) {
-    json_t *out = json_array(), *board, *section;
-    size_t i, k;
+json_t *standings_index(const json_t *boards) {
+    json_t *index = json_object(), *board, *section, *row;
+    size_t i, k, j;
     json_array_foreach(boards, i, board) {
         json_array_foreach(json_object_get(board, "sections"), k, section) {
-            json_t *standing = standing_view(board, section, path);
-            if (standing)
-                json_array_append_new(out, standing);
+            json_array_foreach(json_object_get(section, "rows"), j, row)
+                add_place(index, board, section, row);
         }
+    }
+    return index;
+}
+
+/* Rows of one section, which lie side by side in the index, with the columns they belong to. */
+static json_t *standings_view(const json_t *places) {
+    json_t *out = json_array(), *place, *standing = NULL;
+    const json_t *last = NULL;
+    size_t i;
+    json_array_foreach(places, i, place) {
+        const json_t *section = json_object_get(place, "section"),
+                     *board = json_object_get(place, "board");
+        if (section != last) {
+            standing = json_pack("{s:O*, s:O, s:O, s:O, s:O, s:O, s:[]}", "suite",
+                json_object_get(board, "title"), "path", json_object_get(board, "path"), "section",
+                json_object_get(section, "title"), "n_ranked", json_object_get(section, "n_ranked"),
+                "tasks", json_object_get(section, "tasks"), "range",
+                json_object_get(section, "range"), "rows");
+            json_array_append_new(out, standing);
+        }
+        json_array_append(json_object_get(standing, "rows"), json_object_get(place, "row"));
+        last = section;
     }
     return out;
 }
@@ -156,21 +169,20 @@ static json_t *hub_link(const struct world *w, const char *name, const json_t *r
         "%s/%s/tree/%s", w->hub_url, name, json_get_string(revision, "revision", "main"));
 }
 
-json_t *view_model(const struct world *w, const char *name, const json_t *boards) {
+json_t *view_model(const struct world *w, const char *name, const json_t *standings) {
     json_t *revisions = json_array(), *runs = json_array(), *row, *ref = model_ref(w, name);
     const json_t *all = json_object_get(w->models, name);
     size_t i;
     for (i = json_array_size(all); i-- > 0;)
         json_array_append_new(revisions, revision_view(json_array_get(all, i)));
-    json_array_foreach(world_list(w, "runs"), i, row) {
-        if (is_text(row, "model", name))
-            json_array_append_new(runs, run_line(w, row));
-    }
+    json_array_foreach(json_object_get(w->runs_of, name), i, row)
+        json_array_append_new(runs, run_line(w, row));
     const json_t *newest = json_array_get(all, json_array_size(all) - 1);
     json_t *page = json_pack("{s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o*}", "schema",
         "assay.site.model/1", "model", ref, "facts", json_array_get(revisions, 0), "revisions",
-        revisions, "standings", standings_view(boards, json_get_string(ref, "path", "")), "runs",
-        runs, "jobs", jobs_view(w, name), "hub", hub_link(w, name, newest));
+        revisions, "standings",
+        standings_view(json_object_get(standings, json_get_string(ref, "path", ""))), "runs", runs,
+        "jobs", jobs_view(w, name), "hub", hub_link(w, name, newest));
     copy_field(page, newest, "card");
     return page;
 }

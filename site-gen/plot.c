@@ -19,7 +19,7 @@ static const char HEAD[] =
     "set border 2 lc rgb '#010103' lw 1\n"
     "set tics nomirror scale 0 textcolor rgb '#010102'\n"
     "set grid ytics lc rgb '#010103' lw 1 lt 1\n"
-    "unset key\nset bars 0\nset tmargin 1\nset rmargin 2\nset logscale x\n"
+    "unset key\nset bars 0\nset tmargin 1\nset rmargin 4\nset logscale x\n"
     "set xlabel 'Parameters, logarithmic' textcolor rgb '#010102'\n"
     "set ylabel 'Score' textcolor rgb '#010102' offset 1,0\n";
 

@@ -182,6 +182,7 @@ static void index_all(struct world *w) {
     json_t *row;
     json_array_foreach(world_list(w, "runs"), i, row) {
         set_by_id(w->runs, row, "run_id");
+        append_to(w->runs_of, json_get_string(row, "model", ""), row);
         see_time(w, row, "finished_at");
         see_time(w, row, "superseded_at");
     }
@@ -217,6 +218,7 @@ bool world_init(struct world *w, const json_t *snapshot, const char *hub_url, st
     w->tasks = json_object();
     w->models = json_object();
     w->results = json_object();
+    w->runs_of = json_object();
     w->jobs = json_object();
     w->suite_titles = json_object();
     index_all(w);
@@ -228,6 +230,7 @@ void world_release(struct world *w) {
     json_decref(w->tasks);
     json_decref(w->models);
     json_decref(w->results);
+    json_decref(w->runs_of);
     json_decref(w->jobs);
     json_decref(w->suite_titles);
     *w = (struct world) { 0 };

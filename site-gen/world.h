@@ -14,6 +14,7 @@ struct world {
     json_t *tasks;        /* task id -> task */
     json_t *models;       /* name -> [revisions], oldest first */
     json_t *results;      /* run id -> [results] */
+    json_t *runs_of;      /* model -> [runs], newest first */
     json_t *jobs;         /* "model task" -> the job that was made last */
     json_t *suite_titles; /* name -> title */
     char as_of[32];       /* the latest time at which a run or a job changed; "" if there is none */
