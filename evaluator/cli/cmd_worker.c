@@ -21,15 +21,14 @@ static const struct option options_worker[] = {
     { NULL, 0, NULL, NULL },
 };
 
-static volatile int stop_asked; /* read by the loop through worker_options */
+static atomic_bool stop_asked; /* read by the loop through worker_options */
 
 /* The first signal lets the job be given back; the second ends at once, and the spool keeps what
  * was done. */
 static void on_signal(int signal) {
-    if (stop_asked) {
+    if (atomic_exchange(&stop_asked, true)) {
         _exit(128 + signal);
     }
-    stop_asked = 1;
 }
 
 static bool run(const struct args *args, struct err *err) {

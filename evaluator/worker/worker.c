@@ -51,7 +51,7 @@ static double now_s(void) {
 }
 
 static bool stopping(const struct loop *l) {
-    return l->options->stop && *l->options->stop;
+    return l->options->stop && atomic_load(l->options->stop);
 }
 
 /* ---- while the child runs ---- */
@@ -344,7 +344,7 @@ static bool take_jobs(struct loop *l, struct err *err) {
         }
         if (!ok && !wait_for_database(l, &why)) {
             *err = why;
-            return stopping(l) && why.class == ERR_DB;
+            return stopping(l) && (why.class == ERR_DB || why.class == ERR_INTERRUPTED);
         }
     }
     return true;
@@ -352,7 +352,7 @@ static bool take_jobs(struct loop *l, struct err *err) {
 
 bool worker_loop(const struct worker_options *options, struct err *err) {
     struct loop l = { .options = options };
-    struct db_options db_options = { .conninfo = options->database };
+    struct db_options db_options = { .conninfo = options->database, .stop = options->stop };
     char *home = assay_home(err);
     l.db = home ? db_open(&db_options, err) : NULL;
     l.spool = home ? path_join(home, "spool") : NULL;

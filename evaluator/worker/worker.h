@@ -8,6 +8,8 @@
 #ifndef ASSAY_WORKER_H
 #define ASSAY_WORKER_H
 
+#include <stdatomic.h>
+
 #include "base/json.h"
 
 /* What a child is to do, as JSON:
@@ -52,12 +54,12 @@ struct worker_options {
     const char *database; /* conninfo or NULL */
     const char *hub, *tasks_dir, *device, *dtype;
     unsigned threads, memory_mb;
-    bool once;                /* one job, then end */
-    bool drain;               /* end when nothing is left to do */
-    unsigned lease_s;         /* how long a job is held without a heartbeat; 0: the queue's own */
-    unsigned idle_s;          /* end after this long without a job; 0: never */
-    const volatile int *stop; /* becomes 1 on the first SIGTERM or SIGINT */
-    const char *program;      /* for child_watch */
+    bool once;               /* one job, then end */
+    bool drain;              /* end when nothing is left to do */
+    unsigned lease_s;        /* how long a job is held without a heartbeat; 0: the queue's own */
+    unsigned idle_s;         /* end after this long without a job; 0: never */
+    const atomic_bool *stop; /* becomes true on the first SIGTERM or SIGINT; or NULL */
+    const char *program;     /* for child_watch */
 };
 /* The loop. A database that is away is waited for, half an hour at most; finished work lies in the
  * spool meanwhile. ERR_NODE and ERR_SCHEMA: this machine or program shall not go on (exit code 75).

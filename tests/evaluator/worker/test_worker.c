@@ -14,7 +14,7 @@
 #include "tests/db/fixture.h"
 
 static const char *program; /* the built `assay` */
-static volatile int stop;
+static atomic_bool stop;
 
 /* ---- the child ---- */
 
@@ -80,14 +80,14 @@ static int child(void) {
 
 static void on_signal(int signal) {
     (void)signal;
-    stop = 1;
+    atomic_store(&stop, true);
 }
 
 static bool work(struct fixture *f, bool once, struct err *err) {
     struct worker_options o = {
         .database = f->cluster.conninfo, .once = once, .drain = !once, .stop = &stop
     };
-    stop = 0;
+    atomic_store(&stop, false);
     *err = (struct err)ERR_INIT;
     setenv("ASSAY_HOME", f->home, 1);
     return worker_loop(&o, err);
@@ -183,7 +183,7 @@ static void asked_to_stop_the_worker_gives_its_job_back(void **state) {
 
 static void what_lies_in_the_spool_is_delivered_first(void **state) {
     struct fixture *f = *state;
-    struct err err = ERR_INIT;
+    struct err why;
     struct worker w;
     struct job job;
     submit(f, "play/none", 1);
@@ -193,8 +193,8 @@ static void what_lies_in_the_spool_is_delivered_first(void **state) {
     assert_ok(dir_make(spool, &err));
     assert_ok(spool_write(spool, &job.key, text, NULL, 0, &err));
     job_release(&job);
-    assert_false(work(f, true, &err)); /* nothing else is there to do */
-    assert_int_equal(err.class, ERR_BUSY);
+    assert_false(work(f, true, &why)); /* nothing else is there to do */
+    assert_int_equal(why.class, ERR_BUSY);
     assert_string_equal(one(f, "state"), "done");
     assert_int_equal(spooled(f), 0);
     free(spool);
