@@ -5,6 +5,7 @@
 
 #include "harness/cpu/gemm.h"
 #include "harness/cpu/pool.h"
+#include "harness/cpu/source.h"
 
 struct buffer {
     enum elem elem;
@@ -19,12 +20,6 @@ struct vector {
 
 struct matrix {
     struct gemm_weight *weight;
-};
-
-/* A weight as [n, k] rows, checked: see source_open. */
-struct source {
-    struct weight_source from;
-    uint64_t n, k;
 };
 
 /* Rows are read from the file's tensor as they are gathered: no copy, whatever their type. */
@@ -111,10 +106,6 @@ void scratch_grow(struct scratch *s, size_t bytes);
 /* Runs fn(item) over 0 .. n - 1 rows in batches of `grain` rows. */
 typedef void rows_fn(const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to);
 void cpu_rows(struct cpu *c, uint32_t n, uint32_t grain, rows_fn *fn, void *arg);
-
-MUST_CHECK bool source_open(
-    struct source *s, const struct weight_source *from, uint64_t n, uint64_t k, struct err *err);
-void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *out);
 
 /* The ops, by file. */
 void cpu_gather(struct backend *b, const struct table *t, const int32_t *ids, float scale, bool add,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "harness/cuda/load.h"
 
 enum {
     CONFIG_MAX = 16 << 20,
@@ -223,10 +224,6 @@ static enum dtype dtype_resolve(
 static struct backend *device_open(
     const struct model_options *o, const char *weight_dtype, enum dtype *dtype, struct err *err) {
     const char *device = o->device ? o->device : "auto";
-    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0) {
-        err_set(err, ERR_UNSUPPORTED, "device '%.32s' is not available in this build", device);
-        return NULL;
-    }
     if (o->dtype == DTYPE_F16) {
         err_set(err, ERR_UNSUPPORTED, "dtype f16 is not available on this device");
         err_hint(err, "use --dtype bf16 or f32");
@@ -235,12 +232,12 @@ static struct backend *device_open(
     struct backend_config config = { .dtype = DTYPE_F32, .threads = o->threads, .gemm = o->gemm };
     config.gemm = config.gemm ? config.gemm : "auto";
     config.dtype = o->dtype == DTYPE_AUTO ? DTYPE_F32 : o->dtype;
-    struct backend *b = backend_cpu_open(&config, err);
+    struct backend *b = backend_device_open(device, &config, err);
     *dtype = dtype_resolve(o->dtype, weight_dtype, b);
     if (b && *dtype != config.dtype) {
         b->ops->close(b);
         config.dtype = *dtype;
-        b = backend_cpu_open(&config, err);
+        b = backend_device_open(device, &config, err);
     }
     return b;
 }
@@ -284,7 +281,7 @@ static void info_fill(struct model *m, const struct model_source *s, enum dtype 
     m->info = (struct model_info) {
         .architecture = spec->name,
         .format = weights_format(s->weights),
-        .device = "cpu",
+        .device = strncmp(caps->name, "cuda", 4) == 0 ? "cuda" : "cpu",
         .backend = caps->name,
         .dtype = dtype_name(dtype),
         .n_parameters = m->net.n_parameters,

@@ -1,0 +1,164 @@
+/* The launchers of the CUDA kernels, as C sees them: raw device pointers and plain numbers.
+ *
+ * C files check arguments and bring lists to the device; a launcher chooses the grid; a kernel does
+ * arithmetic. Everything goes to one stream, in order, and no kernel uses atomics. Reductions have
+ * one fixed shape that follows from the width alone, multiply-adds are written as fmaf and the
+ * compiler fuses none of its own (-fmad=false), so a row's bits depend on nothing but the row.
+ *
+ * This version has been compiled and linked, but not yet run on a device. */
+#ifndef ASSAY_HARNESS_CUDA_KERNELS_H
+#define ASSAY_HARNESS_CUDA_KERNELS_H
+
+#include <cuda_runtime_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    MATMUL_TILE = 64,        /* rows and columns of a block of a product */
+    ATTEND_KEYS = 128,       /* positions of one softmax step, counted from position 0 */
+    ATTEND_DIM_MAX = 4096,   /* widest head: it lies in shared memory twice */
+    NO_SEGMENT = -1,         /* a row that no segment of this launch has */
+    GRID_DIM_YZ_MAX = 65535, /* of the device */
+};
+
+/* The numbers of enum activation, norm_kind and pooling; asserted equal where C calls. */
+enum kernel_activation {
+    KERNEL_NONE,
+    KERNEL_GELU,
+    KERNEL_GELU_TANH,
+    KERNEL_SILU,
+    KERNEL_RELU,
+    KERNEL_QUICK_GELU,
+    KERNEL_TANH,
+};
+enum kernel_pooling { KERNEL_SUM, KERNEL_WEIGHTED_SUM, KERNEL_MAX, KERNEL_FIRST, KERNEL_LAST };
+
+/* Rows [n, cols] that lie one after the other, f32 or bf16. */
+struct device_rows {
+    void *data;
+    uint32_t n, cols;
+    bool bf16;
+};
+
+/* x = scale * table[ids], or += */
+struct gather_args {
+    struct device_rows x; /* f32 */
+    const void *table;    /* [*, cols] */
+    bool table_bf16, add;
+    const int32_t *ids; /* [n] on the device */
+    float scale;
+};
+cudaError_t launch_gather(const struct gather_args *a, cudaStream_t stream);
+
+cudaError_t launch_convert(struct device_rows x, struct device_rows out, cudaStream_t stream);
+
+/* out = activation(gate) * up */
+cudaError_t launch_gate(enum kernel_activation activation, struct device_rows gate,
+    struct device_rows up, struct device_rows out, cudaStream_t stream);
+
+/* dst row i = src row index[i] */
+cudaError_t launch_pick(
+    struct device_rows src, const uint32_t *index, struct device_rows dst, cudaStream_t stream);
+
+/* Row i of x (f32) to row slots[i] of a layer's keys or values. */
+cudaError_t launch_store(
+    struct device_rows x, const uint32_t *slots, void *cache, bool cache_bf16, cudaStream_t stream);
+
+/* out = (x - mean) / sqrt(var + eps) * gain + bias; without `layer` the mean is taken as 0. */
+struct norm_args {
+    struct device_rows x, out; /* x f32; out may be x */
+    const float *gain, *bias;  /* [cols] or NULL */
+    float eps;
+    bool layer;
+};
+cudaError_t launch_norm(const struct norm_args *a, cudaStream_t stream);
+
+cudaError_t launch_normalize(struct device_rows x, cudaStream_t stream);
+
+/* Pairs of each head turned by position * inv_freq. */
+struct rotate_args {
+    struct device_rows x; /* f32 [n, n_heads * head_dim] */
+    const uint32_t *positions;
+    const float *inv_freq; /* [half] */
+    uint32_t n_heads, head_dim, half;
+    float scale;
+    bool interleaved;
+};
+cudaError_t launch_rotate(const struct rotate_args *a, cudaStream_t stream);
+
+/* out row i = factor * (sum, weighted sum, maximum, first or last) of rows [row, row + n) of x. */
+struct pool_segment {
+    uint32_t row, n;
+    float factor;
+};
+cudaError_t launch_pool(enum kernel_pooling pooling, struct device_rows x,
+    const struct pool_segment *segments, struct device_rows out, cudaStream_t stream);
+
+/* out = activation(x · wᵀ + bias) * scale, or +=. Each element is one chain of fmaf over k, from 0
+ * up; rows of the last tile that x lacks are zeros and are not written. */
+struct matmul_args {
+    struct device_rows x, out; /* [n, k], [n, n_cols] */
+    const void *weight;        /* [n_cols, k], elements as x */
+    const float *bias;         /* [n_cols] or NULL */
+    enum kernel_activation activation;
+    float scale;
+    bool accumulate; /* out is f32 */
+};
+cudaError_t launch_matmul(const struct matmul_args *a, cudaStream_t stream);
+
+/* From `position` on, slots go up from `slot`. */
+struct attend_span {
+    uint32_t position, slot;
+};
+/* Its row r is at position + r - row; spans reach from position 0 to its last row. */
+struct attend_segment {
+    uint32_t row, position, end;
+    uint32_t first_span, n_spans;
+};
+struct attend_args {
+    const float *q;            /* [n_rows, n_heads * head_dim] */
+    struct device_rows out;    /* the same shape */
+    const void *keys, *values; /* [n_slots, kv_width] of the layer */
+    bool cache_bf16;
+    uint32_t n_heads, group, head_dim, kv_width;
+    float scale, softcap;
+    bool causal;
+    uint32_t window;
+    const int32_t *row_segment; /* [n_rows]: index or NO_SEGMENT */
+    const struct attend_segment *segments;
+    const struct attend_span *spans;
+};
+cudaError_t launch_attend(const struct attend_args *a, cudaStream_t stream);
+
+/* What some part of the vocabulary holds of one row's probability. */
+struct kernel_mass {
+    float max;
+    uint32_t best; /* first token that has it */
+    double sum;    /* of exp(logit - max) */
+};
+struct kernel_target {
+    uint32_t row; /* of the span's logits */
+    uint32_t token;
+    float logit; /* out: written by the span that holds the token */
+};
+/* Logits of tokens [first_token, first_token + cols) come as f32, are capped, and go. */
+struct span_args {
+    struct device_rows logits;
+    uint32_t first_token;
+    float softcap;              /* 0: none */
+    struct kernel_mass *masses; /* [n]: joined with what they hold, unless first_token is 0 */
+    struct kernel_target *targets;
+    uint32_t n_targets;
+};
+cudaError_t launch_span(const struct span_args *a, cudaStream_t stream);
+cudaError_t launch_cap(struct device_rows x, float softcap, cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

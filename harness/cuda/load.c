@@ -1,0 +1,123 @@
+/* Finding and opening the CUDA module. See load.h.
+ *
+ * A module that was opened is never closed: the CUDA runtime in it keeps threads and exit handlers
+ * that must not lose their code. */
+#include "harness/cuda/load.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+static const char module_name[] = "libassay_cuda.so";
+static const char hint_cpu[] = "use --device cpu, or set ASSAY_CUDA_MODULE to the module's path";
+
+/* The folder of the running program, or NULL; the caller frees. */
+static char *program_folder(void) {
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0)
+        return NULL;
+    path[n] = '\0';
+    char *slash = strrchr(path, '/');
+    return slash != NULL ? xstrndup(path, (size_t)(slash - path)) : NULL;
+}
+
+/* The module's path; its bare name, for the dynamic linker to find, where it is in neither folder.
+ * The caller frees. */
+static char *module_path(void) {
+    static const char *const beside[] = { "", "../lib/assay" };
+    char *folder = program_folder(), *found = NULL;
+    for (size_t i = 0; folder != NULL && found == NULL && i < sizeof beside / sizeof *beside; i++) {
+        char *place = beside[i][0] != '\0' ? path_join(folder, beside[i]) : xstrdup(folder);
+        char *path = path_join(place, module_name);
+        free(place);
+        if (file_exists(path))
+            found = path;
+        else
+            free(path);
+    }
+    free(folder);
+    return found != NULL ? found : xstrdup(module_name);
+}
+
+static void *module_load(struct err *err) {
+    const char *named = getenv("ASSAY_CUDA_MODULE");
+    if (named != NULL && named[0] == '\0') {
+        err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: ASSAY_CUDA_MODULE is empty");
+        err_hint(err, "%s", hint_cpu);
+        return NULL;
+    }
+    char *path = named != NULL ? xstrdup(named) : module_path();
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (module == NULL) {
+        const char *why = dlerror();
+        err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: no module '%.160s': %.200s", path,
+            why != NULL ? why : "unknown reason");
+        err_hint(err, "%s", hint_cpu);
+    }
+    free(path);
+    return module;
+}
+
+static bool door_fits(const struct cuda_door *door) {
+    static const struct cuda_door ours = CUDA_DOOR;
+    return door != NULL && memcmp(door, &ours, sizeof ours) == 0;
+}
+
+struct backend *backend_cuda_open(
+    const struct backend_config *config, int device, struct err *err) {
+    void *module = module_load(err);
+    if (module == NULL)
+        return NULL;
+    union {
+        void *symbol;
+        cuda_open_fn *open;
+    } entry = { .symbol = dlsym(module, "assay_cuda_open") };
+    if (entry.symbol == NULL || !door_fits(dlsym(module, "assay_cuda_door"))) {
+        err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: the module is not of this build");
+        err_hint(err, "%s", hint_cpu);
+        return NULL;
+    }
+    return entry.open(config, device, err);
+}
+
+/* "cuda" is device 0, "cuda:N" device N. */
+static bool device_parse(const char *name, int *device) {
+    *device = 0;
+    if (strcmp(name, "cuda") == 0)
+        return true;
+    if (strncmp(name, "cuda:", 5) != 0)
+        return false;
+    const char *digits = name + 5;
+    size_t n = strspn(digits, "0123456789");
+    if (n == 0 || n > 4 || digits[n] != '\0')
+        return false;
+    *device = (int)strtol(digits, NULL, 10);
+    return true;
+}
+
+static struct backend *auto_open(const struct backend_config *config, struct err *err) {
+    struct backend *b = NULL;
+    struct err ignored = ERR_INIT;
+    if (config->gemm == NULL || strcmp(config->gemm, "auto") == 0)
+        b = backend_cuda_open(config, 0, &ignored);
+    return b != NULL ? b : backend_cpu_open(config, err);
+}
+
+struct backend *backend_device_open(
+    const char *device, const struct backend_config *config, struct err *err) {
+    int index;
+    if (strcmp(device, "auto") == 0)
+        return auto_open(config, err);
+    if (strcmp(device, "cpu") == 0)
+        return backend_cpu_open(config, err);
+    if (device_parse(device, &index))
+        return backend_cuda_open(config, index, err);
+    err_set(err, ERR_USAGE, "device '%.32s' is not one of auto, cpu, cuda, cuda:N", device);
+    return NULL;
+}

@@ -1,0 +1,202 @@
+/* assay_cuda_open: the module's one entry. It finds the device, makes what all ops share, and tries
+ * a launch, so that a device that cannot run our kernels is known before a model is loaded.
+ *
+ * This version has been compiled and linked, but not yet run on a device. */
+#include "harness/cuda/cuda.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "harness/cuda/load.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+EXPORTED extern cuda_open_fn assay_cuda_open;
+EXPORTED extern const struct cuda_door assay_cuda_door;
+const struct cuda_door assay_cuda_door = CUDA_DOOR;
+
+void cuda_must(cudaError_t e, const char *what) {
+    if (e == cudaSuccess)
+        return;
+    char message[256];
+    snprintf(message, sizeof message, "CUDA: %s: %s", what, cudaGetErrorString(e));
+    err_bug(__FILE__, __LINE__, message);
+}
+
+struct cuda *cuda_enter(struct backend *b) {
+    struct cuda *c = cuda_of(b);
+    cuda_must(cudaSetDevice(c->device), "device");
+    return c;
+}
+
+static const struct backend_caps *cuda_caps(const struct backend *b) {
+    return &cuda_of(b)->caps;
+}
+
+static uint64_t cuda_rows_filled(const struct backend *b) {
+    return cuda_of(b)->n_rows_filled;
+}
+
+/* Errors are of no use here any more: what cannot be freed is left to the end of the process. */
+static void cuda_close(struct backend *b) {
+    if (b == NULL)
+        return;
+    struct cuda *c = cuda_of(b);
+    cudaSetDevice(c->device);
+    if (c->stream != NULL)
+        cudaStreamSynchronize(c->stream);
+    for (struct owned *o = c->owned, *next; o != NULL; o = next) {
+        next = o->next;
+        cudaFree(o->device);
+        free(o->object);
+        free(o);
+    }
+    cudaFree(c->stage.device);
+    free(c->stage.host);
+    free(c->masses_host);
+    free(c->targets_host);
+    if (c->stream != NULL)
+        cudaStreamDestroy(c->stream);
+    free(c);
+}
+
+static const struct backend_ops cuda_ops = {
+    .close = cuda_close,
+    .caps = cuda_caps,
+    .matrix = cuda_matrix,
+    .table = cuda_table,
+    .vector = cuda_vector,
+    .buffer = cuda_buffer,
+    .kv_cache = cuda_kv_cache,
+    .kv_bytes_per_slot = cuda_kv_bytes_per_slot,
+    .kv_free = cuda_kv_free,
+    .gather = cuda_gather,
+    .norm = cuda_norm,
+    .matmul = cuda_matmul,
+    .gate = cuda_gate,
+    .convert = cuda_convert,
+    .rotate = cuda_rotate,
+    .kv_store = cuda_kv_store,
+    .attend = cuda_attend,
+    .pick = cuda_pick,
+    .pool = cuda_pool,
+    .normalize = cuda_normalize,
+    .logprobs = cuda_logprobs,
+    .logits = cuda_logits,
+    .download = cuda_download,
+    .rows_filled = cuda_rows_filled,
+};
+
+/* ---- opening ---- */
+
+static bool unusable(struct err *err, const char *what, cudaError_t e) {
+    cudaGetLastError();
+    err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: %s: %s", what, cudaGetErrorString(e));
+    return err_hint(err, "use --device cpu");
+}
+
+/* The runtime calls a driver that is not there too old; we say which it is. */
+static bool driver_check(struct err *err) {
+    int driver = 0;
+    cudaError_t e = cudaDriverGetVersion(&driver);
+    if (e == cudaSuccess && driver > 0)
+        return true;
+    err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: there is no NVIDIA driver (libcuda.so.1)");
+    return err_hint(err, "install the driver for this GPU, or use --device cpu");
+}
+
+static bool config_check(const struct backend_config *config, struct err *err) {
+    if (config->dtype != DTYPE_F32 && config->dtype != DTYPE_BF16)
+        return err_set(
+            err, ERR_UNSUPPORTED, "cannot run in this dtype on CUDA: f32 and bf16 are supported");
+    if (config->gemm != NULL && strcmp(config->gemm, "auto") != 0 &&
+        strcmp(config->gemm, "plain") != 0)
+        return err_set(
+            err, ERR_UNSUPPORTED, "matrix library '%.32s' is not available on CUDA", config->gemm);
+    return true;
+}
+
+/* Devices older than sm_80 have no code in the module. */
+static bool device_find(struct cuda *c, int device, struct err *err) {
+    int n = 0, major = 0, minor = 0;
+    cudaError_t e = cudaGetDeviceCount(&n);
+    if (e != cudaSuccess)
+        return unusable(err, "no device found", e);
+    if (device < 0 || device >= n) {
+        err_set(err, ERR_UNSUPPORTED, "no CUDA device %d: there are %d", device, n);
+        return err_hint(err, "devices are numbered from 0; CUDA_VISIBLE_DEVICES hides some");
+    }
+    c->device = device;
+    e = cudaSetDevice(device);
+    if (e == cudaSuccess)
+        e = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    if (e == cudaSuccess)
+        e = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+    if (e != cudaSuccess)
+        return unusable(err, "could not open the device", e);
+    if (major < 8)
+        return err_set(err, ERR_UNSUPPORTED,
+            "cannot use CUDA device %d: compute capability %d.%d is below 8.0", device, major,
+            minor);
+    snprintf(c->name, sizeof c->name, "cuda/sm_%d%d+bf16", major, minor);
+    e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
+    return e == cudaSuccess || unusable(err, "could not make a stream", e);
+}
+
+static bool memory_make(struct cuda *c, struct err *err) {
+    c->logits = device_alloc(c, HEAD_ROWS * HEAD_SPAN, sizeof *c->logits, "logits", NULL, err);
+    if (c->logits == NULL)
+        return false;
+    c->masses = device_alloc(c, HEAD_ROWS, sizeof *c->masses, "sums", NULL, err);
+    if (c->masses == NULL)
+        return false;
+    c->targets = device_alloc(c, HEAD_TARGETS, sizeof *c->targets, "targets", NULL, err);
+    if (c->targets == NULL)
+        return false;
+    c->masses_host = xcalloc(HEAD_ROWS, sizeof *c->masses_host);
+    c->targets_host = xcalloc(HEAD_TARGETS, sizeof *c->targets_host);
+    return stage_reserve(c, 0, 0, err);
+}
+
+/* Numbers go there, through a kernel, and come back. */
+static bool launch_try(struct cuda *c, struct err *err) {
+    enum { N = 8 };
+    const float sent[N] = { 0, 1, -2, 0.5F, 65536, -0.0078125F, 3, 7 };
+    float got[N] = { 0 };
+    stage_begin(c);
+    union {
+        const void *in;
+        void *out;
+    } there = { .in = stage_add(c, sent, sizeof sent) };
+    stage_send(c);
+    struct device_rows x = { .data = there.out, .n = 2, .cols = N / 2 };
+    struct device_rows y = { .data = c->logits, .n = 2, .cols = N / 2 };
+    cudaError_t e = launch_convert(x, y, c->stream);
+    if (e == cudaSuccess)
+        e = cudaMemcpyAsync(got, y.data, sizeof got, cudaMemcpyDeviceToHost, c->stream);
+    if (e == cudaSuccess)
+        e = cudaStreamSynchronize(c->stream);
+    if (e != cudaSuccess)
+        return unusable(err, "could not run a kernel", e);
+    return memcmp(got, sent, sizeof got) == 0 ||
+           err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: a copy came back changed");
+}
+
+struct backend *assay_cuda_open(const struct backend_config *config, int device, struct err *err) {
+    if (!config_check(config, err))
+        return NULL;
+    struct cuda *c = xcalloc(1, sizeof *c);
+    c->base.ops = &cuda_ops;
+    if (!driver_check(err) || !device_find(c, device, err) || !memory_make(c, err) ||
+        !launch_try(c, err)) {
+        cuda_close(&c->base);
+        return NULL;
+    }
+    c->caps = (struct backend_caps) { .name = c->name,
+        .gemm = "plain",
+        .act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32,
+        .row_block = MATMUL_TILE,
+        .threads = 1 };
+    return &c->base;
+}

@@ -1,0 +1,158 @@
+/* Ops on rows: arguments checked as the CPU backend checks them, lists staged, kernels launched.
+ * See cuda.h. */
+#include "harness/cuda/cuda.h"
+
+_Static_assert((int)KERNEL_NONE == (int)ACT_NONE && (int)KERNEL_GELU == (int)ACT_GELU &&
+                   (int)KERNEL_GELU_TANH == (int)ACT_GELU_TANH &&
+                   (int)KERNEL_SILU == (int)ACT_SILU && (int)KERNEL_RELU == (int)ACT_RELU &&
+                   (int)KERNEL_QUICK_GELU == (int)ACT_QUICK_GELU &&
+                   (int)KERNEL_TANH == (int)ACT_TANH,
+    "activations have one numbering");
+
+static enum kernel_activation kernel_activation(enum activation a) {
+    return (enum kernel_activation)a;
+}
+
+struct device_rows rows_view(struct rows r, uint32_t cols) {
+    BUG_IF(r.buf == NULL || r.buf->cols != cols);
+    BUG_IF(r.row > r.buf->n_rows || r.n > r.buf->n_rows - r.row);
+    size_t row_bytes = cols * elem_bytes(r.buf->elem);
+    return (struct device_rows) {
+        .data = r.buf->data + r.row * row_bytes,
+        .n = r.n,
+        .cols = cols,
+        .bf16 = r.buf->elem == ELEM_BF16,
+    };
+}
+
+struct device_rows rows_part(struct device_rows r, uint32_t from, uint32_t n) {
+    BUG_IF(from > r.n || n > r.n - from);
+    r.data = (uint8_t *)r.data + (size_t)from * r.cols * (r.bf16 ? 2 : 4);
+    r.n = n;
+    return r;
+}
+
+void cuda_gather(struct backend *b, const struct table *t, const int32_t *ids, float scale,
+    bool add, struct rows x) {
+    struct cuda *c = cuda_enter(b);
+    struct gather_args a = { .x = rows_view(x, t->cols),
+        .table = t->data,
+        .table_bf16 = t->elem == ELEM_BF16,
+        .scale = scale,
+        .add = add };
+    BUG_IF(a.x.bf16);
+    for (uint32_t i = 0; i < x.n; i++)
+        BUG_IF(ids[i] < 0 || (uint32_t)ids[i] >= t->n);
+    stage_begin(c);
+    a.ids = stage_add(c, ids, x.n * sizeof *ids);
+    stage_send(c);
+    cuda_must(launch_gather(&a, c->stream), "gather");
+}
+
+void cuda_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
+    const struct vector *bias, float eps, struct rows x, struct rows out) {
+    struct cuda *c = cuda_enter(b);
+    uint32_t n = x.buf->cols;
+    struct norm_args a = { .x = rows_view(x, n),
+        .out = rows_view(out, n),
+        .gain = gain ? gain->data : NULL,
+        .bias = bias ? bias->data : NULL,
+        .eps = eps,
+        .layer = kind == NORM_LAYER };
+    BUG_IF(a.x.bf16 || x.n != out.n || (gain && gain->n != n) || (bias && bias->n != n));
+    cuda_must(launch_norm(&a, c->stream), "norm");
+}
+
+void count_filled(struct cuda *c, uint32_t n_rows) {
+    c->n_rows_filled += (MATMUL_TILE - n_rows % MATMUL_TILE) % MATMUL_TILE;
+}
+
+void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
+    const struct epilogue *epilogue) {
+    static const struct epilogue none;
+    struct cuda *c = cuda_enter(b);
+    const struct epilogue *e = epilogue == NULL ? &none : epilogue;
+    struct matmul_args a = { .x = rows_view(x, w->k),
+        .out = rows_view(out, w->n),
+        .weight = w->data,
+        .bias = e->bias ? e->bias->data : NULL,
+        .activation = kernel_activation(e->activation),
+        .scale = e->scale != 0 ? e->scale : 1,
+        .accumulate = e->accumulate };
+    BUG_IF(x.buf->elem != c->caps.act || out.n != x.n || (e->accumulate && a.out.bf16));
+    BUG_IF(e->bias != NULL && e->bias->n != w->n);
+    count_filled(c, x.n);
+    cuda_must(launch_matmul(&a, c->stream), "matmul");
+}
+
+void cuda_gate(
+    struct backend *b, enum activation a, struct rows gate, struct rows up, struct rows out) {
+    struct cuda *c = cuda_enter(b);
+    uint32_t n = out.buf->cols;
+    BUG_IF(gate.n != out.n || up.n != out.n);
+    cuda_must(launch_gate(kernel_activation(a), rows_view(gate, n), rows_view(up, n),
+                  rows_view(out, n), c->stream),
+        "gate");
+}
+
+void cuda_convert(struct backend *b, struct rows x, struct rows out) {
+    struct cuda *c = cuda_enter(b);
+    uint32_t n = x.buf->cols;
+    BUG_IF(x.n != out.n);
+    cuda_must(launch_convert(rows_view(x, n), rows_view(out, n), c->stream), "convert");
+}
+
+void cuda_rotate(struct backend *b, const struct rotary *r, const uint32_t *positions,
+    uint32_t n_heads, uint32_t head_dim, struct rows x) {
+    struct cuda *c = cuda_enter(b);
+    struct rotate_args a = { .x = rows_view(x, n_heads * head_dim),
+        .n_heads = n_heads,
+        .head_dim = head_dim,
+        .half = r->rotary_dim / 2,
+        .scale = r->scale,
+        .interleaved = r->interleaved };
+    BUG_IF(a.x.bf16 || r->rotary_dim > head_dim || r->rotary_dim % 2 != 0 || a.half == 0);
+    stage_begin(c);
+    a.positions = stage_add(c, positions, x.n * sizeof *positions);
+    a.inv_freq = stage_add(c, r->inv_freq, a.half * sizeof *r->inv_freq);
+    stage_send(c);
+    cuda_must(launch_rotate(&a, c->stream), "rotate");
+}
+
+void cuda_pick(struct backend *b, struct rows src, const uint32_t *index, struct rows dst) {
+    struct cuda *c = cuda_enter(b);
+    uint32_t n = dst.buf->cols;
+    BUG_IF(src.buf->elem != dst.buf->elem || src.buf == dst.buf);
+    for (uint32_t i = 0; i < dst.n; i++)
+        BUG_IF(index[i] >= src.n);
+    stage_begin(c);
+    const uint32_t *on_device = stage_add(c, index, dst.n * sizeof *index);
+    stage_send(c);
+    cuda_must(launch_pick(rows_view(src, n), on_device, rows_view(dst, n), c->stream), "pick");
+}
+
+void cuda_normalize(struct backend *b, struct rows x) {
+    struct cuda *c = cuda_enter(b);
+    struct device_rows rows = rows_view(x, x.buf->cols);
+    BUG_IF(rows.bf16);
+    cuda_must(launch_normalize(rows, c->stream), "normalize");
+}
+
+/* bf16 becomes f32 on the device, in the memory for logits, some rows at a time. */
+void cuda_download(struct backend *b, struct rows x, float *out) {
+    struct cuda *c = cuda_enter(b);
+    uint32_t cols = x.buf->cols, at_once = HEAD_ROWS * HEAD_SPAN / cols;
+    struct device_rows from = rows_view(x, cols);
+    BUG_IF(at_once == 0);
+    for (uint32_t row = 0, n; row < x.n; row += n) {
+        n = x.n - row < at_once ? x.n - row : at_once;
+        struct device_rows part = rows_part(from, row, n);
+        struct device_rows f32 = { .data = c->logits, .n = n, .cols = cols };
+        if (part.bf16)
+            cuda_must(launch_convert(part, f32, c->stream), "download");
+        cuda_must(cudaMemcpyAsync(out + (size_t)row * cols, part.bf16 ? f32.data : part.data,
+                      (size_t)n * cols * sizeof *out, cudaMemcpyDeviceToHost, c->stream),
+            "download");
+    }
+    cuda_must(cudaStreamSynchronize(c->stream), "download");
+}
