@@ -329,7 +329,8 @@ static bool idle(struct loop *l, double since, bool *end, struct err *err) {
 }
 
 static bool take_jobs(struct loop *l, struct err *err) {
-    struct claim_options claim = { .memory_mb = l->options->memory_mb };
+    struct claim_options claim = { .memory_mb = l->options->memory_mb,
+        .lease_s = l->options->lease_s };
     double idle_since = now_s();
     for (bool end = false; !end && !stopping(l);) {
         struct err why = ERR_INIT;
