@@ -25,6 +25,7 @@ id=$(job_id)
 start killed 2
 victim=$pid
 equal 'the job is leased' leased "$(sql "SELECT state FROM jobs WHERE job_id = $id")"
+equal 'for as long as the worker asked' 2 "$(sql "SELECT lease_s FROM jobs WHERE job_id = $id")"
 kill -9 "$victim"
 wait "$victim" 2>/dev/null || true
 wait_for 'the job died with its worker' gone "$job"
