@@ -47,10 +47,12 @@ static void print_value(const char *key, const json_t *value, int indent) {
         }
         return;
     }
-    char *text = json_is_string(value) ? xstrdup(json_string_value(value))
-                                       : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    print_line(key, text ? text : "-", indent);
-    free(text);
+    struct strbuf text = { 0 };
+    struct json_writer w;
+    json_writer_init(&w, &text, false);
+    jw_json(&w, value);
+    print_line(key, json_is_string(value) ? json_string_value(value) : strbuf_str(&text), indent);
+    strbuf_release(&text);
 }
 
 void print_document(const json_t *document, bool json) {

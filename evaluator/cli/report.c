@@ -1,6 +1,7 @@
 /* Results to the database, and models and tasks as a submission names them (see report.h). */
 #include "evaluator/cli/report.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -68,8 +69,8 @@ static bool content_hash(const char *path, char hex[65], struct err *err) {
     return true;
 }
 
-/* What a submission asks about: the same as hub_model_facts says of a repository. */
-static json_t *local_manifest(const json_t *described) {
+/* What a submission asks about: the same as hub_model_facts says of a repository, and where it lies. */
+static json_t *local_manifest(const char *path, const json_t *described) {
     json_t *abilities = json_array();
     if (json_is_object(json_object_get(described, "modules"))) {
         json_array_append_new(abilities, json_string("embed"));
@@ -77,24 +78,35 @@ static json_t *local_manifest(const json_t *described) {
     if (json_is_true(json_object_get(described, "causal"))) {
         json_array_append_new(abilities, json_string("score"));
     }
-    return json_pack("{s:s, s:b, s:o}", "format", json_get_string(described, "format", ""), "gated",
-        0, "abilities", abilities);
+    return json_pack("{s:s, s:s, s:b, s:o}", "path", path, "format",
+        json_get_string(described, "format", ""), "gated", 0, "abilities", abilities);
+}
+
+/* local/<base name>, in the grammar of the hub's names: what else a path holds becomes '_'. */
+static void local_name(const char *full, char name[80]) {
+    size_t n = (size_t)snprintf(name, 80, "local/%.64s", path_base(full));
+    for (size_t i = strlen("local/"); i < n; i++) {
+        bool plain = isalnum((unsigned char)name[i]) || name[i] == '_';
+        bool mark = strchr(".-", name[i]) && i + 1 < n && name[i] != name[i - 1] && name[i - 1] != '/';
+        name[i] = plain || mark ? name[i] : '_';
+    }
 }
 
 static json_t *local_model(const char *path, struct err *err) {
-    char hex[65];
+    char hex[65], name[80];
     char *full = realpath(path, NULL);
     json_t *described = full ? model_describe(full, err) : NULL, *model = NULL;
     if (!full) {
         err_errno(err, ERR_NOT_FOUND, "could not find '%s'", path);
     } else if (described && content_hash(full, hex, err)) {
-        model = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:I, s:I, s:o}", "name", full, "kind",
+        local_name(full, name);
+        model = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:I, s:I, s:o}", "name", name, "kind",
             "local", "requested", path, "commit", hex, "architecture",
             json_get_string(described, "architecture", NULL), "dtype",
             json_get_string(described, "weight_dtype", NULL), "params",
             (json_int_t)json_get_int(described, "parameters", 0), "size_bytes",
             (json_int_t)json_get_int(described, "weight_bytes", 0), "manifest",
-            local_manifest(described));
+            local_manifest(full, described));
     }
     json_decref(described);
     free(full);
@@ -177,7 +189,8 @@ bool report_store(struct run_store *s, const char *model, const json_t *result, 
     bool created;
     json_t *index = json_array(), *request = NULL, *record = NULL, *command = NULL;
     char *text = NULL;
-    const char *name = json_get_string(result, "task_path", json_get_string(result, "task", ""));
+    const char *path = json_get_string(result, "task_path", "");
+    const char *name = file_exists(path) ? path : json_get_string(result, "task", ""); /* or built in */
     struct task *task = know_model(s, model, err) ? task_describe_named(s->args, name, err) : NULL;
     bool ok = task && store_samples(s, samples, n, &set, index, err);
     if (ok) {

@@ -162,7 +162,11 @@ static json_t *make_spec(const struct loop *l, const struct job *job) {
         "device", l->options->device ? l->options->device : "auto", "samples", 1, "threads",
         (int)l->options->threads);
     struct strbuf model = { 0 };
-    strbuf_addf(&model, strcmp(job->kind, "hub") ? "%s" : "%s@%s", job->model, job->commit);
+    if (strcmp(job->kind, "hub")) {
+        strbuf_adds(&model, json_get_string(job->manifest, "path", job->model));
+    } else {
+        strbuf_addf(&model, "%s@%s", job->model, job->commit);
+    }
     json_object_set_new(spec, "model", json_string(strbuf_str(&model)));
     json_object_set_new(spec, "revision", json_string(job->commit));
     json_object_set_new(spec, "hub", l->options->hub ? json_string(l->options->hub) : json_null());
