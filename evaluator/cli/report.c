@@ -69,7 +69,8 @@ static bool content_hash(const char *path, char hex[65], struct err *err) {
     return true;
 }
 
-/* What a submission asks about: the same as hub_model_facts says of a repository, and where it lies. */
+/* What a submission asks about: the same as hub_model_facts says of a repository, and where it
+ * lies. */
 static json_t *local_manifest(const char *path, const json_t *described) {
     json_t *abilities = json_array();
     if (json_is_object(json_object_get(described, "modules"))) {
@@ -87,7 +88,8 @@ static void local_name(const char *full, char name[80]) {
     size_t n = (size_t)snprintf(name, 80, "local/%.64s", path_base(full));
     for (size_t i = strlen("local/"); i < n; i++) {
         bool plain = isalnum((unsigned char)name[i]) || name[i] == '_';
-        bool mark = strchr(".-", name[i]) && i + 1 < n && name[i] != name[i - 1] && name[i - 1] != '/';
+        bool mark =
+            strchr(".-", name[i]) && i + 1 < n && name[i] != name[i - 1] && name[i - 1] != '/';
         name[i] = plain || mark ? name[i] : '_';
     }
 }
@@ -190,7 +192,8 @@ bool report_store(struct run_store *s, const char *model, const json_t *result, 
     json_t *index = json_array(), *request = NULL, *record = NULL, *command = NULL;
     char *text = NULL;
     const char *path = json_get_string(result, "task_path", "");
-    const char *name = file_exists(path) ? path : json_get_string(result, "task", ""); /* or built in */
+    const char *name =
+        file_exists(path) ? path : json_get_string(result, "task", ""); /* or built in */
     struct task *task = know_model(s, model, err) ? task_describe_named(s->args, name, err) : NULL;
     bool ok = task && store_samples(s, samples, n, &set, index, err);
     if (ok) {
