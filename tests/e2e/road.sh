@@ -76,4 +76,13 @@ for line in sys.stdin:
     cmp "$tmp/direct" "$tmp/stored" || { diff "$tmp/direct" "$tmp/stored" >&2; fail "eval and queue differ on $task"; }
     ok "eval gives the bits that the queue stored: $task"
 done
+
+# A folder, evaluated without the queue and stored; then submitted, and found by a worker on this machine.
+code 'eval of a folder into the database' 0 "$ASSAY" eval "$tmp/hub/models/tiny/encoder" -t E2EPairs
+equal 'its run is stored under a local name' '1' \
+    "$(sql "SELECT count(*) FROM runs JOIN revisions USING (revision_id) JOIN models m USING (model_id) WHERE m.name = 'local/encoder' AND m.kind = 'local'")"
+code 'submission of a folder' 0 "$ASSAY" submit -s e2e "$tmp/hub/models/tiny/decoder"
+work three
+equal 'its job is done' 'done' \
+    "$(sql "SELECT state FROM jobs JOIN revisions USING (revision_id) JOIN models m USING (model_id) WHERE m.name = 'local/decoder'")"
 finish
