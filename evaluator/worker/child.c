@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "evaluator/worker/frame.h"
 #include "evaluator/worker/worker.h"
@@ -180,6 +181,10 @@ static bool take_json(
     if (f->tag == FRAME_PROGRESS && watch->progress) {
         take_progress(watch, json);
     } else if (f->tag == FRAME_RESULT) {
+        const char *degraded = json_get_string(json, "sandbox", "");
+        if (*degraded) {
+            log_line(LOG_WARN, "the job ran without all of its sandbox: %s", degraded);
+        }
         ok = !watch->result ||
              watch->result(json, strbuf_str(&c->samples), c->samples.len, watch->arg, err);
         strbuf_reset(&c->samples);

@@ -11,6 +11,7 @@
 #include "evaluator/hub/hub.h"
 #include "evaluator/task/library.h"
 #include "evaluator/task/task.h"
+#include "evaluator/worker/doors.h"
 #include "evaluator/worker/frame.h"
 #include "evaluator/worker/sandbox.h"
 #include "evaluator/worker/worker.h"
@@ -30,6 +31,7 @@ struct session {
     struct model *model;
     const char *label; /* what progress is about */
     double reported;   /* when progress was last sent */
+    struct sandbox_report sandbox;
 };
 
 static double now_s(void) {
@@ -150,18 +152,34 @@ static void drop_secrets(void) {
     }
 }
 
-static bool shut_in(const struct session *s, struct err *err) {
-    struct sandbox_report report = { 0 };
-    long long cpu_s = json_get_int(s->spec, "cpu_s", CPU_DEFAULT_S),
-              mb = json_get_int(s->spec, "memory_mb", 0);
+/* Sanitizers reserve terabytes of address space that they never use. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { ADDRESS_SPACE_LIMITED = 0 };
+#else
+enum { ADDRESS_SPACE_LIMITED = 1 };
+#endif
+
+/* What was given, else as much as the machine has, and room for a model's file to be mapped beside it. */
+static unsigned long memory_limit(const struct session *s) {
+    long long mb = json_get_int(s->spec, "memory_mb", 0);
+    if (mb > 0) {
+        return (unsigned long)mb << 20;
+    }
+    unsigned long machine = (unsigned long)sysconf(_SC_PHYS_PAGES) * (unsigned long)sysconf(_SC_PAGESIZE);
+    return ADDRESS_SPACE_LIMITED ? 2 * machine : 0;
+}
+
+static bool shut_in(struct session *s, struct err *err) {
+    long long cpu_s = json_get_int(s->spec, "cpu_s", CPU_DEFAULT_S);
     struct sandbox_limits limits = {
         .profile = SANDBOX_COMPUTE,
         .cpu_s = cpu_s > 0 ? (unsigned)cpu_s : CPU_DEFAULT_S,
-        .memory_bytes = mb > 0 ? (unsigned long)mb << 20 : 0,
+        .memory_bytes = memory_limit(s),
         .n_files = 256,
     };
     drop_secrets();
-    return sandbox_enter(&limits, &report, err);
+    return sandbox_enter(&limits, &s->sandbox, err) &&
+        doors_close(s->model_path, json_get_string(s->spec, "arch", NULL), &s->sandbox, err);
 }
 
 static bool open_model(struct session *s, struct err *err) {
@@ -204,6 +222,9 @@ static bool evaluate(
     s->label = task_info(task)->name;
     bool ok = eval_run(task, subject, &options, &result,
         json_get_bool(s->spec, "samples", true) ? &samples : NULL, err);
+    if (ok && s->sandbox.degraded[0]) {
+        json_object_set_new(result, "sandbox", json_string(s->sandbox.degraded));
+    }
     ok = ok && send_samples(&samples, err) && send_json(FRAME_RESULT, result, err);
     strbuf_release(&samples);
     return ok || err_wrap(err, "task '%s'", task_info(task)->name);

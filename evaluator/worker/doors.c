@@ -1,0 +1,68 @@
+/* Which files stay readable (see doors.h). */
+#include "evaluator/worker/doors.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#define PATHS_MAX 4096
+#define DEPTH_MAX 4
+
+/* Libraries, processors, time zones: what the C library and oneDNN look up while they run. */
+static const char *const SYSTEM[] = { "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/proc", "/sys", "/dev" };
+
+struct paths {
+    const char *items[PATHS_MAX + 1];
+    size_t n;
+    struct arena arena;
+};
+
+static bool add(struct paths *p, const char *path, struct err *err) {
+    if (access(path, F_OK)) {
+        return true; /* not every system has each */
+    }
+    if (p->n == PATHS_MAX) {
+        return err_set(err, ERR_INPUT, "a model of more than %d links", PATHS_MAX);
+    }
+    p->items[p->n++] = arena_strdup(&p->arena, path);
+    return true;
+}
+
+/* Where the links in a folder lead: a snapshot of the hub's cache is all links into its blobs. */
+static bool add_links(struct paths *p, const char *dir, int depth, struct err *err) {
+    DIR *d = depth < DEPTH_MAX ? opendir(dir) : NULL;
+    bool ok = true;
+    for (struct dirent *e; ok && d && (e = readdir(d));) {
+        char *path = path_join(dir, e->d_name);
+        if (e->d_type == DT_LNK) {
+            char *target = realpath(path, NULL);
+            ok = !target || add(p, target, err);
+            free(target);
+        } else if (e->d_type == DT_DIR && e->d_name[0] != '.') {
+            ok = add_links(p, path, depth + 1, err);
+        }
+        free(path);
+    }
+    if (d) {
+        closedir(d);
+    }
+    return ok;
+}
+
+bool doors_close(const char *model, const char *extra, struct sandbox_report *report, struct err *err) {
+    struct paths *p = xcalloc(1, sizeof *p);
+    char *real = realpath(model, NULL);
+    bool ok = add(p, model, err) && (!real || add(p, real, err)) && add_links(p, model, 0, err) &&
+        (!extra || add(p, extra, err));
+    for (size_t i = 0; ok && i < sizeof SYSTEM / sizeof *SYSTEM; i++) {
+        ok = add(p, SYSTEM[i], err);
+    }
+    ok = ok && sandbox_confine_reads(p->items, report, err);
+    free(real);
+    arena_release(&p->arena);
+    free(p);
+    return ok;
+}

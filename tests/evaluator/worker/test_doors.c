@@ -1,0 +1,91 @@
+/* What a job's process can still read once its doors are closed: its model, through whatever links, and nothing else of
+ * anybody's. Each case runs in a process of its own, since no door opens again. */
+#include "tests/evaluator/folder.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "evaluator/worker/doors.h"
+
+enum seen { SEEN_READABLE, SEEN_REFUSED, SEEN_NO_LANDLOCK, SEEN_BROKEN };
+
+/* Closes the doors around `model` and tries to read `path`. */
+static enum seen look(const char *model, const char *path) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sandbox_limits limits = { .profile = SANDBOX_COMPUTE };
+        struct sandbox_report report = { 0 };
+        struct err err = ERR_INIT;
+        char byte;
+        if (!sandbox_enter(&limits, &report, &err) || !doors_close(model, NULL, &report, &err)) {
+            _exit(SEEN_BROKEN);
+        }
+        if (strstr(report.degraded, "reads")) {
+            _exit(SEEN_NO_LANDLOCK);
+        }
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        _exit(fd >= 0 && read(fd, &byte, 1) == 1 ? SEEN_READABLE : SEEN_REFUSED);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return (enum seen)WEXITSTATUS(status);
+}
+
+/* As a snapshot of the hub's cache lies on disk: a folder of links into the blobs, beside somebody's token. */
+static char *make_cache(char **snapshot) {
+    char *dir = folder_make();
+    folder_text(dir, "token", "secret");
+    folder_text(dir, "repo/blobs/abc", "weights");
+    folder_text(dir, "repo/blobs/other", "another revision's");
+    folder_text(dir, "repo/snapshots/1/real.json", "{}");
+    *snapshot = path_join(dir, "repo/snapshots/1");
+    char *link = path_join(*snapshot, "model.safetensors");
+    assert_int_equal(symlink("../../blobs/abc", link), 0);
+    free(link);
+    return dir;
+}
+
+static void expect(const char *model, const char *dir, const char *name, enum seen wanted) {
+    char *path = path_join(dir, name);
+    enum seen seen = look(model, path);
+    if (seen == SEEN_NO_LANDLOCK) {
+        print_message("this kernel has no Landlock: not checked\n");
+        free(path);
+        skip();
+    }
+    if (seen != wanted) {
+        fail_msg("%s: seen %d, wanted %d", path, (int)seen, (int)wanted);
+    }
+    free(path);
+}
+
+static void a_model_is_read_through_its_links_and_nothing_beside_it(void **state) {
+    (void)state;
+    char *snapshot, *dir = make_cache(&snapshot);
+    expect(snapshot, snapshot, "real.json", SEEN_READABLE);
+    expect(snapshot, snapshot, "model.safetensors", SEEN_READABLE);
+    expect(snapshot, dir, "repo/blobs/other", SEEN_REFUSED);
+    expect(snapshot, dir, "token", SEEN_REFUSED);
+    free(snapshot);
+    folder_remove(dir);
+}
+
+static void a_single_file_opens_nothing_of_its_folder(void **state) {
+    (void)state;
+    char *dir = folder_make(), *model = path_join(dir, "model.gguf");
+    folder_text(dir, "model.gguf", "GGUF");
+    folder_text(dir, "diary.txt", "dear diary");
+    expect(model, dir, "model.gguf", SEEN_READABLE);
+    expect(model, dir, "diary.txt", SEEN_REFUSED);
+    free(model);
+    folder_remove(dir);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_model_is_read_through_its_links_and_nothing_beside_it),
+        cmocka_unit_test(a_single_file_opens_nothing_of_its_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
