@@ -1,12 +1,14 @@
 /* Errors: one pattern for the whole program.
  *
- * A function that can fail returns bool (or a pointer) and takes `struct err *err` last. On failure it fills *err with
- * a class and a message; on success it leaves *err untouched, so calls chain. Nothing here allocates.
+ * A function that can fail returns bool (or a pointer) and takes `struct err *err` last. On failure
+ * it fills *err with a class and a message; on success it leaves *err untouched, so calls chain.
+ * Nothing here allocates.
  *
- * The class says what to do about the error, not where it happened; err_info() is the one table that gives each class
- * its name, the process exit code, and what the job queue does with a job that failed so.
- * Messages are in PostgreSQL's voice: lower-case, no full stop, names in single quotes; "could not" for what may pass
- * later, "cannot" for what never will. Each level up adds its context in front with err_wrap. */
+ * The class says what to do about the error, not where it happened; err_info() is the one table
+ * that gives each class its name, the process exit code, and what the job queue does with a job
+ * that failed so. Messages are in PostgreSQL's voice: lower-case, no full stop, names in single
+ * quotes; "could not" for what may pass later, "cannot" for what never will. Each level up adds
+ * its context in front with err_wrap. */
 #ifndef ASSAY_ERR_H
 #define ASSAY_ERR_H
 
@@ -60,7 +62,8 @@ struct err {
     char hint[256]; /* what to do next; empty if there is nothing to say */
 };
 
-#define ERR_INIT { .class = ERR_NONE }
+#define ERR_INIT                                                                                   \
+    { .class = ERR_NONE }
 
 /* Fills *err (which may be NULL) and returns false, so that `return err_set(...)` reads well. */
 bool err_set(struct err *err, enum err_class class, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -71,8 +74,8 @@ bool err_hint(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Puts "context: " in front of the message; returns false. */
 bool err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* As err_set, with ": <strerror(errno)>" appended. ENOSPC, EDQUOT, EIO and EMFILE make the class ERR_NODE,
- * ENOENT makes it ERR_NOT_FOUND and ENOMEM ERR_RESOURCE, whatever was asked for. */
+/* As err_set, with ": <strerror(errno)>" appended. ENOSPC, EDQUOT, EIO and EMFILE make the class
+ * ERR_NODE, ENOENT makes it ERR_NOT_FOUND and ENOMEM ERR_RESOURCE, whatever was asked for. */
 bool err_errno(struct err *err, enum err_class class, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 const struct err_info *err_info(enum err_class class);
@@ -81,10 +84,10 @@ const struct err_info *err_info(enum err_class class);
 enum err_class err_class_find(const char *name);
 
 /* Our own mistakes only, never for bytes from outside: prints file and line, aborts. */
-#define BUG_IF(cond)                                                                                                   \
-    do {                                                                                                               \
-        if (cond)                                                                                                      \
-            err_bug(__FILE__, __LINE__, #cond);                                                                        \
+#define BUG_IF(cond)                                                                               \
+    do {                                                                                           \
+        if (cond)                                                                                  \
+            err_bug(__FILE__, __LINE__, #cond);                                                    \
     } while (0)
 _Noreturn void err_bug(const char *file, int line, const char *cond);
 

@@ -61,16 +61,17 @@ bool file_read(const char *path, size_t max_bytes, struct strbuf *out, struct er
                      err_set(err, ERR_RESOURCE, "file '%s' does not fit its buffer", path));
 }
 
-static bool write_all(int fd, const char *data, size_t n) {
+bool fd_write_all(int fd, const void *data, size_t n) {
+    const char *at = data;
     while (n) {
-        ssize_t w = write(fd, data, n);
+        ssize_t w = write(fd, at, n);
         if (w < 0 && errno == EINTR) {
             continue;
         }
         if (w < 0) {
             return false;
         }
-        data += w;
+        at += w;
         n -= (size_t)w;
     }
     return true;
@@ -110,7 +111,7 @@ static int open_beside(const char *path, struct strbuf *name) {
 bool file_write_atomic(const char *path, const void *data, size_t n, struct err *err) {
     struct strbuf tmp = { 0 };
     int fd = open_beside(path, &tmp);
-    bool ok = fd >= 0 && write_all(fd, data, n) && fsync(fd) == 0;
+    bool ok = fd >= 0 && fd_write_all(fd, data, n) && fsync(fd) == 0;
     ok = (fd < 0 || close(fd) == 0) && ok;
     ok = ok && rename(tmp.text, path) == 0 && sync_parent(path);
     if (!ok) {

@@ -1,4 +1,5 @@
-/* Files: whole reads under a ceiling, read-only maps, and writes that are all there or not there at all. */
+/* Files: whole reads under a ceiling, read-only maps, and writes that are all there or not there
+ * at all. */
 #ifndef ASSAY_FILE_H
 #define ASSAY_FILE_H
 
@@ -13,26 +14,33 @@ MUST_CHECK bool file_read(const char *path, size_t max_bytes, struct strbuf *out
 /* Temporary name beside it, write, fsync, rename, fsync of the directory. */
 MUST_CHECK bool file_write_atomic(const char *path, const void *data, size_t n, struct err *err);
 
+/* All n bytes, through interruptions and short writes; errno says why not. */
+bool fd_write_all(int fd, const void *data, size_t n);
+
 struct file_map {
     const uint8_t *data; /* valid until file_unmap */
     size_t size;
 };
-MUST_CHECK bool file_map(struct file_map *map, const char *path, struct err *err); /* regular files only */
-void file_unmap(struct file_map *map);                                             /* a zeroed struct is fine */
+MUST_CHECK bool file_map(
+    struct file_map *map, const char *path, struct err *err); /* regular files only */
+void file_unmap(struct file_map *map);                        /* a zeroed struct is fine */
 
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
-MUST_CHECK bool dir_make(const char *path, struct err *err);   /* with its parents */
-MUST_CHECK bool dir_remove(const char *path, struct err *err); /* with what is in it; follows no link */
+MUST_CHECK bool dir_make(const char *path, struct err *err); /* with its parents */
+MUST_CHECK bool dir_remove(
+    const char *path, struct err *err); /* with what is in it; follows no link */
 
 /* "a/b" from "a" and "b"; the caller frees. */
 char *path_join(const char *a, const char *b);
 const char *path_base(const char *path); /* what follows the last '/' */
 
-/* $ASSAY_HOME, else /var/lib/assay for root, else the XDG data directory; created on first use. The caller frees. */
+/* $ASSAY_HOME, else /var/lib/assay for root, else the XDG data directory; created on first use.
+ * The caller frees. */
 MUST_CHECK char *assay_home(struct err *err);
 
-/* ids of a repository: [A-Za-z0-9._-]{1,96} on both sides of one '/', no "..", no "--", no leading '-' or '.'. */
+/* ids of a repository: [A-Za-z0-9._-]{1,96} on both sides of one '/', no "..", no "--", no
+ * leading '-' or '.'. */
 bool repo_id_valid(const char *id);
 
 #endif

@@ -1,7 +1,8 @@
 /* JSON: reading through jansson under limits, writing by hand.
  *
- * The writer prints the shortest decimal that reads back as the same double (Python's repr), escapes what JSON asks
- * for, keeps UTF-8 as it is (and puts U+FFFD where it isn't UTF-8), and refuses to print NaN or infinity (prints null and sets `non_finite`). */
+ * The writer prints the shortest decimal that reads back as the same double (Python's repr),
+ * escapes what JSON asks for, keeps UTF-8 as it is (and puts U+FFFD where it isn't UTF-8), and
+ * refuses to print NaN or infinity (prints null and sets `non_finite`). */
 #ifndef ASSAY_JSON_H
 #define ASSAY_JSON_H
 
@@ -10,12 +11,13 @@
 
 #include "base/strbuf.h"
 
-/* Parses a whole document: duplicate keys, trailing bytes and deep nesting (48) are errors that name `name`. The caller
- * owns the result. */
+/* Parses a whole document: duplicate keys, trailing bytes and deep nesting (48) are errors that
+ * name `name`. The caller owns the result. */
 MUST_CHECK json_t *json_parse(const char *text, size_t len, const char *name, struct err *err);
 MUST_CHECK json_t *json_parse_file(const char *path, size_t max_bytes, struct err *err);
 
-/* Fields of an object, with a default where absent or of another type. The string lives as long as the object. */
+/* Fields of an object, with a default where absent or of another type. The string lives as long
+ * as the object. */
 const char *json_get_string(const json_t *object, const char *key, const char *otherwise);
 double json_get_number(const json_t *object, const char *key, double otherwise);
 long long json_get_int(const json_t *object, const char *key, long long otherwise);
@@ -49,7 +51,8 @@ void jw_kv_int(struct json_writer *w, const char *key, long long v);
 void jw_kv_double(struct json_writer *w, const char *key, double v);
 void jw_kv_bool(struct json_writer *w, const char *key, bool v);
 
-/* Shortest round-trip text of a double (Python's repr: 0.1, 1e-07, 1.0); `buffer` holds at least 32 bytes. */
+/* Shortest round-trip text of a double (Python's repr: 0.1, 1e-07, 1.0); `buffer` holds at least
+ * 32 bytes. */
 char *json_double_repr(double v, char *buffer);
 
 #endif

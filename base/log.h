@@ -1,5 +1,5 @@
-/* Logging to stderr: one line an event, logfmt when it is not a terminal. Tokens and passwords are redacted.
- * Only main, the worker loop and the tests call this; libraries return errors. */
+/* Logging to stderr: one line an event, logfmt when it is not a terminal. Tokens and passwords
+ * are redacted. Only main, the worker loop and the tests call this; libraries return errors. */
 #ifndef ASSAY_LOG_H
 #define ASSAY_LOG_H
 

@@ -1,5 +1,6 @@
 /* Memory: small allocations that end the process when they fail, and arenas, one per lifetime.
- * Large or device memory, and whatever a stranger's file sizes, goes through mem_try, which reports ERR_RESOURCE. */
+ * Large or device memory, and whatever a stranger's file sizes, goes through mem_try, which
+ * reports ERR_RESOURCE. */
 #ifndef ASSAY_MEM_H
 #define ASSAY_MEM_H
 
@@ -14,7 +15,8 @@ void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 
-/* 64-byte aligned, zeroed, freed by free(). n * size is checked. NULL and ERR_RESOURCE on failure. */
+/* 64-byte aligned, zeroed, freed by free(). n * size is checked. NULL and ERR_RESOURCE on
+ * failure. */
 MUST_CHECK void *mem_try(size_t n, size_t size, const char *what, struct err *err);
 
 /* Grows *items (of `size` bytes each) so that it holds at least `need`; doubles. */

@@ -29,11 +29,14 @@
 
 static const char *const INHERITED[] = { "PATH", "HOME", "LANG", "TZ", "LC_ALL", NULL };
 
-/* NAME=VALUE of the few variables that are safe to hand on; the caller frees list and strings. */
-static char **default_env(void) {
-    char **env = xcalloc(sizeof INHERITED / sizeof *INHERITED, sizeof *env);
+char **proc_env(const char *const *names) {
     size_t n = 0;
-    for (const char *const *name = INHERITED; *name; name++) {
+    for (const char *const *name = names; *name; name++) {
+        n++;
+    }
+    char **env = xcalloc(n + 1, sizeof *env);
+    n = 0;
+    for (const char *const *name = names; *name; name++) {
         const char *value = getenv(*name);
         if (value) {
             struct strbuf pair = { 0 };
@@ -44,7 +47,7 @@ static char **default_env(void) {
     return env;
 }
 
-static void free_env(char **env) {
+void proc_env_free(char **env) {
     for (char **e = env; e && *e; e++) {
         free(*e);
     }
@@ -144,7 +147,7 @@ static bool start(
     for (int i = 0; ok && i < 4; i++) {
         ok = open_pipe(pipes[i]);
     }
-    char **own_env = o->env ? NULL : default_env();
+    char **own_env = o->env ? NULL : proc_env(INHERITED);
     char *const *env = o->env ? (char *const *)(uintptr_t)o->env : own_env;
     pid_t parent = getpid();
     run->pid = ok ? fork() : -1;
@@ -153,7 +156,7 @@ static bool start(
             argv, o, env, (int[3]) { pipes[0][0], pipes[1][1], pipes[2][1] }, pipes[3][1], parent);
     }
     int why = run->pid > 0 ? 0 : errno;
-    free_env(own_env);
+    proc_env_free(own_env);
     close_fd(&pipes[0][0]);
     close_fd(&pipes[1][1]);
     close_fd(&pipes[2][1]);

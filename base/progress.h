@@ -1,8 +1,9 @@
 /* A progress bar on stderr in the manner of tqdm:
  *     arc_easy:  41%|████      | 1924/4687 req [00:12<00:17, 158 req/s]
- * It shows after half a second, redraws at most ten times a second, and leaves a one-line summary. Where stderr is not
- * a terminal it logs a line every 10 % or 30 s. ASSAY_NO_PROGRESS, HF_HUB_DISABLE_PROGRESS_BARS or progress_disable()
- * silence it. Several threads may add to one bar. */
+ * It shows after half a second, redraws at most ten times a second, and leaves a one-line
+ * summary. Where stderr is not a terminal it logs a line every 10 % or 30 s. ASSAY_NO_PROGRESS,
+ * HF_HUB_DISABLE_PROGRESS_BARS or progress_disable() silence it. Several threads may add to one
+ * bar. */
 #ifndef ASSAY_PROGRESS_H
 #define ASSAY_PROGRESS_H
 
@@ -10,11 +11,13 @@
 #include <stdint.h>
 
 struct progress;
-struct progress *progress_start(const char *label, uint64_t total, const char *unit); /* total 0: unknown */
+struct progress *progress_start(
+    const char *label, uint64_t total, const char *unit); /* total 0: unknown */
 void progress_add(struct progress *p, uint64_t n);
 void progress_set(struct progress *p, uint64_t done);
-void progress_note(struct progress *p, const char *note); /* shown after the rate; copied, at most 63 bytes */
-void progress_end(struct progress *p);                    /* frees p; NULL is fine */
+void progress_note(
+    struct progress *p, const char *note); /* shown after the rate; copied, at most 63 bytes */
+void progress_end(struct progress *p);     /* frees p; NULL is fine */
 void progress_disable(void);
 
 #endif

@@ -1,5 +1,6 @@
-/* A growing string with a ceiling. Appending never reports failure; past the ceiling the buffer keeps what it has, sets
- * `overflow`, and ignores the rest: append freely, check once at the end. `text` is always NUL-terminated. */
+/* A growing string with a ceiling. Appending never reports failure; past the ceiling the buffer
+ * keeps what it has, sets `overflow`, and ignores the rest: append freely, check once at the
+ * end. `text` is always NUL-terminated. */
 #ifndef ASSAY_STRBUF_H
 #define ASSAY_STRBUF_H
 
@@ -17,7 +18,8 @@ struct strbuf {
 void strbuf_init(struct strbuf *b, size_t max); /* a zeroed struct is valid too */
 void strbuf_release(struct strbuf *b);
 void strbuf_reset(struct strbuf *b);
-char *strbuf_take(struct strbuf *b); /* gives the string away (never NULL); the buffer is empty again */
+char *strbuf_take(
+    struct strbuf *b); /* gives the string away (never NULL); the buffer is empty again */
 void strbuf_add(struct strbuf *b, const void *data, size_t n);
 void strbuf_adds(struct strbuf *b, const char *s);
 void strbuf_addc(struct strbuf *b, char c);

@@ -1,5 +1,5 @@
-/* A hash map from byte strings to non-negative 32-bit numbers, for vocabularies and name tables: open addressing,
- * keyed by a per-process seed so that a stranger's names cannot make it slow. */
+/* A hash map from byte strings to non-negative 32-bit numbers, for vocabularies and name tables:
+ * open addressing, keyed by a per-process seed so that a stranger's names cannot make it slow. */
 #ifndef ASSAY_STRMAP_H
 #define ASSAY_STRMAP_H
 

@@ -1,15 +1,18 @@
 /* The backend door: what a device must be able to do so that the one forward pass can run on it.
  *
- * Shapes. T: packed token rows of a step (segments side by side, no padding); C: model width; H: query heads; G: key
- * and value heads; D: head width; F: feed-forward width; V: vocabulary. All activations are row-major [T, width].
+ * Shapes. T: packed token rows of a step (segments side by side, no padding); C: model width; H:
+ * query heads; G: key and value heads; D: head width; F: feed-forward width; V: vocabulary. All
+ * activations are row-major [T, width].
  *
- * Same bits. For each op, row t of the result depends on row t of the input (and, in attend, on the keys and values
- * that t may see, in order of their position) and on nothing else: not on T, on t, on the number of threads, or on how
- * a sequence was cut into segments. Reductions have one fixed order. A backend may run GEMMs in blocks of rows of one
- * fixed height and fill the last block; it counts the filled rows.
+ * Same bits. For each op, row t of the result depends on row t of the input (and, in attend, on the
+ * keys and values that t may see, in order of their position) and on nothing else: not on T, on t,
+ * on the number of threads, or on how a sequence was cut into segments. Reductions have one fixed
+ * order. A backend may run GEMMs in blocks of rows of one fixed height and fill the last block; it
+ * counts the filled rows.
  *
- * Elements. The residual stream, norms, softmax, logits and pooled vectors are f32 on every backend. `act` is what
- * matmul inputs are rounded to (f32 or bf16); accumulation is f32. Ops that feed a matmul write `act` elements.
+ * Elements. The residual stream, norms, softmax, logits and pooled vectors are f32 on every
+ * backend. `act` is what matmul inputs are rounded to (f32 or bf16); accumulation is f32. Ops that
+ * feed a matmul write `act` elements.
  *
  * A backend is one const table; forward.c, sched.c and everything above sees only this file. */
 #ifndef ASSAY_HARNESS_BACKEND_H
@@ -36,10 +39,10 @@ struct rows {
     uint32_t row, n;
 };
 
-/* Where a weight comes from: a tensor of the file, dequantised and rounded as it is packed. `transpose`: the file has
- * [K, N]. `permute_heads`: undo GGUF's interleaved order of the rows of q and k (number of heads; 0: no). `row`/`n_rows`:
- * a part of the tensor's rows (fused qkv); n_rows 0: all. `add`: a constant added to every element (norm gains stored
- * as w - 1). */
+/* Where a weight comes from: a tensor of the file, dequantised and rounded as it is packed.
+ * `transpose`: the file has [K, N]. `permute_heads`: undo GGUF's interleaved order of the rows
+ * of q and k (number of heads; 0: no). `row`/`n_rows`: a part of the tensor's rows (fused qkv);
+ * n_rows 0: all. `add`: a constant added to every element (norm gains stored as w - 1). */
 struct weight_source {
     const struct tensor *tensor;
     bool transpose;
@@ -48,8 +51,8 @@ struct weight_source {
     float add;
 };
 
-/* Rotary embedding: `inv_freq` has rotary_dim / 2 numbers (scaling already in them), `scale` multiplies sin and cos.
- * Pairs are (i, i + rotary_dim/2), or (2i, 2i + 1) if `interleaved`. */
+/* Rotary embedding: `inv_freq` has rotary_dim / 2 numbers (scaling already in them), `scale`
+ * multiplies sin and cos. Pairs are (i, i + rotary_dim/2), or (2i, 2i + 1) if `interleaved`. */
 struct rotary {
     uint32_t rotary_dim;
     const float *inv_freq;
@@ -57,9 +60,10 @@ struct rotary {
     bool interleaved;
 };
 
-/* What one segment of a step may attend to. Its own rows are [row, row + n) of the step and sit at positions
- * [position, position + n) of their sequence, stored in cache slots [slot, slot + n). Before them come the ancestors:
- * spans of slots that hold positions 0 .. position - 1 in order. */
+/* What one segment of a step may attend to. Its own rows are [row, row + n) of the step and sit
+ * at positions [position, position + n) of their sequence, stored in cache slots [slot, slot +
+ * n). Before them come the ancestors: spans of slots that hold positions 0 .. position - 1 in
+ * order. */
 struct kv_span {
     uint32_t slot, n;
 };
@@ -72,16 +76,18 @@ struct segment {
 struct attention {
     uint32_t n_heads, n_kv_heads, head_dim;
     float scale;
-    bool causal;      /* false: rows of a segment see the whole segment (encoders) */
-    uint32_t window;  /* sees at most this many positions back (and, not causal, ahead), itself included; 0: all */
-    float softcap;    /* scores become cap * tanh(score / cap); 0: none */
+    bool causal;     /* false: rows of a segment see the whole segment (encoders) */
+    uint32_t window; /* sees at most this many positions back (and, not causal, ahead), itself
+                        included; 0: all */
+    float softcap;   /* scores become cap * tanh(score / cap); 0: none */
 };
 
 enum target_flags { TARGET_WANT_BEST = 1 };
 
-/* One number to read from the head: log p(token | row), and whether token is the (first) argmax of its row. */
+/* One number to read from the head: log p(token | row), and whether token is the (first) argmax
+ * of its row. */
 struct target {
-    uint32_t row;   /* of the rows given to logprobs */
+    uint32_t row; /* of the rows given to logprobs */
     int32_t token;
     double logprob; /* out */
     bool best;      /* out */
@@ -95,13 +101,14 @@ struct epilogue {
 };
 
 struct backend_config {
-    enum dtype dtype;     /* F32 or BF16 (AUTO has been resolved above) */
-    unsigned threads;     /* 0: as many as this process may use */
-    const char *gemm;     /* "auto", "dnnl", "plain" */
+    enum dtype dtype; /* F32 or BF16 (AUTO has been resolved above) */
+    unsigned threads; /* 0: as many as this process may use */
+    const char *gemm; /* "auto", "dnnl", "plain" */
 };
 
 struct backend_caps {
-    const char *name; /* "cpu/avx512bf16", ...: the instruction set is part of a result's identity */
+    const char
+        *name; /* "cpu/avx512bf16", ...: the instruction set is part of a result's identity */
     const char *gemm; /* "dnnl 2.6.3", "plain" */
     enum elem act;
     uint32_t row_block; /* height of a GEMM block: T in multiples of it wastes nothing */
@@ -112,67 +119,82 @@ struct backend_ops {
     void (*close)(struct backend *b);
     const struct backend_caps *(*caps)(const struct backend *b);
 
-    /* Weights live until close. They are made before the first step and never again; errors are ERR_RESOURCE. A table
-     * may read its tensor where it lies as rows are gathered: a table's tensor must stay valid until close. */
-    struct matrix *(*matrix)(struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err);
-    struct table *(*table)(struct backend *b, const struct weight_source *src, uint32_t n, uint32_t c, struct err *err);
-    struct vector *(*vector)(struct backend *b, const struct weight_source *src, uint32_t n, struct err *err);
+    /* Weights live until close. They are made before the first step and never again; errors are
+     * ERR_RESOURCE. A table may read its tensor where it lies as rows are gathered: a table's
+     * tensor must stay valid until close. */
+    struct matrix *(*matrix)(struct backend *b, const struct weight_source *src, uint32_t n,
+        uint32_t k, struct err *err);
+    struct table *(*table)(struct backend *b, const struct weight_source *src, uint32_t n,
+        uint32_t c, struct err *err);
+    struct vector *(*vector)(
+        struct backend *b, const struct weight_source *src, uint32_t n, struct err *err);
 
-    struct buffer *(*buffer)(struct backend *b, uint32_t n_rows, uint32_t cols, enum elem elem, struct err *err);
-    struct kv_cache *(*kv_cache)(struct backend *b, uint32_t n_layers, uint32_t n_slots, uint32_t kv_width, struct err *err);
+    struct buffer *(*buffer)(
+        struct backend *b, uint32_t n_rows, uint32_t cols, enum elem elem, struct err *err);
+    struct kv_cache *(*kv_cache)(
+        struct backend *b, uint32_t n_layers, uint32_t n_slots, uint32_t kv_width, struct err *err);
     size_t (*kv_bytes_per_slot)(const struct backend *b, uint32_t n_layers, uint32_t kv_width);
-    void (*kv_free)(struct backend *b, struct kv_cache *kv); /* before a larger one is made; may be NULL: kept to close */
+    void (*kv_free)(struct backend *b,
+        struct kv_cache *kv); /* before a larger one is made; may be NULL: kept to close */
 
     /* x = scale * table[ids], or += where `add`. */
-    void (*gather)(struct backend *b, const struct table *t, const int32_t *ids, float scale, bool add, struct rows x);
+    void (*gather)(struct backend *b, const struct table *t, const int32_t *ids, float scale,
+        bool add, struct rows x);
 
-    /* out = norm(x) * gain + bias (bias may be NULL); out has f32 or act elements and may be x itself if f32. */
-    void (*norm)(struct backend *b, enum norm_kind kind, const struct vector *gain, const struct vector *bias, float eps,
-        struct rows x, struct rows out);
+    /* out = norm(x) * gain + bias (bias may be NULL); out has f32 or act elements and may be x
+     * itself if f32. */
+    void (*norm)(struct backend *b, enum norm_kind kind, const struct vector *gain,
+        const struct vector *bias, float eps, struct rows x, struct rows out);
 
-    /* out = activation(x · wᵀ + bias) * scale, or out += that; x has act elements, out f32 or act. */
+    /* out = activation(x · wᵀ + bias) * scale, or out += that; x has act elements, out f32 or
+     * act. */
     void (*matmul)(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
         const struct epilogue *epilogue);
 
     /* out = activation(gate) * up, elementwise; out has act elements. */
-    void (*gate)(struct backend *b, enum activation a, struct rows gate, struct rows up, struct rows out);
+    void (*gate)(
+        struct backend *b, enum activation a, struct rows gate, struct rows up, struct rows out);
 
     /* out = x rounded to out's elements (a copy where they are the same). */
     void (*convert)(struct backend *b, struct rows x, struct rows out);
 
     /* Rotates n_heads heads of width head_dim in each row of x (f32), in place. */
-    void (*rotate)(struct backend *b, const struct rotary *r, const uint32_t *positions, uint32_t n_heads,
-        uint32_t head_dim, struct rows x);
+    void (*rotate)(struct backend *b, const struct rotary *r, const uint32_t *positions,
+        uint32_t n_heads, uint32_t head_dim, struct rows x);
 
     /* Writes row i of k and v (f32) to slots[i] of a layer. */
-    void (*kv_store)(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots, struct rows k,
-        struct rows v);
+    void (*kv_store)(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
+        struct rows k, struct rows v);
 
-    /* out[T, H*D] (act) from q[T, H*D] (f32) and the cache: every segment's rows against ancestors and themselves. */
-    void (*attend)(struct backend *b, const struct attention *a, struct kv_cache *kv, uint32_t layer,
-        const struct segment *segments, uint32_t n_segments, struct rows q, struct rows out);
+    /* out[T, H*D] (act) from q[T, H*D] (f32) and the cache: every segment's rows against
+     * ancestors and themselves. */
+    void (*attend)(struct backend *b, const struct attention *a, struct kv_cache *kv,
+        uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
+        struct rows out);
 
     /* dst row i = src row index[i] (same elements and width). */
     void (*pick)(struct backend *b, struct rows src, const uint32_t *index, struct rows dst);
 
     /* One pooled f32 row a segment (weights for weighted mean are positions 1..n). */
-    void (*pool)(struct backend *b, enum pooling pooling, struct rows x, const struct segment *segments,
-        uint32_t n_segments, struct rows out);
+    void (*pool)(struct backend *b, enum pooling pooling, struct rows x,
+        const struct segment *segments, uint32_t n_segments, struct rows out);
 
     /* x /= max(|x|, 1e-12), each row. */
     void (*normalize)(struct backend *b, struct rows x);
 
-    /* log-softmax of the chosen tokens over rows x (act) times the head, vocabulary in blocks: no [T, V] array.
-     * Targets are sorted by row. A logit is (x · w + bias) * scale, then capped; softcap 0: none. */
-    void (*logprobs)(struct backend *b, const struct matrix *head, const struct vector *bias, float scale, float softcap,
-        struct rows x, struct target *targets, size_t n);
+    /* log-softmax of the chosen tokens over rows x (act) times the head, vocabulary in blocks:
+     * no [T, V] array. Targets are sorted by row. A logit is (x · w + bias) * scale, then
+     * capped; softcap 0: none. */
+    void (*logprobs)(struct backend *b, const struct matrix *head, const struct vector *bias,
+        float scale, float softcap, struct rows x, struct target *targets, size_t n);
 
     /* All logits of the rows, f32, to the host: for sampling, a row or a few at a time. */
-    void (*logits)(struct backend *b, const struct matrix *head, const struct vector *bias, float scale, float softcap,
-        struct rows x, float *out);
+    void (*logits)(struct backend *b, const struct matrix *head, const struct vector *bias,
+        float scale, float softcap, struct rows x, float *out);
 
-    void (*download)(struct backend *b, struct rows x, float *out); /* f32 or act rows to host f32 */
-    uint64_t (*rows_filled)(const struct backend *b);               /* since open */
+    void (*download)(
+        struct backend *b, struct rows x, float *out); /* f32 or act rows to host f32 */
+    uint64_t (*rows_filled)(const struct backend *b);  /* since open */
 };
 
 struct backend {

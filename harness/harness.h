@@ -1,9 +1,10 @@
 /* The harness: models to numbers. This is its only door.
  *
- * It opens a model (a Hugging Face folder or a .gguf file), turns text into token ids, and answers in lists: vectors,
- * log-likelihoods, generated text, class scores. It knows nothing of tasks, queues or databases, and never prints.
- * On one instruction set and dtype the numbers of a request depend on nothing but the request: not on what else is in
- * the list, on the number of threads, or on whether its prefix was shared. */
+ * It opens a model (a Hugging Face folder or a .gguf file), turns text into token ids, and
+ * answers in lists: vectors, log-likelihoods, generated text, class scores. It knows nothing of
+ * tasks, queues or databases, and never prints. On one instruction set and dtype the numbers of
+ * a request depend on nothing but the request: not on what else is in the list, on the number of
+ * threads, or on whether its prefix was shared. */
 #ifndef ASSAY_HARNESS_H
 #define ASSAY_HARNESS_H
 
@@ -24,7 +25,8 @@ struct token_span {
     uint32_t from, to; /* Unicode code points of the input */
 };
 
-/* Ids of one text. `ids` grows; `spans` is NULL where offsets aren't wanted. Zeroed is a valid empty list. */
+/* Ids of one text. `ids` grows; `spans` is NULL where offsets aren't wanted. Zeroed is a valid
+ * empty list. */
 struct token_list {
     int32_t *ids;
     struct token_span *spans;
@@ -38,22 +40,25 @@ struct encode_options {
     bool no_special; /* leave out what the post-processor adds ([CLS], BOS, ...) */
 };
 
-/* Appends the ids of `text` (any bytes: invalid UTF-8 becomes U+FFFD). Thread-safe on one tokenizer. */
+/* Appends the ids of `text` (any bytes: invalid UTF-8 becomes U+FFFD). Thread-safe on one
+ * tokenizer. */
 MUST_CHECK bool tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
     const struct encode_options *options, struct token_list *out, struct err *err);
 
 /* Appends the text of the ids; ids out of range are ERR_INPUT. */
-MUST_CHECK bool tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
-    struct strbuf *out, struct err *err);
+MUST_CHECK bool tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n,
+    bool skip_special, struct strbuf *out, struct err *err);
 
 /* Bytes that one id stands for, as it is inside a longer text (byte-level BPE: raw bytes). */
-MUST_CHECK bool tokenizer_bytes(const struct tokenizer *t, int32_t id, struct strbuf *out, struct err *err);
+MUST_CHECK bool tokenizer_bytes(
+    const struct tokenizer *t, int32_t id, struct strbuf *out, struct err *err);
 
 struct tokenizer_info {
-    size_t vocab_size;           /* largest id + 1 */
-    int32_t bos, eos, pad, unk;  /* -1 if absent */
-    bool adds_bos;               /* the tokenizer's own default */
-    uint32_t model_max_length;   /* from tokenizer_config.json; 0 if absent or the "no limit" sentinel */
+    size_t vocab_size;          /* largest id + 1 */
+    int32_t bos, eos, pad, unk; /* -1 if absent */
+    bool adds_bos;              /* the tokenizer's own default */
+    uint32_t
+        model_max_length; /* from tokenizer_config.json; 0 if absent or the "no limit" sentinel */
 };
 const struct tokenizer_info *tokenizer_info(const struct tokenizer *t);
 
@@ -69,12 +74,14 @@ struct model_options {
     enum dtype dtype;
     const char *device;    /* "auto", "cpu", "cuda", "cuda:N"; NULL: auto */
     unsigned threads;      /* 0: ASSAY_THREADS, else the processors that this process may use */
-    const char *arch_file; /* a Lua architecture description in place of the built-in one; NULL: by config */
+    const char *arch_file; /* a Lua architecture description in place of the built-in one; NULL: by
+                              config */
     const char *gemm;      /* "auto", "dnnl", "plain": for tests */
-    size_t memory_bytes;   /* ceiling for keys, values and activations; 0: chosen from the machine */
+    size_t memory_bytes; /* ceiling for keys, values and activations; 0: chosen from the machine */
 };
 
-MUST_CHECK struct model *model_open(const char *path, const struct model_options *options, struct err *err);
+MUST_CHECK struct model *model_open(
+    const char *path, const struct model_options *options, struct err *err);
 void model_close(struct model *m);
 
 struct model_info {
@@ -84,14 +91,14 @@ struct model_info {
     const char *weight_dtype; /* of most weights in the file: "F32", "Q4_1" */
     uint64_t n_parameters, weight_bytes;
     uint32_t n_layers, width, n_heads, n_kv_heads, n_vocab, max_length;
-    bool causal;       /* a decoder: can score and generate */
-    bool has_pooling;  /* sentence-transformers modules say how to pool */
+    bool causal;      /* a decoder: can score and generate */
+    bool has_pooling; /* sentence-transformers modules say how to pool */
 };
 const struct model_info *model_info(const struct model *m);
 const struct tokenizer *model_tokenizer(const struct model *m);
 
-/* Everything that `assay model show` says, as one JSON object (the caller owns it): info, config, tokenizer, modules,
- * prompts, extra tensors that no part of the model uses. */
+/* Everything that `assay model show` says, as one JSON object (the caller owns it): info,
+ * config, tokenizer, modules, prompts, extra tensors that no part of the model uses. */
 MUST_CHECK json_t *model_describe(const char *path, struct err *err);
 
 /* One call a tensor, in the file's order; numbers are after dequantising to f32. */
@@ -106,19 +113,23 @@ struct tensor_report {
 typedef bool tensor_report_fn(const struct tensor_report *report, void *arg, struct err *err);
 MUST_CHECK bool model_tensors(const char *path, tensor_report_fn *each, void *arg, struct err *err);
 
-/* Writes a model of the first `layers` layers of `source` to `target` (both folders, or both .gguf files): a folder
- * gets its weights by hard or symbolic link and a smaller config; a .gguf gets its header rewritten. */
-MUST_CHECK bool model_truncate(const char *source, const char *target, unsigned layers, struct err *err);
+/* Writes a model of the first `layers` layers of `source` to `target` (both folders, or both
+ * .gguf files): a folder gets its weights by hard or symbolic link and a smaller config; a .gguf
+ * gets its header rewritten. */
+MUST_CHECK bool model_truncate(
+    const char *source, const char *target, unsigned layers, struct err *err);
 
 /* ---- work ---- */
 
-/* A request that can't be used gets its error here and no numbers; the others are still answered. */
+/* A request that can't be used gets its error here and no numbers; the others are still
+ * answered. */
 struct run_stats {
     uint64_t items, tokens_asked, tokens_computed, tokens_padded, rows_filled;
     double flops, seconds;
 };
 
-/* Called now and then with work done and in total (tokens); may be NULL. Returning false stops: ERR_INTERRUPTED. */
+/* Called now and then with work done and in total (tokens); may be NULL. Returning false stops:
+ * ERR_INTERRUPTED. */
 typedef bool run_progress_fn(uint64_t done, uint64_t total, void *arg);
 
 struct run_options {
@@ -128,14 +139,23 @@ struct run_options {
     struct run_stats *stats; /* added to; may be NULL */
 };
 
-enum pooling { POOL_AUTO, POOL_MEAN, POOL_CLS, POOL_LAST, POOL_MAX, POOL_MEAN_SQRT, POOL_WEIGHTED_MEAN };
+enum pooling {
+    POOL_AUTO,
+    POOL_MEAN,
+    POOL_CLS,
+    POOL_LAST,
+    POOL_MAX,
+    POOL_MEAN_SQRT,
+    POOL_WEIGHTED_MEAN
+};
 MUST_CHECK bool pooling_parse(const char *name, enum pooling *out, struct err *err);
 
 struct embed_options {
     enum pooling pooling;
     bool no_normalize;
-    uint32_t dim;            /* cut vectors to this many numbers; 0: all */
-    const char *prompt_name; /* a prompt of config_sentence_transformers.json; NULL: its default prompt */
+    uint32_t dim; /* cut vectors to this many numbers; 0: all */
+    const char
+        *prompt_name; /* a prompt of config_sentence_transformers.json; NULL: its default prompt */
     const char *prompt_text; /* put before every text, in place of a named prompt */
 };
 
@@ -144,19 +164,22 @@ struct embed_request {
     size_t text_n;
     const int32_t *ids;
     size_t n_ids;
-    bool truncated;   /* out: the text was longer than the model takes */
-    struct err err;   /* out: class ERR_NONE where it worked */
+    bool truncated; /* out: the text was longer than the model takes */
+    struct err err; /* out: class ERR_NONE where it worked */
 };
 
 /* Width of the vectors that these options give; 0 with *err if the model can't embed so. */
-uint32_t model_embed_width(const struct model *m, const struct embed_options *options, struct err *err);
+uint32_t model_embed_width(
+    const struct model *m, const struct embed_options *options, struct err *err);
 
 /* vectors: n × width, the caller's; the row of a request that failed is left alone. */
-MUST_CHECK bool model_embed(struct model *m, const struct embed_options *options, struct embed_request *requests,
-    size_t n, float *vectors, const struct run_options *run, struct err *err);
+MUST_CHECK bool model_embed(struct model *m, const struct embed_options *options,
+    struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
+    struct err *err);
 
-/* Log-likelihood of each choice after the context. Texts are split by lm-evaluation-harness's rule (peers.md 2a.1);
- * ids are taken as they are. Rolling: context NULL and one choice, summed over lm-eval's windows. */
+/* Log-likelihood of each choice after the context. Texts are split by lm-evaluation-harness's
+ * rule (peers.md 2a.1); ids are taken as they are. Rolling: context NULL and one choice, summed
+ * over lm-eval's windows. */
 enum add_bos { ADD_BOS_AUTO, ADD_BOS_YES, ADD_BOS_NO };
 
 struct score_options {
@@ -180,15 +203,15 @@ struct score_request {
     size_t context_n;
     const int32_t *context_ids;
     size_t n_context_ids;
-    bool rolling;         /* choices[0] holds the text or ids to be scored from their start */
+    bool rolling; /* choices[0] holds the text or ids to be scored from their start */
     struct score_choice *choices;
     size_t n_choices;
     uint32_t n_truncated; /* out: tokens cut from the left, over all choices */
     struct err err;       /* out */
 };
 
-MUST_CHECK bool model_score(struct model *m, const struct score_options *options, struct score_request *requests,
-    size_t n, const struct run_options *run, struct err *err);
+MUST_CHECK bool model_score(struct model *m, const struct score_options *options,
+    struct score_request *requests, size_t n, const struct run_options *run, struct err *err);
 
 struct generate_options {
     uint32_t max_tokens; /* 0: 256 */

@@ -1,7 +1,9 @@
-/* Weights: one view of a model's tensors and metadata, whatever the file format. Private to the harness.
+/* Weights: one view of a model's tensors and metadata, whatever the file format. Private to the
+ * harness.
  *
- * Everything about the files is checked once, at open: header sizes, names, shapes times element size, offsets against
- * the file length, overlaps. After that a tensor's `data` can be read without further thought until weights_close. */
+ * Everything about the files is checked once, at open: header sizes, names, shapes times element
+ * size, offsets against the file length, overlaps. After that a tensor's `data` can be read
+ * without further thought until weights_close. */
 #ifndef ASSAY_HARNESS_WEIGHTS_H
 #define ASSAY_HARNESS_WEIGHTS_H
 
@@ -12,16 +14,29 @@
 
 /* Plain and quantised element types. Each row of a quantised tensor is a whole number of blocks. */
 enum tensor_type {
-    TENSOR_F64, TENSOR_F32, TENSOR_F16, TENSOR_BF16,
-    TENSOR_I64, TENSOR_I32, TENSOR_I16, TENSOR_I8, TENSOR_U8, TENSOR_BOOL,
-    TENSOR_Q4_0, TENSOR_Q4_1, TENSOR_Q5_0, TENSOR_Q5_1, TENSOR_Q8_0,
+    TENSOR_F64,
+    TENSOR_F32,
+    TENSOR_F16,
+    TENSOR_BF16,
+    TENSOR_I64,
+    TENSOR_I32,
+    TENSOR_I16,
+    TENSOR_I8,
+    TENSOR_U8,
+    TENSOR_BOOL,
+    TENSOR_Q4_0,
+    TENSOR_Q4_1,
+    TENSOR_Q5_0,
+    TENSOR_Q5_1,
+    TENSOR_Q8_0,
     TENSOR_N_TYPES,
 };
 
 struct tensor_type_info {
     const char *name;              /* as GGUF and safetensors spell it: "F32", "Q4_1" */
     uint32_t block_n, block_bytes; /* elements and bytes of a block; 1 element for plain types */
-    void (*to_f32)(const uint8_t *blocks, size_t n, float *out); /* n elements, a multiple of block_n */
+    void (*to_f32)(
+        const uint8_t *blocks, size_t n, float *out); /* n elements, a multiple of block_n */
 };
 const struct tensor_type_info *tensor_type_info(enum tensor_type type);
 
@@ -38,20 +53,22 @@ struct tensor {
 
 struct weights;
 
-/* A folder (model.safetensors, or model.safetensors.index.json with its shards), a .safetensors file, or a .gguf. */
+/* A folder (model.safetensors, or model.safetensors.index.json with its shards), a .safetensors
+ * file, or a .gguf. */
 MUST_CHECK struct weights *weights_open(const char *path, struct err *err);
 void weights_close(struct weights *w);
 
 const char *weights_format(const struct weights *w); /* "safetensors" or "gguf" */
 size_t weights_count(const struct weights *w);
-const struct tensor *weights_at(const struct weights *w, size_t i);              /* file order */
-const struct tensor *weights_find(const struct weights *w, const char *name);    /* NULL if absent */
+const struct tensor *weights_at(const struct weights *w, size_t i);           /* file order */
+const struct tensor *weights_find(const struct weights *w, const char *name); /* NULL if absent */
 
 /* Elements [from, from + n) of the flattened tensor as f32; both multiples of the type's block. */
 void tensor_read_f32(const struct tensor *t, size_t from, size_t n, float *out);
 
-/* GGUF metadata as JSON (an object; arrays of numbers and strings as arrays), NULL for safetensors. Token lists can
- * hold raw bytes that aren't UTF-8, so arrays of strings are reached through the functions below. Borrowed. */
+/* GGUF metadata as JSON (an object; arrays of numbers and strings as arrays), NULL for
+ * safetensors. Token lists can hold raw bytes that aren't UTF-8, so arrays of strings are
+ * reached through the functions below. Borrowed. */
 const json_t *weights_metadata(const struct weights *w);
 
 /* A GGUF array of strings, in place. */
@@ -59,7 +76,8 @@ struct gguf_strings {
     const uint8_t *at; /* private: iterate with gguf_strings_next */
     uint64_t left;
 };
-bool weights_strings(const struct weights *w, const char *key, struct gguf_strings *out); /* false if absent */
-bool gguf_strings_next(struct gguf_strings *it, const char **s, size_t *n);               /* false at the end */
+bool weights_strings(
+    const struct weights *w, const char *key, struct gguf_strings *out);    /* false if absent */
+bool gguf_strings_next(struct gguf_strings *it, const char **s, size_t *n); /* false at the end */
 
 #endif

@@ -124,7 +124,7 @@ static bool write_port(const char *path, struct MHD_Daemon *d, struct err *err) 
     return !path || file_write_atomic(path, text, strlen(text), err);
 }
 
-bool site_serve(const char *dir, unsigned port, const char *port_file, const volatile int *stop,
+bool site_serve(const char *dir, unsigned port, const char *port_file, const atomic_bool *stop,
     struct err *err) {
     if (!dir_exists(dir))
         return err_set(err, ERR_NOT_FOUND, "there is no site in '%s'", dir);

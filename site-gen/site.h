@@ -15,6 +15,7 @@
 #define ASSAY_SITE_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 #include "base/strbuf.h"
 
@@ -55,6 +56,6 @@ MUST_CHECK bool site_check(const char *dir, struct site_report *report, struct e
 
 /* Serves the folder on 127.0.0.1 until *stop. Port 0: any; port_file (or NULL) gets the number. */
 MUST_CHECK bool site_serve(const char *dir, unsigned port, const char *port_file,
-    const volatile int *stop, struct err *err);
+    const atomic_bool *stop, struct err *err);
 
 #endif

@@ -3,15 +3,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "db/db.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/cli/table.h"
-
-static const struct option options_board[] = {
-    { "db", 0, "URL", "the database (default: ASSAY_DATABASE_URL, PG*, or a private cluster)" },
-    { NULL, 0, NULL, NULL },
-};
 
 /* Rows come a model and task each, all tasks of a model together. */
 static bool same_model(const struct rows *rows, int a, int b) {
@@ -55,20 +50,15 @@ static void print_board(const struct rows *rows) {
 
 static bool run(const struct args *args, struct err *err) {
     struct rows rows = { 0 };
-    struct db_options options = { .conninfo = args_get(args, "db", NULL) };
-    struct db *db = db_open(&options, err);
+    struct db *db = database_open(args, err);
     bool ok = db && db_query(db, "site_board", DB_ARGS(db_text(args->operands[0])), &rows, err);
     if (ok && rows.n == 0) {
         ok = err_set(err, ERR_NOT_FOUND, "there are no results of suite '%s'", args->operands[0]);
         err_hint(err, "submit a model to it: assay submit MODEL -s %s", args->operands[0]);
     }
-    json_t *list = ok && args_has(args, "json") ? rows_to_json(&rows, err) : NULL;
-    if (list) {
-        json_t *document = json_pack("{s:s, s:O}", "schema", "assay.board/1", "rows", list);
-        print_document(document, true);
-        json_decref(document);
-        json_decref(list);
-    } else if (ok && !args_has(args, "json")) {
+    if (ok && args_has(args, "json")) {
+        ok = database_print(&rows, "assay.board/1", "rows", err);
+    } else if (ok) {
         print_board(&rows);
     }
     rows_release(&rows);
@@ -80,7 +70,7 @@ const struct command cmd_suite_board = {
     .name = "suite board",
     .operands = "SUITE",
     .summary = "the leaderboard of a suite, as a table",
-    .options = { options_board },
+    .options = { options_database },
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

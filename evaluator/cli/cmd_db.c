@@ -5,14 +5,9 @@
 
 #include "base/mem.h"
 #include "base/proc.h"
-#include "db/db.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
-
-static const struct option options_db[] = {
-    { "db", 0, "URL", "the database (default: ASSAY_DATABASE_URL, PG*, or a private cluster)" },
-    { NULL, 0, NULL, NULL },
-};
 
 /* ---- the cluster ---- */
 
@@ -38,7 +33,7 @@ const struct command cmd_db_up = {
     .summary = "start the private PostgreSQL cluster",
     .details = "It lives under ASSAY_HOME, listens on a Unix socket only, and is started by every "
                "command that needs it.\n",
-    .options = { options_db },
+    .options = { options_database },
     .run = run_up,
 };
 
@@ -46,7 +41,7 @@ const struct command cmd_db_down = {
     .name = "db down",
     .operands = "",
     .summary = "stop the private PostgreSQL cluster",
-    .options = { options_db },
+    .options = { options_database },
     .run = run_down,
 };
 
@@ -72,7 +67,7 @@ const struct command cmd_db_migrate = {
     .name = "db migrate",
     .operands = "",
     .summary = "bring the schema up to this program",
-    .options = { options_db },
+    .options = { options_database },
     .run = run_migrate,
 };
 
@@ -81,7 +76,7 @@ const struct command cmd_db_init = {
     .operands = "",
     .summary = "make the schema in a new database",
     .details = "Idempotent. Without a database named, makes and starts the private cluster.\n",
-    .options = { options_db },
+    .options = { options_database },
     .run = run_migrate,
 };
 
@@ -101,7 +96,7 @@ const struct command cmd_db_status = {
     .name = "db status",
     .operands = "",
     .summary = "server, durability and schema of the database",
-    .options = { options_db },
+    .options = { options_database },
     .run = run_status,
 };
 
@@ -209,7 +204,7 @@ const struct command cmd_db_psql = {
     .name = "db psql",
     .operands = "",
     .summary = "open psql on the database",
-    .options = { options_db },
+    .options = { options_database },
     .run = run_psql,
 };
 
@@ -217,7 +212,7 @@ const struct command cmd_db_dump = {
     .name = "db dump",
     .operands = "[FILE]",
     .summary = "dump the database (pg_dump's custom format)",
-    .options = { options_db },
+    .options = { options_database },
     .max_operands = 1,
     .run = run_dump,
 };
@@ -226,7 +221,7 @@ const struct command cmd_db_restore = {
     .name = "db restore",
     .operands = "FILE",
     .summary = "restore a dump into an empty database",
-    .options = { options_db },
+    .options = { options_database },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_restore,

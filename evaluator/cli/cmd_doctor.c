@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/proc.h"
-#include "db/db.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
 #include "harness/harness.h"
 
@@ -84,11 +84,6 @@ static void print_checks(const json_t *list) {
     }
 }
 
-static const struct option options_doctor[] = {
-    { "db", 0, "URL", "the database" },
-    { NULL, 0, NULL, NULL },
-};
-
 static bool run(const struct args *args, struct err *err) {
     struct checkup c = { .list = json_array() };
     check_cpu(&c);
@@ -111,6 +106,6 @@ const struct command cmd_doctor = {
     .name = "doctor",
     .operands = "",
     .summary = "check processor, disk, database, gnuplot and hub",
-    .options = { options_doctor },
+    .options = { options_database },
     .run = run,
 };

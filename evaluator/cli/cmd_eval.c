@@ -1,7 +1,6 @@
 /* assay eval: evaluates models here and now, each in a process of its own. */
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -9,8 +8,10 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/exchange.h"
 #include "evaluator/cli/report.h"
+#include "evaluator/cli/stop.h"
 #include "evaluator/cli/table.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/eval/eval.h"
@@ -24,16 +25,8 @@ static const struct option options_eval[] = {
         "write" },
     { "samples", 0, NULL, "with --out: keep each document's row of the data set too" },
     { "no-db", 0, NULL, "don't store the results in the database" },
-    { "db", 0, "URL", "the database (default: ASSAY_DATABASE_URL, PG*, or a private cluster)" },
     { NULL, 0, NULL, NULL },
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal) {
-    (void)signal;
-    interrupted = 1;
-}
 
 /* Everything of one command. */
 struct bench {
@@ -43,11 +36,12 @@ struct bench {
     struct progress *bar;
     char label[64];
     const char *model;
+    const atomic_bool *stop;
 };
 
 static bool keep_going(void *arg) {
-    (void)arg;
-    return !interrupted;
+    const struct bench *b = arg;
+    return !atomic_load(b->stop);
 }
 
 static void show(const char *label, uint64_t done, uint64_t total, void *arg) {
@@ -169,9 +163,7 @@ static void print_table(const json_t *results) {
 }
 
 static bool run_models(struct bench *b, const json_t *tasks, struct err *err) {
-    struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    b->stop = stop_on_signals();
     bool ok = true;
     for (unsigned i = 0; ok && i < b->args->n_operands; i++) {
         ok = eval_model(b, b->args->operands[i], tasks, err);
@@ -210,7 +202,7 @@ const struct command cmd_eval = {
                "  assay eval ./my-model -s wordnet --no-db\n"
                "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
                "  assay eval org/a org/b -t ./my_task.lua -o results/\n",
-    .options = { options_eval, options_tasks, options_model },
+    .options = { options_eval, options_database, options_tasks, options_model },
     .min_operands = 1,
     .max_operands = ARGS_MAX_VALUES,
     .run = run,

@@ -1,8 +1,8 @@
 /* assay hub pull | serve. */
-#include <signal.h>
 #include <string.h>
 
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/stop.h"
 #include "evaluator/hub/hub.h"
 
 static const struct option options_hub[] = {
@@ -41,26 +41,16 @@ static const struct option options_serve[] = {
     { NULL, 0, NULL, NULL },
 };
 
-static volatile int stop_asked;
-
-static void on_signal(int signal) {
-    (void)signal;
-    stop_asked = 1;
-}
-
 static bool run_serve(const struct args *args, struct err *err) {
     unsigned long port;
     if (!args_get_uint(args, "port", 8080, 65535, &port, err)) {
         return false;
     }
-    struct sigaction action = { .sa_handler = on_signal };
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
     struct hub_serve_options o = {
         .dir = args->operands[0],
         .port = (unsigned)port,
         .port_file = args_get(args, "port-file", NULL),
-        .stop = &stop_asked,
+        .stop = stop_on_signals(),
     };
     return hub_serve(&o, err);
 }

@@ -3,26 +3,17 @@
 #include <time.h>
 
 #include "base/progress.h"
-#include "db/db.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/cli/table.h"
 
-static const struct option options_db[] = {
-    { "db", 0, "URL", "the database (default: ASSAY_DATABASE_URL, PG*, or a private cluster)" },
-    { NULL, 0, NULL, NULL },
-};
 static const struct option options_ls[] = {
     { "state", 0, "STATE",
         "only jobs in this state: waiting, queued, leased, done, dead, cancelled" },
     { "limit", 'l', "N", "how many (default 100)" },
     { NULL, 0, NULL, NULL },
 };
-
-static struct db *open_db(const struct args *args, struct err *err) {
-    struct db_options options = { .conninfo = args_get(args, "db", NULL) };
-    return db_open(&options, err);
-}
 
 static bool job_number(const char *text, long long *job, struct err *err) {
     char *end;
@@ -51,20 +42,14 @@ static bool run_ls(const struct args *args, struct err *err) {
     unsigned long limit;
     struct rows rows = { 0 };
     struct db *db =
-        args_get_uint(args, "limit", 100, 1000000, &limit, err) ? open_db(args, err) : NULL;
+        args_get_uint(args, "limit", 100, 1000000, &limit, err) ? database_open(args, err) : NULL;
     bool ok = db && db_query(db, "queue_list",
                         DB_ARGS(db_text(args_get(args, "state", NULL)),
                             db_text(args->n_operands ? args->operands[0] : NULL),
                             db_int((long long)limit)),
                         &rows, err);
     if (ok && args_has(args, "json")) {
-        json_t *list = rows_to_json(&rows, err);
-        ok = list != NULL;
-        if (ok) {
-            json_t *document = json_pack("{s:s, s:o}", "schema", "assay.queue/1", "jobs", list);
-            print_document(document, true);
-            json_decref(document);
-        }
+        ok = database_print(&rows, "assay.queue/1", "jobs", err);
     } else if (ok) {
         print_jobs(&rows);
     }
@@ -77,7 +62,7 @@ const struct command cmd_queue_ls = {
     .name = "queue ls",
     .operands = "[PART-OF-A-NAME]",
     .summary = "list jobs, newest first",
-    .options = { options_ls, options_db },
+    .options = { options_ls, options_database },
     .max_operands = 1,
     .run = run_ls,
 };
@@ -87,7 +72,7 @@ const struct command cmd_queue_ls = {
 static bool run_show(const struct args *args, struct err *err) {
     long long job;
     struct rows rows = { 0 }, attempts = { 0 };
-    struct db *db = job_number(args->operands[0], &job, err) ? open_db(args, err) : NULL;
+    struct db *db = job_number(args->operands[0], &job, err) ? database_open(args, err) : NULL;
     bool ok = db && db_query(db, "queue_show", DB_ARGS(db_int(job)), &rows, err) &&
               db_query(db, "queue_attempts", DB_ARGS(db_int(job)), &attempts, err);
     if (ok && rows.n == 0) {
@@ -113,7 +98,7 @@ const struct command cmd_queue_show = {
     .name = "queue show",
     .operands = "JOB",
     .summary = "everything about a job: state, error, attempts",
-    .options = { options_db },
+    .options = { options_database },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_show,
@@ -128,7 +113,7 @@ static bool retry(struct db *db, long long job, enum queue_answer *answer, struc
 }
 
 static bool change_jobs(const struct args *args, change_fn *change, struct err *err) {
-    struct db *db = open_db(args, err);
+    struct db *db = database_open(args, err);
     bool ok = db != NULL;
     for (unsigned i = 0; ok && i < args->n_operands; i++) {
         long long job;
@@ -156,7 +141,7 @@ const struct command cmd_queue_cancel = {
     .name = "queue cancel",
     .operands = "JOB...",
     .summary = "cancel jobs; a running one is told to stop",
-    .options = { options_db },
+    .options = { options_database },
     .min_operands = 1,
     .max_operands = ARGS_MAX_VALUES,
     .run = run_cancel,
@@ -166,7 +151,7 @@ const struct command cmd_queue_retry = {
     .name = "queue retry",
     .operands = "JOB...",
     .summary = "run ended jobs once more; their history is kept",
-    .options = { options_db },
+    .options = { options_database },
     .min_operands = 1,
     .max_operands = ARGS_MAX_VALUES,
     .run = run_retry,
@@ -176,7 +161,7 @@ const struct command cmd_queue_retry = {
 
 static bool run_stats(const struct args *args, struct err *err) {
     struct rows rows = { 0 };
-    struct db *db = open_db(args, err);
+    struct db *db = database_open(args, err);
     bool ok = db && db_query(db, "queue_stats", DB_NO_ARGS, &rows, err);
     json_t *list = ok ? rows_to_json(&rows, err) : NULL;
     if (list) {
@@ -193,7 +178,7 @@ const struct command cmd_queue_stats = {
     .name = "queue stats",
     .operands = "",
     .summary = "how many jobs are in which state, and who works",
-    .options = { options_db },
+    .options = { options_database },
     .run = run_stats,
 };
 
@@ -232,7 +217,7 @@ static bool count_jobs(struct db *db, struct tally *t, struct err *err) {
 
 static bool run_wait(const struct args *args, struct err *err) {
     struct tally t = { 0 }, start = { 0 };
-    struct db *db = open_db(args, err);
+    struct db *db = database_open(args, err);
     bool ok = db && count_jobs(db, &start, err);
     struct progress *bar = ok && start.over < start.total
                                ? progress_start("jobs (thousandths)",
@@ -265,6 +250,6 @@ const struct command cmd_queue_wait = {
     .operands = "",
     .summary = "wait until every job has ended, with a progress bar",
     .details = "Exit code 10 if jobs failed for good meanwhile.\n",
-    .options = { options_db },
+    .options = { options_database },
     .run = run_wait,
 };

@@ -1,14 +1,13 @@
 /* assay result ls | show. */
 #include <math.h>
 
-#include "db/db.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/cli/table.h"
 
 static const struct option options_result[] = {
     { "task", 't', "T", "only this task" },
-    { "db", 0, "URL", "the database" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -35,8 +34,7 @@ static void print_runs(const struct rows *rows) {
 /* Runs of a model, a task or a number; *rows is the caller's to release. */
 static bool query(
     const struct args *args, const char *model, long long run, struct rows *rows, struct err *err) {
-    struct db_options options = { .conninfo = args_get(args, "db", NULL) };
-    struct db *db = db_open(&options, err);
+    struct db *db = database_open(args, err);
     bool ok = db && db_query(db, "site_runs",
                         DB_ARGS(db_text(model), db_text(args_get(args, "task", NULL)),
                             run ? db_int(run) : db_null()),
@@ -49,14 +47,7 @@ static bool run_ls(const struct args *args, struct err *err) {
     struct rows rows = { 0 };
     bool ok = query(args, args->n_operands ? args->operands[0] : NULL, 0, &rows, err);
     if (ok && args_has(args, "json")) {
-        json_t *list = rows_to_json(&rows, err);
-        ok = list != NULL;
-        if (ok) {
-            json_t *document =
-                json_pack("{s:s, s:o}", "schema", "assay.results/1", "results", list);
-            print_document(document, true);
-            json_decref(document);
-        }
+        ok = database_print(&rows, "assay.results/1", "results", err);
     } else if (ok) {
         print_runs(&rows);
     }
@@ -89,7 +80,7 @@ const struct command cmd_result_ls = {
     .name = "result ls",
     .operands = "[MODEL]",
     .summary = "list stored runs with their scores, newest first",
-    .options = { options_result },
+    .options = { options_result, options_database },
     .max_operands = 1,
     .run = run_ls,
 };
@@ -98,7 +89,7 @@ const struct command cmd_result_show = {
     .name = "result show",
     .operands = "RUN",
     .summary = "everything about a stored run",
-    .options = { options_result },
+    .options = { options_result, options_database },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_show,

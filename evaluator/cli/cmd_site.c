@@ -1,9 +1,9 @@
 /* assay site build | check | serve. */
-#include <signal.h>
 #include <stdlib.h>
 
-#include "db/db.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
+#include "evaluator/cli/stop.h"
 #include "site-gen/site.h"
 
 /* ---- build ---- */
@@ -13,13 +13,11 @@ static const struct option options_build[] = {
     { "base-url", 0, "URL", "where it will be published: for the sitemap and the feed" },
     { "title", 0, "TEXT", "the site's name" },
     { "file-links", 0, NULL, "name index.html in links, for reading from disk without a server" },
-    { "db", 0, "URL", "the database" },
     { NULL, 0, NULL, NULL },
 };
 
-static bool load(const char *database, json_t **snapshot, struct err *err) {
-    struct db_options options = { .conninfo = database };
-    struct db *db = db_open(&options, err);
+static bool load(const struct args *args, json_t **snapshot, struct err *err) {
+    struct db *db = database_open(args, err);
     bool ok = db && site_load(db, snapshot, err);
     db_close(db);
     return ok;
@@ -36,8 +34,7 @@ static bool run_build(const struct args *args, struct err *err) {
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co",
         .file_links = args_has(args, "file-links"),
     };
-    bool ok = load(args_get(args, "db", NULL), &snapshot, err) &&
-              site_build(snapshot, &options, &report, err);
+    bool ok = load(args, &snapshot, err) && site_build(snapshot, &options, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
             report.n_files, (double)report.bytes / 1e6, report.n_changed);
@@ -57,7 +54,7 @@ const struct command cmd_site_build = {
     .details = "Readers see the old site or the new one, never half of each; files that did not "
                "change are kept.\n\n"
                "  assay site build -o public --base-url https://board.example.org\n",
-    .options = { options_build },
+    .options = { options_build, options_database },
     .run = run_build,
 };
 
@@ -97,27 +94,17 @@ static const struct option options_serve[] = {
     { NULL, 0, NULL, NULL },
 };
 
-static volatile int stop_asked;
-
-static void on_signal(int signal) {
-    (void)signal;
-    stop_asked = 1;
-}
-
 static bool run_serve(const struct args *args, struct err *err) {
     unsigned long port;
     if (!args_get_uint(args, "port", 8000, 65535, &port, err)) {
         return false;
     }
-    struct sigaction action = { .sa_handler = on_signal };
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
     if (port) {
         fprintf(
             stderr, "serving %s on http://127.0.0.1:%lu/ until Ctrl-C\n", args->operands[0], port);
     }
-    return site_serve(
-        args->operands[0], (unsigned)port, args_get(args, "port-file", NULL), &stop_asked, err);
+    return site_serve(args->operands[0], (unsigned)port, args_get(args, "port-file", NULL),
+        stop_on_signals(), err);
 }
 
 const struct command cmd_site_serve = {

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db/db.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/cli/report.h"
 #include "evaluator/cli/tasks.h"
@@ -20,7 +20,6 @@ static const struct option options_submit[] = {
     { "as", 0, "NAME", "who submits (default: the user's name)" },
     { "hub", 0, "DIR|URL", "where org/name is found (default: HF_ENDPOINT)" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
-    { "db", 0, "URL", "the database" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -150,8 +149,7 @@ static bool run(const struct args *args, struct err *err) {
         err_set(err, ERR_USAGE, "no suite given");
         return err_hint(err, "name one with --suite S; 'assay suite ls' lists them");
     }
-    struct db_options options = { .conninfo = args_get(args, "db", NULL) };
-    struct db *db = db_open(&options, err);
+    struct db *db = database_open(args, err);
     bool ok = db != NULL;
     for (unsigned i = 0; ok && i < args->n_operands; i++) {
         ok = submit_one(db, args, args->operands[i], err);
@@ -167,7 +165,7 @@ const struct command cmd_submit = {
     .details =
         "The revision is resolved to a commit now. The same submission again changes nothing.\n\n"
         "  assay submit sentence-transformers/all-MiniLM-L6-v2 -s wordnet\n",
-    .options = { options_submit },
+    .options = { options_submit, options_database },
     .min_operands = 1,
     .max_operands = ARGS_MAX_VALUES,
     .run = run,

@@ -1,9 +1,7 @@
 /* assay worker. */
-#include <signal.h>
-#include <unistd.h>
-
 #include "evaluator/cli/command.h"
-#include "evaluator/cli/exchange.h"
+#include "evaluator/cli/database.h"
+#include "evaluator/cli/stop.h"
 #include "evaluator/worker/worker.h"
 
 static const struct option options_worker[] = {
@@ -17,19 +15,8 @@ static const struct option options_worker[] = {
     { "threads", 'j', "N", "threads for the harness" },
     { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
-    { "db", 0, "URL", "the database" },
     { NULL, 0, NULL, NULL },
 };
-
-static atomic_bool stop_asked; /* read by the loop through worker_options */
-
-/* The first signal lets the job be given back; the second ends at once, and the spool keeps what
- * was done. */
-static void on_signal(int signal) {
-    if (atomic_exchange(&stop_asked, true)) {
-        _exit(128 + signal);
-    }
-}
 
 static bool run(const struct args *args, struct err *err) {
     unsigned long idle, lease, memory, threads;
@@ -41,7 +28,6 @@ static bool run(const struct args *args, struct err *err) {
         .dtype = args_get(args, "dtype", NULL),
         .once = args_has(args, "once"),
         .drain = args_has(args, "drain"),
-        .stop = &stop_asked,
     };
     if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) ||
         !args_get_uint(args, "lease", 0, 3600, &lease, err) ||
@@ -53,9 +39,7 @@ static bool run(const struct args *args, struct err *err) {
     o.lease_s = (unsigned)lease;
     o.memory_mb = (unsigned)memory;
     o.threads = (unsigned)threads;
-    struct sigaction action = { .sa_handler = on_signal };
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    o.stop = stop_on_signals(); /* the job is given back; the spool keeps what was done */
     return worker_loop(&o, err);
 }
 
@@ -68,6 +52,6 @@ const struct command cmd_worker = {
         "code 75\n"
         "means that this machine should not go on: disk full, device lost, another schema.\n\n"
         "  assay worker --drain --hub http://127.0.0.1:8080\n",
-    .options = { options_worker },
+    .options = { options_worker, options_database },
     .run = run,
 };

@@ -1,11 +1,13 @@
-/* Data sets: files on disk to rows. The readers treat every file as hostile and name file and row in each error.
+/* Data sets: files on disk to rows. The readers treat every file as hostile and name file and row
+ * in each error.
  *
- * A row is a JSON object of the data set's columns. Where a data set's files lie is the hub room's business: this one
- * gets a folder. It finds a split's files as the hub's `datasets` library does: `configs:` in the README's front matter
- * first, else <config>/<split>-*.parquet, data/<split>-*.parquet, <split>.<ext> and <config>/<split>.<ext> (parquet,
- * jsonl, json, csv, tsv, each text format also .gz or .zst). Values of csv and tsv are strings; `lines` gives
- * {"line": text, "number": n from 1}; parquet's dates and times are the integers stored. A row's text is at most 16 MiB,
- * what a packed file expands to is bounded by ratio. */
+ * A row is a JSON object of the data set's columns. Where a data set's files lie is the hub
+ * room's business: this one gets a folder. It finds a split's files as the hub's `datasets`
+ * library does: `configs:` in the README's front matter first, else <config>/<split>-*.parquet,
+ * data/<split>-*.parquet, <split>.<ext> and <config>/<split>.<ext> (parquet, jsonl, json, csv,
+ * tsv, each text format also .gz or .zst). Values of csv and tsv are strings; `lines` gives
+ * {"line": text, "number": n from 1}; parquet's dates and times are the integers stored. A row's
+ * text is at most 16 MiB, what a packed file expands to is bounded by ratio. */
 #ifndef ASSAY_DATA_H
 #define ASSAY_DATA_H
 
@@ -16,7 +18,8 @@ struct data_source {
     const char *config; /* or NULL: the default one */
     const char *split;  /* "test"; split names may be mapped by the README */
     const char *file;   /* one file in place of a data set */
-    const char *format; /* "jsonl", "csv", "tsv", "json", "parquet", "lines"; NULL: by the file's name */
+    const char
+        *format; /* "jsonl", "csv", "tsv", "json", "parquet", "lines"; NULL: by the file's name */
 };
 
 struct data;

@@ -21,8 +21,9 @@
 #define REFETCHES_MAX 2
 #define RETRY_MS 500u
 #define RETRY_AFTER_MAX_S 60
-#define OTHER_BODY_MAX ((uint64_t)1 << 20) /* of error pages and redirects, which are thrown away  \
-                                            */
+#define OTHER_BODY_MAX                                                                             \
+    ((uint64_t)1 << 20) /* of error pages and redirects, which are thrown away                     \
+                         */
 
 struct client {
     CURL *curl;

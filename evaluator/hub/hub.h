@@ -7,6 +7,8 @@
 #ifndef ASSAY_HUB_H
 #define ASSAY_HUB_H
 
+#include <stdatomic.h>
+
 #include "base/json.h"
 
 /* A path for model_open from what the user wrote: org/name[@revision], a folder, or a file. A
@@ -33,7 +35,7 @@ MUST_CHECK json_t *hub_model_facts(const char *hub, const char *model, struct er
 struct hub_serve_options {
     const char *dir, *port_file;
     unsigned port;
-    const volatile int *stop;
+    const atomic_bool *stop;
 };
 MUST_CHECK bool hub_serve(const struct hub_serve_options *options, struct err *err);
 

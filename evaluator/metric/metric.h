@@ -1,6 +1,6 @@
-/* Numbers: what turns log-likelihoods, vectors and rankings into scores, standard errors and intervals, exactly as the
- * references compute them (lm-evaluation-harness, mteb, scikit-learn, scipy, pytrec_eval). Pure functions: no files, no
- * Lua, no clock. */
+/* Numbers: what turns log-likelihoods, vectors and rankings into scores, standard errors and
+ * intervals, exactly as the references compute them (lm-evaluation-harness, mteb, scikit-learn,
+ * scipy, pytrec_eval). Pure functions: no files, no Lua, no clock. */
 #ifndef ASSAY_METRIC_H
 #define ASSAY_METRIC_H
 
@@ -19,7 +19,8 @@ struct mt19937 {
 void python_seed(struct mt19937 *r, uint64_t seed);
 double python_random(struct mt19937 *r);
 uint64_t python_randbelow(struct mt19937 *r, uint64_t n);
-void python_sample(struct mt19937 *r, size_t n, size_t k, size_t *out); /* indices of random.sample(range(n), k) */
+void python_sample(
+    struct mt19937 *r, size_t n, size_t k, size_t *out); /* indices of random.sample(range(n), k) */
 void python_choices(struct mt19937 *r, size_t n, size_t k, size_t *out);
 void python_shuffle(struct mt19937 *r, size_t *items, size_t n);
 /* numpy.random.RandomState(seed). */
@@ -35,29 +36,35 @@ struct estimate {
 };
 
 double mean(const double *x, size_t n);
-/* Mean with the sample standard error sd(n-1)/sqrt(n); interval by the normal, by Wilson where all x are 0 or 1. */
+/* Mean with the sample standard error sd(n-1)/sqrt(n); interval by the normal, by Wilson where
+ * all x are 0 or 1. */
 struct estimate estimate_mean(const double *x, size_t n);
 /* The same with clusters: cluster[i] is a small integer key. */
 struct estimate estimate_mean_clustered(const double *x, const uint32_t *cluster, size_t n);
 
 /* A statistic of a resample: `index` holds n positions. */
 typedef double statistic_fn(const void *data, const size_t *index, size_t n);
-/* lm-eval's bootstrap: `iterations` in chunks of 1000, chunk i drawn with Random(i).choices; sd of the replicates. */
+/* lm-eval's bootstrap: `iterations` in chunks of 1000, chunk i drawn with Random(i).choices; sd
+ * of the replicates. */
 double bootstrap_stderr(statistic_fn *f, const void *data, size_t n, unsigned iterations);
-/* Percentile interval and standard error of a corpus statistic from `iterations` resamples with a fixed seed. */
-struct estimate estimate_bootstrap(statistic_fn *f, const void *data, size_t n, unsigned iterations, uint64_t seed);
+/* Percentile interval and standard error of a corpus statistic from `iterations` resamples with
+ * a fixed seed. */
+struct estimate estimate_bootstrap(
+    statistic_fn *f, const void *data, size_t n, unsigned iterations, uint64_t seed);
 
 /* ---- scores ---- */
 
 size_t argmax_first(const double *x, size_t n);
-double spearman(const double *x, const double *y, size_t n); /* average ranks; NaN where one side is constant */
+double spearman(
+    const double *x, const double *y, size_t n); /* average ranks; NaN where one side is constant */
 double pearson(const double *x, const double *y, size_t n);
 double cosine(const float *a, const float *b, size_t width);
 double dot(const float *a, const float *b, size_t width);
 double manhattan(const float *a, const float *b, size_t width);
 double euclidean(const float *a, const float *b, size_t width);
 
-/* One query's ranking: gains of the retrieved documents in rank order, and all judged gains. pytrec_eval's rules. */
+/* One query's ranking: gains of the retrieved documents in rank order, and all judged gains.
+ * pytrec_eval's rules. */
 struct ranking {
     const double *gains; /* of the documents retrieved, best first */
     size_t n;
@@ -70,9 +77,9 @@ double recall_at(const struct ranking *r, size_t k);
 double precision_at(const struct ranking *r, size_t k);
 double mrr_at(const struct ranking *r, size_t k);
 
-/* Top k documents for each query by dot product or cosine, ties by document id descending, without a full score matrix.
- * best: n_queries × k document indices (SIZE_MAX past the end), scores likewise. doc_rank[i]: rank of document i when
- * ids are sorted ascending. */
+/* Top k documents for each query by dot product or cosine, ties by document id descending,
+ * without a full score matrix. best: n_queries × k document indices (SIZE_MAX past the end),
+ * scores likewise. doc_rank[i]: rank of document i when ids are sorted ascending. */
 void top_k(const float *queries, size_t n_queries, const float *docs, size_t n_docs, size_t width,
     const uint32_t *doc_rank, size_t k, size_t *best, float *scores);
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "evaluator/worker/frame.h"
 #include "evaluator/worker/worker.h"
 
@@ -44,27 +45,6 @@ static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static char **make_env(void) {
-    char **env = xcalloc(sizeof PASSED_ON / sizeof *PASSED_ON, sizeof *env);
-    size_t n = 0;
-    for (const char *const *name = PASSED_ON; *name; name++) {
-        const char *value = getenv(*name);
-        if (value) {
-            struct strbuf pair = { 0 };
-            strbuf_addf(&pair, "%s=%s", *name, value);
-            env[n++] = strbuf_take(&pair);
-        }
-    }
-    return env;
-}
-
-static void free_env(char **env) {
-    for (char **e = env; *e; e++) {
-        free(*e);
-    }
-    free(env);
 }
 
 static _Noreturn void become_child(const char *program, int in, int out, char **env, pid_t parent) {
@@ -102,7 +82,7 @@ static int spec_file(const json_t *spec) {
 static bool child_start(struct child *c, const json_t *spec, const char *program, struct err *err) {
     memset(c, 0, sizeof *c);
     int in = spec_file(spec), out[2] = { -1, -1 };
-    char **env = make_env();
+    char **env = proc_env(PASSED_ON);
     pid_t parent = getpid();
     c->pid = in >= 0 && pipe2(out, O_CLOEXEC) == 0 ? fork() : -1;
     if (c->pid == 0) {
@@ -112,7 +92,7 @@ static bool child_start(struct child *c, const json_t *spec, const char *program
     if (ok) {
         setpgid(c->pid, c->pid); /* whoever of the two comes first */
     }
-    free_env(env);
+    proc_env_free(env);
     if (in >= 0) {
         close(in);
     }

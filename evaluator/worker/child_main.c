@@ -159,13 +159,15 @@ enum { ADDRESS_SPACE_LIMITED = 0 };
 enum { ADDRESS_SPACE_LIMITED = 1 };
 #endif
 
-/* What was given, else as much as the machine has, and room for a model's file to be mapped beside it. */
+/* What was given, else as much as the machine has, and room for a model's file to be mapped
+ * beside it. */
 static unsigned long memory_limit(const struct session *s) {
     long long mb = json_get_int(s->spec, "memory_mb", 0);
     if (mb > 0) {
         return (unsigned long)mb << 20;
     }
-    unsigned long machine = (unsigned long)sysconf(_SC_PHYS_PAGES) * (unsigned long)sysconf(_SC_PAGESIZE);
+    unsigned long machine =
+        (unsigned long)sysconf(_SC_PHYS_PAGES) * (unsigned long)sysconf(_SC_PAGESIZE);
     return ADDRESS_SPACE_LIMITED ? 2 * machine : 0;
 }
 
@@ -179,7 +181,7 @@ static bool shut_in(struct session *s, struct err *err) {
     };
     drop_secrets();
     return sandbox_enter(&limits, &s->sandbox, err) &&
-        doors_close(s->model_path, json_get_string(s->spec, "arch", NULL), &s->sandbox, err);
+           doors_close(s->model_path, json_get_string(s->spec, "arch", NULL), &s->sandbox, err);
 }
 
 static bool open_model(struct session *s, struct err *err) {

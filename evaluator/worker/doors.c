@@ -12,7 +12,8 @@
 #define DEPTH_MAX 4
 
 /* Libraries, processors, time zones: what the C library and oneDNN look up while they run. */
-static const char *const SYSTEM[] = { "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/proc", "/sys", "/dev" };
+static const char *const SYSTEM[] = { "/usr", "/lib", "/lib64", "/etc/ld.so.cache",
+    "/etc/localtime", "/proc", "/sys", "/dev" };
 
 struct paths {
     const char *items[PATHS_MAX + 1];
@@ -52,11 +53,12 @@ static bool add_links(struct paths *p, const char *dir, int depth, struct err *e
     return ok;
 }
 
-bool doors_close(const char *model, const char *extra, struct sandbox_report *report, struct err *err) {
+bool doors_close(
+    const char *model, const char *extra, struct sandbox_report *report, struct err *err) {
     struct paths *p = xcalloc(1, sizeof *p);
     char *real = realpath(model, NULL);
     bool ok = add(p, model, err) && (!real || add(p, real, err)) && add_links(p, model, 0, err) &&
-        (!extra || add(p, extra, err));
+              (!extra || add(p, extra, err));
     for (size_t i = 0; ok && i < sizeof SYSTEM / sizeof *SYSTEM; i++) {
         ok = add(p, SYSTEM[i], err);
     }

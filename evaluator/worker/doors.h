@@ -1,11 +1,13 @@
-/* What a job's process may still read once it has shut itself in: the model and the system's own files, nothing of
- * anybody's home. Private to the worker room. */
+/* What a job's process may still read once it has shut itself in: the model and the system's own
+ * files, nothing of anybody's home. Private to the worker room. */
 #ifndef ASSAY_WORKER_DOORS_H
 #define ASSAY_WORKER_DOORS_H
 
 #include "evaluator/worker/sandbox.h"
 
-/* Confines reads to what `model` (a folder or a file) is made of, where its links lead, and `extra` (NULL: none). */
-MUST_CHECK bool doors_close(const char *model, const char *extra, struct sandbox_report *report, struct err *err);
+/* Confines reads to what `model` (a folder or a file) is made of, where its links lead, and
+ * `extra` (NULL: none). */
+MUST_CHECK bool doors_close(
+    const char *model, const char *extra, struct sandbox_report *report, struct err *err);
 
 #endif

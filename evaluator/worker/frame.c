@@ -5,26 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool write_all(int fd, const char *data, size_t n) {
-    while (n) {
-        ssize_t w = write(fd, data, n);
-        if (w < 0 && errno == EINTR) {
-            continue;
-        }
-        if (w < 0) {
-            return false;
-        }
-        data += w;
-        n -= (size_t)w;
-    }
-    return true;
-}
+#include "base/file.h"
 
 bool frame_write(int fd, enum frame_tag tag, const void *data, size_t n, struct err *err) {
     BUG_IF(n > FRAME_MAX);
     char head[5] = { (char)tag, (char)(n & 255), (char)(n >> 8 & 255), (char)(n >> 16 & 255),
         (char)(n >> 24 & 255) };
-    return (write_all(fd, head, sizeof head) && write_all(fd, data, n)) ||
+    return (fd_write_all(fd, head, sizeof head) && fd_write_all(fd, data, n)) ||
            err_errno(err, ERR_INTERRUPTED, "could not report to the worker");
 }
 

@@ -101,20 +101,11 @@ static bool device_parse(const char *name, int *device) {
     return true;
 }
 
-static struct backend *auto_open(const struct backend_config *config, struct err *err) {
-    struct backend *b = NULL;
-    struct err ignored = ERR_INIT;
-    if (config->gemm == NULL || strcmp(config->gemm, "auto") == 0)
-        b = backend_cuda_open(config, 0, &ignored);
-    return b != NULL ? b : backend_cpu_open(config, err);
-}
-
 struct backend *backend_device_open(
     const char *device, const struct backend_config *config, struct err *err) {
     int index;
-    if (strcmp(device, "auto") == 0)
-        return auto_open(config, err);
-    if (strcmp(device, "cpu") == 0)
+    /* "auto" is the processor until the module has been seen to agree with it on a real device. */
+    if (strcmp(device, "auto") == 0 || strcmp(device, "cpu") == 0)
         return backend_cpu_open(config, err);
     if (device_parse(device, &index))
         return backend_cuda_open(config, index, err);

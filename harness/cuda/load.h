@@ -28,8 +28,8 @@ typedef struct backend *cuda_open_fn(
 MUST_CHECK struct backend *backend_cuda_open(
     const struct backend_config *config, int device, struct err *err);
 
-/* "cpu", "cuda", "cuda:N", or "auto": CUDA where it opens, else the processor. A matrix library
- * named in the config is the processor's, so auto is cpu with it. */
+/* "cpu", "cuda", "cuda:N", or "auto": the processor, for as long as the module has not been seen to
+ * agree with it on a real device. */
 MUST_CHECK struct backend *backend_device_open(
     const char *device, const struct backend_config *config, struct err *err);
 

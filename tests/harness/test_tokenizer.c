@@ -139,10 +139,10 @@ static void documents_that_make_no_tokenizer_are_refused(void **state) {
         { "{" BPE ",\"normalizer\":{\"type\":\"Sequence\"}}", ERR_INPUT, "normalizers" },
         { "{" BPE ",\"normalizer\":{\"type\":\"Prepend\"}}", ERR_INPUT, "'prepend'" },
         { "{" BPE ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a\"},"
-                  "\"behavior\":\"Removed\"}}",
+          "\"behavior\":\"Removed\"}}",
             ERR_INPUT, "regex" },
         { "{" BPE ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},"
-                  "\"behavior\":\"Removed\"}}",
+          "\"behavior\":\"Removed\"}}",
             ERR_UNSUPPORTED, "intersection" },
         { "{" BPE
           ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Eaten\"}}",
@@ -152,7 +152,7 @@ static void documents_that_make_no_tokenizer_are_refused(void **state) {
         { "{" BPE ",\"decoder\":{\"type\":\"Morse\"}}", ERR_UNSUPPORTED, "'Morse'" },
         { "{" BPE ",\"post_processor\":{\"type\":\"Polish\"}}", ERR_UNSUPPORTED, "'Polish'" },
         { "{" BPE ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
-                  "\"SpecialToken\":{\"id\":\"<s>\"}},"
+          "\"SpecialToken\":{\"id\":\"<s>\"}},"
           "{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{}}}",
             ERR_INPUT, "'<s>'" },
         { "{" BPE ",\"added_tokens\":{}}", ERR_INPUT, "added_tokens" },
@@ -445,7 +445,7 @@ static void a_regex_that_backtracks_without_end_gives_up(void **state) {
     struct err err = ERR_INIT;
     struct tokenizer *t = open_doc(*state,
         "{" BPE ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a|aa|b+)+$\"},"
-                "\"behavior\":\"Isolated\"}}",
+        "\"behavior\":\"Isolated\"}}",
         &err);
     assert_non_null(t);
     struct token_list list = { 0 };

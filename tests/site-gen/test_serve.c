@@ -15,7 +15,7 @@
 struct server {
     char *dir, *site, *port_file;
     unsigned port;
-    volatile int stop;
+    atomic_bool stop;
     pthread_t thread;
     bool ok;
 };

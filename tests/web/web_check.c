@@ -24,7 +24,7 @@ struct check {
     char *dir;         /* of the sites */
     const char *shots; /* or NULL */
     unsigned port;
-    volatile int stop;
+    atomic_bool stop;
     int n_pages, n_failed;
 };
 

@@ -447,7 +447,7 @@ static void redirects_are_followed_without_the_token_to_others(void **state) {
     struct page pages[] = { INFO_PAGE, TREE_PAGE, { FILE_URL, 302, "", "Location", NULL, 0 }, END };
     struct hub h, other;
     struct err err;
-    char location[128], *cache = cache_open();
+    char location[512], *cache = cache_open();
     (void)state;
     setenv("HF_TOKEN", " hf_secret\n", 1);
     hub_open(&other, there);
@@ -532,7 +532,7 @@ static void an_error_page_without_end_is_cut(void **state) {
 
 struct serving {
     struct hub_serve_options options;
-    volatile int stop;
+    atomic_bool stop;
     pthread_t thread;
     char url[64], *port_file;
 };

@@ -12,7 +12,7 @@
 
 static struct {
     struct hub_serve_options options;
-    volatile int stop;
+    atomic_bool stop;
     pthread_t thread;
     char *root, *port_file, url[64];
 } hub;

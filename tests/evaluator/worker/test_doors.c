@@ -1,5 +1,6 @@
-/* What a job's process can still read once its doors are closed: its model, through whatever links, and nothing else of
- * anybody's. Each case runs in a process of its own, since no door opens again. */
+/* What a job's process can still read once its doors are closed: its model, through whatever
+ * links, and nothing else of anybody's. Each case runs in a process of its own, since no door
+ * opens again. */
 #include "tests/evaluator/folder.h"
 
 #include <fcntl.h>
@@ -32,7 +33,8 @@ static enum seen look(const char *model, const char *path) {
     return (enum seen)WEXITSTATUS(status);
 }
 
-/* As a snapshot of the hub's cache lies on disk: a folder of links into the blobs, beside somebody's token. */
+/* As a snapshot of the hub's cache lies on disk: a folder of links into the blobs, beside
+ * somebody's token. */
 static char *make_cache(char **snapshot) {
     char *dir = folder_make();
     folder_text(dir, "token", "secret");

@@ -1,0 +1,21 @@
+/* Signals that ask for an end (see stop.h). */
+#include "evaluator/cli/stop.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+static atomic_bool asked;
+
+static void on_signal(int signal) {
+    if (atomic_exchange(&asked, true)) {
+        _exit(128 + signal);
+    }
+}
+
+const atomic_bool *stop_on_signals(void) {
+    struct sigaction action = { .sa_handler = on_signal };
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    return &asked;
+}

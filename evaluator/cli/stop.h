@@ -1,0 +1,11 @@
+/* SIGINT and SIGTERM as a flag that long-running commands look at. */
+#ifndef ASSAY_CLI_STOP_H
+#define ASSAY_CLI_STOP_H
+
+#include <stdatomic.h>
+
+/* From now on the first signal sets *result; the next one ends the process with 128 + its
+ * number. */
+const atomic_bool *stop_on_signals(void);
+
+#endif
