@@ -55,6 +55,9 @@ static int finish(bool ok, struct err *err, bool json, const char *command) {
     if (ok) {
         return 0;
     }
+    if (err->class == ERR_NONE) {
+        err_set(err, ERR_BUG, "the command failed without saying why");
+    }
     if (err->msg[0]) {
         log_error(err, json);
     }

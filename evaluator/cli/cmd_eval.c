@@ -175,8 +175,10 @@ static bool run(const struct args *args, struct err *err) {
     struct bench b = { .args = args, .results = json_array() };
     struct model_options ignored;
     enum add_bos rule;
+    const char *profile;
     json_t *tasks = NULL;
-    bool ok = model_options_from_args(args, &ignored, err) && add_bos_from_args(args, &rule, err) &&
+    bool ok = model_options_from_args(args, &ignored, err) &&
+              profile_from_args(args, &profile, err) && add_bos_from_args(args, &rule, err) &&
               (tasks = tasks_from_args(args, err)) != NULL;
     if (ok && !args_has(args, "no-db")) {
         b.store = report_store_open(args_get(args, "db", NULL), args, err);

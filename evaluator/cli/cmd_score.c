@@ -125,8 +125,9 @@ static bool run_lines(
 static bool run(const struct args *args, struct err *err) {
     struct session s;
     struct exchange p = { 0 };
-    struct score_options options = { .profile = args_get(args, "profile", NULL) };
-    if (!add_bos_from_args(args, &options.add_bos, err) ||
+    struct score_options options = { 0 };
+    if (!profile_from_args(args, &options.profile, err) ||
+        !add_bos_from_args(args, &options.add_bos, err) ||
         !session_open(&s, args, args->operands[0], "score", err)) {
         return false;
     }

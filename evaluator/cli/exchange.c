@@ -205,6 +205,22 @@ bool model_options_from_args(
     return true;
 }
 
+bool profile_from_args(const struct args *args, const char **profile, struct err *err) {
+    static const char *const NAMES[] = { "lm-eval/0.4.13", "lm-eval/pre-3347", "lighteval",
+        "mteb/1", "mteb/2" };
+    *profile = args_get(args, "profile", NULL);
+    for (size_t i = 0; *profile && i < sizeof NAMES / sizeof *NAMES; i++) {
+        if (!strcmp(*profile, NAMES[i])) {
+            return true;
+        }
+    }
+    if (!*profile) {
+        return true;
+    }
+    err_set(err, ERR_USAGE, "unknown profile '%.60s'", *profile);
+    return err_hint(err, "one of lm-eval/0.4.13, lm-eval/pre-3347, lighteval, mteb/1, mteb/2");
+}
+
 bool add_bos_from_args(const struct args *args, enum add_bos *out, struct err *err) {
     const char *rule = args_get(args, "add-bos", "auto");
     if (!strcmp(rule, "auto")) {

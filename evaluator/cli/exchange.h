@@ -65,6 +65,8 @@ MUST_CHECK bool session_open(struct session *s, const struct args *args, const c
 MUST_CHECK bool session_close(struct session *s, struct err *err);
 MUST_CHECK bool model_options_from_args(
     const struct args *args, struct model_options *options, struct err *err);
+/* One of the named rule sets, or NULL where none was asked for. */
+MUST_CHECK bool profile_from_args(const struct args *args, const char **profile, struct err *err);
 MUST_CHECK bool add_bos_from_args(const struct args *args, enum add_bos *out, struct err *err);
 
 #endif

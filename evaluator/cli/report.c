@@ -25,8 +25,23 @@ struct run_store {
     json_t *model;
 };
 
+/* What has no place in a configuration would make a run look like another one. */
+static bool check_comparable(const struct args *args, struct err *err) {
+    static const char *const APART[] = { "add-bos", "arch", "gemm", "subset" };
+    for (size_t i = 0; i < sizeof APART / sizeof *APART; i++) {
+        if (args_has(args, APART[i])) {
+            err_set(err, ERR_USAGE, "a run with --%s is not stored", APART[i]);
+            return err_hint(err, "add --no-db: its result is printed, and kept with --out");
+        }
+    }
+    return true;
+}
+
 struct run_store *report_store_open(
     const char *database, const struct args *args, struct err *err) {
+    if (!check_comparable(args, err)) {
+        return NULL;
+    }
     struct db_options options = { .conninfo = database };
     struct db *db = db_open(&options, err);
     if (!db) {
@@ -146,6 +161,10 @@ json_t *submission_task(const struct task *task, const json_t *wanted) {
         "shots", (json_int_t)json_get_int(wanted, "shots", info->shots), "limit",
         (json_int_t)json_get_int(wanted, "limit", info->limit), "seed",
         (json_int_t)json_get_int(wanted, "seed", 0));
+    json_t *precision = json_object_get(wanted, "precision");
+    if (precision) {
+        json_object_set(config, "precision", precision);
+    }
     return json_pack("{s:s, s:I, s:s, s:s, s:s, s:O*, s:o}", "name", info->name, "version",
         (json_int_t)info->version, "sha256", info->task_sha256, "kind", task_kind_name(info->kind),
         "main", info->main, "definition", info->described, "config", config);
@@ -185,6 +204,26 @@ static bool know_model(struct run_store *s, const char *model, struct err *err) 
     return s->model != NULL;
 }
 
+/* The configuration that a result was made under: what was asked for, and what the task settled. */
+static json_t *asked_of(const struct args *args, const json_t *result) {
+    static const char *const SETTLED[] = { "shots", "limit", "profile" };
+    json_t *wanted = json_object();
+    for (size_t i = 0; i < sizeof SETTLED / sizeof *SETTLED; i++) {
+        json_t *v = json_object_get(result, SETTLED[i]);
+        if (v) {
+            json_object_set(wanted, SETTLED[i], v);
+        }
+    }
+    const char *seed = args_get(args, "seed", NULL), *dtype = args_get(args, "dtype", "auto");
+    if (seed) {
+        json_object_set_new(wanted, "seed", json_integer(strtol(seed, NULL, 10)));
+    }
+    if (strcmp(dtype, "auto")) {
+        json_object_set_new(wanted, "precision", json_string(dtype));
+    }
+    return wanted;
+}
+
 bool report_store(struct run_store *s, const char *model, const json_t *result, const char *samples,
     size_t n, struct err *err) {
     long long set = 0, run;
@@ -197,17 +236,16 @@ bool report_store(struct run_store *s, const char *model, const json_t *result, 
     struct task *task = know_model(s, model, err) ? task_describe_named(s->args, name, err) : NULL;
     bool ok = task && store_samples(s, samples, n, &set, index, err);
     if (ok) {
-        json_t *wanted = json_pack("{s:O*, s:O*}", "shots", json_object_get(result, "shots"),
-            "limit", json_object_get(result, "limit"));
-        json_t *described = submission_task(task, wanted);
+        json_t *described = submission_task(task, asked_of(s->args, result));
         command = json_pack(
             "[s, s, s, s, s]", "assay", "eval", model, "-t", json_get_string(result, "task", ""));
         record = record_from_result(result, index, command, NULL);
         request = json_pack("{s:O, s:o, s:O, s:s}", "model", s->model, "task", described, "config",
             json_object_get(described, "config"), "purpose", "eval");
-        json_decref(wanted);
         text = record ? record_text(record, err) : NULL;
-        ok = text && run_record(s->db, request, text, set, &run, &created, err);
+        ok = record || err_set(err, ERR_UNSUPPORTED,
+                           "task '%s' has no overall value without all of its subsets", name);
+        ok = ok && text && run_record(s->db, request, text, set, &run, &created, err);
     }
     free(text);
     json_decref(record);

@@ -25,7 +25,7 @@ static bool model_scores(void *self, const char *profile, struct score_request *
     struct subject_model *s = self;
     struct score_options options = s->score;
     /* Profiles of embedding tasks say nothing about scoring. */
-    options.profile = profile && !strncmp(profile, "lm-eval/", 8) ? profile : NULL;
+    options.profile = profile && !strncmp(profile, "mteb/", 5) ? NULL : profile;
     return model_score(s->model, &options, requests, n, run, err);
 }
 

@@ -85,15 +85,16 @@ static char *folder_or_gguf(char *dir, const char *model, struct err *err) {
 static char *mirrored(const char *root, enum repo_kind kind, const char *repo, const char *revision,
     struct err *err) {
     char commit[41];
+    bool pinned;
     char *dir = mirror_dir(root, kind, repo, err);
     if (!dir || kind == REPO_DATASET || !revision || !repo_commit_valid(revision)) {
         return dir;
     }
-    if (!mirror_commit(dir, commit, err)) {
+    if (!mirror_pinned(dir, commit, &pinned, err)) {
         free(dir);
         return NULL;
     }
-    if (strcmp(commit, revision)) {
+    if (pinned && strcmp(commit, revision)) {
         err_set(err, ERR_NOT_FOUND,
             "the mirror '%s' holds another revision of '%s': %.12s, not %.12s", root, repo, commit,
             revision);

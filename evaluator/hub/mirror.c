@@ -149,20 +149,8 @@ static void hash_content(struct repo_listing *l) {
     strbuf_release(&text);
 }
 
-bool mirror_commit(const char *dir, char commit[41], struct err *err) {
-    bool found;
-    if (!read_revision(dir, commit, &found, err)) {
-        return false;
-    }
-    struct repo_listing l;
-    if (!found) {
-        if (!mirror_list(dir, &l, err)) {
-            return false;
-        }
-        memcpy(commit, l.commit, sizeof l.commit);
-        repo_listing_release(&l);
-    }
-    return true;
+bool mirror_pinned(const char *dir, char commit[41], bool *pinned, struct err *err) {
+    return read_revision(dir, commit, pinned, err);
 }
 
 bool mirror_list(const char *dir, struct repo_listing *out, struct err *err) {
@@ -174,12 +162,11 @@ bool mirror_list(const char *dir, struct repo_listing *out, struct err *err) {
     if (out->n) {
         qsort(out->files, out->n, sizeof *out->files, by_path);
     }
-    bool found;
-    if (!read_revision(dir, out->commit, &found, err)) {
+    if (!read_revision(dir, out->commit, &out->pinned, err)) {
         repo_listing_release(out);
         return false;
     }
-    if (!found) {
+    if (!out->pinned) {
         hash_content(out);
     }
     return true;

@@ -300,6 +300,12 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
     }
     char *dir = mirror_dir(s->root, t.kind, t.repo, &err);
     const struct repo_listing *l = dir ? find_listing(s, dir, &err) : NULL;
+    struct repo_listing asked; /* the same files under the commit that was asked for */
+    if (l && !l->pinned && repo_commit_valid(t.revision)) {
+        asked = *l;
+        memcpy(asked.commit, t.revision, sizeof asked.commit);
+        l = &asked;
+    }
     enum MHD_Result result;
     if (!l) {
         result = reply_missing(c, "RepoNotFound");

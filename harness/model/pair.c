@@ -12,11 +12,16 @@
 
 bool pair_rule_init(struct pair_rule *rule, const struct tokenizer *tokenizer, int32_t prefix_token,
     const struct score_options *options, struct err *err) {
-    const char *profile = options && options->profile ? options->profile : "lm-eval/0.4.13";
+    static const char CURRENT[] = "lm-eval/0.4.13", BEFORE_3347[] = "lm-eval/pre-3347";
+    const char *profile = options && options->profile ? options->profile : CURRENT;
+    if (strcmp(profile, CURRENT) && strcmp(profile, BEFORE_3347)) {
+        err_set(err, ERR_UNSUPPORTED, "profile '%.40s' has no rules of scoring here", profile);
+        return err_hint(err, "known: %s, %s", CURRENT, BEFORE_3347);
+    }
     *rule = (struct pair_rule) {
         .tokenizer = tokenizer,
         .add_bos = options ? options->add_bos : ADD_BOS_AUTO,
-        .bare_by_default = strcmp(profile, "lm-eval/pre-3347") == 0,
+        .bare_by_default = strcmp(profile, BEFORE_3347) == 0,
         .prefix_token = prefix_token,
     };
     if (tokenizer && prefix_token >= 0)

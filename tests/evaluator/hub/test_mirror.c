@@ -67,6 +67,17 @@ static void files_are_listed_sorted_with_the_names_a_hub_gives_them(void **state
     folder_remove(dir);
 }
 
+/* The commit that the folder of a mirrored repository stands for. */
+static bool commit_of(const char *dir, char commit[41], struct err *err) {
+    struct repo_listing l;
+    if (!mirror_list(dir, &l, err)) {
+        return false;
+    }
+    memcpy(commit, l.commit, sizeof l.commit);
+    repo_listing_release(&l);
+    return true;
+}
+
 static void the_commit_follows_the_content_unless_revision_names_it(void **state) {
     static const char COMMIT[] = "0123456789abcdef0123456789abcdef01234567";
     char first[41], second[41];
@@ -74,20 +85,20 @@ static void the_commit_follows_the_content_unless_revision_names_it(void **state
     char *dir = folder_make();
     (void)state;
     folder_text(dir, "config.json", "{}");
-    assert_true(mirror_commit(dir, first, &err));
+    assert_true(commit_of(dir, first, &err));
     assert_true(repo_commit_valid(first));
     folder_text(dir, "config.json", "[]");
-    assert_true(mirror_commit(dir, second, &err));
+    assert_true(commit_of(dir, second, &err));
     assert_string_not_equal(first, second);
     folder_text(dir, ".revision", "  0123456789abcdef0123456789abcdef01234567 main\n");
-    assert_true(mirror_commit(dir, first, &err));
+    assert_true(commit_of(dir, first, &err));
     assert_string_equal(first, COMMIT);
     folder_text(dir, ".revision", "main\n");
-    assert_false(mirror_commit(dir, first, &err));
+    assert_false(commit_of(dir, first, &err));
     assert_int_equal(err.class, ERR_INPUT);
     err = (struct err)ERR_INIT;
     folder_text(dir, ".revision", "");
-    assert_false(mirror_commit(dir, first, &err));
+    assert_false(commit_of(dir, first, &err));
     folder_remove(dir);
 }
 
@@ -134,13 +145,14 @@ static void an_empty_folder_is_an_empty_repository(void **state) {
     folder_remove(dir);
 }
 
-static void models_are_found_by_name_and_other_revisions_are_refused(void **state) {
+static void models_are_found_by_name_and_revisions_other_than_the_pinned_one_are_refused(
+    void **state) {
     struct err err = ERR_INIT;
     char commit[41], name[128];
     char *root = folder_make(), *dir = path_join(root, "models/org/m");
     (void)state;
     folder_text(root, "models/org/m/config.json", "{}");
-    assert_true(mirror_commit(dir, commit, &err));
+    assert_true(commit_of(dir, commit, &err));
     char *path = hub_model_path(root, "org/m", &err);
     assert_string_equal(path, dir);
     free(path);
@@ -151,7 +163,13 @@ static void models_are_found_by_name_and_other_revisions_are_refused(void **stat
     path = hub_model_path(root, "hf://org/m@main", &err);
     assert_string_equal(path, dir);
     free(path);
-    assert_null(hub_model_path(root, "org/m@0123456789abcdef0123456789abcdef01234567", &err));
+    /* without .revision any pinned revision is satisfied, with one only that */
+    static const char PINNED[] = "org/m@0123456789abcdef0123456789abcdef01234567";
+    path = hub_model_path(root, PINNED, &err);
+    assert_string_equal(path, dir);
+    free(path);
+    folder_text(dir, ".revision", "fedcba9876543210fedcba9876543210fedcba98\n");
+    assert_null(hub_model_path(root, PINNED, &err));
     assert_int_equal(err.class, ERR_NOT_FOUND);
     static const char *const BAD[] = { "org/none", "org", "../etc/passwd", "org/../../x", "org/m/x",
         "a b/c", "org/m@../x", "org/m@" };
@@ -225,7 +243,8 @@ int main(void) {
         cmocka_unit_test(hostile_names_on_disk_are_left_out),
         cmocka_unit_test(a_folder_that_contains_itself_ends),
         cmocka_unit_test(an_empty_folder_is_an_empty_repository),
-        cmocka_unit_test(models_are_found_by_name_and_other_revisions_are_refused),
+        cmocka_unit_test(
+            models_are_found_by_name_and_revisions_other_than_the_pinned_one_are_refused),
         cmocka_unit_test(a_repository_of_one_gguf_is_that_file),
         cmocka_unit_test(facts_come_from_card_configuration_and_names),
     };

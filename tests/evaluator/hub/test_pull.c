@@ -564,6 +564,17 @@ static void serve_close(struct serving *s) {
     free(s->port_file);
 }
 
+/* The commit that the folder of a mirrored repository stands for. */
+static bool commit_of(const char *dir, char commit[41], struct err *err) {
+    struct repo_listing l;
+    if (!mirror_list(dir, &l, err)) {
+        return false;
+    }
+    memcpy(commit, l.commit, sizeof l.commit);
+    repo_listing_release(&l);
+    return true;
+}
+
 static void what_we_serve_is_what_we_pull(void **state) {
     struct serving s;
     struct err err = ERR_INIT;
@@ -576,7 +587,7 @@ static void what_we_serve_is_what_we_pull(void **state) {
     folder_text(root, "datasets/org/d/data/test.jsonl", "{}\n");
     serve_open(&s, root);
     char *dir = path_join(root, "models/org/m");
-    assert_true(mirror_commit(dir, commit, &err));
+    assert_true(commit_of(dir, commit, &err));
     free(dir);
     dir = hub_model_path(s.url, "org/m", &err);
     assert_non_null(dir);
@@ -600,7 +611,13 @@ static void what_we_serve_is_what_we_pull(void **state) {
     snprintf(name, sizeof name, "org/m@%s", commit);
     free(hub_model_path(s.url, name, &err));
     assert_int_equal(err.class, ERR_NONE);
-    assert_null(hub_model_path(s.url, "org/m@" OTHER, &err));
+    dir = hub_model_path(s.url, "org/m@" OTHER, &err); /* it is pinned to none */
+    assert_non_null(dir);
+    assert_string_equal(path_base(dir), OTHER);
+    free(dir);
+    folder_text(root, "models/org/p/config.json", "{}");
+    folder_text(root, "models/org/p/.revision", "1111111111111111111111111111111111111111\n");
+    assert_null(hub_model_path(s.url, "org/p@" OTHER, &err));
     assert_int_equal(err.class, ERR_NOT_FOUND);
     err = (struct err)ERR_INIT;
     assert_null(hub_model_path(s.url, "org/none", &err));
