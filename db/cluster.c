@@ -257,6 +257,8 @@ static bool down_locked(struct cluster *c, struct err *err) {
     char *marker = in_pg(c, "down");
     bool ok = look_again(c, err) && file_write_atomic(marker, "", 0, err) &&
               (!c->pid || cluster_stop(c, err)) && look_again(c, err);
+    if (ok)
+        rmdir(c->socket_dir); /* not while something is left in it, nor if it is not ours */
     free(marker);
     close(lock);
     return ok;

@@ -81,7 +81,11 @@ bool spool_write(const char *dir, const struct job_key *key, const char *record,
     strbuf_adds(&b, sum);
     bool ok = !b.overflow ||
               err_set(err, ERR_RESOURCE, "result of job %lld is too large to spool", key->job);
-    ok = ok && dir_make(dir, err) && file_write_atomic(path, b.text, b.len, err);
+    if (ok && !(dir_make(dir, err) && file_write_atomic(path, b.text, b.len, err))) {
+        ok = false;
+        if (err)
+            err->class = ERR_NODE; /* whatever it is, it is not the job's fault */
+    }
     strbuf_release(&head);
     strbuf_release(&b);
     free(path);
@@ -195,14 +199,22 @@ static bool deliver(
     return queue_finish(db, &item->key, item->record, answer, err);
 }
 
-/* Into DIR/refused; a name that is taken there is overwritten, as it is of the same attempt. */
+/* Into DIR/refused; a name that is taken there is overwritten, as it is of the same attempt, but
+ * for folders, which are nobody's result: what can't take their name gets a number. */
 static bool refuse(const char *dir, const char *path, struct err *err) {
-    char *aside = path_join(dir, "refused"), *to = path_join(aside, path_base(path));
-    bool ok = dir_make(aside, err);
-    if (ok && rename(path, to) != 0 && errno != ENOENT)
+    char *aside = path_join(dir, "refused");
+    bool ok = dir_make(aside, err), moved = false;
+    for (int i = 0; ok && !moved && i < 100; i++) {
+        struct strbuf to = { 0 };
+        strbuf_addf(&to, i ? "%s/%s-%d" : "%s/%s", aside, path_base(path), i);
+        moved = rename(path, strbuf_str(&to)) == 0 || errno == ENOENT;
+        strbuf_release(&to);
+        if (!moved && errno != EISDIR && errno != ENOTDIR && errno != ENOTEMPTY && errno != EEXIST)
+            break;
+    }
+    if (ok && !moved)
         ok = err_errno(err, ERR_NODE, "could not move '%s'", path);
     free(aside);
-    free(to);
     return ok;
 }
 
@@ -218,10 +230,15 @@ static bool deliver_file(const char *dir, const char *path, struct db *db,
     struct spool_item item;
     struct err e = ERR_INIT;
     *refused = false;
-    if (!file_map(&map, path, err))
+    bool there = file_map(&map, path, &e);
+    if (!there && (e.class == ERR_NOT_FOUND || e.class == ERR_NODE || e.class == ERR_RESOURCE)) {
+        if (err)
+            *err = e;
         return false;
-    bool ok = spool_parse(&item, map.data, map.size, path, &e);
-    file_unmap(&map);
+    }
+    bool ok = there && spool_parse(&item, map.data, map.size, path, &e);
+    if (there)
+        file_unmap(&map);
     if (ok) {
         ok = deliver(db, &item, answer, &e);
         spool_item_release(&item);

@@ -113,6 +113,25 @@ static void a_damaged_file_is_kept_aside(void **state) {
     end(&s);
 }
 
+static void what_is_no_file_is_kept_aside_and_stops_nobody(void **state) {
+    struct spooled s;
+    struct spool_counts n;
+    char folder[120], aside[120], inside[140];
+    begin(&s, state);
+    snprintf(folder, sizeof folder, "%s/0.1.res", s.dir);
+    snprintf(aside, sizeof aside, "%s/refused/0.1.res-1", s.dir);
+    snprintf(inside, sizeof inside, "%s/x", folder);
+    for (int i = 0; i < 2; i++) { /* the second finds its name taken */
+        assert_ok(dir_make(inside, &err));
+        assert_ok(spool_deliver(s.dir, s.f->db, &n, &err));
+        assert_int_equal(n.delivered, i == 0);
+        assert_int_equal(n.refused, 1);
+        assert_false(dir_exists(folder));
+    }
+    assert_true(dir_exists(aside));
+    end(&s);
+}
+
 static void while_the_database_is_away_files_stay(void **state) {
     struct spooled s;
     struct spool_counts n;
@@ -162,6 +181,7 @@ int main(void) {
         cmocka_unit_test_setup(a_result_that_arrived_before_is_simply_removed, fixture_reset),
         cmocka_unit_test_setup(a_superseded_result_is_kept_aside, fixture_reset),
         cmocka_unit_test_setup(a_damaged_file_is_kept_aside, fixture_reset),
+        cmocka_unit_test_setup(what_is_no_file_is_kept_aside_and_stops_nobody, fixture_reset),
         cmocka_unit_test_setup(while_the_database_is_away_files_stay, fixture_reset),
         cmocka_unit_test_setup(no_prefix_and_no_flipped_bit_is_taken_for_a_file, fixture_reset),
     };
