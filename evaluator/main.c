@@ -1,6 +1,7 @@
 /* The program: finds the command, parses its options, runs it, and turns its error into words and
  * an exit code. */
 #include <fcntl.h>
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,7 +50,10 @@ static int exit_code(const struct err *err, const char *command) {
 /* `command` is "" where there was none. */
 static int finish(bool ok, struct err *err, bool json, const char *command) {
     if (fflush(stdout) ||
-        ferror(stdout)) { /* what was printed did not arrive: that is a failure too */
+        ferror(stdout)) {     /* what was printed did not arrive: that is a failure too */
+        if (errno == EPIPE) { /* whoever read it has seen enough */
+            return err_info(ERR_FAILED)->exit_code;
+        }
         ok = ok && err_errno(err, ERR_FAILED, "could not write to standard output");
     }
     if (ok) {

@@ -80,9 +80,42 @@ const struct command cmd_db_init = {
     .run = run_migrate,
 };
 
+/* The database that the user named, "" for libpq's own variables; NULL: the private cluster. */
+static const char *named_database(const struct args *args) {
+    const char *named[] = { args_get(args, "db", NULL), getenv("ASSAY_DATABASE_URL"),
+        getenv("DATABASE_URL") };
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        if (named[i] && *named[i]) {
+            return named[i];
+        }
+    }
+    return getenv("PGHOST") || getenv("PGSERVICE") ? "" : NULL;
+}
+
+/* A stopped private cluster is not started to be looked at. */
+static bool is_down(const struct args *args, bool *down, struct err *err) {
+    struct cluster c;
+    *down = false;
+    if (named_database(args)) {
+        return true;
+    }
+    if (!cluster_status(NULL, &c, err)) {
+        return false;
+    }
+    *down = !c.running;
+    cluster_release(&c);
+    return true;
+}
+
 static bool run_status(const struct args *args, struct err *err) {
-    struct db *db = open_any(args, err);
-    json_t *status = db ? db_status(db, err) : NULL;
+    bool down;
+    if (!is_down(args, &down, err)) {
+        return false;
+    }
+    struct db *db = down ? NULL : open_any(args, err);
+    json_t *status = down ? json_pack("{s:b, s:b}", "private", 1, "running", 0)
+                     : db ? db_status(db, err)
+                          : NULL;
     db_close(db);
     if (!status) {
         return false;
@@ -104,15 +137,9 @@ const struct command cmd_db_status = {
 
 /* The connection that the others would use, as text for libpq's programs. */
 static char *conninfo_of(const struct args *args, struct err *err) {
-    const char *named[] = { args_get(args, "db", NULL), getenv("ASSAY_DATABASE_URL"),
-        getenv("DATABASE_URL") };
-    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
-        if (named[i] && *named[i]) {
-            return xstrdup(named[i]);
-        }
-    }
-    if (getenv("PGHOST") || getenv("PGSERVICE")) {
-        return xstrdup("");
+    const char *named = named_database(args);
+    if (named) {
+        return xstrdup(named);
     }
     struct cluster c;
     if (!cluster_up(NULL, &c, err)) {

@@ -52,10 +52,13 @@ static void check_database(struct checkup *c, const struct args *args) {
     struct db_options options = { .conninfo = args_get(args, "db", NULL), .any_schema = true };
     struct db *db = db_open(&options, &err);
     bool ok = db && db_check_schema(db, &err);
+    char text[600];
+    snprintf(text, sizeof text, "%.400s%s", err.msg,
+        err.class == ERR_SCHEMA ? ": run 'assay db migrate'" : "");
     note(c, "database", ok,
         ok ? db_is_private(db) ? "private cluster, schema up to date"
                                : "reachable, schema up to date"
-           : err.msg);
+           : text);
     db_close(db);
 }
 

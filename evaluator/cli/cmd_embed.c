@@ -110,7 +110,7 @@ const struct command cmd_embed = {
         "encoder needs --pooling, and is normalised unless told not to.\n\n"
         "  echo '{\"id\": 1, \"text\": \"hello\"}' | assay embed "
         "sentence-transformers/all-MiniLM-L6-v2\n",
-    .options = { options_embed, options_model },
+    .options = { options_embed, options_device, options_model },
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

@@ -204,7 +204,7 @@ const struct command cmd_eval = {
                "  assay eval ./my-model -s wordnet --no-db\n"
                "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
                "  assay eval org/a org/b -t ./my_task.lua -o results/\n",
-    .options = { options_eval, options_database, options_tasks, options_model },
+    .options = { options_eval, options_database, options_tasks, options_device, options_model },
     .min_operands = 1,
     .max_operands = ARGS_MAX_VALUES,
     .run = run,

@@ -118,7 +118,7 @@ const struct command cmd_generate = {
     .details =
         "in   {\"id\", \"prompt\": \"...\" or \"prompt_ids\": [i, ...], \"stop\": [\"...\"]}\n"
         "out  {\"id\", \"text\", \"ids\": [i, ...], \"finish\": \"stop\" or \"length\"}\n",
-    .options = { options_generate, options_model },
+    .options = { options_generate, options_device, options_model },
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

@@ -3,14 +3,11 @@
 #include <string.h>
 
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/exchange.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/hub/hub.h"
 #include "harness/harness.h"
 
-static const struct option options_hub[] = {
-    { "hub", 0, "DIR|URL", "where org/name is found (default: HF_ENDPOINT)" },
-    { NULL, 0, NULL, NULL },
-};
 static const struct option options_truncate[] = {
     { "layers", 0, "N", "keep the first N layers" },
     { NULL, 0, NULL, NULL },
@@ -38,7 +35,7 @@ const struct command cmd_model_show = {
     .name = "model show",
     .operands = "MODEL",
     .summary = "what a model is: architecture, sizes, tokenizer, pooling",
-    .options = { options_hub },
+    .options = { options_device },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_show,
@@ -110,7 +107,7 @@ const struct command cmd_model_tensors = {
     .details = "With --json one line a tensor: name, dtype, shape (rows first), first8, last8, sum "
                "and abs_sum\n"
                "after dequantising to f32.\n",
-    .options = { options_hub },
+    .options = { options_device },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_tensors,
@@ -126,7 +123,10 @@ static bool run_truncate(const struct args *args, struct err *err) {
     if (layers == 0) {
         return err_set(err, ERR_USAGE, "'model truncate' needs --layers N");
     }
-    return model_truncate(args->operands[0], args->operands[1], (unsigned)layers, err);
+    char *source = path_of(args, err);
+    bool ok = source && model_truncate(source, args->operands[1], (unsigned)layers, err);
+    free(source);
+    return ok;
 }
 
 const struct command cmd_model_truncate = {

@@ -112,8 +112,26 @@ static bool retry(struct db *db, long long job, enum queue_answer *answer, struc
     return queue_retry(db, job, NULL, answer, err);
 }
 
+/* Takes the list away. */
+static void print_answers(json_t *answers, bool json) {
+    size_t i;
+    json_t *a;
+    if (json) {
+        json_t *document =
+            json_pack("{s:s, s:O}", "schema", "assay.queue-change/1", "jobs", answers);
+        print_document(document, true);
+        json_decref(document);
+    } else {
+        json_array_foreach(answers, i, a) {
+            printf("job %lld: %s\n", json_get_int(a, "job", 0), json_get_string(a, "answer", ""));
+        }
+    }
+    json_decref(answers);
+}
+
 static bool change_jobs(const struct args *args, change_fn *change, struct err *err) {
     struct db *db = database_open(args, err);
+    json_t *answers = json_array();
     bool ok = db != NULL;
     for (unsigned i = 0; ok && i < args->n_operands; i++) {
         long long job;
@@ -122,9 +140,11 @@ static bool change_jobs(const struct args *args, change_fn *change, struct err *
         if (ok && answer == QUEUE_GONE) {
             ok = err_set(err, ERR_NOT_FOUND, "there is no job %lld", job);
         } else if (ok) {
-            printf("job %lld: %s\n", job, queue_answer_name(answer));
+            json_array_append_new(answers, json_pack("{s:I, s:s}", "job", (json_int_t)job, "answer",
+                                               queue_answer_name(answer)));
         }
     }
+    print_answers(answers, args_has(args, "json"));
     db_close(db);
     return ok;
 }
@@ -184,13 +204,12 @@ const struct command cmd_queue_stats = {
 
 /* ---- wait ---- */
 
-#define PARTS 1000 /* the bar counts thousandths of jobs, so that long ones are seen to move */
-
 #define DESERTED_TICKS                                                                             \
     60 /* half seconds without a living worker, after which waiting makes no sense */
 
 struct tally {
-    long long total, over, dead, parts, workers;
+    long long total, over, dead, workers;
+    double share; /* of the running jobs, summed */
 };
 
 static bool count_jobs(struct db *db, struct tally *t, struct err *err) {
@@ -203,11 +222,12 @@ static bool count_jobs(struct db *db, struct tally *t, struct err *err) {
                          rows_int(&rows, 0, "leased");
         t->dead = rows_int(&rows, 0, "dead");
         t->over = rows_int(&rows, 0, "done") + t->dead + rows_int(&rows, 0, "cancelled");
-        t->total = t->over + left;
+        t->total = t->over + left -
+                   rows_int(&rows, 0, "held"); /* a paused task's jobs wait for a person */
         t->workers = rows_int(&rows, 0, "workers_alive");
-        t->parts = t->over * PARTS;
+        t->share = 0;
         for (int i = 0; i < running.n; i++) {
-            t->parts += (long long)(rows_real(&running, i, "progress") * PARTS);
+            t->share += rows_real(&running, i, "progress");
         }
     }
     rows_release(&rows);
@@ -220,15 +240,16 @@ static bool run_wait(const struct args *args, struct err *err) {
     struct db *db = database_open(args, err);
     bool ok = db && count_jobs(db, &start, err);
     struct progress *bar = ok && start.over < start.total
-                               ? progress_start("jobs (thousandths)",
-                                     (uint64_t)((start.total - start.over) * PARTS), "done")
+                               ? progress_start("jobs", (uint64_t)(start.total - start.over), "job")
                                : NULL;
     unsigned deserted = 0;
     for (t = start; ok && t.over < t.total;) {
         nanosleep(&(struct timespec) { .tv_nsec = 500000000 }, NULL);
         ok = count_jobs(db, &t, err);
-        long long parts = t.parts - start.over * PARTS;
-        progress_set(bar, parts > 0 ? (uint64_t)parts : 0);
+        char note[64];
+        snprintf(note, sizeof note, "and %.0f %% of one that runs", 100 * t.share);
+        progress_note(bar, t.share > 0 ? note : "");
+        progress_set(bar, t.over > start.over ? (uint64_t)(t.over - start.over) : 0);
         deserted = t.workers ? 0 : deserted + 1;
         if (ok && deserted > DESERTED_TICKS) {
             ok = err_set(

@@ -150,7 +150,7 @@ const struct command cmd_score = {
                "out  {\"id\", \"loglikelihood\": [f, ...], \"greedy\": [bool, ...], \"tokens\": "
                "[n, ...], \"bytes\": [n, ...]}\n\n"
                "All requests go into one prefix tree: text that several share is computed once.\n",
-    .options = { options_score, options_model },
+    .options = { options_score, options_device, options_model },
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

@@ -1,6 +1,7 @@
 /* assay site build | check | serve. */
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/stop.h"
@@ -99,7 +100,7 @@ static bool run_serve(const struct args *args, struct err *err) {
     if (!args_get_uint(args, "port", 8000, 65535, &port, err)) {
         return false;
     }
-    if (port) {
+    if (port && dir_exists(args->operands[0])) {
         fprintf(
             stderr, "serving %s on http://127.0.0.1:%lu/ until Ctrl-C\n", args->operands[0], port);
     }

@@ -14,6 +14,7 @@ static const struct option options_submit[] = {
     { "suite", 's', "S", "the suite to run" },
     { "priority", 0, "N", "0 (first) to 9; default 5" },
     { "dtype", 0, "TYPE", "auto, f32, bf16 or f16" },
+    { "profile", 0, "NAME", "rule set (default: the suite's)" },
     { "limit", 'l', "N", "the first N documents of each task (default: as the suite says)" },
     { "shots", 'n', "K", "examples before each question" },
     { "seed", 0, "N", "seed of the draws" },
@@ -89,13 +90,9 @@ static const char *submitter(const struct args *args) {
     return args_get(args, "as", user ? user->pw_name : "somebody");
 }
 
-static void print_answer(const json_t *answer, const char *model, bool json) {
+static void print_answer(const json_t *answer, const char *model) {
     size_t i, fresh = 0;
     json_t *job;
-    if (json) {
-        print_document(answer, true);
-        return;
-    }
     json_array_foreach(json_object_get(answer, "jobs"), i, job) {
         fresh += json_is_true(json_object_get(job, "created"));
     }
@@ -119,7 +116,9 @@ static json_t *make_request(
         (int)priority, "model", model, "suite", suite, "config", config);
 }
 
-static bool submit_one(struct db *db, const struct args *args, const char *name, struct err *err) {
+/* Prints the answer, or keeps it in `answers` where one document is to be printed at the end. */
+static bool submit_one(
+    struct db *db, const struct args *args, const char *name, json_t *answers, struct err *err) {
     size_t n_jobs;
     json_t *model = submission_model(args_get(args, "hub", NULL), name, err), *request = NULL,
            *answer = NULL;
@@ -134,8 +133,10 @@ static bool submit_one(struct db *db, const struct args *args, const char *name,
     }
     ok = ok && (request = make_request(args, model, suite, err)) &&
          (answer = db_submit(db, request, err));
-    if (ok) {
-        print_answer(answer, name, args_has(args, "json"));
+    if (ok && args_has(args, "json")) {
+        json_array_append(answers, answer);
+    } else if (ok) {
+        print_answer(answer, name);
     }
     json_decref(answer);
     json_decref(request);
@@ -150,10 +151,18 @@ static bool run(const struct args *args, struct err *err) {
         return err_hint(err, "name one with --suite S; 'assay suite ls' lists them");
     }
     struct db *db = database_open(args, err);
+    json_t *answers = json_array();
     bool ok = db != NULL;
     for (unsigned i = 0; ok && i < args->n_operands; i++) {
-        ok = submit_one(db, args, args->operands[i], err);
+        ok = submit_one(db, args, args->operands[i], answers, err);
     }
+    if (args_has(args, "json")) {
+        json_t *document =
+            json_pack("{s:s, s:O}", "schema", "assay.submit/1", "submissions", answers);
+        print_document(document, true);
+        json_decref(document);
+    }
+    json_decref(answers);
     db_close(db);
     return ok;
 }

@@ -10,7 +10,6 @@ static const struct option options_tokenize[] = {
     { "no-special", 0, NULL, "leave out the special tokens that the tokenizer adds" },
     { "decode", 0, NULL, "ids to text" },
     { "skip-special", 0, NULL, "with --decode: leave special tokens out of the text" },
-    { "hub", 0, "DIR|URL", "where org/name is found" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -148,7 +147,7 @@ const struct command cmd_tokenize = {
                "out  {\"id\", \"ids\": [...], \"offsets\": [[from, to], ...]} (code points), or "
                "{\"id\", \"text\"}\n\n"
                "MODEL may also be a folder with a tokenizer only, or a bare tokenizer.json.\n",
-    .options = { options_tokenize },
+    .options = { options_tokenize, options_device },
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

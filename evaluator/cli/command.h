@@ -11,7 +11,7 @@ struct command {
     const char *operands; /* "MODEL [MODEL...]" */
     const char *summary;  /* one line, no full stop */
     const char *details;  /* paragraphs and examples; may be NULL */
-    const struct option *options[5];
+    const struct option *options[6];
     unsigned min_operands, max_operands;
     /* Does the work. False with *err: the error's class gives the exit code. */
     bool (*run)(const struct args *args, struct err *err);

@@ -165,16 +165,20 @@ bool line_ids(struct line *line, struct arena *arena, const json_t *array, const
 
 /* ---- the session ---- */
 
-const struct option options_model[] = {
+const struct option options_device[] = {
     { "dtype", 0, "TYPE", "auto, f32, bf16 or f16 (auto: f32 files in f32, others in bf16)" },
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
     { "threads", 'j', "N", "threads (default: the processors that may be used)" },
+    { "hub", 0, "DIR|URL",
+        "where org/name is found: a mirror tree or a hub (default: HF_ENDPOINT)" },
+    { NULL, 0, NULL, NULL },
+};
+
+const struct option options_model[] = {
     { "max-mem", 0, "MIB", "ceiling for keys, values and activations" },
     { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
     { "gemm", 0, "NAME", "auto, dnnl or plain: which matrix product (for tests)" },
     { "stats", 0, "FILE", "write counters as one JSON object" },
-    { "hub", 0, "DIR|URL",
-        "where org/name is found: a mirror tree or a hub (default: HF_ENDPOINT)" },
     { "profile", 0, "NAME",
         "rule set: lm-eval/0.4.13 (default), lm-eval/pre-3347, lighteval, mteb/1, mteb/2" },
     { "add-bos", 0, "RULE", "auto, yes or no (auto: as the tokenizer does)" },

@@ -47,8 +47,8 @@ bool line_ids(struct line *line, struct arena *arena, const json_t *array, const
 
 /* ---- the model that a pipeline runs ---- */
 
-extern const struct option
-    options_model[]; /* --dtype, --device, --threads, --stats, --arch, --hub, ... */
+extern const struct option options_device[]; /* --dtype, --device, --threads, --hub: everywhere */
+extern const struct option options_model[];  /* --stats, --arch, ...: where a model runs */
 
 struct session {
     struct model *model;

@@ -149,16 +149,28 @@ static json_t *hub_model(const char *hub, const char *name, struct err *err) {
 }
 
 json_t *submission_model(const char *hub, const char *model, struct err *err) {
-    return hub_is_path(model) ? local_model(model, err) : hub_model(hub, model, err);
+    if (!hub_is_path(model)) {
+        return hub_model(hub, model, err);
+    }
+    char *path = hub_model_path(hub, model, err); /* a folder may stand for its only .gguf file */
+    json_t *local = path ? local_model(path, err) : NULL;
+    free(path);
+    return local;
 }
 
 /* ---- tasks ---- */
 
+static const char *default_profile(const struct task_info *info) {
+    return info->profile                  ? info->profile
+           : task_kind_embeds(info->kind) ? "mteb/2"
+                                          : "lm-eval/0.4.13";
+}
+
 json_t *submission_task(const struct task *task, const json_t *wanted) {
     const struct task_info *info = task_info(task);
     json_t *config = json_pack("{s:s, s:I, s:I, s:I}", "profile",
-        json_get_string(wanted, "profile", info->profile ? info->profile : "lm-eval/0.4.13"),
-        "shots", (json_int_t)json_get_int(wanted, "shots", info->shots), "limit",
+        json_get_string(wanted, "profile", default_profile(info)), "shots",
+        (json_int_t)json_get_int(wanted, "shots", info->shots), "limit",
         (json_int_t)json_get_int(wanted, "limit", info->limit), "seed",
         (json_int_t)json_get_int(wanted, "seed", 0));
     json_t *precision = json_object_get(wanted, "precision");
@@ -237,8 +249,7 @@ bool report_store(struct run_store *s, const char *model, const json_t *result, 
     bool ok = task && store_samples(s, samples, n, &set, index, err);
     if (ok) {
         json_t *described = submission_task(task, asked_of(s->args, result));
-        command = json_pack(
-            "[s, s, s, s, s]", "assay", "eval", model, "-t", json_get_string(result, "task", ""));
+        command = record_command(model, NULL, result);
         record = record_from_result(result, index, command, NULL);
         request = json_pack("{s:O, s:o, s:O, s:s}", "model", s->model, "task", described, "config",
             json_object_get(described, "config"), "purpose", "eval");
