@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "db/db.h"
+#include "base/file.h"
 #include "evaluator/worker/worker.h"
 
 #define LINES_PER_CHUNK 2000
@@ -44,6 +45,32 @@ static bool add_metrics(json_t *list, const json_t *metrics, const char *subset)
         json_array_append_new(list, row);
     }
     return true;
+}
+
+json_t *record_command(const char *model, const char *commit, const json_t *result) {
+    static const char *const NUMBERS[] = { "limit", "shots", "seed" };
+    static const char *const TEXTS[] = { "profile", "dtype" };
+    const char *path = json_get_string(result, "task_path", "");
+    json_t *command = json_pack("[s, s, s++, s, s]", "assay", "eval", model, commit ? "@" : "",
+        commit ? commit : "", "-t",
+        file_exists(path) ? path : json_get_string(result, "task", "")); /* else of the library */
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        long long v = json_get_int(result, NUMBERS[i], -1);
+        if (v >= (i == 0)) { /* limit 0: all */
+            char text[32];
+            snprintf(text, sizeof text, "%lld", v);
+            json_array_append_new(command, json_sprintf("--%s", NUMBERS[i]));
+            json_array_append_new(command, json_string(text));
+        }
+    }
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        const char *v = json_get_string(result, TEXTS[i], NULL);
+        if (v) {
+            json_array_append_new(command, json_sprintf("--%s", TEXTS[i]));
+            json_array_append_new(command, json_string(v));
+        }
+    }
+    return command;
 }
 
 json_t *record_from_result(
