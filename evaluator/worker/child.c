@@ -37,6 +37,7 @@ struct child {
     struct frame_reader frames;
     struct strbuf samples;
     struct err error; /* what the child said went wrong */
+    bool shut;        /* it has closed its doors, and reads what strangers made */
     bool done;
     double heard; /* when the child last sent something */
 };
@@ -59,12 +60,42 @@ static _Noreturn void become_child(const char *program, int in, int out, char **
     _exit(127);
 }
 
+/* The leak sanitizer looks by ptrace, which the sandbox refuses; then it ends the process as if
+ * there had been a leak. */
+static char **child_env(void) {
+    char **env = proc_env(PASSED_ON);
+#ifdef __SANITIZE_ADDRESS__
+    size_t n = 0, at;
+    while (env[n]) {
+        n++;
+    }
+    for (at = 0; at < n && strncmp(env[at], "ASAN_OPTIONS=", 13); at++) {
+    }
+    if (at == n || !strstr(env[at], "detect_leaks")) {
+        struct strbuf pair = { 0 };
+        strbuf_addf(&pair, "%s:detect_leaks=0", at < n ? env[at] : "ASAN_OPTIONS=");
+        env = xrealloc(env, (n + 2) * sizeof *env);
+        env[n + 1] = NULL;
+        if (at < n) {
+            free(env[at]);
+        }
+        env[at] = strbuf_take(&pair);
+    }
+#endif
+    return env;
+}
+
 /* The spec as a file in memory: a child that never reads it can't keep its parent waiting, as a
  * pipe would. */
-static int spec_file(const json_t *spec) {
+static int spec_file(const json_t *spec, struct err *err) {
     char *text = json_dumps(spec, JSON_COMPACT);
+    if (!text) { /* JSON has no other text, and what was to hold it is NULL then */
+        err_set(err, ERR_INPUT,
+            "cannot tell the job's process what to do: a path or a name is not UTF-8");
+        return -1;
+    }
     int fd = memfd_create("job", MFD_CLOEXEC);
-    for (size_t n = text ? strlen(text) : 0, done = 0; fd >= 0 && done < n;) {
+    for (size_t n = strlen(text), done = 0; fd >= 0 && done < n;) {
         ssize_t w = write(fd, text + done, n - done);
         if (w < 0 && errno != EINTR) {
             close(fd);
@@ -73,18 +104,21 @@ static int spec_file(const json_t *spec) {
         done += w > 0 ? (size_t)w : 0;
     }
     free(text);
-    if (fd >= 0) {
-        lseek(fd, 0, SEEK_SET);
+    if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0) {
+        err_errno(err, ERR_NODE, "could not write down a job for its process");
     }
     return fd;
 }
 
 static bool child_start(struct child *c, const json_t *spec, const char *program, struct err *err) {
     memset(c, 0, sizeof *c);
-    int in = spec_file(spec), out[2] = { -1, -1 };
-    char **env = proc_env(PASSED_ON);
+    int in = spec_file(spec, err), out[2] = { -1, -1 };
+    if (in < 0) {
+        return false;
+    }
+    char **env = child_env();
     pid_t parent = getpid();
-    c->pid = in >= 0 && pipe2(out, O_CLOEXEC) == 0 ? fork() : -1;
+    c->pid = pipe2(out, O_CLOEXEC) == 0 ? fork() : -1;
     if (c->pid == 0) {
         become_child(program ? program : "/proc/self/exe", in, out[1], env, parent);
     }
@@ -93,9 +127,7 @@ static bool child_start(struct child *c, const json_t *spec, const char *program
         setpgid(c->pid, c->pid); /* whoever of the two comes first */
     }
     proc_env_free(env);
-    if (in >= 0) {
-        close(in);
-    }
+    close(in);
     if (out[1] >= 0) {
         close(out[1]);
     }
@@ -141,10 +173,19 @@ static void take_progress(const struct child_watch *watch, const json_t *json) {
         label, done < 0 ? 0 : (uint64_t)done, total < 0 ? 0 : (uint64_t)total, watch->arg);
 }
 
+/* Behind closed doors the word may be a stranger's, who shall not stop this worker, nor get the job
+ * tried for ever. */
+static enum err_class believed(const struct child *c, enum err_class said) {
+    bool steers =
+        said == ERR_DB || said == ERR_BUSY || err_info(said)->action == ERR_ACTION_RELEASE;
+    return said == ERR_NONE || (c->shut && steers) ? ERR_CRASH : said;
+}
+
 static void take_error(struct child *c, const json_t *json) {
     char text[sizeof c->error.msg];
+    enum err_class said = err_class_find(json_get_string(json, "class", "bug"));
     plain_text(text, sizeof text, json_get_string(json, "message", ""));
-    err_set(&c->error, err_class_find(json_get_string(json, "class", "bug")), "%s", text);
+    err_set(&c->error, believed(c, said), "%s", text);
     plain_text(text, sizeof text, json_get_string(json, "hint", ""));
     if (*text) {
         err_hint(&c->error, "%s", text);
@@ -193,6 +234,8 @@ static bool take_frames(struct child *c, const struct child_watch *watch, struct
         }
         if (f.tag == FRAME_DONE) {
             c->done = true;
+        } else if (f.tag == FRAME_SHUT) {
+            c->shut = true;
         } else if (f.tag == FRAME_SAMPLES) {
             strbuf_add(&c->samples, f.data, f.n);
         } else if (!take_json(c, watch, &f, err)) {
@@ -260,7 +303,10 @@ static bool judge_end(const struct child *c, int status, struct err *err) {
         return err_set(err, ERR_CRASH,
             "the job's process ended with exit code %d before it was done", WEXITSTATUS(status));
     }
-    return true;
+    /* A sanitizer's verdict comes last, after all the results. */
+    return WEXITSTATUS(status) == 0 ||
+           err_set(err, ERR_CRASH, "the job's process ended with exit code %d after it was done",
+               WEXITSTATUS(status));
 }
 
 bool child_run(const json_t *spec, const struct child_watch *watch, struct err *err) {

@@ -19,7 +19,8 @@
 #include "version.h"
 
 #define SPEC_MAX ((size_t)1 << 20)
-#define CPU_DEFAULT_S (6u * 3600)
+#define CPU_DEFAULT_S (6u * 3600) /* for each thread: the kernel counts them all */
+#define THREADS_MAX 4096
 #define TASKS_MAX 512
 
 struct session {
@@ -88,6 +89,14 @@ static bool resolve_data(
     return *dir != NULL;
 }
 
+/* A job is about the task as it was when it was submitted: the database takes no other's result. */
+static bool is_as_submitted(const struct task *task, const json_t *wanted, struct err *err) {
+    const char *sha256 = json_get_string(wanted, "task_sha256", NULL);
+    return !sha256 || !strcmp(sha256, task_info(task)->task_sha256) ||
+           err_set(err, ERR_TASK, "task '%s': the task file is not the one that was submitted",
+               task_info(task)->name);
+}
+
 static bool load_task(struct session *s, const json_t *wanted, struct err *err) {
     const char *subsets[256];
     const json_t *list = json_object_get(wanted, "subsets");
@@ -95,9 +104,8 @@ static bool load_task(struct session *s, const json_t *wanted, struct err *err) 
     size_t i;
     json_t *item;
     json_array_foreach(list, i, item) {
-        if (i < 256 && json_is_string(item)) {
-            subsets[i] = json_string_value(item);
-            r.n_subsets = i + 1;
+        if (r.n_subsets < sizeof subsets / sizeof *subsets && json_is_string(item)) {
+            subsets[r.n_subsets++] = json_string_value(item);
         }
     }
     r.subsets = r.n_subsets ? subsets : NULL;
@@ -114,7 +122,7 @@ static bool load_task(struct session *s, const json_t *wanted, struct err *err) 
     report_progress(0, 0, s);
     s->tasks[s->n_tasks] = task_load(&r, err);
     s->of_suite[s->n_tasks] = json_get_bool(wanted, "of_suite", false);
-    return s->tasks[s->n_tasks] && ++s->n_tasks;
+    return s->tasks[s->n_tasks] && is_as_submitted(s->tasks[s->n_tasks++], wanted, err);
 }
 
 static bool load_tasks(struct session *s, struct err *err) {
@@ -171,17 +179,31 @@ static unsigned long memory_limit(const struct session *s) {
     return ADDRESS_SPACE_LIMITED ? 2 * machine : 0;
 }
 
+static unsigned processor_time(const struct session *s) {
+    long long cpu_s = json_get_int(s->spec, "cpu_s", 0);
+    long long threads = json_get_int(s->spec, "threads", 0);
+    if (cpu_s > 0) {
+        return cpu_s < UINT32_MAX ? (unsigned)cpu_s : UINT32_MAX - 1;
+    }
+    if (threads <= 0) {
+        threads = sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return CPU_DEFAULT_S * (unsigned)(threads < 1             ? 1
+                                      : threads < THREADS_MAX ? threads
+                                                              : THREADS_MAX);
+}
+
 static bool shut_in(struct session *s, struct err *err) {
-    long long cpu_s = json_get_int(s->spec, "cpu_s", CPU_DEFAULT_S);
     struct sandbox_limits limits = {
         .profile = SANDBOX_COMPUTE,
-        .cpu_s = cpu_s > 0 ? (unsigned)cpu_s : CPU_DEFAULT_S,
+        .cpu_s = processor_time(s),
         .memory_bytes = memory_limit(s),
         .n_files = 256,
     };
     drop_secrets();
     return sandbox_enter(&limits, &s->sandbox, err) &&
-           doors_close(s->model_path, json_get_string(s->spec, "arch", NULL), &s->sandbox, err);
+           doors_close(s->model_path, json_get_string(s->spec, "arch", NULL), &s->sandbox, err) &&
+           frame_write(STDOUT_FILENO, FRAME_SHUT, "", 0, err);
 }
 
 static bool open_model(struct session *s, struct err *err) {

@@ -15,6 +15,7 @@ enum frame_tag {
     FRAME_SAMPLES = 'S',  /* JSON lines of the samples of the next result */
     FRAME_SKIPPED = 'K',  /* {"task", "why"}: a task of a suite that can't be asked of this model */
     FRAME_ERROR = 'E',    /* {"class", "message", "hint", "task"} */
+    FRAME_SHUT = 'C',     /* the doors are closed: what follows may be a stranger's word */
     FRAME_DONE = 'D',     /* everything has been sent */
 };
 

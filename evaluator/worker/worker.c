@@ -62,7 +62,8 @@ static bool beat(struct run *r) {
     r->beaten = now_s();
     if (!queue_heartbeat(r->loop->db, r->job, r->share, &answer, &err)) {
         log_line(LOG_WARN, "heartbeat of job %lld: %s", r->job->key.job, err.msg);
-        return job_ms_left(r->job) > 0; /* the database may come back before the lease is over */
+        r->stale = job_ms_left(r->job) <= 0; /* until then the database may come back */
+        return !r->stale;
     }
     r->cancelled = answer == QUEUE_CANCEL;
     r->stale = answer == QUEUE_STALE || answer == QUEUE_GONE;
@@ -152,6 +153,7 @@ static json_t *make_spec(const struct loop *l, const struct job *job) {
         (json_int_t)json_get_int(c, "limit", 0), "shots", (json_int_t)json_get_int(c, "shots", -1),
         "seed", (json_int_t)json_get_int(c, "seed", 0), "profile",
         json_get_string(c, "profile", "lm-eval/0.4.13"));
+    json_object_set_new(task, "task_sha256", json_string(job->task_sha256));
     if (json_get_int(c, "seed", 0) == 0) {
         json_object_del(task, "seed"); /* 0 in a configuration means the protocol's own */
     }
@@ -177,6 +179,13 @@ static json_t *make_spec(const struct loop *l, const struct job *job) {
     return spec;
 }
 
+/* Whether what went wrong with a finished job says something of the job: the rest is the database's
+ * or this machine's, and the result stays in the spool. */
+static bool of_the_job(enum err_class class) {
+    return class != ERR_DB && class != ERR_NODE && class != ERR_SCHEMA && class != ERR_AUTH &&
+           class != ERR_INTERRUPTED;
+}
+
 /* Spools first, so that nothing that is done gets lost; then tells the queue. */
 static bool deliver(struct run *r, const char *text, struct err *err) {
     enum queue_answer answer;
@@ -184,8 +193,10 @@ static bool deliver(struct run *r, const char *text, struct err *err) {
     if (!spool_write(l->spool, &r->job->key, text, r->chunks, r->n_chunks, err)) {
         return false;
     }
-    if (!spool_deliver_job(l->spool, l->db, &r->job->key, &answer, err)) {
-        l->undelivered = true;
+    struct err why = ERR_INIT;
+    if (!spool_deliver_job(l->spool, l->db, &r->job->key, &answer, &why)) {
+        l->undelivered = !of_the_job(why.class); /* what is refused for good is kept aside */
+        *err = why;
         return false;
     }
     log_line(LOG_INFO, "job %lld: %s on %s: %s", r->job->key.job, r->job->task, r->job->model,
@@ -235,7 +246,12 @@ static bool run_job(struct loop *l, struct job *job, struct err *err) {
         ok = err_set(&why, ERR_CRASH, "the job's process ended without a result");
     }
     char *text = ok ? record_text(r.record, &why) : NULL;
-    ok = text ? deliver(&r, text, err) : give_up(&r, &why, err);
+    ok = text && deliver(&r, text, &why);
+    if (!ok && text && !of_the_job(why.class)) {
+        *err = why;
+    } else if (!ok) {
+        ok = give_up(&r, &why, err);
+    }
     free(text);
     for (size_t i = 0; i < r.n_chunks; i++) {
         chunk_release(&r.chunks[i]);

@@ -15,6 +15,7 @@
 /* What a child is to do, as JSON:
  *   {"model": what the user wrote, "hub", "tasks_dir",
  *    "tasks": [{"name", "limit", "shots", "seed", "profile", "subsets": [...],
+ *              "task_sha256": which version of it, and no other,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
  *    "dtype", "device", "threads", "max_mem_mb", "arch", "add_bos", "samples": bool, "keep_rows":
  * bool, "cpu_s", "memory_mb"} Absent or null means the default. */
@@ -44,6 +45,9 @@ _Noreturn void child_main(void);
 /* How many of the n bytes of JSON lines go into one chunk, whole lines all of them; *lines says how
  * many. */
 size_t samples_cut(const char *text, size_t n, int *lines);
+
+/* The command line that makes this result again, as a list of words; commit may be NULL. */
+MUST_CHECK json_t *record_command(const char *model, const char *commit, const json_t *result);
 
 /* An assay.record/1 (db.h) from an assay.eval/1 result, NULL if it isn't one; the caller owns it.
  * `command` and `manifest` may be NULL. */

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +68,39 @@ static bool act_ptrace(void) {
 
 static bool act_kill_parent(void) {
     return kill(getppid(), 0) == 0;
+}
+
+static bool act_signal_parent(void) { /* as one of its threads, and with a tale to tell */
+    siginfo_t info = { .si_code = SI_QUEUE };
+    pid_t parent = getppid();
+    return syscall(SYS_tgkill, parent, parent, 0) == 0 ||
+           syscall(SYS_rt_sigqueueinfo, parent, 0, &info) == 0;
+}
+
+static bool act_signal_itself(void) {
+    signal(SIGUSR1, SIG_IGN);
+    return raise(SIGUSR1) == 0;
+}
+
+static bool act_limit_parent(void) {
+    struct rlimit now;
+    return prlimit(getppid(), RLIMIT_NOFILE, NULL, &now) == 0;
+}
+
+static bool act_truncate(void) {
+    char *path = path_join(dir, "victim");
+    bool cut = truncate(path, 0) == 0 || open(path, O_RDONLY | O_TRUNC) >= 0;
+    free(path);
+    return cut;
+}
+
+static bool act_chmod(void) {
+    char *path = path_join(dir, "victim");
+    int fd = open(path, O_RDONLY);
+    bool done = fchmod(fd, 0600) == 0 || chmod(path, 0600) == 0 ||
+                syscall(452, AT_FDCWD, path, 0600, 0) == 0; /* fchmodat2 */
+    free(path);
+    return done;
 }
 
 static bool act_write_file(void) {
@@ -186,6 +220,11 @@ static const struct {
     { "exec", act_exec, 0, 1, 1, 1 },
     { "ptrace", act_ptrace, 0, 1, 1, 1 },
     { "kill", act_kill_parent, 0, 1, 1, 1 },
+    { "signal the parent", act_signal_parent, 0, 1, 1, 1 },
+    { "signal itself", act_signal_itself, 0, 0, 0, 0 },
+    { "limits of the parent", act_limit_parent, 0, 1, 1, 1 },
+    { "truncate", act_truncate, 0, 1, 1, 1 },
+    { "chmod", act_chmod, 0, 1, 1, 1 },
     { "write a file", act_write_file, 0, 1, 1, 1 },
     { "write in its folder", act_write_allowed, 0, 1, 0, 1 },
     { "make a folder", act_make_dir, 0, 1, 1, 1 },

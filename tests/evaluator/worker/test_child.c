@@ -99,6 +99,17 @@ static void play(const char *what) {
         _exit(1);
     } else if (!strcmp(what, "error-none")) {
         say(FRAME_ERROR, "{\"class\": \"none\", \"message\": \"all is well\"}");
+    } else if (!strcmp(what, "done-exit")) {
+        say(FRAME_DONE, "");
+        _exit(1);
+    } else if (!strcmp(what, "error-node")) {
+        say(FRAME_ERROR, "{\"class\": \"node\", \"message\": \"disk full\"}");
+    } else if (!strncmp(what, "shut-", 5)) {
+        char text[100];
+        snprintf(text, sizeof text, "{\"class\": \"%s\", \"message\": \"so it says\"}", what + 5);
+        say(FRAME_SHUT, "");
+        say(FRAME_ERROR, text);
+        say(FRAME_DONE, "");
     } else if (!strcmp(what, "error-done")) {
         say(FRAME_ERROR, "{\"class\": \"task\", \"message\": \"bad\"}");
         say(FRAME_DONE, "");
@@ -196,7 +207,7 @@ static void results_samples_and_progress_arrive(void **state) {
 
 static void a_child_that_dies_is_a_crash(void **state) {
     static const char *const PLAYS[] = { "segv", "xcpu", "exit", "exit-0", "raw", "huge",
-        "not-json", "not-object", "after-done", "error-none" };
+        "not-json", "not-object", "after-done", "error-none", "done-exit" };
     (void)state;
     for (size_t i = 0; i < sizeof PLAYS / sizeof *PLAYS; i++) {
         struct seen s = { 0 };
@@ -232,6 +243,35 @@ static void what_the_child_says_went_wrong_is_the_error(void **state) {
     assert_false(run_with("error-done", NULL, &s, &err));
     assert_int_equal(err.class, ERR_TASK);
     end(&s);
+}
+
+static void behind_closed_doors_no_error_steers_the_worker(void **state) {
+    static const char *const STEERING[] = { "shut-node", "shut-db", "shut-schema",
+        "shut-interrupted", "shut-busy", "shut-none" };
+    struct seen s = { 0 };
+    struct err err;
+    (void)state;
+    assert_false(run_with("error-node", NULL, &s, &err));
+    assert_int_equal(err.class, ERR_NODE);
+    for (size_t i = 0; i < sizeof STEERING / sizeof *STEERING; i++) {
+        assert_false(run_with(STEERING[i], NULL, &s, &err));
+        assert_int_equal(err.class, ERR_CRASH);
+        assert_string_equal(err.msg, "so it says");
+    }
+    assert_false(run_with("shut-unsupported", NULL, &s, &err));
+    assert_int_equal(err.class, ERR_UNSUPPORTED);
+    end(&s);
+}
+
+static void a_spec_that_is_no_text_is_said(void **state) {
+    struct child_watch watch = { 0 };
+    struct err err = ERR_INIT;
+    (void)state;
+    json_t *spec = json_pack("{s:s}", "model", "models/\xff");
+    assert_false(child_run(spec, &watch, &err));
+    assert_int_equal(err.class, ERR_INPUT);
+    assert_non_null(strstr(err.msg, "UTF-8"));
+    json_decref(spec);
 }
 
 static void silence_is_a_crash(void **state) {
@@ -345,6 +385,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_child_that_dies_is_a_crash),
         cmocka_unit_test(the_signal_is_named),
         cmocka_unit_test(what_the_child_says_went_wrong_is_the_error),
+        cmocka_unit_test(behind_closed_doors_no_error_steers_the_worker),
+        cmocka_unit_test(a_spec_that_is_no_text_is_said),
         cmocka_unit_test(silence_is_a_crash),
         cmocka_unit_test(tick_ends_a_child_that_hangs_or_floods),
         cmocka_unit_test(a_child_deaf_to_sigterm_is_killed),

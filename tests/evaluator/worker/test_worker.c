@@ -47,9 +47,9 @@ static int child(void) {
     const char *task =
         json_get_string(json_array_get(json_object_get(spec, "tasks"), 0), "name", "");
     say(FRAME_PROGRESS, "{\"label\": \"work\", \"done\": 1, \"total\": 2}");
-    if (!strncmp(play, "good@", 5) || !strncmp(play, "twice@", 6)) {
+    if (!strncmp(play, "good@", 5) || !strncmp(play, "twice@", 6) || !strncmp(play, "other@", 6)) {
         say(FRAME_SAMPLES, "{\"doc\": 0}\n{\"doc\": 1}\n");
-        say_result(task);
+        say_result(play[0] == 'o' ? "another version of the task" : task);
         if (play[0] == 't') {
             say_result(task);
         }
@@ -106,7 +106,7 @@ static const char *one(struct fixture *f, const char *what) {
 static int spooled(struct fixture *f) {
     char command[200];
     int n = -1;
-    snprintf(command, sizeof command, "find '%s/spool' -name '*.res' | wc -l", f->home);
+    snprintf(command, sizeof command, "find '%s/spool' -maxdepth 1 -name '*.res' | wc -l", f->home);
     FILE *p = popen(command, "r");
     assert_int_equal(fscanf(p, "%d", &n), 1);
     pclose(p);
@@ -154,6 +154,17 @@ static void a_job_that_never_can_succeed_is_tried_once(void **state) {
     struct fixture *f = *state;
     struct err err;
     submit(f, "play/unsupported", 1);
+    submit(f, "play/good", 1);
+    assert_true(work(f, false, &err));
+    assert_string_equal(one(f, "state"), "dead");
+    assert_string_equal(one(f, "attempt"), "1");
+    assert_int_equal(fixture_int(f, "SELECT count(*) FROM jobs WHERE state = 'done'"), 1);
+}
+
+static void a_result_that_is_refused_is_the_jobs_end_and_not_the_workers(void **state) {
+    struct fixture *f = *state;
+    struct err err;
+    submit(f, "play/other", 1);
     submit(f, "play/good", 1);
     assert_true(work(f, false, &err));
     assert_string_equal(one(f, "state"), "dead");
@@ -308,6 +319,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup(once_is_one_job_and_none_is_said, fixture_reset),
         cmocka_unit_test_setup(a_job_that_crashes_is_tried_three_times, fixture_reset),
         cmocka_unit_test_setup(a_job_that_never_can_succeed_is_tried_once, fixture_reset),
+        cmocka_unit_test_setup(
+            a_result_that_is_refused_is_the_jobs_end_and_not_the_workers, fixture_reset),
         cmocka_unit_test_setup(a_sick_machine_ends_the_worker_and_keeps_the_job, fixture_reset),
         cmocka_unit_test_setup(asked_to_stop_the_worker_gives_its_job_back, fixture_reset),
         cmocka_unit_test_setup(what_lies_in_the_spool_is_delivered_first, fixture_reset),
