@@ -109,7 +109,7 @@ static void a_database_that_is_ahead_is_an_error(void **state) {
     struct fixture other = **(struct fixture **)state;
     other.cluster.conninfo = conninfo;
     fixture_sql(&other,
-        "INSERT INTO schema_migrations (version, name, sha256) VALUES (10, 'x', repeat('0', 64))");
+        "INSERT INTO schema_migrations (version, name, sha256) VALUES (11, 'x', repeat('0', 64))");
     schema_is_refused(conninfo, "migration 10");
     struct db *db = open_raw(conninfo);
     struct err err = ERR_INIT;

@@ -62,7 +62,7 @@ static void the_tables_end_within_the_struct(void **state) {
     (void)state;
     for (const struct command *const *c = commands; *c; c++) {
         size_t n = 0;
-        while (n < 5 && (*c)->options[n]) {
+        while (n < 6 && (*c)->options[n]) {
             n++;
         }
         assert_true(n < 6);
