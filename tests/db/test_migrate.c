@@ -110,7 +110,7 @@ static void a_database_that_is_ahead_is_an_error(void **state) {
     other.cluster.conninfo = conninfo;
     fixture_sql(&other,
         "INSERT INTO schema_migrations (version, name, sha256) VALUES (11, 'x', repeat('0', 64))");
-    schema_is_refused(conninfo, "migration 10");
+    schema_is_refused(conninfo, "migration 11");
     struct db *db = open_raw(conninfo);
     struct err err = ERR_INIT;
     assert_false(db_check_schema(db, &err));
