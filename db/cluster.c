@@ -157,7 +157,8 @@ static bool own_dir(const char *path, uid_t uid, gid_t gid, struct err *err) {
         return true;
     err_set(err, ERR_FAILED,
         "cannot use '%s': it is not a private directory of the database's user", path);
-    return err_hint(err, "remove it");
+    return err_hint(err, "it may be another user's: set ASSAY_HOME to a folder of your own, or "
+                         "ASSAY_DATABASE_URL to reach that database");
 }
 
 static int lock_take(const struct cluster *c, struct err *err) {

@@ -248,7 +248,8 @@ bool report_store(struct run_store *s, const char *model, const json_t *result, 
     struct task *task = know_model(s, model, err) ? task_describe_named(s->args, name, err) : NULL;
     bool ok = task && store_samples(s, samples, n, &set, index, err);
     if (ok) {
-        json_t *described = submission_task(task, asked_of(s->args, result));
+        json_t *asked = asked_of(s->args, result), *described = submission_task(task, asked);
+        json_decref(asked);
         command = record_command(model, NULL, result);
         record = record_from_result(result, index, command, NULL);
         request = json_pack("{s:O, s:o, s:O, s:s}", "model", s->model, "task", described, "config",

@@ -136,8 +136,11 @@ static bool take_result(
         return false;
     }
     json_t *chunks = chunk_index(r);
-    json_t *command = json_pack("[s, s, s++, s, s]", "assay", "eval", r->job->model, "@",
-        r->job->commit, "-t", r->job->task);
+    const struct job *job = r->job;
+    json_t *command =
+        strcmp(job->kind, "hub")
+            ? record_command(json_get_string(job->manifest, "path", job->model), NULL, result)
+            : record_command(job->model, job->commit, result);
     r->record = record_from_result(result, chunks, command, r->job->manifest);
     json_decref(command);
     json_decref(chunks);
@@ -292,9 +295,9 @@ static bool anything_left(struct loop *l, bool *left, struct err *err) {
     if (!db_query(l->db, "queue_stats", DB_NO_ARGS, &rows, err)) {
         return false;
     }
-    *left = rows.n && rows_int(&rows, 0, "queued") + rows_int(&rows, 0, "waiting") +
-                              rows_int(&rows, 0, "leased") >
-                          0;
+    *left = rows.n && rows_int(&rows, 0, "queued") + rows_int(&rows, 0, "leased") +
+                              rows_int(&rows, 0, "waiting") - rows_int(&rows, 0, "held") >
+                          0; /* what a person paused is not waited for */
     rows_release(&rows);
     return true;
 }
