@@ -158,8 +158,8 @@ static void write_text(struct reader *r, const struct tag *t) {
     while (to && from < to && isspace((unsigned char)*from))
         from++;
     strbuf_addf(r->out,
-        "<text class=\"%s\" text-anchor=\"%s\" transform=\"translate(%.1f,%.1f)%s\">", r->colour,
-        r->anchor, r->x, r->y, r->turned ? " rotate(270)" : "");
+        "<text class=\"%s%s\" text-anchor=\"%s\" transform=\"translate(%.1f,%.1f)%s\">", r->colour,
+        r->turned ? " p-turned" : "", r->anchor, r->x, r->y, r->turned ? " rotate(270)" : "");
     escape_text(r->out, from, to ? (size_t)(to - from) : 0);
     strbuf_adds(r->out, "</text>");
 }

@@ -61,7 +61,9 @@ json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo,
         if (described) {
             /* the hub has this under "safetensors" or "gguf", by the format */
             json_object_set_new(info, json_get_string(described, "format", "safetensors"),
-                json_pack("{s:I, s:s}", "total",
+                json_pack("{s:I, s:{s:I}, s:s}", "total",
+                    (json_int_t)json_get_int(described, "parameters", 0), "parameters",
+                    json_get_string(described, "weight_dtype", "unknown"),
                     (json_int_t)json_get_int(described, "parameters", 0), "architecture",
                     json_get_string(described, "architecture", "")));
         }
@@ -119,6 +121,20 @@ static json_t *abilities_of(
     return list;
 }
 
+/* The type of most weights: the hub counts parameters by type. */
+static const char *dtype_of(const json_t *sizes) {
+    const char *type, *most = NULL;
+    json_t *count;
+    json_int_t best = 0;
+    json_object_foreach(json_object_get(sizes, "parameters"), type, count) {
+        if (json_integer_value(count) > best) {
+            best = json_integer_value(count);
+            most = type;
+        }
+    }
+    return most;
+}
+
 static json_t *build_facts(
     const char *repo, const char *dir, const struct repo_listing *l, const json_t *info) {
     json_t *facts = json_object(), *files = json_array();
@@ -147,6 +163,7 @@ static json_t *build_facts(
         config ? json_get_string(config, "model_type", NULL)
                : json_get_string(sizes, "architecture", NULL));
     json_object_set_new(facts, "parameters", json_integer(json_get_int(sizes, "total", 0)));
+    set_text(facts, "dtype", dtype_of(sizes));
     json_object_set_new(facts, "bytes", json_integer((json_int_t)bytes));
     json_object_set_new(facts, "files", files);
     json_object_set_new(facts, "abilities", abilities_of(l, config, format));

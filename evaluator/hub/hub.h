@@ -26,7 +26,8 @@ MUST_CHECK bool hub_split(const char *model, char **repo, char **revision, struc
 
 /* What submission and the model page need to know, as one JSON object (the caller owns it): repo,
  * revision (40 hex; for a mirror without .revision the first 40 digits of the content's hash),
- * licence, gated, format, architecture, parameters, bytes, files [{path, size, sha256?}], abilities
+ * licence, gated, format, architecture, dtype, parameters, bytes, files [{path, size, sha256?}],
+ * abilities
  * ["embed", "score"], card. Reads headers and the card, not the weights. */
 MUST_CHECK json_t *hub_model_facts(const char *hub, const char *model, struct err *err);
 

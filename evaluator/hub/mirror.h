@@ -43,8 +43,8 @@ MUST_CHECK bool mirror_list(const char *dir, struct repo_listing *out, struct er
 MUST_CHECK json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo,
     const struct repo_listing *l, struct err *err);
 
-/* The commit that a mirrored repository is pinned to by its .revision; *pinned is false where it has
- * none, and then any revision that is asked for is satisfied. */
+/* The commit that a mirrored repository is pinned to by its .revision; *pinned is false where it
+ * has none, and then any revision that is asked for is satisfied. */
 MUST_CHECK bool mirror_pinned(const char *dir, char commit[41], bool *pinned, struct err *err);
 
 /* 40 lower-case hexadecimal digits. */
