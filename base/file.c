@@ -151,6 +151,19 @@ void file_unmap(struct file_map *map) {
     *map = (struct file_map) { 0 };
 }
 
+void file_map_forget(const struct file_map *map, const uint8_t *data, size_t n) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)map->data;
+    uintptr_t from = (uintptr_t)data, to = from + n, end = begin + map->size;
+    if (from < begin || to > end) {
+        return;
+    }
+    from = (from + page - 1) / page * page;
+    to = to / page * page;
+    if (from < to) {
+        madvise((void *)from, to - from, MADV_DONTNEED); /* advice: no harm where it is refused */
+    }
+}
+
 bool file_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISREG(st.st_mode);
@@ -226,40 +239,60 @@ const char *path_base(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-static char *home_path(void) {
+/* Where files of one kind lie: below ASSAY_HOME, at root's place, in an XDG directory, or where
+ * that is by default. */
+struct place {
+    const char *in_home, *of_root, *xdg, *in_user_home;
+};
+static const struct place home_place = { "", "/var/lib/assay", "XDG_DATA_HOME", ".local/share" };
+static const struct place cache_place = { "cache", "/var/cache/assay", "XDG_CACHE_HOME", ".cache" };
+
+static char *place_path(const struct place *p) {
     const char *home = getenv("ASSAY_HOME");
     if (home && *home) {
-        return xstrdup(home);
+        return *p->in_home ? path_join(home, p->in_home) : xstrdup(home);
     }
     if (geteuid() == 0) {
-        return xstrdup("/var/lib/assay");
+        return xstrdup(p->of_root);
     }
-    const char *data = getenv("XDG_DATA_HOME");
-    if (data && *data) {
-        return path_join(data, "assay");
+    const char *xdg = getenv(p->xdg), *user = getenv("HOME");
+    if (xdg && *xdg) {
+        return path_join(xdg, "assay");
     }
-    const char *user = getenv("HOME");
-    return user && *user ? path_join(user, ".local/share/assay") : NULL;
+    if (!user || !*user) {
+        return NULL;
+    }
+    char *folder = path_join(user, p->in_user_home), *path = path_join(folder, "assay");
+    free(folder);
+    return path;
 }
 
-char *assay_home(struct err *err) {
-    char *home = home_path();
-    if (!home) {
+static char *place_make(const struct place *p, struct err *err) {
+    char *path = place_path(p);
+    if (!path) {
         err_set(err, ERR_FAILED,
             "there is no place for Assay's files: neither ASSAY_HOME nor HOME is set");
         return NULL;
     }
-    if (!dir_make(home, err)) {
+    if (!dir_make(path, err)) {
         err_hint(err, "set ASSAY_HOME to a folder that you may write to");
-        free(home);
+        free(path);
         return NULL;
     }
-    char *full = realpath(home, NULL);
-    free(home);
+    char *full = realpath(path, NULL);
+    free(path);
     if (!full) {
         err_errno(err, ERR_FAILED, "could not resolve ASSAY_HOME");
     }
     return full;
+}
+
+char *assay_home(struct err *err) {
+    return place_make(&home_place, err);
+}
+
+char *assay_cache(struct err *err) {
+    return place_make(&cache_place, err);
 }
 
 /* One side of a repository's name. */

@@ -24,6 +24,9 @@ struct file_map {
 MUST_CHECK bool file_map(
     struct file_map *map, const char *path, struct err *err); /* regular files only */
 void file_unmap(struct file_map *map);                        /* a zeroed struct is fine */
+/* The whole pages of data[0, n), as far as they are of this map, leave memory until they are read
+ * again. */
+void file_map_forget(const struct file_map *map, const uint8_t *data, size_t n);
 
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
@@ -38,6 +41,10 @@ const char *path_base(const char *path); /* what follows the last '/' */
 /* $ASSAY_HOME, else /var/lib/assay for root, else the XDG data directory; created on first use.
  * The caller frees. */
 MUST_CHECK char *assay_home(struct err *err);
+
+/* Where what can be made again is kept: below $ASSAY_HOME if that is set, else /var/cache/assay for
+ * root, else the XDG cache directory; created on first use. The caller frees. */
+MUST_CHECK char *assay_cache(struct err *err);
 
 /* ids of a repository: [A-Za-z0-9._-]{1,96} on both sides of one '/', no "..", no "--", no
  * leading '-' or '.'. */

@@ -78,6 +78,7 @@ struct model_options {
                               config */
     const char *gemm;      /* "auto", "dnnl", "plain": for tests */
     size_t memory_bytes; /* ceiling for keys, values and activations; 0: chosen from the machine */
+    size_t total_bytes;  /* ceiling for these and the weights together; 0: none */
 };
 
 MUST_CHECK struct model *model_open(
@@ -87,7 +88,7 @@ void model_close(struct model *m);
 struct model_info {
     const char *architecture; /* name of the Lua description: "bert", "llama" */
     const char *format;       /* "safetensors" or "gguf" */
-    const char *device, *backend, *dtype;
+    const char *device, *backend, *gemm, *dtype;
     const char *weight_dtype; /* of most weights in the file: "F32", "Q4_1" */
     uint64_t n_parameters, weight_bytes;
     uint32_t n_layers, width, n_heads, n_kv_heads, n_vocab, max_length;
@@ -95,6 +96,9 @@ struct model_info {
     bool has_pooling; /* sentence-transformers modules say how to pool */
 };
 const struct model_info *model_info(const struct model *m);
+
+/* FLOPs a second of the forward pass on this device, from a step or two that are run for it. */
+MUST_CHECK bool model_speed(struct model *m, double *flops_per_s, struct err *err);
 const struct tokenizer *model_tokenizer(const struct model *m);
 
 /* Everything that `assay model show` says, as one JSON object (the caller owns it): info,
@@ -126,16 +130,24 @@ MUST_CHECK bool model_truncate(
 struct run_stats {
     uint64_t items, tokens_asked, tokens_computed, tokens_padded, rows_filled;
     double flops, seconds;
+    uint64_t memory_bytes; /* the most that a run takes for weights, activations, keys and values */
 };
 
 /* Called now and then with work done and in total (tokens); may be NULL. Returning false stops:
  * ERR_INTERRUPTED. */
 typedef bool run_progress_fn(uint64_t done, uint64_t total, void *arg);
 
+/* Called as soon as a request has its numbers, in the order in which that happens; not for one that
+ * got an error. Returning false stops: ERR_INTERRUPTED. */
+typedef bool run_answered_fn(size_t request, void *arg);
+
 struct run_options {
     bool no_prefix_sharing;
+    bool plan_only; /* embed, score: counts the work and its memory; there are no numbers */
     run_progress_fn *progress;
     void *progress_arg;
+    run_answered_fn *answered; /* embed, score; may be NULL */
+    void *answered_arg;
     struct run_stats *stats; /* added to; may be NULL */
 };
 
@@ -164,8 +176,9 @@ struct embed_request {
     size_t text_n;
     const int32_t *ids;
     size_t n_ids;
-    bool truncated; /* out: the text was longer than the model takes */
-    struct err err; /* out: class ERR_NONE where it worked */
+    bool truncated;   /* out: the text was longer than the model takes */
+    uint32_t n_asked; /* out: its tokens */
+    struct err err;   /* out: class ERR_NONE where it worked */
 };
 
 /* Width of the vectors that these options give; 0 with *err if the model can't embed so. */
@@ -207,6 +220,7 @@ struct score_request {
     struct score_choice *choices;
     size_t n_choices;
     uint32_t n_truncated; /* out: tokens cut from the left, over all choices */
+    uint64_t n_asked;     /* out: tokens fed if each choice were asked with its whole context */
     struct err err;       /* out */
 };
 

@@ -63,6 +63,10 @@ size_t weights_count(const struct weights *w);
 const struct tensor *weights_at(const struct weights *w, size_t i);           /* file order */
 const struct tensor *weights_find(const struct weights *w, const char *name); /* NULL if absent */
 
+/* The tensor has been copied: its pages leave this process's memory, and come back from the file
+ * where they are read again. */
+void weights_forget(const struct weights *w, const struct tensor *t);
+
 /* Elements [from, from + n) of the flattened tensor as f32; both multiples of the type's block. */
 void tensor_read_f32(const struct tensor *t, size_t from, size_t n, float *out);
 

@@ -10,6 +10,7 @@
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/exchange.h"
+#include "evaluator/cli/plan.h"
 #include "evaluator/cli/report.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/table.h"
@@ -25,6 +26,11 @@ static const struct option options_eval[] = {
         "write" },
     { "samples", 0, NULL, "with --out: keep each document's row of the data set too" },
     { "no-db", 0, NULL, "don't store the results in the database" },
+    { "resume", 0, NULL, "go on where the same command was stopped or died" },
+    { "no-cache", 0, NULL,
+        "compute vectors of texts again that are known from earlier evaluations" },
+    { "dry-run", 0, NULL,
+        "say how many tokens, how long, how much memory and disk it would take, and do nothing" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -32,6 +38,7 @@ static const struct option options_eval[] = {
 struct bench {
     const struct args *args;
     json_t *results;         /* of all models */
+    json_t *plans;           /* of a dry run; else NULL */
     struct run_store *store; /* NULL with --no-db */
     struct progress *bar;
     char label[64];
@@ -62,6 +69,11 @@ static void note_skipped(const char *task, const char *why, void *arg) {
     log_line(LOG_INFO, "%s: task '%s' is left out: %s", b->model, task, why);
 }
 
+static void take_plan(const json_t *plan, void *arg) {
+    const struct bench *b = arg;
+    plan_add(b->plans, b->model, plan);
+}
+
 static bool take_result(
     const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
     struct bench *b = arg;
@@ -70,7 +82,8 @@ static bool take_result(
     if (out && !eval_write(out, result, samples, n, args_has(b->args, "samples"), err)) {
         return false;
     }
-    return !b->store || report_store(b->store, b->model, result, samples, n, err);
+    bool stored = json_get_bool(result, "delivered", false); /* before it was stopped */
+    return !b->store || stored || report_store(b->store, b->model, result, samples, n, err);
 }
 
 static json_t *make_spec(const struct bench *b, const char *model, const json_t *tasks) {
@@ -87,6 +100,10 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
         spec, "threads", json_integer(strtol(args_get(b->args, "threads", "0"), NULL, 10)));
     json_object_set_new(
         spec, "max_mem_mb", json_integer(strtol(args_get(b->args, "max-mem", "0"), NULL, 10)));
+    json_object_set_new(spec, "memo",
+        json_pack("{s:b, s:b, s:s}", "vectors", !args_has(b->args, "no-cache"), "resume",
+            args_has(b->args, "resume"), "sink", b->store ? args_get(b->args, "db", "db") : ""));
+    json_object_set_new(spec, "dry_run", json_boolean(b->plans != NULL));
     const char *dir = task_library_dir(args_get(b->args, "tasks", NULL));
     if (dir) {
         json_object_set_new(spec, "tasks_dir", json_string(dir));
@@ -98,6 +115,7 @@ static bool eval_model(struct bench *b, const char *model, const json_t *tasks, 
     struct child_watch watch = { .tick = keep_going,
         .progress = show,
         .skipped = note_skipped,
+        .plan = take_plan,
         .result = take_result,
         .arg = b };
     json_t *spec = make_spec(b, model, tasks);
@@ -107,6 +125,9 @@ static bool eval_model(struct bench *b, const char *model, const json_t *tasks, 
     b->bar = NULL;
     b->label[0] = 0;
     json_decref(spec);
+    if (!ok && (err->class == ERR_INTERRUPTED || err->class == ERR_CRASH)) {
+        err_hint(err, "the same command with --resume goes on where this one stopped");
+    }
     return ok || err_wrap(err, "model '%s'", model);
 }
 
@@ -173,6 +194,7 @@ static bool run_models(struct bench *b, const json_t *tasks, struct err *err) {
 
 static bool run(const struct args *args, struct err *err) {
     struct bench b = { .args = args, .results = json_array() };
+    b.plans = args_has(args, "dry-run") ? json_array() : NULL;
     struct model_options ignored;
     enum add_bos rule;
     const char *profile;
@@ -180,17 +202,20 @@ static bool run(const struct args *args, struct err *err) {
     bool ok = model_options_from_args(args, &ignored, err) &&
               profile_from_args(args, &profile, err) && add_bos_from_args(args, &rule, err) &&
               (tasks = tasks_from_args(args, err)) != NULL;
-    if (ok && !args_has(args, "no-db")) {
+    if (ok && !args_has(args, "no-db") && !b.plans) {
         b.store = report_store_open(args_get(args, "db", NULL), args, err);
         ok = b.store != NULL;
     }
     ok = ok && run_models(&b, tasks, err);
-    if (json_array_size(b.results)) {
+    if (json_array_size(b.plans)) {
+        plan_print(b.plans, args_has(args, "json"));
+    } else if (json_array_size(b.results)) {
         (args_has(args, "json") ? print_json : print_table)(b.results);
     }
     report_store_close(b.store);
     json_decref(tasks);
     json_decref(b.results);
+    json_decref(b.plans);
     return ok;
 }
 
@@ -201,8 +226,14 @@ const struct command cmd_eval = {
     .details = "Each model runs in a process of its own, without network and under limits. Results "
                "go to the\n"
                "database (unless --no-db), to the screen, and with --out to files.\n\n"
+               "Answers are kept as they come: after Ctrl-C or a crash the same command with "
+               "--resume asks only\n"
+               "what has no answer yet. Vectors are kept beyond that: a text that one task had "
+               "embedded is not\n"
+               "embedded again for another.\n\n"
                "  assay eval ./my-model -s wordnet --no-db\n"
                "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
+               "  assay eval org/name -s wordnet --dry-run\n"
                "  assay eval org/a org/b -t ./my_task.lua -o results/\n",
     .options = { options_eval, options_database, options_tasks, options_device, options_model },
     .min_operands = 1,

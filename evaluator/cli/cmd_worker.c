@@ -13,6 +13,7 @@ static const struct option options_worker[] = {
     { "dtype", 0, "TYPE", "for jobs that leave it open: auto, f32 or bf16" },
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
     { "threads", 'j', "N", "threads for the harness" },
+    { "no-cache", 0, NULL, "compute vectors of texts again that are known from earlier jobs" },
     { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
     { NULL, 0, NULL, NULL },
@@ -27,6 +28,7 @@ static bool run(const struct args *args, struct err *err) {
         .device = args_get(args, "device", NULL),
         .dtype = args_get(args, "dtype", NULL),
         .once = args_has(args, "once"),
+        .no_cache = args_has(args, "no-cache"),
         .drain = args_has(args, "drain"),
     };
     if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) ||

@@ -175,7 +175,7 @@ const struct option options_device[] = {
 };
 
 const struct option options_model[] = {
-    { "max-mem", 0, "MIB", "ceiling for keys, values and activations" },
+    { "max-mem", 0, "MIB", "ceiling for the model's weights, keys, values and activations" },
     { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
     { "gemm", 0, "NAME", "auto, dnnl or plain: which matrix product (for tests)" },
     { "stats", 0, "FILE", "write counters as one JSON object" },
@@ -205,7 +205,7 @@ bool model_options_from_args(
         return false;
     }
     options->threads = (unsigned)threads;
-    options->memory_bytes = (size_t)mib << 20;
+    options->total_bytes = (size_t)mib << 20;
     return true;
 }
 
@@ -285,6 +285,7 @@ static bool write_stats(const struct session *s, struct err *err) {
     jw_kv_int(&w, "tokens_padded", (long long)s->stats.tokens_padded);
     jw_kv_int(&w, "rows_filled", (long long)s->stats.rows_filled);
     jw_kv_double(&w, "flops", s->stats.flops);
+    jw_kv_int(&w, "memory_bytes", (long long)s->stats.memory_bytes);
     jw_kv_int(&w, "peak_rss_bytes", (long long)usage.ru_maxrss * 1024);
     jw_kv_string(&w, "device", info->device);
     jw_kv_string(&w, "dtype", info->dtype);

@@ -272,25 +272,44 @@ static bool pass_on(uint64_t done, uint64_t total, void *arg) {
     return go_on;
 }
 
+static bool eval_init(struct eval *e, const struct task *task, const struct subject *subject,
+    const struct eval_options *options, struct err *err) {
+    *e = (struct eval) {
+        .task = task, .info = task_info(task), .subject = subject, .options = options
+    };
+    if (!kinds[e->info->kind]) {
+        return err_set(err, ERR_USAGE, "'%s' is a suite, not a task", e->info->name);
+    }
+    e->docs = task_docs(task, &e->n);
+    if (task_retrieval(task)) {
+        e->docs = NULL;
+        e->n = task_retrieval(task)->n_queries;
+    }
+    e->run = (struct run_options) { .stats = &e->stats,
+        .progress = options && options->progress ? pass_on : NULL,
+        .progress_arg = e };
+    number_clusters(e);
+    return true;
+}
+
+bool eval_plan(const struct task *task, const struct subject *subject, struct run_stats *stats,
+    struct err *err) {
+    struct eval e;
+    bool ok = eval_init(&e, task, subject, NULL, err) && kinds[e.info->kind]->ask(&e, err);
+    *stats = e.stats;
+    arena_release(&e.arena);
+    return ok;
+}
+
 bool eval_run(const struct task *task, const struct subject *subject,
     const struct eval_options *options, json_t **result, struct strbuf *samples, struct err *err) {
-    struct eval e = { .task = task, .info = task_info(task), .subject = subject };
+    struct eval e;
     double began = now_s();
-    *result = NULL;
-    if (!kinds[e.info->kind]) {
-        return err_set(err, ERR_USAGE, "'%s' is a suite, not a task", e.info->name);
-    }
-    e.docs = task_docs(task, &e.n);
-    if (task_retrieval(task)) {
-        e.docs = NULL;
-        e.n = task_retrieval(task)->n_queries;
-    }
-    e.options = options;
-    e.run = (struct run_options) { .stats = &e.stats,
-        .progress = options && options->progress ? pass_on : NULL,
-        .progress_arg = &e };
-    number_clusters(&e);
     json_t *made = NULL;
+    *result = NULL;
+    if (!eval_init(&e, task, subject, options, err)) {
+        return false;
+    }
     if (kinds[e.info->kind]->ask(&e, err)) {
         made = make_result(&e, options, began, err);
     }

@@ -27,13 +27,28 @@ struct subject {
     void *self;
     subject_embed_fn *embed; /* NULL: it can't */
     subject_score_fn *score;
-    uint32_t width; /* of its vectors */
+    void (*release)(void *self); /* NULL: free */
+    uint32_t width;              /* of its vectors */
 };
 
 /* A subject over an open model, which stays the caller's. add_bos: "auto", "yes", "no". */
 MUST_CHECK struct subject *subject_model_new(struct model *model, const char *name,
     const char *revision, const char *add_bos, struct err *err);
 void subject_free(struct subject *s); /* NULL is fine */
+
+/* A subject that asks `inner` (which it owns from then on) only what its memos (memo.h) have no
+ * answer to, and keeps what it hears in them. The memos stay the caller's; NULL: none of that kind.
+ */
+struct memo;
+struct subject_memo_options {
+    struct memo *vectors, *answers;
+    const char
+        *identity; /* of the model and of everything about the way it is run that changes a bit */
+    bool plan;     /* counts what there is to do and does nothing: answers are made up */
+};
+struct subject *subject_memo_new(struct subject *inner, const struct subject_memo_options *options);
+/* Requests that were answered from the memos so far. */
+uint64_t subject_memo_reused(const struct subject *s);
 
 struct eval_options {
     run_progress_fn *progress; /* tokens; may be NULL */
@@ -45,6 +60,10 @@ struct eval_options {
  * "results"; samples, where not NULL, gets one JSON line a document. */
 MUST_CHECK bool eval_run(const struct task *task, const struct subject *subject,
     const struct eval_options *options, json_t **result, struct strbuf *samples, struct err *err);
+
+/* What evaluating would take: asks everything of a subject that answers nothing (a plan's). */
+MUST_CHECK bool eval_plan(const struct task *task, const struct subject *subject,
+    struct run_stats *stats, struct err *err);
 
 /* Writes one result below `dir` in its peers' shape (lm-evaluation-harness's for choice and
  * log-likelihood tasks, with the samples if they are asked for; MTEB's for embedding tasks) and

@@ -80,7 +80,7 @@ struct subject *subject_model_new(struct model *model, const char *name, const c
 
 void subject_free(struct subject *s) {
     if (s) {
-        free(s->self);
+        (s->release ? s->release : free)(s->self);
         free((char *)(uintptr_t)s->name);
         free((char *)(uintptr_t)s->revision);
         free(s);

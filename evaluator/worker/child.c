@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "evaluator/worker/frame.h"
+#include "evaluator/worker/store.h"
 #include "evaluator/worker/worker.h"
 
 #define STALL_DEFAULT_S 1800
@@ -25,19 +26,21 @@
  * database. */
 static const char *const PASSED_ON[] = { "PATH", "HOME", "LANG", "LC_ALL", "TZ", "HF_ENDPOINT",
     "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH",
-    "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY",
-    "ALL_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "HUGGING_FACE_HUB_TOKEN",
-    "HF_HUB_DISABLE_IMPLICIT_TOKEN", "TRANSFORMERS_OFFLINE", "CUDA_VISIBLE_DEVICES",
-    "LD_LIBRARY_PATH", "ASSAY_THREADS", "ASSAY_TASKS", "ASSAY_HOME", "ASSAY_ISA", "ASAN_OPTIONS",
-    "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", NULL };
+    "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "XDG_DATA_HOME", "http_proxy", "https_proxy", "no_proxy",
+    "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "CURL_CA_BUNDLE", "SSL_CERT_FILE",
+    "HUGGING_FACE_HUB_TOKEN", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "TRANSFORMERS_OFFLINE",
+    "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "ASSAY_THREADS", "ASSAY_TASKS", "ASSAY_HOME",
+    "ASSAY_ISA", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", NULL };
 
 struct child {
     pid_t pid;
     int out;
     struct frame_reader frames;
     struct strbuf samples;
-    struct err error; /* what the child said went wrong */
-    bool shut;        /* it has closed its doors, and reads what strangers made */
+    struct stores stores;
+    bool memo, memo_vectors; /* it may keep answers; vectors too */
+    struct err error;        /* what the child said went wrong */
+    bool shut;               /* it has closed its doors, and reads what strangers made */
     bool done;
     double heard; /* when the child last sent something */
 };
@@ -192,6 +195,18 @@ static void take_error(struct child *c, const json_t *json) {
     }
 }
 
+/* Said before the model is opened, and believed only then: it names the file that is written. */
+static bool take_identity(struct child *c, const json_t *json, struct err *err) {
+    const char *identity = json_get_string(json, "identity", "");
+    if (c->shut || strlen(identity) != 64 || strspn(identity, "0123456789abcdef") != 64) {
+        return err_set(err, ERR_CRASH, "the job's process names a model that is none");
+    }
+    if (c->memo) {
+        stores_open(&c->stores, identity, c->memo_vectors);
+    }
+    return true;
+}
+
 static bool take_json(
     struct child *c, const struct child_watch *watch, const struct frame *f, struct err *err) {
     json_t *json = parse_frame(f, err);
@@ -212,11 +227,24 @@ static bool take_json(
     } else if (f->tag == FRAME_SKIPPED && watch->skipped) {
         watch->skipped(
             json_get_string(json, "task", ""), json_get_string(json, "why", ""), watch->arg);
+    } else if (f->tag == FRAME_PLAN && watch->plan) {
+        watch->plan(json, watch->arg);
+    } else if (f->tag == FRAME_MODEL) {
+        ok = take_identity(c, json, err);
     } else if (f->tag == FRAME_ERROR) {
         take_error(c, json);
     }
     json_decref(json);
     return ok;
+}
+
+/* Answers for later. That they are whole is checked where they are written. */
+static bool take_memo(struct child *c, const struct frame *f, struct err *err) {
+    if (f->n == 0 || (unsigned char)f->data[0] >= STORE_N) {
+        return err_set(err, ERR_CRASH, "the job's process has answers for a store that is none");
+    }
+    stores_add(&c->stores, (enum store_kind)f->data[0], f->data + 1, f->n - 1);
+    return true;
 }
 
 static bool take_frames(struct child *c, const struct child_watch *watch, struct err *err) {
@@ -238,6 +266,10 @@ static bool take_frames(struct child *c, const struct child_watch *watch, struct
             c->shut = true;
         } else if (f.tag == FRAME_SAMPLES) {
             strbuf_add(&c->samples, f.data, f.n);
+        } else if (f.tag == FRAME_MEMO) {
+            if (!take_memo(c, &f, err)) {
+                return false;
+            }
         } else if (!take_json(c, watch, &f, err)) {
             return false;
         }
@@ -314,10 +346,14 @@ bool child_run(const json_t *spec, const struct child_watch *watch, struct err *
     if (!child_start(&c, spec, watch->program, err)) {
         return false;
     }
+    const json_t *memo = json_object_get(spec, "memo");
+    c.memo = json_is_object(memo) && !json_get_bool(spec, "dry_run", false);
+    c.memo_vectors = json_get_bool(memo, "vectors", false);
     bool ok = listen_to(&c, watch, err);
     close(c.out);
     int status = reap(c.pid, !ok);
     ok = ok && judge_end(&c, status, err);
+    stores_close(&c.stores, ok);
     frame_reader_release(&c.frames);
     strbuf_release(&c.samples);
     return ok;

@@ -1,4 +1,5 @@
 /* The child's side of a job's process (see worker.h): fetch, shut the doors, evaluate, report. */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include "evaluator/worker/doors.h"
 #include "evaluator/worker/frame.h"
 #include "evaluator/worker/sandbox.h"
+#include "evaluator/worker/store.h"
 #include "evaluator/worker/worker.h"
 #include "harness/harness.h"
 #include "version.h"
@@ -30,8 +32,12 @@ struct session {
     size_t n_tasks;
     char *model_path;
     struct model *model;
-    const char *label; /* what progress is about */
-    double reported;   /* when progress was last sent */
+    char identity[65];     /* of the model; "" where there are no memos */
+    int memo_fds[STORE_N]; /* -1: none */
+    struct memo *memos[STORE_N];
+    double flops_per_s; /* of a dry run; 0: not measured yet */
+    const char *label;  /* what progress is about */
+    double reported;    /* when progress was last sent */
     struct sandbox_report sandbox;
 };
 
@@ -147,6 +153,105 @@ static bool fetch_model(struct session *s, struct err *err) {
     return s->model_path != NULL;
 }
 
+/* ---- answers that are known already ---- */
+
+static bool dry_run(const struct session *s) {
+    return json_get_bool(s->spec, "dry_run", false);
+}
+
+/* Opened for reading while that is allowed; made if need be, so that there is something to open. */
+static int open_store(const struct session *s, enum store_kind kind) {
+    struct err ignored = ERR_INIT;
+    char *path = store_path(kind, s->identity, &ignored);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | (dry_run(s) ? 0 : O_CREAT), 0600) : -1;
+    free(path);
+    return fd;
+}
+
+static bool find_stores(struct session *s, struct err *err) {
+    const json_t *memo = json_object_get(s->spec, "memo");
+    if (!json_is_object(memo)) {
+        return true;
+    }
+    if (!model_identity(s->model_path, json_get_string(s->spec, "arch", NULL), s->identity, err) ||
+        !send_json(FRAME_MODEL, json_pack("{s:s}", "identity", s->identity), err)) {
+        return false;
+    }
+    if (json_get_bool(memo, "vectors", false)) {
+        s->memo_fds[STORE_VECTORS] = open_store(s, STORE_VECTORS);
+    }
+    s->memo_fds[STORE_ANSWERS] = open_store(s, STORE_ANSWERS);
+    return true;
+}
+
+/* Descriptors that stay open behind the doors: ascending, ended by -1. */
+static void kept_descriptors(const struct session *s, int keep[STORE_N + 1]) {
+    int a = s->memo_fds[STORE_VECTORS], b = s->memo_fds[STORE_ANSWERS];
+    keep[0] = a < 0 || (b >= 0 && b < a) ? b : a;
+    keep[1] = a < 0 || b < 0 ? -1 : a < b ? b : a;
+    keep[2] = -1;
+}
+
+static bool keep_records(enum store_kind kind, const void *records, size_t n, struct err *err) {
+    struct strbuf frame = { .max = FRAME_MAX };
+    strbuf_addc(&frame, (char)kind);
+    strbuf_add(&frame, records, n);
+    bool ok = frame.overflow || frame_write(STDOUT_FILENO, FRAME_MEMO, frame.text, frame.len, err);
+    strbuf_release(&frame);
+    return ok;
+}
+
+static bool keep_vectors(const void *records, size_t n, void *arg, struct err *err) {
+    (void)arg;
+    return keep_records(STORE_VECTORS, records, n, err);
+}
+
+static bool keep_answers(const void *records, size_t n, void *arg, struct err *err) {
+    (void)arg;
+    return keep_records(STORE_ANSWERS, records, n, err);
+}
+
+static void open_memos(struct session *s) {
+    static memo_keep_fn *const keep[STORE_N] = { keep_vectors, keep_answers };
+    const json_t *memo = json_object_get(s->spec, "memo");
+    for (int kind = 0; kind < STORE_N && *s->identity; kind++) {
+        bool old = kind == STORE_VECTORS || json_get_bool(memo, "resume", false);
+        bool wanted = kind == STORE_ANSWERS || json_get_bool(memo, "vectors", false);
+        struct memo_options o = { .fd = s->memo_fds[kind],
+            .skip_old = !old,
+            .keep = dry_run(s) || s->memo_fds[kind] < 0 ? NULL : keep[kind] };
+        s->memos[kind] = wanted ? memo_open(&o) : NULL;
+    }
+}
+
+/* All about the way of running that can change a bit of an answer. */
+static char *run_identity(const struct session *s) {
+    const struct model_info *info = model_info(s->model);
+    struct strbuf out = { 0 };
+    strbuf_addf(&out, "%s|%s|%s|%s|%s|%s|%s", s->identity, ASSAY_BUILD, info->device, info->backend,
+        info->gemm, info->dtype, json_get_string(s->spec, "add_bos", "auto"));
+    return strbuf_take(&out);
+}
+
+/* The model as a subject that remembers. */
+static struct subject *make_subject(struct session *s, struct err *err) {
+    struct subject *subject = subject_model_new(s->model, json_get_string(s->spec, "model", ""),
+        json_get_string(s->spec, "revision", NULL), json_get_string(s->spec, "add_bos", "auto"),
+        err);
+    if (!subject) {
+        return NULL;
+    }
+    open_memos(s);
+    char *identity = run_identity(s);
+    subject = subject_memo_new(
+        subject, &(struct subject_memo_options) { .vectors = s->memos[STORE_VECTORS],
+                     .answers = s->memos[STORE_ANSWERS],
+                     .identity = identity,
+                     .plan = dry_run(s) });
+    free(identity);
+    return subject;
+}
+
 /* ---- behind closed doors ---- */
 
 static void drop_secrets(void) {
@@ -194,11 +299,14 @@ static unsigned processor_time(const struct session *s) {
 }
 
 static bool shut_in(struct session *s, struct err *err) {
+    int keep[STORE_N + 1];
+    kept_descriptors(s, keep);
     struct sandbox_limits limits = {
         .profile = SANDBOX_COMPUTE,
         .cpu_s = processor_time(s),
         .memory_bytes = memory_limit(s),
         .n_files = 256,
+        .keep = keep,
     };
     drop_secrets();
     return sandbox_enter(&limits, &s->sandbox, err) &&
@@ -213,7 +321,7 @@ static bool open_model(struct session *s, struct err *err) {
         .threads = (unsigned)json_get_int(spec, "threads", 0),
         .arch_file = json_get_string(spec, "arch", NULL),
         .gemm = json_get_string(spec, "gemm", NULL),
-        .memory_bytes = (size_t)json_get_int(spec, "max_mem_mb", 0) << 20,
+        .total_bytes = (size_t)json_get_int(spec, "max_mem_mb", 0) << 20,
     };
     s->label = "loading the model";
     report_progress(0, 0, s);
@@ -234,6 +342,34 @@ static bool send_samples(const struct strbuf *samples, struct err *err) {
     return true;
 }
 
+/* A result is taken before the mark that follows it is written: who resumes needs not deliver it
+ * again. */
+static void delivery_key(
+    const struct session *s, const struct task_info *info, uint8_t key[MEMO_KEY]) {
+    struct memo_hash *h = memo_hash_new();
+    char *identity = run_identity(s);
+    long long numbers[] = { info->version, info->limit, info->shots, info->seed };
+    const char *const texts[] = { "delivered", identity, info->name, info->task_sha256,
+        info->data_sha256, info->profile,
+        json_get_string(json_object_get(s->spec, "memo"), "sink", "") };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        memo_hash_text(h, texts[i]);
+    }
+    memo_hash_add(h, numbers, sizeof numbers);
+    memo_hash_end(h, key);
+    free(identity);
+}
+
+static bool was_delivered(const struct session *s, const uint8_t key[MEMO_KEY]) {
+    size_t n;
+    return memo_find(s->memos[STORE_ANSWERS], key, &n) != NULL;
+}
+
+static bool mark_delivered(const struct session *s, const uint8_t key[MEMO_KEY], struct err *err) {
+    struct memo *m = s->memos[STORE_ANSWERS];
+    return memo_add(m, key, "", 0, err) && memo_flush(m, err);
+}
+
 static bool evaluate(
     struct session *s, const struct subject *subject, const struct task *task, struct err *err) {
     struct strbuf samples = { 0 };
@@ -243,15 +379,46 @@ static bool evaluate(
         .progress_arg = s,
         .build = ASSAY_BUILD,
     };
+    uint64_t reused = subject_memo_reused(subject);
+    uint8_t mark[MEMO_KEY];
     s->label = task_info(task)->name;
+    delivery_key(s, task_info(task), mark);
     bool ok = eval_run(task, subject, &options, &result,
         json_get_bool(s->spec, "samples", true) ? &samples : NULL, err);
+    if (ok) {
+        json_object_set_new(result, "answers_reused",
+            json_integer((json_int_t)(subject_memo_reused(subject) - reused)));
+        json_object_set_new(result, "delivered", json_boolean(was_delivered(s, mark)));
+    }
     if (ok && s->sandbox.degraded[0]) {
         json_object_set_new(result, "sandbox", json_string(s->sandbox.degraded));
     }
-    ok = ok && send_samples(&samples, err) && send_json(FRAME_RESULT, result, err);
+    ok = ok && send_samples(&samples, err) && send_json(FRAME_RESULT, result, err) &&
+         mark_delivered(s, mark, err);
     strbuf_release(&samples);
     return ok || err_wrap(err, "task '%s'", task_info(task)->name);
+}
+
+/* What a task would take, without doing it. */
+static bool plan(
+    struct session *s, const struct subject *subject, const struct task *task, struct err *err) {
+    struct run_stats stats = { 0 };
+    const struct task_info *info = task_info(task);
+    uint64_t reused = subject_memo_reused(subject);
+    s->label = info->name;
+    if ((s->flops_per_s == 0 && !model_speed(s->model, &s->flops_per_s, err)) ||
+        !eval_plan(task, subject, &stats, err)) {
+        return err_wrap(err, "task '%s'", info->name);
+    }
+    uint64_t to_ask = stats.items - (subject_memo_reused(subject) - reused);
+    uint64_t vector_bytes = task_kind_embeds(info->kind) ? subject->width * sizeof(float) : 0;
+    json_t *json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I}", "task",
+        info->name, "requests", (json_int_t)stats.items, "reused",
+        (json_int_t)(stats.items - to_ask), "shots", (json_int_t)info->shots, "tokens_asked",
+        (json_int_t)stats.tokens_asked, "tokens_computed", (json_int_t)stats.tokens_computed,
+        "flops", stats.flops, "seconds", stats.flops / s->flops_per_s, "memory_bytes",
+        (json_int_t)stats.memory_bytes, "disk_bytes", (json_int_t)(to_ask * vector_bytes));
+    return send_json(FRAME_PLAN, json, err);
 }
 
 static bool can_be_asked(const struct subject *subject, const struct task *task) {
@@ -273,7 +440,9 @@ static bool evaluate_all(struct session *s, const struct subject *subject, struc
     size_t n_done = 0;
     for (size_t i = 0; i < s->n_tasks; i++) {
         bool skipped = s->of_suite[i] && !can_be_asked(subject, s->tasks[i]);
-        if (!(skipped ? skip(s->tasks[i], err) : evaluate(s, subject, s->tasks[i], err))) {
+        bool (*act)(struct session *, const struct subject *, const struct task *, struct err *) =
+            dry_run(s) ? plan : evaluate;
+        if (!(skipped ? skip(s->tasks[i], err) : act(s, subject, s->tasks[i], err))) {
             return false;
         }
         n_done += !skipped;
@@ -282,12 +451,11 @@ static bool evaluate_all(struct session *s, const struct subject *subject, struc
 }
 
 static bool work(struct session *s, struct err *err) {
-    if (!load_tasks(s, err) || !fetch_model(s, err) || !shut_in(s, err) || !open_model(s, err)) {
+    if (!load_tasks(s, err) || !fetch_model(s, err) || !find_stores(s, err) || !shut_in(s, err) ||
+        !open_model(s, err)) {
         return false;
     }
-    struct subject *subject = subject_model_new(s->model, json_get_string(s->spec, "model", ""),
-        json_get_string(s->spec, "revision", NULL), json_get_string(s->spec, "add_bos", "auto"),
-        err);
+    struct subject *subject = make_subject(s, err);
     bool ok = subject && evaluate_all(s, subject, err);
     subject_free(subject);
     return ok;
@@ -307,7 +475,7 @@ static json_t *read_spec(struct err *err) {
 
 _Noreturn void child_main(void) {
     struct err err = ERR_INIT;
-    struct session s = { .label = "" };
+    struct session s = { .label = "", .memo_fds = { -1, -1 } };
     struct rlimit no_core = { 0, 0 };
     setrlimit(RLIMIT_CORE, &no_core);
     signal(SIGPIPE, SIG_IGN);
@@ -321,6 +489,9 @@ _Noreturn void child_main(void) {
     }
     for (size_t i = 0; i < s.n_tasks; i++) {
         task_free(s.tasks[i]);
+    }
+    for (int kind = 0; kind < STORE_N; kind++) {
+        memo_close(s.memos[kind]);
     }
     model_close(s.model);
     free(s.model_path);

@@ -178,6 +178,8 @@ static json_t *make_spec(const struct loop *l, const struct job *job) {
     json_object_set_new(spec, "tasks_dir",
         l->options->tasks_dir ? json_string(l->options->tasks_dir) : json_null());
     json_object_set_new(spec, "memory_mb", json_integer(l->options->memory_mb));
+    json_object_set_new(spec, "memo",
+        json_pack("{s:b, s:b}", "vectors", !l->options->no_cache, "resume", job->key.attempt > 1));
     strbuf_release(&model);
     return spec;
 }

@@ -18,7 +18,11 @@
  *              "task_sha256": which version of it, and no other,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
  *    "dtype", "device", "threads", "max_mem_mb", "arch", "add_bos", "samples": bool, "keep_rows":
- * bool, "cpu_s", "memory_mb"} Absent or null means the default. */
+ * bool, "cpu_s", "memory_mb",
+ *    "memo": {"vectors": use and keep the cache of vectors, "resume": use what an evaluation that
+ *             was stopped has left, "sink": where results go: one that was taken there already
+ *             comes with "delivered": true}; absent: nothing is looked up and nothing kept,
+ *    "dry_run": say what it would take and do nothing} Absent or null means the default. */
 
 struct child_watch {
     /* Called at least twice a second; false ends the child, and child_run then fails with
@@ -28,6 +32,9 @@ struct child_watch {
     void (*progress)(const char *label, uint64_t done, uint64_t total, void *arg);
     /* A task of a suite that can't be asked of this model; may be NULL. */
     void (*skipped)(const char *task, const char *why, void *arg);
+    /* What one task would take (a dry run): {"task", "n", "tokens_asked", "tokens_computed",
+     * "flops", "seconds", "memory_bytes", "disk_bytes"}; may be NULL. */
+    void (*plan)(const json_t *plan, void *arg);
     /* One finished task: its assay.eval/1 result and its samples as JSON lines. False ends the
      * child, with *err. */
     bool (*result)(const json_t *result, const char *samples, size_t n, void *arg, struct err *err);
@@ -59,6 +66,7 @@ struct worker_options {
     const char *hub, *tasks_dir, *device, *dtype;
     unsigned threads, memory_mb;
     bool once;               /* one job, then end */
+    bool no_cache;           /* vectors are computed again where they are known */
     bool drain;              /* end when nothing is left to do */
     unsigned lease_s;        /* how long a job is held without a heartbeat; 0: the queue's own */
     unsigned idle_s;         /* end after this long without a job; 0: never */

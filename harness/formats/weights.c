@@ -101,6 +101,11 @@ const struct tensor *weights_find(const struct weights *w, const char *name) {
     return i < 0 ? NULL : &w->tensors[i];
 }
 
+void weights_forget(const struct weights *w, const struct tensor *t) {
+    for (size_t i = 0; i < w->n_maps; i++)
+        file_map_forget(&w->maps[i], t->data, t->bytes);
+}
+
 const json_t *weights_metadata(const struct weights *w) {
     return w->metadata;
 }

@@ -33,6 +33,8 @@ struct embedder {
     struct passage *passages;
     size_t n;
     uint32_t prompt_tokens;
+    const struct run_options *run;
+    struct embed_request *requests;
     float *vectors; /* [requests, width], the caller's */
 };
 
@@ -154,6 +156,7 @@ static bool prompt_measure(struct embedder *e, struct err *err) {
 
 static void passage_add(
     struct embedder *e, size_t request, const int32_t *ids, size_t n, uint32_t skip) {
+    e->requests[request].n_asked = (uint32_t)n;
     int32_t *kept = arena_alloc(&e->ids, n * sizeof *kept);
     memcpy(kept, ids, n * sizeof *kept);
     e->passages[e->n++] =
@@ -174,6 +177,7 @@ static bool passage_make(struct embedder *e, size_t i, struct embed_request *r,
     struct token_list *list, struct err *err) {
     r->err = (struct err)ERR_INIT;
     r->truncated = false;
+    r->n_asked = 0;
     if (!r->text) {
         if (ids_usable(e->model, r->ids, r->n_ids, &r->err))
             passage_add(e, i, r->ids, r->n_ids, 0);
@@ -187,12 +191,11 @@ static bool passage_make(struct embedder *e, size_t i, struct embed_request *r,
     return true;
 }
 
-static bool passages_make(
-    struct embedder *e, struct embed_request *requests, size_t n, struct err *err) {
+static bool passages_make(struct embedder *e, size_t n, struct err *err) {
     struct token_list list = { 0 };
     bool ok = true;
     for (size_t i = 0; i < n && ok; i++)
-        ok = passage_make(e, i, &requests[i], &list, err);
+        ok = passage_make(e, i, &e->requests[i], &list, err);
     token_list_release(&list);
     return ok;
 }
@@ -218,6 +221,7 @@ static bool same_ids(const struct passage *x, const struct passage *y) {
 struct embed_counts {
     uint64_t asked, computed;
     double pairs;
+    uint64_t longest_step; /* rows of the largest step that they can fill */
 };
 
 static struct embed_counts passages_unite(struct embedder *e, bool share) {
@@ -232,13 +236,40 @@ static struct embed_counts passages_unite(struct embedder *e, bool share) {
             counts.pairs += (double)p->n * p->n;
         }
     }
+    counts.longest_step =
+        counts.computed < e->model->net.n_rows ? counts.computed : e->model->net.n_rows;
     return counts;
 }
 
-/* A pooled vector to every request that asked for it. `room` holds the widest vector of the chain,
- * twice. */
-static void vector_finish(struct embedder *e, struct embed_request *requests, size_t leader,
-    float *room, uint32_t widest) {
+static bool all_finite(const float *x, uint32_t n) {
+    bool finite = true;
+    for (uint32_t i = 0; i < n; i++)
+        finite = finite && isfinite(x[i]);
+    return finite;
+}
+
+/* A vector to every request that asked for it. */
+static bool vector_give(struct embedder *e, size_t leader, const float *x, struct err *err) {
+    const struct run_options *run = e->run;
+    uint32_t width = e->recipe.width;
+    bool finite = all_finite(x, width);
+    for (size_t i = leader; i < e->n && e->passages[i].leader == leader; i++) {
+        size_t request = e->passages[i].request;
+        if (!finite) {
+            err_set(&e->requests[request].err, ERR_NUMERIC,
+                "the vector holds NaN or infinity, as the model's weights or activations do");
+            continue;
+        }
+        memcpy(e->vectors + request * width, x, width * sizeof *x);
+        if (run && run->answered && !run->answered(request, run->answered_arg))
+            return err_set(err, ERR_INTERRUPTED, "stopped");
+    }
+    return true;
+}
+
+/* A pooled row becomes a vector. `room` holds the widest vector of the chain, twice. */
+static bool vector_finish(
+    struct embedder *e, size_t leader, float *room, uint32_t widest, struct err *err) {
     const struct recipe *r = &e->recipe;
     uint32_t n = r->pooled_width;
     if (r->chain)
@@ -246,17 +277,7 @@ static void vector_finish(struct embedder *e, struct embed_request *requests, si
     BUG_IF(n < r->width);
     if (!r->chain && r->normalize)
         vector_normalize(room, r->width);
-    bool finite = true;
-    for (uint32_t i = 0; i < r->width; i++)
-        finite = finite && isfinite(room[i]);
-    for (size_t i = leader; i < e->n && e->passages[i].leader == leader; i++) {
-        struct passage *p = &e->passages[i];
-        if (finite)
-            memcpy(e->vectors + p->request * r->width, room, r->width * sizeof *room);
-        else
-            err_set(&requests[p->request].err, ERR_NUMERIC,
-                "the vector holds NaN or infinity, as the model's weights or activations do");
-    }
+    return vector_give(e, leader, room, err);
 }
 
 /* Segments of a step as pooling sees them: without the tokens that are skipped. */
@@ -270,8 +291,8 @@ static void pooled_segments(const struct embedder *e, const struct step_view *vi
     }
 }
 
-static void step_embed(
-    struct embedder *e, struct step *step, const size_t *leaders, struct embed_request *requests) {
+static bool step_embed(
+    struct embedder *e, struct step *step, const size_t *leaders, struct err *err) {
     struct net *net = &e->model->net;
     const struct backend_ops *ops = net->backend->ops;
     const struct recipe *r = &e->recipe;
@@ -289,33 +310,34 @@ static void step_embed(
         ops->pool(net->backend, r->poolings[p], x, segments, n, out);
         ops->download(net->backend, out, pooled + (size_t)p * n * c);
     }
-    for (uint32_t i = 0; i < n; i++) {
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < n; i++) {
         for (uint32_t p = 0; p < r->n_poolings; p++)
             memcpy(room + (size_t)p * c, pooled + ((size_t)p * n + i) * c, c * sizeof *room);
-        vector_finish(e, requests, leaders[i], room, widest);
+        ok = vector_finish(e, leaders[i], room, widest, err);
     }
     free(segments);
     free(pooled);
     free(room);
+    return ok;
 }
 
 /* Passages are whole segments: one that doesn't fit into the rest of a step begins the next. */
-static bool embed_run(
-    struct embedder *e, struct embed_request *requests, struct sched_run *run, struct err *err) {
+static bool embed_run(struct embedder *e, const struct embed_counts *counts, struct err *err) {
     struct net *net = &e->model->net;
+    struct sched_run run = { .options = e->run, .total = counts->computed };
     struct step step = { 0 };
     size_t *leaders = xcalloc(net->n_rows, sizeof *leaders);
-    bool ok = net_reserve_slots(net, net->n_rows, err);
+    bool ok = net_reserve_slots(net, (uint32_t)counts->longest_step, err);
     for (size_t i = 0; ok && i <= e->n; i++) {
         const struct passage *p = i < e->n ? &e->passages[i] : NULL;
         if (p && p->leader != i)
             continue;
         if (step.n > 0 && (!p || step.n + p->n > net->n_rows)) {
-            step_embed(e, &step, leaders, requests);
-            ok = sched_progress(run, step.n, err);
+            ok = step_embed(e, &step, leaders, err) && sched_progress(&run, step.n, err);
             step_reset(&step);
         }
-        if (p) {
+        if (ok && p) {
             leaders[step.segments.n] = i;
             step_add(
                 &step, &(struct step_part) { .ids = p->ids, .n = p->n, .slot = (uint32_t)step.n });
@@ -326,11 +348,14 @@ static bool embed_run(
     return ok;
 }
 
-static void stats_add(struct run_stats *stats, const struct net *net,
-    const struct embed_counts *counts, uint64_t filled) {
+static void stats_add(
+    struct run_stats *stats, struct net *net, const struct embed_counts *counts, uint64_t filled) {
+    uint64_t bytes = net->weight_bytes + net->n_rows * net_row_bytes(net) +
+                     counts->longest_step * net_slot_bytes(net);
     stats->tokens_asked += counts->asked;
     stats->tokens_computed += counts->computed;
     stats->rows_filled += net->backend->ops->rows_filled(net->backend) - filled;
+    stats->memory_bytes = bytes > stats->memory_bytes ? bytes : stats->memory_bytes;
     stats->flops += net_token_flops(&net->spec) * (double)counts->computed +
                     net_pair_flops(&net->spec) * counts->pairs;
 }
@@ -339,15 +364,14 @@ bool model_embed(struct model *m, const struct embed_options *options,
     struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
     struct err *err) {
     double start = model_clock();
-    struct embedder e = { .model = m, .vectors = vectors };
+    struct embedder e = { .model = m, .run = run, .requests = requests, .vectors = vectors };
     uint64_t filled = m->net.backend->ops->rows_filled(m->net.backend);
     e.passages = xcalloc(n ? n : 1, sizeof *e.passages);
     bool ok = recipe_make(m, options, &e.recipe, err) && prompt_measure(&e, err) &&
-              passages_make(&e, requests, n, err);
+              passages_make(&e, n, err);
     if (ok) {
         struct embed_counts counts = passages_unite(&e, !(run && run->no_prefix_sharing));
-        struct sched_run progress = { .options = run, .total = counts.computed };
-        ok = embed_run(&e, requests, &progress, err);
+        ok = (run && run->plan_only) || embed_run(&e, &counts, err);
         if (ok && run && run->stats)
             stats_add(run->stats, &m->net, &counts, filled);
     }

@@ -427,6 +427,9 @@ static void stats_add(struct run_stats *stats, const struct generator *g, uint64
     stats->tokens_asked += g->n_asked;
     stats->tokens_computed += g->n_computed;
     stats->rows_filled += net->backend->ops->rows_filled(net->backend) - filled;
+    uint64_t bytes = net->weight_bytes + net->n_rows * net_row_bytes(&g->model->net) +
+                     g->slots.n * net_slot_bytes(net);
+    stats->memory_bytes = bytes > stats->memory_bytes ? bytes : stats->memory_bytes;
     stats->flops += net_token_flops(&net->spec) * (double)g->n_computed +
                     net_pair_flops(&net->spec) * g->n_pairs +
                     net_logit_flops(&net->spec) * (double)g->n_logit_rows;

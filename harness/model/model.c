@@ -250,10 +250,31 @@ static size_t memory_default(void) {
     return quarter < (size_t)4 << 30 ? quarter : (size_t)4 << 30;
 }
 
+/* What is left for work of the ceilings that were given, once the weights are in memory. */
+static bool memory_for_work(
+    const struct model *m, const struct model_options *o, size_t *memory, struct err *err) {
+    uint64_t weights = m->net.weight_bytes;
+    *memory = o->memory_bytes ? o->memory_bytes : memory_default();
+    if (!o->total_bytes)
+        return true;
+    if (o->total_bytes <= weights) {
+        err_set(err, ERR_RESOURCE,
+            "'%s' does not fit %zu MiB of memory: its weights alone take %zu MiB", m->path,
+            o->total_bytes >> 20, (size_t)(weights >> 20) + 1);
+        return err_hint(err, "give it more with --max-mem, or take a smaller --dtype");
+    }
+    if (*memory > o->total_bytes - weights)
+        *memory = o->total_bytes - weights;
+    return true;
+}
+
 /* Half of the memory at most goes to scratch, the rest to keys and values. An encoder's step must
  * hold its longest text. */
-static bool memory_plan(struct model *m, size_t memory, struct err *err) {
+static bool memory_plan(struct model *m, const struct model_options *o, struct err *err) {
     struct net *net = &m->net;
+    size_t memory;
+    if (!memory_for_work(m, o, &memory, err))
+        return false;
     size_t row = net_row_bytes(net), slot = net_slot_bytes(net);
     size_t rows = ROWS_DEFAULT, longest = m->info.max_length;
     if (!net->spec.causal && longest > rows)
@@ -283,6 +304,7 @@ static void info_fill(struct model *m, const struct model_source *s, enum dtype 
         .format = weights_format(s->weights),
         .device = strncmp(caps->name, "cuda", 4) == 0 ? "cuda" : "cpu",
         .backend = caps->name,
+        .gemm = caps->gemm,
         .dtype = dtype_name(dtype),
         .n_parameters = m->net.n_parameters,
         .n_layers = spec->n_layers,
@@ -308,7 +330,7 @@ static bool model_make(
         return false;
     info_fill(m, s, dtype);
     tokenizer_make(m, s);
-    return memory_plan(m, o->memory_bytes ? o->memory_bytes : memory_default(), err);
+    return memory_plan(m, o, err);
 }
 
 struct model *model_open(const char *path, const struct model_options *options, struct err *err) {

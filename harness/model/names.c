@@ -214,6 +214,7 @@ bool net_tensors_find(struct spec *spec, const struct weights *weights, struct a
     f.prefix = prefix_choose(&f);
     head_settle(&f, spec);
     const struct tensor **used = xcalloc((size_t)(spec->n_layers + 1) * ROLE_N, sizeof *used);
+    out->weights = weights;
     out->layer = arena_alloc(arena, spec->n_layers * sizeof *out->layer);
     out->extra = NULL;
     for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)

@@ -35,6 +35,15 @@ static const size_t places[ROLE_N] = {
     [ROLE_DOWN_BIAS] = LAYER(down_bias),
 };
 
+/* Bytes of a weight on the device; a table lies there as in the file. */
+static uint64_t weight_bytes(
+    const struct net *net, enum part_kind part, const struct tensor *t, uint32_t n, uint32_t k) {
+    bool bf16 = net->backend->ops->caps(net->backend)->act == ELEM_BF16;
+    return part == PART_TABLE    ? t->bytes
+           : part == PART_MATRIX ? (uint64_t)n * k * (bf16 ? 2 : 4)
+                                 : (uint64_t)n * sizeof(float);
+}
+
 static bool weight_make(
     struct net *net, enum role role, const struct tensor *t, void *base, struct err *err) {
     const struct spec *s = &net->spec;
@@ -60,9 +69,20 @@ static bool weight_make(
     }
     *(void **)((char *)base + places[role]) = made;
     net->n_parameters += t->n_elements;
+    net->weight_bytes += weight_bytes(net, role_part(role), t, rows, cols);
     return made || err_wrap(err, "tensor '%.128s'", t->name);
 }
 
+/* The head where it is the embedding: a copy packed for products. */
+static bool tied_head_make(struct net *net, const struct tensor *embed, struct err *err) {
+    const struct spec *s = &net->spec;
+    struct weight_source source = { .tensor = embed };
+    net->head = net->backend->ops->matrix(net->backend, &source, s->n_vocab, s->width, err);
+    net->weight_bytes += weight_bytes(net, PART_MATRIX, embed, s->n_vocab, s->width);
+    return net->head != NULL;
+}
+
+/* What has been packed need not lie in memory as pages of its file too. */
 static bool weights_make(struct net *net, const struct net_tensors *tensors, struct err *err) {
     const struct spec *s = &net->spec;
     for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
@@ -73,12 +93,15 @@ static bool weights_make(struct net *net, const struct net_tensors *tensors, str
             const struct tensor *t = tensors->layer[l][r];
             if (t && !weight_make(net, (enum role)r, t, &net->layers[l], err))
                 return false;
+            if (t)
+                weights_forget(tensors->weights, t);
         }
-    if (!s->causal || !s->tied)
-        return true;
-    struct weight_source source = { .tensor = tensors->global[ROLE_EMBED] };
-    net->head = net->backend->ops->matrix(net->backend, &source, s->n_vocab, s->width, err);
-    return net->head != NULL;
+    const struct tensor *embed = tensors->global[ROLE_EMBED], *head = tensors->global[ROLE_HEAD];
+    bool ok = !s->causal || !s->tied || tied_head_make(net, embed, err);
+    weights_forget(tensors->weights, embed);
+    if (head)
+        weights_forget(tensors->weights, head);
+    return ok;
 }
 
 bool net_open(struct net *net, const struct spec *spec, const struct net_tensors *tensors,

@@ -28,6 +28,7 @@ struct net {
     struct vector *head_bias;                                                   /* [V] */
     struct layer *layers;
     uint64_t n_parameters; /* elements of the tensors in use; a tied head counts once */
+    uint64_t weight_bytes; /* what they take, as they are on the device */
 
     /* Scratch for n_rows rows. x: residual stream; h: input of matrix products; a: output of
      * attention. */
@@ -48,6 +49,7 @@ struct net {
 struct net_tensors {
     const struct tensor *global[ROLE_FIRST_OF_LAYER];
     const struct tensor *(*layer)[ROLE_N]; /* [n_layers] */
+    const struct weights *weights;
     json_t *extra; /* names of tensors that nothing uses and the description doesn't ignore: an
                       array, the caller's */
 };

@@ -105,7 +105,7 @@ bool sched_progress(struct sched_run *run, uint64_t n, struct err *err) {
     return true;
 }
 
-bool sched_plan(struct sched_plan *plan, const struct net *net, uint32_t max_slots, uint32_t depth,
+bool sched_plan(struct sched_plan *plan, struct net *net, uint32_t max_slots, uint32_t depth,
     uint64_t n_rows, struct err *err) {
     if (depth >= max_slots)
         return err_set(err, ERR_RESOURCE,
@@ -118,6 +118,7 @@ bool sched_plan(struct sched_plan *plan, const struct net *net, uint32_t max_slo
     uint64_t slots = (uint64_t)depth + rows; /* never more than there are tokens */
     plan->rows = rows;
     plan->slots = slots < n_rows ? (uint32_t)slots : (uint32_t)n_rows;
+    plan->bytes = net->n_rows * net_row_bytes(net) + plan->slots * net_slot_bytes(net);
     return true;
 }
 
@@ -170,7 +171,8 @@ bool sched_reads(struct net *net, const struct sched_plan *plan, const struct tr
         if (step.n > 0)
             step_score(net, &step, &scoring, results);
         walk_ran(&walk, &slots);
-        ok = sched_progress(run, step.n, err);
+        ok = (!run->on_results || run->on_results(run->arg, scoring.sinks, scoring.n, err)) &&
+             sched_progress(run, step.n, err);
     }
     walk_release(&walk);
     step_release(&step);

@@ -49,18 +49,24 @@ struct read_result {
     bool best; /* the token is the first argmax */
 };
 
-/* Progress over several runs of one call: tokens done before, tokens in total. */
+/* Progress over several runs of one call: tokens done before, tokens in total. `on_results` hears
+ * of the reads that a step has answered; false stops the run. */
+typedef bool sched_results_fn(void *arg, const size_t *sinks, size_t n, struct err *err);
 struct sched_run {
     const struct run_options *options;
     uint64_t done, total;
+    sched_results_fn *on_results;
+    void *arg;
 };
 MUST_CHECK bool sched_progress(struct sched_run *run, uint64_t n, struct err *err);
 
-/* Rows of a step and slots that suit this depth; ERR_RESOURCE where the depth alone doesn't fit. */
+/* Rows of a step and slots that suit this depth; ERR_RESOURCE where the depth alone doesn't fit.
+ * `bytes`: what scratch and slots take. */
 struct sched_plan {
     uint32_t rows, slots;
+    size_t bytes;
 };
-MUST_CHECK bool sched_plan(struct sched_plan *plan, const struct net *net, uint32_t max_slots,
+MUST_CHECK bool sched_plan(struct sched_plan *plan, struct net *net, uint32_t max_slots,
     uint32_t depth, uint64_t n_rows, struct err *err);
 
 /* Computes the whole tree; results are indexed by the reads' sinks. */

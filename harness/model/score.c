@@ -9,19 +9,27 @@
 
 /* Which numbers belong to a choice. A request that failed has no choices here. */
 struct answer {
-    struct score_request *request;
     struct score_choice *choice;
     size_t sink, n;
 };
 
+/* A request's part of the answers and of the numbers, and how many of these are still to come. */
+struct question {
+    size_t answers, n_answers, sinks, n_sinks, n_left;
+};
+
 struct scorer {
     struct model *model;
+    const struct run_options *run;
+    struct score_request *requests;
     struct pair_rule rule;
     struct arena ids; /* of all sequences; dies with the call */
     struct tree_sequence *sequences;
     struct answer *answers;
+    struct question *questions; /* [requests] */
     size_t n_sequences, n_answers, sequences_capacity, answers_capacity;
     size_t n_sinks;
+    struct read_result *results; /* [n_sinks] */
 };
 
 static void scorer_release(struct scorer *s) {
@@ -29,6 +37,8 @@ static void scorer_release(struct scorer *s) {
     arena_release(&s->ids);
     free(s->sequences);
     free(s->answers);
+    free(s->questions);
+    free(s->results);
 }
 
 /* ---- requests to sequences ---- */
@@ -40,11 +50,10 @@ static void sequence_add(struct scorer *s, const int32_t *ids, uint32_t n, uint3
     s->n_sinks += n - first_read;
 }
 
-static void answer_add(
-    struct scorer *s, struct score_request *r, struct score_choice *c, size_t sink) {
+static void answer_add(struct scorer *s, struct score_choice *c, size_t sink) {
     mem_grow(&s->answers, &s->answers_capacity, s->n_answers + 1, sizeof *s->answers);
     s->answers[s->n_answers++] =
-        (struct answer) { .request = r, .choice = c, .sink = sink, .n = s->n_sinks - sink };
+        (struct answer) { .choice = c, .sink = sink, .n = s->n_sinks - sink };
     c->n_tokens = (uint32_t)(s->n_sinks - sink);
 }
 
@@ -60,7 +69,7 @@ static bool pair_add(struct scorer *s, struct score_request *r, struct score_cho
     r->n_truncated += (uint32_t)cut;
     size_t sink = s->n_sinks;
     sequence_add(s, ids + cut, (uint32_t)(n - cut - 1), (uint32_t)(n - cut - 1 - n_choice));
-    answer_add(s, r, c, sink);
+    answer_add(s, c, sink);
     return true;
 }
 
@@ -133,7 +142,7 @@ static bool windows_add(
     size_t sink = s->n_sinks;
     for (uint32_t i = 0; pair_window((uint32_t)n, s->model->info.max_length, i, &w); i++)
         sequence_add(s, ids + w.from, w.to - w.from, w.first_read);
-    answer_add(s, r, &r->choices[0], sink);
+    answer_add(s, &r->choices[0], sink);
     return true;
 }
 
@@ -187,27 +196,37 @@ static bool wants_text(const struct score_request *r) {
 }
 
 /* A failed request takes back what it has added. */
-static bool requests_add(
-    struct scorer *s, struct score_request *requests, size_t n, struct err *err) {
+static void question_add(struct scorer *s, struct score_request *r, struct question *q) {
+    size_t first = s->n_sequences;
+    *q = (struct question) { .answers = s->n_answers, .sinks = s->n_sinks };
+    r->err = (struct err)ERR_INIT;
+    r->n_truncated = 0;
+    r->n_asked = 0;
+    if (!request_add(s, r, &r->err)) {
+        s->n_sequences = first;
+        s->n_answers = q->answers;
+        s->n_sinks = q->sinks;
+    }
+    q->n_answers = s->n_answers - q->answers;
+    q->n_sinks = q->n_left = s->n_sinks - q->sinks;
+    for (size_t i = first; i < s->n_sequences; i++)
+        r->n_asked += s->sequences[i].n;
+}
+
+static bool requests_add(struct scorer *s, size_t n, struct err *err) {
+    s->questions = xcalloc(n ? n : 1, sizeof *s->questions);
     for (size_t i = 0; i < n; i++) {
-        struct score_request *r = &requests[i];
-        size_t n_sequences = s->n_sequences, n_answers = s->n_answers, n_sinks = s->n_sinks;
-        r->err = (struct err)ERR_INIT;
-        r->n_truncated = 0;
-        if (wants_text(r) && !model_text(s->model, err))
+        if (wants_text(&s->requests[i]) && !model_text(s->model, err))
             return false;
-        if (!request_add(s, r, &r->err)) {
-            s->n_sequences = n_sequences;
-            s->n_answers = n_answers;
-            s->n_sinks = n_sinks;
-        }
+        question_add(s, &s->requests[i], &s->questions[i]);
     }
     return true;
 }
 
 /* ---- numbers to answers ---- */
 
-static void answer_sum(const struct answer *a, const struct read_result *results) {
+/* False where the sum is not a finite number. */
+static bool answer_sum(const struct answer *a, const struct read_result *results) {
     double sum = 0;
     bool greedy = true;
     for (size_t i = 0; i < a->n; i++) {
@@ -216,39 +235,101 @@ static void answer_sum(const struct answer *a, const struct read_result *results
     }
     a->choice->loglikelihood = sum;
     a->choice->greedy = greedy;
-    if (!isfinite(sum) && a->request->err.class == ERR_NONE)
-        err_set(&a->request->err, ERR_NUMERIC,
-            "the log-likelihood is not a finite number: the model's weights or activations hold "
-            "NaN or infinity");
+    return isfinite(sum);
 }
+
+/* All numbers of a request are there. */
+static bool question_finish(struct scorer *s, size_t i, struct err *err) {
+    const struct question *q = &s->questions[i];
+    struct err *own = &s->requests[i].err;
+    for (size_t a = q->answers; a < q->answers + q->n_answers; a++)
+        if (!answer_sum(&s->answers[a], s->results) && own->class == ERR_NONE)
+            err_set(own, ERR_NUMERIC,
+                "the log-likelihood is not a finite number: the model's weights or activations "
+                "hold NaN or infinity");
+    if (own->class != ERR_NONE || !s->run || !s->run->answered)
+        return true;
+    return s->run->answered(i, s->run->answered_arg) || err_set(err, ERR_INTERRUPTED, "stopped");
+}
+
+/* The request whose number this is: the last one that begins at or before it. */
+static size_t question_of(const struct scorer *s, size_t n, size_t sink) {
+    size_t low = 0, high = n;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (s->questions[middle].sinks <= sink)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct finishing {
+    struct scorer *scorer;
+    size_t n; /* requests */
+};
+
+static bool take_results(void *arg, const size_t *sinks, size_t n, struct err *err) {
+    const struct finishing *f = arg;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = question_of(f->scorer, f->n, sinks[i]);
+        if (--f->scorer->questions[at].n_left == 0 && !question_finish(f->scorer, at, err))
+            return false;
+    }
+    return true;
+}
+
+/* A text of one token has nothing to be read: its sum is 0 from the start. */
+static bool finish_empty(struct scorer *s, size_t n, struct err *err) {
+    for (size_t i = 0; i < n; i++)
+        if (s->questions[i].n_sinks == 0 && s->questions[i].n_answers > 0 &&
+            !question_finish(s, i, err))
+            return false;
+    return true;
+}
+
+/* ---- the run ---- */
 
 static void stats_add(
-    struct run_stats *stats, const struct net *net, const struct tree *t, uint64_t filled) {
+    struct run_stats *stats, const struct net *net, const struct tree *t, size_t work_bytes) {
     const struct spec *s = &net->spec;
+    uint64_t bytes = net->weight_bytes + work_bytes;
     stats->tokens_asked += t->n_asked;
     stats->tokens_computed += t->n_rows;
-    stats->rows_filled += net->backend->ops->rows_filled(net->backend) - filled;
     stats->flops += net_token_flops(s) * (double)t->n_rows + net_pair_flops(s) * t->n_pairs +
                     net_logit_flops(s) * (double)t->n_logit_rows;
+    stats->memory_bytes = bytes > stats->memory_bytes ? bytes : stats->memory_bytes;
 }
 
-static bool scorer_run(struct scorer *s, const struct run_options *run, struct err *err) {
+static bool tree_run(struct scorer *s, size_t n, const struct tree *tree,
+    const struct sched_plan *plan, struct err *err) {
     struct net *net = &s->model->net;
-    struct tree tree;
-    struct sched_plan plan;
+    struct finishing finishing = { .scorer = s, .n = n };
+    struct sched_run run = {
+        .options = s->run, .total = tree->n_rows, .on_results = take_results, .arg = &finishing
+    };
     uint64_t filled = net->backend->ops->rows_filled(net->backend);
+    s->results = xcalloc(s->n_sinks ? s->n_sinks : 1, sizeof *s->results);
+    bool ok = finish_empty(s, n, err) &&
+              (tree->n_rows == 0 || sched_reads(net, plan, tree, s->results, &run, err));
+    if (s->run && s->run->stats)
+        s->run->stats->rows_filled += net->backend->ops->rows_filled(net->backend) - filled;
+    return ok;
+}
+
+static bool scorer_run(struct scorer *s, size_t n, struct err *err) {
+    struct tree tree;
+    struct sched_plan plan = { 0 };
+    const struct run_options *run = s->run;
     tree_build(&tree, s->sequences, s->n_sequences, !(run && run->no_prefix_sharing));
     s->sequences = NULL; /* the tree's now */
-    struct read_result *results = xcalloc(s->n_sinks ? s->n_sinks : 1, sizeof *results);
-    struct sched_run progress = { .options = run, .total = tree.n_rows };
     bool ok = tree.n_rows == 0 ||
-              (sched_plan(&plan, net, s->model->max_slots, tree.depth, tree.n_rows, err) &&
-                  sched_reads(net, &plan, &tree, results, &progress, err));
-    for (size_t i = 0; ok && i < s->n_answers; i++)
-        answer_sum(&s->answers[i], results);
+              sched_plan(&plan, &s->model->net, s->model->max_slots, tree.depth, tree.n_rows, err);
+    if (ok && !(run && run->plan_only))
+        ok = tree_run(s, n, &tree, &plan, err);
     if (ok && run && run->stats)
-        stats_add(run->stats, net, &tree, filled);
-    free(results);
+        stats_add(run->stats, &s->model->net, &tree, plan.bytes);
     tree_release(&tree);
     return ok;
 }
@@ -259,9 +340,9 @@ bool model_score(struct model *m, const struct score_options *options,
     if (!m->info.causal)
         return err_set(
             err, ERR_UNSUPPORTED, "'%s' is an encoder: it cannot score continuations", m->path);
-    struct scorer s = { .model = m };
+    struct scorer s = { .model = m, .run = run, .requests = requests };
     bool ok = pair_rule_init(&s.rule, m->tokenizer, m->prefix_token, options, err) &&
-              requests_add(&s, requests, n, err) && scorer_run(&s, run, err);
+              requests_add(&s, n, err) && scorer_run(&s, n, err);
     scorer_release(&s);
     if (run && run->stats) {
         run->stats->items += n;

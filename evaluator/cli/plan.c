@@ -1,0 +1,96 @@
+/* Plans to a table or a document (see plan.h). Seconds, tokens and bytes on disk add up; memory is
+ * needed by one model at a time. */
+#include "evaluator/cli/plan.h"
+
+#include <stdio.h>
+
+#include "evaluator/cli/table.h"
+
+static const char *const SUMS[] = { "requests", "reused", "tokens_asked", "tokens_computed",
+    "disk_bytes" };
+
+void plan_add(json_t *plans, const char *model, const json_t *plan) {
+    json_t *row = json_pack("{s:s}", "model", model);
+    json_object_update_missing(row, (json_t *)(uintptr_t)plan);
+    json_array_append_new(plans, row);
+}
+
+static json_t *total_of(const json_t *plans) {
+    json_t *total = json_object(), *row;
+    double flops = 0, seconds = 0;
+    long long memory = 0;
+    size_t i;
+    json_array_foreach(plans, i, row) {
+        for (size_t k = 0; k < sizeof SUMS / sizeof *SUMS; k++) {
+            long long sum = json_get_int(total, SUMS[k], 0) + json_get_int(row, SUMS[k], 0);
+            json_object_set_new(total, SUMS[k], json_integer(sum));
+        }
+        long long bytes = json_get_int(row, "memory_bytes", 0);
+        memory = bytes > memory ? bytes : memory;
+        flops += json_get_number(row, "flops", 0);
+        seconds += json_get_number(row, "seconds", 0);
+    }
+    json_object_set_new(total, "flops", json_real(flops));
+    json_object_set_new(total, "seconds", json_real(seconds));
+    json_object_set_new(total, "memory_bytes", json_integer(memory));
+    return total;
+}
+
+static void cell_bytes(struct table *t, long long bytes) {
+    if (bytes >= 1ll << 30) {
+        table_cellf(t, "%.1f GiB", (double)bytes / (1 << 30));
+    } else {
+        table_cellf(t, "%lld MiB", (bytes + (1 << 20) - 1) >> 20);
+    }
+}
+
+static void cell_time(struct table *t, double s) {
+    if (s < 120) {
+        table_cellf(t, "%.*f s", s < 10, s);
+    } else if (s < 7200) {
+        table_cellf(t, "%.0f min", s / 60);
+    } else {
+        table_cellf(t, "%.1f h", s / 3600);
+    }
+}
+
+static void add_row(struct table *t, const char *model, const char *task, const json_t *row) {
+    table_cell(t, model);
+    table_cell(t, task);
+    table_cellf(t, "%lld", json_get_int(row, "requests", 0));
+    table_cellf(t, "%lld", json_get_int(row, "reused", 0));
+    table_cellf(t, "%lld", json_get_int(row, "tokens_asked", 0));
+    table_cellf(t, "%lld", json_get_int(row, "tokens_computed", 0));
+    cell_time(t, json_get_number(row, "seconds", 0));
+    cell_bytes(t, json_get_int(row, "memory_bytes", 0));
+    cell_bytes(t, json_get_int(row, "disk_bytes", 0));
+}
+
+static void print_table(const json_t *plans, const json_t *total) {
+    struct table *t = table_new("Model", "Task", ">Requests", ">Known", ">Tokens asked",
+        ">To compute", ">Time", ">Memory", ">Disk", NULL);
+    size_t i;
+    json_t *row;
+    json_array_foreach(plans, i, row) {
+        add_row(t, json_get_string(row, "model", ""), json_get_string(row, "task", ""), row);
+    }
+    if (json_array_size(plans) > 1) {
+        add_row(t, "all", "", total);
+    }
+    table_print(t, true);
+}
+
+void plan_print(const json_t *plans, bool json) {
+    json_t *total = total_of(plans);
+    if (json) {
+        json_t *document = json_pack("{s:s, s:O, s:O}", "schema", "assay.plan/1", "plans",
+            (json_t *)(uintptr_t)plans, "total", total);
+        char *text = json_dumps(document, JSON_INDENT(2));
+        puts(text);
+        free(text);
+        json_decref(document);
+    } else {
+        print_table(plans, total);
+    }
+    json_decref(total);
+}
