@@ -70,8 +70,7 @@ static uint32_t checksum(const uint8_t *key, const void *payload, size_t n) {
     return (uint32_t)crc32(crc, payload, (uInt)n);
 }
 
-static void record_add(
-    struct strbuf *out, const uint8_t *key, const void *payload, uint32_t n) {
+static void record_add(struct strbuf *out, const uint8_t *key, const void *payload, uint32_t n) {
     uint32_t head[2] = { n, checksum(key, payload, n) };
     strbuf_add(out, (const char *)head, sizeof head);
     strbuf_add(out, (const char *)key, MEMO_KEY);
@@ -138,12 +137,12 @@ struct memo {
     struct memo_options options;
     struct entry *entries; /* open addressing; a power of two */
     size_t n, capacity;
-    uint64_t scanned; /* how far into the file the index goes */
+    uint64_t scanned;      /* how far into the file the index goes */
     struct strbuf pending; /* records that were added and are not known to be in the file */
     size_t handed_over;    /* of these */
     double handed_over_at;
-    bool full;             /* the file doesn't take what is handed over */
-    uint8_t *payload;      /* for memo_find */
+    bool full;        /* the file doesn't take what is handed over */
+    uint8_t *payload; /* for memo_find */
     size_t payload_capacity;
 };
 

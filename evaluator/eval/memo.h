@@ -3,13 +3,14 @@
  *
  * What a model answers depends on the model, on how it is run and on the request, and on nothing
  * else (harness.h), so an answer that is found under the hash of these is the answer. There are two
- * such stores a model: vectors, which stay on disk as a cache, and log-likelihoods, which last until
- * the evaluation that made them is through.
+ * such stores a model: vectors, which stay on disk as a cache, and log-likelihoods, which last
+ * until the evaluation that made them is through.
  *
- * A store is a file of records {u32 payload bytes, u32 CRC-32 of key and payload, key[16], payload},
- * little-endian, only ever appended to. Whoever is killed while appending leaves a torn record at
- * the end: it is not read, and the next writer cuts it off. The child of a job, which reads what
- * strangers made, only reads the file; what it adds it hands to its parent, the one that writes. */
+ * A store is a file of records {u32 payload bytes, u32 CRC-32 of key and payload, key[16],
+ * payload}, little-endian, only ever appended to. Whoever is killed while appending leaves a torn
+ * record at the end: it is not read, and the next writer cuts it off. The child of a job, which
+ * reads what strangers made, only reads the file; what it adds it hands to its parent, the one that
+ * writes. */
 #ifndef ASSAY_EVAL_MEMO_H
 #define ASSAY_EVAL_MEMO_H
 
@@ -24,7 +25,7 @@ enum { MEMO_KEY = 16, MEMO_PAYLOAD_MAX = 16 << 20 };
 struct memo_hash;
 struct memo_hash *memo_hash_new(void);
 void memo_hash_add(struct memo_hash *h, const void *data, size_t n);
-void memo_hash_text(struct memo_hash *h, const char *text); /* NULL is another key than "" */
+void memo_hash_text(struct memo_hash *h, const char *text);     /* NULL is another key than "" */
 void memo_hash_end(struct memo_hash *h, uint8_t key[MEMO_KEY]); /* frees h */
 
 /* ---- reading ---- */

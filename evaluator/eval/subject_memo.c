@@ -52,8 +52,7 @@ static struct run_options inner_run(struct missing *m, run_answered_fn *answered
     return run;
 }
 
-static void count_reused(
-    struct subject_memo *s, const struct run_options *run, uint64_t n_asked) {
+static void count_reused(struct subject_memo *s, const struct run_options *run, uint64_t n_asked) {
     s->n_reused++;
     if (run && run->stats) {
         run->stats->items++;
@@ -121,8 +120,8 @@ static bool keep_score(size_t request, void *arg) {
     struct missing *m = arg;
     struct strbuf payload = { 0 };
     score_pack(&m->score[request], &payload);
-    bool ok = memo_add(m->memo->answers, m->keys[m->at[request]], strbuf_str(&payload), payload.len,
-        &m->err);
+    bool ok = memo_add(
+        m->memo->answers, m->keys[m->at[request]], strbuf_str(&payload), payload.len, &m->err);
     strbuf_release(&payload);
     return ok;
 }
@@ -141,8 +140,8 @@ static bool find_score(struct missing *m, struct score_request *r, size_t i) {
 }
 
 /* An answer that is none, for a plan: finite, and the same for all. */
-static bool plan_score(struct subject_memo *s, struct score_request *r, const uint8_t *key,
-    struct err *err) {
+static bool plan_score(
+    struct subject_memo *s, struct score_request *r, const uint8_t *key, struct err *err) {
     for (size_t i = 0; i < r->n_choices; i++) {
         r->choices[i].loglikelihood = -1;
     }
@@ -209,8 +208,8 @@ static bool keep_vector(size_t request, void *arg) {
     strbuf_add(&payload, &r->n_asked, sizeof r->n_asked);
     strbuf_add(&payload, &truncated, sizeof truncated);
     strbuf_add(&payload, m->vectors + request * m->width, m->width * sizeof *m->vectors);
-    bool ok = memo_add(m->memo->vectors, m->keys[m->at[request]], payload.text, payload.len,
-        &m->err);
+    bool ok =
+        memo_add(m->memo->vectors, m->keys[m->at[request]], payload.text, payload.len, &m->err);
     strbuf_release(&payload);
     return ok;
 }

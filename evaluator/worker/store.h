@@ -28,7 +28,8 @@ struct stores {
     char *paths[STORE_N];
 };
 
-/* A store that cannot be written is said so in the log and left out: an evaluation works without. */
+/* A store that cannot be written is said so in the log and left out: an evaluation works without.
+ */
 void stores_open(struct stores *s, const char *identity, bool with_vectors);
 void stores_add(struct stores *s, enum store_kind kind, const void *records, size_t n);
 /* `through`: the evaluation is, and its answers aren't needed any more. */

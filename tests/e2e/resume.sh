@@ -1,0 +1,128 @@
+#!/bin/sh
+# An evaluation that is stopped or killed goes on where it was: whatever has an answer isn't asked again, the result has
+# the bits of one that went through, and it is stored once. Vectors outlast their evaluation; a dry run does nothing.
+. "$(dirname "$0")/lib.sh"
+models
+library
+export HF_ENDPOINT="$tmp/hub"
+
+# py SCRIPT-TEXT ARGS...: a check on documents; what it prints goes to the reader of a failure.
+py() { text=$1; shift; python3 -c "import json, sys
+def result(path): return json.load(open(path))['results'][0]
+$text" "$@" >&2 || fail "$what"; ok "$what"; }
+
+# Many documents, so that there is time to be killed in: prompts of letters that the tiny tokenizers know.
+python3 - "$tmp/tasks" <<'PY'
+import json, random, sys
+rng = random.Random(5)
+word = lambda n: "".join(rng.choice("abcdefghijklmnop") for _ in range(n))
+with open(sys.argv[1] + "/data/many.jsonl", "w") as f:
+    for i in range(1500):
+        q = " ".join(word(rng.randint(1, 6)) for _ in range(rng.randint(5, 18)))
+        f.write(json.dumps({"q": q, "options": [word(3), word(5), word(2)], "answer": rng.randint(0, 2)}) + "\n")
+with open(sys.argv[1] + "/data/couples.jsonl", "w") as f:
+    for i in range(300):
+        f.write(json.dumps({"a": word(4) + " " + word(3), "b": word(4), "score": rng.random() * 5}) + "\n")
+PY
+cat >"$tmp/tasks/E2EMany.lua" <<'L'
+return choice {
+  name = "E2EMany", version = 1, data = file "data/many.jsonl" {},
+  doc = function(row) return { query = row.q, choices = row.options, gold = row.answer } end,
+  main = "acc", report = { "acc", "acc_norm" }, licence = "CC0-1.0",
+}
+L
+for n in One Two; do
+    cat >"$tmp/tasks/E2ECouples$n.lua" <<L
+return sts {
+  name = "E2ECouples$n", version = 1, data = file "data/couples.jsonl" {},
+  pair = function(row) return row.a, row.b, row.score end, range = { 0, 5 }, main = "cosine_spearman", licence = "CC0-1.0",
+}
+L
+done
+many() { "$ASSAY" eval tiny/decoder -t E2EMany --threads 1 --no-progress --json "$@"; }
+
+# What must be equal of two results: all but time and how the answers came about.
+same='def core(r): return {k: v for k, v in r.items() if k not in ("seconds", "tokens_computed", "answers_reused", "delivered")}
+a, b = result(sys.argv[1]), result(sys.argv[2])
+assert core(a) == core(b), (core(a), core(b))
+'
+many --no-db --samples --out "$tmp/whole" >"$tmp/whole.json"
+equal 'a finished evaluation leaves no answers' '' "$(ls "$ASSAY_HOME/resume")"
+
+# 1. Ctrl-C, as soon as answers are kept.
+stores() { find "$ASSAY_HOME/resume" -type f -size +4k | grep -q .; }
+start() {
+    setsid "$ASSAY" eval tiny/decoder -t E2EMany --threads 1 --no-progress --json "$@" >"$tmp/cut.json" 2>"$tmp/cut.log" &
+    pid=$!
+    children="$children $pid"
+    wait_for 'answers are kept' stores
+}
+start --no-db
+kill -INT "$pid"
+got=0
+wait "$pid" || got=$?
+equal 'stopped: exit code 9' 9 "$got"
+has 'it says how to go on' '--resume' "$tmp/cut.log"
+code 'a dry run of the rest' 0 many --no-db --resume --dry-run
+what='the dry run knows what is left'
+py 'p = json.load(open(sys.argv[1]))["total"]
+assert 0 < p["reused"] < 1500 and p["requests"] == 1500, p
+assert 0 < p["tokens_computed"] < p["tokens_asked"] and p["memory_bytes"] > 0 and p["seconds"] > 0, p' "$tmp/out"
+code 'going on' 0 many --no-db --resume --samples --out "$tmp/resumed"
+cp "$tmp/out" "$tmp/resumed.json"
+what='the same result after a stop'
+py "$same"'assert 0 < b["answers_reused"] < 1500 and a["answers_reused"] == 0, b
+assert b["tokens_asked"] == a["tokens_asked"] and b["tokens_computed"] < a["tokens_computed"]' "$tmp/whole.json" "$tmp/resumed.json"
+for run in whole resumed; do
+    find "$tmp/$run" -name 'samples_*.jsonl' -exec cat {} + >"$tmp/$run.samples"
+done
+[ "$(wc -l <"$tmp/whole.samples")" = 1500 ] || fail 'there are samples'
+equal 'the same samples to the byte' "$(sha256sum <"$tmp/whole.samples")" "$(sha256sum <"$tmp/resumed.samples")"
+
+# 2. kill -9 at some moment, again and again: the command itself, and the process of its job.
+for victim in command:0 job:0.2 command:0.4; do
+    start --no-db --resume
+    sleep "${victim#*:}"
+    target=$pid
+    [ "${victim%:*}" = command ] || target=$(job_of "$pid") || target=$pid
+    kill -9 "$target" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+done
+code 'going on after three deaths' 0 many --no-db --resume
+what='the same result after kill -9'
+py "$same" "$tmp/whole.json" "$tmp/out"
+
+# 3. With a database: one run, whatever was in between.
+code 'db init' 0 "$ASSAY" db init
+start
+kill -INT "$pid"
+wait "$pid" || true
+code 'going on, stored' 0 many --resume
+equal 'one run' 1 "$(sql 'SELECT count(*) FROM runs')"
+what='the same result, stored'
+py "$same" "$tmp/whole.json" "$tmp/out"
+
+# 4. Vectors: a second task over the same texts computes nothing; a flag turns that off.
+embed() { "$ASSAY" eval tiny/encoder --no-db --no-progress --json "$@"; }
+code 'the first task' 0 embed -t E2ECouplesOne
+cp "$tmp/out" "$tmp/one.json"
+code 'the second task' 0 embed -t E2ECouplesTwo
+cp "$tmp/out" "$tmp/two.json"
+code 'the second task without the cache' 0 embed -t E2ECouplesTwo --no-cache
+what='equal texts are embedded once, across tasks and commands'
+py 'one, two, afresh = map(result, sys.argv[1:])
+assert one["tokens_computed"] > 0 and two["tokens_computed"] == 0, two
+assert two["answers_reused"] > 500, two
+assert one["metrics"] == two["metrics"] == afresh["metrics"]
+assert afresh["tokens_computed"] == one["tokens_computed"] and afresh["answers_reused"] == 0' "$tmp/one.json" "$tmp/two.json" "$tmp/out"
+printf 'More noise.\n' >>"$tmp/hub/models/tiny/encoder/README.md"
+code 'the files of the model have changed' 0 embed -t E2ECouplesTwo
+what='another model, other vectors'
+py 'r = result(sys.argv[1]); assert r["tokens_computed"] > 0 and r["answers_reused"] == 0, r' "$tmp/out"
+
+# 5. A place that cannot be written is said, and no more than that.
+export ASSAY_HOME="$tmp/file-in-the-way/home"
+: >"$tmp/file-in-the-way"
+code 'nowhere to keep answers' 0 embed -t E2ECouplesOne
+has 'it says so' 'not kept' "$tmp/err"
+finish

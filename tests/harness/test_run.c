@@ -1,0 +1,219 @@
+/* What a run can be told beside its requests: to say what is answered as it goes, to count and not
+ * to run, to stay under a ceiling of memory. */
+#include "weight_files.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "harness/harness.h"
+#include "tiny_models.h"
+
+static struct model *tiny_model(
+    const char *folder, enum tiny_kind kind, struct model_options o, struct err *err) {
+    struct tiny t;
+    tiny_init(&t, kind, 3);
+    tiny_write(&t, folder);
+    tiny_release(&t);
+    o.dtype = DTYPE_F32;
+    return model_open(folder, &o, err);
+}
+
+/* ---- requests ---- */
+
+enum { N = 30, CHOICES = 2 };
+
+struct set {
+    int32_t ids[N][20], choice[CHOICES][3];
+    struct score_choice choices[N][CHOICES];
+    struct score_request requests[N];
+    unsigned answered[N], n_answered, stop_after;
+    bool premature; /* a request was reported before it had its numbers */
+};
+
+static void set_make(struct set *s) {
+    uint64_t random = 6;
+    memset(s, 0, sizeof *s);
+    for (int c = 0; c < CHOICES; c++)
+        for (int t = 0; t < 3; t++)
+            s->choice[c][t] = (int32_t)(tiny_random(&random) % 37);
+    for (int i = 0; i < N; i++) {
+        for (int t = 0; t < 20; t++)
+            s->ids[i][t] = (int32_t)(tiny_random(&random) % 4);
+        s->requests[i] = (struct score_request) { .context_ids = s->ids[i],
+            .n_context_ids = 1 + tiny_random(&random) % 20,
+            .choices = s->choices[i],
+            .n_choices = CHOICES };
+        for (int c = 0; c < CHOICES; c++)
+            s->choices[i][c] = (struct score_choice) {
+                .ids = s->choice[c], .n_ids = 3, .loglikelihood = NAN
+            };
+    }
+}
+
+static bool note_answer(size_t request, void *arg) {
+    struct set *s = arg;
+    s->answered[request]++;
+    for (size_t c = 0; c < s->requests[request].n_choices; c++)
+        s->premature = s->premature || !(s->choices[request][c].loglikelihood < 0);
+    return ++s->n_answered != s->stop_after;
+}
+
+/* ---- the tests ---- */
+
+static void each_request_is_reported_once_when_it_has_its_numbers(void **state) {
+    struct err err = ERR_INIT;
+    static struct set s;
+    struct model *m = tiny_model(
+        *state, TINY_LLAMA, (struct model_options) { .memory_bytes = 60000 }, &err);
+    set_make(&s);
+    s.requests[4].n_choices = 0; /* can't be used */
+    assert_true(model_score(m, &(struct score_options) { 0 }, s.requests, N,
+        &(struct run_options) { .answered = note_answer, .answered_arg = &s }, &err));
+    assert_false(s.premature);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(s.answered[i], i != 4);
+    assert_int_equal(s.requests[4].err.class, ERR_INPUT);
+    assert_int_equal(s.requests[0].n_asked, CHOICES * (s.requests[0].n_context_ids + 2));
+    model_close(m);
+}
+
+static void a_run_can_be_stopped_at_an_answer(void **state) {
+    struct err err = ERR_INIT;
+    static struct set s;
+    struct model *m = tiny_model(
+        *state, TINY_LLAMA, (struct model_options) { .memory_bytes = 60000 }, &err);
+    set_make(&s);
+    s.stop_after = 5;
+    assert_false(model_score(m, &(struct score_options) { 0 }, s.requests, N,
+        &(struct run_options) { .answered = note_answer, .answered_arg = &s }, &err));
+    assert_error(&err, ERR_INTERRUPTED, "stopped", NULL);
+    assert_int_equal(s.n_answered, 5);
+    assert_false(s.premature);
+    model_close(m);
+}
+
+static void a_text_of_one_id_is_answered_too(void **state) {
+    struct err err = ERR_INIT;
+    static struct set s;
+    struct model *m = tiny_model(*state, TINY_LLAMA, (struct model_options) { 0 }, &err);
+    set_make(&s);
+    s.requests[0] =
+        (struct score_request) { .rolling = true, .choices = s.choices[0], .n_choices = 1 };
+    s.choices[0][0].n_ids = 1;
+    assert_true(model_score(m, &(struct score_options) { 0 }, s.requests, 1,
+        &(struct run_options) { .answered = note_answer, .answered_arg = &s }, &err));
+    assert_int_equal(s.n_answered, 1);
+    assert_true(s.choices[0][0].loglikelihood == 0);
+    model_close(m);
+}
+
+static bool note_vector(size_t request, void *arg) {
+    ((unsigned *)arg)[request]++;
+    return true;
+}
+
+static void each_vector_is_reported_once(void **state) {
+    struct err err = ERR_INIT;
+    static const int32_t ids[] = { 5, 6, 7, 8, 9 };
+    struct embed_request r[4] = { { .ids = ids, .n_ids = 5 }, { .ids = ids + 1, .n_ids = 3 },
+        { .ids = ids, .n_ids = 5 }, { .ids = ids, .n_ids = 0 } };
+    static float vectors[4][24];
+    unsigned answered[4] = { 0 };
+    struct model *m = tiny_model(*state, TINY_BERT, (struct model_options) { 0 }, &err);
+    assert_true(model_embed(m, &(struct embed_options) { .pooling = POOL_MEAN }, r, 4, vectors[0],
+        &(struct run_options) { .answered = note_vector, .answered_arg = answered }, &err));
+    assert_int_equal(answered[0], 1);
+    assert_int_equal(answered[1], 1);
+    assert_int_equal(answered[2], 1); /* of equal texts each has its own */
+    assert_int_equal(answered[3], 0);
+    assert_int_equal(r[1].n_asked, 3);
+    assert_memory_equal(vectors[0], vectors[2], sizeof vectors[0]);
+    model_close(m);
+}
+
+static void a_plan_counts_what_the_run_then_does(void **state) {
+    struct err err = ERR_INIT;
+    static struct set s;
+    struct run_stats planned = { 0 }, done = { 0 };
+    struct model *m = tiny_model(*state, TINY_LLAMA, (struct model_options) { 0 }, &err);
+    set_make(&s);
+    assert_true(model_score(m, &(struct score_options) { 0 }, s.requests, N,
+        &(struct run_options) { .plan_only = true, .stats = &planned }, &err));
+    assert_true(isnan(s.choices[3][0].loglikelihood));
+    assert_true(model_score(m, &(struct score_options) { 0 }, s.requests, N,
+        &(struct run_options) { .stats = &done }, &err));
+    assert_int_equal(planned.tokens_asked, done.tokens_asked);
+    assert_int_equal(planned.tokens_computed, done.tokens_computed);
+    assert_true(planned.flops == done.flops && planned.flops > 0);
+    assert_int_equal(planned.memory_bytes, done.memory_bytes);
+    assert_true(planned.memory_bytes > 0);
+    model_close(m);
+}
+
+static void an_encoders_plan_counts_too(void **state) {
+    struct err err = ERR_INIT;
+    static const int32_t ids[] = { 5, 6, 7, 8, 9 };
+    struct embed_request r[3] = { { .ids = ids, .n_ids = 5 }, { .ids = ids + 1, .n_ids = 3 },
+        { .ids = ids, .n_ids = 5 } };
+    float vectors[3][24] = { { 7 } };
+    struct run_stats planned = { 0 }, done = { 0 };
+    const struct embed_options o = { .pooling = POOL_MEAN };
+    struct model *m = tiny_model(*state, TINY_BERT, (struct model_options) { 0 }, &err);
+    assert_true(model_embed(m, &o, r, 3, vectors[0],
+        &(struct run_options) { .plan_only = true, .stats = &planned }, &err));
+    assert_true(vectors[0][0] == 7);
+    assert_true(model_embed(
+        m, &o, r, 3, vectors[0], &(struct run_options) { .stats = &done }, &err));
+    assert_int_equal(planned.tokens_asked, 13);
+    assert_int_equal(planned.tokens_computed, 8);
+    assert_int_equal(done.tokens_computed, 8);
+    assert_true(planned.flops == done.flops && planned.memory_bytes == done.memory_bytes);
+    model_close(m);
+}
+
+/* 37 tokens of 24 numbers, two layers of 24x24 (q, o), 12x24 (k, v) and three of 40x24, norms; the
+ * embedding is the head too, once as a table and once packed: 58 KB in f32. */
+static void a_ceiling_is_for_weights_and_work_together(void **state) {
+    struct err err = ERR_INIT;
+    static struct set s;
+    struct run_stats stats = { 0 };
+    struct model *m =
+        tiny_model(*state, TINY_LLAMA, (struct model_options) { .total_bytes = 130000 }, &err);
+    assert_non_null(m);
+    set_make(&s);
+    assert_true(model_score(m, &(struct score_options) { 0 }, s.requests, N,
+        &(struct run_options) { .stats = &stats }, &err));
+    assert_true(stats.memory_bytes > 50000 && stats.memory_bytes <= 130000);
+    model_close(m);
+    m = tiny_model(*state, TINY_LLAMA, (struct model_options) { .total_bytes = 40000 }, &err);
+    assert_null(m);
+    assert_error(&err, ERR_RESOURCE, "weights alone", NULL);
+    assert_non_null(strstr(err.hint, "--max-mem"));
+}
+
+static void speed_is_a_number(void **state) {
+    struct err err = ERR_INIT;
+    double flops_per_s = 0;
+    struct model *m = tiny_model(*state, TINY_LLAMA, (struct model_options) { 0 }, &err);
+    assert_true(model_speed(m, &flops_per_s, &err));
+    assert_true(flops_per_s > 0 && isfinite(flops_per_s));
+    model_close(m);
+    m = tiny_model(*state, TINY_BERT, (struct model_options) { 0 }, &err);
+    assert_true(model_speed(m, &flops_per_s, &err));
+    assert_true(flops_per_s > 0 && isfinite(flops_per_s));
+    model_close(m);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_SCRATCH(each_request_is_reported_once_when_it_has_its_numbers),
+        WITH_SCRATCH(a_run_can_be_stopped_at_an_answer),
+        WITH_SCRATCH(a_text_of_one_id_is_answered_too),
+        WITH_SCRATCH(each_vector_is_reported_once),
+        WITH_SCRATCH(a_plan_counts_what_the_run_then_does),
+        WITH_SCRATCH(an_encoders_plan_counts_too),
+        WITH_SCRATCH(a_ceiling_is_for_weights_and_work_together),
+        WITH_SCRATCH(speed_is_a_number),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
