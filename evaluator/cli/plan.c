@@ -2,7 +2,9 @@
  * needed by one model at a time. */
 #include "evaluator/cli/plan.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "evaluator/cli/table.h"
 
@@ -18,7 +20,8 @@ void plan_add(json_t *plans, const char *model, const json_t *plan) {
 static json_t *total_of(const json_t *plans) {
     json_t *total = json_object(), *row;
     double flops = 0, seconds = 0;
-    long long memory = 0;
+    long long memory = 0, fetch = 0;
+    const char *model = "";
     size_t i;
     json_array_foreach(plans, i, row) {
         for (size_t k = 0; k < sizeof SUMS / sizeof *SUMS; k++) {
@@ -28,10 +31,15 @@ static json_t *total_of(const json_t *plans) {
         long long bytes = json_get_int(row, "memory_bytes", 0);
         memory = bytes > memory ? bytes : memory;
         flops += json_get_number(row, "flops", 0);
-        seconds += json_get_number(row, "seconds", 0);
+        seconds += json_get_number(row, "seconds", NAN);
+        if (strcmp(model, json_get_string(row, "model", ""))) { /* each is fetched once */
+            model = json_get_string(row, "model", "");
+            fetch += json_get_int(row, "fetch_bytes", 0);
+        }
     }
     json_object_set_new(total, "flops", json_real(flops));
-    json_object_set_new(total, "seconds", json_real(seconds));
+    json_object_set_new(total, "seconds", isfinite(seconds) ? json_real(seconds) : json_null());
+    json_object_set_new(total, "fetch_bytes", json_integer(fetch));
     json_object_set_new(total, "memory_bytes", json_integer(memory));
     return total;
 }
@@ -45,7 +53,9 @@ static void cell_bytes(struct table *t, long long bytes) {
 }
 
 static void cell_time(struct table *t, double s) {
-    if (s < 120) {
+    if (!isfinite(s)) {
+        table_cell(t, NULL);
+    } else if (s < 120) {
         table_cellf(t, "%.*f s", s < 10, s);
     } else if (s < 7200) {
         table_cellf(t, "%.0f min", s / 60);
@@ -61,14 +71,15 @@ static void add_row(struct table *t, const char *model, const char *task, const 
     table_cellf(t, "%lld", json_get_int(row, "reused", 0));
     table_cellf(t, "%lld", json_get_int(row, "tokens_asked", 0));
     table_cellf(t, "%lld", json_get_int(row, "tokens_computed", 0));
-    cell_time(t, json_get_number(row, "seconds", 0));
+    cell_time(t, json_get_number(row, "seconds", NAN));
     cell_bytes(t, json_get_int(row, "memory_bytes", 0));
     cell_bytes(t, json_get_int(row, "disk_bytes", 0));
+    cell_bytes(t, json_get_int(row, "fetch_bytes", 0));
 }
 
 static void print_table(const json_t *plans, const json_t *total) {
     struct table *t = table_new("Model", "Task", ">Requests", ">Known", ">Tokens asked",
-        ">To compute", ">Time", ">Memory", ">Disk", NULL);
+        ">To compute", ">Time", ">Memory", ">Disk", ">To fetch", NULL);
     size_t i;
     json_t *row;
     json_array_foreach(plans, i, row) {

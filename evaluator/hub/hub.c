@@ -117,15 +117,39 @@ static char *repo_dir_of(
     return pull_snapshot(&p, NULL, err);
 }
 
-char *hub_model_path(const char *hub, const char *model, struct err *err) {
+static char *path_on_disk(const char *model, struct err *err) {
+    if (!file_exists(model) && !dir_exists(model)) {
+        err_set(err, ERR_NOT_FOUND, "there is no model '%.300s': no such file or folder", model);
+        return NULL;
+    }
+    return dir_exists(model) ? folder_or_gguf(xstrdup(model), model, err) : xstrdup(model);
+}
+
+/* The folder of a repository's snapshot, whole, or (missing not NULL) as far as it is here and
+ * cheap. */
+static char *snapshot_of(
+    const char *hub, const char *repo, const char *revision, uint64_t *missing, struct err *err) {
+    struct hub_source source;
+    struct pulled pulled = { 0 };
+    hub_source_find(hub, &source);
+    struct pull p = { .endpoint = source.endpoint,
+        .kind = REPO_MODEL,
+        .repo = repo,
+        .revision = revision,
+        .facts_only = true };
+    if (!missing || source.mirror || client_offline()) {
+        return repo_dir_of(hub, REPO_MODEL, repo, revision, err);
+    }
+    char *dir = pull_snapshot(&p, &pulled, err);
+    *missing = dir ? pull_missing(&pulled.listing, dir) : 0;
+    pulled_release(&pulled);
+    return dir;
+}
+
+static char *model_path(const char *hub, const char *model, uint64_t *missing, struct err *err) {
     char *repo, *revision;
     if (hub_is_path(model)) {
-        if (!file_exists(model) && !dir_exists(model)) {
-            err_set(
-                err, ERR_NOT_FOUND, "there is no model '%.300s': no such file or folder", model);
-            return NULL;
-        }
-        return dir_exists(model) ? folder_or_gguf(xstrdup(model), model, err) : xstrdup(model);
+        return path_on_disk(model, err);
     }
     if (!strncmp(model, "hf://", 5)) {
         model += 5;
@@ -133,10 +157,19 @@ char *hub_model_path(const char *hub, const char *model, struct err *err) {
     if (!hub_split(model, &repo, &revision, err)) {
         return NULL;
     }
-    char *dir = repo_dir_of(hub, REPO_MODEL, repo, revision, err);
+    char *dir = snapshot_of(hub, repo, revision, missing, err);
     free(repo);
     free(revision);
     return dir ? folder_or_gguf(dir, model, err) : NULL;
+}
+
+char *hub_model_path(const char *hub, const char *model, struct err *err) {
+    return model_path(hub, model, NULL, err);
+}
+
+char *hub_model_outline(const char *hub, const char *model, uint64_t *missing, struct err *err) {
+    *missing = 0;
+    return model_path(hub, model, missing, err);
 }
 
 char *hub_dataset_dir(const char *hub, const char *repo, const char *revision, struct err *err) {

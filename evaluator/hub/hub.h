@@ -16,6 +16,12 @@
  * missing. The caller frees. */
 MUST_CHECK char *hub_model_path(const char *hub, const char *model, struct err *err);
 
+/* As hub_model_path, but without the weights of a model that is on a hub and not here yet: the
+ * folder then holds its configuration, tokenizer and card, and *missing says how many bytes are
+ * still to come. */
+MUST_CHECK char *hub_model_outline(
+    const char *hub, const char *model, uint64_t *missing, struct err *err);
+
 /* The folder of a data set at a revision (NULL: whatever the source has). The caller frees. */
 MUST_CHECK char *hub_dataset_dir(
     const char *hub, const char *repo, const char *revision, struct err *err);

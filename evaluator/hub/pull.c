@@ -267,6 +267,17 @@ static char *pull_from_hub(const struct pull *p, const char *root, const char *r
     return dir;
 }
 
+uint64_t pull_missing(const struct repo_listing *l, const char *snapshot) {
+    struct pull whole = { .kind = REPO_MODEL };
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        char *path = path_join(snapshot, l->files[i].path);
+        bytes += wanted(&whole, &l->files[i]) && !file_exists(path) ? l->files[i].size : 0;
+        free(path);
+    }
+    return bytes;
+}
+
 char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err) {
     if (!repo_id_valid(p->repo)) {
         err_set(err, ERR_INPUT, "'%.100s' is not the name of a repository", p->repo);

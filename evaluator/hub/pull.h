@@ -26,6 +26,9 @@ void pulled_release(struct pulled *p);
  * sizes and hashes is ERR_INPUT. */
 MUST_CHECK bool pull_take_tree(struct repo_listing *l, const json_t *tree, struct err *err);
 
+/* Bytes of the files that a model needs and the snapshot lacks. */
+uint64_t pull_missing(const struct repo_listing *l, const char *snapshot);
+
 /* The snapshot's folder (the caller frees). *pulled may be NULL; where it isn't, the hub is always
  * asked. */
 MUST_CHECK char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err);

@@ -13,6 +13,7 @@
 #include "evaluator/task/runtime.h"
 #include "evaluator/task/task.h"
 #include "evaluator/task/wire.h"
+#include "evaluator/worker/doors.h"
 
 enum { IN = 0, OUT = 1 };
 
@@ -101,7 +102,7 @@ static bool receive_sources(struct runtime *r, struct wire *in, struct err *err)
         r->n_sources = i + 1;
     }
     json_decref(answer);
-    return sandbox_confine_reads(paths, &r->sandbox, err);
+    return doors_close_but(paths, &r->sandbox, err);
 }
 
 static bool send_documents(struct runtime *r, const json_t *request, struct err *err) {

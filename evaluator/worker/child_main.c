@@ -36,6 +36,7 @@ struct session {
     int memo_fds[STORE_N]; /* -1: none */
     struct memo *memos[STORE_N];
     double flops_per_s; /* of a dry run; 0: not measured yet */
+    uint64_t missing;   /* of a dry run: bytes of the model that would have to be fetched */
     const char *label;  /* what progress is about */
     double reported;    /* when progress was last sent */
     struct sandbox_report sandbox;
@@ -87,6 +88,10 @@ static bool report_progress(uint64_t done, uint64_t total, void *arg) {
 }
 
 /* ---- what it needs, while there is a network ---- */
+
+static bool dry_run(const struct session *s) {
+    return json_get_bool(s->spec, "dry_run", false);
+}
 
 static bool resolve_data(
     const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
@@ -148,16 +153,14 @@ static bool load_tasks(struct session *s, struct err *err) {
 static bool fetch_model(struct session *s, struct err *err) {
     s->label = "fetching the model";
     report_progress(0, 0, s);
-    s->model_path = hub_model_path(
-        json_get_string(s->spec, "hub", NULL), json_get_string(s->spec, "model", ""), err);
+    const char *hub = json_get_string(s->spec, "hub", NULL),
+               *model = json_get_string(s->spec, "model", "");
+    s->model_path = dry_run(s) ? hub_model_outline(hub, model, &s->missing, err)
+                               : hub_model_path(hub, model, err);
     return s->model_path != NULL;
 }
 
 /* ---- answers that are known already ---- */
-
-static bool dry_run(const struct session *s) {
-    return json_get_bool(s->spec, "dry_run", false);
-}
 
 /* Opened for reading while that is allowed; made if need be, so that there is something to open. */
 static int open_store(const struct session *s, enum store_kind kind) {
@@ -322,6 +325,7 @@ static bool open_model(struct session *s, struct err *err) {
         .arch_file = json_get_string(spec, "arch", NULL),
         .gemm = json_get_string(spec, "gemm", NULL),
         .total_bytes = (size_t)json_get_int(spec, "max_mem_mb", 0) << 20,
+        .outline = s->missing > 0,
     };
     s->label = "loading the model";
     report_progress(0, 0, s);
@@ -406,18 +410,21 @@ static bool plan(
     const struct task_info *info = task_info(task);
     uint64_t reused = subject_memo_reused(subject);
     s->label = info->name;
-    if ((s->flops_per_s == 0 && !model_speed(s->model, &s->flops_per_s, err)) ||
+    bool measure = s->flops_per_s == 0 && s->missing == 0;
+    if ((measure && !model_speed(s->model, &s->flops_per_s, err)) ||
         !eval_plan(task, subject, &stats, err)) {
         return err_wrap(err, "task '%s'", info->name);
     }
     uint64_t to_ask = stats.items - (subject_memo_reused(subject) - reused);
     uint64_t vector_bytes = task_kind_embeds(info->kind) ? subject->width * sizeof(float) : 0;
-    json_t *json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I}", "task",
-        info->name, "requests", (json_int_t)stats.items, "reused",
-        (json_int_t)(stats.items - to_ask), "shots", (json_int_t)info->shots, "tokens_asked",
-        (json_int_t)stats.tokens_asked, "tokens_computed", (json_int_t)stats.tokens_computed,
-        "flops", stats.flops, "seconds", stats.flops / s->flops_per_s, "memory_bytes",
-        (json_int_t)stats.memory_bytes, "disk_bytes", (json_int_t)(to_ask * vector_bytes));
+    json_t *json =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:I, s:I}", "task", info->name,
+            "requests", (json_int_t)stats.items, "reused", (json_int_t)(stats.items - to_ask),
+            "shots", (json_int_t)info->shots, "tokens_asked", (json_int_t)stats.tokens_asked,
+            "tokens_computed", (json_int_t)stats.tokens_computed, "flops", stats.flops, "seconds",
+            s->flops_per_s > 0 ? json_real(stats.flops / s->flops_per_s) : json_null(),
+            "memory_bytes", (json_int_t)stats.memory_bytes, "disk_bytes",
+            (json_int_t)(to_ask * vector_bytes), "fetch_bytes", (json_int_t)s->missing);
     return send_json(FRAME_PLAN, json, err);
 }
 

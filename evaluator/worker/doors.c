@@ -53,18 +53,36 @@ static bool add_links(struct paths *p, const char *dir, int depth, struct err *e
     return ok;
 }
 
-bool doors_close(
-    const char *model, const char *extra, struct sandbox_report *report, struct err *err) {
-    struct paths *p = xcalloc(1, sizeof *p);
-    char *real = realpath(model, NULL);
-    bool ok = add(p, model, err) && (!real || add(p, real, err)) && add_links(p, model, 0, err) &&
-              (!extra || add(p, extra, err));
-    for (size_t i = 0; ok && i < sizeof SYSTEM / sizeof *SYSTEM; i++) {
-        ok = add(p, SYSTEM[i], err);
-    }
-    ok = ok && sandbox_confine_reads(p->items, report, err);
+/* A file or folder, and what links in it lead to. */
+static bool add_whole(struct paths *p, const char *path, struct err *err) {
+    char *real = realpath(path, NULL);
+    bool ok = add(p, path, err) && (!real || add(p, real, err)) && add_links(p, path, 0, err);
     free(real);
+    return ok;
+}
+
+static bool confine(struct paths *p, bool ok, struct sandbox_report *report, struct err *err) {
+    ok = ok && sandbox_confine_reads(p->items, report, err);
     arena_release(&p->arena);
     free(p);
     return ok;
+}
+
+bool doors_close(
+    const char *model, const char *extra, struct sandbox_report *report, struct err *err) {
+    struct paths *p = xcalloc(1, sizeof *p);
+    bool ok = add_whole(p, model, err) && (!extra || add(p, extra, err));
+    for (size_t i = 0; ok && i < sizeof SYSTEM / sizeof *SYSTEM; i++) {
+        ok = add(p, SYSTEM[i], err);
+    }
+    return confine(p, ok, report, err);
+}
+
+bool doors_close_but(const char *const *paths, struct sandbox_report *report, struct err *err) {
+    struct paths *p = xcalloc(1, sizeof *p);
+    bool ok = true;
+    for (size_t i = 0; ok && paths[i]; i++) {
+        ok = add_whole(p, paths[i], err);
+    }
+    return confine(p, ok, report, err);
 }

@@ -10,4 +10,9 @@
 MUST_CHECK bool doors_close(
     const char *model, const char *extra, struct sandbox_report *report, struct err *err);
 
+/* Confines reads to these files and folders (NULL-terminated) and to where links in them lead: what
+ * a task's process may read once it is known where its data lies. */
+MUST_CHECK bool doors_close_but(
+    const char *const *paths, struct sandbox_report *report, struct err *err);
+
 #endif

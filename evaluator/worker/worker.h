@@ -32,8 +32,9 @@ struct child_watch {
     void (*progress)(const char *label, uint64_t done, uint64_t total, void *arg);
     /* A task of a suite that can't be asked of this model; may be NULL. */
     void (*skipped)(const char *task, const char *why, void *arg);
-    /* What one task would take (a dry run): {"task", "n", "tokens_asked", "tokens_computed",
-     * "flops", "seconds", "memory_bytes", "disk_bytes"}; may be NULL. */
+    /* What one task would take (a dry run): {"task", "requests", "reused", "shots", "tokens_asked",
+     * "tokens_computed", "flops", "seconds" (null before the weights are here), "memory_bytes",
+     * "disk_bytes", "fetch_bytes" (of the model, once)}; may be NULL. */
     void (*plan)(const json_t *plan, void *arg);
     /* One finished task: its assay.eval/1 result and its samples as JSON lines. False ends the
      * child, with *err. */

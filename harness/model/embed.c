@@ -367,8 +367,8 @@ bool model_embed(struct model *m, const struct embed_options *options,
     struct embedder e = { .model = m, .run = run, .requests = requests, .vectors = vectors };
     uint64_t filled = m->net.backend->ops->rows_filled(m->net.backend);
     e.passages = xcalloc(n ? n : 1, sizeof *e.passages);
-    bool ok = recipe_make(m, options, &e.recipe, err) && prompt_measure(&e, err) &&
-              passages_make(&e, n, err);
+    bool ok = model_can_run(m, run, err) && recipe_make(m, options, &e.recipe, err) &&
+              prompt_measure(&e, err) && passages_make(&e, n, err);
     if (ok) {
         struct embed_counts counts = passages_unite(&e, !(run && run->no_prefix_sharing));
         ok = (run && run->plan_only) || embed_run(&e, &counts, err);

@@ -455,7 +455,8 @@ bool model_generate(struct model *m, const struct generate_options *options,
             "%u tokens to generate leave no room for a prompt: the model takes %u", g.max_tokens,
             m->info.max_length);
     struct score_options score = { .add_bos = options->add_bos };
-    bool ok = pair_rule_init(&g.rule, m->tokenizer, m->prefix_token, &score, err) &&
+    bool ok = model_can_run(m, NULL, err) &&
+              pair_rule_init(&g.rule, m->tokenizer, m->prefix_token, &score, err) &&
               requests_add(&g, requests, n, err) && generator_run(&g, run, err);
     if (run && run->stats) {
         stats_add(run->stats, &g, filled);

@@ -10,7 +10,6 @@
 #include "harness/cuda/load.h"
 
 enum {
-    CONFIG_MAX = 16 << 20,
     ROWS_DEFAULT = 1024,      /* of a step: enough for matrix products to run at full speed */
     ROWS_MAX_ENCODER = 16384, /* the longest text that an encoder takes in one step */
 };
@@ -74,7 +73,7 @@ double model_clock(void) {
 /* ---- files ---- */
 
 static bool is_gguf(const struct weights *w) {
-    return strcmp(weights_format(w), "gguf") == 0;
+    return w && strcmp(weights_format(w), "gguf") == 0;
 }
 
 bool model_config_read(
@@ -84,7 +83,7 @@ bool model_config_read(
         return true;
     }
     char *file = path_join(path, "config.json");
-    *out = json_parse_file(file, CONFIG_MAX, err);
+    *out = json_parse_file(file, MODEL_CONFIG_MAX, err);
     bool ok = *out && (json_is_object(*out) ||
                           err_set(err, ERR_INPUT, "'%s' does not hold an object", file));
     free(file);
@@ -97,7 +96,7 @@ static bool generation_config_read(struct spec *spec, const char *folder, struct
     json_t *json = NULL;
     bool ok = true;
     if (file_exists(file)) {
-        json = json_parse_file(file, CONFIG_MAX, err);
+        json = json_parse_file(file, MODEL_CONFIG_MAX, err);
         ok = json != NULL;
     }
     const json_t *eos = json_object_get(json, "eos_token_id");
@@ -137,6 +136,12 @@ void model_source_close(struct model_source *s) {
     json_decref(s->tensors.extra);
     arena_release(&s->arena);
     *s = (struct model_source) { 0 };
+}
+
+/* The type of most weights, and their bytes; without weights, what the configuration says. */
+static const char *source_dtype(const struct model_source *s, uint64_t *bytes) {
+    *bytes = 0;
+    return s->weights ? model_weight_dtype(s->weights, bytes) : outline_weight_dtype(s->config);
 }
 
 const char *model_weight_dtype(const struct weights *weights, uint64_t *bytes) {
@@ -301,7 +306,7 @@ static void info_fill(struct model *m, const struct model_source *s, enum dtype 
     const struct backend_caps *caps = m->net.backend->ops->caps(m->net.backend);
     m->info = (struct model_info) {
         .architecture = spec->name,
-        .format = weights_format(s->weights),
+        .format = s->weights ? weights_format(s->weights) : "safetensors",
         .device = strncmp(caps->name, "cuda", 4) == 0 ? "cuda" : "cpu",
         .backend = caps->name,
         .gemm = caps->gemm,
@@ -316,15 +321,17 @@ static void info_fill(struct model *m, const struct model_source *s, enum dtype 
         .causal = spec->causal,
         .has_pooling = m->modules.present,
     };
-    m->info.weight_dtype = model_weight_dtype(s->weights, &m->info.weight_bytes);
+    m->info.weight_dtype = source_dtype(s, &m->info.weight_bytes);
 }
 
 static bool model_make(
     struct model *m, struct model_source *s, const struct model_options *o, struct err *err) {
     uint64_t bytes;
     enum dtype dtype;
-    struct backend *b = device_open(o, model_weight_dtype(s->weights, &bytes), &dtype, err);
-    if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err))
+    struct backend *b = device_open(o, source_dtype(s, &bytes), &dtype, err);
+    if (b && m->is_outline)
+        outline_net_open(&m->net, &s->spec, b);
+    else if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err))
         return false;
     if (!is_gguf(s->weights) && !modules_open(&m->modules, m->path, s->spec.width, err))
         return false;
@@ -338,8 +345,10 @@ struct model *model_open(const char *path, const struct model_options *options, 
     const struct model_options *o = options ? options : &defaults;
     struct model *m = xcalloc(1, sizeof *m);
     m->path = xstrdup(path);
-    bool ok =
-        model_source_open(&m->source, path, o->arch_file, err) && model_make(m, &m->source, o, err);
+    m->is_outline = o->outline;
+    bool ok = (o->outline ? outline_source_open : model_source_open)(
+                  &m->source, path, o->arch_file, err) &&
+              model_make(m, &m->source, o, err);
     if (!ok) {
         model_close(m);
         return NULL;
@@ -356,6 +365,12 @@ void model_close(struct model *m) {
     model_source_close(&m->source);
     free(m->path);
     free(m);
+}
+
+bool model_can_run(const struct model *m, const struct run_options *run, struct err *err) {
+    return !m->is_outline || (run && run->plan_only) ||
+           err_set(
+               err, ERR_UNSUPPORTED, "'%s' is open without its weights: it cannot run", m->path);
 }
 
 const struct model_info *model_info(const struct model *m) {

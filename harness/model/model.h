@@ -24,6 +24,7 @@ struct model {
     struct err tokenizer_err;    /* class ERR_NONE with a NULL tokenizer: the model has none */
     struct modules modules;
     int32_t prefix_token; /* stands for an empty context: BOS, else EOS, else -1 */
+    bool is_outline;      /* without weights: it can count and plan, and not run */
     uint32_t max_slots;   /* tokens whose keys and values fit into the memory that is left beside
                              scratch */
 };
@@ -42,6 +43,17 @@ MUST_CHECK bool model_config_read(
 MUST_CHECK bool model_source_open(
     struct model_source *s, const char *path, const char *arch_file, struct err *err);
 void model_source_close(struct model_source *s);
+
+/* outline.c: the same from config.json alone. */
+enum { MODEL_CONFIG_MAX = 16 << 20 };
+MUST_CHECK bool outline_source_open(
+    struct model_source *s, const char *path, const char *arch_file, struct err *err);
+const char *outline_weight_dtype(const json_t *config);
+void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend);
+
+/* ERR_UNSUPPORTED where the model has no weights and the run is more than a plan. */
+MUST_CHECK bool model_can_run(
+    const struct model *m, const struct run_options *run, struct err *err);
 
 /* "BF16": the type of most bytes. */
 const char *model_weight_dtype(const struct weights *weights, uint64_t *bytes);

@@ -35,13 +35,10 @@ static const size_t places[ROLE_N] = {
     [ROLE_DOWN_BIAS] = LAYER(down_bias),
 };
 
-/* Bytes of a weight on the device; a table lies there as in the file. */
-static uint64_t weight_bytes(
-    const struct net *net, enum part_kind part, const struct tensor *t, uint32_t n, uint32_t k) {
+uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, uint32_t cols) {
     bool bf16 = net->backend->ops->caps(net->backend)->act == ELEM_BF16;
-    return part == PART_TABLE    ? t->bytes
-           : part == PART_MATRIX ? (uint64_t)n * k * (bf16 ? 2 : 4)
-                                 : (uint64_t)n * sizeof(float);
+    return role_part(role) == PART_VECTOR ? (uint64_t)rows * sizeof(float)
+                                          : (uint64_t)rows * cols * (bf16 ? 2 : 4);
 }
 
 static bool weight_make(
@@ -69,7 +66,7 @@ static bool weight_make(
     }
     *(void **)((char *)base + places[role]) = made;
     net->n_parameters += t->n_elements;
-    net->weight_bytes += weight_bytes(net, role_part(role), t, rows, cols);
+    net->weight_bytes += net_weight_bytes(net, role, rows, cols);
     return made || err_wrap(err, "tensor '%.128s'", t->name);
 }
 
@@ -78,7 +75,7 @@ static bool tied_head_make(struct net *net, const struct tensor *embed, struct e
     const struct spec *s = &net->spec;
     struct weight_source source = { .tensor = embed };
     net->head = net->backend->ops->matrix(net->backend, &source, s->n_vocab, s->width, err);
-    net->weight_bytes += weight_bytes(net, PART_MATRIX, embed, s->n_vocab, s->width);
+    net->weight_bytes += net_weight_bytes(net, ROLE_HEAD, s->n_vocab, s->width);
     return net->head != NULL;
 }
 

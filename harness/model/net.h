@@ -70,6 +70,9 @@ MUST_CHECK bool net_open(struct net *net, const struct spec *spec,
     const struct net_tensors *tensors, struct backend *backend, struct err *err);
 void net_close(struct net *net);
 
+/* Bytes of a role's weight as it lies on the device; a table is counted as the same elements. */
+uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, uint32_t cols);
+
 /* Bytes of scratch that a row takes, and of keys and values that a slot takes. */
 size_t net_row_bytes(struct net *net);
 size_t net_slot_bytes(const struct net *net);

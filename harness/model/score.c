@@ -341,7 +341,8 @@ bool model_score(struct model *m, const struct score_options *options,
         return err_set(
             err, ERR_UNSUPPORTED, "'%s' is an encoder: it cannot score continuations", m->path);
     struct scorer s = { .model = m, .run = run, .requests = requests };
-    bool ok = pair_rule_init(&s.rule, m->tokenizer, m->prefix_token, options, err) &&
+    bool ok = model_can_run(m, run, err) &&
+              pair_rule_init(&s.rule, m->tokenizer, m->prefix_token, options, err) &&
               requests_add(&s, n, err) && scorer_run(&s, n, err);
     scorer_release(&s);
     if (run && run->stats) {

@@ -35,7 +35,7 @@ bool model_speed(struct model *m, double *flops_per_s, struct err *err) {
     uint32_t n = most < ROWS_FIRST ? most : ROWS_FIRST;
     most = most < ROWS_TIMED ? most : ROWS_TIMED;
     most = most < m->max_slots ? most : m->max_slots;
-    if (!net_reserve_slots(&m->net, most, err))
+    if (!model_can_run(m, NULL, err) || !net_reserve_slots(&m->net, most, err))
         return false;
     struct trial t = { .net = &m->net, .ids = xcalloc(most, sizeof *t.ids) };
     double seconds = trial_run(&t, n);

@@ -120,7 +120,29 @@ code 'the files of the model have changed' 0 embed -t E2ECouplesTwo
 what='another model, other vectors'
 py 'r = result(sys.argv[1]); assert r["tokens_computed"] > 0 and r["answers_reused"] == 0, r' "$tmp/out"
 
-# 5. A place that cannot be written is said, and no more than that.
+# 5. A plan for a model on a hub fetches neither its weights nor the data twice; a task's data comes from there too.
+hub
+mkdir -p "$tmp/hub/datasets/tiny/choice"
+cp "$tmp/tasks/data/many.jsonl" "$tmp/hub/datasets/tiny/choice/test.jsonl"
+sed 's|data = file "data/many.jsonl" {}|data = hub "tiny/choice" { revision = "0000000000000000000000000000000000000000", test = "test" }|; s|E2EMany|E2EHub|' \
+    "$tmp/tasks/E2EMany.lua" >"$tmp/tasks/E2EHub.lua"
+code 'a plan' 0 "$ASSAY" eval tiny/decoder -t E2EHub --no-db --no-progress --dry-run --json
+equal 'no weights were fetched' '' "$(find "$HF_HOME" -name '*.safetensors')"
+what='tokens and memory are known without weights, the time is not'
+py 'p = json.load(open(sys.argv[1]))["plans"][0]
+assert p["fetch_bytes"] > 1000 and p["seconds"] is None and p["tokens_computed"] > 0 and p["memory_bytes"] > 0, p' "$tmp/out"
+cp "$tmp/out" "$tmp/plan.json"
+code 'the evaluation' 0 "$ASSAY" eval tiny/decoder -t E2EHub --no-db --no-progress --json
+what='it took what the plan said'
+py 'p, r = json.load(open(sys.argv[1]))["plans"][0], result(sys.argv[2])
+assert (p["tokens_asked"], p["tokens_computed"]) == (r["tokens_asked"], r["tokens_computed"]), (p, r)' "$tmp/plan.json" "$tmp/out"
+code 'a plan with the weights here' 0 "$ASSAY" eval tiny/decoder -t E2EHub --no-db --no-progress --dry-run --json
+what='the same work and memory, and now its time'
+py 'p, q = (json.load(open(f))["plans"][0] for f in sys.argv[1:])
+assert q["fetch_bytes"] == 0 and q["seconds"] > 0 and q["tokens_computed"] == p["tokens_computed"], q
+assert abs(p["memory_bytes"] - q["memory_bytes"]) < 0.05 * q["memory_bytes"], (p, q)' "$tmp/plan.json" "$tmp/out"
+
+# 6. A place that cannot be written is said, and no more than that.
 export ASSAY_HOME="$tmp/file-in-the-way/home"
 : >"$tmp/file-in-the-way"
 code 'nowhere to keep answers' 0 embed -t E2ECouplesOne

@@ -35,8 +35,8 @@ static void open_store(struct store *s, bool skip_old) {
     }
     s->fd = open(s->path, O_RDONLY | O_CLOEXEC);
     assert_true(s->fd >= 0);
-    s->memo = memo_open(&(
-        struct memo_options) { .fd = s->fd, .skip_old = skip_old, .keep = keep, .arg = s });
+    s->memo = memo_open(
+        &(struct memo_options) { .fd = s->fd, .skip_old = skip_old, .keep = keep, .arg = s });
 }
 
 static void close_store(struct store *s) {

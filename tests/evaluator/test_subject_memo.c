@@ -13,7 +13,7 @@
 /* ---- the fake ---- */
 
 struct fake {
-    unsigned n_asked;   /* requests that came this far */
+    unsigned n_asked;    /* requests that came this far */
     unsigned stop_after; /* answers, then it stops; 0: never */
     const char *refuses; /* a text that it has an error for */
     bool plan_only;
@@ -79,7 +79,8 @@ static bool fake_embed(void *self, enum subject_role role, const char *prompt,
 }
 
 /* The fake lives as long as its subject. */
-static struct subject *remembering(struct fake **f, struct memo *memo, const char *identity, bool plan) {
+static struct subject *remembering(
+    struct fake **f, struct memo *memo, const char *identity, bool plan) {
     struct subject *inner = xcalloc(1, sizeof *inner);
     *f = xcalloc(1, sizeof **f);
     *inner = (struct subject) {
@@ -242,7 +243,8 @@ static void an_equal_text_is_embedded_once_and_per_role(void **state) {
     struct err err = ERR_INIT;
     struct run_stats stats = { 0 };
     struct run_options run = { .stats = &stats };
-    struct embed_request r[2] = { { .text = "abc", .text_n = 3 }, { .text = "abcde", .text_n = 5 } };
+    struct embed_request r[2] = { { .text = "abc", .text_n = 3 },
+        { .text = "abcde", .text_n = 5 } };
     float v[4] = { 0 }, w[4] = { 0 };
     struct memo *memo = memory_only();
     struct subject *s = remembering(&f, memo, "m", false);
@@ -278,8 +280,8 @@ static void a_plan_counts_each_question_once_and_answers_none(void **state) {
     assert_int_equal(f->n_asked, N);
     assert_int_equal(subject_memo_reused(s), N);
     assert_int_equal(sheet.stats.tokens_asked, 3 + 7 + 5 + 4); /* the fake counts none itself */
-    assert_true(s->embed(s->self, SUBJECT_TEXT, NULL, &r, 1, v,
-        &(struct run_options) { .stats = &stats }, &err));
+    assert_true(s->embed(
+        s->self, SUBJECT_TEXT, NULL, &r, 1, v, &(struct run_options) { .stats = &stats }, &err));
     assert_true(v[0] == v[1] && v[0] > 0); /* a vector that can be compared */
     subject_free(s);
     memo_close(memo);

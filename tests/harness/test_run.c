@@ -44,9 +44,8 @@ static void set_make(struct set *s) {
             .choices = s->choices[i],
             .n_choices = CHOICES };
         for (int c = 0; c < CHOICES; c++)
-            s->choices[i][c] = (struct score_choice) {
-                .ids = s->choice[c], .n_ids = 3, .loglikelihood = NAN
-            };
+            s->choices[i][c] =
+                (struct score_choice) { .ids = s->choice[c], .n_ids = 3, .loglikelihood = NAN };
     }
 }
 
@@ -63,8 +62,8 @@ static bool note_answer(size_t request, void *arg) {
 static void each_request_is_reported_once_when_it_has_its_numbers(void **state) {
     struct err err = ERR_INIT;
     static struct set s;
-    struct model *m = tiny_model(
-        *state, TINY_LLAMA, (struct model_options) { .memory_bytes = 60000 }, &err);
+    struct model *m =
+        tiny_model(*state, TINY_LLAMA, (struct model_options) { .memory_bytes = 60000 }, &err);
     set_make(&s);
     s.requests[4].n_choices = 0; /* can't be used */
     assert_true(model_score(m, &(struct score_options) { 0 }, s.requests, N,
@@ -80,8 +79,8 @@ static void each_request_is_reported_once_when_it_has_its_numbers(void **state) 
 static void a_run_can_be_stopped_at_an_answer(void **state) {
     struct err err = ERR_INIT;
     static struct set s;
-    struct model *m = tiny_model(
-        *state, TINY_LLAMA, (struct model_options) { .memory_bytes = 60000 }, &err);
+    struct model *m =
+        tiny_model(*state, TINY_LLAMA, (struct model_options) { .memory_bytes = 60000 }, &err);
     set_make(&s);
     s.stop_after = 5;
     assert_false(model_score(m, &(struct score_options) { 0 }, s.requests, N,
@@ -162,8 +161,8 @@ static void an_encoders_plan_counts_too(void **state) {
     assert_true(model_embed(m, &o, r, 3, vectors[0],
         &(struct run_options) { .plan_only = true, .stats = &planned }, &err));
     assert_true(vectors[0][0] == 7);
-    assert_true(model_embed(
-        m, &o, r, 3, vectors[0], &(struct run_options) { .stats = &done }, &err));
+    assert_true(
+        model_embed(m, &o, r, 3, vectors[0], &(struct run_options) { .stats = &done }, &err));
     assert_int_equal(planned.tokens_asked, 13);
     assert_int_equal(planned.tokens_computed, 8);
     assert_int_equal(done.tokens_computed, 8);

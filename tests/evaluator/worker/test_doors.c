@@ -10,15 +10,21 @@
 
 enum seen { SEEN_READABLE, SEEN_REFUSED, SEEN_NO_LANDLOCK, SEEN_BROKEN };
 
-/* Closes the doors around `model` and tries to read `path`. */
-static enum seen look(const char *model, const char *path) {
+static bool close_around(const char *path, bool data, struct sandbox_report *report) {
+    struct err err = ERR_INIT;
+    const char *const paths[] = { path, NULL };
+    return data ? doors_close_but(paths, report, &err) : doors_close(path, NULL, report, &err);
+}
+
+/* Closes the doors around a model (or data) and tries to read `path`. */
+static enum seen look(const char *model, bool data, const char *path) {
     pid_t pid = fork();
     if (pid == 0) {
-        struct sandbox_limits limits = { .profile = SANDBOX_COMPUTE };
+        struct sandbox_limits limits = { .profile = data ? SANDBOX_PARSER : SANDBOX_COMPUTE };
         struct sandbox_report report = { 0 };
         struct err err = ERR_INIT;
         char byte;
-        if (!sandbox_enter(&limits, &report, &err) || !doors_close(model, NULL, &report, &err)) {
+        if (!sandbox_enter(&limits, &report, &err) || !close_around(model, data, &report)) {
             _exit(SEEN_BROKEN);
         }
         if (strstr(report.degraded, "reads")) {
@@ -48,9 +54,10 @@ static char *make_cache(char **snapshot) {
     return dir;
 }
 
-static void expect(const char *model, const char *dir, const char *name, enum seen wanted) {
+static void expect_of(
+    const char *model, bool data, const char *dir, const char *name, enum seen wanted) {
     char *path = path_join(dir, name);
-    enum seen seen = look(model, path);
+    enum seen seen = look(model, data, path);
     if (seen == SEEN_NO_LANDLOCK) {
         print_message("this kernel has no Landlock: not checked\n");
         free(path);
@@ -60,6 +67,22 @@ static void expect(const char *model, const char *dir, const char *name, enum se
         fail_msg("%s: seen %d, wanted %d", path, (int)seen, (int)wanted);
     }
     free(path);
+}
+
+static void expect(const char *model, const char *dir, const char *name, enum seen wanted) {
+    expect_of(model, false, dir, name, wanted);
+}
+
+static void data_is_read_through_its_links_and_nothing_beside_it(void **state) {
+    (void)state;
+    char *snapshot, *dir = make_cache(&snapshot);
+    expect_of(snapshot, true, snapshot, "real.json", SEEN_READABLE);
+    expect_of(snapshot, true, snapshot, "model.safetensors", SEEN_READABLE);
+    expect_of(snapshot, true, dir, "repo/blobs/other", SEEN_REFUSED);
+    expect_of(snapshot, true, dir, "token", SEEN_REFUSED);
+    expect_of(snapshot, true, "/etc", "passwd", SEEN_REFUSED);
+    free(snapshot);
+    folder_remove(dir);
 }
 
 static void a_model_is_read_through_its_links_and_nothing_beside_it(void **state) {
@@ -87,6 +110,7 @@ static void a_single_file_opens_nothing_of_its_folder(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_is_read_through_its_links_and_nothing_beside_it),
+        cmocka_unit_test(data_is_read_through_its_links_and_nothing_beside_it),
         cmocka_unit_test(a_single_file_opens_nothing_of_its_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
