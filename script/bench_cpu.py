@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Measures the harness on workloads made here from WordNet's glosses, so that anybody can make the same ones.
+
+usage: bench_cpu.py ASSAY MODELS [--runs N] [--threads N] [--dtype f32,bf16]
+
+Each workload runs several times in turn with the others. Beside it, on its first few requests, the same with every request
+computed by itself: what the tree saves, measured in the same round. Prints a table; times are spreads, min / median / max."""
+import argparse
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import tempfile
+
+GLOSSES = "/usr/share/wordnet/data.noun"
+MINILM, SMOLLM = "sentence-transformers/all-MiniLM-L6-v2", "HuggingFaceTB/SmolLM2-135M-Instruct-GGUF"
+
+
+def glosses():
+    with open(GLOSSES, encoding="latin-1") as f:
+        rows = (line for line in f if "|" in line)
+        return [(row.split()[4].replace("_", " "), row.split("|", 1)[1].strip()) for row in rows][:9000:3]
+
+
+def embed_short(words, rng):
+    texts = [gloss for _, gloss in words[:1500]]
+    return [{"id": i, "text": t} for i, t in enumerate(texts + rng.sample(texts, 300))]
+
+
+def question(words, i, rng):
+    wrong = rng.sample([j for j in range(len(words)) if j != i], 3)
+    choices = [words[j][1][:70] for j in [i] + wrong]
+    rng.shuffle(choices)
+    return words[i][0], choices
+
+
+def choice_zero_shot(words, rng):
+    out = []
+    for i in range(60):
+        word, choices = question(words, i, rng)
+        out.append({"id": i, "context": f"Question: What is '{word}'?\nAnswer:", "choices": [" " + c for c in choices]})
+    return out
+
+
+def letters(words, i, rng):
+    word, choices = question(words, i, rng)
+    return f"What is '{word}'?\n" + "".join(f"{k}. {c}\n" for k, c in zip("ABCD", choices)) + "Answer:"
+
+
+def choice_letters(words, rng):
+    out = []
+    for subject in range(4):
+        base = 1000 + 100 * subject
+        shots = "".join(f"{letters(words, base + s, rng)} {rng.choice('ABCD')}\n\n" for s in range(5))
+        head = f"The following are multiple choice questions about subject {subject}.\n\n{shots}"
+        for i in range(15):
+            out.append({"id": len(out), "context": head + letters(words, base + 10 + i, rng), "choices": [" A", " B", " C", " D"]})
+    return out
+
+
+def choice_many_shots(words, rng):
+    shots = "".join(f"Question: What is '{w}'?\nAnswer: {g}\n\n" for w, g in words[2000:2025])
+    return [{**r, "context": shots + r["context"]} for r in choice_zero_shot(words[100:], rng)[:40]]
+
+
+# name: what it is, pipeline, model, maker, requests of the comparison without sharing (0: none)
+WORKS = {
+    "embed": ("1,800 glosses, a sixth of them twice", "embed", MINILM, embed_short, 0),
+    "0-shot": ("60 questions, 4 texts each", "score", SMOLLM, choice_zero_shot, 12),
+    "5-shot": ("4 subjects x 15 questions, 4 letters each", "score", SMOLLM, choice_letters, 4),
+    "25-shot": ("40 questions behind one preamble, 4 texts each", "score", SMOLLM, choice_many_shots, 2),
+}
+
+
+def run(assay, models, work, requests, dtype, threads, *flags):
+    _, pipeline, model, _, _ = WORKS[work]
+    with tempfile.TemporaryDirectory() as folder:
+        stats, lines = os.path.join(folder, "stats"), "".join(json.dumps(r) + "\n" for r in requests)
+        subprocess.run([assay, pipeline, os.path.join(models, model), "--device", "cpu", "--dtype", dtype, "--threads", str(threads),
+                        "--stats", stats, "--no-progress", *flags],
+                       input=lines.encode(), stdout=subprocess.DEVNULL, check=True)
+        with open(stats) as f:
+            return json.load(f)
+
+
+def spread(values, digits=3):
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{low:.{digits}g} / {middle:.{digits}g} / {high:.{digits}g}"
+
+
+def processor():
+    with open("/proc/cpuinfo") as f:
+        names = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def report(dtype, work, passes, pairs):
+    last = passes[-1]
+    saved = [alone["run_s"] / shared["run_s"] for shared, alone in pairs]
+    return (f"| {work} | {dtype} | {last['tokens_asked']:,} | {last['tokens_computed']:,} | {last['tokens_padded']} "
+            f"| {spread([p['tokens_computed'] / p['run_s'] for p in passes])} | {spread([p['flops'] / p['run_s'] / 1e9 for p in passes])} "
+            f"| {spread(saved) if saved else '–'} | {last['memory_bytes'] / 2**20:.0f} | {max(p['peak_rss_bytes'] for p in passes) / 2**20:.0f} |")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("assay")
+    parser.add_argument("models")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--dtype", default="f32,bf16")
+    args = parser.parse_args()
+    rng, words = random.Random(7), glosses()
+    requests = {work: WORKS[work][3](words, rng) for work in WORKS}
+    passes, pairs = {}, {}
+    for _ in range(args.runs):
+        for dtype in args.dtype.split(","):
+            for work, (_, _, _, _, few) in WORKS.items():
+                call = lambda some, *flags: run(args.assay, args.models, work, some, dtype, args.threads, *flags)
+                passes.setdefault((dtype, work), []).append(call(requests[work]))
+                if few:
+                    some = requests[work][:few]
+                    pairs.setdefault((dtype, work), []).append((call(some), call(some, "--no-prefix-sharing")))
+    backend = passes[next(iter(passes))][0]["backend"]
+    print(f"{processor()}, {args.threads} threads, {backend}, {args.runs} rounds. Spreads are min / median / max.\n")
+    for work, (what, _, model, _, few) in WORKS.items():
+        print(f"- **{work}**: {what}; {model}" + (f"; 'against alone' on the first {few} requests." if few else "."))
+    print("\n| work | dtype | tokens asked | computed | padded | tokens/s | GFLOP/s | against alone, times | memory planned, MiB | peak RSS, MiB |")
+    print("|---|---|---:|---:|---:|---|---|---|---:|---:|")
+    for (dtype, work), some in passes.items():
+        print(report(dtype, work, some, pairs.get((dtype, work), [])))
+
+
+if __name__ == "__main__":
+    main()
