@@ -1,5 +1,4 @@
 /* The child's side of a job's process (see worker.h): fetch, shut the doors, evaluate, report. */
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -8,14 +7,11 @@
 
 #include "base/mem.h"
 #include "base/progress.h"
-#include "evaluator/eval/eval.h"
 #include "evaluator/hub/hub.h"
 #include "evaluator/task/library.h"
 #include "evaluator/task/task.h"
 #include "evaluator/worker/doors.h"
-#include "evaluator/worker/frame.h"
-#include "evaluator/worker/sandbox.h"
-#include "evaluator/worker/store.h"
+#include "evaluator/worker/session.h"
 #include "evaluator/worker/worker.h"
 #include "harness/harness.h"
 #include "version.h"
@@ -23,24 +19,6 @@
 #define SPEC_MAX ((size_t)1 << 20)
 #define CPU_DEFAULT_S (6u * 3600) /* for each thread: the kernel counts them all */
 #define THREADS_MAX 4096
-#define TASKS_MAX 512
-
-struct session {
-    json_t *spec;
-    struct task *tasks[TASKS_MAX];
-    bool of_suite[TASKS_MAX]; /* may be skipped */
-    size_t n_tasks;
-    char *model_path;
-    struct model *model;
-    char identity[65];     /* of the model; "" where there are no memos */
-    int memo_fds[STORE_N]; /* -1: none */
-    struct memo *memos[STORE_N];
-    double flops_per_s; /* of a dry run; 0: not measured yet */
-    uint64_t missing;   /* of a dry run: bytes of the model that would have to be fetched */
-    const char *label;  /* what progress is about */
-    double reported;    /* when progress was last sent */
-    struct sandbox_report sandbox;
-};
 
 static double now_s(void) {
     struct timespec t;
@@ -48,7 +26,7 @@ static double now_s(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool send_json(enum frame_tag tag, json_t *json, struct err *err) {
+bool session_send(enum frame_tag tag, json_t *json, struct err *err) {
     struct strbuf text = { 0 };
     struct json_writer w;
     json_writer_init(&w, &text, false);
@@ -67,7 +45,7 @@ static void send_error(const struct err *why) {
         json = json_pack("{s:s, s:s, s:s}", "class", err_info(why->class)->name, "message",
             "an error that is not text", "hint", "");
     }
-    if (!send_json(FRAME_ERROR, json, &ignored)) {
+    if (!session_send(FRAME_ERROR, json, &ignored)) {
         _exit(1);
     }
 }
@@ -81,7 +59,7 @@ static bool report_progress(uint64_t done, uint64_t total, void *arg) {
     }
     s->reported = now;
     struct err ignored = ERR_INIT;
-    return send_json(FRAME_PROGRESS,
+    return session_send(FRAME_PROGRESS,
         json_pack("{s:s, s:I, s:I}", "label", s->label, "done", (json_int_t)done, "total",
             (json_int_t)total),
         &ignored);
@@ -89,7 +67,7 @@ static bool report_progress(uint64_t done, uint64_t total, void *arg) {
 
 /* ---- what it needs, while there is a network ---- */
 
-static bool dry_run(const struct session *s) {
+bool session_is_dry(const struct session *s) {
     return json_get_bool(s->spec, "dry_run", false);
 }
 
@@ -140,8 +118,8 @@ static bool load_tasks(struct session *s, struct err *err) {
     size_t i;
     json_t *wanted;
     json_array_foreach(json_object_get(s->spec, "tasks"), i, wanted) {
-        if (i == TASKS_MAX) {
-            return err_set(err, ERR_USAGE, "more than %d tasks at once", TASKS_MAX);
+        if (i == SESSION_TASKS_MAX) {
+            return err_set(err, ERR_USAGE, "more than %d tasks at once", SESSION_TASKS_MAX);
         }
         if (!load_task(s, wanted, err)) {
             return false;
@@ -155,104 +133,9 @@ static bool fetch_model(struct session *s, struct err *err) {
     report_progress(0, 0, s);
     const char *hub = json_get_string(s->spec, "hub", NULL),
                *model = json_get_string(s->spec, "model", "");
-    s->model_path = dry_run(s) ? hub_model_outline(hub, model, &s->missing, err)
-                               : hub_model_path(hub, model, err);
+    s->model_path = session_is_dry(s) ? hub_model_outline(hub, model, &s->missing, err)
+                                      : hub_model_path(hub, model, err);
     return s->model_path != NULL;
-}
-
-/* ---- answers that are known already ---- */
-
-/* Opened for reading while that is allowed; made if need be, so that there is something to open. */
-static int open_store(const struct session *s, enum store_kind kind) {
-    struct err ignored = ERR_INIT;
-    char *path = store_path(kind, s->identity, &ignored);
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | (dry_run(s) ? 0 : O_CREAT), 0600) : -1;
-    free(path);
-    return fd;
-}
-
-static bool find_stores(struct session *s, struct err *err) {
-    const json_t *memo = json_object_get(s->spec, "memo");
-    if (!json_is_object(memo)) {
-        return true;
-    }
-    if (!model_identity(s->model_path, json_get_string(s->spec, "arch", NULL), s->identity, err) ||
-        !send_json(FRAME_MODEL, json_pack("{s:s}", "identity", s->identity), err)) {
-        return false;
-    }
-    if (json_get_bool(memo, "vectors", false)) {
-        s->memo_fds[STORE_VECTORS] = open_store(s, STORE_VECTORS);
-    }
-    s->memo_fds[STORE_ANSWERS] = open_store(s, STORE_ANSWERS);
-    return true;
-}
-
-/* Descriptors that stay open behind the doors: ascending, ended by -1. */
-static void kept_descriptors(const struct session *s, int keep[STORE_N + 1]) {
-    int a = s->memo_fds[STORE_VECTORS], b = s->memo_fds[STORE_ANSWERS];
-    keep[0] = a < 0 || (b >= 0 && b < a) ? b : a;
-    keep[1] = a < 0 || b < 0 ? -1 : a < b ? b : a;
-    keep[2] = -1;
-}
-
-static bool keep_records(enum store_kind kind, const void *records, size_t n, struct err *err) {
-    struct strbuf frame = { .max = FRAME_MAX };
-    strbuf_addc(&frame, (char)kind);
-    strbuf_add(&frame, records, n);
-    bool ok = frame.overflow || frame_write(STDOUT_FILENO, FRAME_MEMO, frame.text, frame.len, err);
-    strbuf_release(&frame);
-    return ok;
-}
-
-static bool keep_vectors(const void *records, size_t n, void *arg, struct err *err) {
-    (void)arg;
-    return keep_records(STORE_VECTORS, records, n, err);
-}
-
-static bool keep_answers(const void *records, size_t n, void *arg, struct err *err) {
-    (void)arg;
-    return keep_records(STORE_ANSWERS, records, n, err);
-}
-
-static void open_memos(struct session *s) {
-    static memo_keep_fn *const keep[STORE_N] = { keep_vectors, keep_answers };
-    const json_t *memo = json_object_get(s->spec, "memo");
-    for (int kind = 0; kind < STORE_N && *s->identity; kind++) {
-        bool old = kind == STORE_VECTORS || json_get_bool(memo, "resume", false);
-        bool wanted = kind == STORE_ANSWERS || json_get_bool(memo, "vectors", false);
-        struct memo_options o = { .fd = s->memo_fds[kind],
-            .skip_old = !old,
-            .keep = dry_run(s) || s->memo_fds[kind] < 0 ? NULL : keep[kind] };
-        s->memos[kind] = wanted ? memo_open(&o) : NULL;
-    }
-}
-
-/* All about the way of running that can change a bit of an answer. */
-static char *run_identity(const struct session *s) {
-    const struct model_info *info = model_info(s->model);
-    struct strbuf out = { 0 };
-    strbuf_addf(&out, "%s|%s|%s|%s|%s|%s|%s", s->identity, ASSAY_BUILD, info->device, info->backend,
-        info->gemm, info->dtype, json_get_string(s->spec, "add_bos", "auto"));
-    return strbuf_take(&out);
-}
-
-/* The model as a subject that remembers. */
-static struct subject *make_subject(struct session *s, struct err *err) {
-    struct subject *subject = subject_model_new(s->model, json_get_string(s->spec, "model", ""),
-        json_get_string(s->spec, "revision", NULL), json_get_string(s->spec, "add_bos", "auto"),
-        err);
-    if (!subject) {
-        return NULL;
-    }
-    open_memos(s);
-    char *identity = run_identity(s);
-    subject = subject_memo_new(
-        subject, &(struct subject_memo_options) { .vectors = s->memos[STORE_VECTORS],
-                     .answers = s->memos[STORE_ANSWERS],
-                     .identity = identity,
-                     .plan = dry_run(s) });
-    free(identity);
-    return subject;
 }
 
 /* ---- behind closed doors ---- */
@@ -303,7 +186,7 @@ static unsigned processor_time(const struct session *s) {
 
 static bool shut_in(struct session *s, struct err *err) {
     int keep[STORE_N + 1];
-    kept_descriptors(s, keep);
+    session_kept_descriptors(s, keep);
     struct sandbox_limits limits = {
         .profile = SANDBOX_COMPUTE,
         .cpu_s = processor_time(s),
@@ -346,34 +229,6 @@ static bool send_samples(const struct strbuf *samples, struct err *err) {
     return true;
 }
 
-/* A result is taken before the mark that follows it is written: who resumes needs not deliver it
- * again. */
-static void delivery_key(
-    const struct session *s, const struct task_info *info, uint8_t key[MEMO_KEY]) {
-    struct memo_hash *h = memo_hash_new();
-    char *identity = run_identity(s);
-    long long numbers[] = { info->version, info->limit, info->shots, info->seed };
-    const char *const texts[] = { "delivered", identity, info->name, info->task_sha256,
-        info->data_sha256, info->profile,
-        json_get_string(json_object_get(s->spec, "memo"), "sink", "") };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        memo_hash_text(h, texts[i]);
-    }
-    memo_hash_add(h, numbers, sizeof numbers);
-    memo_hash_end(h, key);
-    free(identity);
-}
-
-static bool was_delivered(const struct session *s, const uint8_t key[MEMO_KEY]) {
-    size_t n;
-    return memo_find(s->memos[STORE_ANSWERS], key, &n) != NULL;
-}
-
-static bool mark_delivered(const struct session *s, const uint8_t key[MEMO_KEY], struct err *err) {
-    struct memo *m = s->memos[STORE_ANSWERS];
-    return memo_add(m, key, "", 0, err) && memo_flush(m, err);
-}
-
 static bool evaluate(
     struct session *s, const struct subject *subject, const struct task *task, struct err *err) {
     struct strbuf samples = { 0 };
@@ -386,19 +241,19 @@ static bool evaluate(
     uint64_t reused = subject_memo_reused(subject);
     uint8_t mark[MEMO_KEY];
     s->label = task_info(task)->name;
-    delivery_key(s, task_info(task), mark);
+    session_delivery_key(s, task_info(task), mark);
     bool ok = eval_run(task, subject, &options, &result,
         json_get_bool(s->spec, "samples", true) ? &samples : NULL, err);
     if (ok) {
         json_object_set_new(result, "answers_reused",
             json_integer((json_int_t)(subject_memo_reused(subject) - reused)));
-        json_object_set_new(result, "delivered", json_boolean(was_delivered(s, mark)));
+        json_object_set_new(result, "delivered", json_boolean(session_was_delivered(s, mark)));
     }
     if (ok && s->sandbox.degraded[0]) {
         json_object_set_new(result, "sandbox", json_string(s->sandbox.degraded));
     }
-    ok = ok && send_samples(&samples, err) && send_json(FRAME_RESULT, result, err) &&
-         mark_delivered(s, mark, err);
+    ok = ok && send_samples(&samples, err) && session_send(FRAME_RESULT, result, err) &&
+         session_mark_delivered(s, mark, err);
     strbuf_release(&samples);
     return ok || err_wrap(err, "task '%s'", task_info(task)->name);
 }
@@ -425,7 +280,7 @@ static bool plan(
             s->flops_per_s > 0 ? json_real(stats.flops / s->flops_per_s) : json_null(),
             "memory_bytes", (json_int_t)stats.memory_bytes, "disk_bytes",
             (json_int_t)(to_ask * vector_bytes), "fetch_bytes", (json_int_t)s->missing);
-    return send_json(FRAME_PLAN, json, err);
+    return session_send(FRAME_PLAN, json, err);
 }
 
 static bool can_be_asked(const struct subject *subject, const struct task *task) {
@@ -435,7 +290,7 @@ static bool can_be_asked(const struct subject *subject, const struct task *task)
 
 static bool skip(const struct task *task, struct err *err) {
     const struct task_info *info = task_info(task);
-    return send_json(FRAME_SKIPPED,
+    return session_send(FRAME_SKIPPED,
         json_pack("{s:s, s:s}", "task", info->name, "why",
             task_kind_embeds(info->kind) ? "it needs a model that embeds"
                                          : "it needs a language model"),
@@ -448,7 +303,7 @@ static bool evaluate_all(struct session *s, const struct subject *subject, struc
     for (size_t i = 0; i < s->n_tasks; i++) {
         bool skipped = s->of_suite[i] && !can_be_asked(subject, s->tasks[i]);
         bool (*act)(struct session *, const struct subject *, const struct task *, struct err *) =
-            dry_run(s) ? plan : evaluate;
+            session_is_dry(s) ? plan : evaluate;
         if (!(skipped ? skip(s->tasks[i], err) : act(s, subject, s->tasks[i], err))) {
             return false;
         }
@@ -458,11 +313,11 @@ static bool evaluate_all(struct session *s, const struct subject *subject, struc
 }
 
 static bool work(struct session *s, struct err *err) {
-    if (!load_tasks(s, err) || !fetch_model(s, err) || !find_stores(s, err) || !shut_in(s, err) ||
-        !open_model(s, err)) {
+    if (!load_tasks(s, err) || !fetch_model(s, err) || !session_find_stores(s, err) ||
+        !shut_in(s, err) || !open_model(s, err)) {
         return false;
     }
-    struct subject *subject = make_subject(s, err);
+    struct subject *subject = session_subject(s, err);
     bool ok = subject && evaluate_all(s, subject, err);
     subject_free(subject);
     return ok;

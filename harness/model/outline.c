@@ -37,8 +37,9 @@ bool outline_source_open(
     struct model_source *s, const char *path, const char *arch_file, struct err *err) {
     *s = (struct model_source) { 0 };
     char *file = path_join(path, "config.json");
-    bool ok = file_exists(file) ||
-              err_set(err, ERR_INPUT, "'%s' has no config.json: its files must be here first", path);
+    bool ok =
+        file_exists(file) ||
+        err_set(err, ERR_INPUT, "'%s' has no config.json: its files must be here first", path);
     s->config = ok ? json_parse_file(file, MODEL_CONFIG_MAX, err) : NULL;
     const struct arch_source source = { .config = s->config, .arch_file = arch_file, .what = file };
     ok = s->config && arch_describe(&source, &s->arena, &s->spec, err);

@@ -1,0 +1,54 @@
+/* What the files of a job's process share: the job as it stands. Private to the worker room. */
+#ifndef ASSAY_WORKER_SESSION_H
+#define ASSAY_WORKER_SESSION_H
+
+#include "evaluator/eval/eval.h"
+#include "evaluator/eval/memo.h"
+#include "evaluator/worker/frame.h"
+#include "evaluator/worker/sandbox.h"
+#include "evaluator/worker/store.h"
+
+enum { SESSION_TASKS_MAX = 512 };
+
+struct session {
+    json_t *spec;
+    struct task *tasks[SESSION_TASKS_MAX];
+    bool of_suite[SESSION_TASKS_MAX]; /* may be skipped */
+    size_t n_tasks;
+    char *model_path;
+    struct model *model;
+    char identity[65];     /* of the model; "" where there are no memos */
+    int memo_fds[STORE_N]; /* -1: none */
+    struct memo *memos[STORE_N];
+    double flops_per_s; /* of a dry run; 0: not measured yet */
+    uint64_t missing;   /* of a dry run: bytes of the model that would have to be fetched */
+    const char *label;  /* what progress is about */
+    double reported;    /* when progress was last sent */
+    struct sandbox_report sandbox;
+};
+
+bool session_is_dry(const struct session *s);
+
+/* One report to the parent; takes the JSON. */
+MUST_CHECK bool session_send(enum frame_tag tag, json_t *json, struct err *err);
+
+/* ---- child_memo.c: answers that are known already ---- */
+
+/* Says which model it is, and opens its stores for reading, while that is allowed. */
+MUST_CHECK bool session_find_stores(struct session *s, struct err *err);
+
+/* Descriptors that stay open behind the doors: ascending, ended by -1. */
+void session_kept_descriptors(const struct session *s, int keep[STORE_N + 1]);
+
+/* The open model as a subject that remembers. */
+MUST_CHECK struct subject *session_subject(struct session *s, struct err *err);
+
+/* A result is taken before the mark that follows it is written: who resumes needs not deliver it
+ * again. */
+void session_delivery_key(
+    const struct session *s, const struct task_info *info, uint8_t key[MEMO_KEY]);
+bool session_was_delivered(const struct session *s, const uint8_t key[MEMO_KEY]);
+MUST_CHECK bool session_mark_delivered(
+    const struct session *s, const uint8_t key[MEMO_KEY], struct err *err);
+
+#endif
