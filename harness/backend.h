@@ -63,12 +63,13 @@ struct rotary {
 /* What one segment of a step may attend to. Its own rows are [row, row + n) of the step and sit
  * at positions [position, position + n) of their sequence, stored in cache slots [slot, slot +
  * n). Before them come the ancestors: spans of slots that hold positions 0 .. position - 1 in
- * order. */
+ * order. Behind them, in slots that go on from their own, come n_after positions of which no row is
+ * asked: rows that are not causal see those too. */
 struct kv_span {
     uint32_t slot, n;
 };
 struct segment {
-    uint32_t row, n, position, slot;
+    uint32_t row, n, position, slot, n_after;
     const struct kv_span *ancestors;
     uint32_t n_ancestors;
 };

@@ -21,7 +21,7 @@ enum { QUERIES = 48 }; /* of a tile, unless one row has more */
 static struct sight sight_of(const struct tile *t, uint32_t row) {
     const struct attention *a = t->op->a;
     uint64_t position = (uint64_t)t->segment->position + row,
-             end = (uint64_t)t->segment->position + t->segment->n;
+             end = (uint64_t)t->segment->position + t->segment->n + t->segment->n_after;
     uint64_t from = 0, to = a->causal ? position + 1 : end;
     if (a->window != 0) {
         from = position + 1 > a->window ? position + 1 - a->window : 0;
@@ -212,7 +212,7 @@ static void check_segment(const struct attend *op, const struct segment *s) {
         before += s->ancestors[i].n;
         BUG_IF((uint64_t)s->ancestors[i].slot + s->ancestors[i].n > op->kv->n_slots);
     }
-    BUG_IF(before != s->position || (uint64_t)s->slot + s->n > op->kv->n_slots);
+    BUG_IF(before != s->position || (uint64_t)s->slot + s->n + s->n_after > op->kv->n_slots);
     BUG_IF((uint64_t)s->row + s->n > op->q.n);
 }
 

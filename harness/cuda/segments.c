@@ -36,7 +36,7 @@ static void check_segment(const struct segment *s, const struct kv_cache *kv, ui
         before += s->ancestors[i].n;
         BUG_IF((uint64_t)s->ancestors[i].slot + s->ancestors[i].n > kv->n_slots);
     }
-    BUG_IF(before != s->position || (uint64_t)s->slot + s->n > kv->n_slots);
+    BUG_IF(before != s->position || (uint64_t)s->slot + s->n + s->n_after > kv->n_slots);
     BUG_IF((uint64_t)s->row + s->n > n_rows);
 }
 
@@ -88,7 +88,7 @@ static void stage_segments(struct cuda *c, struct attend_args *a, const struct s
         const struct segment *s = &segments[i];
         list[i] = (struct attend_segment) { .row = s->row,
             .position = s->position,
-            .end = s->position + s->n,
+            .end = s->position + s->n + s->n_after,
             .first_span = n_listed };
         list[i].n_spans = list_spans(s, spans + n_listed);
         n_listed += list[i].n_spans;

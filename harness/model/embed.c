@@ -280,15 +280,51 @@ static bool vector_finish(
     return vector_give(e, leader, room, err);
 }
 
-/* Segments of a step as pooling sees them: without the tokens that are skipped. */
+/* The rows of a text that pooling looks at, as offsets: all behind what is skipped, or, where it
+ * takes the first or the last alone, just these. NULL stands for all rows. */
+static const uint32_t *rows_needed(
+    const struct recipe *r, const struct passage *p, uint32_t room[2], size_t *n) {
+    bool first = false, last = false;
+    *n = 0;
+    for (uint32_t i = 0; i < r->n_poolings; i++) {
+        first = first || r->poolings[i] == POOL_CLS;
+        last = last || r->poolings[i] == POOL_LAST;
+        if (r->poolings[i] != POOL_CLS && r->poolings[i] != POOL_LAST)
+            return NULL;
+    }
+    if (first)
+        room[(*n)++] = p->skip;
+    if (last && !(first && p->skip == p->n - 1))
+        room[(*n)++] = p->n - 1;
+    return room;
+}
+
+/* Segments of what the step gives, as pooling sees them. */
 static void pooled_segments(const struct embedder *e, const struct step_view *view,
     const size_t *leaders, struct segment *out) {
+    uint32_t row = 0, room[2];
+    size_t n;
     for (uint32_t i = 0; i < view->n_segments; i++) {
-        uint32_t skip = e->passages[leaders[i]].skip;
+        const struct passage *p = &e->passages[leaders[i]];
         out[i] = view->segments[i];
-        out[i].row += skip;
-        out[i].n -= skip;
+        if (rows_needed(&e->recipe, p, room, &n)) {
+            out[i].row = row;
+            out[i].n = (uint32_t)n;
+            row += (uint32_t)n;
+        } else {
+            out[i].row += p->skip;
+            out[i].n -= p->skip;
+        }
     }
+}
+
+static void passage_step(const struct embedder *e, struct step *step, const struct passage *p) {
+    uint32_t room[2];
+    struct step_part part = {
+        .ids = p->ids, .n = p->n, .slot = (uint32_t)step->n, .whole = !e->model->net.spec.causal
+    };
+    part.reads = rows_needed(&e->recipe, p, room, &part.n_reads);
+    step_add(step, &part);
 }
 
 static bool step_embed(
@@ -302,7 +338,7 @@ static bool step_embed(
     struct segment *segments = xcalloc(n, sizeof *segments);
     float *pooled = xcalloc((size_t)n * r->pooled_width, sizeof *pooled);
     float *room = xcalloc((size_t)widest * 2, sizeof *room);
-    view.n_reads = view.n;
+    view.n_reads = view.n_reads ? view.n_reads : view.n;
     struct rows x = net_forward_hidden(net, &view);
     pooled_segments(e, &view, leaders, segments);
     for (uint32_t p = 0; p < r->n_poolings; p++) {
@@ -339,8 +375,7 @@ static bool embed_run(struct embedder *e, const struct embed_counts *counts, str
         }
         if (ok && p) {
             leaders[step.segments.n] = i;
-            step_add(
-                &step, &(struct step_part) { .ids = p->ids, .n = p->n, .slot = (uint32_t)step.n });
+            passage_step(e, &step, p);
         }
     }
     step_release(&step);

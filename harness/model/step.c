@@ -44,7 +44,8 @@ static void segment_add(struct step *s, struct step_segments *list, const struct
     list->items[list->n++] = segment;
 }
 
-/* The rows of the part that are read: one derived segment for each run without a gap. */
+/* The rows of the part that are read: one derived segment for each run without a gap. Of a whole
+ * text it goes on behind the run. */
 static void reads_add(struct step *s, const struct step_part *part) {
     uint32_t first = (uint32_t)s->n;
     size_t need = s->n_reads + part->n_reads;
@@ -58,8 +59,9 @@ static void reads_add(struct step *s, const struct step_part *part) {
             s->read_positions[s->n_reads++] = part->position + part->reads[i];
             i++;
         } while (i < part->n_reads && part->reads[i] == part->reads[i - 1] + 1);
+        uint32_t n = (uint32_t)(i - from), after = part->n - part->reads[from] - n;
         segment_add(s, &s->read_segments, part, part->reads[from],
-            (struct segment) { .row = row, .n = (uint32_t)(i - from) });
+            (struct segment) { .row = row, .n = n, .n_after = part->whole ? after : 0 });
     }
 }
 

@@ -34,6 +34,7 @@ struct step_part {
     size_t n_ancestors;
     const uint32_t *reads; /* offsets in the part, ascending */
     size_t n_reads;
+    bool whole; /* an encoder's text: rows see what stands behind them too */
 };
 
 void step_reset(struct step *s);

@@ -170,6 +170,34 @@ static void an_encoders_plan_counts_too(void **state) {
     model_close(m);
 }
 
+/* One row of the last layer is enough for these, among texts of other lengths. */
+static void first_and_last_rows_are_what_the_definition_says(void **state) {
+    static const int32_t ids[] = { 4, 9, 30, 2, 9, 9, 1 };
+    static const enum pooling poolings[] = { POOL_CLS, POOL_LAST };
+    for (int kind = TINY_LLAMA; kind <= TINY_BERT; kind++) {
+        struct err err = ERR_INIT;
+        struct tiny t;
+        double hidden[7 * 24];
+        struct model *m =
+            tiny_model(*state, (enum tiny_kind)kind, (struct model_options) { 0 }, &err);
+        tiny_init(&t, (enum tiny_kind)kind, 3);
+        tiny_hidden(&t, ids, 7, hidden);
+        for (int p = 0; p < 2; p++) {
+            const struct embed_options o = { .pooling = poolings[p], .no_normalize = true };
+            struct embed_request r[3] = { { .ids = ids + 3, .n_ids = 1 },
+                { .ids = ids, .n_ids = 7 }, { .ids = ids + 2, .n_ids = 4 } };
+            float got[3][24], alone[24];
+            assert_true(model_embed(m, &o, r, 3, got[0], NULL, &err));
+            assert_true(model_embed(m, &o, &r[1], 1, alone, NULL, &err));
+            assert_memory_equal(alone, got[1], sizeof alone);
+            for (int c = 0; c < 24; c++)
+                assert_true(fabs(hidden[(p ? 6 : 0) * 24 + c] - got[1][c]) < 1e-5);
+        }
+        tiny_release(&t);
+        model_close(m);
+    }
+}
+
 /* 37 tokens of 24 numbers, two layers of 24x24 (q, o), 12x24 (k, v) and three of 40x24, norms; the
  * embedding is the head too, once as a table and once packed: 58 KB in f32. */
 static void a_ceiling_is_for_weights_and_work_together(void **state) {
@@ -211,6 +239,7 @@ int main(void) {
         WITH_SCRATCH(each_vector_is_reported_once),
         WITH_SCRATCH(a_plan_counts_what_the_run_then_does),
         WITH_SCRATCH(an_encoders_plan_counts_too),
+        WITH_SCRATCH(first_and_last_rows_are_what_the_definition_says),
         WITH_SCRATCH(a_ceiling_is_for_weights_and_work_together),
         WITH_SCRATCH(speed_is_a_number),
     };
