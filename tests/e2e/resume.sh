@@ -17,12 +17,16 @@ import json, random, sys
 rng = random.Random(5)
 word = lambda n: "".join(rng.choice("abcdefghijklmnop") for _ in range(n))
 with open(sys.argv[1] + "/data/many.jsonl", "w") as f:
-    for i in range(1500):
+    for i in range(3000):
         q = " ".join(word(rng.randint(1, 6)) for _ in range(rng.randint(5, 18)))
         f.write(json.dumps({"q": q, "options": [word(3), word(5), word(2)], "answer": rng.randint(0, 2)}) + "\n")
 with open(sys.argv[1] + "/data/couples.jsonl", "w") as f:
     for i in range(300):
         f.write(json.dumps({"a": word(4) + " " + word(3), "b": word(4), "score": rng.random() * 5}) + "\n")
+with open(sys.argv[1] + "/data/crowd.jsonl", "w") as f:
+    for i in range(2500):
+        a, b = (" ".join(word(rng.randint(1, 6)) for _ in range(rng.randint(2, 9))) for _ in range(2))
+        f.write(json.dumps({"a": a, "b": b, "score": rng.random() * 5}) + "\n")
 PY
 cat >"$tmp/tasks/E2EMany.lua" <<'L'
 return choice {
@@ -31,10 +35,12 @@ return choice {
   main = "acc", report = { "acc", "acc_norm" }, licence = "CC0-1.0",
 }
 L
-for n in One Two; do
+for n in One Two Crowd; do
+    data=couples.jsonl
+    [ $n != Crowd ] || data=crowd.jsonl
     cat >"$tmp/tasks/E2ECouples$n.lua" <<L
 return sts {
-  name = "E2ECouples$n", version = 1, data = file "data/couples.jsonl" {},
+  name = "E2ECouples$n", version = 1, data = file "data/$data" {},
   pair = function(row) return row.a, row.b, row.score end, range = { 0, 5 }, main = "cosine_spearman", licence = "CC0-1.0",
 }
 L
@@ -50,13 +56,14 @@ many --no-db --samples --out "$tmp/whole" >"$tmp/whole.json"
 equal 'a finished evaluation leaves no answers' '' "$(ls "$ASSAY_HOME/resume")"
 
 # 1. Ctrl-C, as soon as answers are kept.
-stores() { find "$ASSAY_HOME/resume" -type f -size +4k | grep -q .; }
-start() {
-    setsid "$ASSAY" eval tiny/decoder -t E2EMany --threads 1 --no-progress --json "$@" >"$tmp/cut.json" 2>"$tmp/cut.log" &
+stores() { find "$ASSAY_HOME/resume" "$ASSAY_HOME/cache/vectors" -type f -size +4k 2>/dev/null | grep -q .; }
+begin() {
+    setsid "$ASSAY" eval --threads 1 --no-progress --json "$@" >"$tmp/cut.json" 2>"$tmp/cut.log" &
     pid=$!
     children="$children $pid"
     wait_for 'answers are kept' stores
 }
+start() { begin tiny/decoder -t E2EMany "$@"; }
 start --no-db
 kill -INT "$pid"
 got=0
@@ -66,18 +73,34 @@ has 'it says how to go on' '--resume' "$tmp/cut.log"
 code 'a dry run of the rest' 0 many --no-db --resume --dry-run
 what='the dry run knows what is left'
 py 'p = json.load(open(sys.argv[1]))["total"]
-assert 0 < p["reused"] < 1500 and p["requests"] == 1500, p
+assert 0 < p["reused"] < 3000 and p["requests"] == 3000, p
 assert 0 < p["tokens_computed"] < p["tokens_asked"] and p["memory_bytes"] > 0 and p["seconds"] > 0, p' "$tmp/out"
 code 'going on' 0 many --no-db --resume --samples --out "$tmp/resumed"
 cp "$tmp/out" "$tmp/resumed.json"
 what='the same result after a stop'
-py "$same"'assert 0 < b["answers_reused"] < 1500 and a["answers_reused"] == 0, b
+py "$same"'assert 0 < b["answers_reused"] < 3000 and a["answers_reused"] == 0, b
 assert b["tokens_asked"] == a["tokens_asked"] and b["tokens_computed"] < a["tokens_computed"]' "$tmp/whole.json" "$tmp/resumed.json"
 for run in whole resumed; do
     find "$tmp/$run" -name 'samples_*.jsonl' -exec cat {} + >"$tmp/$run.samples"
 done
-[ "$(wc -l <"$tmp/whole.samples")" = 1500 ] || fail 'there are samples'
+[ "$(wc -l <"$tmp/whole.samples")" = 3000 ] || fail 'there are samples'
 equal 'the same samples to the byte' "$(sha256sum <"$tmp/whole.samples")" "$(sha256sum <"$tmp/resumed.samples")"
+
+# The same in other precisions, and for vectors.
+interrupted() { # MODEL TASK DTYPE
+    code "$1 in $3, whole" 0 "$ASSAY" eval "$1" -t "$2" --dtype "$3" --no-db --no-cache --no-progress --json
+    cp "$tmp/out" "$tmp/whole-2.json"
+    begin "$1" -t "$2" --dtype "$3" --no-db
+    kill -INT "$pid"
+    wait "$pid" || true
+    code "$1 in $3, resumed" 0 "$ASSAY" eval "$1" -t "$2" --dtype "$3" --no-db --resume --threads 2 --no-progress --json
+    what="$1 in $3: the same result"
+    py "$same"'assert b["answers_reused"] > 0 and b["tokens_computed"] < a["tokens_computed"], b' "$tmp/whole-2.json" "$tmp/out"
+    rm -rf "$ASSAY_HOME/cache/vectors"
+}
+interrupted tiny/decoder E2EMany bf16
+interrupted tiny/encoder E2ECouplesCrowd f32
+interrupted tiny/encoder E2ECouplesCrowd bf16
 
 # 2. kill -9 at some moment, again and again: the command itself, and the process of its job.
 for victim in command:0 job:0.2 command:0.4; do
