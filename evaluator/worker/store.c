@@ -161,6 +161,7 @@ static uint64_t make_room(const char *own, uint64_t max_bytes) {
 
 static bool store_open(
     struct stores *s, enum store_kind kind, const char *identity, struct err *err) {
+    free(s->paths[kind]);
     s->paths[kind] = store_path(kind, identity, err);
     if (!s->paths[kind] || !memo_writer_open(&s->writers[kind], s->paths[kind],
                                make_room(s->paths[kind], kinds[kind].max_bytes), err)) {

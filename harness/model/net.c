@@ -66,7 +66,9 @@ static bool weight_make(
     }
     *(void **)((char *)base + places[role]) = made;
     net->n_parameters += t->n_elements;
-    net->weight_bytes += net_weight_bytes(net, role, rows, cols);
+    net->weight_bytes += role_part(role) == PART_TABLE
+                             ? t->bytes /* read where it lies in the file */
+                             : net_weight_bytes(net, role, rows, cols);
     return made || err_wrap(err, "tensor '%.128s'", t->name);
 }
 

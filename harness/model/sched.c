@@ -107,9 +107,11 @@ bool sched_progress(struct sched_run *run, uint64_t n, struct err *err) {
 
 bool sched_plan(struct sched_plan *plan, struct net *net, uint32_t max_slots, uint32_t depth,
     uint64_t n_rows, struct err *err) {
-    if (depth >= max_slots)
-        return err_set(err, ERR_RESOURCE,
-            "keys and values of %u tokens do not fit: memory is for %u", depth, max_slots);
+    if (depth >= max_slots) {
+        err_set(err, ERR_RESOURCE, "keys and values of %u tokens do not fit: memory is for %u",
+            depth, max_slots);
+        return err_hint(err, "give it more with --max-mem");
+    }
     uint32_t rows = net->n_rows, block = net->backend->ops->caps(net->backend)->row_block;
     if (rows > max_slots - depth)
         rows = max_slots - depth;
