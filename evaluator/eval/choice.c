@@ -123,6 +123,17 @@ static bool check_lengths(const struct eval *e, struct err *err) {
     return true;
 }
 
+/* These metrics have no meaning where nothing is right; others count such a document as wrong. */
+static bool check_gold(const struct eval *e, struct err *err) {
+    bool needed = reports(e, "brier") || reports(e, "mcc") || reports(e, "f1");
+    for (size_t i = 0; needed && i < e->n; i++) {
+        if (e->docs[i].n_gold == 0) {
+            return err_set(err, ERR_TASK, "document %zu has no right answer", e->docs[i].index);
+        }
+    }
+    return true;
+}
+
 static bool choice_ask(struct eval *e, struct err *err) {
     struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
     bool alone = reports(e, "acc_mutual_info");
@@ -143,7 +154,7 @@ static bool choice_ask(struct eval *e, struct err *err) {
             add_alone(e, &e->docs[i], &numbers->answers[i], requests, owner, i, &n);
         }
     }
-    bool ok = check_lengths(e, err) && eval_score(e, requests, owner, n, err);
+    bool ok = check_gold(e, err) && check_lengths(e, err) && eval_score(e, requests, owner, n, err);
     free(requests);
     free(owner);
     for (size_t i = 0; ok && i < e->n; i++) {

@@ -178,10 +178,10 @@ static bool read_choices(struct task *t, struct task_doc *d, const json_t *doc) 
 static bool read_gold(struct task *t, struct task_doc *d, const json_t *doc) {
     const json_t *list = json_object_get(doc, "gold");
     d->n_gold = json_array_size(list);
-    if (d->n_gold == 0 || d->n_gold > d->n_choices) {
+    if (d->n_gold > d->n_choices || (d->n_gold == 0 && !json_is_false(list))) {
         return false;
     }
-    d->gold = arena_alloc(&t->arena, d->n_gold * sizeof *d->gold);
+    d->gold = arena_alloc(&t->arena, (d->n_gold + 1) * sizeof *d->gold);
     for (size_t i = 0; i < d->n_gold; i++) {
         if (!index_of(json_array_get(list, i), d->n_choices, &d->gold[i])) {
             return false;

@@ -1,4 +1,4 @@
-/* The text helpers of a task file: trim, split, capitalize, replace, gsub, json. */
+/* The text helpers of a task file: trim, split, lower, capitalize, replace, gsub, json. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -51,6 +51,32 @@ static int text_trim(lua_State *L) {
     s = text_strip(s, n, &n);
     lua_pushlstring(L, s, n);
     return 1;
+}
+
+/* trim_left(s) */
+static int text_trim_left(lua_State *L) {
+    size_t n;
+    const char *s = luaL_checklstring(L, 1, &n);
+    s = text_strip_left(s, n, &n);
+    lua_pushlstring(L, s, n);
+    return 1;
+}
+
+/* trim_right(s) */
+static int text_trim_right(lua_State *L) {
+    size_t n;
+    const char *s = luaL_checklstring(L, 1, &n);
+    lua_pushlstring(L, s, text_strip_right(s, n));
+    return 1;
+}
+
+/* lower(s) */
+static int text_lowered(lua_State *L) {
+    size_t n;
+    const char *s = luaL_checklstring(L, 1, &n);
+    struct text_scratch *scratch = push_scratch(L);
+    text_lower(s, n, &scratch->out);
+    return return_text(L, scratch);
 }
 
 /* capitalize(s) */
@@ -294,9 +320,10 @@ static void open_json(lua_State *L) {
 }
 
 void runtime_open_text(lua_State *L) {
-    static const luaL_Reg functions[] = { { "trim", text_trim }, { "capitalize", text_capitalized },
-        { "replace", text_replace }, { "split", text_split }, { "gsub", text_gsub },
-        { NULL, NULL } };
+    static const luaL_Reg functions[] = { { "trim", text_trim }, { "trim_left", text_trim_left },
+        { "trim_right", text_trim_right }, { "lower", text_lowered },
+        { "capitalize", text_capitalized }, { "replace", text_replace }, { "split", text_split },
+        { "gsub", text_gsub }, { NULL, NULL } };
     luaL_newmetatable(L, SCRATCH_TYPE);
     lua_pushcfunction(L, scratch_gc);
     lua_setfield(L, -2, "__gc");

@@ -30,7 +30,7 @@ static json_t *asked_of(const struct task_doc *d) {
     }
     json_object_set_new(out, "contexts", contexts);
     json_object_set_new(out, "choices", choices_of(d));
-    if (d->n_gold) {
+    if (d->gold) {
         json_object_set(out, "gold", gold);
     }
     json_decref(gold);

@@ -99,7 +99,7 @@ struct task_doc {
     size_t n_contexts;
     struct task_choice *choices;
     size_t n_choices;
-    size_t *gold; /* choice: indices of the right answers */
+    size_t *gold; /* choice: indices of the right answers; there may be none */
     size_t n_gold;
     double words, bytes; /* rolling */
     /* sts */

@@ -1,6 +1,6 @@
 /* Case mapping is glibc's for the process's LC_CTYPE, which the task's child sets to C.UTF-8 before
  * anything else. Python's full mappings differ from it in a handful of characters that change
- * length; the one that real text has is written out. */
+ * length; those that real text has are written out. */
 #include "evaluator/task/text.h"
 
 #include <string.h>
@@ -31,16 +31,27 @@ static size_t space_before(const char *s, size_t n) {
     return 0;
 }
 
-const char *text_strip(const char *s, size_t n, size_t *kept) {
+const char *text_strip_left(const char *s, size_t n, size_t *kept) {
     size_t len;
     while ((len = text_space(s, n)) > 0) {
         s += len;
         n -= len;
     }
+    *kept = n;
+    return s;
+}
+
+size_t text_strip_right(const char *s, size_t n) {
+    size_t len;
     while ((len = space_before(s, n)) > 0) {
         n -= len;
     }
-    *kept = n;
+    return n;
+}
+
+const char *text_strip(const char *s, size_t n, size_t *kept) {
+    s = text_strip_left(s, n, &n);
+    *kept = text_strip_right(s, n);
     return s;
 }
 
@@ -49,26 +60,39 @@ static void add_code_point(struct strbuf *out, uint32_t c) {
     strbuf_add(out, bytes, utf8_encode(c, bytes));
 }
 
+/* Two letters of real text become two: "ß" in upper case, and the dotted capital I in lower case.
+ */
 static void add_cased(struct strbuf *out, uint32_t c, bool upper) {
-    if (upper && c == 0xdf) { /* the only such letter in Western text: "ß" becomes "Ss" */
+    if (upper && c == 0xdf) {
         strbuf_adds(out, "Ss");
-        return;
+    } else if (!upper && c == 0x130) {
+        strbuf_adds(out, "i\xcc\x87");
+    } else {
+        add_code_point(out, (uint32_t)(upper ? towupper((wint_t)c) : towlower((wint_t)c)));
     }
-    add_code_point(out, (uint32_t)(upper ? towupper((wint_t)c) : towlower((wint_t)c)));
+}
+
+/* The character at s in the wanted case; its length, 1 for a byte that is no character. */
+static size_t add_next(const char *s, size_t n, bool upper, struct strbuf *out) {
+    uint32_t c;
+    size_t len = utf8_decode(s, n, &c);
+    if (len == 0) {
+        strbuf_addc(out, *s);
+        return 1;
+    }
+    add_cased(out, c, upper);
+    return len;
+}
+
+void text_lower(const char *s, size_t n, struct strbuf *out) {
+    for (size_t at = 0; at < n;) {
+        at += add_next(s + at, n - at, false, out);
+    }
 }
 
 void text_capitalize(const char *s, size_t n, struct strbuf *out) {
-    for (size_t at = 0; at < n;) {
-        uint32_t c;
-        size_t len = utf8_decode(s + at, n - at, &c);
-        if (len == 0) {
-            strbuf_addc(out, s[at]);
-            len = 1;
-        } else {
-            add_cased(out, c, at == 0);
-        }
-        at += len;
-    }
+    size_t first = n ? add_next(s, n, true, out) : 0;
+    text_lower(s + first, n - first, out);
 }
 
 enum { DISTANCE_MAX_LENGTH = 64 };

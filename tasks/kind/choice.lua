@@ -31,7 +31,20 @@ local function index(io, n, value, limit)
     return number
 end
 
-local function golds(io, n, value, limit)
+local needs_gold = { brier = true, mcc = true, f1 = true }
+
+-- false: none of the choices is right, which counts against a model whatever it takes.
+local function none(task, io, n)
+    for _, metric in ipairs(task.report or { task.main }) do
+        if needs_gold[metric] then
+            io.fail("doc", n, ("'gold' is false, but metric '%s' needs a right answer"):format(metric))
+        end
+    end
+    return {}
+end
+
+local function golds(task, io, n, value, limit)
+    if value == false then return none(task, io, n) end
     if type(value) ~= "table" then return { index(io, n, value, limit) } end
     local out = {}
     for i = 1, #value do out[i] = index(io, n, value[i], limit) end
@@ -50,7 +63,7 @@ local function read(task, io, n, row, ready)
     else
         out.query = text(doc.query) or io.fail("doc", n, "'query' must be a string, got a " .. type(doc.query))
     end
-    out.gold = golds(io, n, doc.gold, #out.choices)
+    out.gold = golds(task, io, n, doc.gold, #out.choices)
     return out
 end
 
@@ -59,13 +72,18 @@ local function described(task, io, n, row)
     return type(d) == "string" and d or text(io.call(n, d, row)) or io.fail("description", n, "must give a string")
 end
 
+-- One example with its answer. Where contexts differ and nothing follows them, nothing is what the harness adds.
+local function shot(task, io, n, row)
+    local doc = read(task, io, n, row, type(task.sampler) == "table")
+    local right = doc.gold[1] and doc.gold[1] + 1 or io.fail("doc", n, "an example needs a right answer")
+    if doc.queries and doc.choices[right] == "" then return doc.queries[right] end
+    return (doc.query or doc.queries[right]) .. (task.delimiter or " ") .. doc.choices[right]
+        .. (task.shot_delimiter or "\n\n")
+end
+
 local function run(task, io)
     local delimiter = task.delimiter or " "
-    local shots = io.with_shots(task, io, function(row, n)
-        local doc = read(task, io, n, row, type(task.sampler) == "table")
-        local right = doc.gold[1] + 1
-        return (doc.query or doc.queries[right]) .. delimiter .. doc.choices[right] .. (task.shot_delimiter or "\n\n")
-    end)
+    local shots = io.with_shots(task, io, function(row, n) return shot(task, io, n, row) end)
     for n, row, source in io.documents() do
         local doc = read(task, io, n, row)
         local before = described(task, io, n, row) .. shots(row)
@@ -74,7 +92,7 @@ local function run(task, io)
         for i, choice in ipairs(doc.choices) do
             choices[i] = { text = choice, continuation = delimiter .. choice, context = doc.queries and i - 1 or 0 }
         end
-        io.emit({ contexts = contexts, choices = choices, gold = doc.gold }, n, row, source)
+        io.emit({ contexts = contexts, choices = choices, gold = #doc.gold > 0 and doc.gold }, n, row, source)
     end
 end
 

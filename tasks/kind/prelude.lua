@@ -274,7 +274,7 @@ end
 
 -- How many shots and documents: what was asked for, else what the task says.
 local function settle(task, header, request)
-    header.shots = task.shots or 0
+    header.shots = math.type(task.shots) == "integer" and task.shots or 0
     if request.shots >= 0 and not task.shots_fixed and protocols[made[task]].fields.doc then
         header.shots = request.shots
     end

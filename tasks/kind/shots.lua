@@ -26,15 +26,24 @@ local function first(list, n)
     return table.move(list, 1, math.min(n, #list), 1, {})
 end
 
-local function sampler(task, io, pool, n)
-    if n > #pool then
-        error(("%d shots asked for, but only %d examples to draw from"):format(io.shots, #pool), 0)
-    end
+local function without(list, row)
+    return filter(list, function(example) return not same(example, row) end)
+end
+
+-- A function from the row that is evaluated to its n examples. Where `extra`, the row itself is none of them: one more is
+-- drawn to make up for it, and where the pool holds it several times all are drawn anew from the others.
+local function sampler(task, io, pool, n, extra)
     if task.sampler == "first_n" or type(task.sampler) == "table" then
-        return function() return first(pool, n) end
+        return function(row) return first(extra and without(pool, row) or pool, n) end
     end
     local random = rng(io.seed)
-    return function() return random:sample(pool, n) end
+    if not extra then
+        return function() return random:sample(pool, n) end
+    end
+    return function(row)
+        local drawn = without(random:sample(pool, n + 1), row)
+        return #drawn < n and random:sample(without(pool, row), n) or first(drawn, n)
+    end
 end
 
 -- text_of(row, n) is the text of one example, delimiters included. Returns a function from the row that is evaluated to
@@ -46,18 +55,17 @@ return function(task, io, text_of)
     local fixed = type(task.sampler) == "table"
     local pool = fixed and task.sampler or io.pool()
     local extra = not fixed and draws_one_more(task)
-    local draw = sampler(task, io, pool, extra and io.shots + 1 or io.shots)
+    if io.shots + (extra and 1 or 0) > #pool then
+        error(("%d shots asked for, but only %d examples to draw from"):format(io.shots, #pool), 0)
+    end
+    local draw = sampler(task, io, pool, io.shots, extra)
     local number, texts = {}, {}
     for i, row in ipairs(pool) do number[row] = i end
     return function(row)
-        local out = {}
-        for _, example in ipairs(draw()) do
-            if #out < io.shots and not (extra and same(example, row)) then
-                local i = number[example]
-                texts[i] = texts[i] or text_of(example, i)
-                out[#out + 1] = texts[i]
-            end
-        end
-        return table.concat(out)
+        return join(map(draw(row), function(example)
+            local i = number[example]
+            texts[i] = texts[i] or text_of(example, i)
+            return texts[i]
+        end))
     end
 end

@@ -1,7 +1,7 @@
 -- Which ending goes on from here: everyday scenes and how-to texts (Zellers et al. 2019).
 local function clean(text)
   text = replace(trim(text), " [title]", ". ")
-  return replace(gsub(text, "%[.-%]", ""), "  ", " ")
+  return replace(gsub(text, "%[[^\n]-%]", ""), "  ", " ")
 end
 
 return choice {

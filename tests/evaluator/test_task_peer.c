@@ -1,0 +1,176 @@
+/* Every task of lm-evaluation-harness against what the harness itself made of the same rows: contexts, continuations, the
+ * right answers, the examples that were drawn, to the byte. fixtures/tasks/peer/PROVENANCE.md says how it was recorded;
+ * its rows are hand-written to hold what real data has worst. */
+#include "task_main.h"
+
+#include <stdio.h>
+
+#define PEER TASK_FIXTURES "/peer"
+
+static bool resolve(
+    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
+    (void)revision;
+    (void)arg;
+    (void)err;
+    struct strbuf b = { 0 };
+    strbuf_addf(&b, PEER "/hub/datasets/%s", repo);
+    *dir = strbuf_take(&b);
+    return true;
+}
+
+/* One line of prompts.jsonl. */
+struct record {
+    const char *task;
+    const json_t *docs;
+    int shots, asked_shots; /* asked_shots < 0: as the task says */
+    long long version;      /* without what stands after the point; < 0: the harness gives none */
+};
+
+static struct record record_of(const json_t *line) {
+    return (struct record) {
+        .task = json_get_string(line, "task", ""),
+        .docs = json_object_get(line, "docs"),
+        .shots = (int)json_get_int(line, "shots", 0),
+        .asked_shots = (int)json_get_int(line, "asked_shots", -1),
+        .version = (long long)json_get_number(line, "version", -1),
+    };
+}
+
+static struct task *load(const struct record *r) {
+    struct err err = ERR_INIT;
+    struct task_request q = TASK_REQUEST_INIT;
+    q.name = r->task;
+    q.shots = r->asked_shots;
+    q.tasks_dir = TASKS_DIR;
+    q.resolve = resolve;
+    struct task *t = task_load(&q, &err);
+    if (!t) {
+        fail_msg("%s: %s", r->task, err.msg);
+    }
+    return t;
+}
+
+static void same_text(
+    const struct record *r, size_t doc, const char *what, const char *got, const char *want) {
+    if (strcmp(got, want)) {
+        fail_msg("%s, %d shots, document %zu: %s\n'%s'\nthe harness has\n'%s'", r->task, r->shots,
+            doc, what, got, want);
+    }
+}
+
+static void compare_gold(
+    const struct record *r, size_t doc, const struct task_doc *d, const json_t *gold) {
+    size_t n = json_is_array(gold) ? json_array_size(gold) : json_is_integer(gold);
+    if (d->n_gold != n) {
+        fail_msg("%s, document %zu: %zu right answers, the harness has %zu", r->task, doc,
+            d->n_gold, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const json_t *one = json_is_array(gold) ? json_array_get(gold, i) : gold;
+        if ((json_int_t)d->gold[i] != json_integer_value(one)) {
+            fail_msg("%s, document %zu: choice %zu is right, the harness has %lld", r->task, doc,
+                d->gold[i], json_integer_value(one));
+        }
+    }
+}
+
+static void compare_doc(
+    const struct record *r, size_t doc, const struct task_doc *d, const json_t *want) {
+    const json_t *asked = json_object_get(want, "asked"),
+                 *contexts = json_object_get(want, "contexts");
+    assert_int_equal(d->index, doc);
+    assert_int_equal(d->n_choices, json_array_size(asked));
+    for (size_t i = 0; i < d->n_choices; i++) {
+        const json_t *pair = json_array_get(asked, i);
+        const json_t *context =
+            json_array_get(contexts, (size_t)json_integer_value(json_array_get(pair, 0)));
+        if (context) {
+            same_text(r, doc, "context", d->contexts[d->choices[i].context],
+                json_string_value(context));
+        }
+        same_text(r, doc, "continuation", d->choices[i].continuation,
+            json_string_value(json_array_get(pair, 1)));
+    }
+    compare_gold(r, doc, d, json_object_get(want, "gold"));
+    if (json_object_get(want, "words")) {
+        assert_true(d->words == json_get_number(want, "words", 0));
+        assert_true(d->bytes == json_get_number(want, "bytes", 0));
+    }
+}
+
+static void compare(const struct record *r) {
+    struct task *t = load(r);
+    size_t n;
+    const struct task_doc *docs = task_docs(t, &n);
+    assert_int_equal(n, json_array_size(r->docs));
+    assert_int_equal(task_info(t)->shots, r->shots);
+    assert_true(r->version < 0 || r->version == task_info(t)->version);
+    for (size_t i = 0; i < n; i++) {
+        compare_doc(r, i, &docs[i], json_array_get(r->docs, i));
+    }
+    task_free(t);
+}
+
+/* Calls f for every line of a file of JSON lines in the fixture; the number of lines. */
+static size_t each_line(const char *path, void (*f)(const json_t *line)) {
+    struct err err = ERR_INIT;
+    struct strbuf text = { 0 };
+    size_t n = 0;
+    assert_true(file_read(path, 64 << 20, &text, &err));
+    for (const char *at = text.text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1, n++) {
+        json_t *line = json_parse(at, (size_t)(end - at), path, &err);
+        assert_non_null(line);
+        f(line);
+        json_decref(line);
+    }
+    strbuf_release(&text);
+    return n;
+}
+
+static void compare_line(const json_t *line) {
+    struct record r = record_of(line);
+    compare(&r);
+}
+
+static void every_prompt_is_the_harness_s_own(void **state) {
+    (void)state;
+    assert_true(each_line(PEER "/prompts.jsonl", compare_line) > 100);
+}
+
+static json_t *named;
+
+static void note_name(const json_t *line) {
+    json_object_set_new(named, json_get_string(line, "task", ""), json_true());
+}
+
+/* What is asked of a language model here, and has no recorded prompts of the harness, is not the harness's. */
+static void every_task_of_the_harness_is_recorded(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    json_t *list = task_list(TASKS_DIR, NULL, &err), *entry;
+    size_t i, n = 0;
+    named = json_object();
+    each_line(PEER "/prompts.jsonl", note_name);
+    json_array_foreach(list, i, entry) {
+        const char *file = json_get_string(entry, "file", ""),
+                   *name = json_get_string(entry, "name", "");
+        bool theirs = !strncmp(file, "lmeval/", 7) || !strncmp(file, "leaderboard/", 12) ||
+                      !strncmp(file, "arc/", 4);
+        if (theirs && !json_object_get(named, name)) {
+            fail_msg("task '%s' has no recorded prompts", name);
+        }
+        n += theirs;
+    }
+    assert_int_equal(n, json_object_size(named));
+    json_decref(named);
+    json_decref(list);
+}
+
+int main(int argc, char **argv) {
+    maybe_child(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_prompt_is_the_harness_s_own),
+        cmocka_unit_test(every_task_of_the_harness_is_recorded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
