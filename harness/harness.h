@@ -198,7 +198,7 @@ enum add_bos { ADD_BOS_AUTO, ADD_BOS_YES, ADD_BOS_NO };
 
 struct score_options {
     enum add_bos add_bos;
-    const char *profile; /* "lm-eval/0.4.13" (NULL means it), "lm-eval/pre-3347" */
+    const char *profile; /* "lm-eval/0.4.13" (NULL means it), "lm-eval/pre-3347", "lighteval" */
 };
 
 struct score_choice {

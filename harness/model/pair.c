@@ -1,8 +1,9 @@
 /* The rules of scoring, as lm-evaluation-harness 0.4.13 has them in api/model.py (_encode_pair,
- * loglikelihood) and models/huggingface.py (tok_encode, loglikelihood_rolling). Oddities are kept:
- * the cut between context and continuation is by number of tokens, whether or not the border moved;
- * a text that begins with the prefix token's text gets no special tokens; a rolling text gets the
- * prefix token in front of whatever the tokenizer adds. */
+ * loglikelihood) and models/huggingface.py (tok_encode, loglikelihood_rolling), and what its
+ * versions before pull request 3347 and lighteval (models/abstract_model.py, tok_encode_pair) do
+ * otherwise. Oddities are kept: the cut between context and continuation is by number of tokens,
+ * whether or not the border moved; a text that begins with the prefix token's text gets no special
+ * tokens; a rolling text gets the prefix token in front of whatever the tokenizer adds. */
 #include "harness/model/pair.h"
 
 #include <string.h>
@@ -10,18 +11,30 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+static const struct pair_profile PROFILES[] = {
+    { .name = "lm-eval/0.4.13" },
+    { .name = "lm-eval/pre-3347", .bare_by_default = true, .doubles_bos = true },
+    { .name = "lighteval", .doubles_bos = true, .takes_back = true },
+};
+
+static const struct pair_profile *find_profile(const char *name, struct err *err) {
+    for (size_t i = 0; i < sizeof PROFILES / sizeof *PROFILES; i++)
+        if (!name || !strcmp(PROFILES[i].name, name))
+            return &PROFILES[i];
+    err_set(err, ERR_UNSUPPORTED, "profile '%.40s' has no rules of scoring here", name);
+    err_hint(err, "known: lm-eval/0.4.13, lm-eval/pre-3347, lighteval");
+    return NULL;
+}
+
 bool pair_rule_init(struct pair_rule *rule, const struct tokenizer *tokenizer, int32_t prefix_token,
     const struct score_options *options, struct err *err) {
-    static const char CURRENT[] = "lm-eval/0.4.13", BEFORE_3347[] = "lm-eval/pre-3347";
-    const char *profile = options && options->profile ? options->profile : CURRENT;
-    if (strcmp(profile, CURRENT) && strcmp(profile, BEFORE_3347)) {
-        err_set(err, ERR_UNSUPPORTED, "profile '%.40s' has no rules of scoring here", profile);
-        return err_hint(err, "known: %s, %s", CURRENT, BEFORE_3347);
-    }
+    const struct pair_profile *profile = find_profile(options ? options->profile : NULL, err);
+    if (!profile)
+        return false;
     *rule = (struct pair_rule) {
         .tokenizer = tokenizer,
+        .profile = profile,
         .add_bos = options ? options->add_bos : ADD_BOS_AUTO,
-        .bare_by_default = strcmp(profile, BEFORE_3347) == 0,
         .prefix_token = prefix_token,
     };
     if (tokenizer && prefix_token >= 0)
@@ -34,7 +47,7 @@ void pair_rule_release(struct pair_rule *rule) {
 }
 
 static bool has_prefix(const struct pair_rule *rule, const char *text, size_t n) {
-    return rule->prefix.len > 0 && n >= rule->prefix.len &&
+    return !rule->profile->doubles_bos && rule->prefix.len > 0 && n >= rule->prefix.len &&
            memcmp(text, rule->prefix.text, rule->prefix.len) == 0;
 }
 
@@ -54,7 +67,7 @@ static void ids_append(struct token_list *list, const int32_t *ids, size_t n) {
 bool pair_encode(const struct pair_rule *rule, const char *text, size_t n, struct token_list *out,
     struct err *err) {
     bool bare = has_prefix(rule, text, n) || rule->add_bos == ADD_BOS_NO ||
-                (rule->add_bos == ADD_BOS_AUTO && rule->bare_by_default);
+                (rule->add_bos == ADD_BOS_AUTO && rule->profile->bare_by_default);
     if (bare)
         return encode_bare(rule, text, n, out, err);
     const struct tokenizer_info *info = tokenizer_info(rule->tokenizer);
@@ -88,14 +101,16 @@ size_t pair_rstrip(const char *text, size_t n) {
 bool pair_context_init(struct pair_context *c, const struct pair_rule *rule, const char *text,
     size_t n, struct err *err) {
     *c = (struct pair_context) { .text = text, .n = n, .n_kept = pair_rstrip(text, n) };
-    return n == 0 || pair_encode(rule, text, c->n_kept, &c->ids, err);
+    return (n == 0 && !rule->profile->takes_back) ||
+           pair_encode(rule, text, c->n_kept, &c->ids, err);
 }
 
 void pair_context_release(struct pair_context *c) {
     token_list_release(&c->ids);
 }
 
-/* An empty context is the prefix token; a continuation that begins with it already gives it up. */
+/* An empty context is the prefix token; a continuation that begins with it already gives it up.
+ * Before pull request 3347 it kept it, and was encoded as any other text. */
 static bool split_bare(const struct pair_rule *rule, const char *choice, size_t n,
     struct token_list *out, struct err *err) {
     size_t from = out->n;
@@ -104,6 +119,8 @@ static bool split_bare(const struct pair_rule *rule, const char *choice, size_t 
             "the context is empty, and the model has no BOS or EOS to "
             "stand for it");
     ids_append(out, &rule->prefix_token, 1);
+    if (rule->profile->bare_by_default)
+        return pair_encode(rule, choice, n, out, err);
     if (!encode_bare(rule, choice, n, out, err))
         return false;
     if (out->n > from + 1 && out->ids[from + 1] == rule->prefix_token) {
@@ -114,9 +131,10 @@ static bool split_bare(const struct pair_rule *rule, const char *choice, size_t 
 }
 
 /* Both texts are encoded together, and the cut is where the context alone ends: by position,
- * whatever the border does to the tokens around it. */
+ * whatever the border does to the tokens around it. lighteval gives the last token to the
+ * continuation where that would have none. */
 static bool split_joined(const struct pair_rule *rule, const struct pair_context *c,
-    const char *choice, size_t n, struct token_list *out, struct err *err) {
+    const char *choice, size_t n, struct token_list *out, uint32_t *n_context, struct err *err) {
     struct strbuf joined = { 0 };
     size_t from = out->n;
     strbuf_add(&joined, c->text, c->n);
@@ -126,7 +144,10 @@ static bool split_joined(const struct pair_rule *rule, const struct pair_context
     strbuf_release(&joined);
     if (!ok)
         return false;
-    if (out->n - from > c->ids.n)
+    *n_context = (uint32_t)c->ids.n;
+    if (rule->profile->takes_back)
+        *n_context -= out->n - from == c->ids.n && c->ids.n > 0;
+    else if (c->ids.n > 0 && out->n - from > c->ids.n)
         memcpy(out->ids + from, c->ids.ids, c->ids.n * sizeof *out->ids);
     return true;
 }
@@ -134,9 +155,10 @@ static bool split_joined(const struct pair_rule *rule, const struct pair_context
 bool pair_split(const struct pair_rule *rule, const struct pair_context *c, const char *choice,
     size_t choice_n, struct token_list *out, uint32_t *n_context, struct err *err) {
     size_t from = out->n;
-    *n_context = c->n == 0 ? 1 : (uint32_t)c->ids.n;
-    bool ok = c->n == 0 ? split_bare(rule, choice, choice_n, out, err)
-                        : split_joined(rule, c, choice, choice_n, out, err);
+    bool bare = c->n == 0 && c->ids.n == 0;
+    *n_context = 1;
+    bool ok = bare ? split_bare(rule, choice, choice_n, out, err)
+                   : split_joined(rule, c, choice, choice_n, out, n_context, err);
     if (!ok)
         return false;
     if (*n_context == 0)

@@ -1,15 +1,23 @@
-/* From texts to token ids for scoring, by lm-evaluation-harness's rules (0.4.13): the split of
- * context and continuation, BOS, left truncation, rolling windows. */
+/* From texts to token ids for scoring, by the rules of lm-evaluation-harness or lighteval: the split
+ * of context and continuation, BOS, left truncation, rolling windows. */
 #ifndef ASSAY_HARNESS_MODEL_PAIR_H
 #define ASSAY_HARNESS_MODEL_PAIR_H
 
 #include "harness/harness.h"
 
+/* In what the rule sets differ. */
+struct pair_profile {
+    const char *name;
+    bool bare_by_default; /* no special tokens unless they are asked for */
+    bool doubles_bos;     /* they also go before a text that begins with one */
+    bool takes_back;      /* one token of the context, for a continuation that would have none */
+};
+
 /* How texts of one run are encoded. */
 struct pair_rule {
     const struct tokenizer *tokenizer;
+    const struct pair_profile *profile;
     enum add_bos add_bos;
-    bool bare_by_default; /* lm-eval before pull request 3347: no special tokens unless asked for */
     int32_t prefix_token; /* stands for an empty context; -1: none */
     struct strbuf prefix; /* its text: a context that begins with it gets no special tokens */
 };
