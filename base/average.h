@@ -1,0 +1,37 @@
+/* Means over the tasks of a suite, and over suites within suites.
+ *
+ * A suite is a tree: {"name", "mean", "baseline"?, "members": [...]}, where a member is another
+ * such tree or a leaf {"task", ...}. How a mean is made: size        sum of value × n over sum of
+ * n, over all leaves within; its standard error is lm-evaluation-harness's pooled one
+ * (api/metrics.py, pooled_sample_stderr) normalised  the plain mean of the members with chance at 0
+ * and perfect at 1: max(0, (value - b) / (1 - b)), where b is a leaf's baseline, or a suite's own
+ * or its leaves' common one any other   the plain mean of the members Errors of a plain mean are
+ * those of independent members: sqrt(sum of se²) / n.
+ *
+ * A mean is never over what does not belong together: where a member has no value, or members were
+ * measured under different rule sets, there is a reason instead. */
+#ifndef ASSAY_AVERAGE_H
+#define ASSAY_AVERAGE_H
+
+#include <stdbool.h>
+
+#include "base/json.h"
+
+/* What is known of a leaf. Texts live until the call that asked returns. */
+struct average_part {
+    double value, se; /* se NaN: unknown */
+    double n;         /* documents */
+    double baseline;  /* NaN: unknown */
+    const char *profile, *metric;
+    const char *problem; /* why it has no value, for people; NULL: it has */
+    bool left_out;       /* it is no part of the mean */
+};
+typedef void average_find_fn(const json_t *leaf, void *arg, struct average_part *out);
+
+/* One object for the suite and one for each within it, parents first: {"suite", "title"?, "depth",
+ * "mean", "metric", "n", "n_tasks", "value", "stderr", "low", "high"}; "stderr" and the interval
+ * are null where unknown, and "value" too, with "reason", where there is no mean. The caller's. A
+ * suite of which everything is left out is not there. */
+json_t *average_tree(const json_t *tree, average_find_fn *find, void *arg);
+
+#endif
