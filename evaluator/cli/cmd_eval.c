@@ -10,6 +10,7 @@
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/exchange.h"
+#include "evaluator/cli/groups.h"
 #include "evaluator/cli/plan.h"
 #include "evaluator/cli/report.h"
 #include "evaluator/cli/stop.h"
@@ -38,6 +39,8 @@ static const struct option options_eval[] = {
 struct bench {
     const struct args *args;
     json_t *results;         /* of all models */
+    json_t *suites, *groups; /* what was named, and what came out */
+    json_t *skipped;         /* tasks that are not for this model */
     json_t *plans;           /* of a dry run; else NULL */
     struct run_store *store; /* NULL with --no-db */
     struct progress *bar;
@@ -65,7 +68,8 @@ static void show(const char *label, uint64_t done, uint64_t total, void *arg) {
 }
 
 static void note_skipped(const char *task, const char *why, void *arg) {
-    const struct bench *b = arg;
+    struct bench *b = arg;
+    json_object_set_new(b->skipped, task, json_true());
     log_line(LOG_INFO, "%s: task '%s' is left out: %s", b->model, task, why);
 }
 
@@ -120,6 +124,7 @@ static bool eval_model(struct bench *b, const char *model, const json_t *tasks, 
         .arg = b };
     json_t *spec = make_spec(b, model, tasks);
     b->model = model;
+    json_object_clear(b->skipped);
     bool ok = child_run(spec, &watch, err);
     progress_end(b->bar);
     b->bar = NULL;
@@ -128,19 +133,26 @@ static bool eval_model(struct bench *b, const char *model, const json_t *tasks, 
     if (!ok && (err->class == ERR_INTERRUPTED || err->class == ERR_CRASH)) {
         err_hint(err, "the same command with --resume goes on where this one stopped");
     }
+    json_t *groups = groups_of(b->suites, b->results, b->skipped, model);
+    json_array_extend(b->groups, groups);
+    json_decref(groups);
     return ok || err_wrap(err, "model '%s'", model);
 }
 
 /* ---- what people see ---- */
 
-static void print_json(const json_t *results) {
+static void print_json(const struct bench *b) {
     struct strbuf out = { 0 };
     struct json_writer w;
     json_writer_init(&w, &out, true);
     jw_object(&w);
     jw_kv_string(&w, "schema", "assay.eval/1");
     jw_key(&w, "results");
-    jw_json(&w, results);
+    jw_json(&w, b->results);
+    if (json_array_size(b->suites)) {
+        jw_key(&w, "groups");
+        jw_json(&w, b->groups);
+    }
     jw_end_object(&w);
     puts(strbuf_str(&out));
     strbuf_release(&out);
@@ -169,18 +181,22 @@ static void add_metric_row(
     }
 }
 
-static void print_table(const json_t *results) {
+static void print_table(const struct bench *b) {
     struct table *t = table_new("Model", "Task", ">Version", "Metric", ">n-shot", ">n", ">Value",
         "Stderr", "95 % CI", NULL);
     size_t i;
     json_t *result, *m;
     const char *name;
-    json_array_foreach(results, i, result) {
+    json_array_foreach(b->results, i, result) {
         json_object_foreach(json_object_get(result, "metrics"), name, m) {
             add_metric_row(t, result, name, m);
         }
     }
     table_print(t, true);
+    if (json_array_size(b->groups)) {
+        puts("");
+        groups_print(b->groups);
+    }
 }
 
 static bool run_models(struct bench *b, const json_t *tasks, struct err *err) {
@@ -193,7 +209,9 @@ static bool run_models(struct bench *b, const json_t *tasks, struct err *err) {
 }
 
 static bool run(const struct args *args, struct err *err) {
-    struct bench b = { .args = args, .results = json_array() };
+    struct bench b = {
+        .args = args, .results = json_array(), .groups = json_array(), .skipped = json_object()
+    };
     b.plans = args_has(args, "dry-run") ? json_array() : NULL;
     struct model_options ignored;
     enum add_bos rule;
@@ -201,7 +219,8 @@ static bool run(const struct args *args, struct err *err) {
     json_t *tasks = NULL;
     bool ok = model_options_from_args(args, &ignored, err) &&
               profile_from_args(args, &profile, err) && add_bos_from_args(args, &rule, err) &&
-              (tasks = tasks_from_args(args, err)) != NULL;
+              (tasks = tasks_from_args(args, err)) != NULL &&
+              (b.suites = suites_from_args(args, err)) != NULL;
     if (ok && !args_has(args, "no-db") && !b.plans) {
         b.store = report_store_open(args_get(args, "db", NULL), args, err);
         ok = b.store != NULL;
@@ -210,10 +229,13 @@ static bool run(const struct args *args, struct err *err) {
     if (json_array_size(b.plans)) {
         plan_print(b.plans, args_has(args, "json"));
     } else if (json_array_size(b.results)) {
-        (args_has(args, "json") ? print_json : print_table)(b.results);
+        (args_has(args, "json") ? print_json : print_table)(&b);
     }
     report_store_close(b.store);
     json_decref(tasks);
+    json_decref(b.suites);
+    json_decref(b.groups);
+    json_decref(b.skipped);
     json_decref(b.results);
     json_decref(b.plans);
     return ok;

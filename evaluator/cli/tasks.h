@@ -15,8 +15,12 @@ extern const struct option
  * one. */
 MUST_CHECK json_t *tasks_from_args(const struct args *args, struct err *err);
 
-/* The same for one suite. *definition (the caller's, may be NULL) gets what the suite's file says.
- */
+/* The suites among them as trees (base/average.h), a leaf naming its task and, where a suite says
+ * it, "shots"; the caller owns the list. */
+MUST_CHECK json_t *suites_from_args(const struct args *args, struct err *err);
+
+/* The tasks of one suite. *definition (the caller's, may be NULL) gets what the suite's file says,
+ * with its tree. */
 MUST_CHECK json_t *tasks_of_suite(
     const struct args *args, const char *suite, json_t **definition, struct err *err);
 

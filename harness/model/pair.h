@@ -1,5 +1,5 @@
-/* From texts to token ids for scoring, by the rules of lm-evaluation-harness or lighteval: the split
- * of context and continuation, BOS, left truncation, rolling windows. */
+/* From texts to token ids for scoring, by the rules of lm-evaluation-harness or lighteval: the
+ * split of context and continuation, BOS, left truncation, rolling windows. */
 #ifndef ASSAY_HARNESS_MODEL_PAIR_H
 #define ASSAY_HARNESS_MODEL_PAIR_H
 

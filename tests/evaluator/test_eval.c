@@ -181,6 +181,31 @@ static void a_tie_goes_to_the_first_and_is_counted(void **state) {
     task_free(t);
 }
 
+/* The fake takes "b": right, without an answer, wrong. Its greedy answer is right once too. */
+static void where_nothing_is_right_nobody_is(void **state) {
+    (void)state;
+    struct subject s = subject();
+    struct task *t = load(TASK_FIXTURES "/unanswered.lua");
+    struct strbuf samples = { 0 };
+    json_t *r = run(t, &s, &samples);
+    static const char *const shares[] = { "acc", "acc_norm", "acc_bytes", "exact_match" };
+    for (size_t i = 0; i < 4; i++) {
+        near(metric(r, shares[i], "value"), 1.0 / 3);
+    }
+    double b = exp(-1) / (exp(-1) + exp(-7)), a = 1 - b;
+    near(metric(r, "mc2", "value"), (b + 0 + a) / 3);
+    const char *second = strchr(samples.text, '\n') + 1;
+    struct err err = ERR_INIT;
+    json_t *line = json_parse(second, strcspn(second, "\n"), "sample", &err);
+    assert_int_equal(json_array_size(json_object_get(line, "gold")), 0);
+    assert_int_equal(json_get_int(line, "prediction", -1), 1);
+    assert_false(json_get_bool(line, "correct", true));
+    json_decref(line);
+    strbuf_release(&samples);
+    json_decref(r);
+    task_free(t);
+}
+
 static void expect_error(
     const char *task, const struct subject *s, enum err_class class, const char *says) {
     struct err err = ERR_INIT;
@@ -330,6 +355,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choice_metrics_are_those_counted_by_hand),
         cmocka_unit_test(a_tie_goes_to_the_first_and_is_counted),
+        cmocka_unit_test(where_nothing_is_right_nobody_is),
         cmocka_unit_test(numbers_that_are_none_are_never_a_score),
         cmocka_unit_test(a_request_that_fails_ends_the_evaluation),
         cmocka_unit_test(loglikelihood_gives_accuracy_and_perplexity),

@@ -41,6 +41,8 @@ static bool take(const char *kind, const char *text) {
 static void documents_are_checked_again(void **state) {
     (void)state;
     assert_true(take("choice", DOC("[1]", "0")));
+    assert_true(take("choice", DOC("false", "0"))); /* none is right */
+    assert_false(take("choice", DOC("true", "0")));
     assert_false(take("choice", DOC("[2]", "0")));
     assert_false(take("choice", DOC("[-1]", "0")));
     assert_false(take("choice", DOC("[0, 1, 1]", "0")));

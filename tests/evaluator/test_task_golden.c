@@ -1,9 +1,12 @@
 /* Prompts against those that lm-evaluation-harness made of the same data, document by document:
- * contexts, choices and gold. Skips where the reference data is absent. */
+ * contexts, choices and gold; and all documents of whole data sets by their digests
+ * (fixtures/tasks/peer/real.jsonl). Skips where the reference data is absent. */
 #include "task_main.h"
 
 #include <stdio.h>
 #include <zlib.h>
+
+#include "base/hash.h"
 
 static char *shared;
 
@@ -95,6 +98,80 @@ static void prompts_are_the_harness_s_own(void **state) {
     }
 }
 
+/* ---- digests ---- */
+
+static void add_gold(struct sha256 *h, const struct task_doc *d) {
+    char text[32] = "null";
+    if (d->n_gold > 1) {
+        fail_msg("several right answers");
+    }
+    if (d->n_gold == 1) {
+        snprintf(text, sizeof text, "%zu", d->gold[0]);
+    }
+    sha256_add(h, text, strlen(text));
+}
+
+/* As record.py makes them: each request's two texts with a zero byte after each, then the gold. */
+static void digest(const struct task_doc *docs, size_t n, char hex[65]) {
+    struct sha256 *h = sha256_new();
+    for (size_t i = 0; i < n; i++) {
+        for (size_t c = 0; c < docs[i].n_choices; c++) {
+            const struct task_choice *choice = &docs[i].choices[c];
+            const char *context = docs[i].contexts[choice->context];
+            sha256_add(h, context, strlen(context) + 1);
+            sha256_add(h, choice->continuation, strlen(choice->continuation) + 1);
+        }
+        add_gold(h, &docs[i]);
+    }
+    sha256_end(h, hex);
+}
+
+static void compare_digests(const json_t *want) {
+    const char *name = json_get_string(want, "task", "");
+    const json_t *first = json_object_get(want, "first");
+    struct err err = ERR_INIT;
+    struct task_request q = TASK_REQUEST_INIT;
+    char hex[65];
+    size_t n;
+    q.name = name;
+    q.shots = (int)json_get_int(want, "shots", 0);
+    q.tasks_dir = TASKS_DIR;
+    q.resolve = resolve;
+    struct task *t = task_load(&q, &err);
+    if (!t) {
+        fail_msg("%s: %s", name, err.msg);
+    }
+    const struct task_doc *docs = task_docs(t, &n);
+    assert_int_equal(n, json_get_int(want, "n", 0));
+    for (size_t i = 0; i < json_array_size(first); i++) {
+        digest(&docs[i], 1, hex);
+        if (strncmp(hex, json_string_value(json_array_get(first, i)), 16)) {
+            fail_msg("%s, document %zu is not the harness's: '%s'", name, i, docs[i].contexts[0]);
+        }
+    }
+    digest(docs, n, hex);
+    if (strcmp(hex, json_get_string(want, "sha256", ""))) {
+        fail_msg("%s: one of %zu documents is not the harness's", name, n);
+    }
+    task_free(t);
+}
+
+static void whole_data_sets_are_the_harness_s_own(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    struct strbuf text = { 0 };
+    size_t n = 0;
+    assert_true(file_read(TASK_FIXTURES "/peer/real.jsonl", (size_t)1 << 20, &text, &err));
+    for (const char *at = text.text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1, n++) {
+        json_t *line = json_parse(at, (size_t)(end - at), "real.jsonl", &err);
+        assert_non_null(line);
+        compare_digests(line);
+        json_decref(line);
+    }
+    assert_int_equal(n, 8 + 24 + 57);
+    strbuf_release(&text);
+}
+
 static void the_sts_benchmark_has_its_1379_pairs(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -121,6 +198,7 @@ int main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prompts_are_the_harness_s_own),
+        cmocka_unit_test(whole_data_sets_are_the_harness_s_own),
         cmocka_unit_test(the_sts_benchmark_has_its_1379_pairs),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
-/* Every task of lm-evaluation-harness against what the harness itself made of the same rows: contexts, continuations, the
- * right answers, the examples that were drawn, to the byte. fixtures/tasks/peer/PROVENANCE.md says how it was recorded;
- * its rows are hand-written to hold what real data has worst. */
+/* Every task of lm-evaluation-harness against what the harness itself made of the same rows:
+ * contexts, continuations, the right answers, the examples that were drawn, to the byte.
+ * fixtures/tasks/peer/PROVENANCE.md says how it was recorded; its rows are hand-written to hold
+ * what real data has worst. */
 #include "task_main.h"
 
 #include <stdio.h>
@@ -62,8 +63,8 @@ static void compare_gold(
     const struct record *r, size_t doc, const struct task_doc *d, const json_t *gold) {
     size_t n = json_is_array(gold) ? json_array_size(gold) : json_is_integer(gold);
     if (d->n_gold != n) {
-        fail_msg("%s, document %zu: %zu right answers, the harness has %zu", r->task, doc,
-            d->n_gold, n);
+        fail_msg(
+            "%s, document %zu: %zu right answers, the harness has %zu", r->task, doc, d->n_gold, n);
     }
     for (size_t i = 0; i < n; i++) {
         const json_t *one = json_is_array(gold) ? json_array_get(gold, i) : gold;
@@ -85,8 +86,8 @@ static void compare_doc(
         const json_t *context =
             json_array_get(contexts, (size_t)json_integer_value(json_array_get(pair, 0)));
         if (context) {
-            same_text(r, doc, "context", d->contexts[d->choices[i].context],
-                json_string_value(context));
+            same_text(
+                r, doc, "context", d->contexts[d->choices[i].context], json_string_value(context));
         }
         same_text(r, doc, "continuation", d->choices[i].continuation,
             json_string_value(json_array_get(pair, 1)));
@@ -143,7 +144,8 @@ static void note_name(const json_t *line) {
     json_object_set_new(named, json_get_string(line, "task", ""), json_true());
 }
 
-/* What is asked of a language model here, and has no recorded prompts of the harness, is not the harness's. */
+/* What is asked of a language model here, and has no recorded prompts of the harness, is not the
+ * harness's. */
 static void every_task_of_the_harness_is_recorded(void **state) {
     (void)state;
     struct err err = ERR_INIT;

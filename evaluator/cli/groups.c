@@ -1,0 +1,115 @@
+/* See groups.h. What has no scale from 0 to 1 (a perplexity), and what is better the lower it is,
+ * takes no part in a mean; nor does a task that is for another kind of model. */
+#include "evaluator/cli/groups.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/average.h"
+#include "base/mem.h"
+#include "evaluator/cli/table.h"
+
+struct results {
+    const json_t *results, *skipped;
+    const char *model;
+};
+
+/* The result with the leaf's number of shots; the first one where it says none, or has none such
+ * because the task does not let it be changed. */
+static const json_t *find_result(const struct results *r, const json_t *leaf) {
+    const json_t *first = NULL;
+    size_t i;
+    json_t *result;
+    json_array_foreach(r->results, i, result) {
+        if (strcmp(json_get_string(result, "model", ""), r->model) ||
+            strcmp(json_get_string(result, "task", ""), json_get_string(leaf, "task", ""))) {
+            continue;
+        }
+        first = first ? first : result;
+        if (json_equal(json_object_get(result, "shots"), json_object_get(leaf, "shots"))) {
+            return result;
+        }
+    }
+    return first;
+}
+
+static bool is_share(const json_t *result) {
+    const char *metric = json_get_string(result, "main", "");
+    return json_get_bool(result, "higher_is_better", true) && !strstr(metric, "perplexity") &&
+           !strstr(metric, "bits_per") && strcmp(metric, "brier");
+}
+
+static void find_part(const json_t *leaf, void *arg, struct average_part *out) {
+    const struct results *r = arg;
+    const json_t *result = find_result(r, leaf);
+    const char *main_metric = json_get_string(result, "main", "");
+    const json_t *m = json_object_get(json_object_get(result, "metrics"), main_metric);
+    out->left_out = result ? !is_share(result)
+                           : json_object_get(r->skipped, json_get_string(leaf, "task", "")) != NULL;
+    out->value = json_get_number(m, "value", NAN);
+    out->se = json_get_number(m, "stderr", NAN);
+    out->n = json_get_number(result, "n", 0);
+    out->baseline = json_get_number(result, "baseline", NAN);
+    out->profile = json_get_string(result, "profile", NULL);
+    out->metric = main_metric;
+    out->problem = !result             ? "not measured"
+                   : isnan(out->value) ? "has no overall value without all of its subsets"
+                                       : NULL;
+}
+
+json_t *groups_of(
+    const json_t *trees, const json_t *results, const json_t *skipped, const char *model) {
+    struct results r = { results, skipped, model };
+    json_t *groups = json_array(), *tree, *row;
+    size_t i, k;
+    json_array_foreach(trees, i, tree) {
+        json_t *rows = average_tree(tree, find_part, &r);
+        json_array_foreach(rows, k, row) {
+            json_object_set_new(row, "model", json_string(model));
+        }
+        json_array_extend(groups, rows);
+        json_decref(rows);
+    }
+    return groups;
+}
+
+static void add_figures(struct table *t, const json_t *row) {
+    double stderr_ = json_get_number(row, "stderr", NAN);
+    table_cellf(t, "%.4f", json_get_number(row, "value", NAN));
+    if (isfinite(stderr_)) {
+        table_cellf(t, "± %.4f", stderr_);
+        table_cellf(t, "%.4f to %.4f", json_get_number(row, "low", NAN),
+            json_get_number(row, "high", NAN));
+    } else {
+        table_cell(t, NULL);
+        table_cell(t, NULL);
+    }
+}
+
+static void add_row(struct table *t, const json_t *row) {
+    table_cell(t, json_get_string(row, "model", ""));
+    table_cellf(
+        t, "%*s%s", 2 * (int)json_get_int(row, "depth", 0), "", json_get_string(row, "suite", ""));
+    table_cell(t, json_get_string(row, "mean", ""));
+    table_cell(t, json_get_string(row, "metric", NULL));
+    table_cellf(t, "%lld", json_get_int(row, "n_tasks", 0));
+    table_cellf(t, "%lld", json_get_int(row, "n", 0));
+    if (json_is_number(json_object_get(row, "value"))) {
+        add_figures(t, row);
+    } else {
+        table_cell(t, NULL);
+        table_cell(t, NULL);
+        table_cell(t, json_get_string(row, "reason", NULL));
+    }
+}
+
+void groups_print(const json_t *groups) {
+    struct table *t = table_new("Model", "Suite", "Mean", "Metric", ">Tasks", ">n", ">Value",
+        "Stderr", "95 % CI", NULL);
+    size_t i;
+    json_t *row;
+    json_array_foreach(groups, i, row) {
+        add_row(t, row);
+    }
+    table_print(t, true);
+}
