@@ -1,8 +1,8 @@
 /* The board of a suite: sections by what is asked of a model, each with its own ranking (view.h).
  *
  * A section holds the suite's tasks of one family. Its mean is over the tasks that are scored from
- * 0 to 1, of equal weight, and is given only where all of them were measured on the same data: a
- * row that lacks one has no mean, no rank, and the reason in their place. */
+ * 0 to 1, made as the suite says, and is given only where all of them were measured on the same
+ * data: a row that lacks one has no mean, no rank, and the reason in their place. */
 #include <math.h>
 #include <string.h>
 
@@ -151,10 +151,47 @@ static const char *usual_data(const json_t *rows, const json_t *column) {
     return best;
 }
 
-static json_t *why_missing(const struct world *w, const char *model, const char *task) {
+/* A run of the same task that is not the suite's: what sets it apart. NULL if nothing is known. */
+static json_t *why_apart(const json_t *run, const json_t *column) {
+    static const char *const SETTINGS[][2] = { { "profile", "profile" }, { "shots", "shots" },
+        { "limit", "sample_limit" } };
+    const json_t *config = json_object_get(run, "config");
+    long long version = json_get_int(run, "task_version", 0);
+    if (version != json_get_int(column, "version", version))
+        return json_sprintf("measured as version %lld of the task, not %lld", version,
+            json_get_int(column, "version", 0));
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++) {
+        const json_t *got = json_object_get(config, SETTINGS[i][0]),
+                     *want = json_object_get(column, SETTINGS[i][1]);
+        if (got && want && !json_equal(got, want))
+            return json_string_value(got)
+                       ? json_sprintf("measured under '%.40s'", json_string_value(got))
+                       : json_sprintf("measured with %s %lld, not %lld", SETTINGS[i][0],
+                             json_integer_value(got), json_integer_value(want));
+    }
+    return json_get_int(run, "task_id", 0) == json_get_int(column, "task_id", 0)
+               ? NULL
+               : json_string("measured with another file of the task");
+}
+
+static json_t *why_not(const struct world *w, const char *model, const json_t *column) {
+    const json_t *runs = json_object_get(w->runs_of, model), *run;
+    size_t i;
+    json_array_foreach(runs, i, run) {
+        if (strcmp(json_get_string(run, "task", ""), json_get_string(column, "name", "")) == 0 &&
+            json_get_bool(run, "current", true)) {
+            json_t *apart = why_apart(run, column);
+            if (apart)
+                return apart;
+        }
+    }
+    return json_string("not measured");
+}
+
+static json_t *why_missing(const struct world *w, const char *model, const json_t *column) {
     static const char *const WORDS[][2] = { { "leased", "running" }, { "queued", "queued" },
         { "waiting", "waiting to be tried again" }, { "cancelled", "cancelled" } };
-    const json_t *job = world_job(w, model, task);
+    const json_t *job = world_job(w, model, json_get_string(column, "name", ""));
     const char *state = json_get_string(job, "state", "");
     for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
         if (strcmp(WORDS[i][0], state) == 0)
@@ -163,7 +200,7 @@ static json_t *why_missing(const struct world *w, const char *model, const char 
     if (strcmp(state, "dead") == 0)
         return json_sprintf(
             "failed: %.40s", json_get_string(job, "error_class", "no reason given"));
-    return json_string("not measured");
+    return why_not(w, model, column);
 }
 
 static void fill_column(const struct world *w, json_t *rows, json_t *column) {
@@ -177,9 +214,8 @@ static void fill_column(const struct world *w, json_t *rows, json_t *column) {
             json_object_set_new(row, "cells", cells);
         }
         if (!cell) {
-            cell = json_pack("{s:o}", "missing",
-                why_missing(
-                    w, json_get_string(row, "id", ""), json_get_string(column, "name", "")));
+            cell = json_pack(
+                "{s:o}", "missing", why_missing(w, json_get_string(row, "id", ""), column));
             json_array_append_new(cells, cell);
             continue;
         }
@@ -230,45 +266,6 @@ static void gather_points(const json_t *rows, json_t *column, size_t at) {
     json_decref(cells);
 }
 
-/* ---- means ---- */
-
-static void add_reason(struct strbuf *why, const json_t *column, const char *what) {
-    strbuf_addf(why, "%s%s %s", why->len ? "; " : "", json_get_string(column, "name", ""), what);
-}
-
-/* Sets the mean, or the reason why there is none. */
-static void fill_mean(json_t *row, const json_t *columns) {
-    size_t n = json_array_size(columns), asked = 0, done = 0, i;
-    struct figure *parts = xcalloc(n + 1, sizeof *parts);
-    struct strbuf why = { 0 };
-    json_t *column;
-    json_array_foreach(columns, i, column) {
-        const json_t *cell = json_array_get(json_object_get(row, "cells"), i);
-        const char *problem =
-            json_get_string(cell, "missing", json_get_string(cell, "differs", NULL));
-        asked += in_mean(column);
-        if (problem && in_mean(column))
-            add_reason(&why, column, problem);
-        else if (in_mean(column))
-            parts[done++] = (struct figure) { json_get_number(cell, "value", NAN),
-                json_get_number(cell, "se", NAN) };
-    }
-    json_object_set_new(row, "n_done", json_integer((json_int_t)done));
-    json_object_set_new(row, "n_tasks", json_integer((json_int_t)asked));
-    if (done == asked && done > 0) {
-        struct figure mean = figure_mean(parts, done);
-        json_t *as_row = json_pack("{s:f}", "value", mean.value);
-        if (isfinite(mean.se))
-            json_object_set_new(as_row, "stderr", json_real(mean.se));
-        json_object_set_new(row, "mean", figure_view(as_row));
-        json_decref(as_row);
-    } else {
-        json_object_set_new(row, "reason", json_string(strbuf_str(&why)));
-    }
-    strbuf_release(&why);
-    free(parts);
-}
-
 /* ---- models without a row ---- */
 
 static json_t *names_of(const json_t *rows) {
@@ -287,10 +284,10 @@ static json_t *others_view(const struct world *w, const json_t *section) {
     json_object_foreach(w->models, model, revisions) {
         (void)revisions;
         for (size_t i = 0; i < json_array_size(columns) && !json_object_get(names, model); i++) {
-            const char *task = json_get_string(json_array_get(columns, i), "name", "");
-            if (world_job(w, model, task)) {
+            const json_t *column = json_array_get(columns, i);
+            if (world_job(w, model, json_get_string(column, "name", ""))) {
                 json_array_append_new(others, json_pack("{s:o, s:o}", "model", model_ref(w, model),
-                                                  "reason", why_missing(w, model, task)));
+                                                  "reason", why_missing(w, model, column)));
                 break;
             }
         }
@@ -299,7 +296,7 @@ static json_t *others_view(const struct world *w, const json_t *section) {
     return others;
 }
 
-static void finish_section(const struct world *w, json_t *section) {
+static void finish_section(const struct world *w, json_t *section, const json_t *definition) {
     json_t *rows = json_object_get(section, "rows"), *columns = json_object_get(section, "tasks");
     json_t *column, *row;
     size_t i;
@@ -311,8 +308,8 @@ static void finish_section(const struct world *w, json_t *section) {
     }
     long long ranked = 0;
     json_object_set_new(section, "others", others_view(w, section));
+    fill_means(section, definition);
     json_array_foreach(rows, i, row) {
-        fill_mean(row, columns);
         json_object_del(row, "by_task");
         json_object_del(row, "id");
         ranked += json_object_get(row, "mean") != NULL;
@@ -340,7 +337,7 @@ json_t *view_board(const struct world *w, const json_t *suite) {
     fill_sections(w, name, sections);
     for (size_t f = 0; f < N_FAMILIES; f++) {
         if (json_array_size(json_object_get(sections[f], "tasks"))) {
-            finish_section(w, sections[f]);
+            finish_section(w, sections[f], json_object_get(suite, "definition"));
             json_array_append(kept, sections[f]);
         }
         json_decref(sections[f]);

@@ -9,15 +9,6 @@
 
 #define HEAT_TOP 20
 
-struct figure figure_mean(const struct figure *parts, size_t n) {
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += parts[i].value;
-        squares += parts[i].se * parts[i].se;
-    }
-    return (struct figure) { sum / (double)n, sqrt(squares) / (double)n };
-}
-
 bool figure_above(struct figure a, struct figure b) {
     return a.value - b.value > Z95 * sqrt(a.se * a.se + b.se * b.se);
 }

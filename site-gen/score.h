@@ -16,8 +16,6 @@ struct figure {
     double value, se; /* se NaN: unknown */
 };
 
-/* The mean of independent figures: se = sqrt(sum of se^2) / n; unknown if one is. */
-struct figure figure_mean(const struct figure *parts, size_t n);
 bool figure_above(struct figure a, struct figure b); /* significantly */
 
 struct standing {

@@ -24,6 +24,10 @@ struct db;
 /* The caller owns *snapshot. */
 MUST_CHECK bool site_load(struct db *db, json_t **snapshot, struct err *err);
 
+/* The board of one suite as its page shows it: an "assay.site.board/1" document, the caller's.
+ * ERR_NOT_FOUND for a suite of which the database knows nothing. */
+MUST_CHECK bool site_board(struct db *db, const char *suite, json_t **board, struct err *err);
+
 struct site_options {
     const char *out; /* folder to make or to replace; refused if something else is in it */
     const char

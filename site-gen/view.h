@@ -32,6 +32,9 @@ json_t *view_models(const struct world *w); /* all models, for the list of them 
  * has its figure under `key`; sorts the array best first. Rows without a figure go last, unranked.
  */
 void rank_rows(json_t *rows, const char *key, bool higher);
+/* Sets the mean of each row of a board's section, or the reason why it has none, as the suite's
+ * definition says; and of each suite within it, under "groups", which the section names. */
+void fill_means(json_t *section, const json_t *suite_definition);
 /* {"low", "high"} that hold all intervals under `key`, with `also` (NaN: nothing) among them. */
 json_t *range_of(const json_t *rows, const char *key, double also);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
@@ -52,6 +53,22 @@ static bool able(const json_t *model, bool embeds) {
     return false;
 }
 
+/* A suite is another one once its file or one of its tasks has changed: its board starts anew. */
+static void identify_suite(json_t *suite, const json_t *tasks) {
+    char hex[65];
+    struct strbuf all = { 0 };
+    size_t i;
+    json_t *task;
+    strbuf_addf(&all, "%s\n", json_get_string(suite, "sha256", ""));
+    json_array_foreach(tasks, i, task) {
+        strbuf_addf(&all, "%s %s\n", json_get_string(task, "name", ""),
+            json_get_string(task, "sha256", ""));
+    }
+    sha256_hex(strbuf_str(&all), all.len, hex);
+    json_object_set_new(suite, "sha256", json_string(hex));
+    strbuf_release(&all);
+}
+
 /* The suite with its tasks described; those that can't be asked of this model are marked and make
  * no job. */
 static json_t *describe_suite(
@@ -81,6 +98,7 @@ static json_t *describe_suite(
         json_decref(suite);
         return NULL;
     }
+    identify_suite(suite, tasks);
     json_object_set_new(suite, "tasks", tasks);
     return suite;
 }

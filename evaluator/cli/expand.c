@@ -15,10 +15,9 @@
 enum { MAX_DEPTH = 8, NO_SHOTS = -1 };
 
 bool expansion_init(struct expansion *e, const struct args *args, struct err *err) {
-    *e = (struct expansion) { .args = args,
-        .suites = json_object(),
-        .tasks = json_array(),
-        .trees = json_array() };
+    *e = (struct expansion) {
+        .args = args, .suites = json_object(), .tasks = json_array(), .trees = json_array()
+    };
     e->library = task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, err);
     return e->library != NULL;
 }
@@ -153,8 +152,7 @@ static bool walk_member(
 }
 
 /* A member as the file names it: a path, a name, or a glob, which means tasks. */
-static bool walk_named(
-    const struct walk *w, json_t *node, const char *pattern, struct err *err) {
+static bool walk_named(const struct walk *w, json_t *node, const char *pattern, struct err *err) {
     if (is_path(pattern)) {
         return walk_member(w, node, pattern, pattern, err);
     }

@@ -20,8 +20,9 @@ void expansion_release(struct expansion *e);
 /* A task's name, a glob, a path, or the name of a suite. Globs mean tasks only. */
 MUST_CHECK bool expand_task(struct expansion *e, const char *name, struct err *err);
 
-/* A suite. *definition (the caller's, may be NULL) gets {"name", "version", "sha256", "definition"}:
- * what its file says, its tree, and a hash over its file and those of the suites within. */
+/* A suite. *definition (the caller's, may be NULL) gets {"name", "version", "sha256",
+ * "definition"}: what its file says, its tree, and a hash over its file and those of the suites
+ * within. */
 MUST_CHECK bool expand_suite(
     struct expansion *e, const char *name, json_t **definition, struct err *err);
 

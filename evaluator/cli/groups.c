@@ -78,8 +78,8 @@ static void add_figures(struct table *t, const json_t *row) {
     table_cellf(t, "%.4f", json_get_number(row, "value", NAN));
     if (isfinite(stderr_)) {
         table_cellf(t, "± %.4f", stderr_);
-        table_cellf(t, "%.4f to %.4f", json_get_number(row, "low", NAN),
-            json_get_number(row, "high", NAN));
+        table_cellf(
+            t, "%.4f to %.4f", json_get_number(row, "low", NAN), json_get_number(row, "high", NAN));
     } else {
         table_cell(t, NULL);
         table_cell(t, NULL);
@@ -104,8 +104,8 @@ static void add_row(struct table *t, const json_t *row) {
 }
 
 void groups_print(const json_t *groups) {
-    struct table *t = table_new("Model", "Suite", "Mean", "Metric", ">Tasks", ">n", ">Value",
-        "Stderr", "95 % CI", NULL);
+    struct table *t = table_new(
+        "Model", "Suite", "Mean", "Metric", ">Tasks", ">n", ">Value", "Stderr", "95 % CI", NULL);
     size_t i;
     json_t *row;
     json_array_foreach(groups, i, row) {

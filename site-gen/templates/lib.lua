@@ -79,6 +79,15 @@ end
 function hash(h, n) return h and h:sub(1, n or 12) or "–" end
 function plural(n, one, many) return count(n) .. " " .. (n == 1 and one or many or one .. "s") end
 
+-- How a section's mean is made, in a sentence.
+function mean_told(section)
+    local tasks = plural(#section.tasks, "task")
+    if section.mean == "size" then return "The mean is over " .. tasks .. ", weighted by their number of questions." end
+    local over = #section.groups > 0 and tasks .. ", the suites among them counting once" or tasks .. " of equal weight"
+    if section.mean ~= "normalised" then return "The mean is over " .. over .. "." end
+    return "The mean is over " .. over .. ", with chance at 0 and perfect at 100."
+end
+
 -- "3–7", or "3" where it is certain.
 function rank_range(row)
     return row.rank_low == row.rank_high and tostring(row.rank_low) or row.rank_low .. "–" .. row.rank_high

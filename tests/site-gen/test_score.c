@@ -7,16 +7,6 @@
 #include "base/json.h"
 #include "site-gen/view.h"
 
-static void a_mean_carries_the_root_of_the_squares(void **state) {
-    (void)state;
-    const struct figure parts[] = { { 0.5, 0.03 }, { 0.7, 0.04 } };
-    struct figure m = figure_mean(parts, 2);
-    assert_true(fabs(m.value - 0.6) < 1e-12);
-    assert_true(fabs(m.se - 0.025) < 1e-12);
-    const struct figure unknown[] = { { 0.5, 0.03 }, { 0.7, NAN } };
-    assert_true(isnan(figure_mean(unknown, 2).se));
-}
-
 static void ranks_are_intervals_of_what_the_data_can_tell(void **state) {
     (void)state;
     /* differences over sqrt(2) * 0.01: 0.7 (no), 2.8 (yes), 3.5; the last has no error at all */
@@ -133,7 +123,7 @@ static void a_partial_row_has_a_reason_instead_of_a_mean(void **state) {
     assert_string_equal(name_of(row), "all-MiniLM-L6-v2-1L");
     assert_null(json_object_get(row, "mean"));
     assert_null(json_object_get(row, "rank"));
-    assert_string_equal(json_get_string(row, "reason", ""), "WordNetGlossSTS running");
+    assert_string_equal(json_get_string(row, "reason", ""), "WordNetGlossSTS: running");
     drop_board(&m);
 }
 
@@ -154,6 +144,108 @@ static void scores_on_other_data_are_not_averaged_with_the_rest(void **state) {
         strstr(json_get_string(row, "reason", ""), "measured on other data") != NULL;
     assert_int_equal(without, 1);
     drop_board(&m);
+}
+
+/* ---- suites that say how they are averaged ---- */
+
+static json_t *with_tree(json_t *doc, json_t *tree) {
+    json_t *suite = json_array_get(json_object_get(doc, "suites"), 0);
+    json_object_set_new(json_object_get(suite, "definition"), "tree", tree);
+    return doc;
+}
+
+/* The demo's two embedding tasks have 400 questions each; one is asked less of here. */
+static void a_suite_by_size_weighs_its_tasks(void **state) {
+    (void)state;
+    struct made m;
+    json_t *doc = fixture_demo(), *row;
+    size_t i;
+    json_array_foreach(json_object_get(doc, "board"), i, row) {
+        if (json_get_int(row, "task_id", 0) == 3)
+            json_object_set_new(row, "n", json_integer(100));
+    }
+    make_board(
+        &m, with_tree(doc, json_pack("{s:s, s:s, s:[{s:s}, {s:s}, {s:s}]}", "name", "wordnet",
+                               "mean", "size", "members", "task", "wordnet_definitions", "task",
+                               "WordNetGlossRetrieval", "task", "WordNetGlossSTS")));
+    const json_t *mean = json_object_get(row_at(&m, 0, 0), "mean"),
+                 *section = json_array_get(json_object_get(m.board, "sections"), 0);
+    assert_true(
+        fabs(json_get_number(mean, "value", 0) - (400 * 0.5361 + 100 * 0.4118) / 500) < 1e-12);
+    double pooled = (399 * 400 * 0.0214 * 0.0214 + 99 * 100 * 0.0431 * 0.0431) / (500 - 2) / 500;
+    assert_true(fabs(json_get_number(mean, "se", 0) - sqrt(pooled)) < 1e-12);
+    assert_true(json_get_int(mean, "n", 0) == 500);
+    assert_string_equal(json_get_string(section, "mean", ""), "size");
+    /* The language models have one of the three tasks: a mean of that one. */
+    mean = json_object_get(row_at(&m, 1, 0), "mean");
+    assert_true(fabs(json_get_number(mean, "value", 0) - 0.395) < 1e-12);
+    drop_board(&m);
+}
+
+static void a_suite_within_a_suite_has_a_column_of_its_own(void **state) {
+    (void)state;
+    struct made m;
+    json_t *inner = json_pack("{s:s, s:s, s:s, s:[{s:s}]}", "name", "sts", "title", "Similarity",
+        "mean", "task", "members", "task", "WordNetGlossSTS");
+    json_t *other = json_pack("{s:s, s:s, s:[{s:s}]}", "name", "choice", "mean", "task", "members",
+        "task", "wordnet_definitions");
+    make_board(&m, with_tree(fixture_demo(), json_pack("{s:s, s:s, s:[o, {s:s}, o]}", "name",
+                                                 "wordnet", "mean", "normalised", "members", inner,
+                                                 "task", "WordNetGlossRetrieval", other)));
+    const json_t *section = json_array_get(json_object_get(m.board, "sections"), 0),
+                 *groups = json_object_get(section, "groups"), *row = row_at(&m, 0, 0);
+    assert_int_equal(json_array_size(groups), 1); /* the other one is of the other section */
+    assert_string_equal(json_get_string(json_array_get(groups, 0), "title", ""), "Similarity");
+    const json_t *of_row = json_array_get(json_object_get(row, "groups"), 0);
+    assert_true(json_get_number(json_object_get(of_row, "mean"), "value", 0) == 0.4118);
+    double retrieval = (0.5361 - 0.0023) / (1 - 0.0023);
+    assert_true(fabs(json_get_number(json_object_get(row, "mean"), "value", 0) -
+                     (retrieval + 0.4118) / 2) < 1e-12);
+    drop_board(&m);
+}
+
+/* The STS run of the model with three layers, not shown on the board, with `key` changed. */
+static const char *reason_with(struct made *m, const char *in, const char *key, json_t *value) {
+    json_t *doc = fixture_demo(), *row;
+    size_t i;
+    json_array_foreach(json_object_get(doc, "runs"), i, row) {
+        if (json_get_int(row, "run_id", 0) == 8)
+            json_object_set(in ? json_object_get(row, in) : row, key, value);
+    }
+    json_decref(value);
+    json_array_foreach(json_object_get(doc, "board"), i, row) {
+        if (json_get_int(row, "run_id", 0) == 8)
+            json_array_remove(json_object_get(doc, "board"), i--);
+    }
+    make_board(m, doc);
+    for (i = 0; i < 3; i++) {
+        if (strcmp(name_of(row_at(m, 0, i)), "all-MiniLM-L6-v2-3L") == 0)
+            return json_get_string(row_at(m, 0, i), "reason", "");
+    }
+    return "";
+}
+
+static void a_mean_is_never_over_other_versions_rules_or_shots(void **state) {
+    (void)state;
+    static const struct {
+        const char *in, *key, *text;
+        int number;
+        const char *reason;
+    } CASES[] = {
+        { NULL, "task_version", NULL, 2, "measured as version 2 of the task, not 1" },
+        { "config", "profile", "lighteval", 0, "measured under 'lighteval'" },
+        { "config", "shots", NULL, 5, "measured with shots 5, not 0" },
+        { "config", "limit", NULL, 7, "measured with limit 7, not 400" },
+        { NULL, "task_id", NULL, 99, "measured with another file of the task" },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct made m;
+        json_t *value = CASES[i].text ? json_string(CASES[i].text) : json_integer(CASES[i].number);
+        const char *reason = reason_with(&m, CASES[i].in, CASES[i].key, value);
+        if (!strstr(reason, CASES[i].reason))
+            fail_msg("'%s' does not say '%s'", reason, CASES[i].reason);
+        drop_board(&m);
+    }
 }
 
 static void slugs_are_safe_and_never_clash(void **state) {
@@ -177,7 +269,6 @@ static void slugs_are_safe_and_never_clash(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_mean_carries_the_root_of_the_squares),
         cmocka_unit_test(ranks_are_intervals_of_what_the_data_can_tell),
         cmocka_unit_test(equal_values_share_a_rank_and_lower_may_be_better),
         cmocka_unit_test(heat_runs_from_the_fifth_to_the_ninety_fifth_percentile),
@@ -185,6 +276,9 @@ int main(void) {
         cmocka_unit_test(a_mean_is_over_the_sections_own_tasks),
         cmocka_unit_test(a_partial_row_has_a_reason_instead_of_a_mean),
         cmocka_unit_test(scores_on_other_data_are_not_averaged_with_the_rest),
+        cmocka_unit_test(a_suite_by_size_weighs_its_tasks),
+        cmocka_unit_test(a_suite_within_a_suite_has_a_column_of_its_own),
+        cmocka_unit_test(a_mean_is_never_over_other_versions_rules_or_shots),
         cmocka_unit_test(slugs_are_safe_and_never_clash),
     };
     return cmocka_run_group_tests_name("site-gen.score", tests, NULL, NULL);

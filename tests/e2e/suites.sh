@@ -1,0 +1,90 @@
+#!/bin/sh
+# Suites within suites: their means as assay eval prints them, on the board and on the website; and nothing but a reason
+# where a mean would be over what does not belong together.
+. "$(dirname "$0")/lib.sh"
+models
+library
+hub
+
+cat >"$tmp/tasks/part_@.lua" <<'LUA'
+-- variants: few many
+return choice {
+  name = "part_" .. variant, version = 1, data = file "data/choice.jsonl" { shots = "data/choice_shots.jsonl" },
+  doc = function(row) return { query = row.q, choices = row.options, gold = row.answer } end,
+  limit = variant == "few" and 3 or 9, main = "acc", report = { "acc" }, baseline = 0.25, licence = "CC0-1.0",
+}
+LUA
+cat >"$tmp/tasks/parts.lua" <<'LUA'
+return suite { name = "parts", version = 1, title = "Parts", tasks = { "part_*" }, mean = "size" }
+LUA
+cat >"$tmp/tasks/whole.lua" <<'LUA'
+return suite { name = "whole", version = 1, title = "Whole", tasks = { "parts", "E2EChoice", "E2EPairs" },
+  shots = { parts = 1, E2EChoice = 0 }, mean = "normalised" }
+LUA
+cat >"$tmp/tasks/circle.lua" <<'LUA'
+return suite { name = "circle", version = 1, tasks = { "circle" } }
+LUA
+
+eval_json() { "$ASSAY" eval "$@" --no-db --json --threads 2 >"$tmp/eval.json" 2>"$tmp/err" || { cat "$tmp/err" >&2; fail "eval $*"; }; }
+# ask EXPRESSION: of the document, where r(task) is a task's main metric and g(suite) a suite's row.
+ask() {
+    python3 - "$tmp/eval.json" "$1" <<'PY'
+import json, math, sys
+doc = json.load(open(sys.argv[1]))
+r = lambda task: next(x["metrics"][x["main"]] for x in doc["results"] if x["task"] == task)
+n = lambda task: next(x["n"] for x in doc["results"] if x["task"] == task)
+shots = lambda task: next(x["shots"] for x in doc["results"] if x["task"] == task)
+g = lambda suite: next(x for x in doc["groups"] if x["suite"] == suite)
+near = lambda a, b: abs(a - b) < 1e-12
+print(eval(sys.argv[2]))
+PY
+}
+
+eval_json tiny/decoder -s whole
+equal 'parts are weighted by their size' True \
+    "$(ask "near(g('parts')['value'], (3 * r('part_few')['value'] + 9 * r('part_many')['value']) / 12)")"
+equal 'with the pooled error' True "$(ask "near(g('parts')['stderr'], math.sqrt((2 * r('part_few')['stderr'] ** 2 * 3 +
+    8 * r('part_many')['stderr'] ** 2 * 9) / (12 - 2) / 12))")"
+equal 'the whole is the mean of normalised members' True "$(ask "near(g('whole')['value'],
+    (max(0, (g('parts')['value'] - .25) / .75) + max(0, (r('E2EChoice')['value'] - .25) / .75)) / 2)")"
+equal 'what needs another kind of model is left out' 3 "$(ask "g('whole')['n_tasks']")"
+equal 'examples are as the suite says' '1 0' "$(ask "'%d %d' % (shots('part_few'), shots('E2EChoice'))")"
+"$ASSAY" eval tiny/decoder -t parts --no-db --threads 2 >"$tmp/out" 2>"$tmp/err" || fail 'eval -t of a suite'
+has 'a suite may be named as a task' 'parts' "$tmp/out"
+has 'people see it below the tasks' '| size |' "$tmp/out"
+code 'a task is no suite' 2 "$ASSAY" eval tiny/decoder -s E2EChoice --no-db
+code 'a suite that holds itself' 6 "$ASSAY" eval tiny/decoder -s circle --no-db
+has 'says so' 'nested too deeply' "$tmp/err"
+
+code 'db init' 0 "$ASSAY" db init
+code 'submit' 0 "$ASSAY" submit -s whole tiny/decoder
+code 'worker' 0 "$ASSAY" worker --drain --threads 2
+code 'suite board' 0 "$ASSAY" suite board whole --json
+cp "$tmp/out" "$tmp/board.json"
+board() {
+    python3 - "$tmp/board.json" "$tmp/eval.json" "$1" <<'PY'
+import json, sys
+board, direct = (json.load(open(p)) for p in sys.argv[1:3])
+section = next(s for s in board["sections"] if s["id"] == "language")
+row, = section["rows"]
+g = lambda suite: next(x for x in direct["groups"] if x["suite"] == suite)
+print(eval(sys.argv[3]))
+PY
+}
+equal 'the board has the mean that eval prints' True "$(board "row['mean']['value'] == g('whole')['value']")"
+equal 'and its error' True "$(board "row['mean']['se'] == g('whole')['stderr']")"
+equal 'and that of the suite within' True "$(board "row['groups'][0]['mean']['value'] == g('parts')['value']")"
+code 'for people' 0 "$ASSAY" suite board whole
+has 'the suite within has a line' parts "$tmp/out"
+"$ASSAY" site build -o "$tmp/site" >"$tmp/out" 2>"$tmp/err" || fail 'site build'
+has 'the page says how the mean is made' 'with chance at 0 and perfect at 100' "$tmp/site/s/whole/index.html"
+has 'and has a column for the suite within' 'Parts' "$tmp/site/s/whole/index.html"
+
+# The library changes one task: its old result is of another task, and there is no mean until it is measured anew.
+sed -i 's/name = "E2EChoice", version = 1/name = "E2EChoice", version = 2/' "$tmp/tasks/E2EChoice.lua"
+code 'submit another model to the new suite' 0 "$ASSAY" submit -s whole tiny/encoder
+code 'suite board' 0 "$ASSAY" suite board whole --json
+cp "$tmp/out" "$tmp/board.json"
+equal 'no mean over versions' True "$(board "'mean' not in row and row['groups'][0]['mean']['value'] == g('parts')['value']")"
+equal 'but the reason' True "$(board "'E2EChoice: measured as version 1 of the task, not 2' in row['reason']")"
+finish
