@@ -87,8 +87,8 @@ static void fill_row(json_t *row, const json_t *columns, const json_t *tree) {
 static json_t *flat_tree(const json_t *columns) {
     json_t *members = json_array(), *column;
     size_t i;
-    json_array_foreach(columns, i, column) json_array_append_new(
-        members, json_pack("{s:O}", "task", json_object_get(column, "name")));
+    json_array_foreach(columns, i, column)
+        json_array_append_new(members, json_pack("{s:O}", "task", json_object_get(column, "name")));
     return json_pack("{s:s, s:s, s:o}", "name", "", "mean", "task", "members", members);
 }
 
@@ -99,9 +99,9 @@ static void name_groups(json_t *section, const json_t *tree) {
     size_t i;
     json_array_foreach(averages, i, average) {
         if (i)
-            json_array_append_new(groups,
-                json_pack("{s:O, s:O*}", "name", json_object_get(average, "suite"), "title",
-                    json_object_get(average, "title")));
+            json_array_append_new(
+                groups, json_pack("{s:O, s:O*}", "name", json_object_get(average, "suite"), "title",
+                            json_object_get(average, "title")));
     }
     json_object_set_new(section, "groups", groups);
     json_decref(averages);

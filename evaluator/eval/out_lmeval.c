@@ -6,6 +6,17 @@
 #include "base/hash.h"
 #include "evaluator/eval/write.h"
 
+/* What a metric is called there. */
+static const char *their_name(const char *metric) {
+    static const char *const NAMES[][2] = { { "mc2", "acc" }, { "brier", "brier_score" } };
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        if (!strcmp(NAMES[i][0], metric)) {
+            return NAMES[i][1];
+        }
+    }
+    return metric;
+}
+
 /* ---- samples ---- */
 
 static void hash_text(struct json_writer *j, const char *key, const char *text, size_t n) {
@@ -98,7 +109,7 @@ static void write_metrics(struct json_writer *j, const json_t *sample) {
     jw_key(j, "metrics");
     jw_array(j);
     json_object_foreach(metrics, name, value) {
-        jw_string(j, name);
+        jw_string(j, their_name(name));
     }
     jw_end_array(j);
 }
@@ -124,7 +135,7 @@ static void write_sample(struct json_writer *j, const json_t *sample) {
     hash_text(j, "prompt_hash", context, strlen(context));
     hash_text(j, "target_hash", strbuf_str(&target), target.len);
     json_object_foreach(json_object_get(sample, "metrics"), name, value) {
-        jw_kv_double(j, name, json_number_value(value));
+        jw_kv_double(j, their_name(name), json_number_value(value));
     }
     jw_end_object(j);
     json_decref(empty);
@@ -168,11 +179,11 @@ static void write_numbers(struct json_writer *j, const json_t *r) {
     jw_kv_int(j, "sample_len", json_get_int(r, "n", 0));
     json_object_foreach(json_object_get(r, "metrics"), name, m) {
         strbuf_reset(&key);
-        strbuf_addf(&key, "%s,none", name);
+        strbuf_addf(&key, "%s,none", their_name(name));
         jw_key(j, strbuf_str(&key));
         jw_json(j, json_object_get(m, "value"));
         strbuf_reset(&key);
-        strbuf_addf(&key, "%s_stderr,none", name);
+        strbuf_addf(&key, "%s_stderr,none", their_name(name));
         jw_key(j, strbuf_str(&key));
         if (json_is_number(json_object_get(m, "stderr"))) {
             jw_json(j, json_object_get(m, "stderr"));
@@ -199,7 +210,7 @@ static void write_config(struct json_writer *j, const json_t *r) {
     jw_array(j);
     json_object_foreach(json_object_get(r, "metrics"), name, m) {
         jw_object(j);
-        jw_kv_string(j, "metric", name);
+        jw_kv_string(j, "metric", their_name(name));
         jw_kv_bool(j, "higher_is_better", json_get_bool(r, "higher_is_better", true));
         jw_end_object(j);
     }
@@ -216,7 +227,7 @@ static void write_better(struct json_writer *j, const json_t *r) {
     const char *name;
     json_t *m;
     json_object_foreach(json_object_get(r, "metrics"), name, m) {
-        jw_kv_bool(j, name, json_get_bool(r, "higher_is_better", true));
+        jw_kv_bool(j, their_name(name), json_get_bool(r, "higher_is_better", true));
     }
 }
 

@@ -124,6 +124,25 @@ static void choice_results_are_lm_evals(void **state) {
     free(samples);
 }
 
+static void metrics_have_lm_evals_names(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    json_t *result = parse("{\"model\": \"org/mc\", \"task\": \"truthfulqa_mc2\", \"version\": 3, "
+                           "\"kind\": \"choice\", \"main\": \"mc2\", \"n\": 2, \"metrics\": "
+                           "{\"mc2\": {\"value\": 0.25, \"stderr\": 0.125}, \"brier\": "
+                           "{\"value\": 1.5, \"stderr\": 0.5}}}");
+    assert_true(eval_write(dir, result, NULL, 0, false, &err));
+    char *path = find_file("org__mc", "results_");
+    json_t *r = read_json(path);
+    const json_t *task = json_object_get(json_object_get(r, "results"), "truthfulqa_mc2");
+    assert_true(json_get_number(task, "acc,none", 0) == 0.25);
+    assert_true(json_get_number(task, "acc_stderr,none", 0) == 0.125);
+    assert_true(json_get_number(task, "brier_score,none", 0) == 1.5);
+    json_decref(r);
+    json_decref(result);
+    free(path);
+}
+
 static void embedding_results_are_mtebs(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -165,6 +184,7 @@ static void a_folder_that_cannot_be_made_is_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choice_results_are_lm_evals),
+        cmocka_unit_test(metrics_have_lm_evals_names),
         cmocka_unit_test(embedding_results_are_mtebs),
         cmocka_unit_test(a_folder_that_cannot_be_made_is_an_error),
     };

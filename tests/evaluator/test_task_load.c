@@ -74,6 +74,26 @@ static void shots_are_drawn_in_document_order_from_one_stream(void **state) {
     task_free(t);
 }
 
+/* The harness draws for the documents that it evaluates, one after the other: with a limit the
+ * first ones get what they get without one. */
+static void a_limit_takes_the_first_documents_as_they_are(void **state) {
+    (void)state;
+    struct task_request q = request(TASK_FIXTURES "/quiz.lua");
+    q.shots = 3;
+    struct task *whole = load(&q);
+    q.limit = 5;
+    struct task *some = load(&q);
+    size_t n, all;
+    const struct task_doc *a = task_docs(whole, &all), *b = task_docs(some, &n);
+    assert_int_equal(all, 12);
+    assert_int_equal(n, 5);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(a[i].contexts[0], b[i].contexts[0]);
+    }
+    task_free(whole);
+    task_free(some);
+}
+
 static void contexts_may_differ_and_answers_be_several(void **state) {
     (void)state;
     struct task_request q = request(TASK_FIXTURES "/blanks.lua");
@@ -251,6 +271,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_choice_task_gives_context_choices_and_gold),
         cmocka_unit_test(shots_are_drawn_in_document_order_from_one_stream),
+        cmocka_unit_test(a_limit_takes_the_first_documents_as_they_are),
         cmocka_unit_test(contexts_may_differ_and_answers_be_several),
         cmocka_unit_test(a_document_may_have_no_right_answer),
         cmocka_unit_test(python_literals_are_read_as_python_reads_them),
