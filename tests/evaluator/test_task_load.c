@@ -1,6 +1,7 @@
 /* Loading tasks: what a document is made of, few-shot examples, subsets, identity, confinement. */
 #include "task_main.h"
 
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -229,7 +230,24 @@ static void an_unknown_task_suggests_the_nearest(void **state) {
     assert_int_equal(err.class, ERR_NOT_FOUND);
 }
 
-/* Every task of the library, each variant of a family too, is one that lint has nothing against. */
+static void check_members(const json_t *library, const struct task_info *suite) {
+    for (size_t k = 0; k < suite->tasks.n; k++) {
+        bool found = false;
+        size_t i;
+        json_t *entry;
+        json_array_foreach(library, i, entry) {
+            const char *name = json_get_string(entry, "name", "");
+            found = found || (fnmatch(suite->tasks.items[k], name, 0) == 0 &&
+                                 strcmp(name, suite->name) != 0);
+        }
+        if (!found) {
+            fail_msg("suite '%s' names '%s', which is none", suite->name, suite->tasks.items[k]);
+        }
+    }
+}
+
+/* Every task of the library, each variant of a family too, is one that lint has nothing against;
+ * what a suite names is there. */
 static void the_library_is_clean(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -248,6 +266,7 @@ static void the_library_is_clean(void **state) {
         struct task *t = task_describe(&q, &err);
         assert_non_null(t);
         assert_string_equal(task_info(t)->name, name);
+        check_members(list, task_info(t));
         task_free(t);
     }
     json_decref(list);
