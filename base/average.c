@@ -174,6 +174,14 @@ static json_t *real_or_null(bool known, double v) {
     return known && isfinite(v) ? json_real(v) : json_null();
 }
 
+static json_t *member_names(const json_t *suite) {
+    json_t *names = json_array(), *member;
+    size_t i;
+    json_array_foreach(json_object_get(suite, "members"), i, member) json_array_append_new(
+        names, json_string(json_get_string(member, "task", json_get_string(member, "name", ""))));
+    return names;
+}
+
 static json_t *row_of(
     const json_t *suite, int depth, const struct score *s, const struct leaves *l) {
     const double Z = 1.959963984540054;
@@ -183,6 +191,7 @@ static json_t *row_of(
         json_get_string(suite, "mean", "task"));
     json_object_set_new(
         row, "metric", l->metric && l->metric[0] ? json_string(l->metric) : json_null());
+    json_object_set_new(row, "members", member_names(suite));
     json_object_set_new(row, "n", json_integer((json_int_t)l->n));
     json_object_set_new(row, "n_tasks", json_integer((json_int_t)l->count));
     json_object_set_new(row, "value", real_or_null(known, s->value));

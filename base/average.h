@@ -29,9 +29,9 @@ struct average_part {
 typedef void average_find_fn(const json_t *leaf, void *arg, struct average_part *out);
 
 /* One object for the suite and one for each within it, parents first: {"suite", "title"?, "depth",
- * "mean", "metric", "n", "n_tasks", "value", "stderr", "low", "high"}; "stderr" and the interval
- * are null where unknown, and "value" too, with "reason", where there is no mean. The caller's. A
- * suite of which everything is left out is not there. */
+ * "mean", "members", "metric", "n", "n_tasks", "value", "stderr", "low", "high"}; "stderr" and the
+ * interval are null where unknown, and "value" too, with "reason", where there is no mean. The
+ * caller's. A suite of which everything is left out is not there. */
 json_t *average_tree(const json_t *tree, average_find_fn *find, void *arg);
 
 #endif

@@ -115,6 +115,15 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
     return spec;
 }
 
+static bool add_groups(struct bench *b, const char *model, struct err *err) {
+    const char *out = args_get(b->args, "out", NULL);
+    json_t *groups = groups_of(b->suites, b->results, b->skipped, model);
+    json_array_extend(b->groups, groups);
+    bool ok = !out || !json_array_size(groups) || eval_write_groups(out, model, groups, err);
+    json_decref(groups);
+    return ok;
+}
+
 static bool eval_model(struct bench *b, const char *model, const json_t *tasks, struct err *err) {
     struct child_watch watch = { .tick = keep_going,
         .progress = show,
@@ -133,9 +142,7 @@ static bool eval_model(struct bench *b, const char *model, const json_t *tasks, 
     if (!ok && (err->class == ERR_INTERRUPTED || err->class == ERR_CRASH)) {
         err_hint(err, "the same command with --resume goes on where this one stopped");
     }
-    json_t *groups = groups_of(b->suites, b->results, b->skipped, model);
-    json_array_extend(b->groups, groups);
-    json_decref(groups);
+    ok = ok && (b->plans || add_groups(b, model, err));
     return ok || err_wrap(err, "model '%s'", model);
 }
 

@@ -71,4 +71,8 @@ MUST_CHECK bool eval_plan(const struct task *task, const struct subject *subject
 MUST_CHECK bool eval_write(const char *dir, const json_t *result, const char *samples, size_t n,
     bool with_samples, struct err *err);
 
+/* The same for the scores of suites: rows as average_tree gives them. */
+MUST_CHECK bool eval_write_groups(
+    const char *dir, const char *model, const json_t *rows, struct err *err);
+
 #endif

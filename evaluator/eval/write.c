@@ -110,3 +110,12 @@ bool eval_write(const char *dir, const json_t *result, const char *samples, size
     free(task);
     return ok || err_wrap(err, "could not write results to '%s'", dir);
 }
+
+bool eval_write_groups(const char *dir, const char *model, const json_t *rows, struct err *err) {
+    char time[64], *name = sanitised(model);
+    struct writing w = { .dir = dir, .model = name, .time = time };
+    time_name(time, sizeof time, &w.unix_time);
+    bool ok = write_groups(&w, rows, err);
+    free(name);
+    return ok || err_wrap(err, "could not write results to '%s'", dir);
+}

@@ -17,6 +17,7 @@ struct writing {
 
 MUST_CHECK bool write_lmeval(const struct writing *w, struct err *err);
 MUST_CHECK bool write_mteb(const struct writing *w, struct err *err);
+MUST_CHECK bool write_groups(const struct writing *w, const json_t *rows, struct err *err);
 
 /* Writes dir/model/name, parents made. */
 MUST_CHECK bool write_text(

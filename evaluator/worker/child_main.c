@@ -248,6 +248,8 @@ static bool evaluate(
         json_object_set_new(result, "answers_reused",
             json_integer((json_int_t)(subject_memo_reused(subject) - reused)));
         json_object_set_new(result, "delivered", json_boolean(session_was_delivered(s, mark)));
+        json_object_set_new(
+            result, "add_bos", json_string(json_get_string(s->spec, "add_bos", "auto")));
     }
     if (ok && s->sandbox.degraded[0]) {
         json_object_set_new(result, "sandbox", json_string(s->sandbox.degraded));

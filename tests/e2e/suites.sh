@@ -52,6 +52,12 @@ equal 'examples are as the suite says' '1 0' "$(ask "'%d %d' % (shots('part_few'
 "$ASSAY" eval tiny/decoder -t parts --no-db --threads 2 >"$tmp/out" 2>"$tmp/err" || fail 'eval -t of a suite'
 has 'a suite may be named as a task' 'parts' "$tmp/out"
 has 'people see it below the tasks' '| size |' "$tmp/out"
+cp "$tmp/eval.json" "$tmp/whole.json"
+eval_json tiny/decoder -s parts --profile lighteval --add-bos no --out "$tmp/written"
+equal 'a result says under which rules' "('lighteval', 'no')" "$(ask "(doc['results'][0]['profile'], doc['results'][0]['add_bos'])")"
+grep -l '"groups": {' "$tmp"/written/tiny__decoder/results_*.json >"$tmp/out" || fail 'no file has the groups'
+has 'groups are written too' results_ "$tmp/out"
+mv "$tmp/whole.json" "$tmp/eval.json"
 code 'a task is no suite' 2 "$ASSAY" eval tiny/decoder -s E2EChoice --no-db
 code 'a suite that holds itself' 6 "$ASSAY" eval tiny/decoder -s circle --no-db
 has 'says so' 'nested too deeply' "$tmp/err"

@@ -143,6 +143,36 @@ static void metrics_have_lm_evals_names(void **state) {
     free(path);
 }
 
+static void scores_of_suites_are_lm_evals_groups(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    json_t *rows =
+        parse("[{\"suite\": \"mmlu\", \"title\": \"MMLU\", \"metric\": \"acc\", \"n\": 30, "
+              "\"value\": 0.25, \"stderr\": 0.125, \"members\": [\"a\", \"b\"]}, "
+              "{\"suite\": \"part\", \"metric\": null, \"n\": 0, \"value\": null, "
+              "\"stderr\": null, \"members\": [\"b\"], \"reason\": \"b: not measured\"}]");
+    assert_true(eval_write_groups(dir, "org/groups", rows, &err));
+    char *path = find_file("org__groups", "results_");
+    json_t *r = read_json(path);
+    const json_t *groups = json_object_get(r, "groups"), *mmlu = json_object_get(groups, "mmlu");
+    assert_true(json_equal(groups, json_object_get(r, "results")));
+    assert_int_equal(json_object_size(groups), 1);
+    assert_true(json_get_number(mmlu, "acc,none", 0) == 0.25);
+    assert_true(json_get_number(mmlu, "acc_stderr,none", 0) == 0.125);
+    assert_int_equal(json_get_int(mmlu, "sample_len", 0), 30);
+    assert_string_equal(json_get_string(mmlu, "alias", ""), "MMLU");
+    assert_int_equal(
+        json_array_size(json_object_get(json_object_get(r, "group_subtasks"), "mmlu")), 2);
+    json_decref(r);
+    free(path);
+    path = find_file("org__groups", "assay_groups_");
+    r = read_json(path);
+    assert_true(json_equal(json_object_get(r, "groups"), rows));
+    json_decref(r);
+    json_decref(rows);
+    free(path);
+}
+
 static void embedding_results_are_mtebs(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -185,6 +215,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choice_results_are_lm_evals),
         cmocka_unit_test(metrics_have_lm_evals_names),
+        cmocka_unit_test(scores_of_suites_are_lm_evals_groups),
         cmocka_unit_test(embedding_results_are_mtebs),
         cmocka_unit_test(a_folder_that_cannot_be_made_is_an_error),
     };
