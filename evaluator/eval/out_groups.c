@@ -1,5 +1,5 @@
-/* Scores of suites on disk: as lm-evaluation-harness writes those of its groups (under "results" and
- * "groups", their members under "group_subtasks"), and as Assay has them, with the reasons. */
+/* Scores of suites on disk: as lm-evaluation-harness writes those of its groups (under "results"
+ * and "groups", their members under "group_subtasks"), and as Assay has them, with the reasons. */
 #include <string.h>
 
 #include "evaluator/eval/eval.h"

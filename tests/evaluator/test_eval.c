@@ -10,6 +10,7 @@
 
 struct fake {
     double favourite; /* log-likelihood of choices that begin with " b" */
+    double alone;     /* the same after no context, where it is not 0 */
     double poison;    /* answer to the third request where it is not 0 */
     bool all_equal;
     enum err_class fail; /* of the second request */
@@ -29,9 +30,10 @@ static bool fake_score(void *self, const char *profile, struct score_request *re
         for (size_t c = 0; c < requests[i].n_choices; c++) {
             struct score_choice *choice = &requests[i].choices[c];
             bool b = choice->text_n > 1 && choice->text[1] == 'b';
-            choice->loglikelihood = f->all_equal ? -3
-                                    : b          ? f->favourite
-                                                 : -5 - (double)choice->text_n;
+            choice->loglikelihood =
+                f->all_equal ? -3
+                : b          ? f->alone != 0 && !requests[i].context_n ? f->alone : f->favourite
+                             : -5 - (double)choice->text_n;
             choice->greedy = b;
             choice->n_tokens = 2;
             f->n_scored++;
@@ -177,6 +179,30 @@ static void a_tie_goes_to_the_first_and_is_counted(void **state) {
     r = run(t, &s, NULL);
     near(metric(r, "acc", "value"), 1); /* both answers are right */
     assert_int_equal(json_get_int(json_object_get(r, "audit"), "ties", -1), 2);
+    json_decref(r);
+    task_free(t);
+}
+
+/* The fake likes "b" best, but more so after nothing: what a context adds speaks for the others, of
+ * which the first is taken. */
+static void mutual_information_is_what_the_context_adds(void **state) {
+    (void)state;
+    struct subject s = subject();
+    struct task *t = load(TASK_FIXTURES "/quiz.lua");
+    struct strbuf samples = { 0 };
+    struct err err = ERR_INIT;
+    fake.alone = -0.5;
+    json_t *r = run(t, &s, &samples);
+    size_t n = 0;
+    for (const char *at = samples.text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1, n++) {
+        json_t *line = json_parse(at, (size_t)(end - at), "sample", &err);
+        const json_t *metrics = json_object_get(line, "metrics");
+        assert_true(json_get_number(metrics, "acc_mutual_info", -1) == (n % 3 == 0));
+        assert_true(json_get_number(metrics, "acc", -1) == (n % 3 == 1));
+        json_decref(line);
+    }
+    assert_int_equal(n, 12);
+    strbuf_release(&samples);
     json_decref(r);
     task_free(t);
 }
@@ -355,6 +381,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choice_metrics_are_those_counted_by_hand),
         cmocka_unit_test(a_tie_goes_to_the_first_and_is_counted),
+        cmocka_unit_test(mutual_information_is_what_the_context_adds),
         cmocka_unit_test(where_nothing_is_right_nobody_is),
         cmocka_unit_test(numbers_that_are_none_are_never_a_score),
         cmocka_unit_test(a_request_that_fails_ends_the_evaluation),
