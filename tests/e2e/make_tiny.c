@@ -74,28 +74,6 @@ static void write_word_pieces(const char *dir) {
     strbuf_release(&vocab);
 }
 
-/* Letters, digits and the byte-level space: a vocabulary of 37 without merges. */
-static void write_bytes(const char *dir) {
-    struct strbuf json = { 0 };
-    strbuf_adds(&json, "{\"version\": \"1.0\", \"added_tokens\": [], \"normalizer\": null, "
-                       "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
-                       "\"trim_offsets\": true, \"use_regex\": true}, "
-                       "\"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\", "
-                       "\"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true}, "
-                       "\"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, "
-                       "\"merges\": [], \"vocab\": {\"\\u0120\": 0");
-    int id = 1;
-    for (char c = 'a'; c <= 'z'; c++) {
-        strbuf_addf(&json, ", \"%c\": %d", c, id++);
-    }
-    for (char c = '0'; c <= '9'; c++) {
-        strbuf_addf(&json, ", \"%c\": %d", c, id++);
-    }
-    strbuf_adds(&json, "}}}\n");
-    put(dir, "tokenizer.json", json.text);
-    strbuf_release(&json);
-}
-
 int main(int argc, char **argv) {
     if (argc != 2) {
         fputs("usage: make_tiny DIR\n", stderr);
@@ -117,7 +95,7 @@ int main(int argc, char **argv) {
     put(encoder, "sentence_bert_config.json",
         "{\"max_seq_length\": 32, \"do_lower_case\": false}\n");
     write_model(decoder, TINY_LLAMA, 2);
-    write_bytes(decoder);
+    tiny_write_letters(decoder);
     free(encoder);
     free(decoder);
     return 0;

@@ -42,7 +42,7 @@ static void layers_add(
         }
 }
 
-static void llama_init(struct tiny *t, uint64_t *state) {
+static void llama_fill(struct tiny *t, uint64_t *state) {
     const uint32_t c = t->width, q = t->heads * t->head_dim, kv = t->kv_heads * t->head_dim;
     const struct layer_tensor list[] = {
         { "input_layernorm.weight", c, 0, 1 },
@@ -62,7 +62,7 @@ static void llama_init(struct tiny *t, uint64_t *state) {
     tensor_add(t, "lm_head.weight", t->vocab, c, 0.5f, 0, state);
 }
 
-static void bert_init(struct tiny *t, uint64_t *state) {
+static void bert_fill(struct tiny *t, uint64_t *state) {
     const uint32_t c = t->width;
     const struct layer_tensor list[] = {
         { "attention.self.query.weight", c, c, 0 },
@@ -91,9 +91,8 @@ static void bert_init(struct tiny *t, uint64_t *state) {
     layers_add(t, "encoder.layer.", list, state);
 }
 
-void tiny_init(struct tiny *t, enum tiny_kind kind, uint32_t seed) {
-    uint64_t state = seed;
-    *t = (struct tiny) { .kind = kind,
+struct tiny tiny_shape(enum tiny_kind kind) {
+    return (struct tiny) { .kind = kind,
         .layers = 2,
         .width = 24,
         .heads = 4,
@@ -102,10 +101,19 @@ void tiny_init(struct tiny *t, enum tiny_kind kind, uint32_t seed) {
         .ffn = 40,
         .vocab = 37,
         .max_length = 48 };
-    if (kind == TINY_LLAMA)
-        llama_init(t, &state);
+}
+
+void tiny_fill(struct tiny *t, uint32_t seed) {
+    uint64_t state = seed;
+    if (t->kind == TINY_LLAMA)
+        llama_fill(t, &state);
     else
-        bert_init(t, &state);
+        bert_fill(t, &state);
+}
+
+void tiny_init(struct tiny *t, enum tiny_kind kind, uint32_t seed) {
+    *t = tiny_shape(kind);
+    tiny_fill(t, seed);
 }
 
 void tiny_release(struct tiny *t) {
@@ -123,26 +131,64 @@ float *tiny_weight(const struct tiny *t, const char *name) {
 
 /* ---- files ---- */
 
+static const char *model_type(const struct tiny *t) {
+    if (t->kind == TINY_BERT)
+        return "bert";
+    return t->window ? "mistral" : "llama";
+}
+
 static void config_write(const struct tiny *t, const char *folder) {
     struct strbuf text = { 0 };
     strbuf_addf(&text,
         "{\"model_type\":\"%s\",\"num_hidden_layers\":%u,\"hidden_size\":%u,\"num_attention_"
         "heads\":%u,"
         "\"intermediate_size\":%u,\"vocab_size\":%u,\"max_position_embeddings\":%u",
-        t->kind == TINY_LLAMA ? "llama" : "bert", t->layers, t->width, t->heads, t->ffn, t->vocab,
-        t->max_length);
+        model_type(t), t->layers, t->width, t->heads, t->ffn, t->vocab, t->max_length);
     if (t->kind == TINY_LLAMA)
         strbuf_addf(&text,
             ",\"num_key_value_heads\":%u,\"head_dim\":%u,\"rms_norm_eps\":1e-5,\"hidden_act\":"
             "\"silu\","
             "\"rope_theta\":10000.0,\"tie_word_embeddings\":false,\"bos_token_id\":1,\"eos_token_"
-            "id\":2}",
+            "id\":2",
             t->kv_heads, t->head_dim);
     else
-        strbuf_addf(
-            &text, ",\"type_vocab_size\":2,\"layer_norm_eps\":1e-12,\"hidden_act\":\"gelu\"}");
+        strbuf_adds(
+            &text, ",\"type_vocab_size\":2,\"layer_norm_eps\":1e-12,\"hidden_act\":\"gelu\"");
+    if (t->window)
+        strbuf_addf(&text, ",\"sliding_window\":%u", t->window);
+    if (t->attention_cap > 0)
+        strbuf_addf(&text, ",\"attn_logit_softcapping\":%g", t->attention_cap);
+    if (t->logit_cap > 0)
+        strbuf_addf(&text, ",\"final_logit_softcapping\":%g", t->logit_cap);
+    strbuf_addc(&text, '}');
     free(file_put(folder, "config.json", text.text, text.len));
     strbuf_release(&text);
+}
+
+const char *tiny_arch(const struct tiny *t) {
+    bool caps = t->attention_cap > 0 || t->logit_cap > 0;
+    return caps ? ASSAY_TESTS_DIR "/harness/capped.lua" : NULL;
+}
+
+void tiny_write_letters(const char *folder) {
+    struct strbuf json = { 0 };
+    strbuf_adds(&json, "{\"version\": \"1.0\", \"added_tokens\": [], \"normalizer\": null, "
+                       "\"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, "
+                       "\"trim_offsets\": true, \"use_regex\": true}, "
+                       "\"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\", "
+                       "\"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true}, "
+                       "\"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, "
+                       "\"merges\": [], \"vocab\": {\"\\u0120\": 0");
+    int id = 1;
+    for (char c = 'a'; c <= 'z'; c++) {
+        strbuf_addf(&json, ", \"%c\": %d", c, id++);
+    }
+    for (char c = '0'; c <= '9'; c++) {
+        strbuf_addf(&json, ", \"%c\": %d", c, id++);
+    }
+    strbuf_adds(&json, "}}}\n");
+    free(file_put(folder, "tokenizer.json", json.text, json.len));
+    strbuf_release(&json);
 }
 
 void tiny_write(const struct tiny *t, const char *folder) {
@@ -228,6 +274,10 @@ static void rotate_half(double *x, size_t n, uint32_t heads, uint32_t d) {
             }
 }
 
+static double capped(double x, double cap) {
+    return cap > 0 ? cap * tanh(x / cap) : x;
+}
+
 static void attend(const struct tiny *t, const double *q, const double *k, const double *v,
     size_t n, double *out) {
     const uint32_t d = t->head_dim, group = t->heads / t->kv_heads;
@@ -235,20 +285,21 @@ static void attend(const struct tiny *t, const double *q, const double *k, const
     for (size_t i = 0; i < n; i++)
         for (uint32_t h = 0; h < t->heads; h++) {
             size_t seen = t->kind == TINY_LLAMA ? i + 1 : n;
+            size_t from = t->window && i + 1 > t->window ? i + 1 - t->window : 0;
             double top = -INFINITY, total = 0;
-            for (size_t j = 0; j < seen; j++) {
+            for (size_t j = from; j < seen; j++) {
                 score[j] = 0;
                 for (uint32_t x = 0; x < d; x++)
                     score[j] +=
                         q[(i * t->heads + h) * d + x] * k[(j * t->kv_heads + h / group) * d + x];
-                score[j] /= sqrt(d);
+                score[j] = capped(score[j] / sqrt(d), t->attention_cap);
                 top = fmax(top, score[j]);
             }
-            for (size_t j = 0; j < seen; j++)
+            for (size_t j = from; j < seen; j++)
                 total += score[j] = exp(score[j] - top);
             for (uint32_t x = 0; x < d; x++) {
                 double sum = 0;
-                for (size_t j = 0; j < seen; j++)
+                for (size_t j = from; j < seen; j++)
                     sum += score[j] / total * v[(j * t->kv_heads + h / group) * d + x];
                 out[(i * t->heads + h) * d + x] = sum;
             }
@@ -358,7 +409,7 @@ void tiny_logprobs(const struct tiny *t, const int32_t *ids, size_t n, double *o
     for (size_t i = 0; i < n; i++) {
         double *row = out + i * t->vocab, top = -INFINITY, total = 0;
         for (uint32_t v = 0; v < t->vocab; v++)
-            top = fmax(top, row[v]);
+            top = fmax(top, row[v] = capped(row[v], t->logit_cap));
         for (uint32_t v = 0; v < t->vocab; v++)
             total += exp(row[v] - top);
         for (uint32_t v = 0; v < t->vocab; v++)
