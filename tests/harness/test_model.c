@@ -1,5 +1,6 @@
 /* Whole models through the harness door: tiny random ones against a naive forward pass in double
- * precision, and the promise that a request's numbers depend on nothing but the request. */
+ * precision; what is counted, and what is refused. That numbers depend on nothing but the request
+ * is in test_same_bits.c and test_random_trees.c. */
 #include "weight_files.h"
 
 #include <math.h>
@@ -62,89 +63,71 @@ static void set_make(struct set *s, uint64_t *random) {
     }
 }
 
-static void run_some(struct model *m, struct score_request *requests, size_t n, bool share) {
+static void run_some(struct model *m, struct score_request *requests, size_t n) {
     struct err err = ERR_INIT;
-    if (!model_score(m, &(struct score_options) { 0 }, requests, n,
-            &(struct run_options) { .no_prefix_sharing = !share }, &err))
+    if (!model_score(m, &(struct score_options) { 0 }, requests, n, NULL, &err))
         fail_msg("%s", err.msg);
     for (size_t i = 0; i < n; i++)
         if (requests[i].err.class != ERR_NONE)
             fail_msg("%s", requests[i].err.msg);
 }
 
-/* The answers so far, as the truth for later runs; they are wiped. */
-static void answers_take(struct set *s, struct score_choice truth[SET_MAX][3]) {
-    memcpy(truth, s->choices, sizeof s->choices);
-    for (size_t i = 0; i < s->n; i++)
-        for (size_t c = 0; c < 3; c++)
-            s->choices[i][c].loglikelihood = NAN;
-}
-
-static void answers_equal(struct set *s, struct score_choice truth[SET_MAX][3], const char *what) {
-    for (size_t i = 0; i < s->n; i++)
-        for (size_t c = 0; c < s->requests[i].n_choices; c++) {
-            const struct score_choice *got = &s->choices[i][c], *want = &truth[i][c];
-            if (memcmp(&got->loglikelihood, &want->loglikelihood, sizeof(double)) != 0 ||
-                got->greedy != want->greedy)
-                fail_msg("%s: request %zu choice %zu is %.17g, alone %.17g", what, i, c,
-                    got->loglikelihood, want->loglikelihood);
-        }
-}
-
-static void alone(struct model *m, struct set *s, struct score_choice truth[SET_MAX][3]) {
-    for (size_t i = 0; i < s->n; i++)
-        run_some(m, &s->requests[i], 1, false);
-    answers_take(s, truth);
-}
-
-static void shuffled_run(struct model *m, struct set *s, uint64_t *random) {
-    struct score_request order[SET_MAX];
-    memcpy(order, s->requests, sizeof order);
-    for (size_t i = s->n - 1; i > 0; i--) {
-        const size_t j = tiny_random(random) % (i + 1);
-        const struct score_request swap = order[i];
-        order[i] = order[j];
-        order[j] = swap;
-    }
-    run_some(m, order, s->n, true);
-}
-
 /* ---- against the definition ---- */
 
-static void a_decoder_scores_as_the_definition_says(void **state) {
-    const char *folder = *state;
-    struct tiny t;
-    uint64_t random = 3;
-    tiny_init(&t, TINY_LLAMA, 5);
-    tiny_write(&t, folder);
-    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+static void choice_check(const struct tiny *t, const struct set *s, size_t i, size_t c) {
+    const struct score_choice *choice = &s->choices[i][c];
+    const size_t n_context = s->requests[i].n_context_ids, n = n_context + choice->n_ids - 1;
+    int32_t ids[IDS_MAX];
+    double *want = xcalloc(n * t->vocab, sizeof *want), sum = 0;
+    memcpy(ids, s->context[i], n_context * sizeof *ids);
+    memcpy(ids + n_context, choice->ids, choice->n_ids * sizeof *ids);
+    tiny_logprobs(t, ids, n, want);
+    bool greedy = true;
+    for (size_t k = 0; k < choice->n_ids; k++) {
+        const double *row = want + (n_context - 1 + k) * t->vocab;
+        sum += row[choice->ids[k]];
+        for (uint32_t v = 0; v < t->vocab; v++)
+            greedy = greedy && row[v] <= row[choice->ids[k]];
+    }
+    if (!(fabs(sum - choice->loglikelihood) < 1e-4))
+        fail_msg(
+            "request %zu choice %zu: %.9g, by definition %.9g", i, c, choice->loglikelihood, sum);
+    assert_int_equal(choice->greedy, greedy);
+    free(want);
+}
+
+static void scores_check(struct tiny *t, const char *folder) {
     static struct set s;
+    uint64_t random = 3;
+    tiny_fill(t, 5);
+    tiny_write(t, folder);
+    struct model *m =
+        open_with(folder, (struct model_options) { .dtype = DTYPE_F32, .arch_file = tiny_arch(t) });
     set_make(&s, &random);
-    run_some(m, s.requests, s.n, true);
+    run_some(m, s.requests, s.n);
     for (size_t i = 0; i < s.n; i++)
-        for (size_t c = 0; c < s.requests[i].n_choices; c++) {
-            const struct score_choice *choice = &s.choices[i][c];
-            const size_t n_context = s.requests[i].n_context_ids, n = n_context + choice->n_ids - 1;
-            int32_t ids[IDS_MAX];
-            double *want = xcalloc(n * t.vocab, sizeof *want), sum = 0;
-            memcpy(ids, s.context[i], n_context * sizeof *ids);
-            memcpy(ids + n_context, choice->ids, choice->n_ids * sizeof *ids);
-            tiny_logprobs(&t, ids, n, want);
-            bool greedy = true;
-            for (size_t k = 0; k < choice->n_ids; k++) {
-                const double *row = want + (n_context - 1 + k) * t.vocab;
-                sum += row[choice->ids[k]];
-                for (uint32_t v = 0; v < t.vocab; v++)
-                    greedy = greedy && row[v] <= row[choice->ids[k]];
-            }
-            if (!(fabs(sum - choice->loglikelihood) < 1e-4))
-                fail_msg("request %zu choice %zu: %.9g, by definition %.9g", i, c,
-                    choice->loglikelihood, sum);
-            assert_int_equal(choice->greedy, greedy);
-            free(want);
-        }
+        for (size_t c = 0; c < s.requests[i].n_choices; c++)
+            choice_check(t, &s, i, c);
     model_close(m);
-    tiny_release(&t);
+    tiny_release(t);
+}
+
+static void a_decoder_scores_as_the_definition_says(void **state) {
+    struct tiny t = tiny_shape(TINY_LLAMA);
+    scores_check(&t, *state);
+}
+
+static void a_window_hides_what_lies_further_back(void **state) {
+    struct tiny t = tiny_shape(TINY_LLAMA);
+    t.window = 7;
+    scores_check(&t, *state);
+}
+
+static void soft_caps_bend_scores_and_logits(void **state) {
+    struct tiny t = tiny_shape(TINY_LLAMA);
+    t.attention_cap = 0.5;
+    t.logit_cap = 1.5;
+    scores_check(&t, *state);
 }
 
 static void an_encoder_pools_as_the_definition_says(void **state) {
@@ -170,95 +153,6 @@ static void an_encoder_pools_as_the_definition_says(void **state) {
     }
     model_close(m);
     tiny_release(&t);
-}
-
-/* ---- the same bits ---- */
-
-static void numbers_depend_on_the_request_only(void **state) {
-    const char *folder = *state;
-    static struct set s;
-    static struct score_choice truth[SET_MAX][3];
-    model_put(folder, TINY_LLAMA, 7);
-    for (enum dtype dtype = DTYPE_F32; dtype <= DTYPE_BF16; dtype++) {
-        uint64_t random = 8;
-        struct model *m =
-            open_with(folder, (struct model_options) { .dtype = dtype, .threads = 1 });
-        struct model *two =
-            open_with(folder, (struct model_options) { .dtype = dtype, .threads = 2 });
-        struct model *small = open_with(
-            folder, (struct model_options) { .dtype = dtype, .threads = 1, .memory_bytes = 60000 });
-        for (int round = 0; round < 60; round++) {
-            set_make(&s, &random);
-            alone(m, &s, truth);
-            run_some(m, s.requests, s.n, true);
-            answers_equal(&s, truth, "together");
-            answers_take(&s, (struct score_choice[SET_MAX][3]) { 0 });
-            run_some(m, s.requests, s.n, false);
-            answers_equal(&s, truth, "without sharing");
-            shuffled_run(m, &s, &random);
-            answers_equal(&s, truth, "shuffled");
-            for (size_t i = 0; i < s.n; i += 7)
-                run_some(m, s.requests + i, s.n - i < 7 ? s.n - i : 7, true);
-            answers_equal(&s, truth, "by sevens");
-            run_some(two, s.requests, s.n, true);
-            answers_equal(&s, truth, "on two threads");
-            run_some(small, s.requests, s.n, true);
-            answers_equal(&s, truth, "in little memory");
-        }
-        model_close(m);
-        model_close(two);
-        model_close(small);
-    }
-}
-
-static void random_sets_give_the_same_bits_shared_and_alone(void **state) {
-    const char *folder = *state;
-    static struct set s;
-    static struct score_choice truth[SET_MAX][3];
-    uint64_t random = 9;
-    model_put(folder, TINY_LLAMA, 10);
-    struct model *m =
-        open_with(folder, (struct model_options) { .dtype = DTYPE_F32, .threads = 1 });
-    for (int round = 0; round < 300; round++) {
-        set_make(&s, &random);
-        alone(m, &s, truth);
-        run_some(m, s.requests, s.n, true);
-        answers_equal(&s, truth, "random set");
-    }
-    model_close(m);
-}
-
-static void vectors_depend_on_the_text_only(void **state) {
-    const char *folder = *state;
-    struct err err = ERR_INIT;
-    enum { N = 40 };
-    static int32_t ids[N][48];
-    struct embed_request requests[N];
-    static float together[N][24], one[24];
-    uint64_t random = 11;
-    model_put(folder, TINY_BERT, 12);
-    for (enum dtype dtype = DTYPE_F32; dtype <= DTYPE_BF16; dtype++) {
-        struct model *m =
-            open_with(folder, (struct model_options) { .dtype = dtype, .threads = 2 });
-        const struct embed_options o = { .pooling = POOL_MEAN };
-        for (size_t i = 0; i < N; i++) {
-            requests[i] =
-                (struct embed_request) { .ids = ids[i], .n_ids = 1 + tiny_random(&random) % 48 };
-            for (size_t t = 0; t < requests[i].n_ids; t++)
-                ids[i][t] = (int32_t)(tiny_random(&random) % 37);
-        }
-        requests[N - 1] = requests[3]; /* equal ids */
-        struct run_stats stats = { 0 };
-        assert_true(model_embed(
-            m, &o, requests, N, together[0], &(struct run_options) { .stats = &stats }, &err));
-        assert_int_equal(stats.tokens_computed + requests[3].n_ids, stats.tokens_asked);
-        assert_int_equal(stats.tokens_padded, 0);
-        for (size_t i = 0; i < N; i++) {
-            assert_true(model_embed(m, &o, &requests[i], 1, one, NULL, &err));
-            assert_memory_equal(one, together[i], sizeof one);
-        }
-        model_close(m);
-    }
 }
 
 /* ---- what is counted ---- */
@@ -303,12 +197,12 @@ static void too_long_a_context_loses_its_beginning(void **state) {
     struct score_request r = {
         .context_ids = ids, .n_context_ids = 90, .choices = &whole, .n_choices = 1
     };
-    run_some(m, &r, 1, true);
+    run_some(m, &r, 1);
     assert_int_equal(r.n_truncated, 100 - 49); /* 48 tokens are fed, the 49th is predicted */
     struct score_request same = {
         .context_ids = ids + 51, .n_context_ids = 39, .choices = &cut, .n_choices = 1
     };
-    run_some(m, &same, 1, true);
+    run_some(m, &same, 1);
     assert_int_equal(same.n_truncated, 0);
     assert_true(whole.loglikelihood == cut.loglikelihood);
     model_close(m);
@@ -350,7 +244,7 @@ static void an_empty_context_is_the_prefix_token(void **state) {
         { .context_ids = bos, .n_context_ids = 1, .choices = &with, .n_choices = 1 },
         { .choices = &without, .n_choices = 1 }
     };
-    run_some(m, r, 2, true);
+    run_some(m, r, 2);
     assert_true(with.loglikelihood == without.loglikelihood);
     model_close(m);
 }
@@ -364,7 +258,7 @@ static void a_long_text_is_scored_in_disjoint_windows(void **state) {
         ids[i] = (i * 7) % 37;
     struct score_choice rolling = { .ids = ids, .n_ids = 111 };
     struct score_request r = { .rolling = true, .choices = &rolling, .n_choices = 1 };
-    run_some(m, &r, 1, true);
+    run_some(m, &r, 1);
     assert_int_equal(rolling.n_tokens, 110);
     /* 48 tokens after the first, 48 with one of context, and the last 14 with all the context that
      * fits */
@@ -375,7 +269,7 @@ static void a_long_text_is_scored_in_disjoint_windows(void **state) {
         { .context_ids = ids + 48, .n_context_ids = 1, .choices = &parts[1], .n_choices = 1 },
         { .context_ids = ids + 62, .n_context_ids = 35, .choices = &parts[2], .n_choices = 1 }
     };
-    run_some(m, p, 3, true);
+    run_some(m, p, 3);
     double sum = parts[0].loglikelihood + parts[1].loglikelihood + parts[2].loglikelihood;
     assert_true(fabs(sum - rolling.loglikelihood) < 1e-9);
     model_close(m);
@@ -558,56 +452,12 @@ static void generation_picks_the_best_token_each_time(void **state) {
     tiny_release(&t);
 }
 
-static void texts_are_the_same_alone_together_and_after_a_spill(void **state) {
-    const char *folder = *state;
-    struct err err = ERR_INIT;
-    model_put(folder, TINY_LLAMA, 24);
-    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
-    /* scratch takes half of this; the rest holds a few prompts, but not all that they make */
-    struct model *small =
-        open_with(folder, (struct model_options) { .dtype = DTYPE_F32, .memory_bytes = 40000 });
-    struct generate_request r[PROMPTS], again[PROMPTS];
-    static int32_t ids[PROMPTS][20];
-    uint64_t random = 25;
-    for (int temperature = 0; temperature < 2; temperature++) {
-        const struct generate_options o = {
-            .max_tokens = MADE, .temperature = temperature, .seed = 4
-        };
-        struct run_stats roomy = { 0 }, tight = { 0 };
-        generate_set(r, ids, &random);
-        memcpy(again, r, sizeof r);
-        assert_true(
-            model_generate(m, &o, r, PROMPTS, &(struct run_options) { .stats = &roomy }, &err));
-        if (!model_generate(
-                small, &o, again, PROMPTS, &(struct run_options) { .stats = &tight }, &err))
-            fail_msg("%s", err.msg);
-        assert_true(tight.tokens_computed >
-                    roomy.tokens_computed); /* something was spilled and computed again */
-        assert_int_equal(tight.tokens_asked, roomy.tokens_asked);
-        for (int i = 0; i < PROMPTS; i++) {
-            struct generate_request one = { .prompt_ids = ids[i],
-                .n_prompt_ids = r[i].n_prompt_ids };
-            assert_true(model_generate(m, &o, &one, 1, NULL, &err));
-            assert_int_equal(one.n_ids, r[i].n_ids);
-            assert_memory_equal(one.ids, r[i].ids, one.n_ids * sizeof *one.ids);
-            assert_int_equal(again[i].n_ids, r[i].n_ids);
-            assert_memory_equal(again[i].ids, r[i].ids, one.n_ids * sizeof *one.ids);
-            generate_release(&one);
-            generate_release(&r[i]);
-            generate_release(&again[i]);
-        }
-    }
-    model_close(m);
-    model_close(small);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(a_decoder_scores_as_the_definition_says),
+        WITH_SCRATCH(a_window_hides_what_lies_further_back),
+        WITH_SCRATCH(soft_caps_bend_scores_and_logits),
         WITH_SCRATCH(an_encoder_pools_as_the_definition_says),
-        WITH_SCRATCH(numbers_depend_on_the_request_only),
-        WITH_SCRATCH(random_sets_give_the_same_bits_shared_and_alone),
-        WITH_SCRATCH(vectors_depend_on_the_text_only),
         WITH_SCRATCH(each_distinct_beginning_is_computed_once),
         WITH_SCRATCH(too_long_a_context_loses_its_beginning),
         WITH_SCRATCH(one_bad_request_leaves_the_others_alone),
@@ -620,7 +470,6 @@ int main(void) {
         WITH_SCRATCH(a_run_stops_when_it_is_told_to),
         WITH_SCRATCH(an_encoder_without_modules_wants_to_be_told_how_to_pool),
         WITH_SCRATCH(generation_picks_the_best_token_each_time),
-        WITH_SCRATCH(texts_are_the_same_alone_together_and_after_a_spill),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
