@@ -4,7 +4,7 @@
 #define ASSAY_HARNESS_CPU_CPU_H
 
 #include "harness/cpu/gemm.h"
-#include "harness/cpu/pool.h"
+#include "base/pool.h"
 #include "harness/cpu/source.h"
 
 struct buffer {

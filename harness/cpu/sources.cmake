@@ -12,7 +12,6 @@ set(cpu_SOURCES
     cpu/logprobs.c
     cpu/matmul.c
     cpu/ops_row.c
-    cpu/pool.c
     cpu/rotate.c
     cpu/source.c)
 set_source_files_properties(cpu/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")

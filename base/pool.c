@@ -5,7 +5,7 @@
  *
  * The count of threads follows what the kernel will really give: affinity, and the CPU quota of
  * every control group from this process's own up to the root (cgroup v2, then v1). */
-#include "harness/cpu/pool.h"
+#include "base/pool.h"
 
 #include <pthread.h>
 #include <sched.h>

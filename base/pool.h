@@ -1,10 +1,10 @@
-/* Threads of the CPU backend: a fixed team that runs one list of work items at a time.
+/* A team of threads of fixed size that runs one list of work items at a time.
  *
  * Items are handed out in order, one by one, to whichever thread is free, so which thread runs an
  * item is not fixed: an item must depend on nothing but its index. The calling thread takes part as
  * thread 0. Idle threads spin for some microseconds and then sleep. */
-#ifndef ASSAY_HARNESS_CPU_POOL_H
-#define ASSAY_HARNESS_CPU_POOL_H
+#ifndef ASSAY_POOL_H
+#define ASSAY_POOL_H
 
 #include <stddef.h>
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "harness/cpu/pool.h"
+#include "base/pool.h"
 
 enum { ITEMS = 1000 };
 
