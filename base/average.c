@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/stats/interval.h"
 #include "base/strbuf.h"
 
 enum { REASONS_MAX = 3 };
@@ -184,7 +185,6 @@ static json_t *member_names(const json_t *suite) {
 
 static json_t *row_of(
     const json_t *suite, int depth, const struct score *s, const struct leaves *l) {
-    const double Z = 1.959963984540054;
     bool known = l->n_reasons == 0;
     json_t *row = json_pack("{s:s, s:O*, s:i, s:s}", "suite", json_get_string(suite, "name", ""),
         "title", json_object_get(suite, "title"), "depth", depth, "mean",
@@ -196,8 +196,8 @@ static json_t *row_of(
     json_object_set_new(row, "n_tasks", json_integer((json_int_t)l->count));
     json_object_set_new(row, "value", real_or_null(known, s->value));
     json_object_set_new(row, "stderr", real_or_null(known, s->se));
-    json_object_set_new(row, "low", real_or_null(known, s->value - Z * s->se));
-    json_object_set_new(row, "high", real_or_null(known, s->value + Z * s->se));
+    json_object_set_new(row, "low", real_or_null(known, s->value - Z95 * s->se));
+    json_object_set_new(row, "high", real_or_null(known, s->value + Z95 * s->se));
     if (!known)
         json_object_set_new(row, "reason", json_string(strbuf_str(&l->why)));
     return row;
@@ -221,4 +221,74 @@ json_t *average_tree(const json_t *tree, average_find_fn *find_part, void *arg) 
     json_t *rows = json_array();
     add_rows(&(struct average) { find_part, arg }, tree, 0, rows);
     return rows;
+}
+
+/* ---- weights ---- */
+
+struct weights {
+    struct average average;
+    average_weigh_fn *weigh;
+    void *arg;
+};
+
+static void weigh_by_size(const struct weights *w, const json_t *suite, double factor) {
+    size_t i;
+    json_t *member;
+    json_array_foreach(json_object_get(suite, "members"), i, member) {
+        if (!json_get_string(member, "task", NULL)) {
+            weigh_by_size(w, member, factor);
+            continue;
+        }
+        struct average_part p = find(&w->average, member);
+        if (!p.left_out)
+            w->weigh(member, factor * p.n, w->arg);
+    }
+}
+
+static void weigh_suite(const struct weights *w, const json_t *suite, double factor);
+
+/* One member of a plain mean, of which it has this share. */
+static void weigh_member(
+    const struct weights *w, const json_t *member, bool normalised, double share) {
+    struct leaves ignored = { 0 };
+    struct score s = member_score(&w->average, member, &ignored);
+    double factor = normalised && !s.normalised ? share / (1 - s.baseline) : share;
+    leaves_release(&ignored);
+    if (s.left_out)
+        return;
+    if (json_get_string(member, "task", NULL))
+        w->weigh(member, factor, w->arg);
+    else
+        weigh_suite(w, member, factor);
+}
+
+static size_t count_members(const struct weights *w, const json_t *suite) {
+    size_t i, n = 0;
+    json_t *member;
+    json_array_foreach(json_object_get(suite, "members"), i, member) {
+        struct leaves ignored = { 0 };
+        n += !member_score(&w->average, member, &ignored).left_out;
+        leaves_release(&ignored);
+    }
+    return n;
+}
+
+static void weigh_suite(const struct weights *w, const json_t *suite, double factor) {
+    size_t i, n = count_members(w, suite);
+    json_t *member;
+    if (strcmp(json_get_string(suite, "mean", ""), "size") == 0) {
+        struct leaves l = { 0 };
+        gather(&w->average, suite, &l);
+        weigh_by_size(w, suite, factor / l.n);
+        leaves_release(&l);
+        return;
+    }
+    json_array_foreach(json_object_get(suite, "members"), i, member)
+        weigh_member(w, member, is_normalised(suite), factor / (double)n);
+}
+
+void average_weights(const json_t *tree, average_find_fn *find_part, void *find_arg,
+    average_weigh_fn *weigh, void *weigh_arg) {
+    struct weights w = { { find_part, find_arg }, weigh, weigh_arg };
+    weigh_suite(&w, tree, 1);
 }

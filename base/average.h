@@ -34,4 +34,10 @@ typedef void average_find_fn(const json_t *leaf, void *arg, struct average_part 
  * caller's. A suite of which everything is left out is not there. */
 json_t *average_tree(const json_t *tree, average_find_fn *find, void *arg);
 
+/* How much each leaf counts in the mean of the whole: what the mean grows by if the leaf's value
+ * grows by one, were it above chance. A leaf that is named twice is told twice. */
+typedef void average_weigh_fn(const json_t *leaf, double weight, void *arg);
+void average_weights(const json_t *tree, average_find_fn *find, void *find_arg,
+    average_weigh_fn *weigh, void *weigh_arg);
+
 #endif

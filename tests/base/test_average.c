@@ -177,6 +177,63 @@ static void what_is_left_out_takes_no_part(void **state) {
     json_decref(rows);
 }
 
+/* ---- weights ---- */
+
+static void add_weight(const json_t *leaf, double weight, void *arg) {
+    double *weights = arg;
+    weights[*json_get_string(leaf, "task", "a") - 'a'] += weight;
+}
+
+static double mean_of(const json_t *tree) {
+    json_t *rows = average_tree(tree, find, NULL);
+    double value = number(rows, 0, "value");
+    json_decref(rows);
+    return value;
+}
+
+static json_t *leaf_of(json_t *suite, char name) {
+    size_t i;
+    json_t *member, *found = NULL;
+    json_array_foreach(json_object_get(suite, "members"), i, member) {
+        const char *task = json_get_string(member, "task", "");
+        found = found ? found : *task == name ? member : *task ? NULL : leaf_of(member, name);
+    }
+    return found;
+}
+
+static void a_weight_is_what_the_mean_grows_by(void **state) {
+    static const char *const TREES[] = { "task", "size", "normalised" };
+    (void)state;
+    for (size_t outer = 0; outer < 3; outer++)
+        for (size_t inner = 0; inner < 3; inner++) {
+            struct err err = ERR_INIT;
+            char text[1024];
+            double weights[5] = { 0 };
+            snprintf(text, sizeof text,
+                "{\"name\": \"s\", \"mean\": \"%s\", \"members\": [" PARTS
+                ", {\"name\": \"t\", \"mean\": \"%s\", \"baseline\": 0.2, \"members\": [{\"task\": "
+                "\"d\", \"value\": 0.6, \"n\": 10, \"baseline\": 0.1}, {\"task\": \"e\", "
+                "\"value\": "
+                "0.9, \"n\": 40, \"baseline\": 0.3}]}, {\"task\": \"c\", \"left_out\": true}]}",
+                TREES[outer], TREES[inner]);
+            json_t *tree = json_parse(text, strlen(text), "tree", &err);
+            assert_non_null(tree);
+            average_weights(tree, find, NULL, add_weight, weights);
+            for (int i = 0; i < 5; i++) {
+                json_t *leaf = leaf_of(tree, (char)('a' + i));
+                double v = json_get_number(leaf, "value", NAN), step = 0x1p-10;
+                /* b is below chance, where a normalised mean does not grow */
+                double start = fmax(v, json_get_number(leaf, "baseline", 0));
+                json_object_set_new(leaf, "value", json_real(start));
+                double before = mean_of(tree);
+                json_object_set_new(leaf, "value", json_real(start + step));
+                near_to((mean_of(tree) - before) / step, weights[i]);
+                json_object_set_new(leaf, "value", json_real(v));
+            }
+            json_decref(tree);
+        }
+}
+
 static void an_error_that_is_unknown_stays_so(void **state) {
     (void)state;
     json_t *rows = rows_of(
@@ -200,6 +257,7 @@ int main(void) {
         cmocka_unit_test(what_chance_is_must_be_known_to_normalise),
         cmocka_unit_test(reasons_are_counted_once_there_are_many),
         cmocka_unit_test(what_is_left_out_takes_no_part),
+        cmocka_unit_test(a_weight_is_what_the_mean_grows_by),
         cmocka_unit_test(an_error_that_is_unknown_stays_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -195,25 +196,6 @@ json_t *wd_console(struct wd *wd, struct err *err) {
     return ask_session(wd, "/se/log", json_pack("{s:s}", "type", "browser"), err);
 }
 
-static size_t decode_base64(char *s) {
-    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t n = 0;
-    unsigned bits = 0;
-    int have = 0;
-    for (const char *in = s; *in && *in != '='; in++) {
-        const char *digit = strchr(DIGITS, *in);
-        if (!digit)
-            continue;
-        bits = bits << 6 | (unsigned)(digit - DIGITS);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            s[n++] = (char)(bits >> have & 255);
-        }
-    }
-    return n;
-}
-
 bool wd_screenshot(struct wd *wd, const char *path, struct err *err) {
     json_t *shot = ask_session(wd, "/goog/cdp/execute",
         json_pack("{s:s, s:{s:s, s:b}}", "cmd", "Page.captureScreenshot", "params", "format", "png",
@@ -222,9 +204,11 @@ bool wd_screenshot(struct wd *wd, const char *path, struct err *err) {
     const char *data = json_get_string(shot, "data", NULL);
     bool ok = data != NULL;
     if (ok) {
-        char *copy = xstrdup(data);
-        ok = file_write_atomic(path, copy, decode_base64(copy), err);
-        free(copy);
+        size_t n;
+        uint8_t *png = base64_decode(data, &n);
+        ok = png ? file_write_atomic(path, png, n, err)
+                 : err_set(err, ERR_INPUT, "the browser's picture is no base64");
+        free(png);
     }
     json_decref(shot);
     return ok;
