@@ -3,14 +3,14 @@
  * Sums run from left to right in double and squares go through pow(), because that is what
  * lm-evaluation-harness's Python does and its standard errors are matched to the last bit (pow(x,
  * 2) is not always x * x). The clustered standard error is Miller's (arXiv 2411.00640) with the
- * factor C / (C - 1), as inspect_ai has it. */
+ * factor C / (C - 1), as inspect_ai has it (base/stats). */
 #include "evaluator/metric/metric.h"
 
 #include <math.h>
 
 #include "base/mem.h"
-
-static const double Z_95 = 1.959963984540054; /* the normal distribution's quantile at 0.975 */
+#include "base/stats/interval.h"
+#include "base/stats/paired.h"
 
 double mean(const double *x, size_t n) {
     double sum = 0;
@@ -40,52 +40,24 @@ static bool all_0_or_1(const double *x, size_t n) {
     return n > 0;
 }
 
-static void interval_normal(struct estimate *e) {
-    e->low = e->value - Z_95 * e->stderr_;
-    e->high = e->value + Z_95 * e->stderr_;
-}
-
-/* Wilson's score interval: stays within 0..1 and has a width at 0 and at 1. */
-static void interval_wilson(struct estimate *e, size_t n) {
-    double p = e->value, trials = (double)n, z2 = Z_95 * Z_95;
-    double centre = (p + z2 / (2 * trials)) / (1 + z2 / trials);
-    double half =
-        Z_95 * sqrt(p * (1 - p) / trials + z2 / (4 * trials * trials)) / (1 + z2 / trials);
-    e->low = p == 0 ? 0 : centre - half;
-    e->high = p == 1 ? 1 : centre + half;
+static void take_interval(struct estimate *e, struct interval i) {
+    e->low = i.low;
+    e->high = i.high;
 }
 
 struct estimate estimate_mean(const double *x, size_t n) {
     struct estimate e = { .value = mean(x, n) };
     e.stderr_ = sample_sd(x, n) / sqrt((double)n);
-    if (all_0_or_1(x, n))
-        interval_wilson(&e, n);
-    else
-        interval_normal(&e);
+    take_interval(&e, all_0_or_1(x, n) ? interval_share(e.value, (double)n)
+                                       : interval_mean(e.value, e.stderr_, (double)n - 1));
     return e;
 }
 
 struct estimate estimate_mean_clustered(const double *x, const uint32_t *cluster, size_t n) {
-    struct estimate e = { .value = mean(x, n) };
-    uint32_t n_keys = 0;
-    for (size_t i = 0; i < n; i++)
-        if (cluster[i] >= n_keys)
-            n_keys = cluster[i] + 1;
-    double *sums = xcalloc((size_t)n_keys + 1, sizeof *sums);
-    bool *seen = xcalloc((size_t)n_keys + 1, sizeof *seen);
-    for (size_t i = 0; i < n; i++) {
-        sums[cluster[i]] += x[i] - e.value;
-        seen[cluster[i]] = true;
-    }
-    double variance = 0, clusters = 0;
-    for (uint32_t c = 0; c < n_keys; c++) {
-        variance += sums[c] * sums[c];
-        clusters += seen[c];
-    }
-    free(sums);
-    free(seen);
-    e.stderr_ = clusters > 1 ? sqrt(variance * clusters / (clusters - 1)) / (double)n : NAN;
-    interval_normal(&e);
+    struct difference d = paired_mean(x, NULL, cluster, n);
+    struct estimate e = { .value = d.value, .stderr_ = d.se };
+    take_interval(&e, all_0_or_1(x, n) ? interval_share_clustered(d.value, (double)n, d.se, d.df)
+                                       : interval_mean(d.value, d.se, d.df));
     return e;
 }
 
@@ -118,20 +90,6 @@ double bootstrap_stderr(statistic_fn *f, const void *data, size_t n, unsigned it
     return sd;
 }
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* numpy.percentile's default: linear between the two neighbours. */
-static double quantile(const double *sorted, size_t n, double q) {
-    double position = q * (double)(n - 1);
-    size_t below = (size_t)position;
-    if (below + 1 >= n)
-        return sorted[n - 1];
-    return sorted[below] + (sorted[below + 1] - sorted[below]) * (position - (double)below);
-}
-
 /* A resample may have no value (one class only): such replicates say nothing and are left out. */
 static size_t keep_numbers(double *x, size_t n) {
     size_t kept = 0;
@@ -157,9 +115,9 @@ struct estimate estimate_bootstrap(
     size_t kept = keep_numbers(replicates, iterations);
     if (kept > 1) {
         e.stderr_ = sample_sd(replicates, kept);
-        qsort(replicates, kept, sizeof *replicates, by_value);
-        e.low = quantile(replicates, kept, 0.025);
-        e.high = quantile(replicates, kept, 0.975);
+        qsort(replicates, kept, sizeof *replicates, by_number);
+        e.low = quantile_of_sorted(replicates, kept, 0.025);
+        e.high = quantile_of_sorted(replicates, kept, 0.975);
     }
     free(replicates);
     free(index);

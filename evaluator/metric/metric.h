@@ -36,7 +36,7 @@ struct estimate {
 };
 
 double mean(const double *x, size_t n);
-/* Mean with the sample standard error sd(n-1)/sqrt(n); interval by the normal, by Wilson where
+/* Mean with the sample standard error sd(n-1)/sqrt(n); interval by Student's t, by Wilson where
  * all x are 0 or 1. */
 struct estimate estimate_mean(const double *x, size_t n);
 /* The same with clusters: cluster[i] is a small integer key. */

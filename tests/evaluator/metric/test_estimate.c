@@ -13,8 +13,9 @@ static void standard_errors_equal_lm_eval_to_the_last_bit(void **state) {
     struct estimate e = estimate_mean(reals, m);
     assert_same(e.value, number(v, "reals_mean"));
     assert_same(e.stderr_, number(v, "reals_se"));
-    assert_near(e.high - e.value, 1.959963984540054 * e.stderr_, 1e-12);
-    assert_near(e.value - e.low, 1.959963984540054 * e.stderr_, 1e-12);
+    double half = number(v, "reals_half"); /* of Student's interval */
+    assert_near(e.high - e.value, half, 1e-10);
+    assert_near(e.value - e.low, half, 1e-10);
     free(ones);
     free(reals);
     json_decref(v);
@@ -57,6 +58,14 @@ static void clustered_standard_error_equals_the_reference(void **state) {
     assert_int_equal(n, m);
     struct estimate e = estimate_mean_clustered(x, keys, n);
     assert_near(e.stderr_, number(v, "clustered_se"), 1e-14);
+    assert_near(e.low, number(v, "clustered_low"), 1e-10);
+    assert_near(e.high, number(v, "clustered_high"), 1e-10);
+    for (size_t i = 0; i < n; i++)
+        x[i] *= 0.5; /* no longer right or wrong: Student's */
+    struct estimate half = estimate_mean_clustered(x, keys, n);
+    assert_near(half.high - half.value, number(v, "clustered_half") / 2, 1e-10);
+    for (size_t i = 0; i < n; i++)
+        x[i] *= 2;
     for (size_t i = 0; i < n; i++)
         keys[i] = keys[i] * 1000 + 7; /* names of clusters don't matter, gaps don't count */
     assert_near(estimate_mean_clustered(x, keys, n).stderr_, number(v, "clustered_se"), 1e-14);
