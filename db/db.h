@@ -232,7 +232,8 @@ MUST_CHECK bool queue_retry(
  *    "backend", "isa", "device", "dtype", "main": name of a metric below, "n": samples,
  *    "metrics": [{"name", "subset"?, "value", "stderr"?, "low"?, "high"?, "n"?}, ...],
  *    "audit": {"ties", "truncated", "empty", "nan"}, "tokens_asked", "tokens_computed", "seconds",
- *    "chunks": [{"chunk", "sha256"}, ...], "command": [...], "manifest": {...}, anything else}
+ *    "chunks": [{"chunk", "sha256"}, ...], "command": [...], "manifest": {...},
+ *    "scores"?: of each document, packed, for paired tests (base/stats/scores.h), anything else}
  * Its text is canonical (sorted keys, no spaces), so that two deliveries compare equal. The caller
  * frees. */
 MUST_CHECK char *record_text(const json_t *record, struct err *err);

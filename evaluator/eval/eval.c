@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/stats/interval.h"
 #include "base/strmap.h"
 #include "evaluator/eval/internal.h"
 
@@ -99,8 +100,8 @@ static json_t *mean_of_subsets(
     for (size_t i = 0; i < e->info->report.n; i++) {
         double value = sums[i].value / (double)n_subsets,
                error = sqrt(sums[i].stderr_) / (double)n_subsets;
-        struct estimate mean = { value, error, value - 1.959963984540054 * error,
-            value + 1.959963984540054 * error };
+        struct interval interval = interval_mean(value, error, INFINITY);
+        struct estimate mean = { value, error, interval.low, interval.high };
         struct estimate none = { NAN, NAN, NAN, NAN };
         json_object_set_new(
             metrics, e->info->report.items[i], estimate_json(whole ? &mean : &none));
@@ -239,6 +240,21 @@ static bool write_samples(const struct eval *e, struct strbuf *samples, struct e
            err_set(err, ERR_RESOURCE, "the samples do not fit their buffer");
 }
 
+/* What is kept of the samples beside the result; a metric that is no matter of single documents
+ * leaves nothing. */
+static void add_scores(json_t *result, const char *main, const struct strbuf *samples) {
+    struct sample_scores scores;
+    struct err ignored = ERR_INIT;
+    if (samples &&
+        sample_scores_read(&scores, strbuf_str(samples), samples->len, main, NULL, &ignored)) {
+        json_t *json = sample_scores_json(&scores, main);
+        if (json) {
+            json_object_set_new(result, "scores", json);
+        }
+        sample_scores_release(&scores);
+    }
+}
+
 /* ---- the door ---- */
 
 static double now_s(void) {
@@ -315,6 +331,7 @@ bool eval_run(const struct task *task, const struct subject *subject,
     }
     bool ok = made && write_samples(&e, samples, err);
     if (ok) {
+        add_scores(made, e.info->main, samples);
         *result = made;
     } else {
         json_decref(made);

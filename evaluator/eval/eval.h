@@ -7,6 +7,8 @@
 #define ASSAY_EVAL_H
 
 #include "base/json.h"
+#include "base/mem.h"
+#include "evaluator/metric/statistic.h"
 #include "evaluator/task/task.h"
 #include "harness/harness.h"
 
@@ -74,5 +76,47 @@ MUST_CHECK bool eval_write(const char *dir, const json_t *result, const char *sa
 /* The same for the scores of suites: rows as average_tree gives them. */
 MUST_CHECK bool eval_write_groups(
     const char *dir, const char *model, const json_t *rows, struct err *err);
+
+/* ---- samples, read back ---- */
+
+struct sample {
+    long long doc;
+    uint32_t subset, cluster; /* numbers in order of appearance */
+    const char *hash;         /* of the document, NULL if its line has none */
+    const char *line;
+    size_t line_n;
+};
+
+/* What the documents of one result scored by one metric, in the order of their lines. The score of
+ * a whole is `statistic(data, positions, how many)` of the places that belong to it: a mean of x,
+ * or of two numbers each what the metric makes of them (label and prediction, log-likelihood and
+ * weight, gold and similarity). */
+struct sample_scores {
+    size_t n, n_subsets, n_clusters; /* n_clusters == n: there are none */
+    struct sample *items;
+    const char **subsets; /* names; "" where the task has none */
+    double *x, *y;
+    statistic_fn *statistic;
+    const void *data;
+    struct columns *columns; /* what `data` points into */
+    struct arena arena;
+};
+
+/* From JSON lines, Assay's own or lm-evaluation-harness's (of several filters the one that is
+ * named, NULL: the one that comes first). The lines must outlive *s. ERR_UNSUPPORTED where
+ * documents have no such score, ERR_INPUT for lines that are no samples. */
+MUST_CHECK bool sample_scores_read(struct sample_scores *s, const char *lines, size_t n,
+    const char *metric, const char *filter, struct err *err);
+void sample_scores_release(struct sample_scores *s); /* a zeroed struct is fine */
+
+/* A number for each of these places, whose mean is the statistic over them and whose spread is its
+ * error (metric/statistic.h's influence). */
+void sample_scores_spread(
+    const struct sample_scores *s, const size_t *index, size_t n, double *out);
+
+/* What a record keeps for the boards' paired tests: {"metric", "docs": hash of the documents' ids,
+ * "parts": [scores of each subset (base/stats/scores.h)]}. NULL where that is too much or where a
+ * number is not finite; the caller owns it. */
+json_t *sample_scores_json(const struct sample_scores *s, const char *metric);
 
 #endif

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "evaluator/metric/statistic.h"
 
 struct ranked {
     double value;
@@ -74,4 +75,89 @@ double pearson(const double *x, const double *y, size_t n) {
         return NAN;
     double r = xy / (sqrt(xx) * sqrt(yy));
     return r > 1 ? 1 : r < -1 ? -1 : r;
+}
+
+/* ---- what each pair adds ---- */
+
+/* From the derivatives of a covariance and of two variances to those of their correlation. */
+static void correlation_influence(
+    const double means[3], const double (*d)[3], size_t n, double *out) {
+    double xy = means[0], xx = means[1], yy = means[2], r = xy / (sqrt(xx) * sqrt(yy));
+    for (size_t i = 0; i < n; i++)
+        out[i] = r + d[i][0] / (sqrt(xx) * sqrt(yy)) - r / 2 * (d[i][1] / xx + d[i][2] / yy);
+}
+
+/* d[i]: products of the centred values less their means, which become means[3]. */
+static void centred_products(
+    const double *x, const double *y, size_t n, double means[3], double (*d)[3]) {
+    for (size_t i = 0; i < n; i++) {
+        d[i][0] = x[i] * y[i];
+        d[i][1] = x[i] * x[i];
+        d[i][2] = y[i] * y[i];
+        for (int k = 0; k < 3; k++)
+            means[k] += d[i][k] / (double)n;
+    }
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < 3; k++)
+            d[i][k] -= means[k];
+}
+
+void pearson_influence(const double *x, const double *y, size_t n, double *out) {
+    double mx = mean(x, n), my = mean(y, n), means[3] = { 0 };
+    double *cx = xcalloc(2 * n + 1, sizeof *cx), *cy = cx + n;
+    double(*d)[3] = xcalloc(n + 1, sizeof *d);
+    for (size_t i = 0; i < n; i++) {
+        cx[i] = x[i] - mx;
+        cy[i] = y[i] - my;
+    }
+    centred_products(cx, cy, n, means, d);
+    correlation_influence(means, d, n, out);
+    free(d);
+    free(cx);
+}
+
+/* sums[i]: of y over those above x[i], and half of it over those equal to x[i]. */
+static void sum_above(const double *x, const double *y, size_t n, double *sums) {
+    struct ranked *order = xcalloc(n + 1, sizeof *order);
+    double above = 0;
+    for (size_t i = 0; i < n; i++)
+        order[i] = (struct ranked) { x[i], i };
+    qsort(order, n, sizeof *order, by_value);
+    for (size_t to = n, from; to > 0; to = from) {
+        double equal = 0;
+        for (from = to; from > 0 && order[from - 1].value == order[to - 1].value; from--)
+            equal += y[order[from - 1].row];
+        for (size_t i = from; i < to; i++)
+            sums[order[i].row] = above + equal / 2;
+        above += equal;
+    }
+    free(order);
+}
+
+/* A pair counts in the products of ranks, and it lifts the rank of all that lie above it. */
+void spearman_influence(const double *x, const double *y, size_t n, double *out) {
+    int64_t *twice = xcalloc(n + 1, sizeof *twice);
+    double *r = xcalloc(3 * n + 1, sizeof *r), *s = r + n, *sums = s + n, means[3] = { 0 };
+    double(*d)[3] = xcalloc(n + 1, sizeof *d);
+    for (int side = 0; side < 2; side++) {
+        centre_ranks(side ? y : x, n, twice);
+        for (size_t i = 0; i < n; i++)
+            (side ? s : r)[i] = (double)twice[i];
+    }
+    centred_products(r, s, n, means, d);
+    const struct {
+        const double *lifted, *times;
+        int part;
+        double factor;
+    } lifts[] = { { x, s, 0, 2 }, { y, r, 0, 2 }, { x, r, 1, 4 }, { y, s, 2, 4 } };
+    for (size_t l = 0; l < sizeof lifts / sizeof *lifts; l++) {
+        sum_above(lifts[l].lifted, lifts[l].times, n, sums);
+        double each = lifts[l].factor / 2 * means[lifts[l].part];
+        for (size_t i = 0; i < n; i++)
+            d[i][lifts[l].part] += lifts[l].factor * sums[i] - each;
+    }
+    correlation_influence(means, d, n, out);
+    free(d);
+    free(r);
+    free(twice);
 }

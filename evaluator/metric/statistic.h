@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "evaluator/metric/metric.h"
+
 /* data: const double * */
 double statistic_mean(const void *data, const size_t *index, size_t n);
 double statistic_perplexity(const void *data, const size_t *index, size_t n); /* exp(-mean) */
@@ -38,5 +40,13 @@ struct pairs {
 };
 double statistic_spearman(const void *data, const size_t *index, size_t n);
 double statistic_pearson(const void *data, const size_t *index, size_t n);
+
+/* What each document adds: n numbers whose mean is the statistic of all documents and whose
+ * standard error is its standard error, so that two models can be compared document by document.
+ * Derivatives in a document's weight (the infinitesimal jackknife); for labels, leaving one out.
+ * All NaN where the statistic is. */
+void influence(statistic_fn *f, const void *data, size_t n, double *out);
+void spearman_influence(const double *x, const double *y, size_t n, double *out);
+void pearson_influence(const double *x, const double *y, size_t n, double *out);
 
 #endif

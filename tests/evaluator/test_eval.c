@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/stats/scores.h"
 #include "evaluator/eval/eval.h"
 
 /* ---- the fake ---- */
@@ -376,6 +377,43 @@ static void every_document_leaves_a_sample(void **state) {
     task_free(t);
 }
 
+/* Whatever the main metric is, the mean of what is kept of the documents is its value. */
+static void a_result_keeps_a_score_of_each_document(void **state) {
+    static const char *const PATHS[] = { "/quiz.lua", "/last_word.lua", "/pages.lua", "/pairs.lua",
+        "/lookup.lua" };
+    (void)state;
+    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s%s", TASK_FIXTURES, PATHS[i]);
+        struct subject s = subject();
+        struct task *t = load(path);
+        struct strbuf samples = { 0 };
+        json_t *r = run(t, &s, &samples);
+        const json_t *kept = json_object_get(r, "scores"), *parts = json_object_get(kept, "parts");
+        const char *main = json_get_string(r, "main", "");
+        struct scores scores;
+        assert_string_equal(json_get_string(kept, "metric", ""), main);
+        assert_int_equal(strlen(json_get_string(kept, "docs", "")), 16);
+        assert_int_equal(json_array_size(parts), 1);
+        assert_true(scores_parse(&scores, json_array_get(parts, 0)));
+        assert_int_equal(scores.n, (size_t)json_get_int(r, "n", 0));
+        assert_true(!scores.cluster == (i != 0)); /* the quiz has topics */
+        double sum = 0, value = metric(r, main, "value");
+        for (size_t k = 0; k < scores.n; k++) {
+            sum += scores_at(&scores, k) / (double)scores.n;
+        }
+        assert_true(fabs(sum - value) <= scores.step);
+        assert_true(scores.binary == (i < 2)); /* accuracies */
+        scores_release(&scores);
+        strbuf_release(&samples);
+        json_decref(r);
+        r = run(t, &s, NULL); /* no samples, no scores */
+        assert_null(json_object_get(r, "scores"));
+        json_decref(r);
+        task_free(t);
+    }
+}
+
 int main(int argc, char **argv) {
     maybe_child(argc, argv);
     const struct CMUnitTest tests[] = {
@@ -389,6 +427,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(similarity_is_ranked_against_gold),
         cmocka_unit_test(retrieval_follows_the_rules_of_trec),
         cmocka_unit_test(every_document_leaves_a_sample),
+        cmocka_unit_test(a_result_keeps_a_score_of_each_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

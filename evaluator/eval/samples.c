@@ -1,0 +1,347 @@
+/* Samples read back: from the lines of a result to a score a document (see eval.h). */
+#include <math.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/stats/scores.h"
+#include "base/strmap.h"
+#include "evaluator/eval/eval.h"
+
+/* How a metric is made of what its documents' lines say. */
+enum form { FORM_MEAN, FORM_LABELS, FORM_PAIRS, FORM_LOGLIK, FORM_WEIGHTED };
+
+struct reading {
+    struct sample_scores *s;
+    const char *metric, *filter;
+    enum form form;
+    size_t capacity;
+    struct strmap *subsets, *clusters;
+};
+
+/* ---- which form ---- */
+
+static bool ends(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static const struct {
+    const char *metric; /* or how its name ends */
+    enum form form;
+    statistic_fn *statistic;
+} FORMS[] = {
+    { "word_perplexity", FORM_WEIGHTED, statistic_weighted_perplexity },
+    { "byte_perplexity", FORM_WEIGHTED, statistic_weighted_perplexity },
+    { "bits_per_byte", FORM_WEIGHTED, statistic_bits_per_weight },
+    { "perplexity", FORM_LOGLIK, statistic_perplexity },
+    { "spearman", FORM_PAIRS, statistic_spearman },
+    { "pearson", FORM_PAIRS, statistic_pearson },
+    { "mcc", FORM_LABELS, statistic_mcc },
+    { "f1", FORM_LABELS, statistic_f1 },
+};
+
+/* A number of its own in every line makes a mean, whatever the metric is called; but perplexities,
+ * of which lines hold the log-likelihood. */
+static enum form form_of(const char *metric, const json_t *own, statistic_fn **statistic) {
+    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
+        bool may_be_mean = FORMS[i].form == FORM_LABELS || FORMS[i].form == FORM_PAIRS;
+        if (ends(metric, FORMS[i].metric) && !(may_be_mean && json_is_number(own))) {
+            *statistic = FORMS[i].statistic;
+            return FORMS[i].form;
+        }
+    }
+    *statistic = statistic_mean;
+    return FORM_MEAN;
+}
+
+/* ---- one line ---- */
+
+/* lm-evaluation-harness's lines list the names of their metrics and have the values beside them. */
+static bool is_peers(const json_t *line) {
+    return json_is_array(json_object_get(line, "metrics"));
+}
+
+static const json_t *own_value(const json_t *line, const char *metric) {
+    return json_object_get(is_peers(line) ? line : json_object_get(line, "metrics"), metric);
+}
+
+static double number_of(const json_t *v) {
+    return json_is_number(v) ? json_number_value(v) : json_is_boolean(v) ? json_is_true(v) : NAN;
+}
+
+static double item_of(const json_t *list, size_t i) {
+    return number_of(json_array_get(list, i));
+}
+
+/* "cosine_spearman" is about the similarity "cosine"; "spearman" alone is the cosine's too. */
+static double similarity_of(const json_t *line, const char *metric) {
+    char name[32];
+    size_t n = strcspn(metric, "_");
+    snprintf(name, sizeof name, "%.*s", (int)(metric[n] && n < sizeof name ? n : 6),
+        metric[n] ? metric : "cosine");
+    return number_of(json_object_get(json_object_get(line, "metrics"), name));
+}
+
+static double weight_of(const json_t *line, const char *metric) {
+    return number_of(json_object_get(
+        json_object_get(line, "metrics"), strncmp(metric, "word", 4) ? "bytes" : "words"));
+}
+
+/* The one or two numbers of a line; NaN: it has none. */
+static void take_numbers(const struct reading *r, const json_t *line, double *x, double *y) {
+    const json_t *own = own_value(line, r->metric);
+    const json_t *logliks = json_object_get(line, "loglikelihoods");
+    *y = 0;
+    if (json_is_array(own)) { /* a peer's pair */
+        *x = item_of(own, 0);
+        *y = item_of(own, 1);
+    } else if (r->form == FORM_MEAN || (r->form == FORM_LOGLIK && own)) {
+        *x = number_of(own);
+    } else if (r->form == FORM_LABELS) {
+        *x = number_of(json_object_get(line, "gold"));
+        *y = number_of(json_object_get(line, "prediction"));
+    } else if (r->form == FORM_PAIRS) {
+        *x = number_of(json_object_get(line, "gold"));
+        *y = similarity_of(line, r->metric);
+    } else {
+        *x = item_of(logliks, 0);
+        *y = r->form == FORM_WEIGHTED ? weight_of(line, r->metric) : 0;
+    }
+}
+
+static uint32_t numbered(struct strmap *names, const char *name, bool *new) {
+    int32_t known = strmap_find(names, name, strlen(name));
+    *new = known < 0;
+    if (*new) {
+        known = (int32_t)strmap_count(names);
+        strmap_add(names, name, strlen(name), known);
+    }
+    return (uint32_t)known;
+}
+
+static uint32_t subset_of(struct reading *r, const char *name) {
+    bool new;
+    uint32_t subset = numbered(r->subsets, name, &new);
+    if (new) {
+        struct sample_scores *s = r->s;
+        const char **more = arena_alloc(&s->arena, (s->n_subsets + 1) * sizeof *more);
+        if (s->n_subsets) {
+            memcpy(more, s->subsets, s->n_subsets * sizeof *more);
+        }
+        more[s->n_subsets++] = arena_strdup(&s->arena, name);
+        s->subsets = more;
+    }
+    return subset;
+}
+
+/* A document without a key is a cluster of its own, under a name that no key can have. */
+static uint32_t cluster_of(struct reading *r, const char *key) {
+    char own[32];
+    bool new;
+    snprintf(own, sizeof own, "\x01%zu", r->s->n);
+    uint32_t cluster = numbered(r->clusters, key ? key : own, &new);
+    r->s->n_clusters += new;
+    return cluster;
+}
+
+static bool is_label(double v) {
+    return v >= 0 && v < 64 && v == floor(v);
+}
+
+static bool add_sample(
+    struct reading *r, const json_t *json, const char *line, size_t line_n, struct err *err) {
+    struct sample_scores *s = r->s;
+    double x, y;
+    take_numbers(r, json, &x, &y);
+    if (isnan(x) || isnan(y)) {
+        return err_set(err, ERR_UNSUPPORTED, "documents have no score '%s'", r->metric);
+    }
+    if (r->form == FORM_LABELS && !(is_label(x) && is_label(y))) {
+        return err_set(err, ERR_UNSUPPORTED, "'%s' over other things than labels", r->metric);
+    }
+    size_t before = r->capacity;
+    mem_grow(&s->items, &r->capacity, s->n + 1, sizeof *s->items);
+    if (r->capacity != before) {
+        s->x = xrealloc(s->x, r->capacity * sizeof *s->x);
+        s->y = xrealloc(s->y, r->capacity * sizeof *s->y);
+    }
+    const char *hash = json_get_string(json, "doc_hash", NULL);
+    s->items[s->n] = (struct sample) { .doc = json_get_int(json, "doc_id", (long long)s->n),
+        .subset = subset_of(r, json_get_string(json, "subset", "")),
+        .cluster = cluster_of(r, json_get_string(json, "cluster", NULL)),
+        .hash = hash ? arena_strdup(&s->arena, hash) : NULL,
+        .line = line,
+        .line_n = line_n };
+    s->x[s->n] = x;
+    s->y[s->n++] = y;
+    return true;
+}
+
+static bool wanted(struct reading *r, const json_t *json) {
+    const char *filter = json_get_string(json, "filter", NULL);
+    if (filter && !r->filter) {
+        r->filter = arena_strdup(&r->s->arena, filter);
+    }
+    return !filter || !strcmp(filter, r->filter);
+}
+
+static bool add_line(struct reading *r, const char *line, size_t n, struct err *err) {
+    json_t *json = json_parse(line, n, "samples", err);
+    bool ok = json && (json_is_object(json) ||
+                          err_set(err, ERR_INPUT, "a line of the samples is not an object"));
+    if (ok && r->s->n == 0) {
+        r->form = form_of(r->metric, own_value(json, r->metric), &r->s->statistic);
+    }
+    if (ok && wanted(r, json)) {
+        ok = add_sample(r, json, line, n, err);
+    }
+    json_decref(json);
+    return ok;
+}
+
+/* ---- what a statistic is handed ---- */
+
+struct columns {
+    uint32_t *labels; /* [2 n]: gold, then predicted */
+    struct labelled labelled;
+    struct pairs pairs;
+    struct weighted weighted;
+};
+
+static void find_labels(struct columns *c, const double *x, const double *y, size_t n) {
+    uint32_t classes = 1;
+    c->labels = xcalloc(2 * n + 1, sizeof *c->labels);
+    for (size_t i = 0; i < 2 * n; i++) {
+        c->labels[i] = (uint32_t)(i < n ? x[i] : y[i - n]);
+        classes = c->labels[i] >= classes ? c->labels[i] + 1 : classes;
+    }
+    c->labelled = (struct labelled) { c->labels, c->labels + n, classes };
+}
+
+/* x and y must outlive *c. */
+static const void *columns_make(
+    struct columns *c, statistic_fn *f, const double *x, const double *y, size_t n) {
+    *c = (struct columns) { .pairs = { x, y }, .weighted = { x, y } };
+    if (f == statistic_mcc || f == statistic_f1) {
+        find_labels(c, x, y, n);
+        return &c->labelled;
+    }
+    return f == statistic_mean || f == statistic_perplexity    ? (const void *)x
+           : f == statistic_spearman || f == statistic_pearson ? (const void *)&c->pairs
+                                                               : (const void *)&c->weighted;
+}
+
+/* ---- all lines ---- */
+
+bool sample_scores_read(struct sample_scores *s, const char *lines, size_t n, const char *metric,
+    const char *filter, struct err *err) {
+    *s = (struct sample_scores) { 0 };
+    struct reading r = { .s = s, .metric = metric, .filter = filter };
+    r.subsets = strmap_new(8);
+    r.clusters = strmap_new(1024);
+    bool ok = true;
+    for (size_t at = 0, len; ok && at < n; at += len + 1) {
+        const char *end = memchr(lines + at, '\n', n - at);
+        len = end ? (size_t)(end - lines) - at : n - at;
+        ok = len == 0 || add_line(&r, lines + at, len, err);
+    }
+    ok = ok && (s->n || err_set(err, ERR_INPUT, "there are no samples"));
+    if (ok) {
+        s->columns = xcalloc(1, sizeof *s->columns);
+        s->data = columns_make(s->columns, s->statistic, s->x, s->y, s->n);
+    } else {
+        sample_scores_release(s);
+    }
+    strmap_free(r.subsets);
+    strmap_free(r.clusters);
+    return ok;
+}
+
+void sample_scores_release(struct sample_scores *s) {
+    free(s->items);
+    free(s->x);
+    free(s->y);
+    if (s->columns) {
+        free(s->columns->labels);
+    }
+    free(s->columns);
+    arena_release(&s->arena);
+    *s = (struct sample_scores) { 0 };
+}
+
+/* ---- a number a document ---- */
+
+void sample_scores_spread(
+    const struct sample_scores *s, const size_t *index, size_t n, double *out) {
+    double *x = xcalloc(2 * n + 1, sizeof *x), *y = x + n;
+    struct columns columns;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = s->x[index[i]];
+        y[i] = s->y[index[i]];
+    }
+    influence(s->statistic, columns_make(&columns, s->statistic, x, y, n), n, out);
+    free(columns.labels);
+    free(x);
+}
+
+/* ---- for the record ---- */
+
+enum { SCORES_MAX = 150000 }; /* documents: 400 kB as text, well below what a record may have */
+
+static json_t *part_json(const struct sample_scores *s, uint32_t subset) {
+    size_t *index = xcalloc(s->n, sizeof *index), n = 0;
+    double *x = xcalloc(s->n, sizeof *x);
+    uint32_t *cluster = xcalloc(s->n, sizeof *cluster);
+    json_t *json = NULL;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->items[i].subset == subset) {
+            cluster[n] = s->items[i].cluster;
+            index[n++] = i;
+        }
+    }
+    sample_scores_spread(s, index, n, x);
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) {
+        finite = finite && isfinite(x[i]);
+    }
+    if (finite) {
+        struct scores scores;
+        scores_pack(&scores, x, s->n_clusters < s->n ? cluster : NULL, n);
+        json = scores_json(&scores);
+        scores_release(&scores);
+    }
+    free(cluster);
+    free(x);
+    free(index);
+    return json;
+}
+
+/* Which documents these are. */
+static json_t *documents_json(const struct sample_scores *s) {
+    struct strbuf text = { 0 };
+    char hex[65];
+    for (size_t i = 0; i < s->n; i++) {
+        strbuf_addf(&text, "%s\t%lld\n", s->subsets[s->items[i].subset], s->items[i].doc);
+    }
+    sha256_hex(strbuf_str(&text), text.len, hex);
+    strbuf_release(&text);
+    return json_sprintf("%.16s", hex);
+}
+
+json_t *sample_scores_json(const struct sample_scores *s, const char *metric) {
+    json_t *parts = json_array();
+    bool ok = s->n <= SCORES_MAX && (s->n_clusters == s->n || s->n_clusters <= CLUSTERS_MAX);
+    for (uint32_t subset = 0; ok && subset < s->n_subsets; subset++) {
+        json_t *part = part_json(s, subset);
+        ok = part != NULL;
+        if (ok) {
+            json_array_append_new(parts, part);
+        }
+    }
+    if (!ok) {
+        json_decref(parts);
+        return NULL;
+    }
+    return json_pack(
+        "{s:s, s:o, s:o}", "metric", metric, "docs", documents_json(s), "parts", parts);
+}
