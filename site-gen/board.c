@@ -308,13 +308,16 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
     }
     long long ranked = 0;
     json_object_set_new(section, "others", others_view(w, section));
-    fill_means(section, definition);
+    fill_means(w, section, definition);
     json_array_foreach(rows, i, row) {
         json_object_del(row, "by_task");
         json_object_del(row, "id");
         ranked += json_object_get(row, "mean") != NULL;
     }
-    rank_rows(rows, "mean", true);
+    json_object_set_new(
+        section, "tests", rank_rows(rows, "mean", true, json_object_get(section, "weights")));
+    if (!w->keep_parts)
+        drop_parts(rows);
     json_object_set_new(section, "range", range_of(rows, "mean", NAN));
     json_object_set_new(section, "n_ranked", json_integer(ranked));
 }

@@ -48,14 +48,14 @@ static struct figure figure_at(const json_t *row, const char *key) {
     return (struct figure) { json_get_number(f, "value", NAN), json_get_number(f, "se", NAN) };
 }
 
-struct ranked {
+struct sorted {
     json_t *row;
     double value;
     size_t place; /* where it stood: equal rows stay in their order */
 };
 
 static int by_value(const void *a, const void *b) {
-    const struct ranked *x = a, *y = b;
+    const struct sorted *x = a, *y = b;
     if (isnan(x->value) || isnan(y->value))
         return isnan(x->value) - isnan(y->value) ? isnan(x->value) - isnan(y->value)
                                                  : (x->place > y->place) - (x->place < y->place);
@@ -66,11 +66,11 @@ static int by_value(const void *a, const void *b) {
 
 static void sort_rows(json_t *rows, const char *key, bool higher) {
     size_t n = json_array_size(rows);
-    struct ranked *all = xcalloc(n + 1, sizeof *all);
+    struct sorted *all = xcalloc(n + 1, sizeof *all);
     for (size_t i = 0; i < n; i++) {
         json_t *row = json_incref(json_array_get(rows, i));
         double v = figure_at(row, key).value;
-        all[i] = (struct ranked) { row, higher ? v : -v, i };
+        all[i] = (struct sorted) { row, higher ? v : -v, i };
     }
     qsort(all, n, sizeof *all, by_value);
     for (size_t i = 0; i < n; i++)
@@ -78,25 +78,74 @@ static void sort_rows(json_t *rows, const char *key, bool higher) {
     free(all);
 }
 
-void rank_rows(json_t *rows, const char *key, bool higher) {
+void contest_init(struct contest *c, const json_t *rows, size_t n, const char *key, bool higher,
+    const json_t *weights) {
+    size_t n_parts = n ? json_array_size(json_object_get(json_array_get(rows, 0), "parts")) : 0;
+    *c = (struct contest) { .n_rows = n, .n_parts = n_parts, .higher = higher };
+    c->values = xcalloc(n + 1, sizeof *c->values);
+    c->parts = xcalloc(n * n_parts + 1, sizeof *c->parts);
+    c->weights = xcalloc(n_parts + 1, sizeof *c->weights);
+    for (size_t i = 0; i < n; i++)
+        c->values[i] = figure_at(json_array_get(rows, i), key).value;
+    for (size_t i = 0; i < n * n_parts; i++) {
+        const json_t *row = json_array_get(rows, i / n_parts);
+        const json_t *part = json_array_get(json_object_get(row, "parts"), i % n_parts);
+        c->parts[i] = (struct part) { { json_get_number(part, "value", NAN),
+                                          json_get_number(part, "se", NAN) },
+            json_object_get(part, "scores") };
+    }
+    for (size_t i = 0; i < n_parts; i++)
+        c->weights[i] =
+            weights ? json_number_value(json_array_get(weights, i)) : 1 / (double)n_parts;
+}
+
+void contest_release(struct contest *c) {
+    free(c->values);
+    free(c->parts);
+    free(c->weights);
+    *c = (struct contest) { 0 };
+}
+
+static void set_standing(json_t *row, const struct standing *s) {
+    json_object_set_new(row, "rank", json_integer(s->rank));
+    json_object_set_new(row, "rank_low", json_integer(s->low));
+    json_object_set_new(row, "rank_high", json_integer(s->high));
+    json_object_set_new(row, "tier", json_boolean(s->opens_tier));
+    json_object_set_new(row, "tier_number", json_integer(s->tier));
+}
+
+json_t *rank_rows(json_t *rows, const char *key, bool higher, const json_t *weights) {
     sort_rows(rows, key, higher);
     size_t n = 0;
     while (n < json_array_size(rows) && !isnan(figure_at(json_array_get(rows, n), key).value))
         n++;
-    struct figure *f = xcalloc(n + 1, sizeof *f);
     struct standing *s = xcalloc(n + 1, sizeof *s);
+    struct contest contest;
+    contest_init(&contest, rows, n, key, higher, weights);
+    struct ranked ranked = rank_parts(&contest, s);
     for (size_t i = 0; i < n; i++)
-        f[i] = figure_at(json_array_get(rows, i), key);
-    rank_figures(f, n, higher, s);
-    for (size_t i = 0; i < n; i++) {
-        json_t *row = json_array_get(rows, i);
-        json_object_set_new(row, "rank", json_integer(s[i].rank));
-        json_object_set_new(row, "rank_low", json_integer(s[i].low));
-        json_object_set_new(row, "rank_high", json_integer(s[i].high));
-        json_object_set_new(row, "tier", json_boolean(s[i].opens_tier));
-    }
-    free(f);
+        set_standing(json_array_get(rows, i), &s[i]);
+    json_t *tests = json_pack("{s:I, s:I, s:i}", "pairs", (json_int_t)ranked.n_pairs, "paired",
+        (json_int_t)ranked.n_paired, "tiers", n ? s[n - 1].tier : 0);
+    set_number(tests, "detectable", ranked.detectable);
+    contest_release(&contest);
     free(s);
+    return tests;
+}
+
+void drop_parts(json_t *rows) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) json_object_del(row, "parts");
+}
+
+json_t *part_view(const struct world *w, const json_t *figure, long long run) {
+    const json_t *record = json_object_get(world_run(w, run), "record");
+    json_t *part = json_object();
+    copy_field(part, figure, "value");
+    copy_field(part, figure, "se");
+    copy_field(part, record, "scores");
+    return part;
 }
 
 json_t *range_of(const json_t *rows, const char *key, double also) {

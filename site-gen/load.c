@@ -44,12 +44,19 @@ static void tidy_times(json_t *rows) {
     }
 }
 
-/* A statement's first argument is a suite's name, or NULL; what else it has is NULL. */
-static bool read_list(struct db *db, json_t *doc, const char *key, const char *statement,
-    size_t n_args, const char *suite, struct err *err) {
-    const struct db_arg values[3] = { suite ? db_text(suite) : db_null(), db_null(), db_null() };
+/* A list of the document: the statement, how many parameters it has, the first of them (or NULL).
+ */
+struct list {
+    const char *key, *statement;
+    size_t n_args;
+};
+
+static bool read_list(
+    struct db *db, json_t *doc, const struct list *l, const char *first, struct err *err) {
+    const struct db_arg args[3] = { db_text(first), db_null(), db_null() };
+    const char *key = l->key;
     struct rows rows = { 0 };
-    if (!db_query(db, statement, values, n_args, &rows, err))
+    if (!db_query(db, l->statement, args, l->n_args, &rows, err))
         return false;
     json_t *list = rows_to_json(&rows, err);
     rows_release(&rows);
@@ -127,28 +134,44 @@ static bool read_all_samples(struct db *db, json_t *doc, struct err *err) {
     return ok;
 }
 
-static bool read_all(struct db *db, json_t *doc, struct err *err) {
-    static const struct {
-        const char *key, *statement;
-        size_t n_args;
-    } LISTS[] = { { "suites", "site_suites", 0 }, { "suite_tasks", "site_suite_tasks", 1 },
-        { "board", "site_board", 1 }, { "models", "site_models", 0 }, { "tasks", "site_tasks", 0 },
-        { "runs", "site_runs", 3 }, { "results", "site_results", 1 }, { "queue", "site_queue", 0 },
-        { "workers", "site_workers", 0 }, { "stats", "queue_stats", 0 } };
-    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
-        if (!read_list(db, doc, LISTS[i].key, LISTS[i].statement, LISTS[i].n_args, NULL, err))
+static bool read_lists(
+    struct db *db, json_t *doc, const struct list *lists, const char *first, struct err *err) {
+    for (; lists->key; lists++) {
+        if (!read_list(db, doc, lists, first, err))
             return false;
     }
     json_t *stats = json_incref(json_array_get(json_object_get(doc, "stats"), 0));
     json_object_set_new(doc, "stats", stats ? stats : json_object());
-    return read_all_samples(db, doc, err);
+    return true;
 }
 
-bool site_load(struct db *db, json_t **snapshot, struct err *err) {
+static bool read_all(struct db *db, json_t *doc, struct err *err) {
+    static const struct list LISTS[] = { { "suites", "site_suites", 0 },
+        { "suite_tasks", "site_suite_tasks", 1 }, { "board", "site_board", 1 },
+        { "models", "site_models", 0 }, { "tasks", "site_tasks", 0 }, { "runs", "site_runs", 3 },
+        { "results", "site_results", 1 }, { "queue", "site_queue", 0 },
+        { "workers", "site_workers", 0 }, { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
+    return read_lists(db, doc, LISTS, NULL, err) && read_all_samples(db, doc, err);
+}
+
+static bool load(struct db *db, json_t *doc, const char *suite, struct err *err) {
+    static const struct list LISTS[] = { { "suites", "site_suites", 0 },
+        { "suite_tasks", "site_suite_tasks", 1 }, { "board", "site_board", 1 },
+        { "models", "site_models", 0 }, { "tasks", "site_tasks", 0 }, { "runs", "board_runs", 1 },
+        { "queue", "site_queue", 0 }, { NULL, NULL, 0 } };
+    static const char *const NONE[] = { "results", "workers" };
+    if (!suite)
+        return read_all(db, doc, err);
+    for (size_t i = 0; i < sizeof NONE / sizeof *NONE; i++)
+        json_object_set_new(doc, NONE[i], json_array());
+    return read_lists(db, doc, LISTS, suite, err);
+}
+
+static bool load_snapshot(struct db *db, const char *suite, json_t **snapshot, struct err *err) {
     if (!db_snapshot_begin(db, err))
         return false;
     json_t *doc = json_pack("{s:s}", "schema", "assay.site/1");
-    bool ok = read_all(db, doc, err);
+    bool ok = load(db, doc, suite, err);
     db_snapshot_end(db);
     if (!ok) {
         json_decref(doc);
@@ -158,56 +181,10 @@ bool site_load(struct db *db, json_t **snapshot, struct err *err) {
     return true;
 }
 
-/* ---- one board ---- */
-
-static bool read_board(struct db *db, json_t *doc, const char *suite, struct err *err) {
-    static const struct {
-        const char *key, *statement;
-        size_t n_args;
-    } LISTS[] = { { "suites", "site_suites", 0 }, { "suite_tasks", "site_suite_tasks", 1 },
-        { "board", "site_board", 1 }, { "models", "site_models", 0 }, { "tasks", "site_tasks", 0 },
-        { "runs", "board_runs", 1 }, { "queue", "site_queue", 0 } };
-    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
-        const char *of = LISTS[i].n_args ? suite : NULL;
-        if (!read_list(db, doc, LISTS[i].key, LISTS[i].statement, LISTS[i].n_args, of, err))
-            return false;
-    }
-    return true;
+bool site_load(struct db *db, json_t **snapshot, struct err *err) {
+    return load_snapshot(db, NULL, snapshot, err);
 }
 
-static const json_t *find_suite(const json_t *doc, const char *name) {
-    size_t i;
-    json_t *suite;
-    json_array_foreach(json_object_get(doc, "suites"), i, suite) {
-        if (strcmp(json_get_string(suite, "suite", ""), name) == 0)
-            return suite;
-    }
-    return NULL;
-}
-
-static json_t *view_of(const json_t *doc, const char *name, struct err *err) {
-    const json_t *suite = find_suite(doc, name);
-    struct world world;
-    if (!suite) {
-        err_set(err, ERR_NOT_FOUND, "there are no results of suite '%.100s'", name);
-        return NULL;
-    }
-    json_t *board = NULL;
-    if (world_init(&world, doc, NULL, err)) {
-        board = view_board(&world, suite);
-        world_release(&world);
-    }
-    return board;
-}
-
-bool site_board(struct db *db, const char *suite, json_t **board, struct err *err) {
-    if (!db_snapshot_begin(db, err))
-        return false;
-    json_t *doc = json_pack("{s:s, s:[], s:[], s:{}, s:{}}", "schema", "assay.site/1", "results",
-        "workers", "stats", "samples");
-    bool ok = read_board(db, doc, suite, err);
-    db_snapshot_end(db);
-    *board = ok ? view_of(doc, suite, err) : NULL;
-    json_decref(doc);
-    return *board != NULL;
+bool site_load_board(struct db *db, const char *suite, json_t **snapshot, struct err *err) {
+    return load_snapshot(db, suite, snapshot, err);
 }

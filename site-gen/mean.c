@@ -6,6 +6,7 @@
 
 #include "base/average.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "site-gen/view.h"
 
 /* Whose cells are asked about. */
@@ -55,6 +56,18 @@ static void count_tasks(json_t *row, const struct row_cells *r) {
     json_object_set_new(row, "n_tasks", json_integer((json_int_t)asked));
 }
 
+/* What the row is compared by: its tasks in the mean, in the order of the columns. */
+static void put_parts(const struct world *w, json_t *row, const struct row_cells *r) {
+    json_t *parts = json_array(), *column;
+    size_t i;
+    json_array_foreach(r->columns, i, column) {
+        const json_t *cell = json_array_get(r->cells, i);
+        if (json_get_bool(column, "in_mean", false))
+            json_array_append_new(parts, part_view(w, cell, json_get_int(cell, "run", 0)));
+    }
+    json_object_set_new(row, "parts", parts);
+}
+
 /* A figure under "mean", or why there is none under "reason". */
 static void put_mean(json_t *to, const json_t *average) {
     if (json_is_number(json_object_get(average, "value")))
@@ -64,11 +77,13 @@ static void put_mean(json_t *to, const json_t *average) {
             json_string(json_get_string(average, "reason", "no task of this suite has a mean")));
 }
 
-static void fill_row(json_t *row, const json_t *columns, const json_t *tree) {
+static void fill_row(
+    const struct world *w, json_t *row, const json_t *columns, const json_t *tree) {
     struct row_cells r = { columns, json_object_get(row, "cells") };
     json_t *averages = average_tree(tree, find_part, &r), *groups = json_array(), *average;
     size_t i;
     count_tasks(row, &r);
+    put_parts(w, row, &r);
     put_mean(row, json_array_get(averages, 0));
     json_array_foreach(averages, i, average) {
         json_t *group = i ? json_object() : NULL;
@@ -107,13 +122,56 @@ static void name_groups(json_t *section, const json_t *tree) {
     json_decref(averages);
 }
 
-void fill_means(json_t *section, const json_t *suite_definition) {
+/* ---- weights ---- */
+
+/* Columns whose weights are summed up: a leaf may be named twice. */
+struct weighing {
+    const json_t *columns;
+    double *weights;
+};
+
+static void weigh(const json_t *leaf, double weight, void *arg) {
+    const struct weighing *k = arg;
+    size_t i = column_of(k->columns, leaf);
+    if (i < json_array_size(k->columns))
+        k->weights[i] += weight;
+}
+
+/* A row that has a mean: how many documents its tasks have is how many they have for all. */
+static const json_t *complete_row(const json_t *rows) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) {
+        if (json_object_get(row, "mean"))
+            return row;
+    }
+    return NULL;
+}
+
+/* What the mean grows by with each of the parts. */
+static json_t *weights_view(const json_t *rows, const json_t *columns, const json_t *tree) {
+    struct row_cells r = { columns, json_object_get(complete_row(rows), "cells") };
+    struct weighing k = { columns, xcalloc(json_array_size(columns) + 1, sizeof *k.weights) };
+    json_t *list = json_array(), *column;
+    size_t i;
+    average_weights(tree, find_part, &r, weigh, &k);
+    json_array_foreach(columns, i, column) {
+        if (json_get_bool(column, "in_mean", false))
+            json_array_append_new(list, json_real(isfinite(k.weights[i]) ? k.weights[i] : 0));
+    }
+    free(k.weights);
+    return list;
+}
+
+void fill_means(const struct world *w, json_t *section, const json_t *suite_definition) {
     const json_t *columns = json_object_get(section, "tasks"),
                  *own = json_object_get(suite_definition, "tree");
     json_t *tree = own ? json_incref((json_t *)(uintptr_t)own) : flat_tree(columns), *row;
     size_t i;
     json_object_set_new(section, "mean", json_string(json_get_string(tree, "mean", "task")));
     name_groups(section, tree);
-    json_array_foreach(json_object_get(section, "rows"), i, row) fill_row(row, columns, tree);
+    json_array_foreach(json_object_get(section, "rows"), i, row) fill_row(w, row, columns, tree);
+    json_object_set_new(
+        section, "weights", weights_view(json_object_get(section, "rows"), columns, tree));
     json_decref(tree);
 }

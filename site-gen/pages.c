@@ -337,6 +337,9 @@ static json_t *groups_view(const struct world *w, const json_t *task) {
             continue;
         json_t *line = run_line(w, run);
         copy_field(line, revision, "params");
+        json_object_set_new(line, "parts",
+            json_pack("[o]",
+                part_view(w, json_object_get(line, "figure"), json_get_int(run, "run_id", 0))));
         json_array_append_new(json_object_get(group_of(groups, config_key(run)), "rows"), line);
     }
     double baseline = json_get_number(json_object_get(task, "definition"), "baseline", NAN);
@@ -344,7 +347,9 @@ static json_t *groups_view(const struct world *w, const json_t *task) {
         json_t *rows = json_object_get(group, "rows");
         json_t *m =
             metric_view(json_get_string(task, "main", ""), json_object_get(task, "definition"));
-        rank_rows(rows, "figure", json_get_bool(m, "higher", true));
+        json_object_set_new(
+            group, "tests", rank_rows(rows, "figure", json_get_bool(m, "higher", true), NULL));
+        drop_parts(rows);
         json_object_set_new(group, "range", range_of(rows, "figure", baseline));
         json_decref(m);
     }

@@ -24,9 +24,25 @@ struct db;
 /* The caller owns *snapshot. */
 MUST_CHECK bool site_load(struct db *db, json_t **snapshot, struct err *err);
 
-/* The board of one suite as its page shows it: an "assay.site.board/1" document, the caller's.
- * ERR_NOT_FOUND for a suite of which the database knows nothing. */
-MUST_CHECK bool site_board(struct db *db, const char *suite, json_t **board, struct err *err);
+/* The same of one suite, as far as its board goes: no samples, no other suite's runs. */
+MUST_CHECK bool site_load_board(
+    struct db *db, const char *suite, json_t **snapshot, struct err *err);
+
+/* The board of a suite as its page shows it ("assay.site.board/1"), which the caller owns. With
+ * `pairs`, each section also has "pairs": [{"a", "b": places in "rows", "difference": a less b,
+ * "se", "p", "p_holm", "paired", "low", "high"}], the interval from resamples of the shared
+ * documents where they are known ("resamples" of them), else from the errors. */
+struct board_options {
+    bool pairs;
+    size_t n_resamples;
+    unsigned long long seed;
+};
+MUST_CHECK bool site_board(const json_t *snapshot, const char *suite,
+    const struct board_options *options, json_t **board, struct err *err);
+
+/* {"name", "percent": it lies between 0 and 1, "higher": is better} of a metric; `definition` of
+ * the task (or NULL) may say which way. The caller owns it. Means are taken over what is both. */
+json_t *metric_view(const char *metric, const json_t *definition);
 
 struct site_options {
     const char *out; /* folder to make or to replace; refused if something else is in it */

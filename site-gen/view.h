@@ -6,11 +6,8 @@
 #define ASSAY_SITE_VIEW_H
 
 #include "site-gen/score.h"
+#include "site-gen/site.h"
 #include "site-gen/world.h"
-
-/* {"name", "short", "percent", "higher"} of a metric; `definition` of the task may say which way.
- */
-json_t *metric_view(const char *metric, const json_t *definition);
 
 /* A value with its error and 95 % interval: {"value", "se"?, "low"?, "high"?, "n"?} from a row that
  * has value, stderr, low, high, n. */
@@ -28,13 +25,23 @@ json_t *view_task(const struct world *w, const char *name);
 json_t *view_queue(const struct world *w);
 json_t *view_models(const struct world *w); /* all models, for the list of them */
 
-/* A mean with its interval, rank, range: sets rank, rank_low, rank_high, tier in each row, which
- * has its figure under `key`; sorts the array best first. Rows without a figure go last, unranked.
+/* Ranks rows that have a figure under `key` and, under "parts", what they are compared by (with
+ * `weights`, NULL: equal ones): sets rank, rank_low, rank_high, tier (it opens one), tier_number in
+ * each; sorts the array best first. Rows without a figure go last, unranked. What was tested:
+ * {"pairs", "paired", "tiers", "detectable"?} (score.h). */
+json_t *rank_rows(json_t *rows, const char *key, bool higher, const json_t *weights);
+/* One of the parts: the figure of a task, with the scores of the run's documents where there are.
  */
-void rank_rows(json_t *rows, const char *key, bool higher);
+json_t *part_view(const struct world *w, const json_t *figure, long long run);
+void drop_parts(json_t *rows);
+/* The first n rows as they are compared; the caller releases. */
+void contest_init(struct contest *c, const json_t *rows, size_t n, const char *key, bool higher,
+    const json_t *weights);
+void contest_release(struct contest *c);
 /* Sets the mean of each row of a board's section, or the reason why it has none, as the suite's
- * definition says; and of each suite within it, under "groups", which the section names. */
-void fill_means(json_t *section, const json_t *suite_definition);
+ * definition says; and of each suite within it, under "groups", which the section names. Rows also
+ * get their "parts", the section the "weights" of these in the mean. */
+void fill_means(const struct world *w, json_t *section, const json_t *suite_definition);
 /* {"low", "high"} that hold all intervals under `key`, with `also` (NaN: nothing) among them. */
 json_t *range_of(const json_t *rows, const char *key, double also);
 

@@ -10,6 +10,7 @@
 struct world {
     const json_t *snapshot;
     const char *hub_url;  /* or NULL */
+    bool keep_parts;      /* rows of boards keep what they were compared by */
     json_t *runs;         /* run id -> run */
     json_t *tasks;        /* task id -> task */
     json_t *models;       /* name -> [revisions], oldest first */

@@ -1,5 +1,6 @@
 -- $1 suite name. Every run of a task that has the name of one of the suite's tasks, newest first: what a board says of
--- those that it shows, and of those that it doesn't.
-SELECT run_id, model, revision, task_id, task, task_version, config, data_sha256, finished_at, superseded_at, current
+-- those that it shows, and of those that it doesn't. Of the record there is what models are compared by.
+SELECT run_id, model, revision, task_id, task, task_version, config, data_sha256, finished_at, superseded_at, current,
+    CASE WHEN current THEN jsonb_build_object('scores', record -> 'scores') END AS record
 FROM site_runs WHERE task IN (SELECT task FROM site_suite_tasks WHERE suite = $1)
 ORDER BY finished_at DESC, run_id DESC

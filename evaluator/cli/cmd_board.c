@@ -1,5 +1,4 @@
-/* assay suite board: the leaderboard of a suite, as a table. Ranks, means and the reasons in their
- * place are those of the website. */
+/* assay suite board: the leaderboard of a suite, as its page on the site has it. */
 #include <math.h>
 #include <string.h>
 
@@ -10,114 +9,216 @@
 #include "evaluator/cli/table.h"
 #include "site-gen/site.h"
 
-/* One figure: 53.7 for 0.537 where the metric is a share. */
-static void add_figure(struct table *t, const json_t *figure, bool share, const char *why) {
-    double scale = share ? 100 : 1, value = json_get_number(figure, "value", NAN);
+#define TASKS_SHOWN 8 /* columns that still fit a screen */
+
+static const struct option options_board[] = {
+    { "pairs", 0, NULL, "also every pair of models: its difference, interval and p" },
+    { "resamples", 0, "N", "of the shared documents, for the intervals of pairs (default: 10000)" },
+    { "seed", 0, "N", "of the resamples (default: 0)" },
+    { NULL, 0, NULL, NULL },
+};
+
+/* ---- numbers ---- */
+
+static double scaled(const json_t *metric, double v) {
+    return json_get_bool(metric, "percent", true) ? 100 * v : v;
+}
+
+static void value_cell(struct table *t, const json_t *metric, const json_t *figure) {
+    double v = json_get_number(figure, "value", NAN);
+    if (isfinite(v)) {
+        table_cellf(t, json_get_bool(metric, "percent", true) ? "%.1f" : "%.3f", scaled(metric, v));
+    } else {
+        table_cell(t, NULL);
+    }
+}
+
+static void interval_cell(struct table *t, const json_t *figure) {
     double low = json_get_number(figure, "low", NAN), high = json_get_number(figure, "high", NAN);
-    if (isnan(value)) {
-        char *text = printable(why, 120);
+    if (isfinite(low) && isfinite(high)) {
+        table_cellf(t, "%.1f to %.1f", 100 * low, 100 * high);
+    } else {
         table_cell(t, NULL);
-        table_cell(t, text);
+    }
+}
+
+static void p_cell(struct table *t, double p) {
+    if (isfinite(p)) {
+        table_cellf(t, p < 0.0001 ? "%.0e" : "%.4f", p);
+    } else {
         table_cell(t, NULL);
-        free(text);
+    }
+}
+
+/* ---- a section ---- */
+
+static const char *name_of(const json_t *row) {
+    return json_get_string(json_object_get(row, "model"), "name", "");
+}
+
+static void rank_cells(struct table *t, const json_t *row) {
+    long long low = json_get_int(row, "rank_low", 0), high = json_get_int(row, "rank_high", 0);
+    if (!json_object_get(row, "rank")) {
+        for (int i = 0; i < 3; i++) {
+            table_cell(t, NULL);
+        }
         return;
     }
-    table_cellf(t, "%.*f", share ? 1 : 2, scale * value);
-    if (isnan(low) || isnan(high)) {
-        table_cell(t, NULL);
-    } else {
-        table_cellf(t, "%.*f to %.*f", share ? 1 : 2, scale * low, share ? 1 : 2, scale * high);
-    }
-    table_cellf(t, "%lld", json_get_int(figure, "n", 0));
+    table_cellf(t, "%lld", json_get_int(row, "tier_number", 0));
+    table_cellf(t, "%lld", json_get_int(row, "rank", 0));
+    table_cellf(t, low == high ? "%lld" : "%lld to %lld", low, high);
 }
 
-static void begin_row(struct table *t, const json_t *row, const char *task, const char *metric) {
-    table_cell(t, json_get_string(json_object_get(row, "model"), "name", ""));
-    table_cell(t, task);
-    table_cell(t, metric);
-}
-
-/* 2 (1-4): second by the figure, first to fourth by what the data can tell. */
-static void add_rank(struct table *t, const json_t *row) {
-    long long rank = json_get_int(row, "rank", 0), low = json_get_int(row, "rank_low", 0),
-              high = json_get_int(row, "rank_high", 0);
-    if (!rank) {
-        table_cell(t, NULL);
-    } else if (low == high) {
-        table_cellf(t, "%lld", rank);
-    } else {
-        table_cellf(t, "%lld (%lld-%lld)", rank, low, high);
-    }
-}
-
-static void add_means(struct table *t, const json_t *section, const json_t *row) {
+static void print_rows(const json_t *section) {
+    const json_t *tasks = json_object_get(section, "tasks"), *row, *task, *group;
     const json_t *groups = json_object_get(section, "groups");
-    add_rank(t, row);
-    begin_row(t, row, "mean", json_get_string(section, "mean", ""));
-    add_figure(t, json_object_get(row, "mean"), true, json_get_string(row, "reason", ""));
-    for (size_t i = 0; i < json_array_size(groups); i++) {
-        const json_t *group = json_array_get(json_object_get(row, "groups"), i);
-        table_cell(t, NULL);
-        begin_row(t, row, json_get_string(json_array_get(groups, i), "name", ""), "mean");
-        add_figure(t, json_object_get(group, "mean"), true, json_get_string(group, "reason", ""));
+    size_t n_tasks = json_array_size(tasks), i, k;
+    bool each = n_tasks > 1 && n_tasks + json_array_size(groups) <= TASKS_SHOWN;
+    struct table *t = table_new(">Tier", ">Rank", ">Ranks", "Model", "Dtype",
+        n_tasks > 1 ? ">Mean" : ">Score", ">95 % interval", NULL);
+    json_array_foreach(groups, k, group) {
+        if (k < TASKS_SHOWN) {
+            table_column(t, json_get_string(group, "name", ""), true);
+        }
     }
-}
-
-static void add_tasks(struct table *t, const json_t *section, const json_t *row) {
-    size_t i;
-    json_t *column;
-    json_array_foreach(json_object_get(section, "tasks"), i, column) {
-        const json_t *cell = json_array_get(json_object_get(row, "cells"), i),
-                     *metric = json_object_get(column, "metric");
-        table_cell(t, NULL);
-        begin_row(t, row, json_get_string(column, "name", ""), json_get_string(metric, "name", ""));
-        add_figure(
-            t, cell, json_get_bool(metric, "percent", true), json_get_string(cell, "missing", ""));
+    json_array_foreach(tasks, k, task) {
+        if (each) {
+            table_column(t, json_get_string(task, "name", ""), true);
+        }
     }
-}
-
-static void print_board(const json_t *board) {
-    struct table *t =
-        table_new(">Rank", "Model", "Task", "Metric", ">Score", ">95 % interval", ">n", NULL);
-    size_t i, k;
-    json_t *section, *row;
-    json_array_foreach(json_object_get(board, "sections"), i, section) {
-        json_array_foreach(json_object_get(section, "rows"), k, row) {
-            add_means(t, section, row);
-            add_tasks(t, section, row);
+    json_array_foreach(json_object_get(section, "rows"), i, row) {
+        const json_t *mean = json_object_get(row, "mean");
+        rank_cells(t, row);
+        table_cell(t, name_of(row));
+        table_cell(t, json_get_string(row, "dtype", NULL));
+        value_cell(t, NULL, mean);
+        if (mean) {
+            interval_cell(t, mean);
+        } else {
+            table_cell(t, json_get_string(row, "reason", NULL));
+        }
+        json_array_foreach(groups, k, group) {
+            if (k < TASKS_SHOWN) {
+                value_cell(t, NULL,
+                    json_object_get(json_array_get(json_object_get(row, "groups"), k), "mean"));
+            }
+        }
+        json_array_foreach(tasks, k, task) {
+            if (each) {
+                value_cell(t, json_object_get(task, "metric"),
+                    json_array_get(json_object_get(row, "cells"), k));
+            }
         }
     }
     table_print(t, true);
 }
 
-static void print_json(const json_t *board, json_t *rows) {
-    json_t *document = json_pack("{s:s, s:O, s:o, s:O}", "schema", "assay.board/1", "suite",
-        json_object_get(board, "suite"), "rows", rows, "sections",
-        json_object_get(board, "sections"));
-    print_document(document, true);
-    json_decref(document);
+static void print_tests(const json_t *section) {
+    const json_t *tests = json_object_get(section, "tests");
+    long long pairs = json_get_int(tests, "pairs", 0), paired = json_get_int(tests, "paired", 0);
+    double detectable = json_get_number(tests, "detectable", NAN);
+    if (pairs == 0) {
+        return;
+    }
+    printf("\nInside a tier no two models differ significantly (paired tests, Holm's rule, 5 %%)");
+    if (paired < pairs) {
+        printf(";\n%lld of %lld pairs are compared by their errors alone", pairs - paired, pairs);
+    }
+    if (isfinite(detectable)) {
+        printf(".\nA difference of %.1f between neighbours is found four times out of five",
+            100 * detectable);
+    }
+    puts(".");
+}
+
+static void print_pairs(const json_t *section) {
+    const json_t *rows = json_object_get(section, "rows"), *pair;
+    struct table *t = table_new(
+        "Model", "Against", ">Difference", ">95 % interval", ">p", ">p (Holm)", "Differ", NULL);
+    size_t i;
+    json_array_foreach(json_object_get(section, "pairs"), i, pair) {
+        double holm = json_get_number(pair, "p_holm", NAN);
+        table_cell(t, name_of(json_array_get(rows, (size_t)json_get_int(pair, "a", 0))));
+        table_cell(t, name_of(json_array_get(rows, (size_t)json_get_int(pair, "b", 0))));
+        table_cellf(t, "%+.1f", 100 * json_get_number(pair, "difference", NAN));
+        interval_cell(t, pair);
+        p_cell(t, json_get_number(pair, "p", NAN));
+        p_cell(t, holm);
+        table_cell(t, holm <= 0.05 ? "yes" : "no");
+    }
+    puts("");
+    table_print(t, true);
+}
+
+static void print_board(const json_t *board) {
+    const json_t *section;
+    size_t i;
+    json_array_foreach(json_object_get(board, "sections"), i, section) {
+        if (json_array_size(json_object_get(section, "rows"))) {
+            printf("%s## %s\n\n", i ? "\n" : "", json_get_string(section, "title", ""));
+            print_rows(section);
+            print_tests(section);
+        }
+        if (json_array_size(json_object_get(section, "pairs"))) {
+            print_pairs(section);
+        }
+    }
+}
+
+/* ---- the command ---- */
+
+static bool has_rows(const json_t *board) {
+    const json_t *section;
+    size_t i;
+    json_array_foreach(json_object_get(board, "sections"), i, section) {
+        if (json_array_size(json_object_get(section, "rows"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The page's document, with every result in a row of its own beside the sections. */
+static void name_document(json_t *board, const json_t *snapshot) {
+    json_object_set_new(board, "schema", json_string("assay.board/1"));
+    json_object_set(board, "rows", json_object_get(snapshot, "board"));
+}
+
+static bool find_board(const struct args *args, json_t **board, struct err *err) {
+    const char *suite = args->operands[0];
+    unsigned long resamples, seed;
+    json_t *snapshot = NULL;
+    struct db *db = NULL;
+    bool ok = args_get_uint(args, "resamples", 10000, 10000000, &resamples, err) &&
+              args_get_uint(args, "seed", 0, UINT32_MAX, &seed, err) &&
+              (db = database_open(args, err)) != NULL;
+    ok = ok && site_load_board(db, suite, &snapshot, err);
+    struct board_options options = { args_has(args, "pairs"), ok ? resamples : 0, ok ? seed : 0 };
+    ok = ok && site_board(snapshot, suite, &options, board, err);
+    if (ok) {
+        name_document(*board, snapshot);
+    }
+    json_decref(snapshot);
+    db_close(db);
+    return ok;
 }
 
 static bool run(const struct args *args, struct err *err) {
     const char *suite = args->operands[0];
-    struct rows rows = { 0 };
-    struct db *db = database_open(args, err);
-    bool ok = db && db_query(db, "site_board", DB_ARGS(db_text(suite)), &rows, err);
-    if (ok && rows.n == 0) {
+    json_t *board = NULL;
+    struct err why = ERR_INIT;
+    bool ok = find_board(args, &board, &why);
+    if (!ok && why.class != ERR_NOT_FOUND) {
+        *err = why;
+    } else if (!ok || !has_rows(board)) {
         ok = err_set(err, ERR_NOT_FOUND, "there are no results of suite '%s'", suite);
         err_hint(err, "submit a model to it: assay submit MODEL -s %s", suite);
-    }
-    json_t *board = NULL, *list = NULL;
-    ok = ok && site_board(db, suite, &board, err) && (list = rows_to_json(&rows, err)) != NULL;
-    if (ok && args_has(args, "json")) {
-        print_json(board, json_incref(list));
-    } else if (ok) {
+    } else if (args_has(args, "json")) {
+        print_document(board, true);
+    } else {
         print_board(board);
     }
-    json_decref(list);
     json_decref(board);
-    rows_release(&rows);
-    db_close(db);
     return ok;
 }
 
@@ -125,7 +226,15 @@ const struct command cmd_suite_board = {
     .name = "suite board",
     .operands = "SUITE",
     .summary = "the leaderboard of a suite, as a table",
-    .options = { options_database },
+    .details =
+        "Models are ranked by the mean over the suite's tasks. A rank is an interval: from 1 + how "
+        "many models\nare significantly better to n less those significantly worse. Whether two "
+        "models differ is tested on the\ndocuments that they share, for all pairs, with Holm's "
+        "rule at 5 %; inside a tier no two differ.\n\n"
+        "  assay suite board wordnet\n"
+        "  assay suite board wordnet --pairs          who differs from whom, and by how much\n"
+        "  assay suite board wordnet --json\n",
+    .options = { options_board, options_database },
     .min_operands = 1,
     .max_operands = 1,
     .run = run,

@@ -35,6 +35,14 @@ struct table *table_new(const char *title, ...) {
     return t;
 }
 
+void table_column(struct table *t, const char *title, bool right) {
+    BUG_IF(t->n > 0 || t->n_columns == COLUMNS_MAX);
+    char *plain = printable(title, CELL_MAX);
+    t->right[t->n_columns] = right;
+    t->titles[t->n_columns++] = arena_strdup(&t->arena, plain);
+    free(plain);
+}
+
 void table_cell(struct table *t, const char *text) {
     mem_grow(&t->cells, &t->capacity, t->n + 1, sizeof *t->cells);
     char *plain = text && *text ? printable(text, CELL_MAX) : NULL;

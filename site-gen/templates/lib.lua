@@ -96,6 +96,19 @@ end
 -- The same beside the rank, where a certain one need not be said twice.
 function rank_spread(row) return row.rank_low == row.rank_high and "" or rank_range(row) end
 
+-- What the tests of a board's pairs have to say: how many tiers, and how small a difference shows.
+function tests_told(t, metric)
+    if not t or t.pairs == 0 then return "" end
+    local text = plural(t.tiers, "tier") .. ": inside a tier no two models differ significantly"
+    if t.paired < t.pairs then
+        text = text .. format(" (%s of %s compared by their errors alone)", count(t.pairs - t.paired), plural(t.pairs, "pair"))
+    end
+    if t.detectable then
+        text = text .. format(". A difference of %s between neighbours is found four times out of five", number(t.detectable, metric))
+    end
+    return text .. "."
+end
+
 -- A name in parts, between which a line may break: WordNet|Gloss|Retrieval, wordnet_|definitions.
 function words(name)
     local marked = name:gsub("(%l)(%u)", "%1\0%2"):gsub("([_%-/])", "%1\0")

@@ -2,11 +2,13 @@
  * about those of the demo. */
 #include "tests/site-gen/fixture.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/stats/scores.h"
 
 #define DATA "7c1d0f7d4f1f0d2b8f0c7a3f2e6b5a4938271605f4e3d2c1b0a998877665544f"
 #define WEIGHTS "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
@@ -81,6 +83,23 @@ static json_t *model_row(const struct model *m) {
         2);
 }
 
+/* What the record keeps of the documents: as many right as the value says, from where each model
+ * begins to be right, so that they share some. Only for the task of right and wrong answers. */
+static json_t *document_scores(const struct score *s) {
+    static const int FROM[] = { 0, 30, 0 };
+    double x[200] = { 0 };
+    struct scores packed;
+    if (s->task != 0)
+        return NULL;
+    for (int i = 0; i < (int)lround(s->value * 200); i++)
+        x[(FROM[s->model] + i) % 200] = 1;
+    scores_pack(&packed, x, NULL, 200);
+    json_t *json = json_pack("{s:s, s:s, s:[o]}", "metric", TASKS[s->task].main, "docs",
+        "00112233aabbccdd", "parts", scores_json(&packed));
+    scores_release(&packed);
+    return json;
+}
+
 static json_t *run_row(int id, const struct score *s) {
     const struct model *m = &MODELS[s->model];
     const struct task *t = &TASKS[s->task];
@@ -100,10 +119,11 @@ static json_t *run_row(int id, const struct score *s) {
         WEIGHTS, "bits_sha256", t->sha256, "record_sha256", WEIGHTS, "n_chunks", 1);
     json_object_update(run, more);
     json_decref(more);
-    more = json_pack("{s:{s:[s, s, s, s, s, s, s]}, s:s, s:o, s:n, s:n, s:b}", "record", "command",
-        "assay", "eval", m->name, "-t", t->name, "--dtype", "f32", "started_at",
-        "2025-11-21T10:00:00Z", "finished_at", json_sprintf("2025-11-21T10:%02d:30Z", 10 + id),
-        "superseded_at", "superseded_why", "current", 1);
+    more = json_pack("{s:{s:[s, s, s, s, s, s, s], s:o*}, s:s, s:o, s:n, s:n, s:b}", "record",
+        "command", "assay", "eval", m->name, "-t", t->name, "--dtype", "f32", "scores",
+        document_scores(s), "started_at", "2025-11-21T10:00:00Z", "finished_at",
+        json_sprintf("2025-11-21T10:%02d:30Z", 10 + id), "superseded_at", "superseded_why",
+        "current", 1);
     json_object_update(run, more);
     json_decref(more);
     return run;

@@ -57,7 +57,7 @@ static void the_demo_becomes_pages_that_are_sound(void **state) {
     build(fixture_demo(), out, NULL);
     assert_sound(out);
     assert_holds(out, "index.html", "all-MiniLM-L6-v2");
-    assert_holds(out, "s/wordnet/index.html", "2 <span class=\"spread\">1–3</span>");
+    assert_holds(out, "s/wordnet/index.html", "2 <span class=\"spread\">2–3</span>");
     assert_holds(out, "s/wordnet/index.html", "WordNetGlossSTS: running");
     assert_holds(out, "m/assay-demo/all-MiniLM-L6-v2/index.html", "Rank 1 of 2");
     assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/r/1/index.html",

@@ -71,8 +71,36 @@ static void a_site_can_be_built_from_it(void **state) {
     free(out);
 }
 
+/* Of another suite nothing is read, and of this one no samples. */
+static void one_board_is_read_alone(void **state) {
+    struct fixture *f = *state;
+    json_t *all = NULL, *doc = NULL, *board = NULL;
+    json_decref(fixture_submit(f, "org/a", 2));
+    run_one(f);
+    assert_ok(site_load(f->db, &all, &err));
+    const char *suite =
+        json_get_string(json_array_get(json_object_get(all, "suites"), 0), "suite", "");
+    struct db *site = fixture_open(f, "assay_site");
+    assert_ok(site_load_board(site, suite, &doc, &err));
+    assert_int_equal(json_array_size(json_object_get(doc, "runs")), 1);
+    assert_null(json_object_get(doc, "samples"));
+    assert_ok(site_board(doc, suite, &(struct board_options) { .pairs = true }, &board, &err));
+    assert_int_equal(json_array_size(json_object_get(board, "sections")), 1);
+    json_decref(doc);
+    json_decref(board);
+    assert_ok(site_load_board(site, "another", &doc, &err));
+    assert_int_equal(json_array_size(json_object_get(doc, "runs")), 0);
+    struct err why = ERR_INIT;
+    assert_false(site_board(doc, "another", &(struct board_options) { 0 }, &board, &why));
+    assert_int_equal(why.class, ERR_NOT_FOUND);
+    json_decref(doc);
+    json_decref(all);
+    db_close(site);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(one_board_is_read_alone, fixture_reset),
         cmocka_unit_test_setup(what_is_published_becomes_one_document, fixture_reset),
         cmocka_unit_test_setup(a_site_can_be_built_from_it, fixture_reset),
     };

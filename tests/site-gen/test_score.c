@@ -5,26 +5,53 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/stats/scores.h"
+#include "base/stats/paired.h"
+#include "site-gen/site.h"
 #include "site-gen/view.h"
+
+/* Rows of equally weighted parts, ranked by the mean of their figures. */
+static size_t rank(
+    const struct part *parts, size_t n, size_t n_parts, bool higher, struct standing *out) {
+    struct part copy[16];
+    double values[16] = { 0 }, weights[16];
+    assert_true(n * n_parts <= 16);
+    for (size_t i = 0; i < n * n_parts; i++) {
+        copy[i] = parts[i];
+        values[i / n_parts] += parts[i].figure.value / (double)n_parts;
+        weights[i % n_parts] = 1 / (double)n_parts;
+    }
+    struct contest c = { n, n_parts, values, copy, weights, higher };
+    return rank_parts(&c, out).n_paired;
+}
+
+/* Rows of one part each, compared by their figures alone. */
+static size_t rank_figures(const struct figure *f, size_t n, bool higher, struct standing *out) {
+    struct part parts[8];
+    assert_true(n <= 8);
+    for (size_t i = 0; i < n; i++)
+        parts[i] = (struct part) { f[i], NULL };
+    return rank(parts, n, 1, higher, out);
+}
 
 static void ranks_are_intervals_of_what_the_data_can_tell(void **state) {
     (void)state;
-    /* differences over sqrt(2) * 0.01: 0.7 (no), 2.8 (yes), 3.5; the last has no error at all */
+    /* Six pairs can be tested, as the last has no error at all. Of them three are far apart; 0.60
+     * and 0.64 (p = 0.005) are under 0.05 / 3, 0.61 and 0.64 (p = 0.034) are not under 0.05 / 2. */
     const struct figure f[] = { { 0.50, 0.01 }, { 0.60, 0.01 }, { 0.61, 0.01 }, { 0.64, 0.01 },
         { 0.1, NAN } };
+    static const int WANT[5][4] = { { 4, 4, 5, 3 }, { 3, 2, 4, 2 }, { 2, 1, 4, 1 }, { 1, 1, 3, 1 },
+        { 5, 1, 5, 3 } };
     struct standing s[5];
-    rank_figures(f, 5, true, s);
-    const int expected[5][3] = { { 4, 4, 5 }, { 3, 2, 4 }, { 2, 2, 4 }, { 1, 1, 2 }, { 5, 1, 5 } };
-    const int high[5] = { 5, 4, 4, 2, 5 };
+    assert_int_equal(rank_figures(f, 5, true, s), 0);
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(s[i].rank, expected[i][0]);
-        assert_int_equal(s[i].low, expected[i][1]);
-        assert_int_equal(s[i].high, high[i]);
+        assert_int_equal(s[i].rank, WANT[i][0]);
+        assert_int_equal(s[i].low, WANT[i][1]);
+        assert_int_equal(s[i].high, WANT[i][2]);
+        assert_int_equal(s[i].tier, WANT[i][3]);
     }
-    assert_true(s[2].opens_tier); /* significantly below 0.64 */
-    assert_false(s[1].opens_tier);
-    assert_true(s[0].opens_tier);
-    assert_false(s[4].opens_tier);
+    assert_true(s[1].opens_tier && s[0].opens_tier);
+    assert_false(s[3].opens_tier || s[2].opens_tier || s[4].opens_tier);
 }
 
 static void equal_values_share_a_rank_and_lower_may_be_better(void **state) {
@@ -37,6 +64,92 @@ static void equal_values_share_a_rank_and_lower_may_be_better(void **state) {
     assert_int_equal(s[2].rank, 1);
     assert_int_equal(s[1].high, 2);
     rank_figures(f, 0, true, s);
+}
+
+/* ---- paired ---- */
+
+enum { DOCS = 400 };
+
+/* "scores" of a record in which the first `right` documents but `lost` of them, from `from`, are
+ * right; and the figure that belongs to them. */
+static json_t *scores_of(
+    size_t right, size_t from, size_t lost, const char *docs, struct figure *f) {
+    double x[DOCS] = { 0 }, sum = 0;
+    struct scores s;
+    for (size_t i = 0; i < right; i++)
+        x[i] = i < from || i >= from + lost;
+    for (size_t i = 0; i < DOCS; i++)
+        sum += x[i] / DOCS;
+    *f = (struct figure) { sum, sqrt(sum * (1 - sum) / DOCS) };
+    scores_pack(&s, x, NULL, DOCS);
+    json_t *json =
+        json_pack("{s:s, s:s, s:[o]}", "metric", "acc", "docs", docs, "parts", scores_json(&s));
+    scores_release(&s);
+    return json;
+}
+
+static void release_parts(struct part *parts, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        json_decref((json_t *)(uintptr_t)parts[i].scores);
+}
+
+/* 60 % and 55 % of 400 are within their errors of each other (z = 1.4), but the second is right
+ * nowhere where the first is wrong. */
+static void shared_documents_tell_what_errors_cannot(void **state) {
+    (void)state;
+    struct part parts[2];
+    struct standing s[2];
+    parts[0].scores = scores_of(240, 0, 0, "a", &parts[0].figure);
+    parts[1].scores = scores_of(240, 0, 20, "a", &parts[1].figure);
+    assert_int_equal(rank(parts, 2, 1, true, s), 1);
+    assert_int_equal(s[0].high, 1);
+    assert_int_equal(s[1].low, 2);
+    assert_int_equal(s[1].tier, 2);
+    const json_t *kept = parts[1].scores;
+    parts[1].scores = NULL;
+    assert_int_equal(rank(parts, 2, 1, true, s), 0);
+    assert_int_equal(s[0].high, 2);
+    assert_int_equal(s[1].tier, 1);
+    parts[1].scores = kept;
+    release_parts(parts, 2);
+}
+
+static void scores_of_other_documents_or_of_no_such_figure_do_not_count(void **state) {
+    (void)state;
+    struct part parts[2];
+    struct standing s[2];
+    parts[0].scores = scores_of(240, 0, 0, "a", &parts[0].figure);
+    parts[1].scores = scores_of(240, 0, 20, "b", &parts[1].figure);
+    assert_int_equal(rank(parts, 2, 1, true, s), 0);
+    json_object_set_new((json_t *)(uintptr_t)parts[1].scores, "docs", json_string("a"));
+    assert_int_equal(rank(parts, 2, 1, true, s), 1);
+    parts[1].figure.value += 0.02;
+    assert_int_equal(rank(parts, 2, 1, true, s), 0);
+    parts[1].figure.value -= 0.02;
+    json_object_set_new((json_t *)(uintptr_t)parts[1].scores, "parts", json_string("<script>"));
+    assert_int_equal(rank(parts, 2, 1, true, s), 0);
+    json_object_set_new(
+        (json_t *)(uintptr_t)parts[1].scores, "parts", json_pack("[{s:i}]", "n", 400));
+    assert_int_equal(rank(parts, 2, 1, true, s), 0);
+    release_parts(parts, 2);
+}
+
+/* Over two tasks, of which only one has the second model's scores: neither paired nor unpaired. */
+static void a_mean_is_paired_task_by_task(void **state) {
+    (void)state;
+    struct part parts[4];
+    struct standing s[2];
+    parts[0].scores = scores_of(240, 0, 0, "a", &parts[0].figure);
+    parts[1].scores = scores_of(100, 0, 0, "a", &parts[1].figure);
+    parts[2].scores = scores_of(240, 0, 20, "a", &parts[2].figure);
+    parts[3].scores = scores_of(100, 7, 2, "a", &parts[3].figure);
+    assert_int_equal(rank(parts, 2, 2, true, s), 1);
+    assert_int_equal(s[1].tier, 2);
+    json_decref((json_t *)(uintptr_t)parts[2].scores);
+    parts[2].scores = NULL;
+    assert_int_equal(rank(parts, 2, 2, true, s), 0);
+    assert_int_equal(s[1].tier, 1);
+    release_parts(parts, 4);
 }
 
 static void heat_runs_from_the_fifth_to_the_ninety_fifth_percentile(void **state) {
@@ -108,11 +221,62 @@ static void a_mean_is_over_the_sections_own_tasks(void **state) {
     assert_true(fabs(json_get_number(mean, "high", 0) - (0.47395 + Z95 * se)) < 1e-12);
     /* 0.474 against 0.381: 0.093 apart, and 1.96 * sqrt(se^2 + se'^2) = 0.067 */
     assert_int_equal(json_get_int(row_at(&m, 0, 0), "rank_high", 0), 1);
-    /* 39.5 and 31.0 cannot be told apart, 39.5 and 25.5 can; nor 31.0 and 25.5 */
-    assert_int_equal(json_get_int(row_at(&m, 1, 0), "rank_high", 0), 2);
-    assert_int_equal(json_get_int(row_at(&m, 1, 1), "rank_low", 0), 1);
-    assert_int_equal(json_get_int(row_at(&m, 1, 2), "rank_low", 0), 2);
     drop_board(&m);
+}
+
+/* By their errors 39.5 and 31.0 could not be told apart; but there are 30 questions that the first
+ * got right alone and 13 the other way. 31.0 and 25.5 have 41 and 30. */
+static void a_board_ranks_by_the_questions_that_models_share(void **state) {
+    (void)state;
+    struct made m;
+    make_board(&m, fixture_demo());
+    static const int WANT[3][4] = { { 1, 1, 1, 1 }, { 2, 2, 3, 2 }, { 3, 2, 3, 2 } };
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *row = row_at(&m, 1, i);
+        assert_int_equal(json_get_int(row, "rank", 0), WANT[i][0]);
+        assert_int_equal(json_get_int(row, "rank_low", 0), WANT[i][1]);
+        assert_int_equal(json_get_int(row, "rank_high", 0), WANT[i][2]);
+        assert_int_equal(json_get_int(row, "tier_number", 0), WANT[i][3]);
+        assert_int_equal(json_get_bool(row, "tier", true), i == 1);
+        assert_null(json_object_get(row, "parts"));
+    }
+    const json_t *sections = json_object_get(m.board, "sections");
+    const json_t *embedding = json_object_get(json_array_get(sections, 0), "tests"),
+                 *language = json_object_get(json_array_get(sections, 1), "tests");
+    assert_int_equal(json_get_int(language, "pairs", 0), 3);
+    assert_int_equal(json_get_int(language, "paired", 0), 3);
+    assert_int_equal(json_get_int(language, "tiers", 0), 2);
+    /* errors of the two neighbours: 43 and 71 of 200 are not alike, so 3.2 and 4.2 points */
+    assert_true(fabs(json_get_number(language, "detectable", 0) - 2.8016 * 0.0369) < 0.001);
+    assert_int_equal(json_get_int(embedding, "pairs", 0), 1);
+    assert_int_equal(json_get_int(embedding, "paired", 9), 0);
+    drop_board(&m);
+}
+
+static void a_board_can_spell_its_pairs_out(void **state) {
+    (void)state;
+    json_t *doc = fixture_demo(), *board = NULL;
+    struct board_options options = { .pairs = true, .n_resamples = 2000, .seed = 1 };
+    assert_ok(site_board(doc, "wordnet", &options, &board, &err));
+    const json_t *sections = json_object_get(board, "sections"),
+                 *embedding = json_array_get(sections, 0), *language = json_array_get(sections, 1);
+    const json_t *pairs = json_object_get(language, "pairs"), *pair = json_array_get(pairs, 0);
+    assert_int_equal(json_array_size(pairs), 3);
+    assert_int_equal(json_get_int(language, "resamples", 0), 2000);
+    /* 30 alone and 13 alone, of 200 */
+    double p = mcnemar_mid(30, 13), d = 17.0 / 200, se = json_get_number(pair, "se", 0);
+    assert_true(fabs(json_get_number(pair, "difference", 0) - d) < 1e-12);
+    assert_true(fabs(json_get_number(pair, "p", 0) - p) < 1e-12);
+    assert_true(fabs(json_get_number(pair, "p_holm", 0) - 2 * p) < 1e-12);
+    assert_true(fabs(json_get_number(pair, "low", 0) - (d - Z95 * se)) < 0.3 * se);
+    assert_true(json_get_bool(pair, "paired", false));
+    pair = json_array_get(json_object_get(embedding, "pairs"), 0);
+    assert_false(json_get_bool(pair, "paired", true));
+    double unpaired = json_get_number(pair, "difference", 0) - Z95 * json_get_number(pair, "se", 0);
+    assert_true(fabs(json_get_number(pair, "low", 0) - unpaired) < 1e-12);
+    assert_null(json_object_get(json_array_get(json_object_get(language, "rows"), 0), "parts"));
+    json_decref(board);
+    json_decref(doc);
 }
 
 static void a_partial_row_has_a_reason_instead_of_a_mean(void **state) {
@@ -176,6 +340,9 @@ static void a_suite_by_size_weighs_its_tasks(void **state) {
     assert_true(fabs(json_get_number(mean, "se", 0) - sqrt(pooled)) < 1e-12);
     assert_true(json_get_int(mean, "n", 0) == 500);
     assert_string_equal(json_get_string(section, "mean", ""), "size");
+    const json_t *weights = json_object_get(section, "weights");
+    assert_true(fabs(json_number_value(json_array_get(weights, 0)) - 0.8) < 1e-12);
+    assert_true(fabs(json_number_value(json_array_get(weights, 1)) - 0.2) < 1e-12);
     /* The language models have one of the three tasks: a mean of that one. */
     mean = json_object_get(row_at(&m, 1, 0), "mean");
     assert_true(fabs(json_get_number(mean, "value", 0) - 0.395) < 1e-12);
@@ -271,9 +438,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_are_intervals_of_what_the_data_can_tell),
         cmocka_unit_test(equal_values_share_a_rank_and_lower_may_be_better),
+        cmocka_unit_test(shared_documents_tell_what_errors_cannot),
+        cmocka_unit_test(scores_of_other_documents_or_of_no_such_figure_do_not_count),
+        cmocka_unit_test(a_mean_is_paired_task_by_task),
         cmocka_unit_test(heat_runs_from_the_fifth_to_the_ninety_fifth_percentile),
         cmocka_unit_test(a_suite_is_split_by_what_is_asked_of_a_model),
         cmocka_unit_test(a_mean_is_over_the_sections_own_tasks),
+        cmocka_unit_test(a_board_ranks_by_the_questions_that_models_share),
+        cmocka_unit_test(a_board_can_spell_its_pairs_out),
         cmocka_unit_test(a_partial_row_has_a_reason_instead_of_a_mean),
         cmocka_unit_test(scores_on_other_data_are_not_averaged_with_the_rest),
         cmocka_unit_test(a_suite_by_size_weighs_its_tasks),
