@@ -13,6 +13,7 @@
 #include "evaluator/cli/groups.h"
 #include "evaluator/cli/plan.h"
 #include "evaluator/cli/report.h"
+#include "evaluator/cli/spread.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/table.h"
 #include "evaluator/cli/tasks.h"
@@ -27,6 +28,7 @@ static const struct option options_eval[] = {
         "write" },
     { "samples", 0, NULL, "with --out: keep each document's row of the data set too" },
     { "no-db", 0, NULL, "don't store the results in the database" },
+    { "spread", 0, "K", "draw a task's examples K times, and say how far its score goes" },
     { "resume", 0, NULL, "go on where the same command was stopped or died" },
     { "no-cache", 0, NULL,
         "compute vectors of texts again that are known from earlier evaluations" },
@@ -82,7 +84,9 @@ static bool take_result(
     const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
     struct bench *b = arg;
     const char *out = args_get(b->args, "out", NULL);
-    json_array_append(b->results, (json_t *)(uintptr_t)result);
+    json_t *shown = json_copy((json_t *)(uintptr_t)result);
+    json_object_del(shown, "scores"); /* of each document: for files and the database */
+    json_array_append_new(b->results, shown);
     if (out && !eval_write(out, result, samples, n, args_has(b->args, "samples"), err)) {
         return false;
     }
@@ -160,6 +164,12 @@ static void print_json(const struct bench *b) {
         jw_key(&w, "groups");
         jw_json(&w, b->groups);
     }
+    if (args_has(b->args, "spread")) {
+        json_t *spread = spread_of(b->results);
+        jw_key(&w, "spread");
+        jw_json(&w, spread);
+        json_decref(spread);
+    }
     jw_end_object(&w);
     puts(strbuf_str(&out));
     strbuf_release(&out);
@@ -204,6 +214,12 @@ static void print_table(const struct bench *b) {
         puts("");
         groups_print(b->groups);
     }
+    json_t *spread = spread_of(b->results);
+    if (json_array_size(spread)) {
+        puts("");
+        spread_print(spread);
+    }
+    json_decref(spread);
 }
 
 static bool run_models(struct bench *b, const json_t *tasks, struct err *err) {
@@ -227,6 +243,7 @@ static bool run(const struct args *args, struct err *err) {
     bool ok = model_options_from_args(args, &ignored, err) &&
               profile_from_args(args, &profile, err) && add_bos_from_args(args, &rule, err) &&
               (tasks = tasks_from_args(args, err)) != NULL &&
+              (tasks = spread_tasks(args, tasks, err)) != NULL &&
               (b.suites = suites_from_args(args, err)) != NULL;
     if (ok && !args_has(args, "no-db") && !b.plans) {
         b.store = report_store_open(args_get(args, "db", NULL), args, err);
@@ -263,6 +280,8 @@ const struct command cmd_eval = {
                "  assay eval ./my-model -s wordnet --no-db\n"
                "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
                "  assay eval org/name -s wordnet --dry-run\n"
+               "  assay eval org/name -t hellaswag -n 5 --spread 4      the score under four draws "
+               "of examples\n"
                "  assay eval org/a org/b -t ./my_task.lua -o results/\n",
     .options = { options_eval, options_database, options_tasks, options_device, options_model },
     .min_operands = 1,

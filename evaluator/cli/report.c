@@ -228,7 +228,10 @@ static json_t *asked_of(const struct args *args, const json_t *result) {
         }
     }
     const char *seed = args_get(args, "seed", NULL), *dtype = args_get(args, "dtype", "auto");
-    if (seed) {
+    long long drawn = json_get_int(result, "seed", TASK_SEED);
+    if (args_has(args, "spread") && drawn != TASK_SEED) {
+        json_object_set_new(wanted, "seed", json_integer(drawn));
+    } else if (seed) {
         json_object_set_new(wanted, "seed", json_integer(strtol(seed, NULL, 10)));
     }
     if (strcmp(dtype, "auto")) {

@@ -70,8 +70,9 @@ static json_t *request_frame(
     return json_pack("{s:s, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:I, s:s?, s:i, s:I, s:o*}",
         "path", p->path, "variant", p->variant, "tasks_dir", q->tasks_dir, "in_tree", p->in_tree,
         "header_only", header_only, "keep_rows", q->keep_rows, "limit", (json_int_t)q->limit,
-        "shots", q->shots < 0 ? -1 : q->shots, "seed", (json_int_t)(q->seed < 0 ? 1234 : q->seed),
-        "profile", q->profile, "cpu_s", (int)(q->cpu_s ? q->cpu_s : 60), "heap_bytes",
+        "shots", q->shots < 0 ? -1 : q->shots, "seed",
+        (json_int_t)(q->seed < 0 ? TASK_SEED : q->seed), "profile", q->profile, "cpu_s",
+        (int)(q->cpu_s ? q->cpu_s : 60), "heap_bytes",
         (json_int_t)(q->heap_bytes ? q->heap_bytes : 512UL << 20), "subsets", subsets);
 }
 

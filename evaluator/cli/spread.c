@@ -1,0 +1,173 @@
+/* See spread.h. The error of a score says how it would vary with other documents; its spread says
+ * how it varies with other examples before the same documents. */
+#include "evaluator/cli/spread.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "evaluator/cli/table.h"
+#include "evaluator/cli/tasks.h"
+
+#define DRAWS_MAX 1000
+
+/* ---- what is asked ---- */
+
+static bool draws_examples(const struct task_info *info, const json_t *task) {
+    const json_t *sampler = json_object_get(info->described, "sampler");
+    bool at_random = !sampler || (json_is_string(sampler) &&
+                                     !strcmp(json_string_value(sampler), "default"));
+    return at_random && json_get_int(task, "shots", info->shots) > 0;
+}
+
+/* The first keeps its seed, so that it is the result that there would be without a spread. */
+static void add_draws(json_t *out, const json_t *task, unsigned long n) {
+    long long seed = json_get_int(task, "seed", TASK_SEED);
+    for (unsigned long i = 0; i < n; i++) {
+        json_t *draw = json_copy((json_t *)(uintptr_t)task);
+        if (i) {
+            json_object_set_new(draw, "seed", json_integer(seed + (long long)i));
+        }
+        json_array_append_new(out, draw);
+    }
+}
+
+static bool add_task(
+    json_t *out, const struct args *args, const json_t *task, unsigned long n, struct err *err) {
+    const char *name = json_get_string(task, "name", "");
+    struct task *described = task_describe_named(args, name, err);
+    bool drawn = described && draws_examples(task_info(described), task);
+    if (described && !drawn) {
+        log_line(LOG_INFO, "task '%s' draws no examples: it is asked once", name);
+    }
+    if (described) {
+        add_draws(out, task, drawn ? n : 1);
+    }
+    task_free(described);
+    return described != NULL;
+}
+
+json_t *spread_tasks(const struct args *args, json_t *tasks, struct err *err) {
+    unsigned long n;
+    json_t *out = json_array(), *task;
+    size_t i;
+    bool ok = args_get_uint(args, "spread", 1, DRAWS_MAX, &n, err) &&
+              (n > 0 || err_set(err, ERR_USAGE, "option '--spread' needs at least 1 draw"));
+    json_array_foreach(tasks, i, task) {
+        if (ok && n == 1) {
+            json_array_append(out, task);
+        } else if (ok) {
+            ok = add_task(out, args, task, n, err);
+        }
+    }
+    json_decref(tasks);
+    if (!ok) {
+        json_decref(out);
+        out = NULL;
+    }
+    return out;
+}
+
+/* ---- what came out ---- */
+
+/* One metric of one task under several seeds. */
+struct spread {
+    double n, sum, squares, low, high, errors;
+};
+
+static void add_value(struct spread *s, const json_t *metric) {
+    double v = json_get_number(metric, "value", NAN), se = json_get_number(metric, "stderr", NAN);
+    if (isnan(v)) {
+        return;
+    }
+    double before = s->n > 0 ? s->sum / s->n : v;
+    s->low = s->n > 0 ? fmin(s->low, v) : v;
+    s->high = s->n > 0 ? fmax(s->high, v) : v;
+    s->n++;
+    s->sum += v;
+    s->squares += (v - before) * (v - s->sum / s->n);
+    s->errors += se;
+}
+
+static bool same_text(const json_t *a, const json_t *b, const char *key) {
+    return !strcmp(json_get_string(a, key, ""), json_get_string(b, key, ""));
+}
+
+/* A draw of the same questions: all but the seed is the same. */
+static bool same_but_seed(const json_t *a, const json_t *b) {
+    return same_text(a, b, "model") && same_text(a, b, "task") &&
+           json_equal(json_object_get(a, "shots"), json_object_get(b, "shots"));
+}
+
+static json_t *spread_view(const json_t *results, const json_t *first, const char *metric) {
+    struct spread s = { 0 };
+    size_t i;
+    json_t *result;
+    json_array_foreach(results, i, result) {
+        if (same_but_seed(result, first)) {
+            add_value(&s, json_object_get(json_object_get(result, "metrics"), metric));
+        }
+    }
+    if (s.n < 2) {
+        return NULL;
+    }
+    json_t *view = json_pack("{s:O, s:O, s:s, s:I, s:f, s:f, s:f, s:f}", "model",
+        json_object_get(first, "model"), "task", json_object_get(first, "task"), "metric", metric,
+        "draws", (json_int_t)s.n, "mean", s.sum / s.n, "sd", sqrt(s.squares / (s.n - 1)), "low",
+        s.low, "high", s.high);
+    double error = s.errors / s.n;
+    json_object_set_new(view, "stderr", isfinite(error) ? json_real(error) : json_null());
+    return view;
+}
+
+static bool seen_before(const json_t *results, size_t at) {
+    for (size_t i = 0; i < at; i++) {
+        if (same_but_seed(json_array_get(results, i), json_array_get(results, at))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+json_t *spread_of(const json_t *results) {
+    json_t *spread = json_array(), *result, *m;
+    const char *name;
+    size_t i;
+    json_array_foreach(results, i, result) {
+        if (seen_before(results, i)) {
+            continue;
+        }
+        json_object_foreach(json_object_get(result, "metrics"), name, m) {
+            json_t *view = spread_view(results, result, name);
+            if (view) {
+                json_array_append_new(spread, view);
+            }
+        }
+    }
+    return spread;
+}
+
+void spread_print(const json_t *spread) {
+    struct table *t = table_new("Model", "Task", "Metric", ">Draws", ">Mean", ">Sd between draws",
+        ">Least", ">Greatest", ">Stderr of one", NULL);
+    size_t i;
+    const json_t *s;
+    json_array_foreach(spread, i, s) {
+        double error = json_get_number(s, "stderr", NAN);
+        table_cell(t, json_get_string(s, "model", ""));
+        table_cell(t, json_get_string(s, "task", ""));
+        table_cell(t, json_get_string(s, "metric", ""));
+        table_cellf(t, "%lld", json_get_int(s, "draws", 0));
+        table_cellf(t, "%.4f", json_get_number(s, "mean", NAN));
+        table_cellf(t, "%.4f", json_get_number(s, "sd", NAN));
+        table_cellf(t, "%.4f", json_get_number(s, "low", NAN));
+        table_cellf(t, "%.4f", json_get_number(s, "high", NAN));
+        if (isfinite(error)) {
+            table_cellf(t, "%.4f", error);
+        } else {
+            table_cell(t, NULL);
+        }
+    }
+    table_print(t, true);
+}
