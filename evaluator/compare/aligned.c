@@ -1,0 +1,229 @@
+/* See aligned.h. Documents are matched by subset and number; where both lines carry a hash of their
+ * document, it must be the same. */
+#include "evaluator/compare/aligned.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/stats/scores.h"
+#include "base/strmap.h"
+
+static void make_room(struct aligned *d, size_t n) {
+    d->a = xcalloc(n + 1, sizeof *d->a);
+    d->b = xcalloc(n + 1, sizeof *d->b);
+    d->cluster = xcalloc(n + 1, sizeof *d->cluster);
+}
+
+static void drop_clusters(struct aligned *d) {
+    free(d->cluster);
+    d->cluster = NULL;
+}
+
+static void note_binary(struct aligned *d) {
+    d->binary = true;
+    for (size_t i = 0; i < d->n; i++) {
+        d->binary = d->binary && (d->a[i] == 0 || d->a[i] == 1) && (d->b[i] == 0 || d->b[i] == 1);
+    }
+}
+
+/* ---- from samples ---- */
+
+static size_t key_of(const struct sample_scores *s, size_t i, char *key, size_t size) {
+    int n = snprintf(key, size, "%lld\t%s", s->items[i].doc, s->subsets[s->items[i].subset]);
+    return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+}
+
+static struct strmap *places_of(const struct sample_scores *s) {
+    struct strmap *places = strmap_new(s->n);
+    char key[512];
+    for (size_t i = 0; i < s->n; i++) {
+        size_t n = key_of(s, i, key, sizeof key);
+        strmap_add(places, key, n, (int32_t)i);
+    }
+    return places;
+}
+
+static bool same_document(const struct aligned *d, size_t i, size_t j, struct err *err) {
+    const char *x = d->samples_a.items[i].hash, *y = d->samples_b.items[j].hash;
+    return !x || !y || !strcmp(x, y) ||
+           err_set(err, ERR_INPUT, "other data: document %lld is not the same in both",
+               d->samples_a.items[i].doc);
+}
+
+/* Documents of this subset of the first that the second has too. */
+static bool pair_subset(
+    struct aligned *d, uint32_t subset, const struct strmap *places, struct err *err) {
+    char key[512];
+    d->start[d->n_subsets] = d->n;
+    for (size_t i = 0; i < d->samples_a.n; i++) {
+        if (d->samples_a.items[i].subset != subset) {
+            continue;
+        }
+        size_t n = key_of(&d->samples_a, i, key, sizeof key);
+        int32_t j = strmap_find(places, key, n);
+        if (j < 0) {
+            continue;
+        }
+        if (!same_document(d, i, (size_t)j, err)) {
+            return false;
+        }
+        d->index_a[d->n] = i;
+        d->index_b[d->n] = (size_t)j;
+        d->cluster[d->n++] = d->samples_a.items[i].cluster;
+    }
+    if (d->n > d->start[d->n_subsets]) {
+        d->subsets[d->n_subsets++] = d->samples_a.subsets[subset];
+        d->start[d->n_subsets] = d->n;
+    }
+    return true;
+}
+
+static bool pair_all(struct aligned *d, struct err *err) {
+    struct strmap *places = places_of(&d->samples_b);
+    bool ok = true;
+    make_room(d, d->samples_a.n);
+    d->index_a = xcalloc(d->samples_a.n + 1, sizeof *d->index_a);
+    d->index_b = xcalloc(d->samples_a.n + 1, sizeof *d->index_b);
+    d->start = xcalloc(d->samples_a.n_subsets + 2, sizeof *d->start);
+    d->subsets = xcalloc(d->samples_a.n_subsets + 1, sizeof *d->subsets);
+    for (uint32_t s = 0; ok && s < d->samples_a.n_subsets; s++) {
+        ok = pair_subset(d, s, places, err);
+    }
+    strmap_free(places);
+    return ok && (d->n || err_set(err, ERR_INPUT, "they have no document in common"));
+}
+
+static bool align_samples(struct aligned *d, struct err *err) {
+    if (d->samples_a.statistic != d->samples_b.statistic) {
+        return err_set(err, ERR_INPUT, "the metric is not made in the same way in both");
+    }
+    if (!pair_all(d, err)) {
+        return false;
+    }
+    for (size_t s = 0; s < d->n_subsets; s++) {
+        size_t from = d->start[s], n = d->start[s + 1] - from;
+        sample_scores_spread(&d->samples_a, d->index_a + from, n, d->a + from);
+        sample_scores_spread(&d->samples_b, d->index_b + from, n, d->b + from);
+    }
+    d->n_a = d->samples_a.n;
+    d->n_b = d->samples_b.n;
+    d->statistic = d->samples_a.statistic == statistic_mean ? NULL : d->samples_a.statistic;
+    if (d->samples_a.n_clusters == d->samples_a.n) {
+        drop_clusters(d);
+    }
+    return true;
+}
+
+/* Samples of both, parsed; *found is false where one of them has none. */
+static bool read_samples(struct aligned *d, const struct side *a, const struct candidate *x,
+    const struct side *b, const struct candidate *y, const char *filter, bool *found,
+    struct err *err) {
+    const char *metric = json_get_string(x->facts, "metric", "");
+    size_t n_a, n_b;
+    *found = false;
+    if (!candidate_samples(a, x, &d->text_a, &n_a, err) ||
+        !candidate_samples(b, y, &d->text_b, &n_b, err)) {
+        return false;
+    }
+    *found = d->text_a && d->text_b;
+    return !*found || (sample_scores_read(&d->samples_a, d->text_a, n_a, metric, filter, err) &&
+                          sample_scores_read(&d->samples_b, d->text_b, n_b, metric, filter, err));
+}
+
+/* ---- from records ---- */
+
+static const json_t *kept_scores(const struct candidate *c) {
+    const json_t *scores = json_object_get(c->facts, "scores");
+    return json_equal(json_object_get(scores, "metric"), json_object_get(c->facts, "metric"))
+               ? scores
+               : NULL;
+}
+
+static bool add_part(struct aligned *d, const json_t *x, const json_t *y, bool *clustered) {
+    struct scores a = { 0 }, b = { 0 };
+    bool ok = scores_parse(&a, x) && scores_parse(&b, y) && a.n == b.n && !a.cluster == !b.cluster;
+    size_t total = d->n + (ok ? a.n : 0);
+    d->a = xrealloc(d->a, (total + 1) * sizeof *d->a);
+    d->b = xrealloc(d->b, (total + 1) * sizeof *d->b);
+    d->cluster = xrealloc(d->cluster, (total + 1) * sizeof *d->cluster);
+    *clustered = ok && a.cluster;
+    for (size_t i = 0; ok && i < a.n; i++) {
+        d->a[d->n] = scores_at(&a, i);
+        d->b[d->n] = scores_at(&b, i);
+        d->cluster[d->n++] = a.cluster ? a.cluster[i] : (uint32_t)i;
+    }
+    scores_release(&a);
+    scores_release(&b);
+    return ok;
+}
+
+static bool align_records(
+    struct aligned *d, const struct candidate *x, const struct candidate *y, struct err *err) {
+    const json_t *a = kept_scores(x), *b = kept_scores(y);
+    const json_t *parts = json_object_get(a, "parts"), *others = json_object_get(b, "parts");
+    size_t n = json_array_size(parts);
+    bool clustered = false;
+    if (!a || !b || n == 0 || n != json_array_size(others)) {
+        err_set(err, ERR_INPUT, "there are no samples of %s", a ? "the second" : "the first");
+        return err_hint(err, "evaluate with --samples, or into the database");
+    }
+    if (!json_equal(json_object_get(a, "docs"), json_object_get(b, "docs"))) {
+        return err_set(err, ERR_INPUT, "without samples only the same documents can be paired");
+    }
+    d->start = xcalloc(n + 1, sizeof *d->start);
+    for (size_t i = 0; i < n; i++) {
+        if (!add_part(d, json_array_get(parts, i), json_array_get(others, i), &clustered)) {
+            return err_set(err, ERR_INPUT, "the scores in a record are damaged");
+        }
+        d->start[++d->n_subsets] = d->n;
+    }
+    d->n_a = d->n_b = d->n;
+    if (!clustered) {
+        drop_clusters(d);
+    }
+    return true;
+}
+
+/* ---- the door ---- */
+
+bool aligned_open(struct aligned *d, const struct side *a, const struct candidate *x,
+    const struct side *b, const struct candidate *y, const struct compare_options *o,
+    struct err *err) {
+    bool found;
+    *d = (struct aligned) { 0 };
+    bool ok = read_samples(d, a, x, b, y, o->filter, &found, err);
+    ok = ok && (found ? align_samples(d, err) : align_records(d, x, y, err));
+    if (ok) {
+        note_binary(d);
+    } else {
+        aligned_close(d);
+    }
+    return ok;
+}
+
+void aligned_close(struct aligned *d) {
+    sample_scores_release(&d->samples_a);
+    sample_scores_release(&d->samples_b);
+    free(d->text_a);
+    free(d->text_b);
+    free(d->a);
+    free(d->b);
+    free(d->cluster);
+    free(d->start);
+    free(d->subsets);
+    free(d->index_a);
+    free(d->index_b);
+    *d = (struct aligned) { 0 };
+}
+
+double aligned_value(const struct aligned *d, bool second) {
+    const struct sample_scores *samples = second ? &d->samples_b : &d->samples_a;
+    const size_t *index = second ? d->index_b : d->index_a;
+    const double *x = second ? d->b : d->a;
+    double sum = 0;
+    for (size_t s = 0; s < d->n_subsets; s++) {
+        size_t from = d->start[s], n = d->start[s + 1] - from;
+        sum += d->statistic ? d->statistic(samples->data, index + from, n) : mean(x + from, n);
+    }
+    return sum / (double)d->n_subsets;
+}
