@@ -124,8 +124,12 @@ static bool check_lengths(const struct eval *e, struct err *err) {
 }
 
 /* These metrics have no meaning where nothing is right; others count such a document as wrong. */
+static bool needs_gold(const struct eval *e) {
+    return reports(e, "brier") || reports(e, "mcc") || reports(e, "f1");
+}
+
 static bool check_gold(const struct eval *e, struct err *err) {
-    bool needed = reports(e, "brier") || reports(e, "mcc") || reports(e, "f1");
+    bool needed = needs_gold(e);
     for (size_t i = 0; needed && i < e->n; i++) {
         if (e->docs[i].n_gold == 0) {
             return err_set(err, ERR_TASK, "document %zu has no right answer", e->docs[i].index);
@@ -134,15 +138,31 @@ static bool check_gold(const struct eval *e, struct err *err) {
     return true;
 }
 
-static bool choice_ask(struct eval *e, struct err *err) {
+static struct numbers *make_numbers(struct eval *e) {
     struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
-    bool alone = reports(e, "acc_mutual_info");
-    size_t most = 0, n = 0;
     e->kind = numbers;
     numbers->answers = arena_alloc(&e->arena, e->n * sizeof *numbers->answers);
     numbers->scores = arena_alloc(&e->arena, e->n * sizeof *numbers->scores);
     numbers->gold = arena_alloc(&e->arena, e->n * sizeof *numbers->gold);
     numbers->predicted = arena_alloc(&e->arena, e->n * sizeof *numbers->predicted);
+    return numbers;
+}
+
+/* All numbers of a document are there: what the main metric takes. */
+static void take_pick(struct eval *e, const struct task_doc *d, struct answer *a) {
+    size_t ties;
+    a->loglik = arena_alloc(&e->arena, d->n_choices * sizeof *a->loglik);
+    for (size_t c = 0; c < d->n_choices; c++) {
+        a->loglik[c] = a->choices[c].loglikelihood;
+    }
+    a->pick = pick(d, a, rule_of(e->info->main), &ties);
+    e->audit.ties += ties > 1;
+}
+
+static bool choice_ask(struct eval *e, struct err *err) {
+    struct numbers *numbers = make_numbers(e);
+    bool alone = reports(e, "acc_mutual_info");
+    size_t most = 0, n = 0;
     for (size_t i = 0; i < e->n; i++) {
         most += e->docs[i].n_choices + alone;
     }
@@ -158,16 +178,91 @@ static bool choice_ask(struct eval *e, struct err *err) {
     free(requests);
     free(owner);
     for (size_t i = 0; ok && i < e->n; i++) {
-        struct answer *a = &numbers->answers[i];
-        size_t ties;
-        a->loglik = arena_alloc(&e->arena, e->docs[i].n_choices * sizeof *a->loglik);
-        for (size_t c = 0; c < e->docs[i].n_choices; c++) {
-            a->loglik[c] = a->choices[c].loglikelihood;
-        }
-        a->pick = pick(&e->docs[i], a, rule_of(e->info->main), &ties);
-        e->audit.ties += ties > 1;
+        take_pick(e, &e->docs[i], &numbers->answers[i]);
     }
     return ok;
+}
+
+/* ---- taking back what was said ---- */
+
+static bool recall_choices(
+    struct eval *e, const json_t *sample, struct task_doc *doc, struct err *err) {
+    const json_t *list = json_object_get(sample, "choices");
+    doc->n_choices = json_array_size(list);
+    if (doc->n_choices < 2) {
+        return recall_fail(sample, "it has no 'choices'", err);
+    }
+    doc->choices = arena_alloc(&e->arena, doc->n_choices * sizeof *doc->choices);
+    for (size_t c = 0; c < doc->n_choices; c++) {
+        const json_t *choice = json_array_get(list, c);
+        long long context = json_get_int(choice, "context", 0);
+        if (!recall_text(e, choice, "text", &doc->choices[c].text, err) ||
+            !recall_text(e, choice, "continuation", &doc->choices[c].continuation, err)) {
+            return err_wrap(err, "document %lld", json_get_int(sample, "doc_id", -1));
+        }
+        if (context < 0 || (size_t)context >= doc->n_contexts) {
+            return recall_fail(sample, "a choice belongs to a context that is not there", err);
+        }
+        doc->choices[c].context = (size_t)context;
+    }
+    return true;
+}
+
+static bool recall_gold(
+    struct eval *e, const json_t *sample, struct task_doc *doc, struct err *err) {
+    const json_t *gold = json_object_get(sample, "gold");
+    bool one = json_is_integer(gold);
+    if (!one && !json_is_array(gold)) {
+        return recall_fail(sample, "it has no 'gold'", err);
+    }
+    doc->n_gold = one ? 1 : json_array_size(gold);
+    doc->gold = arena_alloc(&e->arena, (doc->n_gold + 1) * sizeof *doc->gold);
+    for (size_t i = 0; i < doc->n_gold; i++) {
+        const json_t *v = one ? gold : json_array_get(gold, i);
+        long long index = json_is_integer(v) ? json_integer_value(v) : -1;
+        if (index < 0 || (size_t)index >= doc->n_choices) {
+            return recall_fail(sample, "'gold' is none of its choices", err);
+        }
+        doc->gold[i] = (size_t)index;
+    }
+    return doc->n_gold || !needs_gold(e) ||
+           recall_fail(sample, "it has no right answer, which a metric needs", err);
+}
+
+static bool recall_answer(struct eval *e, const json_t *sample, const struct task_doc *doc,
+    struct answer *a, struct err *err) {
+    size_t n = doc->n_choices;
+    const json_t *greedy = json_object_get(sample, "greedy");
+    double *loglik = recall_numbers(e, sample, "loglikelihoods", n, err), *alone = loglik;
+    if (loglik && reports(e, "acc_mutual_info")) {
+        alone = recall_numbers(e, sample, "alone", n, err);
+        a->alone = arena_alloc(&e->arena, n * sizeof *a->alone);
+    }
+    if (!loglik || !alone) {
+        return false;
+    }
+    a->choices = arena_alloc(&e->arena, n * sizeof *a->choices);
+    for (size_t c = 0; c < n; c++) {
+        a->choices[c].loglikelihood = loglik[c];
+        a->choices[c].greedy = json_is_true(json_array_get(greedy, c));
+        if (a->alone) {
+            a->alone[c].loglikelihood = alone[c];
+        }
+    }
+    return json_array_size(greedy) == n ||
+           recall_fail(sample, "'greedy' is not a list of one for each choice", err);
+}
+
+static bool choice_recall(
+    struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err) {
+    struct numbers *numbers = i ? e->kind : make_numbers(e);
+    if (!recall_texts(e, sample, "contexts", &doc->contexts, &doc->n_contexts, err) ||
+        !recall_choices(e, sample, doc, err) || !recall_gold(e, sample, doc, err) ||
+        !recall_answer(e, sample, doc, &numbers->answers[i], err)) {
+        return false;
+    }
+    take_pick(e, doc, &numbers->answers[i]);
+    return true;
 }
 
 /* ---- measuring ---- */
@@ -311,6 +406,14 @@ static void choice_sample(const struct eval *e, size_t i, struct json_writer *w)
         jw_double(w, a->loglik[c]);
     }
     jw_end_array(w);
+    if (a->alone) {
+        jw_key(w, "alone");
+        jw_array(w);
+        for (size_t c = 0; c < d->n_choices; c++) {
+            jw_double(w, a->alone[c].loglikelihood);
+        }
+        jw_end_array(w);
+    }
     jw_key(w, "greedy");
     jw_array(w);
     for (size_t c = 0; c < d->n_choices; c++) {
@@ -327,4 +430,4 @@ static void choice_sample(const struct eval *e, size_t i, struct json_writer *w)
     jw_end_object(w);
 }
 
-const struct eval_kind eval_choice = { choice_ask, choice_measure, choice_sample };
+const struct eval_kind eval_choice = { choice_ask, choice_measure, choice_sample, choice_recall };

@@ -11,13 +11,17 @@
 #include "base/strmap.h"
 #include "evaluator/eval/internal.h"
 
-static const struct eval_kind *const kinds[TASK_N_KINDS] = {
+static const struct eval_kind *const KINDS[TASK_N_KINDS] = {
     [TASK_CHOICE] = &eval_choice,
     [TASK_LOGLIKELIHOOD] = &eval_loglikelihood,
     [TASK_ROLLING] = &eval_rolling,
     [TASK_STS] = &eval_sts,
     [TASK_RETRIEVAL] = &eval_retrieval,
 };
+
+const struct eval_kind *eval_kind_of(enum task_kind kind) {
+    return KINDS[kind];
+}
 
 struct estimate eval_mean(const struct eval *e, const double *x, size_t from, size_t n) {
     return e->cluster ? estimate_mean_clustered(x + from, e->cluster + from, n)
@@ -29,7 +33,7 @@ bool eval_unknown(const char *metric, struct err *err) {
 }
 
 /* Keys to small numbers, in order of appearance; a document without one is a cluster of its own. */
-static void number_clusters(struct eval *e) {
+void eval_number_clusters(struct eval *e) {
     struct strmap *keys = strmap_new(e->n);
     bool any = false;
     uint32_t next = 0;
@@ -67,7 +71,7 @@ static json_t *measure_all(
     json_t *metrics = json_object();
     for (size_t i = 0; i < report->n; i++) {
         const char *name = report->items[i];
-        if (!kinds[e->info->kind]->measure(e, name, from, n, &values[i], err)) {
+        if (!KINDS[e->info->kind]->measure(e, name, from, n, &values[i], err)) {
             json_decref(metrics);
             return NULL;
         }
@@ -133,7 +137,7 @@ static json_t *measure_subsets(struct eval *e, json_t **subsets, struct err *err
     return mean_of_subsets(e, sums, n_subsets);
 }
 
-static json_t *measure(struct eval *e, json_t **subsets, struct err *err) {
+json_t *eval_measure(struct eval *e, json_t **subsets, struct err *err) {
     *subsets = NULL;
     if (e->docs && e->docs[0].subset) {
         return measure_subsets(e, subsets, err);
@@ -174,6 +178,9 @@ static void add_identity(json_t *r, const struct eval *e) {
     json_object_set_new(r, "n", json_integer((json_int_t)e->n));
     json_object_set_new(r, "main", json_string(i->main));
     json_object_set_new(r, "higher_is_better", json_boolean(i->higher_is_better));
+    if (i->kind == TASK_STS) { /* what gold scores are scaled by: the samples have them as given */
+        json_object_set_new(r, "range", json_pack("[f, f]", i->range_low, i->range_high));
+    }
 }
 
 static void add_provenance(
@@ -215,7 +222,7 @@ static void write_sample(const struct eval *e, size_t i, struct json_writer *w) 
     if (d && d->cluster) {
         jw_kv_string(w, "cluster", d->cluster);
     }
-    kinds[e->info->kind]->sample(e, i, w);
+    KINDS[e->info->kind]->sample(e, i, w);
     struct err ignored = ERR_INIT;
     json_t *row = d && d->row ? json_parse(d->row, strlen(d->row), "row", &ignored) : NULL;
     if (row) {
@@ -226,7 +233,7 @@ static void write_sample(const struct eval *e, size_t i, struct json_writer *w) 
     jw_end_object(w);
 }
 
-static bool write_samples(const struct eval *e, struct strbuf *samples, struct err *err) {
+bool eval_write_samples(const struct eval *e, struct strbuf *samples, struct err *err) {
     for (size_t i = 0; samples && i < e->n; i++) {
         struct json_writer w;
         json_writer_init(&w, samples, false);
@@ -265,7 +272,7 @@ static double now_s(void) {
 
 static json_t *make_result(
     struct eval *e, const struct eval_options *options, double began, struct err *err) {
-    json_t *subsets, *metrics = measure(e, &subsets, err);
+    json_t *subsets, *metrics = eval_measure(e, &subsets, err);
     if (!metrics) {
         return NULL;
     }
@@ -290,28 +297,26 @@ static bool pass_on(uint64_t done, uint64_t total, void *arg) {
 
 static bool eval_init(struct eval *e, const struct task *task, const struct subject *subject,
     const struct eval_options *options, struct err *err) {
-    *e = (struct eval) {
-        .task = task, .info = task_info(task), .subject = subject, .options = options
-    };
-    if (!kinds[e->info->kind]) {
+    *e = (struct eval) { .info = task_info(task), .subject = subject, .options = options };
+    if (!KINDS[e->info->kind]) {
         return err_set(err, ERR_USAGE, "'%s' is a suite, not a task", e->info->name);
     }
     e->docs = task_docs(task, &e->n);
-    if (task_retrieval(task)) {
+    e->retrieval = task_retrieval(task);
+    if (e->retrieval) {
         e->docs = NULL;
-        e->n = task_retrieval(task)->n_queries;
+        e->n = e->retrieval->n_queries;
     }
     e->run = (struct run_options) { .stats = &e->stats,
         .progress = options && options->progress ? pass_on : NULL,
         .progress_arg = e };
-    number_clusters(e);
     return true;
 }
 
 bool eval_plan(const struct task *task, const struct subject *subject, struct run_stats *stats,
     struct err *err) {
     struct eval e;
-    bool ok = eval_init(&e, task, subject, NULL, err) && kinds[e.info->kind]->ask(&e, err);
+    bool ok = eval_init(&e, task, subject, NULL, err) && KINDS[e.info->kind]->ask(&e, err);
     *stats = e.stats;
     arena_release(&e.arena);
     return ok;
@@ -326,10 +331,11 @@ bool eval_run(const struct task *task, const struct subject *subject,
     if (!eval_init(&e, task, subject, options, err)) {
         return false;
     }
-    if (kinds[e.info->kind]->ask(&e, err)) {
+    eval_number_clusters(&e);
+    if (KINDS[e.info->kind]->ask(&e, err)) {
         made = make_result(&e, options, began, err);
     }
-    bool ok = made && write_samples(&e, samples, err);
+    bool ok = made && eval_write_samples(&e, samples, err);
     if (ok) {
         add_scores(made, e.info->main, samples);
         *result = made;

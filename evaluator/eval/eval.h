@@ -67,6 +67,14 @@ MUST_CHECK bool eval_run(const struct task *task, const struct subject *subject,
 MUST_CHECK bool eval_plan(const struct task *task, const struct subject *subject,
     struct run_stats *stats, struct err *err);
 
+/* Scores stored samples by this program's rules, without a model: `result` is what was made of them
+ * once (an assay.eval/1 result: its kind, metrics, main and number of documents are gone by).
+ * *rescored (the caller's) is the same result with the metrics as they come out now, and `again`,
+ * where not NULL, the samples with what they say of each document. Samples that lack what a metric
+ * needs are ERR_INPUT. */
+MUST_CHECK bool eval_rescore(const json_t *result, const char *samples, size_t n, json_t **rescored,
+    struct strbuf *again, struct err *err);
+
 /* Writes one result below `dir` in its peers' shape (lm-evaluation-harness's for choice and
  * log-likelihood tasks, with the samples if they are asked for; MTEB's for embedding tasks) and
  * Assay's own record with the samples beside it. */

@@ -7,10 +7,10 @@
 #include "evaluator/metric/metric.h"
 
 struct eval {
-    const struct task *task;
     const struct task_info *info;
-    const struct task_doc *docs; /* NULL for retrieval */
-    size_t n;                    /* documents, or queries */
+    const struct task_doc *docs;            /* NULL for retrieval */
+    const struct task_retrieval *retrieval; /* NULL for the others */
+    size_t n;                               /* documents, or queries */
     const struct subject *subject;
     struct run_options run;
     struct run_stats stats;
@@ -25,12 +25,16 @@ struct eval {
 };
 
 /* A kind of task: asks, measures one metric over documents from..from+n, and says what it found for
- * one document (fields of an object that is open). */
+ * one document (fields of an object that is open). In place of asking it can take back what it once
+ * said: recall is called for every document in order, fills in *doc (a retrieval's queries are
+ * kept by the kind) and the numbers that the measures go by. */
 struct eval_kind {
     bool (*ask)(struct eval *e, struct err *err);
     bool (*measure)(struct eval *e, const char *metric, size_t from, size_t n, struct estimate *out,
         struct err *err);
     void (*sample)(const struct eval *e, size_t i, struct json_writer *w);
+    bool (*recall)(
+        struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err);
 };
 
 extern const struct eval_kind eval_choice, eval_loglikelihood, eval_rolling, eval_sts,
@@ -41,6 +45,33 @@ enum {
     EVAL_BOOTSTRAP_LM_EVAL = 100000, /* lm-eval's default, for its standard errors */
     EVAL_SEED = 42,
 };
+
+/* ---- what evaluating and scoring again have in common (eval.c) ---- */
+
+/* NULL for a suite. */
+const struct eval_kind *eval_kind_of(enum task_kind kind);
+void eval_number_clusters(struct eval *e);
+/* {metric: {value, stderr, low, high}} over all documents; *subsets the same for each, or NULL. */
+MUST_CHECK json_t *eval_measure(struct eval *e, json_t **subsets, struct err *err);
+/* One JSON line a document; samples may be NULL. */
+MUST_CHECK bool eval_write_samples(const struct eval *e, struct strbuf *samples, struct err *err);
+
+/* ---- reading samples (rescore.c): each fails with the document's number and the field ---- */
+
+MUST_CHECK bool recall_text(
+    struct eval *e, const json_t *sample, const char *field, const char **text, struct err *err);
+/* A list of strings; empty where the field is absent. */
+MUST_CHECK bool recall_texts(struct eval *e, const json_t *sample, const char *field,
+    const char ***texts, size_t *n, struct err *err);
+/* Exactly n finite numbers, in the arena. */
+MUST_CHECK double *recall_numbers(
+    struct eval *e, const json_t *sample, const char *field, size_t n, struct err *err);
+MUST_CHECK bool recall_number(
+    const json_t *sample, const json_t *object, const char *field, double *out, struct err *err);
+/* "document 3: " and what is wrong with it. */
+bool recall_fail(const json_t *sample, const char *what, struct err *err);
+
+/* ---- for the kinds ---- */
 
 /* Mean with its error, clustered where the task says so. */
 struct estimate eval_mean(const struct eval *e, const double *x, size_t from, size_t n);

@@ -9,7 +9,7 @@ struct numbers {
     double *loglik, *greedy, *words, *bytes;
 };
 
-static bool ask(struct eval *e, bool rolling, struct err *err) {
+static struct numbers *make_numbers(struct eval *e) {
     struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
     double **lists[] = { &numbers->loglik, &numbers->greedy, &numbers->words, &numbers->bytes };
     e->kind = numbers;
@@ -17,6 +17,18 @@ static bool ask(struct eval *e, bool rolling, struct err *err) {
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         *lists[i] = arena_alloc(&e->arena, e->n * sizeof **lists[i]);
     }
+    return numbers;
+}
+
+static void take_answer(struct numbers *numbers, size_t i, const struct task_doc *d) {
+    numbers->loglik[i] = numbers->answers[i].loglikelihood;
+    numbers->greedy[i] = numbers->answers[i].greedy;
+    numbers->words[i] = d->words;
+    numbers->bytes[i] = d->bytes;
+}
+
+static bool ask(struct eval *e, bool rolling, struct err *err) {
+    struct numbers *numbers = make_numbers(e);
     struct score_request *requests = xcalloc(e->n, sizeof *requests);
     for (size_t i = 0; i < e->n; i++) {
         const struct task_doc *d = &e->docs[i];
@@ -32,12 +44,41 @@ static bool ask(struct eval *e, bool rolling, struct err *err) {
     bool ok = eval_score(e, requests, NULL, e->n, err);
     free(requests);
     for (size_t i = 0; ok && i < e->n; i++) {
-        numbers->loglik[i] = numbers->answers[i].loglikelihood;
-        numbers->greedy[i] = numbers->answers[i].greedy;
-        numbers->words[i] = e->docs[i].words;
-        numbers->bytes[i] = e->docs[i].bytes;
+        take_answer(numbers, i, &e->docs[i]);
     }
     return ok;
+}
+
+/* ---- taking back what was said ---- */
+
+static bool recall_counts(const json_t *sample, struct task_doc *doc, struct err *err) {
+    const json_t *metrics = json_object_get(sample, "metrics");
+    return recall_number(sample, metrics, "words", &doc->words, err) &&
+           recall_number(sample, metrics, "bytes", &doc->bytes, err) &&
+           ((doc->words >= 0 && doc->bytes >= 1) ||
+               recall_fail(sample, "'words' and 'bytes' are not counts", err));
+}
+
+static bool recall(
+    struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err) {
+    struct numbers *numbers = i ? e->kind : make_numbers(e);
+    struct task_choice *choice = arena_alloc(&e->arena, sizeof *choice);
+    const json_t *greedy = json_array_get(json_object_get(sample, "greedy"), 0);
+    if (!recall_texts(e, sample, "contexts", &doc->contexts, &doc->n_contexts, err) ||
+        !recall_text(e, sample, "target", &choice->text, err)) {
+        return false;
+    }
+    choice->continuation = choice->text;
+    doc->choices = choice;
+    doc->n_choices = 1;
+    double *loglik = recall_numbers(e, sample, "loglikelihoods", 1, err);
+    if (!loglik || (e->info->kind == TASK_ROLLING && !recall_counts(sample, doc, err))) {
+        return false;
+    }
+    numbers->answers[i].loglikelihood = loglik[0];
+    numbers->answers[i].greedy = json_is_true(greedy);
+    take_answer(numbers, i, doc);
+    return json_is_boolean(greedy) || recall_fail(sample, "it has no 'greedy'", err);
 }
 
 static bool loglikelihood_ask(struct eval *e, struct err *err) {
@@ -106,5 +147,5 @@ static void sample(const struct eval *e, size_t i, struct json_writer *w) {
     jw_end_object(w);
 }
 
-const struct eval_kind eval_loglikelihood = { loglikelihood_ask, measure, sample };
-const struct eval_kind eval_rolling = { rolling_ask, measure, sample };
+const struct eval_kind eval_loglikelihood = { loglikelihood_ask, measure, sample, recall };
+const struct eval_kind eval_rolling = { rolling_ask, measure, sample, recall };

@@ -17,8 +17,17 @@ struct answer {
 
 struct numbers {
     struct answer *answers;
-    double *scores; /* of the metric that is being measured */
+    double *scores;                 /* of the metric that is being measured */
+    struct task_retrieval recalled; /* where samples are taken back: what they show */
 };
+
+static struct numbers *make_numbers(struct eval *e) {
+    struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
+    e->kind = numbers;
+    numbers->answers = arena_alloc(&e->arena, e->n * sizeof *numbers->answers);
+    numbers->scores = arena_alloc(&e->arena, e->n * sizeof *numbers->scores);
+    return numbers;
+}
 
 /* ---- the judgements of each query ---- */
 
@@ -159,11 +168,8 @@ static bool rank_all(struct eval *e, const struct task_retrieval *r, const float
 }
 
 static bool retrieval_ask(struct eval *e, struct err *err) {
-    const struct task_retrieval *r = task_retrieval(e->task);
-    struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
-    e->kind = numbers;
-    numbers->answers = arena_alloc(&e->arena, e->n * sizeof *numbers->answers);
-    numbers->scores = arena_alloc(&e->arena, e->n * sizeof *numbers->scores);
+    const struct task_retrieval *r = e->retrieval;
+    struct numbers *numbers = make_numbers(e);
     /* The corpus first: it is most of the work, and what progress is measured by. */
     float *corpus = embed_texts(e, r->corpus, r->n_corpus, false, err);
     float *queries = corpus ? embed_texts(e, r->queries, r->n_queries, true, err) : NULL;
@@ -175,6 +181,85 @@ static bool retrieval_ask(struct eval *e, struct err *err) {
     free(queries);
     free(corpus);
     return ok;
+}
+
+/* ---- taking back what was said ---- */
+
+/* The passages that a sample shows, with their scores. */
+static bool recall_shown(
+    struct eval *e, size_t i, const json_t *sample, struct answer *a, struct err *err) {
+    struct task_retrieval *r = &((struct numbers *)e->kind)->recalled;
+    const json_t *shown = json_object_get(sample, "ranking"), *p;
+    size_t at, n = json_array_size(shown);
+    if (n > SHOWN || n > a->n) {
+        return recall_fail(sample, "'ranking' is longer than what was ranked", err);
+    }
+    json_array_foreach(shown, at, p) {
+        struct task_text *t = &r->corpus[i * SHOWN + at];
+        double score;
+        if (!recall_text(e, p, "id", &t->id, err) || !recall_text(e, p, "text", &t->text, err) ||
+            !recall_number(sample, p, "score", &score, err)) {
+            return false;
+        }
+        a->best[at] = i * SHOWN + at;
+        a->scores[at] = (float)score;
+    }
+    return n == (a->n < SHOWN ? a->n : SHOWN) ||
+           recall_fail(sample, "'ranking' does not show the best passages", err);
+}
+
+/* [[rank, gain], ...]: all others gain nothing. */
+static bool recall_hits(const json_t *sample, struct answer *a, struct err *err) {
+    const json_t *hit;
+    size_t at;
+    json_array_foreach(json_object_get(sample, "hits"), at, hit) {
+        const json_t *rank = json_array_get(hit, 0), *gain = json_array_get(hit, 1);
+        if (!json_is_integer(rank) || json_integer_value(rank) < 0 ||
+            (size_t)json_integer_value(rank) >= a->n || !json_is_number(gain)) {
+            return recall_fail(sample, "'hits' is not a list of ranks and gains", err);
+        }
+        a->gains[json_integer_value(rank)] = json_number_value(gain);
+    }
+    return true;
+}
+
+static bool recall_ranking(
+    struct eval *e, size_t i, const json_t *sample, struct answer *a, struct err *err) {
+    const json_t *ideal = json_object_get(sample, "ideal");
+    long long n = json_get_int(sample, "ranked", -1);
+    if (n < 0 || n > DEPTH || !json_is_array(ideal)) {
+        return recall_fail(
+            sample, "it does not say what was ranked and what there was to find", err);
+    }
+    a->n = (size_t)n;
+    a->n_ideal = json_array_size(ideal);
+    a->best = arena_alloc(&e->arena, (a->n + 1) * sizeof *a->best);
+    a->scores = arena_alloc(&e->arena, (a->n + 1) * sizeof *a->scores);
+    a->gains = arena_alloc(&e->arena, (a->n + 1) * sizeof *a->gains);
+    a->ideal = recall_numbers(e, sample, "ideal", a->n_ideal, err);
+    return a->ideal && recall_shown(e, i, sample, a, err) && recall_hits(sample, a, err);
+}
+
+static bool retrieval_recall(
+    struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err) {
+    struct numbers *numbers = i ? e->kind : make_numbers(e);
+    struct task_retrieval *r = &numbers->recalled;
+    struct answer *a = &numbers->answers[i];
+    (void)doc;
+    if (i == 0) {
+        r->queries = arena_alloc(&e->arena, e->n * sizeof *r->queries);
+        r->corpus = arena_alloc(&e->arena, e->n * SHOWN * sizeof *r->corpus);
+        r->n_queries = e->n;
+        r->n_corpus = e->n * SHOWN;
+        e->retrieval = r;
+    }
+    if (!recall_text(e, sample, "query_id", &r->queries[i].id, err) ||
+        !recall_text(e, sample, "query", &r->queries[i].text, err) ||
+        !recall_ranking(e, i, sample, a, err)) {
+        return false;
+    }
+    e->audit.ties += a->n > 1 && a->scores[0] == a->scores[1];
+    return true;
 }
 
 /* ---- measuring ---- */
@@ -231,8 +316,30 @@ static size_t beginning(const char *text) {
     return n;
 }
 
+/* What the measures are made of, beyond the passages that are shown. */
+static void write_evidence(const struct answer *a, struct json_writer *w) {
+    jw_kv_int(w, "ranked", (long long)a->n);
+    jw_key(w, "hits");
+    jw_array(w);
+    for (size_t p = 0; p < a->n; p++) {
+        if (a->gains[p] != 0) {
+            jw_array(w);
+            jw_int(w, (long long)p);
+            jw_double(w, a->gains[p]);
+            jw_end_array(w);
+        }
+    }
+    jw_end_array(w);
+    jw_key(w, "ideal");
+    jw_array(w);
+    for (size_t p = 0; p < a->n_ideal; p++) {
+        jw_double(w, a->ideal[p]);
+    }
+    jw_end_array(w);
+}
+
 static void retrieval_sample(const struct eval *e, size_t i, struct json_writer *w) {
-    const struct task_retrieval *r = task_retrieval(e->task);
+    const struct task_retrieval *r = e->retrieval;
     const struct answer *a = &((const struct numbers *)e->kind)->answers[i];
     size_t k;
     eval_prompt_hash(w, (const char *[]) { r->queries[i].text }, 1);
@@ -252,6 +359,7 @@ static void retrieval_sample(const struct eval *e, size_t i, struct json_writer 
         jw_end_object(w);
     }
     jw_end_array(w);
+    write_evidence(a, w);
     jw_kv_bool(w, "correct", a->n && a->gains[0] > 0);
     jw_key(w, "metrics");
     jw_object(w);
@@ -264,4 +372,5 @@ static void retrieval_sample(const struct eval *e, size_t i, struct json_writer 
     jw_end_object(w);
 }
 
-const struct eval_kind eval_retrieval = { retrieval_ask, retrieval_measure, retrieval_sample };
+const struct eval_kind eval_retrieval = { retrieval_ask, retrieval_measure, retrieval_sample,
+    retrieval_recall };

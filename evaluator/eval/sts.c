@@ -31,13 +31,29 @@ static const char **unique_texts(const struct eval *e, size_t *where, size_t *n)
     return texts;
 }
 
+static struct numbers *make_numbers(struct eval *e) {
+    struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
+    double **lists[] = { &numbers->gold, &numbers->cosine, &numbers->manhattan,
+        &numbers->euclidean };
+    e->kind = numbers;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        *lists[i] = arena_alloc(&e->arena, e->n * sizeof **lists[i]);
+    }
+    return numbers;
+}
+
+/* What people said, from 0 to 1. */
+static double scaled(const struct task_info *info, double score) {
+    double span = info->range_high - info->range_low;
+    return span > 0 ? (score - info->range_low) / span : score;
+}
+
 static bool compare(struct eval *e, struct numbers *numbers, const float *vectors,
     const size_t *where, struct err *err) {
     size_t width = e->subject->width;
-    double low = e->info->range_low, span = e->info->range_high - low;
     for (size_t i = 0; i < e->n; i++) {
         const float *a = vectors + where[2 * i] * width, *b = vectors + where[2 * i + 1] * width;
-        numbers->gold[i] = span > 0 ? (e->docs[i].score - low) / span : e->docs[i].score;
+        numbers->gold[i] = scaled(e->info, e->docs[i].score);
         numbers->cosine[i] = cosine(a, b, width);
         numbers->manhattan[i] = -manhattan(a, b, width);
         numbers->euclidean[i] = -euclidean(a, b, width);
@@ -50,13 +66,7 @@ static bool compare(struct eval *e, struct numbers *numbers, const float *vector
 }
 
 static bool sts_ask(struct eval *e, struct err *err) {
-    struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
-    double **lists[] = { &numbers->gold, &numbers->cosine, &numbers->manhattan,
-        &numbers->euclidean };
-    e->kind = numbers;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        *lists[i] = arena_alloc(&e->arena, e->n * sizeof **lists[i]);
-    }
+    struct numbers *numbers = make_numbers(e);
     size_t n, *where = xcalloc(2 * e->n, sizeof *where);
     const char **texts = unique_texts(e, where, &n);
     float *vectors = eval_embed(e, SUBJECT_TEXT, e->info->prompt_query, texts, n, err);
@@ -64,6 +74,29 @@ static bool sts_ask(struct eval *e, struct err *err) {
     free(vectors);
     free(texts);
     free(where);
+    return ok;
+}
+
+/* The samples have the pair's score as the data gives it. */
+static bool sts_recall(
+    struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err) {
+    struct numbers *numbers = i ? e->kind : make_numbers(e);
+    const json_t *metrics = json_object_get(sample, "metrics");
+    const char **texts;
+    size_t n;
+    if (!recall_texts(e, sample, "texts", &texts, &n, err)) {
+        return false;
+    }
+    if (n != 2) {
+        return recall_fail(sample, "it has no two 'texts'", err);
+    }
+    doc->text_a = texts[0];
+    doc->text_b = texts[1];
+    bool ok = recall_number(sample, sample, "gold", &doc->score, err) &&
+              recall_number(sample, metrics, "cosine", &numbers->cosine[i], err) &&
+              recall_number(sample, metrics, "manhattan", &numbers->manhattan[i], err) &&
+              recall_number(sample, metrics, "euclidean", &numbers->euclidean[i], err);
+    numbers->gold[i] = scaled(e->info, doc->score);
     return ok;
 }
 
@@ -106,4 +139,4 @@ static void sts_sample(const struct eval *e, size_t i, struct json_writer *w) {
     jw_end_object(w);
 }
 
-const struct eval_kind eval_sts = { sts_ask, sts_measure, sts_sample };
+const struct eval_kind eval_sts = { sts_ask, sts_measure, sts_sample, sts_recall };

@@ -66,7 +66,7 @@ static bool finite_of(const json_t *object, const char *key, double *out) {
 
 /* ---- the header ---- */
 
-static bool kind_of(const char *name, enum task_kind *kind) {
+bool task_kind_find(const char *name, enum task_kind *kind) {
     for (unsigned i = 0; i < TASK_N_KINDS; i++) {
         if (name && !strcmp(kind_names[i], name)) {
             *kind = (enum task_kind)i;
@@ -115,7 +115,7 @@ static void read_data(struct task *t, const json_t *data) {
 bool frames_header(struct task *t, const char *path, json_t *header, struct err *err) {
     struct task_info *i = &t->info;
     t->header = json_incref(header);
-    if (!kind_of(json_get_string(header, "kind", NULL), &i->kind)) {
+    if (!task_kind_find(json_get_string(header, "kind", NULL), &i->kind)) {
         return broken(err, "an unknown kind of task");
     }
     i->path = arena_strdup(&t->arena, path);

@@ -49,6 +49,7 @@ enum task_kind {
     TASK_N_KINDS
 };
 const char *task_kind_name(enum task_kind kind);
+bool task_kind_find(const char *name, enum task_kind *kind); /* false: there is no such kind */
 /* What a kind asks of a model. */
 bool task_kind_embeds(enum task_kind kind);
 
