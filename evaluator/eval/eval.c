@@ -295,7 +295,7 @@ static bool pass_on(uint64_t done, uint64_t total, void *arg) {
     return go_on;
 }
 
-static bool eval_init(struct eval *e, const struct task *task, const struct subject *subject,
+bool eval_begin(struct eval *e, const struct task *task, const struct subject *subject,
     const struct eval_options *options, struct err *err) {
     *e = (struct eval) { .info = task_info(task), .subject = subject, .options = options };
     if (!KINDS[e->info->kind]) {
@@ -316,7 +316,7 @@ static bool eval_init(struct eval *e, const struct task *task, const struct subj
 bool eval_plan(const struct task *task, const struct subject *subject, struct run_stats *stats,
     struct err *err) {
     struct eval e;
-    bool ok = eval_init(&e, task, subject, NULL, err) && KINDS[e.info->kind]->ask(&e, err);
+    bool ok = eval_begin(&e, task, subject, NULL, err) && KINDS[e.info->kind]->ask(&e, err);
     *stats = e.stats;
     arena_release(&e.arena);
     return ok;
@@ -328,7 +328,7 @@ bool eval_run(const struct task *task, const struct subject *subject,
     double began = now_s();
     json_t *made = NULL;
     *result = NULL;
-    if (!eval_init(&e, task, subject, options, err)) {
+    if (!eval_begin(&e, task, subject, options, err)) {
         return false;
     }
     eval_number_clusters(&e);

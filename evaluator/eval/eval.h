@@ -67,6 +67,19 @@ MUST_CHECK bool eval_run(const struct task *task, const struct subject *subject,
 MUST_CHECK bool eval_plan(const struct task *task, const struct subject *subject,
     struct run_stats *stats, struct err *err);
 
+/* Some documents of a task, asked for themselves: what checks single samples of a stored result. */
+struct eval_part {
+    const size_t *docs; /* positions in the task's order (a retrieval's: among its queries) */
+    size_t n;
+    const char *const *passages; /* retrieval: ids of those that are ranked, in place of all */
+    size_t n_passages;
+};
+/* Writes their samples; no metric is made of them. A position or an id that the task doesn't have
+ * is ERR_INPUT. */
+MUST_CHECK bool eval_part(const struct task *task, const struct subject *subject,
+    const struct eval_part *part, const struct eval_options *options, struct strbuf *samples,
+    struct err *err);
+
 /* Scores stored samples by this program's rules, without a model: `result` is what was made of them
  * once (an assay.eval/1 result: its kind, metrics, main and number of documents are gone by).
  * *rescored (the caller's) is the same result with the metrics as they come out now, and `again`,

@@ -50,6 +50,9 @@ enum {
 
 /* NULL for a suite. */
 const struct eval_kind *eval_kind_of(enum task_kind kind);
+/* All documents of a task before any is asked; *e is then the caller's, with its arena. */
+MUST_CHECK bool eval_begin(struct eval *e, const struct task *task, const struct subject *subject,
+    const struct eval_options *options, struct err *err);
 void eval_number_clusters(struct eval *e);
 /* {metric: {value, stderr, low, high}} over all documents; *subsets the same for each, or NULL. */
 MUST_CHECK json_t *eval_measure(struct eval *e, json_t **subsets, struct err *err);

@@ -10,8 +10,7 @@
 /* ---- fields of a sample ---- */
 
 bool recall_fail(const json_t *sample, const char *what, struct err *err) {
-    return err_set(
-        err, ERR_INPUT, "document %lld: %s", json_get_int(sample, "doc_id", -1), what);
+    return err_set(err, ERR_INPUT, "document %lld: %s", json_get_int(sample, "doc_id", -1), what);
 }
 
 static bool lacks(const json_t *sample, const char *field, const char *type, struct err *err) {
@@ -27,8 +26,8 @@ static const char *plain_text(struct eval *e, const json_t *v) {
     return s && !memchr(s, 0, n) ? arena_strndup(&e->arena, s, n) : NULL;
 }
 
-bool recall_text(struct eval *e, const json_t *sample, const char *field, const char **text,
-    struct err *err) {
+bool recall_text(
+    struct eval *e, const json_t *sample, const char *field, const char **text, struct err *err) {
     *text = plain_text(e, json_object_get(sample, field));
     return *text || lacks(sample, field, "a text", err);
 }
@@ -65,8 +64,8 @@ double *recall_numbers(
     return ok ? x : NULL;
 }
 
-bool recall_number(const json_t *sample, const json_t *object, const char *field, double *out,
-    struct err *err) {
+bool recall_number(
+    const json_t *sample, const json_t *object, const char *field, double *out, struct err *err) {
     *out = json_get_number(object, field, NAN);
     return isfinite(*out) || lacks(sample, field, "a number", err);
 }
@@ -91,8 +90,8 @@ static bool make_info(
     if (!main) {
         return err_set(err, ERR_INPUT, "the result has no metric '%s'", info->main);
     }
-    info->report.items = arena_alloc(
-        &e->arena, json_object_size(metrics) * sizeof *info->report.items);
+    info->report.items =
+        arena_alloc(&e->arena, json_object_size(metrics) * sizeof *info->report.items);
     json_object_foreach((json_t *)(uintptr_t)metrics, name, ignored) {
         info->report.items[info->report.n++] = name;
     }

@@ -201,11 +201,11 @@ static void another_answer_is_another_score(void **state) {
     assert_true(eval_rescore(s.result, changed.text, changed.len, &now, &again, &err));
     double before = json_get_number(
         json_object_get(json_object_get(s.result, "metrics"), "acc_norm"), "value", NAN);
-    double after = json_get_number(
-        json_object_get(json_object_get(now, "metrics"), "acc_norm"), "value", NAN);
+    double after =
+        json_get_number(json_object_get(json_object_get(now, "metrics"), "acc_norm"), "value", NAN);
     assert_true(fabs(after - before - (was_right ? -1.0 : 1.0) / 12) < 1e-12);
-    json_t *first = json_parse(
-        again.text, (size_t)(strchr(again.text, '\n') - again.text), "line", &err);
+    json_t *first =
+        json_parse(again.text, (size_t)(strchr(again.text, '\n') - again.text), "line", &err);
     assert_int_equal(json_get_bool(first, "correct", was_right), !was_right);
     json_decref(first);
     json_decref(now);
@@ -290,8 +290,8 @@ static void a_sample_that_lacks_what_a_metric_needs_is_named(void **state) {
         struct err err = ERR_INIT;
         char path[512];
         snprintf(path, sizeof path, "%s/%s.lua", TASK_FIXTURES, CASES[i].task);
-        json_t *instead = CASES[i].instead ? json_loads(CASES[i].instead, JSON_DECODE_ANY, NULL)
-                                           : NULL;
+        json_t *instead =
+            CASES[i].instead ? json_loads(CASES[i].instead, JSON_DECODE_ANY, NULL) : NULL;
         assert_true(!CASES[i].instead || instead);
         (void)err;
         refuse_without(path, CASES[i].field, instead, CASES[i].says);
