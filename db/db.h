@@ -249,6 +249,14 @@ MUST_CHECK bool queue_finish(struct db *db, const struct job_key *key, const cha
 MUST_CHECK bool run_record(struct db *db, const json_t *request, const char *text, long long set,
     long long *run, bool *created, struct err *err);
 
+/* A further run of what run `of` is of. Scored again it stands in the place of `of`, which is
+ * withdrawn with the reason `why`; only a run that stands can be replaced so (ERR_INPUT). A
+ * reproduction stands beside it, with its verdict ("bits", "tolerance", "different"). */
+MUST_CHECK bool run_rescore(struct db *db, long long of, const char *text, long long set,
+    const char *why, long long *run, bool *created, struct err *err);
+MUST_CHECK bool run_reproduce(struct db *db, long long of, const char *text, long long set,
+    const char *verdict, long long *run, bool *created, struct err *err);
+
 /* Per-sample records: JSON lines, a few thousand a chunk, compressed. */
 #define CHUNK_BODY_MAX ((size_t)8 << 20)  /* compressed */
 #define CHUNK_TEXT_MAX ((size_t)64 << 20) /* JSON lines */

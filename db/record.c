@@ -63,3 +63,29 @@ bool run_record(struct db *db, const json_t *request, const char *text, long lon
     free(asked);
     return ok;
 }
+
+static bool further_run(struct db *db, const char *statement, const struct db_arg args[4],
+    long long *run, bool *created, struct err *err) {
+    struct rows rows = { 0 };
+    bool ok = db_query(db, statement, args, 4, &rows, err);
+    if (ok) {
+        *run = rows_int(&rows, 0, "run_id");
+        *created = rows_bool(&rows, 0, "created");
+    }
+    rows_release(&rows);
+    return ok;
+}
+
+bool run_rescore(struct db *db, long long of, const char *text, long long set, const char *why,
+    long long *run, bool *created, struct err *err) {
+    const struct db_arg args[] = { db_int(of), set ? db_int(set) : db_null(), db_text(text),
+        db_text(why) };
+    return further_run(db, "run_rescore", args, run, created, err);
+}
+
+bool run_reproduce(struct db *db, long long of, const char *text, long long set,
+    const char *verdict, long long *run, bool *created, struct err *err) {
+    const struct db_arg args[] = { db_int(of), set ? db_int(set) : db_null(), db_text(text),
+        db_text(verdict) };
+    return further_run(db, "run_reproduce", args, run, created, err);
+}

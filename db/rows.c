@@ -52,11 +52,49 @@ bool rows_bool(const struct rows *rows, int row, const char *column) {
     return *rows_text(rows, row, column) == 't';
 }
 
+/* jsonb keeps decimals, not how they were written: a real of 1e+17 or more comes back as bare
+ * digits, which reads as an integer, or as none at all. Whole numbers of ours have no 18 digits. */
+#define DIGITS_OF_REAL 18
+
+static size_t number_end(const char *text, size_t at, bool *bare) {
+    size_t from = at + (text[at] == '-'), digits = strspn(text + from, "0123456789");
+    at = from + digits;
+    *bare = digits >= DIGITS_OF_REAL && text[at] != '.' && text[at] != 'e' && text[at] != 'E';
+    return at + strspn(text + at, ".0123456789eE+-");
+}
+
+static size_t string_end(const char *text, size_t at) {
+    for (at++; text[at] && text[at] != '"'; at++)
+        at += text[at] == '\\' && text[at + 1];
+    return at + (text[at] == '"');
+}
+
+static json_t *jsonb_parse(const char *text, const char *name, struct err *err) {
+    struct strbuf out = { .max = (size_t)64 << 20 };
+    size_t kept = 0;
+    for (size_t at = 0; text[at];) {
+        bool bare = false;
+        at += strcspn(text + at, "\"-0123456789");
+        if (text[at] == '"')
+            at = string_end(text, at);
+        else if (text[at])
+            at = number_end(text, at, &bare);
+        if (bare) {
+            strbuf_add(&out, text + kept, at - kept);
+            strbuf_adds(&out, ".0");
+            kept = at;
+        }
+    }
+    strbuf_adds(&out, text + kept);
+    json_t *v = json_parse(strbuf_str(&out), out.len, name, err);
+    strbuf_release(&out);
+    return v;
+}
+
 json_t *rows_json(const struct rows *rows, int row, const char *column, struct err *err) {
     if (rows_null(rows, row, column))
         return json_null();
-    const char *text = rows_text(rows, row, column);
-    return json_parse(text, strlen(text), column, err);
+    return jsonb_parse(rows_text(rows, row, column), column, err);
 }
 
 void *rows_bytes(const struct rows *rows, int row, const char *column, size_t *n) {
@@ -85,7 +123,7 @@ static json_t *field_json(PGresult *r, int row, int c, struct err *err) {
         return json_real(strtod(text, NULL));
     case OID_JSON:
     case OID_JSONB:
-        return json_parse(text, strlen(text), PQfname(r, c), err);
+        return jsonb_parse(text, PQfname(r, c), err);
     default:
         return json_string(text);
     }

@@ -138,7 +138,7 @@ static json_t *make_request(
 static bool submit_one(
     struct db *db, const struct args *args, const char *name, json_t *answers, struct err *err) {
     size_t n_jobs;
-    json_t *model = submission_model(args_get(args, "hub", NULL), name, err), *request = NULL,
+    json_t *model = submission_model(args_get(args, "hub", NULL), name, NULL, err), *request = NULL,
            *answer = NULL;
     json_t *suite =
         model && check_policy(model, err) ? describe_suite(args, model, &n_jobs, err) : NULL;

@@ -6,13 +6,10 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "db/db.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/hub/hub.h"
-#include "evaluator/hub/mirror.h"
-#include "evaluator/hub/source.h"
 #include "evaluator/task/task.h"
 #include "evaluator/worker/worker.h"
 #include "harness/harness.h"
@@ -65,25 +62,6 @@ void report_store_close(struct run_store *s) {
 
 /* ---- models ---- */
 
-/* The hash of a folder's or file's content, as 64 hex digits. */
-static bool content_hash(const char *path, char hex[65], struct err *err) {
-    if (file_exists(path)) {
-        return sha256_file(path, hex, err);
-    }
-    struct repo_listing l;
-    if (!mirror_list(path, &l, err)) {
-        return false;
-    }
-    struct strbuf text = { 0 };
-    for (size_t i = 0; i < l.n; i++) {
-        strbuf_addf(&text, "%s %s\n", l.files[i].path, l.files[i].etag);
-    }
-    sha256_hex(strbuf_str(&text), text.len, hex);
-    strbuf_release(&text);
-    repo_listing_release(&l);
-    return true;
-}
-
 /* What a submission asks about: the same as hub_model_facts says of a repository, and where it
  * lies. */
 static json_t *local_manifest(const char *path, const json_t *described) {
@@ -109,13 +87,14 @@ static void local_name(const char *full, char name[80]) {
     }
 }
 
-static json_t *local_model(const char *path, struct err *err) {
+static json_t *local_model(const char *path, const char *commit, struct err *err) {
     char hex[65], name[80];
+    snprintf(hex, sizeof hex, "%s", commit ? commit : "");
     char *full = realpath(path, NULL);
     json_t *described = full ? model_describe(full, err) : NULL, *model = NULL;
     if (!full) {
         err_errno(err, ERR_NOT_FOUND, "could not find '%s'", path);
-    } else if (described && content_hash(full, hex, err)) {
+    } else if (described && (commit || hub_model_commit(NULL, full, full, hex, err))) {
         local_name(full, name);
         model = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:I, s:I, s:o}", "name", name, "kind",
             "local", "requested", path, "commit", hex, "architecture",
@@ -149,12 +128,28 @@ static json_t *hub_model(const char *hub, const char *name, struct err *err) {
     return model;
 }
 
-json_t *submission_model(const char *hub, const char *model, struct err *err) {
+/* org/name@commit, whatever revision was asked for. */
+static char *at_commit(const char *model, const char *commit) {
+    struct strbuf name = { 0 };
+    strbuf_add(&name, model, commit ? strcspn(model, "@") : strlen(model));
+    if (commit) {
+        strbuf_addf(&name, "@%s", commit);
+    }
+    return strbuf_take(&name);
+}
+
+json_t *submission_model(const char *hub, const char *model, const char *commit, struct err *err) {
     if (!hub_is_path(model)) {
-        return hub_model(hub, model, err);
+        char *name = at_commit(model, commit);
+        json_t *facts = hub_model(hub, name, err);
+        if (facts) {
+            json_object_set_new(facts, "requested", json_string(model));
+        }
+        free(name);
+        return facts;
     }
     char *path = hub_model_path(hub, model, err); /* a folder may stand for its only .gguf file */
-    json_t *local = path ? local_model(path, err) : NULL;
+    json_t *local = path ? local_model(path, commit, err) : NULL;
     free(path);
     return local;
 }
@@ -206,14 +201,16 @@ static bool store_samples(struct run_store *s, const char *text, size_t n, long 
     return true;
 }
 
-static bool know_model(struct run_store *s, const char *model, struct err *err) {
+/* What was evaluated, at the commit that the result says: a branch may have moved on since. */
+static bool know_model(
+    struct run_store *s, const char *model, const char *commit, struct err *err) {
     if (s->model && !strcmp(s->model_name, model)) {
         return true;
     }
     json_decref(s->model);
     free(s->model_name);
     s->model_name = xstrdup(model);
-    s->model = submission_model(args_get(s->args, "hub", NULL), model, err);
+    s->model = submission_model(args_get(s->args, "hub", NULL), model, commit, err);
     return s->model != NULL;
 }
 
@@ -249,12 +246,14 @@ bool report_store(struct run_store *s, const char *model, const json_t *result, 
     const char *path = json_get_string(result, "task_path", "");
     const char *name =
         file_exists(path) ? path : json_get_string(result, "task", ""); /* or built in */
-    struct task *task = know_model(s, model, err) ? task_describe_named(s->args, name, err) : NULL;
+    const char *commit = json_get_string(result, "revision", NULL);
+    struct task *task =
+        know_model(s, model, commit, err) ? task_describe_named(s->args, name, err) : NULL;
     bool ok = task && store_samples(s, samples, n, &set, index, err);
     if (ok) {
         json_t *asked = asked_of(s->args, result), *described = submission_task(task, asked);
         json_decref(asked);
-        command = record_command(model, NULL, result);
+        command = record_command(model, hub_is_path(model) ? NULL : commit, result);
         record = record_from_result(result, index, command, NULL);
         request = json_pack("{s:O, s:o, s:O, s:s}", "model", s->model, "task", described, "config",
             json_object_get(described, "config"), "purpose", "eval");

@@ -14,8 +14,9 @@ MUST_CHECK bool report_store(struct run_store *store, const char *model, const j
 
 /* A model as a submission names it: {"name", "kind", "requested", "commit", "licence", ...}; the
  * caller owns it. A folder or file gets a name of its own and the hash of its content as its
- * commit. */
-MUST_CHECK json_t *submission_model(const char *hub, const char *model, struct err *err);
+ * commit, which is read anew where `commit` is NULL. */
+MUST_CHECK json_t *submission_model(
+    const char *hub, const char *model, const char *commit, struct err *err);
 
 /* A task as a submission names it, from its description. `config` gets what the file says of shots
  * and limit. */

@@ -11,7 +11,7 @@
 #include "evaluator/compare/contrast.h"
 #include "evaluator/compare/flips.h"
 #include "evaluator/compare/match.h"
-#include "evaluator/hub/source.h"
+#include "evaluator/hub/hub.h"
 #include "site-gen/site.h"
 
 struct comparison {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "evaluator/hub/pull.h"
 #include "evaluator/hub/source.h"
 
@@ -161,6 +162,71 @@ static char *model_path(const char *hub, const char *model, uint64_t *missing, s
     free(repo);
     free(revision);
     return dir ? folder_or_gguf(dir, model, err) : NULL;
+}
+
+/* Names and hashes of a folder's files; of one file its own. */
+static bool content_hash(const char *path, char hex[65], struct err *err) {
+    struct repo_listing l;
+    struct strbuf text = { 0 };
+    if (file_exists(path)) {
+        return sha256_file(path, hex, err);
+    }
+    if (!mirror_list(path, &l, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < l.n; i++) {
+        strbuf_addf(&text, "%s %s\n", l.files[i].path, l.files[i].etag);
+    }
+    sha256_hex(strbuf_str(&text), text.len, hex);
+    strbuf_release(&text);
+    repo_listing_release(&l);
+    return true;
+}
+
+/* A mirrored repository's commit: what .revision says, else what its content comes to. */
+static bool mirror_commit(const char *root, const char *model, char commit[65], struct err *err) {
+    char *repo, *revision, *dir = NULL, pinned_at[41];
+    struct repo_listing l;
+    bool pinned = false;
+    bool ok = hub_split(model, &repo, &revision, err);
+    dir = ok ? mirror_dir(root, REPO_MODEL, repo, err) : NULL;
+    ok = dir && mirror_pinned(dir, pinned_at, &pinned, err);
+    if (ok && !pinned) {
+        ok = mirror_list(dir, &l, err);
+        memcpy(pinned_at, l.commit, sizeof pinned_at);
+        repo_listing_release(&l);
+    }
+    if (ok) {
+        snprintf(commit, 65, "%s", pinned_at);
+    }
+    free(dir);
+    free(repo);
+    free(revision);
+    return ok;
+}
+
+/* Files of a hub lie in the cache under the commit that they were fetched at. */
+static bool snapshot_commit(const char *path, char commit[65], struct err *err) {
+    static const char FOLDER[] = "/snapshots/";
+    const char *at = NULL;
+    for (const char *p = path; (p = strstr(p, FOLDER)) != NULL; p++) {
+        at = p + sizeof FOLDER - 1;
+    }
+    snprintf(commit, 41, "%s", at ? at : "");
+    return repo_commit_valid(commit) ||
+           err_set(err, ERR_BUG, "'%s' is not in a snapshot of the cache", path);
+}
+
+bool hub_model_commit(
+    const char *hub, const char *model, const char *path, char commit[65], struct err *err) {
+    struct hub_source source;
+    if (hub_is_path(model)) {
+        return content_hash(path, commit, err);
+    }
+    hub_source_find(hub, &source);
+    model += strncmp(model, "hf://", 5) ? 0 : 5;
+    return source.mirror ? mirror_commit(source.mirror, model, commit, err)
+                         : snapshot_commit(path, commit, err);
 }
 
 char *hub_model_path(const char *hub, const char *model, struct err *err) {

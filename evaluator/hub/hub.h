@@ -16,6 +16,15 @@
  * missing. The caller frees. */
 MUST_CHECK char *hub_model_path(const char *hub, const char *model, struct err *err);
 
+/* True if the operand names a file or folder here rather than a repository. */
+bool hub_is_path(const char *model);
+
+/* Which content it is that hub_model_path gave: the commit of a repository (in a mirror without
+ * .revision the first 40 digits of a hash over its files), the 64 digits of a hash over a folder's
+ * files or of a file. Where no commit tells, every byte is read. */
+MUST_CHECK bool hub_model_commit(
+    const char *hub, const char *model, const char *path, char commit[65], struct err *err);
+
 /* As hub_model_path, but without the weights of a model that is on a hub and not here yet: the
  * folder then holds its configuration, tokenizer and card, and *missing says how many bytes are
  * still to come. */

@@ -10,7 +10,4 @@ struct hub_source {
 };
 void hub_source_find(const char *hub, struct hub_source *out);
 
-/* True if the operand names a file or folder here rather than a repository. */
-bool hub_is_path(const char *model);
-
 #endif

@@ -39,6 +39,7 @@ struct child {
     struct strbuf samples;
     struct stores stores;
     bool memo, memo_vectors; /* it may keep answers; vectors too */
+    char revision[65];       /* of the model, "" where it is not known */
     struct err error;        /* what the child said went wrong */
     bool shut;               /* it has closed its doors, and reads what strangers made */
     bool done;
@@ -195,16 +196,41 @@ static void take_error(struct child *c, const json_t *json) {
     }
 }
 
-/* Said before the model is opened, and believed only then: it names the file that is written. */
+static bool is_hex(const char *s, size_t n) {
+    return strlen(s) == n && strspn(s, "0123456789abcdef") == n;
+}
+
+/* Said before the model is opened, and believed only then: it names the file that is written, and
+ * what a result is of. */
 static bool take_identity(struct child *c, const json_t *json, struct err *err) {
     const char *identity = json_get_string(json, "identity", "");
-    if (c->shut || strlen(identity) != 64 || strspn(identity, "0123456789abcdef") != 64) {
+    const char *revision = json_get_string(json, "revision", "");
+    if (c->shut || (*identity && !is_hex(identity, 64)) ||
+        (*revision && !is_hex(revision, 64) && !is_hex(revision, 40))) {
         return err_set(err, ERR_CRASH, "the job's process names a model that is none");
     }
-    if (c->memo) {
+    snprintf(c->revision, sizeof c->revision, "%s", revision);
+    if (c->memo && *identity) {
         stores_open(&c->stores, identity, c->memo_vectors);
     }
     return true;
+}
+
+/* Which model it is was said while the process could be believed. */
+static bool take_result(
+    struct child *c, const struct child_watch *watch, json_t *json, struct err *err) {
+    const char *degraded = json_get_string(json, "sandbox", "");
+    if (*degraded) {
+        log_line(LOG_WARN, "the job ran without all of its sandbox: %s", degraded);
+    }
+    if (json_object_get(json, "revision")) {
+        json_object_set_new(
+            json, "revision", *c->revision ? json_string(c->revision) : json_null());
+    }
+    bool ok = !watch->result ||
+              watch->result(json, strbuf_str(&c->samples), c->samples.len, watch->arg, err);
+    strbuf_reset(&c->samples);
+    return ok;
 }
 
 static bool take_json(
@@ -217,13 +243,7 @@ static bool take_json(
     if (f->tag == FRAME_PROGRESS && watch->progress) {
         take_progress(watch, json);
     } else if (f->tag == FRAME_RESULT) {
-        const char *degraded = json_get_string(json, "sandbox", "");
-        if (*degraded) {
-            log_line(LOG_WARN, "the job ran without all of its sandbox: %s", degraded);
-        }
-        ok = !watch->result ||
-             watch->result(json, strbuf_str(&c->samples), c->samples.len, watch->arg, err);
-        strbuf_reset(&c->samples);
+        ok = take_result(c, watch, json, err);
     } else if (f->tag == FRAME_SKIPPED && watch->skipped) {
         watch->skipped(
             json_get_string(json, "task", ""), json_get_string(json, "why", ""), watch->arg);

@@ -65,6 +65,11 @@ static bool report_progress(uint64_t done, uint64_t total, void *arg) {
         &ignored);
 }
 
+void session_at(struct session *s, const char *label) {
+    s->label = label;
+    report_progress(0, 0, s);
+}
+
 /* ---- what it needs, while there is a network ---- */
 
 bool session_is_dry(const struct session *s) {
@@ -78,12 +83,21 @@ static bool resolve_data(
     return *dir != NULL;
 }
 
-/* A job is about the task as it was when it was submitted: the database takes no other's result. */
+/* A job is about the task as it was when it was submitted: the database takes no other's result.
+ * What is reproduced is about the same rows besides. */
 static bool is_as_submitted(const struct task *task, const json_t *wanted, struct err *err) {
-    const char *sha256 = json_get_string(wanted, "task_sha256", NULL);
-    return !sha256 || !strcmp(sha256, task_info(task)->task_sha256) ||
-           err_set(err, ERR_TASK, "task '%s': the task file is not the one that was submitted",
-               task_info(task)->name);
+    const struct task_info *info = task_info(task);
+    const char *task_sha256 = json_get_string(wanted, "task_sha256", info->task_sha256),
+               *data_sha256 = json_get_string(wanted, "data_sha256", info->data_sha256);
+    if (strcmp(task_sha256, info->task_sha256)) {
+        return err_set(err, ERR_TASK, "task '%s': the task file is not the one that was submitted",
+            info->name);
+    }
+    return !strcmp(data_sha256, info->data_sha256) ||
+           err_set(err, ERR_INPUT,
+               "task '%s': its data are not those of the record: data_sha256 is %.12s, the record "
+               "says %.12s",
+               info->name, info->data_sha256, data_sha256);
 }
 
 static bool load_task(struct session *s, const json_t *wanted, struct err *err) {
@@ -107,10 +121,9 @@ static bool load_task(struct session *s, const json_t *wanted, struct err *err) 
     r.resolve = resolve_data;
     r.resolve_arg = s;
     task_library_fill(&r, json_get_string(s->spec, "tasks_dir", NULL));
-    s->label = r.name;
-    report_progress(0, 0, s);
+    session_at(s, r.name);
     s->tasks[s->n_tasks] = task_load(&r, err);
-    s->of_suite[s->n_tasks] = json_get_bool(wanted, "of_suite", false);
+    s->wanted[s->n_tasks] = wanted;
     return s->tasks[s->n_tasks] && is_as_submitted(s->tasks[s->n_tasks++], wanted, err);
 }
 
@@ -129,13 +142,12 @@ static bool load_tasks(struct session *s, struct err *err) {
 }
 
 static bool fetch_model(struct session *s, struct err *err) {
-    s->label = "fetching the model";
-    report_progress(0, 0, s);
+    session_at(s, "fetching the model");
     const char *hub = json_get_string(s->spec, "hub", NULL),
                *model = json_get_string(s->spec, "model", "");
     s->model_path = session_is_dry(s) ? hub_model_outline(hub, model, &s->missing, err)
                                       : hub_model_path(hub, model, err);
-    return s->model_path != NULL;
+    return s->model_path && (session_is_dry(s) || session_find_revision(s, err));
 }
 
 /* ---- behind closed doors ---- */
@@ -210,8 +222,7 @@ static bool open_model(struct session *s, struct err *err) {
         .total_bytes = (size_t)json_get_int(spec, "max_mem_mb", 0) << 20,
         .outline = s->missing > 0,
     };
-    s->label = "loading the model";
-    report_progress(0, 0, s);
+    session_at(s, "loading the model");
     if (!dtype_parse(json_get_string(spec, "dtype", "auto"), &o.dtype, err)) {
         return false;
     }
@@ -229,15 +240,18 @@ static bool send_samples(const struct strbuf *samples, struct err *err) {
     return true;
 }
 
+static struct eval_options options_of(struct session *s) {
+    return (struct eval_options) {
+        .progress = report_progress, .progress_arg = s, .build = ASSAY_BUILD
+    };
+}
+
 static bool evaluate(
-    struct session *s, const struct subject *subject, const struct task *task, struct err *err) {
+    struct session *s, const struct subject *subject, size_t which, struct err *err) {
     struct strbuf samples = { 0 };
     json_t *result = NULL;
-    struct eval_options options = {
-        .progress = report_progress,
-        .progress_arg = s,
-        .build = ASSAY_BUILD,
-    };
+    const struct task *task = s->tasks[which];
+    struct eval_options options = options_of(s);
     uint64_t reused = subject_memo_reused(subject);
     uint8_t mark[MEMO_KEY];
     s->label = task_info(task)->name;
@@ -250,6 +264,7 @@ static bool evaluate(
         json_object_set_new(result, "delivered", json_boolean(session_was_delivered(s, mark)));
         json_object_set_new(
             result, "add_bos", json_string(json_get_string(s->spec, "add_bos", "auto")));
+        session_add_settings(s, which, result);
     }
     if (ok && s->sandbox.degraded[0]) {
         json_object_set_new(result, "sandbox", json_string(s->sandbox.degraded));
@@ -260,10 +275,50 @@ static bool evaluate(
     return ok || err_wrap(err, "task '%s'", task_info(task)->name);
 }
 
+/* ---- some documents ---- */
+
+/* "only" of the spec, its strings borrowed; the arrays are the caller's to free. */
+static void read_part(const json_t *only, struct eval_part *part) {
+    const json_t *docs = json_object_get(only, "docs"),
+                 *passages = json_object_get(only, "passages");
+    size_t *positions = xcalloc(json_array_size(docs) + 1, sizeof *positions);
+    const char **ids = xcalloc(json_array_size(passages) + 1, sizeof *ids);
+    *part = (struct eval_part) { .docs = positions, .passages = ids };
+    for (; part->n < json_array_size(docs); part->n++) {
+        json_int_t at = json_integer_value(json_array_get(docs, part->n));
+        positions[part->n] = at < 0 ? SIZE_MAX : (size_t)at;
+    }
+    for (; part->n_passages < json_array_size(passages); part->n_passages++) {
+        const char *id = json_string_value(json_array_get(passages, part->n_passages));
+        ids[part->n_passages] = id ? id : "";
+    }
+}
+
+/* As evaluate, for a few documents: there is no score, only samples. */
+static bool evaluate_part(
+    struct session *s, const struct subject *subject, size_t which, struct err *err) {
+    struct eval_part part;
+    struct strbuf samples = { 0 };
+    struct eval_options options = options_of(s);
+    const struct task_info *info = task_info(s->tasks[which]);
+    read_part(json_object_get(s->spec, "only"), &part);
+    s->label = info->name;
+    bool ok = eval_part(s->tasks[which], subject, &part, &options, &samples, err);
+    json_t *result = json_pack("{s:s, s:n, s:s, s:s, s:s, s:s, s:s}", "task", info->name,
+        "revision", "device", subject->device, "dtype", subject->dtype, "backend", subject->backend,
+        "harness_build", ASSAY_BUILD, "data_sha256", info->data_sha256);
+    ok = ok && send_samples(&samples, err) && session_send(FRAME_RESULT, json_incref(result), err);
+    json_decref(result);
+    strbuf_release(&samples);
+    free((void *)(uintptr_t)part.docs);
+    free((void *)(uintptr_t)part.passages);
+    return ok || err_wrap(err, "task '%s'", info->name);
+}
+
 /* What a task would take, without doing it. */
-static bool plan(
-    struct session *s, const struct subject *subject, const struct task *task, struct err *err) {
+static bool plan(struct session *s, const struct subject *subject, size_t which, struct err *err) {
     struct run_stats stats = { 0 };
+    const struct task *task = s->tasks[which];
     const struct task_info *info = task_info(task);
     uint64_t reused = subject_memo_reused(subject);
     s->label = info->name;
@@ -302,11 +357,14 @@ static bool skip(const struct task *task, struct err *err) {
 /* Tasks of a suite that are for another kind of model are skipped, but not all of them. */
 static bool evaluate_all(struct session *s, const struct subject *subject, struct err *err) {
     size_t n_done = 0;
+    bool (*act)(struct session *, const struct subject *, size_t, struct err *) =
+        session_is_dry(s)                  ? plan
+        : json_object_get(s->spec, "only") ? evaluate_part
+                                           : evaluate;
     for (size_t i = 0; i < s->n_tasks; i++) {
-        bool skipped = s->of_suite[i] && !can_be_asked(subject, s->tasks[i]);
-        bool (*act)(struct session *, const struct subject *, const struct task *, struct err *) =
-            session_is_dry(s) ? plan : evaluate;
-        if (!(skipped ? skip(s->tasks[i], err) : act(s, subject, s->tasks[i], err))) {
+        bool skipped =
+            json_get_bool(s->wanted[i], "of_suite", false) && !can_be_asked(subject, s->tasks[i]);
+        if (!(skipped ? skip(s->tasks[i], err) : act(s, subject, i, err))) {
             return false;
         }
         n_done += !skipped;

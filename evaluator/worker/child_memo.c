@@ -20,12 +20,15 @@ static int open_store(const struct session *s, enum store_kind kind) {
 
 bool session_find_stores(struct session *s, struct err *err) {
     const json_t *memo = json_object_get(s->spec, "memo");
-    if (!json_is_object(memo)) {
-        return true;
-    }
-    if (!model_identity(s->model_path, json_get_string(s->spec, "arch", NULL), s->identity, err) ||
-        !session_send(FRAME_MODEL, json_pack("{s:s}", "identity", s->identity), err)) {
+    const char *arch = json_get_string(s->spec, "arch", NULL);
+    memo = json_is_object(memo) ? memo : NULL;
+    if ((memo && !model_identity(s->model_path, arch, s->identity, err)) ||
+        !session_send(FRAME_MODEL,
+            json_pack("{s:s, s:s}", "identity", s->identity, "revision", s->revision), err)) {
         return false;
+    }
+    if (!memo) {
+        return true;
     }
     if (json_get_bool(memo, "vectors", false)) {
         s->memo_fds[STORE_VECTORS] = open_store(s, STORE_VECTORS);
@@ -84,8 +87,7 @@ static char *run_identity(const struct session *s) {
 
 struct subject *session_subject(struct session *s, struct err *err) {
     struct subject *subject = subject_model_new(s->model, json_get_string(s->spec, "model", ""),
-        json_get_string(s->spec, "revision", NULL), json_get_string(s->spec, "add_bos", "auto"),
-        err);
+        *s->revision ? s->revision : NULL, json_get_string(s->spec, "add_bos", "auto"), err);
     if (!subject) {
         return NULL;
     }

@@ -15,7 +15,8 @@ enum frame_tag {
     FRAME_SAMPLES = 'S',  /* JSON lines of the samples of the next result */
     FRAME_SKIPPED = 'K',  /* {"task", "why"}: a task of a suite that can't be asked of this model */
     FRAME_PLAN = 'L',     /* {"task", ...}: what it would take (a dry run) */
-    FRAME_MODEL = 'M',    /* {"identity"}: which model it is, for its memos */
+    FRAME_MODEL = 'M',    /* {"identity"?, "revision"?}: which model it is, for its memos and for
+                             the record */
     FRAME_MEMO = 'A',     /* a byte, which store (store.h), then records for it */
     FRAME_ERROR = 'E',    /* {"class", "message", "hint", "task"} */
     FRAME_SHUT = 'C',     /* the doors are closed: what follows may be a stranger's word */

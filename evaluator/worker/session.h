@@ -13,11 +13,14 @@ enum { SESSION_TASKS_MAX = 512 };
 struct session {
     json_t *spec;
     struct task *tasks[SESSION_TASKS_MAX];
-    bool of_suite[SESSION_TASKS_MAX]; /* may be skipped */
+    const json_t
+        *wanted[SESSION_TASKS_MAX]; /* as the spec has them; those of a suite may be skipped */
     size_t n_tasks;
     char *model_path;
     struct model *model;
-    char identity[65];     /* of the model; "" where there are no memos */
+    char revision[65];     /* of the model; "" where it is not looked up */
+    char arch_sha256[65];  /* of the description in place of the built-in one; "" where none is */
+    char identity[65];     /* of the model's files; "" where there are no memos */
     int memo_fds[STORE_N]; /* -1: none */
     struct memo *memos[STORE_N];
     double flops_per_s; /* of a dry run; 0: not measured yet */
@@ -31,6 +34,18 @@ bool session_is_dry(const struct session *s);
 
 /* One report to the parent; takes the JSON. */
 MUST_CHECK bool session_send(enum frame_tag tag, json_t *json, struct err *err);
+
+/* What it is at, for progress. */
+void session_at(struct session *s, const char *label);
+
+/* ---- child_record.c: what a result says of how it came about ---- */
+
+/* Of the model that has been fetched: its commit, or the hash of what lies in a folder, without
+ * which a record could be of any model. ERR_INPUT where the spec knows of another. */
+MUST_CHECK bool session_find_revision(struct session *s, struct err *err);
+
+/* What was set otherwise than a configuration says, so that the record tells how to do it again. */
+void session_add_settings(const struct session *s, size_t task, json_t *result);
 
 /* ---- child_memo.c: answers that are known already ---- */
 

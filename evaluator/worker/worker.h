@@ -15,10 +15,15 @@
 /* What a child is to do, as JSON:
  *   {"model": what the user wrote, "hub", "tasks_dir",
  *    "tasks": [{"name", "limit", "shots", "seed", "profile", "subsets": [...],
- *              "task_sha256": which version of it, and no other,
+ *              "task_sha256": which version of it, and no other, "data_sha256": and of its data,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
  *    "dtype", "device", "threads", "max_mem_mb", "arch", "add_bos", "samples": bool, "keep_rows":
  * bool, "cpu_s", "memory_mb",
+ *    "revision": the model's commit where that is known (else it is found out, which reads every
+ *                byte of a folder), "revision_checked": true: find it out all the same, and refuse
+ *                another,
+ *    "only": {"docs": [positions], "passages": [ids]}: of the one task these documents, and their
+ *            samples are all that comes of it (eval.h's eval_part),
  *    "memo": {"vectors": use and keep the cache of vectors, "resume": use what an evaluation that
  *             was stopped has left, "sink": where results go: one that was taken there already
  *             comes with "delivered": true}; absent: nothing is looked up and nothing kept,

@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LATEST 10
+#define LATEST 11
 
 /* A fresh database in the fixture's cluster. */
 static void database_make(struct fixture *f, const char *name, char conninfo[300]) {
@@ -108,9 +108,11 @@ static void a_database_that_is_ahead_is_an_error(void **state) {
     assert_int_equal(migrate_count(conninfo), LATEST);
     struct fixture other = **(struct fixture **)state;
     other.cluster.conninfo = conninfo;
-    fixture_sql(&other,
-        "INSERT INTO schema_migrations (version, name, sha256) VALUES (11, 'x', repeat('0', 64))");
-    schema_is_refused(conninfo, "migration 11");
+    fixture_sql(&other, "INSERT INTO schema_migrations (version, name, sha256) SELECT "
+                        "max(version) + 1, 'x', repeat('0', 64) FROM schema_migrations");
+    char ahead[32];
+    snprintf(ahead, sizeof ahead, "migration %d", LATEST + 1);
+    schema_is_refused(conninfo, ahead);
     struct db *db = open_raw(conninfo);
     struct err err = ERR_INIT;
     assert_false(db_check_schema(db, &err));

@@ -1,0 +1,52 @@
+/* What a result says of how it came about, beside its numbers: which model it was, and what was set
+ * otherwise than a configuration has a place for (see session.h). */
+#include <string.h>
+
+#include "base/hash.h"
+#include "evaluator/hub/hub.h"
+#include "evaluator/worker/session.h"
+
+static bool hash_arch(struct session *s, struct err *err) {
+    const char *arch = json_get_string(s->spec, "arch", NULL);
+    return !arch || sha256_file(arch, s->arch_sha256, err);
+}
+
+bool session_find_revision(struct session *s, struct err *err) {
+    const char *known = json_get_string(s->spec, "revision", NULL),
+               *model = json_get_string(s->spec, "model", "");
+    bool checked = json_get_bool(s->spec, "revision_checked", false);
+    if (known && !checked) {
+        snprintf(s->revision, sizeof s->revision, "%s", known);
+        return hash_arch(s, err);
+    }
+    session_at(s, "hashing the model");
+    if (!hub_model_commit(
+            json_get_string(s->spec, "hub", NULL), model, s->model_path, s->revision, err)) {
+        return false;
+    }
+    if (known && strcmp(known, s->revision)) {
+        return err_set(err, ERR_INPUT,
+            "model '%s' is not the one of the record: its content is %.12s, the record says %.12s",
+            model, s->revision, known);
+    }
+    return hash_arch(s, err);
+}
+
+void session_add_settings(const struct session *s, size_t task, json_t *result) {
+    const char *gemm = json_get_string(s->spec, "gemm", "auto");
+    json_t *settings = json_object(), *subsets = json_object_get(s->wanted[task], "subsets");
+    if (strcmp(gemm, "auto")) {
+        json_object_set_new(settings, "gemm", json_string(gemm));
+    }
+    if (*s->arch_sha256) {
+        json_object_set(settings, "arch", json_object_get(s->spec, "arch"));
+        json_object_set_new(settings, "arch_sha256", json_string(s->arch_sha256));
+    }
+    if (subsets) {
+        json_object_set(settings, "subsets", subsets);
+    }
+    if (json_object_size(settings)) {
+        json_object_set(result, "settings", settings);
+    }
+    json_decref(settings);
+}
