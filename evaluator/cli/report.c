@@ -180,15 +180,14 @@ json_t *submission_task(const struct task *task, const json_t *wanted) {
 
 /* ---- storing ---- */
 
-/* Cuts JSON lines into chunks of a new set. */
-static bool store_samples(struct run_store *s, const char *text, size_t n, long long *set,
-    json_t *index, struct err *err) {
+bool report_samples(
+    struct db *db, const char *text, size_t n, long long *set, json_t *index, struct err *err) {
     for (int number = 0; n; number++) {
         int lines;
         size_t len = samples_cut(text, n, &lines);
         struct chunk chunk = { 0 };
         bool ok = chunk_pack(&chunk, number, lines, ASSAY_BUILD, text, len, err) &&
-                  run_chunk(s->db, set, &chunk, err);
+                  run_chunk(db, set, &chunk, err);
         json_array_append_new(
             index, json_pack("{s:i, s:s}", "chunk", number, "sha256", chunk.sha256));
         chunk_release(&chunk);
@@ -237,9 +236,9 @@ static json_t *asked_of(const struct args *args, const json_t *result) {
     return wanted;
 }
 
-bool report_store(struct run_store *s, const char *model, const json_t *result, const char *samples,
-    size_t n, struct err *err) {
-    long long set = 0, run;
+bool report_store_as(struct run_store *s, const struct report_as *as, const char *model,
+    const json_t *result, const char *samples, size_t n, long long *run, struct err *err) {
+    long long set = 0;
     bool created;
     json_t *index = json_array(), *request = NULL, *record = NULL, *command = NULL;
     char *text = NULL;
@@ -249,18 +248,17 @@ bool report_store(struct run_store *s, const char *model, const json_t *result, 
     const char *commit = json_get_string(result, "revision", NULL);
     struct task *task =
         know_model(s, model, commit, err) ? task_describe_named(s->args, name, err) : NULL;
-    bool ok = task && store_samples(s, samples, n, &set, index, err);
+    bool ok = task && report_samples(s->db, samples, n, &set, index, err);
     if (ok) {
-        json_t *asked = asked_of(s->args, result), *described = submission_task(task, asked);
-        json_decref(asked);
+        json_t *described = submission_task(task, as->config);
         command = record_command(model, hub_is_path(model) ? NULL : commit, result);
         record = record_from_result(result, index, command, NULL);
         request = json_pack("{s:O, s:o, s:O, s:s}", "model", s->model, "task", described, "config",
-            json_object_get(described, "config"), "purpose", "eval");
+            json_object_get(described, "config"), "purpose", as->purpose);
         text = record ? record_text(record, err) : NULL;
         ok = record || err_set(err, ERR_UNSUPPORTED,
                            "task '%s' has no overall value without all of its subsets", name);
-        ok = ok && text && run_record(s->db, request, text, set, &run, &created, err);
+        ok = ok && text && run_record(s->db, request, text, set, run, &created, err);
     }
     free(text);
     json_decref(record);
@@ -268,5 +266,15 @@ bool report_store(struct run_store *s, const char *model, const json_t *result, 
     json_decref(request);
     json_decref(index);
     task_free(task);
+    return ok;
+}
+
+bool report_store(struct run_store *s, const char *model, const json_t *result, const char *samples,
+    size_t n, struct err *err) {
+    long long run;
+    json_t *config = asked_of(s->args, result);
+    bool ok = report_store_as(
+        s, &(struct report_as) { "eval", config }, model, result, samples, n, &run, err);
+    json_decref(config);
     return ok;
 }

@@ -11,6 +11,22 @@ MUST_CHECK struct run_store *report_store_open(
 void report_store_close(struct run_store *store); /* NULL is fine */
 MUST_CHECK bool report_store(struct run_store *store, const char *model, const json_t *result,
     const char *samples, size_t n, struct err *err);
+/* The same for another purpose than "eval" and for a configuration that is given ({"shots",
+ * "limit", "profile", "seed"?, "precision"?}) in place of the command line's; *run is its number.
+ */
+struct report_as {
+    const char *purpose;
+    const json_t *config;
+};
+MUST_CHECK bool report_store_as(struct run_store *store, const struct report_as *as,
+    const char *model, const json_t *result, const char *samples, size_t n, long long *run,
+    struct err *err);
+
+/* Samples to the database: JSON lines into chunks of a new set, *set is its number; `index` gets
+ * what a record says of them. Without lines there is no set. */
+struct db;
+MUST_CHECK bool report_samples(
+    struct db *db, const char *text, size_t n, long long *set, json_t *index, struct err *err);
 
 /* A model as a submission names it: {"name", "kind", "requested", "commit", "licence", ...}; the
  * caller owns it. A folder or file gets a name of its own and the hash of its content as its

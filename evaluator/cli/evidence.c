@@ -1,0 +1,374 @@
+/* See evidence.h. */
+#include "evaluator/cli/evidence.h"
+
+#include <dirent.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "evaluator/cli/database.h"
+
+#define RECORD_MAX ((size_t)64 << 20)
+#define SAMPLES_MAX ((size_t)1 << 30)
+#define DEPTH_MAX 6
+
+const struct option options_selection[] = {
+    { "task", 't', "T", "only this task (without an operand: its runs of all models)" },
+    { NULL, 0, NULL, NULL },
+};
+
+void evidence_release(struct evidence *e) {
+    json_decref(e->result);
+    json_decref(e->row);
+    free(e->samples);
+    free(e->name);
+    *e = (struct evidence) { 0 };
+}
+
+/* ---- which ---- */
+
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && !strcmp(s + n - m, end);
+}
+
+/* A model's name always has a slash inside, so that what has none and is there is a path too. */
+static bool is_path(const char *operand) {
+    bool plain = !strchr(operand, '/') && (file_exists(operand) || dir_exists(operand));
+    return plain || *operand == '.' || *operand == '/' || ends_with(operand, "/") ||
+           ends_with(operand, ".json") || ends_with(operand, ".jsonl");
+}
+
+static bool is_number(const char *operand) {
+    return *operand && strspn(operand, "0123456789") == strlen(operand) && strlen(operand) < 19;
+}
+
+static const char SAMPLES[] = "assay_samples_", RECORD[] = "assay_";
+
+/* dir/assay_samples_X.jsonl of dir/assay_X.json, and the other way round; NULL for other names. The
+ * caller frees. */
+static char *beside(const char *path, bool samples) {
+    const char *from = samples ? RECORD : SAMPLES, *to = samples ? SAMPLES : RECORD;
+    const char *base = path_base(path), *old = samples ? ".json" : ".jsonl";
+    if (strncmp(base, from, strlen(from)) || !ends_with(base, old)) {
+        return NULL;
+    }
+    struct strbuf out = { 0 };
+    strbuf_addf(&out, "%.*s%s%.*s%s", (int)(base - path), path, to,
+        (int)(strlen(base) - strlen(from) - strlen(old)), base + strlen(from),
+        samples ? ".jsonl" : ".json");
+    return strbuf_take(&out);
+}
+
+/* Every result of one document. */
+static bool add_file(json_t *list, const char *path, const char *task, struct err *err) {
+    json_t *document = json_parse_file(path, RECORD_MAX, err);
+    const char *schema = json_get_string(document, "schema", "");
+    json_t *results = json_object_get(document, "results"), *result;
+    size_t i;
+    bool ok = document != NULL;
+    if (ok && strcmp(schema, "assay.eval/1") && strcmp(schema, "assay.record/1")) {
+        err_set(err, ERR_INPUT, "'%s' is not a record of Assay's", path);
+        ok = err_hint(err, "assay eval --out writes them, as assay_<task>_<time>.json");
+    }
+    if (ok && !results && (!task || !strcmp(task, json_get_string(document, "task", "")))) {
+        json_array_append_new(list, json_pack("{s:s, s:i}", "path", path, "at", -1));
+    }
+    json_array_foreach(results, i, result) {
+        if (ok && (!task || !strcmp(task, json_get_string(result, "task", "")))) {
+            json_array_append_new(list, json_pack("{s:s, s:I}", "path", path, "at", (json_int_t)i));
+        }
+    }
+    json_decref(document);
+    return ok;
+}
+
+static bool is_record_name(const char *name) {
+    return !strncmp(name, RECORD, strlen(RECORD)) && strncmp(name, SAMPLES, strlen(SAMPLES)) &&
+           ends_with(name, ".json");
+}
+
+static bool add_folder(json_t *list, const char *dir, const char *task, int depth, struct err *err);
+
+static bool add_entry(
+    json_t *list, const char *path, const char *task, int depth, struct err *err) {
+    if (dir_exists(path)) {
+        return depth == DEPTH_MAX || add_folder(list, path, task, depth + 1, err);
+    }
+    return !is_record_name(path_base(path)) || add_file(list, path, task, err);
+}
+
+/* In the order of their names, which is that of models and times. */
+static bool add_folder(
+    json_t *list, const char *dir, const char *task, int depth, struct err *err) {
+    struct dirent **entries;
+    int n = scandir(dir, &entries, NULL, alphasort);
+    bool ok = n >= 0 || err_errno(err, ERR_FAILED, "could not list '%s'", dir);
+    for (int i = 0; i < n; i++) {
+        char *path = path_join(dir, entries[i]->d_name);
+        ok = ok && (entries[i]->d_name[0] == '.' || add_entry(list, path, task, depth, err));
+        free(path);
+        free(entries[i]);
+    }
+    if (n >= 0) {
+        free(entries);
+    }
+    return ok;
+}
+
+static bool add_path(json_t *list, const char *operand, const char *task, struct err *err) {
+    char *record = ends_with(operand, ".jsonl") ? beside(operand, false) : NULL;
+    size_t before = json_array_size(list);
+    bool ok;
+    if (ends_with(operand, ".jsonl") && !record) {
+        err_set(err, ERR_INPUT, "'%s' is not a file of samples of Assay's", operand);
+        ok = err_hint(
+            err, "these are named assay_samples_<task>_<time>.jsonl, with the record beside");
+    } else {
+        ok = dir_exists(operand) ? add_folder(list, operand, task, 0, err)
+                                 : add_file(list, record ? record : operand, task, err);
+    }
+    if (ok && json_array_size(list) == before) {
+        ok = err_set(err, ERR_NOT_FOUND, "'%s' holds no record of Assay's%s%s", operand,
+            task ? " of task " : "", task ? task : "");
+    }
+    free(record);
+    return ok;
+}
+
+static bool need_db(const struct args *args, struct db **db, struct err *err) {
+    *db = *db ? *db : database_open(args, err);
+    return *db != NULL;
+}
+
+/* The runs of a model and task that stand for their configurations. */
+static bool add_runs(
+    json_t *list, struct db *db, const char *model, const char *task, struct err *err) {
+    struct rows rows = { 0 };
+    bool ok = db_query(
+        db, "run_ids", DB_ARGS(db_text(model), db_text(task), db_text("true")), &rows, err);
+    for (int i = 0; ok && i < rows.n; i++) {
+        json_array_append_new(
+            list, json_pack("{s:I}", "run", (json_int_t)rows_int(&rows, i, "run_id")));
+    }
+    if (ok && rows.n == 0) {
+        ok = err_set(err, ERR_NOT_FOUND, "there is no run of %s%s%s", model ? model : "any model",
+            task ? " on task " : "", task ? task : "");
+        err_hint(err, "'assay result ls' lists them; a path begins with . or /");
+    }
+    rows_release(&rows);
+    return ok;
+}
+
+static bool add_operand(json_t *list, const struct args *args, const char *operand,
+    const char *task, struct db **db, struct err *err) {
+    if (is_path(operand)) {
+        return add_path(list, operand, task, err);
+    }
+    if (!need_db(args, db, err)) {
+        return false;
+    }
+    if (is_number(operand)) {
+        json_array_append_new(
+            list, json_pack("{s:I}", "run", (json_int_t)strtoll(operand, NULL, 10)));
+        return true;
+    }
+    return add_runs(list, *db, operand, task, err);
+}
+
+json_t *selection_from_args(const struct args *args, struct db **db, struct err *err) {
+    const char *task = args_get(args, "task", NULL);
+    json_t *list = json_array();
+    bool ok = true;
+    *db = NULL;
+    for (unsigned i = 0; ok && i < args->n_operands; i++) {
+        ok = add_operand(list, args, args->operands[i], task, db, err);
+    }
+    if (ok && args->n_operands == 0) {
+        ok = task ? need_db(args, db, err) && add_runs(list, *db, NULL, task, err)
+                  : err_set(err, ERR_USAGE,
+                        "no result named: the number of a run, a model, a "
+                        "record file, a folder of them, or --task T");
+    }
+    if (!ok) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+/* ---- a record as a result ---- */
+
+static void copy(json_t *to, const json_t *from, const char *key) {
+    json_t *v = json_object_get(from, key);
+    if (v && !json_is_null(v) && !json_object_get(to, key)) {
+        json_object_set(to, key, v);
+    }
+}
+
+static json_t *part_of(json_t *result, const char *subset) {
+    json_t *subsets = json_object_get(result, "subsets");
+    if (!subsets) {
+        json_object_set_new(result, "subsets", subsets = json_object());
+    }
+    json_t *part = json_object_get(subsets, subset);
+    if (!part) {
+        json_object_set_new(subsets, subset, part = json_pack("{s:{}}", "metrics"));
+    }
+    return part;
+}
+
+/* [{"name", "subset"?, "value", ...}] as {name: {"value", ...}}, by subset where it has one. */
+static void spread_metrics(json_t *result, const json_t *list) {
+    static const char *const NUMBERS[] = { "value", "stderr", "low", "high" };
+    json_t *metrics = json_object(), *m;
+    size_t i;
+    json_object_set_new(result, "metrics", metrics);
+    json_array_foreach(list, i, m) {
+        const char *subset = json_get_string(m, "subset", "");
+        json_t *one = json_object();
+        for (size_t k = 0; k < sizeof NUMBERS / sizeof *NUMBERS; k++) {
+            json_t *v = json_object_get(m, NUMBERS[k]);
+            json_object_set_new(one, NUMBERS[k], v ? json_incref(v) : json_null());
+        }
+        json_object_set_new(*subset ? json_object_get(part_of(result, subset), "metrics") : metrics,
+            json_get_string(m, "name", ""), one);
+    }
+}
+
+static json_t *result_of_record(const json_t *record) {
+    const char *key;
+    json_t *result = json_object(), *v;
+    json_object_foreach((json_t *)(uintptr_t)record, key, v) {
+        if (strcmp(key, "schema") && strcmp(key, "metrics")) {
+            json_object_set(result, key, v);
+        }
+    }
+    spread_metrics(result, json_object_get(record, "metrics"));
+    return result;
+}
+
+/* What the record leaves to the tables around it. */
+static void add_row(json_t *result, const json_t *row) {
+    static const char *const ROW[] = { "model", "revision", "task", "kind", "harness_build",
+        "backend", "isa", "device", "dtype", "data_sha256", "task_sha256", "n" };
+    static const char *const CONFIG[] = { "profile", "shots", "limit", "seed" };
+    static const char *const DEFINITION[] = { "range", "higher_is_better" };
+    for (size_t i = 0; i < sizeof ROW / sizeof *ROW; i++) {
+        copy(result, row, ROW[i]);
+    }
+    for (size_t i = 0; i < sizeof CONFIG / sizeof *CONFIG; i++) {
+        copy(result, json_object_get(row, "config"), CONFIG[i]);
+    }
+    for (size_t i = 0; i < sizeof DEFINITION / sizeof *DEFINITION; i++) {
+        copy(result, json_object_get(row, "definition"), DEFINITION[i]);
+    }
+}
+
+/* ---- opening ---- */
+
+static bool open_run(struct evidence *e, struct db *db, long long run, struct err *err) {
+    struct rows rows = { 0 };
+    struct strbuf name = { 0 };
+    bool ok = db_query(db, "run_evidence", DB_ARGS(db_int(run)), &rows, err);
+    ok = ok && (rows.n > 0 || err_set(err, ERR_NOT_FOUND, "there is no run %lld", run));
+    json_t *list = ok ? rows_to_json(&rows, err) : NULL;
+    if (list) {
+        strbuf_addf(&name, "run %lld", run);
+        e->name = strbuf_take(&name);
+        e->run = run;
+        e->row = json_incref(json_array_get(list, 0));
+        e->current = json_get_bool(e->row, "current", false);
+        e->result = result_of_record(json_object_get(e->row, "record"));
+        add_row(e->result, e->row);
+    }
+    json_decref(list);
+    rows_release(&rows);
+    return list != NULL;
+}
+
+static bool open_file(struct evidence *e, const char *path, long long at, struct err *err) {
+    json_t *document = json_parse_file(path, RECORD_MAX, err);
+    if (!document) {
+        return false;
+    }
+    e->name = xstrdup(path);
+    e->result = at < 0
+                    ? result_of_record(document)
+                    : json_incref(json_array_get(json_object_get(document, "results"), (size_t)at));
+    json_decref(document);
+    char *samples = beside(path, true);
+    bool ok = true;
+    if (samples && file_exists(samples)) {
+        struct strbuf text = { .max = SAMPLES_MAX };
+        ok = file_read(samples, SAMPLES_MAX, &text, err);
+        e->samples_n = text.len;
+        e->samples = ok ? strbuf_take(&text) : NULL;
+        strbuf_release(&text);
+    }
+    free(samples);
+    return ok && (json_is_object(e->result) ||
+                     err_set(err, ERR_INPUT, "'%s': its result is not an object", path));
+}
+
+bool evidence_open(struct evidence *e, struct db *db, const json_t *selected, struct err *err) {
+    long long run = json_get_int(selected, "run", 0);
+    *e = (struct evidence) { 0 };
+    bool ok = run ? open_run(e, db, run, err)
+                  : open_file(e, json_get_string(selected, "path", ""),
+                        json_get_int(selected, "at", -1), err);
+    if (!ok) {
+        evidence_release(e);
+    }
+    return ok;
+}
+
+static bool add_chunk(struct strbuf *text, const struct rows *rows, int row, struct err *err) {
+    char hex[65];
+    size_t size, n;
+    void *body = rows_bytes(rows, row, "body", &size);
+    sha256_hex(body, size, hex);
+    bool same = !strcmp(hex, rows_text(rows, row, "sha256"));
+    char *lines = same ? chunk_unpack(body, size, &n, err) : NULL;
+    if (!same) {
+        err_set(
+            err, ERR_INPUT, "stored sample chunk %lld is damaged", rows_int(rows, row, "chunk"));
+    }
+    if (lines) {
+        strbuf_add(text, lines, n);
+    }
+    free(lines);
+    free(body);
+    return lines != NULL;
+}
+
+bool evidence_samples(struct evidence *e, struct db *db, struct err *err) {
+    struct strbuf text = { .max = SAMPLES_MAX };
+    struct rows rows = { 0 };
+    if (!e->run) {
+        return true;
+    }
+    bool ok = db_query(db, "site_samples", DB_ARGS(db_int(e->run)), &rows, err);
+    for (int i = 0; ok && i < rows.n; i++) {
+        ok = add_chunk(&text, &rows, i, err);
+    }
+    ok = ok && (!text.overflow ||
+                   err_set(err, ERR_RESOURCE, "its samples are over %zu bytes", SAMPLES_MAX));
+    if (ok && text.len) {
+        e->samples_n = text.len;
+        e->samples = strbuf_take(&text);
+    }
+    strbuf_release(&text);
+    rows_release(&rows);
+    return ok || err_wrap(err, "%s", e->name);
+}
+
+bool evidence_needs_samples(const struct evidence *e, struct err *err) {
+    if (e->samples) {
+        return true;
+    }
+    err_set(err, ERR_NOT_FOUND, "%s has no samples", e->name);
+    return err_hint(err, e->run ? "it was stored without them; evaluating anew keeps them"
+                                : "they are kept by assay eval --out DIR --samples");
+}
