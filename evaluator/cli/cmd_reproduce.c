@@ -294,7 +294,7 @@ static bool run(const struct args *args, struct err *err) {
         return false;
     }
     p.report = args_has(args, "json") ? json_array() : NULL;
-    json_t *selected = selection_from_args(args, &p.db, err), *one;
+    json_t *selected = selection_from_args(args, false, &p.db, err), *one;
     bool ok = selected && open_stores(&p, selected, err);
     size_t i;
     json_array_foreach(selected, i, one) {

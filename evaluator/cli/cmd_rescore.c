@@ -48,22 +48,9 @@ static void one_release(struct one *o) {
 
 /* ---- what differs ---- */
 
-/* By value: a number that went through a database has lost the sign of a zero. */
-static const char *first_difference(const json_t *stored, const json_t *now) {
-    static const char *const FIELDS[] = { "value", "stderr", "low", "high" };
-    for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
-        double a = json_get_number(stored, FIELDS[i], NAN),
-               b = json_get_number(now, FIELDS[i], NAN);
-        if (a != b && !(isnan(a) && isnan(b))) {
-            return FIELDS[i];
-        }
-    }
-    return NULL;
-}
-
 static void compare_metric(
     struct one *o, const char *name, const char *subset, json_t *stored, json_t *now) {
-    const char *field = first_difference(stored, now);
+    const char *field = metric_difference(stored, now);
     json_array_append_new(
         o->metrics, json_pack("{s:s, s:s*, s:b, s:O, s:O}", "name", name, "subset", subset, "equal",
                         !field, "stored", stored, "now", now));
@@ -206,7 +193,7 @@ static void cell_number(struct table *t, const json_t *metric) {
 
 static const char *verdict_on(const json_t *m) {
     const json_t *stored = json_object_get(m, "stored"), *now = json_object_get(m, "now");
-    const char *field = first_difference(stored, now);
+    const char *field = metric_difference(stored, now);
     return !field                                                ? "equal bits"
            : !strcmp(field, "value") || !strcmp(field, "stderr") ? "other numbers"
                                                                  : "other interval";
@@ -282,7 +269,7 @@ static void print_report(struct rescoring *r) {
 
 static bool run(const struct args *args, struct err *err) {
     struct rescoring r = { .args = args, .report = json_array() };
-    json_t *selected = selection_from_args(args, &r.db, err);
+    json_t *selected = selection_from_args(args, false, &r.db, err);
     bool ok = selected != NULL;
     size_t i;
     json_t *one;

@@ -1,9 +1,7 @@
-/* assay result ls | show. */
-#include <math.h>
-
+/* assay result ls. */
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
-#include "evaluator/cli/print.h"
+#include "evaluator/cli/runs.h"
 #include "evaluator/cli/table.h"
 
 static const struct option options_result[] = {
@@ -12,8 +10,8 @@ static const struct option options_result[] = {
 };
 
 static void print_runs(const struct rows *rows) {
-    struct table *t =
-        table_new(">Run", "Model", "Task", "Metric", ">Value", "Stderr", ">n", "Dtype", NULL);
+    struct table *t = table_new(
+        ">Run", "Model", "Task", "Metric", ">Value", "Stderr", ">n", "Dtype", "State", NULL);
     for (int i = 0; i < rows->n; i++) {
         table_cell(t, rows_text(rows, i, "run_id"));
         table_cell(t, rows_text(rows, i, "model"));
@@ -27,6 +25,7 @@ static void print_runs(const struct rows *rows) {
         }
         table_cell(t, rows_text(rows, i, "n"));
         table_cell(t, rows_text(rows, i, "dtype"));
+        table_cell(t, run_state(rows, i));
     }
     table_print(t, false);
 }
@@ -55,42 +54,15 @@ static bool run_ls(const struct args *args, struct err *err) {
     return ok;
 }
 
-static bool run_show(const struct args *args, struct err *err) {
-    char *end;
-    long long run = strtoll(args->operands[0], &end, 10);
-    struct rows rows = { 0 };
-    if (*end || run <= 0) {
-        return err_set(err, ERR_USAGE, "'%s' is not the number of a run", args->operands[0]);
-    }
-    bool ok = query(args, NULL, run, &rows, err);
-    if (ok && rows.n == 0) {
-        ok = err_set(err, ERR_NOT_FOUND, "there is no run %lld", run);
-    }
-    json_t *list = ok ? rows_to_json(&rows, err) : NULL;
-    if (list) {
-        print_document(json_array_get(list, 0), args_has(args, "json"));
-    }
-    ok = list != NULL;
-    json_decref(list);
-    rows_release(&rows);
-    return ok;
-}
-
 const struct command cmd_result_ls = {
     .name = "result ls",
     .operands = "[MODEL]",
     .summary = "list stored runs with their scores, newest first",
+    .details =
+        "State: 'stands' is the run that boards show for its configuration; 'older' was followed "
+        "by another,\n"
+        "'withdrawn' says why in result show, 'reproduction' and 'canary' stand beside.\n",
     .options = { options_result, options_database },
     .max_operands = 1,
     .run = run_ls,
-};
-
-const struct command cmd_result_show = {
-    .name = "result show",
-    .operands = "RUN",
-    .summary = "everything about a stored run",
-    .options = { options_result, options_database },
-    .min_operands = 1,
-    .max_operands = 1,
-    .run = run_show,
 };

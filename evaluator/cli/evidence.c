@@ -2,6 +2,7 @@
 #include "evaluator/cli/evidence.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -177,7 +178,7 @@ static bool add_operand(json_t *list, const struct args *args, const char *opera
     return add_runs(list, *db, operand, task, err);
 }
 
-json_t *selection_from_args(const struct args *args, struct db **db, struct err *err) {
+json_t *selection_from_args(const struct args *args, bool all, struct db **db, struct err *err) {
     const char *task = args_get(args, "task", NULL);
     json_t *list = json_array();
     bool ok = true;
@@ -186,10 +187,10 @@ json_t *selection_from_args(const struct args *args, struct db **db, struct err 
         ok = add_operand(list, args, args->operands[i], task, db, err);
     }
     if (ok && args->n_operands == 0) {
-        ok = task ? need_db(args, db, err) && add_runs(list, *db, NULL, task, err)
-                  : err_set(err, ERR_USAGE,
-                        "no result named: the number of a run, a model, a "
-                        "record file, a folder of them, or --task T");
+        ok = task || all ? need_db(args, db, err) && add_runs(list, *db, NULL, task, err)
+                         : err_set(err, ERR_USAGE,
+                               "no result named: the number of a run, a model, a "
+                               "record file, a folder of them, or --task T");
     }
     if (!ok) {
         json_decref(list);
@@ -371,4 +372,15 @@ bool evidence_needs_samples(const struct evidence *e, struct err *err) {
     err_set(err, ERR_NOT_FOUND, "%s has no samples", e->name);
     return err_hint(err, e->run ? "it was stored without them; evaluating anew keeps them"
                                 : "they are kept by assay eval --out DIR --samples");
+}
+
+const char *metric_difference(const json_t *a, const json_t *b) {
+    static const char *const FIELDS[] = { "value", "stderr", "low", "high" };
+    for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
+        double x = json_get_number(a, FIELDS[i], NAN), y = json_get_number(b, FIELDS[i], NAN);
+        if (x != y && !(isnan(x) && isnan(y))) {
+            return FIELDS[i];
+        }
+    }
+    return NULL;
 }

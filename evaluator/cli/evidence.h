@@ -22,9 +22,11 @@ void evidence_release(struct evidence *e); /* a zeroed struct is fine */
 /* Which results the operands (and --task) name: run numbers, models, record files, samples files
  * and folders of them. A list of {"run": n} and {"path": file, "at": which of its results}, the
  * caller's; *db is opened where one of them is a run, and the caller closes it. ERR_NOT_FOUND for
- * an operand that names nothing; ERR_USAGE if there is neither operand nor task. */
+ * an operand that names nothing; without operand and task all that are current where `all`, else
+ * ERR_USAGE. */
 extern const struct option options_selection[]; /* --task */
-MUST_CHECK json_t *selection_from_args(const struct args *args, struct db **db, struct err *err);
+MUST_CHECK json_t *selection_from_args(
+    const struct args *args, bool all, struct db **db, struct err *err);
 
 /* One of them. Samples of a file are read as they lie there; those of a run are left out: */
 MUST_CHECK bool evidence_open(
@@ -33,5 +35,9 @@ MUST_CHECK bool evidence_open(
 MUST_CHECK bool evidence_samples(struct evidence *e, struct db *db, struct err *err);
 /* ERR_NOT_FOUND, with what to do about it, where there are none. */
 MUST_CHECK bool evidence_needs_samples(const struct evidence *e, struct err *err);
+
+/* The first of value, stderr, low and high in which two {"value", ...} differ; NULL: they are
+ * equal. By value: a number that went through a database has lost the sign of a zero. */
+const char *metric_difference(const json_t *a, const json_t *b);
 
 #endif

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "evaluator/eval/eval.h"
 
@@ -57,12 +58,19 @@ bool write_text(
 static bool write_own(const struct writing *w, struct err *err) {
     struct strbuf text = { 0 }, name = { 0 };
     struct json_writer j;
+    json_t *result = json_copy((json_t *)(uintptr_t)w->result);
+    if (w->samples) { /* so that a sample that was changed shows */
+        char hex[65];
+        sha256_hex(w->samples, w->samples_n, hex);
+        json_object_set_new(result, "samples_sha256", json_string(hex));
+    }
     json_writer_init(&j, &text, true);
     jw_object(&j);
     jw_kv_string(&j, "schema", "assay.eval/1");
     jw_key(&j, "results");
     jw_array(&j);
-    jw_json(&j, w->result);
+    jw_json(&j, result);
+    json_decref(result);
     jw_end_array(&j);
     jw_end_object(&j);
     strbuf_addc(&text, '\n');
