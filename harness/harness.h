@@ -228,6 +228,19 @@ struct score_request {
 MUST_CHECK bool model_score(struct model *m, const struct score_options *options,
     struct score_request *requests, size_t n, const struct run_options *run, struct err *err);
 
+/* What a choice is scored over, for people to look at: appends the tokens of context and choice,
+ * the first *n_context of them the context's (of a rolling text, the token before it); the first
+ * *n_cut don't fit the model and are left out of the run. Texts only. A model without its weights
+ * (model_options.outline) will do, here and below. */
+MUST_CHECK bool model_score_tokens(struct model *m, const struct score_options *options,
+    const struct score_request *request, size_t choice, struct token_list *out, uint32_t *n_context,
+    uint32_t *n_cut, struct err *err);
+
+/* The tokens that a text is embedded as, prompt and special ones included, cut to what the model
+ * takes. */
+MUST_CHECK bool model_embed_tokens(struct model *m, const struct embed_options *options,
+    struct embed_request *request, struct token_list *out, struct err *err);
+
 struct generate_options {
     uint32_t max_tokens; /* 0: 256 */
     double temperature;  /* 0: greedy */

@@ -1,19 +1,10 @@
-/* assay task ls | show | lint | render, and suite ls | show. */
-#include <math.h>
-#include <string.h>
-
+/* assay task ls | show, and suite ls | show. */
 #include "base/log.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/cli/table.h"
 #include "evaluator/cli/tasks.h"
-#include "evaluator/hub/hub.h"
 #include "evaluator/task/library.h"
-
-static const struct option options_library[] = {
-    { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
-    { NULL, 0, NULL, NULL },
-};
 
 /* ---- ls ---- */
 
@@ -146,92 +137,4 @@ const struct command cmd_suite_show = {
     .min_operands = 1,
     .max_operands = 1,
     .run = run_show,
-};
-
-/* ---- lint ---- */
-
-static bool print_problems(const json_t *problems, bool json) {
-    size_t i;
-    json_t *p;
-    if (json) {
-        print_document(problems, true);
-        return json_array_size(problems) == 0;
-    }
-    json_array_foreach(problems, i, p) {
-        printf("%s:%lld: error: %s\n", json_get_string(p, "file", ""), json_get_int(p, "line", 0),
-            json_get_string(p, "message", ""));
-    }
-    return json_array_size(problems) == 0;
-}
-
-static bool run_lint(const struct args *args, struct err *err) {
-    bool clean = true;
-    for (unsigned i = 0; i < args->n_operands; i++) {
-        struct task_request r = TASK_REQUEST_INIT;
-        json_t *problems = NULL;
-        task_library_fill(&r, args_get(args, "tasks", NULL));
-        r.name = args->operands[i];
-        if (!task_lint(&r, &problems, err)) {
-            return false;
-        }
-        clean = print_problems(problems, args_has(args, "json")) && clean;
-        json_decref(problems);
-    }
-    return clean || err_set(err, ERR_NEGATIVE, "there is something to mend in the task");
-}
-
-const struct command cmd_task_lint = {
-    .name = "task lint",
-    .operands = "FILE...",
-    .summary = "say what is wrong with a task file, by line and field",
-    .options = { options_library },
-    .min_operands = 1,
-    .max_operands = ARGS_MAX_VALUES,
-    .run = run_lint,
-};
-
-/* ---- render ---- */
-
-static const struct option options_render[] = {
-    { "doc", 0, "N", "how many documents (default 1)" },
-    { "hub", 0, "DIR|URL", "where the data set is found" },
-    { "shots", 'n', "K", "examples before each question" },
-    { NULL, 0, NULL, NULL },
-};
-
-static bool resolve(
-    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
-    *dir = hub_dataset_dir(args_get(arg, "hub", NULL), repo, revision, err);
-    return *dir != NULL;
-}
-
-static bool run_render(const struct args *args, struct err *err) {
-    struct task_request r = TASK_REQUEST_INIT;
-    unsigned long n, shots;
-    if (!args_get_uint(args, "doc", 1, 100000, &n, err) ||
-        !args_get_uint(args, "shots", 0, 1000, &shots, err)) {
-        return false;
-    }
-    task_library_fill(&r, args_get(args, "tasks", NULL));
-    r.name = args->operands[0];
-    r.shots = args_has(args, "shots") ? (int)shots : -1;
-    r.resolve = resolve;
-    r.resolve_arg = (void *)(uintptr_t)args;
-    json_t *docs = task_render(&r, n, err);
-    if (!docs) {
-        return false;
-    }
-    print_document(docs, true);
-    json_decref(docs);
-    return true;
-}
-
-const struct command cmd_task_render = {
-    .name = "task render",
-    .operands = "TASK",
-    .summary = "print the exact prompts that a model will see",
-    .options = { options_render, options_library },
-    .min_operands = 1,
-    .max_operands = 1,
-    .run = run_render,
 };

@@ -1,8 +1,11 @@
 /* Tasks by name, glob, path and suite (see tasks.h). */
 #include "evaluator/cli/tasks.h"
 
+#include <stdint.h>
+
 #include "base/mem.h"
 #include "evaluator/cli/expand.h"
+#include "evaluator/hub/hub.h"
 #include "evaluator/task/library.h"
 
 const struct option options_tasks[] = {
@@ -16,6 +19,32 @@ const struct option options_tasks[] = {
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
     { NULL, 0, NULL, NULL },
 };
+
+const struct option options_library[] = {
+    { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
+    { NULL, 0, NULL, NULL },
+};
+
+static bool data_dir(
+    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
+    *dir = hub_dataset_dir(args_get(arg, "hub", NULL), repo, revision, err);
+    return *dir != NULL;
+}
+
+bool task_request_from_args(
+    struct task_request *request, const struct args *args, const char *name, struct err *err) {
+    unsigned long shots;
+    if (!args_get_uint(args, "shots", 0, 1000, &shots, err)) {
+        return false;
+    }
+    *request = (struct task_request)TASK_REQUEST_INIT;
+    task_library_fill(request, args_get(args, "tasks", NULL));
+    request->name = name;
+    request->shots = args_has(args, "shots") ? (int)shots : -1;
+    request->resolve = data_dir;
+    request->resolve_arg = (void *)(uintptr_t)args;
+    return true;
+}
 
 struct task *task_describe_named(const struct args *args, const char *name, struct err *err) {
     struct task_request r = TASK_REQUEST_INIT;

@@ -10,6 +10,14 @@
 extern const struct option
     options_tasks[]; /* --task, --suite, --limit, --shots, --seed, --subset, --tasks */
 
+extern const struct option options_library[]; /* --tasks: for commands about task files */
+
+/* What commands about one task file ask its process: name and --tasks, --shots, and --hub for its
+ * data. Borrows from `args`. */
+struct task_request;
+MUST_CHECK bool task_request_from_args(
+    struct task_request *request, const struct args *args, const char *name, struct err *err);
+
 /* [{"name", "limit"?, "shots"?, "seed"?, "profile"?, "subsets"?}, ...] for every --task and every
  * task of every --suite; the caller owns it. Unknown names are ERR_NOT_FOUND with the nearest known
  * one. */

@@ -37,6 +37,8 @@ struct subject {
 MUST_CHECK struct subject *subject_model_new(struct model *model, const char *name,
     const char *revision, const char *add_bos, struct err *err);
 void subject_free(struct subject *s); /* NULL is fine */
+/* The prompt of the model's own files that texts of a role get; NULL: its default. */
+const char *subject_model_prompt(const struct model *model, enum subject_role role);
 
 /* A subject that asks `inner` (which it owns from then on) only what its memos (memo.h) have no
  * answer to, and keeps what it hears in them. The memos stay the caller's; NULL: none of that kind.

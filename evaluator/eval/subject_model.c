@@ -52,10 +52,15 @@ static const char *find_prompt(const struct model *model, const char *const *nam
     return NULL;
 }
 
-struct subject *subject_model_new(struct model *model, const char *name, const char *revision,
-    const char *add_bos, struct err *err) {
+const char *subject_model_prompt(const struct model *model, enum subject_role role) {
     static const char *const query[] = { "query", NULL }, *const passage[] = { "passage",
         "document", NULL };
+    return role == SUBJECT_TEXT ? NULL
+                                : find_prompt(model, role == SUBJECT_QUERY ? query : passage);
+}
+
+struct subject *subject_model_new(struct model *model, const char *name, const char *revision,
+    const char *add_bos, struct err *err) {
     const struct model_info *info = model_info(model);
     struct score_options score = { 0 };
     if (!parse_add_bos(add_bos, &score.add_bos, err)) {
@@ -64,8 +69,8 @@ struct subject *subject_model_new(struct model *model, const char *name, const c
     struct subject_model *m = xcalloc(1, sizeof *m);
     struct subject *s = xcalloc(1, sizeof *s);
     *m = (struct subject_model) { .model = model, .score = score };
-    m->prompt[SUBJECT_QUERY] = find_prompt(model, query);
-    m->prompt[SUBJECT_PASSAGE] = find_prompt(model, passage);
+    m->prompt[SUBJECT_QUERY] = subject_model_prompt(model, SUBJECT_QUERY);
+    m->prompt[SUBJECT_PASSAGE] = subject_model_prompt(model, SUBJECT_PASSAGE);
     *s = (struct subject) { .name = xstrdup(name),
         .revision = revision ? xstrdup(revision) : NULL,
         .dtype = info->dtype,

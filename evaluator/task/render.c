@@ -52,27 +52,72 @@ static json_t *query_of(const struct task_retrieval *r, size_t query) {
         "relevant", relevant);
 }
 
-json_t *task_render(const struct task_request *request, size_t n, struct err *err) {
+static size_t count_docs(const struct task *t) {
+    size_t n;
+    task_docs(t, &n);
+    return task_retrieval(t) ? task_retrieval(t)->n_queries : n;
+}
+
+json_t *task_doc_json(const struct task *t, size_t position) {
+    size_t n;
+    const struct task_doc *docs = task_docs(t, &n);
+    return task_retrieval(t) ? query_of(task_retrieval(t), position) : asked_of(&docs[position]);
+}
+
+/* Takes the list. */
+static json_t *document_of(const struct task *t, json_t *list) {
+    const struct task_info *info = task_info(t);
+    json_t *out = json_pack("{s:s, s:s, s:I, s:i}", "task", info->name, "kind",
+        task_kind_name(info->kind), "version", (json_int_t)info->version, "shots", info->shots);
+    if (info->profile) {
+        json_object_set_new(out, "profile", json_string(info->profile));
+    }
+    json_object_set_new(out, "docs", list);
+    return out;
+}
+
+/* What the examples before a question are depends on the questions before it: all of these are
+ * made. */
+static struct task *load_first(const struct task_request *request, size_t n, struct err *err) {
     struct task_request q = *request;
     q.limit = n ? (long long)n : 1;
-    struct task *t = task_load(&q, err);
+    return task_load(&q, err);
+}
+
+json_t *task_render(const struct task_request *request, size_t n, struct err *err) {
+    struct task *t = load_first(request, n, err);
     if (!t) {
         return NULL;
     }
-    size_t n_docs;
-    const struct task_doc *docs = task_docs(t, &n_docs);
-    const struct task_retrieval *retrieval = task_retrieval(t);
     json_t *list = json_array();
-    for (size_t i = 0; i < n_docs && i < n; i++) {
-        json_array_append_new(list, asked_of(&docs[i]));
+    for (size_t i = 0; i < n && i < count_docs(t); i++) {
+        json_array_append_new(list, task_doc_json(t, i));
     }
-    for (size_t i = 0; retrieval && i < retrieval->n_queries && i < n; i++) {
-        json_array_append_new(list, query_of(retrieval, i));
+    json_t *out = document_of(t, list);
+    task_free(t);
+    return out;
+}
+
+json_t *task_render_at(
+    const struct task_request *request, const size_t *positions, size_t n, struct err *err) {
+    size_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        last = positions[i] > last ? positions[i] : last;
     }
-    const struct task_info *info = task_info(t);
-    json_t *out = json_pack("{s:s, s:s, s:I, s:i, s:o}", "task", info->name, "kind",
-        task_kind_name(info->kind), "version", (json_int_t)info->version, "shots", info->shots,
-        "docs", list);
+    struct task *t = load_first(request, last + 1, err);
+    json_t *list = t ? json_array() : NULL;
+    bool ok = t != NULL;
+    for (size_t i = 0; ok && i < n; i++) {
+        ok = positions[i] < count_docs(t) ||
+             err_set(err, ERR_NOT_FOUND,
+                 "task '%s' has %zu documents, counted from 0: there is no %zu", task_info(t)->name,
+                 count_docs(t), positions[i]);
+        if (ok) {
+            json_array_append_new(list, task_doc_json(t, positions[i]));
+        }
+    }
+    json_t *out = ok ? document_of(t, json_incref(list)) : NULL;
+    json_decref(list);
     task_free(t);
     return out;
 }

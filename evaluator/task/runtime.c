@@ -28,15 +28,66 @@ int runtime_raise(lua_State *L, const struct err *err) {
     return lua_error(L);
 }
 
+/* ---- errors ---- */
+
+/* Names that Lua has elsewhere, and a task file has not. */
+static bool is_shut_out(const char *name) {
+    static const char *const NAMES[] = { "os", "io", "require", "load", "loadstring", "loadfile",
+        "dofile", "debug", "package", "coroutine", "print", "collectgarbage" };
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        if (!strcmp(NAMES[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The global name nearest to one that is none, in `near`; "" where none is near. */
+static void nearest_global(lua_State *L, const char *name, char *near, size_t size) {
+    size_t best = 2 + (strlen(name) + 1) / 4;
+    *near = 0;
+    lua_pushglobaltable(L);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        const char *other = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+        size_t d = other ? text_distance(name, other) : best;
+        if (d < best) {
+            best = d;
+            snprintf(near, size, "%s", other);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+/* "attempt to call a nil value (global 'chioce')": what was meant. */
+static void explain_global(struct runtime *r, struct err *err) {
+    static const char MARK[] = "(global '";
+    char name[64], near[64];
+    const char *at = strstr(err->msg, MARK);
+    if (!at || err->class != ERR_TASK || !strstr(err->msg, "a nil value")) {
+        return;
+    }
+    snprintf(
+        name, sizeof name, "%.*s", (int)strcspn(at + sizeof MARK - 1, "'"), at + sizeof MARK - 1);
+    nearest_global(r->L, name, near, sizeof near);
+    if (is_shut_out(name)) {
+        err_set(err, ERR_TASK, "%s: a task file has no '%s'", err->msg, name);
+    } else if (*near) {
+        err_set(err, ERR_TASK, "%s: did you mean '%s'?", err->msg, near);
+    }
+}
+
+/* The class of a C error that went through Lua. */
+static bool fail(struct runtime *r, const struct err *why, struct err *err) {
+    bool ours = r->raised.class != ERR_NONE && strstr(why->msg, r->raised.msg);
+    *err = ours ? r->raised : *why;
+    explain_global(r, err);
+    return false;
+}
+
 bool runtime_call(struct runtime *r, int n_args, int n_results, struct err *err) {
     struct err why = ERR_INIT;
     r->raised.class = ERR_NONE;
-    if (luabox_call(r->box, n_args, n_results, ERR_TASK, &why)) {
-        return true;
-    }
-    bool ours = r->raised.class != ERR_NONE && strstr(why.msg, r->raised.msg);
-    *err = ours ? r->raised : why;
-    return false;
+    return luabox_call(r->box, n_args, n_results, ERR_TASK, &why) || fail(r, &why, err);
 }
 
 /* ---- files ---- */
@@ -201,11 +252,8 @@ bool runtime_open(
     luabox_refill(r->box);
     r->raised.class = ERR_NONE;
     struct err why = ERR_INIT;
-    if (!luabox_run(r->box, r->path, strbuf_str(&r->source), r->source.len, 1, ERR_TASK, &why)) {
-        *err = r->raised.class != ERR_NONE && strstr(why.msg, r->raised.msg) ? r->raised : why;
-        return false;
-    }
-    return true;
+    return luabox_run(r->box, r->path, strbuf_str(&r->source), r->source.len, 1, ERR_TASK, &why) ||
+           fail(r, &why, err);
 }
 
 void runtime_release(struct runtime *r) {

@@ -301,20 +301,38 @@ const struct task_retrieval *task_retrieval(const struct task *t) {
     return t->info.kind == TASK_RETRIEVAL ? &t->retrieval : NULL;
 }
 
-/* An error that stopped the file from being run, as a problem: "path:line: message" taken apart. */
-static json_t *error_as_problem(const struct place *p, const struct err *err) {
-    const char *message = err->msg, *at = strstr(err->msg, p->path);
-    long line = 1;
-    if (at && at[strlen(p->path)] == ':') {
-        char *end;
-        long n = strtol(at + strlen(p->path) + 1, &end, 10);
-        if (*end == ':' && n > 0) {
-            line = n;
-            message = end + 1 + strspn(end + 1, " ");
-        }
+/* The field that a message is about: "doc: row 3: ..." or "... has no option 'tset' ..."; *message
+ * goes on after the first. */
+static void find_field(const char **message, char *field, size_t size) {
+    static const char OPTION[] = "option '";
+    size_t n = strspn(*message, "abcdefghijklmnopqrstuvwxyz_");
+    const char *option = strstr(*message, OPTION);
+    *field = 0;
+    if (n && !strncmp(*message + n, ": row ", 6)) {
+        snprintf(field, size, "%.*s", (int)n, *message);
+        *message += n + 2;
+    } else if (option) {
+        option += sizeof OPTION - 1;
+        snprintf(field, size, "%.*s", (int)strcspn(option, "'"), option);
     }
-    return json_pack("[{s:s, s:I, s:s, s:s}]", "file", p->path, "line", (json_int_t)line, "field",
-        "", "message", message);
+}
+
+/* "path:line: message" taken apart. */
+json_t *task_problem(const char *path, const struct err *err) {
+    const char *message = err->msg, *at = strstr(err->msg, path);
+    char field[64];
+    long line = 1;
+    if (at && at[strlen(path)] == ':') {
+        char *end;
+        long n = strtol(at + strlen(path) + 1, &end, 10);
+        bool lined = *end == ':' && n > 0;
+        line = lined ? n : line;
+        message = lined ? end + 1 : at + strlen(path) + 1;
+        message += strspn(message, " ");
+    }
+    find_field(&message, field, sizeof field);
+    return json_pack("{s:s, s:I, s:s, s:s}", "file", path, "line", (json_int_t)line, "field", field,
+        "message", message);
 }
 
 bool task_lint(const struct task_request *request, json_t **problems, struct err *err) {
@@ -325,7 +343,7 @@ bool task_lint(const struct task_request *request, json_t **problems, struct err
     *problems = NULL;
     if (ok && !run_child(request, &p, true, t, problems, &why)) {
         ok = why.class == ERR_TASK || why.class == ERR_UNSUPPORTED;
-        *problems = ok ? error_as_problem(&p, &why) : NULL;
+        *problems = ok ? json_pack("[o]", task_problem(p.path, &why)) : NULL;
         if (!ok) {
             *err = why;
         }

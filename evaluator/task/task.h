@@ -141,9 +141,20 @@ MUST_CHECK struct task *task_describe(const struct task_request *request, struct
  * is. False only where that could not be found out. */
 MUST_CHECK bool task_lint(const struct task_request *request, json_t **problems, struct err *err);
 
-/* The first n documents as the model will see them: {"task", "kind", "docs": [...]}, the caller's.
- */
+/* An error of a task file at `path` as one of these problems; the caller's. */
+json_t *task_problem(const char *path, const struct err *err);
+
+/* The first n documents as the model will see them: {"task", "kind", "version", "shots",
+ * "profile"?, "docs": [...]}, the caller's. */
 MUST_CHECK json_t *task_render(const struct task_request *request, size_t n, struct err *err);
+
+/* The same of the documents at these positions in the task's order (a retrieval's: among its
+ * queries); one that isn't there is ERR_NOT_FOUND. */
+MUST_CHECK json_t *task_render_at(
+    const struct task_request *request, const size_t *positions, size_t n, struct err *err);
+
+/* One document of a task in that form. */
+json_t *task_doc_json(const struct task *t, size_t position);
 
 /* The names in the library: [{"name", "file"}], sorted by file; the caller's. */
 MUST_CHECK json_t *task_list(

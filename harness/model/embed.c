@@ -418,3 +418,15 @@ bool model_embed(struct model *m, const struct embed_options *options,
     }
     return ok;
 }
+
+bool model_embed_tokens(struct model *m, const struct embed_options *options,
+    struct embed_request *request, struct token_list *out, struct err *err) {
+    struct embedder e = { .model = m };
+    if (!model_text(m, err) || !recipe_make(m, options, &e.recipe, err))
+        return false;
+    request->err = (struct err)ERR_INIT;
+    bool ok = text_ids(&e, request, out);
+    if (!ok)
+        *err = request->err;
+    return ok;
+}

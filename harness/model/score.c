@@ -351,3 +351,40 @@ bool model_score(struct model *m, const struct score_options *options,
     }
     return ok;
 }
+
+/* ---- looking ---- */
+
+static bool rolling_tokens(const struct pair_rule *rule, const struct score_choice *c,
+    struct token_list *out, uint32_t *n_context, struct err *err) {
+    if (rule->prefix_token < 0)
+        return err_set(err, ERR_INPUT, "the model has no BOS or EOS to begin a rolling text with");
+    mem_grow(&out->ids, &out->capacity, out->n + 1, sizeof *out->ids);
+    out->ids[out->n++] = rule->prefix_token;
+    *n_context = 1;
+    return pair_encode(rule, c->text, c->text_n, out, err);
+}
+
+static bool choice_tokens(const struct pair_rule *rule, const struct score_request *r,
+    const struct score_choice *c, struct token_list *out, uint32_t *n_context, struct err *err) {
+    struct pair_context context;
+    bool ok = pair_context_init(&context, rule, r->context, r->context_n, err) &&
+              pair_split(rule, &context, c->text, c->text_n, out, n_context, err);
+    pair_context_release(&context);
+    return ok;
+}
+
+bool model_score_tokens(struct model *m, const struct score_options *options,
+    const struct score_request *request, size_t choice, struct token_list *out, uint32_t *n_context,
+    uint32_t *n_cut, struct err *err) {
+    const struct score_choice *c = &request->choices[choice];
+    struct pair_rule rule;
+    size_t from = out->n, limit = (size_t)m->info.max_length + 1;
+    if (!model_text(m, err) || !pair_rule_init(&rule, m->tokenizer, m->prefix_token, options, err))
+        return false;
+    bool ok = request->rolling ? rolling_tokens(&rule, c, out, n_context, err)
+                               : choice_tokens(&rule, request, c, out, n_context, err);
+    size_t n = out->n - from;
+    *n_cut = ok && !request->rolling && n > limit ? (uint32_t)(n - limit) : 0;
+    pair_rule_release(&rule);
+    return ok;
+}

@@ -53,7 +53,7 @@ local function nearest(name, names)
     local best, least
     for _, other in ipairs(names) do
         local d = host.distance(name, other)
-        if d <= 2 + #name // 4 and (not least or d < least) then best, least = other, d end
+        if d <= 1 + (#name + 1) // 4 and (not least or d < least) then best, least = other, d end
     end
     return best
 end
@@ -168,7 +168,14 @@ local function in_words(want)
     return (want:gsub("[^|]+", function(one) return words[one] or "a " .. one end):gsub("|", " or "))
 end
 
-local function check_fields(task, kind, problem)
+-- The message of a problem goes on where its field stands: "'nmae' is no field …".
+local function unknown_field(name, kind_name, names)
+    local near = nearest(name, names)
+    return format("is no field of a task of kind '%s'%s", kind_name, near and format(": did you mean '%s'?", near)
+        or ": it has " .. table.concat(names, ", "))
+end
+
+local function check_fields(task, kind, kind_name, problem)
     local known, n_bad = {}, 0
     for key, want in pairs(common) do known[key] = want end
     for key, want in pairs(kind.fields) do known[key] = want or nil end
@@ -177,11 +184,10 @@ local function check_fields(task, kind, problem)
         local want = known[key]
         if n_bad >= 20 then break end
         if type(key) ~= "string" then
-            problem("", format("holds an item without a name (key %s)", tostring(key)))
+            problem("", format("the table holds an item without a name (key %s)", tostring(key)))
             n_bad = n_bad + 1
         elseif not want then
-            local near = nearest(key, names)
-            problem(key, "unknown field" .. (near and format(": did you mean '%s'?", near) or ""))
+            problem(key, unknown_field(key, kind_name, names))
             n_bad = n_bad + 1
         elseif not fits(value, want) then
             problem(key, format("must be %s, got a %s", in_words(want), type(value)))
@@ -199,8 +205,8 @@ local function check_metric(name, field, kind, problem)
         if known == name then return end
     end
     local near = nearest(name, kind.metrics)
-    problem(field, format("no metric '%s' for this kind of task%s", name, near and format(": did you mean '%s'?", near)
-        or ": it has " .. table.concat(kind.metrics, ", ")))
+    problem(field, format("names metric '%s', which this kind of task doesn't have%s", name, near and
+        format(": did you mean '%s'?", near) or ": it has " .. table.concat(kind.metrics, ", ")))
 end
 
 local function check_values(task, kind, problem)
@@ -220,12 +226,12 @@ local function by_line(a, b)
 end
 
 -- Everything that is wrong with a task, in the order of its lines.
-local function problems_of(task, kind)
+local function problems_of(task, kind, kind_name)
     local list = {}
     local function problem(field, message)
         list[#list + 1] = { line = host.line(field), field = field, message = message }
     end
-    if check_fields(task, kind, problem) then check_values(task, kind, problem) end
+    if check_fields(task, kind, kind_name, problem) then check_values(task, kind, problem) end
     table.sort(list, by_line)
     return list
 end
@@ -290,7 +296,7 @@ local function describe(value, request)
             .. "retrieval { … } and so on", host.path, value == nil and "nothing" or "a " .. type(value)), 0)
     end
     local kind = protocols[name]
-    local list = problems_of(value, kind)
+    local list = problems_of(value, kind, name)
     if list[1] then return { kind = name, problems = list } end
     local header = { kind = name, sources = sources, report = report_of(value, kind), main = value.main or kind.main }
     header.described = plain(value, 0)

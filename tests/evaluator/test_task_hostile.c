@@ -77,7 +77,7 @@ static const struct hostile cases[] = {
     { "a plain table", "return { kind = 'choice', name = 'x' }", ERR_TASK, "returns a table" },
     { "syntax", "return choice {\n  name = 'x',\n  version 1 }", ERR_TASK, "hostile.lua:3:" },
     { "unknown field", CHOICE("doc = function() end,\n shotz = 3"), ERR_TASK,
-        "hostile.lua:3: 'shotz' unknown field: did you mean 'shots'?" },
+        "hostile.lua:3: 'shotz' is no field of a task of kind 'choice': did you mean 'shots'?" },
     { "wrong type", CHOICE("doc = 'x'"), ERR_TASK,
         "hostile.lua:2: 'doc' must be a function, got a string" },
     { "missing field", CHOICE(""), ERR_TASK, "'doc' is missing" },
@@ -219,6 +219,37 @@ static void lint_lists_every_problem_with_its_line(void **state) {
     free(path);
 }
 
+/* One problem in one file: its field, and what it says. */
+static void lint_says(const char *text, const char *field, const char *says) {
+    char *path = write_task(text);
+    struct task_request q = TASK_REQUEST_INIT;
+    struct err err = ERR_INIT;
+    json_t *problems;
+    q.name = path;
+    q.tasks_dir = TASKS_DIR;
+    assert_true(task_lint(&q, &problems, &err));
+    assert_int_equal(json_array_size(problems), 1);
+    const json_t *p = json_array_get(problems, 0);
+    const char *message = json_get_string(p, "message", "");
+    if (strcmp(json_get_string(p, "field", ""), field) || !strstr(message, says)) {
+        fail_msg("'%s' says '%s' of '%s'", text, message, json_get_string(p, "field", ""));
+    }
+    json_decref(problems);
+    free(path);
+}
+
+static void lint_names_the_field_and_what_was_meant(void **state) {
+    (void)state;
+    lint_says("return chioce { name = 'x' }", "", "did you mean 'choice'?");
+    lint_says("local t = os.time()", "", "a task file has no 'os'");
+    lint_says("return quizmaster { }", "", "(global 'quizmaster')");
+    lint_says(CHOICE("doc = print or function() end, stop = 3"), "stop", "it has baseline, ");
+    lint_says(CHOICE("doc = function() end, main = 'accuracy'"), "main", "names metric 'accuracy'");
+    lint_says(
+        "return choice { name = 'x', version = 1, doc = type, data = hub 'a/b' { tset = 'x' } }",
+        "tset", "did you mean 'test'?");
+}
+
 static void a_program_that_is_no_task_child_is_a_crash(void **state) {
     (void)state;
     char *path = write_task("return 1");
@@ -238,6 +269,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(every_hostile_task_is_a_clear_error),
         cmocka_unit_test(a_task_that_sleeps_is_ended_by_the_wall_clock),
         cmocka_unit_test(lint_lists_every_problem_with_its_line),
+        cmocka_unit_test(lint_names_the_field_and_what_was_meant),
         cmocka_unit_test(a_program_that_is_no_task_child_is_a_crash),
     };
     if (!mkdtemp(dir)) {
