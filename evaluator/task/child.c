@@ -80,6 +80,21 @@ static char *copied(const json_t *object, const char *key) {
     return s ? xstrdup(s) : NULL;
 }
 
+/* Rows in the place of data: each in a message of its own, as they may be long. */
+static bool receive_frozen(struct runtime *r, struct wire *in, long long n, struct err *err) {
+    for (long long i = 0; i < n; i++) {
+        json_t *frame = wire_read(in, err);
+        if (!frame) {
+            return err->class != ERR_NONE
+                       ? false
+                       : err_set(err, ERR_INTERRUPTED, "the parent process is gone");
+        }
+        runtime_thaw(r, frame);
+        json_decref(frame);
+    }
+    return true;
+}
+
 /* The parent's answer: for each source a folder or a file. From here on nothing else can be read.
  */
 static bool receive_sources(struct runtime *r, struct wire *in, struct err *err) {
@@ -89,6 +104,7 @@ static bool receive_sources(struct runtime *r, struct wire *in, struct err *err)
                                       : err_set(err, ERR_INTERRUPTED, "the parent process is gone");
     }
     const json_t *source, *list = json_object_get(answer, "sources");
+    long long n_frozen = json_get_int(answer, "n_frozen", 0);
     const char *paths[RUNTIME_MAX_SOURCES + 1] = { NULL };
     size_t i;
     json_array_foreach(list, i, source) {
@@ -102,7 +118,7 @@ static bool receive_sources(struct runtime *r, struct wire *in, struct err *err)
         r->n_sources = i + 1;
     }
     json_decref(answer);
-    return doors_close_but(paths, &r->sandbox, err);
+    return receive_frozen(r, in, n_frozen, err) && doors_close_but(paths, &r->sandbox, err);
 }
 
 static bool send_documents(struct runtime *r, const json_t *request, struct err *err) {
@@ -174,6 +190,8 @@ static bool run(int argc, char **argv, const struct embedded *builtin, struct er
     r->tree = (struct task_tree) { json_get_string(request, "tasks_dir", NULL), builtin };
     r->path = json_get_string(request, "path", "");
     r->in_tree = json_get_bool(request, "in_tree", false);
+    r->freeze = (size_t)json_get_int(request, "freeze", 0);
+    r->replay = json_get_bool(request, "replay", false);
     return enter_sandbox(r, request, (pid_t)strtol(argv[2], NULL, 10), err) &&
            serve(r, &in, request, err);
 }

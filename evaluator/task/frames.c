@@ -3,6 +3,7 @@
 #include "evaluator/task/frames.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 static const char *const kind_names[TASK_N_KINDS] = {
@@ -272,8 +273,19 @@ static bool add_judgement(struct task *t, const json_t *v, struct err *err) {
     return true;
 }
 
+static bool add_frozen(struct task *t, const json_t *v, struct err *err) {
+    if (!json_get_string(v, "part", NULL) || json_array_size(t->frozen) == FRAMES_MAX_FROZEN) {
+        return broken(err, "bad frozen rows");
+    }
+    json_array_append(t->frozen, (json_t *)(uintptr_t)v);
+    return true;
+}
+
 bool frames_document(struct task *t, const json_t *frame, struct err *err) {
     const json_t *v;
+    if (t->frozen && (v = json_object_get(frame, "frozen")) != NULL) {
+        return add_frozen(t, v, err);
+    }
     if ((v = json_object_get(frame, "doc")) != NULL) {
         return add_doc(t, v, err);
     }

@@ -11,7 +11,9 @@
 #define ROWS_TYPE "assay.rows"
 
 struct rows {
-    struct data *data;
+    struct data *data;    /* or NULL, and: */
+    const json_t *frozen; /* a part of frozen rows, which the runtime keeps */
+    size_t at;            /* in these */
     json_t *row; /* being handed over: freed by the collector if an error jumps out meanwhile */
     bool keep_text;
 };
@@ -26,6 +28,16 @@ static int rows_gc(lua_State *L) {
     return 0;
 }
 
+static const char *label_of(const struct rows *r, const char *column, long long value) {
+    char number[24];
+    if (!r->frozen) {
+        return data_label(r->data, column, value);
+    }
+    snprintf(number, sizeof number, "%lld", value);
+    const json_t *names = json_object_get(json_object_get(r->frozen, "labels"), column);
+    return json_get_string(names, number, NULL);
+}
+
 /* row:name "column": the text of a ClassLabel. Upvalue 1: the rows. */
 static int row_name(lua_State *L) {
     const struct rows *r = lua_touserdata(L, lua_upvalueindex(1));
@@ -36,13 +48,19 @@ static int row_name(lua_State *L) {
     if (!lua_isinteger(L, -1)) {
         return luaL_error(L, "column '%s' holds no class label", column);
     }
-    const char *name = data_label(r->data, column, lua_tointeger(L, -1));
+    const char *name = label_of(r, column, lua_tointeger(L, -1));
     if (!name) {
         return luaL_error(L, "the data set gives no name for label %d of column '%s'",
             (int)lua_tointeger(L, -1), column);
     }
     lua_pushstring(L, name);
     return 1;
+}
+
+/* The caller's; NULL at the end. */
+static json_t *next_row(struct rows *r, struct err *err) {
+    return r->frozen ? json_incref(json_array_get(json_object_get(r->frozen, "rows"), r->at++))
+                     : data_next(r->data, err);
 }
 
 /* The iterator. Upvalues: the rows, the metatable of a row. A row starts the instruction count
@@ -52,7 +70,7 @@ static int rows_next(lua_State *L) {
     struct err err = ERR_INIT;
     luabox_refill(runtime_of(L)->box);
     json_decref(r->row);
-    r->row = data_next(r->data, &err);
+    r->row = next_row(r, &err);
     if (!r->row) {
         return err.class == ERR_NONE ? 0 : runtime_raise(L, &err);
     }
@@ -83,18 +101,23 @@ static const char *or_empty(const char *s) {
     return s ? s : "";
 }
 
+/* The caller frees. */
+static char *part_label(size_t source, const struct data_source *from) {
+    struct strbuf label = { 0 };
+    strbuf_addf(&label, "%zu %s %s", source, or_empty(from->config), or_empty(from->split));
+    return strbuf_take(&label);
+}
+
 /* Remembers what is read, with its digest; the same split twice counts once. */
 static bool note_part(
     struct runtime *r, size_t source, const struct data_source *from, struct err *err) {
-    struct strbuf label = { 0 };
-    strbuf_addf(&label, "%zu %s %s", source, or_empty(from->config), or_empty(from->split));
+    struct runtime_part part = { .label = part_label(source, from) };
     for (size_t i = 0; i < r->n_parts; i++) {
-        if (!strcmp(r->parts[i].label, strbuf_str(&label))) {
-            strbuf_release(&label);
+        if (!strcmp(r->parts[i].label, part.label)) {
+            free(part.label);
             return true;
         }
     }
-    struct runtime_part part = { .label = strbuf_take(&label) };
     bool ok = r->n_parts < RUNTIME_MAX_PARTS ||
               err_set(err, ERR_TASK, "the task reads more than %d splits", RUNTIME_MAX_PARTS);
     if (!ok || !data_sha256(from, part.sha256, err)) {
@@ -106,12 +129,39 @@ static bool note_part(
     return true;
 }
 
+static bool open_data(struct runtime *r, size_t source, const struct data_source *from,
+    struct rows *rows, struct err *err) {
+    rows->data = data_open(from, err);
+    if (!rows->data || !note_part(r, source, from, err)) {
+        return false;
+    }
+    if (r->freeze) {
+        char *label = part_label(source, from);
+        rows->frozen = runtime_freeze_part(r, label, rows->data, err);
+        free(label);
+    }
+    return !r->freeze || rows->frozen;
+}
+
+/* Only what was frozen is there. */
+static bool open_frozen(struct runtime *r, size_t source, const struct data_source *from,
+    struct rows *rows, struct err *err) {
+    char *label = part_label(source, from);
+    rows->frozen = json_object_get(r->frozen, label);
+    if (!rows->frozen) {
+        err_set(err, ERR_NOT_FOUND, "there are no frozen rows of part '%s'", label);
+    }
+    free(label);
+    return rows->frozen != NULL;
+}
+
 /* Opens the first of the parts {{config, split}, ...} (on the stack at 2) that the data set has. */
-static struct data *open_first(lua_State *L, struct runtime *r, size_t source, struct err *err) {
+static bool open_first(
+    lua_State *L, struct runtime *r, size_t source, struct rows *rows, struct err *err) {
     const struct runtime_source *s = &r->sources[source];
-    struct data *d = NULL;
+    bool ok = false;
     size_t n = lua_rawlen(L, 2);
-    for (size_t i = 1; i <= n && !d; i++) {
+    for (size_t i = 1; i <= n && !ok; i++) {
         lua_rawgeti(L, 2, (lua_Integer)i);
         struct data_source from = { .dir = s->dir,
             .file = s->file,
@@ -119,20 +169,20 @@ static struct data *open_first(lua_State *L, struct runtime *r, size_t source, s
             .config = luabox_get_string(L, -1, "config", NULL),
             .split = luabox_get_string(L, -1, "split", NULL) };
         struct err why = ERR_INIT;
-        d = data_open(&from, &why);
-        if (d && !note_part(r, source, &from, &why)) {
-            data_close(d);
-            d = NULL;
+        ok = (r->replay ? open_frozen : open_data)(r, source, &from, rows, &why);
+        if (!ok && rows->data) {
+            data_close(rows->data);
+            rows->data = NULL;
         }
-        if (!d && (i == 1 || why.class != ERR_NOT_FOUND)) {
+        if (!ok && (i == 1 || why.class != ERR_NOT_FOUND)) {
             *err = why;
         }
         lua_pop(L, 1);
-        if (!d && why.class != ERR_NOT_FOUND) {
+        if (!ok && why.class != ERR_NOT_FOUND) {
             break;
         }
     }
-    return d;
+    return ok;
 }
 
 int runtime_rows(lua_State *L) {
@@ -151,8 +201,7 @@ int runtime_rows(lua_State *L) {
     }
     lua_setmetatable(L, 3);
     struct err err = ERR_INIT;
-    rows->data = open_first(L, r, (size_t)source - 1, &err);
-    if (!rows->data) {
+    if (!open_first(L, r, (size_t)source - 1, rows, &err)) {
         return runtime_raise(L, &err);
     }
     lua_pushvalue(L, 3);

@@ -271,6 +271,7 @@ void runtime_release(struct runtime *r) {
         free(r->parts[i].label);
     }
     free(r->parts);
+    json_decref(r->frozen);
 }
 
 /* ---- identity ---- */

@@ -50,6 +50,10 @@ struct runtime {
     size_t n_sources;
     struct runtime_part *parts;
     size_t n_parts, parts_capacity;
+    size_t freeze;  /* every part ends after so many rows, which the parent is told; 0: no */
+    bool replay;    /* there is no data, only: */
+    json_t *frozen; /* label of a part -> {"rows": [...], "labels": {column: {number: name}}}: rows
+                       that were told, or that stand in the place of all data; NULL: neither */
     struct sandbox_report sandbox;
     struct err raised; /* the last C error that went through Lua: keeps its class */
     int out;           /* descriptor of the parent */
@@ -77,6 +81,16 @@ void runtime_data_sha256(const struct runtime *r, char hex[65]);
 /* "path:line" of a field of the table that the task file returns; of the file's first line where it
  * isn't found. */
 unsigned source_field_line(const char *text, size_t n, const char *field);
+
+/* ---- frozen.c ---- */
+
+/* The first rows of a part that has been opened, told to the parent and kept: the caller borrows
+ * them. NULL on failure. */
+struct data;
+const json_t *runtime_freeze_part(
+    struct runtime *r, const char *label, struct data *data, struct err *err);
+/* Takes a frame {"part", "row"} or {"part", "labels"} of the parent. */
+void runtime_thaw(struct runtime *r, const json_t *frame);
 
 /* Parts of the library that C lends: lua_text.c, lua_random.c, lua_rows.c. */
 void runtime_open_text(lua_State *L);

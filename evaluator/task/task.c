@@ -67,13 +67,15 @@ static json_t *request_frame(
     for (size_t i = 0; subsets && i < q->n_subsets; i++) {
         json_array_append_new(subsets, json_string(q->subsets[i]));
     }
-    return json_pack("{s:s, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:I, s:s?, s:i, s:I, s:o*}",
-        "path", p->path, "variant", p->variant, "tasks_dir", q->tasks_dir, "in_tree", p->in_tree,
+    return json_pack(
+        "{s:s, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:I, s:s?, s:i, s:I, s:I, s:b, s:o*}", "path",
+        p->path, "variant", p->variant, "tasks_dir", q->tasks_dir, "in_tree", p->in_tree,
         "header_only", header_only, "keep_rows", q->keep_rows, "limit", (json_int_t)q->limit,
         "shots", q->shots < 0 ? -1 : q->shots, "seed",
         (json_int_t)(q->seed < 0 ? TASK_SEED : q->seed), "profile", q->profile, "cpu_s",
         (int)(q->cpu_s ? q->cpu_s : 60), "heap_bytes",
-        (json_int_t)(q->heap_bytes ? q->heap_bytes : 512UL << 20), "subsets", subsets);
+        (json_int_t)(q->heap_bytes ? q->heap_bytes : 512UL << 20), "freeze", (json_int_t)q->freeze,
+        "replay", q->frozen != NULL, "subsets", subsets);
 }
 
 /* The folder that relative paths of a task start from; NULL for the copy of the library in the
@@ -134,6 +136,9 @@ static json_t *resolve_source(
                *file = json_get_string(source, "file", NULL);
     json_t *answer = NULL;
     char *found = NULL;
+    if (q->frozen) {
+        return json_object();
+    }
     if (repo && !repo_id_valid(repo)) {
         err_set(err, ERR_TASK, "%s: '%s' is not the name of a data set", p->path, repo);
     } else if (repo && !q->resolve) {
@@ -167,9 +172,13 @@ static bool answer_sources(const struct task_request *q, const struct place *p, 
         }
         json_array_append_new(list, answer);
     }
-    json_t *frame = json_pack("{s:o}", "sources", list);
+    json_t *frame = json_pack(
+        "{s:o, s:I}", "sources", list, "n_frozen", (json_int_t)json_array_size(q->frozen));
     ok = ok && runner_send(r, frame, err);
     json_decref(frame);
+    for (i = 0; ok && i < json_array_size(q->frozen); i++) {
+        ok = runner_send(r, json_array_get(q->frozen, i), err);
+    }
     return ok;
 }
 
@@ -250,6 +259,7 @@ static struct task *load(const struct task_request *q, bool header_only, struct 
     struct place p;
     struct task *t = xcalloc(1, sizeof *t);
     json_t *problems = NULL;
+    t->frozen = q->freeze ? json_array() : NULL;
     bool ok = find_place(q, &p, err) && run_child(q, &p, header_only, t, &problems, err);
     if (ok && problems) {
         ok = first_problem(&p, problems, err);
@@ -278,6 +288,7 @@ void task_free(struct task *t) {
         return;
     }
     json_decref(t->header);
+    json_decref(t->frozen);
     free(t->docs);
     free(t->retrieval.corpus);
     free(t->retrieval.queries);
@@ -299,6 +310,29 @@ const struct task_doc *task_docs(const struct task *t, size_t *n) {
 
 const struct task_retrieval *task_retrieval(const struct task *t) {
     return t->info.kind == TASK_RETRIEVAL ? &t->retrieval : NULL;
+}
+
+const json_t *task_frozen(const struct task *t) {
+    return t->frozen;
+}
+
+char *task_test_path(const struct task_request *request, const struct task *described) {
+    struct place p;
+    struct err ignored = ERR_INIT;
+    struct strbuf path = { 0 };
+    char *folder = find_place(request, &p, &ignored) ? task_folder(request, &p) : NULL;
+    if (folder) {
+        const char *base = path_base(p.path);
+        size_t n = strlen(base) > 4 ? strlen(base) - 4 : strlen(base);
+        bool family = memchr(base, '@', n) != NULL; /* a file for many tasks */
+        size_t end = strlen(folder);
+        strbuf_addf(&path, "%s%s", folder, end && folder[end - 1] != '/' ? "/" : "");
+        strbuf_addf(&path, "%.*s.test.jsonl", family ? (int)strlen(described->info.name) : (int)n,
+            family ? described->info.name : base);
+    }
+    place_release(&p);
+    free(folder);
+    return folder ? strbuf_take(&path) : NULL;
 }
 
 /* The field that a message is about: "doc: row 3: ..." or "... has no option 'tset' ..."; *message

@@ -29,8 +29,12 @@ struct task_request {
     long long seed;  /* of the few-shot draws; < 0: TASK_SEED */
     const char *const *subsets; /* NULL: all that the task declares */
     size_t n_subsets;
-    const char *profile;      /* NULL: the task's own, else the default */
-    bool keep_rows;           /* keep each document's row of the data set, for sample files */
+    const char *profile; /* NULL: the task's own, else the default */
+    bool keep_rows;      /* keep each document's row of the data set, for sample files */
+    size_t freeze;       /* of each split that is read the first so many rows and no more; they
+                            are then task_frozen's. 0: all */
+    const json_t
+        *frozen; /* such rows in place of the data, which need not be here; NULL: read it */
     task_resolve_fn *resolve; /* NULL: tasks with hub data fail */
     void *resolve_arg;
     unsigned cpu_s, wall_s;   /* 0: 60 and 300 */
@@ -133,6 +137,9 @@ void task_free(struct task *t);
 const struct task_info *task_info(const struct task *t);
 const struct task_doc *task_docs(const struct task *t, size_t *n);
 const struct task_retrieval *task_retrieval(const struct task *t); /* NULL but for that kind */
+/* Where rows were frozen: a list of {"part", "row"} and {"part", "labels"}, in the order in which
+ * they were read; else NULL. */
+const json_t *task_frozen(const struct task *t);
 
 /* Only what the file says: no data is read, documents are none, data_sha256 is empty. */
 MUST_CHECK struct task *task_describe(const struct task_request *request, struct err *err);
@@ -155,6 +162,23 @@ MUST_CHECK json_t *task_render_at(
 
 /* One document of a task in that form. */
 json_t *task_doc_json(const struct task *t, size_t position);
+
+/* ---- tests of a task: frozen rows and what it makes of them (frozen_test.c) ---- */
+
+/* The file of a task's test: <task>.test.jsonl beside its file. NULL where the task is in the copy
+ * of the library that is built in; the caller frees. */
+char *task_test_path(const struct task_request *request, const struct task *described);
+
+/* The text of such a file from the first n rows of each split: what was read, and what the model
+ * would be asked of it. */
+MUST_CHECK bool task_freeze(
+    const struct task_request *request, size_t n, struct strbuf *text, struct err *err);
+
+/* Runs a test. *report (the caller's): {"task", "file", "documents", "differences": [{"document",
+ * "field", "expected", "got"}]}, the first of each document. False only where that could not be
+ * found out. */
+MUST_CHECK bool task_test(
+    const struct task_request *request, const char *path, json_t **report, struct err *err);
 
 /* The names in the library: [{"name", "file"}], sorted by file; the caller's. */
 MUST_CHECK json_t *task_list(
