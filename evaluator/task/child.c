@@ -139,6 +139,9 @@ static bool send_documents(struct runtime *r, const json_t *request, struct err 
 
 static bool serve(struct runtime *r, struct wire *in, const json_t *request, struct err *err) {
     unsigned long heap = (unsigned long)json_get_int(request, "heap_bytes", 0);
+    if (json_object_get(request, "peek")) {
+        return peek_serve(r->out, request, &r->sandbox, err);
+    }
     if (!runtime_open(r, json_get_string(request, "variant", NULL), heap, err)) {
         return false;
     }

@@ -18,7 +18,7 @@ static json_t *part_of(struct runtime *r, const char *label) {
 }
 
 /* Names of the class labels that a row holds: the rows alone don't say them. */
-static void note_labels(json_t *labels, const struct data *data, const json_t *row) {
+void runtime_note_labels(json_t *labels, const struct data *data, const json_t *row) {
     const char *column;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)row, column, value) {
@@ -56,7 +56,7 @@ const json_t *runtime_freeze_part(
     struct err why = ERR_INIT;
     while (json_array_size(rows) < r->freeze && (row = data_next(data, &why)) != NULL) {
         json_array_append_new(rows, row);
-        note_labels(labels, data, row);
+        runtime_note_labels(labels, data, row);
         if (!tell(r, label, "row", json_incref(row), err)) {
             return NULL;
         }

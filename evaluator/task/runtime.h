@@ -89,8 +89,14 @@ unsigned source_field_line(const char *text, size_t n, const char *field);
 struct data;
 const json_t *runtime_freeze_part(
     struct runtime *r, const char *label, struct data *data, struct err *err);
+/* Adds to {column: {number: name}} the names of class labels that a row holds. */
+void runtime_note_labels(json_t *labels, const struct data *data, const json_t *row);
 /* Takes a frame {"part", "row"} or {"part", "labels"} of the parent. */
 void runtime_thaw(struct runtime *r, const json_t *frame);
+
+/* The child's work where the request is to look at a file of data (peek.c). */
+MUST_CHECK bool peek_serve(
+    int out, const json_t *request, struct sandbox_report *sandbox, struct err *err);
 
 /* Parts of the library that C lends: lua_text.c, lua_random.c, lua_rows.c. */
 void runtime_open_text(lua_State *L);

@@ -180,6 +180,14 @@ MUST_CHECK bool task_freeze(
 MUST_CHECK bool task_test(
     const struct task_request *request, const char *path, json_t **report, struct err *err);
 
+/* ---- a file of data, before there is a task ---- */
+
+/* Its first n rows, read by a process that can do nothing else: {"rows": [{...}], "labels":
+ * {column: {number: name}}, "more": whether there are others}; the caller's. `format` as `file` in
+ * a task has it, NULL: by the file's name. `program` as in a request. */
+MUST_CHECK json_t *task_peek(
+    const char *program, const char *path, const char *format, size_t n, struct err *err);
+
 /* The names in the library: [{"name", "file"}], sorted by file; the caller's. */
 MUST_CHECK json_t *task_list(
     const char *tasks_dir, const struct embedded *builtin, struct err *err);
