@@ -123,7 +123,8 @@ static bool store(struct reproducing *p, struct one *o, struct err *err) {
     if (o->e.run) {
         return store_beside(p, o, err);
     }
-    if (json_object_get(o->e.result, "settings")) {
+    if (json_object_get(o->e.result, "settings") ||
+        strcmp(json_get_string(o->e.result, "add_bos", "auto"), "auto")) {
         log_line(LOG_WARN, "%s: a run with settings of its own is not stored", o->e.name);
         return true;
     }
