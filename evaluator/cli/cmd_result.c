@@ -59,9 +59,9 @@ const struct command cmd_result_ls = {
     .operands = "[MODEL]",
     .summary = "list stored runs with their scores, newest first",
     .details =
-        "State: 'stands' is the run that boards show for its configuration; 'older' was followed "
-        "by another,\n"
-        "'withdrawn' says why in result show, 'reproduction' and 'canary' stand beside.\n",
+        "State: 'stands' is the run that boards show for its configuration; 'older' was\n"
+        "followed by another, 'withdrawn' says why in result show, 'reproduction' and 'canary'\n"
+        "stand beside.\n",
     .options = { options_result, options_database },
     .max_operands = 1,
     .run = run_ls,

@@ -255,9 +255,8 @@ const struct command cmd_result_show = {
     .operands = "RUN",
     .summary = "everything about a stored run",
     .details =
-        "Its numbers with their errors, what it stands for, what was odd about it, what it was "
-        "made of and\n"
-        "how to do it again. --json adds the record as it was handed in.\n",
+        "Its numbers with their errors, what it stands for, what was odd about it, what it was\n"
+        "made of and how to do it again. --json adds the record as it was handed in.\n",
     .options = { options_database },
     .min_operands = 1,
     .max_operands = 1,

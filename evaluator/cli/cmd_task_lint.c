@@ -101,14 +101,10 @@ const struct command cmd_task_lint = {
     .operands = "FILE...",
     .summary = "say what is wrong with a task file, by line and field",
     .details =
-        "Fields that the task's kind doesn't have, values of another type, metrics that are none, "
-        "names that\n"
-        "are not in scope; and where the data is a file beside the task, what its functions make "
-        "of "
-        "the\n"
-        "first rows. Prints file:line: error: 'field' ..., nothing where nothing is wrong; exit "
-        "code 10\n"
-        "if something is.\n\n"
+        "Fields that the task's kind doesn't have, values of another type, metrics that are\n"
+        "none, names that are not in scope; and where the data is a file beside the task, what\n"
+        "its functions make of the first rows. Prints file:line: error: 'field' ..., nothing\n"
+        "where nothing is wrong; exit code 10 if something is.\n\n"
         "  assay task lint ./my_task.lua\n",
     .options = { options_lint, options_library },
     .min_operands = 1,

@@ -214,14 +214,10 @@ const struct command cmd_task_render = {
     .operands = "TASK",
     .summary = "print a document exactly as a model will see it",
     .details =
-        "Prompt, choices and what is right; of an embedding task its texts. Blanks where a prompt "
-        "ends and "
-        "in\n"
-        "what is scored are printed as dots. With --model also the tokens: '||' parts what is "
-        "given from "
-        "what\n"
-        "is scored, which is not always where the texts meet. Only configuration and tokenizer are "
-        "fetched.\n\n"
+        "Prompt, choices and what is right; of an embedding task its texts. Blanks where a\n"
+        "prompt ends and in what is scored are printed as dots. With --model also the tokens:\n"
+        "'||' parts what is given from what is scored, which is not always where the texts\n"
+        "meet. Only configuration and tokenizer are fetched.\n\n"
         "  assay task render hellaswag --shots 10\n"
         "  assay task render ./my_task.lua --doc 3,17 --model org/name\n"
         "  assay task render ./my_task.lua --first 20 --json\n",

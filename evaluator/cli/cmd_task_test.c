@@ -203,19 +203,15 @@ const struct command cmd_task_test = {
     .name = "task test",
     .operands = "[TASK...]",
     .summary = "hold a task's prompts against those of frozen rows",
-    .details = "A test is a file of JSON lines, <task>.test.jsonl beside the task file: rows of "
-               "the task's data, and "
-               "the\n"
-               "prompts, choices and right answers that the task made of them. It needs no data "
-               "set and no model, "
-               "so\n"
-               "that a change of a task's functions shows at once, anywhere. Without an operand, "
-               "every task of the\n"
-               "library that has one. Exit code 10 if a document differs, with the field and the "
-               "character.\n\n"
-               "  assay task test ./my_task.lua --freeze 5         write it\n"
-               "  assay task test ./my_task.lua                    run it\n"
-               "  assay task test 'arc_*' --tasks ./tasks\n",
+    .details =
+        "A test is a file of JSON lines, <task>.test.jsonl beside the task file: rows of the\n"
+        "task's data, and the prompts, choices and right answers that the task made of them. It\n"
+        "needs no data set and no model, so that a change of a task's functions shows at once,\n"
+        "anywhere. Without an operand, every task of the library that has one. Exit code 10 if\n"
+        "a document differs, with the field and the character.\n\n"
+        "  assay task test ./my_task.lua --freeze 5         write it\n"
+        "  assay task test ./my_task.lua                    run it\n"
+        "  assay task test 'arc_*' --tasks ./tasks\n",
     .options = { options_test, options_library },
     .max_operands = ARGS_MAX_VALUES,
     .run = run,

@@ -85,9 +85,14 @@ static void note_distinct(struct columns *c, struct column *column, const json_t
     }
 }
 
+bool column_is_empty(const struct column *column, const json_t *row) {
+    const json_t *v = json_object_get(row, column->name);
+    return !v || json_is_null(v) || (json_is_string(v) && !*json_string_value(v));
+}
+
 static void note_value(struct columns *c, struct column *column, const json_t *row) {
     const json_t *v = json_object_get(row, column->name);
-    bool empty = !v || json_is_null(v) || (json_is_string(v) && !*json_string_value(v));
+    bool empty = column_is_empty(column, row);
     double x = number_of(v);
     column->n++;
     column->n_empty += empty;

@@ -40,6 +40,7 @@ typedef bool column_fits_fn(const struct column *c);
 const struct column *column_named(
     const struct columns *c, const char *const *names, column_fits_fn *fits);
 
+bool column_is_empty(const struct column *c, const json_t *row); /* absent, null or "" */
 bool column_is_text(const struct column *c);
 bool column_is_number(const struct column *c);
 bool column_is_any(const struct column *c);

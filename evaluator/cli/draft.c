@@ -101,23 +101,42 @@ static void add_head(
     struct strbuf *out, const struct draft *d, const struct guess *g, const char *what) {
     strbuf_addf(out, "-- %s: %s over ", d->task, what);
     comment_text(out, d->file);
-    strbuf_addf(out, ", begun by 'assay task new' from %s %zu rows. It is yours to change.\n",
+    strbuf_addf(out, ",\n-- begun by 'assay task new' from %s %zu rows. It is yours to change.\n",
         d->more ? "its first" : "its", d->n_rows);
-    strbuf_adds(out,
-        "-- 'assay task lint' says what is wrong with it, 'assay task render' what a model will be "
-        "asked.\n");
+    strbuf_adds(out, "-- 'assay task lint' says what is wrong with it,\n"
+                     "-- 'assay task render' what a model will be asked.\n");
     add_doubt(out, g, "kind", "");
     strbuf_addf(out, "return %s {\n  name = ", draft_kind_name(g->kind));
     lua_text(out, d->task);
     strbuf_adds(out, ", version = 1, -- another version once prompts or data change\n\n");
 }
 
-static void add_data(struct strbuf *out, const struct draft *d, bool shots) {
+/* (row.question or "") ~= "" and ... */
+static void add_complete(struct strbuf *out, const struct guess *g) {
+    for (size_t i = 0; i < g->n_empty; i++) {
+        strbuf_adds(out, i ? " and (" : "(");
+        row_field(out, g->empty[i]);
+        strbuf_adds(out, " or \"\") ~= \"\"");
+    }
+}
+
+/* Rows that lack what a document needs are none. */
+static void add_documents(struct strbuf *out, const struct guess *g) {
+    if (g->n_empty == 0) {
+        return;
+    }
+    strbuf_adds(out, "  -- Rows that are empty where a document needs something are left out.\n"
+                     "  documents = function(rows)\n    local kept = {}\n    for row in rows do\n"
+                     "      if ");
+    add_complete(out, g);
+    strbuf_adds(out, " then kept[#kept + 1] = row end\n    end\n    return kept\n  end,\n\n");
+}
+
+static void add_data(struct strbuf *out, const struct draft *d, const struct guess *g, bool shots) {
     if (shots) {
-        strbuf_adds(out, "  -- What is evaluated. Examples (--shots K) come from the same rows, "
-                         "never the one that is "
-                         "asked;\n  -- shots = \"other.csv\" in the braces takes them from a file "
-                         "of their own.\n");
+        strbuf_adds(out,
+            "  -- What is evaluated. Examples (--shots K) come from the same rows, never the one\n"
+            "  -- that is asked; shots = \"other.csv\" in the braces takes them from a file.\n");
     }
     strbuf_adds(out, "  data = file ");
     lua_text(out, d->file);
@@ -128,6 +147,9 @@ static void add_data(struct strbuf *out, const struct draft *d, bool shots) {
         strbuf_adds(out, " ");
     }
     strbuf_adds(out, "},\n\n");
+    if (g->kind != DRAFT_RETRIEVAL) { /* which makes its documents of all rows anyway */
+        add_documents(out, g);
+    }
 }
 
 static void add_tail(struct strbuf *out) {
@@ -275,11 +297,11 @@ static void add_metrics(struct strbuf *out, const struct guess *g) {
 
 static void write_choice(struct strbuf *out, const struct draft *d, const struct guess *g) {
     add_head(out, d, g, "multiple choice");
-    add_data(out, d, true);
+    add_data(out, d, g, true);
     strbuf_adds(out,
-        "  -- A row of the data, as its columns, to one question: which of the choices is "
-        "likeliest after the "
-        "query?\n  -- A blank is put between them (delimiter = \" \").\n  doc = function(row)\n");
+        "  -- A row of the data, as its columns, to one question: which of the choices is\n"
+        "  -- likeliest after the query? A blank is put between them (delimiter = \" \").\n"
+        "  doc = function(row)\n");
     add_choices(out, g);
     strbuf_adds(out, "    return {\n");
     add_query(out, g, g->options_form == OPTIONS_FIXED ? "Label:" : "Answer:");
@@ -294,11 +316,11 @@ static void write_choice(struct strbuf *out, const struct draft *d, const struct
 
 static void write_loglikelihood(struct strbuf *out, const struct draft *d, const struct guess *g) {
     add_head(out, d, g, "the likelihood of answers");
-    add_data(out, d, true);
-    strbuf_adds(out, "  -- A row of the data, as its columns, to a context and the target whose "
-                     "likelihood after it is "
-                     "scored,\n  -- as it stands: the blank between them is the target's.\n  doc = "
-                     "function(row)\n");
+    add_data(out, d, g, true);
+    strbuf_adds(out,
+        "  -- A row of the data, as its columns, to a context and the target whose likelihood\n"
+        "  -- after it is scored, as it stands: the blank between them is the target's.\n"
+        "  doc = function(row)\n");
     add_doubt(out, g, "question", "    ");
     strbuf_adds(out, "    return {\n      context = ");
     if (g->context) {
@@ -309,28 +331,30 @@ static void write_loglikelihood(struct strbuf *out, const struct draft *d, const
     row_text(out, g->question);
     strbuf_adds(out, " .. \"\\nAnswer:\",\n      target = \" \" .. ");
     row_text(out, g->answer);
-    strbuf_adds(out, ",\n    }\n  end,\n\n  -- acc: how often the target is what the model would "
-                     "say by itself.\n"
+    strbuf_adds(out, ",\n    }\n  end,\n\n"
+                     "  -- acc: how often the target is what the model would say by itself.\n"
                      "  main = \"acc\", report = { \"acc\", \"perplexity\" },\n");
     add_tail(out);
 }
 
 static void write_rolling(struct strbuf *out, const struct draft *d, const struct guess *g) {
     add_head(out, d, g, "the likelihood of texts");
-    add_data(out, d, false);
+    add_data(out, d, g, false);
     strbuf_adds(
         out, "  -- A row of the data, as its columns, to a text, all of which is scored.\n");
     add_doubt(out, g, "text", "  ");
     strbuf_adds(out, "  doc = function(row) return { text = ");
     row_text(out, g->first);
-    strbuf_adds(out, " } end,\n\n  main = \"word_perplexity\", report = { \"word_perplexity\", "
-                     "\"byte_perplexity\", \"bits_per_byte\" }, higher_is_better = false,\n");
+    strbuf_adds(out,
+        " } end,\n\n"
+        "  main = \"word_perplexity\", higher_is_better = false,\n"
+        "  report = { \"word_perplexity\", \"byte_perplexity\", \"bits_per_byte\" },\n");
     add_tail(out);
 }
 
 static void write_sts(struct strbuf *out, const struct draft *d, const struct guess *g) {
     add_head(out, d, g, "similarity of texts");
-    add_data(out, d, false);
+    add_data(out, d, g, false);
     strbuf_adds(out, "  -- A row of the data, as its columns, to two texts and how similar people "
                      "found them.\n");
     strbuf_adds(out, "  pair = function(row) return ");
@@ -342,26 +366,19 @@ static void write_sts(struct strbuf *out, const struct draft *d, const struct gu
     strbuf_adds(out, " end,\n");
     add_doubt(out, g, "score", "  ");
     strbuf_addf(out,
-        "  range = { %g, %g }, -- of the scores\n\n  main = \"cosine_spearman\", report = { "
-        "\"cosine_spearman\", \"cosine_pearson\" }, baseline = 0,\n",
+        "  range = { %g, %g }, -- of the scores\n\n"
+        "  main = \"cosine_spearman\", report = { \"cosine_spearman\", \"cosine_pearson\" },\n"
+        "  baseline = 0,\n",
         g->low, g->high);
     add_tail(out);
 }
 
-static void write_retrieval(struct strbuf *out, const struct draft *d, const struct guess *g) {
-    add_head(out, d, g, "retrieval");
-    add_data(out, d, false);
-    add_doubt(out, g, "passage", "  ");
-    strbuf_adds(out,
-        "  -- All rows at once to a corpus, queries, and which passage answers which query. Equal "
-        "texts are "
-        "one.\n  documents = function(rows)\n    local corpus, queries, qrels, known, asked = {}, "
-        "{}, {}, {}, "
-        "{}\n    local function number(list, seen, text)\n      if not seen[text] then\n        "
-        "seen[text] = "
-        "tostring(#list + 1)\n        list[#list + 1] = { _id = seen[text], text = text }\n      "
-        "end\n      "
-        "return seen[text]\n    end\n    for row in rows do\n      for _, passage in ipairs(");
+/* The texts of a row's passages as a list; none of a row that is not complete. */
+static void add_passages(struct strbuf *out, const struct guess *g) {
+    if (g->n_empty) {
+        add_complete(out, g);
+        strbuf_adds(out, " and ");
+    }
     if (g->passage->list) {
         row_field(out, g->passage);
     } else {
@@ -369,13 +386,38 @@ static void write_retrieval(struct strbuf *out, const struct draft *d, const str
         row_text(out, g->passage);
         strbuf_adds(out, " }");
     }
-    strbuf_adds(
-        out, ") do\n        qrels[#qrels + 1] = { [\"query-id\"] = number(queries, asked, ");
+    strbuf_adds(out, g->n_empty ? " or {}" : "");
+}
+
+static void write_retrieval(struct strbuf *out, const struct draft *d, const struct guess *g) {
+    add_head(out, d, g, "retrieval");
+    add_data(out, d, g, false);
+    add_doubt(out, g, "passage", "  ");
+    strbuf_adds(out,
+        "  -- All rows at once to a corpus, queries, and which passage answers which query.\n"
+        "  -- Equal texts are one.\n"
+        "  documents = function(rows)\n"
+        "    local corpus, queries, qrels, known, asked = {}, {}, {}, {}, {}\n"
+        "    local function number(list, seen, text)\n"
+        "      if not seen[text] then\n"
+        "        seen[text] = tostring(#list + 1)\n"
+        "        list[#list + 1] = { _id = seen[text], text = text }\n"
+        "      end\n"
+        "      return seen[text]\n"
+        "    end\n"
+        "    for row in rows do\n"
+        "      for _, passage in ipairs(");
+    add_passages(out, g);
+    strbuf_adds(out, ") do\n"
+                     "        qrels[#qrels + 1] = { [\"query-id\"] = number(queries, asked, ");
     row_text(out, g->query);
     strbuf_adds(out,
-        "),\n          [\"corpus-id\"] = number(corpus, known, passage), score = 1 }\n      end\n  "
-        "  end\n"
-        "    return { corpus = corpus, queries = queries, qrels = qrels }\n  end,\n\n"
+        "),\n"
+        "          [\"corpus-id\"] = number(corpus, known, passage), score = 1 }\n"
+        "      end\n"
+        "    end\n"
+        "    return { corpus = corpus, queries = queries, qrels = qrels }\n"
+        "  end,\n\n"
         "  main = \"ndcg_at_10\", report = { \"ndcg_at_10\", \"recall_at_10\", \"mrr_at_10\" },\n");
     add_tail(out);
 }

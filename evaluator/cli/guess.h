@@ -36,7 +36,7 @@ enum answer_form {
     ANSWER_FIRST, /* the right one is always the first */
 };
 
-enum { GUESS_OPTIONS_MAX = 26, GUESS_NOTES_MAX = 8 };
+enum { GUESS_OPTIONS_MAX = 26, GUESS_NOTES_MAX = 8, GUESS_NEEDED_MAX = 4 };
 
 /* What is said of a guess. */
 struct guess_note {
@@ -57,9 +57,11 @@ struct guess {
     bool options_missing;   /* some of the columns are empty in some rows */
     bool options_unequal;   /* they are texts of unequal length */
     enum answer_form answer_form;
-    const struct column *first, *second, *score; /* sts; rolling: first */
-    double low, high;                            /* of the score */
-    const struct column *query, *passage;        /* retrieval */
+    const struct column *first, *second, *score;  /* sts; rolling: first */
+    double low, high;                             /* of the score */
+    const struct column *query, *passage;         /* retrieval */
+    const struct column *empty[GUESS_NEEDED_MAX]; /* what a document needs and some rows lack */
+    size_t n_empty;
     struct guess_note notes[GUESS_NOTES_MAX];
     size_t n_notes;
 };

@@ -261,6 +261,10 @@ static void what_cannot_be_told_is_asked_for(void **state) {
         { "[{\"text\": \"?\"}]", "quiz", NULL, ERR_UNSUPPORTED, "kind 'quiz'" },
         { "[{\"text\": \"?\"}]", NULL, "{\"txt\": \"text\"}", ERR_USAGE, "no role 'txt'" },
         { "[{\"text\": \"?\"}]", "rolling", "{\"text\": \"page\"}", ERR_USAGE, "no column 'page'" },
+        { "[{\"text\": \"?\"}]", "rolling", "{\"answer\": \"text\"}", ERR_USAGE,
+            "has no role 'answer'" },
+        { "[{\"text\": \"?\"}]", NULL, "{\"text\": \"text\", \"score\": \"text\"}", ERR_USAGE,
+            "no kind of task" },
         { "[{\"q\": \"?\", \"o\": \"one\", \"answer\": \"one\"}]", "choice", "{\"options\": \"o\"}",
             ERR_INPUT, "no lists of options" },
     };
@@ -288,7 +292,7 @@ static void names_of_strangers_are_quoted(void **state) {
     assert_non_null(strstr(out.text, "row[\"end\"], row[\"A b\"]"));
     assert_non_null(strstr(out.text, "row[\"an\\\\s\"]"));
     assert_non_null(strstr(out.text, "file \"my \\\"data\\\"\\n.csv\""));
-    assert_non_null(strstr(out.text, "over my \"data\" .csv, begun"));
+    assert_non_null(strstr(out.text, "over my \"data\" .csv,\n-- begun"));
     strbuf_release(&out);
     made_free(m);
 }
@@ -309,6 +313,34 @@ static void what_is_not_sure_is_marked_in_the_file(void **state) {
     strbuf_release(&unsure);
 }
 
+static const char *how_of(const struct guess *g, const char *what) {
+    for (size_t i = 0; i < g->n_notes; i++) {
+        if (!strcmp(g->notes[i].what, what)) {
+            return g->notes[i].how;
+        }
+    }
+    return "(nothing)";
+}
+
+static void rows_that_lack_something_are_left_out_and_said_so(void **state) {
+    static const char ROWS[] =
+        "[{\"question\": \"p\", \"A\": \"x\", \"B\": \"y\", \"answer\": \"A\"},"
+        " {\"question\": \"q\", \"A\": \"x\", \"B\": \"\", \"answer\": \"A\"},"
+        " {\"question\": null, \"A\": \"x\", \"B\": \"y\", \"answer\": \"\"},"
+        " {\"question\": \"r\", \"A\": \"x\", \"B\": \"y\"}]";
+    (void)state;
+    struct made *m = make(ROWS, NULL, NULL, NULL);
+    struct strbuf text = { 0 };
+    assert_true(m->ok);
+    assert_string_equal(columns_of(&m->guess, "rows"), "question, answer");
+    assert_string_equal(how_of(&m->guess, "rows"), "empty in 2 of 4 rows, which are left out");
+    draft_write(&(struct draft) { .task = "t", .file = "t.csv", .n_rows = 4 }, &m->guess, &text);
+    assert_non_null(strstr(strbuf_str(&text),
+        "if (row.question or \"\") ~= \"\" and (row.answer or \"\") ~= \"\" then kept["));
+    strbuf_release(&text);
+    made_free(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds_are_told_by_what_there_is),
@@ -321,6 +353,7 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_told_is_asked_for),
         cmocka_unit_test(names_of_strangers_are_quoted),
         cmocka_unit_test(what_is_not_sure_is_marked_in_the_file),
+        cmocka_unit_test(rows_that_lack_something_are_left_out_and_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
