@@ -73,6 +73,16 @@ static void compare_metrics(
     }
 }
 
+/* What a result keeps of its documents for paired tests; older ones keep nothing. */
+static void compare_scores(struct one *o) {
+    const json_t *stored = json_object_get(o->e->result, "scores");
+    if (stored && !*o->why && !json_equal(stored, json_object_get(o->now, "scores"))) {
+        snprintf(
+            o->why, sizeof o->why, "the documents' scores, kept for paired tests, are others now");
+        log_line(LOG_WARN, "%s: %s; every metric is equal", o->e->name, o->why);
+    }
+}
+
 static void compare(struct one *o) {
     const char *subset;
     json_t *part;
@@ -82,6 +92,7 @@ static void compare(struct one *o) {
             o, part, json_object_get(json_object_get(o->now, "subsets"), subset), subset);
     }
     compare_metrics(o, o->e->result, o->now, NULL);
+    compare_scores(o);
 }
 
 /* ---- keeping it ---- */

@@ -205,6 +205,7 @@ static void check_file(struct one *o) {
 
 struct differences {
     size_t n, numbers, intervals;
+    bool scores; /* of single documents, that a result keeps for paired tests */
     char first[120];
 };
 
@@ -231,6 +232,10 @@ static void note_differences(struct one *o, const struct differences *d) {
     if (d->numbers) {
         note(o, "metrics", STATE_FAIL, "%zu of %zu do not follow from the samples (%s)%s",
             d->numbers, d->n, d->first, other_build ? "; by another build: see assay rescore" : "");
+    } else if (d->scores) {
+        note(o, "metrics", STATE_FAIL,
+            "the documents' scores that the record keeps are not those of the samples%s",
+            other_build ? "; by another build: see assay rescore" : "");
     } else if (d->intervals) {
         note(o, "metrics", other_build ? STATE_OK : STATE_FAIL,
             "values and errors follow from the samples, %zu intervals by another rule%s",
@@ -257,6 +262,8 @@ static void check_metrics(struct one *o) {
     json_object_foreach(json_object_get(o->e.result, "subsets"), subset, part) {
         count_differences(&d, part, json_object_get(json_object_get(now, "subsets"), subset));
     }
+    const json_t *kept = json_object_get(o->e.result, "scores");
+    d.scores = kept && !json_equal(kept, json_object_get(now, "scores"));
     note_differences(o, &d);
     json_decref(now);
 }

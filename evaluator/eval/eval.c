@@ -247,11 +247,10 @@ bool eval_write_samples(const struct eval *e, struct strbuf *samples, struct err
            err_set(err, ERR_RESOURCE, "the samples do not fit their buffer");
 }
 
-/* What is kept of the samples beside the result; a metric that is no matter of single documents
- * leaves nothing. */
-static void add_scores(json_t *result, const char *main, const struct strbuf *samples) {
+void eval_add_scores(json_t *result, const char *main, const struct strbuf *samples) {
     struct sample_scores scores;
     struct err ignored = ERR_INIT;
+    json_object_del(result, "scores");
     if (samples &&
         sample_scores_read(&scores, strbuf_str(samples), samples->len, main, NULL, &ignored)) {
         json_t *json = sample_scores_json(&scores, main);
@@ -337,7 +336,7 @@ bool eval_run(const struct task *task, const struct subject *subject,
     }
     bool ok = made && eval_write_samples(&e, samples, err);
     if (ok) {
-        add_scores(made, e.info->main, samples);
+        eval_add_scores(made, e.info->main, samples);
         *result = made;
     } else {
         json_decref(made);

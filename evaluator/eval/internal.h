@@ -59,6 +59,10 @@ MUST_CHECK json_t *eval_measure(struct eval *e, json_t **subsets, struct err *er
 /* One JSON line a document; samples may be NULL. */
 MUST_CHECK bool eval_write_samples(const struct eval *e, struct strbuf *samples, struct err *err);
 
+/* What is kept of the samples beside the result ("scores"); a metric that is no matter of single
+ * documents leaves nothing. */
+void eval_add_scores(json_t *result, const char *main, const struct strbuf *samples);
+
 /* ---- reading samples (rescore.c): each fails with the document's number and the field ---- */
 
 MUST_CHECK bool recall_text(

@@ -178,6 +178,20 @@ static json_t *scored_anew(struct eval *e, const json_t *result, struct err *err
     return out;
 }
 
+/* The samples as they would be written today, and what a result keeps of them. */
+static bool write_anew(struct eval *e, json_t *result, struct strbuf *again, struct err *err) {
+    struct strbuf lines = { 0 };
+    bool ok = eval_write_samples(e, &lines, err);
+    if (ok) {
+        eval_add_scores(result, e->info->main, &lines);
+        if (again) {
+            strbuf_add(again, strbuf_str(&lines), lines.len);
+        }
+    }
+    strbuf_release(&lines);
+    return ok;
+}
+
 bool eval_rescore(const json_t *result, const char *samples, size_t n, json_t **rescored,
     struct strbuf *again, struct err *err) {
     struct task_info info;
@@ -188,7 +202,7 @@ bool eval_rescore(const json_t *result, const char *samples, size_t n, json_t **
     if (ok) {
         eval_number_clusters(&e);
         *rescored = scored_anew(&e, result, err);
-        ok = *rescored && eval_write_samples(&e, again, err);
+        ok = *rescored && write_anew(&e, *rescored, again, err);
     }
     if (!ok) {
         json_decref(*rescored);

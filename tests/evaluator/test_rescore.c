@@ -126,6 +126,9 @@ static void expect_equal(const struct scored *s, const char *name) {
     assert_true(json_equal(metrics, json_object_get(read, "metrics")));
     assert_true(!subsets || json_equal(subsets, json_object_get(read, "subsets")));
     assert_true(json_equal(json_object_get(now, "audit"), json_object_get(read, "audit")));
+    assert_int_equal(!json_object_get(now, "scores"), !json_object_get(read, "scores"));
+    assert_true(!json_object_get(read, "scores") ||
+                json_equal(json_object_get(now, "scores"), json_object_get(read, "scores")));
     assert_string_equal(strbuf_str(&again), s->samples.text);
     json_decref(now);
     json_decref(read);
@@ -207,6 +210,8 @@ static void another_answer_is_another_score(void **state) {
     json_t *first =
         json_parse(again.text, (size_t)(strchr(again.text, '\n') - again.text), "line", &err);
     assert_int_equal(json_get_bool(first, "correct", was_right), !was_right);
+    assert_non_null(json_object_get(s.result, "scores"));
+    assert_false(json_equal(json_object_get(now, "scores"), json_object_get(s.result, "scores")));
     json_decref(first);
     json_decref(now);
     json_decref(line);
