@@ -31,7 +31,7 @@ PATH=$tmp/bin:$PATH
 # Its commands, in order: what is indented under the heading, but the models' names and the Lua file.
 sed -n '/^## Your own task/,/^## /p' "$top/README.md" | sed -n 's/^    //p' |
     sed '/^models=/d; /^a=/d; /^return choice {/,/^}/d' >commands
-[ "$(grep -c '^assay ' commands)" -ge 8 ] || fail 'the README has lost its walk'
+[ "$(grep -c '^assay ' commands)" -ge 9 ] || fail 'the README has lost its walk'
 a=$tiny/decoder b=$tiny/small c=$tiny/other
 export a b c
 code 'the walk of the README' 0 sh -eu ./commands
@@ -40,6 +40,7 @@ has 'the guesses' 'answer    answer: the letter of an option' walked
 has 'the first question' 'the capital of france is' walked
 has 'the border in tokens' ' || ' walked
 has 'three models' small walked
+has 'two of them compared' 'worse on 0 of 1 task' walked
 has 'the test' 'ok    capitals: 3 documents as they were' walked
 equal 'three results, each with its bits' 3 "$(grep -c '^equal bits: every number of every document' walked)"
 equal 'nothing failed' 0 "$(grep -c FAIL walked || true)"
