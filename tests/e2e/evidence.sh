@@ -215,6 +215,12 @@ tamper "UPDATE results SET value = 0.21 WHERE run_id = 4 AND metric = 'acc';
     UPDATE runs SET bits_sha256 = bits_of_results(4) WHERE run_id = 4"
 seal 4
 verify_fails 'a number that was changed everywhere' 4 metrics
+tamper "UPDATE runs SET record = jsonb_set(record, '{scores,docs}', '\"00\"') WHERE run_id = 2"
+seal 2
+verify_fails 'scores of documents that were changed' 2 metrics
+code 'which are made anew' 0 "$ASSAY" rescore 2
+has 'though every metric is equal' 'every metric is equal' "$tmp/err"
+code 'of the samples' 0 "$ASSAY" result verify "$(sql 'SELECT max(run_id) FROM runs')"
 # Who changes the samples as well has only the model against him.
 cp -R out1 forged2
 forged2=$(echo forged2/tiny__decoder/assay_samples_*.jsonl)
