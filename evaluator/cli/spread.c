@@ -16,8 +16,8 @@
 
 static bool draws_examples(const struct task_info *info, const json_t *task) {
     const json_t *sampler = json_object_get(info->described, "sampler");
-    bool at_random = !sampler || (json_is_string(sampler) &&
-                                     !strcmp(json_string_value(sampler), "default"));
+    bool at_random =
+        !sampler || (json_is_string(sampler) && !strcmp(json_string_value(sampler), "default"));
     return at_random && json_get_int(task, "shots", info->shots) > 0;
 }
 
