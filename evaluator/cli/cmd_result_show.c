@@ -256,7 +256,8 @@ const struct command cmd_result_show = {
     .summary = "everything about a stored run",
     .details =
         "Its numbers with their errors, what it stands for, what was odd about it, what it was\n"
-        "made of and how to do it again. --json adds the record as it was handed in.\n",
+        "made of and how to do it again. --json adds the record as it was handed in.\n\n"
+        "  assay result show 12\n",
     .options = { options_database },
     .min_operands = 1,
     .max_operands = 1,

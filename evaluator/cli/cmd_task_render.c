@@ -66,6 +66,10 @@ static json_t *render(const struct args *args, struct err *err) {
         !args_get_uint(args, "first", 0, 100000, &first, err)) {
         return NULL;
     }
+    if (args_has(args, "first") && args_has(args, "doc")) {
+        err_set(err, ERR_USAGE, "one of --doc and --first, not both");
+        return NULL;
+    }
     q.profile = args_get(args, "profile", NULL);
     if (first) {
         return task_render(&q, first, err);

@@ -122,7 +122,7 @@ static bool add_path(json_t *list, const char *operand, const char *task, struct
     char *record = ends_with(operand, ".jsonl") ? beside(operand, false) : NULL;
     size_t before = json_array_size(list);
     bool ok;
-    if (ends_with(operand, ".jsonl") && !record) {
+    if (ends_with(operand, ".jsonl") && !record && file_exists(operand)) {
         err_set(err, ERR_INPUT, "'%s' is not a file of samples of Assay's", operand);
         ok = err_hint(
             err, "these are named assay_samples_<task>_<time>.jsonl, with the record beside");

@@ -92,12 +92,45 @@ static void exit_codes_say_what_went_wrong(void **state) {
     expect("hub pull org/none --hub ftp://x", 5, NULL);
     expect("submit org/none", 2, "no suite");
     expect("result show x", 2, "not the number");
+    expect("rescore", 2, "no result named");
+    expect("rescore ./none", 3, "./none");
+    expect("rescore x.jsonl", 3, "x.jsonl");
+    expect("reproduce", 2, "needs RUN|MODEL|FILE");
+    expect("reproduce ./none.json", 3, "none.json");
+    expect("reproduce ./none.json --show x", 2, "--show");
+    expect("result verify ./none", 3, "./none");
+    expect("result verify ./none --samples -1", 2, "--samples");
+    expect("task new", 2, "needs NAME");
+    expect("task new x", 2, "--from questions.csv");
+    expect("task new x --from ./none.csv", 3, "none.csv");
+    expect("task lint ./none.lua", 3, "none.lua");
+    expect("task render arc_easy --doc x", 2, "the place of a document");
+    expect("task render arc_easy --doc 1 --first 2", 2, "one of --doc and --first");
+    expect("task render none", 3, "unknown task");
+    expect("task test ./none.lua", 3, "none.lua");
+    expect("task test --freeze 3", 2, "needs a task");
+    expect("task test arc_easy --freeze 0", 2, "at least one row");
+}
+
+/* A page says more than the list does, and shows a line to begin with. */
+static void commands_on_results_and_tasks_have_a_page(void **state) {
+    static const char *const NAMES[] = { "rescore", "reproduce", "result verify", "result show",
+        "result ls", "task new", "task lint", "task render", "task test" };
+    (void)state;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        char words[60], example[60];
+        snprintf(words, sizeof words, "help %s", NAMES[i]);
+        snprintf(example, sizeof example, "\n  assay %s", NAMES[i]);
+        expect(words, 0, example);
+    }
 }
 
 static void errors_under_json_are_one_document(void **state) {
     static const char *const LINES[] = { "model show ./none --json", "frobnicate --json",
-        "task ls --limti --json", "model show --json" };
-    static const int CODES[] = { 3, 2, 2, 2 };
+        "task ls --limti --json", "model show --json", "rescore ./none --json",
+        "reproduce ./none --json", "result verify ./none --json", "task new x --json",
+        "task lint ./none.lua --json", "task render none --json", "task test none --json" };
+    static const int CODES[] = { 3, 2, 2, 2, 3, 3, 3, 2, 3, 3, 3 };
     (void)state;
     for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
         struct ran r = assay(LINES[i], NULL);
@@ -267,6 +300,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exit_codes_say_what_went_wrong),
+        cmocka_unit_test(commands_on_results_and_tasks_have_a_page),
         cmocka_unit_test(errors_under_json_are_one_document),
         cmocka_unit_test(lists_under_json_are_one_document),
         cmocka_unit_test(every_line_gets_its_answer_in_its_place),
