@@ -82,8 +82,8 @@ static bool make_info(
     *info = (struct task_info) { .name = json_get_string(result, "task", ""),
         .main = json_get_string(result, "main", "") };
     if (!task_kind_find(json_get_string(result, "kind", NULL), &info->kind) ||
-        !eval_kind_of(info->kind)) {
-        return err_set(err, ERR_UNSUPPORTED, "'%s' is not a kind of task that is scored here",
+        !eval_kind_of(info->kind) || !eval_kind_of(info->kind)->recall) {
+        return err_set(err, ERR_UNSUPPORTED, "samples of kind '%s' are not scored again here",
             json_get_string(result, "kind", ""));
     }
     main = json_object_get(metrics, info->main);
