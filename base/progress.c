@@ -177,3 +177,20 @@ void progress_end(struct progress *p) {
     pthread_mutex_destroy(&p->lock);
     free(p);
 }
+
+void progress_series_set(
+    struct progress_series *s, const char *label, uint64_t done, uint64_t total, const char *unit) {
+    if (strcmp(s->label, label) != 0) {
+        progress_series_end(s);
+        snprintf(s->label, sizeof s->label, "%s", label);
+    }
+    if (total > 0) {
+        s->bar = s->bar ? s->bar : progress_start(label, total, unit);
+        progress_set(s->bar, done);
+    }
+}
+
+void progress_series_end(struct progress_series *s) {
+    progress_end(s->bar);
+    *s = (struct progress_series) { 0 };
+}

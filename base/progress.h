@@ -20,4 +20,14 @@ void progress_note(
 void progress_end(struct progress *p);     /* frees p; NULL is fine */
 void progress_disable(void);
 
+/* Work that comes in stretches, one bar after the other: a bar ends when the label changes. A
+ * stretch of no known size (total 0) has none. Zeroed is ready, and so it is after the end. */
+struct progress_series {
+    struct progress *bar;
+    char label[64];
+};
+void progress_series_set(
+    struct progress_series *s, const char *label, uint64_t done, uint64_t total, const char *unit);
+void progress_series_end(struct progress_series *s);
+
 #endif

@@ -45,8 +45,7 @@ struct bench {
     json_t *skipped;         /* tasks that are not for this model */
     json_t *plans;           /* of a dry run; else NULL */
     struct run_store *store; /* NULL with --no-db */
-    struct progress *bar;
-    char label[64];
+    struct progress_series progress;
     const char *model;
     const atomic_bool *stop;
 };
@@ -58,15 +57,7 @@ static bool keep_going(void *arg) {
 
 static void show(const char *label, uint64_t done, uint64_t total, void *arg) {
     struct bench *b = arg;
-    if (strcmp(b->label, label)) {
-        progress_end(b->bar);
-        b->bar = NULL;
-        snprintf(b->label, sizeof b->label, "%s", label);
-    }
-    if (total) {
-        b->bar = b->bar ? b->bar : progress_start(label, total, "tok");
-        progress_set(b->bar, done);
-    }
+    progress_series_set(&b->progress, label, done, total, "tok");
 }
 
 static void note_skipped(const char *task, const char *why, void *arg) {
@@ -139,9 +130,7 @@ static bool eval_model(struct bench *b, const char *model, const json_t *tasks, 
     b->model = model;
     json_object_clear(b->skipped);
     bool ok = child_run(spec, &watch, err);
-    progress_end(b->bar);
-    b->bar = NULL;
-    b->label[0] = 0;
+    progress_series_end(&b->progress);
     json_decref(spec);
     if (!ok && (err->class == ERR_INTERRUPTED || err->class == ERR_CRASH)) {
         err_hint(err, "the same command with --resume goes on where this one stopped");

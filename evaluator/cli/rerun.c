@@ -165,8 +165,7 @@ static json_t *make_spec(const struct args *args, const struct evidence *e, cons
 
 struct running {
     struct rerun *r;
-    struct progress *bar;
-    char label[64];
+    struct progress_series progress;
     const atomic_bool *stop;
 };
 
@@ -177,15 +176,7 @@ static bool keep_going(void *arg) {
 
 static void show(const char *label, uint64_t done, uint64_t total, void *arg) {
     struct running *run = arg;
-    if (strcmp(run->label, label)) {
-        progress_end(run->bar);
-        run->bar = NULL;
-        snprintf(run->label, sizeof run->label, "%s", label);
-    }
-    if (total) {
-        run->bar = run->bar ? run->bar : progress_start(label, total, "tok");
-        progress_set(run->bar, done);
-    }
+    progress_series_set(&run->progress, label, done, total, "tok");
 }
 
 static bool take(const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
@@ -214,7 +205,7 @@ bool rerun(struct rerun *r, const struct args *args, const struct evidence *e, c
     r->model = model_of(args, e);
     json_t *spec = make_spec(args, e, r->model, task, only);
     bool ok = child_run(spec, &watch, err);
-    progress_end(running.bar);
+    progress_series_end(&running.progress);
     json_decref(spec);
     ok = ok && (r->result || err_set(err, ERR_CRASH, "the job's process ended without a result"));
     if (!ok) {

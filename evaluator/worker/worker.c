@@ -37,8 +37,7 @@ struct run {
     double beaten;         /* when the last heartbeat went out */
     double share;          /* of the work that is done */
     bool cancelled, stale; /* why tick ended the child */
-    struct progress *bar;
-    char label[64];
+    struct progress_series progress;
     json_t *record;
     struct chunk *chunks;
     size_t n_chunks;
@@ -85,16 +84,10 @@ static bool tick(void *arg) {
 
 static void show(const char *label, uint64_t done, uint64_t total, void *arg) {
     struct run *r = arg;
-    if (strcmp(label, r->label)) {
-        progress_end(r->bar);
-        r->bar = NULL;
-        snprintf(r->label, sizeof r->label, "%s", label);
-    }
     if (total) {
         r->share = (double)done / (double)total;
-        r->bar = r->bar ? r->bar : progress_start(label, total, "tok");
-        progress_set(r->bar, done);
     }
+    progress_series_set(&r->progress, label, done, total, "tok");
 }
 
 /* ---- what the child made ---- */
@@ -245,7 +238,7 @@ static bool run_job(struct loop *l, struct job *job, struct err *err) {
         job->key.attempt);
     json_t *spec = make_spec(l, job);
     bool ok = child_run(spec, &watch, &why);
-    progress_end(r.bar);
+    progress_series_end(&r.progress);
     json_decref(spec);
     if (ok && !r.record) {
         ok = err_set(&why, ERR_CRASH, "the job's process ended without a result");

@@ -73,6 +73,26 @@ static void work_of_unknown_size_has_no_bar(void **state) {
     assert_null(strchr(text, '|'));
 }
 
+static void a_series_has_a_bar_a_label(void **state) {
+    (void)state;
+    struct capture c;
+    struct progress_series s = { 0 };
+    capture_begin(&c, true);
+    progress_series_set(&s, "loading", 0, 0, "tok");
+    progress_series_set(&s, "one", 0, 10, "tok");
+    wait_until_shown();
+    progress_series_set(&s, "one", 10, 10, "tok");
+    progress_series_set(&s, "two", 0, 20, "tok");
+    wait_until_shown();
+    progress_series_set(&s, "two", 5, 20, "tok");
+    progress_series_end(&s);
+    assert_null(s.bar);
+    const char *text = capture_end(&c);
+    assert_null(strstr(text, "loading"));
+    assert_contains(text, "one: 100%");
+    assert_contains(text, "two:  25%");
+}
+
 static void more_than_all_is_all(void **state) {
     (void)state;
     struct capture c;
@@ -155,6 +175,7 @@ int main(void) {
         cmocka_unit_test(a_terminal_gets_a_bar_and_a_last_line),
         cmocka_unit_test(without_utf8_the_bar_is_ascii),
         cmocka_unit_test(work_of_unknown_size_has_no_bar),
+        cmocka_unit_test(a_series_has_a_bar_a_label),
         cmocka_unit_test(more_than_all_is_all),
         cmocka_unit_test(where_nobody_watches_there_are_few_lines),
         cmocka_unit_test(it_can_be_silenced),
