@@ -28,7 +28,9 @@ static const struct option options_eval[] = {
         "write" },
     { "samples", 0, NULL, "with --out: keep each document's row of the data set too" },
     { "no-db", 0, NULL, "don't store the results in the database" },
-    { "spread", 0, "K", "draw a task's examples K times, and say how far its score goes" },
+    { "spread", 0, "K", "ask each task in K ways, and say how far its score goes" },
+    { "spread-over", 0, "WHAT",
+        "what differs: shots (other examples; the default), order (of the options), wording" },
     { "resume", 0, NULL, "go on where the same command was stopped or died" },
     { "no-cache", 0, NULL,
         "compute vectors of texts again that are known from earlier evaluations" },
@@ -271,6 +273,8 @@ const struct command cmd_eval = {
                "  assay eval org/name -s wordnet --dry-run\n"
                "  assay eval org/name -t hellaswag -n 5 --spread 4      the score under four draws "
                "of examples\n"
+               "  assay eval org/name -t mmlu --spread 4 --spread-over order    with the options "
+               "in other orders\n"
                "  assay eval org/a org/b -t ./my_task.lua -o results/\n",
     .options = { options_eval, options_database, options_tasks, options_device, options_model },
     .min_operands = 1,

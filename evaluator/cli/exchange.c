@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "evaluator/hub/hub.h"
+#include "evaluator/task/profile.h"
 
 #define LINE_MAX_BYTES ((size_t)64 << 20)
 #define FLUSH_BYTES ((size_t)1 << 20)
@@ -210,19 +211,9 @@ bool model_options_from_args(
 }
 
 bool profile_from_args(const struct args *args, const char **profile, struct err *err) {
-    static const char *const NAMES[] = { "lm-eval/0.4.13", "lm-eval/pre-3347", "lighteval",
-        "mteb/1", "mteb/2" };
+    struct profile ignored;
     *profile = args_get(args, "profile", NULL);
-    for (size_t i = 0; *profile && i < sizeof NAMES / sizeof *NAMES; i++) {
-        if (!strcmp(*profile, NAMES[i])) {
-            return true;
-        }
-    }
-    if (!*profile) {
-        return true;
-    }
-    err_set(err, ERR_USAGE, "unknown profile '%.60s'", *profile);
-    return err_hint(err, "one of lm-eval/0.4.13, lm-eval/pre-3347, lighteval, mteb/1, mteb/2");
+    return !*profile || profile_parse(*profile, &ignored, err);
 }
 
 bool add_bos_from_args(const struct args *args, enum add_bos *out, struct err *err) {

@@ -156,16 +156,10 @@ json_t *submission_model(const char *hub, const char *model, const char *commit,
 
 /* ---- tasks ---- */
 
-static const char *default_profile(const struct task_info *info) {
-    return info->profile                  ? info->profile
-           : task_kind_embeds(info->kind) ? "mteb/2"
-                                          : "lm-eval/0.4.13";
-}
-
 json_t *submission_task(const struct task *task, const json_t *wanted) {
     const struct task_info *info = task_info(task);
     json_t *config = json_pack("{s:s, s:I, s:I, s:I}", "profile",
-        json_get_string(wanted, "profile", default_profile(info)), "shots",
+        json_get_string(wanted, "profile", info->profile), "shots",
         (json_int_t)json_get_int(wanted, "shots", info->shots), "limit",
         (json_int_t)json_get_int(wanted, "limit", info->limit), "seed",
         (json_int_t)json_get_int(wanted, "seed", 0));

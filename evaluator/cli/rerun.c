@@ -103,8 +103,8 @@ static bool is_same_task(
 /* ---- the job ---- */
 
 static json_t *task_spec(const struct evidence *e, const char *name) {
-    static const char *const COPIED[] = { "limit", "shots", "seed", "profile", "task_sha256",
-        "data_sha256" };
+    static const char *const COPIED[] = { "limit", "shots", "seed", "bootstrap", "profile",
+        "task_sha256", "data_sha256" };
     json_t *task = json_pack("{s:s}", "name", name);
     for (size_t i = 0; i < sizeof COPIED / sizeof *COPIED; i++) {
         json_t *v = json_object_get(e->result, COPIED[i]);

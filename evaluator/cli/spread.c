@@ -1,5 +1,5 @@
 /* See spread.h. The error of a score says how it would vary with other documents; its spread says
- * how it varies with other examples before the same documents. */
+ * how it varies where the same documents are asked in another way. */
 #include "evaluator/cli/spread.h"
 
 #include <math.h>
@@ -9,56 +9,114 @@
 #include "base/log.h"
 #include "evaluator/cli/table.h"
 #include "evaluator/cli/tasks.h"
+#include "evaluator/task/profile.h"
 
 #define DRAWS_MAX 1000
 
 /* ---- what is asked ---- */
 
-static bool draws_examples(const struct task_info *info, const json_t *task) {
+/* What can be varied: how often a task can be asked otherwise, and how the i-th time differs. */
+struct axis {
+    const char *name, *otherwise;
+    unsigned (*others)(const struct task_info *info, const json_t *task);
+    void (*vary)(json_t *draw, const struct task_info *info, unsigned i);
+};
+
+static unsigned other_examples(const struct task_info *info, const json_t *task) {
     const json_t *sampler = json_object_get(info->described, "sampler");
     bool at_random =
         !sampler || (json_is_string(sampler) && !strcmp(json_string_value(sampler), "default"));
-    return at_random && json_get_int(task, "shots", info->shots) > 0;
+    return at_random && json_get_int(task, "shots", info->shots) > 0 ? DRAWS_MAX : 0;
 }
 
-/* The first keeps its seed, so that it is the result that there would be without a spread. */
-static void add_draws(json_t *out, const json_t *task, unsigned long n) {
-    long long seed = json_get_int(task, "seed", TASK_SEED);
-    for (unsigned long i = 0; i < n; i++) {
+static void vary_examples(json_t *draw, const struct task_info *info, unsigned i) {
+    (void)info;
+    long long seed = json_get_int(draw, "seed", TASK_SEED);
+    json_object_set_new(draw, "seed", json_integer(seed + (long long)i));
+}
+
+static void vary_profile(json_t *draw, const struct task_info *info, const char *what, unsigned i) {
+    const char *profile = json_get_string(draw, "profile", info->profile);
+    json_object_set_new(draw, "profile", json_sprintf("%s+%s%u", profile, what, i));
+}
+
+static unsigned other_orders(const struct task_info *info, const json_t *task) {
+    (void)task;
+    return info->reorders ? PROFILE_VARIANTS_MAX : 0;
+}
+
+static void vary_order(json_t *draw, const struct task_info *info, unsigned i) {
+    vary_profile(draw, info, "order", i);
+}
+
+static unsigned other_wordings(const struct task_info *info, const json_t *task) {
+    (void)task;
+    return info->n_wordings;
+}
+
+static void vary_wording(json_t *draw, const struct task_info *info, unsigned i) {
+    vary_profile(draw, info, "wording", i);
+}
+
+static const struct axis AXES[] = {
+    { "shots", "draws no examples", other_examples, vary_examples },
+    { "order", "has no options that could stand in another order", other_orders, vary_order },
+    { "wording", "has no other wordings", other_wordings, vary_wording },
+};
+
+static const struct axis *find_axis(const struct args *args, struct err *err) {
+    const char *name = args_get(args, "spread-over", AXES[0].name);
+    for (size_t i = 0; i < sizeof AXES / sizeof *AXES; i++) {
+        if (!strcmp(AXES[i].name, name)) {
+            return &AXES[i];
+        }
+    }
+    err_set(err, ERR_USAGE, "option '--spread-over' is shots, order or wording, not '%s'", name);
+    return NULL;
+}
+
+/* The first stays as it is: the result that there would be without a spread. */
+static void add_draws(json_t *out, const json_t *task, const struct axis *axis,
+    const struct task_info *info, unsigned n) {
+    for (unsigned i = 0; i < n; i++) {
         json_t *draw = json_copy((json_t *)(uintptr_t)task);
         if (i) {
-            json_object_set_new(draw, "seed", json_integer(seed + (long long)i));
+            axis->vary(draw, info, i);
         }
         json_array_append_new(out, draw);
     }
 }
 
-static bool add_task(
-    json_t *out, const struct args *args, const json_t *task, unsigned long n, struct err *err) {
+static bool add_task(json_t *out, const struct args *args, const json_t *task,
+    const struct axis *axis, unsigned n, struct err *err) {
     const char *name = json_get_string(task, "name", "");
     struct task *described = task_describe_named(args, name, err);
-    bool drawn = described && draws_examples(task_info(described), task);
-    if (described && !drawn) {
-        log_line(LOG_INFO, "task '%s' draws no examples: it is asked once", name);
+    if (!described) {
+        return false;
     }
-    if (described) {
-        add_draws(out, task, drawn ? n : 1);
+    unsigned others = axis->others(task_info(described), task);
+    if (!others) {
+        log_line(LOG_INFO, "task '%s' %s: it is asked once", name, axis->otherwise);
+    } else if (others + 1 < n) {
+        log_line(LOG_INFO, "task '%s' can be asked in %u ways", name, others + 1);
     }
+    add_draws(out, task, axis, task_info(described), others + 1 < n ? others + 1 : n);
     task_free(described);
-    return described != NULL;
+    return true;
 }
 
 json_t *spread_tasks(const struct args *args, json_t *tasks, struct err *err) {
     unsigned long n;
+    const struct axis *axis = find_axis(args, err);
     json_t *out = json_array(), *task;
     size_t i;
-    bool ok = args_get_uint(args, "spread", 1, DRAWS_MAX, &n, err) &&
+    bool ok = axis && args_get_uint(args, "spread", 1, DRAWS_MAX, &n, err) &&
               (n > 0 || err_set(err, ERR_USAGE, "option '--spread' needs at least 1 draw"));
     json_array_foreach(tasks, i, task) {
         if (ok && n == 1) {
             json_array_append(out, task);
         } else if (ok) {
-            ok = add_task(out, args, task, n, err);
+            ok = add_task(out, args, task, axis, (unsigned)n, err);
         }
     }
     json_decref(tasks);
@@ -71,7 +129,7 @@ json_t *spread_tasks(const struct args *args, json_t *tasks, struct err *err) {
 
 /* ---- what came out ---- */
 
-/* One metric of one task under several seeds. */
+/* One metric of one task, asked in several ways. */
 struct spread {
     double n, sum, squares, low, high, errors;
 };
@@ -94,9 +152,16 @@ static bool same_text(const json_t *a, const json_t *b, const char *key) {
     return !strcmp(json_get_string(a, key, ""), json_get_string(b, key, ""));
 }
 
-/* A draw of the same questions: all but the seed is the same. */
-static bool same_but_seed(const json_t *a, const json_t *b) {
-    return same_text(a, b, "model") && same_text(a, b, "task") &&
+/* Up to what was varied. */
+static bool same_rules(const json_t *a, const json_t *b) {
+    const char *x = json_get_string(a, "profile", ""), *y = json_get_string(b, "profile", "");
+    size_t n = strcspn(x, "+");
+    return n == strcspn(y, "+") && !memcmp(x, y, n);
+}
+
+/* The same questions, asked in whatever way. */
+static bool same_questions(const json_t *a, const json_t *b) {
+    return same_text(a, b, "model") && same_text(a, b, "task") && same_rules(a, b) &&
            json_equal(json_object_get(a, "shots"), json_object_get(b, "shots"));
 }
 
@@ -105,7 +170,7 @@ static json_t *spread_view(const json_t *results, const json_t *first, const cha
     size_t i;
     json_t *result;
     json_array_foreach(results, i, result) {
-        if (same_but_seed(result, first)) {
+        if (same_questions(result, first)) {
             add_value(&s, json_object_get(json_object_get(result, "metrics"), metric));
         }
     }
@@ -123,7 +188,7 @@ static json_t *spread_view(const json_t *results, const json_t *first, const cha
 
 static bool seen_before(const json_t *results, size_t at) {
     for (size_t i = 0; i < at; i++) {
-        if (same_but_seed(json_array_get(results, i), json_array_get(results, at))) {
+        if (same_questions(json_array_get(results, i), json_array_get(results, at))) {
             return true;
         }
     }

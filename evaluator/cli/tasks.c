@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "evaluator/cli/expand.h"
+#include "evaluator/eval/eval.h"
 #include "evaluator/hub/hub.h"
 #include "evaluator/task/library.h"
 
@@ -15,6 +16,9 @@ const struct option options_tasks[] = {
     { "limit", 'l', "N", "the first N documents of each task" },
     { "shots", 'n', "K", "examples before each question" },
     { "seed", 0, "N", "seed of the draws (default: the protocol's)" },
+    { "bootstrap", 0, "N",
+        "resamples for the errors of perplexities, mcc and f1 (default: 1000; lm-eval's own: "
+        "100000)" },
     { "subset", 0, "A,B", "only these subsets, in this order" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
     { NULL, 0, NULL, NULL },
@@ -55,7 +59,7 @@ struct task *task_describe_named(const struct args *args, const char *name, stru
 
 /* The options that go to every task alike. */
 static bool add_settings(json_t *tasks, const struct args *args, struct err *err) {
-    static const char *const NUMBERS[] = { "limit", "shots", "seed" };
+    static const char *const NUMBERS[] = { "limit", "shots", "seed", "bootstrap" };
     json_t *subsets = json_array();
     for (unsigned i = 0;; i++) {
         char *item = args_item(args, "subset", i);
@@ -65,7 +69,10 @@ static bool add_settings(json_t *tasks, const struct args *args, struct err *err
         json_array_append_new(subsets, json_string(item));
         free(item);
     }
-    bool ok = true;
+    unsigned long resamples;
+    bool ok = args_get_uint(args, "bootstrap", EVAL_BOOTSTRAP, 10000000, &resamples, err) &&
+              (resamples >= 100 ||
+                  err_set(err, ERR_USAGE, "option '--bootstrap' needs at least 100 resamples"));
     size_t i;
     json_t *task;
     json_array_foreach(tasks, i, task) {

@@ -8,7 +8,7 @@
 #include "evaluator/task/task.h"
 
 extern const struct option
-    options_tasks[]; /* --task, --suite, --limit, --shots, --seed, --subset, --tasks */
+    options_tasks[]; /* --task, --suite, --limit, --shots, --seed, --bootstrap, --subset, --tasks */
 
 extern const struct option options_library[]; /* --tasks: for commands about task files */
 

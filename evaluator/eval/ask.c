@@ -39,7 +39,7 @@ bool eval_score(struct eval *e, struct score_request *requests, const size_t *ow
             "'%s' cannot score text: task '%s' needs a causal language model", e->subject->name,
             e->info->name);
     }
-    if (!e->subject->score(e->subject->self, e->info->profile, requests, n, &e->run, err)) {
+    if (!e->subject->score(e->subject->self, e->info->rules, requests, n, &e->run, err)) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {

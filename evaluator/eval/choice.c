@@ -334,8 +334,7 @@ static bool measure_labels(
     if (l.n_classes > 64) {
         return err_set(err, ERR_UNSUPPORTED, "a metric over labels takes at most 64 of them");
     }
-    *out = estimate_bootstrap(f, &l, n, EVAL_BOOTSTRAP, EVAL_SEED);
-    out->stderr_ = bootstrap_stderr(f, &l, n, EVAL_BOOTSTRAP_LM_EVAL);
+    *out = eval_corpus(e, f, &l, n);
     return true;
 }
 

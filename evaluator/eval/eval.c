@@ -28,6 +28,12 @@ struct estimate eval_mean(const struct eval *e, const double *x, size_t from, si
                       : estimate_mean(x + from, n);
 }
 
+struct estimate eval_corpus(const struct eval *e, statistic_fn *f, const void *data, size_t n) {
+    struct estimate out = estimate_bootstrap(f, data, n, EVAL_INTERVAL, EVAL_SEED);
+    out.stderr_ = bootstrap_stderr(f, data, n, e->bootstrap);
+    return out;
+}
+
 bool eval_unknown(const char *metric, struct err *err) {
     return err_set(err, ERR_BUG, "no way to measure '%s'", metric);
 }
@@ -160,10 +166,6 @@ static json_t *strings_json(const struct task_strings *list) {
     return out;
 }
 
-static const char *profile_of(const struct task_info *i) {
-    return i->profile ? i->profile : task_kind_embeds(i->kind) ? "mteb/2" : "lm-eval/0.4.13";
-}
-
 static void add_identity(json_t *r, const struct eval *e) {
     const struct task_info *i = e->info;
     json_object_set_new(r, "model", json_string(e->subject->name));
@@ -171,10 +173,11 @@ static void add_identity(json_t *r, const struct eval *e) {
     json_object_set_new(r, "task", json_string(i->name));
     json_object_set_new(r, "version", json_integer(i->version));
     json_object_set_new(r, "kind", json_string(task_kind_name(i->kind)));
-    json_object_set_new(r, "profile", json_string(profile_of(i)));
+    json_object_set_new(r, "profile", json_string(i->profile));
     json_object_set_new(r, "shots", json_integer(i->shots));
     json_object_set_new(r, "limit", i->limit ? json_integer(i->limit) : json_null());
     json_object_set_new(r, "seed", json_integer(i->seed));
+    json_object_set_new(r, "bootstrap", json_integer(e->bootstrap));
     json_object_set_new(r, "n", json_integer((json_int_t)e->n));
     json_object_set_new(r, "main", json_string(i->main));
     json_object_set_new(r, "higher_is_better", json_boolean(i->higher_is_better));
@@ -300,6 +303,7 @@ bool eval_begin(struct eval *e, const struct task *task, const struct subject *s
     if (!KINDS[e->info->kind]) {
         return err_set(err, ERR_USAGE, "'%s' is a suite, not a task", e->info->name);
     }
+    e->bootstrap = options && options->bootstrap ? options->bootstrap : EVAL_BOOTSTRAP;
     e->docs = task_docs(task, &e->n);
     e->retrieval = task_retrieval(task);
     if (e->retrieval) {

@@ -54,10 +54,13 @@ struct subject *subject_memo_new(struct subject *inner, const struct subject_mem
 /* Requests that were answered from the memos so far. */
 uint64_t subject_memo_reused(const struct subject *s);
 
+enum { EVAL_BOOTSTRAP = 1000 };
+
 struct eval_options {
     run_progress_fn *progress; /* tokens; may be NULL */
     void *progress_arg;
-    const char *build; /* of the program, for the record; NULL: not said */
+    unsigned bootstrap; /* resamples for the errors that take a bootstrap; 0: EVAL_BOOTSTRAP */
+    const char *build;  /* of the program, for the record; NULL: not said */
 };
 
 /* Asks everything and scores it. *result (the caller's) is one entry of an assay.eval/1 document's

@@ -18,6 +18,7 @@ struct eval {
     uint64_t done_before; /* work of the calls that are over */
     struct arena arena;   /* what a kind keeps for the run */
     uint32_t *cluster;    /* of each document; NULL: no clusters */
+    unsigned bootstrap;   /* resamples for the error of a statistic of all documents */
     struct {
         size_t ties, truncated, empty, nan;
     } audit;
@@ -41,9 +42,8 @@ extern const struct eval_kind eval_choice, eval_loglikelihood, eval_rolling, eva
     eval_retrieval;
 
 enum {
-    EVAL_BOOTSTRAP = 1000,           /* resamples for the interval of a corpus statistic */
-    EVAL_BOOTSTRAP_LM_EVAL = 100000, /* lm-eval's default, for its standard errors */
-    EVAL_SEED = 42,
+    EVAL_INTERVAL = 1000, /* resamples for the interval of a corpus statistic */
+    EVAL_SEED = 42,       /* of their draws */
 };
 
 /* ---- what evaluating and scoring again have in common (eval.c) ---- */
@@ -82,6 +82,9 @@ bool recall_fail(const json_t *sample, const char *what, struct err *err);
 
 /* Mean with its error, clustered where the task says so. */
 struct estimate eval_mean(const struct eval *e, const double *x, size_t from, size_t n);
+
+/* A statistic of all documents at once: its interval, and for its error lm-eval's own bootstrap. */
+struct estimate eval_corpus(const struct eval *e, statistic_fn *f, const void *data, size_t n);
 
 /* A metric that this kind's code does not know: our own mistake in the kind's Lua protocol. */
 bool eval_unknown(const char *metric, struct err *err);

@@ -89,12 +89,6 @@ static bool rolling_ask(struct eval *e, struct err *err) {
     return ask(e, true, err);
 }
 
-/* Corpus statistics have lm-eval's own bootstrap for a standard error. */
-static void estimate_corpus(statistic_fn *f, const void *data, size_t n, struct estimate *out) {
-    *out = estimate_bootstrap(f, data, n, EVAL_BOOTSTRAP, EVAL_SEED);
-    out->stderr_ = bootstrap_stderr(f, data, n, EVAL_BOOTSTRAP_LM_EVAL);
-}
-
 static bool measure(struct eval *e, const char *metric, size_t from, size_t n, struct estimate *out,
     struct err *err) {
     const struct numbers *numbers = e->kind;
@@ -103,13 +97,13 @@ static bool measure(struct eval *e, const char *metric, size_t from, size_t n, s
     if (!strcmp(metric, "acc")) {
         *out = eval_mean(e, numbers->greedy, from, n);
     } else if (!strcmp(metric, "perplexity")) {
-        estimate_corpus(statistic_perplexity, numbers->loglik + from, n, out);
+        *out = eval_corpus(e, statistic_perplexity, numbers->loglik + from, n);
     } else if (!strcmp(metric, "word_perplexity")) {
-        estimate_corpus(statistic_weighted_perplexity, &by_words, n, out);
+        *out = eval_corpus(e, statistic_weighted_perplexity, &by_words, n);
     } else if (!strcmp(metric, "byte_perplexity")) {
-        estimate_corpus(statistic_weighted_perplexity, &by_bytes, n, out);
+        *out = eval_corpus(e, statistic_weighted_perplexity, &by_bytes, n);
     } else if (!strcmp(metric, "bits_per_byte")) {
-        estimate_corpus(statistic_bits_per_weight, &by_bytes, n, out);
+        *out = eval_corpus(e, statistic_bits_per_weight, &by_bytes, n);
     } else {
         return eval_unknown(metric, err);
     }

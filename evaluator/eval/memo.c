@@ -70,7 +70,7 @@ static uint32_t checksum(const uint8_t *key, const void *payload, size_t n) {
     return (uint32_t)crc32(crc, payload, (uInt)n);
 }
 
-static void record_add(struct strbuf *out, const uint8_t *key, const void *payload, uint32_t n) {
+void memo_record(struct strbuf *out, const uint8_t key[MEMO_KEY], const void *payload, uint32_t n) {
     uint32_t head[2] = { n, checksum(key, payload, n) };
     strbuf_add(out, (const char *)head, sizeof head);
     strbuf_add(out, (const char *)key, MEMO_KEY);
@@ -280,7 +280,7 @@ bool memo_add(
         return true;
     }
     index_put(m, key, m->pending.len | PENDING);
-    record_add(&m->pending, key, payload, (uint32_t)n);
+    memo_record(&m->pending, key, payload, (uint32_t)n);
     bool due = m->pending.len - m->handed_over >= HAND_OVER_BYTES ||
                now_s() - m->handed_over_at >= HAND_OVER_S;
     if (due && !memo_flush(m, err)) {

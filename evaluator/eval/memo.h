@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "base/strbuf.h"
 
 enum { MEMO_KEY = 16, MEMO_PAYLOAD_MAX = 16 << 20 };
 
@@ -50,6 +50,8 @@ const void *memo_find(struct memo *m, const uint8_t key[MEMO_KEY], size_t *n);
 /* A key that is known already is left alone; so are all once neither file nor memory takes more. */
 MUST_CHECK bool memo_add(
     struct memo *m, const uint8_t key[MEMO_KEY], const void *payload, size_t n, struct err *err);
+/* A record as the file has it, for who writes one without a memo. */
+void memo_record(struct strbuf *out, const uint8_t key[MEMO_KEY], const void *payload, uint32_t n);
 /* Hands over what has been added. */
 MUST_CHECK bool memo_flush(struct memo *m, struct err *err);
 

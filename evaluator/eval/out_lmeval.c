@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "evaluator/eval/eval.h"
 #include "evaluator/eval/write.h"
 
 /* What a metric is called there. */
@@ -248,7 +249,7 @@ static void write_run(struct json_writer *j, const json_t *r) {
     jw_kv_string(j, "use_cache", NULL);
     jw_key(j, "limit");
     jw_json(j, json_object_get(r, "limit"));
-    jw_kv_int(j, "bootstrap_iters", 100000);
+    jw_kv_int(j, "bootstrap_iters", json_get_int(r, "bootstrap", EVAL_BOOTSTRAP));
     jw_key(j, "gen_kwargs");
     jw_object(j);
     jw_end_object(j);

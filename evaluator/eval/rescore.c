@@ -98,6 +98,7 @@ static bool make_info(
     range = json_object_get(result, "range");
     info->range_low = json_number_value(json_array_get(range, 0));
     info->range_high = json_number_value(json_array_get(range, 1));
+    e->bootstrap = (unsigned)json_get_int(result, "bootstrap", EVAL_BOOTSTRAP);
     info->subsets.n = json_is_number(json_object_get(main, "value")) ? 0 : SIZE_MAX;
     return true;
 }

@@ -1,6 +1,7 @@
 /* Every value is checked here, whatever the Lua side has checked before: the process that sent it
  * ran a stranger's code. */
 #include "evaluator/task/frames.h"
+#include "evaluator/task/profile.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -113,6 +114,17 @@ static void read_data(struct task *t, const json_t *data) {
     t->info.subsets = strings_of(t, data, "subsets");
 }
 
+static bool read_profile(struct task *t, const char *profile, struct err *err) {
+    struct task_info *i = &t->info;
+    struct profile p;
+    i->profile = profile ? profile : task_kind_embeds(i->kind) ? "mteb/2" : "lm-eval/0.4.13";
+    if (!profile_parse(i->profile, &p, err)) {
+        return false;
+    }
+    i->rules = arena_strdup(&t->arena, p.rules);
+    return true;
+}
+
 bool frames_header(struct task *t, const char *path, json_t *header, struct err *err) {
     struct task_info *i = &t->info;
     t->header = json_incref(header);
@@ -124,7 +136,11 @@ bool frames_header(struct task *t, const char *path, json_t *header, struct err 
     read_data(t, json_object_get(header, "data"));
     i->main = text_of(t, header, "main");
     i->report = strings_of(t, header, "report");
-    i->profile = text_of(t, header, "profile");
+    if (!read_profile(t, text_of(t, header, "profile"), err)) {
+        return false;
+    }
+    i->n_wordings = (unsigned)json_get_int(header, "wordings", 0);
+    i->reorders = json_get_bool(header, "reorders", false);
     i->sandbox_degraded = text_of(t, header, "degraded");
     i->seed = json_get_int(header, "seed", 0);
     i->limit = json_get_int(header, "limit", 0);

@@ -67,11 +67,9 @@ json_t *task_doc_json(const struct task *t, size_t position) {
 /* Takes the list. */
 static json_t *document_of(const struct task *t, json_t *list) {
     const struct task_info *info = task_info(t);
-    json_t *out = json_pack("{s:s, s:s, s:I, s:i}", "task", info->name, "kind",
-        task_kind_name(info->kind), "version", (json_int_t)info->version, "shots", info->shots);
-    if (info->profile) {
-        json_object_set_new(out, "profile", json_string(info->profile));
-    }
+    json_t *out = json_pack("{s:s, s:s, s:I, s:i, s:s}", "task", info->name, "kind",
+        task_kind_name(info->kind), "version", (json_int_t)info->version, "shots", info->shots,
+        "profile", info->profile);
     json_object_set_new(out, "docs", list);
     return out;
 }

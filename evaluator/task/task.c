@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "evaluator/task/frames.h"
+#include "evaluator/task/profile.h"
 #include "evaluator/task/runner.h"
 #include "evaluator/task/tree.h"
 
@@ -62,20 +63,29 @@ static bool find_place(const struct task_request *q, struct place *p, struct err
 /* ---- what the child is asked ---- */
 
 static json_t *request_frame(
-    const struct task_request *q, const struct place *p, bool header_only) {
+    const struct task_request *q, const struct place *p, bool header_only, struct err *err) {
+    struct profile profile = { 0 };
+    if (q->profile && !profile_parse(q->profile, &profile, err)) {
+        return NULL;
+    }
     json_t *subsets = q->subsets ? json_array() : NULL;
     for (size_t i = 0; subsets && i < q->n_subsets; i++) {
         json_array_append_new(subsets, json_string(q->subsets[i]));
     }
-    return json_pack(
-        "{s:s, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:I, s:s?, s:i, s:I, s:I, s:b, s:o*}", "path",
-        p->path, "variant", p->variant, "tasks_dir", q->tasks_dir, "in_tree", p->in_tree,
+    json_t *frame = json_pack(
+        "{s:s, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:I, s:s?, s:i, s:i, s:i, s:I, s:I, s:b, s:o*}",
+        "path", p->path, "variant", p->variant, "tasks_dir", q->tasks_dir, "in_tree", p->in_tree,
         "header_only", header_only, "keep_rows", q->keep_rows, "limit", (json_int_t)q->limit,
         "shots", q->shots < 0 ? -1 : q->shots, "seed",
-        (json_int_t)(q->seed < 0 ? TASK_SEED : q->seed), "profile", q->profile, "cpu_s",
+        (json_int_t)(q->seed < 0 ? TASK_SEED : q->seed), "profile", q->profile, "order",
+        (int)profile.order, "wording", (int)profile.wording, "cpu_s",
         (int)(q->cpu_s ? q->cpu_s : 60), "heap_bytes",
         (json_int_t)(q->heap_bytes ? q->heap_bytes : 512UL << 20), "freeze", (json_int_t)q->freeze,
         "replay", q->frozen != NULL, "subsets", subsets);
+    if (!frame) {
+        err_set(err, ERR_INPUT, "the request is not text");
+    }
+    return frame;
 }
 
 /* The folder that relative paths of a task start from; NULL for the copy of the library in the
@@ -240,12 +250,12 @@ static bool run_child(const struct task_request *q, const struct place *p, bool 
     struct runner r;
     unsigned wall_s = q->wall_s ? q->wall_s : 300;
     *problems = NULL;
-    if (!runner_start(&r, q->program, q->cpu_s ? q->cpu_s : 60, wall_s, err)) {
+    json_t *request = request_frame(q, p, header_only, err);
+    if (!request || !runner_start(&r, q->program, q->cpu_s ? q->cpu_s : 60, wall_s, err)) {
+        json_decref(request);
         return false;
     }
-    json_t *request = request_frame(q, p, header_only);
-    bool ok = request ? runner_send(&r, request, err)
-                      : err_set(err, ERR_INPUT, "the request is not text");
+    bool ok = runner_send(&r, request, err);
     json_decref(request);
     ok = ok && receive_header(t, p, &r, problems, err);
     if (ok && !*problems && !header_only && t->info.kind != TASK_SUITE) {

@@ -67,7 +67,10 @@ struct task_info {
     const char *name, *path;                    /* path: in the library, or as given */
     const char *main;                           /* the metric that is the score */
     struct task_strings report, subsets, tasks; /* subsets: declared ones; tasks: of a suite */
-    const char *profile;
+    const char *profile; /* profile.h; the default of the kind where nothing else was said */
+    const char *rules;   /* the rule set alone */
+    unsigned n_wordings; /* other wordings that the task has */
+    bool reorders;       /* whether its options can stand in other orders */
     const char *licence, *reference, *published; /* NULL where the file doesn't say */
     struct task_strings languages, domains;
     const char *mean;                                            /* of a suite */

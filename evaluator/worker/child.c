@@ -36,7 +36,7 @@ struct child {
     pid_t pid;
     int out;
     struct frame_reader frames;
-    struct strbuf samples;
+    struct strbuf samples, mark; /* of the next result */
     struct stores stores;
     bool memo, memo_vectors; /* it may keep answers; vectors too */
     char revision[65];       /* of the model, "" where it is not known */
@@ -229,7 +229,11 @@ static bool take_result(
     }
     bool ok = !watch->result ||
               watch->result(json, strbuf_str(&c->samples), c->samples.len, watch->arg, err);
+    if (ok && c->mark.len) {
+        stores_add(&c->stores, STORE_ANSWERS, c->mark.text, c->mark.len);
+    }
     strbuf_reset(&c->samples);
+    strbuf_reset(&c->mark);
     return ok;
 }
 
@@ -286,6 +290,8 @@ static bool take_frames(struct child *c, const struct child_watch *watch, struct
             c->shut = true;
         } else if (f.tag == FRAME_SAMPLES) {
             strbuf_add(&c->samples, f.data, f.n);
+        } else if (f.tag == FRAME_MARK) {
+            strbuf_add(&c->mark, f.data, f.n);
         } else if (f.tag == FRAME_MEMO) {
             if (!take_memo(c, &f, err)) {
                 return false;
@@ -376,5 +382,6 @@ bool child_run(const json_t *spec, const struct child_watch *watch, struct err *
     stores_close(&c.stores, ok);
     frame_reader_release(&c.frames);
     strbuf_release(&c.samples);
+    strbuf_release(&c.mark);
     return ok;
 }

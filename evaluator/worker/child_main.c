@@ -240,10 +240,11 @@ static bool send_samples(const struct strbuf *samples, struct err *err) {
     return true;
 }
 
-static struct eval_options options_of(struct session *s) {
-    return (struct eval_options) {
-        .progress = report_progress, .progress_arg = s, .build = ASSAY_BUILD
-    };
+static struct eval_options options_of(struct session *s, size_t which) {
+    return (struct eval_options) { .progress = report_progress,
+        .progress_arg = s,
+        .bootstrap = (unsigned)json_get_int(s->wanted[which], "bootstrap", 0),
+        .build = ASSAY_BUILD };
 }
 
 static bool evaluate(
@@ -251,7 +252,7 @@ static bool evaluate(
     struct strbuf samples = { 0 };
     json_t *result = NULL;
     const struct task *task = s->tasks[which];
-    struct eval_options options = options_of(s);
+    struct eval_options options = options_of(s, which);
     uint64_t reused = subject_memo_reused(subject);
     uint8_t mark[MEMO_KEY];
     s->label = task_info(task)->name;
@@ -269,8 +270,8 @@ static bool evaluate(
     if (ok && s->sandbox.degraded[0]) {
         json_object_set_new(result, "sandbox", json_string(s->sandbox.degraded));
     }
-    ok = ok && send_samples(&samples, err) && session_send(FRAME_RESULT, result, err) &&
-         session_mark_delivered(s, mark, err);
+    ok = ok && send_samples(&samples, err) && session_announce(s, mark, err) &&
+         session_send(FRAME_RESULT, result, err);
     strbuf_release(&samples);
     return ok || err_wrap(err, "task '%s'", task_info(task)->name);
 }
@@ -299,7 +300,7 @@ static bool evaluate_part(
     struct session *s, const struct subject *subject, size_t which, struct err *err) {
     struct eval_part part;
     struct strbuf samples = { 0 };
-    struct eval_options options = options_of(s);
+    struct eval_options options = options_of(s, which);
     const struct task_info *info = task_info(s->tasks[which]);
     read_part(json_object_get(s->spec, "only"), &part);
     s->label = info->name;

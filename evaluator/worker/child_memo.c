@@ -125,7 +125,13 @@ bool session_was_delivered(const struct session *s, const uint8_t key[MEMO_KEY])
     return memo_find(s->memos[STORE_ANSWERS], key, &n) != NULL;
 }
 
-bool session_mark_delivered(const struct session *s, const uint8_t key[MEMO_KEY], struct err *err) {
-    struct memo *m = s->memos[STORE_ANSWERS];
-    return memo_add(m, key, "", 0, err) && memo_flush(m, err);
+bool session_announce(const struct session *s, const uint8_t key[MEMO_KEY], struct err *err) {
+    struct strbuf record = { 0 };
+    if (!s->memos[STORE_ANSWERS]) {
+        return true;
+    }
+    memo_record(&record, key, "", 0);
+    bool ok = frame_write(STDOUT_FILENO, FRAME_MARK, record.text, record.len, err);
+    strbuf_release(&record);
+    return ok;
 }

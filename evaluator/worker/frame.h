@@ -18,6 +18,7 @@ enum frame_tag {
     FRAME_MODEL = 'M',    /* {"identity"?, "revision"?}: which model it is, for its memos and for
                              the record */
     FRAME_MEMO = 'A',     /* a byte, which store (store.h), then records for it */
+    FRAME_MARK = 'X',     /* a record that is kept once the next result has been taken */
     FRAME_ERROR = 'E',    /* {"class", "message", "hint", "task"} */
     FRAME_SHUT = 'C',     /* the doors are closed: what follows may be a stranger's word */
     FRAME_DONE = 'D',     /* everything has been sent */

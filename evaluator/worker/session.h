@@ -58,12 +58,12 @@ void session_kept_descriptors(const struct session *s, int keep[STORE_N + 1]);
 /* The open model as a subject that remembers. */
 MUST_CHECK struct subject *session_subject(struct session *s, struct err *err);
 
-/* A result is taken before the mark that follows it is written: who resumes needs not deliver it
- * again. */
+/* Sent ahead of a result, and written by who has taken it at once: whoever resumes knows that it
+ * needs not be delivered again. */
 void session_delivery_key(
     const struct session *s, const struct task_info *info, uint8_t key[MEMO_KEY]);
 bool session_was_delivered(const struct session *s, const uint8_t key[MEMO_KEY]);
-MUST_CHECK bool session_mark_delivered(
+MUST_CHECK bool session_announce(
     const struct session *s, const uint8_t key[MEMO_KEY], struct err *err);
 
 #endif

@@ -1,5 +1,9 @@
 -- Multiple choice by log-likelihood: which of the choices is likeliest after the context.
 -- Context = description, shots, query; what is scored = delimiter and choice.
+--
+-- Two fields say how a question could as well be asked, for the spread of scores. `wordings` is a list of functions like
+-- `doc`, each with other words. `reorder` is for tasks whose prompt lists the options: function(row, order) gives the
+-- columns that change when the options stand in that order (helpers `permuted` and `moved`).
 
 local function text(value)
     if type(value) == "number" then return tostring(value) end
@@ -52,9 +56,34 @@ local function golds(task, io, n, value, limit)
     return out
 end
 
+-- The function that makes documents: the task's own or another wording.
+local function wording(task, io)
+    if io.wording == 0 then return task.doc end
+    return task.wordings and task.wordings[io.wording] or error(format(
+        "task '%s' has %d other wordings: there is no wording%d", task.name, #(task.wordings or {}), io.wording), 0)
+end
+
+-- The rows of the questions with their options in another order, one stream of draws over all of them; examples stay.
+local function reordered(task, io, read)
+    if io.order == 0 then return function(_, row) return row end end
+    if not task.reorder then
+        error(format("task '%s' has no `reorder`: its options can't stand in another order", task.name), 0)
+    end
+    local random = rng(io.order)
+    return function(n, row)
+        local places, out = {}, {}
+        for i = 1, #read(n, row).choices do places[i] = i end
+        for key, value in pairs(row) do out[key] = value end
+        local changed = io.call(n, task.reorder, row, random:sample(places, #places))
+        if type(changed) ~= "table" then io.fail("reorder", n, "must return a table, got a " .. type(changed)) end
+        for key, value in pairs(changed) do out[key] = value end
+        return setmetatable(out, { __index = row })
+    end
+end
+
 -- `ready`: an example of the task's own list of shots, which may be written as a document.
 local function read(task, io, n, row, ready)
-    local doc = ready and row.choices and (row.query or row.queries) and row or io.call(n, task.doc, row)
+    local doc = ready and row.choices and (row.query or row.queries) and row or io.call(n, io.doc, row)
     if type(doc) ~= "table" then io.fail("doc", n, "must return a table, got a " .. type(doc)) end
     local out = { choices = texts(io, "choices", n, doc.choices, 2) }
     if doc.queries ~= nil then
@@ -83,9 +112,11 @@ end
 
 local function run(task, io)
     local delimiter = task.delimiter or " "
+    io.doc = wording(task, io)
+    local in_order = reordered(task, io, function(n, row) return read(task, io, n, row) end)
     local shots = io.with_shots(task, io, function(row, n) return shot(task, io, n, row) end)
     for n, row, source in io.documents() do
-        local doc = read(task, io, n, row)
+        local doc = read(task, io, n, in_order(n, row))
         local before = described(task, io, n, row) .. shots(row)
         local contexts = map(doc.queries or { doc.query }, function(query) return before .. query end)
         local choices = {}
@@ -100,6 +131,7 @@ return {
     fields = {
         doc = "function", delimiter = "string", shot_delimiter = "string", description = "string|function",
         shots = "integer", shots_fixed = "boolean", sampler = "string|list", extra_shot = "boolean",
+        reorder = "function", wordings = "functions",
     },
     required = { "name", "version", "doc" },
     metrics = { "acc", "acc_norm", "acc_bytes", "acc_mutual_info", "mc2", "brier", "mcc", "f1", "exact_match" },

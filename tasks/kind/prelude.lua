@@ -45,6 +45,16 @@ function letters.index(labels, key)
     error(format("label '%s' is not among the %d labels", tostring(key), #labels), 2)
 end
 
+-- For `reorder`: a list whose options stand in another order, order[i] being which of them comes i-th; and where the one
+-- that was at `index`, counted from 0, is then.
+function permuted(list, order)
+    return map(order, function(i) return list[i] end)
+end
+
+function moved(order, index)
+    return letters.index(order, math.tointeger(tonumber(index)) + 1)
+end
+
 include = host.include
 
 ---- data ----
@@ -139,6 +149,12 @@ end
 local tests = {
     integer = function(v) return math.type(v) == "integer" end,
     strings = is_strings,
+    functions = function(v)
+        for i = 1, type(v) == "table" and #v or 0 do
+            if type(v[i]) ~= "function" then return false end
+        end
+        return type(v) == "table" and #v > 0
+    end,
     data = function(v) return datas[v] or false end,
     list = function(v) return type(v) == "table" end,
     range = function(v)
@@ -151,7 +167,7 @@ local tests = {
 }
 
 local words = {
-    integer = "an integer", strings = "a list of strings", data = "made by hub or file", list = "a list",
+    integer = "an integer", strings = "a list of strings", functions = "a list of functions", data = "made by hub or file", list = "a list",
     range = "{ low, high }", texts = "a string or { query = , passage = }", ["function"] = "a function",
 }
 
@@ -302,6 +318,7 @@ local function describe(value, request)
     header.described = plain(value, 0)
     header.data = value.data and { repo = value.data.repo, revision = value.data.revision, config = value.data.config,
         split = value.data.repo and value.data.test, subsets = value.data.subsets }
+    header.reorders, header.wordings = value.reorder ~= nil, #(value.wordings or {})
     settle(value, header, request)
     return header
 end
@@ -362,7 +379,7 @@ end
 local function new_io(task, request, settled, subset)
     local limit = settled.limit or math.maxinteger
     local io = { fail = fail, call = call, with_shots = with_shots, subset = subset, limit = limit,
-        shots = settled.shots, seed = settled.seed }
+        shots = settled.shots, seed = settled.seed, order = request.order, wording = request.wording }
     function io.documents() return documents(task, subset, limit, request.keep_rows) end
     function io.derived() return derived(task, subset) end
     function io.rows(parts, source) return host.rows(source or task.data.source, parts, false) end

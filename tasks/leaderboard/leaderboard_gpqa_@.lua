@@ -30,6 +30,9 @@ return choice {
     return { query = "What is the correct answer to this question:" .. doc.question .. "\nChoices:\n" .. join(lines)
       .. "Answer: ", choices = { "(A)", "(B)", "(C)", "(D)" }, gold = doc.gold }
   end,
+  reorder = function(doc, order)
+    return { choices = permuted(doc.choices, order), gold = moved(order, doc.gold) }
+  end,
   shots = 0, shots_fixed = true, main = "acc_norm", report = { "acc_norm" },
   licence = "CC BY 4.0", languages = { "eng-Latn" }, domains = { "science" }, baseline = 0.25,
   reference = "https://arxiv.org/abs/2311.12022", published = "2023-11-20",

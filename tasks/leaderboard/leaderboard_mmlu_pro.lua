@@ -13,6 +13,9 @@ return choice {
     return { query = row.question .. "\n" .. join(lines) .. "Answer:", choices = names,
       gold = letters.index(names, row.answer) }
   end,
+  reorder = function(row, order)
+    return { options = permuted(row.options, order), answer = letters[moved(order, letters.index(letters, row.answer)) + 1] }
+  end,
   shots = 5, sampler = "first_n", main = "acc", report = { "acc" },
   licence = "MIT", languages = { "eng-Latn" }, domains = { "knowledge" }, baseline = 0.1,
   reference = "https://arxiv.org/abs/2406.01574", published = "2024-06-03",

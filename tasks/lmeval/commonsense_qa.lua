@@ -8,6 +8,10 @@ return choice {
     return { query = "Question: " .. trim(row.question) .. "\n" .. join(lines, "\n") .. "\nAnswer:",
       choices = { "A", "B", "C", "D", "E" }, gold = letters.index(letters, row.answerKey) }
   end,
+  reorder = function(row, order)
+    local answer = letters.index(letters, row.answerKey)
+    return { choices = { text = permuted(row.choices.text, order) }, answerKey = letters[moved(order, answer) + 1] }
+  end,
   main = "acc", report = { "acc" },
   licence = "MIT", languages = { "eng-Latn" }, domains = { "common sense" }, baseline = 0.2,
   reference = "https://arxiv.org/abs/1811.00937", published = "2018-11-02",

@@ -9,6 +9,9 @@ return choice {
     return { query = trim(row.question) .. "\n" .. join(lines, "\n") .. "\nAnswer:", choices = { "A", "B", "C", "D" },
       gold = row.answer }
   end,
+  reorder = function(row, order)
+    return { choices = permuted(row.choices, order), answer = moved(order, row.answer) }
+  end,
   description = "The following are multiple choice questions (with answers) about " .. replace(variant, "_", " ") .. ".\n\n",
   sampler = "first_n", main = "acc", report = { "acc" },
   licence = "MIT", languages = { "eng-Latn" }, domains = { "knowledge" }, baseline = 0.25,

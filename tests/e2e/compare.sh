@@ -30,6 +30,20 @@ ok 'the spread is that of the three results'
 equal 'each draw is a configuration of its own' '0 1235 1236' \
     "$(sql "SELECT seed FROM runs JOIN configurations USING (config_id) JOIN revisions USING (revision_id) JOIN models m USING (model_id)
         WHERE m.name = 'tiny/shallow' ORDER BY 1" | sort -nu | paste -sd' ')"
+code 'eval in four orders of the options' 0 "$ASSAY" eval tiny/decoder -t E2EListed --spread 4 --spread-over order --json
+py 'each order is named, and the spread is theirs' 'import statistics
+doc = json.load(open(sys.argv[1]))
+assert [r["profile"] for r in doc["results"]] == ["lm-eval/0.4.13"] + ["lm-eval/0.4.13+order%d" % i for i in (1, 2, 3)]
+values = [r["metrics"]["acc"]["value"] for r in doc["results"]]
+assert len(set(values)) > 1, values
+[s] = doc["spread"]
+assert s["draws"] == 4 and abs(s["mean"] - statistics.mean(values)) < 1e-12 and s["low"] == min(values), s' "$tmp/out"
+equal 'each order is a configuration of its own' 4 "$(sql "SELECT count(DISTINCT config_id) FROM runs JOIN tasks USING (task_id) WHERE name = 'E2EListed'")"
+code 'one order again, by its name' 0 "$ASSAY" eval tiny/decoder -t E2EListed --profile lm-eval/0.4.13+order2 --no-db --json
+py 'is that order' 'assert result(sys.argv[1])["profile"].endswith("+order2")' "$tmp/out"
+code 'more ways than there are' 0 "$ASSAY" eval tiny/decoder -t E2EListed --spread 2 --spread-over wording --no-db --json
+has 'is said' 'has no other wordings: it is asked once' "$tmp/err"
+code 'another axis' 2 "$ASSAY" eval tiny/decoder -t E2EListed --spread 2 --spread-over mood --no-db
 code 'a task without drawn examples' 0 "$ASSAY" eval tiny/encoder -t E2EPairs --spread 3 --no-db --json
 has 'is asked once' 'draws no examples: it is asked once' "$tmp/err"
 

@@ -7,9 +7,6 @@ library
 export HF_ENDPOINT="$tmp/hub"
 cd "$tmp"
 
-# py WHAT TEXT ARGS...: a check on documents.
-py() { what=$1 text=$2; shift 2; python3 -c "import json, sys
-$text" "$@" >&2 || fail "$what"; ok "$what"; }
 # tamper SQL: rows are final; whoever owns the tables can change them all the same.
 tamper() {
     sql "BEGIN; ALTER TABLE results DISABLE TRIGGER results_are_final; ALTER TABLE runs DISABLE TRIGGER runs_are_final; $1;

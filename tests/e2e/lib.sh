@@ -91,6 +91,17 @@ sql() {
 
 models() { "$MAKE_TINY" "$tmp/hub"; }
 
+# py WHAT PROGRAM [ARG...]: a few lines of Python that look at what came out; an exception is a failure.
+py() {
+    what=$1 program=$2
+    shift 2
+    python3 -c "import json, sys
+def lines(path): return [json.loads(l) for l in open(path)]
+def result(path): return json.load(open(path))['results'][0]
+$program" "$@" >&2 || fail "$what"
+    ok "$what"
+}
+
 # The library's own kinds, and the tests' tasks beside them.
 library() {
     mkdir -p "$tmp/tasks"

@@ -7,9 +7,6 @@ export HF_ENDPOINT="$tmp/hub"
 tiny=$tmp/hub/models/tiny
 unset ASSAY_TASKS
 
-py() { what=$1 text=$2; shift 2; python3 -c "import json, sys
-$text" "$@" >&2 || fail "$what"; ok "$what"; }
-
 # Two more models: one layer less, and other weights.
 code 'a smaller model' 0 "$ASSAY" model truncate "$tiny/decoder" "$tiny/small" --layers 1
 cp -R "$tiny/decoder" "$tiny/other"

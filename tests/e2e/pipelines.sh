@@ -6,11 +6,6 @@ models
 export HF_ENDPOINT="$tmp/hub"
 enc=tiny/encoder dec=tiny/decoder
 
-# py SCRIPT-TEXT ARGS...: a check on answers; what it prints goes to the reader of a failure.
-py() { text=$1; shift; python3 -c "import json, sys
-def lines(path): return [json.loads(l) for l in open(path)]
-$text" "$@" >&2 || fail "$what"; ok "$what"; }
-
 what='answers in the order of requests, with ids of any type'
 cat >"$tmp/in" <<'J'
 {"id": "one", "text": "abc"}
@@ -22,14 +17,14 @@ cat >"$tmp/in" <<'J'
 {"text": "no id"}
 J
 code "$what" 0 "$ASSAY" embed $enc --stats "$tmp/stats" <"$tmp/in"
-py 'got = [l.get("id") for l in lines(sys.argv[1])]
+py "$what" 'got = [l.get("id") for l in lines(sys.argv[1])]
 assert got == ["one", 2, [3, "x"], {"k": None}, None, 2.5, None], got
 v = [l["embedding"] for l in lines(sys.argv[1])]
 assert all(len(x) == 24 and abs(sum(y * y for y in x) - 1) < 1e-5 for x in v)
 assert v[0] == v[1] and v[0] != v[2]' "$tmp/out"
 
 what='counters'
-py 's = json.load(open(sys.argv[1]))
+py "$what" 's = json.load(open(sys.argv[1]))
 for key in "load_s run_s items tokens_asked tokens_computed tokens_padded rows_filled flops peak_rss_bytes device dtype backend".split():
     assert key in s, key
 assert s["items"] == 7 and s["device"] == "cpu" and s["dtype"] == "f32" and s["peak_rss_bytes"] > 1 << 20
@@ -48,7 +43,7 @@ not json
 {"id": 8, "text": "abc"}
 J
 code "$what" 1 "$ASSAY" embed $enc <"$tmp/in"
-py 'l = lines(sys.argv[1]); assert len(l) == 8, len(l)
+py "$what" 'l = lines(sys.argv[1]); assert len(l) == 8, len(l)
 assert [("error" in x) for x in l] == [False, True, True, True, True, True, True, False], l
 assert [x["id"] for x in l] == [1, 2, None, None, 5, 6, 7, 8], l
 assert l[0]["embedding"] == l[7]["embedding"]' "$tmp/out"
@@ -66,7 +61,7 @@ cat >"$tmp/in" <<'J'
 {"id": "c", "context_ids": [1], "choices_ids": [[2, 3, 4, 5]]}
 J
 code "$what" 0 "$ASSAY" score $dec <"$tmp/in"
-py 'a = {x["id"]: x for x in lines(sys.argv[1])}
+py "$what" 'a = {x["id"]: x for x in lines(sys.argv[1])}
 for x in a.values():
     assert set(x) == {"id", "loglikelihood", "greedy", "tokens", "bytes"}, x
     assert all(type(v) is float and v < 0 for v in x["loglikelihood"]) and all(type(g) is bool for g in x["greedy"])
@@ -81,17 +76,17 @@ cat >"$tmp/in" <<'J'
 {"id": 2, "hex": "616263"}
 J
 code "$what" 0 "$ASSAY" tokenize $dec <"$tmp/in"
-py 'a, b = lines(sys.argv[1])
+py "$what" 'a, b = lines(sys.argv[1])
 assert a["ids"] == [1, 2, 3, 0, 27, 36, 0, 26] and a["offsets"][0] == [0, 1] and b["ids"] == [1, 2, 3], (a, b)' "$tmp/out"
 mv "$tmp/out" "$tmp/ids"
 what='decode'
 code "$what" 0 "$ASSAY" tokenize $dec --decode <"$tmp/ids"
-py 'a, b = lines(sys.argv[1]); assert (a["text"], b["text"]) == ("abc 09 z", "abc"), (a, b)' "$tmp/out"
+py "$what" 'a, b = lines(sys.argv[1]); assert (a["text"], b["text"]) == ("abc 09 z", "abc"), (a, b)' "$tmp/out"
 
 what='generate'
 printf '%s\n' '{"id": 1, "prompt": "abc"}' '{"id": 2, "prompt_ids": [1, 2, 3]}' >"$tmp/in"
 code "$what" 0 "$ASSAY" generate $dec --max-tokens 8 <"$tmp/in"
-py 'a, b = lines(sys.argv[1])
+py "$what" 'a, b = lines(sys.argv[1])
 assert a["ids"] == b["ids"] and a["text"] == b["text"] and a["finish"] in ("stop", "length") and len(a["ids"]) <= 8, (a, b)' "$tmp/out"
 
 # Requests of many lengths with many common prefixes; each dtype has one set of bits.
@@ -141,6 +136,6 @@ done
 code 'sharing computes less' 0 "$ASSAY" score $dec --stats "$tmp/stats" <"$tmp/score.straight"
 code 'than not sharing' 0 "$ASSAY" score $dec --no-prefix-sharing --stats "$tmp/stats.not" <"$tmp/score.straight"
 what='the counters say so'
-py 'a, b = (json.load(open(p)) for p in sys.argv[1:])
+py "$what" 'a, b = (json.load(open(p)) for p in sys.argv[1:])
 assert a["tokens_asked"] == b["tokens_asked"] and a["tokens_computed"] < b["tokens_computed"] <= b["tokens_asked"], (a, b)' "$tmp/stats" "$tmp/stats.not"
 finish

@@ -6,11 +6,6 @@ models
 library
 export HF_ENDPOINT="$tmp/hub"
 
-# py SCRIPT-TEXT ARGS...: a check on documents; what it prints goes to the reader of a failure.
-py() { text=$1; shift; python3 -c "import json, sys
-def result(path): return json.load(open(path))['results'][0]
-$text" "$@" >&2 || fail "$what"; ok "$what"; }
-
 # Many documents, so that there is time to be killed in: prompts of letters that the tiny tokenizers know.
 python3 - "$tmp/tasks" <<'PY'
 import json, random, sys
@@ -80,13 +75,13 @@ ended 'stopped: exit code 9' 9
 has 'it says how to go on' '--resume' "$tmp/cut.log"
 code 'a dry run of the rest' 0 many --no-db --resume --dry-run
 what='the dry run knows what is left'
-py 'p = json.load(open(sys.argv[1]))["total"]
+py "$what" 'p = json.load(open(sys.argv[1]))["total"]
 assert 0 < p["reused"] < 3000 and p["requests"] == 3000, p
 assert 0 < p["tokens_computed"] < p["tokens_asked"] and p["memory_bytes"] > 0 and p["seconds"] > 0, p' "$tmp/out"
 code 'going on' 0 many --no-db --resume --samples --out "$tmp/resumed"
 cp "$tmp/out" "$tmp/resumed.json"
 what='the same result after a stop'
-py "$same"'assert 0 < b["answers_reused"] < 3000 and a["answers_reused"] == 0, b
+py "$what" "$same"'assert 0 < b["answers_reused"] < 3000 and a["answers_reused"] == 0, b
 assert b["tokens_asked"] == a["tokens_asked"] and b["tokens_computed"] < a["tokens_computed"]' "$tmp/whole.json" "$tmp/resumed.json"
 for run in whole resumed; do
     find "$tmp/$run" -name 'samples_*.jsonl' -exec cat {} + >"$tmp/$run.samples"
@@ -103,7 +98,7 @@ interrupted() { # MODEL TASK DTYPE
     ended "$1 in $3, stopped" 9
     code "$1 in $3, resumed" 0 "$ASSAY" eval "$1" -t "$2" --dtype "$3" --no-db --resume --threads 2 --no-progress --json
     what="$1 in $3: the same result"
-    py "$same"'assert b["answers_reused"] > 0 and 0 < b["tokens_computed"] < a["tokens_computed"], b' "$tmp/whole-2.json" "$tmp/out"
+    py "$what" "$same"'assert b["answers_reused"] > 0 and 0 < b["tokens_computed"] < a["tokens_computed"], b' "$tmp/whole-2.json" "$tmp/out"
     rm -rf "$ASSAY_HOME/cache/vectors"
 }
 interrupted tiny/decoder E2EMany bf16
@@ -125,7 +120,7 @@ for victim in command job command; do
 done
 code 'going on after three deaths' 0 many --no-db --resume
 what='the same result after kill -9'
-py "$same"'assert 0 < b["answers_reused"] < 3000, b' "$tmp/whole.json" "$tmp/out"
+py "$what" "$same"'assert 0 < b["answers_reused"] < 3000, b' "$tmp/whole.json" "$tmp/out"
 
 # 3. With a database: each task has one run, also the one that was through before the stop.
 code 'db init' 0 "$ASSAY" db init
@@ -140,7 +135,7 @@ python3 -c 'import json, sys
 document = json.load(open(sys.argv[1]))
 document["results"] = document["results"][1:]
 json.dump(document, open(sys.argv[1], "w"))' "$tmp/out"
-py "$same" "$tmp/whole.json" "$tmp/out"
+py "$what" "$same" "$tmp/whole.json" "$tmp/out"
 
 # 4. Vectors: a second task over the same texts computes nothing; a flag turns that off.
 embed() { "$ASSAY" eval tiny/encoder --no-db --no-progress --json "$@"; }
@@ -150,7 +145,7 @@ code 'the second task' 0 embed -t E2ECouplesTwo
 cp "$tmp/out" "$tmp/two.json"
 code 'the second task without the cache' 0 embed -t E2ECouplesTwo --no-cache
 what='equal texts are embedded once, across tasks and commands'
-py 'one, two, afresh = map(result, sys.argv[1:])
+py "$what" 'one, two, afresh = map(result, sys.argv[1:])
 assert one["tokens_computed"] > 0 and two["tokens_computed"] == 0, two
 assert two["answers_reused"] > 500, two
 assert one["metrics"] == two["metrics"] == afresh["metrics"]
@@ -158,7 +153,7 @@ assert afresh["tokens_computed"] == one["tokens_computed"] and afresh["answers_r
 printf 'More noise.\n' >>"$tmp/hub/models/tiny/encoder/README.md"
 code 'the files of the model have changed' 0 embed -t E2ECouplesTwo
 what='another model, other vectors'
-py 'r = result(sys.argv[1]); assert r["tokens_computed"] > 0 and r["answers_reused"] == 0, r' "$tmp/out"
+py "$what" 'r = result(sys.argv[1]); assert r["tokens_computed"] > 0 and r["answers_reused"] == 0, r' "$tmp/out"
 
 # 5. A plan for a model on a hub fetches neither its weights nor the data twice; a task's data comes from there too.
 hub
@@ -169,16 +164,16 @@ sed 's|data = file "data/many.jsonl" {}|data = hub "tiny/choice" { revision = "0
 code 'a plan' 0 "$ASSAY" eval tiny/decoder -t E2EHub --no-db --no-progress --dry-run --json
 equal 'no weights were fetched' '' "$(find "$HF_HOME" -name '*.safetensors')"
 what='tokens and memory are known without weights, the time is not'
-py 'p = json.load(open(sys.argv[1]))["plans"][0]
+py "$what" 'p = json.load(open(sys.argv[1]))["plans"][0]
 assert p["fetch_bytes"] > 1000 and p["seconds"] is None and p["tokens_computed"] > 0 and p["memory_bytes"] > 0, p' "$tmp/out"
 cp "$tmp/out" "$tmp/plan.json"
 code 'the evaluation' 0 "$ASSAY" eval tiny/decoder -t E2EHub --no-db --no-progress --json
 what='it took what the plan said'
-py 'p, r = json.load(open(sys.argv[1]))["plans"][0], result(sys.argv[2])
+py "$what" 'p, r = json.load(open(sys.argv[1]))["plans"][0], result(sys.argv[2])
 assert (p["tokens_asked"], p["tokens_computed"]) == (r["tokens_asked"], r["tokens_computed"]), (p, r)' "$tmp/plan.json" "$tmp/out"
 code 'a plan with the weights here' 0 "$ASSAY" eval tiny/decoder -t E2EHub --no-db --no-progress --dry-run --json
 what='the same work and memory, and now its time'
-py 'p, q = (json.load(open(f))["plans"][0] for f in sys.argv[1:])
+py "$what" 'p, q = (json.load(open(f))["plans"][0] for f in sys.argv[1:])
 assert q["fetch_bytes"] == 0 and q["seconds"] > 0 and q["tokens_computed"] == p["tokens_computed"], q
 assert abs(p["memory_bytes"] - q["memory_bytes"]) < 0.05 * q["memory_bytes"], (p, q)' "$tmp/plan.json" "$tmp/out"
 

@@ -13,8 +13,10 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
+#include "../folder.h"
+#include "evaluator/eval/memo.h"
 #include "evaluator/worker/frame.h"
+#include "evaluator/worker/store.h"
 #include "evaluator/worker/worker.h"
 
 /* ---- the child ---- */
@@ -55,6 +57,23 @@ static void tell_environment(void) {
     json_decref(out);
 }
 
+#define IDENTITY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static const uint8_t MARK[MEMO_KEY] = "sixteen byte key";
+
+/* One result with the mark that it was delivered, and then nothing for a long time. */
+static _Noreturn void deliver(void) {
+    struct strbuf record = { 0 };
+    struct err err = ERR_INIT;
+    memo_record(&record, MARK, "", 0);
+    say(FRAME_MODEL, "{\"identity\": \"" IDENTITY "\"}");
+    if (!frame_write(1, FRAME_MARK, record.text, record.len, &err)) {
+        _exit(3);
+    }
+    say(FRAME_RESULT, "{\"n\": 1}");
+    hang();
+}
+
 static void play(const char *what) {
     static const char RAW[] = "this is no frame at all\n", HUGE[] = "R\xff\xff\xff\x7f";
     if (!strcmp(what, "good")) {
@@ -65,6 +84,8 @@ static void play(const char *what) {
         say(FRAME_RESULT, "{\"n\": 2}");
         say(FRAME_RESULT, "{\"n\": 3}");
         say(FRAME_DONE, "");
+    } else if (!strcmp(what, "deliver")) {
+        deliver();
     } else if (!strcmp(what, "segv")) {
         signal(SIGSEGV, SIG_DFL);
         raise(SIGSEGV);
@@ -144,7 +165,7 @@ struct seen {
     uint64_t done, total;
     char samples[256];
     int ticks, ticks_max; /* 0: forever */
-    bool refuse, stop_on_progress, stopped;
+    bool refuse, stop_on_progress, stop_on_result, stopped;
 };
 
 static bool tick(void *arg) {
@@ -167,6 +188,7 @@ static bool result(const json_t *r, const char *samples, size_t n, void *arg, st
     snprintf(s->samples + strlen(s->samples), sizeof s->samples - strlen(s->samples), "[%.*s]",
         (int)n, samples);
     json_array_append(s->results, (json_t *)(uintptr_t)r);
+    s->stopped = s->stop_on_result;
     return !s->refuse || err_set(err, ERR_NODE, "no room");
 }
 
@@ -177,7 +199,7 @@ static bool run_with(const char *what, const char *program, struct seen *s, stru
         .arg = s,
         .stall_s = 1,
         .program = program };
-    json_t *spec = json_pack("{s:s}", "play", what);
+    json_t *spec = json_pack("{s:s, s:{s:b}}", "play", what, "memo", "vectors", 0);
     json_decref(s->results);
     s->results = json_array();
     *err = (struct err)ERR_INIT;
@@ -316,6 +338,40 @@ static void a_result_that_is_not_taken_ends_the_child(void **state) {
     end(&s);
 }
 
+/* Whether whoever resumes finds the mark. */
+static bool is_marked(void) {
+    struct err err = ERR_INIT;
+    char *path = store_path(STORE_ANSWERS, IDENTITY, &err);
+    assert_non_null(path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    struct memo *memo = memo_open(&(struct memo_options) { .fd = fd });
+    size_t n;
+    bool found = memo_find(memo, MARK, &n) != NULL;
+    memo_close(memo);
+    close(fd);
+    free(path);
+    return found;
+}
+
+static void a_result_is_marked_once_it_is_taken_and_before_anything_else(void **state) {
+    char *home = folder_make();
+    struct seen refused = { .refuse = true }, stopped = { .stop_on_result = true };
+    struct err err;
+    (void)state;
+    assert_int_equal(setenv("ASSAY_HOME", home, 1), 0);
+    assert_false(run_with("deliver", NULL, &refused, &err));
+    assert_int_equal(err.class, ERR_NODE);
+    assert_false(is_marked());
+    assert_false(run_with("deliver", NULL, &stopped, &err));
+    assert_int_equal(err.class, ERR_INTERRUPTED);
+    assert_int_equal(json_array_size(stopped.results), 1);
+    assert_true(is_marked());
+    end(&refused);
+    end(&stopped);
+    folder_remove(home);
+}
+
 static void what_the_child_left_behind_is_killed(void **state) {
     struct seen s = { 0 };
     struct err err;
@@ -391,6 +447,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(tick_ends_a_child_that_hangs_or_floods),
         cmocka_unit_test(a_child_deaf_to_sigterm_is_killed),
         cmocka_unit_test(a_result_that_is_not_taken_ends_the_child),
+        cmocka_unit_test(a_result_is_marked_once_it_is_taken_and_before_anything_else),
         cmocka_unit_test(what_the_child_left_behind_is_killed),
         cmocka_unit_test(a_program_that_is_not_there_is_a_crash),
         cmocka_unit_test(the_child_knows_the_hub_but_not_the_database),
