@@ -4,7 +4,7 @@
 return suite {
   name = "open_llm_leaderboard_v1", version = 1, title = "Open LLM Leaderboard 1, multiple choice",
   description = "ARC, HellaSwag, MMLU, TruthfulQA and WinoGrande with the leaderboard's examples.",
-  tasks = { "arc_challenge", "hellaswag", "mmlu", "truthfulqa_mc2", "winogrande" },
-  shots = { arc_challenge = 25, hellaswag = 10, mmlu = 5, winogrande = 5 },
+  tasks = { "arc_challenge", "hellaswag", "open_llm_leaderboard_v1_mmlu", "truthfulqa_mc2", "winogrande" },
+  shots = { arc_challenge = 25, hellaswag = 10, open_llm_leaderboard_v1_mmlu = 5, winogrande = 5 },
   mean = "task", languages = { "eng-Latn" },
 }

@@ -168,11 +168,51 @@ static void every_task_of_the_harness_is_recorded(void **state) {
     json_decref(list);
 }
 
+static struct task *describe(const char *name) {
+    struct err err = ERR_INIT;
+    struct task_request q = TASK_REQUEST_INIT;
+    q.name = name;
+    q.tasks_dir = TASKS_DIR;
+    struct task *t = task_describe(&q, &err);
+    if (!t) {
+        fail_msg("%s: %s", name, err.msg);
+    }
+    return t;
+}
+
+static bool has_task(const struct task_info *suite, const char *name) {
+    for (size_t i = 0; i < suite->tasks.n; i++) {
+        if (!strcmp(suite->tasks.items[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The harness weighs subjects by their questions, the first leaderboard did not. */
+static void mmlu_is_averaged_in_two_ways(void **state) {
+    (void)state;
+    struct task *harness = describe("mmlu"), *field = describe("mmlu_stem"),
+                *board = describe("open_llm_leaderboard_v1"),
+                *subjects = describe("open_llm_leaderboard_v1_mmlu");
+    assert_string_equal(task_info(harness)->mean, "size");
+    assert_string_equal(task_info(field)->mean, "size");
+    assert_string_equal(task_info(board)->mean, "task");
+    assert_true(has_task(task_info(board), "open_llm_leaderboard_v1_mmlu"));
+    assert_string_equal(task_info(subjects)->mean, "task");
+    assert_int_equal(task_info(subjects)->tasks.n, 57);
+    task_free(harness);
+    task_free(field);
+    task_free(board);
+    task_free(subjects);
+}
+
 int main(int argc, char **argv) {
     maybe_child(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_prompt_is_the_harness_s_own),
         cmocka_unit_test(every_task_of_the_harness_is_recorded),
+        cmocka_unit_test(mmlu_is_averaged_in_two_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
