@@ -26,8 +26,8 @@ bool session_find_revision(struct session *s, struct err *err) {
     }
     if (known && strcmp(known, s->revision)) {
         return err_set(err, ERR_INPUT,
-            "model '%s' is not the one of the record: its content is %.12s, the record says %.12s",
-            model, s->revision, known);
+            "model '%s' is not the one that is meant: its content is %.12s, and was %.12s", model,
+            s->revision, known);
     }
     return hash_arch(s, err);
 }

@@ -159,7 +159,7 @@ cp "$tmp/data" tasks/data/choice.jsonl
 cp "$tmp/hub/models/tiny/decoder/model.safetensors" "$tmp/weights"
 printf '\001' | dd of="$tmp/hub/models/tiny/decoder/model.safetensors" bs=1 seek=5000 conv=notrunc 2>/dev/null
 code 'other weights' 7 "$ASSAY" reproduce 4
-has 'are another model' "is not the one of the record" "$tmp/err"
+has 'are another model' "is not the one that is meant" "$tmp/err"
 cp "$tmp/weights" "$tmp/hub/models/tiny/decoder/model.safetensors"
 code 'all as it was' 0 "$ASSAY" reproduce 4 --no-db
 mkdir nameless

@@ -85,4 +85,14 @@ code 'submission of a folder' 0 "$ASSAY" submit -s e2e "$tmp/hub/models/tiny/dec
 work three
 equal 'its job is done' 'done' \
     "$(sql "SELECT state FROM jobs JOIN revisions USING (revision_id) JOIN models m USING (model_id) WHERE m.name = 'local/decoder'")"
+
+# A folder that is another model by the time its turn comes.
+cp -R "$tmp/hub/models/tiny/decoder" "$tmp/changing"
+code 'submission of a folder that will change' 0 "$ASSAY" submit -s e2e "$tmp/changing"
+printf 'x' | dd of="$tmp/changing/model.safetensors" bs=1 seek=4000 conv=notrunc status=none
+work four
+equal 'its job fails for good' 'dead' \
+    "$(sql "SELECT state FROM jobs JOIN revisions USING (revision_id) JOIN models m USING (model_id) WHERE m.name = 'local/changing'")"
+code 'the queue says why' 0 "$ASSAY" queue show "$(sql "SELECT job_id FROM jobs JOIN revisions USING (revision_id) JOIN models m USING (model_id) WHERE m.name = 'local/changing'")"
+has 'by its content' 'is not the one that is meant' "$tmp/out"
 finish
