@@ -33,9 +33,11 @@ double mcnemar_mid(double only_a, double only_b) {
 
 /* ---- any score ---- */
 
+/* Without any spread all df + 1 differences are the same: how likely it is that as many fair coins
+ * fall alike, either way. */
 double difference_p(double value, double se, double df) {
     if (se == 0)
-        return value == 0 ? 1 : 0;
+        return value == 0 ? 1 : pow(2, -df);
     return student_two_sided(value / se, df);
 }
 
@@ -92,11 +94,14 @@ void difference_sum_add(
     s->value += weight * value;
     s->variance += part;
     s->spread += isinf(df) ? 0 : part * part / df;
+    s->units += df + 1;
 }
 
 struct difference difference_sum_close(const struct difference_sum *s) {
     struct difference d = { .value = s->value, .se = sqrt(s->variance) };
     d.df = s->spread > 0 ? s->variance * s->variance / s->spread : INFINITY;
+    if (s->variance == 0)
+        d.df = s->units - 1;
     d.p = difference_p(d.value, d.se, d.df);
     return d;
 }

@@ -32,13 +32,15 @@ struct difference {
 /* The difference of two means with the paired t-test. cluster[i] is a small integer key; NULL: each
  * document stands for itself. b NULL: the mean of a alone, tested against zero. */
 struct difference paired_mean(const double *a, const double *b, const uint32_t *cluster, size_t n);
-/* p of a difference from its value, error and degrees of freedom. No error and no difference: 1. */
+/* p of a difference from its value, error and degrees of freedom. Where there is no error, it is
+ * the sign test's: 1 without a difference. */
 double difference_p(double value, double se, double df);
 
 /* The weighted sum of independent differences, degrees of freedom by Satterthwaite: what a mean
  * over tasks differs by. Parts are added one by one to a zeroed struct. */
 struct difference_sum {
     double value, variance, spread; /* spread: sum of variance^2 / df */
+    double units;                   /* of which there are df + 1 in a part */
 };
 void difference_sum_add(
     struct difference_sum *s, double weight, double value, double variance, double df);

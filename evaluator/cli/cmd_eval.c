@@ -11,6 +11,7 @@
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/exchange.h"
 #include "evaluator/cli/groups.h"
+#include "evaluator/cli/notes.h"
 #include "evaluator/cli/plan.h"
 #include "evaluator/cli/report.h"
 #include "evaluator/cli/spread.h"
@@ -166,17 +167,35 @@ static void print_json(const struct bench *b) {
     strbuf_release(&out);
 }
 
+/* What was varied on purpose, or the seed of the examples. */
+static void add_draw(struct table *t, const json_t *result) {
+    const char *varied = strchr(json_get_string(result, "profile", ""), '+');
+    if (varied) {
+        table_cell(t, varied + 1);
+    } else {
+        table_cellf(t, "seed %lld", json_get_int(result, "seed", 0));
+    }
+}
+
 static void add_metric_row(
-    struct table *t, const json_t *result, const char *name, const json_t *m) {
-    double stderr_ = json_get_number(m, "stderr", NAN), low = json_get_number(m, "low", NAN),
-           high = json_get_number(m, "high", NAN);
+    const struct bench *b, struct table *t, const json_t *result, const char *name) {
+    const json_t *m = json_object_get(json_object_get(result, "metrics"), name);
+    double value = json_get_number(m, "value", NAN), stderr_ = json_get_number(m, "stderr", NAN),
+           low = json_get_number(m, "low", NAN), high = json_get_number(m, "high", NAN);
     table_cell(t, json_get_string(result, "model", ""));
     table_cell(t, json_get_string(result, "task", ""));
     table_cellf(t, "%lld", json_get_int(result, "version", 0));
     table_cellf(t, "%s%s", name, strcmp(name, json_get_string(result, "main", "")) ? "" : " *");
     table_cellf(t, "%lld", json_get_int(result, "shots", 0));
+    if (args_has(b->args, "spread")) {
+        add_draw(t, result);
+    }
     table_cellf(t, "%lld", json_get_int(result, "n", 0));
-    table_cellf(t, "%.4f", json_get_number(m, "value", NAN));
+    if (isfinite(value)) {
+        table_cellf(t, "%.4f", value);
+    } else {
+        table_cell(t, NULL);
+    }
     if (isfinite(stderr_)) {
         table_cellf(t, "± %.4f", stderr_);
     } else {
@@ -189,23 +208,35 @@ static void add_metric_row(
     }
 }
 
-static void print_table(const struct bench *b) {
-    struct table *t = table_new("Model", "Task", ">Version", "Metric", ">n-shot", ">n", ">Value",
-        "Stderr", "95 % CI", NULL);
+static struct table *new_table(const struct bench *b) {
+    return args_has(b->args, "spread")
+               ? table_new("Model", "Task", ">Version", "Metric", ">n-shot", "Asked with", ">n",
+                     ">Value", "Stderr", "95 % CI", NULL)
+               : table_new("Model", "Task", ">Version", "Metric", ">n-shot", ">n", ">Value",
+                     "Stderr", "95 % CI", NULL);
+}
+
+static void print_results(const struct bench *b) {
+    struct table *t = new_table(b);
     size_t i;
     json_t *result, *m;
     const char *name;
     json_array_foreach(b->results, i, result) {
         json_object_foreach(json_object_get(result, "metrics"), name, m) {
-            add_metric_row(t, result, name, m);
+            add_metric_row(b, t, result, name);
         }
     }
     table_print(t, true);
+}
+
+static void print_table(const struct bench *b) {
+    print_results(b);
+    notes_print(b->results);
     if (json_array_size(b->groups)) {
         puts("");
         groups_print(b->groups);
     }
-    json_t *spread = spread_of(b->results);
+    json_t *spread = args_has(b->args, "spread") ? spread_of(b->results) : NULL;
     if (json_array_size(spread)) {
         puts("");
         spread_print(spread);

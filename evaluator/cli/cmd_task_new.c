@@ -105,6 +105,19 @@ static bool take_columns(struct making *m, struct err *err) {
 
 /* ---- making it ---- */
 
+/* A table whose one column is called "question;A;B" has its columns parted by something else. */
+static bool is_separated(const struct making *m, struct err *err) {
+    const char *only = m->columns.n == 1 ? m->columns.items[0].name : "";
+    const char *sign = strpbrk(only, ";\t");
+    if (!sign) {
+        return true;
+    }
+    err_set(err, ERR_INPUT, "'%s': its columns are parted by %s, not by commas", m->from,
+        *sign == ';' ? "semicolons" : "tabs");
+    return *sign == ';' ? err_hint(err, "save it with commas (or as JSONL), then try again")
+                        : err_hint(err, "--format tsv");
+}
+
 static bool look(struct making *m, struct err *err) {
     m->peeked = task_peek(NULL, m->from, args_get(m->args, "format", NULL), ROWS_LOOKED_AT, err);
     if (!m->peeked) {
@@ -112,6 +125,10 @@ static bool look(struct making *m, struct err *err) {
     }
     columns_find(
         &m->columns, json_object_get(m->peeked, "rows"), json_object_get(m->peeked, "labels"));
+    m->columns.more = json_get_bool(m->peeked, "more", false);
+    if (!is_separated(m, err)) {
+        return false;
+    }
     return guess_make(&m->guess, &m->columns, args_get(m->args, "kind", NULL), m->named, err) ||
            err_wrap(err, "'%s'", m->from);
 }

@@ -24,6 +24,7 @@ struct columns {
     struct column *items; /* in the order in which the rows name them */
     size_t n, capacity;
     const json_t *rows;   /* a list of objects; the caller's */
+    bool more;            /* the file has others beyond these */
     const json_t *labels; /* {column: {number: name}} of class labels; the caller's, may be NULL */
 };
 void columns_find(struct columns *c, const json_t *rows, const json_t *labels);

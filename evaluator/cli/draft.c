@@ -200,17 +200,26 @@ static void add_fixed_list(struct strbuf *out, const struct guess *g) {
     json_decref(list);
 }
 
+/* Rows have an option less where a column is empty. */
+static bool is_compacted(const struct guess *g) {
+    return g->options_missing &&
+           (g->options_form == OPTIONS_COLUMNS || g->options_form == OPTIONS_RIGHT);
+}
+
 /* local choices = ..., before the table. */
 static void add_choices(struct strbuf *out, const struct guess *g) {
     add_doubt(out, g, "options", "    ");
-    if (g->options_missing &&
-        (g->options_form == OPTIONS_COLUMNS || g->options_form == OPTIONS_RIGHT)) {
+    if (is_compacted(g)) {
         strbuf_adds(out,
-            "    local choices = {} -- those that the row has\n    for _, column in ipairs { ");
+            "    local choices, place = {}, {} -- those that the row has, and where each column's "
+            "is among them\n    for i, column in ipairs { ");
         add_name_list(out, g);
-        strbuf_adds(out,
-            " } do\n      if (row[column] or \"\") ~= \"\" then choices[#choices + 1] = "
-            "tostring(row[column]) end\n    end\n");
+        strbuf_adds(out, " } do\n"
+                         "      if (row[column] or \"\") ~= \"\" then\n"
+                         "        place[i] = #choices\n"
+                         "        choices[#choices + 1] = tostring(row[column])\n"
+                         "      end\n"
+                         "    end\n");
         return;
     }
     strbuf_adds(out, "    local choices = ");
@@ -247,6 +256,38 @@ static void add_choices(struct strbuf *out, const struct guess *g) {
     strbuf_addc(out, '\n');
 }
 
+/* The number of the option's column, from 0 (from_1: from 1). */
+static void add_index(struct strbuf *out, const struct guess *g, bool from_1) {
+    switch (g->answer_form) {
+    case ANSWER_LETTER:
+        strbuf_adds(out, "letters.index(letters, ");
+        row_field(out, g->answer);
+        strbuf_adds(out, ":match(\"%a\"):upper())");
+        break;
+    case ANSWER_COLUMN:
+        strbuf_adds(out, "letters.index({ ");
+        add_name_list(out, g);
+        strbuf_adds(out, " }, ");
+        row_field(out, g->answer);
+        strbuf_addc(out, ')');
+        break;
+    default:
+        strbuf_adds(out, "math.tointeger(tonumber(");
+        row_field(out, g->answer);
+        strbuf_adds(out, "))");
+    }
+    int shift = from_1 - (g->answer_form == ANSWER_FROM_1);
+    strbuf_adds(out, shift > 0 ? " + 1" : shift < 0 ? " - 1" : "");
+}
+
+/* An answer that names a column: where choices are compacted, by way of `place`. */
+static void add_named_gold(struct strbuf *out, const struct guess *g, const char *comment) {
+    bool by_place = is_compacted(g);
+    strbuf_adds(out, by_place ? "place[" : "");
+    add_index(out, g, by_place);
+    strbuf_addf(out, "%s, -- %s\n", by_place ? "]" : "", comment);
+}
+
 static void add_gold(struct strbuf *out, const struct guess *g) {
     add_doubt(out, g, "answer", "      ");
     strbuf_adds(out, "      gold = ");
@@ -264,18 +305,16 @@ static void add_gold(struct strbuf *out, const struct guess *g) {
         strbuf_adds(out, "), -- the place of that label, from 0\n");
         break;
     case ANSWER_LETTER:
-        strbuf_adds(out, "letters.index(letters, ");
-        row_field(out, g->answer);
-        strbuf_adds(out, ":match(\"%a\"):upper()), -- A is 0, B is 1, ...\n");
+        add_named_gold(out, g, "A is 0, B is 1, ...");
+        break;
+    case ANSWER_COLUMN:
+        add_named_gold(out, g, "the place of that column, from 0");
         break;
     case ANSWER_FROM_0:
-        row_field(out, g->answer);
-        strbuf_adds(out, ", -- counted from 0\n");
+        add_named_gold(out, g, "counted from 0");
         break;
     case ANSWER_FROM_1:
-        strbuf_adds(out, "math.tointeger(tonumber(");
-        row_field(out, g->answer);
-        strbuf_adds(out, ")) - 1, -- the data counts from 1, a task from 0\n");
+        add_named_gold(out, g, "the data counts from 1, a task from 0");
         break;
     case ANSWER_FIRST:
         strbuf_adds(out, "0, -- the right answer is the first of them\n");

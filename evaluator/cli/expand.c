@@ -97,13 +97,24 @@ static int shots_of(const struct expansion *e, const json_t *described, const ch
     return (int)json_get_int(shots, member, NO_SHOTS);
 }
 
+/* What a task of this file or name is called in results. */
+static char *name_of_task(struct expansion *e, const char *task) {
+    struct err ignored = ERR_INIT;
+    struct task *t = is_path(task) ? task_describe_named(e->args, task, &ignored) : NULL;
+    char *name = xstrdup(t ? task_info(t)->name : task);
+    task_free(t);
+    return name;
+}
+
 static void add_leaf(struct expansion *e, json_t *members, const char *task, int shots) {
-    json_t *leaf = json_pack("{s:s}", "task", task);
+    char *name = name_of_task(e, task);
+    json_t *leaf = json_pack("{s:s}", "task", name);
     if (shots != NO_SHOTS) {
         json_object_set_new(leaf, "shots", json_integer(shots));
     }
     json_array_append_new(members, leaf);
     add_task(e, task, shots, true);
+    free(name);
 }
 
 /* A node without members, from what the file says. */

@@ -33,7 +33,8 @@ enum answer_form {
     ANSWER_LETTER, /* "B", "b", "(B)", "B." */
     ANSWER_FROM_0,
     ANSWER_FROM_1,
-    ANSWER_FIRST, /* the right one is always the first */
+    ANSWER_FIRST,  /* the right one is always the first */
+    ANSWER_COLUMN, /* the name of its column */
 };
 
 enum { GUESS_OPTIONS_MAX = 26, GUESS_NOTES_MAX = 8, GUESS_NEEDED_MAX = 4 };

@@ -34,8 +34,25 @@ static bool among(const json_t *list, const char *text) {
 }
 
 struct answer_counts {
-    size_t n, text, label, letter, from_0, from_1;
+    size_t n, text, label, letter, from_0, from_1, column;
 };
+
+/* Where each option has a column, one that is empty in this row is no option of it. */
+static bool has_option(const struct guess *g, const json_t *row, long index, long n) {
+    if (g->options_form != OPTIONS_COLUMNS) {
+        return index >= 0 && index < n;
+    }
+    return index >= 0 && (size_t)index < g->n_options && !column_is_empty(g->options[index], row);
+}
+
+static long column_called(const struct guess *g, const char *name) {
+    for (size_t i = 0; g->options_form == OPTIONS_COLUMNS && i < g->n_options; i++) {
+        if (!strcmp(g->options[i]->name, name)) {
+            return (long)i;
+        }
+    }
+    return -1;
+}
 
 static void count_answer(const struct guess *g, const json_t *row, struct answer_counts *counts) {
     const char *s = column_value(g->columns, g->answer, row);
@@ -49,9 +66,10 @@ static void count_answer(const struct guess *g, const json_t *row, struct answer
         counts->n++;
         counts->text += among(options, s);
         counts->label += among(labels, s);
-        counts->letter += letter >= 0 && letter < n;
-        counts->from_0 += whole && index >= 0 && index < n;
-        counts->from_1 += whole && index >= 1 && index <= n;
+        counts->letter += has_option(g, row, letter, n);
+        counts->from_0 += whole && has_option(g, row, index, n);
+        counts->from_1 += whole && has_option(g, row, index - 1, n);
+        counts->column += has_option(g, row, column_called(g, s), n);
     }
     json_decref(options);
 }
@@ -79,6 +97,10 @@ static const char *choose_form(struct guess *g, const struct answer_counts *c) {
         g->answer_form = ANSWER_LETTER;
         return NULL;
     }
+    if (c->n && c->column == c->n) {
+        g->answer_form = ANSWER_COLUMN;
+        return NULL;
+    }
     if (c->n && (c->from_0 == c->n || c->from_1 == c->n)) {
         return choose_base(g, c);
     }
@@ -93,7 +115,7 @@ static const char *choose_form(struct guess *g, const struct answer_counts *c) {
 void guess_read_answer(struct guess *g) {
     static const char *const HOW[] = { "the text of an option", "the label of an option",
         "the letter of an option", "the number of an option, from 0",
-        "the number of an option, from 1", "" };
+        "the number of an option, from 1", "", "the column of an option" };
     struct answer_counts counts = { 0 };
     size_t i;
     json_t *row;

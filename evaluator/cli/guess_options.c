@@ -296,7 +296,10 @@ void guess_note_options(struct guess *g) {
         "the values of the answer" };
     const char *doubt = g->n_least < 2 ? "some rows have fewer than two" : NULL;
     if (g->options_form == OPTIONS_FIXED) {
-        guess_note_add(g, "options", "", HOW[g->options_form], "every question then has the same");
+        guess_note_add(g, "options", "", HOW[g->options_form],
+            g->columns->more ? "every question then has the same, and only the first rows were "
+                               "looked at: later ones may have other values"
+                             : "every question then has the same");
         return;
     }
     guess_note_add(

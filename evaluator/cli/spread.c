@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "evaluator/cli/table.h"
 #include "evaluator/cli/tasks.h"
+#include "evaluator/task/library.h"
 #include "evaluator/task/profile.h"
 
 #define DRAWS_MAX 1000
@@ -18,21 +19,19 @@
 /* What can be varied: how often a task can be asked otherwise, and how the i-th time differs. */
 struct axis {
     const char *name, *otherwise;
-    unsigned (*others)(const struct task_info *info, const json_t *task);
+    unsigned (*others)(const struct task_info *info);
     void (*vary)(json_t *draw, const struct task_info *info, unsigned i);
 };
 
-static unsigned other_examples(const struct task_info *info, const json_t *task) {
+static unsigned other_examples(const struct task_info *info) {
     const json_t *sampler = json_object_get(info->described, "sampler");
     bool at_random =
         !sampler || (json_is_string(sampler) && !strcmp(json_string_value(sampler), "default"));
-    return at_random && json_get_int(task, "shots", info->shots) > 0 ? DRAWS_MAX : 0;
+    return at_random && info->shots > 0 ? DRAWS_MAX : 0;
 }
 
 static void vary_examples(json_t *draw, const struct task_info *info, unsigned i) {
-    (void)info;
-    long long seed = json_get_int(draw, "seed", TASK_SEED);
-    json_object_set_new(draw, "seed", json_integer(seed + (long long)i));
+    json_object_set_new(draw, "seed", json_integer(info->seed + (long long)i));
 }
 
 static void vary_profile(json_t *draw, const struct task_info *info, const char *what, unsigned i) {
@@ -40,8 +39,7 @@ static void vary_profile(json_t *draw, const struct task_info *info, const char 
     json_object_set_new(draw, "profile", json_sprintf("%s+%s%u", profile, what, i));
 }
 
-static unsigned other_orders(const struct task_info *info, const json_t *task) {
-    (void)task;
+static unsigned other_orders(const struct task_info *info) {
     return info->reorders ? PROFILE_VARIANTS_MAX : 0;
 }
 
@@ -49,8 +47,7 @@ static void vary_order(json_t *draw, const struct task_info *info, unsigned i) {
     vary_profile(draw, info, "order", i);
 }
 
-static unsigned other_wordings(const struct task_info *info, const json_t *task) {
-    (void)task;
+static unsigned other_wordings(const struct task_info *info) {
     return info->n_wordings;
 }
 
@@ -75,6 +72,17 @@ static const struct axis *find_axis(const struct args *args, struct err *err) {
     return NULL;
 }
 
+/* With what was settled for it: a task may not let its number of examples be changed. */
+static struct task *describe(const struct args *args, const json_t *task, struct err *err) {
+    struct task_request r = TASK_REQUEST_INIT;
+    task_library_fill(&r, args_get(args, "tasks", NULL));
+    r.name = json_get_string(task, "name", "");
+    r.shots = (int)json_get_int(task, "shots", -1);
+    r.seed = json_get_int(task, "seed", -1);
+    r.profile = json_get_string(task, "profile", NULL);
+    return task_describe(&r, err);
+}
+
 /* The first stays as it is: the result that there would be without a spread. */
 static void add_draws(json_t *out, const json_t *task, const struct axis *axis,
     const struct task_info *info, unsigned n) {
@@ -90,11 +98,11 @@ static void add_draws(json_t *out, const json_t *task, const struct axis *axis,
 static bool add_task(json_t *out, const struct args *args, const json_t *task,
     const struct axis *axis, unsigned n, struct err *err) {
     const char *name = json_get_string(task, "name", "");
-    struct task *described = task_describe_named(args, name, err);
+    struct task *described = describe(args, task, err);
     if (!described) {
         return false;
     }
-    unsigned others = axis->others(task_info(described), task);
+    unsigned others = axis->others(task_info(described));
     if (!others) {
         log_line(LOG_INFO, "task '%s' %s: it is asked once", name, axis->otherwise);
     } else if (others + 1 < n) {
@@ -161,7 +169,8 @@ static bool same_rules(const json_t *a, const json_t *b) {
 
 /* The same questions, asked in whatever way. */
 static bool same_questions(const json_t *a, const json_t *b) {
-    return same_text(a, b, "model") && same_text(a, b, "task") && same_rules(a, b) &&
+    return same_text(a, b, "model") && same_text(a, b, "task") && same_text(a, b, "task_sha256") &&
+           same_text(a, b, "data_sha256") && same_rules(a, b) &&
            json_equal(json_object_get(a, "shots"), json_object_get(b, "shots"));
 }
 

@@ -13,7 +13,7 @@ const struct option options_tasks[] = {
     { "task", 't', "T",
         "a task: a name, a glob, or the path of a .lua file (may be repeated, or a comma list)" },
     { "suite", 's', "S", "all tasks of a suite" },
-    { "limit", 'l', "N", "the first N documents of each task" },
+    { "limit", 'l', "N", "the first N documents of each task, or of each of its subsets" },
     { "shots", 'n', "K", "examples before each question" },
     { "seed", 0, "N", "seed of the draws (default: the protocol's)" },
     { "bootstrap", 0, "N",

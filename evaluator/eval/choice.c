@@ -86,25 +86,23 @@ static enum rule rule_of(const char *metric) {
     return strcmp(metric, "acc_mutual_info") ? RULE_PLAIN : RULE_GAIN;
 }
 
-/* What the rule ranks choices by, for ties; and the choice that it takes. */
+/* The choice that a rule takes. */
 static size_t pick(const struct task_doc *d, const struct answer *a, enum rule rule, size_t *ties) {
     size_t n = d->n_choices;
-    double *score = xcalloc(n, sizeof *score), *length = xcalloc(n, sizeof *length);
+    double *numbers = xcalloc(3 * n, sizeof *numbers), *score = numbers, *length = numbers + n,
+           *alone = numbers + 2 * n;
     for (size_t c = 0; c < n; c++) {
         length[c] = rule == RULE_POINTS  ? choice_length_points(d->choices[c].text)
                     : rule == RULE_BYTES ? choice_length_bytes(d->choices[c].text)
                                          : 1;
-        score[c] =
-            rule == RULE_GAIN ? a->loglik[c] - a->alone[c].loglikelihood : a->loglik[c] / length[c];
+        alone[c] = rule == RULE_GAIN ? a->alone[c].loglikelihood : 0;
     }
-    bool by_length = rule == RULE_POINTS || rule == RULE_BYTES;
-    size_t best = rule == RULE_GAIN ? argmax_first(score, n)
-                                    : choice_pick(a->loglik, by_length ? length : NULL, n);
+    choice_scores(a->loglik, length, alone, n, score);
+    size_t best = argmax_first(score, n);
     if (ties) {
         *ties = choice_ties(score, n);
     }
-    free(score);
-    free(length);
+    free(numbers);
     return best;
 }
 
@@ -334,7 +332,7 @@ static bool measure_labels(
     if (l.n_classes > 64) {
         return err_set(err, ERR_UNSUPPORTED, "a metric over labels takes at most 64 of them");
     }
-    *out = eval_corpus(e, f, &l, n);
+    *out = eval_corpus(e, f, &l, from, n);
     return true;
 }
 

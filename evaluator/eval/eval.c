@@ -28,7 +28,26 @@ struct estimate eval_mean(const struct eval *e, const double *x, size_t from, si
                       : estimate_mean(x + from, n);
 }
 
-struct estimate eval_corpus(const struct eval *e, statistic_fn *f, const void *data, size_t n) {
+static struct estimate corpus_clustered(
+    const struct eval *e, statistic_fn *f, const void *data, size_t from, size_t n) {
+    double *shares = xcalloc(n + 1, sizeof *shares);
+    size_t *all = xcalloc(n + 1, sizeof *all);
+    for (size_t i = 0; i < n; i++) {
+        all[i] = i;
+    }
+    influence(f, data, n, shares);
+    struct estimate out = estimate_mean_clustered(shares, e->cluster + from, n);
+    out.value = f(data, all, n); /* of labels the mean of shares is only near it */
+    free(all);
+    free(shares);
+    return out;
+}
+
+struct estimate eval_corpus(
+    const struct eval *e, statistic_fn *f, const void *data, size_t from, size_t n) {
+    if (e->cluster) {
+        return corpus_clustered(e, f, data, from, n);
+    }
     struct estimate out = estimate_bootstrap(f, data, n, EVAL_INTERVAL, EVAL_SEED);
     out.stderr_ = bootstrap_stderr(f, data, n, e->bootstrap);
     return out;
@@ -101,27 +120,51 @@ static size_t subset_end(const struct eval *e, size_t from) {
     return to;
 }
 
-/* The mean of the subsets' values; its error from theirs. Without all declared subsets there is no
- * value. */
-static json_t *mean_of_subsets(
-    const struct eval *e, const struct estimate *sums, size_t n_subsets) {
+static bool is_declared(const struct eval *e, const char *subset) {
+    for (size_t i = 0; i < e->info->subsets.n; i++) {
+        if (!strcmp(e->info->subsets.items[i], subset)) {
+            return true;
+        }
+    }
+    return e->info->subsets.n == 0;
+}
+
+/* Over the subsets that the task declares. The squares of what the subsets' own intervals and
+ * errors allow are summed: an interval made so stays within what a score can be. */
+struct sums {
+    double value, error, below, above;
+};
+
+static void sums_add(struct sums *s, const struct estimate *e) {
+    s->value += e->value;
+    s->error += e->stderr_ * e->stderr_;
+    s->below += (e->value - e->low) * (e->value - e->low);
+    s->above += (e->high - e->value) * (e->high - e->value);
+}
+
+static struct estimate sums_mean(const struct sums *s, size_t n) {
+    double value = s->value / (double)n;
+    return (struct estimate) { value, sqrt(s->error) / (double)n,
+        value - sqrt(s->below) / (double)n, value + sqrt(s->above) / (double)n };
+}
+
+/* Without all declared subsets there is no value. */
+static json_t *mean_of_subsets(const struct eval *e, const struct sums *sums, size_t n_declared) {
     json_t *metrics = json_object();
-    bool whole = n_subsets >= e->info->subsets.n;
+    bool whole = n_declared > 0 && n_declared >= e->info->subsets.n;
     for (size_t i = 0; i < e->info->report.n; i++) {
-        double value = sums[i].value / (double)n_subsets,
-               error = sqrt(sums[i].stderr_) / (double)n_subsets;
-        struct interval interval = interval_mean(value, error, INFINITY);
-        struct estimate mean = { value, error, interval.low, interval.high };
-        struct estimate none = { NAN, NAN, NAN, NAN };
-        json_object_set_new(
-            metrics, e->info->report.items[i], estimate_json(whole ? &mean : &none));
+        struct estimate mean = { NAN, NAN, NAN, NAN };
+        if (whole) {
+            mean = sums_mean(&sums[i], n_declared);
+        }
+        json_object_set_new(metrics, e->info->report.items[i], estimate_json(&mean));
     }
     return metrics;
 }
 
 static json_t *measure_subsets(struct eval *e, json_t **subsets, struct err *err) {
-    size_t n_report = e->info->report.n, n_subsets = 0;
-    struct estimate *sums = arena_alloc(&e->arena, n_report * sizeof *sums);
+    size_t n_report = e->info->report.n, n_declared = 0;
+    struct sums *sums = arena_alloc(&e->arena, n_report * sizeof *sums);
     struct estimate *values = arena_alloc(&e->arena, n_report * sizeof *values);
     *subsets = json_object();
     for (size_t from = 0, to; from < e->n; from = to) {
@@ -132,15 +175,15 @@ static json_t *measure_subsets(struct eval *e, json_t **subsets, struct err *err
             *subsets = NULL;
             return NULL;
         }
-        for (size_t i = 0; i < n_report; i++) {
-            sums[i].value += values[i].value;
-            sums[i].stderr_ += values[i].stderr_ * values[i].stderr_;
+        bool declared = is_declared(e, e->docs[from].subset);
+        for (size_t i = 0; declared && i < n_report; i++) {
+            sums_add(&sums[i], &values[i]);
         }
         json_object_set_new(*subsets, e->docs[from].subset,
             json_pack("{s:I, s:o}", "n", (json_int_t)(to - from), "metrics", metrics));
-        n_subsets++;
+        n_declared += declared;
     }
-    return mean_of_subsets(e, sums, n_subsets);
+    return mean_of_subsets(e, sums, n_declared);
 }
 
 json_t *eval_measure(struct eval *e, json_t **subsets, struct err *err) {
@@ -181,6 +224,9 @@ static void add_identity(json_t *r, const struct eval *e) {
     json_object_set_new(r, "n", json_integer((json_int_t)e->n));
     json_object_set_new(r, "main", json_string(i->main));
     json_object_set_new(r, "higher_is_better", json_boolean(i->higher_is_better));
+    if (i->subsets.n) { /* what an overall value is the mean of */
+        json_object_set_new(r, "declared_subsets", strings_json(&i->subsets));
+    }
     if (i->kind == TASK_STS) { /* what gold scores are scaled by: the samples have them as given */
         json_object_set_new(r, "range", json_pack("[f, f]", i->range_low, i->range_high));
     }

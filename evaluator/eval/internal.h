@@ -83,8 +83,10 @@ bool recall_fail(const json_t *sample, const char *what, struct err *err);
 /* Mean with its error, clustered where the task says so. */
 struct estimate eval_mean(const struct eval *e, const double *x, size_t from, size_t n);
 
-/* A statistic of all documents at once: its interval, and for its error lm-eval's own bootstrap. */
-struct estimate eval_corpus(const struct eval *e, statistic_fn *f, const void *data, size_t n);
+/* A statistic of documents from..from+n at once, which `data` begins with: its interval, and for
+ * its error lm-eval's own bootstrap; with clusters both from what each cluster adds to it. */
+struct estimate eval_corpus(
+    const struct eval *e, statistic_fn *f, const void *data, size_t from, size_t n);
 
 /* A metric that this kind's code does not know: our own mistake in the kind's Lua protocol. */
 bool eval_unknown(const char *metric, struct err *err);

@@ -97,13 +97,13 @@ static bool measure(struct eval *e, const char *metric, size_t from, size_t n, s
     if (!strcmp(metric, "acc")) {
         *out = eval_mean(e, numbers->greedy, from, n);
     } else if (!strcmp(metric, "perplexity")) {
-        *out = eval_corpus(e, statistic_perplexity, numbers->loglik + from, n);
+        *out = eval_corpus(e, statistic_perplexity, numbers->loglik + from, from, n);
     } else if (!strcmp(metric, "word_perplexity")) {
-        *out = eval_corpus(e, statistic_weighted_perplexity, &by_words, n);
+        *out = eval_corpus(e, statistic_weighted_perplexity, &by_words, from, n);
     } else if (!strcmp(metric, "byte_perplexity")) {
-        *out = eval_corpus(e, statistic_weighted_perplexity, &by_bytes, n);
+        *out = eval_corpus(e, statistic_weighted_perplexity, &by_bytes, from, n);
     } else if (!strcmp(metric, "bits_per_byte")) {
-        *out = eval_corpus(e, statistic_bits_per_weight, &by_bytes, n);
+        *out = eval_corpus(e, statistic_bits_per_weight, &by_bytes, from, n);
     } else {
         return eval_unknown(metric, err);
     }

@@ -72,8 +72,17 @@ bool recall_number(
 
 /* ---- the evaluation that they are of ---- */
 
-/* As much of the task as measuring asks for. Without all of its subsets a result has no overall
- * value; how many it declared is not said, only whether they were all there. */
+static struct task_strings names_of(struct eval *e, const json_t *list) {
+    struct task_strings names = { .n = json_array_size(list) };
+    names.items = arena_alloc(&e->arena, (names.n + 1) * sizeof *names.items);
+    for (size_t i = 0; i < names.n; i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        names.items[i] = name ? name : "";
+    }
+    return names;
+}
+
+/* As much of the task as measuring asks for. */
 static bool make_info(
     struct eval *e, const json_t *result, struct task_info *info, struct err *err) {
     const json_t *metrics = json_object_get(result, "metrics"), *main, *range;
@@ -99,7 +108,7 @@ static bool make_info(
     info->range_low = json_number_value(json_array_get(range, 0));
     info->range_high = json_number_value(json_array_get(range, 1));
     e->bootstrap = (unsigned)json_get_int(result, "bootstrap", EVAL_BOOTSTRAP);
-    info->subsets.n = json_is_number(json_object_get(main, "value")) ? 0 : SIZE_MAX;
+    info->subsets = names_of(e, json_object_get(result, "declared_subsets"));
     return true;
 }
 

@@ -115,7 +115,8 @@ static bool sts_measure(struct eval *e, const char *metric, size_t from, size_t 
         return eval_unknown(metric, err);
     }
     statistic_fn *f = strcmp(correlation, "spearman") ? statistic_pearson : statistic_spearman;
-    *out = estimate_bootstrap(f, &pairs, n, EVAL_INTERVAL, EVAL_SEED);
+    *out = e->cluster ? eval_corpus(e, f, &pairs, from, n)
+                      : estimate_bootstrap(f, &pairs, n, EVAL_INTERVAL, EVAL_SEED);
     return true;
 }
 

@@ -7,33 +7,10 @@
 #include "base/utf8.h"
 #include "evaluator/metric/metric.h"
 
-/* argmax_first of a[i] - b[i] or a[i] / b[i] without a copy: the first NaN wins, as in numpy. */
-static size_t argmax_of(double (*f)(double, double), const double *a, const double *b, size_t n) {
-    size_t best = 0;
-    for (size_t i = 0; i < n; i++) {
-        double x = f(a[i], b[i]);
-        if (isnan(x))
-            return i;
-        if (x > f(a[best], b[best]))
-            best = i;
-    }
-    return best;
-}
-
-static double quotient(double a, double b) {
-    return a / b;
-}
-
-static double difference(double a, double b) {
-    return a - b;
-}
-
-size_t choice_pick(const double *loglik, const double *length, size_t n) {
-    return length ? argmax_of(quotient, loglik, length, n) : argmax_first(loglik, n);
-}
-
-size_t choice_pick_gain(const double *loglik, const double *unconditional, size_t n) {
-    return argmax_of(difference, loglik, unconditional, n);
+void choice_scores(
+    const double *loglik, const double *length, const double *alone, size_t n, double *out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = (loglik[i] - (alone ? alone[i] : 0)) / (length ? length[i] : 1);
 }
 
 double choice_length_points(const char *text) {
@@ -52,16 +29,6 @@ size_t choice_ties(const double *score, size_t n) {
     for (size_t i = 0; i < n; i++)
         ties += score[i] == best;
     return ties;
-}
-
-void choice_softmax(const double *loglik, size_t n, double *out) {
-    if (n == 0)
-        return;
-    double top = loglik[argmax_first(loglik, n)], sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += out[i] = exp(loglik[i] - top);
-    for (size_t i = 0; i < n; i++)
-        out[i] /= sum;
 }
 
 double choice_brier(const double *loglik, size_t n, size_t gold) {

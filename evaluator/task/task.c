@@ -72,14 +72,13 @@ static json_t *request_frame(
     for (size_t i = 0; subsets && i < q->n_subsets; i++) {
         json_array_append_new(subsets, json_string(q->subsets[i]));
     }
-    json_t *frame = json_pack(
-        "{s:s, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:I, s:s?, s:i, s:i, s:i, s:I, s:I, s:b, s:o*}",
+    json_t *frame = json_pack("{s:s, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:I, s:I, s:s?, s:i, "
+                              "s:i, s:i, s:I, s:I, s:b, s:o*}",
         "path", p->path, "variant", p->variant, "tasks_dir", q->tasks_dir, "in_tree", p->in_tree,
         "header_only", header_only, "keep_rows", q->keep_rows, "limit", (json_int_t)q->limit,
-        "shots", q->shots < 0 ? -1 : q->shots, "seed",
-        (json_int_t)(q->seed < 0 ? TASK_SEED : q->seed), "profile", q->profile, "order",
-        (int)profile.order, "wording", (int)profile.wording, "cpu_s",
-        (int)(q->cpu_s ? q->cpu_s : 60), "heap_bytes",
+        "shots", q->shots < 0 ? -1 : q->shots, "seed", (json_int_t)(q->seed < 0 ? -1 : q->seed),
+        "default_seed", (json_int_t)TASK_SEED, "profile", q->profile, "order", (int)profile.order,
+        "wording", (int)profile.wording, "cpu_s", (int)(q->cpu_s ? q->cpu_s : 60), "heap_bytes",
         (json_int_t)(q->heap_bytes ? q->heap_bytes : 512UL << 20), "freeze", (json_int_t)q->freeze,
         "replay", q->frozen != NULL, "subsets", subsets);
     if (!frame) {

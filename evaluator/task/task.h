@@ -16,7 +16,7 @@
 typedef bool task_resolve_fn(
     const char *repo, const char *revision, void *arg, char **dir, struct err *err);
 
-enum { TASK_SEED = 1234 }; /* of few-shot draws, unless another is asked for */
+enum { TASK_SEED = 1234 }; /* of few-shot draws, unless another is asked for or the rules differ */
 
 struct task_request {
     const char *name;               /* of a task in the library, or the path of a .lua file */
@@ -26,7 +26,7 @@ struct task_request {
         *program;    /* whose main calls task_child_main for "__task"; NULL: the running program */
     long long limit; /* first documents only; 0: what the task says, < 0: all */
     int shots;       /* < 0: what the task says */
-    long long seed;  /* of the few-shot draws; < 0: TASK_SEED */
+    long long seed;  /* of the few-shot draws; < 0: that of the rules */
     const char *const *subsets; /* NULL: all that the task declares */
     size_t n_subsets;
     const char *profile; /* NULL: the task's own, else the default */

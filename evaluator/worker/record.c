@@ -78,8 +78,9 @@ json_t *record_from_result(
     const json_t *result, const json_t *chunks, const json_t *command, const json_t *manifest) {
     static const char *const COPIED[] = { "task_sha256", "data_sha256", "weights_sha256",
         "harness_build", "backend", "isa", "device", "dtype", "main", "n", "audit", "tokens_asked",
-        "tokens_computed", "seconds", "profile", "shots", "limit", "seed", "bootstrap", "range",
-        "settings", "sandbox", "scores", "task", "version", "kind", "data", "higher_is_better" };
+        "tokens_computed", "seconds", "profile", "shots", "limit", "seed", "bootstrap",
+        "declared_subsets", "range", "settings", "sandbox", "scores", "task", "version", "kind",
+        "data", "higher_is_better" };
     json_t *record = json_pack("{s:s}", "schema", "assay.record/1"), *metrics = json_array();
     for (size_t i = 0; i < sizeof COPIED / sizeof *COPIED; i++) {
         copy(record, result, COPIED[i]);

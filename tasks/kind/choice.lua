@@ -47,12 +47,21 @@ local function none(task, io, n)
     return {}
 end
 
+local function one_only(task, io, n)
+    for _, metric in ipairs(task.report or { task.main }) do
+        if needs_gold[metric] then
+            io.fail("doc", n, ("'gold' is a list of several, but metric '%s' goes by one right answer"):format(metric))
+        end
+    end
+end
+
 local function golds(task, io, n, value, limit)
     if value == false then return none(task, io, n) end
     if type(value) ~= "table" then return { index(io, n, value, limit) } end
     local out = {}
     for i = 1, #value do out[i] = index(io, n, value[i], limit) end
     if #out == 0 then io.fail("doc", n, "'gold' is an empty list") end
+    if #out > 1 then one_only(task, io, n) end
     return out
 end
 
@@ -114,7 +123,10 @@ local function run(task, io)
     local delimiter = task.delimiter or " "
     io.doc = wording(task, io)
     local in_order = reordered(task, io, function(n, row) return read(task, io, n, row) end)
-    local shots = io.with_shots(task, io, function(row, n) return shot(task, io, n, row) end)
+    local shots = io.with_shots(task, io, function(row, n) return shot(task, io, n, row) end, function(row, n)
+        local doc = read(task, io, n, row)
+        return doc.choices[(doc.gold[1] or io.fail("doc", n, "an example needs a right answer")) + 1]
+    end)
     for n, row, source in io.documents() do
         local doc = read(task, io, n, in_order(n, row))
         local before = described(task, io, n, row) .. shots(row)

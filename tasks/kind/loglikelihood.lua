@@ -16,7 +16,7 @@ local function run(task, io)
     local shots = io.with_shots(task, io, function(row, n)
         local doc = read(task, io, n, row)
         return doc.context .. (task.delimiter or " ") .. doc.target .. (task.shot_delimiter or "\n\n")
-    end)
+    end, function(row, n) return read(task, io, n, row).target end)
     for n, row, source in io.documents() do
         local doc = read(task, io, n, row)
         local context = (task.description or "") .. shots(row) .. doc.context

@@ -230,6 +230,9 @@ local function check_values(task, kind, problem)
         problem("name", "may hold letters, digits and _ . : + - only")
     end
     if task.version and task.version < 0 then problem("version", "is not negative") end
+    if task.profile and task.profile:find("+", 1, true) then
+        problem("profile", "is a rule set alone: what is varied, whoever runs the task says")
+    end
     if task.limit and task.limit < 1 then problem("limit", "is at least 1") end
     for _, name in ipairs(task.report or {}) do check_metric(name, "report", kind, problem) end
     if task.main and kind.metrics[1] then check_metric(task.main, "main", kind, problem) end
@@ -297,12 +300,13 @@ end
 -- How many shots and documents: what was asked for, else what the task says.
 local function settle(task, header, request)
     header.shots = math.type(task.shots) == "integer" and task.shots or 0
-    if request.shots >= 0 and not task.shots_fixed and protocols[made[task]].fields.doc then
+    if request.shots >= 0 and not task.shots_fixed and protocols[made[task]].fields.shots then
         header.shots = request.shots
     end
     header.limit = request.limit == 0 and task.limit or request.limit > 0 and request.limit or nil
-    header.seed = request.seed
     header.profile = request.profile or task.profile
+    header.rules = header.profile and header.profile:match("^[^+]*")
+    header.seed = request.seed >= 0 and request.seed or header.rules == "lighteval" and 0 or request.default_seed
 end
 
 local function describe(value, request)
@@ -379,7 +383,7 @@ end
 local function new_io(task, request, settled, subset)
     local limit = settled.limit or math.maxinteger
     local io = { fail = fail, call = call, with_shots = with_shots, subset = subset, limit = limit,
-        shots = settled.shots, seed = settled.seed, order = request.order, wording = request.wording }
+        shots = settled.shots, seed = settled.seed, rules = settled.rules, order = request.order, wording = request.wording }
     function io.documents() return documents(task, subset, limit, request.keep_rows) end
     function io.derived() return derived(task, subset) end
     function io.rows(parts, source) return host.rows(source or task.data.source, parts, false) end
@@ -389,10 +393,18 @@ local function new_io(task, request, settled, subset)
         for row in open_rows(task.data, "shots", subset, false) do out[#out + 1] = row end
         return out
     end
+    -- The key of the cluster that a document belongs to; nothing is a cluster of its own.
+    local function cluster_of(n, row)
+        local key = call(n, task.cluster, row)
+        if key ~= nil and type(key) ~= "string" and type(key) ~= "number" then
+            fail("cluster", n, "must give a string, a number or nothing, got a " .. type(key))
+        end
+        return key and tostring(key)
+    end
     -- Sends one document with what all kinds have in common.
     function io.emit(doc, n, row, text)
         doc.index, doc.subset, doc.row = n - 1, subset, text
-        if task.cluster then doc.cluster = tostring(call(n, task.cluster, row)) end
+        if task.cluster then doc.cluster = cluster_of(n, row) end
         host.emit { doc = doc }
     end
     io.send = host.emit
@@ -402,8 +414,12 @@ end
 local function run(task, request)
     local kind = protocols[made[task]]
     local subsets = request.subsets or task.data and task.data.subsets
-    local settled = {}
+    local settled, seen = {}, {}
     settle(task, settled, request)
+    for _, subset in ipairs(subsets or {}) do
+        if seen[subset] then error(format("subset '%s' is asked for twice", subset), 0) end
+        seen[subset] = true
+    end
     if not subsets then return kind.run(task, new_io(task, request, settled)) end
     for _, subset in ipairs(subsets) do kind.run(task, new_io(task, request, settled, subset)) end
 end

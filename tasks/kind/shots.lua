@@ -30,13 +30,62 @@ local function without(list, row)
     return filter(list, function(example) return not same(example, row) end)
 end
 
+local function places(n)
+    local out = {}
+    for i = 1, n do out[i] = i end
+    return out
+end
+
+-- Labels of equal number of rows together, the largest numbers first.
+local function by_number(rows, labels)
+    local groups, numbers = {}, {}
+    for _, label in ipairs(labels) do
+        local number = #rows[label]
+        if not groups[number] then groups[number], numbers[#numbers + 1] = {}, number end
+        table.insert(groups[number], label)
+    end
+    table.sort(numbers, function(a, b) return a > b end)
+    return map(numbers, function(number) return groups[number] end)
+end
+
+-- lighteval's draw: one of each label in turn, the most frequent labels first, those of equal number in a drawn order.
+-- The same examples for every document; one is spare, in case the document itself is among them.
+local function balanced(pool, n, random, label_of)
+    local rows, labels, out = {}, {}, {}
+    for i, row in ipairs(pool) do
+        local label = label_of(row, i)
+        if not rows[label] then rows[label], labels[#labels + 1] = {}, label end
+        table.insert(rows[label], row)
+    end
+    table.sort(labels)
+    local ordered = {}
+    for _, group in ipairs(by_number(rows, labels)) do
+        random:shuffle(group)
+        for _, label in ipairs(group) do ordered[#ordered + 1] = label end
+    end
+    local left, at = math.min(#pool, n + 1), 0
+    while left > 0 do
+        local list = rows[ordered[at % #ordered + 1]]
+        at = at + 1
+        if #list > 0 then
+            out[#out + 1] = table.remove(list, random:sample(places(#list), 1)[1])
+            left = left - 1
+        end
+    end
+    return out
+end
+
 -- A function from the row that is evaluated to its n examples. Where `extra`, the row itself is none of them: one more is
 -- drawn to make up for it, and where the pool holds it several times all are drawn anew from the others.
-local function sampler(task, io, pool, n, extra)
+local function sampler(task, io, pool, n, extra, label_of)
     if task.sampler == "first_n" or type(task.sampler) == "table" then
         return function(row) return first(extra and without(pool, row) or pool, n) end
     end
     local random = rng(io.seed)
+    if io.rules == "lighteval" then
+        local drawn = balanced(pool, n, random, label_of)
+        return function(row) return first(without(drawn, row), n) end
+    end
     if not extra then
         return function() return random:sample(pool, n) end
     end
@@ -46,9 +95,9 @@ local function sampler(task, io, pool, n, extra)
     end
 end
 
--- text_of(row, n) is the text of one example, delimiters included. Returns a function from the row that is evaluated to
+-- text_of(row, n) is the text of one example, delimiters included; label_of(row, n) its answer. Returns a function from the row that is evaluated to
 -- the text of its shots.
-return function(task, io, text_of)
+return function(task, io, text_of, label_of)
     if io.shots == 0 then
         return function() return "" end
     end
@@ -56,9 +105,10 @@ return function(task, io, text_of)
     local pool = fixed and task.sampler or io.pool()
     local extra = not fixed and draws_one_more(task)
     if io.shots + (extra and 1 or 0) > #pool then
-        error(("%d shots asked for, but only %d examples to draw from"):format(io.shots, #pool), 0)
+        error(("%d shots asked for, but only %d examples to draw from%s"):format(io.shots, #pool,
+            extra and ", and a question is never its own example" or ""), 0)
     end
-    local draw = sampler(task, io, pool, io.shots, extra)
+    local draw = sampler(task, io, pool, io.shots, extra, label_of)
     local number, texts = {}, {}
     for i, row in ipairs(pool) do number[row] = i end
     return function(row)

@@ -53,6 +53,21 @@ equal 'examples are as the suite says' '1 0' "$(ask "'%d %d' % (shots('part_few'
 has 'a suite may be named as a task' 'parts' "$tmp/out"
 has 'people see it below the tasks' '| size |' "$tmp/out"
 cp "$tmp/eval.json" "$tmp/whole.json"
+cat >"$tmp/mine.lua" <<LUA
+return suite { name = "mine", version = 1, tasks = { "$tmp/tasks/E2EChoice.lua", "part_few" }, mean = "task" }
+LUA
+eval_json tiny/decoder -s "$tmp/mine.lua"
+equal 'a suite may name task files' True "$(ask "near(g('mine')['value'], (r('E2EChoice')['value'] + r('part_few')['value']) / 2)")"
+cat >"$tmp/tasks/fixed.lua" <<'LUA'
+return choice {
+  name = "fixed", version = 1, data = file "data/choice.jsonl" { shots = "data/choice_shots.jsonl" },
+  doc = function(row) return { query = row.q, choices = row.options, gold = row.answer } end,
+  shots = 0, shots_fixed = true, main = "acc", report = { "acc" }, licence = "CC0-1.0",
+}
+LUA
+eval_json tiny/decoder -t fixed -n 5 --spread 3
+has 'examples that are fixed are not drawn again' 'draws no examples: it is asked once' "$tmp/err"
+equal 'and have no spread' '1 0 0' "$(ask "'%d %d %d' % (len(doc['results']), doc['results'][0]['shots'], len(doc['spread']))")"
 eval_json tiny/decoder -s parts --profile lighteval --add-bos no --out "$tmp/written"
 equal 'a result says under which rules' "('lighteval', 'no')" "$(ask "(doc['results'][0]['profile'], doc['results'][0]['add_bos'])")"
 grep -l '"groups": {' "$tmp"/written/tiny__decoder/results_*.json >"$tmp/out" || fail 'no file has the groups'

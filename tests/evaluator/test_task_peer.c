@@ -207,12 +207,60 @@ static void mmlu_is_averaged_in_two_ways(void **state) {
     task_free(subjects);
 }
 
+/* What guessing scores, which the second leaderboard calls 0 (peers: normalization). */
+static void chance_is_what_the_leaderboard_says(void **state) {
+    static const struct {
+        const char *task;
+        double choices;
+    } CHANCE[] = {
+        { "leaderboard_gpqa_main", 4 },
+        { "leaderboard_mmlu_pro", 10 },
+        { "leaderboard_musr_murder_mysteries", 2 },
+        { "leaderboard_musr_object_placements", 5 },
+        { "leaderboard_musr_team_allocation", 3 },
+        { "leaderboard_bbh_sports_understanding", 2 },
+        { "leaderboard_bbh_tracking_shuffled_objects_three_objects", 3 },
+        { "leaderboard_bbh_navigate", 2 },
+        { "leaderboard_bbh_snarks", 2 },
+        { "leaderboard_bbh_date_understanding", 6 },
+        { "leaderboard_bbh_reasoning_about_colored_objects", 18 },
+        { "leaderboard_bbh_object_counting", 19 },
+        { "leaderboard_bbh_logical_deduction_seven_objects", 7 },
+        { "leaderboard_bbh_geometric_shapes", 11 },
+        { "leaderboard_bbh_web_of_lies", 2 },
+        { "leaderboard_bbh_movie_recommendation", 6 },
+        { "leaderboard_bbh_logical_deduction_five_objects", 5 },
+        { "leaderboard_bbh_salient_translation_error_detection", 6 },
+        { "leaderboard_bbh_disambiguation_qa", 3 },
+        { "leaderboard_bbh_temporal_sequences", 4 },
+        { "leaderboard_bbh_hyperbaton", 2 },
+        { "leaderboard_bbh_logical_deduction_three_objects", 3 },
+        { "leaderboard_bbh_causal_judgement", 2 },
+        { "leaderboard_bbh_formal_fallacies", 2 },
+        { "leaderboard_bbh_tracking_shuffled_objects_seven_objects", 7 },
+        { "leaderboard_bbh_ruin_names", 6 },
+        { "leaderboard_bbh_penguins_in_a_table", 5 },
+        { "leaderboard_bbh_boolean_expressions", 2 },
+        { "leaderboard_bbh_tracking_shuffled_objects_five_objects", 5 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CHANCE / sizeof *CHANCE; i++) {
+        struct task *t = describe(CHANCE[i].task);
+        if (task_info(t)->baseline != 1 / CHANCE[i].choices) {
+            fail_msg("%s: chance is %g, not 1 in %g", CHANCE[i].task, task_info(t)->baseline,
+                CHANCE[i].choices);
+        }
+        task_free(t);
+    }
+}
+
 int main(int argc, char **argv) {
     maybe_child(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_prompt_is_the_harness_s_own),
         cmocka_unit_test(every_task_of_the_harness_is_recorded),
         cmocka_unit_test(mmlu_is_averaged_in_two_ways),
+        cmocka_unit_test(chance_is_what_the_leaderboard_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,6 +190,63 @@ static void a_wording_is_of_questions_and_examples(void **state) {
     task_free(second);
 }
 
+/* ---- lighteval's rules ---- */
+
+/* "10 A|1 B|" of numbers, as the prompts of fixtures/tasks/letters.lua have it. */
+static char *examples_of(const json_t *golds, const json_t *drawn) {
+    struct strbuf b = { 0 };
+    size_t i;
+    json_t *number;
+    json_array_foreach(drawn, i, number) {
+        json_int_t n = json_integer_value(number);
+        strbuf_addf(&b, "%lld %s|", n, json_string_value(json_array_get(golds, (size_t)n)));
+    }
+    return strbuf_take(&b);
+}
+
+static void compare_draws(const json_t *golds, const json_t *draws) {
+    struct err err = ERR_INIT;
+    struct task_request q = TASK_REQUEST_INIT;
+    long long seed = json_get_int(draws, "seed", -1);
+    q.name = TASK_FIXTURES "/letters.lua";
+    q.profile = "lighteval";
+    q.tasks_dir = TASKS_DIR;
+    q.shots = (int)json_get_int(draws, "shots", 0);
+    q.seed = seed ? seed : -1; /* 0 is the rules' own */
+    struct task *t = task_load(&q, &err);
+    if (!t) {
+        fail_msg("%s", err.msg);
+    }
+    size_t n;
+    const struct task_doc *docs = task_docs(t, &n);
+    assert_int_equal(task_info(t)->seed, seed);
+    assert_int_equal(n, json_array_size(golds));
+    for (size_t i = 0; i < n; i++) {
+        char *want = examples_of(golds, json_array_get(json_object_get(draws, "draws"), i));
+        if (strncmp(docs[i].contexts[0], want, strlen(want)) ||
+            strchr(docs[i].contexts[0] + strlen(want), '|')) {
+            fail_msg("seed %lld, %d shots, document %zu: '%s', lighteval has '%s'", seed, q.shots,
+                i, docs[i].contexts[0], want);
+        }
+        free(want);
+    }
+    task_free(t);
+}
+
+static void lighteval_draws_by_label_and_for_all_alike(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    json_t *recorded = json_parse_file(TASK_FIXTURES "/lighteval/draws.json", 1 << 20, &err);
+    assert_non_null(recorded);
+    size_t i;
+    json_t *draws;
+    json_array_foreach(json_object_get(recorded, "draws"), i, draws) {
+        compare_draws(json_object_get(recorded, "golds"), draws);
+    }
+    assert_true(i > 10);
+    json_decref(recorded);
+}
+
 /* ---- refusals ---- */
 
 static void refused(const char *name, const char *profile, const char *what) {
@@ -215,6 +272,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(another_order_is_the_same_question_with_the_same_answer),
         cmocka_unit_test(examples_stay_and_each_number_is_one_order),
         cmocka_unit_test(a_wording_is_of_questions_and_examples),
+        cmocka_unit_test(lighteval_draws_by_label_and_for_all_alike),
         cmocka_unit_test(what_a_task_lacks_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,9 @@ static void columns_that_are_no_options_are_left_alone(void **state) {
 #define NUMBERS(a)                                                                                 \
     "{\"question\": \"?\", \"A\": \"1\", \"B\": \"2\", \"C\": \"3\", \"answer\": " a "}"
 
+#define GAP(a)                                                                                     \
+    "{\"question\": \"?\", \"A\": \"one\", \"B\": \"\", \"C\": \"three\", \"answer\": " a "}"
+
 static void answers_are_read_by_all_rows(void **state) {
     static const struct {
         const char *rows;
@@ -173,6 +176,12 @@ static void answers_are_read_by_all_rows(void **state) {
         { "[" ROW("\"A\"") "," ROW("\"D\"") "]", ANSWER_LETTER, true },
         { "[" ROW("\"one\"") "," ROW("\"four\"") "]", ANSWER_TEXT, true },
         { "[" NUMBERS("\"1\"") "," NUMBERS("\"3\"") "]", ANSWER_TEXT, true },
+        { "[" GAP("\"C\"") "," GAP("\"a\"") "]", ANSWER_LETTER, false },
+        { "[" GAP("\"B\"") "," GAP("\"a\"") "]", ANSWER_LETTER, true }, /* nothing is there */
+        { "[" GAP("1") "," GAP("3") "]", ANSWER_FROM_1, false },
+        { "[{\"question\": \"?\", \"option_a\": \"x\", \"option_b\": \"y\", \"answer\": "
+          "\"option_b\"}]",
+            ANSWER_COLUMN, false },
     };
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -313,6 +322,41 @@ static void what_is_not_sure_is_marked_in_the_file(void **state) {
     strbuf_release(&unsure);
 }
 
+/* A letter names a column, not the place among those choices that the row has. */
+static void an_answer_finds_its_choice_where_columns_are_empty(void **state) {
+    struct draft d = { .task = "t", .file = "x.csv", .n_rows = 2 };
+    struct strbuf letter = { 0 }, number = { 0 };
+    (void)state;
+    struct made *m = make("[" GAP("\"C\"") "," GAP("\"a\"") "]", NULL, NULL, NULL);
+    draft_write(&d, &m->guess, &letter);
+    assert_non_null(strstr(letter.text, "gold = place[letters.index(letters, "));
+    assert_non_null(strstr(letter.text, ":upper()) + 1],"));
+    made_free(m);
+    m = make("[" GAP("1") "," GAP("3") "]", NULL, NULL, NULL);
+    draft_write(&d, &m->guess, &number);
+    assert_non_null(strstr(number.text, "gold = place[math.tointeger(tonumber(row.answer))],"));
+    made_free(m);
+    strbuf_release(&letter);
+    strbuf_release(&number);
+}
+
+static void labels_of_the_first_rows_may_not_be_all(void **state) {
+    (void)state;
+    struct made *m = calloc(1, sizeof *m);
+    m->rows = parse("[{\"text\": \"a\", \"label\": \"x\"}, {\"text\": \"b\", \"label\": \"y\"}, "
+                    "{\"text\": \"c\", \"label\": \"x\"}]");
+    m->named = parse("{}");
+    columns_find(&m->columns, m->rows, NULL);
+    m->columns.more = true;
+    assert_true(guess_make(&m->guess, &m->columns, NULL, m->named, &m->err));
+    struct strbuf out = { 0 };
+    draft_write(&(struct draft) { .task = "t", .file = "x.csv", .n_rows = 3, .more = true },
+        &m->guess, &out);
+    assert_non_null(strstr(out.text, "later ones may have other values"));
+    strbuf_release(&out);
+    made_free(m);
+}
+
 static const char *how_of(const struct guess *g, const char *what) {
     for (size_t i = 0; i < g->n_notes; i++) {
         if (!strcmp(g->notes[i].what, what)) {
@@ -353,6 +397,8 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_told_is_asked_for),
         cmocka_unit_test(names_of_strangers_are_quoted),
         cmocka_unit_test(what_is_not_sure_is_marked_in_the_file),
+        cmocka_unit_test(an_answer_finds_its_choice_where_columns_are_empty),
+        cmocka_unit_test(labels_of_the_first_rows_may_not_be_all),
         cmocka_unit_test(rows_that_lack_something_are_left_out_and_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
