@@ -291,22 +291,27 @@ const struct command cmd_eval = {
     .name = "eval",
     .operands = "MODEL...",
     .summary = "evaluate models here and now",
-    .details = "Each model runs in a process of its own, without network and under limits. Results "
-               "go to the\n"
-               "database (unless --no-db), to the screen, and with --out to files.\n\n"
-               "Answers are kept as they come: after Ctrl-C or a crash the same command with "
-               "--resume asks only\n"
-               "what has no answer yet. Vectors are kept beyond that: a text that one task had "
-               "embedded is not\n"
-               "embedded again for another.\n\n"
-               "  assay eval ./my-model -s wordnet --no-db\n"
-               "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
-               "  assay eval org/name -s wordnet --dry-run\n"
-               "  assay eval org/name -t hellaswag -n 5 --spread 4      the score under four draws "
-               "of examples\n"
-               "  assay eval org/name -t mmlu --spread 4 --spread-over order    with the options "
-               "in other orders\n"
-               "  assay eval org/a org/b -t ./my_task.lua -o results/\n",
+    .details =
+        "Each model runs in a process of its own, without network and under limits. Results "
+        "go to the\n"
+        "database (unless --no-db), to the screen, and with --out to files.\n\n"
+        "Answers are kept as they come: after Ctrl-C or a crash the same command with "
+        "--resume asks only\n"
+        "what has no answer yet. Vectors are kept beyond that: a text that one task had "
+        "embedded is not\n"
+        "embedded again for another.\n\n"
+        "--spread asks in several ways how sure a score is of its questions' form: with other "
+        "examples, and\n"
+        "where a task's file has `reorder` or `wordings`, with its options in other orders or "
+        "in other words.\n\n"
+        "  assay eval ./my-model -s wordnet --no-db\n"
+        "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
+        "  assay eval org/name -s wordnet --dry-run\n"
+        "  assay eval org/name -t hellaswag -n 5 --spread 4      the score under four draws "
+        "of examples\n"
+        "  assay eval org/name -t mmlu --spread 4 --spread-over order    with the options "
+        "in other orders\n"
+        "  assay eval org/a org/b -t ./my_task.lua -o results/\n",
     .options = { options_eval, options_database, options_tasks, options_device, options_model },
     .min_operands = 1,
     .max_operands = ARGS_MAX_VALUES,

@@ -31,7 +31,8 @@ static void add_missing(struct strbuf *b, const json_t *result) {
         }
     }
     if (names.len) {
-        strbuf_addf(b, "%sno overall value without subset %s", b->len ? "; " : "", strbuf_str(&names));
+        strbuf_addf(
+            b, "%sno overall value without subset %s", b->len ? "; " : "", strbuf_str(&names));
     }
     strbuf_release(&names);
 }

@@ -80,8 +80,7 @@ static json_t *run(const char *lua, const char *const *subsets, size_t n_subsets
 }
 
 static double of(const json_t *result, const char *metric, const char *field) {
-    return json_get_number(
-        json_object_get(json_object_get(result, "metrics"), metric), field, NAN);
+    return json_get_number(json_object_get(json_object_get(result, "metrics"), metric), field, NAN);
 }
 
 /* ---- clusters ---- */
@@ -131,13 +130,12 @@ static void clusters_count_in_every_statistic(void **state) {
 static void a_document_without_a_key_is_its_own_cluster(void **state) {
     (void)state;
     folder_text(dir, "d.jsonl", ROWS);
-    json_t *none = run("return choice { name = 't', version = 1, data = file 'd.jsonl' {}, " LABELS
-                       " }",
-        NULL, 0);
-    json_t *one = run("return choice { name = 't', version = 1, data = file 'd.jsonl' {}, "
-                      "cluster = function(row) return row.n == 1 and 'one' or nil end, " LABELS
-                      " }",
-        NULL, 0);
+    json_t *none = run(
+        "return choice { name = 't', version = 1, data = file 'd.jsonl' {}, " LABELS " }", NULL, 0);
+    json_t *one =
+        run("return choice { name = 't', version = 1, data = file 'd.jsonl' {}, "
+            "cluster = function(row) return row.n == 1 and 'one' or nil end, " LABELS " }",
+            NULL, 0);
     /* Two documents together, eight alone: nearly the error of ten alone, not that of two. */
     assert_true(of(one, "acc", "stderr") > 0.5 * of(none, "acc", "stderr"));
     assert_true(of(one, "acc", "stderr") < 2 * of(none, "acc", "stderr"));

@@ -190,6 +190,26 @@ static void a_wording_is_of_questions_and_examples(void **state) {
     task_free(second);
 }
 
+static void the_librarys_wordings_ask_the_same(void **state) {
+    static const char *const TASKS[] = { "arc_easy", "piqa", "boolq", "openbookqa", "sciq",
+        "mmlu_anatomy" };
+    (void)state;
+    for (size_t i = 0; i < sizeof TASKS / sizeof *TASKS; i++) {
+        size_t n, m;
+        struct task *plain = load(TASKS[i], NULL),
+                    *other = load(TASKS[i], "lm-eval/0.4.13+wording1");
+        const struct task_doc *a = task_docs(plain, &n), *b = task_docs(other, &m);
+        assert_true(task_info(plain)->n_wordings >= 3 && n == m && n > 0);
+        for (size_t d = 0; d < n; d++) {
+            assert_string_not_equal(a[d].contexts[0], b[d].contexts[0]);
+            assert_true(a[d].n_choices == b[d].n_choices && a[d].gold[0] == b[d].gold[0]);
+            assert_string_equal(a[d].choices[0].text, b[d].choices[0].text);
+        }
+        task_free(plain);
+        task_free(other);
+    }
+}
+
 /* ---- lighteval's rules ---- */
 
 /* "10 A|1 B|" of numbers, as the prompts of fixtures/tasks/letters.lua have it. */
@@ -272,6 +292,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(another_order_is_the_same_question_with_the_same_answer),
         cmocka_unit_test(examples_stay_and_each_number_is_one_order),
         cmocka_unit_test(a_wording_is_of_questions_and_examples),
+        cmocka_unit_test(the_librarys_wordings_ask_the_same),
         cmocka_unit_test(lighteval_draws_by_label_and_for_all_alike),
         cmocka_unit_test(what_a_task_lacks_is_said),
     };
