@@ -13,6 +13,7 @@ struct aligned {
     uint32_t *cluster;    /* NULL: none */
     bool binary;          /* all are 0 or 1 */
     size_t n_a, n_b;      /* documents that each of the two has */
+    size_t n_prompts, n_other_prompts; /* of n: both say what was asked; and it is not the same */
 
     /* Where the metric is no mean: statistic(data, positions), as eval.h has it; else NULL. */
     statistic_fn *statistic;

@@ -20,11 +20,6 @@ struct reading {
 
 /* ---- which form ---- */
 
-static bool ends(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static const struct {
     const char *metric; /* or how its name ends */
     enum form form;
@@ -45,7 +40,7 @@ static const struct {
 static enum form form_of(const char *metric, const json_t *own, statistic_fn **statistic) {
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
         bool may_be_mean = FORMS[i].form == FORM_LABELS || FORMS[i].form == FORM_PAIRS;
-        if (ends(metric, FORMS[i].metric) && !(may_be_mean && json_is_number(own))) {
+        if (str_ends(metric, FORMS[i].metric) && !(may_be_mean && json_is_number(own))) {
             *statistic = FORMS[i].statistic;
             return FORMS[i].form;
         }
@@ -148,6 +143,15 @@ static bool is_label(double v) {
     return v >= 0 && v < 64 && v == floor(v);
 }
 
+/* The hash of no text says nothing: of a text that is scored as a whole there is no prompt, and the
+ * peer takes the text for it. */
+static const char *prompt_of(const json_t *line) {
+    static const char NOTHING[] =
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const char *hash = json_get_string(line, "prompt_hash", NULL);
+    return hash && strcmp(hash, NOTHING) ? hash : NULL;
+}
+
 static bool add_sample(
     struct reading *r, const json_t *json, const char *line, size_t line_n, struct err *err) {
     struct sample_scores *s = r->s;
@@ -165,11 +169,12 @@ static bool add_sample(
         s->x = xrealloc(s->x, r->capacity * sizeof *s->x);
         s->y = xrealloc(s->y, r->capacity * sizeof *s->y);
     }
-    const char *hash = json_get_string(json, "doc_hash", NULL);
+    const char *hash = json_get_string(json, "doc_hash", NULL), *prompt = prompt_of(json);
     s->items[s->n] = (struct sample) { .doc = json_get_int(json, "doc_id", (long long)s->n),
         .subset = subset_of(r, json_get_string(json, "subset", "")),
         .cluster = cluster_of(r, json_get_string(json, "cluster", NULL)),
         .hash = hash ? arena_strdup(&s->arena, hash) : NULL,
+        .prompt = prompt ? arena_strdup(&s->arena, prompt) : NULL,
         .line = line,
         .line_n = line_n };
     s->x[s->n] = x;
@@ -240,10 +245,10 @@ bool sample_scores_read(struct sample_scores *s, const char *lines, size_t n, co
     r.subsets = strmap_new(8);
     r.clusters = strmap_new(1024);
     bool ok = true;
-    for (size_t at = 0, len; ok && at < n; at += len + 1) {
-        const char *end = memchr(lines + at, '\n', n - at);
-        len = end ? (size_t)(end - lines) - at : n - at;
-        ok = len == 0 || add_line(&r, lines + at, len, err);
+    struct json_lines walk = { lines, n, 0 };
+    const char *line;
+    for (size_t len; ok && json_lines_next(&walk, &line, &len);) {
+        ok = len == 0 || add_line(&r, line, len, err);
     }
     ok = ok && (s->n || err_set(err, ERR_INPUT, "there are no samples"));
     if (ok) {
@@ -267,6 +272,24 @@ void sample_scores_release(struct sample_scores *s) {
     free(s->columns);
     arena_release(&s->arena);
     *s = (struct sample_scores) { 0 };
+}
+
+/* ---- the whole ---- */
+
+double sample_scores_value(const struct sample_scores *s) {
+    size_t *index = xcalloc(s->n + 1, sizeof *index);
+    double sum = 0;
+    for (uint32_t subset = 0; subset < s->n_subsets; subset++) {
+        size_t n = 0;
+        for (size_t i = 0; i < s->n; i++) {
+            if (s->items[i].subset == subset) {
+                index[n++] = i;
+            }
+        }
+        sum += s->statistic(s->data, index, n);
+    }
+    free(index);
+    return sum / (double)s->n_subsets;
 }
 
 /* ---- a number a document ---- */

@@ -151,7 +151,9 @@ static void scores_of_suites_are_lm_evals_groups(void **state) {
               "\"value\": 0.25, \"stderr\": 0.125, \"members\": [\"a\", \"b\"]}, "
               "{\"suite\": \"part\", \"metric\": null, \"n\": 0, \"value\": null, "
               "\"stderr\": null, \"members\": [\"b\"], \"reason\": \"b: not measured\"}]");
-    assert_true(eval_write_groups(dir, "org/groups", rows, &err));
+    struct eval_out *out = eval_out_new(dir, false);
+    assert_true(eval_out_groups(out, "org/groups", rows, &err));
+    eval_out_free(out);
     char *path = find_file("org__groups", "results_");
     json_t *r = read_json(path);
     const json_t *groups = json_object_get(r, "groups"), *mmlu = json_object_get(groups, "mmlu");
