@@ -276,10 +276,10 @@ static void print_pairs(const json_t *pairs, struct table *t, const char *task) 
 static json_t *with_mean(const json_t *doc) {
     json_t *list = json_copy(json_object_get(doc, "tasks")), *mean = json_object_get(doc, "mean");
     if (mean) {
-        json_array_append_new(list,
-            json_pack("{s:o, s:O, s:O}", "task",
-                json_sprintf("mean of %lld", json_get_int(mean, "tasks", 0)), "standings",
-                json_object_get(mean, "standings"), "pairs", json_object_get(mean, "pairs")));
+        json_array_append_new(
+            list, json_pack("{s:o, s:O, s:O}", "task",
+                      json_sprintf("mean of %lld", json_get_int(mean, "tasks", 0)), "standings",
+                      json_object_get(mean, "standings"), "pairs", json_object_get(mean, "pairs")));
     }
     return list;
 }
@@ -298,7 +298,8 @@ void comparison_print_many(const json_t *doc) {
         print_pairs(json_object_get(task, "pairs"), t, json_get_string(task, "task", ""));
     }
     table_print(t, true);
-    puts("\nInside a tier no two differ significantly (5 %, Holm's rule over the pairs of a task).");
+    puts(
+        "\nInside a tier no two differ significantly (5 %, Holm's rule over the pairs of a task).");
     json_array_foreach(all, i, task) print_notes(json_object_get(task, "pairs"), true);
     print_refused(json_object_get(doc, "refused"));
     json_array_foreach(all, i, task) print_flips(json_object_get(task, "pairs"));

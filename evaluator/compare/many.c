@@ -56,8 +56,7 @@ static bool compare_pairs(struct many *m, struct err *err) {
     for (size_t i = 0; ok && i < m->all.n; i++) {
         for (size_t j = i + 1; ok && j < m->all.n; j++) {
             struct comparison k;
-            ok = comparison_make(
-                &k, &m->all.sides[i], &m->all.sides[j], m->all.pool, m->o, err);
+            ok = comparison_make(&k, &m->all.sides[i], &m->all.sides[j], m->all.pool, m->o, err);
             any = any || json_array_size(k.tasks);
             if (ok) {
                 take_pair(m, &k, i, j);
@@ -80,8 +79,8 @@ struct field {
     double *p, *holm;
 };
 
-static void take_value(double *value, long long *most, const json_t *pair, const char *which,
-    const char *key) {
+static void take_value(
+    double *value, long long *most, const json_t *pair, const char *which, const char *key) {
     long long i = json_get_int(pair, which, 0), n = json_get_int(pair, "n", 0);
     if (n > most[i]) {
         most[i] = n;
@@ -166,10 +165,10 @@ static json_t *standings_view(const struct field *f, bool higher) {
     for (int rank = 1; rank <= (int)f->n; rank++) {
         for (size_t i = 0; i < f->n; i++) {
             if (s[i].rank == rank) {
-                json_array_append_new(list,
-                    json_pack("{s:I, s:f, s:i, s:i, s:i, s:i}", "side", (json_int_t)f->side[i],
-                        "value", f->value[i], "rank", s[i].rank, "rank_low", s[i].low,
-                        "rank_high", s[i].high, "tier", s[i].tier));
+                json_array_append_new(
+                    list, json_pack("{s:I, s:f, s:i, s:i, s:i, s:i}", "side",
+                              (json_int_t)f->side[i], "value", f->value[i], "rank", s[i].rank,
+                              "rank_low", s[i].low, "rank_high", s[i].high, "tier", s[i].tier));
             }
         }
     }
@@ -221,8 +220,8 @@ static json_t *mean_view(const struct many *m) {
         return NULL;
     }
     json_t *standings = rank(m->means, m->all.n, true);
-    return json_pack("{s:I, s:o, s:O}", "tasks", (json_int_t)tasks, "standings", standings,
-        "pairs", m->means);
+    return json_pack(
+        "{s:I, s:o, s:O}", "tasks", (json_int_t)tasks, "standings", standings, "pairs", m->means);
 }
 
 static json_t *document(const struct many *m) {
@@ -231,15 +230,15 @@ static json_t *document(const struct many *m) {
         json_array_append_new(sides, side_view(&m->all.sides[i]));
     }
     return json_pack("{s:s, s:o, s:I, s:I, s:f, s:o, s:o*, s:O}", "schema", "assay.compare-many/1",
-        "sides", sides, "resamples", (json_int_t)m->o->n_resamples, "seed",
-        (json_int_t)m->o->seed, "power", m->o->power, "tasks", tasks_view(m), "mean", mean,
-        "refused", m->refused);
+        "sides", sides, "resamples", (json_int_t)m->o->n_resamples, "seed", (json_int_t)m->o->seed,
+        "power", m->o->power, "tasks", tasks_view(m), "mean", mean, "refused", m->refused);
 }
 
 json_t *compare_many(
     const char *const *names, size_t n, const struct compare_options *options, struct err *err) {
-    struct many m = { .o = options, .tasks = json_object(), .refused = json_array(),
-        .means = json_array() };
+    struct many m = {
+        .o = options, .tasks = json_object(), .refused = json_array(), .means = json_array()
+    };
     bool ok = contestants_open(&m.all, names, n, options, err) && compare_pairs(&m, err);
     json_t *made = ok ? document(&m) : NULL;
     contestants_close(&m.all);

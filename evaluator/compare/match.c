@@ -202,13 +202,13 @@ static void add_unsaid(json_t *notes, const json_t *own, const json_t *other, co
     strbuf_release(&text);
 }
 
-/* "profile p, seed 7", as far as it is known. */
+/* "p, seed 7", as far as it is known. */
 static void add_manner(struct strbuf *out, const struct candidate *c) {
     const char *profile = json_get_string(c->facts, "profile", NULL);
     const json_t *seed = json_object_get(c->facts, "seed");
     strbuf_addf(out, profile ? "%s" : "no profile", profile);
     if (seed) {
-        strbuf_addf(out, " seed %lld", (long long)json_integer_value(seed));
+        strbuf_addf(out, ", seed %lld", (long long)json_integer_value(seed));
     }
 }
 
@@ -231,7 +231,7 @@ static void add_others(
         const struct candidate *c = &s->items[i];
         if (!strcmp(task_of(c), task_of(taken)) && !same_manner(c, taken)) {
             if (n++ < OTHERS_SHOWN) {
-                strbuf_adds(&text, n > 1 ? "; " : "");
+                strbuf_adds(&text, n > 1 ? "), (" : "");
                 add_manner(&text, c);
             }
         }
@@ -240,9 +240,8 @@ static void add_others(
         struct strbuf own = { 0 };
         add_manner(&own, taken);
         json_array_append_new(
-            notes, json_sprintf("of %s that under %s is compared; there %s %zu more (%s%s)", side,
-                       strbuf_str(&own), n == 1 ? "is" : "are", n, strbuf_str(&text),
-                       n > OTHERS_SHOWN ? "; …" : ""));
+            notes, json_sprintf("%s was asked in other ways too: (%s) is compared, not (%s%s)",
+                       side, strbuf_str(&own), strbuf_str(&text), n > OTHERS_SHOWN ? "), (…" : ""));
         strbuf_release(&own);
     }
     strbuf_release(&text);
