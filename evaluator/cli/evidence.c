@@ -122,7 +122,8 @@ static bool add_runs(
     if (ok && rows.n == 0) {
         ok = err_set(err, ERR_NOT_FOUND, "there is no run of %s%s%s", model ? model : "any model",
             task ? " on task " : "", task ? task : "");
-        err_hint(err, "'assay result ls' lists them; a path begins with . or /");
+        err_hint(
+            err, "'assay result ls' lists them; there is no file or folder of that name either");
     }
     rows_release(&rows);
     return ok;

@@ -125,7 +125,8 @@ bool side_from_database(
     if (ok && s->n == 0) {
         ok = err_set(err, ERR_NOT_FOUND,
             is_number(name) ? "there is no run %s" : "there are no results of '%s'", name);
-        err_hint(err, "'assay result ls' lists what there is; a folder's name begins with ./ or /");
+        err_hint(err, "'assay result ls' lists what there is; there is no file or folder of that "
+                      "name either");
     }
     return ok;
 }

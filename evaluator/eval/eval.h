@@ -105,9 +105,6 @@ MUST_CHECK bool eval_out_add(
 /* The scores of suites of a model: rows as average_tree gives them. */
 MUST_CHECK bool eval_out_groups(
     struct eval_out *o, const char *model, const json_t *rows, struct err *err);
-/* One result alone. */
-MUST_CHECK bool eval_write(const char *dir, const json_t *result, const char *samples, size_t n,
-    bool with_samples, struct err *err);
 
 /* Whether two results ({"model", "revision"}) are of the same model: one that lies in a folder goes
  * by what it holds, wherever that is; any other by its name too. */

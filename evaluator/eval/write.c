@@ -306,11 +306,3 @@ bool eval_out_groups(struct eval_out *o, const char *model, const json_t *rows, 
     return (write_lmeval_results(&w, err) && write_groups(&w, err)) ||
            err_wrap(err, "could not write results to '%s'", o->dir);
 }
-
-bool eval_write(const char *dir, const json_t *result, const char *samples, size_t n,
-    bool with_samples, struct err *err) {
-    struct eval_out *o = eval_out_new(dir, with_samples);
-    bool ok = eval_out_add(o, result, samples, n, err);
-    eval_out_free(o);
-    return ok;
-}

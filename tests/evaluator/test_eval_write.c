@@ -44,6 +44,15 @@ static json_t *read_json(const char *path) {
     return v;
 }
 
+/* A command that has one result. */
+static bool write_one(const char *to, const json_t *result, const char *samples, size_t n,
+    bool with_samples, struct err *err) {
+    struct eval_out *out = eval_out_new(to, with_samples);
+    bool ok = eval_out_add(out, result, samples, n, err);
+    eval_out_free(out);
+    return ok;
+}
+
 static const char result_choice[] =
     "{\"model\": \"org/na me\", \"revision\": \"abc\", \"task\": \"quiz\", \"version\": 3, "
     "\"kind\": \"choice\", \"profile\": "
@@ -74,7 +83,7 @@ static void choice_results_are_lm_evals(void **state) {
     (void)state;
     struct err err = ERR_INIT;
     json_t *result = parse(result_choice);
-    assert_true(eval_write(dir, result, samples_choice, strlen(samples_choice), true, &err));
+    assert_true(write_one(dir, result, samples_choice, strlen(samples_choice), true, &err));
     char *path = find_file("org__na_me", "results_"),
          *samples = find_file("org__na_me", "samples_quiz_");
     json_t *r = read_json(path);
@@ -131,7 +140,7 @@ static void metrics_have_lm_evals_names(void **state) {
                            "\"kind\": \"choice\", \"main\": \"mc2\", \"n\": 2, \"metrics\": "
                            "{\"mc2\": {\"value\": 0.25, \"stderr\": 0.125}, \"brier\": "
                            "{\"value\": 1.5, \"stderr\": 0.5}}}");
-    assert_true(eval_write(dir, result, NULL, 0, false, &err));
+    assert_true(write_one(dir, result, NULL, 0, false, &err));
     char *path = find_file("org__mc", "results_");
     json_t *r = read_json(path);
     const json_t *task = json_object_get(json_object_get(r, "results"), "truthfulqa_mc2");
@@ -294,7 +303,7 @@ static void embedding_results_are_mtebs(void **state) {
                            "{\"cosine_spearman\": {\"value\": 0.12345678}}, "
                            "\"data\": {\"split\": \"test\", \"revision\": \"r1\"}, \"languages\": "
                            "[\"eng-Latn\"], \"seconds\": 2.0}");
-    assert_true(eval_write(dir, result, NULL, 0, false, &err));
+    assert_true(write_one(dir, result, NULL, 0, false, &err));
     char *path = find_file("org__enc/up", "STS.json");
     json_t *r = read_json(path);
     assert_string_equal(json_get_string(r, "dataset_revision", ""), "r1");
@@ -318,7 +327,7 @@ static void a_folder_that_cannot_be_made_is_an_error(void **state) {
     (void)state;
     struct err err = ERR_INIT;
     json_t *result = parse(result_choice);
-    assert_false(eval_write("/proc/none", result, NULL, 0, false, &err));
+    assert_false(write_one("/proc/none", result, NULL, 0, false, &err));
     assert_non_null(strstr(err.msg, "/proc/none"));
     json_decref(result);
 }
