@@ -95,7 +95,7 @@ static int shots_of(const struct expansion *e, const json_t *described, const ch
 /* What a task of this file or name is called in results. */
 static char *name_of_task(struct expansion *e, const char *task) {
     struct err ignored = ERR_INIT;
-    struct task *t = is_path(task) ? task_describe_named(e->args, task, &ignored) : NULL;
+    struct task *t = task_is_path(task) ? task_describe_named(e->args, task, &ignored) : NULL;
     char *name = xstrdup(t ? task_info(t)->name : task);
     task_free(t);
     return name;

@@ -103,7 +103,7 @@ static bool pair_all(struct aligned *d, const char *side_a, const char *side_b, 
     d->start = xcalloc(d->samples_a.n_subsets + 2, sizeof *d->start);
     d->subsets = xcalloc(d->samples_a.n_subsets + 1, sizeof *d->subsets);
     for (uint32_t s = 0; ok && s < d->samples_a.n_subsets; s++) {
-        ok = pair_subset(d, s, places, err);
+        ok = !subset_counts(d->declared, d->samples_a.subsets[s]) || pair_subset(d, s, places, err);
     }
     strmap_free(places);
     return ok && (d->n || err_set(err, ERR_INPUT, "they have no document in common"));
@@ -145,6 +145,7 @@ static bool align_samples(struct aligned *d, const char *side_a, const char *sid
     if (d->samples_a.n_clusters == d->samples_a.n) {
         drop_clusters(d);
     }
+    note_binary(d);
     return true;
 }
 
@@ -164,8 +165,7 @@ double aligned_value(const struct aligned *d, bool second) {
 
 /* ---- what a record says of them ---- */
 
-static bool other_than(const struct side *s, struct err *err, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
+PRINTF_LIKE(3, 4)
 static bool other_than(const struct side *s, struct err *err, const char *fmt, ...) {
     char what[200];
     va_list ap;
@@ -193,22 +193,29 @@ static bool near(double x, double said, double step) {
     return !(fabs(x - said) > step + 1e-6 * fmax(1, fabs(said)));
 }
 
-static bool check_numbers(const struct side *s, const struct candidate *c, size_t n, double value,
-    double step, struct err *err) {
+static bool check_count(
+    const struct side *s, const struct candidate *c, size_t n, struct err *err) {
     long long said = json_get_int(c->facts, "n", (long long)n);
+    return said == (long long)n || other_than(s, err, "there are %zu, of %lld documents", n, said);
+}
+
+static bool check_value(
+    const struct side *s, const struct candidate *c, double value, double step, struct err *err) {
     double whole = json_get_number(c->facts, "value", NAN);
-    if (said != (long long)n) {
-        return other_than(s, err, "there are %zu, of %lld documents", n, said);
-    }
     return near(value, whole, step) || other_than(s, err, "%s comes to %.6g, not %.6g",
                                            json_get_string(c->facts, "metric", ""), value, whole);
+}
+
+static const json_t *declared_by(const struct candidate *c) {
+    return json_object_get(c->facts, "declared_subsets");
 }
 
 static bool read_side(struct sample_scores *scores, const struct side *s, const struct candidate *c,
     const char *text, size_t n, const char *metric, const char *filter, struct err *err) {
     return check_hash(s, c, text, n, err) &&
            sample_scores_read(scores, text, n, metric, filter, err) &&
-           check_numbers(s, c, scores->n, sample_scores_value(scores), 0, err);
+           check_count(s, c, scores->n, err) &&
+           check_value(s, c, sample_scores_value(scores, declared_by(c)), 0, err);
 }
 
 /* Samples of both, parsed; *found is false where one of them has none. */
@@ -256,17 +263,18 @@ static bool add_part(struct aligned *d, const json_t *x, const json_t *y, bool *
     return ok;
 }
 
-/* The numbers kept are levels: a mean of them is as near as half a level. */
+/* The numbers kept are levels, whose mean is as near as half a level; and where a metric is no
+ * mean, theirs is only near it. */
 static bool check_kept(const struct aligned *d, const struct side *s, const struct candidate *c,
     bool second, struct err *err) {
     const double *x = second ? d->b : d->a;
-    double low = INFINITY, high = -INFINITY;
+    double low = INFINITY, high = -INFINITY, error = json_get_number(c->facts, "stderr", 0);
     for (size_t i = 0; i < d->n; i++) {
         low = fmin(low, x[i]);
         high = fmax(high, x[i]);
     }
-    return check_numbers(
-        s, c, d->n, aligned_value(d, second), (high - low) / (SCORE_LEVELS - 1), err);
+    double step = (high - low) / (SCORE_LEVELS - 1) + (d->binary ? 0 : error / 5);
+    return check_value(s, c, aligned_value(d, second), step, err);
 }
 
 static bool align_records(struct aligned *d, const struct side *side_a, const struct candidate *x,
@@ -293,6 +301,7 @@ static bool align_records(struct aligned *d, const struct side *side_a, const st
     if (!clustered) {
         drop_clusters(d);
     }
+    note_binary(d);
     return check_kept(d, side_a, x, false, err) && check_kept(d, side_b, y, true, err);
 }
 
@@ -302,13 +311,11 @@ bool aligned_open(struct aligned *d, const struct side *a, const struct candidat
     const struct side *b, const struct candidate *y, const struct compare_options *o,
     struct err *err) {
     bool found;
-    *d = (struct aligned) { 0 };
+    *d = (struct aligned) { .declared = declared_by(declared_by(x) ? x : y) };
     bool ok = read_samples(d, a, x, b, y, o->filter, &found, err);
     ok = ok &&
          (found ? align_samples(d, a->name, b->name, o, err) : align_records(d, a, x, b, y, err));
-    if (ok) {
-        note_binary(d);
-    } else {
+    if (!ok) {
         aligned_close(d);
     }
     return ok;

@@ -6,6 +6,7 @@
 #include "evaluator/eval/eval.h"
 
 struct aligned {
+    const json_t *declared; /* names of the subsets that count; NULL: all do */
     size_t n, n_subsets;
     size_t *start;        /* [n_subsets + 1]: documents of a subset lie together */
     const char **subsets; /* names, "" where there are none; NULL where they are not known */

@@ -44,10 +44,11 @@ static void add_run(
     if (json_get_int(facts, "seed", 0) == 0) {
         json_object_del(facts, "seed"); /* the protocol's own, whichever that was */
     }
-    copy_facts(facts, record, (const char *const[]) { "shots", "seed", "add_bos", "scores", NULL });
+    copy_facts(facts, record,
+        (const char *const[]) { "shots", "seed", "add_bos", "scores", "declared_subsets", NULL });
     json_object_set(facts, "version", json_object_get(run, "task_version"));
     if (m) {
-        json_object_set(facts, "value", json_object_get(m, "value"));
+        copy_facts(facts, m, (const char *const[]) { "value", "stderr", NULL });
     }
     json_object_set_new(facts, "higher_is_better",
         json_boolean(metric_rule_of(metric, json_get_string(run, "main", ""),

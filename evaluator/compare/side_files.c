@@ -66,13 +66,13 @@ static char *if_there(char *path) {
 static json_t *own_facts(const json_t *result, const struct compare_options *o) {
     static const char *const SAME[] = { "model", "revision", "task", "version", "task_sha256",
         "data_sha256", "profile", "add_bos", "shots", "limit", "seed", "kind", "dtype", "n",
-        "scores", "samples_sha256", NULL };
+        "scores", "samples_sha256", "declared_subsets", NULL };
     const char *main = json_get_string(result, "main", ""), *metric = o->metric ? o->metric : main;
     const json_t *m = json_object_get(json_object_get(result, "metrics"), metric);
     json_t *facts = json_pack("{s:s, s:b}", "metric", metric, "higher_is_better",
         metric_rule_of(metric, main, result).higher);
     copy_facts(facts, result, SAME);
-    copy_facts(facts, m, (const char *const[]) { "value", NULL });
+    copy_facts(facts, m, (const char *const[]) { "value", "stderr", NULL });
     return facts;
 }
 

@@ -154,8 +154,11 @@ MUST_CHECK bool sample_scores_read(struct sample_scores *s, const char *lines, s
     const char *metric, const char *filter, struct err *err);
 void sample_scores_release(struct sample_scores *s); /* a zeroed struct is fine */
 
-/* The metric over all of them: the mean over subsets. */
-double sample_scores_value(const struct sample_scores *s);
+/* Of which subsets an overall value is the mean: those that are declared (a list of names), all
+ * where there is no list. */
+bool subset_counts(const json_t *declared, const char *subset);
+/* The metric over all of them: the mean over the subsets that count. */
+double sample_scores_value(const struct sample_scores *s, const json_t *declared);
 
 /* A number for each of these places, whose mean is the statistic over them and whose spread is its
  * error (metric/statistic.h's influence). */
@@ -163,8 +166,9 @@ void sample_scores_spread(
     const struct sample_scores *s, const size_t *index, size_t n, double *out);
 
 /* What a record keeps for the boards' paired tests: {"metric", "docs": hash of the documents' ids,
- * "parts": [scores of each subset (base/stats/scores.h)]}. NULL where that is too much or where a
- * number is not finite; the caller owns it. */
-json_t *sample_scores_json(const struct sample_scores *s, const char *metric);
+ * "parts": [scores of each subset that counts (base/stats/scores.h)]}. NULL where that is too much
+ * or where a number is not finite; the caller owns it. */
+json_t *sample_scores_json(
+    const struct sample_scores *s, const char *metric, const json_t *declared);
 
 #endif

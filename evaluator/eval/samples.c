@@ -276,20 +276,39 @@ void sample_scores_release(struct sample_scores *s) {
 
 /* ---- the whole ---- */
 
-double sample_scores_value(const struct sample_scores *s) {
-    size_t *index = xcalloc(s->n + 1, sizeof *index);
+bool subset_counts(const json_t *declared, const char *subset) {
+    size_t i;
+    const json_t *name;
+    json_array_foreach(declared, i, name) {
+        if (!strcmp(json_string_value(name) ? json_string_value(name) : "", subset)) {
+            return true;
+        }
+    }
+    return json_array_size(declared) == 0;
+}
+
+/* Places of a subset's documents. */
+static size_t places_in(const struct sample_scores *s, uint32_t subset, size_t *index) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->items[i].subset == subset) {
+            index[n++] = i;
+        }
+    }
+    return n;
+}
+
+double sample_scores_value(const struct sample_scores *s, const json_t *declared) {
+    size_t *index = xcalloc(s->n + 1, sizeof *index), n = 0;
     double sum = 0;
     for (uint32_t subset = 0; subset < s->n_subsets; subset++) {
-        size_t n = 0;
-        for (size_t i = 0; i < s->n; i++) {
-            if (s->items[i].subset == subset) {
-                index[n++] = i;
-            }
+        if (subset_counts(declared, s->subsets[subset])) {
+            sum += s->statistic(s->data, index, places_in(s, subset, index));
+            n++;
         }
-        sum += s->statistic(s->data, index, n);
     }
     free(index);
-    return sum / (double)s->n_subsets;
+    return sum / (double)n;
 }
 
 /* ---- a number a document ---- */
@@ -312,15 +331,12 @@ void sample_scores_spread(
 enum { SCORES_MAX = 150000 }; /* documents: 400 kB as text, well below what a record may have */
 
 static json_t *part_json(const struct sample_scores *s, uint32_t subset) {
-    size_t *index = xcalloc(s->n, sizeof *index), n = 0;
+    size_t *index = xcalloc(s->n, sizeof *index), n = places_in(s, subset, index);
     double *x = xcalloc(s->n, sizeof *x);
     uint32_t *cluster = xcalloc(s->n, sizeof *cluster);
     json_t *json = NULL;
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->items[i].subset == subset) {
-            cluster[n] = s->items[i].cluster;
-            index[n++] = i;
-        }
+    for (size_t i = 0; i < n; i++) {
+        cluster[i] = s->items[index[i]].cluster;
     }
     sample_scores_spread(s, index, n, x);
     bool finite = true;
@@ -340,24 +356,29 @@ static json_t *part_json(const struct sample_scores *s, uint32_t subset) {
 }
 
 /* Which documents these are. */
-static json_t *documents_json(const struct sample_scores *s) {
+static json_t *documents_json(const struct sample_scores *s, const json_t *declared) {
     struct strbuf text = { 0 };
     char hex[65];
     for (size_t i = 0; i < s->n; i++) {
-        strbuf_addf(&text, "%s\t%lld\n", s->subsets[s->items[i].subset], s->items[i].doc);
+        const char *subset = s->subsets[s->items[i].subset];
+        if (subset_counts(declared, subset)) {
+            strbuf_addf(&text, "%s\t%lld\n", subset, s->items[i].doc);
+        }
     }
     sha256_hex(strbuf_str(&text), text.len, hex);
     strbuf_release(&text);
     return json_sprintf("%.16s", hex);
 }
 
-json_t *sample_scores_json(const struct sample_scores *s, const char *metric) {
+json_t *sample_scores_json(
+    const struct sample_scores *s, const char *metric, const json_t *declared) {
     json_t *parts = json_array();
     bool ok = s->n <= SCORES_MAX && (s->n_clusters == s->n || s->n_clusters <= CLUSTERS_MAX);
     for (uint32_t subset = 0; ok && subset < s->n_subsets; subset++) {
-        json_t *part = part_json(s, subset);
-        ok = part != NULL;
-        if (ok) {
+        bool counts = subset_counts(declared, s->subsets[subset]);
+        json_t *part = counts ? part_json(s, subset) : NULL;
+        ok = part || !counts;
+        if (part) {
             json_array_append_new(parts, part);
         }
     }
@@ -366,5 +387,5 @@ json_t *sample_scores_json(const struct sample_scores *s, const char *metric) {
         return NULL;
     }
     return json_pack(
-        "{s:s, s:o, s:o}", "metric", metric, "docs", documents_json(s), "parts", parts);
+        "{s:s, s:o, s:o}", "metric", metric, "docs", documents_json(s, declared), "parts", parts);
 }

@@ -749,6 +749,27 @@ static void samples_that_are_not_their_records_are_refused(void **state) {
     }
 }
 
+static void a_subset_that_is_not_declared_does_not_count(void **state) {
+    static const char LINES[] = "{\"doc_id\": 0, \"subset\": \"x\", \"metrics\": {\"acc\": 1}}\n"
+                                "{\"doc_id\": 1, \"subset\": \"x\", \"metrics\": {\"acc\": 0}}\n"
+                                "{\"doc_id\": 2, \"subset\": \"y\", \"metrics\": {\"acc\": 1}}\n";
+    static const char RECORD[] = "{\"schema\": \"assay.eval/1\", \"results\": [{\"model\": \"m\", "
+                                 "\"task\": \"t\", \"main\": "
+                                 "\"acc\", \"n\": 3, \"declared_subsets\": [\"x\"], \"metrics\": "
+                                 "{\"acc\": {\"value\": 0.5}}}]}";
+    (void)state;
+    struct world w = world_make();
+    folder_text(w.a, "assay_t_1.json", RECORD);
+    folder_text(w.a, "assay_samples_t_1.jsonl", LINES);
+    folder_text(w.b, "assay_t_1.json", RECORD);
+    folder_text(w.b, "assay_samples_t_1.jsonl", LINES);
+    json_t *doc = compared(&w);
+    assert_int_equal(json_get_int(task_at(doc, 0), "n", 0), 2);
+    assert_near(number(task_at(doc, 0), "a"), 0.5, 1e-12);
+    json_decref(doc);
+    world_drop(&w);
+}
+
 static void kept_scores_that_are_not_their_records_are_refused(void **state) {
     static const char RECORD[] =
         "{\"schema\": \"assay.eval/1\", \"results\": [{\"model\": \"m\", \"task\": \"t\", "
@@ -888,6 +909,7 @@ int main(void) {
         cmocka_unit_test(of_several_draws_the_one_that_was_not_varied_is_taken),
         cmocka_unit_test(what_one_side_does_not_say_is_said),
         cmocka_unit_test(samples_that_are_not_their_records_are_refused),
+        cmocka_unit_test(a_subset_that_is_not_declared_does_not_count),
         cmocka_unit_test(kept_scores_that_are_not_their_records_are_refused),
         cmocka_unit_test(other_prompts_are_other_questions),
         cmocka_unit_test(several_are_ranked_as_far_as_their_pairs_differ),
