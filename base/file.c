@@ -239,6 +239,18 @@ const char *path_base(const char *path) {
     return slash ? slash + 1 : path;
 }
 
+bool word_is_path(const char *word, const char *const *endings) {
+    bool path = *word == '.' || *word == '/' || str_ends(word, "/");
+    for (; !path && *endings; endings++) {
+        path = str_ends(word, *endings) && strcmp(word, *endings) != 0;
+    }
+    return path;
+}
+
+bool operand_is_path(const char *word, const char *const *endings) {
+    return word_is_path(word, endings) || file_exists(word) || dir_exists(word);
+}
+
 /* Where files of one kind lie: below ASSAY_HOME, at root's place, in an XDG directory, or where
  * that is by default. */
 struct place {

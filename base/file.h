@@ -38,6 +38,13 @@ MUST_CHECK bool dir_remove(
 char *path_join(const char *a, const char *b);
 const char *path_base(const char *path); /* what follows the last '/' */
 
+/* Whether a word on the command line means a path: it begins with '.' or '/', or ends with '/' or
+ * with one of these endings, NULL after the last. Whatever else there is, org/name is no path by
+ * its looks. */
+bool word_is_path(const char *word, const char *const *endings);
+/* The same where what is there counts too: an existing file or folder is a path. */
+bool operand_is_path(const char *word, const char *const *endings);
+
 /* $ASSAY_HOME, else /var/lib/assay for root, else the XDG data directory; created on first use.
  * The caller frees. */
 MUST_CHECK char *assay_home(struct err *err);

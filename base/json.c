@@ -59,6 +59,20 @@ json_t *json_parse_file(const char *path, size_t max_bytes, struct err *err) {
     return json;
 }
 
+bool json_lines_next(struct json_lines *l, const char **line, size_t *n) {
+    if (l->left == 0) {
+        return false;
+    }
+    const char *end = memchr(l->text, '\n', l->left);
+    *line = l->text;
+    *n = end ? (size_t)(end - l->text) : l->left;
+    size_t taken = *n + (end != NULL);
+    l->text += taken;
+    l->left -= taken;
+    l->number++;
+    return true;
+}
+
 const char *json_get_string(const json_t *object, const char *key, const char *otherwise) {
     const char *s = json_string_value(json_object_get(object, key));
     return s ? s : otherwise;

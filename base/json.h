@@ -16,6 +16,14 @@
 MUST_CHECK json_t *json_parse(const char *text, size_t len, const char *name, struct err *err);
 MUST_CHECK json_t *json_parse_file(const char *path, size_t max_bytes, struct err *err);
 
+/* JSON lines, one after the other, without copies: *line, its length in *n and, from 1, its number.
+ * False at the end. An empty line is one; a text may end with or without its last newline. */
+struct json_lines {
+    const char *text;
+    size_t left, number;
+};
+bool json_lines_next(struct json_lines *l, const char **line, size_t *n);
+
 /* Fields of an object, with a default where absent or of another type. The string lives as long
  * as the object. */
 const char *json_get_string(const json_t *object, const char *key, const char *otherwise);

@@ -74,3 +74,12 @@ void strbuf_addf(struct strbuf *b, const char *fmt, ...) {
     }
     va_end(again);
 }
+
+bool str_begins(const char *s, const char *start) {
+    return strncmp(s, start, strlen(start)) == 0;
+}
+
+bool str_ends(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}

@@ -26,4 +26,7 @@ void strbuf_addc(struct strbuf *b, char c);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const char *strbuf_str(const struct strbuf *b); /* never NULL */
 
+bool str_begins(const char *s, const char *start);
+bool str_ends(const char *s, const char *end);
+
 #endif

@@ -100,6 +100,33 @@ bool chunk_list(
     return ok;
 }
 
+static bool add_samples(const struct rows *rows, int i, struct strbuf *out, struct err *err) {
+    char hex[65];
+    size_t size, n;
+    void *body = rows_bytes(rows, i, "body", &size);
+    sha256_hex(body, size, hex);
+    bool same = strcmp(hex, rows_text(rows, i, "sha256")) == 0;
+    char *text = same ? chunk_unpack(body, size, &n, err) : NULL;
+    if (!same)
+        err_set(err, ERR_INPUT, "stored sample chunk %lld is damaged", rows_int(rows, i, "chunk"));
+    if (text)
+        strbuf_add(out, text, n);
+    free(text);
+    free(body);
+    return text != NULL;
+}
+
+bool run_samples(struct db *db, long long run, struct strbuf *out, struct err *err) {
+    struct rows rows = { 0 };
+    bool ok = db_query(db, "site_samples", DB_ARGS(db_int(run)), &rows, err);
+    for (int i = 0; ok && i < rows.n; i++)
+        ok = add_samples(&rows, i, out, err);
+    rows_release(&rows);
+    ok = ok &&
+         (!out->overflow || err_set(err, ERR_RESOURCE, "the samples are over %zu bytes", out->max));
+    return ok || err_wrap(err, "samples of run %lld", run);
+}
+
 bool run_chunk(struct db *db, long long *set, const struct chunk *chunk, struct err *err) {
     struct rows rows;
     if (!db_query(db, "run_chunk",

@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/err.h"
+#include "base/strbuf.h"
 
 /* ---- connections ---- */
 
@@ -282,6 +282,8 @@ MUST_CHECK bool chunk_list(
 /* For run_record: *set 0 opens a new set. */
 MUST_CHECK bool run_chunk(
     struct db *db, long long *set, const struct chunk *chunk, struct err *err);
+/* All samples of a run as JSON lines, appended; every chunk is held against its hash. */
+MUST_CHECK bool run_samples(struct db *db, long long run, struct strbuf *out, struct err *err);
 
 /* ---- the spool: finished work, safe on disk before the first attempt to deliver it ---- */
 

@@ -42,7 +42,8 @@ static json_t *column_view(const json_t *row) {
     const json_t *definition = json_object_get(row, "definition");
     json_t *c = task_ref(json_get_string(row, "task", ""));
     copy_fields(c, row, COPIED);
-    json_object_set_new(c, "metric", metric_view(json_get_string(row, "main", ""), definition));
+    const char *metric = json_get_string(row, "main", "");
+    json_object_set_new(c, "metric", metric_view(metric, metric, definition));
     copy_number(c, definition, "baseline");
     return c;
 }

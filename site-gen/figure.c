@@ -4,19 +4,13 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "site-gen/view.h"
 
-static bool contains(const char *s, const char *part) {
-    return strstr(s, part) != NULL;
-}
-
-json_t *metric_view(const char *metric, const json_t *definition) {
-    bool open_ended = contains(metric, "perplexity") || contains(metric, "bits_per") ||
-                      contains(metric, "loglikelihood");
-    bool higher = json_get_bool(definition, "higher_is_better",
-        !contains(metric, "perplexity") && !contains(metric, "bits_per") &&
-            !contains(metric, "brier"));
-    return json_pack("{s:s, s:b, s:b}", "name", metric, "percent", !open_ended, "higher", higher);
+json_t *metric_view(const char *metric, const char *main, const json_t *definition) {
+    struct metric_rule rule = metric_rule_of(metric, main, definition);
+    return json_pack("{s:s, s:b, s:b}", "name", metric, "percent", rule.scale == METRIC_SHARE,
+        "higher", rule.higher);
 }
 
 struct figure figure_of(const json_t *row) {

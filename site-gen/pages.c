@@ -16,6 +16,12 @@ static const json_t *definition_of(const struct world *w, const json_t *run) {
     return json_object_get(world_task(w, json_get_int(run, "task_id", 0)), "definition");
 }
 
+/* The main metric of a run or a task. */
+static json_t *main_view(const json_t *of, const json_t *definition) {
+    const char *metric = json_get_string(of, "main", "");
+    return metric_view(metric, metric, definition);
+}
+
 /* What a list shows of a run: model, task, figure, metric, when. */
 static json_t *run_line(const struct world *w, const json_t *run) {
     static const char *const COPIED[] = { "run_id", "finished_at", "purpose", "dtype", "backend",
@@ -23,7 +29,7 @@ static json_t *run_line(const struct world *w, const json_t *run) {
     const char *model = json_get_string(run, "model", "");
     json_t *line = json_pack("{s:o, s:o, s:o, s:o, s:o}", "model", model_ref(w, model), "task",
         task_ref(json_get_string(run, "task", "")), "figure", figure_view(run), "metric",
-        metric_view(json_get_string(run, "main", ""), definition_of(w, run)), "path",
+        main_view(run, definition_of(w, run)), "path",
         run_path(w, model, json_get_int(run, "run_id", 0)));
     copy_fields(line, run, COPIED);
     return line;
@@ -251,7 +257,8 @@ static json_t *results_view(const struct world *w, const json_t *run) {
     json_array_foreach(json_object_get(w->results, id), i, row) {
         json_array_append_new(
             out, json_pack("{s:O*, s:o, s:o}", "subset", json_object_get(row, "subset"), "metric",
-                     metric_view(json_get_string(row, "metric", ""), definition_of(w, run)),
+                     metric_view(json_get_string(row, "metric", ""),
+                         json_get_string(run, "main", ""), definition_of(w, run)),
                      "figure", figure_view(row)));
     }
     return out;
@@ -345,8 +352,7 @@ static json_t *groups_view(const struct world *w, const json_t *task) {
     double baseline = json_get_number(json_object_get(task, "definition"), "baseline", NAN);
     json_array_foreach(groups, i, group) {
         json_t *rows = json_object_get(group, "rows");
-        json_t *m =
-            metric_view(json_get_string(task, "main", ""), json_object_get(task, "definition"));
+        json_t *m = main_view(task, json_object_get(task, "definition"));
         json_object_set_new(
             group, "tests", rank_rows(rows, "figure", json_get_bool(m, "higher", true), NULL));
         drop_parts(rows);
@@ -390,8 +396,7 @@ json_t *view_task(const struct world *w, const char *name) {
     json_object_set_new(page, "schema", json_string("assay.site.task/1"));
     copy_fields(page, task, COPIED);
     copy_number(page, json_object_get(task, "definition"), "baseline");
-    json_object_set_new(page, "metric",
-        metric_view(json_get_string(task, "main", ""), json_object_get(task, "definition")));
+    json_object_set_new(page, "metric", main_view(task, json_object_get(task, "definition")));
     json_object_set_new(page, "versions", versions);
     json_object_set_new(page, "suites", suites_of(w, task));
     json_object_set_new(page, "groups", groups_view(w, task));

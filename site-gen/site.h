@@ -40,9 +40,10 @@ struct board_options {
 MUST_CHECK bool site_board(const json_t *snapshot, const char *suite,
     const struct board_options *options, json_t **board, struct err *err);
 
-/* {"name", "percent": it lies between 0 and 1, "higher": is better} of a metric; `definition` of
- * the task (or NULL) may say which way. The caller owns it. Means are taken over what is both. */
-json_t *metric_view(const char *metric, const json_t *definition);
+/* {"name", "percent": it is a share, "higher": is better} of a metric (base/metrics.h);
+ * `definition` of the task (or NULL) may say which way `main` goes. The caller owns it. Means are
+ * taken over what is both. */
+json_t *metric_view(const char *metric, const char *main, const json_t *definition);
 
 struct site_options {
     const char *out; /* folder to make or to replace; refused if something else is in it */

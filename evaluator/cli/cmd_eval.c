@@ -25,9 +25,9 @@
 
 static const struct option options_eval[] = {
     { "out", 'o', "DIR",
-        "write results and samples there, in the shapes that lm-evaluation-harness and mteb "
-        "write" },
-    { "samples", 0, NULL, "with --out: keep each document's row of the data set too" },
+        "write results there, in the shapes that lm-evaluation-harness and mteb write" },
+    { "samples", 0, NULL,
+        "with --out: write what was asked and answered of each document too, with its row" },
     { "no-db", 0, NULL, "don't store the results in the database" },
     { "spread", 0, "K", "ask each task in K ways, and say how far its score goes" },
     { "spread-over", 0, "WHAT",
@@ -48,6 +48,7 @@ struct bench {
     json_t *skipped;         /* tasks that are not for this model */
     json_t *plans;           /* of a dry run; else NULL */
     struct run_store *store; /* NULL with --no-db */
+    struct eval_out *out;    /* NULL without --out */
     struct progress_series progress;
     const char *model;
     const atomic_bool *stop;
@@ -77,11 +78,10 @@ static void take_plan(const json_t *plan, void *arg) {
 static bool take_result(
     const json_t *result, const char *samples, size_t n, void *arg, struct err *err) {
     struct bench *b = arg;
-    const char *out = args_get(b->args, "out", NULL);
     json_t *shown = json_copy((json_t *)(uintptr_t)result);
     json_object_del(shown, "scores"); /* of each document: for files and the database */
     json_array_append_new(b->results, shown);
-    if (out && !eval_write(out, result, samples, n, args_has(b->args, "samples"), err)) {
+    if (b->out && !eval_out_add(b->out, result, samples, n, err)) {
         return false;
     }
     bool stored = json_get_bool(result, "delivered", false); /* before it was stopped */
@@ -114,10 +114,9 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
 }
 
 static bool add_groups(struct bench *b, const char *model, struct err *err) {
-    const char *out = args_get(b->args, "out", NULL);
     json_t *groups = groups_of(b->suites, b->results, b->skipped, model);
     json_array_extend(b->groups, groups);
-    bool ok = !out || !json_array_size(groups) || eval_write_groups(out, model, groups, err);
+    bool ok = !b->out || !json_array_size(groups) || eval_out_groups(b->out, model, groups, err);
     json_decref(groups);
     return ok;
 }
@@ -271,6 +270,9 @@ static bool run(const struct args *args, struct err *err) {
         b.store = report_store_open(args_get(args, "db", NULL), args, err);
         ok = b.store != NULL;
     }
+    if (ok && args_has(args, "out") && !b.plans) {
+        b.out = eval_out_new(args_get(args, "out", ""), args_has(args, "samples"));
+    }
     ok = ok && run_models(&b, tasks, err);
     if (json_array_size(b.plans)) {
         plan_print(b.plans, args_has(args, "json"));
@@ -278,6 +280,7 @@ static bool run(const struct args *args, struct err *err) {
         (args_has(args, "json") ? print_json : print_table)(&b);
     }
     report_store_close(b.store);
+    eval_out_free(b.out);
     json_decref(tasks);
     json_decref(b.suites);
     json_decref(b.groups);

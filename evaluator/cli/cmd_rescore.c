@@ -24,9 +24,10 @@ static const struct option options_rescore[] = {
 struct rescoring {
     const struct args *args;
     struct db *db;
-    json_t *report;      /* what --json prints of each */
-    struct table *table; /* NULL with --json */
-    size_t n_left;       /* results that differ and were left as they are */
+    json_t *report;       /* what --json prints of each */
+    struct table *table;  /* NULL with --json */
+    struct eval_out *out; /* NULL without --out */
+    size_t n_left;        /* results that differ and were left as they are */
 };
 
 /* One result on its way. */
@@ -155,10 +156,10 @@ static bool store(struct one *o, struct db *db, struct err *err) {
     return ok;
 }
 
-static bool write_files(struct one *o, const char *dir, struct err *err) {
+static bool write_files(struct rescoring *r, struct one *o, struct err *err) {
     name_build(o->now);
-    snprintf(o->stored_as, sizeof o->stored_as, "%.39s", dir);
-    return eval_write(dir, o->now, o->samples.text, o->samples.len, true, err);
+    snprintf(o->stored_as, sizeof o->stored_as, "%.39s", args_get(r->args, "out", ""));
+    return eval_out_add(r->out, o->now, o->samples.text, o->samples.len, err);
 }
 
 /* Where a rule can't have changed, the numbers that were stored are not those of their samples. */
@@ -170,14 +171,13 @@ static void warn_of_same_build(const struct one *o) {
 }
 
 static bool keep(struct rescoring *r, struct one *o, struct err *err) {
-    const char *dir = args_get(r->args, "out", NULL);
     warn_of_same_build(o);
-    if (args_has(r->args, "dry-run") || (!o->e->run && !dir)) {
+    if (args_has(r->args, "dry-run") || (!o->e->run && !r->out)) {
         r->n_left++;
         return true;
     }
     if (!o->e->run) {
-        return write_files(o, dir, err);
+        return write_files(r, o, err);
     }
     if (!o->e->current) {
         log_line(LOG_WARN, "%s does not stand for its configuration any more: nothing is stored",
@@ -279,7 +279,10 @@ static void print_report(struct rescoring *r) {
 }
 
 static bool run(const struct args *args, struct err *err) {
-    struct rescoring r = { .args = args, .report = json_array() };
+    const char *out = args_get(args, "out", NULL);
+    struct rescoring r = {
+        .args = args, .report = json_array(), .out = out ? eval_out_new(out, true) : NULL
+    };
     json_t *selected = selection_from_args(args, false, &r.db, err);
     bool ok = selected != NULL;
     size_t i;
@@ -300,6 +303,7 @@ static bool run(const struct args *args, struct err *err) {
             "%zu of %zu results have other numbers now, and none were stored", r.n_left,
             json_array_size(r.report));
     }
+    eval_out_free(r.out);
     json_decref(r.report);
     json_decref(selected);
     db_close(r.db);

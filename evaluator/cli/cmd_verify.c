@@ -138,12 +138,14 @@ static const char *hash_in_record(const struct one *o, long long chunk) {
 static const char *fault_of(const struct one *o, const struct rows *rows, int i) {
     char hex[65];
     size_t size, n, lines = 0;
+    const char *line;
     struct err ignored = ERR_INIT;
     void *body = rows_bytes(rows, i, "body", &size);
     sha256_hex(body, size, hex);
     char *text = chunk_unpack(body, size, &n, &ignored);
-    for (size_t k = 0; text && k < n; k++) {
-        lines += text[k] == '\n' || k + 1 == n;
+    struct json_lines walk = { text, text ? n : 0, 0 };
+    while (json_lines_next(&walk, &line, &n)) {
+        lines++;
     }
     bool packed = text != NULL;
     free(text);
@@ -278,16 +280,14 @@ struct lines {
 
 static void lines_find(struct lines *l, const char *text, size_t n) {
     size_t capacity = 0, more = 0;
+    struct json_lines walk = { text, n, 0 };
+    const char *line;
     *l = (struct lines) { 0 };
-    while (n) {
-        const char *end = memchr(text, '\n', n);
-        size_t length = end ? (size_t)(end - text) : n;
+    while (json_lines_next(&walk, &line, &n)) {
         mem_grow(&l->at, &capacity, l->n + 1, sizeof *l->at);
         mem_grow(&l->length, &more, l->n + 1, sizeof *l->length);
-        l->at[l->n] = text;
-        l->length[l->n++] = length;
-        text += length + (end != NULL);
-        n -= length + (end != NULL);
+        l->at[l->n] = line;
+        l->length[l->n++] = n;
     }
 }
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "evaluator/cli/database.h"
+#include "evaluator/eval/eval.h"
 
 #define RECORD_MAX ((size_t)64 << 20)
 #define SAMPLES_MAX ((size_t)1 << 30)
@@ -29,37 +29,8 @@ void evidence_release(struct evidence *e) {
 
 /* ---- which ---- */
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
-/* A model's name always has a slash inside, so that what has none and is there is a path too. */
-static bool is_path(const char *operand) {
-    bool plain = !strchr(operand, '/') && (file_exists(operand) || dir_exists(operand));
-    return plain || *operand == '.' || *operand == '/' || ends_with(operand, "/") ||
-           ends_with(operand, ".json") || ends_with(operand, ".jsonl");
-}
-
 static bool is_number(const char *operand) {
     return *operand && strspn(operand, "0123456789") == strlen(operand) && strlen(operand) < 19;
-}
-
-static const char SAMPLES[] = "assay_samples_", RECORD[] = "assay_";
-
-/* dir/assay_samples_X.jsonl of dir/assay_X.json, and the other way round; NULL for other names. The
- * caller frees. */
-static char *beside(const char *path, bool samples) {
-    const char *from = samples ? RECORD : SAMPLES, *to = samples ? SAMPLES : RECORD;
-    const char *base = path_base(path), *old = samples ? ".json" : ".jsonl";
-    if (strncmp(base, from, strlen(from)) || !ends_with(base, old)) {
-        return NULL;
-    }
-    struct strbuf out = { 0 };
-    strbuf_addf(&out, "%.*s%s%.*s%s", (int)(base - path), path, to,
-        (int)(strlen(base) - strlen(from) - strlen(old)), base + strlen(from),
-        samples ? ".jsonl" : ".json");
-    return strbuf_take(&out);
 }
 
 /* Every result of one document. */
@@ -83,11 +54,6 @@ static bool add_file(json_t *list, const char *path, const char *task, struct er
     }
     json_decref(document);
     return ok;
-}
-
-static bool is_record_name(const char *name) {
-    return !strncmp(name, RECORD, strlen(RECORD)) && strncmp(name, SAMPLES, strlen(SAMPLES)) &&
-           ends_with(name, ".json");
 }
 
 static bool add_folder(json_t *list, const char *dir, const char *task, int depth, struct err *err);
@@ -119,10 +85,10 @@ static bool add_folder(
 }
 
 static bool add_path(json_t *list, const char *operand, const char *task, struct err *err) {
-    char *record = ends_with(operand, ".jsonl") ? beside(operand, false) : NULL;
+    char *record = str_ends(operand, ".jsonl") ? record_of_samples(operand) : NULL;
     size_t before = json_array_size(list);
     bool ok;
-    if (ends_with(operand, ".jsonl") && !record && file_exists(operand)) {
+    if (str_ends(operand, ".jsonl") && !record && file_exists(operand)) {
         err_set(err, ERR_INPUT, "'%s' is not a file of samples of Assay's", operand);
         ok = err_hint(
             err, "these are named assay_samples_<task>_<time>.jsonl, with the record beside");
@@ -156,7 +122,8 @@ static bool add_runs(
     if (ok && rows.n == 0) {
         ok = err_set(err, ERR_NOT_FOUND, "there is no run of %s%s%s", model ? model : "any model",
             task ? " on task " : "", task ? task : "");
-        err_hint(err, "'assay result ls' lists them; a path begins with . or /");
+        err_hint(
+            err, "'assay result ls' lists them; there is no file or folder of that name either");
     }
     rows_release(&rows);
     return ok;
@@ -164,7 +131,7 @@ static bool add_runs(
 
 static bool add_operand(json_t *list, const struct args *args, const char *operand,
     const char *task, struct db **db, struct err *err) {
-    if (is_path(operand)) {
+    if (results_are_path(operand)) {
         return add_path(list, operand, task, err);
     }
     if (!need_db(args, db, err)) {
@@ -299,7 +266,7 @@ static bool open_file(struct evidence *e, const char *path, long long at, struct
                     ? result_of_record(document)
                     : json_incref(json_array_get(json_object_get(document, "results"), (size_t)at));
     json_decref(document);
-    char *samples = beside(path, true);
+    char *samples = samples_of_record(path);
     bool ok = true;
     if (samples && file_exists(samples)) {
         struct strbuf text = { .max = SAMPLES_MAX };
@@ -325,44 +292,15 @@ bool evidence_open(struct evidence *e, struct db *db, const json_t *selected, st
     return ok;
 }
 
-static bool add_chunk(struct strbuf *text, const struct rows *rows, int row, struct err *err) {
-    char hex[65];
-    size_t size, n;
-    void *body = rows_bytes(rows, row, "body", &size);
-    sha256_hex(body, size, hex);
-    bool same = !strcmp(hex, rows_text(rows, row, "sha256"));
-    char *lines = same ? chunk_unpack(body, size, &n, err) : NULL;
-    if (!same) {
-        err_set(
-            err, ERR_INPUT, "stored sample chunk %lld is damaged", rows_int(rows, row, "chunk"));
-    }
-    if (lines) {
-        strbuf_add(text, lines, n);
-    }
-    free(lines);
-    free(body);
-    return lines != NULL;
-}
-
 bool evidence_samples(struct evidence *e, struct db *db, struct err *err) {
     struct strbuf text = { .max = SAMPLES_MAX };
-    struct rows rows = { 0 };
-    if (!e->run) {
-        return true;
-    }
-    bool ok = db_query(db, "site_samples", DB_ARGS(db_int(e->run)), &rows, err);
-    for (int i = 0; ok && i < rows.n; i++) {
-        ok = add_chunk(&text, &rows, i, err);
-    }
-    ok = ok && (!text.overflow ||
-                   err_set(err, ERR_RESOURCE, "its samples are over %zu bytes", SAMPLES_MAX));
+    bool ok = !e->run || run_samples(db, e->run, &text, err);
     if (ok && text.len) {
         e->samples_n = text.len;
         e->samples = strbuf_take(&text);
     }
     strbuf_release(&text);
-    rows_release(&rows);
-    return ok || err_wrap(err, "%s", e->name);
+    return ok;
 }
 
 bool evidence_needs_samples(const struct evidence *e, struct err *err) {

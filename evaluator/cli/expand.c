@@ -29,11 +29,6 @@ void expansion_release(struct expansion *e) {
     json_decref(e->trees);
 }
 
-static bool is_path(const char *name) {
-    size_t n = strlen(name);
-    return name[0] == '.' || name[0] == '/' || (n > 4 && !strcmp(name + n - 4, ".lua"));
-}
-
 /* ERR_NOT_FOUND for a name that the library doesn't have. */
 static bool refuse_unknown(const json_t *library, const char *name, struct err *err) {
     const char *nearest = NULL;
@@ -100,7 +95,7 @@ static int shots_of(const struct expansion *e, const json_t *described, const ch
 /* What a task of this file or name is called in results. */
 static char *name_of_task(struct expansion *e, const char *task) {
     struct err ignored = ERR_INIT;
-    struct task *t = is_path(task) ? task_describe_named(e->args, task, &ignored) : NULL;
+    struct task *t = task_is_path(task) ? task_describe_named(e->args, task, &ignored) : NULL;
     char *name = xstrdup(t ? task_info(t)->name : task);
     task_free(t);
     return name;
@@ -164,7 +159,7 @@ static bool walk_member(
 
 /* A member as the file names it: a path, a name, or a glob, which means tasks. */
 static bool walk_named(const struct walk *w, json_t *node, const char *pattern, struct err *err) {
-    if (is_path(pattern)) {
+    if (task_is_path(pattern)) {
         return walk_member(w, node, pattern, pattern, err);
     }
     bool any = false, ok = true;
@@ -262,7 +257,7 @@ static bool expand_path(struct expansion *e, const char *path, struct err *err) 
 }
 
 bool expand_task(struct expansion *e, const char *name, struct err *err) {
-    if (is_path(name)) {
+    if (task_is_path(name)) {
         return expand_path(e, name, err);
     }
     bool any = false;

@@ -7,6 +7,7 @@
 
 #include "base/average.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "evaluator/cli/table.h"
 
 struct results {
@@ -33,10 +34,9 @@ static const json_t *find_result(const struct results *r, const json_t *leaf) {
     return first;
 }
 
-static bool is_share(const json_t *result) {
+static bool takes_part(const json_t *result) {
     const char *metric = json_get_string(result, "main", "");
-    return json_get_bool(result, "higher_is_better", true) && !strstr(metric, "perplexity") &&
-           !strstr(metric, "bits_per") && strcmp(metric, "brier");
+    return metric_averages(metric_rule_of(metric, metric, result));
 }
 
 static void find_part(const json_t *leaf, void *arg, struct average_part *out) {
@@ -44,7 +44,7 @@ static void find_part(const json_t *leaf, void *arg, struct average_part *out) {
     const json_t *result = find_result(r, leaf);
     const char *main_metric = json_get_string(result, "main", "");
     const json_t *m = json_object_get(json_object_get(result, "metrics"), main_metric);
-    out->left_out = result ? !is_share(result)
+    out->left_out = result ? !takes_part(result)
                            : json_object_get(r->skipped, json_get_string(leaf, "task", "")) != NULL;
     out->value = json_get_number(m, "value", NAN);
     out->se = json_get_number(m, "stderr", NAN);

@@ -2,11 +2,15 @@
  * document, it must be the same. */
 #include "evaluator/compare/aligned.h"
 
+#include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/stats/scores.h"
 #include "base/strmap.h"
+#include "evaluator/compare/match.h"
 
 static void make_room(struct aligned *d, size_t n) {
     d->a = xcalloc(n + 1, sizeof *d->a);
@@ -33,21 +37,31 @@ static size_t key_of(const struct sample_scores *s, size_t i, char *key, size_t 
     return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
-static struct strmap *places_of(const struct sample_scores *s) {
+/* NULL where a document is there more than once: none of its lines would be the one that counts. */
+static struct strmap *places_of(const struct sample_scores *s, const char *side, struct err *err) {
     struct strmap *places = strmap_new(s->n);
     char key[512];
     for (size_t i = 0; i < s->n; i++) {
         size_t n = key_of(s, i, key, sizeof key);
-        strmap_add(places, key, n, (int32_t)i);
+        if (!strmap_add(places, key, n, (int32_t)i)) {
+            strmap_free(places);
+            err_set(err, ERR_INPUT, "document %lld is in the samples of '%.150s' more than once",
+                s->items[i].doc, side);
+            err_hint(err, "two files put into one? name the file of one evaluation");
+            return NULL;
+        }
     }
     return places;
 }
 
-static bool same_document(const struct aligned *d, size_t i, size_t j, struct err *err) {
-    const char *x = d->samples_a.items[i].hash, *y = d->samples_b.items[j].hash;
-    return !x || !y || !strcmp(x, y) ||
-           err_set(err, ERR_INPUT, "other data: document %lld is not the same in both",
-               d->samples_a.items[i].doc);
+static bool same_document(struct aligned *d, size_t i, size_t j, struct err *err) {
+    const struct sample *x = &d->samples_a.items[i], *y = &d->samples_b.items[j];
+    if (x->hash && y->hash && strcmp(x->hash, y->hash)) {
+        return err_set(err, ERR_INPUT, "other data: document %lld is not the same in both", x->doc);
+    }
+    d->n_prompts += x->prompt && y->prompt;
+    d->n_other_prompts += x->prompt && y->prompt && strcmp(x->prompt, y->prompt);
+    return true;
 }
 
 /* Documents of this subset of the first that the second has too. */
@@ -78,26 +92,46 @@ static bool pair_subset(
     return true;
 }
 
-static bool pair_all(struct aligned *d, struct err *err) {
-    struct strmap *places = places_of(&d->samples_b);
-    bool ok = true;
+static bool pair_all(struct aligned *d, const char *side_a, const char *side_b, struct err *err) {
+    struct strmap *own = places_of(&d->samples_a, side_a, err),
+                  *places = own ? places_of(&d->samples_b, side_b, err) : NULL;
+    bool ok = places != NULL;
+    strmap_free(own);
     make_room(d, d->samples_a.n);
     d->index_a = xcalloc(d->samples_a.n + 1, sizeof *d->index_a);
     d->index_b = xcalloc(d->samples_a.n + 1, sizeof *d->index_b);
     d->start = xcalloc(d->samples_a.n_subsets + 2, sizeof *d->start);
     d->subsets = xcalloc(d->samples_a.n_subsets + 1, sizeof *d->subsets);
     for (uint32_t s = 0; ok && s < d->samples_a.n_subsets; s++) {
-        ok = pair_subset(d, s, places, err);
+        ok = !subset_counts(d->declared, d->samples_a.subsets[s]) || pair_subset(d, s, places, err);
     }
     strmap_free(places);
     return ok && (d->n || err_set(err, ERR_INPUT, "they have no document in common"));
 }
 
-static bool align_samples(struct aligned *d, struct err *err) {
+/* What else may differ makes other prompts; without that, these are other questions. */
+static bool check_prompts(
+    const struct aligned *d, const struct compare_options *o, struct err *err) {
+    static const char *const MAKERS[] = { "profile", "template", "shots", "seed" };
+    for (size_t i = 0; i < sizeof MAKERS / sizeof *MAKERS; i++) {
+        if (is_across(o, MAKERS[i])) {
+            return true;
+        }
+    }
+    if (d->n_other_prompts == 0) {
+        return true;
+    }
+    err_set(err, ERR_INPUT, "other prompts: %zu of %zu documents were asked in other words",
+        d->n_other_prompts, d->n_prompts);
+    return err_hint(err, "--across shots (profile, template, seed) pairs them all the same");
+}
+
+static bool align_samples(struct aligned *d, const char *side_a, const char *side_b,
+    const struct compare_options *o, struct err *err) {
     if (d->samples_a.statistic != d->samples_b.statistic) {
         return err_set(err, ERR_INPUT, "the metric is not made in the same way in both");
     }
-    if (!pair_all(d, err)) {
+    if (!pair_all(d, side_a, side_b, err) || !check_prompts(d, o, err)) {
         return false;
     }
     for (size_t s = 0; s < d->n_subsets; s++) {
@@ -111,7 +145,77 @@ static bool align_samples(struct aligned *d, struct err *err) {
     if (d->samples_a.n_clusters == d->samples_a.n) {
         drop_clusters(d);
     }
+    note_binary(d);
     return true;
+}
+
+/* ---- the whole ---- */
+
+double aligned_value(const struct aligned *d, bool second) {
+    const struct sample_scores *samples = second ? &d->samples_b : &d->samples_a;
+    const size_t *index = second ? d->index_b : d->index_a;
+    const double *x = second ? d->b : d->a;
+    double sum = 0;
+    for (size_t s = 0; s < d->n_subsets; s++) {
+        size_t from = d->start[s], n = d->start[s + 1] - from;
+        sum += d->statistic ? d->statistic(samples->data, index + from, n) : mean(x + from, n);
+    }
+    return sum / (double)d->n_subsets;
+}
+
+/* ---- what a record says of them ---- */
+
+PRINTF_LIKE(3, 4)
+static bool other_than(const struct side *s, struct err *err, const char *fmt, ...) {
+    char what[200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    err_set(
+        err, ERR_INPUT, "the samples of '%.150s' are not those of its record: %s", s->name, what);
+    return err_hint(err, "evaluate it again; 'assay result verify' tells all that doesn't fit");
+}
+
+static bool check_hash(
+    const struct side *s, const struct candidate *c, const char *text, size_t n, struct err *err) {
+    const char *said = json_get_string(c->facts, "samples_sha256", NULL);
+    char hex[65];
+    if (!said) {
+        return true;
+    }
+    sha256_hex(text, n, hex);
+    return !strcmp(said, hex) || other_than(s, err, "their hash is %.12s, not %.12s", hex, said);
+}
+
+/* How far a mean may lie from itself if it is summed up in another order. */
+static bool near(double x, double said, double step) {
+    return !(fabs(x - said) > step + 1e-6 * fmax(1, fabs(said)));
+}
+
+static bool check_count(
+    const struct side *s, const struct candidate *c, size_t n, struct err *err) {
+    long long said = json_get_int(c->facts, "n", (long long)n);
+    return said == (long long)n || other_than(s, err, "there are %zu, of %lld documents", n, said);
+}
+
+static bool check_value(
+    const struct side *s, const struct candidate *c, double value, double step, struct err *err) {
+    double whole = json_get_number(c->facts, "value", NAN);
+    return near(value, whole, step) || other_than(s, err, "%s comes to %.6g, not %.6g",
+                                           json_get_string(c->facts, "metric", ""), value, whole);
+}
+
+static const json_t *declared_by(const struct candidate *c) {
+    return json_object_get(c->facts, "declared_subsets");
+}
+
+static bool read_side(struct sample_scores *scores, const struct side *s, const struct candidate *c,
+    const char *text, size_t n, const char *metric, const char *filter, struct err *err) {
+    return check_hash(s, c, text, n, err) &&
+           sample_scores_read(scores, text, n, metric, filter, err) &&
+           check_count(s, c, scores->n, err) &&
+           check_value(s, c, sample_scores_value(scores, declared_by(c)), 0, err);
 }
 
 /* Samples of both, parsed; *found is false where one of them has none. */
@@ -119,6 +223,8 @@ static bool read_samples(struct aligned *d, const struct side *a, const struct c
     const struct side *b, const struct candidate *y, const char *filter, bool *found,
     struct err *err) {
     const char *metric = json_get_string(x->facts, "metric", "");
+    filter = filter ? filter : json_get_string(y->facts, "filter", NULL);
+    filter = json_get_string(x->facts, "filter", filter);
     size_t n_a, n_b;
     *found = false;
     if (!candidate_samples(a, x, &d->text_a, &n_a, err) ||
@@ -126,8 +232,8 @@ static bool read_samples(struct aligned *d, const struct side *a, const struct c
         return false;
     }
     *found = d->text_a && d->text_b;
-    return !*found || (sample_scores_read(&d->samples_a, d->text_a, n_a, metric, filter, err) &&
-                          sample_scores_read(&d->samples_b, d->text_b, n_b, metric, filter, err));
+    return !*found || (read_side(&d->samples_a, a, x, d->text_a, n_a, metric, filter, err) &&
+                          read_side(&d->samples_b, b, y, d->text_b, n_b, metric, filter, err));
 }
 
 /* ---- from records ---- */
@@ -157,8 +263,22 @@ static bool add_part(struct aligned *d, const json_t *x, const json_t *y, bool *
     return ok;
 }
 
-static bool align_records(
-    struct aligned *d, const struct candidate *x, const struct candidate *y, struct err *err) {
+/* The numbers kept are levels, whose mean is as near as half a level; and where a metric is no
+ * mean, theirs is only near it. */
+static bool check_kept(const struct aligned *d, const struct side *s, const struct candidate *c,
+    bool second, struct err *err) {
+    const double *x = second ? d->b : d->a;
+    double low = INFINITY, high = -INFINITY, error = json_get_number(c->facts, "stderr", 0);
+    for (size_t i = 0; i < d->n; i++) {
+        low = fmin(low, x[i]);
+        high = fmax(high, x[i]);
+    }
+    double step = (high - low) / (SCORE_LEVELS - 1) + (d->binary ? 0 : error / 5);
+    return check_value(s, c, aligned_value(d, second), step, err);
+}
+
+static bool align_records(struct aligned *d, const struct side *side_a, const struct candidate *x,
+    const struct side *side_b, const struct candidate *y, struct err *err) {
     const json_t *a = kept_scores(x), *b = kept_scores(y);
     const json_t *parts = json_object_get(a, "parts"), *others = json_object_get(b, "parts");
     size_t n = json_array_size(parts);
@@ -181,7 +301,8 @@ static bool align_records(
     if (!clustered) {
         drop_clusters(d);
     }
-    return true;
+    note_binary(d);
+    return check_kept(d, side_a, x, false, err) && check_kept(d, side_b, y, true, err);
 }
 
 /* ---- the door ---- */
@@ -190,12 +311,11 @@ bool aligned_open(struct aligned *d, const struct side *a, const struct candidat
     const struct side *b, const struct candidate *y, const struct compare_options *o,
     struct err *err) {
     bool found;
-    *d = (struct aligned) { 0 };
+    *d = (struct aligned) { .declared = declared_by(declared_by(x) ? x : y) };
     bool ok = read_samples(d, a, x, b, y, o->filter, &found, err);
-    ok = ok && (found ? align_samples(d, err) : align_records(d, x, y, err));
-    if (ok) {
-        note_binary(d);
-    } else {
+    ok = ok &&
+         (found ? align_samples(d, a->name, b->name, o, err) : align_records(d, a, x, b, y, err));
+    if (!ok) {
         aligned_close(d);
     }
     return ok;
@@ -214,16 +334,4 @@ void aligned_close(struct aligned *d) {
     free(d->index_a);
     free(d->index_b);
     *d = (struct aligned) { 0 };
-}
-
-double aligned_value(const struct aligned *d, bool second) {
-    const struct sample_scores *samples = second ? &d->samples_b : &d->samples_a;
-    const size_t *index = second ? d->index_b : d->index_a;
-    const double *x = second ? d->b : d->a;
-    double sum = 0;
-    for (size_t s = 0; s < d->n_subsets; s++) {
-        size_t from = d->start[s], n = d->start[s + 1] - from;
-        sum += d->statistic ? d->statistic(samples->data, index + from, n) : mean(x + from, n);
-    }
-    return sum / (double)d->n_subsets;
 }

@@ -6,6 +6,7 @@
 #include "evaluator/eval/eval.h"
 
 struct aligned {
+    const json_t *declared; /* names of the subsets that count; NULL: all do */
     size_t n, n_subsets;
     size_t *start;        /* [n_subsets + 1]: documents of a subset lie together */
     const char **subsets; /* names, "" where there are none; NULL where they are not known */
@@ -13,6 +14,7 @@ struct aligned {
     uint32_t *cluster;    /* NULL: none */
     bool binary;          /* all are 0 or 1 */
     size_t n_a, n_b;      /* documents that each of the two has */
+    size_t n_prompts, n_other_prompts; /* of n: both say what was asked; and it is not the same */
 
     /* Where the metric is no mean: statistic(data, positions), as eval.h has it; else NULL. */
     statistic_fn *statistic;

@@ -1,46 +1,27 @@
 /* Two sides, task by task, and what they come to (see compare.h). */
-#include "evaluator/compare/compare.h"
+#include "evaluator/compare/comparison.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "base/pool.h"
 #include "base/stats/standing.h"
 #include "db/db.h"
 #include "evaluator/compare/contrast.h"
 #include "evaluator/compare/flips.h"
-#include "evaluator/compare/match.h"
-#include "evaluator/hub/hub.h"
-#include "site-gen/site.h"
-
-struct comparison {
-    const struct compare_options *o;
-    struct side a, b;
-    struct pool *pool;
-    struct match *matches;
-    size_t n_matches;
-    json_t *tasks, *refused;
-    float *mean; /* [n_resamples]: replicates of the mean's difference, summed up */
-    double a_sum, b_sum;
-    size_t n_mean; /* tasks in it */
-};
 
 /* ---- sides ---- */
 
-static bool is_file_name(const char *name) {
-    size_t n = strlen(name);
-    return hub_is_path(name) || (n > 6 && !strcmp(name + n - 6, ".jsonl"));
-}
-
-static bool open_side(struct side *s, const char *name, struct db *db,
+static bool side_open(struct side *s, const char *name, struct db *db,
     const struct compare_options *o, struct err *err) {
     *s = (struct side) { .name = name, .db = db };
-    return is_file_name(name) ? side_from_files(s, name, o, err)
-                              : side_from_database(s, name, o, err);
+    return results_are_path(name) ? side_from_files(s, name, o, err)
+                                  : side_from_database(s, name, o, err);
 }
 
-static json_t *side_view(const struct side *s) {
+json_t *side_view(const struct side *s) {
     json_t *view = json_pack("{s:s}", "name", s->name);
     if (s->n) {
         copy_facts(view, s->items[0].facts, (const char *const[]) { "model", "revision", NULL });
@@ -50,11 +31,12 @@ static json_t *side_view(const struct side *s) {
 
 /* ---- one task ---- */
 
-static void set_number(json_t *to, const char *key, double v) {
+void set_number(json_t *to, const char *key, double v) {
     json_object_set_new(to, key, isfinite(v) ? json_real(v) : json_null());
 }
 
-static json_t *notes_of(const struct aligned *d, bool across, const struct match *m) {
+static json_t *notes_of(
+    const struct comparison *k, const struct aligned *d, const struct match *m) {
     json_t *notes = json_array();
     if (d->n < d->n_a || d->n < d->n_b) {
         json_array_append_new(notes,
@@ -63,16 +45,11 @@ static json_t *notes_of(const struct aligned *d, bool across, const struct match
     if (!d->index_a) {
         json_array_append_new(notes, json_string("from the scores kept in the records"));
     }
-    if (across) {
-        static const char *const FACTS[] = { "profile", "template", "add_bos", "shots", "seed" };
-        for (size_t i = 0; i < sizeof FACTS / sizeof *FACTS; i++) {
-            const json_t *x = json_object_get(m->a->facts, FACTS[i]),
-                         *y = json_object_get(m->b->facts, FACTS[i]);
-            if (x && y && !json_equal(x, y)) {
-                json_array_append_new(notes, json_sprintf("%s differs", FACTS[i]));
-            }
-        }
+    if (d->n_other_prompts) {
+        json_array_append_new(
+            notes, json_sprintf("the prompts of %zu documents differ", d->n_other_prompts));
     }
+    match_notes(notes, m, k->a, k->b, k->o);
     return notes;
 }
 
@@ -105,8 +82,8 @@ static json_t *contrast_view(const struct contrast *c, const struct aligned *d) 
 
 /* Means are over metrics that lie between 0 and 1 and are better the higher, as boards have them.
  */
-static void add_to_mean(struct comparison *k, const struct contrast *c, const json_t *metric) {
-    if (!json_get_bool(metric, "percent", false) || !json_get_bool(metric, "higher", false)) {
+static void add_to_mean(struct comparison *k, const struct contrast *c, struct metric_rule rule) {
+    if (!metric_averages(rule)) {
         return;
     }
     k->n_mean++;
@@ -117,31 +94,37 @@ static void add_to_mean(struct comparison *k, const struct contrast *c, const js
     }
 }
 
+/* Of the metric that is compared, which need not be the task's main one. */
+static struct metric_rule rule_of(const struct match *m) {
+    struct metric_rule rule = metric_rule(json_get_string(m->a->facts, "metric", ""));
+    rule.higher = json_get_bool(m->b->facts, "higher_is_better", rule.higher);
+    rule.higher = json_get_bool(m->a->facts, "higher_is_better", rule.higher);
+    return rule;
+}
+
 static void add_task(struct comparison *k, const struct match *m, const struct aligned *d,
     const struct contrast *c) {
-    static const char *const SAME[] = { "task", "metric", "version", "profile", "shots",
-        "higher_is_better", NULL };
+    static const char *const SAME[] = { "task", "metric", "version", "profile", "shots", NULL };
+    struct metric_rule rule = rule_of(m);
     json_t *view = contrast_view(c, d);
+    copy_facts(view, m->b->facts, SAME);
     copy_facts(view, m->a->facts, SAME);
-    const char *metric = json_get_string(m->a->facts, "metric", "");
-    json_t *about = metric_view(metric, NULL);
-    if (!json_object_get(view, "higher_is_better")) {
-        json_object_set(view, "higher_is_better", json_object_get(about, "higher"));
-    } else {
-        json_object_set(about, "higher", json_object_get(view, "higher_is_better"));
-    }
-    json_object_set(view, "percent", json_object_get(about, "percent"));
-    json_object_set_new(view, "notes", notes_of(d, k->o->across != NULL, m));
+    json_object_set_new(view, "higher_is_better", json_boolean(rule.higher));
+    json_object_set_new(view, "percent", json_boolean(rule.scale == METRIC_SHARE));
+    json_object_set_new(view, "notes", notes_of(k, d, m));
     if (k->o->n_flips) {
         json_object_set_new(view, "flipped", flips_view(d, k->o->n_flips));
     }
-    add_to_mean(k, c, about);
+    add_to_mean(k, c, rule);
     json_array_append_new(k->tasks, view);
-    json_decref(about);
 }
 
-static void refuse(struct comparison *k, const char *task, const char *why) {
-    json_array_append_new(k->refused, json_pack("{s:s, s:s}", "task", task, "why", why));
+static void refuse(struct comparison *k, const char *task, const char *why, const char *hint) {
+    json_t *refused = json_pack("{s:s, s:s}", "task", task, "why", why);
+    if (*hint) {
+        json_object_set_new(refused, "hint", json_string(hint));
+    }
+    json_array_append_new(k->refused, refused);
 }
 
 /* What cannot be laid side by side is refused with its reason, and holds the others up as little as
@@ -166,12 +149,12 @@ static bool compare_task(struct comparison *k, size_t i, struct err *err) {
     struct aligned d;
     struct contrast c;
     if (m->why) {
-        refuse(k, m->task, m->why);
+        refuse(k, m->task, m->why, "");
         return true;
     }
-    if (!aligned_open(&d, &k->a, m->a, &k->b, m->b, k->o, &why)) {
+    if (!aligned_open(&d, k->a, m->a, k->b, m->b, k->o, &why)) {
         if (is_refusal(why.class)) {
-            refuse(k, m->task, why.msg);
+            refuse(k, m->task, why.msg, why.hint);
             return true;
         }
         *err = why;
@@ -188,7 +171,7 @@ static bool compare_task(struct comparison *k, size_t i, struct err *err) {
 
 /* ---- all of them ---- */
 
-static const char *verdict(double p_holm, double difference, bool higher) {
+const char *verdict_of(double p_holm, double difference, bool higher) {
     if (!(p_holm <= SIGNIFICANT)) {
         return "same";
     }
@@ -202,7 +185,7 @@ static void judge(struct comparison *k, json_t *suite) {
     json_array_foreach(k->tasks, i, task) p[i] = json_get_number(task, "p", NAN);
     holm_adjust(p, n, holm);
     json_array_foreach(k->tasks, i, task) {
-        const char *word = verdict(holm[i], json_get_number(task, "difference", NAN),
+        const char *word = verdict_of(holm[i], json_get_number(task, "difference", NAN),
             json_get_bool(task, "higher_is_better", true));
         set_number(task, "p_holm", holm[i]);
         json_object_set_new(task, "verdict", json_string(word));
@@ -211,11 +194,11 @@ static void judge(struct comparison *k, json_t *suite) {
     free(p);
 }
 
-static void add_mean(const struct comparison *k, json_t *suite) {
+json_t *comparison_mean(struct comparison *k) {
     struct resampled r;
     double n = (double)k->n_mean;
     if (k->n_mean == 0 || k->o->n_resamples < 2) {
-        return;
+        return NULL;
     }
     for (size_t i = 0; i < k->o->n_resamples; i++) {
         k->mean[i] /= (float)n;
@@ -230,63 +213,99 @@ static void add_mean(const struct comparison *k, json_t *suite) {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         set_number(mean, numbers[i].key, numbers[i].v);
     }
-    json_object_set_new(suite, "mean", mean);
+    return mean;
 }
 
 static json_t *document(struct comparison *k) {
     json_t *suite = json_pack("{s:i, s:i, s:i}", "better", 0, "worse", 0, "same", 0);
     judge(k, suite);
-    add_mean(k, suite);
+    json_t *mean = comparison_mean(k);
+    if (mean) {
+        json_object_set_new(suite, "mean", mean);
+    }
     return json_pack("{s:s, s:o, s:o, s:I, s:I, s:f, s:O, s:O, s:o}", "schema", "assay.compare/1",
-        "a", side_view(&k->a), "b", side_view(&k->b), "resamples", (json_int_t)k->o->n_resamples,
+        "a", side_view(k->a), "b", side_view(k->b), "resamples", (json_int_t)k->o->n_resamples,
         "seed", (json_int_t)k->o->seed, "power", k->o->power, "tasks", k->tasks, "refused",
         k->refused, "suite", suite);
 }
 
 /* Nothing could be paired: the first reason is the command's, but that a task is missing. */
-static bool nothing_paired(const struct comparison *k, struct err *err) {
+bool nothing_paired(const struct comparison *k, struct err *err) {
     for (size_t i = 0; i < k->n_matches; i++) {
         const json_t *refused = json_array_get(k->refused, i); /* all of them, in order */
         if (!k->matches[i].missing) {
-            return err_set(err, ERR_INPUT, "nothing can be paired; task '%.100s': %.300s",
+            const char *hint = json_get_string(refused, "hint", NULL);
+            err_set(err, ERR_INPUT, "nothing can be paired; task '%.100s': %.300s",
                 k->matches[i].task, json_get_string(refused, "why", ""));
+            return hint && err_hint(err, "%s", hint);
         }
     }
     return err_set(err, ERR_NOT_FOUND, "'%.200s' and '%.200s' have no such task in common",
-        k->a.name, k->b.name);
+        k->a->name, k->b->name);
 }
 
-static bool compare_all(struct comparison *k, struct err *err) {
-    bool ok = true;
-    k->matches = match_tasks(&k->a, &k->b, k->o, &k->n_matches);
+bool comparison_make(struct comparison *k, const struct side *a, const struct side *b,
+    struct pool *pool, const struct compare_options *o, struct err *err) {
+    *k = (struct comparison) {
+        .o = o, .a = a, .b = b, .pool = pool, .tasks = json_array(), .refused = json_array()
+    };
+    k->mean = mem_try(o->n_resamples + 1, sizeof *k->mean, "resamples", err);
+    bool ok = k->mean != NULL;
+    if (ok) {
+        k->matches = match_tasks(a, b, o, &k->n_matches);
+    }
     for (size_t i = 0; ok && i < k->n_matches; i++) {
         ok = compare_task(k, i, err) || err_wrap(err, "task '%.100s'", k->matches[i].task);
     }
-    return ok && (json_array_size(k->tasks) || nothing_paired(k, err));
+    return ok;
 }
 
-static bool prepare(struct comparison *k, struct err *err) {
-    k->mean = mem_try(k->o->n_resamples + 1, sizeof *k->mean, "resamples", err);
-    k->pool = k->mean ? pool_new(pool_default_threads(), err) : NULL;
-    return k->pool != NULL;
+void comparison_release(struct comparison *k) {
+    match_release(k->matches, k->n_matches);
+    free(k->mean);
+    json_decref(k->tasks);
+    json_decref(k->refused);
+    *k = (struct comparison) { 0 };
+}
+
+bool contestants_open(struct contestants *s, const char *const *names, size_t n,
+    const struct compare_options *o, struct err *err) {
+    bool stored = false, ok = true;
+    *s = (struct contestants) { .n = n };
+    for (size_t i = 0; i < n; i++) {
+        stored = stored || !results_are_path(names[i]);
+    }
+    s->sides = xcalloc(n, sizeof *s->sides);
+    if (stored) {
+        s->db = db_open(&(struct db_options) { .conninfo = o->database }, err);
+        ok = s->db != NULL;
+    }
+    for (size_t i = 0; ok && i < n; i++) {
+        ok = side_open(&s->sides[i], names[i], s->db, o, err);
+    }
+    s->pool = ok ? pool_new(pool_default_threads(), err) : NULL;
+    return s->pool != NULL;
+}
+
+void contestants_close(struct contestants *s) {
+    for (size_t i = 0; i < s->n; i++) {
+        side_release(&s->sides[i]);
+    }
+    free(s->sides);
+    pool_free(s->pool);
+    db_close(s->db);
+    *s = (struct contestants) { 0 };
 }
 
 json_t *compare(
     const char *a, const char *b, const struct compare_options *options, struct err *err) {
-    struct comparison k = { .o = options, .tasks = json_array(), .refused = json_array() };
-    bool stored = !is_file_name(a) || !is_file_name(b);
-    struct db_options database = { .conninfo = options->database };
-    struct db *db = stored ? db_open(&database, err) : NULL;
-    bool ok = (!stored || db) && open_side(&k.a, a, db, options, err) &&
-              open_side(&k.b, b, db, options, err) && prepare(&k, err) && compare_all(&k, err);
+    struct contestants all;
+    struct comparison k = { 0 };
+    bool ok = contestants_open(&all, (const char *const[]) { a, b }, 2, options, err) &&
+              comparison_make(&k, &all.sides[0], &all.sides[1], all.pool, options, err) &&
+              (json_array_size(k.tasks) || nothing_paired(&k, err));
     json_t *made = ok ? document(&k) : NULL;
-    match_release(k.matches, k.n_matches);
-    side_release(&k.a);
-    side_release(&k.b);
-    pool_free(k.pool);
-    free(k.mean);
-    json_decref(k.tasks);
-    json_decref(k.refused);
-    db_close(db);
+    comparison_release(&k);
+    contestants_close(&all);
     return made;
 }

@@ -30,12 +30,25 @@ struct compare_options {
  *               "verdict": "better" | "worse" | "same", "detectable",
  *               "flips": {"both", "neither", "only_a", "only_b"}, "agreement",
  *               "clusters"?, "subsets"?, "notes": [...], "flipped": [...]}],
- *    "refused": [{"task", "why"}],
+ *    "refused": [{"task", "why", "hint"?}],
  *    "suite": {"better", "worse", "same",
  *              "mean"?: {"tasks", "a", "b", "difference", "se", "low", "high", "p"}}}
  * A verdict is about the second and goes by p_holm. ERR_NOT_FOUND where a side has nothing,
  * ERR_INPUT where nothing can be paired. */
 MUST_CHECK json_t *compare(
     const char *a, const char *b, const struct compare_options *options, struct err *err);
+
+/* More than two, every one with every other:
+ *   {"schema": "assay.compare-many/1", "sides": [{"name", "model", "revision"}], "resamples",
+ *    "seed", "power",
+ *    "tasks": [{"task", "metric", "higher_is_better", "percent",
+ *               "standings": [{"side", "value", "rank", "rank_low", "rank_high", "tier"}],
+ *               "pairs": [as a task above, with "first" and "second", places in "sides"]}],
+ *    "mean"?: {"tasks", "standings", "pairs"}, "refused": [{"task", "why", "first", "second"}]}
+ * Standings are best first. Holm's rule is over the pairs of a task (and over those of the mean),
+ * so that inside a tier no two differ; a verdict is about a pair's second. */
+enum { COMPARE_MANY_MAX = 26 };
+MUST_CHECK json_t *compare_many(
+    const char *const *names, size_t n, const struct compare_options *options, struct err *err);
 
 #endif

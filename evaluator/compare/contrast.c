@@ -227,7 +227,8 @@ bool contrast_make(struct contrast *c, const struct aligned *d, uint64_t seed, s
     } else {
         test_mean(c);
     }
-    c->detectable = detectable_difference(c->difference.se, o->power);
+    /* where no document came out otherwise, nothing is known of how far they would */
+    c->detectable = c->difference.se > 0 ? detectable_difference(c->difference.se, o->power) : NAN;
     return true;
 }
 

@@ -17,4 +17,12 @@ struct match *match_tasks(
     const struct side *a, const struct side *b, const struct compare_options *o, size_t *n);
 void match_release(struct match *matches, size_t n);
 
+/* Whether this may differ between results that are paired. */
+bool is_across(const struct compare_options *o, const char *fact);
+
+/* What a reader of the pair must know: which of several results were taken, which facts one side
+ * doesn't say, and which are not the same. Strings are appended. */
+void match_notes(json_t *notes, const struct match *m, const struct side *a, const struct side *b,
+    const struct compare_options *o);
+
 #endif

@@ -30,34 +30,10 @@ void copy_facts(json_t *to, const json_t *from, const char *const *keys) {
     }
 }
 
-static bool unpack_chunks(const struct rows *rows, struct strbuf *out, struct err *err) {
-    bool ok = true;
-    for (int i = 0; ok && i < rows->n; i++) {
-        size_t size, n;
-        void *body = rows_bytes(rows, i, "body", &size);
-        char *text = chunk_unpack(body, size, &n, err);
-        ok = text != NULL;
-        if (ok) {
-            strbuf_add(out, text, n);
-        }
-        free(text);
-        free(body);
-    }
-    return ok && (!out->overflow || err_set(err, ERR_RESOURCE, "the samples do not fit memory"));
-}
-
-static bool stored_samples(struct db *db, long long run, struct strbuf *out, struct err *err) {
-    struct rows rows = { 0 };
-    bool ok = db_query(db, "site_samples", DB_ARGS(db_int(run)), &rows, err) &&
-              unpack_chunks(&rows, out, err);
-    rows_release(&rows);
-    return ok || err_wrap(err, "samples of run %lld", run);
-}
-
 bool candidate_samples(
     const struct side *s, const struct candidate *c, char **text, size_t *n, struct err *err) {
     struct strbuf out = { .max = SAMPLES_MAX };
-    bool ok = c->run    ? stored_samples(s->db, c->run, &out, err)
+    bool ok = c->run    ? run_samples(s->db, c->run, &out, err)
               : c->path ? file_read(c->path, SAMPLES_MAX, &out, err)
                         : true;
     *n = out.len;

@@ -8,7 +8,8 @@ struct db;
 
 /* A result that may be compared. Facts, each left out or null where it is not known: "model",
  * "revision", "task", "version", "task_sha256", "data_sha256", "profile", "template", "add_bos",
- * "shots", "limit", "seed", "metric", "higher_is_better", "value", "scores". */
+ * "shots", "limit", "seed", "metric", "filter", "higher_is_better" (the metric), "n", "value",
+ * "stderr", "declared_subsets", "scores", "samples_sha256". */
 struct candidate {
     json_t *facts;
     char *path;    /* of its samples; NULL: none, or in the database */

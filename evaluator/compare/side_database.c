@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "db/db.h"
 #include "evaluator/compare/side.h"
-#include "site-gen/site.h"
 
 /* The metric that is compared: the one asked for, if the run has it, else its main one. */
 static const json_t *find_metric(const json_t *record, const char *name) {
@@ -44,14 +44,16 @@ static void add_run(
     if (json_get_int(facts, "seed", 0) == 0) {
         json_object_del(facts, "seed"); /* the protocol's own, whichever that was */
     }
-    copy_facts(facts, record, (const char *const[]) { "shots", "seed", "scores", NULL });
+    copy_facts(facts, record,
+        (const char *const[]) { "shots", "seed", "add_bos", "scores", "declared_subsets", NULL });
     json_object_set(facts, "version", json_object_get(run, "task_version"));
     if (m) {
-        json_object_set(facts, "value", json_object_get(m, "value"));
+        copy_facts(facts, m, (const char *const[]) { "value", "stderr", NULL });
     }
-    json_t *view = metric_view(metric, definition_of(tasks, json_get_int(run, "task_id", 0)));
-    json_object_set(facts, "higher_is_better", json_object_get(view, "higher"));
-    json_decref(view);
+    json_object_set_new(facts, "higher_is_better",
+        json_boolean(metric_rule_of(metric, json_get_string(run, "main", ""),
+            definition_of(tasks, json_get_int(run, "task_id", 0)))
+                         .higher));
     side_add(s, facts, NULL, json_get_int(run, "run_id", 0));
 }
 
@@ -124,7 +126,8 @@ bool side_from_database(
     if (ok && s->n == 0) {
         ok = err_set(err, ERR_NOT_FOUND,
             is_number(name) ? "there is no run %s" : "there are no results of '%s'", name);
-        err_hint(err, "'assay result ls' lists what there is; a folder's name begins with ./ or /");
+        err_hint(err, "'assay result ls' lists what there is; there is no file or folder of that "
+                      "name either");
     }
     return ok;
 }

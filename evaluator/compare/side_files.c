@@ -6,7 +6,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "evaluator/compare/side.h"
+#include "evaluator/eval/eval.h"
 
 #define RESULT_MAX ((size_t)256 << 20)
 
@@ -46,31 +48,13 @@ static void names_release(struct names *names) {
     free(names->items);
 }
 
-static bool begins(const char *s, const char *start) {
-    return strncmp(s, start, strlen(start)) == 0;
-}
-
-static bool ends(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
-static bool is_record(const char *name) {
-    return begins(name, "assay_") && ends(name, ".json");
-}
-
 static bool is_peers(const char *name) {
-    return begins(name, "results_") && ends(name, ".json");
+    return str_begins(name, "results_") && str_ends(name, ".json");
 }
 
-/* DIR/prefix<middle>suffix where there is such a file, else NULL. */
-static char *sibling(
-    const char *dir, const char *prefix, const char *middle, size_t middle_n, const char *suffix) {
-    struct strbuf name = { 0 };
-    strbuf_addf(&name, "%s%.*s%s", prefix, (int)middle_n, middle, suffix);
-    char *path = path_join(dir, strbuf_str(&name));
-    strbuf_release(&name);
-    if (!file_exists(path)) {
+/* The path if there is such a file; else NULL, and it is freed. */
+static char *if_there(char *path) {
+    if (path && !file_exists(path)) {
         free(path);
         path = NULL;
     }
@@ -82,32 +66,29 @@ static char *sibling(
 static json_t *own_facts(const json_t *result, const struct compare_options *o) {
     static const char *const SAME[] = { "model", "revision", "task", "version", "task_sha256",
         "data_sha256", "profile", "add_bos", "shots", "limit", "seed", "kind", "dtype", "n",
-        "higher_is_better", "scores", NULL };
-    const char *metric = o->metric ? o->metric : json_get_string(result, "main", "");
+        "scores", "samples_sha256", "declared_subsets", NULL };
+    const char *main = json_get_string(result, "main", ""), *metric = o->metric ? o->metric : main;
     const json_t *m = json_object_get(json_object_get(result, "metrics"), metric);
-    json_t *facts = json_pack("{s:s}", "metric", metric);
+    json_t *facts = json_pack("{s:s, s:b}", "metric", metric, "higher_is_better",
+        metric_rule_of(metric, main, result).higher);
     copy_facts(facts, result, SAME);
-    copy_facts(facts, m, (const char *const[]) { "value", NULL });
+    copy_facts(facts, m, (const char *const[]) { "value", "stderr", NULL });
     return facts;
 }
 
 /* assay_<task>_<time>.json, with assay_samples_<task>_<time>.jsonl beside it. */
-static bool add_record(struct side *s, const char *dir, const char *name,
-    const struct compare_options *o, struct err *err) {
-    char *path = path_join(dir, name);
+static bool add_record(
+    struct side *s, const char *path, const struct compare_options *o, struct err *err) {
     json_t *doc = json_parse_file(path, RESULT_MAX, err), *result;
-    const char *middle = name + (is_record(name) ? strlen("assay_") : 0);
-    size_t i, middle_n = strlen(middle) - strlen(".json");
+    size_t i;
     bool ok = doc != NULL;
     if (ok && strcmp(json_get_string(doc, "schema", ""), "assay.eval/1")) {
         ok = err_set(err, ERR_SCHEMA, "'%s' is no result of assay eval", path);
     }
     json_array_foreach(json_object_get(ok ? doc : NULL, "results"), i, result) {
-        side_add(s, own_facts(result, o),
-            is_record(name) ? sibling(dir, "assay_samples_", middle, middle_n, ".jsonl") : NULL, 0);
+        side_add(s, own_facts(result, o), if_there(samples_of_record(path)), 0);
     }
     json_decref(doc);
-    free(path);
     return ok;
 }
 
@@ -123,6 +104,20 @@ static const json_t *peers_value(const json_t *numbers, const char *metric, cons
         bool own = !strncmp(key, metric, n) && key[n] == ',';
         if (own && (!filter || !strcmp(key + n + 1, filter)) && json_is_number(value)) {
             return value;
+        }
+    }
+    return NULL;
+}
+
+/* Which of the filters that is; NULL: there is no such number. */
+static const char *peers_filter(const json_t *numbers, const char *metric, const char *filter) {
+    size_t n = strlen(metric);
+    const json_t *chosen = peers_value(numbers, metric, filter);
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)numbers, key, value) {
+        if (value == chosen && !strncmp(key, metric, n) && key[n] == ',') {
+            return key + n + 1;
         }
     }
     return NULL;
@@ -166,51 +161,64 @@ static json_t *peers_facts(
     if (!metric) {
         return NULL;
     }
-    json_t *facts = json_pack("{s:s, s:s, s:s*, s:O*, s:O*, s:O*, s:O*, s:b}", "task", task,
-        "metric", metric, "model", json_get_string(doc, "model_name", NULL), "version",
+    const json_t *counts = json_object_get(json_object_get(doc, "n-samples"), task);
+    json_t *facts = json_pack("{s:s, s:s, s:s*, s:s*, s:O*, s:O*, s:O*, s:O*, s:O*, s:b}", "task",
+        task, "metric", metric, "model", json_get_string(doc, "model_name", NULL), "revision",
+        json_get_string(run, "model_sha", NULL), "version",
         json_object_get(json_object_get(doc, "versions"), task), "shots",
         json_object_get(json_object_get(doc, "n-shot"), task), "seed",
-        json_object_get(run, "fewshot_seed"), "value", peers_value(numbers, metric, o->filter),
-        "higher_is_better", json_get_bool(better, metric, true));
+        json_object_get(run, "fewshot_seed"), "n", json_object_get(counts, "effective"), "value",
+        peers_value(numbers, metric, o->filter), "higher_is_better",
+        json_get_bool(better, metric, metric_rule(metric).higher));
     copy_facts(facts, run, (const char *const[]) { "limit", NULL });
+    const char *filter = peers_filter(numbers, metric, o->filter);
+    if (filter) {
+        json_object_set_new(facts, "filter", json_string(filter));
+    }
     return facts;
 }
 
 /* results_<time>.json, with samples_<task>_<time>.jsonl for each task beside it. */
-static bool add_peers(struct side *s, const char *dir, const char *name,
-    const struct compare_options *o, struct err *err) {
-    char *path = path_join(dir, name);
+static bool add_peers(
+    struct side *s, const char *path, const struct compare_options *o, struct err *err) {
     json_t *doc = json_parse_file(path, RESULT_MAX, err), *numbers;
-    const char *task, *time = name + strlen("results_");
+    const char *task, *name = path_base(path), *time = name + strlen("results_");
     json_object_foreach(json_object_get(doc, "results"), task, numbers) {
         json_t *facts = peers_facts(doc, task, numbers, o);
-        struct strbuf middle = { 0 };
-        strbuf_addf(&middle, "%s_%.*s", task, (int)(strlen(time) - strlen(".json")), time);
+        struct strbuf samples = { 0 };
+        strbuf_addf(&samples, "%.*ssamples_%s_%.*s.jsonl", (int)(name - path), path, task,
+            (int)(strlen(time) - strlen(".json")), time);
         if (facts) {
-            side_add(
-                s, facts, sibling(dir, "samples_", strbuf_str(&middle), middle.len, ".jsonl"), 0);
+            side_add(s, facts, if_there(strbuf_take(&samples)), 0);
         }
-        strbuf_release(&middle);
+        strbuf_release(&samples);
     }
     bool ok = doc != NULL;
     json_decref(doc);
-    free(path);
     return ok;
 }
 
 /* ---- folders ---- */
 
-static bool add_folder(struct side *s, const char *dir, const struct names *names,
-    const struct compare_options *o, struct err *err) {
+typedef bool add_fn(
+    struct side *s, const char *path, const struct compare_options *o, struct err *err);
+
+static bool add_named(struct side *s, const char *dir, const struct names *names,
+    bool (*is_one)(const char *), add_fn *add, const struct compare_options *o, struct err *err) {
     bool ok = true;
     for (size_t i = 0; ok && i < names->n; i++) {
-        ok = !is_record(names->items[i]) || add_record(s, dir, names->items[i], o, err);
-    }
-    bool own = s->n > 0;
-    for (size_t i = 0; ok && !own && i < names->n; i++) {
-        ok = !is_peers(names->items[i]) || add_peers(s, dir, names->items[i], o, err);
+        char *path = is_one(names->items[i]) ? path_join(dir, names->items[i]) : NULL;
+        ok = !path || add(s, path, o, err);
+        free(path);
     }
     return ok;
+}
+
+static bool add_folder(struct side *s, const char *dir, const struct names *names,
+    const struct compare_options *o, struct err *err) {
+    size_t before = s->n;
+    return add_named(s, dir, names, is_record_name, add_record, o, err) &&
+           (s->n > before || add_named(s, dir, names, is_peers, add_peers, o, err));
 }
 
 /* Of a folder that holds models' folders there must be one. */
@@ -249,8 +257,8 @@ static json_t *facts_of_lines(
     struct err ignored = ERR_INIT;
     json_t *line = json_parse(text, end ? (size_t)(end - text) : n, name, &ignored);
     const char *metric = o->metric ? o->metric : metric_of_line(line);
-    name += begins(name, "assay_") ? strlen("assay_") : 0;
-    name += begins(name, "samples_") ? strlen("samples_") : 0;
+    name += str_begins(name, "assay_") ? strlen("assay_") : 0;
+    name += str_begins(name, "samples_") ? strlen("samples_") : 0;
     const char *time = strrchr(name, '_');
     size_t task_n = time && strchr(time, 'T') ? (size_t)(time - name) : strcspn(name, ".");
     json_t *facts = metric ? json_pack("{s:s, s:o}", "metric", metric, "task",
@@ -258,21 +266,6 @@ static json_t *facts_of_lines(
                            : NULL;
     json_decref(line);
     return facts;
-}
-
-/* assay_samples_X.jsonl belongs to assay_X.json. */
-static bool add_by_record(struct side *s, const char *dir, const char *name,
-    const struct compare_options *o, bool *found, struct err *err) {
-    const char *middle = name + strlen("assay_samples_");
-    *found = false;
-    if (!begins(name, "assay_samples_")) {
-        return true;
-    }
-    char *path = sibling(dir, "assay_", middle, strlen(middle) - strlen(".jsonl"), ".json");
-    *found = path != NULL;
-    bool ok = !path || add_record(s, dir, path_base(path), o, err);
-    free(path);
-    return ok;
 }
 
 static bool add_lines(
@@ -291,16 +284,30 @@ static bool add_lines(
 
 static bool add_file(
     struct side *s, const char *path, const struct compare_options *o, struct err *err) {
-    const char *name = path_base(path);
-    char *dir = name == path ? xstrdup(".") : xstrndup(path, (size_t)(name - path));
-    bool found = false, ok;
-    if (ends(name, ".jsonl")) {
-        ok = add_by_record(s, dir, name, o, &found, err) && (found || add_lines(s, path, o, err));
-    } else {
-        ok = is_peers(name) ? add_peers(s, dir, name, o, err) : add_record(s, dir, name, o, err);
-    }
-    free(dir);
+    char *record = if_there(record_of_samples(path));
+    bool ok = record                      ? add_record(s, record, o, err)
+              : str_ends(path, ".jsonl")  ? add_lines(s, path, o, err)
+              : is_peers(path_base(path)) ? add_peers(s, path, o, err)
+                                          : add_record(s, path, o, err);
+    free(record);
     return ok;
+}
+
+/* ---- one model ---- */
+
+/* The newest is not taken for what was asked for: it may be another's. */
+static bool check_one_model(const struct side *s, const char *path, struct err *err) {
+    for (size_t i = 1; i < s->n; i++) {
+        const json_t *a = s->items[0].facts, *b = s->items[i].facts;
+        if (!results_same_model(a, b)) {
+            err_set(err, ERR_USAGE,
+                "'%.150s' has results of several models: %.100s %.12s, %.100s %.12s", path,
+                json_get_string(a, "model", ""), json_get_string(a, "revision", ""),
+                json_get_string(b, "model", ""), json_get_string(b, "revision", ""));
+            return err_hint(err, "name one of its records, assay_<task>_<time>.json");
+        }
+    }
+    return true;
 }
 
 bool side_from_files(
@@ -315,6 +322,7 @@ bool side_from_files(
         ok = add_file(s, path, o, err);
     }
     names_release(&names);
+    ok = ok && check_one_model(s, path, err);
     if (ok && s->n == 0) {
         ok = err_set(err, ERR_NOT_FOUND, "there are no results in '%s'", path);
         err_hint(err, "assay eval --out DIR writes them");

@@ -172,21 +172,19 @@ enum agreement agree_docs_verdict(const struct agree_docs *d) {
 }
 
 /* The next line of a text; NULL at its end. */
-static json_t *next_line(const char **text, size_t *n, struct err *err) {
-    const char *end = memchr(*text, '\n', *n);
-    size_t len = end ? (size_t)(end - *text) : *n;
-    json_t *line = *n ? json_parse(*text, len, "samples", err) : NULL;
-    *text += len < *n ? len + 1 : len;
-    *n -= len < *n ? len + 1 : len;
-    return line;
+static json_t *next_line(struct json_lines *lines, struct err *err) {
+    const char *line;
+    size_t n;
+    return json_lines_next(lines, &line, &n) ? json_parse(line, n, "samples", err) : NULL;
 }
 
 bool agree_docs_lines(struct agree_docs *d, const char *before, size_t before_n, const char *now,
     size_t now_n, struct err *err) {
+    struct json_lines first = { before, before_n, 0 }, second = { now, now_n, 0 };
     bool ok = true;
-    while (ok && (before_n || now_n)) {
-        bool a_there = before_n > 0, b_there = now_n > 0;
-        json_t *a = next_line(&before, &before_n, err), *b = next_line(&now, &now_n, err);
+    while (ok && (first.left || second.left)) {
+        bool a_there = first.left > 0, b_there = second.left > 0;
+        json_t *a = next_line(&first, err), *b = next_line(&second, err);
         ok = (a || !a_there) && (b || !b_there);
         if (ok) {
             agree_docs_add(d, a ? a : json_null(), b ? b : json_null());

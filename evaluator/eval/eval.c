@@ -302,7 +302,8 @@ void eval_add_scores(json_t *result, const char *main, const struct strbuf *samp
     json_object_del(result, "scores");
     if (samples &&
         sample_scores_read(&scores, strbuf_str(samples), samples->len, main, NULL, &ignored)) {
-        json_t *json = sample_scores_json(&scores, main);
+        json_t *json =
+            sample_scores_json(&scores, main, json_object_get(result, "declared_subsets"));
         if (json) {
             json_object_set_new(result, "scores", json);
         }

@@ -93,15 +93,33 @@ MUST_CHECK bool eval_part(const struct task *task, const struct subject *subject
 MUST_CHECK bool eval_rescore(const json_t *result, const char *samples, size_t n, json_t **rescored,
     struct strbuf *again, struct err *err);
 
-/* Writes one result below `dir` in its peers' shape (lm-evaluation-harness's for choice and
- * log-likelihood tasks, with the samples if they are asked for; MTEB's for embedding tasks) and
- * Assay's own record with the samples beside it. */
-MUST_CHECK bool eval_write(const char *dir, const json_t *result, const char *samples, size_t n,
-    bool with_samples, struct err *err);
+/* The results of one command on their way to files below `dir`: in their peers' shape
+ * (lm-evaluation-harness's for choice and log-likelihood tasks, one results file for a model, with
+ * the samples if they are asked for; MTEB's for embedding tasks) and as Assay's own records with
+ * the samples beside them. A model has a folder of its own: where its name is taken by another
+ * model's results, one with its revision in the name, which is logged. */
+struct eval_out *eval_out_new(const char *dir, bool with_samples);
+void eval_out_free(struct eval_out *o); /* NULL is fine */
+MUST_CHECK bool eval_out_add(
+    struct eval_out *o, const json_t *result, const char *samples, size_t n, struct err *err);
+/* The scores of suites of a model: rows as average_tree gives them. */
+MUST_CHECK bool eval_out_groups(
+    struct eval_out *o, const char *model, const json_t *rows, struct err *err);
 
-/* The same for the scores of suites: rows as average_tree gives them. */
-MUST_CHECK bool eval_write_groups(
-    const char *dir, const char *model, const json_t *rows, struct err *err);
+/* Whether two results ({"model", "revision"}) are of the same model: one that lies in a folder goes
+ * by what it holds, wherever that is; any other by its name too. */
+bool results_same_model(const json_t *a, const json_t *b);
+
+/* What results lie in is named by a path: one that looks like it, or a file or folder that is
+ * there. All else is a model, org/name[@revision], or the number of a run. */
+bool results_are_path(const char *operand);
+
+/* dir/assay_samples_X.jsonl of dir/assay_X.json, and the other way round; NULL for other names. The
+ * caller frees. */
+char *samples_of_record(const char *path);
+char *record_of_samples(const char *path);
+/* Of a name without its folder: assay_X.json. */
+bool is_record_name(const char *name);
 
 /* ---- samples, read back ---- */
 
@@ -109,6 +127,7 @@ struct sample {
     long long doc;
     uint32_t subset, cluster; /* numbers in order of appearance */
     const char *hash;         /* of the document, NULL if its line has none */
+    const char *prompt; /* hash of what was asked before any answer; NULL: nothing, or unsaid */
     const char *line;
     size_t line_n;
 };
@@ -135,14 +154,21 @@ MUST_CHECK bool sample_scores_read(struct sample_scores *s, const char *lines, s
     const char *metric, const char *filter, struct err *err);
 void sample_scores_release(struct sample_scores *s); /* a zeroed struct is fine */
 
+/* Of which subsets an overall value is the mean: those that are declared (a list of names), all
+ * where there is no list. */
+bool subset_counts(const json_t *declared, const char *subset);
+/* The metric over all of them: the mean over the subsets that count. */
+double sample_scores_value(const struct sample_scores *s, const json_t *declared);
+
 /* A number for each of these places, whose mean is the statistic over them and whose spread is its
  * error (metric/statistic.h's influence). */
 void sample_scores_spread(
     const struct sample_scores *s, const size_t *index, size_t n, double *out);
 
 /* What a record keeps for the boards' paired tests: {"metric", "docs": hash of the documents' ids,
- * "parts": [scores of each subset (base/stats/scores.h)]}. NULL where that is too much or where a
- * number is not finite; the caller owns it. */
-json_t *sample_scores_json(const struct sample_scores *s, const char *metric);
+ * "parts": [scores of each subset that counts (base/stats/scores.h)]}. NULL where that is too much
+ * or where a number is not finite; the caller owns it. */
+json_t *sample_scores_json(
+    const struct sample_scores *s, const char *metric, const json_t *declared);
 
 #endif

@@ -4,18 +4,32 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/metrics.h"
 #include "evaluator/eval/eval.h"
 #include "evaluator/eval/write.h"
 
-/* What a metric is called there. */
-static const char *their_name(const char *metric) {
+/* What a metric is called there. `metrics` are all that the task reports: where "acc" is one of
+ * them, another cannot have its name. */
+static const char *their_name(const char *metric, const json_t *metrics) {
     static const char *const NAMES[][2] = { { "mc2", "acc" }, { "brier", "brier_score" } };
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         if (!strcmp(NAMES[i][0], metric)) {
-            return NAMES[i][1];
+            return json_object_get(metrics, NAMES[i][1]) ? metric : NAMES[i][1];
         }
     }
     return metric;
+}
+
+/* The harness resamples a list of aggregations that it has, which these are not in. */
+static bool has_error(const char *metric) {
+    static const char *const NONE[] = { "brier", "word_perplexity", "byte_perplexity",
+        "bits_per_byte" };
+    for (size_t i = 0; i < sizeof NONE / sizeof *NONE; i++) {
+        if (!strcmp(NONE[i], metric)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- samples ---- */
@@ -110,7 +124,7 @@ static void write_metrics(struct json_writer *j, const json_t *sample) {
     jw_key(j, "metrics");
     jw_array(j);
     json_object_foreach(metrics, name, value) {
-        jw_string(j, their_name(name));
+        jw_string(j, their_name(name, metrics));
     }
     jw_end_array(j);
 }
@@ -120,6 +134,7 @@ static void write_sample(struct json_writer *j, const json_t *sample) {
     const char *name, *context = context_of(sample, 0);
     struct strbuf target = { 0 }, dump = { 0 };
     json_t *value, *doc = json_object_get(sample, "doc"), *empty = json_object();
+    json_t *metrics = json_object_get(sample, "metrics");
     doc = doc ? doc : empty;
     target_text(sample, &target);
     doc_dump(doc, &dump);
@@ -135,8 +150,8 @@ static void write_sample(struct json_writer *j, const json_t *sample) {
     hash_text(j, "doc_hash", strbuf_str(&dump), dump.len);
     hash_text(j, "prompt_hash", context, strlen(context));
     hash_text(j, "target_hash", strbuf_str(&target), target.len);
-    json_object_foreach(json_object_get(sample, "metrics"), name, value) {
-        jw_kv_double(j, their_name(name), json_number_value(value));
+    json_object_foreach(metrics, name, value) {
+        jw_kv_double(j, their_name(name, metrics), json_number_value(value));
     }
     jw_end_object(j);
     json_decref(empty);
@@ -144,14 +159,13 @@ static void write_sample(struct json_writer *j, const json_t *sample) {
     strbuf_release(&dump);
 }
 
-static bool write_samples(const struct writing *w, struct err *err) {
+bool write_lmeval_samples(const struct writing *w, struct err *err) {
     struct strbuf text = { 0 }, name = { 0 };
-    const char *at = w->samples, *end = w->samples + w->samples_n;
+    struct json_lines lines = { w->samples, w->samples_n, 0 };
+    const char *line;
     bool ok = true;
-    while (ok && at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        size_t n = (size_t)((newline ? newline : end) - at);
-        json_t *sample = json_parse(at, n, "samples", err);
+    for (size_t n; ok && json_lines_next(&lines, &line, &n);) {
+        json_t *sample = json_parse(line, n, "samples", err);
         ok = sample != NULL;
         if (ok) {
             struct json_writer j;
@@ -160,9 +174,8 @@ static bool write_samples(const struct writing *w, struct err *err) {
             strbuf_addc(&text, '\n');
         }
         json_decref(sample);
-        at += n + 1;
     }
-    strbuf_addf(&name, "samples_%s_%s.jsonl", w->task, w->time);
+    strbuf_addf(&name, "samples_%s_%s.jsonl", w->task, w->file->time);
     ok = ok && write_text(w, strbuf_str(&name), &text, err);
     strbuf_release(&text);
     strbuf_release(&name);
@@ -171,34 +184,43 @@ static bool write_samples(const struct writing *w, struct err *err) {
 
 /* ---- results ---- */
 
+void write_stderr(struct json_writer *j, const char *metric, const json_t *value) {
+    struct strbuf key = { 0 };
+    strbuf_addf(&key, "%s_stderr,none", metric);
+    jw_key(j, strbuf_str(&key));
+    if (json_is_number(value)) {
+        jw_json(j, value);
+    } else {
+        jw_string(j, "N/A");
+    }
+    strbuf_release(&key);
+}
+
 static void write_numbers(struct json_writer *j, const json_t *r) {
     const char *name;
-    json_t *m;
-    struct strbuf key = { 0 };
+    json_t *m, *metrics = json_object_get(r, "metrics");
     jw_kv_string(j, "alias", json_get_string(r, "task", ""));
     jw_kv_string(j, "name", json_get_string(r, "task", ""));
     jw_kv_int(j, "sample_len", json_get_int(r, "n", 0));
-    json_object_foreach(json_object_get(r, "metrics"), name, m) {
-        strbuf_reset(&key);
-        strbuf_addf(&key, "%s,none", their_name(name));
+    json_object_foreach(metrics, name, m) {
+        const char *theirs = their_name(name, metrics);
+        struct strbuf key = { 0 };
+        strbuf_addf(&key, "%s,none", theirs);
         jw_key(j, strbuf_str(&key));
         jw_json(j, json_object_get(m, "value"));
-        strbuf_reset(&key);
-        strbuf_addf(&key, "%s_stderr,none", their_name(name));
-        jw_key(j, strbuf_str(&key));
-        if (json_is_number(json_object_get(m, "stderr"))) {
-            jw_json(j, json_object_get(m, "stderr"));
-        } else {
-            jw_string(j, "N/A");
-        }
+        write_stderr(j, theirs, has_error(name) ? json_object_get(m, "stderr") : NULL);
+        strbuf_release(&key);
     }
-    strbuf_release(&key);
+}
+
+static bool is_better_higher(const json_t *r, const char *metric) {
+    return metric_rule_of(metric, json_get_string(r, "main", ""), r).higher;
 }
 
 static void write_config(struct json_writer *j, const json_t *r) {
     const json_t *data = json_object_get(r, "data");
     const char *name;
-    json_t *m;
+    json_t *m, *metrics = json_object_get(r, "metrics");
     jw_kv_string(j, "task", json_get_string(r, "task", ""));
     jw_kv_string(j, "dataset_path", json_get_string(data, "repo", NULL));
     jw_kv_string(j, "dataset_name", json_get_string(data, "config", NULL));
@@ -209,10 +231,10 @@ static void write_config(struct json_writer *j, const json_t *r) {
     jw_kv_int(j, "num_fewshot", json_get_int(r, "shots", 0));
     jw_key(j, "metric_list");
     jw_array(j);
-    json_object_foreach(json_object_get(r, "metrics"), name, m) {
+    json_object_foreach(metrics, name, m) {
         jw_object(j);
-        jw_kv_string(j, "metric", their_name(name));
-        jw_kv_bool(j, "higher_is_better", json_get_bool(r, "higher_is_better", true));
+        jw_kv_string(j, "metric", their_name(name, metrics));
+        jw_kv_bool(j, "higher_is_better", is_better_higher(r, name));
         jw_end_object(j);
     }
     jw_end_array(j);
@@ -226,9 +248,9 @@ static void write_config(struct json_writer *j, const json_t *r) {
 
 static void write_better(struct json_writer *j, const json_t *r) {
     const char *name;
-    json_t *m;
-    json_object_foreach(json_object_get(r, "metrics"), name, m) {
-        jw_kv_bool(j, their_name(name), json_get_bool(r, "higher_is_better", true));
+    json_t *m, *metrics = json_object_get(r, "metrics");
+    json_object_foreach(metrics, name, m) {
+        jw_kv_bool(j, their_name(name, metrics), is_better_higher(r, name));
     }
 }
 
@@ -259,72 +281,120 @@ static void write_run(struct json_writer *j, const json_t *r) {
     jw_kv_int(j, "fewshot_seed", json_get_int(r, "seed", 1234));
 }
 
-static void begin(struct json_writer *j, const char *key, const char *task) {
-    jw_key(j, key);
-    jw_object(j);
-    jw_key(j, task);
+/* ---- the document ---- */
+
+typedef void fields_fn(struct json_writer *j, const json_t *result);
+
+static void write_version(struct json_writer *j, const json_t *r) {
+    jw_int(j, json_get_int(r, "version", 0));
 }
 
-/* {key: {task: {...}}} */
-static void write_by_task(struct json_writer *j, const char *key, const json_t *r,
-    void (*fields)(struct json_writer *, const json_t *)) {
-    begin(j, key, json_get_string(r, "task", ""));
-    jw_object(j);
-    fields(j, r);
-    jw_end_object(j);
-    jw_end_object(j);
+static void write_shots(struct json_writer *j, const json_t *r) {
+    jw_int(j, json_get_int(r, "shots", 0));
 }
 
-/* {key: {task: n}} */
-static void write_number(
-    struct json_writer *j, const char *key, const json_t *r, const char *field) {
-    begin(j, key, json_get_string(r, "task", ""));
-    jw_int(j, json_get_int(r, field, 0));
-    jw_end_object(j);
+static void write_no_members(struct json_writer *j, const json_t *r) {
+    (void)r;
+    jw_array(j);
+    jw_end_array(j);
 }
 
+/* "original" is the size of the whole split, which is not known where it was not read to its end.
+ */
 static void write_counts(struct json_writer *j, const json_t *r) {
-    jw_kv_int(j, "original", json_get_int(r, "n", 0));
+    if (!json_is_integer(json_object_get(r, "limit"))) {
+        jw_kv_int(j, "original", json_get_int(r, "n", 0));
+    }
     jw_kv_int(j, "effective", json_get_int(r, "n", 0));
 }
 
-static void write_document(struct json_writer *j, const struct writing *w) {
-    const json_t *r = w->result;
+/* task: value, of all tasks; with `object` what `fields` writes are the value's own. */
+static void write_tasks(
+    struct json_writer *j, const struct results_file *f, bool object, fields_fn *fields) {
+    size_t i;
+    json_t *r;
+    json_array_foreach(f->results, i, r) {
+        if (result_embeds(r)) {
+            continue;
+        }
+        jw_key(j, json_get_string(r, "task", ""));
+        if (object) {
+            jw_object(j);
+        }
+        fields(j, r);
+        if (object) {
+            jw_end_object(j);
+        }
+    }
+}
+
+static void write_by_task(struct json_writer *j, const char *key, const struct results_file *f,
+    bool object, fields_fn *fields) {
+    jw_key(j, key);
+    jw_object(j);
+    write_tasks(j, f, object, fields);
+    jw_end_object(j);
+}
+
+static void write_results(struct json_writer *j, const struct results_file *f) {
+    jw_key(j, "results");
+    jw_object(j);
+    write_tasks(j, f, true, write_numbers);
+    write_group_scores(j, f->groups);
+    jw_end_object(j);
+    if (f->groups) {
+        jw_key(j, "groups");
+        jw_object(j);
+        write_group_scores(j, f->groups);
+        jw_end_object(j);
+    }
+    jw_key(j, "group_subtasks");
+    jw_object(j);
+    write_tasks(j, f, false, write_no_members);
+    write_group_members(j, f->groups);
+    jw_end_object(j);
+}
+
+static double seconds_of(const struct results_file *f) {
+    double sum = 0;
+    size_t i;
+    json_t *r;
+    json_array_foreach(f->results, i, r) sum += json_get_number(r, "seconds", 0);
+    return sum;
+}
+
+/* What all its results have in common is said by the first. */
+static void write_document(struct json_writer *j, const struct results_file *f) {
+    const json_t *r = json_array_get(f->results, 0);
     char seconds[32];
     jw_object(j);
-    write_by_task(j, "results", r, write_numbers);
-    begin(j, "group_subtasks", json_get_string(r, "task", ""));
-    jw_array(j);
-    jw_end_array(j);
-    jw_end_object(j);
-    write_by_task(j, "configs", r, write_config);
-    write_number(j, "versions", r, "version");
-    write_number(j, "n-shot", r, "shots");
-    write_by_task(j, "higher_is_better", r, write_better);
-    write_by_task(j, "n-samples", r, write_counts);
+    write_results(j, f);
+    write_by_task(j, "configs", f, true, write_config);
+    write_by_task(j, "versions", f, false, write_version);
+    write_by_task(j, "n-shot", f, false, write_shots);
+    write_by_task(j, "higher_is_better", f, true, write_better);
+    write_by_task(j, "n-samples", f, true, write_counts);
     jw_key(j, "config");
     jw_object(j);
     write_run(j, r);
     jw_end_object(j);
     jw_kv_string(j, "git_hash", json_get_string(r, "harness_build", NULL));
-    jw_kv_double(j, "date", w->unix_time);
+    jw_kv_double(j, "date", f->unix_time);
     jw_kv_string(j, "model_source", "assay");
     jw_kv_string(j, "model_name", json_get_string(r, "model", ""));
-    jw_kv_string(j, "model_name_sanitized", w->model);
-    jw_kv_string(j, "total_evaluation_time_seconds",
-        json_double_repr(json_get_number(r, "seconds", 0), seconds));
+    jw_kv_string(j, "model_name_sanitized", f->model);
+    jw_kv_string(j, "total_evaluation_time_seconds", json_double_repr(seconds_of(f), seconds));
     jw_end_object(j);
 }
 
-bool write_lmeval(const struct writing *w, struct err *err) {
+bool write_lmeval_results(const struct writing *w, struct err *err) {
     struct strbuf text = { 0 }, name = { 0 };
     struct json_writer j;
     json_writer_init(&j, &text, true);
-    write_document(&j, w);
+    write_document(&j, w->file);
     strbuf_addc(&text, '\n');
-    strbuf_addf(&name, "results_%s.json", w->time);
-    bool ok =
-        write_text(w, strbuf_str(&name), &text, err) && (!w->samples || write_samples(w, err));
+    strbuf_addf(&name, "results_%s.json", w->file->time);
+    bool ok = write_text(w, strbuf_str(&name), &text, err);
     strbuf_release(&text);
     strbuf_release(&name);
     return ok;

@@ -57,7 +57,7 @@ bool write_mteb(const struct writing *w, struct err *err) {
     jw_kv_double(&j, "evaluation_time", json_get_number(r, "seconds", 0));
     jw_key(&j, "kg_co2_emissions");
     jw_null(&j);
-    jw_kv_double(&j, "date", w->unix_time);
+    jw_kv_double(&j, "date", w->file->unix_time);
     jw_key(&j, "evaluation_phases");
     jw_null(&j);
     jw_end_object(&j);

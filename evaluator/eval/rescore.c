@@ -139,25 +139,23 @@ static bool recall_doc(
 }
 
 static size_t count_lines(const char *text, size_t n) {
-    size_t lines = 0;
-    for (size_t i = 0; i < n; i++) {
-        lines += text[i] == '\n' || i + 1 == n;
+    struct json_lines lines = { text, n, 0 };
+    const char *line;
+    while (json_lines_next(&lines, &line, &n)) {
     }
-    return lines;
+    return lines.number;
 }
 
 static bool recall_all(struct eval *e, const char *text, size_t n, struct err *err) {
     struct task_doc *docs = arena_alloc(&e->arena, (e->n + 1) * sizeof *docs);
     bool ok = true;
     e->docs = docs;
-    for (size_t i = 0; ok && i < e->n; i++) {
-        const char *end = memchr(text, '\n', n);
-        size_t len = end ? (size_t)(end - text) : n;
-        json_t *sample = json_parse(text, len, "samples", err);
+    struct json_lines lines = { text, n, 0 };
+    const char *line;
+    for (size_t i = 0; ok && json_lines_next(&lines, &line, &n); i++) {
+        json_t *sample = json_parse(line, n, "samples", err);
         ok = sample && recall_doc(e, i, sample, &docs[i], err);
         json_decref(sample);
-        text += len + 1;
-        n -= len < n ? len + 1 : len;
     }
     if (e->retrieval) {
         e->docs = NULL;

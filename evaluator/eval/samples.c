@@ -20,11 +20,6 @@ struct reading {
 
 /* ---- which form ---- */
 
-static bool ends(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static const struct {
     const char *metric; /* or how its name ends */
     enum form form;
@@ -45,7 +40,7 @@ static const struct {
 static enum form form_of(const char *metric, const json_t *own, statistic_fn **statistic) {
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
         bool may_be_mean = FORMS[i].form == FORM_LABELS || FORMS[i].form == FORM_PAIRS;
-        if (ends(metric, FORMS[i].metric) && !(may_be_mean && json_is_number(own))) {
+        if (str_ends(metric, FORMS[i].metric) && !(may_be_mean && json_is_number(own))) {
             *statistic = FORMS[i].statistic;
             return FORMS[i].form;
         }
@@ -148,6 +143,15 @@ static bool is_label(double v) {
     return v >= 0 && v < 64 && v == floor(v);
 }
 
+/* The hash of no text says nothing: of a text that is scored as a whole there is no prompt, and the
+ * peer takes the text for it. */
+static const char *prompt_of(const json_t *line) {
+    static const char NOTHING[] =
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const char *hash = json_get_string(line, "prompt_hash", NULL);
+    return hash && strcmp(hash, NOTHING) ? hash : NULL;
+}
+
 static bool add_sample(
     struct reading *r, const json_t *json, const char *line, size_t line_n, struct err *err) {
     struct sample_scores *s = r->s;
@@ -165,11 +169,12 @@ static bool add_sample(
         s->x = xrealloc(s->x, r->capacity * sizeof *s->x);
         s->y = xrealloc(s->y, r->capacity * sizeof *s->y);
     }
-    const char *hash = json_get_string(json, "doc_hash", NULL);
+    const char *hash = json_get_string(json, "doc_hash", NULL), *prompt = prompt_of(json);
     s->items[s->n] = (struct sample) { .doc = json_get_int(json, "doc_id", (long long)s->n),
         .subset = subset_of(r, json_get_string(json, "subset", "")),
         .cluster = cluster_of(r, json_get_string(json, "cluster", NULL)),
         .hash = hash ? arena_strdup(&s->arena, hash) : NULL,
+        .prompt = prompt ? arena_strdup(&s->arena, prompt) : NULL,
         .line = line,
         .line_n = line_n };
     s->x[s->n] = x;
@@ -240,10 +245,10 @@ bool sample_scores_read(struct sample_scores *s, const char *lines, size_t n, co
     r.subsets = strmap_new(8);
     r.clusters = strmap_new(1024);
     bool ok = true;
-    for (size_t at = 0, len; ok && at < n; at += len + 1) {
-        const char *end = memchr(lines + at, '\n', n - at);
-        len = end ? (size_t)(end - lines) - at : n - at;
-        ok = len == 0 || add_line(&r, lines + at, len, err);
+    struct json_lines walk = { lines, n, 0 };
+    const char *line;
+    for (size_t len; ok && json_lines_next(&walk, &line, &len);) {
+        ok = len == 0 || add_line(&r, line, len, err);
     }
     ok = ok && (s->n || err_set(err, ERR_INPUT, "there are no samples"));
     if (ok) {
@@ -269,6 +274,43 @@ void sample_scores_release(struct sample_scores *s) {
     *s = (struct sample_scores) { 0 };
 }
 
+/* ---- the whole ---- */
+
+bool subset_counts(const json_t *declared, const char *subset) {
+    size_t i;
+    const json_t *name;
+    json_array_foreach(declared, i, name) {
+        if (!strcmp(json_string_value(name) ? json_string_value(name) : "", subset)) {
+            return true;
+        }
+    }
+    return json_array_size(declared) == 0;
+}
+
+/* Places of a subset's documents. */
+static size_t places_in(const struct sample_scores *s, uint32_t subset, size_t *index) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->items[i].subset == subset) {
+            index[n++] = i;
+        }
+    }
+    return n;
+}
+
+double sample_scores_value(const struct sample_scores *s, const json_t *declared) {
+    size_t *index = xcalloc(s->n + 1, sizeof *index), n = 0;
+    double sum = 0;
+    for (uint32_t subset = 0; subset < s->n_subsets; subset++) {
+        if (subset_counts(declared, s->subsets[subset])) {
+            sum += s->statistic(s->data, index, places_in(s, subset, index));
+            n++;
+        }
+    }
+    free(index);
+    return sum / (double)n;
+}
+
 /* ---- a number a document ---- */
 
 void sample_scores_spread(
@@ -289,15 +331,12 @@ void sample_scores_spread(
 enum { SCORES_MAX = 150000 }; /* documents: 400 kB as text, well below what a record may have */
 
 static json_t *part_json(const struct sample_scores *s, uint32_t subset) {
-    size_t *index = xcalloc(s->n, sizeof *index), n = 0;
+    size_t *index = xcalloc(s->n, sizeof *index), n = places_in(s, subset, index);
     double *x = xcalloc(s->n, sizeof *x);
     uint32_t *cluster = xcalloc(s->n, sizeof *cluster);
     json_t *json = NULL;
-    for (size_t i = 0; i < s->n; i++) {
-        if (s->items[i].subset == subset) {
-            cluster[n] = s->items[i].cluster;
-            index[n++] = i;
-        }
+    for (size_t i = 0; i < n; i++) {
+        cluster[i] = s->items[index[i]].cluster;
     }
     sample_scores_spread(s, index, n, x);
     bool finite = true;
@@ -317,24 +356,29 @@ static json_t *part_json(const struct sample_scores *s, uint32_t subset) {
 }
 
 /* Which documents these are. */
-static json_t *documents_json(const struct sample_scores *s) {
+static json_t *documents_json(const struct sample_scores *s, const json_t *declared) {
     struct strbuf text = { 0 };
     char hex[65];
     for (size_t i = 0; i < s->n; i++) {
-        strbuf_addf(&text, "%s\t%lld\n", s->subsets[s->items[i].subset], s->items[i].doc);
+        const char *subset = s->subsets[s->items[i].subset];
+        if (subset_counts(declared, subset)) {
+            strbuf_addf(&text, "%s\t%lld\n", subset, s->items[i].doc);
+        }
     }
     sha256_hex(strbuf_str(&text), text.len, hex);
     strbuf_release(&text);
     return json_sprintf("%.16s", hex);
 }
 
-json_t *sample_scores_json(const struct sample_scores *s, const char *metric) {
+json_t *sample_scores_json(
+    const struct sample_scores *s, const char *metric, const json_t *declared) {
     json_t *parts = json_array();
     bool ok = s->n <= SCORES_MAX && (s->n_clusters == s->n || s->n_clusters <= CLUSTERS_MAX);
     for (uint32_t subset = 0; ok && subset < s->n_subsets; subset++) {
-        json_t *part = part_json(s, subset);
-        ok = part != NULL;
-        if (ok) {
+        bool counts = subset_counts(declared, s->subsets[subset]);
+        json_t *part = counts ? part_json(s, subset) : NULL;
+        ok = part || !counts;
+        if (part) {
             json_array_append_new(parts, part);
         }
     }
@@ -343,5 +387,5 @@ json_t *sample_scores_json(const struct sample_scores *s, const char *metric) {
         return NULL;
     }
     return json_pack(
-        "{s:s, s:o, s:o}", "metric", metric, "docs", documents_json(s), "parts", parts);
+        "{s:s, s:o, s:o}", "metric", metric, "docs", documents_json(s, declared), "parts", parts);
 }

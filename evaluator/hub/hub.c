@@ -32,22 +32,9 @@ bool hub_split(const char *model, char **repo, char **revision, struct err *err)
         "a model is org/name[@revision], a folder, or a .gguf file; a path begins with '.' or '/'");
 }
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
 bool hub_is_path(const char *model) {
-    static const char *const ENDS[] = { ".gguf", ".safetensors", ".json", ".model", ".jinja" };
-    if (model[0] == '.' || model[0] == '/') {
-        return true;
-    }
-    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
-        if (ends_with(model, ENDS[i])) {
-            return true;
-        }
-    }
-    return false;
+    return word_is_path(model,
+        (const char *const[]) { ".gguf", ".safetensors", ".json", ".model", ".jinja", NULL });
 }
 
 /* A repository without config.json that holds exactly one .gguf file is that file. Takes `dir`
@@ -60,7 +47,7 @@ static char *folder_or_gguf(char *dir, const char *model, struct err *err) {
     char *found = NULL;
     unsigned n = 0;
     for (struct dirent *e; d && (e = readdir(d));) {
-        if (ends_with(e->d_name, ".gguf") && n++ == 0) {
+        if (str_ends(e->d_name, ".gguf") && n++ == 0) {
             found = path_join(dir, e->d_name);
         }
     }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/metrics.h"
+
 static const char *const kind_names[TASK_N_KINDS] = {
     [TASK_CHOICE] = "choice",
     [TASK_LOGLIKELIHOOD] = "loglikelihood",
@@ -92,7 +94,6 @@ static void read_described(struct task *t, const json_t *d) {
     i->tasks = strings_of(t, d, "tasks");
     i->delimiter = text_of(t, d, "delimiter");
     i->description = text_of(t, d, "description");
-    i->higher_is_better = json_get_bool(d, "higher_is_better", true);
     i->publish_samples = json_get_bool(d, "publish_samples", false);
     i->drop_identical_ids = json_get_bool(d, "drop_identical_ids", false);
     i->baseline = json_get_number(d, "baseline", NAN);
@@ -135,6 +136,7 @@ bool frames_header(struct task *t, const char *path, json_t *header, struct err 
     read_described(t, json_object_get(header, "described"));
     read_data(t, json_object_get(header, "data"));
     i->main = text_of(t, header, "main");
+    i->higher_is_better = !i->main || metric_rule_of(i->main, i->main, i->described).higher;
     i->report = strings_of(t, header, "report");
     if (!read_profile(t, text_of(t, header, "profile"), err)) {
         return false;

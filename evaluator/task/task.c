@@ -25,9 +25,8 @@ static void place_release(struct place *p) {
     free(p->variant);
 }
 
-static bool is_path(const char *name) {
-    size_t n = strlen(name);
-    return *name == '.' || *name == '/' || (n > 4 && !strcmp(name + n - 4, ".lua"));
+bool task_is_path(const char *name) {
+    return word_is_path(name, (const char *const[]) { ".lua", NULL });
 }
 
 /* The name within `dir` of a file below it; NULL if it lies elsewhere. The caller frees. */
@@ -44,7 +43,7 @@ static char *below(const char *dir, const char *path) {
 
 static bool find_place(const struct task_request *q, struct place *p, struct err *err) {
     *p = (struct place) { 0 };
-    if (!is_path(q->name)) {
+    if (!task_is_path(q->name)) {
         struct task_tree tree = { q->tasks_dir, q->builtin };
         p->in_tree = true;
         return tree_find(&tree, q->name, &p->path, &p->variant, err);

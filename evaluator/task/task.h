@@ -134,6 +134,10 @@ struct task_retrieval {
 
 struct task;
 
+/* Whether a task is named by its file: a path by its looks, which a name of the library never is.
+ */
+bool task_is_path(const char *name);
+
 MUST_CHECK struct task *task_load(const struct task_request *request, struct err *err);
 void task_free(struct task *t);
 /* All of these live as long as the task. */

@@ -304,11 +304,39 @@ static void repository_ids_follow_the_grammar(void **state) {
     assert_false(repo_id_valid(id));
 }
 
+static void a_word_is_a_path_by_its_looks_an_operand_by_what_is_there(void **state) {
+    static const char *const ENDINGS[] = { ".json", ".lua", NULL };
+    static const char *const PATHS[] = { ".", "./a", "../a", "/a", "a/", "a/b/", "x.json",
+        "a/x.lua", ".hidden" },
+                             *const NAMES[] = { "a", "org/name", "org/name@main", "17", "x.jsonl",
+                                 "json" };
+    (void)state;
+    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
+        assert_true(word_is_path(PATHS[i], ENDINGS));
+    }
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        assert_false(word_is_path(NAMES[i], ENDINGS));
+        assert_false(operand_is_path(NAMES[i], ENDINGS));
+    }
+    struct err err = ERR_INIT;
+    char was[4096], folder[] = "/tmp/assay-words-XXXXXX";
+    assert_non_null(getcwd(was, sizeof was));
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    assert_true(dir_make("org/name", &err));
+    assert_false(word_is_path("org/name", ENDINGS));
+    assert_true(operand_is_path("org/name", ENDINGS));
+    assert_false(operand_is_path("org/other", ENDINGS));
+    assert_int_equal(chdir(was), 0);
+    assert_true(dir_remove(folder, &err));
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, drop_folder)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_file_is_read_whole_or_refused),
+        cmocka_unit_test(a_word_is_a_path_by_its_looks_an_operand_by_what_is_there),
         IN_FOLDER(what_is_not_a_regular_file_is_not_read),
         IN_FOLDER(writing_replaces_the_whole_file_and_leaves_nothing_else),
         IN_FOLDER(a_failed_write_leaves_the_old_file),

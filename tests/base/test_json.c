@@ -294,8 +294,29 @@ static void files_are_read_up_to_their_ceiling(void **state) {
     assert_int_equal(err.class, ERR_NOT_FOUND);
 }
 
+static void lines_are_walked_with_or_without_the_last_newline(void **state) {
+    static const struct {
+        const char *text, *want;
+    } CASES[] = { { "", "" }, { "a", "a." }, { "a\n", "a." }, { "a\n\nb", "a..b." }, { "\n", "." },
+        { "a\nbc\n", "a.bc." } };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct json_lines lines = { CASES[i].text, strlen(CASES[i].text), 0 };
+        struct strbuf got = { 0 };
+        const char *line;
+        size_t number = 0;
+        for (size_t n; json_lines_next(&lines, &line, &n);) {
+            strbuf_addf(&got, "%.*s.", (int)n, line);
+            assert_int_equal(lines.number, ++number);
+        }
+        assert_string_equal(strbuf_str(&got), CASES[i].want);
+        strbuf_release(&got);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_are_walked_with_or_without_the_last_newline),
         cmocka_unit_test(doubles_print_as_python_does),
         cmocka_unit_test(every_double_reads_back_as_itself_from_few_bytes),
         cmocka_unit_test(floats_print_no_more_digits_than_they_have),

@@ -61,6 +61,50 @@ code 'two folders, without samples' 0 env ASSAY_DATABASE_URL=postgresql://nowher
 equal 'are the same comparison too' "$(cat "$tmp/p")" "$(first p "$tmp/out")"
 code 'a folder and a model' 0 "$ASSAY" compare "$tmp/out-decoder" tiny/shallow --flips 2
 has 'says what it means' 'no difference shown' "$tmp/out"
+code 'a model that was asked in several ways' 0 "$ASSAY" compare tiny/decoder tiny/shallow
+has 'is told which is compared' 'B was asked in other ways too: (lm-eval/0.4.13, seed 1234) is compared, not (lm-eval/0.4.13, seed 123' "$tmp/out"
+
+# What is there is a path, and no database is looked for.
+cd "$tmp"
+mkdir z
+cp -R out-decoder z/a
+cp -R out-shallow z/b
+for command in 'compare z/a z/b' 'compare z/a/tiny__decoder z/b/tiny__shallow'; do
+    # shellcheck disable=SC2086
+    code "$command" 0 env ASSAY_DATABASE_URL=postgresql://nowhere.invalid/x "$ASSAY" $command --json
+done
+
+code 'rescore z/a' 3 env ASSAY_DATABASE_URL=postgresql://nowhere.invalid/x "$ASSAY" rescore z/a
+has 'takes it for a folder too' 'has no samples' "$tmp/err"
+
+# Three sides: every pair is what it is alone.
+code 'three sides' 0 "$ASSAY" compare tiny/decoder tiny/shallow z/a --json
+py 'are ranked by all pairs' 'd = json.load(open(sys.argv[1])); p = float(open(sys.argv[2]).read())
+assert d["schema"] == "assay.compare-many/1" and [s["model"] for s in d["sides"]] == ["tiny/decoder", "tiny/shallow", "tiny/decoder"], d["sides"]
+t, = [t for t in d["tasks"] if t["task"] == "E2EChoice"]
+pairs = {(q["first"], q["second"]): q for q in t["pairs"]}
+assert sorted(pairs) == [(0, 1), (0, 2), (1, 2)] and abs(pairs[0, 1]["p"] - p) < 1e-12, pairs
+assert pairs[0, 2]["p"] == 1 and [r["tier"] for r in t["standings"]] == [1, 1, 1], t["standings"]' "$tmp/out" "$tmp/p"
+code 'more sides than there are letters' 2 "$ASSAY" compare $(seq 30)
+
+# Two models of one last name.
+mkdir x y
+cp -RL hub/models/tiny/decoder x/twin
+cp -RL hub/models/tiny/shallow y/twin
+code 'models of one name' 0 "$ASSAY" eval ./x/twin ./y/twin -t E2EChoice,E2EListed --no-db --out same --samples
+has 'are told where they go' "./y/twin: its results go to 'same/twin__" "$tmp/err"
+equal 'have a folder each' 2 "$(ls same | wc -l)"
+code 'and can be compared' 0 "$ASSAY" compare same/twin same/twin__* --flips 1
+has 'with the questions' 'question' "$tmp/out"
+py 'one results file has both tasks' 'd = json.load(open(sys.argv[1]))
+assert sorted(d["results"]) == ["E2EChoice", "E2EListed"] == sorted(d["configs"]), d["results"]' same/twin/results_*.json
+code 'all in one' 2 "$ASSAY" compare ./same tiny/decoder
+cp same/twin__*/* same/twin
+code 'two models in one folder' 2 "$ASSAY" compare same/twin tiny/decoder
+has 'are named' 'has results of several models' "$tmp/err"
+code 'flips without samples' 0 "$ASSAY" compare out-decoder out-shallow --flips 1
+has 'say what they lack' "'assay eval --out DIR --samples' keeps them" "$tmp/out"
+
 code 'other examples' 7 "$ASSAY" compare 1 3
 has 'are refused with the reason' 'other numbers of examples (shots): 2 and 1' "$tmp/err"
 code 'other examples, asked for' 0 "$ASSAY" compare 1 3 --across shots,seed

@@ -37,7 +37,9 @@ has 'the guesses' 'answer    answer: the letter of an option' walked
 has 'the first question' 'the capital of france is' walked
 has 'the border in tokens' ' || ' walked
 has 'three models' small walked
-has 'two of them compared' 'worse on 0 of 1 task' walked
+has 'all of them compared' 'Inside a tier no two differ significantly' walked
+equal 'every pair' 3 "$(grep -cE '^\| capitals +\| [ABC], [ABC] .*no difference shown' walked)"
+equal 'ranks as far as they show' 3 "$(grep -cE '^\| capitals +\| acc_norm +\| 1 to 3 \| +1 ' walked)"
 has 'the test' 'ok    capitals: 3 documents as they were' walked
 equal 'three results, each with its bits' 3 "$(grep -c '^equal bits: every number of every document' walked)"
 equal 'nothing failed' 0 "$(grep -c FAIL walked || true)"

@@ -44,6 +44,15 @@ static json_t *read_json(const char *path) {
     return v;
 }
 
+/* A command that has one result. */
+static bool write_one(const char *to, const json_t *result, const char *samples, size_t n,
+    bool with_samples, struct err *err) {
+    struct eval_out *out = eval_out_new(to, with_samples);
+    bool ok = eval_out_add(out, result, samples, n, err);
+    eval_out_free(out);
+    return ok;
+}
+
 static const char result_choice[] =
     "{\"model\": \"org/na me\", \"revision\": \"abc\", \"task\": \"quiz\", \"version\": 3, "
     "\"kind\": \"choice\", \"profile\": "
@@ -74,7 +83,7 @@ static void choice_results_are_lm_evals(void **state) {
     (void)state;
     struct err err = ERR_INIT;
     json_t *result = parse(result_choice);
-    assert_true(eval_write(dir, result, samples_choice, strlen(samples_choice), true, &err));
+    assert_true(write_one(dir, result, samples_choice, strlen(samples_choice), true, &err));
     char *path = find_file("org__na_me", "results_"),
          *samples = find_file("org__na_me", "samples_quiz_");
     json_t *r = read_json(path);
@@ -131,7 +140,7 @@ static void metrics_have_lm_evals_names(void **state) {
                            "\"kind\": \"choice\", \"main\": \"mc2\", \"n\": 2, \"metrics\": "
                            "{\"mc2\": {\"value\": 0.25, \"stderr\": 0.125}, \"brier\": "
                            "{\"value\": 1.5, \"stderr\": 0.5}}}");
-    assert_true(eval_write(dir, result, NULL, 0, false, &err));
+    assert_true(write_one(dir, result, NULL, 0, false, &err));
     char *path = find_file("org__mc", "results_");
     json_t *r = read_json(path);
     const json_t *task = json_object_get(json_object_get(r, "results"), "truthfulqa_mc2");
@@ -151,7 +160,9 @@ static void scores_of_suites_are_lm_evals_groups(void **state) {
               "\"value\": 0.25, \"stderr\": 0.125, \"members\": [\"a\", \"b\"]}, "
               "{\"suite\": \"part\", \"metric\": null, \"n\": 0, \"value\": null, "
               "\"stderr\": null, \"members\": [\"b\"], \"reason\": \"b: not measured\"}]");
-    assert_true(eval_write_groups(dir, "org/groups", rows, &err));
+    struct eval_out *out = eval_out_new(dir, false);
+    assert_true(eval_out_groups(out, "org/groups", rows, &err));
+    eval_out_free(out);
     char *path = find_file("org__groups", "results_");
     json_t *r = read_json(path);
     const json_t *groups = json_object_get(r, "groups"), *mmlu = json_object_get(groups, "mmlu");
@@ -173,6 +184,116 @@ static void scores_of_suites_are_lm_evals_groups(void **state) {
     free(path);
 }
 
+static bool add(struct eval_out *out, const char *text, struct err *err) {
+    json_t *result = parse(text);
+    bool ok = eval_out_add(out, result, NULL, 0, err);
+    json_decref(result);
+    return ok;
+}
+
+static void two_metrics_of_one_name_there_keep_their_own(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    struct eval_out *out = eval_out_new(dir, false);
+    assert_true(add(out,
+        "{\"model\": \"org/both\", \"task\": \"t\", \"kind\": \"choice\", \"main\": \"acc\", "
+        "\"metrics\": {\"mc2\": {\"value\": 0.25}, \"acc\": {\"value\": 0.5}}}",
+        &err));
+    eval_out_free(out);
+    char *path = find_file("org__both", "results_");
+    json_t *r = read_json(path); /* keys that are there twice are an error */
+    const json_t *task = json_object_get(json_object_get(r, "results"), "t");
+    assert_true(json_get_number(task, "acc,none", 0) == 0.5);
+    assert_true(json_get_number(task, "mc2,none", 0) == 0.25);
+    json_decref(r);
+    free(path);
+}
+
+static void each_metric_says_its_own_direction_and_errors_are_the_harness_s(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    struct eval_out *out = eval_out_new(dir, false);
+    assert_true(add(out,
+        "{\"model\": \"org/way\", \"task\": \"t\", \"kind\": \"loglikelihood\", \"main\": \"acc\", "
+        "\"higher_is_better\": true, \"n\": 10, \"limit\": 10, \"metrics\": {\"acc\": {\"value\": "
+        "0.5, \"stderr\": 0.1}, \"perplexity\": {\"value\": 9, \"stderr\": 1}, \"brier\": "
+        "{\"value\": 1, \"stderr\": 0.2}, \"bits_per_byte\": {\"value\": 1, \"stderr\": 0.2}}}",
+        &err));
+    eval_out_free(out);
+    char *path = find_file("org__way", "results_");
+    json_t *r = read_json(path);
+    const json_t *task = json_object_get(json_object_get(r, "results"), "t"),
+                 *better = json_object_get(json_object_get(r, "higher_is_better"), "t"),
+                 *counts = json_object_get(json_object_get(r, "n-samples"), "t");
+    assert_true(json_get_bool(better, "acc", false));
+    assert_false(json_get_bool(better, "perplexity", true));
+    assert_false(json_get_bool(better, "brier_score", true));
+    assert_true(json_get_number(task, "perplexity_stderr,none", 0) == 1);
+    assert_string_equal(json_get_string(task, "brier_score_stderr,none", ""), "N/A");
+    assert_string_equal(json_get_string(task, "bits_per_byte_stderr,none", ""), "N/A");
+    assert_int_equal(json_get_int(counts, "effective", 0), 10);
+    assert_null(json_object_get(counts, "original")); /* of a split that was not read to its end */
+    json_decref(r);
+    free(path);
+}
+
+#define RESULT(model, task, seed)                                                                  \
+    "{\"model\": \"" model "\", \"revision\": \"rev-" model "\", \"task\": \"" task                \
+    "\", \"kind\": \"choice\", \"main\": \"acc\", \"seed\": " seed                                 \
+    ", \"n\": 3, \"metrics\": {\"acc\": {\"value\": 0.5}}}"
+
+static size_t count_files(const char *sub, const char *begins) {
+    char *folder = path_join(dir, sub);
+    DIR *d = opendir(folder);
+    size_t n = 0;
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        n += !strncmp(e->d_name, begins, strlen(begins));
+    }
+    closedir(d);
+    free(folder);
+    return n;
+}
+
+static void tasks_and_suites_of_a_command_are_one_results_file(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    struct eval_out *out = eval_out_new(dir, false);
+    json_t *rows = parse("[{\"suite\": \"s\", \"metric\": \"acc\", \"n\": 6, \"value\": 0.5, "
+                         "\"stderr\": 0.1, \"members\": [\"t\", \"u\"]}]");
+    assert_true(add(out, RESULT("org/one", "t", "1234"), &err));
+    assert_true(add(out, RESULT("org/one", "u", "1234"), &err));
+    assert_true(eval_out_groups(out, "org/one", rows, &err));
+    char *path = find_file("org__one", "results_");
+    json_t *r = read_json(path), *results = json_object_get(r, "results");
+    assert_int_equal(json_object_size(results), 3);
+    assert_true(json_get_number(json_object_get(results, "u"), "acc,none", 0) == 0.5);
+    assert_int_equal(json_object_size(json_object_get(r, "groups")), 1);
+    assert_int_equal(json_object_size(json_object_get(r, "configs")), 2);
+    json_decref(r);
+    free(path);
+    /* Another draw is another file: one says one seed. */
+    assert_true(add(out, RESULT("org/one", "t", "1235"), &err));
+    assert_true(add(out, RESULT("org/one", "u", "1235"), &err));
+    assert_int_equal(count_files("org__one", "results_"), 2);
+    assert_int_equal(count_files("org__one", "assay_t_"), 2);
+    eval_out_free(out);
+    json_decref(rows);
+}
+
+static void models_of_one_last_name_have_folders_of_their_own(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    for (int again = 0; again < 2; again++) {
+        struct eval_out *out = eval_out_new(dir, false);
+        assert_true(add(out, RESULT("./x/twin", "t", "1"), &err));
+        assert_true(add(out, RESULT("./y/twin", "t", "1"), &err));
+        eval_out_free(out);
+        assert_int_equal(count_files("twin", "assay_t_"), again + 1);
+        assert_int_equal(count_files("twin__rev-.__y", "assay_t_"), again + 1);
+    }
+}
+
 static void embedding_results_are_mtebs(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -182,7 +303,7 @@ static void embedding_results_are_mtebs(void **state) {
                            "{\"cosine_spearman\": {\"value\": 0.12345678}}, "
                            "\"data\": {\"split\": \"test\", \"revision\": \"r1\"}, \"languages\": "
                            "[\"eng-Latn\"], \"seconds\": 2.0}");
-    assert_true(eval_write(dir, result, NULL, 0, false, &err));
+    assert_true(write_one(dir, result, NULL, 0, false, &err));
     char *path = find_file("org__enc/up", "STS.json");
     json_t *r = read_json(path);
     assert_string_equal(json_get_string(r, "dataset_revision", ""), "r1");
@@ -206,7 +327,7 @@ static void a_folder_that_cannot_be_made_is_an_error(void **state) {
     (void)state;
     struct err err = ERR_INIT;
     json_t *result = parse(result_choice);
-    assert_false(eval_write("/proc/none", result, NULL, 0, false, &err));
+    assert_false(write_one("/proc/none", result, NULL, 0, false, &err));
     assert_non_null(strstr(err.msg, "/proc/none"));
     json_decref(result);
 }
@@ -216,6 +337,10 @@ int main(void) {
         cmocka_unit_test(choice_results_are_lm_evals),
         cmocka_unit_test(metrics_have_lm_evals_names),
         cmocka_unit_test(scores_of_suites_are_lm_evals_groups),
+        cmocka_unit_test(two_metrics_of_one_name_there_keep_their_own),
+        cmocka_unit_test(each_metric_says_its_own_direction_and_errors_are_the_harness_s),
+        cmocka_unit_test(tasks_and_suites_of_a_command_are_one_results_file),
+        cmocka_unit_test(models_of_one_last_name_have_folders_of_their_own),
         cmocka_unit_test(embedding_results_are_mtebs),
         cmocka_unit_test(a_folder_that_cannot_be_made_is_an_error),
     };

@@ -102,7 +102,7 @@ static void peers_lines_are_read_by_filter(void **state) {
 static void parts_are_what_a_record_keeps(void **state) {
     (void)state;
     struct sample_scores s = take(OWN, "acc", NULL);
-    json_t *kept = sample_scores_json(&s, "acc"), *parts = json_object_get(kept, "parts");
+    json_t *kept = sample_scores_json(&s, "acc", NULL), *parts = json_object_get(kept, "parts");
     struct scores x, y;
     assert_int_equal(json_array_size(parts), 2);
     assert_true(scores_parse(&x, json_array_get(parts, 0)));
@@ -115,7 +115,7 @@ static void parts_are_what_a_record_keeps(void **state) {
     scores_release(&y);
     struct sample_scores other =
         take(OWN "{\"doc_id\": 3, \"metrics\": {\"acc\": 1}}\n", "acc", NULL);
-    json_t *more = sample_scores_json(&other, "acc");
+    json_t *more = sample_scores_json(&other, "acc", NULL);
     assert_string_not_equal(json_get_string(kept, "docs", ""), json_get_string(more, "docs", ""));
     json_decref(more);
     json_decref(kept);
@@ -123,11 +123,30 @@ static void parts_are_what_a_record_keeps(void **state) {
     sample_scores_release(&s);
 }
 
+/* OWN has 7 and 9 in x, 2 in y. */
+static void only_subsets_that_are_declared_count(void **state) {
+    (void)state;
+    struct sample_scores s = take(OWN, "acc", NULL);
+    json_t *x = json_pack("[s]", "x"), *none = json_array();
+    json_t *kept = sample_scores_json(&s, "acc", x), *all = sample_scores_json(&s, "acc", NULL);
+    assert_true(sample_scores_value(&s, NULL) == 0.25);
+    assert_true(sample_scores_value(&s, none) == 0.25);
+    assert_true(sample_scores_value(&s, x) == 0.5);
+    assert_int_equal(json_array_size(json_object_get(kept, "parts")), 1);
+    assert_int_equal(json_array_size(json_object_get(all, "parts")), 2);
+    assert_string_not_equal(json_get_string(kept, "docs", ""), json_get_string(all, "docs", ""));
+    json_decref(all);
+    json_decref(kept);
+    json_decref(none);
+    json_decref(x);
+    sample_scores_release(&s);
+}
+
 /* One pair has no correlation. */
 static void what_is_no_number_is_not_kept(void **state) {
     (void)state;
     struct sample_scores s = take(OWN, "spearman", NULL);
-    assert_null(sample_scores_json(&s, "spearman"));
+    assert_null(sample_scores_json(&s, "spearman", NULL));
     sample_scores_release(&s);
 }
 
@@ -157,6 +176,7 @@ int main(void) {
         cmocka_unit_test(documents_keep_their_names_groups_and_lines),
         cmocka_unit_test(peers_lines_are_read_by_filter),
         cmocka_unit_test(parts_are_what_a_record_keeps),
+        cmocka_unit_test(only_subsets_that_are_declared_count),
         cmocka_unit_test(what_is_no_number_is_not_kept),
         cmocka_unit_test(lines_that_are_no_samples_are_refused),
     };

@@ -434,8 +434,25 @@ static void slugs_are_safe_and_never_clash(void **state) {
     free(plain);
 }
 
+/* A page of a run shows all that its task reports. */
+static void a_task_that_goes_up_may_report_what_goes_down(void **state) {
+    (void)state;
+    json_t *definition = json_pack("{s:b}", "higher_is_better", 1),
+           *acc = metric_view("acc", "acc", definition),
+           *perplexity = metric_view("perplexity", "acc", definition),
+           *brier = metric_view("brier", "acc", definition);
+    assert_true(json_get_bool(acc, "higher", false) && json_get_bool(acc, "percent", false));
+    assert_false(json_get_bool(perplexity, "higher", true));
+    assert_false(json_get_bool(brier, "higher", true) || json_get_bool(brier, "percent", true));
+    json_decref(brier);
+    json_decref(perplexity);
+    json_decref(acc);
+    json_decref(definition);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_task_that_goes_up_may_report_what_goes_down),
         cmocka_unit_test(ranks_are_intervals_of_what_the_data_can_tell),
         cmocka_unit_test(equal_values_share_a_rank_and_lower_may_be_better),
         cmocka_unit_test(shared_documents_tell_what_errors_cannot),

@@ -581,6 +581,311 @@ static void the_same_seed_gives_the_same_numbers_whatever_is_beside(void **state
     world_drop(&w);
 }
 
+/* ---- which way is better ---- */
+
+/* A task whose main metric is acc, and which reports a perplexity too, as LAMBADA does. */
+static void write_lambada(const char *dir, const char *model, double loglik, int n) {
+    struct strbuf text = { 0 };
+    for (int i = 0; i < n; i++) {
+        strbuf_addf(&text,
+            "{\"doc_id\": %d, \"loglikelihoods\": [%.17g], \"metrics\": {\"acc\": 1, \"brier\": "
+            "%.17g}}\n",
+            i, loglik - (i % 2) / 8.0, -loglik / 4 + (i % 3) / 16.0);
+    }
+    folder_text(dir, "assay_samples_l_1.jsonl", strbuf_str(&text));
+    strbuf_reset(&text);
+    strbuf_addf(&text,
+        "{\"schema\": \"assay.eval/1\", \"results\": [{\"model\": \"%s\", \"task\": \"l\", "
+        "\"main\": \"acc\", \"higher_is_better\": true, \"metrics\": {}}]}",
+        model);
+    folder_text(dir, "assay_l_1.json", strbuf_str(&text));
+    strbuf_release(&text);
+}
+
+static void a_metric_has_its_own_direction_whatever_the_main_one_has(void **state) {
+    static const char *const LOWER[] = { "perplexity", "brier" };
+    (void)state;
+    struct world w = world_make();
+    write_lambada(w.a, "a", -2.5, 40);
+    write_lambada(w.b, "b", -3.5, 40);
+    for (size_t i = 0; i < sizeof LOWER / sizeof *LOWER; i++) {
+        w.options.metric = LOWER[i];
+        json_t *doc = compared(&w);
+        const json_t *t = task_at(doc, 0);
+        assert_true(number(t, "difference") > 0);
+        assert_string_equal(json_get_string(t, "verdict", ""), "worse");
+        assert_false(json_get_bool(t, "higher_is_better", true));
+        assert_false(json_get_bool(t, "percent", true));
+        assert_null(json_object_get(json_object_get(doc, "suite"), "mean"));
+        json_decref(doc);
+    }
+    world_drop(&w);
+}
+
+/* ---- whose results ---- */
+
+static void write_acc(const char *dir, const char *name, const char *fields, int right, int n) {
+    struct strbuf text = { 0 };
+    char path[200];
+    for (int i = 0; i < n; i++) {
+        strbuf_addf(&text, "{\"doc_id\": %d, \"metrics\": {\"acc\": %d}}\n", i, i < right);
+    }
+    snprintf(path, sizeof path, "assay_samples_%s.jsonl", name);
+    folder_text(dir, path, strbuf_str(&text));
+    strbuf_reset(&text);
+    strbuf_addf(&text,
+        "{\"schema\": \"assay.eval/1\", \"results\": [{%s, \"task\": \"t\", \"main\": \"acc\", "
+        "\"metrics\": {\"acc\": {\"value\": %.17g}}, \"n\": %d}]}",
+        fields, (double)right / n, n);
+    snprintf(path, sizeof path, "assay_%s.json", name);
+    folder_text(dir, path, strbuf_str(&text));
+    strbuf_release(&text);
+}
+
+static void the_newest_of_two_models_in_a_folder_is_not_taken_for_both(void **state) {
+    (void)state;
+    struct world w = world_make();
+    write_acc(w.a, "t_1", "\"model\": \"./x/m\", \"revision\": \"aa\"", 5, 10);
+    write_acc(w.a, "t_2", "\"model\": \"./y/m\", \"revision\": \"bb\"", 6, 10);
+    write_acc(w.b, "t_1", "\"model\": \"./z/m\", \"revision\": \"cc\"", 7, 10);
+    expect_refusal(&w, ERR_USAGE, "has results of several models");
+    char *folder = w.a;
+    w.a = path_join(folder, "assay_t_1.json");
+    json_t *doc = compared(&w);
+    assert_near(number(task_at(doc, 0), "a"), 0.5, 1e-12);
+    json_decref(doc);
+    free(w.a);
+    w.a = folder;
+    /* the same files, by another way to the folder */
+    write_acc(w.a, "t_2", "\"model\": \"/home/x/m\", \"revision\": \"aa\"", 6, 10);
+    json_decref(compared(&w));
+    write_acc(w.a, "t_2", "\"model\": \"org/m\", \"revision\": \"aa\"", 6, 10);
+    expect_refusal(&w, ERR_USAGE, "has results of several models");
+    world_drop(&w);
+}
+
+static const char *note_with(const json_t *doc, const char *text) {
+    size_t i;
+    const json_t *note;
+    json_array_foreach(json_object_get(task_at(doc, 0), "notes"), i, note) {
+        if (strstr(json_string_value(note), text)) {
+            return json_string_value(note);
+        }
+    }
+    return NULL;
+}
+
+static void of_several_draws_the_one_that_was_not_varied_is_taken(void **state) {
+    (void)state;
+    struct world w = world_make();
+    write_acc(w.a, "t_1", "\"model\": \"m\", \"profile\": \"p\", \"seed\": 1234", 5, 10);
+    write_acc(w.a, "t_2", "\"model\": \"m\", \"profile\": \"p\", \"seed\": 1235", 7, 10);
+    write_acc(w.a, "t_3", "\"model\": \"m\", \"profile\": \"p+order1\", \"seed\": 1234", 9, 10);
+    write_acc(w.b, "t_1", "\"model\": \"n\", \"profile\": \"p\", \"seed\": 1234", 6, 10);
+    write_acc(w.b, "t_2", "\"model\": \"n\", \"profile\": \"p\", \"seed\": 1235", 8, 10);
+    json_t *doc = compared(&w);
+    assert_near(number(task_at(doc, 0), "a"), 0.5, 1e-12);
+    assert_near(number(task_at(doc, 0), "b"), 0.6, 1e-12);
+    assert_string_equal(note_with(doc, "A was"),
+        "A was asked in other ways too: (p, seed 1234) is compared, not (p+order1, seed 1234), (p, "
+        "seed 1235)");
+    assert_non_null(note_with(doc, "B was asked in other ways too"));
+    json_decref(doc);
+    world_drop(&w);
+}
+
+static void what_one_side_does_not_say_is_said(void **state) {
+    (void)state;
+    struct world w = world_make();
+    write_acc(
+        w.a, "t_1", "\"model\": \"m\", \"profile\": \"p\", \"shots\": 0, \"seed\": 1234", 5, 10);
+    write_acc(w.b, "t_1", "\"model\": \"n\", \"data_sha256\": \"dd\", \"version\": 2", 6, 10);
+    json_t *doc = compared(&w);
+    assert_non_null(note_with(doc, "not said by A: version, the data's hash"));
+    assert_non_null(note_with(doc, "not said by B: profile, shots"));
+    assert_null(note_with(doc, "seed"));
+    json_decref(doc);
+    world_drop(&w);
+}
+
+/* ---- whether samples are what they are said to be ---- */
+
+static void samples_that_are_not_their_records_are_refused(void **state) {
+    static const struct {
+        const char *fields, *lines, *why;
+    } BAD[] = {
+        { "\"n\": 2, \"metrics\": {\"acc\": {\"value\": 0.5}}",
+            "{\"doc_id\": 0, \"metrics\": {\"acc\": 0}}\n{\"doc_id\": 1, \"metrics\": {\"acc\": "
+            "0}}\n",
+            "acc comes to 0, not 0.5" },
+        { "\"n\": 3, \"metrics\": {}",
+            "{\"doc_id\": 0, \"metrics\": {\"acc\": 0}}\n{\"doc_id\": 1, \"metrics\": {\"acc\": "
+            "0}}\n",
+            "there are 2, of 3 documents" },
+        { "\"n\": 1, \"metrics\": {}, \"samples_sha256\": \"00aa\"",
+            "{\"doc_id\": 0, \"metrics\": {\"acc\": 0}}\n", "their hash is" },
+        { "\"metrics\": {}",
+            "{\"doc_id\": 7, \"metrics\": {\"acc\": 0}}\n{\"doc_id\": 7, \"metrics\": {\"acc\": "
+            "1}}\n",
+            "document 7 is in the samples of" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        struct world w = world_make();
+        char text[400];
+        write_acc(w.a, "t_1", "\"model\": \"m\"", 1, 2);
+        snprintf(text, sizeof text,
+            "{\"schema\": \"assay.eval/1\", \"results\": [{\"model\": \"n\", \"task\": \"t\", "
+            "\"main\": \"acc\", %s}]}",
+            BAD[i].fields);
+        folder_text(w.b, "assay_t_1.json", text);
+        folder_text(w.b, "assay_samples_t_1.jsonl", BAD[i].lines);
+        expect_refusal(&w, ERR_INPUT, BAD[i].why);
+        char *a = w.a; /* and on the other side */
+        w.a = w.b;
+        w.b = a;
+        expect_refusal(&w, ERR_INPUT, BAD[i].why);
+        world_drop(&w);
+    }
+}
+
+static void a_subset_that_is_not_declared_does_not_count(void **state) {
+    static const char LINES[] = "{\"doc_id\": 0, \"subset\": \"x\", \"metrics\": {\"acc\": 1}}\n"
+                                "{\"doc_id\": 1, \"subset\": \"x\", \"metrics\": {\"acc\": 0}}\n"
+                                "{\"doc_id\": 2, \"subset\": \"y\", \"metrics\": {\"acc\": 1}}\n";
+    static const char RECORD[] = "{\"schema\": \"assay.eval/1\", \"results\": [{\"model\": \"m\", "
+                                 "\"task\": \"t\", \"main\": "
+                                 "\"acc\", \"n\": 3, \"declared_subsets\": [\"x\"], \"metrics\": "
+                                 "{\"acc\": {\"value\": 0.5}}}]}";
+    (void)state;
+    struct world w = world_make();
+    folder_text(w.a, "assay_t_1.json", RECORD);
+    folder_text(w.a, "assay_samples_t_1.jsonl", LINES);
+    folder_text(w.b, "assay_t_1.json", RECORD);
+    folder_text(w.b, "assay_samples_t_1.jsonl", LINES);
+    json_t *doc = compared(&w);
+    assert_int_equal(json_get_int(task_at(doc, 0), "n", 0), 2);
+    assert_near(number(task_at(doc, 0), "a"), 0.5, 1e-12);
+    json_decref(doc);
+    world_drop(&w);
+}
+
+static void kept_scores_that_are_not_their_records_are_refused(void **state) {
+    static const char RECORD[] =
+        "{\"schema\": \"assay.eval/1\", \"results\": [{\"model\": \"m\", \"task\": \"t\", "
+        "\"main\": "
+        "\"acc\", \"metrics\": {\"acc\": {\"value\": %g}}, \"scores\": {\"metric\": \"acc\", "
+        "\"docs\": \"d\", \"parts\": [{\"n\": 16, \"bits\": \"/wA=\"}]}}]}";
+    (void)state;
+    struct world w = world_make();
+    char text[512];
+    snprintf(text, sizeof text, RECORD, 0.5);
+    folder_text(w.a, "assay_t_1.json", text);
+    folder_text(w.b, "assay_t_1.json", text);
+    json_decref(compared(&w));
+    snprintf(text, sizeof text, RECORD, 0.75);
+    folder_text(w.b, "assay_t_1.json", text);
+    expect_refusal(&w, ERR_INPUT, "acc comes to 0.5, not 0.75");
+    world_drop(&w);
+}
+
+static void other_prompts_are_other_questions(void **state) {
+    (void)state;
+    struct world w = world_make();
+    free(w.a);
+    free(w.b);
+    w.a = path_join(w.dir, "x/samples_t.jsonl");
+    w.b = path_join(w.dir, "y/samples_t.jsonl");
+    folder_text(w.dir, "x/samples_t.jsonl",
+        "{\"doc_id\": 0, \"metrics\": [\"acc\"], \"acc\": 1, \"prompt_hash\": \"p\"}\n"
+        "{\"doc_id\": 1, \"metrics\": [\"acc\"], \"acc\": 1, \"prompt_hash\": \"q\"}\n");
+    folder_text(w.dir, "y/samples_t.jsonl",
+        "{\"doc_id\": 0, \"metrics\": [\"acc\"], \"acc\": 1, \"prompt_hash\": \"p\"}\n"
+        "{\"doc_id\": 1, \"metrics\": [\"acc\"], \"acc\": 0, \"prompt_hash\": \"five shots\"}\n");
+    expect_refusal(&w, ERR_INPUT, "other prompts: 1 of 2 documents");
+    json_t *across = json_pack("[s]", "shots");
+    w.options.across = across;
+    json_t *doc = compared(&w);
+    assert_non_null(note_with(doc, "the prompts of 1 documents differ"));
+    json_decref(doc);
+    json_decref(across);
+    world_drop(&w);
+}
+
+/* ---- more than two ---- */
+
+static const json_t *pair_of(const json_t *task, size_t i) {
+    return json_array_get(json_object_get(task, "pairs"), i);
+}
+
+static void several_are_ranked_as_far_as_their_pairs_differ(void **state) {
+    (void)state;
+    struct world w = world_make();
+    char *c = path_join(w.dir, "c");
+    const char *names[] = { w.a, w.b, c };
+    struct err err = ERR_INIT;
+    write_acc(w.a, "t_1", "\"model\": \"a\"", 30, 60);
+    write_acc(w.b, "t_1", "\"model\": \"b\"", 59, 60);
+    write_acc(c, "t_1", "\"model\": \"c\"", 57, 60);
+    json_t *doc = compare_many(names, 3, &w.options, &err);
+    if (!doc) {
+        fail_msg("%s", err.msg);
+    }
+    const json_t *t = task_at(doc, 0), *standings = json_object_get(t, "standings");
+    static const int WANT[3][5] = { { 1, 1, 1, 2, 1 }, { 2, 2, 1, 2, 1 }, { 0, 3, 3, 3, 2 } };
+    static const char *const FIELDS[] = { "side", "rank", "rank_low", "rank_high", "tier" };
+    assert_int_equal(json_array_size(standings), 3);
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < 5; k++) {
+            assert_int_equal(json_get_int(json_array_get(standings, i), FIELDS[k], -1), WANT[i][k]);
+        }
+    }
+    double p[3] = { mcnemar_mid(0, 29), mcnemar_mid(0, 27), mcnemar_mid(2, 0) };
+    assert_int_equal(json_array_size(json_object_get(t, "pairs")), 3);
+    assert_near(number(pair_of(t, 0), "p"), p[0], 1e-12);
+    assert_near(number(pair_of(t, 0), "p_holm"), 3 * p[0], 1e-12);
+    assert_near(number(pair_of(t, 1), "p_holm"), 2 * p[1], 1e-12);
+    assert_near(number(pair_of(t, 2), "p_holm"), p[2], 1e-12);
+    assert_string_equal(json_get_string(pair_of(t, 0), "verdict", ""), "better");
+    assert_string_equal(json_get_string(pair_of(t, 2), "verdict", ""), "same");
+    assert_int_equal(json_get_int(pair_of(t, 2), "first", 0), 1);
+    assert_int_equal(json_get_int(pair_of(t, 2), "second", 0), 2);
+    json_decref(doc);
+    free(c);
+    world_drop(&w);
+}
+
+/* A side that lacks a task is no part of its ranks; one that shares nothing is said. */
+static void a_side_without_a_task_is_left_out_of_its_ranks(void **state) {
+    (void)state;
+    struct world w = world_make();
+    struct written other = WRITTEN;
+    struct pair docs[10];
+    char *c = path_join(w.dir, "c");
+    const char *names[] = { w.a, c, w.b };
+    struct err err = ERR_INIT;
+    other.task = "u";
+    shares(docs, 10, 1, 1, 5);
+    write_acc(w.a, "t_1", "\"model\": \"a\"", 5, 10);
+    write_acc(w.b, "t_1", "\"model\": \"b\"", 6, 10);
+    write_result(c, &other, docs, 10, false);
+    json_t *doc = compare_many(names, 3, &w.options, &err);
+    assert_non_null(doc);
+    const json_t *standings = json_object_get(task_at(doc, 0), "standings");
+    assert_int_equal(json_array_size(standings), 2);
+    assert_int_equal(json_get_int(json_array_get(standings, 0), "side", -1), 2);
+    assert_int_equal(json_get_int(json_array_get(standings, 0), "rank_high", -1), 2);
+    assert_true(json_array_size(json_object_get(doc, "refused")) > 0);
+    assert_null(json_object_get(doc, "mean"));
+    json_decref(doc);
+    names[2] = c;
+    names[1] = w.a;
+    names[0] = w.b;
+    assert_null(compare_many((const char *const[]) { w.a, c, w.dir }, 3, &w.options, &err));
+    free(c);
+    world_drop(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(right_and_wrong_go_by_mcnemar),
@@ -599,6 +904,16 @@ int main(void) {
         cmocka_unit_test(a_folder_of_several_models_is_not_guessed_about),
         cmocka_unit_test(what_is_not_there_or_no_result_is_said),
         cmocka_unit_test(the_same_seed_gives_the_same_numbers_whatever_is_beside),
+        cmocka_unit_test(a_metric_has_its_own_direction_whatever_the_main_one_has),
+        cmocka_unit_test(the_newest_of_two_models_in_a_folder_is_not_taken_for_both),
+        cmocka_unit_test(of_several_draws_the_one_that_was_not_varied_is_taken),
+        cmocka_unit_test(what_one_side_does_not_say_is_said),
+        cmocka_unit_test(samples_that_are_not_their_records_are_refused),
+        cmocka_unit_test(a_subset_that_is_not_declared_does_not_count),
+        cmocka_unit_test(kept_scores_that_are_not_their_records_are_refused),
+        cmocka_unit_test(other_prompts_are_other_questions),
+        cmocka_unit_test(several_are_ranked_as_far_as_their_pairs_differ),
+        cmocka_unit_test(a_side_without_a_task_is_left_out_of_its_ranks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

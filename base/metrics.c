@@ -1,0 +1,45 @@
+#include "base/metrics.h"
+
+#include <string.h>
+
+#include "base/json.h"
+
+/* By how the name ends, so that "word_perplexity" is one too. */
+static const struct {
+    const char *ending;
+    struct metric_rule rule;
+} TABLE[] = {
+    { "perplexity", { METRIC_OPEN, false } },
+    { "ppl", { METRIC_OPEN, false } },
+    { "bits_per_byte", { METRIC_OPEN, false } },
+    { "brier", { METRIC_OPEN, false } }, /* 0 to 2 */
+    { "brier_score", { METRIC_OPEN, false } },
+    { "loglikelihood", { METRIC_OPEN, true } },
+    { "bleu", { METRIC_OPEN, true } }, /* 0 to 100 */
+    { "chrf", { METRIC_OPEN, true } },
+    { "ter", { METRIC_OPEN, false } },
+    { "wer", { METRIC_OPEN, false } },
+};
+
+static bool is_ending(const char *ending, const char *name) {
+    size_t n = strlen(name), m = strlen(ending);
+    return n >= m && !strcmp(name + n - m, ending) && (n == m || name[n - m - 1] == '_');
+}
+
+struct metric_rule metric_rule(const char *metric) {
+    for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++)
+        if (is_ending(TABLE[i].ending, metric))
+            return TABLE[i].rule;
+    return (struct metric_rule) { METRIC_SHARE, true };
+}
+
+struct metric_rule metric_rule_of(const char *metric, const char *main, const json_t *task) {
+    struct metric_rule rule = metric_rule(metric);
+    if (main && !strcmp(metric, main))
+        rule.higher = json_get_bool(task, "higher_is_better", rule.higher);
+    return rule;
+}
+
+bool metric_averages(struct metric_rule rule) {
+    return rule.scale == METRIC_SHARE && rule.higher;
+}
