@@ -13,6 +13,11 @@ static const char *const kind_names[TASK_N_KINDS] = {
     [TASK_ROLLING] = "rolling",
     [TASK_STS] = "sts",
     [TASK_RETRIEVAL] = "retrieval",
+    [TASK_PAIR] = "pair",
+    [TASK_RERANK] = "rerank",
+    [TASK_BITEXT] = "bitext",
+    [TASK_SUMMARY] = "summary",
+    [TASK_INSTRUCTION_RETRIEVAL] = "instruction_retrieval",
     [TASK_SUITE] = "suite",
 };
 
@@ -20,8 +25,13 @@ const char *task_kind_name(enum task_kind kind) {
     return kind_names[kind];
 }
 
+bool task_kind_ranks(enum task_kind kind) {
+    return kind == TASK_RETRIEVAL || kind == TASK_RERANK || kind == TASK_INSTRUCTION_RETRIEVAL;
+}
+
 bool task_kind_embeds(enum task_kind kind) {
-    return kind == TASK_STS || kind == TASK_RETRIEVAL;
+    return kind == TASK_STS || kind == TASK_PAIR || kind == TASK_BITEXT || kind == TASK_SUMMARY ||
+           task_kind_ranks(kind);
 }
 
 static bool broken(struct err *err, const char *what) {
@@ -99,6 +109,7 @@ static void read_described(struct task *t, const json_t *d) {
     const json_t *range = json_object_get(d, "range"), *prompt = json_object_get(d, "prompt");
     i->range_low = json_number_value(json_array_get(range, 0));
     i->range_high = json_number_value(json_array_get(range, 1));
+    i->protocol = (int)json_get_int(d, "version_of_protocol", 0);
     i->prompt_query = i->prompt_passage = text_of(t, d, "prompt");
     if (json_is_object(prompt)) {
         i->prompt_query = text_of(t, prompt, "query");
@@ -207,6 +218,104 @@ static bool read_gold(struct task *t, struct task_doc *d, const json_t *doc) {
     return true;
 }
 
+/* A list of texts, each without NUL bytes; empty where there is none. */
+static bool read_texts(
+    struct task *t, const json_t *doc, const char *key, const char ***texts, size_t *n) {
+    const json_t *list = json_object_get(doc, key);
+    *n = json_array_size(list);
+    *texts = arena_alloc(&t->arena, (*n + 1) * sizeof **texts);
+    for (size_t i = 0; i < *n; i++) {
+        const json_t *v = json_array_get(list, i);
+        if (!json_is_string(v) || memchr(json_string_value(v), 0, json_string_length(v))) {
+            return false;
+        }
+        (*texts)[i] = arena_strdup(&t->arena, json_string_value(v));
+    }
+    return *n <= FRAMES_MAX_CHOICES;
+}
+
+static bool read_summary(struct task *t, struct task_doc *d, const json_t *doc) {
+    const json_t *list = json_object_get(doc, "scores");
+    if (!read_texts(t, doc, "human", &d->human, &d->n_human) || !d->n_human ||
+        !read_texts(t, doc, "machine", &d->machine, &d->n_machine) || !d->n_machine ||
+        json_array_size(list) != d->n_machine) {
+        return false;
+    }
+    d->marks = arena_alloc(&t->arena, d->n_machine * sizeof *d->marks);
+    for (size_t i = 0; i < d->n_machine; i++) {
+        d->marks[i] = json_number_value(json_array_get(list, i));
+        if (!json_is_number(json_array_get(list, i)) || !isfinite(d->marks[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_label(const json_t *doc, double *label) {
+    return finite_of(doc, "label", label) && (*label == 0 || *label == 1);
+}
+
+/* ---- kinds that rank ---- */
+
+/* Ids are those of a subset: the key of an id begins with it. The number that was given to it, or
+ * -1; with `value` >= 0 gives it that one, and -1 says that it had one. */
+static int32_t number_id(struct strmap **ids, const char *subset, const char *id, int32_t value) {
+    struct strbuf key = { 0 };
+    strbuf_addf(&key, "%s\n%s", subset ? subset : "", id);
+    *ids = *ids ? *ids : strmap_new(1024);
+    int32_t number = value;
+    if (value < 0) {
+        number = strmap_find(*ids, strbuf_str(&key), key.len);
+    } else if (!strmap_add(*ids, strbuf_str(&key), key.len, value)) {
+        number = -1;
+    }
+    strbuf_release(&key);
+    return number;
+}
+
+/* Passages by their ids. *there: whether all of them are in the corpus. */
+static bool read_passages(struct task *t, const struct task_doc *d, const json_t *list,
+    size_t **passages, size_t *n, bool *there) {
+    *n = json_array_size(list);
+    *passages = arena_alloc(&t->arena, (*n + 1) * sizeof **passages);
+    *there = true;
+    for (size_t i = 0; i < *n; i++) {
+        const char *id = json_string_value(json_array_get(list, i));
+        int32_t at = id ? number_id(&t->passage_ids, d->subset, id, -1) : -1;
+        if (!id) {
+            return false;
+        }
+        (*passages)[i] = at < 0 ? SIZE_MAX : (size_t)at;
+        *there = *there && at >= 0;
+    }
+    return *n <= FRAMES_MAX_CANDIDATES;
+}
+
+static bool read_corpus(const struct task *t, struct task_doc *d) {
+    const struct task_retrieval *r = &t->retrieval;
+    for (d->corpus = 0; d->corpus < r->n_corpora; d->corpus++) {
+        const char *subset = r->corpora[d->corpus].subset;
+        if (!subset == !d->subset && (!subset || !strcmp(subset, d->subset))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_query(struct task *t, struct task_doc *d, const json_t *doc) {
+    bool whole = t->info.kind == TASK_RETRIEVAL, there, ignored;
+    d->id = text_of(t, doc, "id");
+    d->text_a = text_of(t, doc, "text");
+    return d->id && d->text_a && read_corpus(t, d) &&
+           read_texts(t, doc, "queries", &d->queries, &d->n_queries) &&
+           read_passages(t, d, json_object_get(doc, "candidates"), &d->candidates, &d->n_candidates,
+               &there) &&
+           there && !d->n_candidates == whole &&
+           read_passages(
+               t, d, json_object_get(doc, "changed"), &d->changed, &d->n_changed, &ignored) &&
+           number_id(&t->query_ids, d->subset, d->id, (int32_t)t->n_docs) >= 0;
+}
+
 static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) {
     switch (t->info.kind) {
     case TASK_CHOICE:
@@ -221,6 +330,18 @@ static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) 
         d->text_a = text_of(t, doc, "a");
         d->text_b = text_of(t, doc, "b");
         return d->text_a && d->text_b && finite_of(doc, "score", &d->score);
+    case TASK_PAIR:
+    case TASK_BITEXT:
+        d->text_a = text_of(t, doc, "a");
+        d->text_b = text_of(t, doc, "b");
+        return d->text_a && d->text_b &&
+               (t->info.kind == TASK_BITEXT || read_label(doc, &d->score));
+    case TASK_SUMMARY:
+        return read_summary(t, d, doc);
+    case TASK_RETRIEVAL:
+    case TASK_RERANK:
+    case TASK_INSTRUCTION_RETRIEVAL:
+        return read_query(t, d, doc);
     default:
         return false;
     }
@@ -241,49 +362,51 @@ static bool add_doc(struct task *t, const json_t *doc, struct err *err) {
     return true;
 }
 
-/* ---- retrieval ---- */
+/* ---- passages and judgements ---- */
 
-static bool add_text(struct task *t, const json_t *v, bool is_query, struct err *err) {
+/* Passages of a subset come together. */
+static struct task_corpus *corpus_of(struct task *t, const char *subset) {
     struct task_retrieval *r = &t->retrieval;
-    struct task_text text = { text_of(t, v, "id"), text_of(t, v, "text") };
-    size_t *n = is_query ? &r->n_queries : &r->n_corpus;
-    struct strmap **ids = is_query ? &t->query_ids : &t->passage_ids;
-    if (t->info.kind != TASK_RETRIEVAL || !text.id || !text.text || *n == FRAMES_MAX_PASSAGES) {
-        return broken(err, "a bad passage or query");
+    struct task_corpus *last = r->n_corpora ? &r->corpora[r->n_corpora - 1] : NULL;
+    if (!last || (subset && strcmp(last->subset, subset) != 0)) {
+        mem_grow(&r->corpora, &t->corpora_capacity, r->n_corpora + 1, sizeof *r->corpora);
+        last = &r->corpora[r->n_corpora++];
+        *last = (struct task_corpus) { .subset = subset, .from = r->n_passages };
     }
-    *ids = *ids ? *ids : strmap_new(1024);
-    if (!strmap_add(*ids, text.id, strlen(text.id), (int32_t)*n)) {
-        return err_set(err, ERR_INPUT, "the data has two %s with the id '%s'",
-            is_query ? "queries" : "passages", text.id);
-    }
-    if (is_query) {
-        mem_grow(&r->queries, &t->queries_capacity, *n + 1, sizeof text);
-        r->queries[(*n)++] = text;
-    } else {
-        mem_grow(&r->corpus, &t->corpus_capacity, *n + 1, sizeof text);
-        r->corpus[(*n)++] = text;
-    }
-    return true;
+    return last;
 }
 
-static int32_t find_id(const struct strmap *ids, const json_t *v, const char *key) {
-    const char *id = json_get_string(v, key, NULL);
-    return ids && id ? strmap_find(ids, id, strlen(id)) : -1;
+static bool add_passage(struct task *t, const json_t *v, struct err *err) {
+    struct task_retrieval *r = &t->retrieval;
+    struct task_text text = { text_of(t, v, "id"), text_of(t, v, "text") };
+    const char *subset = text_of(t, v, "subset");
+    if (!task_kind_ranks(t->info.kind) || !text.id || !text.text ||
+        r->n_passages == FRAMES_MAX_PASSAGES ||
+        (r->n_corpora && !r->corpora[0].subset != !subset)) {
+        return broken(err, "a bad passage");
+    }
+    if (number_id(&t->passage_ids, subset, text.id, (int32_t)r->n_passages) < 0) {
+        return err_set(err, ERR_INPUT, "the data has two passages with the id '%s'", text.id);
+    }
+    corpus_of(t, subset)->n++;
+    mem_grow(&r->passages, &t->passages_capacity, r->n_passages + 1, sizeof text);
+    r->passages[r->n_passages++] = text;
+    return true;
 }
 
 /* A judgement of a passage that the corpus lacks still counts: it is relevant and cannot be found.
  */
-static bool add_judgement(struct task *t, const json_t *v, struct err *err) {
+static bool add_judgement(struct task *t, const json_t *v, const char *subset, struct err *err) {
     struct task_retrieval *r = &t->retrieval;
-    struct task_judgement j;
-    int32_t query = find_id(t->query_ids, v, "query"),
-            passage = find_id(t->passage_ids, v, "passage");
-    if (query < 0 || !finite_of(v, "gain", &j.gain) ||
+    const char *query = json_get_string(v, "query", NULL),
+               *passage = json_get_string(v, "passage", NULL);
+    int32_t of = query ? number_id(&t->query_ids, subset, query, -1) : -1,
+            at = passage ? number_id(&t->passage_ids, subset, passage, -1) : -1;
+    struct task_judgement j = { .query = (size_t)of, .passage = at < 0 ? SIZE_MAX : (size_t)at };
+    if (of < 0 || !passage || !finite_of(v, "gain", &j.gain) ||
         r->n_judgements == 4 * (size_t)FRAMES_MAX_PASSAGES) {
         return broken(err, "a bad judgement");
     }
-    j.query = (size_t)query;
-    j.passage = passage < 0 ? SIZE_MAX : (size_t)passage;
     mem_grow(&r->judgements, &t->judgements_capacity, r->n_judgements + 1, sizeof j);
     r->judgements[r->n_judgements++] = j;
     return true;
@@ -306,13 +429,10 @@ bool frames_document(struct task *t, const json_t *frame, struct err *err) {
         return add_doc(t, v, err);
     }
     if ((v = json_object_get(frame, "passage")) != NULL) {
-        return add_text(t, v, false, err);
-    }
-    if ((v = json_object_get(frame, "query")) != NULL) {
-        return add_text(t, v, true, err);
+        return add_passage(t, v, err);
     }
     if ((v = json_object_get(frame, "qrel")) != NULL) {
-        return add_judgement(t, v, err);
+        return add_judgement(t, v, json_get_string(frame, "subset", NULL), err);
     }
     return broken(err, "of no known type");
 }
@@ -326,10 +446,9 @@ bool frames_complete(struct task *t, const json_t *end, struct err *err) {
     const char *degraded = json_get_string(end, "degraded", NULL);
     t->info.sandbox_degraded =
         degraded ? arena_strdup(&t->arena, degraded) : t->info.sandbox_degraded;
-    bool retrieval = t->info.kind == TASK_RETRIEVAL;
-    if (retrieval ? !t->retrieval.n_queries || !t->retrieval.n_corpus : !t->n_docs) {
+    if (!t->n_docs) {
         return err_set(err, ERR_TASK, "%s: the data gives no %s", t->info.path,
-            retrieval ? "passages, or no queries with judgements" : "documents");
+            task_kind_ranks(t->info.kind) ? "queries with judgements" : "documents");
     }
     return true;
 }

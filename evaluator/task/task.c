@@ -299,8 +299,8 @@ void task_free(struct task *t) {
     json_decref(t->header);
     json_decref(t->frozen);
     free(t->docs);
-    free(t->retrieval.corpus);
-    free(t->retrieval.queries);
+    free(t->retrieval.passages);
+    free(t->retrieval.corpora);
     free(t->retrieval.judgements);
     strmap_free(t->passage_ids);
     strmap_free(t->query_ids);
@@ -318,7 +318,7 @@ const struct task_doc *task_docs(const struct task *t, size_t *n) {
 }
 
 const struct task_retrieval *task_retrieval(const struct task *t) {
-    return t->info.kind == TASK_RETRIEVAL ? &t->retrieval : NULL;
+    return task_kind_ranks(t->info.kind) ? &t->retrieval : NULL;
 }
 
 const json_t *task_frozen(const struct task *t) {
