@@ -6,9 +6,9 @@
 #include "evaluator/eval/internal.h"
 
 enum {
-    RANKED_DEPTH = 1000,       /* passages that are kept of a ranking */
-    RANKED_SHOWN = 10,         /* and that a sample shows */
-    RANKED_MOST = 1000 * 1000, /* candidates of a query */
+    RANKED_DEPTH = 1000,     /* passages that are kept of a ranking */
+    RANKED_SHOWN = 10,       /* and that a sample shows */
+    RANKED_MOST = 10 * 1000, /* candidates of a query that are ranked */
 };
 
 enum { SPREAD_MAX, SPREAD_STD, SPREAD_DIFF1, N_SPREADS };

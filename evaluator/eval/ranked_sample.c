@@ -162,8 +162,9 @@ static bool recall_spread(struct eval *e, const json_t *sample, const json_t *ev
 bool ranked_recall_evidence(struct eval *e, const json_t *sample, const json_t *evidence,
     struct ranked *r, struct err *err) {
     const json_t *ideal = json_object_get(evidence, "ideal");
-    long long n = json_get_int(evidence, "ranked", -1);
-    if (n < 0 || n > RANKED_MOST || !json_is_array(ideal)) {
+    long long n = json_get_int(evidence, "ranked", -1),
+              most = e->info->kind == TASK_RETRIEVAL ? RANKED_DEPTH : RANKED_MOST;
+    if (n < 0 || n > most || !json_is_array(ideal)) {
         return recall_fail(
             sample, "it does not say what was ranked and what there was to find", err);
     }

@@ -15,22 +15,24 @@
 #include "evaluator/metric/metric.h"
 #include "harness/product.h"
 
-enum { LANES = 16, GROUP = 64, TILE_ROWS_MAX = 1024 };
+enum { LANES = 16, GROUP = 64, TILE_ROWS_MAX = 1024, SLACK = 64 };
 
-/* Queries that share a lock: heaps, and the score that each asks for. */
+/* Queries that share a lock: how long their lists are, and what each asks for. */
 struct group {
     pthread_mutex_t lock;
     float threshold[GROUP];
+    uint64_t floor[GROUP]; /* the same as an entry: what is not above it does not matter */
     size_t held[GROUP];
 };
 
 struct top_k {
     struct product_columns *queries;
     size_t n_queries, k, n_docs;
+    size_t room; /* of a list */
     size_t next; /* documents so far */
     const uint32_t *doc_rank;
     struct group *groups;
-    uint64_t *entries; /* [n_queries, k]: each a heap, the worst on top */
+    uint64_t *entries; /* [n_queries, room] */
 };
 
 /* ---- entries ---- */
@@ -56,36 +58,63 @@ static float score_of(uint64_t entry) {
     return score;
 }
 
-/* ---- heaps ---- */
+/* ---- lists ---- */
 
-static void sift_down(uint64_t *heap, size_t n, size_t i) {
-    uint64_t moving = heap[i];
-    for (size_t child; (child = 2 * i + 1) < n; i = child) {
-        child += child + 1 < n && heap[child + 1] < heap[child];
-        if (moving <= heap[child])
-            break;
-        heap[i] = heap[child];
-    }
-    heap[i] = moving;
+static void swap(uint64_t *x, size_t i, size_t j) {
+    uint64_t kept = x[i];
+    x[i] = x[j];
+    x[j] = kept;
 }
 
-/* Until it is full a heap is a list. */
+/* The middle of first, middle and last comes to the end. */
+static uint64_t choose_pivot(uint64_t *x, size_t n) {
+    size_t mid = n / 2, last = n - 1;
+    if (x[mid] < x[0])
+        swap(x, mid, 0);
+    if (x[last] < x[0])
+        swap(x, last, 0);
+    if (x[mid] < x[last])
+        swap(x, mid, last);
+    return x[last];
+}
+
+/* The k highest of n come first, in no order. */
+static void select_highest(uint64_t *x, size_t n, size_t k) {
+    while (k > 0 && k < n) {
+        uint64_t pivot = choose_pivot(x, n);
+        size_t above = 0;
+        for (size_t i = 0; i + 1 < n; i++)
+            if (x[i] > pivot)
+                swap(x, i, above++);
+        swap(x, above, n - 1);
+        if (k <= above) {
+            n = above;
+        } else {
+            x += above + 1;
+            n -= above + 1;
+            k -= above + 1;
+        }
+    }
+}
+
+static void cut(struct top_k *t, struct group *g, size_t query, size_t lane) {
+    uint64_t *list = t->entries + query * t->room, least = UINT64_MAX;
+    select_highest(list, g->held[lane], t->k);
+    for (size_t i = 0; i < t->k; i++)
+        least = list[i] < least ? list[i] : least;
+    g->held[lane] = t->k;
+    g->floor[lane] = least;
+    g->threshold[lane] = score_of(least);
+}
+
 static void offer(
     struct top_k *t, struct group *g, size_t query, size_t lane, float score, uint32_t rank) {
-    uint64_t entry = entry_of(score, rank), *heap = t->entries + query * t->k;
-    if (g->held[lane] == t->k) {
-        if (entry <= heap[0])
-            return;
-        heap[0] = entry;
-        sift_down(heap, t->k, 0);
-    } else {
-        heap[g->held[lane]++] = entry;
-        if (g->held[lane] < t->k)
-            return;
-        for (size_t i = t->k / 2; i-- > 0;)
-            sift_down(heap, t->k, i);
-    }
-    g->threshold[lane] = score_of(heap[0]);
+    uint64_t entry = entry_of(score, rank);
+    if (entry <= g->floor[lane])
+        return;
+    t->entries[query * t->room + g->held[lane]++] = entry;
+    if (g->held[lane] == t->room)
+        cut(t, g, query, lane);
 }
 
 /* ---- which rows of a tile matter ---- */
@@ -200,13 +229,14 @@ struct top_k *top_k_new(
         .k = options->k < options->n_docs ? options->k : options->n_docs,
         .n_docs = options->n_docs,
         .doc_rank = options->doc_rank };
+    t->room = 2 * t->k + SLACK;
     t->groups = xcalloc(n_groups, sizeof *t->groups);
     for (size_t g = 0; g < n_groups; g++) {
         pthread_mutex_init(&t->groups[g].lock, NULL);
         for (size_t i = 0; i < GROUP; i++)
             t->groups[g].threshold[i] = -INFINITY;
     }
-    bool ok = mem_mul(t->n_queries, t->k, &cells) ||
+    bool ok = mem_mul(t->n_queries, t->room, &cells) ||
               err_set(err, ERR_RESOURCE, "%zu rankings of %zu do not fit", t->n_queries, t->k);
     ok = ok && (t->entries = mem_try(cells, sizeof *t->entries, "rankings", err)) != NULL;
     ok = ok && (t->queries = product_columns_new(unit, options->queries, options->n_queries,
@@ -235,12 +265,13 @@ static int descending(const void *a, const void *b) {
 }
 
 size_t top_k_take(struct top_k *t, size_t query, uint32_t *ranks, float *scores) {
-    size_t n = t->groups[query / GROUP].held[query % GROUP];
-    uint64_t *entries = t->entries + query * t->k;
-    qsort(entries, n, sizeof *entries, descending);
+    size_t held = t->groups[query / GROUP].held[query % GROUP], n = held < t->k ? held : t->k;
+    uint64_t *list = t->entries + query * t->room;
+    select_highest(list, held, n);
+    qsort(list, n, sizeof *list, descending);
     for (size_t i = 0; i < n; i++) {
-        ranks[i] = (uint32_t)entries[i];
-        scores[i] = score_of(entries[i]);
+        ranks[i] = (uint32_t)list[i];
+        scores[i] = score_of(list[i]);
     }
     return n;
 }
