@@ -159,7 +159,7 @@ static bool recall_spread(struct eval *e, const json_t *sample, const json_t *ev
     return spread != NULL;
 }
 
-bool ranked_recall_evidence(struct eval *e, const json_t *sample, const json_t *evidence,
+static bool begin_evidence(struct eval *e, const json_t *sample, const json_t *evidence,
     struct ranked *r, struct err *err) {
     const json_t *ideal = json_object_get(evidence, "ideal");
     long long n = json_get_int(evidence, "ranked", -1),
@@ -178,7 +178,12 @@ bool ranked_recall_evidence(struct eval *e, const json_t *sample, const json_t *
         r->last[i] = i;
     }
     r->ideal = recall_numbers(e, evidence, "ideal", r->n_ideal, err);
-    return r->ideal && recall_hits(sample, evidence, r, err) &&
+    return r->ideal != NULL;
+}
+
+bool ranked_recall_evidence(struct eval *e, const json_t *sample, const json_t *evidence,
+    struct ranked *r, struct err *err) {
+    return begin_evidence(e, sample, evidence, r, err) && recall_hits(sample, evidence, r, err) &&
            recall_spread(e, sample, evidence, r, err);
 }
 
@@ -198,8 +203,8 @@ bool ranked_recall(
     bool ok = recall_text(e, sample, "query_id", &doc->id, err) &&
               recall_text(e, sample, "query", &doc->text_a, err) &&
               recall_texts(e, sample, "queries", &doc->queries, &doc->n_queries, err) &&
-              ranked_recall_evidence(e, sample, sample, r, err) &&
-              recall_shown(e, i, sample, r, err);
+              begin_evidence(e, sample, sample, r, err) && recall_shown(e, i, sample, r, err) &&
+              recall_hits(sample, sample, r, err) && recall_spread(e, sample, sample, r, err);
     e->audit.ties += ok && r->n > 1 && r->scores[0] == r->scores[1];
     return ok;
 }

@@ -18,13 +18,25 @@ static int by_key(const void *a, const void *b) {
     return x->key < y->key ? -1 : x->key > y->key ? 1 : (x->at > y->at) - (x->at < y->at);
 }
 
+/* Of items that are equally sure each counts as their mean: which of them would be given up is
+ * nobody's choice. */
+static void share_values(struct item *items, size_t n) {
+    for (size_t i = 0, next; i < n; i = next) {
+        double sum = 0;
+        for (next = i; next < n && items[next].key == items[i].key; next++)
+            sum += items[next].value;
+        for (size_t k = i; k < next; k++)
+            items[k].value = sum / (double)(next - i);
+    }
+}
+
 /* Means of what is left, the items of low keys given up first. */
 static void curve(struct item *items, size_t n, double out[RATES]) {
     qsort(items, n, sizeof *items, by_key);
+    share_values(items, n);
     double sum = 0;
     size_t left = n;
-    int rate = RATES - 1;
-    for (; rate >= 0; rate--) {
+    for (int rate = RATES - 1; rate >= 0; rate--) {
         size_t given_up = (size_t)nearbyint(0.1 * rate * (double)n); /* halves to even */
         given_up = given_up < n ? given_up : n - 1;
         while (left > given_up)
