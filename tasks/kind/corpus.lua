@@ -154,6 +154,7 @@ local function send_passages(io, rows, wanted)
         n = n + 1
         local id = id_of(io, "corpus", n, row)
         if not wanted or wanted[id] then
+            if wanted then wanted[id] = "sent" end
             io.send { passage = { id = id, text = text_of_passage(row), subset = io.subset } }
         end
     end
@@ -168,6 +169,12 @@ local function add_candidates(io, list, ranked)
         for _, id in ipairs(query.candidates) do wanted[id] = true end
     end
     return wanted
+end
+
+local function check_candidates(io, wanted)
+    for id, state in pairs(wanted) do
+        if state ~= "sent" then io.fail("top_ranked", 0, ("names passage '%s', which the corpus lacks"):format(id)) end
+    end
 end
 
 -- What has changed is said of a query without its ending.
@@ -189,6 +196,7 @@ function corpus.run(task, io, want)
         and add_candidates(io, list, read_by_query(io, open "top_ranked", "top_ranked", "corpus-ids", "table"))
     if want.changed then add_changed(io, list, read_by_query(io, open "changed", "changed", "corpus-ids", "table")) end
     send_passages(io, open "corpus", wanted)
+    if wanted then check_candidates(io, wanted) end
     for _, query in ipairs(list) do
         io.emit({ id = query.id, text = query.text, candidates = query.candidates, changed = query.changed }, query.n,
             query.row)
