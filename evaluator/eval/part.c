@@ -101,6 +101,7 @@ static void keep_candidates(struct eval *e, const size_t *place, struct task_doc
 
 static bool keep_queries(struct eval *e, const struct eval_part *part, struct err *err) {
     struct task_retrieval *to = arena_alloc(&e->arena, sizeof *to);
+    to->texts = e->retrieval->texts;
     size_t *place = keep_passages(e, part, to, err);
     if (!place) {
         return false;

@@ -55,6 +55,7 @@ bool embed_passages(struct eval *e, const size_t *which, size_t from, size_t n, 
         float *vectors = embed_unit(e, SUBJECT_PASSAGE, e->info->prompt_passage, texts, m, err);
         ok = vectors && (e->plan || fn(arg, vectors, at, m, err));
         free(vectors);
+        task_forget_texts(e->retrieval);
     }
     free(texts);
     return ok;

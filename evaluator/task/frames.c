@@ -378,15 +378,22 @@ static struct task_corpus *corpus_of(struct task *t, const char *subset) {
 
 static bool add_passage(struct task *t, const json_t *v, struct err *err) {
     struct task_retrieval *r = &t->retrieval;
-    struct task_text text = { text_of(t, v, "id"), text_of(t, v, "text") };
+    const json_t *words = json_object_get(v, "text");
+    size_t n = json_string_length(words);
+    struct task_text text = { .id = text_of(t, v, "id") };
     const char *subset = text_of(t, v, "subset");
-    if (!task_kind_ranks(t->info.kind) || !text.id || !text.text ||
-        r->n_passages == FRAMES_MAX_PASSAGES ||
+    if (!task_kind_ranks(t->info.kind) || !text.id || !json_is_string(words) ||
+        memchr(json_string_value(words), 0, n) || r->n_passages == FRAMES_MAX_PASSAGES ||
         (r->n_corpora && !r->corpora[0].subset != !subset)) {
         return broken(err, "a bad passage");
     }
     if (number_id(&t->passage_ids, subset, text.id, (int32_t)r->n_passages) < 0) {
         return err_set(err, ERR_INPUT, "the data has two passages with the id '%s'", text.id);
+    }
+    r->texts = r->texts ? r->texts : spool_new(0);
+    text.text = spool_add(r->texts, json_string_value(words), n, err);
+    if (!text.text) {
+        return false;
     }
     corpus_of(t, subset)->n++;
     mem_grow(&r->passages, &t->passages_capacity, r->n_passages + 1, sizeof text);

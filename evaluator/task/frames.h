@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/strmap.h"
+#include "evaluator/task/spool.h"
 #include "evaluator/task/task.h"
 
 enum {

@@ -159,6 +159,7 @@ struct task_retrieval {
     struct task_corpus *corpora;
     struct task_judgement *judgements;
     size_t n_passages, n_corpora, n_judgements;
+    struct spool *texts; /* where a large corpus lies; NULL: nowhere in particular */
 };
 
 struct task;
@@ -170,6 +171,8 @@ const struct task_info *task_info(const struct task *t);
 const struct task_doc *task_docs(const struct task *t, size_t *n);
 const struct task_retrieval *task_retrieval(
     const struct task *t); /* NULL but for kinds that rank */
+/* Texts of passages that have been read may leave memory until they are read again. */
+void task_forget_texts(const struct task_retrieval *r);
 /* Where rows were frozen: a list of {"part", "row"} and {"part", "labels"}, in the order in which
  * they were read; else NULL. */
 const json_t *task_frozen(const struct task *t);
