@@ -5,7 +5,8 @@
 
 #include "evaluator/eval/ranked.h"
 
-enum { BLOCK_BYTES = 64 << 20, BLOCK_LEAST = 1024 };
+/* Of vectors; what a model makes of a text on the way takes as much again, or more. */
+enum { BLOCK_BYTES = 64 << 20, BLOCK_LEAST = 1024, BLOCK_MOST = 16384 };
 
 /* Vectors to length one, so that a dot product is a cosine. */
 static bool normalise(float *vectors, size_t n, size_t width, struct err *err) {
@@ -39,7 +40,7 @@ float *embed_queries(struct eval *e, const char *const *texts, size_t n, struct 
 
 static size_t block_size(const struct eval *e) {
     size_t n = BLOCK_BYTES / sizeof(float) / (e->subject->width ? e->subject->width : 1);
-    return n > BLOCK_LEAST ? n : BLOCK_LEAST;
+    return n < BLOCK_LEAST ? BLOCK_LEAST : n > BLOCK_MOST ? BLOCK_MOST : n;
 }
 
 bool embed_passages(struct eval *e, const size_t *which, size_t from, size_t n, passages_fn *fn,
