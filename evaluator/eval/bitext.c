@@ -207,7 +207,7 @@ static void bitext_sample(const struct eval *e, size_t i, struct json_writer *w)
     jw_string(w, d->text_a);
     jw_string(w, d->text_b);
     jw_end_array(w);
-    jw_kv_int(w, "gold", (long long)a->place);
+    jw_kv_int(w, "place", (long long)a->place);
     jw_kv_int(w, "prediction", (long long)a->found);
     jw_kv_string(w, "found", e->docs[i - a->place + a->found].text_b);
     jw_kv_double(w, "score", a->score);

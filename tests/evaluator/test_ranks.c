@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/stats/scores.h"
+#include "evaluator/eval/agree.h"
 #include "evaluator/eval/eval.h"
 #include "tests/vectors.h"
 
@@ -40,18 +41,27 @@ static struct subject reader(void) {
     return (struct subject) { .name = "assay/reader", .embed = read_vectors, .width = WIDTH };
 }
 
-static json_t *evaluate(const char *name, long long limit, struct strbuf *samples) {
+static struct task *load(const char *name, long long limit) {
     char path[512];
     struct err err = ERR_INIT;
-    struct subject s = reader();
     struct task_request q = TASK_REQUEST_INIT;
     snprintf(path, sizeof path, RANKS "%s.lua", name);
     q.tasks_dir = TASKS_DIR;
     q.name = path;
     q.limit = limit;
     struct task *t = task_load(&q, &err);
+    if (!t) {
+        fail_msg("%s: %s", name, err.msg);
+    }
+    return t;
+}
+
+static json_t *evaluate(const char *name, long long limit, struct strbuf *samples) {
+    struct err err = ERR_INIT;
+    struct subject s = reader();
+    struct task *t = load(name, limit);
     json_t *result = NULL;
-    if (!t || !eval_run(t, &s, NULL, &result, samples, &err)) {
+    if (!eval_run(t, &s, NULL, &result, samples, &err)) {
         fail_msg("%s: %s", name, err.msg);
     }
     task_free(t);
@@ -213,6 +223,72 @@ static void scores_of_documents_average_to_the_main_metric(void **state) {
     }
 }
 
+/* The line of a document, and the passages that it shows. */
+static const char *line_of(const char *text, size_t doc, size_t *n) {
+    while (doc--) {
+        text = strchr(text, '\n') + 1;
+    }
+    *n = strcspn(text, "\n");
+    return text;
+}
+
+enum { PASSAGES_MAX = 100 };
+
+static size_t add_shown(const json_t *sample, const char **passages, size_t n) {
+    size_t at;
+    json_t *p;
+    json_array_foreach(json_object_get(sample, "ranking"), at, p) {
+        const char *id = json_get_string(p, "id", "");
+        bool there = false;
+        for (size_t i = 0; i < n; i++) {
+            there = there || !strcmp(passages[i], id);
+        }
+        if (!there && n < PASSAGES_MAX) {
+            passages[n++] = id;
+        }
+    }
+    return n;
+}
+
+/* What checks single samples of a stored result: they are asked among few others. */
+static void documents_asked_by_themselves_say_the_same(void **state) {
+    static const size_t DOCS[] = { 1, 3, 6 };
+    (void)state;
+    for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
+        struct err err = ERR_INIT;
+        struct strbuf all = { 0 }, some = { 0 }, part = { 0 };
+        struct subject s = reader();
+        const char *passages[PASSAGES_MAX];
+        json_t *samples[3], *result = evaluate(ALL[i], 0, &all);
+        size_t n_passages = 0, n;
+        for (size_t k = 0; k < 3; k++) {
+            const char *line = line_of(all.text, DOCS[k], &n);
+            strbuf_add(&some, line, n + 1);
+            samples[k] = json_parse(line, n, "sample", &err);
+            n_passages = add_shown(samples[k], passages, n_passages);
+        }
+        struct task *t = load(ALL[i], 0);
+        struct eval_part asked = { DOCS, 3, passages, n_passages };
+        if (!eval_part(t, &s, &asked, NULL, &part, &err)) {
+            fail_msg("%s: %s", ALL[i], err.msg);
+        }
+        struct agree_docs agree = { .dtype = "f32", .n_shown = 3 };
+        assert_true(agree_docs_lines(&agree, some.text, some.len, part.text, part.len, &err));
+        if (agree_docs_verdict(&agree) != AGREE_BITS) {
+            fail_msg("%s: %s", ALL[i], json_dumps(agree.differing, 0));
+        }
+        agree_docs_release(&agree);
+        for (size_t k = 0; k < 3; k++) {
+            json_decref(samples[k]);
+        }
+        task_free(t);
+        json_decref(result);
+        strbuf_release(&all);
+        strbuf_release(&some);
+        strbuf_release(&part);
+    }
+}
+
 static void every_score_has_an_error_and_an_interval(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
@@ -240,6 +316,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(instructions_score_as_mteb_scores_them),
         cmocka_unit_test(samples_hold_all_that_metrics_are_made_of),
         cmocka_unit_test(scores_of_documents_average_to_the_main_metric),
+        cmocka_unit_test(documents_asked_by_themselves_say_the_same),
         cmocka_unit_test(every_score_has_an_error_and_an_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,7 +174,7 @@ static void check_top_k(size_t n_queries, size_t n_docs, size_t width, size_t k)
     for (size_t block = 1; block < 1000; block = 3 * block + 5) {
         struct found f = { xcalloc(n_queries * k, sizeof *f.best), xcalloc(n_queries, sizeof *f.n),
             xcalloc(n_queries * k, sizeof *f.scores) };
-        find_best(&o, docs, block, 1 + block % 3, f.best, f.scores, f.n);
+        find_best(&o, docs, block, 1 + (unsigned)(block % 3), f.best, f.scores, f.n);
         for (size_t q = 0; q < n_queries; q++)
             check_query(&o, all, &f, q);
         free(f.best);
