@@ -1,6 +1,6 @@
 /* Every value is checked here, whatever the Lua side has checked before: the process that sent it
  * ran a stranger's code. */
-#include "evaluator/task/frames.h"
+#include "evaluator/task/frames_parts.h"
 #include "evaluator/task/profile.h"
 
 #include <math.h>
@@ -34,14 +34,14 @@ bool task_kind_embeds(enum task_kind kind) {
            task_kind_ranks(kind);
 }
 
-static bool broken(struct err *err, const char *what) {
+bool frames_broken(struct err *err, const char *what) {
     return err_set(err, ERR_INPUT, "the task's process sent a bad message: %s", what);
 }
 
 /* ---- values ---- */
 
 /* A text without NUL bytes, in the task's arena. NULL where there is none. */
-static const char *text_of(struct task *t, const json_t *object, const char *key) {
+const char *frames_text(struct task *t, const json_t *object, const char *key) {
     const json_t *v = json_object_get(object, key);
     size_t n = json_string_length(v);
     const char *s = json_string_value(v);
@@ -71,7 +71,7 @@ static bool index_of(const json_t *v, size_t limit, size_t *out) {
     return true;
 }
 
-static bool finite_of(const json_t *object, const char *key, double *out) {
+bool frames_number(const json_t *object, const char *key, double *out) {
     *out = json_get_number(object, key, NAN);
     return isfinite(*out);
 }
@@ -91,17 +91,17 @@ bool task_kind_find(const char *name, enum task_kind *kind) {
 static void read_described(struct task *t, const json_t *d) {
     struct task_info *i = &t->info;
     i->described = d;
-    i->name = text_of(t, d, "name");
+    i->name = frames_text(t, d, "name");
     i->version = json_get_int(d, "version", 0);
-    i->licence = text_of(t, d, "licence");
-    i->reference = text_of(t, d, "reference");
-    i->published = text_of(t, d, "published");
-    i->mean = text_of(t, d, "mean");
+    i->licence = frames_text(t, d, "licence");
+    i->reference = frames_text(t, d, "reference");
+    i->published = frames_text(t, d, "published");
+    i->mean = frames_text(t, d, "mean");
     i->languages = strings_of(t, d, "languages");
     i->domains = strings_of(t, d, "domains");
     i->tasks = strings_of(t, d, "tasks");
-    i->delimiter = text_of(t, d, "delimiter");
-    i->description = text_of(t, d, "description");
+    i->delimiter = frames_text(t, d, "delimiter");
+    i->description = frames_text(t, d, "description");
     i->higher_is_better = json_get_bool(d, "higher_is_better", true);
     i->publish_samples = json_get_bool(d, "publish_samples", false);
     i->drop_identical_ids = json_get_bool(d, "drop_identical_ids", false);
@@ -110,18 +110,18 @@ static void read_described(struct task *t, const json_t *d) {
     i->range_low = json_number_value(json_array_get(range, 0));
     i->range_high = json_number_value(json_array_get(range, 1));
     i->protocol = (int)json_get_int(d, "version_of_protocol", 0);
-    i->prompt_query = i->prompt_passage = text_of(t, d, "prompt");
+    i->prompt_query = i->prompt_passage = frames_text(t, d, "prompt");
     if (json_is_object(prompt)) {
-        i->prompt_query = text_of(t, prompt, "query");
-        i->prompt_passage = text_of(t, prompt, "passage");
+        i->prompt_query = frames_text(t, prompt, "query");
+        i->prompt_passage = frames_text(t, prompt, "passage");
     }
 }
 
 static void read_data(struct task *t, const json_t *data) {
-    t->info.data_repo = text_of(t, data, "repo");
-    t->info.data_revision = text_of(t, data, "revision");
-    t->info.data_config = text_of(t, data, "config");
-    t->info.split = text_of(t, data, "split");
+    t->info.data_repo = frames_text(t, data, "repo");
+    t->info.data_revision = frames_text(t, data, "revision");
+    t->info.data_config = frames_text(t, data, "config");
+    t->info.split = frames_text(t, data, "split");
     t->info.subsets = strings_of(t, data, "subsets");
 }
 
@@ -140,26 +140,26 @@ bool frames_header(struct task *t, const char *path, json_t *header, struct err 
     struct task_info *i = &t->info;
     t->header = json_incref(header);
     if (!task_kind_find(json_get_string(header, "kind", NULL), &i->kind)) {
-        return broken(err, "an unknown kind of task");
+        return frames_broken(err, "an unknown kind of task");
     }
     i->path = arena_strdup(&t->arena, path);
     read_described(t, json_object_get(header, "described"));
     read_data(t, json_object_get(header, "data"));
-    i->main = text_of(t, header, "main");
+    i->main = frames_text(t, header, "main");
     i->report = strings_of(t, header, "report");
-    if (!read_profile(t, text_of(t, header, "profile"), err)) {
+    if (!read_profile(t, frames_text(t, header, "profile"), err)) {
         return false;
     }
     i->n_wordings = (unsigned)json_get_int(header, "wordings", 0);
     i->reorders = json_get_bool(header, "reorders", false);
-    i->sandbox_degraded = text_of(t, header, "degraded");
+    i->sandbox_degraded = frames_text(t, header, "degraded");
     i->seed = json_get_int(header, "seed", 0);
     i->limit = json_get_int(header, "limit", 0);
     long long shots = json_get_int(header, "shots", 0);
     const char *sha256 = json_get_string(header, "task_sha256", "");
     if (!i->name || !i->sandbox_degraded || shots < 0 || shots > 1000 || strlen(sha256) != 64 ||
         (i->kind != TASK_SUITE && (!i->main || !i->report.n))) {
-        return broken(err, "an incomplete header");
+        return frames_broken(err, "an incomplete header");
     }
     i->shots = (int)shots;
     memcpy(i->task_sha256, sha256, 65);
@@ -193,8 +193,8 @@ static bool read_choices(struct task *t, struct task_doc *d, const json_t *doc) 
     for (size_t i = 0; i < d->n_choices; i++) {
         const json_t *v = json_array_get(list, i);
         struct task_choice *c = &d->choices[i];
-        c->text = text_of(t, v, "text");
-        c->continuation = text_of(t, v, "continuation");
+        c->text = frames_text(t, v, "text");
+        c->continuation = frames_text(t, v, "continuation");
         if (!c->text || !c->continuation ||
             !index_of(json_object_get(v, "context"), n_contexts, &c->context)) {
             return false;
@@ -219,7 +219,7 @@ static bool read_gold(struct task *t, struct task_doc *d, const json_t *doc) {
 }
 
 /* A list of texts, each without NUL bytes; empty where there is none. */
-static bool read_texts(
+bool frames_texts(
     struct task *t, const json_t *doc, const char *key, const char ***texts, size_t *n) {
     const json_t *list = json_object_get(doc, key);
     *n = json_array_size(list);
@@ -236,8 +236,8 @@ static bool read_texts(
 
 static bool read_summary(struct task *t, struct task_doc *d, const json_t *doc) {
     const json_t *list = json_object_get(doc, "scores");
-    if (!read_texts(t, doc, "human", &d->human, &d->n_human) || !d->n_human ||
-        !read_texts(t, doc, "machine", &d->machine, &d->n_machine) || !d->n_machine ||
+    if (!frames_texts(t, doc, "human", &d->human, &d->n_human) || !d->n_human ||
+        !frames_texts(t, doc, "machine", &d->machine, &d->n_machine) || !d->n_machine ||
         json_array_size(list) != d->n_machine) {
         return false;
     }
@@ -252,69 +252,10 @@ static bool read_summary(struct task *t, struct task_doc *d, const json_t *doc) 
 }
 
 static bool read_label(const json_t *doc, double *label) {
-    return finite_of(doc, "label", label) && (*label == 0 || *label == 1);
+    return frames_number(doc, "label", label) && (*label == 0 || *label == 1);
 }
 
-/* ---- kinds that rank ---- */
-
-/* Ids are those of a subset: the key of an id begins with it. The number that was given to it, or
- * -1; with `value` >= 0 gives it that one, and -1 says that it had one. */
-static int32_t number_id(struct strmap **ids, const char *subset, const char *id, int32_t value) {
-    struct strbuf key = { 0 };
-    strbuf_addf(&key, "%s\n%s", subset ? subset : "", id);
-    *ids = *ids ? *ids : strmap_new(1024);
-    int32_t number = value;
-    if (value < 0) {
-        number = strmap_find(*ids, strbuf_str(&key), key.len);
-    } else if (!strmap_add(*ids, strbuf_str(&key), key.len, value)) {
-        number = -1;
-    }
-    strbuf_release(&key);
-    return number;
-}
-
-/* Passages by their ids. *there: whether all of them are in the corpus. */
-static bool read_passages(struct task *t, const struct task_doc *d, const json_t *list,
-    size_t **passages, size_t *n, bool *there) {
-    *n = json_array_size(list);
-    *passages = arena_alloc(&t->arena, (*n + 1) * sizeof **passages);
-    *there = true;
-    for (size_t i = 0; i < *n; i++) {
-        const char *id = json_string_value(json_array_get(list, i));
-        int32_t at = id ? number_id(&t->passage_ids, d->subset, id, -1) : -1;
-        if (!id) {
-            return false;
-        }
-        (*passages)[i] = at < 0 ? SIZE_MAX : (size_t)at;
-        *there = *there && at >= 0;
-    }
-    return *n <= FRAMES_MAX_CANDIDATES;
-}
-
-static bool read_corpus(const struct task *t, struct task_doc *d) {
-    const struct task_retrieval *r = &t->retrieval;
-    for (d->corpus = 0; d->corpus < r->n_corpora; d->corpus++) {
-        const char *subset = r->corpora[d->corpus].subset;
-        if (!subset == !d->subset && (!subset || !strcmp(subset, d->subset))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_query(struct task *t, struct task_doc *d, const json_t *doc) {
-    bool whole = t->info.kind == TASK_RETRIEVAL, there, ignored;
-    d->id = text_of(t, doc, "id");
-    d->text_a = text_of(t, doc, "text");
-    return d->id && d->text_a && read_corpus(t, d) &&
-           read_texts(t, doc, "queries", &d->queries, &d->n_queries) &&
-           read_passages(t, d, json_object_get(doc, "candidates"), &d->candidates, &d->n_candidates,
-               &there) &&
-           there && !d->n_candidates == whole &&
-           read_passages(
-               t, d, json_object_get(doc, "changed"), &d->changed, &d->n_changed, &ignored) &&
-           number_id(&t->query_ids, d->subset, d->id, (int32_t)t->n_docs) >= 0;
-}
+/* ---- by kind ---- */
 
 static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) {
     switch (t->info.kind) {
@@ -324,16 +265,17 @@ static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) 
     case TASK_LOGLIKELIHOOD:
         return read_contexts(t, d, doc) && read_choices(t, d, doc) && d->n_choices == 1;
     case TASK_ROLLING:
-        return read_choices(t, d, doc) && d->n_choices == 1 && finite_of(doc, "words", &d->words) &&
-               finite_of(doc, "bytes", &d->bytes) && d->words >= 0 && d->bytes >= 1;
+        return read_choices(t, d, doc) && d->n_choices == 1 &&
+               frames_number(doc, "words", &d->words) && frames_number(doc, "bytes", &d->bytes) &&
+               d->words >= 0 && d->bytes >= 1;
     case TASK_STS:
-        d->text_a = text_of(t, doc, "a");
-        d->text_b = text_of(t, doc, "b");
-        return d->text_a && d->text_b && finite_of(doc, "score", &d->score);
+        d->text_a = frames_text(t, doc, "a");
+        d->text_b = frames_text(t, doc, "b");
+        return d->text_a && d->text_b && frames_number(doc, "score", &d->score);
     case TASK_PAIR:
     case TASK_BITEXT:
-        d->text_a = text_of(t, doc, "a");
-        d->text_b = text_of(t, doc, "b");
+        d->text_a = frames_text(t, doc, "a");
+        d->text_b = frames_text(t, doc, "b");
         return d->text_a && d->text_b &&
                (t->info.kind == TASK_BITEXT || read_label(doc, &d->score));
     case TASK_SUMMARY:
@@ -341,7 +283,7 @@ static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) 
     case TASK_RETRIEVAL:
     case TASK_RERANK:
     case TASK_INSTRUCTION_RETRIEVAL:
-        return read_query(t, d, doc);
+        return frames_query(t, d, doc);
     default:
         return false;
     }
@@ -351,77 +293,20 @@ static bool add_doc(struct task *t, const json_t *doc, struct err *err) {
     if (t->n_docs == FRAMES_MAX_DOCS) {
         return err_set(err, ERR_TASK, "the task has more than %d documents", FRAMES_MAX_DOCS);
     }
-    struct task_doc d = { .subset = text_of(t, doc, "subset"),
-        .cluster = text_of(t, doc, "cluster"),
-        .row = text_of(t, doc, "row") };
+    struct task_doc d = { .subset = frames_text(t, doc, "subset"),
+        .cluster = frames_text(t, doc, "cluster"),
+        .row = frames_text(t, doc, "row") };
     if (!index_of(json_object_get(doc, "index"), SIZE_MAX, &d.index) || !read_by_kind(t, &d, doc)) {
-        return broken(err, "a document that its kind does not have");
+        return frames_broken(err, "a document that its kind does not have");
     }
     mem_grow(&t->docs, &t->docs_capacity, t->n_docs + 1, sizeof *t->docs);
     t->docs[t->n_docs++] = d;
     return true;
 }
 
-/* ---- passages and judgements ---- */
-
-/* Passages of a subset come together. */
-static struct task_corpus *corpus_of(struct task *t, const char *subset) {
-    struct task_retrieval *r = &t->retrieval;
-    struct task_corpus *last = r->n_corpora ? &r->corpora[r->n_corpora - 1] : NULL;
-    if (!last || (subset && strcmp(last->subset, subset) != 0)) {
-        mem_grow(&r->corpora, &t->corpora_capacity, r->n_corpora + 1, sizeof *r->corpora);
-        last = &r->corpora[r->n_corpora++];
-        *last = (struct task_corpus) { .subset = subset, .from = r->n_passages };
-    }
-    return last;
-}
-
-static bool add_passage(struct task *t, const json_t *v, struct err *err) {
-    struct task_retrieval *r = &t->retrieval;
-    const json_t *words = json_object_get(v, "text");
-    size_t n = json_string_length(words);
-    struct task_text text = { .id = text_of(t, v, "id") };
-    const char *subset = text_of(t, v, "subset");
-    if (!task_kind_ranks(t->info.kind) || !text.id || !json_is_string(words) ||
-        memchr(json_string_value(words), 0, n) || r->n_passages == FRAMES_MAX_PASSAGES ||
-        (r->n_corpora && !r->corpora[0].subset != !subset)) {
-        return broken(err, "a bad passage");
-    }
-    if (number_id(&t->passage_ids, subset, text.id, (int32_t)r->n_passages) < 0) {
-        return err_set(err, ERR_INPUT, "the data has two passages with the id '%s'", text.id);
-    }
-    r->texts = r->texts ? r->texts : spool_new(0);
-    text.text = spool_add(r->texts, json_string_value(words), n, err);
-    if (!text.text) {
-        return false;
-    }
-    corpus_of(t, subset)->n++;
-    mem_grow(&r->passages, &t->passages_capacity, r->n_passages + 1, sizeof text);
-    r->passages[r->n_passages++] = text;
-    return true;
-}
-
-/* A judgement of a passage that the corpus lacks still counts: it is relevant and cannot be found.
- */
-static bool add_judgement(struct task *t, const json_t *v, const char *subset, struct err *err) {
-    struct task_retrieval *r = &t->retrieval;
-    const char *query = json_get_string(v, "query", NULL),
-               *passage = json_get_string(v, "passage", NULL);
-    int32_t of = query ? number_id(&t->query_ids, subset, query, -1) : -1,
-            at = passage ? number_id(&t->passage_ids, subset, passage, -1) : -1;
-    struct task_judgement j = { .query = (size_t)of, .passage = at < 0 ? SIZE_MAX : (size_t)at };
-    if (of < 0 || !passage || !finite_of(v, "gain", &j.gain) ||
-        r->n_judgements == 4 * (size_t)FRAMES_MAX_PASSAGES) {
-        return broken(err, "a bad judgement");
-    }
-    mem_grow(&r->judgements, &t->judgements_capacity, r->n_judgements + 1, sizeof j);
-    r->judgements[r->n_judgements++] = j;
-    return true;
-}
-
 static bool add_frozen(struct task *t, const json_t *v, struct err *err) {
     if (!json_get_string(v, "part", NULL) || json_array_size(t->frozen) == FRAMES_MAX_FROZEN) {
-        return broken(err, "bad frozen rows");
+        return frames_broken(err, "bad frozen rows");
     }
     json_array_append(t->frozen, (json_t *)(uintptr_t)v);
     return true;
@@ -436,18 +321,18 @@ bool frames_document(struct task *t, const json_t *frame, struct err *err) {
         return add_doc(t, v, err);
     }
     if ((v = json_object_get(frame, "passage")) != NULL) {
-        return add_passage(t, v, err);
+        return frames_passage(t, v, err);
     }
     if ((v = json_object_get(frame, "qrel")) != NULL) {
-        return add_judgement(t, v, json_get_string(frame, "subset", NULL), err);
+        return frames_judgement(t, v, json_get_string(frame, "subset", NULL), err);
     }
-    return broken(err, "of no known type");
+    return frames_broken(err, "of no known type");
 }
 
 bool frames_complete(struct task *t, const json_t *end, struct err *err) {
     const char *sha256 = json_get_string(end, "data_sha256", "");
     if (strlen(sha256) != 64) {
-        return broken(err, "no digest of the data");
+        return frames_broken(err, "no digest of the data");
     }
     memcpy(t->info.data_sha256, sha256, 65);
     const char *degraded = json_get_string(end, "degraded", NULL);
