@@ -101,6 +101,24 @@ static bool wanted(const char *metric, size_t s) {
     return !strncmp(metric, "max_", 4) || !strncmp(name, NAMES[s], strlen(NAMES[s]));
 }
 
+/* With clusters, by what each pair adds to the similarity that is highest. */
+static struct estimate estimate(
+    const struct eval *e, const struct highest *h, size_t from, size_t n) {
+    if (!e->cluster) {
+        return estimate_bootstrap(statistic_highest, h, n, EVAL_INTERVAL, EVAL_SEED);
+    }
+    size_t *all = xcalloc(n + 1, sizeof *all), best = 0;
+    for (size_t i = 0; i < n; i++) {
+        all[i] = i;
+    }
+    for (size_t s = 1; s < h->n; s++) {
+        bool higher = h->statistic(&h->of[s], all, n) > h->statistic(&h->of[best], all, n);
+        best = higher ? s : best;
+    }
+    free(all);
+    return eval_corpus(e, h->statistic, &h->of[best], from, n);
+}
+
 static bool pair_measure(struct eval *e, const char *metric, size_t from, size_t n,
     struct estimate *out, struct err *err) {
     const struct numbers *numbers = e->kind;
@@ -117,7 +135,7 @@ static bool pair_measure(struct eval *e, const char *metric, size_t from, size_t
     }
     bool ok = (highest.statistic && highest.n) || eval_unknown(metric, err);
     if (ok) {
-        *out = estimate_bootstrap(statistic_highest, &highest, n, EVAL_INTERVAL, EVAL_SEED);
+        *out = estimate(e, &highest, from, n);
     }
     free(order);
     return ok;

@@ -127,6 +127,15 @@ static void one_row_of_lists_is_as_many_pairs(void **state) {
     json_decref(lists);
 }
 
+static void clusters_change_the_error_and_not_the_score(void **state) {
+    (void)state;
+    json_t *loose = evaluate("pair", 0, NULL), *tied = evaluate("pair_clustered", 0, NULL);
+    assert_same(value_of(tied, "max_ap"), value_of(loose, "max_ap"));
+    assert_same(value_of(tied, "cosine_f1"), value_of(loose, "cosine_f1"));
+    json_decref(loose);
+    json_decref(tied);
+}
+
 static void bitext_scores_as_mteb_scores_it(void **state) {
     (void)state;
     compare("bitext", "bitext");
@@ -166,7 +175,7 @@ static void instructions_score_as_mteb_scores_them(void **state) {
 
 /* ---- what every kind does ---- */
 
-static const char *const ALL[] = { "pair", "bitext", "bitext_subsets", "summary",
+static const char *const ALL[] = { "pair", "pair_clustered", "bitext", "bitext_subsets", "summary",
     "summary_protocol_1", "retrieval", "rerank", "instruction_retrieval" };
 
 static void compare_metrics(const char *task, const json_t *before, const json_t *after) {
@@ -308,6 +317,7 @@ int main(int argc, char **argv) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_score_as_mteb_scores_them),
         cmocka_unit_test(one_row_of_lists_is_as_many_pairs),
+        cmocka_unit_test(clusters_change_the_error_and_not_the_score),
         cmocka_unit_test(bitext_scores_as_mteb_scores_it),
         cmocka_unit_test(a_sentence_is_sought_among_those_of_its_subset),
         cmocka_unit_test(summaries_score_by_both_protocols),
