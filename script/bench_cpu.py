@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Measures the harness on workloads made here from WordNet's glosses, so that anybody can make the same ones.
+"""Measures the harness on workloads made here from WordNet's glosses, so that anybody can make the same ones, and the
+ranking of a corpus for many queries on vectors of noise.
 
-usage: bench_cpu.py ASSAY MODELS [--runs N] [--threads N] [--dtype f32,bf16]
+usage: bench_cpu.py ASSAY MODELS [--runs N] [--threads N] [--dtype f32,bf16] [--only embed,neighbours]
 
 Each workload runs several times in turn with the others. Beside it, on its first few requests, the same with every request
 computed by itself: what the tree saves, measured in the same round. Prints a table; times are spreads, min / median / max."""
@@ -104,20 +105,28 @@ def report(dtype, work, passes, pairs):
             f"| {spread(saved) if saved else '–'} | {last['memory_bytes'] / 2**20:.0f} | {max(p['peak_rss_bytes'] for p in passes) / 2**20:.0f} |")
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("assay")
-    parser.add_argument("models")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--dtype", default="f32,bf16")
-    args = parser.parse_args()
+def neighbours(assay, rounds, threads):
+    """The best 1,000 of 1,000,000 vectors for each of 1,000; its program lies beside assay."""
+    program = os.path.join(os.path.dirname(assay), "bench_neighbours")
+    env = dict(os.environ, ASSAY_THREADS=str(threads))
+    done = subprocess.run([program, "1000000", "384", "1000", "1000", str(rounds)], stdout=subprocess.PIPE, env=env, check=True)
+    r = json.loads(done.stdout)
+    of = lambda field, by=1.0: spread([one[field] / by for one in r["rounds"]])
+    print(f"\nneighbours: the best {r['k']:,} of {r['docs']:,} vectors of {r['width']} for each of {r['queries']:,} queries, f32, "
+          f"{r['unit']}, {r['threads']} threads. The limit is the fastest product in the caches, measured in the same round; "
+          "shares of it on the wall, and of processor time, which other work on the machine disturbs less.\n")
+    print("| s | processor s | GFLOP/s | limit, GFLOP/s | share | share of processor time | peak RSS, MiB |\n|---|---|---|---|---|---|---:|")
+    print(f"| {of('seconds')} | {of('cpu_seconds')} | {of('flops', 1e9)} | {of('limit', 1e9)} | {of('share')} | {of('share_of_cpu')} "
+          f"| {r['peak_rss_bytes'] / 2**20:.0f} |")
+
+
+def pipelines(args, works):
     rng, words = random.Random(7), glosses()
-    requests = {work: WORKS[work][3](words, rng) for work in WORKS}
+    requests = {work: WORKS[work][3](words, rng) for work in works}
     passes, pairs = {}, {}
     for _ in range(args.runs):
         for dtype in args.dtype.split(","):
-            for work, (_, _, _, _, few) in WORKS.items():
+            for work, (_, _, _, _, few) in works.items():
                 call = lambda some, *flags: run(args.assay, args.models, work, some, dtype, args.threads, *flags)
                 passes.setdefault((dtype, work), []).append(call(requests[work]))
                 if few:
@@ -125,12 +134,28 @@ def main():
                     pairs.setdefault((dtype, work), []).append((call(some), call(some, "--no-prefix-sharing")))
     backend = passes[next(iter(passes))][0]["backend"]
     print(f"{processor()}, {args.threads} threads, {backend}, {args.runs} rounds. Spreads are min / median / max.\n")
-    for work, (what, _, model, _, few) in WORKS.items():
+    for work, (what, _, model, _, few) in works.items():
         print(f"- **{work}**: {what}; {model}" + (f"; 'against alone' on the first {few} requests." if few else "."))
     print("\n| work | dtype | tokens asked | computed | padded | tokens/s | GFLOP/s | against alone, times | memory planned, MiB | peak RSS, MiB |")
     print("|---|---|---:|---:|---:|---|---|---|---:|---:|")
     for (dtype, work), some in passes.items():
         print(report(dtype, work, some, pairs.get((dtype, work), [])))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("assay")
+    parser.add_argument("models")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--dtype", default="f32,bf16")
+    parser.add_argument("--only", default=",".join([*WORKS, "neighbours"]))
+    args = parser.parse_args()
+    only = args.only.split(",")
+    if any(work in WORKS for work in only):
+        pipelines(args, {work: what for work, what in WORKS.items() if work in only})
+    if "neighbours" in only:
+        neighbours(args.assay, args.runs, args.threads)
 
 
 if __name__ == "__main__":

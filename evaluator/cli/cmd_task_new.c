@@ -17,7 +17,8 @@ static const struct option options_new[] = {
         "the data: csv, tsv, jsonl, json or parquet (text formats also .gz, .zst)" },
     { "format", 0, "FORMAT",
         "csv, tsv, jsonl, json or parquet, where the file's name doesn't say it" },
-    { "kind", 0, "KIND", "choice, labels, loglikelihood, rolling, sts or retrieval" },
+    { "kind", 0, "KIND",
+        "choice, labels, loglikelihood, rolling, sts, retrieval, pair, rerank or bitext" },
     { "column", 0, "ROLE=NAME", "which column is what, in place of a guess (may be repeated)" },
     { "force", 'f', NULL, "replace a task file that is there" },
     { NULL, 0, NULL, NULL },
@@ -190,7 +191,8 @@ static void print_guess(const struct guess *g) {
 }
 
 static void print_next(const struct making *m) {
-    bool embeds = m->guess.kind == DRAFT_STS || m->guess.kind == DRAFT_RETRIEVAL;
+    enum task_kind kind;
+    bool embeds = task_kind_find(draft_kind_name(m->guess.kind), &kind) && task_kind_embeds(kind);
     puts("\nnext");
     if (any_doubt(&m->guess)) {
         printf("  look at what is marked CHECK in %s\n", m->path);

@@ -150,6 +150,7 @@ static bool append(json_t *list, json_t *made) {
 }
 
 static bool add_tokens(struct looking *l, json_t *doc, struct err *err) {
+    static const char *const LISTS[] = { "texts", "human", "machine" };
     json_t *tokens = json_array(), *item;
     const char *query = json_get_string(doc, "query", NULL);
     bool ok = true;
@@ -158,8 +159,10 @@ static bool add_tokens(struct looking *l, json_t *doc, struct err *err) {
     json_array_foreach(json_object_get(doc, "choices"), i, item) {
         ok = ok && append(tokens, choice_tokens(l, doc, item, err));
     }
-    json_array_foreach(json_object_get(doc, "texts"), i, item) {
-        ok = ok && append(tokens, text_tokens(l, json_string_value(item), SUBJECT_TEXT, err));
+    for (size_t k = 0; k < sizeof LISTS / sizeof *LISTS; k++) {
+        json_array_foreach(json_object_get(doc, LISTS[k]), i, item) {
+            ok = ok && append(tokens, text_tokens(l, json_string_value(item), SUBJECT_TEXT, err));
+        }
     }
     return ok && (!query || append(tokens, text_tokens(l, query, SUBJECT_QUERY, err)));
 }

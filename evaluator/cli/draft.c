@@ -428,6 +428,55 @@ static void add_passages(struct strbuf *out, const struct guess *g) {
     strbuf_adds(out, g->n_empty ? " or {}" : "");
 }
 
+static void add_pair(struct strbuf *out, const struct guess *g) {
+    strbuf_adds(out, "  pair = function(row) return ");
+    row_text(out, g->first);
+    strbuf_adds(out, ", ");
+    row_text(out, g->second);
+    if (g->score) {
+        strbuf_adds(out, ", ");
+        row_field(out, g->score);
+    }
+    strbuf_adds(out, " end,\n");
+}
+
+static void write_pair(struct strbuf *out, const struct draft *d, const struct guess *g) {
+    add_head(out, d, g, "pairs that belong together");
+    add_data(out, d, g, false);
+    strbuf_adds(out, "  -- A row of the data, as its columns, to two texts and 1 where they belong "
+                     "together, else 0.\n");
+    add_pair(out, g);
+    add_doubt(out, g, "label", "  ");
+    strbuf_adds(out, "\n  main = \"max_ap\", report = { \"max_ap\", \"cosine_ap\", "
+                     "\"cosine_accuracy\", \"cosine_f1\" },\n");
+    add_tail(out);
+}
+
+static void write_bitext(struct strbuf *out, const struct draft *d, const struct guess *g) {
+    add_head(out, d, g, "sentences and their translations");
+    add_data(out, d, g, false);
+    strbuf_adds(out, "  -- A row of the data, as its columns, to a sentence and its "
+                     "translation.\n");
+    add_pair(out, g);
+    strbuf_adds(out, "\n  main = \"f1\", report = { \"f1\", \"accuracy\" },\n");
+    add_tail(out);
+}
+
+static void write_rerank(struct strbuf *out, const struct draft *d, const struct guess *g) {
+    add_head(out, d, g, "reranking");
+    add_data(out, d, g, false);
+    strbuf_adds(out, "  -- A row of the data, as its columns, to a query and its right and wrong "
+                     "answers.\n  item = function(row) return { query = ");
+    row_text(out, g->query);
+    strbuf_adds(out, ", positive = ");
+    row_field(out, g->passage);
+    strbuf_adds(out, ", negative = ");
+    row_field(out, g->negative);
+    strbuf_adds(out, " } end,\n\n  main = \"map\", report = { \"map\", \"mrr\", "
+                     "\"ndcg_at_10\" },\n");
+    add_tail(out);
+}
+
 static void write_retrieval(struct strbuf *out, const struct draft *d, const struct guess *g) {
     add_head(out, d, g, "retrieval");
     add_data(out, d, g, false);
@@ -462,8 +511,8 @@ static void write_retrieval(struct strbuf *out, const struct draft *d, const str
 }
 
 void draft_write(const struct draft *d, const struct guess *g, struct strbuf *out) {
-    static void (*const WRITE[DRAFT_N_KINDS])(
-        struct strbuf *, const struct draft *, const struct guess *) = { write_choice,
-        write_loglikelihood, write_rolling, write_sts, write_retrieval };
+    static void (*const WRITE[DRAFT_N_KINDS])(struct strbuf *, const struct draft *,
+        const struct guess *) = { write_choice, write_loglikelihood, write_rolling, write_sts,
+        write_retrieval, write_pair, write_rerank, write_bitext };
     WRITE[g->kind](out, d, g);
 }

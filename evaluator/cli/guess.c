@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const KINDS[DRAFT_N_KINDS] = { "choice", "loglikelihood", "rolling", "sts",
-    "retrieval" };
+    "retrieval", "pair", "rerank", "bitext" };
 
 const char *draft_kind_name(enum draft_kind kind) {
     return KINDS[kind];
@@ -42,7 +42,10 @@ enum {
     LOGLIKELIHOOD = 1 << DRAFT_LOGLIKELIHOOD,
     ROLLING = 1 << DRAFT_ROLLING,
     STS = 1 << DRAFT_STS,
-    RETRIEVAL = 1 << DRAFT_RETRIEVAL
+    RETRIEVAL = 1 << DRAFT_RETRIEVAL,
+    PAIR = 1 << DRAFT_PAIR,
+    RERANK = 1 << DRAFT_RERANK,
+    BITEXT = 1 << DRAFT_BITEXT
 };
 
 static const struct {
@@ -53,11 +56,12 @@ static const struct {
     { "context", CHOICE | LOGLIKELIHOOD },
     { "options", CHOICE },
     { "answer", CHOICE | LOGLIKELIHOOD },
-    { "first", STS },
-    { "second", STS },
-    { "score", STS },
-    { "query", RETRIEVAL },
-    { "passage", RETRIEVAL },
+    { "first", STS | PAIR | BITEXT },
+    { "second", STS | PAIR | BITEXT },
+    { "score", STS | PAIR },
+    { "query", RETRIEVAL | RERANK },
+    { "passage", RETRIEVAL | RERANK },
+    { "negative", RERANK },
     { "text", ROLLING },
 };
 
@@ -81,7 +85,7 @@ static bool check_roles(const json_t *named, unsigned *kinds, struct err *err) {
             err_set(err, ERR_USAGE, "there is no role '%s' for a column", role);
             return err_hint(err,
                 "roles: question, context, options, answer; first, second, score; query, "
-                "passage; text");
+                "passage, negative; text");
         }
     }
     return *kinds || err_set(err, ERR_USAGE, "no kind of task has all the roles that are named");
@@ -166,11 +170,15 @@ static bool find_kind(
     }
     if ((kinds & CHOICE) && guess_could_be_choice(g, named, options)) {
         g->kind = DRAFT_CHOICE;
+    } else if ((kinds & PAIR) && guess_could_be_pair(g)) {
+        g->kind = DRAFT_PAIR;
     } else if ((kinds & STS) && guess_could_be_sts(g)) {
         g->kind = DRAFT_STS;
     } else if ((kinds & CHOICE) && guess_could_be_labels(g)) {
         g->kind = DRAFT_CHOICE;
         *labels = true;
+    } else if ((kinds & RERANK) && guess_could_be_rerank(g)) {
+        g->kind = DRAFT_RERANK;
     } else if ((kinds & LOGLIKELIHOOD) && guess_could_be_loglikelihood(g, named)) {
         g->kind = DRAFT_LOGLIKELIHOOD;
     } else if ((kinds & RETRIEVAL) && guess_could_be_retrieval(g)) {
@@ -180,7 +188,8 @@ static bool find_kind(
     } else {
         err_set(err, ERR_INPUT, "cannot tell what kind of task this is: there are %.200s",
             guess_all_names(g));
-        return err_hint(err, "--kind says it: choice, loglikelihood, rolling, sts, retrieval");
+        return err_hint(err,
+            "--kind says it: choice, loglikelihood, rolling, sts, retrieval, pair, rerank, bitext");
     }
     g->n_options = 0;
     return true;
@@ -192,7 +201,7 @@ static bool find_kind(
 static void find_empty(struct guess *g) {
     bool list = g->n_options == 1 && g->options_form != OPTIONS_FIXED;
     const struct column *const needed[] = { g->question, g->context, list ? g->options[0] : NULL,
-        g->answer, g->first, g->second, g->score, g->query, g->passage };
+        g->answer, g->first, g->second, g->score, g->query, g->passage, g->negative };
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         if (needed[i] && needed[i]->n_empty && g->n_empty < GUESS_NEEDED_MAX) {
             g->empty[g->n_empty++] = needed[i];
@@ -238,14 +247,14 @@ static bool kind_from_name(const char *name, enum draft_kind *kind, bool *labels
     err_set(err, ERR_UNSUPPORTED, "cannot begin a task of kind '%.40s'", name);
     return err_hint(err,
         "choice, labels (a choice among a text's labels), loglikelihood, rolling, sts, "
-        "retrieval");
+        "retrieval, pair, rerank, bitext");
 }
 
 bool guess_make(struct guess *g, struct columns *columns, const char *kind, const json_t *named,
     struct err *err) {
-    static bool (*const MAKE[DRAFT_N_KINDS])(struct guess *, const json_t *, struct err *) = {
-        guess_choice, guess_loglikelihood, guess_rolling, guess_sts, guess_retrieval
-    };
+    static bool (*const MAKE[DRAFT_N_KINDS])(
+        struct guess *, const json_t *, struct err *) = { guess_choice, guess_loglikelihood,
+        guess_rolling, guess_sts, guess_retrieval, guess_pair, guess_rerank, guess_bitext };
     bool labels;
     unsigned kinds;
     *g = (struct guess) { .columns = columns };

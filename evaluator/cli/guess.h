@@ -11,6 +11,9 @@ enum draft_kind {
     DRAFT_ROLLING,
     DRAFT_STS,
     DRAFT_RETRIEVAL,
+    DRAFT_PAIR,
+    DRAFT_RERANK,
+    DRAFT_BITEXT,
     DRAFT_N_KINDS
 };
 const char *draft_kind_name(enum draft_kind kind);
@@ -58,9 +61,10 @@ struct guess {
     bool options_missing;   /* some of the columns are empty in some rows */
     bool options_unequal;   /* they are texts of unequal length */
     enum answer_form answer_form;
-    const struct column *first, *second, *score;  /* sts; rolling: first */
+    const struct column *first, *second, *score;  /* sts, pair, bitext; rolling: first */
     double low, high;                             /* of the score */
-    const struct column *query, *passage;         /* retrieval */
+    const struct column *query, *passage;         /* retrieval, rerank: the right ones */
+    const struct column *negative;                /* rerank */
     const struct column *empty[GUESS_NEEDED_MAX]; /* what a document needs and some rows lack */
     size_t n_empty;
     struct guess_note notes[GUESS_NOTES_MAX];

@@ -18,6 +18,10 @@ static const char *const LABEL[] = { "label", "labels", "class", "category", "se
     "topic", "target", "gold", NULL };
 static const char *const SCORE[] = { "score", "similarity", "similarityscore", "relatedness",
     "relatednessscore", "rating", "gold", "label", NULL };
+static const char *const SAME[] = { "label", "labels", "isduplicate", "duplicate", "same",
+    "paraphrase", "entailment", "score", "gold", NULL };
+static const char *const POSITIVE[] = { "positive", "positives", "pos", "relevant", NULL };
+static const char *const NEGATIVE[] = { "negative", "negatives", "neg", "irrelevant", NULL };
 static const char *const QUERY[] = { "query", "question", "queries", "search", "q", NULL };
 static const char *const PASSAGE[] = { "passage", "positive", "positives", "document", "doc", "pos",
     "relevant", "passages", "documents", "context", "text", NULL };
@@ -199,23 +203,71 @@ static const char *find_range(struct guess *g) {
                : "the ends of the scale don't occur: it may be another";
 }
 
-bool guess_sts(struct guess *g, const json_t *named, struct err *err) {
-    const struct column *score = column_named(g->columns, SCORE, column_is_number);
+/* Two texts, and unless `score` is NULL a number that is said of them. */
+static bool take_pair(struct guess *g, const json_t *named, const char *const *score,
+    column_fits_fn *fits, struct err *err) {
+    const struct column *guessed = score ? column_named(g->columns, score, fits) : NULL;
     find_pair(g);
     if (!guess_take_role(g, named, "first", g->first, &g->first, err) ||
         !guess_take_role(g, named, "second", g->second, &g->second, err) ||
-        !guess_take_role(g, named, "score", score, &g->score, err)) {
+        (score && !guess_take_role(g, named, "score", guessed, &g->score, err))) {
         return false;
     }
-    if (!g->first || !g->second || !g->score) {
+    if (!g->first || !g->second || (score && !g->score)) {
         return guess_missing(g, !g->first ? "first" : !g->second ? "second" : "score", err);
     }
     const struct column *const pair[] = { g->first, g->second };
     guess_note_add(g, "texts", guess_names(g, pair, 2), "", NULL);
+    return true;
+}
+
+bool guess_sts(struct guess *g, const json_t *named, struct err *err) {
+    if (!take_pair(g, named, SCORE, column_is_number, err)) {
+        return false;
+    }
     struct strbuf how = { 0 };
     const char *doubt = find_range(g);
     strbuf_addf(&how, "from %g to %g", g->low, g->high);
     guess_note_add(g, "score", g->score->name, guess_keep(g, &how), doubt);
+    return true;
+}
+
+static bool is_yes_or_no(const struct column *c) {
+    return c->integer && c->low >= 0 && c->high <= 1;
+}
+
+bool guess_pair(struct guess *g, const json_t *named, struct err *err) {
+    if (!take_pair(g, named, SAME, is_yes_or_no, err)) {
+        return false;
+    }
+    guess_note_add(g, "label", g->score->name, "1: the two belong together",
+        g->score->low < g->score->high ? NULL : "it is the same for all rows");
+    return true;
+}
+
+bool guess_bitext(struct guess *g, const json_t *named, struct err *err) {
+    return take_pair(g, named, NULL, NULL, err);
+}
+
+static bool is_list(const struct column *c) {
+    return c->list;
+}
+
+bool guess_rerank(struct guess *g, const json_t *named, struct err *err) {
+    const struct column *query = column_named(g->columns, QUERY, column_is_text),
+                        *right = column_named(g->columns, POSITIVE, is_list),
+                        *wrong = column_named(g->columns, NEGATIVE, is_list);
+    if (!guess_take_role(g, named, "query", query, &g->query, err) ||
+        !guess_take_role(g, named, "passage", right, &g->passage, err) ||
+        !guess_take_role(g, named, "negative", wrong, &g->negative, err)) {
+        return false;
+    }
+    if (!g->query || !g->passage || !g->negative) {
+        return guess_missing(g, !g->query ? "query" : !g->passage ? "passage" : "negative", err);
+    }
+    guess_note_add(g, "query", g->query->name, "", NULL);
+    guess_note_add(g, "passage", g->passage->name, "the right ones", NULL);
+    guess_note_add(g, "negative", g->negative->name, "the wrong ones", NULL);
     return true;
 }
 
@@ -254,6 +306,17 @@ bool guess_could_be_choice(struct guess *g, const json_t *named, bool options) {
 
 bool guess_could_be_sts(struct guess *g) {
     return find_pair(g) && column_named(g->columns, SCORE, column_is_number);
+}
+
+bool guess_could_be_pair(struct guess *g) {
+    const struct column *same = column_named(g->columns, SAME, is_yes_or_no);
+    return find_pair(g) && same && same->low < same->high;
+}
+
+bool guess_could_be_rerank(const struct guess *g) {
+    return column_named(g->columns, QUERY, column_is_text) &&
+           column_named(g->columns, POSITIVE, is_list) &&
+           column_named(g->columns, NEGATIVE, is_list);
 }
 
 bool guess_could_be_loglikelihood(const struct guess *g, const json_t *named) {

@@ -38,12 +38,17 @@ MUST_CHECK bool guess_labels(struct guess *g, const json_t *named, struct err *e
 MUST_CHECK bool guess_loglikelihood(struct guess *g, const json_t *named, struct err *err);
 MUST_CHECK bool guess_rolling(struct guess *g, const json_t *named, struct err *err);
 MUST_CHECK bool guess_sts(struct guess *g, const json_t *named, struct err *err);
+MUST_CHECK bool guess_pair(struct guess *g, const json_t *named, struct err *err);
+MUST_CHECK bool guess_bitext(struct guess *g, const json_t *named, struct err *err);
+MUST_CHECK bool guess_rerank(struct guess *g, const json_t *named, struct err *err);
 MUST_CHECK bool guess_retrieval(struct guess *g, const json_t *named, struct err *err);
 
 /* Whether there is what a kind would need. */
 bool guess_could_be_choice(struct guess *g, const json_t *named, bool options);
 bool guess_could_be_labels(const struct guess *g);
 bool guess_could_be_sts(struct guess *g);
+bool guess_could_be_pair(struct guess *g);
+bool guess_could_be_rerank(const struct guess *g);
 bool guess_could_be_loglikelihood(const struct guess *g, const json_t *named);
 bool guess_could_be_retrieval(const struct guess *g);
 /* The longest texts that are nothing else yet; NULL: there are none. */

@@ -132,8 +132,15 @@ static void print_text_tokens(const json_t *doc, size_t i) {
 static void print_query(const json_t *doc) {
     const json_t *p;
     size_t i;
+    const json_t *queries = json_object_get(doc, "queries");
     print_text("query", json_get_string(doc, "query", ""));
     print_text_tokens(doc, 0);
+    json_array_foreach(queries, i, p) {
+        print_text("one of its texts", json_string_value(p));
+    }
+    if (json_object_get(doc, "candidates")) {
+        printf("%lld candidates\n", json_get_int(doc, "candidates", 0));
+    }
     json_array_foreach(json_object_get(doc, "relevant"), i, p) {
         char title[200];
         snprintf(title, sizeof title, "relevant: %.100s, gain %g", json_get_string(p, "id", ""),
@@ -161,7 +168,25 @@ static void print_pair(const json_t *doc) {
         print_text(i ? "second text" : "first text", json_string_value(text));
         print_text_tokens(doc, i);
     }
-    printf("score %g\n", json_get_number(doc, "score", 0));
+    if (json_object_get(doc, "score")) {
+        printf("score %g\n", json_get_number(doc, "score", 0));
+    }
+}
+
+static void print_summaries(const json_t *doc) {
+    const json_t *human = json_object_get(doc, "human"), *text;
+    size_t i, n = json_array_size(human);
+    json_array_foreach(human, i, text) {
+        print_text("by people", json_string_value(text));
+        print_text_tokens(doc, i);
+    }
+    json_array_foreach(json_object_get(doc, "machine"), i, text) {
+        char title[64];
+        snprintf(title, sizeof title, "by a machine, marked %g",
+            json_number_value(json_array_get(json_object_get(doc, "scores"), i)));
+        print_text(title, json_string_value(text));
+        print_text_tokens(doc, n + i);
+    }
 }
 
 void render_print(const json_t *rendered) {
@@ -179,6 +204,8 @@ void render_print(const json_t *rendered) {
         }
         printf("document %lld%s%s\n", json_get_int(doc, "index", 0), subset ? " of " : "",
             subset ? subset : "");
-        (json_object_get(doc, "texts") ? print_pair : print_prompts)(doc);
+        (json_object_get(doc, "texts")      ? print_pair
+            : json_object_get(doc, "human") ? print_summaries
+                                            : print_prompts)(doc);
     }
 }

@@ -78,6 +78,14 @@ static void compare_similarity(const struct tolerance *t, const json_t *before, 
     compare(w, what, at, x, number_of(now), t->similarity * fmax(1, fabs(x)));
 }
 
+static void compare_similarities(const struct tolerance *t, const json_t *before, const json_t *now,
+    const char *field, struct worst *w) {
+    const json_t *a = json_object_get(before, field), *b = json_object_get(now, field);
+    for (size_t i = 0; i < json_array_size(a); i++) {
+        compare_similarity(t, json_array_get(a, i), json_array_get(b, i), field, (long)i, w);
+    }
+}
+
 /* By rank: passages of nearly equal scores may change places. */
 static void compare_rankings(const struct tolerance *t, const json_t *before, const json_t *now,
     struct worst *w, bool *same_order) {
@@ -93,10 +101,12 @@ static void compare_rankings(const struct tolerance *t, const json_t *before, co
 
 static void compare_numbers(const struct tolerance *t, const json_t *before, const json_t *now,
     struct worst *w, bool *same_order) {
-    static const char *const SIMILARITIES[] = { "cosine", "manhattan", "euclidean" };
+    static const char *const SIMILARITIES[] = { "cosine", "dot", "manhattan", "euclidean" };
     compare_logliks(t, before, now, "loglikelihoods", w);
     compare_logliks(t, before, now, "alone", w);
     compare_rankings(t, before, now, w, same_order);
+    compare_similarities(t, before, now, "cosine", w);
+    compare_similarities(t, before, now, "dot", w);
     const json_t *a = json_object_get(before, "metrics"), *b = json_object_get(now, "metrics");
     for (size_t i = 0; i < sizeof SIMILARITIES / sizeof *SIMILARITIES; i++) {
         const json_t *x = json_object_get(a, SIMILARITIES[i]);
@@ -109,7 +119,7 @@ static void compare_numbers(const struct tolerance *t, const json_t *before, con
 /* What was asked, and what would have been right. */
 static bool same_question(const json_t *before, const json_t *now) {
     static const char *const FIELDS[] = { "subset", "query_id", "prompt_hash", "contexts",
-        "choices", "target", "texts", "query", "gold" };
+        "choices", "target", "texts", "query", "queries", "human", "machine", "gold" };
     for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
         const json_t *a = json_object_get(before, FIELDS[i]), *b = json_object_get(now, FIELDS[i]);
         if (!a != !b || (a && !json_equal(a, b))) {

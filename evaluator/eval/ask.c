@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/strmap.h"
 #include "evaluator/eval/internal.h"
 
 static bool check_choice(
@@ -91,6 +92,7 @@ float *eval_embed(struct eval *e, enum subject_role role, const char *prompt,
     if (!vectors) {
         return NULL;
     }
+    e->n_begun += n;
     struct embed_request *requests = xcalloc(n, sizeof *requests);
     for (size_t i = 0; i < n; i++) {
         requests[i].text = texts[i];
@@ -104,6 +106,53 @@ float *eval_embed(struct eval *e, enum subject_role role, const char *prompt,
         return NULL;
     }
     return vectors;
+}
+
+float *eval_embed_unique(struct eval *e, enum subject_role role, const char *prompt,
+    const char *const *texts, size_t n, size_t *where, struct err *err) {
+    const char **once = xcalloc(n + 1, sizeof *once);
+    struct strmap *seen = strmap_new(n);
+    size_t n_once = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t at = strmap_find(seen, texts[i], strlen(texts[i]));
+        if (at < 0) {
+            at = (int32_t)n_once;
+            strmap_add(seen, texts[i], strlen(texts[i]), at);
+            once[n_once++] = texts[i];
+        }
+        where[i] = (size_t)at;
+    }
+    strmap_free(seen);
+    float *vectors = eval_embed(e, role, prompt, once, n_once, err);
+    free(once);
+    return vectors;
+}
+
+float *eval_embed_pairs(struct eval *e, size_t *where, struct err *err) {
+    const char **texts = xcalloc(2 * e->n, sizeof *texts);
+    for (size_t i = 0; i < e->n; i++) {
+        texts[2 * i] = e->docs[i].text_a;
+        texts[2 * i + 1] = e->docs[i].text_b;
+    }
+    float *vectors =
+        eval_embed_unique(e, SUBJECT_TEXT, e->info->prompt_query, texts, 2 * e->n, where, err);
+    free(texts);
+    return vectors;
+}
+
+bool eval_has_length(const struct eval *e, size_t doc, const float *vector, struct err *err) {
+    return dot(vector, vector, e->subject->width) > 0 ||
+           err_set(err, ERR_NUMERIC, "document %zu: the model gives a vector of length zero",
+               e->docs[doc].index);
+}
+
+void eval_write_value(struct json_writer *w, const char *metric, double value) {
+    if (isnan(value)) {
+        jw_key(w, metric);
+        jw_null(w);
+    } else {
+        jw_kv_double(w, metric, value);
+    }
 }
 
 void eval_prompt_hash(struct json_writer *w, const char *const *texts, size_t n) {

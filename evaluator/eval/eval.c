@@ -17,6 +17,11 @@ static const struct eval_kind *const KINDS[TASK_N_KINDS] = {
     [TASK_ROLLING] = &eval_rolling,
     [TASK_STS] = &eval_sts,
     [TASK_RETRIEVAL] = &eval_retrieval,
+    [TASK_PAIR] = &eval_pair,
+    [TASK_RERANK] = &eval_rerank,
+    [TASK_BITEXT] = &eval_bitext,
+    [TASK_SUMMARY] = &eval_summary,
+    [TASK_INSTRUCTION_RETRIEVAL] = &eval_instruction_retrieval,
 };
 
 const struct eval_kind *eval_kind_of(enum task_kind kind) {
@@ -64,7 +69,7 @@ void eval_number_clusters(struct eval *e) {
     uint32_t next = 0;
     e->cluster = arena_alloc(&e->arena, e->n * sizeof *e->cluster);
     for (size_t i = 0; i < e->n; i++) {
-        const char *key = e->docs ? e->docs[i].cluster : NULL;
+        const char *key = e->docs[i].cluster;
         int32_t known = key ? strmap_find(keys, key, strlen(key)) : -1;
         any = any || key;
         e->cluster[i] = known >= 0 ? (uint32_t)known : next++;
@@ -188,7 +193,7 @@ static json_t *measure_subsets(struct eval *e, json_t **subsets, struct err *err
 
 json_t *eval_measure(struct eval *e, json_t **subsets, struct err *err) {
     *subsets = NULL;
-    if (e->docs && e->docs[0].subset) {
+    if (e->docs[0].subset) {
         return measure_subsets(e, subsets, err);
     }
     return measure_all(
@@ -230,6 +235,9 @@ static void add_identity(json_t *r, const struct eval *e) {
     if (i->kind == TASK_STS) { /* what gold scores are scaled by: the samples have them as given */
         json_object_set_new(r, "range", json_pack("[f, f]", i->range_low, i->range_high));
     }
+    if (i->protocol) {
+        json_object_set_new(r, "protocol", json_integer(i->protocol));
+    }
 }
 
 static void add_provenance(
@@ -262,18 +270,18 @@ static void add_provenance(
 /* ---- samples ---- */
 
 static void write_sample(const struct eval *e, size_t i, struct json_writer *w) {
-    const struct task_doc *d = e->docs ? &e->docs[i] : NULL;
+    const struct task_doc *d = &e->docs[i];
     jw_object(w);
-    jw_kv_int(w, "doc_id", (long long)(d ? d->index : i));
-    if (d && d->subset) {
+    jw_kv_int(w, "doc_id", (long long)d->index);
+    if (d->subset) {
         jw_kv_string(w, "subset", d->subset);
     }
-    if (d && d->cluster) {
+    if (d->cluster) {
         jw_kv_string(w, "cluster", d->cluster);
     }
     KINDS[e->info->kind]->sample(e, i, w);
     struct err ignored = ERR_INIT;
-    json_t *row = d && d->row ? json_parse(d->row, strlen(d->row), "row", &ignored) : NULL;
+    json_t *row = d->row ? json_parse(d->row, strlen(d->row), "row", &ignored) : NULL;
     if (row) {
         jw_key(w, "doc");
         jw_json(w, row);
@@ -335,11 +343,14 @@ static json_t *make_result(
     return r;
 }
 
-/* A kind may ask several times: progress goes on where the last call ended. */
+/* A kind may ask several times: progress goes on where the last call ended. Where it has said how
+ * many texts there will be, those that are still to come are taken to be like those so far. */
 static bool pass_on(uint64_t done, uint64_t total, void *arg) {
     struct eval *e = arg;
+    double known = (double)(e->done_before + total),
+           share = e->texts > e->n_begun ? (double)e->n_begun / (double)e->texts : 1;
     bool go_on = e->options->progress(
-        e->done_before + done, e->done_before + total, e->options->progress_arg);
+        e->done_before + done, (uint64_t)(known / share), e->options->progress_arg);
     e->done_before += done >= total ? total : 0;
     return go_on;
 }
@@ -353,10 +364,6 @@ bool eval_begin(struct eval *e, const struct task *task, const struct subject *s
     e->bootstrap = options && options->bootstrap ? options->bootstrap : EVAL_BOOTSTRAP;
     e->docs = task_docs(task, &e->n);
     e->retrieval = task_retrieval(task);
-    if (e->retrieval) {
-        e->docs = NULL;
-        e->n = e->retrieval->n_queries;
-    }
     e->run = (struct run_options) { .stats = &e->stats,
         .progress = options && options->progress ? pass_on : NULL,
         .progress_arg = e };
@@ -366,7 +373,9 @@ bool eval_begin(struct eval *e, const struct task *task, const struct subject *s
 bool eval_plan(const struct task *task, const struct subject *subject, struct run_stats *stats,
     struct err *err) {
     struct eval e;
-    bool ok = eval_begin(&e, task, subject, NULL, err) && KINDS[e.info->kind]->ask(&e, err);
+    bool ok = eval_begin(&e, task, subject, NULL, err);
+    e.plan = true;
+    ok = ok && KINDS[e.info->kind]->ask(&e, err);
     *stats = e.stats;
     arena_release(&e.arena);
     return ok;

@@ -74,9 +74,9 @@ MUST_CHECK bool eval_plan(const struct task *task, const struct subject *subject
 
 /* Some documents of a task, asked for themselves: what checks single samples of a stored result. */
 struct eval_part {
-    const size_t *docs; /* positions in the task's order (a retrieval's: among its queries) */
+    const size_t *docs; /* positions in the task's order */
     size_t n;
-    const char *const *passages; /* retrieval: ids of those that are ranked, in place of all */
+    const char *const *passages; /* kinds that rank: ids of these, in place of all */
     size_t n_passages;
 };
 /* Writes their samples; no metric is made of them. A position or an id that the task doesn't have

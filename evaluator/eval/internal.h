@@ -8,17 +8,19 @@
 
 struct eval {
     const struct task_info *info;
-    const struct task_doc *docs;            /* NULL for retrieval */
-    const struct task_retrieval *retrieval; /* NULL for the others */
-    size_t n;                               /* documents, or queries */
+    const struct task_doc *docs;
+    const struct task_retrieval *retrieval; /* NULL but for kinds that rank */
+    size_t n;                               /* documents */
     const struct subject *subject;
     struct run_options run;
     struct run_stats stats;
     const struct eval_options *options;
-    uint64_t done_before; /* work of the calls that are over */
-    struct arena arena;   /* what a kind keeps for the run */
-    uint32_t *cluster;    /* of each document; NULL: no clusters */
-    unsigned bootstrap;   /* resamples for the error of a statistic of all documents */
+    uint64_t done_before;  /* work of the calls that are over */
+    size_t texts, n_begun; /* to embed in all, where several calls share them, and so far */
+    bool plan;             /* nothing is made of answers */
+    struct arena arena;    /* what a kind keeps for the run */
+    uint32_t *cluster;     /* of each document; NULL: no clusters */
+    unsigned bootstrap;    /* resamples for the error of a statistic of all documents */
     struct {
         size_t ties, truncated, empty, nan;
     } audit;
@@ -27,8 +29,8 @@ struct eval {
 
 /* A kind of task: asks, measures one metric over documents from..from+n, and says what it found for
  * one document (fields of an object that is open). In place of asking it can take back what it once
- * said: recall is called for every document in order, fills in *doc (a retrieval's queries are
- * kept by the kind) and the numbers that the measures go by. */
+ * said: recall is called for every document in order, fills in *doc and the numbers that the
+ * measures go by. */
 struct eval_kind {
     bool (*ask)(struct eval *e, struct err *err);
     bool (*measure)(struct eval *e, const char *metric, size_t from, size_t n, struct estimate *out,
@@ -39,7 +41,7 @@ struct eval_kind {
 };
 
 extern const struct eval_kind eval_choice, eval_loglikelihood, eval_rolling, eval_sts,
-    eval_retrieval;
+    eval_retrieval, eval_pair, eval_rerank, eval_bitext, eval_summary, eval_instruction_retrieval;
 
 enum {
     EVAL_INTERVAL = 1000, /* resamples for the interval of a corpus statistic */
@@ -100,6 +102,18 @@ MUST_CHECK bool eval_score(
 /* Embeds texts; vectors (the caller's, free()) are n × subject->width, every number finite. */
 MUST_CHECK float *eval_embed(struct eval *e, enum subject_role role, const char *prompt,
     const char *const *texts, size_t n, struct err *err);
+
+/* The same of texts that may repeat: each is embedded once, and where[i] is the row of text i. */
+MUST_CHECK float *eval_embed_unique(struct eval *e, enum subject_role role, const char *prompt,
+    const char *const *texts, size_t n, size_t *where, struct err *err);
+/* Of the documents' pairs of texts: where[2 i] and where[2 i + 1]. */
+MUST_CHECK float *eval_embed_pairs(struct eval *e, size_t *where, struct err *err);
+/* A vector of length zero has no direction: ERR_NUMERIC with the document. */
+MUST_CHECK bool eval_has_length(
+    const struct eval *e, size_t doc, const float *vector, struct err *err);
+
+/* A metric of one document; NaN becomes null: the document does not count in it. */
+void eval_write_value(struct json_writer *w, const char *metric, double value);
 
 /* "prompt_hash" of these texts. */
 void eval_prompt_hash(struct json_writer *w, const char *const *texts, size_t n);

@@ -1,12 +1,53 @@
 /* MTEB's file of one task: <org>__<name>/<revision>/<Task>.json, two levels of lists by split and
- * subset, numbers rounded to six places. */
+ * subset, numbers rounded to six places, or five where pytrec_eval's measures are averaged. */
 #include <math.h>
 #include <string.h>
 
 #include "evaluator/eval/write.h"
 
-static double rounded(double v) {
-    return nearbyint(v * 1e6) / 1e6;
+static bool is_trec(const char *name) {
+    static const char *const NAMES[] = { "ndcg_at_", "map_at_", "recall_at_", "precision_at_",
+        "hit_rate_at_" };
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        if (strstr(name, NAMES[i]) && !strstr(name, "nauc_")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static double rounded(const char *name, double v) {
+    double places = is_trec(name) ? 1e5 : 1e6;
+    return nearbyint(v * places) / places;
+}
+
+static void write_value(
+    struct json_writer *j, const char *as, const char *name, const json_t *metric) {
+    jw_kv_double(j, as, rounded(name, json_get_number(metric, "value", 0)));
+}
+
+/* The metrics whose names begin so, without that; of one run of instructions. */
+static void write_run(
+    struct json_writer *j, const json_t *metrics, const char *prefix, const char *key) {
+    size_t n = strlen(prefix), written = 0;
+    const char *name;
+    json_t *m;
+    json_object_foreach((json_t *)(uintptr_t)metrics, name, m) {
+        if (!strncmp(name, prefix, n)) {
+            if (written++ == 0) {
+                jw_key(j, key);
+                jw_object(j);
+            }
+            write_value(j, name + n, name, m);
+        }
+    }
+    if (written) {
+        jw_end_object(j);
+    }
+}
+
+static bool is_of_a_run(const char *name) {
+    return !strncmp(name, "og_", 3) || !strncmp(name, "changed_", 8);
 }
 
 static void write_scores(
@@ -15,10 +56,13 @@ static void write_scores(
     json_t *m;
     jw_object(j);
     json_object_foreach((json_t *)(uintptr_t)metrics, name, m) {
-        jw_kv_double(j, name, rounded(json_get_number(m, "value", 0)));
+        if (!is_of_a_run(name)) {
+            write_value(j, strcmp(name, "p_mrr") ? name : "p-MRR", name, m);
+        }
     }
-    jw_kv_double(
-        j, "main_score", rounded(json_get_number(json_object_get(metrics, main), "value", 0)));
+    write_run(j, metrics, "og_", "og");
+    write_run(j, metrics, "changed_", "changed");
+    write_value(j, "main_score", main, json_object_get(metrics, main));
     jw_kv_string(j, "hf_subset", subset);
     jw_key(j, "languages");
     jw_json(j, json_object_get(result, "languages"));

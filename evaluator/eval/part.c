@@ -24,67 +24,96 @@ static void keep_docs(struct eval *e, const struct eval_part *part) {
     e->docs = docs;
 }
 
-/* ---- retrieval ---- */
+/* ---- kinds that rank ---- */
 
-static struct strmap *index_ids(const struct task_text *texts, size_t n) {
-    struct strmap *ids = strmap_new(n);
-    for (size_t i = 0; i < n; i++) {
-        strmap_add(ids, texts[i].id, strlen(texts[i].id), (int32_t)i);
-    }
-    return ids;
-}
-
-static bool keep_corpus(
+/* Where each passage of the task stands among those that stay; SIZE_MAX: nowhere. */
+static size_t *keep_passages(
     struct eval *e, const struct eval_part *part, struct task_retrieval *to, struct err *err) {
     const struct task_retrieval *from = e->retrieval;
-    struct strmap *ids = index_ids(from->corpus, from->n_corpus);
-    bool ok = part->n_passages > 0 || err_set(err, ERR_INPUT, "no passages to rank");
-    to->corpus = arena_alloc(&e->arena, (part->n_passages + 1) * sizeof *to->corpus);
-    for (size_t i = 0; ok && i < part->n_passages; i++) {
-        const char *id = part->passages[i];
-        int32_t at = strmap_find(ids, id, strlen(id));
-        ok = at >= 0 ||
-             err_set(err, ERR_INPUT, "task '%s' has no passage '%.100s'", e->info->name, id);
-        if (ok) {
-            to->corpus[to->n_corpus++] = from->corpus[at];
+    struct strmap *named = strmap_new(part->n_passages);
+    bool *there = arena_alloc(&e->arena, part->n_passages + 1);
+    size_t *place = arena_alloc(&e->arena, (from->n_passages + 1) * sizeof *place);
+    for (size_t i = 0; i < part->n_passages; i++) {
+        strmap_add(named, part->passages[i], strlen(part->passages[i]), (int32_t)i);
+    }
+    to->passages = arena_alloc(&e->arena, (from->n_passages + 1) * sizeof *to->passages);
+    for (size_t i = 0; i < from->n_passages; i++) {
+        int32_t at = strmap_find(named, from->passages[i].id, strlen(from->passages[i].id));
+        place[i] = at < 0 ? SIZE_MAX : to->n_passages;
+        if (at >= 0) {
+            there[at] = true;
+            to->passages[to->n_passages++] = from->passages[i];
         }
     }
-    strmap_free(ids);
-    return ok;
+    strmap_free(named);
+    bool ok = part->n_passages > 0 || err_set(err, ERR_INPUT, "no passages to rank");
+    for (size_t i = 0; ok && i < part->n_passages; i++) {
+        ok = there[i] || err_set(err, ERR_INPUT, "task '%s' has no passage '%.100s'", e->info->name,
+                             part->passages[i]);
+    }
+    return ok ? place : NULL;
+}
+
+static void keep_corpora(struct eval *e, const size_t *place, struct task_retrieval *to) {
+    const struct task_retrieval *from = e->retrieval;
+    to->n_corpora = from->n_corpora;
+    to->corpora = arena_alloc(&e->arena, (to->n_corpora + 1) * sizeof *to->corpora);
+    for (size_t c = 0, next = 0; c < from->n_corpora; c++) {
+        const struct task_corpus *old = &from->corpora[c];
+        to->corpora[c] = (struct task_corpus) { .subset = old->subset, .from = next };
+        for (size_t i = old->from; i < old->from + old->n; i++) {
+            to->corpora[c].n += place[i] != SIZE_MAX;
+        }
+        next += to->corpora[c].n;
+    }
 }
 
 /* Judgements of the queries that stay, by the new positions; of a passage that was left out it is
  * only known that it is relevant. */
 static void keep_judgements(
-    struct eval *e, const struct eval_part *part, struct task_retrieval *to) {
+    struct eval *e, const struct eval_part *part, const size_t *place, struct task_retrieval *to) {
     const struct task_retrieval *from = e->retrieval;
-    struct strmap *kept = index_ids(to->corpus, to->n_corpus);
-    to->judgements = arena_alloc(&e->arena, (from->n_judgements + 1) * sizeof *to->judgements);
+    to->judgements =
+        arena_alloc(&e->arena, (part->n * from->n_judgements + 1) * sizeof *to->judgements);
     for (size_t q = 0; q < part->n; q++) {
         for (size_t i = 0; i < from->n_judgements; i++) {
             struct task_judgement j = from->judgements[i];
             if (j.query == part->docs[q]) {
-                const char *id = j.passage == SIZE_MAX ? NULL : from->corpus[j.passage].id;
-                int32_t at = id ? strmap_find(kept, id, strlen(id)) : -1;
                 j.query = q;
-                j.passage = at < 0 ? SIZE_MAX : (size_t)at;
+                j.passage = j.passage == SIZE_MAX ? SIZE_MAX : place[j.passage];
                 to->judgements[to->n_judgements++] = j;
             }
         }
     }
-    strmap_free(kept);
+}
+
+static void keep_candidates(struct eval *e, const size_t *place, struct task_doc *d) {
+    size_t *candidates = arena_alloc(&e->arena, (d->n_candidates + 1) * sizeof *candidates), n = 0;
+    for (size_t i = 0; i < d->n_candidates; i++) {
+        if (place[d->candidates[i]] != SIZE_MAX) {
+            candidates[n++] = place[d->candidates[i]];
+        }
+    }
+    d->candidates = candidates;
+    d->n_candidates = n;
+    d->n_changed = 0; /* ranks among a few passages mean nothing */
 }
 
 static bool keep_queries(struct eval *e, const struct eval_part *part, struct err *err) {
     struct task_retrieval *to = arena_alloc(&e->arena, sizeof *to);
-    to->queries = arena_alloc(&e->arena, part->n * sizeof *to->queries);
-    for (size_t i = 0; i < part->n; i++) {
-        to->queries[to->n_queries++] = e->retrieval->queries[part->docs[i]];
-    }
-    if (!keep_corpus(e, part, to, err)) {
+    to->texts = e->retrieval->texts;
+    size_t *place = keep_passages(e, part, to, err);
+    if (!place) {
         return false;
     }
-    keep_judgements(e, part, to);
+    struct task_doc *docs = arena_alloc(&e->arena, part->n * sizeof *docs);
+    for (size_t i = 0; i < part->n; i++) {
+        docs[i] = e->docs[part->docs[i]];
+        keep_candidates(e, place, &docs[i]);
+    }
+    keep_corpora(e, place, to);
+    keep_judgements(e, part, place, to);
+    e->docs = docs;
     e->retrieval = to;
     return true;
 }

@@ -109,6 +109,7 @@ static bool make_info(
     info->range_high = json_number_value(json_array_get(range, 1));
     e->bootstrap = (unsigned)json_get_int(result, "bootstrap", EVAL_BOOTSTRAP);
     info->subsets = names_of(e, json_object_get(result, "declared_subsets"));
+    info->protocol = (int)json_get_int(result, "protocol", 0);
     return true;
 }
 
@@ -156,9 +157,6 @@ static bool recall_all(struct eval *e, const char *text, size_t n, struct err *e
         json_t *sample = json_parse(line, n, "samples", err);
         ok = sample && recall_doc(e, i, sample, &docs[i], err);
         json_decref(sample);
-    }
-    if (e->retrieval) {
-        e->docs = NULL;
     }
     return ok;
 }

@@ -8,7 +8,7 @@
 #include "evaluator/eval/eval.h"
 
 /* How a metric is made of what its documents' lines say. */
-enum form { FORM_MEAN, FORM_LABELS, FORM_PAIRS, FORM_LOGLIK, FORM_WEIGHTED };
+enum form { FORM_MEAN, FORM_LABELS, FORM_PAIRS, FORM_ORDERED, FORM_LOGLIK, FORM_WEIGHTED };
 
 struct reading {
     struct sample_scores *s;
@@ -31,6 +31,11 @@ static const struct {
     { "perplexity", FORM_LOGLIK, statistic_perplexity },
     { "spearman", FORM_PAIRS, statistic_spearman },
     { "pearson", FORM_PAIRS, statistic_pearson },
+    { "_ap", FORM_ORDERED, statistic_average_precision },
+    { "_accuracy", FORM_ORDERED, statistic_best_accuracy },
+    { "_f1", FORM_ORDERED, statistic_best_f1 },
+    { "_precision", FORM_ORDERED, statistic_best_precision },
+    { "_recall", FORM_ORDERED, statistic_best_recall },
     { "mcc", FORM_LABELS, statistic_mcc },
     { "f1", FORM_LABELS, statistic_f1 },
 };
@@ -39,8 +44,10 @@ static const struct {
  * of which lines hold the log-likelihood. */
 static enum form form_of(const char *metric, const json_t *own, statistic_fn **statistic) {
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++) {
-        bool may_be_mean = FORMS[i].form == FORM_LABELS || FORMS[i].form == FORM_PAIRS;
-        if (str_ends(metric, FORMS[i].metric) && !(may_be_mean && json_is_number(own))) {
+        bool may_be_mean = FORMS[i].form == FORM_LABELS || FORMS[i].form == FORM_PAIRS ||
+                           FORMS[i].form == FORM_ORDERED;
+        bool has_own = json_is_number(own) || json_is_null(own);
+        if (str_ends(metric, FORMS[i].metric) && !(may_be_mean && has_own)) {
             *statistic = FORMS[i].statistic;
             return FORMS[i].form;
         }
@@ -68,12 +75,13 @@ static double item_of(const json_t *list, size_t i) {
     return number_of(json_array_get(list, i));
 }
 
-/* "cosine_spearman" is about the similarity "cosine"; "spearman" alone is the cosine's too. */
+/* "cosine_spearman" is about the similarity "cosine"; "spearman" alone and "similarity_ap" are the
+ * cosine's too. */
 static double similarity_of(const json_t *line, const char *metric) {
     char name[32];
     size_t n = strcspn(metric, "_");
-    snprintf(name, sizeof name, "%.*s", (int)(metric[n] && n < sizeof name ? n : 6),
-        metric[n] ? metric : "cosine");
+    bool named = metric[n] && n < sizeof name && strncmp(metric, "similarity_", 11) != 0;
+    snprintf(name, sizeof name, "%.*s", (int)(named ? n : 6), named ? metric : "cosine");
     return number_of(json_object_get(json_object_get(line, "metrics"), name));
 }
 
@@ -95,7 +103,7 @@ static void take_numbers(const struct reading *r, const json_t *line, double *x,
     } else if (r->form == FORM_LABELS) {
         *x = number_of(json_object_get(line, "gold"));
         *y = number_of(json_object_get(line, "prediction"));
-    } else if (r->form == FORM_PAIRS) {
+    } else if (r->form == FORM_PAIRS || r->form == FORM_ORDERED) {
         *x = number_of(json_object_get(line, "gold"));
         *y = similarity_of(line, r->metric);
     } else {
@@ -182,7 +190,11 @@ static bool add_sample(
     return true;
 }
 
+/* A metric that is null: the document does not count in it. */
 static bool wanted(struct reading *r, const json_t *json) {
+    if (json_is_null(own_value(json, r->metric))) {
+        return false;
+    }
     const char *filter = json_get_string(json, "filter", NULL);
     if (filter && !r->filter) {
         r->filter = arena_strdup(&r->s->arena, filter);
@@ -211,7 +223,14 @@ struct columns {
     struct labelled labelled;
     struct pairs pairs;
     struct weighted weighted;
+    uint32_t *order;
+    struct ordered ordered;
 };
+
+static bool is_ordered(statistic_fn *f) {
+    return f == statistic_average_precision || f == statistic_best_accuracy ||
+           f == statistic_best_f1 || f == statistic_best_precision || f == statistic_best_recall;
+}
 
 static void find_labels(struct columns *c, const double *x, const double *y, size_t n) {
     uint32_t classes = 1;
@@ -231,6 +250,12 @@ static const void *columns_make(
         find_labels(c, x, y, n);
         return &c->labelled;
     }
+    if (is_ordered(f)) {
+        c->order = xcalloc(n + 1, sizeof *c->order);
+        ordered_sort(y, n, c->order);
+        c->ordered = (struct ordered) { x, y, c->order, n };
+        return &c->ordered;
+    }
     return f == statistic_mean || f == statistic_perplexity    ? (const void *)x
            : f == statistic_spearman || f == statistic_pearson ? (const void *)&c->pairs
                                                                : (const void *)&c->weighted;
@@ -238,7 +263,7 @@ static const void *columns_make(
 
 /* ---- all lines ---- */
 
-bool sample_scores_read(struct sample_scores *s, const char *lines, size_t n, const char *metric,
+static bool read_one(struct sample_scores *s, const char *lines, size_t n, const char *metric,
     const char *filter, struct err *err) {
     *s = (struct sample_scores) { 0 };
     struct reading r = { .s = s, .metric = metric, .filter = filter };
@@ -262,12 +287,53 @@ bool sample_scores_read(struct sample_scores *s, const char *lines, size_t n, co
     return ok;
 }
 
+static double whole_of(const struct sample_scores *s) {
+    size_t *index = xcalloc(s->n + 1, sizeof *index);
+    for (size_t i = 0; i < s->n; i++) {
+        index[i] = i;
+    }
+    double value = s->statistic(s->data, index, s->n);
+    free(index);
+    return value;
+}
+
+/* "max_ap" is that of the similarity which has the highest. */
+static bool read_highest(struct sample_scores *s, const char *lines, size_t n, const char *metric,
+    const char *filter, struct err *err) {
+    static const char *const SIMILARITIES[] = { "cosine", "dot", "manhattan", "euclidean" };
+    double highest = -INFINITY;
+    *s = (struct sample_scores) { 0 };
+    for (size_t i = 0; i < sizeof SIMILARITIES / sizeof *SIMILARITIES; i++) {
+        char name[64];
+        struct sample_scores one;
+        snprintf(name, sizeof name, "%s_%s", SIMILARITIES[i], metric + strlen("max_"));
+        if (!read_one(&one, lines, n, name, filter, err)) {
+            sample_scores_release(s);
+            return false;
+        }
+        double value = whole_of(&one);
+        struct sample_scores rest = value > highest ? *s : one;
+        *s = value > highest ? one : *s;
+        highest = fmax(highest, value);
+        sample_scores_release(&rest);
+    }
+    return true;
+}
+
+bool sample_scores_read(struct sample_scores *s, const char *lines, size_t n, const char *metric,
+    const char *filter, struct err *err) {
+    /* A maximum over sub-queries is a number of its own. */
+    bool highest = !strncmp(metric, "max_", 4) && strncmp(metric, "max_over_", 9) != 0;
+    return (highest ? read_highest : read_one)(s, lines, n, metric, filter, err);
+}
+
 void sample_scores_release(struct sample_scores *s) {
     free(s->items);
     free(s->x);
     free(s->y);
     if (s->columns) {
         free(s->columns->labels);
+        free(s->columns->order);
     }
     free(s->columns);
     arena_release(&s->arena);
@@ -323,6 +389,7 @@ void sample_scores_spread(
     }
     influence(s->statistic, columns_make(&columns, s->statistic, x, y, n), n, out);
     free(columns.labels);
+    free(columns.order);
     free(x);
 }
 

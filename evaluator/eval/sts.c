@@ -4,32 +4,12 @@
  * embedded once. */
 #include <string.h>
 
-#include "base/strmap.h"
 #include "evaluator/eval/internal.h"
 #include "evaluator/metric/statistic.h"
 
 struct numbers {
     double *gold, *cosine, *manhattan, *euclidean; /* similarities: distances are negated */
 };
-
-/* Each text once, in order of appearance; where[2 i], where[2 i + 1]: the two texts of pair i. */
-static const char **unique_texts(const struct eval *e, size_t *where, size_t *n) {
-    const char **texts = xcalloc(2 * e->n, sizeof *texts);
-    struct strmap *seen = strmap_new(2 * e->n);
-    *n = 0;
-    for (size_t i = 0; i < 2 * e->n; i++) {
-        const char *text = i % 2 ? e->docs[i / 2].text_b : e->docs[i / 2].text_a;
-        int32_t at = strmap_find(seen, text, strlen(text));
-        if (at < 0) {
-            at = (int32_t)*n;
-            strmap_add(seen, text, strlen(text), at);
-            texts[(*n)++] = text;
-        }
-        where[i] = (size_t)at;
-    }
-    strmap_free(seen);
-    return texts;
-}
 
 static struct numbers *make_numbers(struct eval *e) {
     struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
@@ -57,9 +37,8 @@ static bool compare(struct eval *e, struct numbers *numbers, const float *vector
         numbers->cosine[i] = cosine(a, b, width);
         numbers->manhattan[i] = -manhattan(a, b, width);
         numbers->euclidean[i] = -euclidean(a, b, width);
-        if (!(dot(a, a, width) > 0 && dot(b, b, width) > 0)) {
-            return err_set(err, ERR_NUMERIC,
-                "document %zu: the model gives a vector of length zero", e->docs[i].index);
+        if (!eval_has_length(e, i, a, err) || !eval_has_length(e, i, b, err)) {
+            return false;
         }
     }
     return true;
@@ -67,12 +46,10 @@ static bool compare(struct eval *e, struct numbers *numbers, const float *vector
 
 static bool sts_ask(struct eval *e, struct err *err) {
     struct numbers *numbers = make_numbers(e);
-    size_t n, *where = xcalloc(2 * e->n, sizeof *where);
-    const char **texts = unique_texts(e, where, &n);
-    float *vectors = eval_embed(e, SUBJECT_TEXT, e->info->prompt_query, texts, n, err);
+    size_t *where = xcalloc(2 * e->n, sizeof *where);
+    float *vectors = eval_embed_pairs(e, where, err);
     bool ok = vectors && compare(e, numbers, vectors, where, err);
     free(vectors);
-    free(texts);
     free(where);
     return ok;
 }

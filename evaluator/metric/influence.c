@@ -81,6 +81,17 @@ static void of_pearson(statistic_fn *f, const void *data, size_t n, double *out)
     pearson_influence(p->x, p->y, n, out);
 }
 
+static void of_average_precision(statistic_fn *f, const void *data, size_t n, double *out) {
+    (void)f;
+    (void)n;
+    average_precision_influence(data, out);
+}
+
+static void of_best_cut(statistic_fn *f, const void *data, size_t n, double *out) {
+    (void)n;
+    best_cut_influence(f, data, out);
+}
+
 static const struct {
     statistic_fn *statistic;
     influence_fn *influence;
@@ -95,6 +106,11 @@ static const struct {
     { statistic_f1_macro, of_labels },
     { statistic_spearman, of_spearman },
     { statistic_pearson, of_pearson },
+    { statistic_average_precision, of_average_precision },
+    { statistic_best_accuracy, of_best_cut },
+    { statistic_best_f1, of_best_cut },
+    { statistic_best_precision, of_best_cut },
+    { statistic_best_recall, of_best_cut },
 };
 
 void influence(statistic_fn *f, const void *data, size_t n, double *out) {

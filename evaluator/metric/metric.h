@@ -76,11 +76,25 @@ double map_at(const struct ranking *r, size_t k);
 double recall_at(const struct ranking *r, size_t k);
 double precision_at(const struct ranking *r, size_t k);
 double mrr_at(const struct ranking *r, size_t k);
+double hit_rate_at(const struct ranking *r, size_t k);   /* is there a relevant one? */
+double recall_cap_at(const struct ranking *r, size_t k); /* of as many as k could hold */
 
-/* Top k documents for each query by dot product or cosine, ties by document id descending,
- * without a full score matrix. best: n_queries × k document indices (SIZE_MAX past the end),
- * scores likewise. doc_rank[i]: rank of document i when ids are sorted ascending. */
-void top_k(const float *queries, size_t n_queries, const float *docs, size_t n_docs, size_t width,
-    const uint32_t *doc_rank, size_t k, size_t *best, float *scores);
+/* The best k documents for each query by dot product, ties by document id descending; documents
+ * come in blocks and are not kept. A score is one chain of multiply-adds (harness/product.h). */
+struct product_unit;
+struct top_k;
+struct top_k_options {
+    const float *queries; /* [n_queries, width]; not needed once it is made */
+    size_t n_queries, width, n_docs, k;
+    const uint32_t *doc_rank; /* of each document, where its id stands among all ids in ascending
+                                 order; must outlive it */
+};
+MUST_CHECK struct top_k *top_k_new(
+    struct product_unit *unit, const struct top_k_options *options, struct err *err);
+void top_k_free(struct top_k *t); /* NULL is fine */
+/* The next n documents, in the order of doc_rank; never more in all than were said. */
+void top_k_add(struct top_k *t, const float *docs, size_t n);
+/* What was found for a query, best first, as ranks of ids; returns how many, at most k. */
+size_t top_k_take(struct top_k *t, size_t query, uint32_t *ranks, float *scores);
 
 #endif

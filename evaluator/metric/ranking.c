@@ -52,3 +52,12 @@ double mrr_at(const struct ranking *r, size_t k) {
             return 1 / (double)(i + 1);
     return 0;
 }
+
+double hit_rate_at(const struct ranking *r, size_t k) {
+    return count_relevant(r->gains, least(r->n, k)) > 0;
+}
+
+double recall_cap_at(const struct ranking *r, size_t k) {
+    double most = fmin(count_relevant(r->ideal, r->n_ideal), (double)k);
+    return most > 0 ? count_relevant(r->gains, least(r->n, k)) / most : 0;
+}

@@ -1,183 +1,277 @@
-/* The best k documents for each query, without a matrix of all scores: documents pass in blocks
- * that stay in cache, and each query keeps a heap of its k best, worst on top, in the caller's own
- * arrays.
+/* The best k documents for each query, of a stream of documents that need not be there all at once.
  *
- * A dot product is summed in 16 lanes, lane l taking elements l, l + 16, ..., and the lanes are
- * then added pairwise. The order is fixed and nothing is fused, so that every instruction set and
- * every block size gives the same bits. */
-#include "evaluator/metric/metric.h"
-
+ * A block of documents is multiplied with all queries, a tile at a time; while a tile of scores is
+ * in the cache, each document's row is compared with what a score has to reach to matter to a query
+ * (sixteen queries an instruction), and only what reaches it meets that query's heap. After some
+ * thousands of documents hardly anything does.
+ *
+ * A heap's entries are whole numbers that sort as (score, place of the document's id) do, so that
+ * there are no ties, and what is found does not depend on the order in which threads arrive. */
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "evaluator/metric/metric.h"
+#include "harness/product.h"
 
-enum { LANES = 16, TILE = 4, BLOCK = 256 };
+enum { LANES = 16, GROUP = 64, TILE_ROWS_MAX = 1024, SLACK = 64 };
 
-typedef float lanes_f32 __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
-typedef void dots_fn(
-    const float *query, const float *const docs[TILE], size_t width, float out[TILE]);
+/* Queries that share a lock: how long their lists are, and what each asks for. */
+struct group {
+    pthread_mutex_t lock;
+    float threshold[GROUP];
+    uint64_t floor[GROUP]; /* the same as an entry: what is not above it does not matter */
+    size_t held[GROUP];
+};
 
-static inline __attribute__((always_inline)) float sum_lanes(const lanes_f32 *v) {
-    float s[LANES];
-    memcpy(s, v, sizeof s);
-    for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t i = 0; i < half; i++)
-            s[i] += s[i + half];
-    return s[0];
+struct top_k {
+    struct product_columns *queries;
+    size_t n_queries, k, n_docs;
+    size_t room; /* of a list */
+    size_t next; /* documents so far */
+    const uint32_t *doc_rank;
+    struct group *groups;
+    uint64_t *entries; /* [n_queries, room] */
+};
+
+/* ---- entries ---- */
+
+static uint32_t bits_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
 }
 
-/* One query against TILE documents. The tail is padded with zeros. */
-static inline __attribute__((always_inline)) void dots_body(
-    const float *query, const float *const docs[TILE], size_t width, float out[TILE]) {
-    lanes_f32 sum[TILE] = { { 0 } };
-    size_t i = 0;
-    for (; i + LANES <= width; i += LANES) {
-        lanes_f32 q = *(const lanes_f32 *)(const void *)(query + i);
-        for (size_t t = 0; t < TILE; t++)
-            sum[t] += q * *(const lanes_f32 *)(const void *)(docs[t] + i);
-    }
-    if (i < width) {
-        lanes_f32 q = { 0 }, d = { 0 };
-        memcpy(&q, query + i, (width - i) * sizeof(float));
-        for (size_t t = 0; t < TILE; t++) {
-            memcpy(&d, docs[t] + i, (width - i) * sizeof(float));
-            sum[t] += q * d;
+/* Scores to numbers of the same order: negative ones count down. NaN is worse than all. */
+static uint64_t entry_of(float score, uint32_t rank) {
+    uint32_t bits = bits_of(isnan(score) ? -INFINITY : score + 0.0F); /* -0 is 0 */
+    bits = bits & 0x80000000U ? ~bits : bits | 0x80000000U;
+    return (uint64_t)bits << 32 | rank;
+}
+
+static float score_of(uint64_t entry) {
+    uint32_t bits = (uint32_t)(entry >> 32);
+    float score;
+    bits = bits & 0x80000000U ? bits & 0x7fffffffU : ~bits;
+    memcpy(&score, &bits, sizeof score);
+    return score;
+}
+
+/* ---- lists ---- */
+
+static void swap(uint64_t *x, size_t i, size_t j) {
+    uint64_t kept = x[i];
+    x[i] = x[j];
+    x[j] = kept;
+}
+
+/* The middle of first, middle and last comes to the end. */
+static uint64_t choose_pivot(uint64_t *x, size_t n) {
+    size_t mid = n / 2, last = n - 1;
+    if (x[mid] < x[0])
+        swap(x, mid, 0);
+    if (x[last] < x[0])
+        swap(x, last, 0);
+    if (x[mid] < x[last])
+        swap(x, mid, last);
+    return x[last];
+}
+
+/* The k highest of n come first, in no order. */
+static void select_highest(uint64_t *x, size_t n, size_t k) {
+    while (k > 0 && k < n) {
+        uint64_t pivot = choose_pivot(x, n);
+        size_t above = 0;
+        for (size_t i = 0; i + 1 < n; i++)
+            if (x[i] > pivot)
+                swap(x, i, above++);
+        swap(x, above, n - 1);
+        if (k <= above) {
+            n = above;
+        } else {
+            x += above + 1;
+            n -= above + 1;
+            k -= above + 1;
         }
     }
-    for (size_t t = 0; t < TILE; t++)
-        out[t] = sum_lanes(&sum[t]);
 }
 
-static void dots_plain(
-    const float *query, const float *const docs[TILE], size_t width, float out[TILE]) {
-    dots_body(query, docs, width, out);
+static void cut(struct top_k *t, struct group *g, size_t query, size_t lane) {
+    uint64_t *list = t->entries + query * t->room, least = UINT64_MAX;
+    select_highest(list, g->held[lane], t->k);
+    for (size_t i = 0; i < t->k; i++)
+        least = list[i] < least ? list[i] : least;
+    g->held[lane] = t->k;
+    g->floor[lane] = least;
+    g->threshold[lane] = score_of(least);
+}
+
+static void offer(
+    struct top_k *t, struct group *g, size_t query, size_t lane, float score, uint32_t rank) {
+    uint64_t entry = entry_of(score, rank);
+    if (entry <= g->floor[lane])
+        return;
+    t->entries[query * t->room + g->held[lane]++] = entry;
+    if (g->held[lane] == t->room)
+        cut(t, g, query, lane);
+}
+
+/* ---- which rows of a tile matter ---- */
+
+typedef float lanes_f32 __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+typedef int32_t lanes_i32 __attribute__((vector_size(LANES * sizeof(int32_t))));
+typedef size_t rows_fn(const struct product_tile *tile, size_t column, size_t n,
+    const float *threshold, uint16_t *rows);
+
+static inline __attribute__((always_inline)) bool any_set(const lanes_i32 *v) {
+    uint64_t words[sizeof *v / sizeof(uint64_t)], any = 0;
+    memcpy(words, v, sizeof words);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        any |= words[i];
+    return any != 0;
+}
+
+/* Rows with a score, in n columns from `column`, that is not below its threshold; returns how many.
+ */
+static inline __attribute__((always_inline)) size_t rows_body(const struct product_tile *tile,
+    size_t column, size_t n, const float *threshold, uint16_t *rows) {
+    size_t found = 0;
+    for (size_t row = 0; row < tile->n_rows; row++) {
+        const float *sums = tile->sums + row * tile->stride + column;
+        lanes_i32 above = { 0 };
+        size_t i = 0;
+        for (; i + LANES <= n; i += LANES)
+            above |= ~(*(const lanes_f32 *)(const void *)(sums + i) <
+                       *(const lanes_f32 *)(const void *)(threshold + i));
+        bool any = any_set(&above);
+        for (; i < n; i++)
+            any |= !(sums[i] < threshold[i]);
+        rows[found] = (uint16_t)row;
+        found += any;
+    }
+    return found;
+}
+
+static size_t rows_plain(const struct product_tile *tile, size_t column, size_t n,
+    const float *threshold, uint16_t *rows) {
+    return rows_body(tile, column, n, threshold, rows);
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static void dots_avx2(
-    const float *query, const float *const docs[TILE], size_t width, float out[TILE]) {
-    dots_body(query, docs, width, out);
+__attribute__((target("avx2"))) static size_t rows_avx2(const struct product_tile *tile,
+    size_t column, size_t n, const float *threshold, uint16_t *rows) {
+    return rows_body(tile, column, n, threshold, rows);
 }
 
-__attribute__((target("avx512f"))) static void dots_avx512(
-    const float *query, const float *const docs[TILE], size_t width, float out[TILE]) {
-    dots_body(query, docs, width, out);
+__attribute__((target("avx512f"))) static size_t rows_avx512(const struct product_tile *tile,
+    size_t column, size_t n, const float *threshold, uint16_t *rows) {
+    return rows_body(tile, column, n, threshold, rows);
 }
 
-static dots_fn *dots_choose(void) {
+static rows_fn *rows_choose(void) {
     if (__builtin_cpu_supports("avx512f"))
-        return dots_avx512;
-    return __builtin_cpu_supports("avx2") ? dots_avx2 : dots_plain;
+        return rows_avx512;
+    return __builtin_cpu_supports("avx2") ? rows_avx2 : rows_plain;
 }
 #else
-static dots_fn *dots_choose(void) {
-    return dots_plain;
+static rows_fn *rows_choose(void) {
+    return rows_plain;
 }
 #endif
 
-/* A query's heap lies in its rows of `best` and `scores`; `held` entries are filled, the worst of
- * them first. */
-struct heap {
-    size_t *best, held, k;
-    float *scores;
-    const uint32_t *doc_rank;
+/* ---- a block of documents ---- */
+
+struct block {
+    struct top_k *top;
+    rows_fn *rows;
 };
 
-static bool worse(const struct heap *h, size_t i, size_t j) {
-    if (h->scores[i] != h->scores[j])
-        return h->scores[i] < h->scores[j];
-    return h->doc_rank[h->best[i]] < h->doc_rank[h->best[j]];
-}
-
-static void heap_swap(struct heap *h, size_t i, size_t j) {
-    size_t doc = h->best[i];
-    float score = h->scores[i];
-    h->best[i] = h->best[j];
-    h->scores[i] = h->scores[j];
-    h->best[j] = doc;
-    h->scores[j] = score;
-}
-
-static void sift_down(struct heap *h, size_t i) {
-    for (;;) {
-        size_t low = i, left = 2 * i + 1;
-        if (left < h->held && worse(h, left, low))
-            low = left;
-        if (left + 1 < h->held && worse(h, left + 1, low))
-            low = left + 1;
-        if (low == i)
-            return;
-        heap_swap(h, i, low);
-        i = low;
+static void scan_group(const struct block *b, const struct product_tile *tile, size_t column) {
+    struct top_k *t = b->top;
+    struct group *g = &t->groups[(tile->column + column) / GROUP];
+    size_t left = tile->n_columns - column, n = left < GROUP ? left : GROUP;
+    uint16_t rows[TILE_ROWS_MAX];
+    pthread_mutex_lock(&g->lock);
+    size_t n_rows = b->rows(tile, column, n, g->threshold, rows);
+    for (size_t r = 0; r < n_rows; r++) {
+        const float *sums = tile->sums + rows[r] * tile->stride + column;
+        uint32_t rank = t->doc_rank[t->next + tile->row + rows[r]];
+        for (size_t i = 0; i < n; i++)
+            if (!(sums[i] < g->threshold[i]))
+                offer(t, g, tile->column + column + i, i, sums[i], rank);
     }
+    pthread_mutex_unlock(&g->lock);
 }
 
-static void sift_up(struct heap *h, size_t i) {
-    for (; i > 0 && worse(h, i, (i - 1) / 2); i = (i - 1) / 2)
-        heap_swap(h, i, (i - 1) / 2);
+static void scan_tile(void *arg, unsigned thread, const struct product_tile *tile) {
+    (void)thread;
+    BUG_IF(tile->column % GROUP != 0 || tile->n_rows > TILE_ROWS_MAX);
+    for (size_t column = 0; column < tile->n_columns; column += GROUP)
+        scan_group(arg, tile, column);
 }
 
-static void offer(struct heap *h, size_t doc, float score) {
-    if (isnan(score))
-        score = -INFINITY;
-    if (h->held < h->k) {
-        h->best[h->held] = doc;
-        h->scores[h->held] = score;
-        sift_up(h, h->held++);
+void top_k_add(struct top_k *t, const float *docs, size_t n) {
+    BUG_IF(n > t->n_docs - t->next);
+    struct block b = { t, rows_choose() };
+    if (t->k > 0)
+        product_tiles(t->queries, docs, n, scan_tile, &b);
+    t->next += n;
+}
+
+/* ---- the whole ---- */
+
+struct top_k *top_k_new(
+    struct product_unit *unit, const struct top_k_options *options, struct err *err) {
+    size_t cells, n_groups = (options->n_queries + GROUP - 1) / GROUP;
+    struct top_k *t = xcalloc(1, sizeof *t);
+    *t = (struct top_k) { .n_queries = options->n_queries,
+        .k = options->k < options->n_docs ? options->k : options->n_docs,
+        .n_docs = options->n_docs,
+        .doc_rank = options->doc_rank };
+    t->room = 2 * t->k + SLACK;
+    t->groups = xcalloc(n_groups, sizeof *t->groups);
+    for (size_t g = 0; g < n_groups; g++) {
+        pthread_mutex_init(&t->groups[g].lock, NULL);
+        for (size_t i = 0; i < GROUP; i++)
+            t->groups[g].threshold[i] = -INFINITY;
+    }
+    bool ok = mem_mul(t->n_queries, t->room, &cells) ||
+              err_set(err, ERR_RESOURCE, "%zu rankings of %zu do not fit", t->n_queries, t->k);
+    ok = ok && (t->entries = mem_try(cells, sizeof *t->entries, "rankings", err)) != NULL;
+    ok = ok && (t->queries = product_columns_new(unit, options->queries, options->n_queries,
+                    options->width, false, err)) != NULL;
+    if (!ok) {
+        top_k_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+void top_k_free(struct top_k *t) {
+    if (t == NULL)
         return;
-    }
-    if (score < h->scores[0] ||
-        (score == h->scores[0] && h->doc_rank[doc] <= h->doc_rank[h->best[0]]))
-        return;
-    h->best[0] = doc;
-    h->scores[0] = score;
-    sift_down(h, 0);
+    for (size_t g = 0; g < (t->n_queries + GROUP - 1) / GROUP; g++)
+        pthread_mutex_destroy(&t->groups[g].lock);
+    product_columns_free(t->queries);
+    free(t->groups);
+    free(t->entries);
+    free(t);
 }
 
-/* Heap sort: the worst goes to the end, again and again. */
-static void finish(struct heap *h) {
-    size_t held = h->held;
-    while (h->held > 1) {
-        heap_swap(h, 0, --h->held);
-        sift_down(h, 0);
-    }
-    for (size_t i = held; i < h->k; i++) {
-        h->best[i] = SIZE_MAX;
-        h->scores[i] = -INFINITY;
-    }
+static int descending(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x < y) - (x > y);
 }
 
-static void scan_block(dots_fn *dots, const float *query, const float *docs, size_t width,
-    size_t from, size_t to, struct heap *h) {
-    for (size_t doc = from; doc < to; doc += TILE) {
-        const float *tile[TILE];
-        float score[TILE];
-        size_t count = to - doc < TILE ? to - doc : TILE;
-        for (size_t t = 0; t < TILE; t++) /* a short tile repeats its last document */
-            tile[t] = docs + (doc + (t < count ? t : count - 1)) * width;
-        dots(query, tile, width, score);
-        for (size_t t = 0; t < count; t++)
-            offer(h, doc + t, score[t]);
+size_t top_k_take(struct top_k *t, size_t query, uint32_t *ranks, float *scores) {
+    size_t held = t->groups[query / GROUP].held[query % GROUP], n = held < t->k ? held : t->k;
+    uint64_t *list = t->entries + query * t->room;
+    select_highest(list, held, n);
+    qsort(list, n, sizeof *list, descending);
+    for (size_t i = 0; i < n; i++) {
+        ranks[i] = (uint32_t)list[i];
+        scores[i] = score_of(list[i]);
     }
-}
-
-void top_k(const float *queries, size_t n_queries, const float *docs, size_t n_docs, size_t width,
-    const uint32_t *doc_rank, size_t k, size_t *best, float *scores) {
-    if (k == 0 || n_queries == 0)
-        return;
-    dots_fn *dots = dots_choose();
-    struct heap *heaps = xcalloc(n_queries, sizeof *heaps);
-    for (size_t q = 0; q < n_queries; q++)
-        heaps[q] = (struct heap) {
-            .best = best + q * k, .scores = scores + q * k, .k = k, .doc_rank = doc_rank
-        };
-    for (size_t from = 0; from < n_docs; from += BLOCK) {
-        size_t to = n_docs - from < BLOCK ? n_docs : from + BLOCK;
-        for (size_t q = 0; q < n_queries; q++)
-            scan_block(dots, queries + q * width, docs, width, from, to, &heaps[q]);
-    }
-    for (size_t q = 0; q < n_queries; q++)
-        finish(&heaps[q]);
-    free(heaps);
+    return n;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "evaluator/task/runner.h"
 #include "evaluator/task/runtime.h"
 #include "evaluator/task/task.h"
 #include "evaluator/task/wire.h"
@@ -22,6 +23,7 @@ static bool enter_sandbox(struct runtime *r, const json_t *request, pid_t parent
         .profile = SANDBOX_PARSER,
         .parent = parent,
         .cpu_s = (unsigned)json_get_int(request, "cpu_s", 60),
+        .cpu_most_s = RUNNER_MOST_S,
         /* Lua's heap is bounded by its allocator; this is for the rest: readers, decompressed
            pages. */
         .memory_bytes = (unsigned long)json_get_int(request, "heap_bytes", 0) + (2UL << 30),

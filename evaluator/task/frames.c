@@ -1,6 +1,6 @@
 /* Every value is checked here, whatever the Lua side has checked before: the process that sent it
  * ran a stranger's code. */
-#include "evaluator/task/frames.h"
+#include "evaluator/task/frames_parts.h"
 #include "evaluator/task/profile.h"
 
 #include <math.h>
@@ -15,6 +15,11 @@ static const char *const kind_names[TASK_N_KINDS] = {
     [TASK_ROLLING] = "rolling",
     [TASK_STS] = "sts",
     [TASK_RETRIEVAL] = "retrieval",
+    [TASK_PAIR] = "pair",
+    [TASK_RERANK] = "rerank",
+    [TASK_BITEXT] = "bitext",
+    [TASK_SUMMARY] = "summary",
+    [TASK_INSTRUCTION_RETRIEVAL] = "instruction_retrieval",
     [TASK_SUITE] = "suite",
 };
 
@@ -22,18 +27,23 @@ const char *task_kind_name(enum task_kind kind) {
     return kind_names[kind];
 }
 
-bool task_kind_embeds(enum task_kind kind) {
-    return kind == TASK_STS || kind == TASK_RETRIEVAL;
+bool task_kind_ranks(enum task_kind kind) {
+    return kind == TASK_RETRIEVAL || kind == TASK_RERANK || kind == TASK_INSTRUCTION_RETRIEVAL;
 }
 
-static bool broken(struct err *err, const char *what) {
+bool task_kind_embeds(enum task_kind kind) {
+    return kind == TASK_STS || kind == TASK_PAIR || kind == TASK_BITEXT || kind == TASK_SUMMARY ||
+           task_kind_ranks(kind);
+}
+
+bool frames_broken(struct err *err, const char *what) {
     return err_set(err, ERR_INPUT, "the task's process sent a bad message: %s", what);
 }
 
 /* ---- values ---- */
 
 /* A text without NUL bytes, in the task's arena. NULL where there is none. */
-static const char *text_of(struct task *t, const json_t *object, const char *key) {
+const char *frames_text(struct task *t, const json_t *object, const char *key) {
     const json_t *v = json_object_get(object, key);
     size_t n = json_string_length(v);
     const char *s = json_string_value(v);
@@ -63,7 +73,7 @@ static bool index_of(const json_t *v, size_t limit, size_t *out) {
     return true;
 }
 
-static bool finite_of(const json_t *object, const char *key, double *out) {
+bool frames_number(const json_t *object, const char *key, double *out) {
     *out = json_get_number(object, key, NAN);
     return isfinite(*out);
 }
@@ -83,35 +93,36 @@ bool task_kind_find(const char *name, enum task_kind *kind) {
 static void read_described(struct task *t, const json_t *d) {
     struct task_info *i = &t->info;
     i->described = d;
-    i->name = text_of(t, d, "name");
+    i->name = frames_text(t, d, "name");
     i->version = json_get_int(d, "version", 0);
-    i->licence = text_of(t, d, "licence");
-    i->reference = text_of(t, d, "reference");
-    i->published = text_of(t, d, "published");
-    i->mean = text_of(t, d, "mean");
+    i->licence = frames_text(t, d, "licence");
+    i->reference = frames_text(t, d, "reference");
+    i->published = frames_text(t, d, "published");
+    i->mean = frames_text(t, d, "mean");
     i->languages = strings_of(t, d, "languages");
     i->domains = strings_of(t, d, "domains");
     i->tasks = strings_of(t, d, "tasks");
-    i->delimiter = text_of(t, d, "delimiter");
-    i->description = text_of(t, d, "description");
+    i->delimiter = frames_text(t, d, "delimiter");
+    i->description = frames_text(t, d, "description");
     i->publish_samples = json_get_bool(d, "publish_samples", false);
     i->drop_identical_ids = json_get_bool(d, "drop_identical_ids", false);
     i->baseline = json_get_number(d, "baseline", NAN);
     const json_t *range = json_object_get(d, "range"), *prompt = json_object_get(d, "prompt");
     i->range_low = json_number_value(json_array_get(range, 0));
     i->range_high = json_number_value(json_array_get(range, 1));
-    i->prompt_query = i->prompt_passage = text_of(t, d, "prompt");
+    i->protocol = (int)json_get_int(d, "version_of_protocol", 0);
+    i->prompt_query = i->prompt_passage = frames_text(t, d, "prompt");
     if (json_is_object(prompt)) {
-        i->prompt_query = text_of(t, prompt, "query");
-        i->prompt_passage = text_of(t, prompt, "passage");
+        i->prompt_query = frames_text(t, prompt, "query");
+        i->prompt_passage = frames_text(t, prompt, "passage");
     }
 }
 
 static void read_data(struct task *t, const json_t *data) {
-    t->info.data_repo = text_of(t, data, "repo");
-    t->info.data_revision = text_of(t, data, "revision");
-    t->info.data_config = text_of(t, data, "config");
-    t->info.split = text_of(t, data, "split");
+    t->info.data_repo = frames_text(t, data, "repo");
+    t->info.data_revision = frames_text(t, data, "revision");
+    t->info.data_config = frames_text(t, data, "config");
+    t->info.split = frames_text(t, data, "split");
     t->info.subsets = strings_of(t, data, "subsets");
 }
 
@@ -130,27 +141,27 @@ bool frames_header(struct task *t, const char *path, json_t *header, struct err 
     struct task_info *i = &t->info;
     t->header = json_incref(header);
     if (!task_kind_find(json_get_string(header, "kind", NULL), &i->kind)) {
-        return broken(err, "an unknown kind of task");
+        return frames_broken(err, "an unknown kind of task");
     }
     i->path = arena_strdup(&t->arena, path);
     read_described(t, json_object_get(header, "described"));
     read_data(t, json_object_get(header, "data"));
-    i->main = text_of(t, header, "main");
+    i->main = frames_text(t, header, "main");
     i->higher_is_better = !i->main || metric_rule_of(i->main, i->main, i->described).higher;
     i->report = strings_of(t, header, "report");
-    if (!read_profile(t, text_of(t, header, "profile"), err)) {
+    if (!read_profile(t, frames_text(t, header, "profile"), err)) {
         return false;
     }
     i->n_wordings = (unsigned)json_get_int(header, "wordings", 0);
     i->reorders = json_get_bool(header, "reorders", false);
-    i->sandbox_degraded = text_of(t, header, "degraded");
+    i->sandbox_degraded = frames_text(t, header, "degraded");
     i->seed = json_get_int(header, "seed", 0);
     i->limit = json_get_int(header, "limit", 0);
     long long shots = json_get_int(header, "shots", 0);
     const char *sha256 = json_get_string(header, "task_sha256", "");
     if (!i->name || !i->sandbox_degraded || shots < 0 || shots > 1000 || strlen(sha256) != 64 ||
         (i->kind != TASK_SUITE && (!i->main || !i->report.n))) {
-        return broken(err, "an incomplete header");
+        return frames_broken(err, "an incomplete header");
     }
     i->shots = (int)shots;
     memcpy(i->task_sha256, sha256, 65);
@@ -184,8 +195,8 @@ static bool read_choices(struct task *t, struct task_doc *d, const json_t *doc) 
     for (size_t i = 0; i < d->n_choices; i++) {
         const json_t *v = json_array_get(list, i);
         struct task_choice *c = &d->choices[i];
-        c->text = text_of(t, v, "text");
-        c->continuation = text_of(t, v, "continuation");
+        c->text = frames_text(t, v, "text");
+        c->continuation = frames_text(t, v, "continuation");
         if (!c->text || !c->continuation ||
             !index_of(json_object_get(v, "context"), n_contexts, &c->context)) {
             return false;
@@ -209,6 +220,45 @@ static bool read_gold(struct task *t, struct task_doc *d, const json_t *doc) {
     return true;
 }
 
+/* A list of texts, each without NUL bytes; empty where there is none. */
+bool frames_texts(
+    struct task *t, const json_t *doc, const char *key, const char ***texts, size_t *n) {
+    const json_t *list = json_object_get(doc, key);
+    *n = json_array_size(list);
+    *texts = arena_alloc(&t->arena, (*n + 1) * sizeof **texts);
+    for (size_t i = 0; i < *n; i++) {
+        const json_t *v = json_array_get(list, i);
+        if (!json_is_string(v) || memchr(json_string_value(v), 0, json_string_length(v))) {
+            return false;
+        }
+        (*texts)[i] = arena_strdup(&t->arena, json_string_value(v));
+    }
+    return *n <= FRAMES_MAX_CHOICES;
+}
+
+static bool read_summary(struct task *t, struct task_doc *d, const json_t *doc) {
+    const json_t *list = json_object_get(doc, "scores");
+    if (!frames_texts(t, doc, "human", &d->human, &d->n_human) || !d->n_human ||
+        !frames_texts(t, doc, "machine", &d->machine, &d->n_machine) || !d->n_machine ||
+        json_array_size(list) != d->n_machine) {
+        return false;
+    }
+    d->marks = arena_alloc(&t->arena, d->n_machine * sizeof *d->marks);
+    for (size_t i = 0; i < d->n_machine; i++) {
+        d->marks[i] = json_number_value(json_array_get(list, i));
+        if (!json_is_number(json_array_get(list, i)) || !isfinite(d->marks[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_label(const json_t *doc, double *label) {
+    return frames_number(doc, "label", label) && (*label == 0 || *label == 1);
+}
+
+/* ---- by kind ---- */
+
 static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) {
     switch (t->info.kind) {
     case TASK_CHOICE:
@@ -217,12 +267,25 @@ static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) 
     case TASK_LOGLIKELIHOOD:
         return read_contexts(t, d, doc) && read_choices(t, d, doc) && d->n_choices == 1;
     case TASK_ROLLING:
-        return read_choices(t, d, doc) && d->n_choices == 1 && finite_of(doc, "words", &d->words) &&
-               finite_of(doc, "bytes", &d->bytes) && d->words >= 0 && d->bytes >= 1;
+        return read_choices(t, d, doc) && d->n_choices == 1 &&
+               frames_number(doc, "words", &d->words) && frames_number(doc, "bytes", &d->bytes) &&
+               d->words >= 0 && d->bytes >= 1;
     case TASK_STS:
-        d->text_a = text_of(t, doc, "a");
-        d->text_b = text_of(t, doc, "b");
-        return d->text_a && d->text_b && finite_of(doc, "score", &d->score);
+        d->text_a = frames_text(t, doc, "a");
+        d->text_b = frames_text(t, doc, "b");
+        return d->text_a && d->text_b && frames_number(doc, "score", &d->score);
+    case TASK_PAIR:
+    case TASK_BITEXT:
+        d->text_a = frames_text(t, doc, "a");
+        d->text_b = frames_text(t, doc, "b");
+        return d->text_a && d->text_b &&
+               (t->info.kind == TASK_BITEXT || read_label(doc, &d->score));
+    case TASK_SUMMARY:
+        return read_summary(t, d, doc);
+    case TASK_RETRIEVAL:
+    case TASK_RERANK:
+    case TASK_INSTRUCTION_RETRIEVAL:
+        return frames_query(t, d, doc);
     default:
         return false;
     }
@@ -232,68 +295,20 @@ static bool add_doc(struct task *t, const json_t *doc, struct err *err) {
     if (t->n_docs == FRAMES_MAX_DOCS) {
         return err_set(err, ERR_TASK, "the task has more than %d documents", FRAMES_MAX_DOCS);
     }
-    struct task_doc d = { .subset = text_of(t, doc, "subset"),
-        .cluster = text_of(t, doc, "cluster"),
-        .row = text_of(t, doc, "row") };
+    struct task_doc d = { .subset = frames_text(t, doc, "subset"),
+        .cluster = frames_text(t, doc, "cluster"),
+        .row = frames_text(t, doc, "row") };
     if (!index_of(json_object_get(doc, "index"), SIZE_MAX, &d.index) || !read_by_kind(t, &d, doc)) {
-        return broken(err, "a document that its kind does not have");
+        return frames_broken(err, "a document that its kind does not have");
     }
     mem_grow(&t->docs, &t->docs_capacity, t->n_docs + 1, sizeof *t->docs);
     t->docs[t->n_docs++] = d;
     return true;
 }
 
-/* ---- retrieval ---- */
-
-static bool add_text(struct task *t, const json_t *v, bool is_query, struct err *err) {
-    struct task_retrieval *r = &t->retrieval;
-    struct task_text text = { text_of(t, v, "id"), text_of(t, v, "text") };
-    size_t *n = is_query ? &r->n_queries : &r->n_corpus;
-    struct strmap **ids = is_query ? &t->query_ids : &t->passage_ids;
-    if (t->info.kind != TASK_RETRIEVAL || !text.id || !text.text || *n == FRAMES_MAX_PASSAGES) {
-        return broken(err, "a bad passage or query");
-    }
-    *ids = *ids ? *ids : strmap_new(1024);
-    if (!strmap_add(*ids, text.id, strlen(text.id), (int32_t)*n)) {
-        return err_set(err, ERR_INPUT, "the data has two %s with the id '%s'",
-            is_query ? "queries" : "passages", text.id);
-    }
-    if (is_query) {
-        mem_grow(&r->queries, &t->queries_capacity, *n + 1, sizeof text);
-        r->queries[(*n)++] = text;
-    } else {
-        mem_grow(&r->corpus, &t->corpus_capacity, *n + 1, sizeof text);
-        r->corpus[(*n)++] = text;
-    }
-    return true;
-}
-
-static int32_t find_id(const struct strmap *ids, const json_t *v, const char *key) {
-    const char *id = json_get_string(v, key, NULL);
-    return ids && id ? strmap_find(ids, id, strlen(id)) : -1;
-}
-
-/* A judgement of a passage that the corpus lacks still counts: it is relevant and cannot be found.
- */
-static bool add_judgement(struct task *t, const json_t *v, struct err *err) {
-    struct task_retrieval *r = &t->retrieval;
-    struct task_judgement j;
-    int32_t query = find_id(t->query_ids, v, "query"),
-            passage = find_id(t->passage_ids, v, "passage");
-    if (query < 0 || !finite_of(v, "gain", &j.gain) ||
-        r->n_judgements == 4 * (size_t)FRAMES_MAX_PASSAGES) {
-        return broken(err, "a bad judgement");
-    }
-    j.query = (size_t)query;
-    j.passage = passage < 0 ? SIZE_MAX : (size_t)passage;
-    mem_grow(&r->judgements, &t->judgements_capacity, r->n_judgements + 1, sizeof j);
-    r->judgements[r->n_judgements++] = j;
-    return true;
-}
-
 static bool add_frozen(struct task *t, const json_t *v, struct err *err) {
     if (!json_get_string(v, "part", NULL) || json_array_size(t->frozen) == FRAMES_MAX_FROZEN) {
-        return broken(err, "bad frozen rows");
+        return frames_broken(err, "bad frozen rows");
     }
     json_array_append(t->frozen, (json_t *)(uintptr_t)v);
     return true;
@@ -308,30 +323,29 @@ bool frames_document(struct task *t, const json_t *frame, struct err *err) {
         return add_doc(t, v, err);
     }
     if ((v = json_object_get(frame, "passage")) != NULL) {
-        return add_text(t, v, false, err);
-    }
-    if ((v = json_object_get(frame, "query")) != NULL) {
-        return add_text(t, v, true, err);
+        return frames_passage(t, v, err);
     }
     if ((v = json_object_get(frame, "qrel")) != NULL) {
-        return add_judgement(t, v, err);
+        return frames_judgement(t, v, json_get_string(frame, "subset", NULL), err);
     }
-    return broken(err, "of no known type");
+    return frames_broken(err, "of no known type");
 }
 
 bool frames_complete(struct task *t, const json_t *end, struct err *err) {
     const char *sha256 = json_get_string(end, "data_sha256", "");
     if (strlen(sha256) != 64) {
-        return broken(err, "no digest of the data");
+        return frames_broken(err, "no digest of the data");
     }
     memcpy(t->info.data_sha256, sha256, 65);
     const char *degraded = json_get_string(end, "degraded", NULL);
     t->info.sandbox_degraded =
         degraded ? arena_strdup(&t->arena, degraded) : t->info.sandbox_degraded;
-    bool retrieval = t->info.kind == TASK_RETRIEVAL;
-    if (retrieval ? !t->retrieval.n_queries || !t->retrieval.n_corpus : !t->n_docs) {
+    strmap_free(t->passage_ids); /* of a corpus of millions most of what is left in memory */
+    strmap_free(t->query_ids);
+    t->passage_ids = t->query_ids = NULL;
+    if (!t->n_docs) {
         return err_set(err, ERR_TASK, "%s: the data gives no %s", t->info.path,
-            retrieval ? "passages, or no queries with judgements" : "documents");
+            task_kind_ranks(t->info.kind) ? "queries with judgements" : "documents");
     }
     return true;
 }

@@ -4,12 +4,14 @@
 
 #include "base/mem.h"
 #include "base/strmap.h"
+#include "evaluator/task/spool.h"
 #include "evaluator/task/task.h"
 
 enum {
     FRAMES_MAX_DOCS = 1000 * 1000,
     FRAMES_MAX_CHOICES = 4096,
     FRAMES_MAX_PASSAGES = 10 * 1000 * 1000,
+    FRAMES_MAX_CANDIDATES = 10 * 1000 /* of a query */,
     FRAMES_MAX_FROZEN = 100 * 1000,
 };
 
@@ -20,13 +22,13 @@ struct task {
     struct task_doc *docs;
     size_t n_docs, docs_capacity;
     struct task_retrieval retrieval;
-    size_t corpus_capacity, queries_capacity, judgements_capacity;
-    struct strmap *passage_ids, *query_ids;
-    json_t *frozen; /* what was told of frozen rows, in order */
+    size_t passages_capacity, corpora_capacity, judgements_capacity;
+    struct strmap *passage_ids, *query_ids; /* keys begin with the subset */
+    json_t *frozen;                         /* what was told of frozen rows, in order */
 };
 
 MUST_CHECK bool frames_header(struct task *t, const char *path, json_t *header, struct err *err);
-/* One of {"doc"}, {"passage"}, {"query"}, {"qrel"}, and where rows are frozen {"frozen"}. */
+/* One of {"doc"}, {"passage"}, {"qrel"}, and where rows are frozen {"frozen"}. */
 MUST_CHECK bool frames_document(struct task *t, const json_t *frame, struct err *err);
 /* Once all are in: a task has something to ask. */
 MUST_CHECK bool frames_complete(struct task *t, const json_t *end, struct err *err);

@@ -36,7 +36,7 @@ static void add_new_line(struct strbuf *out, json_t *line) {
 }
 
 static size_t count_docs(const struct task *t) {
-    return task_retrieval(t) ? task_retrieval(t)->n_queries : t->n_docs;
+    return t->n_docs;
 }
 
 bool task_freeze(

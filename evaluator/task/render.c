@@ -14,11 +14,13 @@ static json_t *choices_of(const struct task_doc *d) {
     return list;
 }
 
-static json_t *asked_of(const struct task_doc *d) {
+static json_t *asked_of(const struct task_info *info, const struct task_doc *d) {
     json_t *out = json_pack("{s:I, s:s*}", "index", (json_int_t)d->index, "subset", d->subset);
     if (d->text_a) {
         json_object_set_new(out, "texts", json_pack("[s, s]", d->text_a, d->text_b));
-        json_object_set_new(out, "score", json_real(d->score));
+        if (info->kind != TASK_BITEXT) {
+            json_object_set_new(out, "score", json_real(d->score));
+        }
         return out;
     }
     json_t *contexts = json_array(), *gold = json_array();
@@ -37,31 +39,58 @@ static json_t *asked_of(const struct task_doc *d) {
     return out;
 }
 
+static json_t *texts_json(const char *const *texts, size_t n) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(list, json_string(texts[i]));
+    }
+    return list;
+}
+
+static json_t *summary_of(const struct task_doc *d) {
+    json_t *marks = json_array();
+    for (size_t i = 0; i < d->n_machine; i++) {
+        json_array_append_new(marks, json_real(d->marks[i]));
+    }
+    return json_pack("{s:I, s:s*, s:o, s:o, s:o}", "index", (json_int_t)d->index, "subset",
+        d->subset, "human", texts_json(d->human, d->n_human), "machine",
+        texts_json(d->machine, d->n_machine), "scores", marks);
+}
+
 /* A query with the passages that answer it. */
-static json_t *query_of(const struct task_retrieval *r, size_t query) {
+static json_t *query_of(const struct task_retrieval *r, const struct task_doc *d, size_t query) {
     json_t *relevant = json_array();
     for (size_t i = 0; i < r->n_judgements; i++) {
         const struct task_judgement *j = &r->judgements[i];
         if (j->query == query && j->passage != SIZE_MAX && j->gain > 0) {
-            const struct task_text *p = &r->corpus[j->passage];
+            const struct task_text *p = &r->passages[j->passage];
             json_array_append_new(relevant,
                 json_pack("{s:s, s:s, s:f}", "id", p->id, "text", p->text, "gain", j->gain));
         }
     }
-    return json_pack("{s:s, s:s, s:o}", "id", r->queries[query].id, "query", r->queries[query].text,
-        "relevant", relevant);
+    json_t *out = json_pack("{s:s, s:s*, s:s, s:o}", "id", d->id, "subset", d->subset, "query",
+        d->text_a, "relevant", relevant);
+    if (d->n_queries) {
+        json_object_set_new(out, "queries", texts_json(d->queries, d->n_queries));
+    }
+    if (d->n_candidates) {
+        json_object_set_new(out, "candidates", json_integer((json_int_t)d->n_candidates));
+    }
+    return out;
 }
 
 static size_t count_docs(const struct task *t) {
     size_t n;
     task_docs(t, &n);
-    return task_retrieval(t) ? task_retrieval(t)->n_queries : n;
+    return n;
 }
 
 json_t *task_doc_json(const struct task *t, size_t position) {
     size_t n;
-    const struct task_doc *docs = task_docs(t, &n);
-    return task_retrieval(t) ? query_of(task_retrieval(t), position) : asked_of(&docs[position]);
+    const struct task_doc *d = &task_docs(t, &n)[position];
+    return task_retrieval(t) ? query_of(task_retrieval(t), d, position)
+           : d->n_machine    ? summary_of(d)
+                             : asked_of(task_info(t), d);
 }
 
 /* Takes the list. */

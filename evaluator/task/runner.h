@@ -6,6 +6,8 @@
 
 #include "evaluator/task/wire.h"
 
+enum { RUNNER_MOST_S = 24 * 60 * 60 }; /* of processor time, whatever is granted */
+
 struct runner {
     pid_t pid;
     int to;
@@ -21,6 +23,10 @@ MUST_CHECK bool runner_send(struct runner *r, const json_t *frame, struct err *e
 
 /* The next frame, the caller's. NULL is always an error: the child says when it is done. */
 json_t *runner_receive(struct runner *r, struct err *err);
+
+/* More processor time and more wall clock than it was started with: what a corpus of millions asks
+ * for, and a task that sends nothing does not get. */
+void runner_grant(struct runner *r, unsigned seconds);
 
 /* Kills the child if it still runs, reaps it, closes the pipes. A zeroed struct is fine. */
 void runner_stop(struct runner *r);

@@ -208,8 +208,15 @@ static bool receive_header(
     return ok;
 }
 
+/* A corpus may be of any length as long as it comes: so much for so many passages. */
+enum { GRANT_PASSAGES = 10000, GRANT_S = 5 };
+
 static bool receive_documents(struct task *t, struct runner *r, struct err *err) {
-    for (;;) {
+    for (size_t granted = GRANT_PASSAGES;;) {
+        if (t->retrieval.n_passages >= granted) {
+            granted += GRANT_PASSAGES;
+            runner_grant(r, GRANT_S);
+        }
         json_t *frame = runner_receive(r, err), *end = json_object_get(frame, "end");
         const json_t *error = json_object_get(frame, "error");
         bool ok = frame && (error    ? frames_error(error, err)
@@ -298,8 +305,9 @@ void task_free(struct task *t) {
     json_decref(t->header);
     json_decref(t->frozen);
     free(t->docs);
-    free(t->retrieval.corpus);
-    free(t->retrieval.queries);
+    free(t->retrieval.passages);
+    spool_free(t->retrieval.texts);
+    free(t->retrieval.corpora);
     free(t->retrieval.judgements);
     strmap_free(t->passage_ids);
     strmap_free(t->query_ids);
@@ -317,7 +325,13 @@ const struct task_doc *task_docs(const struct task *t, size_t *n) {
 }
 
 const struct task_retrieval *task_retrieval(const struct task *t) {
-    return t->info.kind == TASK_RETRIEVAL ? &t->retrieval : NULL;
+    return task_kind_ranks(t->info.kind) ? &t->retrieval : NULL;
+}
+
+void task_forget_texts(const struct task_retrieval *r) {
+    if (r->texts) {
+        spool_forget(r->texts);
+    }
 }
 
 const json_t *task_frozen(const struct task *t) {

@@ -49,6 +49,11 @@ enum task_kind {
     TASK_ROLLING,
     TASK_STS,
     TASK_RETRIEVAL,
+    TASK_PAIR,
+    TASK_RERANK,
+    TASK_BITEXT,
+    TASK_SUMMARY,
+    TASK_INSTRUCTION_RETRIEVAL,
     TASK_SUITE,
     TASK_N_KINDS
 };
@@ -56,6 +61,8 @@ const char *task_kind_name(enum task_kind kind);
 bool task_kind_find(const char *name, enum task_kind *kind); /* false: there is no such kind */
 /* What a kind asks of a model. */
 bool task_kind_embeds(enum task_kind kind);
+/* Documents are queries, and there are passages (task_retrieval). */
+bool task_kind_ranks(enum task_kind kind);
 
 struct task_strings {
     const char **items;
@@ -84,7 +91,8 @@ struct task_info {
     long long seed;
     bool higher_is_better, publish_samples, drop_identical_ids;
     double baseline;              /* NaN where the file doesn't say */
-    double range_low, range_high; /* sts */
+    double range_low, range_high; /* sts, summary */
+    int protocol;                 /* version_of_protocol; 0 where the file doesn't say */
     char task_sha256[65]; /* of the file, all that it includes, its kind's protocol and its data's
                              revision */
     char data_sha256[65]; /* of the data files that were read */
@@ -112,9 +120,23 @@ struct task_doc {
     size_t *gold; /* choice: indices of the right answers; there may be none */
     size_t n_gold;
     double words, bytes; /* rolling */
-    /* sts */
+    /* sts, pair (score: 0 or 1), bitext; kinds that rank: text_a is the query */
     const char *text_a, *text_b;
     double score;
+    /* summary */
+    const char **human, **machine;
+    size_t n_human, n_machine;
+    double *marks; /* of each machine summary */
+    /* kinds that rank */
+    const char *id;
+    size_t corpus;        /* index into the task's corpora */
+    const char **queries; /* rerank: the query in several texts; none: text_a alone */
+    size_t n_queries;
+    size_t *candidates; /* passages to rank; none: the whole corpus */
+    size_t n_candidates;
+    size_t *changed; /* instruction_retrieval: passages that the changed instruction rules out;
+                        SIZE_MAX: not in the corpus */
+    size_t n_changed;
 };
 
 struct task_text {
@@ -122,14 +144,22 @@ struct task_text {
 };
 
 struct task_judgement {
-    size_t query, passage;
+    size_t query, passage; /* query: a document; passage SIZE_MAX: not in the corpus */
     double gain;
 };
 
+/* Passages of one subset, or of all where there are none: from..from + n. */
+struct task_corpus {
+    const char *subset;
+    size_t from, n;
+};
+
 struct task_retrieval {
-    struct task_text *corpus, *queries;
+    struct task_text *passages;
+    struct task_corpus *corpora;
     struct task_judgement *judgements;
-    size_t n_corpus, n_queries, n_judgements;
+    size_t n_passages, n_corpora, n_judgements;
+    struct spool *texts; /* where a large corpus lies; NULL: nowhere in particular */
 };
 
 struct task;
@@ -143,7 +173,10 @@ void task_free(struct task *t);
 /* All of these live as long as the task. */
 const struct task_info *task_info(const struct task *t);
 const struct task_doc *task_docs(const struct task *t, size_t *n);
-const struct task_retrieval *task_retrieval(const struct task *t); /* NULL but for that kind */
+const struct task_retrieval *task_retrieval(
+    const struct task *t); /* NULL but for kinds that rank */
+/* Texts of passages that have been read may leave memory until they are read again. */
+void task_forget_texts(const struct task_retrieval *r);
 /* Where rows were frozen: a list of {"part", "row"} and {"part", "labels"}, in the order in which
  * they were read; else NULL. */
 const json_t *task_frozen(const struct task *t);

@@ -59,10 +59,11 @@ static bool limit(int which, rlim_t soft, rlim_t hard, struct err *err) {
 }
 
 static bool set_limits(const struct sandbox_limits *l, struct err *err) {
-    unsigned n_files = l->n_files ? l->n_files : 64;
+    unsigned n_files = l->n_files ? l->n_files : 64,
+             cpu_most = l->cpu_most_s > l->cpu_s ? l->cpu_most_s : l->cpu_s + 1;
     return limit(RLIMIT_CORE, 0, 0, err) && limit(RLIMIT_NOFILE, n_files, n_files, err) &&
            limit(RLIMIT_FSIZE, l->file_bytes, l->file_bytes, err) &&
-           (!l->cpu_s || limit(RLIMIT_CPU, l->cpu_s, l->cpu_s + 1, err)) &&
+           (!l->cpu_s || limit(RLIMIT_CPU, l->cpu_s, cpu_most, err)) &&
            (!l->memory_bytes || !address_space_limited ||
                limit(RLIMIT_AS, l->memory_bytes, l->memory_bytes, err));
 }

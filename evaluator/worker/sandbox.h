@@ -22,6 +22,7 @@ struct sandbox_limits {
     enum sandbox_profile profile;
     pid_t parent;   /* die with it; if it is gone already, sandbox_enter fails. 0: don't care */
     unsigned cpu_s; /* 0: no limit */
+    unsigned cpu_most_s;        /* what the parent may raise that to; 0: nothing */
     unsigned long memory_bytes; /* address space; 0: no limit (sanitizers and CUDA reserve far more
                                    than they use) */
     unsigned long file_bytes;   /* largest file it may write */

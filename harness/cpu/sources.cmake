@@ -12,6 +12,7 @@ set(cpu_SOURCES
     cpu/logprobs.c
     cpu/matmul.c
     cpu/ops_row.c
+    cpu/product.c
     cpu/rotate.c
     cpu/source.c)
 set_source_files_properties(cpu/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")

@@ -96,6 +96,7 @@ end
 local hub_options = {
     revision = "string", config = "string", test = "string", shots = "string", train = "string",
     subset = "table", subsets = "table", corpus = "string", queries = "string", qrels = "string",
+    top_ranked = "string", instruction = "string", qrel_diff = "string",
 }
 
 function hub(repo)
@@ -107,7 +108,8 @@ function hub(repo)
         end
         local data = { repo = repo, revision = fields.revision, config = fields.config, test = fields.test or "test",
             shots = fields.shots, train = fields.train, subsets = fields.subsets or fields.subset,
-            corpus = fields.corpus, queries = fields.queries, qrels = fields.qrels }
+            corpus = fields.corpus, queries = fields.queries, qrels = fields.qrels, top_ranked = fields.top_ranked,
+            instruction = fields.instruction, qrel_diff = fields.qrel_diff }
         data.source = add_source { repo = repo, revision = fields.revision }
         datas[data] = true
         return data
@@ -135,7 +137,7 @@ local common = {
     name = "string", version = "integer", data = "data", main = "string", report = "strings",
     higher_is_better = "boolean", licence = "string", languages = "strings", domains = "strings",
     reference = "string", published = "string", publish_samples = "boolean", baseline = "number",
-    cluster = "function", documents = "function", limit = "integer", profile = "string",
+    cluster = "function", documents = "function", limit = "integer", profile = "string", subset = "function",
 }
 
 local function is_strings(value)
@@ -257,11 +259,27 @@ end
 
 ---- constructors ----
 
+-- Protocols, and what several of them have in common, are files of their own; while one is read it sees `host.kind`.
+local parts = {}
+local shared = {
+    kind = function(name)
+        parts[name] = parts[name] or host.kind(name)
+        return parts[name]
+    end,
+}
+
+local function load_kind(name)
+    _ENV.host = shared
+    local kind = host.kind(name)
+    _ENV.host = nil
+    return kind
+end
+
 local protocols, with_shots = {}, nil
 for _, name in ipairs(kinds) do
     _ENV[name] = function(task)
         if type(task) ~= "table" then error(name .. " wants a table", 2) end
-        protocols[name] = protocols[name] or host.kind(name) or host.unsupported(
+        protocols[name] = protocols[name] or load_kind(name) or host.unsupported(
             format("%s: tasks of kind '%s' are not supported yet", host.path, name))
         if protocols[name].fields.sampler then with_shots = with_shots or host.kind("shots") end
         made[task] = name
@@ -379,12 +397,39 @@ local function documents(task, subset, limit, keep)
     end
 end
 
--- What a kind's protocol works with.
-local function new_io(task, request, settled, subset)
+-- Rows by the subset that task.subset says they belong to, and the subsets in order of appearance.
+local function sorted_rows(task, keep)
+    local rows, order = {}, {}
+    for n, row, text in documents(task, nil, math.maxinteger, keep) do
+        local key = tostring(call(n, task.subset, row))
+        if not rows[key] then
+            rows[key] = {}
+            order[#order + 1] = key
+        end
+        table.insert(rows[key], { n, row, text })
+    end
+    return rows, order
+end
+
+local function each_of(rows, limit)
+    local i = 0
+    return function()
+        i = i + 1
+        if i > limit or not rows[i] then return nil end
+        host.refill()
+        return table.unpack(rows[i], 1, 3)
+    end
+end
+
+-- What a kind's protocol works with. rows: those of the subset, where a function of the task sorts them.
+local function new_io(task, request, settled, subset, rows)
     local limit = settled.limit or math.maxinteger
     local io = { fail = fail, call = call, with_shots = with_shots, subset = subset, limit = limit,
         shots = settled.shots, seed = settled.seed, rules = settled.rules, order = request.order, wording = request.wording }
-    function io.documents() return documents(task, subset, limit, request.keep_rows) end
+    function io.documents()
+        if rows then return each_of(rows, limit) end
+        return documents(task, not task.parallel and subset or nil, limit, request.keep_rows)
+    end
     function io.derived() return derived(task, subset) end
     function io.rows(parts, source) return host.rows(source or task.data.source, parts, false) end
     function io.pool()
@@ -411,17 +456,23 @@ local function new_io(task, request, settled, subset)
     return io
 end
 
+-- Subsets are parts of the data (a config each), or rows that a function of the task sorts.
 local function run(task, request)
     local kind = protocols[made[task]]
     local subsets = request.subsets or task.data and task.data.subsets
-    local settled, seen = {}, {}
+    local settled, seen, rows, order = {}, {}, nil, nil
     settle(task, settled, request)
     for _, subset in ipairs(subsets or {}) do
         if seen[subset] then error(format("subset '%s' is asked for twice", subset), 0) end
         seen[subset] = true
     end
+    if task.subset then rows, order = sorted_rows(task, request.keep_rows) end
+    subsets = subsets or order
     if not subsets then return kind.run(task, new_io(task, request, settled)) end
-    for _, subset in ipairs(subsets) do kind.run(task, new_io(task, request, settled, subset)) end
+    for _, subset in ipairs(subsets) do
+        if rows and not rows[subset] then fail("subset", 0, ("the data has no rows of subset '%s'"):format(subset)) end
+        kind.run(task, new_io(task, request, settled, subset, rows and rows[subset]))
+    end
 end
 
 return { describe = describe, run = run }

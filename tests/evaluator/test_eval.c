@@ -330,10 +330,10 @@ static void retrieval_follows_the_rules_of_trec(void **state) {
     near(metric(r, "recall_at_10", "value"), (1 + 0.5) / 2);
     near(metric(r, "precision_at_1", "value"), 0.5);
     near(metric(r, "map_at_10", "value"), (1 + 1.0 / 4 / 2) / 2);
-    assert_int_equal(fake.roles[0], SUBJECT_PASSAGE);
-    assert_int_equal(fake.roles[1], SUBJECT_QUERY);
-    assert_string_equal(fake.prompts[0], "keep: ");
-    assert_string_equal(fake.prompts[1], "find: ");
+    assert_int_equal(fake.roles[0], SUBJECT_QUERY);
+    assert_int_equal(fake.roles[1], SUBJECT_PASSAGE);
+    assert_string_equal(fake.prompts[0], "find: ");
+    assert_string_equal(fake.prompts[1], "keep: ");
     assert_int_equal(json_get_int(r, "n", 0), 2);
     struct err err = ERR_INIT;
     const char *second = strchr(samples.text, '\n') + 1;

@@ -149,10 +149,12 @@ static void retrieval_drops_queries_without_judgements(void **state) {
     struct task_request q = request(TASK_FIXTURES "/lookup.lua");
     struct task *t = load(&q);
     const struct task_retrieval *r = task_retrieval(t);
-    assert_int_equal(r->n_corpus, 5);
-    assert_int_equal(r->n_queries, 2);
-    assert_string_equal(r->queries[1].id, "b");
-    assert_string_equal(r->corpus[0].text, "a passage");
+    size_t n;
+    const struct task_doc *d = task_docs(t, &n);
+    assert_int_equal(r->n_passages, 5);
+    assert_int_equal(n, 2);
+    assert_string_equal(d[1].id, "b");
+    assert_string_equal(r->passages[0].text, "a passage");
     assert_int_equal(r->n_judgements, 4);
     assert_true(r->judgements[3].passage == SIZE_MAX); /* judged, but not in the corpus */
     assert_string_equal(task_info(t)->prompt_query, "find: ");

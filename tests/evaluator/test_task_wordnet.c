@@ -92,12 +92,13 @@ static void every_gloss_has_one_word_to_find(void **state) {
     (void)state;
     struct task *t = load("WordNetGlossRetrieval", 0);
     const struct task_retrieval *r = task_retrieval(t);
-    assert_int_equal(r->n_corpus, 2000);
-    assert_int_equal(r->n_queries, 400);
+    size_t n;
+    const struct task_doc *d = task_docs(t, &n);
+    assert_int_equal(r->n_passages, 2000);
+    assert_int_equal(n, 400);
     assert_int_equal(r->n_judgements, 400);
     for (size_t i = 0; i < r->n_judgements; i++) {
-        assert_string_equal(
-            r->queries[r->judgements[i].query].id, r->corpus[r->judgements[i].passage].id);
+        assert_string_equal(d[r->judgements[i].query].id, r->passages[r->judgements[i].passage].id);
     }
     task_free(t);
 }

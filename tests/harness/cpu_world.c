@@ -37,7 +37,8 @@ struct backend *world_open(const struct setting *setting) {
 }
 
 void world_close(struct backend *b) {
-    b->ops->close(b);
+    if (b != NULL)
+        b->ops->close(b);
     while (n_allocated > 0)
         free(allocated[--n_allocated]);
 }

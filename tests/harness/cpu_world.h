@@ -14,7 +14,8 @@ struct setting {
 
 /* NULL where this processor or build cannot (the test then says so and goes on). */
 struct backend *world_open(const struct setting *setting);
-void world_close(struct backend *b); /* and all that was made with world_* for any backend */
+/* And all that was made with world_* for any backend; b may be NULL. */
+void world_close(struct backend *b);
 
 /* Noise in [-scale, scale), the same for the same seed. */
 void noise(uint32_t seed, size_t n, float scale, float *out);

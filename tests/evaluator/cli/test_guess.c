@@ -78,6 +78,10 @@ static void kinds_are_told_by_what_there_is(void **state) {
         { "[{\"question\": \"q\", \"correct_answer\": \"x\", \"distractor1\": \"y\"}]", "choice" },
         { "[{\"sentence1\": \"a\", \"sentence2\": \"b\", \"score\": \"2.5\"}]", "sts" },
         { "[{\"a\": \"x\", \"b\": \"y\", \"label\": 0.5}]", "sts" },
+        { "[{\"a\": \"x\", \"b\": \"y\", \"label\": 0}, {\"a\": \"x\", \"b\": \"z\", "
+          "\"label\": 1}]",
+            "pair" },
+        { "[{\"query\": \"q\", \"positive\": [\"x\"], \"negative\": [\"y\", \"z\"]}]", "rerank" },
         { "[{\"text\": \"a\", \"label\": \"x\"}, {\"text\": \"b\", \"label\": \"y\"}, {\"text\": "
           "\"c\", \"label\": \"x\"}]",
             "choice" },
