@@ -102,8 +102,8 @@ static void gather(const struct average *a, const json_t *suite, struct leaves *
     }
 }
 
-static bool is_normalised(const json_t *suite) {
-    return strcmp(json_get_string(suite, "mean", ""), "normalised") == 0;
+static bool is_mean(const json_t *suite, const char *mean) {
+    return strcmp(json_get_string(suite, "mean", "task"), mean) == 0;
 }
 
 static struct score score_of(const struct average *a, const json_t *suite, struct leaves *l);
@@ -131,7 +131,7 @@ static void normalise(struct score *s) {
 }
 
 static struct score plain_mean(const struct average *a, const json_t *suite, struct leaves *l) {
-    struct score sum = { .normalised = is_normalised(suite) };
+    struct score sum = { .normalised = is_mean(suite, "normalised") };
     double n = 0;
     size_t i;
     json_t *member;
@@ -153,12 +153,145 @@ static struct score plain_mean(const struct average *a, const json_t *suite, str
     return sum;
 }
 
+/* ---- by type ---- */
+
+static const struct {
+    const char *kind, *type;
+} TYPES[] = {
+    { "classification", "Classification" },
+    { "multilabel", "MultilabelClassification" },
+    { "clustering", "Clustering" },
+    { "pair", "PairClassification" },
+    { "rerank", "Reranking" },
+    { "retrieval", "Retrieval" },
+    { "sts", "STS" },
+    { "summary", "Summarization" },
+    { "bitext", "BitextMining" },
+    { "instruction_retrieval", "InstructionRetrieval" },
+};
+
+const char *average_type(const char *kind) {
+    for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++) {
+        if (!strcmp(TYPES[i].kind, kind))
+            return TYPES[i].type;
+    }
+    return kind;
+}
+
+/* The members of one type: sums of their values and squared errors. */
+struct type {
+    const char *name;
+    struct score sum;
+    size_t n;
+    struct leaves leaves;
+};
+
+struct types {
+    struct type *items;
+    size_t n;
+};
+
+static void types_release(struct types *t) {
+    for (size_t i = 0; i < t->n; i++)
+        leaves_release(&t->items[i].leaves);
+    free(t->items);
+}
+
+/* NULL where nothing says it. */
+static const char *kind_of(const struct average *a, const json_t *member) {
+    size_t i;
+    json_t *inner;
+    if (json_get_string(member, "task", NULL)) {
+        struct average_part p = find(a, member);
+        return json_get_string(member, "kind", p.kind);
+    }
+    json_array_foreach(json_object_get(member, "members"), i, inner) {
+        const char *kind = kind_of(a, inner);
+        if (kind)
+            return kind;
+    }
+    return NULL;
+}
+
+static struct type *type_named(struct types *types, const char *name) {
+    for (size_t i = 0; i < types->n; i++) {
+        if (!strcmp(types->items[i].name, name))
+            return &types->items[i];
+    }
+    types->items[types->n] = (struct type) { .name = name };
+    return &types->items[types->n++];
+}
+
+static void add_to_type(const struct average *a, const json_t *member, struct type *t) {
+    const char *task = json_get_string(member, "task", NULL);
+    struct average_part p = task ? find(a, member) : (struct average_part) { 0 };
+    if (task)
+        add_leaf(&t->leaves, task, &p);
+    else
+        gather(a, member, &t->leaves);
+    struct leaves said = { 0 }; /* why a leaf has no value is said already */
+    struct score s = member_score(a, member, t->leaves.n_reasons ? &said : &t->leaves);
+    leaves_release(&said);
+    t->sum.value += s.value;
+    t->sum.se += s.se * s.se;
+    t->n++;
+}
+
+/* In order of appearance; the caller's. */
+static struct types types_of(const struct average *a, const json_t *suite) {
+    const json_t *members = json_object_get(suite, "members");
+    struct types types = { xcalloc(json_array_size(members) + 1, sizeof *types.items), 0 };
+    size_t i;
+    json_t *member;
+    json_array_foreach(members, i, member) {
+        struct leaves ignored = { 0 };
+        const char *kind = kind_of(a, member);
+        if (!member_score(a, member, &ignored).left_out)
+            add_to_type(a, member, type_named(&types, average_type(kind ? kind : "other")));
+        leaves_release(&ignored);
+    }
+    for (i = 0; i < types.n; i++)
+        end_reasons(&types.items[i].leaves);
+    return types;
+}
+
+/* The mean within a type. */
+static struct score type_score(struct type *t) {
+    double n = (double)t->n;
+    return (struct score) { .value = t->sum.value / n, .se = sqrt(t->sum.se) / n };
+}
+
+static struct score mean_of_types(struct types *types) {
+    struct score sum = { 0 };
+    double n = 0;
+    for (size_t i = 0; i < types->n; i++) {
+        struct score s = type_score(&types->items[i]);
+        sum.value += s.value;
+        sum.se += s.se * s.se;
+        n++;
+    }
+    return (struct score) { .value = sum.value / n, .se = sqrt(sum.se) / n };
+}
+
+static struct score type_mean(const struct average *a, const json_t *suite, struct leaves *l) {
+    struct types types = types_of(a, suite);
+    struct score s = mean_of_types(&types);
+    for (size_t i = 0; i < types.n; i++) {
+        if (types.items[i].leaves.n_reasons)
+            add_reason(l, types.items[i].name, strbuf_str(&types.items[i].leaves.why));
+    }
+    types_release(&types);
+    return s;
+}
+
 /* Leaves what it knows of the leaves in *l; a reason there means that the score is none. */
 static struct score score_of(const struct average *a, const json_t *suite, struct leaves *l) {
     gather(a, suite, l);
     struct score s = { .left_out = l->count == 0 };
     if (l->count > 0 && l->n_reasons == 0) {
-        if (strcmp(json_get_string(suite, "mean", ""), "size"))
+        if (is_mean(suite, "type"))
+            s = type_mean(a, suite, l);
+        else if (!is_mean(suite, "size"))
             s = plain_mean(a, suite, l);
         else
             s = (struct score) { .value = l->n_value / l->n,
@@ -173,6 +306,16 @@ static struct score score_of(const struct average *a, const json_t *suite, struc
 
 static json_t *real_or_null(bool known, double v) {
     return known && isfinite(v) ? json_real(v) : json_null();
+}
+
+/* why: there is no score, for this reason. */
+static void put_score(json_t *row, const struct score *s, const char *why) {
+    json_object_set_new(row, "value", real_or_null(!why, s->value));
+    json_object_set_new(row, "stderr", real_or_null(!why, s->se));
+    json_object_set_new(row, "low", real_or_null(!why, s->value - Z95 * s->se));
+    json_object_set_new(row, "high", real_or_null(!why, s->value + Z95 * s->se));
+    if (why)
+        json_object_set_new(row, "reason", json_string(why));
 }
 
 static json_t *member_names(const json_t *suite) {
@@ -194,20 +337,41 @@ static json_t *row_of(
     json_object_set_new(row, "members", member_names(suite));
     json_object_set_new(row, "n", json_integer((json_int_t)l->n));
     json_object_set_new(row, "n_tasks", json_integer((json_int_t)l->count));
-    json_object_set_new(row, "value", real_or_null(known, s->value));
-    json_object_set_new(row, "stderr", real_or_null(known, s->se));
-    json_object_set_new(row, "low", real_or_null(known, s->value - Z95 * s->se));
-    json_object_set_new(row, "high", real_or_null(known, s->value + Z95 * s->se));
-    if (!known)
-        json_object_set_new(row, "reason", json_string(strbuf_str(&l->why)));
+    put_score(row, s, known ? NULL : strbuf_str(&l->why));
     return row;
+}
+
+/* Both of mteb's means, and those of the types. */
+static void add_means(
+    const struct average *a, const json_t *suite, const struct leaves *l, json_t *row) {
+    struct types types = types_of(a, suite);
+    struct leaves own = { 0 };
+    struct score task = plain_mean(a, suite, &own), type = mean_of_types(&types);
+    const char *why = l->n_reasons ? strbuf_str(&l->why) : NULL;
+    json_t *means = json_pack("{s:{}, s:{}}", "task", "type"), *list = json_array();
+    put_score(json_object_get(means, "task"), &task, why);
+    put_score(json_object_get(means, "type"), &type, why);
+    for (size_t i = 0; i < types.n; i++) {
+        struct type *t = &types.items[i];
+        struct score s = type_score(t);
+        json_t *one = json_pack("{s:s, s:I}", "type", t->name, "n_tasks", (json_int_t)t->n);
+        put_score(one, &s, t->leaves.n_reasons ? strbuf_str(&t->leaves.why) : NULL);
+        json_array_append_new(list, one);
+    }
+    json_object_set_new(row, "means", means);
+    json_object_set_new(row, "types", list);
+    leaves_release(&own);
+    types_release(&types);
 }
 
 static void add_rows(const struct average *a, const json_t *suite, int depth, json_t *rows) {
     struct leaves l = { 0 };
     struct score s = score_of(a, suite, &l);
-    if (!s.left_out)
-        json_array_append_new(rows, row_of(suite, depth, &s, &l));
+    json_t *row = s.left_out ? NULL : row_of(suite, depth, &s, &l);
+    if (row && (is_mean(suite, "type") || is_mean(suite, "borda")))
+        add_means(a, suite, &l, row);
+    if (row)
+        json_array_append_new(rows, row);
     leaves_release(&l);
     size_t i;
     json_t *member;
@@ -273,10 +437,32 @@ static size_t count_members(const struct weights *w, const json_t *suite) {
     return n;
 }
 
+/* A member's share is that of its type, divided among the type's members. */
+static void weigh_by_type(const struct weights *w, const json_t *suite, double factor) {
+    struct types types = types_of(&w->average, suite);
+    size_t i;
+    json_t *member;
+    json_array_foreach(json_object_get(suite, "members"), i, member) {
+        const char *kind = kind_of(&w->average, member);
+        struct leaves ignored = { 0 };
+        bool left_out = member_score(&w->average, member, &ignored).left_out;
+        leaves_release(&ignored);
+        if (!left_out) {
+            struct type *t = type_named(&types, average_type(kind ? kind : "other"));
+            weigh_member(w, member, false, factor / (double)types.n / (double)t->n);
+        }
+    }
+    types_release(&types);
+}
+
 static void weigh_suite(const struct weights *w, const json_t *suite, double factor) {
     size_t i, n = count_members(w, suite);
     json_t *member;
-    if (strcmp(json_get_string(suite, "mean", ""), "size") == 0) {
+    if (is_mean(suite, "type")) {
+        weigh_by_type(w, suite, factor);
+        return;
+    }
+    if (is_mean(suite, "size")) {
         struct leaves l = { 0 };
         gather(&w->average, suite, &l);
         weigh_by_size(w, suite, factor / l.n);
@@ -284,11 +470,31 @@ static void weigh_suite(const struct weights *w, const json_t *suite, double fac
         return;
     }
     json_array_foreach(json_object_get(suite, "members"), i, member)
-        weigh_member(w, member, is_normalised(suite), factor / (double)n);
+        weigh_member(w, member, is_mean(suite, "normalised"), factor / (double)n);
 }
 
 void average_weights(const json_t *tree, average_find_fn *find_part, void *find_arg,
     average_weigh_fn *weigh, void *weigh_arg) {
     struct weights w = { { find_part, find_arg }, weigh, weigh_arg };
     weigh_suite(&w, tree, 1);
+}
+
+/* ---- Borda's rule ---- */
+
+size_t average_scores(const json_t *tree, average_find_fn *find_part, void *arg, double *scores) {
+    struct average a = { find_part, arg };
+    size_t i, n = 0;
+    json_t *member;
+    json_array_foreach(json_object_get(tree, "members"), i, member) {
+        struct leaves l = { 0 };
+        if (json_get_string(member, "task", NULL)) {
+            struct average_part p = find(&a, member);
+            add_leaf(&l, "", &p);
+        }
+        struct score s = member_score(&a, member, &l);
+        if (!s.left_out)
+            scores[n++] = l.n_reasons ? NAN : s.value;
+        leaves_release(&l);
+    }
+    return n;
 }

@@ -39,6 +39,7 @@ static void find_part(const json_t *leaf, void *arg, struct average_part *out) {
     out->n = json_get_number(cell, "n", 0);
     out->baseline = json_get_number(column, "baseline", NAN);
     out->profile = json_get_string(column, "profile", NULL);
+    out->kind = json_get_string(column, "kind", NULL);
     out->metric = json_get_string(json_object_get(column, "metric"), "name", NULL);
     out->problem = json_get_string(cell, "missing", json_get_string(cell, "differs", NULL));
 }

@@ -16,7 +16,7 @@ enum { MAX_DEPTH = 8, NO_SHOTS = -1 };
 
 bool expansion_init(struct expansion *e, const struct args *args, struct err *err) {
     *e = (struct expansion) {
-        .args = args, .suites = json_object(), .tasks = json_array(), .trees = json_array()
+        .args = args, .kinds = json_object(), .tasks = json_array(), .trees = json_array()
     };
     e->library = task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, err);
     return e->library != NULL;
@@ -24,7 +24,7 @@ bool expansion_init(struct expansion *e, const struct args *args, struct err *er
 
 void expansion_release(struct expansion *e) {
     json_decref(e->library);
-    json_decref(e->suites);
+    json_decref(e->kinds);
     json_decref(e->tasks);
     json_decref(e->trees);
 }
@@ -47,18 +47,22 @@ static bool refuse_unknown(const json_t *library, const char *name, struct err *
                    : err_hint(err, "'assay task ls' lists all");
 }
 
-/* Whether a task or a suite: one look for all variants of a family's file. What cannot be described
- * is taken for a task; loading it says what is wrong. */
-static bool is_suite(struct expansion *e, const char *file, const char *name) {
-    json_t *known = json_object_get(e->suites, file);
+/* What a file makes: one look for all variants of a family's. What cannot be described is taken for
+ * a task of no kind; loading it says what is wrong. */
+static const char *kind_of(struct expansion *e, const char *file, const char *name) {
+    json_t *known = json_object_get(e->kinds, file);
     if (!known) {
         struct err ignored = ERR_INIT;
         struct task *t = task_describe_named(e->args, name, &ignored);
-        known = json_boolean(t && task_info(t)->kind == TASK_SUITE);
-        json_object_set_new(e->suites, file, known);
+        known = json_string(t ? task_kind_name(task_info(t)->kind) : "");
+        json_object_set_new(e->kinds, file, known);
         task_free(t);
     }
-    return json_is_true(known);
+    return json_string_value(known);
+}
+
+static bool is_suite(struct expansion *e, const char *file, const char *name) {
+    return strcmp(kind_of(e, file, name), task_kind_name(TASK_SUITE)) == 0;
 }
 
 static void add_task(struct expansion *e, const char *name, int shots, bool of_suite) {
@@ -101,9 +105,14 @@ static char *name_of_task(struct expansion *e, const char *task) {
     return name;
 }
 
-static void add_leaf(struct expansion *e, json_t *members, const char *task, int shots) {
+/* kind: "" where it is not known. */
+static void add_leaf(
+    struct expansion *e, json_t *members, const char *task, const char *kind, int shots) {
     char *name = name_of_task(e, task);
     json_t *leaf = json_pack("{s:s}", "task", name);
+    if (*kind) {
+        json_object_set_new(leaf, "kind", json_string(kind));
+    }
     if (shots != NO_SHOTS) {
         json_object_set_new(leaf, "shots", json_integer(shots));
     }
@@ -147,7 +156,7 @@ static bool walk_member(
     const struct walk *w, json_t *node, const char *file, const char *name, struct err *err) {
     json_t *members = json_object_get(node, "members");
     if (!is_suite(w->e, file, name)) {
-        add_leaf(w->e, members, name, w->shots);
+        add_leaf(w->e, members, name, kind_of(w->e, file, name), w->shots);
         return true;
     }
     json_t *inner = walk_suite(w, name, err);

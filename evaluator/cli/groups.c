@@ -52,6 +52,7 @@ static void find_part(const json_t *leaf, void *arg, struct average_part *out) {
     out->baseline = json_get_number(result, "baseline", NAN);
     out->profile = json_get_string(result, "profile", NULL);
     out->metric = main_metric;
+    out->kind = json_get_string(result, "kind", NULL);
     out->problem = !result             ? "not measured"
                    : isnan(out->value) ? "has no overall value without all of its subsets"
                                        : NULL;
@@ -86,6 +87,41 @@ static void add_figures(struct table *t, const json_t *row) {
     }
 }
 
+static void add_score(struct table *t, const json_t *row) {
+    if (json_is_number(json_object_get(row, "value"))) {
+        add_figures(t, row);
+    } else {
+        table_cell(t, NULL);
+        table_cell(t, NULL);
+        table_cell(t, json_get_string(row, "reason", NULL));
+    }
+}
+
+/* A score within a suite: `of` has the number of tasks. */
+static void add_part(struct table *t, const json_t *suite, const char *name, const char *mean,
+    const json_t *of, const json_t *score) {
+    table_cell(t, json_get_string(suite, "model", ""));
+    table_cellf(t, "%*s%s", 2 * (int)json_get_int(suite, "depth", 0) + 2, "", name);
+    table_cell(t, mean);
+    table_cell(t, NULL);
+    table_cellf(t, "%lld", json_get_int(of, "n_tasks", 0));
+    table_cell(t, NULL);
+    add_score(t, score);
+}
+
+/* mteb's means and those of the types, below the suite that they are of. */
+static void add_means(struct table *t, const json_t *row) {
+    const json_t *means = json_object_get(row, "means"), *type;
+    size_t i;
+    if (means) {
+        add_part(t, row, "Mean (Task)", "task", row, json_object_get(means, "task"));
+        add_part(t, row, "Mean (TaskType)", "type", row, json_object_get(means, "type"));
+    }
+    json_array_foreach(json_object_get(row, "types"), i, type) {
+        add_part(t, row, json_get_string(type, "type", ""), "task", type, type);
+    }
+}
+
 static void add_row(struct table *t, const json_t *row) {
     table_cell(t, json_get_string(row, "model", ""));
     table_cellf(
@@ -94,13 +130,8 @@ static void add_row(struct table *t, const json_t *row) {
     table_cell(t, json_get_string(row, "metric", NULL));
     table_cellf(t, "%lld", json_get_int(row, "n_tasks", 0));
     table_cellf(t, "%lld", json_get_int(row, "n", 0));
-    if (json_is_number(json_object_get(row, "value"))) {
-        add_figures(t, row);
-    } else {
-        table_cell(t, NULL);
-        table_cell(t, NULL);
-        table_cell(t, json_get_string(row, "reason", NULL));
-    }
+    add_score(t, row);
+    add_means(t, row);
 }
 
 void groups_print(const json_t *groups) {

@@ -19,6 +19,7 @@ static void find(const json_t *leaf, void *arg, struct average_part *out) {
     out->metric = json_get_string(leaf, "metric", "acc");
     out->problem = json_get_string(leaf, "problem", NULL);
     out->left_out = json_get_bool(leaf, "left_out", false);
+    out->kind = json_get_string(leaf, "kind_found", NULL);
 }
 
 static json_t *rows_of(const char *text) {
@@ -177,6 +178,114 @@ static void what_is_left_out_takes_no_part(void **state) {
     json_decref(rows);
 }
 
+/* ---- mteb's means ----
+ *
+ * Figures are what mteb 2.20.0's own functions gave (benchmarks/_create_table.py:
+ * _get_means_per_types, _skipna_false_mean, _borda_rank_from_long) for these scores. */
+
+#define MTEB_PARTS(scifact)                                                                        \
+    "{\"task\": \"STS12\", \"kind\": \"sts\", \"value\": 0.7, \"n\": 9, \"se\": 0.1},"             \
+    "{\"task\": \"ArguAna\", \"kind\": \"retrieval\", \"value\": 0.5, \"n\": 9, \"se\": 0.2},"     \
+    "{\"task\": \"STS13\", \"kind_found\": \"sts\", \"value\": 0.8, \"n\": 9, \"se\": 0.1},"       \
+    "{\"name\": \"twelve\", \"mean\": \"task\", \"members\": [{\"task\": \"SciFact\", \"kind\": "  \
+    "\"retrieval\", " scifact "}]},"                                                               \
+    "{\"task\": \"BIOSSES\", \"kind\": \"sts\", \"value\": 0.6, \"n\": 9, \"se\": 0.1}"
+
+static const json_t *figure_under(const json_t *rows, const char *key) {
+    return json_object_get(json_object_get(json_array_get(rows, 0), "means"), key);
+}
+
+static void types_of_tasks_count_once_in_a_mean_by_type(void **state) {
+    (void)state;
+    json_t *rows = rows_of("{\"name\": \"s\", \"mean\": \"type\", \"members\": [" MTEB_PARTS(
+        "\"value\": 0.4, \"n\": 9, \"se\": 0.2") "]}");
+    near_to(number(rows, 0, "value"), 0.575);
+    near_to(json_get_number(figure_under(rows, "task"), "value", NAN), 0.6);
+    near_to(json_get_number(figure_under(rows, "type"), "value", NAN), 0.575);
+    const json_t *types = json_object_get(json_array_get(rows, 0), "types");
+    assert_int_equal(json_array_size(types), 2);
+    assert_string_equal(json_get_string(json_array_get(types, 0), "type", ""), "STS");
+    near_to(number(types, 0, "value"), 0.7);
+    near_to(number(types, 1, "value"), 0.45);
+    assert_true(number(types, 1, "n_tasks") == 2);
+    double sts = sqrt(0.03) / 3, retrieval = sqrt(0.08) / 2;
+    near_to(number(types, 0, "stderr"), sts);
+    near_to(number(rows, 0, "stderr"), sqrt(sts * sts + retrieval * retrieval) / 2);
+    json_decref(rows);
+}
+
+static void a_missing_task_takes_both_means_and_that_of_its_type(void **state) {
+    (void)state;
+    json_t *rows = rows_of("{\"name\": \"s\", \"mean\": \"borda\", \"members\": [" MTEB_PARTS(
+        "\"problem\": \"not measured\"") "]}");
+    const json_t *types = json_object_get(json_array_get(rows, 0), "types");
+    assert_string_equal(reason(rows, 0), "SciFact: not measured");
+    assert_true(json_is_null(json_object_get(figure_under(rows, "task"), "value")));
+    assert_true(json_is_null(json_object_get(figure_under(rows, "type"), "value")));
+    assert_string_equal(
+        json_get_string(figure_under(rows, "type"), "reason", ""), "SciFact: not measured");
+    near_to(number(types, 0, "value"), 0.7);
+    assert_string_equal(reason(types, 1), "SciFact: not measured");
+    json_decref(rows);
+}
+
+static void scores_are_given_a_member_at_a_time(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    const char *text = "{\"name\": \"s\", \"mean\": \"borda\", \"members\": [" MTEB_PARTS(
+        "\"problem\": \"queued\"") ", {\"task\": \"a\", \"left_out\": true}]}";
+    json_t *tree = json_parse(text, strlen(text), "tree", &err);
+    double scores[6];
+    assert_int_equal(average_scores(tree, find, NULL, scores), 5);
+    near_to(scores[0], 0.7);
+    near_to(scores[2], 0.8);
+    assert_true(isnan(scores[3]));
+    near_to(scores[4], 0.6);
+    json_decref(tree);
+}
+
+static void ranks_by_bordas_rule_are_mteb_s(void **state) {
+    enum { MODELS = 6, TASKS = 9 };
+    static const double SCORES[MODELS * TASKS] = { 0.125, 0.0, 0.125, NAN, 0.0, 0.0, NAN, 0.375,
+        NAN, 0.375, 0.25, 0.5, NAN, 0.125, NAN, NAN, 0.375, 0.25, 0.125, 0.0, NAN, 0.375, 0.125,
+        0.25, 0.375, 0.125, 0.25, 0.375, 0.5, NAN, 0.375, 0.25, NAN, 0.375, 0.5, 0.375, 0.25, 0.375,
+        0.25, 0.0, 0.375, 0.375, 0.25, 0.0, 0.125, NAN, NAN, 0.125, 0.25, 0.0, 0.25, 0.375, 0.125,
+        0.125 };
+    static const size_t RANKS[MODELS] = { 6, 4, 3, 1, 2, 5 };
+    double votes[MODELS];
+    size_t rank[MODELS];
+    (void)state;
+    average_borda(SCORES, MODELS, TASKS, votes, rank);
+    for (size_t m = 0; m < MODELS; m++)
+        assert_int_equal(rank[m], RANKS[m]);
+}
+
+static void equal_votes_share_the_best_rank(void **state) {
+    static const double SCORES[] = { 0.9, 0.1, 0.1, 0.9, 0.5, NAN };
+    double votes[3];
+    size_t rank[3];
+    (void)state;
+    average_borda(SCORES, 3, 2, votes, rank);
+    near_to(votes[0], 2 + 1); /* of the second task, two have a score */
+    near_to(votes[1], 0 + 2);
+    near_to(votes[2], 1);
+    static const double EQUAL[] = { 0.9, 0.1, 0.1, 0.9, 0.5, 0.5, 0, 0 };
+    double four[4];
+    size_t place[4];
+    average_borda(EQUAL, 4, 2, four, place);
+    assert_int_equal(place[0], 1);
+    assert_int_equal(place[1], 1);
+    assert_int_equal(place[2], 1);
+    assert_int_equal(place[3], 4);
+}
+
+static void kinds_have_mteb_s_names(void **state) {
+    (void)state;
+    assert_string_equal(average_type("summary"), "Summarization");
+    assert_string_equal(average_type("pair"), "PairClassification");
+    assert_string_equal(average_type("choice"), "choice");
+}
+
 /* ---- weights ---- */
 
 static void add_weight(const json_t *leaf, double weight, void *arg) {
@@ -202,17 +311,18 @@ static json_t *leaf_of(json_t *suite, char name) {
 }
 
 static void a_weight_is_what_the_mean_grows_by(void **state) {
-    static const char *const TREES[] = { "task", "size", "normalised" };
+    static const char *const TREES[] = { "task", "size", "normalised", "type", "borda" };
     (void)state;
-    for (size_t outer = 0; outer < 3; outer++)
-        for (size_t inner = 0; inner < 3; inner++) {
+    for (size_t outer = 0; outer < 5; outer++)
+        for (size_t inner = 0; inner < 5; inner++) {
             struct err err = ERR_INIT;
             char text[1024];
             double weights[5] = { 0 };
             snprintf(text, sizeof text,
                 "{\"name\": \"s\", \"mean\": \"%s\", \"members\": [" PARTS
                 ", {\"name\": \"t\", \"mean\": \"%s\", \"baseline\": 0.2, \"members\": [{\"task\": "
-                "\"d\", \"value\": 0.6, \"n\": 10, \"baseline\": 0.1}, {\"task\": \"e\", "
+                "\"d\", \"kind\": \"sts\", \"value\": 0.6, \"n\": 10, \"baseline\": 0.1}, "
+                "{\"task\": \"e\", "
                 "\"value\": "
                 "0.9, \"n\": 40, \"baseline\": 0.3}]}, {\"task\": \"c\", \"left_out\": true}]}",
                 TREES[outer], TREES[inner]);
@@ -257,6 +367,12 @@ int main(void) {
         cmocka_unit_test(what_chance_is_must_be_known_to_normalise),
         cmocka_unit_test(reasons_are_counted_once_there_are_many),
         cmocka_unit_test(what_is_left_out_takes_no_part),
+        cmocka_unit_test(types_of_tasks_count_once_in_a_mean_by_type),
+        cmocka_unit_test(a_missing_task_takes_both_means_and_that_of_its_type),
+        cmocka_unit_test(scores_are_given_a_member_at_a_time),
+        cmocka_unit_test(ranks_by_bordas_rule_are_mteb_s),
+        cmocka_unit_test(equal_votes_share_the_best_rank),
+        cmocka_unit_test(kinds_have_mteb_s_names),
         cmocka_unit_test(a_weight_is_what_the_mean_grows_by),
         cmocka_unit_test(an_error_that_is_unknown_stays_so),
     };
