@@ -307,16 +307,20 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
         gather_points(rows, column, i);
         json_object_set_new(column, "in_mean", json_boolean(in_mean(column)));
     }
+    bool by_votes;
     long long ranked = 0;
     json_object_set_new(section, "others", others_view(w, section));
     fill_means(w, section, definition);
+    by_votes = strcmp(json_get_string(section, "mean", ""), "borda") == 0;
     json_array_foreach(rows, i, row) {
         json_object_del(row, "by_task");
         json_object_del(row, "id");
-        ranked += json_object_get(row, "mean") != NULL;
+        ranked += by_votes || json_object_get(row, "mean");
     }
     json_object_set_new(
         section, "tests", rank_rows(rows, "mean", true, json_object_get(section, "weights")));
+    if (by_votes)
+        rank_by_votes(rows);
     if (!w->keep_parts)
         drop_parts(rows);
     json_object_set_new(section, "range", range_of(rows, "mean", NAN));

@@ -42,6 +42,14 @@ static struct figure figure_at(const json_t *row, const char *key) {
     return (struct figure) { json_get_number(f, "value", NAN), json_get_number(f, "se", NAN) };
 }
 
+static double value_at(const json_t *row, const char *key) {
+    return figure_at(row, key).value;
+}
+
+static double votes_of(const json_t *row, const char *key) {
+    return json_get_number(json_object_get(row, key), "votes", NAN);
+}
+
 struct sorted {
     json_t *row;
     double value;
@@ -58,12 +66,14 @@ static int by_value(const void *a, const void *b) {
     return (x->place > y->place) - (x->place < y->place);
 }
 
-static void sort_rows(json_t *rows, const char *key, bool higher) {
+/* By a number of each row, best first; NaN is last. */
+static void sort_rows(
+    json_t *rows, double (*of)(const json_t *row, const char *key), const char *key, bool higher) {
     size_t n = json_array_size(rows);
     struct sorted *all = xcalloc(n + 1, sizeof *all);
     for (size_t i = 0; i < n; i++) {
         json_t *row = json_incref(json_array_get(rows, i));
-        double v = figure_at(row, key).value;
+        double v = of(row, key);
         all[i] = (struct sorted) { row, higher ? v : -v, i };
     }
     qsort(all, n, sizeof *all, by_value);
@@ -109,7 +119,7 @@ static void set_standing(json_t *row, const struct standing *s) {
 }
 
 json_t *rank_rows(json_t *rows, const char *key, bool higher, const json_t *weights) {
-    sort_rows(rows, key, higher);
+    sort_rows(rows, value_at, key, higher);
     size_t n = 0;
     while (n < json_array_size(rows) && !isnan(figure_at(json_array_get(rows, n), key).value))
         n++;
@@ -125,6 +135,16 @@ json_t *rank_rows(json_t *rows, const char *key, bool higher, const json_t *weig
     contest_release(&contest);
     free(s);
     return tests;
+}
+
+void rank_by_votes(json_t *rows) {
+    size_t i;
+    json_t *row;
+    sort_rows(rows, votes_of, "borda", true);
+    json_array_foreach(rows, i, row) {
+        json_object_set(row, "rank", json_object_get(json_object_get(row, "borda"), "rank"));
+        json_object_set_new(row, "tier", json_false()); /* tiers are not in this order */
+    }
 }
 
 void drop_parts(json_t *rows) {

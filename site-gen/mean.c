@@ -78,6 +78,28 @@ static void put_mean(json_t *to, const json_t *average) {
             json_string(json_get_string(average, "reason", "no task of this suite has a mean")));
 }
 
+static json_t *mean_view(const json_t *average) {
+    json_t *view = json_object();
+    put_mean(view, average);
+    return view;
+}
+
+/* mteb's means, and those of the types in the section's order; only where the suite has them. */
+static void put_types(json_t *row, const json_t *average) {
+    const json_t *means = json_object_get(average, "means"), *type;
+    json_t *types = json_array();
+    size_t i;
+    json_array_foreach(json_object_get(average, "types"), i, type)
+        json_array_append_new(types, mean_view(type));
+    if (means) {
+        json_object_set_new(row, "means",
+            json_pack("{s:o, s:o}", "task", mean_view(json_object_get(means, "task")), "type",
+                mean_view(json_object_get(means, "type"))));
+        json_object_set(row, "types", types);
+    }
+    json_decref(types);
+}
+
 static void fill_row(
     const struct world *w, json_t *row, const json_t *columns, const json_t *tree) {
     struct row_cells r = { columns, json_object_get(row, "cells") };
@@ -86,6 +108,7 @@ static void fill_row(
     count_tasks(row, &r);
     put_parts(w, row, &r);
     put_mean(row, json_array_get(averages, 0));
+    put_types(row, json_array_get(averages, 0));
     json_array_foreach(averages, i, average) {
         json_t *group = i ? json_object() : NULL;
         if (group) {
@@ -108,6 +131,15 @@ static json_t *flat_tree(const json_t *columns) {
     return json_pack("{s:s, s:s, s:o}", "name", "", "mean", "task", "members", members);
 }
 
+/* Types of tasks, in the order in which any row has their means. */
+static void name_types(json_t *section, const json_t *average) {
+    json_t *names = json_array(), *type;
+    size_t i;
+    json_array_foreach(json_object_get(average, "types"), i, type)
+        json_array_append(names, json_object_get(type, "type"));
+    json_object_set_new(section, "types", names);
+}
+
 /* Names and titles of the suites within, as any row has them. */
 static void name_groups(json_t *section, const json_t *tree) {
     struct row_cells nothing = { json_object_get(section, "tasks"), NULL };
@@ -120,7 +152,29 @@ static void name_groups(json_t *section, const json_t *tree) {
                             json_object_get(average, "title")));
     }
     json_object_set_new(section, "groups", groups);
+    name_types(section, json_array_get(averages, 0));
     json_decref(averages);
+}
+
+/* ---- Borda's rule ---- */
+
+/* Sets "borda" in each row: its rank among all that are on the board, and the votes that make it.
+ */
+static void put_votes(json_t *rows, const json_t *columns, const json_t *tree) {
+    size_t n = json_array_size(rows), width = json_array_size(json_object_get(tree, "members")), i;
+    double *scores = xcalloc(n * width + 1, sizeof *scores), *votes = xcalloc(n + 1, sizeof *votes);
+    size_t *rank = xcalloc(n + 1, sizeof *rank), n_tasks = 0;
+    json_t *row;
+    json_array_foreach(rows, i, row) {
+        struct row_cells r = { columns, json_object_get(row, "cells") };
+        n_tasks = average_scores(tree, find_part, &r, scores + i * n_tasks);
+    }
+    average_borda(scores, n, n_tasks, votes, rank);
+    json_array_foreach(rows, i, row) json_object_set_new(
+        row, "borda", json_pack("{s:I, s:f}", "rank", (json_int_t)rank[i], "votes", votes[i]));
+    free(scores);
+    free(votes);
+    free(rank);
 }
 
 /* ---- weights ---- */
@@ -172,6 +226,8 @@ void fill_means(const struct world *w, json_t *section, const json_t *suite_defi
     json_object_set_new(section, "mean", json_string(json_get_string(tree, "mean", "task")));
     name_groups(section, tree);
     json_array_foreach(json_object_get(section, "rows"), i, row) fill_row(w, row, columns, tree);
+    if (json_array_size(json_object_get(section, "types")))
+        put_votes(json_object_get(section, "rows"), columns, tree);
     json_object_set_new(
         section, "weights", weights_view(json_object_get(section, "rows"), columns, tree));
     json_decref(tree);

@@ -43,7 +43,7 @@ static json_t *leader_view(const json_t *section) {
     size_t i;
     json_t *row, *leader = NULL;
     json_array_foreach(rows, i, row) {
-        if (json_get_int(row, "rank", 0) == 1 && !leader)
+        if (json_get_int(row, "rank", 0) == 1 && json_object_get(row, "mean") && !leader)
             leader = json_pack("{s:O, s:O}", "model", json_object_get(row, "model"), "mean",
                 json_object_get(row, "mean"));
         else

@@ -30,6 +30,9 @@ json_t *view_models(const struct world *w); /* all models, for the list of them 
  * each; sorts the array best first. Rows without a figure go last, unranked. What was tested:
  * {"pairs", "paired", "tiers", "detectable"?} (score.h). */
 json_t *rank_rows(json_t *rows, const char *key, bool higher, const json_t *weights);
+/* Orders ranked rows by Borda's rule in place of their means: "rank" is then its rank, which rows
+ * without a mean have too. Ranges of ranks and tiers stay those of the means. */
+void rank_by_votes(json_t *rows);
 /* One of the parts: the figure of a task, with the scores of the run's documents where there are.
  */
 json_t *part_view(const struct world *w, const json_t *figure, long long run);
@@ -40,7 +43,8 @@ void contest_init(struct contest *c, const json_t *rows, size_t n, const char *k
 void contest_release(struct contest *c);
 /* Sets the mean of each row of a board's section, or the reason why it has none, as the suite's
  * definition says; and of each suite within it, under "groups", which the section names. Rows also
- * get their "parts", the section the "weights" of these in the mean. */
+ * get their "parts", the section the "weights" of these in the mean. Where the suite has mteb's
+ * means, the section names the "types" of its tasks and rows have "means", "types" and "borda". */
 void fill_means(const struct world *w, json_t *section, const json_t *suite_definition);
 /* {"low", "high"} that hold all intervals under `key`, with `also` (NaN: nothing) among them. */
 json_t *range_of(const json_t *rows, const char *key, double also);

@@ -56,17 +56,51 @@ static const char *name_of(const json_t *row) {
     return json_get_string(json_object_get(row, "model"), "name", "");
 }
 
+static void number_cell(struct table *t, const json_t *row, const char *key) {
+    if (json_object_get(row, key)) {
+        table_cellf(t, "%lld", json_get_int(row, key, 0));
+    } else {
+        table_cell(t, NULL);
+    }
+}
+
 static void rank_cells(struct table *t, const json_t *row) {
     long long low = json_get_int(row, "rank_low", 0), high = json_get_int(row, "rank_high", 0);
-    if (!json_object_get(row, "rank")) {
-        for (int i = 0; i < 3; i++) {
-            table_cell(t, NULL);
-        }
-        return;
+    number_cell(t, row, "tier_number");
+    number_cell(t, row, "rank");
+    if (low) { /* by Borda's rule a model has a rank also where its mean has none */
+        table_cellf(t, low == high ? "%lld" : "%lld to %lld", low, high);
+    } else {
+        table_cell(t, NULL);
     }
-    table_cellf(t, "%lld", json_get_int(row, "tier_number", 0));
-    table_cellf(t, "%lld", json_get_int(row, "rank", 0));
-    table_cellf(t, low == high ? "%lld" : "%lld to %lld", low, high);
+}
+
+static const struct {
+    const char *key, *title;
+} MEANS[] = { { "task", "Mean (Task)" }, { "type", "Mean (TaskType)" } };
+
+/* Both of mteb's means, Borda's votes, and the means of the types, where the suite has them. */
+static void add_mteb_columns(struct table *t, const json_t *section) {
+    const json_t *types = json_object_get(section, "types"), *type;
+    size_t i;
+    if (json_array_size(types)) {
+        table_column(t, MEANS[0].title, true);
+        table_column(t, MEANS[1].title, true);
+        table_column(t, "Borda", true);
+    }
+    json_array_foreach(types, i, type) table_column(t, json_string_value(type), true);
+}
+
+static void mteb_cells(struct table *t, const json_t *section, const json_t *row) {
+    const json_t *means = json_object_get(row, "means"), *type;
+    size_t i;
+    if (json_array_size(json_object_get(section, "types"))) {
+        for (i = 0; i < sizeof MEANS / sizeof *MEANS; i++)
+            value_cell(t, NULL, json_object_get(json_object_get(means, MEANS[i].key), "mean"));
+        table_cellf(t, "%g", json_get_number(json_object_get(row, "borda"), "votes", 0));
+    }
+    json_array_foreach(json_object_get(row, "types"), i, type)
+        value_cell(t, NULL, json_object_get(type, "mean"));
 }
 
 static void print_rows(const json_t *section) {
@@ -76,6 +110,7 @@ static void print_rows(const json_t *section) {
     bool each = n_tasks > 1 && n_tasks + json_array_size(groups) <= TASKS_SHOWN;
     struct table *t = table_new(">Tier", ">Rank", ">Ranks", "Model", "Dtype",
         n_tasks > 1 ? ">Mean" : ">Score", ">95 % interval", NULL);
+    add_mteb_columns(t, section);
     json_array_foreach(groups, k, group) {
         if (k < TASKS_SHOWN) {
             table_column(t, json_get_string(group, "name", ""), true);
@@ -97,6 +132,7 @@ static void print_rows(const json_t *section) {
         } else {
             table_cell(t, json_get_string(row, "reason", NULL));
         }
+        mteb_cells(t, section, row);
         json_array_foreach(groups, k, group) {
             if (k < TASKS_SHOWN) {
                 value_cell(t, NULL,
@@ -227,7 +263,9 @@ const struct command cmd_suite_board = {
     .operands = "SUITE",
     .summary = "the leaderboard of a suite, as a table",
     .details =
-        "Models are ranked by the mean over the suite's tasks. A rank is an interval: from 1 + how "
+        "Models are ranked by the mean over the suite's tasks, or as the suite says: by the mean "
+        "over types of\n"
+        "tasks, or by Borda's rule, as mteb ranks. A rank is an interval: from 1 + how "
         "many models\nare significantly better to n less those significantly worse. Whether two "
         "models differ is tested on the\ndocuments that they share, for all pairs, with Holm's "
         "rule at 5 %; inside a tier no two differ.\n\n"

@@ -83,6 +83,13 @@ function plural(n, one, many) return count(n) .. " " .. (n == 1 and one or many 
 function mean_told(section)
     local tasks = plural(#section.tasks, "task")
     if section.mean == "size" then return "The mean is over " .. tasks .. ", weighted by their number of questions." end
+    if section.mean == "type" then
+        return "The mean is over " .. plural(#section.types, "type") .. " of tasks, each type's mean over its tasks counting once."
+    end
+    if section.mean == "borda" then
+        return "Models are ranked by Borda's rule: on each of " .. tasks .. " a model gets a vote for each model below it. "
+            .. "Ranges of ranks and tiers are those of the mean over tasks."
+    end
     local over = #section.groups > 0 and tasks .. ", the suites among them counting once" or tasks .. " of equal weight"
     if section.mean ~= "normalised" then return "The mean is over " .. over .. "." end
     return "The mean is over " .. over .. ", with chance at 0 and perfect at 100."
@@ -90,6 +97,7 @@ end
 
 -- "3–7", or "3" where it is certain.
 function rank_range(row)
+    if not row.rank_low then return "–" end
     return row.rank_low == row.rank_high and tostring(row.rank_low) or row.rank_low .. "–" .. row.rank_high
 end
 

@@ -72,6 +72,30 @@ static void the_demo_becomes_pages_that_are_sound(void **state) {
     free(out);
 }
 
+/* The demo's suite as mteb's suites are averaged. */
+static json_t *demo_by_votes(void) {
+    json_t *doc = fixture_demo(), *suite = json_array_get(json_object_get(doc, "suites"), 0),
+           *tree = json_pack("{s:s, s:s, s:[{s:s}, {s:s}, {s:s}]}", "name", "wordnet", "mean",
+               "borda", "members", "task", "WordNetGlossRetrieval", "task", "WordNetGlossSTS",
+               "task", "wordnet_definitions");
+    json_object_set_new(json_object_get(suite, "definition"), "tree", tree);
+    return doc;
+}
+
+static void a_board_of_mteb_s_means_shows_them_and_the_types(void **state) {
+    char *out = out_of(state);
+    build(demo_by_votes(), out, NULL);
+    assert_sound(out);
+    assert_holds(out, "s/wordnet/index.html", "Mean (Task)</th>");
+    assert_holds(out, "s/wordnet/index.html", "Mean (TaskType)</th>");
+    assert_holds(out, "s/wordnet/index.html", "Borda votes</th>");
+    assert_holds(out, "s/wordnet/index.html", "Retrieval</th>");
+    assert_holds(out, "s/wordnet/index.html", "rank 3 by Borda");
+    assert_holds(out, "s/wordnet/index.html", "ranked by Borda");
+    assert_holds(out, "m/assay-demo/all-MiniLM-L6-v2-1L/index.html", "Not ranked");
+    free(out);
+}
+
 static void an_empty_database_says_what_to_do(void **state) {
     char *out = out_of(state);
     build(fixture_empty(), out, NULL);
@@ -236,6 +260,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(the_demo_becomes_pages_that_are_sound),
         IN_A_FOLDER(an_empty_database_says_what_to_do),
+        IN_A_FOLDER(a_board_of_mteb_s_means_shows_them_and_the_types),
         IN_A_FOLDER(hostile_texts_are_shown_and_do_nothing),
         IN_A_FOLDER(building_twice_changes_no_file),
         IN_A_FOLDER(what_is_gone_from_the_data_is_gone_from_the_site),

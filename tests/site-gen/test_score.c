@@ -371,6 +371,54 @@ static void a_suite_within_a_suite_has_a_column_of_its_own(void **state) {
     drop_board(&m);
 }
 
+static json_t *by_mteb(json_t *doc, const char *mean) {
+    return with_tree(doc, json_pack("{s:s, s:s, s:[{s:s}, {s:s, s:s}, {s:s}]}", "name", "wordnet",
+                              "mean", mean, "members", "task", "WordNetGlossRetrieval", "task",
+                              "WordNetGlossSTS", "kind", "sts", "task", "wordnet_definitions"));
+}
+
+/* On the board of mteb's rule a model without all tasks has a rank, by the votes that it has. */
+static void votes_rank_a_board_by_bordas_rule(void **state) {
+    (void)state;
+    struct made m;
+    make_board(&m, by_mteb(fixture_demo(), "borda"));
+    const json_t *section = json_array_get(json_object_get(m.board, "sections"), 0),
+                 *types = json_object_get(section, "types");
+    assert_int_equal(json_array_size(types), 2);
+    assert_string_equal(json_string_value(json_array_get(types, 0)), "Retrieval");
+    assert_string_equal(json_string_value(json_array_get(types, 1)), "STS");
+    assert_int_equal(json_get_int(section, "n_ranked", 0), 3);
+    /* Of three models on retrieval 2, 1, 0 votes; of the two on the other task 2 and 1. */
+    static const double VOTES[] = { 4, 2, 0 };
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *row = row_at(&m, 0, i), *borda = json_object_get(row, "borda");
+        assert_true(json_get_number(borda, "votes", -1) == VOTES[i]);
+        assert_int_equal(json_get_int(row, "rank", 0), i + 1);
+        assert_false(json_get_bool(row, "tier", false));
+    }
+    const json_t *partial = row_at(&m, 0, 2), *means = json_object_get(partial, "means");
+    assert_null(json_object_get(partial, "mean"));
+    assert_null(json_object_get(partial, "rank_low"));
+    assert_string_equal(
+        json_get_string(json_object_get(means, "type"), "reason", ""), "WordNetGlossSTS: running");
+    assert_non_null(json_object_get(json_array_get(json_object_get(partial, "types"), 0), "mean"));
+    drop_board(&m);
+}
+
+static void a_mean_by_type_ranks_a_board_that_asks_for_it(void **state) {
+    (void)state;
+    struct made m;
+    make_board(&m, by_mteb(fixture_demo(), "type"));
+    const json_t *row = row_at(&m, 0, 0), *means = json_object_get(row, "means");
+    double type =
+        json_get_number(json_object_get(json_object_get(means, "type"), "mean"), "value", NAN);
+    assert_true(fabs(type - (0.5361 + 0.4118) / 2) < 1e-12);
+    assert_true(json_get_number(json_object_get(row, "mean"), "value", 0) == type);
+    assert_null(json_object_get(row_at(&m, 0, 2), "rank"));
+    assert_int_equal(json_get_int(json_object_get(row, "borda"), "rank", 0), 1);
+    drop_board(&m);
+}
+
 /* The STS run of the model with three layers, not shown on the board, with `key` changed. */
 static const char *reason_with(struct made *m, const char *in, const char *key, json_t *value) {
     json_t *doc = fixture_demo(), *row;
@@ -467,6 +515,8 @@ int main(void) {
         cmocka_unit_test(scores_on_other_data_are_not_averaged_with_the_rest),
         cmocka_unit_test(a_suite_by_size_weighs_its_tasks),
         cmocka_unit_test(a_suite_within_a_suite_has_a_column_of_its_own),
+        cmocka_unit_test(votes_rank_a_board_by_bordas_rule),
+        cmocka_unit_test(a_mean_by_type_ranks_a_board_that_asks_for_it),
         cmocka_unit_test(a_mean_is_never_over_other_versions_rules_or_shots),
         cmocka_unit_test(slugs_are_safe_and_never_clash),
     };
