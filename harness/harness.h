@@ -182,6 +182,14 @@ struct embed_request {
     struct err err;   /* out: class ERR_NONE where it worked */
 };
 
+/* The prompts of config_sentence_transformers.json, {name: text}, and the name of the default one;
+ * either may be NULL. They live as long as the model. */
+struct model_prompts {
+    const json_t *named;
+    const char *chosen;
+};
+struct model_prompts model_prompts(const struct model *m);
+
 /* Width of the vectors that these options give; 0 with *err if the model can't embed so. */
 uint32_t model_embed_width(
     const struct model *m, const struct embed_options *options, struct err *err);

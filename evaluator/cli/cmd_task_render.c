@@ -9,6 +9,7 @@
 #include "evaluator/cli/render.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/eval/eval.h"
+#include "evaluator/eval/prompt.h"
 #include "evaluator/hub/hub.h"
 
 static const struct option options_render[] = {
@@ -83,6 +84,7 @@ static json_t *render(const struct args *args, struct err *err) {
 /* ---- tokens ---- */
 
 struct looking {
+    const json_t *rendered; /* the task's document */
     struct model *model;
     struct score_options score;
 };
@@ -127,9 +129,22 @@ static json_t *choice_tokens(
     return out;
 }
 
+/* As the evaluation would: the rendered task says its name, its kind and its own instructions. */
+static void choose_prompt(const struct looking *l, enum subject_role role, struct prompt *out) {
+    struct model_prompts own = model_prompts(l->model);
+    struct prompt_request request = { .task = json_get_string(l->rendered, "task", ""),
+        .kind = json_get_string(l->rendered, "kind", ""),
+        .instruction = json_get_string(json_object_get(l->rendered, "prompt"),
+            role == SUBJECT_PASSAGE ? "passage" : "query", NULL),
+        .role = role };
+    prompt_choose(own.named, own.chosen, &request, out);
+}
+
 static json_t *text_tokens(
     struct looking *l, const char *text, enum subject_role role, struct err *err) {
-    struct embed_options options = { .prompt_name = subject_model_prompt(l->model, role) };
+    struct prompt before;
+    choose_prompt(l, role, &before);
+    struct embed_options options = { .prompt_text = before.text ? before.text : "" };
     struct embed_request r = { .text = text, .text_n = strlen(text) };
     struct token_list list = { 0 };
     json_t *out = NULL;
@@ -138,6 +153,7 @@ static json_t *text_tokens(
             (int)r.truncated);
     }
     token_list_release(&list);
+    prompt_release(&before);
     return out;
 }
 
@@ -185,7 +201,7 @@ static bool open_tokenizer(struct looking *l, const struct args *args, struct er
 }
 
 static bool add_all_tokens(const struct args *args, json_t *rendered, struct err *err) {
-    struct looking l = { 0 };
+    struct looking l = { .rendered = rendered };
     if (!args_has(args, "model")) {
         return true;
     }

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/strmap.h"
 #include "evaluator/eval/internal.h"
+#include "evaluator/eval/prompt.h"
 
 static bool check_choice(
     struct eval *e, const struct score_choice *c, size_t doc, struct err *err) {
@@ -75,6 +76,23 @@ static bool check_requests(
     return true;
 }
 
+/* What is put before the texts, for the record too; it lives as long as the evaluation. */
+static const char *choose_prompt(struct eval *e, enum subject_role role, const char *instruction) {
+    static const char *const ROLES[] = { "text", "query", "document" };
+    const struct subject *s = e->subject;
+    struct prompt p;
+    if (!s->prompt) {
+        return instruction;
+    }
+    s->prompt(s->self, e->info, role, instruction, &p);
+    const char *text = p.text ? arena_strdup(&e->arena, p.text) : NULL;
+    e->prompts = e->prompts ? e->prompts : json_object();
+    json_object_set_new(e->prompts, ROLES[role],
+        json_pack("{s:s, s:s?, s:s?}", "rule", p.rule, "name", p.name, "prompt", text));
+    prompt_release(&p);
+    return text;
+}
+
 float *eval_embed(struct eval *e, enum subject_role role, const char *prompt,
     const char *const *texts, size_t n, struct err *err) {
     const struct subject *s = e->subject;
@@ -98,7 +116,8 @@ float *eval_embed(struct eval *e, enum subject_role role, const char *prompt,
         requests[i].text = texts[i];
         requests[i].text_n = strlen(texts[i]);
     }
-    bool ok = s->embed(s->self, role, prompt, requests, n, vectors, &e->run, err) &&
+    const char *before = choose_prompt(e, role, prompt);
+    bool ok = s->embed(s->self, role, before, requests, n, vectors, &e->run, err) &&
               check_requests(e, requests, n, err) && check_vectors(e, vectors, n, s->width, err);
     free(requests);
     if (!ok) {

@@ -336,6 +336,9 @@ static json_t *make_result(
     json_t *r = json_object();
     add_identity(r, e);
     json_object_set_new(r, "metrics", metrics);
+    if (e->prompts) {
+        json_object_set(r, "prompts", e->prompts);
+    }
     if (subsets) {
         json_object_set_new(r, "subsets", subsets);
     }
@@ -370,6 +373,11 @@ bool eval_begin(struct eval *e, const struct task *task, const struct subject *s
     return true;
 }
 
+void eval_end(struct eval *e) {
+    json_decref(e->prompts);
+    arena_release(&e->arena);
+}
+
 bool eval_plan(const struct task *task, const struct subject *subject, struct run_stats *stats,
     struct err *err) {
     struct eval e;
@@ -377,7 +385,7 @@ bool eval_plan(const struct task *task, const struct subject *subject, struct ru
     e.plan = true;
     ok = ok && KINDS[e.info->kind]->ask(&e, err);
     *stats = e.stats;
-    arena_release(&e.arena);
+    eval_end(&e);
     return ok;
 }
 
@@ -401,6 +409,6 @@ bool eval_run(const struct task *task, const struct subject *subject,
     } else {
         json_decref(made);
     }
-    arena_release(&e.arena);
+    eval_end(&e);
     return ok;
 }

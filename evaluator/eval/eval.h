@@ -14,8 +14,13 @@
 
 enum subject_role { SUBJECT_TEXT, SUBJECT_QUERY, SUBJECT_PASSAGE };
 
-/* What a text is embedded as. `prompt` is the task's own instruction, NULL for none; the subject
- * decides what it makes of it. vectors: n × width. */
+/* What texts of a role get in a task (prompt.h); instruction: the task's own, NULL for none. *out
+ * is the caller's. */
+struct prompt;
+typedef void subject_prompt_fn(void *self, const struct task_info *info, enum subject_role role,
+    const char *instruction, struct prompt *out);
+/* prompt: what is put before each text, NULL: nothing; of a subject without prompts of its own, the
+ * task's instruction. vectors: n × width. */
 typedef bool subject_embed_fn(void *self, enum subject_role role, const char *prompt,
     struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
     struct err *err);
@@ -27,7 +32,8 @@ struct subject {
     const char *name, *revision; /* revision NULL: not known */
     const char *dtype, *device, *backend;
     void *self;
-    subject_embed_fn *embed; /* NULL: it can't */
+    subject_embed_fn *embed;   /* NULL: it can't */
+    subject_prompt_fn *prompt; /* NULL: it has no prompts of its own */
     subject_score_fn *score;
     void (*release)(void *self); /* NULL: free */
     uint32_t width;              /* of its vectors */
@@ -37,8 +43,6 @@ struct subject {
 MUST_CHECK struct subject *subject_model_new(struct model *model, const char *name,
     const char *revision, const char *add_bos, struct err *err);
 void subject_free(struct subject *s); /* NULL is fine */
-/* The prompt of the model's own files that texts of a role get; NULL: its default. */
-const char *subject_model_prompt(const struct model *model, enum subject_role role);
 
 /* A subject that asks `inner` (which it owns from then on) only what its memos (memo.h) have no
  * answer to, and keeps what it hears in them. The memos stay the caller's; NULL: none of that kind.

@@ -24,7 +24,8 @@ struct eval {
     struct {
         size_t ties, truncated, empty, nan;
     } audit;
-    void *kind; /* the kind's own numbers */
+    json_t *prompts; /* by role, what was put before texts; NULL until then */
+    void *kind;      /* the kind's own numbers */
 };
 
 /* A kind of task: asks, measures one metric over documents from..from+n, and says what it found for
@@ -52,9 +53,10 @@ enum {
 
 /* NULL for a suite. */
 const struct eval_kind *eval_kind_of(enum task_kind kind);
-/* All documents of a task before any is asked; *e is then the caller's, with its arena. */
+/* All documents of a task before any is asked; *e is then the caller's, to be ended. */
 MUST_CHECK bool eval_begin(struct eval *e, const struct task *task, const struct subject *subject,
     const struct eval_options *options, struct err *err);
+void eval_end(struct eval *e);
 void eval_number_clusters(struct eval *e);
 /* {metric: {value, stderr, low, high}} over all documents; *subsets the same for each, or NULL. */
 MUST_CHECK json_t *eval_measure(struct eval *e, json_t **subsets, struct err *err);
@@ -99,7 +101,8 @@ bool eval_unknown(const char *metric, struct err *err);
 MUST_CHECK bool eval_score(
     struct eval *e, struct score_request *requests, const size_t *owner, size_t n, struct err *err);
 
-/* Embeds texts; vectors (the caller's, free()) are n × subject->width, every number finite. */
+/* Embeds texts, with the prompt that the subject has for them (`prompt`: the task's own); vectors
+ * (the caller's, free()) are n × subject->width, every number finite. */
 MUST_CHECK float *eval_embed(struct eval *e, enum subject_role role, const char *prompt,
     const char *const *texts, size_t n, struct err *err);
 

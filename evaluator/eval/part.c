@@ -134,6 +134,6 @@ bool eval_part(const struct task *task, const struct subject *subject, const str
         e.n = part->n;
         ok = eval_kind_of(e.info->kind)->ask(&e, err) && eval_write_samples(&e, samples, err);
     }
-    arena_release(&e.arena);
+    eval_end(&e);
     return ok;
 }

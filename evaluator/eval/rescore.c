@@ -214,6 +214,6 @@ bool eval_rescore(const json_t *result, const char *samples, size_t n, json_t **
         json_decref(*rescored);
         *rescored = NULL;
     }
-    arena_release(&e.arena);
+    eval_end(&e);
     return ok;
 }

@@ -235,6 +235,12 @@ static bool plan_vector(struct subject_memo *s, const struct embed_request *r, f
     return memo_add(s->vectors, key, &r->n_asked, sizeof r->n_asked, err);
 }
 
+static void memo_prompt(void *self, const struct task_info *info, enum subject_role role,
+    const char *instruction, struct prompt *out) {
+    const struct subject *inner = ((struct subject_memo *)self)->inner;
+    inner->prompt(inner->self, info, role, instruction, out);
+}
+
 static bool memo_embed(void *self, enum subject_role role, const char *prompt,
     struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
     struct err *err) {
@@ -289,6 +295,7 @@ struct subject *subject_memo_new(
     s->name = xstrdup(inner->name);
     s->revision = inner->revision ? xstrdup(inner->revision) : NULL;
     s->embed = inner->embed ? memo_embed : NULL;
+    s->prompt = inner->prompt ? memo_prompt : NULL;
     s->score = inner->score ? memo_score : NULL;
     s->release = release_memo;
     return s;

@@ -1,22 +1,31 @@
-/* A model of the harness as a subject. Roles become the prompts that the model's own files name
- * ("query", "passage" or "document"); a model without them gets the text alone. */
+/* A model of the harness as a subject. Texts get the prompts that the model's own files name for
+ * them (prompt.h); a model without any gets the text alone. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "evaluator/eval/eval.h"
+#include "evaluator/eval/prompt.h"
 
 struct subject_model {
     struct model *model;
     struct score_options score;
-    const char *prompt[3]; /* by role; NULL: the model's default */
 };
+
+static void model_prompts_text(void *self, const struct task_info *info, enum subject_role role,
+    const char *instruction, struct prompt *out) {
+    struct subject_model *s = self;
+    struct model_prompts own = model_prompts(s->model);
+    prompt_choose(own.named, own.chosen,
+        &(struct prompt_request) { info->name, task_kind_name(info->kind), instruction, role },
+        out);
+}
 
 static bool model_embeds(void *self, enum subject_role role, const char *prompt,
     struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
     struct err *err) {
     struct subject_model *s = self;
-    (void)prompt; /* instructions are for models that have a template for them */
-    struct embed_options options = { .prompt_name = s->prompt[role] };
+    (void)role; /* what it means to the model is in the prompt */
+    struct embed_options options = { .prompt_text = prompt ? prompt : "" };
     return model_embed(s->model, &options, requests, n, vectors, run, err);
 }
 
@@ -41,24 +50,6 @@ static bool parse_add_bos(const char *text, enum add_bos *out, struct err *err) 
     return err_set(err, ERR_USAGE, "--add-bos takes auto, yes or no, not '%s'", text);
 }
 
-/* The first of these prompts that the model has; NULL for none. */
-static const char *find_prompt(const struct model *model, const char *const *names) {
-    for (; *names; names++) {
-        struct embed_options options = { .prompt_name = *names };
-        if (model_embed_width(model, &options, &(struct err) { 0 })) {
-            return *names;
-        }
-    }
-    return NULL;
-}
-
-const char *subject_model_prompt(const struct model *model, enum subject_role role) {
-    static const char *const query[] = { "query", NULL }, *const passage[] = { "passage",
-        "document", NULL };
-    return role == SUBJECT_TEXT ? NULL
-                                : find_prompt(model, role == SUBJECT_QUERY ? query : passage);
-}
-
 struct subject *subject_model_new(struct model *model, const char *name, const char *revision,
     const char *add_bos, struct err *err) {
     const struct model_info *info = model_info(model);
@@ -69,8 +60,6 @@ struct subject *subject_model_new(struct model *model, const char *name, const c
     struct subject_model *m = xcalloc(1, sizeof *m);
     struct subject *s = xcalloc(1, sizeof *s);
     *m = (struct subject_model) { .model = model, .score = score };
-    m->prompt[SUBJECT_QUERY] = subject_model_prompt(model, SUBJECT_QUERY);
-    m->prompt[SUBJECT_PASSAGE] = subject_model_prompt(model, SUBJECT_PASSAGE);
     *s = (struct subject) { .name = xstrdup(name),
         .revision = revision ? xstrdup(revision) : NULL,
         .dtype = info->dtype,
@@ -79,6 +68,7 @@ struct subject *subject_model_new(struct model *model, const char *name, const c
         .self = m };
     s->width = model_embed_width(model, &(struct embed_options) { 0 }, &(struct err) { 0 });
     s->embed = s->width ? model_embeds : NULL;
+    s->prompt = s->width ? model_prompts_text : NULL;
     s->score = info->causal ? model_scores : NULL;
     return s;
 }

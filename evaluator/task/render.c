@@ -99,6 +99,11 @@ static json_t *document_of(const struct task *t, json_t *list) {
     json_t *out = json_pack("{s:s, s:s, s:I, s:i, s:s}", "task", info->name, "kind",
         task_kind_name(info->kind), "version", (json_int_t)info->version, "shots", info->shots,
         "profile", info->profile);
+    if (info->prompt_query || info->prompt_passage) {
+        json_object_set_new(out, "prompt",
+            json_pack(
+                "{s:s*, s:s*}", "query", info->prompt_query, "passage", info->prompt_passage));
+    }
     json_object_set_new(out, "docs", list);
     return out;
 }

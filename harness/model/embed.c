@@ -87,6 +87,10 @@ uint32_t model_embed_width(
     return recipe_make(m, options, &r, err) ? r.width : 0;
 }
 
+struct model_prompts model_prompts(const struct model *m) {
+    return (struct model_prompts) { m->modules.prompts, m->modules.default_prompt };
+}
+
 /* ---- texts to ids ---- */
 
 /* Tokens that a text may have, special ones included. */
