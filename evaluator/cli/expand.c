@@ -1,5 +1,5 @@
-/* See expand.h. A suite may name suites; the number of shots that an outer one gives goes before an
- * inner one's. */
+/* See expand.h. A suite may name suites; the number of shots and the profile that an outer one
+ * gives go before an inner one's. */
 #include "evaluator/cli/expand.h"
 
 #include <fnmatch.h>
@@ -65,19 +65,49 @@ static bool is_suite(struct expansion *e, const char *file, const char *name) {
     return strcmp(kind_of(e, file, name), task_kind_name(TASK_SUITE)) == 0;
 }
 
-static void add_task(struct expansion *e, const char *name, int shots, bool of_suite) {
+/* How a suite has its tasks asked. */
+struct manner {
+    int shots;           /* NO_SHOTS: nothing is said */
+    const char *profile; /* NULL: nothing is said */
+};
+
+#define NO_MANNER                                                                                  \
+    { NO_SHOTS, NULL }
+
+static void put_manner(json_t *to, const struct manner *manner) {
+    if (manner->shots != NO_SHOTS) {
+        json_object_set_new(to, "shots", json_integer(manner->shots));
+    }
+    if (manner->profile) {
+        json_object_set_new(to, "profile", json_string(manner->profile));
+    }
+}
+
+/* A task that is there already in this manner; one that was asked for without a profile takes any.
+ */
+static json_t *find_task(const struct expansion *e, const char *name, const struct manner *manner) {
     size_t i;
     json_t *entry;
     json_array_foreach(e->tasks, i, entry) {
+        const char *profile = json_get_string(entry, "profile", manner->profile);
         if (!strcmp(json_get_string(entry, "name", ""), name) &&
-            json_get_int(entry, "shots", NO_SHOTS) == shots) {
-            return;
+            json_get_int(entry, "shots", NO_SHOTS) == manner->shots &&
+            (!manner->profile || !strcmp(profile, manner->profile))) {
+            return entry;
         }
     }
-    entry = json_pack("{s:s, s:b}", "name", name, "of_suite", (int)of_suite);
-    if (shots != NO_SHOTS) {
-        json_object_set_new(entry, "shots", json_integer(shots));
+    return NULL;
+}
+
+static void add_task(
+    struct expansion *e, const char *name, const struct manner *manner, bool of_suite) {
+    json_t *entry = find_task(e, name, manner);
+    if (entry) {
+        put_manner(entry, manner);
+        return;
     }
+    entry = json_pack("{s:s, s:b}", "name", name, "of_suite", (int)of_suite);
+    put_manner(entry, manner);
     json_array_append_new(e->tasks, entry);
 }
 
@@ -106,18 +136,16 @@ static char *name_of_task(struct expansion *e, const char *task) {
 }
 
 /* kind: "" where it is not known. */
-static void add_leaf(
-    struct expansion *e, json_t *members, const char *task, const char *kind, int shots) {
+static void add_leaf(struct expansion *e, json_t *members, const char *task, const char *kind,
+    const struct manner *manner) {
     char *name = name_of_task(e, task);
     json_t *leaf = json_pack("{s:s}", "task", name);
     if (*kind) {
         json_object_set_new(leaf, "kind", json_string(kind));
     }
-    if (shots != NO_SHOTS) {
-        json_object_set_new(leaf, "shots", json_integer(shots));
-    }
+    put_manner(leaf, manner);
     json_array_append_new(members, leaf);
-    add_task(e, task, shots, true);
+    add_task(e, task, manner, true);
     free(name);
 }
 
@@ -145,8 +173,9 @@ static struct task *describe_suite(struct expansion *e, const char *name, struct
 /* One step of the walk over suites within suites. */
 struct walk {
     struct expansion *e;
-    int depth, shots;    /* shots: what the suites above say; NO_SHOTS: nothing */
-    struct strbuf *hash; /* of the files passed */
+    int depth;
+    struct manner manner; /* what the suites above say */
+    struct strbuf *hash;  /* of the files passed */
 };
 
 static json_t *walk_suite(const struct walk *w, const char *name, struct err *err);
@@ -156,7 +185,7 @@ static bool walk_member(
     const struct walk *w, json_t *node, const char *file, const char *name, struct err *err) {
     json_t *members = json_object_get(node, "members");
     if (!is_suite(w->e, file, name)) {
-        add_leaf(w->e, members, name, kind_of(w->e, file, name), w->shots);
+        add_leaf(w->e, members, name, kind_of(w->e, file, name), &w->manner);
         return true;
     }
     json_t *inner = walk_suite(w, name, err);
@@ -201,8 +230,11 @@ static json_t *walk_suite(const struct walk *w, const char *name, struct err *er
     for (size_t i = 0; ok && i < info->tasks.n; i++) {
         struct walk inner = *w;
         inner.depth++;
-        if (w->shots == NO_SHOTS) {
-            inner.shots = shots_of(w->e, info->described, info->tasks.items[i]);
+        if (inner.manner.shots == NO_SHOTS) {
+            inner.manner.shots = shots_of(w->e, info->described, info->tasks.items[i]);
+        }
+        if (!inner.manner.profile && !args_has(w->e->args, "profile")) {
+            inner.manner.profile = json_get_string(info->described, "profile", NULL);
         }
         ok = walk_named(&inner, node, info->tasks.items[i], err);
     }
@@ -245,7 +277,7 @@ static bool define(struct expansion *e, const char *name, json_t *tree, const st
 bool expand_suite(struct expansion *e, const char *name, json_t **definition, struct err *err) {
     struct strbuf hashes = { 0 };
     json_t *tree =
-        walk_suite(&(struct walk) { .e = e, .shots = NO_SHOTS, .hash = &hashes }, name, err);
+        walk_suite(&(struct walk) { .e = e, .manner = NO_MANNER, .hash = &hashes }, name, err);
     bool ok = tree && (!definition || define(e, name, tree, &hashes, definition, err));
     if (ok) {
         json_array_append(e->trees, tree);
@@ -261,7 +293,7 @@ static bool expand_path(struct expansion *e, const char *path, struct err *err) 
     if (is_suite(e, path, path)) {
         return expand_suite(e, path, NULL, err);
     }
-    add_task(e, path, NO_SHOTS, false);
+    add_task(e, path, &(struct manner)NO_MANNER, false);
     return true;
 }
 
@@ -283,7 +315,7 @@ bool expand_task(struct expansion *e, const char *name, struct err *err) {
         }
         any = any || !suite;
         if (!suite) {
-            add_task(e, known, NO_SHOTS, false);
+            add_task(e, known, &(struct manner)NO_MANNER, false);
         }
     }
     return any || refuse_unknown(e->library, name, err);

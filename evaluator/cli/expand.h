@@ -10,7 +10,7 @@ struct expansion {
     const struct args *args;
     json_t *library; /* of task_list */
     json_t *kinds;   /* file -> the kind of what it makes */
-    json_t *tasks;   /* [{"name", "of_suite", "shots"?}, ...], each once with one number of shots */
+    json_t *tasks;   /* [{"name", "of_suite", "shots"?, "profile"?}, ...], each once so */
     json_t *trees;   /* one for each suite that was named */
 };
 

@@ -15,15 +15,21 @@ struct results {
     const char *model;
 };
 
-/* The result with the leaf's number of shots; the first one where it says none, or has none such
- * because the task does not let it be changed. */
+static bool same_profile(const json_t *result, const json_t *leaf) {
+    const char *want = json_get_string(leaf, "profile", NULL);
+    return !want || !strcmp(json_get_string(result, "profile", ""), want);
+}
+
+/* The result with the leaf's number of shots, under its profile; the first one where it says none,
+ * or has none such because the task does not let it be changed. */
 static const json_t *find_result(const struct results *r, const json_t *leaf) {
     const json_t *first = NULL;
     size_t i;
     json_t *result;
     json_array_foreach(r->results, i, result) {
         if (strcmp(json_get_string(result, "model", ""), r->model) ||
-            strcmp(json_get_string(result, "task", ""), json_get_string(leaf, "task", ""))) {
+            strcmp(json_get_string(result, "task", ""), json_get_string(leaf, "task", "")) ||
+            !same_profile(result, leaf)) {
             continue;
         }
         first = first ? first : result;

@@ -4,7 +4,7 @@ return suite {
   name = "mteb-eng-v1", version = 1, title = "MTEB (eng, v1)",
   description = "56 English tasks of seven types: classification, clustering, pair classification, reranking, "
     .. "retrieval, similarity, summaries.",
-  profile = "mteb/1", mean = "task",
+  profile = "mteb/1", mean = "borda",
   tasks = {
     "AmazonCounterfactualClassification", "AmazonPolarityClassification", "AmazonReviewsClassification",
     "Banking77Classification", "EmotionClassification", "ImdbClassification", "MTOPDomainClassification",

@@ -21,6 +21,10 @@ cat >"$tmp/tasks/whole.lua" <<'LUA'
 return suite { name = "whole", version = 1, title = "Whole", tasks = { "parts", "E2EChoice", "E2EPairs" },
   shots = { parts = 1, E2EChoice = 0 }, mean = "normalised" }
 LUA
+cat >"$tmp/tasks/vectors.lua" <<'LUA'
+return suite { name = "vectors", version = 1, title = "Vectors", profile = "mteb/1", mean = "borda",
+  tasks = { "E2EPairs", "E2ELookup" } }
+LUA
 cat >"$tmp/tasks/circle.lua" <<'LUA'
 return suite { name = "circle", version = 1, tasks = { "circle" } }
 LUA
@@ -77,6 +81,34 @@ code 'a task is no suite' 2 "$ASSAY" eval tiny/decoder -s E2EChoice --no-db
 code 'a suite that holds itself' 6 "$ASSAY" eval tiny/decoder -s circle --no-db
 has 'says so' 'nested too deeply' "$tmp/err"
 
+# As mteb averages: both of its means, and the types of tasks; and prompts as the model's own files name them.
+cp "$tmp/eval.json" "$tmp/whole.json"
+eval_json tiny/encoder -s vectors
+equal 'the score of a suite by votes is its mean over tasks' True "$(ask "near(g('vectors')['value'],
+    (r('E2EPairs')['value'] + r('E2ELookup')['value']) / 2) and g('vectors')['means']['task']['value'] == g('vectors')['value']")"
+equal 'its types have names' 'STS Retrieval' "$(ask "' '.join(t['type'] for t in g('vectors')['types'])")"
+equal 'and means of their own' True "$(ask "g('vectors')['types'][1]['value'] == r('E2ELookup')['value']")"
+equal 'its tasks are asked under its profile' 'mteb/1 mteb/1' "$(ask "' '.join(x['profile'] for x in doc['results'])")"
+prompt_of() { ask "next(x['prompts'] for x in doc['results'] if x['task'] == '$1')$2"; }
+equal 'a model without prompts gets none' "{'text': {'rule': 'none', 'name': None, 'prompt': None}}" "$(prompt_of E2EPairs '')"
+eval_json tiny/encoder -s vectors --profile mteb/2
+equal 'unless another is asked for' 'mteb/2 mteb/2' "$(ask "' '.join(x['profile'] for x in doc['results'])")"
+"$ASSAY" eval tiny/encoder -s vectors --no-db --threads 2 >"$tmp/out" 2>"$tmp/err" || fail 'eval for people'
+has 'people see the mean by type' 'Mean (TaskType)' "$tmp/out"
+has 'and that of each type' '  Retrieval' "$tmp/out"
+cp -R "$tmp/hub/models/tiny/encoder" "$tmp/prompted"
+cat >"$tmp/prompted/config_sentence_transformers.json" <<'JSON'
+{"prompts": {"STS": "ab ", "query": "Instruct: b\nQuery:", "document": "cd "}}
+JSON
+plain=$(ask "'%.9f %.9f' % (r('E2EPairs')['value'], r('E2ELookup')['value'])")
+eval_json "$tmp/prompted" -s vectors --profile mteb/2
+equal 'a prompt for a type goes before its texts' "{'rule': 'task type', 'name': 'STS', 'prompt': 'ab '}" "$(prompt_of E2EPairs "['text']")"
+equal 'an instruction stands in the template of queries' \
+    "{'rule': 'instruction', 'name': None, 'prompt': 'Instruct: Retrieve text based on user query.\\nQuery:'}" "$(prompt_of E2ELookup "['query']")"
+equal 'documents have a prompt of their own' "{'rule': 'role', 'name': 'document', 'prompt': 'cd '}" "$(prompt_of E2ELookup "['document']")"
+equal 'and all of them are asked' False "$(ask "'%.9f %.9f' % (r('E2EPairs')['value'], r('E2ELookup')['value']) == '$plain'")"
+mv "$tmp/whole.json" "$tmp/eval.json"
+
 code 'db init' 0 "$ASSAY" db init
 code 'submit' 0 "$ASSAY" submit -s whole tiny/decoder
 code 'worker' 0 "$ASSAY" worker --drain --threads 2
@@ -108,4 +140,18 @@ code 'suite board' 0 "$ASSAY" suite board whole --json
 cp "$tmp/out" "$tmp/board.json"
 equal 'no mean over versions' True "$(board "'mean' not in row and row['groups'][0]['mean']['value'] == g('parts')['value']")"
 equal 'but the reason' True "$(board "'E2EChoice: measured as version 1 of the task, not 2' in row['reason']")"
+
+code 'submit a suite by votes' 0 "$ASSAY" submit -s vectors tiny/encoder
+code 'worker' 0 "$ASSAY" worker --drain --threads 2
+code 'suite board' 0 "$ASSAY" suite board vectors
+has 'the board has both means' 'Mean (Task)' "$tmp/out"
+has 'the votes' 'Borda' "$tmp/out"
+has 'and the types' 'Retrieval' "$tmp/out"
+code 'suite board' 0 "$ASSAY" suite board vectors --json
+py 'its rows have them too' "
+board = json.load(open(sys.argv[1]))
+section, = board['sections']
+row, = section['rows']
+assert section['types'] == ['STS', 'Retrieval'] and row['rank'] == 1 and row['borda'] == {'rank': 1, 'votes': 0.0}, row
+assert row['means']['task']['mean']['value'] == row['mean']['value']" "$tmp/out"
 finish
