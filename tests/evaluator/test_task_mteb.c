@@ -177,6 +177,31 @@ static void compare_summaries(const struct task *t, const json_t *docs) {
     }
 }
 
+/* Texts with their labels (one, or one a level), in the order in which they are taken; of those
+ * that a classifier learns from, which are drawn. */
+static void compare_labelled(const struct task *t, const json_t *want, const struct note *note) {
+    const json_t *examples = json_object_get(want, "examples"), *pair, *text;
+    json_t *asked = json_object();
+    size_t i, k;
+    json_array_foreach(json_object_get(want, "labelled"), i, pair) {
+        json_t *doc = task_doc_json(t, i), *labels = json_object_get(doc, "labels");
+        const json_t *expected = json_array_get(pair, 1);
+        same_text(
+            "text", json_get_string(doc, "text", NULL), json_string_value(json_array_get(pair, 0)));
+        if (!json_equal(labels, expected)) {
+            char *got = json_dumps(labels, JSON_ENCODE_ANY), *other = json_dumps(expected, 0);
+            fail_msg("%s: labels of document %zu are %s, mteb has %s", task_name, i,
+                got ? got : "none", other);
+        }
+        json_object_set_new(asked, json_string_value(json_array_get(pair, 0)), json_true());
+        json_decref(doc);
+    }
+    json_array_foreach(examples, k, text)
+        json_object_set_new(asked, json_string_value(text), json_true());
+    same_set("text", note->asked[SUBJECT_TEXT], asked);
+    json_decref(asked);
+}
+
 /* ---- ranked ---- */
 
 static size_t count_relevant(const json_t *judged) {
@@ -240,13 +265,19 @@ static void compare_documents(const struct task *t, const json_t *want) {
     json_t *result = measure(t, &note);
     const json_t *pairs = json_object_get(want, "pairs"), *docs = json_object_get(want, "docs"),
                  *queries = json_object_get(want, "queries");
-    const json_t *list = pairs ? pairs : docs ? docs : queries;
-    assert_true(!list || (size_t)json_get_int(result, "n", 0) == json_array_size(list));
-    if (pairs) {
+    const json_t *labelled = json_object_get(want, "labelled");
+    const json_t *list = pairs ? pairs : docs ? docs : queries ? queries : labelled;
+    if ((size_t)json_get_int(result, "n", 0) != json_array_size(list)) {
+        fail_msg("%s: %lld documents, mteb has %zu", task_name, json_get_int(result, "n", 0),
+            json_array_size(list));
+    }
+    if (labelled) {
+        compare_labelled(t, want, &note);
+    } else if (pairs) {
         compare_pairs(t, pairs);
     } else if (docs) {
         compare_summaries(t, docs);
-    } else if (queries) {
+    } else {
         compare_ranked(t, want, &note);
     }
     note_drop(&note);
