@@ -309,7 +309,7 @@ const struct command cmd_eval = {
         "in other words.\n\n"
         "  assay eval ./my-model -s wordnet --no-db\n"
         "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
-        "  assay eval org/name -s wordnet --dry-run\n"
+        "  assay eval org/name -s mteb-eng-v2 --dry-run          what 41 tasks would take\n"
         "  assay eval org/name -t hellaswag -n 5 --spread 4      the score under four draws "
         "of examples\n"
         "  assay eval org/name -t mmlu --spread 4 --spread-over order    with the options "
