@@ -492,8 +492,7 @@ size_t average_scores(const json_t *tree, average_find_fn *find_part, void *arg,
             add_leaf(&l, "", &p);
         }
         struct score s = member_score(&a, member, &l);
-        if (!s.left_out)
-            scores[n++] = l.n_reasons ? NAN : s.value;
+        scores[n++] = l.n_reasons || s.left_out ? NAN : s.value;
         leaves_release(&l);
     }
     return n;

@@ -52,8 +52,8 @@ const char *average_type(const char *kind);
 
 /* ---- Borda's rule: models against each other, one vote a task ---- */
 
-/* The score of each member of the suite, NaN where it has none: a row for average_borda. How many
- * there are; those left out are skipped. */
+/* The score of each member of the suite, NaN where it has none or is left out: a row for
+ * average_borda. How many there are. */
 size_t average_scores(const json_t *tree, average_find_fn *find, void *arg, double *scores);
 
 /* As mteb ranks: of each task a model gets as many votes as there are models, less its rank among

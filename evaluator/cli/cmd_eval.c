@@ -249,6 +249,7 @@ static bool run_models(struct bench *b, const json_t *tasks, struct err *err) {
     for (unsigned i = 0; ok && i < b->args->n_operands; i++) {
         ok = eval_model(b, b->args->operands[i], tasks, err);
     }
+    groups_vote(b->suites, b->results, b->groups);
     return ok;
 }
 

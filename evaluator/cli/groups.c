@@ -80,6 +80,51 @@ json_t *groups_of(
     return groups;
 }
 
+/* The rows of one suite, a model each. The caller owns the list. */
+static json_t *rows_of(const json_t *groups, const char *suite) {
+    json_t *rows = json_array(), *row;
+    size_t i;
+    json_array_foreach(groups, i, row) {
+        if (!strcmp(json_get_string(row, "suite", ""), suite) &&
+            json_get_int(row, "depth", 0) == 0 && json_object_get(row, "means")) {
+            json_array_append(rows, row);
+        }
+    }
+    return rows;
+}
+
+static void vote(const json_t *tree, const json_t *results, const json_t *rows) {
+    size_t n = json_array_size(rows), width = json_array_size(json_object_get(tree, "members")), i;
+    double *scores = xcalloc(n * width + 1, sizeof *scores), *votes = xcalloc(n + 1, sizeof *votes);
+    size_t *rank = xcalloc(n + 1, sizeof *rank);
+    json_t *row;
+    json_array_foreach(rows, i, row) {
+        struct results r = { results, NULL, json_get_string(row, "model", "") };
+        average_scores(tree, find_part, &r, scores + i * width);
+    }
+    average_borda(scores, n, width, votes, rank);
+    json_array_foreach(rows, i, row) {
+        json_object_set_new(row, "borda",
+            json_pack("{s:I, s:f, s:I}", "rank", (json_int_t)rank[i], "votes", votes[i], "models",
+                (json_int_t)n));
+    }
+    free(scores);
+    free(votes);
+    free(rank);
+}
+
+void groups_vote(const json_t *trees, const json_t *results, json_t *groups) {
+    size_t i;
+    json_t *tree;
+    json_array_foreach(trees, i, tree) {
+        json_t *rows = rows_of(groups, json_get_string(tree, "name", ""));
+        if (json_array_size(rows) > 1) {
+            vote(tree, results, rows);
+        }
+        json_decref(rows);
+    }
+}
+
 static void add_figures(struct table *t, const json_t *row) {
     double stderr_ = json_get_number(row, "stderr", NAN);
     table_cellf(t, "%.4f", json_get_number(row, "value", NAN));
@@ -115,6 +160,19 @@ static void add_part(struct table *t, const json_t *suite, const char *name, con
     add_score(t, score);
 }
 
+static void add_votes(struct table *t, const json_t *row, const json_t *borda) {
+    table_cell(t, json_get_string(row, "model", ""));
+    table_cellf(t, "%*sBorda", 2 * (int)json_get_int(row, "depth", 0) + 2, "");
+    table_cell(t, "borda");
+    table_cell(t, NULL);
+    table_cellf(t, "%lld", json_get_int(row, "n_tasks", 0));
+    table_cell(t, NULL);
+    table_cellf(t, "%g", json_get_number(borda, "votes", 0));
+    table_cell(t, NULL);
+    table_cellf(
+        t, "rank %lld of %lld", json_get_int(borda, "rank", 0), json_get_int(borda, "models", 0));
+}
+
 /* mteb's means and those of the types, below the suite that they are of. */
 static void add_means(struct table *t, const json_t *row) {
     const json_t *means = json_object_get(row, "means"), *type;
@@ -122,6 +180,9 @@ static void add_means(struct table *t, const json_t *row) {
     if (means) {
         add_part(t, row, "Mean (Task)", "task", row, json_object_get(means, "task"));
         add_part(t, row, "Mean (TaskType)", "type", row, json_object_get(means, "type"));
+    }
+    if (json_object_get(row, "borda")) {
+        add_votes(t, row, json_object_get(row, "borda"));
     }
     json_array_foreach(json_object_get(row, "types"), i, type) {
         add_part(t, row, json_get_string(type, "type", ""), "task", type, type);

@@ -236,11 +236,12 @@ static void scores_are_given_a_member_at_a_time(void **state) {
         "\"problem\": \"queued\"") ", {\"task\": \"a\", \"left_out\": true}]}";
     json_t *tree = json_parse(text, strlen(text), "tree", &err);
     double scores[6];
-    assert_int_equal(average_scores(tree, find, NULL, scores), 5);
+    assert_int_equal(average_scores(tree, find, NULL, scores), 6);
     near_to(scores[0], 0.7);
     near_to(scores[2], 0.8);
     assert_true(isnan(scores[3]));
     near_to(scores[4], 0.6);
+    assert_true(isnan(scores[5]));
     json_decref(tree);
 }
 

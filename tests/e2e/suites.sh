@@ -107,6 +107,15 @@ equal 'an instruction stands in the template of queries' \
     "{'rule': 'instruction', 'name': None, 'prompt': 'Instruct: Retrieve text based on user query.\\nQuery:'}" "$(prompt_of E2ELookup "['query']")"
 equal 'documents have a prompt of their own' "{'rule': 'role', 'name': 'document', 'prompt': 'cd '}" "$(prompt_of E2ELookup "['document']")"
 equal 'and all of them are asked' False "$(ask "'%.9f %.9f' % (r('E2EPairs')['value'], r('E2ELookup')['value']) == '$plain'")"
+eval_json tiny/encoder "$tmp/prompted" -s vectors --profile mteb/2
+py 'several models are ranked by their votes' "
+doc = json.load(open(sys.argv[1]))
+rows = [row for row in doc['groups'] if row['suite'] == 'vectors']
+scores = [[next(r['metrics'][r['main']]['value'] for r in doc['results'] if (r['model'], r['task']) == (row['model'], task))
+           for task in ('E2EPairs', 'E2ELookup')] for row in rows]
+votes = [sum(1 if a > b else .5 if a == b else 0 for a, b in zip(own, other)) for own, other in (scores, scores[::-1])]
+assert [row['borda']['votes'] for row in rows] == votes, (rows, votes)
+assert [row['borda']['rank'] for row in rows] == [1 + (v < max(votes)) for v in votes], rows" "$tmp/eval.json"
 mv "$tmp/whole.json" "$tmp/eval.json"
 
 code 'db init' 0 "$ASSAY" db init

@@ -144,6 +144,12 @@ static void compare_about(const struct task_info *info, const json_t *line) {
     assert_int_equal(info->drop_identical_ids, json_get_bool(line, "drop_identical_ids", false));
     assert_true(info->higher_is_better);
     compare_prompt(info, json_object_get(line, "prompt"));
+    json_t *languages = json_array();
+    for (size_t i = 0; i < info->languages.n; i++) {
+        json_array_append_new(languages, json_string(info->languages.items[i]));
+    }
+    assert_true(json_equal(languages, json_object_get(line, "languages")));
+    json_decref(languages);
 }
 
 /* Pairs: texts and what people said. */
