@@ -10,8 +10,8 @@
 json_t *groups_of(
     const json_t *trees, const json_t *results, const json_t *skipped, const char *model);
 
-/* Among several models, whose rows are in `groups`: sets "borda" in those of suites that have mteb's
- * means, {"rank", "votes", "models"}. */
+/* Among several models, whose rows are in `groups`: sets "borda" in those of suites that have
+ * mteb's means, {"rank", "votes", "models"}. */
 void groups_vote(const json_t *trees, const json_t *results, json_t *groups);
 
 /* A table of such rows, for people. */
