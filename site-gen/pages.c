@@ -283,7 +283,7 @@ json_t *view_run(const struct world *w, const json_t *run) {
         "truncated", "empty", "nan", "tokens_asked", "tokens_computed", "seconds", "backend", "isa",
         "device", "dtype", "data_sha256", "weights_sha256", "bits_sha256", "record_sha256",
         "started_at", "finished_at", "superseded_at", "superseded_why", "current", NULL };
-    static const char *const RECORDED[] = { "profile", "shots", "sandbox", NULL };
+    static const char *const RECORDED[] = { "profile", "shots", "sandbox", "prompts", NULL };
     json_t *page = run_line(w, run);
     json_object_set_new(page, "schema", json_string("assay.site.run/1"));
     copy_fields(page, run, COPIED);

@@ -166,12 +166,27 @@ static void print_settings(const json_t *d) {
         text_of(d, "dtype"), text_of(config, "precision"));
 }
 
+/* What was put before the texts, a line a role; nothing is said of what got nothing. */
+static void print_prompts(const json_t *prompts) {
+    const char *role;
+    json_t *p;
+    json_object_foreach((json_t *)(uintptr_t)prompts, role, p) {
+        const char *before = json_get_string(p, "prompt", NULL);
+        char *text = before ? printable(before, 200) : NULL;
+        if (text) {
+            line("prompt", "%s: '%s' (%s)", role, text, text_of(p, "rule"));
+        }
+        free(text);
+    }
+}
+
 static void print_provenance(const json_t *d) {
     line("model", "%s@%s", text_of(d, "model"), text_of(d, "revision"));
     line("task", "%s, version %lld, sha256 %s", text_of(d, "task"),
         json_get_int(d, "task_version", 0), text_of(d, "task_sha256"));
     line("data", "sha256 %s", text_of(d, "data_sha256"));
     print_settings(d);
+    print_prompts(json_object_get(json_object_get(d, "record"), "prompts"));
     line("harness", "%s, %s, %s", text_of(d, "harness_build"), text_of(d, "backend"),
         text_of(d, "device"));
     line("work", "%lld tokens asked, %lld computed, %.1f s", json_get_int(d, "tokens_asked", 0),

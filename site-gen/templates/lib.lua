@@ -95,6 +95,18 @@ function mean_told(section)
     return "The mean is over " .. over .. ", with chance at 0 and perfect at 100."
 end
 
+-- What was put before the texts of a task, by role; nil where nothing was.
+function prompts_told(prompts)
+    local told = {}
+    for _, role in ipairs { "text", "query", "document" } do
+        local one = type(prompts) == "table" and prompts[role]
+        if type(one) == "table" and type(one.prompt) == "string" then
+            told[#told + 1] = format("%s “%s” (by %s)", role, clip(one.prompt, 120), plain(one.rule or "?"))
+        end
+    end
+    return told[1] and table.concat(told, "; ")
+end
+
 -- "3–7", or "3" where it is certain.
 function rank_range(row)
     if not row.rank_low then return "–" end

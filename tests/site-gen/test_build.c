@@ -96,6 +96,24 @@ static void a_board_of_mteb_s_means_shows_them_and_the_types(void **state) {
     free(out);
 }
 
+static void a_run_says_what_was_put_before_its_texts(void **state) {
+    char *out = out_of(state);
+    json_t *doc = fixture_demo(), *run;
+    size_t i;
+    json_array_foreach(json_object_get(doc, "runs"), i, run) {
+        json_t *record = json_object_get(run, "record");
+        json_t *made =
+            json_pack("{s:s, s:s, s:s}", "rule", "role", "name", "query", "prompt", "look for: ");
+        json_object_set_new(record ? record : run, "prompts",
+            json_pack("{s:o, s:{s:n}}", "query", made, "document", "prompt"));
+    }
+    build(doc, out, NULL);
+    assert_sound(out);
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/r/1/index.html",
+        "query “look for: ” (by role)</dd>");
+    free(out);
+}
+
 static void an_empty_database_says_what_to_do(void **state) {
     char *out = out_of(state);
     build(fixture_empty(), out, NULL);
@@ -259,6 +277,7 @@ static void the_check_finds_what_is_wrong(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(the_demo_becomes_pages_that_are_sound),
+        IN_A_FOLDER(a_run_says_what_was_put_before_its_texts),
         IN_A_FOLDER(an_empty_database_says_what_to_do),
         IN_A_FOLDER(a_board_of_mteb_s_means_shows_them_and_the_types),
         IN_A_FOLDER(hostile_texts_are_shown_and_do_nothing),
