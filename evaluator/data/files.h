@@ -4,8 +4,13 @@
 
 #include "evaluator/data/data.h"
 
+struct data_file {
+    char *path;                            /* for messages too; of a remote one relative */
+    const struct data_remote_file *remote; /* NULL: a file here */
+};
+
 struct data_files {
-    char **paths; /* sorted; never empty */
+    struct data_file *items; /* sorted by path; never empty */
     size_t n;
     json_t *card; /* the README's front matter, or NULL */
 };

@@ -12,6 +12,8 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
+#include "evaluator/data/jsonrow.h"
 #include "evaluator/data/reader.h"
 #include "evaluator/data/stream.h"
 
@@ -45,39 +47,84 @@ static int peek_past_space(struct jsondoc *d, struct err *err) {
     return byte;
 }
 
-/* Copies one object, from its '{' to the '}' that closes it. Only strings and brackets are
- * understood here. */
+/* Where an object's text ends: what a scan for brackets and strings has to remember from window to
+ * window. */
+struct cut {
+    unsigned long depth;
+    bool in_string, escaped;
+};
+
+/* Moves p on to behind the bracket that closes the object, or to the end. */
+static const uint8_t *scan(struct cut *c, const uint8_t *p, const uint8_t *end) {
+    while (p < end) {
+        uint8_t byte = *p++;
+        if (c->in_string) {
+            c->in_string = c->escaped || byte != '"';
+            c->escaped = !c->escaped && byte == '\\';
+        } else if (byte == '"')
+            c->in_string = true;
+        else if (byte == '{' || byte == '[')
+            c->depth++;
+        else if ((byte == '}' || byte == ']') && --c->depth == 0)
+            return p;
+    }
+    return p;
+}
+
+static void count_lines(struct jsondoc *d, const uint8_t *from, const uint8_t *to) {
+    for (; (from = memchr(from, '\n', (size_t)(to - from))) != NULL; from++)
+        d->line++;
+}
+
+/* Copies one object, from its '{' to the '}' that closes it. */
 static bool cut_object(struct jsondoc *d, struct err *err) {
-    unsigned long depth = 0;
-    bool in_string = false, escaped = false;
+    struct stream *s = &d->stream;
+    struct cut cut = { 0 };
     strbuf_reset(&d->text);
     do {
-        int byte = get(d, err);
-        if (byte < 0)
-            return d->stream.failed ? false : fail(d, err, "the document ends within a row");
-        strbuf_addc(&d->text, (char)byte);
-        if (in_string) {
-            in_string = escaped || byte != '"';
-            escaped = !escaped && byte == '\\';
-        } else if (byte == '"')
-            in_string = true;
-        else if (byte == '{' || byte == '[')
-            depth++;
-        else if (byte == '}' || byte == ']')
-            depth--;
-    } while (depth > 0 && !d->text.overflow);
+        if (stream_peek(s, err) < 0)
+            return s->failed ? false : fail(d, err, "the document ends within a row");
+        uint8_t *from = s->at;
+        s->at += scan(&cut, from, s->end) - from;
+        count_lines(d, from, s->at);
+        strbuf_add(&d->text, from, (size_t)(s->at - from));
+    } while (cut.depth > 0 && !d->text.overflow);
     return !d->text.overflow || fail(d, err, "row is over the ceiling of its size");
 }
 
-static json_t *read_object(struct jsondoc *d, struct err *err) {
+/* The next object's text into d->text; `where` begins a message about it. */
+static bool cut_next(struct jsondoc *d, char where[64], struct err *err) {
+    if (peek_past_space(d, err) != '{')
+        return d->stream.failed ? false : fail(d, err, "not JSON: expected a row, an object");
+    snprintf(where, 64, "row %llu, line %llu", d->row + 1, d->line);
+    return cut_object(d, err);
+}
+
+static bool read_row(struct jsondoc *d, struct row *row, struct err *err) {
+    static const char slack[JSONROW_SLACK] = { 0 };
     char where[64];
-    if (peek_past_space(d, err) != '{') {
-        if (!d->stream.failed)
-            fail(d, err, "not JSON: expected a row, an object");
+    if (!cut_next(d, where, err))
+        return false;
+    size_t n = d->text.len;
+    strbuf_add(&d->text, slack, sizeof slack);
+    return jsonrow_parse(row, d->text.text, n, where, err);
+}
+
+/* The first object of a file, which may be all of it. */
+static json_t *read_document(struct jsondoc *d, struct err *err) {
+    char where[64];
+    json_error_t e;
+    if (!cut_next(d, where, err))
+        return NULL;
+    if (!utf8_valid(d->text.text, d->text.len)) {
+        err_set(err, ERR_INPUT, "%s: not text: invalid UTF-8", where);
         return NULL;
     }
-    snprintf(where, sizeof where, "row %llu, line %llu", d->row + 1, d->line);
-    return cut_object(d, err) ? row_parse(d->text.text, d->text.len, where, err) : NULL;
+    json_t *object =
+        json_loadb(d->text.text, d->text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
+    if (!object)
+        err_set(err, ERR_INPUT, "%s: not JSON: %s (column %d)", where, e.text, e.column);
+    return object;
 }
 
 static json_t *wrapped_rows(json_t *object) {
@@ -148,7 +195,7 @@ static json_t *rows_of_object(json_t *object) {
 /* One object and nothing after it is a document; more after it, and it was the first row of a
  * sequence. */
 static bool open_objects(struct jsondoc *d, struct err *err) {
-    json_t *first = read_object(d, err);
+    json_t *first = read_document(d, err);
     if (!first)
         return false;
     if (peek_past_space(d, err) >= 0) {
@@ -182,12 +229,12 @@ static void jsondoc_close(void *reader) {
     free(d);
 }
 
-static void *jsondoc_open(const char *path, struct err *err) {
+static void *jsondoc_open(const struct reader_input *input, struct err *err) {
     struct jsondoc *d = xcalloc(1, sizeof *d);
     d->line = 1;
     strbuf_init(&d->text, DOCUMENT_MAX_BYTES);
-    if (stream_open(&d->stream, path, err) && open_document(d, err)) {
-        d->text.max = ROW_MAX_BYTES;
+    if (stream_open(&d->stream, input->bytes, input->name, err) && open_document(d, err)) {
+        d->text.max = ROW_MAX_BYTES + JSONROW_SLACK;
         return d;
     }
     jsondoc_close(d);
@@ -218,19 +265,23 @@ static bool next_in_array(struct jsondoc *d, struct err *err) {
     return true;
 }
 
-static json_t *jsondoc_next(void *reader, struct err *err) {
+static bool jsondoc_next(void *reader, struct row *row, struct err *err) {
     struct jsondoc *d = reader;
     if (d->at < json_array_size(d->kept)) {
+        json_t *kept = json_array_get(d->kept, d->at++);
+        if (!json_is_object(kept))
+            return fail(d, err, "not JSON: expected a row, an object");
         d->row++;
-        return json_incref(json_array_get(d->kept, d->at++));
+        row_json(row, kept);
+        return !row->overflow || fail(d, err, "too many values in a row");
     }
     if (d->ended || (d->array && !next_in_array(d, err)))
-        return NULL;
+        return false;
     if (!d->array && peek_past_space(d, err) < 0)
-        return NULL;
-    json_t *row = read_object(d, err);
-    d->row += row != NULL;
-    return row;
+        return false;
+    bool ok = read_row(d, row, err);
+    d->row += ok;
+    return ok;
 }
 
 const struct reader_type reader_json = {

@@ -13,7 +13,7 @@ static void assert_files(const char *dir, const char *config, const char *split,
     if (data_files_find(
             &(struct data_source) { .dir = dir, .config = config, .split = split }, &files, &err))
         for (size_t i = 0; i < files.n; i++)
-            strbuf_addf(&got, "%s%s", i ? " " : "", files.paths[i] + strlen(dir) + 1);
+            strbuf_addf(&got, "%s%s", i ? " " : "", files.items[i].path + strlen(dir) + 1);
     else
         assert_int_equal(err.class, ERR_NOT_FOUND);
     assert_string_equal(strbuf_str(&got), want);
