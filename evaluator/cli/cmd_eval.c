@@ -97,6 +97,9 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
             json_object_set_new(spec, TEXTS[i], json_string(args_get(b->args, TEXTS[i], "")));
         }
     }
+    if (args_has(b->args, "stream-data")) {
+        json_object_set_new(spec, "stream_data", json_string(args_get(b->args, "stream-data", "")));
+    }
     json_object_set_new(spec, "add_bos", json_string(args_get(b->args, "add-bos", "auto")));
     json_object_set_new(
         spec, "threads", json_integer(strtol(args_get(b->args, "threads", "0"), NULL, 10)));

@@ -7,6 +7,14 @@
 #include "evaluator/cli/args.h"
 #include "evaluator/task/task.h"
 
+#define OPTION_STREAM_DATA                                                                         \
+    {                                                                                              \
+        "stream-data", 0, "RULE",                                                                  \
+            "read large data files on the hub, in parts, without storing them: always, never, or " \
+            "auto (default): where those not here yet come to more than 4 GiB or half of the "     \
+            "free disk"                                                                            \
+    }
+
 extern const struct option
     options_tasks[]; /* --task, --suite, --limit, --shots, --seed, --bootstrap, --subset, --tasks */
 

@@ -21,8 +21,8 @@ static bool file_read_at(struct bytes *b, uint64_t at, void *into, size_t n, str
         if (got == 0)
             return err_set(err, ERR_INPUT, "the file became shorter while it was read");
         if (got < 0 && errno != EINTR)
-            return err_errno(err, ERR_FAILED, "could not read at byte %llu",
-                (unsigned long long)(at + done));
+            return err_errno(
+                err, ERR_FAILED, "could not read at byte %llu", (unsigned long long)(at + done));
         done += got > 0 ? (size_t)got : 0;
     }
     return true;

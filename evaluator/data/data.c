@@ -14,7 +14,7 @@
 struct data {
     struct data_files files;
     const struct data_remote *remote;
-    const char *const *columns; /* of the source */
+    const char *const *columns;      /* of the source */
     const struct reader_type *fixed; /* of source->format; NULL: by each file's name */
     const struct reader_type *type;  /* of the open file */
     struct bytes *bytes;
@@ -192,8 +192,7 @@ static bool hash_bytes(struct bytes *b, char hex[65], struct err *err) {
     return ok;
 }
 
-static bool hash_file(
-    const struct data_file *file, char hex[65], uint64_t *size, struct err *err) {
+static bool hash_file(const struct data_file *file, char hex[65], uint64_t *size, struct err *err) {
     if (file->remote) {
         memcpy(hex, file->remote->sha256, 65);
         *size = file->remote->size;

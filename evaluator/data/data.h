@@ -93,6 +93,9 @@ const struct value *data_row(struct data *d, struct err *err);
 /* The same as JSON; the caller's. */
 json_t *data_next(struct data *d, struct err *err);
 
+/* The format that a file's name says, or NULL. */
+const char *data_format(const char *path);
+
 /* The label of a ClassLabel column's integer, or NULL where the data set doesn't say. */
 const char *data_label(const struct data *d, const char *column, long long value);
 

@@ -130,8 +130,8 @@ static bool take_matches(void *context, const char *pattern, struct err *err) {
         const struct data_file *f = &s->all->items[i];
         if (glob_match(pattern, f->path) &&
             data_format(f->path)) /* a card's "**" takes the README too */
-            add_found(s->found, f->remote ? xstrdup(f->path) : path_join(s->root, f->path),
-                f->remote);
+            add_found(
+                s->found, f->remote ? xstrdup(f->path) : path_join(s->root, f->path), f->remote);
     }
     return true;
 }
@@ -245,15 +245,15 @@ static bool shard_parse(const char *path, struct shard *s) {
     return true;
 }
 
-static bool shard_missing(const char *path, const struct shard *s, unsigned long number,
-    struct err *err) {
-    return err_set(err, ERR_INPUT, "'%s': shard %lu of %lu is missing beside it", path, number,
-        s->of);
+static bool shard_missing(
+    const char *path, const struct shard *s, unsigned long number, struct err *err) {
+    return err_set(
+        err, ERR_INPUT, "'%s': shard %lu of %lu is missing beside it", path, number, s->of);
 }
 
 /* Whether a file follows `before` in its series. */
-static bool shard_follows(const char *path, const struct shard *s, const char *path_before,
-    const struct shard *before) {
+static bool shard_follows(
+    const char *path, const struct shard *s, const char *path_before, const struct shard *before) {
     return before->of == s->of && before->stem == s->stem &&
            strncmp(path, path_before, s->stem) == 0;
 }
@@ -319,11 +319,10 @@ static bool find_file(const struct data_source *source, struct data_files *files
 static bool find_in_folder(
     const struct data_source *source, struct data_files *files, struct err *err) {
     struct listing all = { 0 };
-    bool ok = card_read(source->dir, &files->card, err) &&
-              list_folder(&all, source->dir, "", 0, err);
+    bool ok =
+        card_read(source->dir, &files->card, err) && list_folder(&all, source->dir, "", 0, err);
     for (size_t i = 0; ok && source->remote && i < source->remote->n; i++)
-        listing_add(
-            &all, xstrdup(source->remote->files[i].path), &source->remote->files[i]);
+        listing_add(&all, xstrdup(source->remote->files[i].path), &source->remote->files[i]);
     ok = ok && find_split(source, &all, files, err);
     listing_release(&all);
     return ok;

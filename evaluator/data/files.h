@@ -17,8 +17,6 @@ struct data_files {
 
 MUST_CHECK bool data_files_find(
     const struct data_source *source, struct data_files *files, struct err *err);
-/* The format that a file's name says, or NULL. */
-const char *data_format(const char *path);
 void data_files_release(struct data_files *files);
 
 #endif

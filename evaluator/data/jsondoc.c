@@ -26,7 +26,7 @@ struct jsondoc {
     bool ended;
     json_t *kept; /* rows of a single object, or the first row of a sequence */
     size_t at;    /* in kept */
-    unsigned long long row, line;
+    unsigned long long row, line, row_line; /* taken; where it stands; where the row began */
 };
 
 static bool fail(const struct jsondoc *d, struct err *err, const char *what) {
@@ -92,38 +92,43 @@ static bool cut_object(struct jsondoc *d, struct err *err) {
     return !d->text.overflow || fail(d, err, "row is over the ceiling of its size");
 }
 
-/* The next object's text into d->text; `where` begins a message about it. */
-static bool cut_next(struct jsondoc *d, char where[64], struct err *err) {
+/* The next object's text into d->text. */
+static bool cut_next(struct jsondoc *d, struct err *err) {
     if (peek_past_space(d, err) != '{')
         return d->stream.failed ? false : fail(d, err, "not JSON: expected a row, an object");
-    snprintf(where, 64, "row %llu, line %llu", d->row + 1, d->line);
+    d->row_line = d->line;
     return cut_object(d, err);
+}
+
+static bool name_row(const struct jsondoc *d, struct err *err) {
+    return err_wrap(err, "row %llu, line %llu", d->row + 1, d->row_line);
 }
 
 static bool read_row(struct jsondoc *d, struct row *row, struct err *err) {
     static const char slack[JSONROW_SLACK] = { 0 };
-    char where[64];
-    if (!cut_next(d, where, err))
+    if (!cut_next(d, err))
         return false;
     size_t n = d->text.len;
     strbuf_add(&d->text, slack, sizeof slack);
-    return jsonrow_parse(row, d->text.text, n, where, err);
+    return jsonrow_parse(row, d->text.text, n, err) || name_row(d, err);
 }
 
 /* The first object of a file, which may be all of it. */
 static json_t *read_document(struct jsondoc *d, struct err *err) {
-    char where[64];
     json_error_t e;
-    if (!cut_next(d, where, err))
+    if (!cut_next(d, err))
         return NULL;
     if (!utf8_valid(d->text.text, d->text.len)) {
-        err_set(err, ERR_INPUT, "%s: not text: invalid UTF-8", where);
+        err_set(err, ERR_INPUT, "not text: invalid UTF-8");
+        name_row(d, err);
         return NULL;
     }
     json_t *object =
         json_loadb(d->text.text, d->text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
-    if (!object)
-        err_set(err, ERR_INPUT, "%s: not JSON: %s (column %d)", where, e.text, e.column);
+    if (!object) {
+        err_set(err, ERR_INPUT, "not JSON: %s (column %d)", e.text, e.column);
+        name_row(d, err);
+    }
     return object;
 }
 

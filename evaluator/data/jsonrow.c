@@ -128,9 +128,9 @@ static bool unescape(struct parser *p, char **to) {
 
 static bool end_of_string(struct parser *p, char *from, char *to) {
     if (*p->at != '"')
-        return bad(p, p->at == p->end               ? "unterminated string"
+        return bad(p, p->at == p->end          ? "unterminated string"
                       : (uint8_t)*p->at < 0x20 ? "control character in a string"
-                                                    : "invalid UTF-8");
+                                               : "invalid UTF-8");
     row_view(p->row, from, (size_t)(to - from));
     p->at++;
     return true;
@@ -355,15 +355,14 @@ static size_t valid_prefix(const char *text, size_t n) {
 }
 
 /* What is no text at all is not said to be bad JSON. From p->at on the text is as it was. */
-static bool refuse(struct parser *p, size_t n, const char *where, struct err *err) {
+static bool refuse(struct parser *p, size_t n, struct err *err) {
     size_t at = (size_t)(p->at - p->begin), valid = at + valid_prefix(p->at, n - at);
     if (valid < n)
-        return err_set(
-            err, ERR_INPUT, "%s: not text: invalid UTF-8 at byte %zu", where, valid + 1);
-    return err_set(err, ERR_INPUT, "%s: not JSON: %s (column %zu)", where, p->what, at + 1);
+        return err_set(err, ERR_INPUT, "not text: invalid UTF-8 at byte %zu", valid + 1);
+    return err_set(err, ERR_INPUT, "not JSON: %s (column %zu)", p->what, at + 1);
 }
 
-bool jsonrow_parse(struct row *row, char *text, size_t n, const char *where, struct err *err) {
+bool jsonrow_parse(struct row *row, char *text, size_t n, struct err *err) {
     struct parser p = { .begin = text, .at = text, .end = text + n, .row = row };
     text[n] = '\0';
     skip_space(&p);
@@ -372,6 +371,6 @@ bool jsonrow_parse(struct row *row, char *text, size_t n, const char *where, str
     skip_space(&p);
     ok = ok && (p.at == p.end || bad(&p, "text after the value"));
     if (!ok)
-        return refuse(&p, n, where, err);
-    return first == '{' || err_set(err, ERR_INPUT, "%s: a row must be a JSON object", where);
+        return refuse(&p, n, err);
+    return first == '{' || err_set(err, ERR_INPUT, "a row must be a JSON object");
 }

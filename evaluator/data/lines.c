@@ -88,14 +88,13 @@ static bool blank(const char *text, size_t n) {
 
 static bool jsonl_next(void *reader, struct row *row, struct err *err) {
     struct lines *l = reader;
-    char *text, where[32];
+    char *text;
     size_t n;
     do {
         if (!lines_next(l, &text, &n, err))
             return false;
     } while (blank(text, n));
-    snprintf(where, sizeof where, "line %llu", l->number);
-    return jsonrow_parse(row, text, n, where, err);
+    return jsonrow_parse(row, text, n, err) || err_wrap(err, "line %llu", l->number);
 }
 
 static void push_text(struct row *row, const char *text, size_t n) {

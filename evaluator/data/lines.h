@@ -11,8 +11,7 @@ struct lines {
     unsigned long long number; /* of the line last given, from 1 */
 };
 
-MUST_CHECK bool lines_open(
-    struct lines *l, struct bytes *bytes, const char *name, struct err *err);
+MUST_CHECK bool lines_open(struct lines *l, struct bytes *bytes, const char *name, struct err *err);
 /* The text is valid until the next call and may be changed; STREAM_SLACK / 2 bytes behind it can be
  * read, and written where it ends. False at the end (err->class stays ERR_NONE) and on failure. */
 bool lines_next(struct lines *l, char **text, size_t *n, struct err *err);

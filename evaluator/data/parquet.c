@@ -241,16 +241,14 @@ static void open_columns(struct parquet *p) {
     share = share < READ_MIN ? READ_MIN : share > READ_MAX ? READ_MAX : share;
     for (uint32_t i = 0; i < n; i++)
         if (is_asked(p, i))
-            pq_column_init(
-                &p->columns[i], &p->meta.nodes[p->meta.leaves[i]], p->meta.bytes, share);
+            pq_column_init(&p->columns[i], &p->meta.nodes[p->meta.leaves[i]], p->meta.bytes, share);
 }
 
 static void start_group(struct parquet *p) {
     p->group_row = 0;
     for (uint32_t i = 0; p->group < p->meta.n_groups && i < p->meta.n_leaves; i++)
         if (p->columns[i].leaf)
-            pq_column_start(
-                &p->columns[i], &p->meta.groups[p->group].chunks[i], p->group + 1);
+            pq_column_start(&p->columns[i], &p->meta.groups[p->group].chunks[i], p->group + 1);
 }
 
 static void parquet_close(void *reader) {

@@ -63,8 +63,8 @@ static bool unhadoop(const uint8_t *in, size_t n, uint8_t *out, size_t out_n) {
             at += 4;
             if (packed == SIZE_MAX || packed > n - at || packed > INT_MAX || frame_end > INT_MAX)
                 return false;
-            int got = LZ4_decompress_safe((const char *)in + at, (char *)out + made, (int)packed,
-                (int)(frame_end - made));
+            int got = LZ4_decompress_safe(
+                (const char *)in + at, (char *)out + made, (int)packed, (int)(frame_end - made));
             if (got <= 0)
                 return false;
             at += packed;

@@ -79,12 +79,13 @@ static bool take_levels(struct pq_column *c, struct pq_runs *runs, unsigned max,
         return true;
     }
     if (encoding != PQ_RLE)
-        return err_set(err, ERR_UNSUPPORTED, "column '%.100s': levels in encoding %lld are not read",
-            c->leaf->name, (long long)encoding);
+        return err_set(err, ERR_UNSUPPORTED,
+            "column '%.100s': levels in encoding %lld are not read", c->leaf->name,
+            (long long)encoding);
     if (!cut_levels(c, 4, data, n, &prefix, err))
         return false;
-    size_t len = prefix[0] | (size_t)prefix[1] << 8 | (size_t)prefix[2] << 16 |
-                 (size_t)prefix[3] << 24;
+    size_t len =
+        prefix[0] | (size_t)prefix[1] << 8 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 24;
     if (!cut_levels(c, len, data, n, &levels, err))
         return false;
     pq_runs_init(runs, levels, len, width);
@@ -125,8 +126,8 @@ static bool start_data(struct pq_column *c, const struct pq_page *p, struct err 
     if (pq_values_init(
             &c->values, (int)p->encoding, c->leaf, data, n, c->page_left, &c->dictionary, err))
         return true;
-    return err_wrap(err, "column '%.100s', row group %u, page %u", c->leaf->name, c->pages.group,
-        c->pages.n);
+    return err_wrap(
+        err, "column '%.100s', row group %u, page %u", c->leaf->name, c->pages.group, c->pages.n);
 }
 
 static bool start_page(struct pq_column *c, const struct pq_page *p, struct err *err) {

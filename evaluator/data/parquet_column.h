@@ -20,8 +20,8 @@ struct pq_column {
 };
 
 /* Reads `read_size` bytes at a time, or more where a page is longer. */
-void pq_column_init(struct pq_column *c, const struct pq_node *leaf, struct bytes *bytes,
-    size_t read_size);
+void pq_column_init(
+    struct pq_column *c, const struct pq_node *leaf, struct bytes *bytes, size_t read_size);
 void pq_column_start(struct pq_column *c, const struct pq_chunk *chunk, unsigned group);
 void pq_column_release(struct pq_column *c); /* a zeroed column is fine */
 

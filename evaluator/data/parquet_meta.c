@@ -191,7 +191,8 @@ static void read_column_meta(struct thrift *t, struct chunk_fields *c) {
     }
 }
 
-static bool read_chunk(struct footer *f, struct pq_chunk *chunk, enum pq_type type, uint64_t limit) {
+static bool read_chunk(
+    struct footer *f, struct pq_chunk *chunk, enum pq_type type, uint64_t limit) {
     struct thrift *t = &f->thrift;
     struct thrift_field field = { 0 };
     struct chunk_fields c = { .type = -1, .dictionary = 0 };

@@ -48,8 +48,7 @@ void pq_pages_release(struct pq_pages *p) {
 /* ---- the window ---- */
 
 /* A larger window that keeps `kept` bytes of this one, from `from` on. */
-static bool move_window(
-    struct pq_pages *p, size_t from, size_t kept, size_t n, struct err *err) {
+static bool move_window(struct pq_pages *p, size_t from, size_t kept, size_t n, struct err *err) {
     struct pq_buffer old = p->window;
     if (n <= old.capacity) {
         memmove(old.bytes, old.bytes + from, kept);
@@ -187,8 +186,7 @@ bool pq_pages_unpack(struct pq_pages *p, const struct pq_page *page, size_t skip
     *n = unpacked - skip;
     *out = page->data + skip;
     if (p->codec == PQ_UNPACKED || !page->is_packed)
-        return packed == unpacked ||
-               pq_pages_bad(p, err, "page sizes differ in an unpacked page");
+        return packed == unpacked || pq_pages_bad(p, err, "page sizes differ in an unpacked page");
     const char *codec = pq_codec_name(p->codec);
     if (!codec)
         return err_set(err, ERR_UNSUPPORTED, "column '%.100s': parquet codec %d is not read",

@@ -28,8 +28,7 @@ static uint64_t bits_by_byte(const uint8_t *p, uint64_t bit, unsigned width) {
 
 /* `width` bits (at most 64) that start at bit `bit` of p; the caller has checked that they are
  * there before `end`. */
-static inline uint64_t bits_at(
-    const uint8_t *p, const uint8_t *end, uint64_t bit, unsigned width) {
+static inline uint64_t bits_at(const uint8_t *p, const uint8_t *end, uint64_t bit, unsigned width) {
     uint64_t word;
     const uint8_t *from = p + bit / 8;
     if (width > 56 || end - from < 8 || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)

@@ -73,8 +73,8 @@ struct pq_values {
     struct pq_runs runs;
     const struct pq_dictionary *dictionary; /* NULL: values stand in the page */
     struct pq_deltas deltas, prefixes;
-    /* DELTA_BYTE_ARRAY: the value before; BYTE_STREAM_SPLIT: the one at hand; kept from page to page
-     * as a buffer. */
+    /* DELTA_BYTE_ARRAY: the value before; BYTE_STREAM_SPLIT: the one at hand; kept from page to
+     * page as a buffer. */
     struct strbuf previous;
     size_t split_i, split_n; /* BYTE_STREAM_SPLIT */
 };

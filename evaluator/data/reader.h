@@ -7,8 +7,8 @@
 #include "evaluator/data/row.h"
 
 struct reader_input {
-    struct bytes *bytes; /* closed by the caller, after the reader */
-    const char *name;    /* its ending says how it is packed */
+    struct bytes *bytes;        /* closed by the caller, after the reader */
+    const char *name;           /* its ending says how it is packed */
     const char *const *columns; /* a hint: NULL-terminated, or NULL for all */
 };
 

@@ -16,10 +16,10 @@ enum { INPUT = 128 << 10 };
 struct unpacker {
     bool (*step)(struct unpacker *u, uint8_t *out, size_t *made, struct err *err);
     const uint8_t *in;
-    size_t left;                /* of `in` */
-    bool last;                  /* nothing follows `in` */
+    size_t left;                  /* of `in` */
+    bool last;                    /* nothing follows `in` */
     uint64_t in_total, out_total; /* bytes used and made so far */
-    bool done, between;         /* at the end; zstd: between two frames */
+    bool done, between;           /* at the end; zstd: between two frames */
     z_stream gzip;
     bool gzip_open, padding;
     ZSTD_DStream *zstd;

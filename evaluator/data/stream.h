@@ -18,7 +18,7 @@ struct stream {
     bool failed;       /* a refill failed; *err says why */
     uint8_t *window;
     struct bytes *bytes;
-    uint64_t taken; /* of bytes, so far */
+    uint64_t taken;            /* of bytes, so far */
     struct unpacker *unpacker; /* NULL: a plain file */
 };
 

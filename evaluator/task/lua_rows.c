@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "evaluator/data/data.h"
+#include "evaluator/task/ranges.h"
 #include "evaluator/task/runtime.h"
 
 #define ROWS_TYPE "assay.rows"
@@ -57,8 +58,7 @@ static int row_name(lua_State *L) {
     return 1;
 }
 
-/* What luabox_push_json makes of the same row, without the JSON in between. */
-static void push_value(lua_State *L, const struct value *v) {
+void runtime_push_value(lua_State *L, const struct value *v) {
     luaL_checkstack(L, 8, "nested too deeply");
     const struct value *item = v + 1;
     switch (v->kind) {
@@ -66,14 +66,14 @@ static void push_value(lua_State *L, const struct value *v) {
         lua_createtable(L, 0, (int)v->n);
         for (uint32_t i = 0; i < v->n; i++, item = value_after(item + 1)) {
             lua_pushlstring(L, item->s, item->n);
-            push_value(L, item + 1);
+            runtime_push_value(L, item + 1);
             lua_rawset(L, -3);
         }
         break;
     case VALUE_ARRAY:
         lua_createtable(L, (int)v->n, 0);
         for (uint32_t i = 0; i < v->n; i++, item = value_after(item)) {
-            push_value(L, item);
+            runtime_push_value(L, item);
             lua_rawseti(L, -2, (lua_Integer)i + 1);
         }
         break;
@@ -113,7 +113,7 @@ static bool push_row(lua_State *L, struct rows *r) {
     }
     if (row) {
         r->kept = r->keep_text ? value_json(row) : NULL;
-        push_value(L, row);
+        runtime_push_value(L, row);
     }
     return row != NULL;
 }
@@ -217,6 +217,7 @@ static bool open_first(
         struct data_source from = { .dir = s->dir,
             .file = s->file,
             .format = s->format,
+            .remote = s->ranges ? child_ranges_remote(s->ranges) : NULL,
             .config = luabox_get_string(L, -1, "config", NULL),
             .split = luabox_get_string(L, -1, "split", NULL) };
         struct err why = ERR_INIT;

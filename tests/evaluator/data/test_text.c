@@ -80,8 +80,8 @@ static size_t first_short(json_t *rows) {
     json_t *row, *value;
     const char *key;
     size_t i;
-    json_array_foreach(rows, i, row) json_object_foreach(row, key, value) if (json_is_null(value))
-        return i;
+    json_array_foreach(rows, i, row)
+        json_object_foreach(row, key, value) if (json_is_null(value)) return i;
     return SIZE_MAX;
 }
 
@@ -108,7 +108,8 @@ static void bad_csv_names_file_and_line(void **state) {
     put(*state, "x.csv", "a,b\n1,2\n\"x\ny\",2\n1,2,3\n");
     assert_refused(*state, "x.csv", 2, "row 3, line 5: 3 values for 2 columns");
     put(*state, "x.csv", "a,b,c\n1,2,3\n1\n");
-    assert_refused(*state, "x.csv", 1, "row 2, line 3: 1 value for 3 columns: column 'b' is missing");
+    assert_refused(
+        *state, "x.csv", 1, "row 2, line 3: 1 value for 3 columns: column 'b' is missing");
     put(*state, "x.csv", "a,b\n1,2\n1,\"x\n\n");
     assert_refused(*state, "x.csv", 1, "row 2, line 3: column 'b': quoted field never ends");
     put(*state, "x.csv", "a,b\n1,\xff\n");
