@@ -6,56 +6,69 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { EXACT_POWER = 22 };
+enum { EXACT_POWER = 22, LIMBS = DECIMAL_MAX_BYTES / 4, DIGITS = 9 };
+#define POWER 1000000000u // of DIGITS
 
-/* Divides the magnitude by ten; the remainder. */
-static unsigned divide(uint8_t *magnitude, size_t n) {
-    unsigned rest = 0;
-    for (size_t i = 0; i < n; i++) {
-        rest = rest << 8 | magnitude[i];
-        magnitude[i] = (uint8_t)(rest / 10);
-        rest %= 10;
-    }
-    return rest;
+/* A magnitude: 32 bits each, the highest first. */
+struct magnitude {
+    uint32_t limbs[LIMBS];
+    size_t first; /* that is not zero; LIMBS if none is */
+};
+
+static void skip_zeros(struct magnitude *m) {
+    while (m->first < LIMBS && m->limbs[m->first] == 0)
+        m->first++;
 }
 
-static bool is_zero(const uint8_t *magnitude, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (magnitude[i])
-            return false;
-    return true;
-}
-
-static double read_digits(uint8_t *magnitude, size_t n, bool negative, unsigned scale) {
-    char text[3 * DECIMAL_MAX_BYTES + 16], *end = text + sizeof text - 16, *at = end;
-    do
-        *--at = (char)('0' + divide(magnitude, n));
-    while (!is_zero(magnitude, n));
-    snprintf(end, 16, "e-%u", scale);
-    double d = strtod(at, NULL);
-    return negative ? -d : d;
-}
-
-static void negate(uint8_t *p, size_t n) {
-    unsigned carry = 1;
-    for (size_t i = n; i-- > 0;) {
-        carry += (uint8_t)~p[i];
-        p[i] = (uint8_t)carry;
+static void read_magnitude(struct magnitude *m, const uint8_t *bytes, size_t n, bool negative) {
+    uint64_t carry = negative;
+    *m = (struct magnitude) { 0 };
+    for (size_t i = 0; i < DECIMAL_MAX_BYTES; i++) {
+        uint8_t byte = i < n ? bytes[n - 1 - i] : negative ? 0xff : 0;
+        carry += negative ? (uint8_t)~byte : byte;
+        m->limbs[LIMBS - 1 - i / 4] |= (uint32_t)(carry & 0xff) << i % 4 * 8;
         carry >>= 8;
     }
+    skip_zeros(m);
+}
+
+/* Divides by POWER; the remainder. */
+static uint32_t divide(struct magnitude *m) {
+    uint64_t rest = 0;
+    for (size_t i = m->first; i < LIMBS; i++) {
+        rest = rest << 32 | m->limbs[i];
+        m->limbs[i] = (uint32_t)(rest / POWER);
+        rest %= POWER;
+    }
+    skip_zeros(m);
+    return (uint32_t)rest;
+}
+
+static double read_digits(struct magnitude *m, unsigned scale) {
+    enum { ROOM = 3 * DECIMAL_MAX_BYTES };
+    char text[ROOM + 16], *at = text + ROOM;
+    snprintf(at, 16, "e-%u", scale);
+    do {
+        uint32_t part = divide(m);
+        for (int i = 0; i < DIGITS; i++, part /= 10)
+            *--at = (char)('0' + part % 10);
+    } while (m->first < LIMBS);
+    return strtod(at, NULL);
 }
 
 double decimal_from_bytes(const uint8_t *bytes, size_t n, unsigned scale) {
-    uint8_t magnitude[DECIMAL_MAX_BYTES];
+    struct magnitude m;
     if (n > DECIMAL_MAX_BYTES)
         return NAN;
     bool negative = n > 0 && bytes[0] >= 128;
-    memcpy(magnitude, bytes, n);
-    if (negative)
-        negate(magnitude, n);
-    return read_digits(magnitude, n, negative, scale);
+    read_magnitude(&m, bytes, n, negative);
+    if (m.first == LIMBS - 1 && scale <= EXACT_POWER) {
+        int64_t small = (int64_t)m.limbs[LIMBS - 1];
+        return decimal_from_int(negative ? -small : small, scale);
+    }
+    double d = read_digits(&m, scale);
+    return negative ? -d : d;
 }
 
 double decimal_from_int(int64_t i, unsigned scale) {
