@@ -210,7 +210,7 @@ static const char *name_of(const struct data_source *source, const struct data_f
     size_t under = source->dir ? strlen(source->dir) : 0;
     if (source->file)
         return path_base(file->path);
-    return file->remote ? file->path : file->path + under + strspn(file->path + under, "/");
+    return file->path + under + strspn(file->path + under, "/");
 }
 
 /* Name, NUL, size, NUL, SHA-256, NUL of each. */

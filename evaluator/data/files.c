@@ -130,14 +130,17 @@ static bool take_matches(void *context, const char *pattern, struct err *err) {
         const struct data_file *f = &s->all->items[i];
         if (glob_match(pattern, f->path) &&
             data_format(f->path)) /* a card's "**" takes the README too */
-            add_found(
-                s->found, f->remote ? xstrdup(f->path) : path_join(s->root, f->path), f->remote);
+            add_found(s->found, path_join(s->root, f->path), f->remote);
     }
     return true;
 }
 
 static const char *const FORMATS[] = { "parquet", "jsonl", "json", "csv", "tsv" };
 static const char *const PACKINGS[] = { "", ".gz", ".zst" };
+#define D5 "[0-9][0-9][0-9][0-9][0-9]"
+/* Behind a split's name: shards, which leave "test-hard-..." to the split of that name; whatever
+ * else there is; nothing. */
+static const char *const TAILS[] = { "-" D5 "-of-" D5 "*", "-*", "" };
 
 /* Characters that mean something in a pattern are not taken in names of splits and configurations.
  */
@@ -149,9 +152,9 @@ static void search_folder(struct search *s, const char *folder, const char *spli
     char pattern[GLOB_MAX];
     for (size_t f = 0; f < sizeof FORMATS / sizeof *FORMATS && s->found->n == 0; f++)
         for (size_t p = 0; p < (f == 0 ? 1 : 3) && s->found->n == 0; p++)
-            for (int sharded = 1; sharded >= 0 && s->found->n == 0; sharded--) {
+            for (size_t t = 0; t < sizeof TAILS / sizeof *TAILS && s->found->n == 0; t++) {
                 snprintf(pattern, sizeof pattern, "%s%s%s%s.%s%s", folder, *folder ? "/" : "",
-                    split, sharded ? "-*" : "", FORMATS[f], PACKINGS[p]);
+                    split, TAILS[t], FORMATS[f], PACKINGS[p]);
                 (void)take_matches(s, pattern, NULL);
             }
 }
@@ -232,12 +235,13 @@ struct shard {
     unsigned long number, of;
 };
 
-/* "<stem>-00002-of-00005.<ext>". */
+/* "<stem>-00002-of-00005.<ext>", or with a hash before the ending. */
 static bool shard_parse(const char *path, struct shard *s) {
     const char *of = NULL;
     for (const char *p = path; (p = strstr(p, "-of-")) != NULL; p++)
         of = p;
-    if (!of || strspn(of + 4, "0123456789") != 5 || of[9] != '.' || of - path < 6 ||
+    if (!of || strspn(of + 4, "0123456789") != 5 || (of[9] != '.' && of[9] != '-') ||
+        of - path < 6 ||
         of[-6] != '-' || strspn(of - 5, "0123456789") != 5)
         return false;
     *s = (struct shard) { (size_t)(of - 5 - path), strtoul(of - 5, NULL, 10),

@@ -5,7 +5,7 @@
 #include "evaluator/data/data.h"
 
 struct data_file {
-    char *path;                            /* for messages too; of a remote one relative */
+    char *path;                            /* of a remote one where it would lie */
     const struct data_remote_file *remote; /* NULL: a file here */
 };
 

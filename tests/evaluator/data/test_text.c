@@ -27,6 +27,93 @@ static void bad_jsonl_names_file_and_line(void **state) {
     assert_refused(*state, "x.jsonl", 0, "line 1: not JSON");
 }
 
+/* Whatever a string may hold, also where a window of the file ends in the midst of it. */
+static void strings_are_unescaped_wherever_they_lie(void **state) {
+    static const char row[] =
+        "{\"k\\u00e4\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\ud83d\\ude00 \xe6\x97\xa5\xe6\x9c\xac "
+        "plain text\", \"n\": [-0, 12, -3.5e2, 0.1, 18446744073709551616, 1E-7]}\n";
+    static const char want[] =
+        "{\"k\xc3\xa4\": \"\\\"\\\\/\\b\\f\\n\\r\\t\\u0000\xf0\x9f\x98\x80 "
+        "\xe6\x97\xa5\xe6\x9c\xac plain text\", \"n\": [0, 12, -350.0, 0.1, "
+        "1.8446744073709552e19, 1e-7]}";
+    struct strbuf text = { 0 };
+    while (text.len < 600 << 10)
+        strbuf_adds(&text, row);
+    put_bytes(*state, "x.jsonl", text.text, text.len);
+    struct err err;
+    json_t *rows = rows_of_file(*state, "x.jsonl", &err),
+           *expected = json_loads(want, JSON_ALLOW_NUL, NULL), *got;
+    size_t i;
+    assert_int_equal(err.class, ERR_NONE);
+    assert_int_equal(json_array_size(rows), text.len / strlen(row));
+    json_array_foreach(rows, i, got) if (!json_equal(got, expected))
+        fail_msg("row %zu: %s", i, json_dumps(got, 0));
+    json_decref(rows);
+    json_decref(expected);
+    strbuf_release(&text);
+}
+
+static void what_json_does_not_allow_is_refused(void **state) {
+    static const char *const values[] = { "\"\\x\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ude00\"",
+        "\"\\ud800\\u0041\"", "\"\t\"", "\"open", "01", "+1", "1.", ".5", "1e", "-", "1e999", "nul",
+        "NaN", "'a'", "[1,]", "[1 2]", "{\"b\" 1}", "{b: 1}", "{\"b\": 1, \"b\": 2}",
+        "{\"\\u0000\": 1}", "1 2", "\"a\"b", "" };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "{\"a\": %s}\n", values[i]);
+        put(*state, "x.jsonl", text);
+        assert_refused(*state, "x.jsonl", 0, "line 1: not JSON: ");
+    }
+    put(*state, "x.jsonl", "{\"a\": \"\xed\xa0\x80\"}\n"); /* a surrogate in three bytes */
+    assert_refused(*state, "x.jsonl", 0, "line 1: not text: invalid UTF-8 at byte 8");
+}
+
+static void many_keys_are_told_apart(void **state) {
+    struct strbuf text = { 0 };
+    for (int twice = 0; twice < 2; twice++) {
+        strbuf_reset(&text);
+        for (int i = 0; i < 3000; i++)
+            strbuf_addf(&text, "%s\"k%d\": %d", i ? ", " : "{", i, i);
+        strbuf_addf(&text, "%s}\n", twice ? ", \"k17\": 1" : "");
+        put(*state, "x.jsonl", text.text);
+        struct err err;
+        json_t *rows = rows_of_file(*state, "x.jsonl", &err);
+        assert_int_equal(json_array_size(rows), 1 - twice);
+        assert_true(!twice || strstr(err.msg, "a key stands twice"));
+        json_decref(rows);
+    }
+    strbuf_release(&text);
+}
+
+/* Neither deep nor wide rows take more than their share of stack and memory. */
+static void rows_beyond_all_bounds_are_refused(void **state) {
+    size_t n = 10 << 20;
+    char *text = xmalloc(n + 64);
+    memset(text, '[', n);
+    memcpy(text, "{\"a\":", 5);
+    text[n] = '\n';
+    put_bytes(*state, "x.jsonl", text, n + 1);
+    assert_refused(*state, "x.jsonl", 0, "nesting depth");
+    for (size_t i = 0; i < n; i++)
+        text[i] = i % 2 ? ',' : '1';
+    memcpy(text, "{\"a\":[", 6);
+    memcpy(text + n - 1, "1]}\n", 4);
+    put_bytes(*state, "x.jsonl", text, n + 3);
+    assert_refused(*state, "x.jsonl", 0, "too many values in a row");
+    free(text);
+}
+
+static void only_the_columns_asked_for_are_given(void **state) {
+    static const char *const columns[] = { "b", "d", NULL };
+    put(*state, "x.jsonl", "{\"a\": {\"b\": 1}, \"b\": [1, {\"x\": 2}], \"c\": 3}\n{\"d\": 4}\n");
+    char *path = path_join(*state, "x.jsonl");
+    struct err err;
+    json_t *rows = rows_of(&(struct data_source) { .file = path, .columns = columns }, &err);
+    assert_json(rows, "[{\"b\": [1, {\"x\": 2}]}, {\"d\": 4}]");
+    json_decref(rows);
+    free(path);
+}
+
 static void a_line_over_the_ceiling_is_refused(void **state) {
     size_t n = (16 << 20) + 1;
     char *text = xmalloc(n + 9);
@@ -137,7 +224,9 @@ static void packed_files_give_the_same_rows(void **state) {
     n += gzip_of(text.text + text.len / 2, text.len - text.len / 2, packed + n, (1 << 20) - n);
     memset(packed + n, 0, 100);
     put_bytes(*state, "x.jsonl.gz", packed, n + 100);
-    n = ZSTD_compress(packed, 1 << 20, text.text, text.len, 3);
+    n = ZSTD_compress(packed, 1 << 20, text.text, text.len / 3, 3); /* two frames */
+    n += ZSTD_compress(
+        packed + n, (1 << 20) - n, text.text + text.len / 3, text.len - text.len / 3, 3);
     put_bytes(*state, "x.jsonl.zst", packed, n);
     struct err err;
     json_t *plain = rows_of_file(*state, "x.jsonl", &err);
@@ -191,6 +280,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(jsonl_gives_a_row_a_line),
         IN_FOLDER(bad_jsonl_names_file_and_line),
+        IN_FOLDER(strings_are_unescaped_wherever_they_lie),
+        IN_FOLDER(what_json_does_not_allow_is_refused),
+        IN_FOLDER(many_keys_are_told_apart),
+        IN_FOLDER(rows_beyond_all_bounds_are_refused),
+        IN_FOLDER(only_the_columns_asked_for_are_given),
         IN_FOLDER(a_line_over_the_ceiling_is_refused),
         IN_FOLDER(json_takes_every_form_of_rows),
         IN_FOLDER(bad_json_names_file_row_and_line),
