@@ -241,8 +241,7 @@ static bool shard_parse(const char *path, struct shard *s) {
     for (const char *p = path; (p = strstr(p, "-of-")) != NULL; p++)
         of = p;
     if (!of || strspn(of + 4, "0123456789") != 5 || (of[9] != '.' && of[9] != '-') ||
-        of - path < 6 ||
-        of[-6] != '-' || strspn(of - 5, "0123456789") != 5)
+        of - path < 6 || of[-6] != '-' || strspn(of - 5, "0123456789") != 5)
         return false;
     *s = (struct shard) { (size_t)(of - 5 - path), strtoul(of - 5, NULL, 10),
         strtoul(of + 4, NULL, 10) };

@@ -111,8 +111,8 @@ static void learn(struct blocks *b, size_t n) {
     b->wasted = false;
 }
 
-static bool bring(struct blocks *b, size_t file, uint64_t size, uint64_t first, uint64_t last,
-    struct err *err) {
+static bool bring(
+    struct blocks *b, size_t file, uint64_t size, uint64_t first, uint64_t last, struct err *err) {
     uint64_t end = (size + BLOCK_BYTES - 1) / BLOCK_BYTES, at = first * BLOCK_BYTES;
     uint64_t bytes = (uint64_t)reach(b, file, first, last, end) * BLOCK_BYTES;
     bytes = bytes < size - at ? bytes : size - at;

@@ -33,8 +33,7 @@ static bool changed(const struct range_file *f, struct err *err) {
 }
 
 /* "bytes FROM-TO/SIZE", digits only. */
-static bool parse_content_range(
-    const char *text, uint64_t *from, uint64_t *to, uint64_t *size) {
+static bool parse_content_range(const char *text, uint64_t *from, uint64_t *to, uint64_t *size) {
     uint64_t *const numbers[3] = { from, to, size };
     static const char ends[3] = { '-', '/', 0 };
     if (strncmp(text, "bytes ", 6)) {
@@ -53,12 +52,13 @@ static bool parse_content_range(
 }
 
 /* What a part that was given says of itself, and whether it fits what was asked. */
-static bool check_part(const struct part *p, const struct reply *r, uint64_t taken, struct err *err) {
+static bool check_part(
+    const struct part *p, const struct reply *r, uint64_t taken, struct err *err) {
     uint64_t from, to, size, asked = p->from + p->done;
     if (!parse_content_range(r->range, &from, &to, &size) || from != asked || to < from ||
         to >= p->from + p->n || taken > to - from + 1) {
-        return err_set(err, ERR_NETWORK, "'%s': the server gave another part than the one asked for",
-            p->file->path);
+        return err_set(err, ERR_NETWORK,
+            "'%s': the server gave another part than the one asked for", p->file->path);
     }
     return size == p->file->size || changed(p->file, err);
 }
@@ -112,8 +112,8 @@ static bool take_reply(struct part *p, const struct sink *sink, const struct rep
 }
 
 /* One request for what is missing. What came before a transfer broke counts too. */
-static bool ask(struct client *c, struct part *p, bool *forget, long *retry_after,
-    struct err *err) {
+static bool ask(
+    struct client *c, struct part *p, bool *forget, long *retry_after, struct err *err) {
     struct range_file *f = p->file;
     struct strbuf url = { 0 };
     char range[64], *last = NULL, *kept = f->location;
@@ -128,8 +128,8 @@ static bool ask(struct client *c, struct part *p, bool *forget, long *retry_afte
     struct err why = ERR_INIT;
     strbuf_addf(&url, "%s%s", c->endpoint, f->path);
     bool whole = client_follow(c, kept ? kept : url.text, kept != NULL, &sink, &reply, &last, &why);
-    bool ok = (whole || reply.status == 206) &&
-              take_reply(p, &sink, &reply, kept != NULL, forget, &why);
+    bool ok =
+        (whole || reply.status == 206) && take_reply(p, &sink, &reply, kept != NULL, forget, &why);
     *retry_after = reply.retry_after;
     if (ok && last && strcmp(last, url.text)) {
         f->location = last;
@@ -151,8 +151,8 @@ static bool may_pass(const struct err *why, bool forget) {
     return why->class == ERR_NETWORK || forget;
 }
 
-bool client_range(struct client *c, struct range_file *f, uint64_t from, void *into, size_t n,
-    struct err *err) {
+bool client_range(
+    struct client *c, struct range_file *f, uint64_t from, void *into, size_t n, struct err *err) {
     struct part p = { .file = f, .from = from, .into = into, .n = n };
     struct err why = ERR_INIT;
     for (int tries = 0, in_vain = 0; p.done < n; tries++) {

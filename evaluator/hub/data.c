@@ -69,9 +69,9 @@ static void take_remote(struct hub_data *d, const struct pull *p) {
         size_t n = d->remote.n++;
         d->files[n] = (struct data_remote_file) { .path = f->path, .size = f->size };
         memcpy(d->files[n].sha256, f->etag, sizeof f->etag);
-        d->ranges[n] = (struct range_file) { .path = pull_file_path(p, l->commit, f->path),
-            .size = f->size,
-            .sha256 = f->etag };
+        d->ranges[n] = (struct range_file) {
+            .path = pull_file_path(p, l->commit, f->path), .size = f->size, .sha256 = f->etag
+        };
     }
 }
 

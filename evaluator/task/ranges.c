@@ -51,8 +51,8 @@ static const struct data_remote *asked_of(const struct ranges *g, const json_t *
     return source >= 0 && (size_t)source < g->n ? g->data[source].remote : NULL;
 }
 
-static bool is_within(const struct data_remote *remote, const char *path, long long at,
-    long long n) {
+static bool is_within(
+    const struct data_remote *remote, const char *path, long long at, long long n) {
     for (size_t i = 0; i < remote->n; i++) {
         const struct data_remote_file *f = &remote->files[i];
         if (!strcmp(f->path, path)) {
@@ -118,9 +118,9 @@ static bool ask_parent(
     struct child_ranges *c = arg;
     for (size_t done = 0, part; done < n; done += part) {
         part = n - done < WIRE_MAX_BYTES ? n - done : WIRE_MAX_BYTES;
-        json_t *frame = json_pack("{s{s:I, s:s, s:I, s:I}}", "read", "source",
-            (json_int_t)c->source, "path", path, "at", (json_int_t)(at + done), "n",
-            (json_int_t)part);
+        json_t *frame =
+            json_pack("{s{s:I, s:s, s:I, s:I}}", "read", "source", (json_int_t)c->source, "path",
+                path, "at", (json_int_t)(at + done), "n", (json_int_t)part);
         bool ok = frame && wire_write(c->out, frame, err);
         json_decref(frame);
         if (!ok || !take_part(c, (char *)into + done, part, err)) {

@@ -1,5 +1,5 @@
-/* Parts of files that were left on a hub: asked for by the child, which has no network, and read for
- * it by the parent. */
+/* Parts of files that were left on a hub: asked for by the child, which has no network, and read
+ * for it by the parent. */
 #ifndef ASSAY_RANGES_H
 #define ASSAY_RANGES_H
 

@@ -3,8 +3,8 @@
  *
  *     read_data rows|lua|json [COLUMN...] FILE
  *
- * `rows` only reads; `lua` makes of each row the table that a task gets; `json` prints the rows. The
- * last line, on stderr, is "rows bytes seconds peak_rss_bytes". */
+ * `rows` only reads; `lua` makes of each row the table that a task gets; `json` prints the rows.
+ * The last line, on stderr, is "rows bytes seconds peak_rss_bytes". */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,7 +88,6 @@ int main(int argc, char **argv) {
         fprintf(stderr, "read_data: %s\n", err.msg);
         return 1;
     }
-    fprintf(stderr, "%lld %lld %.6f %ld\n", n, (long long)st.st_size, took,
-        peak_kib() * 1024);
+    fprintf(stderr, "%lld %lld %.6f %ld\n", n, (long long)st.st_size, took, peak_kib() * 1024);
     return 0;
 }

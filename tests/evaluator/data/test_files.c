@@ -146,8 +146,8 @@ static void a_shard_that_is_missing_is_named(void **state) {
     assert_shards(*state, "mid", "shard 1 of 3 is missing");
     assert_shards(*state, "last", "shard 1 of 2 is missing");
     assert_shards(*state, "two", "");
-    assert_files(*state, NULL, "two",
-        "data/two-00000-of-00002.parquet data/two-00001-of-00002.parquet");
+    assert_files(
+        *state, NULL, "two", "data/two-00000-of-00002.parquet data/two-00001-of-00002.parquet");
     assert_shards(*state, "two-hard", "shard 0 of 7 is missing");
 }
 

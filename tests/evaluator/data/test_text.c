@@ -32,10 +32,9 @@ static void strings_are_unescaped_wherever_they_lie(void **state) {
     static const char row[] =
         "{\"k\\u00e4\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\ud83d\\ude00 \xe6\x97\xa5\xe6\x9c\xac "
         "plain text\", \"n\": [-0, 12, -3.5e2, 0.1, 18446744073709551616, 1E-7]}\n";
-    static const char want[] =
-        "{\"k\xc3\xa4\": \"\\\"\\\\/\\b\\f\\n\\r\\t\\u0000\xf0\x9f\x98\x80 "
-        "\xe6\x97\xa5\xe6\x9c\xac plain text\", \"n\": [0, 12, -350.0, 0.1, "
-        "1.8446744073709552e19, 1e-7]}";
+    static const char want[] = "{\"k\xc3\xa4\": \"\\\"\\\\/\\b\\f\\n\\r\\t\\u0000\xf0\x9f\x98\x80 "
+                               "\xe6\x97\xa5\xe6\x9c\xac plain text\", \"n\": [0, 12, -350.0, 0.1, "
+                               "1.8446744073709552e19, 1e-7]}";
     struct strbuf text = { 0 };
     while (text.len < 600 << 10)
         strbuf_adds(&text, row);

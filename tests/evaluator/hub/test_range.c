@@ -11,6 +11,7 @@
 #include "evaluator/data/data.h"
 #include "evaluator/hub/client.h"
 #include "evaluator/hub/hub.h"
+#include "evaluator/task/ranges.h"
 
 #define N 100000
 #define SHA "3333333333333333333333333333333333333333333333333333333333333333"
@@ -66,7 +67,8 @@ static ssize_t break_off(void *arg, uint64_t at, char *buffer, size_t max) {
     return (ssize_t)n;
 }
 
-static enum MHD_Result send_reply(struct MHD_Connection *c, unsigned status, struct MHD_Response *r) {
+static enum MHD_Result send_reply(
+    struct MHD_Connection *c, unsigned status, struct MHD_Response *r) {
     enum MHD_Result result = MHD_queue_response(c, status, r);
     MHD_destroy_response(r);
     return result;
@@ -295,8 +297,9 @@ static void write_set(const char *root) {
     for (int shard = 0; shard < 2; shard++) {
         strbuf_reset(&text);
         for (int i = 0; text.len < 3u << 20; i++)
-            strbuf_addf(&text, "{\"q\": \"Question %d of shard %d?\", \"options\": [\"a%d\", \"b\"], "
-                               "\"answer\": %d}\n",
+            strbuf_addf(&text,
+                "{\"q\": \"Question %d of shard %d?\", \"options\": [\"a%d\", \"b\"], "
+                "\"answer\": %d}\n",
                 i, shard, i, i % 2);
         char name[80];
         snprintf(name, sizeof name, "datasets/org/d/data/train-0000%d-of-00002.jsonl", shard);
@@ -341,7 +344,9 @@ static int hub_stop(void **state) {
 
 static struct hub_data *open_set(enum hub_stream stream) {
     struct err err = ERR_INIT;
-    struct hub_data_request q = { .hub = hub.url, .repo = "org/d", .stream = stream, .retry_ms = 1 };
+    struct hub_data_request q = {
+        .hub = hub.url, .repo = "org/d", .stream = stream, .retry_ms = 1
+    };
     struct hub_data *d = hub_data_open(&q, &err);
     if (!d)
         fail_msg("%s", err.msg);
@@ -349,8 +354,8 @@ static struct hub_data *open_set(enum hub_stream stream) {
 }
 
 /* Rows and digest of a split. */
-static json_t *read_split(const char *dir, const struct data_remote *remote, const char *split,
-    char sha256[65]) {
+static json_t *read_split(
+    const char *dir, const struct data_remote *remote, const char *split, char sha256[65]) {
     struct err err = ERR_INIT;
     struct data_source source = { .dir = dir, .split = split, .remote = remote };
     json_t *rows = json_array(), *row;
@@ -393,6 +398,10 @@ static void a_set_left_on_the_hub_gives_the_same_rows_and_digest(void **state) {
     json_decref(far);
     hub_data_close(d);
     free(dir);
+    d = open_set(HUB_STREAM_NEVER); /* what is here was never taken for all there is */
+    assert_null(hub_data_remote(d));
+    assert_int_equal(blobs_over("1024k"), 2);
+    hub_data_close(d);
 }
 
 static void small_sets_are_fetched_and_then_read_here(void **state) {
@@ -420,19 +429,21 @@ static void a_word_says_when(void **state) {
 
 static enum hub_stream task_stream;
 
-static bool open_for_task(const char *repo, const char *revision, void *arg, struct task_data *data,
-    struct err *err) {
+static bool open_for_task(
+    const char *repo, const char *revision, void *arg, struct task_data *data, struct err *err) {
     (void)arg;
-    struct hub_data_request q = { .hub = hub.url, .repo = repo, .revision = revision,
-        .stream = task_stream, .retry_ms = 1 };
+    struct hub_data_request q = {
+        .hub = hub.url, .repo = repo, .revision = revision, .stream = task_stream, .retry_ms = 1
+    };
     return task_data_fetch(&q, data, err);
 }
 
-static const char TASK[] =
-    "return choice { name = 'far', version = 1, licence = 'MIT',\n"
-    "  data = hub 'org/d' { revision = '0123456789abcdef0123456789abcdef01234567', test = 'train' },\n"
-    "  doc = function(row) return { query = row.q, choices = row.options, gold = row.answer } end,\n"
-    "  report = { 'acc' }, main = 'acc' }\n";
+static const char TASK[] = "return choice { name = 'far', version = 1, licence = 'MIT',\n"
+                           "  data = hub 'org/d' { revision = "
+                           "'0123456789abcdef0123456789abcdef01234567', test = 'train' },\n"
+                           "  doc = function(row) return { query = row.q, choices = row.options, "
+                           "gold = row.answer } end,\n"
+                           "  report = { 'acc' }, main = 'acc' }\n";
 
 static struct task *load_task(const char *path, struct err *err) {
     struct task_request q = TASK_REQUEST_INIT;
@@ -476,8 +487,8 @@ static bool fail_to_read(
     return err_set(err, ERR_NETWORK, "no way to '%s'", path);
 }
 
-static bool open_broken(const char *repo, const char *revision, void *arg, struct task_data *data,
-    struct err *err) {
+static bool open_broken(
+    const char *repo, const char *revision, void *arg, struct task_data *data, struct err *err) {
     static const struct data_remote_file file = { "data/train.jsonl", 5000000, SHA };
     static const struct data_remote remote = { &file, 1, fail_to_read, NULL };
     (void)repo, (void)revision, (void)err;
@@ -502,6 +513,61 @@ static void an_error_on_the_way_keeps_its_class(void **state) {
     free(path);
 }
 
+/* ---- what a child may ask ---- */
+
+static unsigned n_reads;
+
+static bool count_reads(
+    void *arg, const char *path, uint64_t at, void *into, size_t n, struct err *err) {
+    (void)arg, (void)path, (void)at, (void)err;
+    memset(into, 'x', n);
+    n_reads++;
+    return true;
+}
+
+static void only_bytes_of_its_data_are_given_to_a_child(void **state) {
+    (void)state;
+    static const struct data_remote_file file = { "a.jsonl", 1000, SHA };
+    static const struct data_remote remote = { &file, 1, count_reads, NULL };
+    static const char *const refused_reads[] = {
+        "{\"source\": 0, \"path\": \"b.jsonl\", \"at\": 0, \"n\": 1}",
+        "{\"source\": 0, \"path\": \"../a.jsonl\", \"at\": 0, \"n\": 1}",
+        "{\"source\": 1, \"path\": \"a.jsonl\", \"at\": 0, \"n\": 1}",
+        "{\"source\": 2, \"path\": \"a.jsonl\", \"at\": 0, \"n\": 1}",
+        "{\"source\": -1, \"path\": \"a.jsonl\", \"at\": 0, \"n\": 1}",
+        "{\"source\": 0, \"path\": \"a.jsonl\", \"at\": -1, \"n\": 1}",
+        "{\"source\": 0, \"path\": \"a.jsonl\", \"at\": 1001, \"n\": 1}",
+        "{\"source\": 0, \"path\": \"a.jsonl\", \"at\": 999, \"n\": 2}",
+        "{\"source\": 0, \"path\": \"a.jsonl\", \"at\": 0, \"n\": 0}",
+        "{\"source\": 0, \"path\": \"a.jsonl\", \"at\": 0, \"n\": 9223372036854775807}", "{}", "7"
+    };
+    struct ranges g = { .data = { { .remote = &remote } }, .n = 2 };
+    struct runner r = { 0 };
+    int to_child[2];
+    assert_int_equal(pipe(to_child), 0);
+    r.to = to_child[1];
+    for (size_t i = 0; i < sizeof refused_reads / sizeof *refused_reads; i++) {
+        struct err err = ERR_INIT;
+        json_t *bad = json_loads(refused_reads[i], JSON_DECODE_ANY, NULL);
+        assert_false(ranges_serve(&g, &r, bad, &err));
+        assert_int_equal(err.class, ERR_INPUT);
+        json_decref(bad);
+    }
+    assert_int_equal(n_reads, 0);
+    struct err err = ERR_INIT;
+    json_t *good =
+        json_loads("{\"source\": 0, \"path\": \"a.jsonl\", \"at\": 990, \"n\": 10}", 0, NULL);
+    assert_true(ranges_serve(&g, &r, good, &err));
+    assert_int_equal(n_reads, 1);
+    char got[64];
+    json_decref(good);
+    assert_int_equal(read(to_child[0], got, sizeof got), 23);
+    assert_memory_equal(got, "{\"bytes\":10}\nxxxxxxxxxx", 23);
+    close(to_child[0]);
+    close(to_child[1]);
+    ranges_close(&g);
+}
+
 #define ON_HUB(f) cmocka_unit_test_setup_teardown(f, hub_start, hub_stop)
 
 int main(int argc, char **argv) {
@@ -519,6 +585,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_word_says_when),
         ON_HUB(a_task_reads_through_its_parent),
         ON_HUB(an_error_on_the_way_keeps_its_class),
+        cmocka_unit_test(only_bytes_of_its_data_are_given_to_a_child),
     };
     return cmocka_run_group_tests(tests, server_start, server_stop);
 }
