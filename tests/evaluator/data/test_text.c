@@ -142,6 +142,42 @@ static void json_takes_every_form_of_rows(void **state) {
     assert_rows(*state, "x.json", "[]");
 }
 
+/* {"version": ..., "data": [rows], ...}, larger than what is read as one document. */
+static size_t write_wrapped(const char *dir, const char *behind) {
+    struct strbuf text = { 0 };
+    size_t n = 0;
+    strbuf_adds(&text,
+        "{\"v\": \"1 \\\" [{\", \"n\": -1.5e3,\n \"o\": {\"a\": [{}]}, \"none\": [], "
+        "\"numbers\": [[1], 2], \"data\": [");
+    for (; text.len < 65 << 20; n++)
+        strbuf_addf(&text, "%s{\"i\": %zu, \"text\": \"%0999zu\"}", n ? ",\n" : " ", n, n);
+    strbuf_addf(&text, " ] %s\n", behind);
+    put_bytes(dir, "big.json", text.text, text.len);
+    strbuf_release(&text);
+    return n;
+}
+
+static void a_large_document_is_read_row_by_row(void **state) {
+    static const struct {
+        const char *behind, *says;
+    } cases[] = { { "}", "" }, { ", \"tail\": true }", "" },
+        { ", \"other\": [{}]}", "two lists of rows" }, { "} x", "trailing text" },
+        { ", \"tail\"}", "the object is damaged" }, { "", "the object is damaged" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t want = write_wrapped(*state, cases[i].behind), n = 0;
+        char *path = path_join(*state, "big.json");
+        struct err err = ERR_INIT;
+        struct data *d = data_open(&(struct data_source) { .file = path }, &err);
+        for (const struct value *row; d && (row = data_row(d, &err)); n++)
+            assert_true(row->n == 2 && row[2].i == (int64_t)n && row[4].n == 999);
+        data_close(d);
+        assert_int_equal(n, want);
+        if (!strstr(err.msg, cases[i].says) || !*cases[i].says != (err.class == ERR_NONE))
+            fail_msg("'%s': '%s'", cases[i].behind, err.msg);
+        free(path);
+    }
+}
+
 static void bad_json_names_file_row_and_line(void **state) {
     put(*state, "x.json", "[{\"a\": 1},\n{\"a\": }]");
     assert_refused(*state, "x.json", 1, "row 2, line 2: not JSON");
@@ -286,6 +322,7 @@ int main(void) {
         IN_FOLDER(only_the_columns_asked_for_are_given),
         IN_FOLDER(a_line_over_the_ceiling_is_refused),
         IN_FOLDER(json_takes_every_form_of_rows),
+        IN_FOLDER(a_large_document_is_read_row_by_row),
         IN_FOLDER(bad_json_names_file_row_and_line),
         IN_FOLDER(csv_and_tsv_are_read_as_python_reads_them),
         IN_FOLDER(bad_csv_names_file_and_line),
