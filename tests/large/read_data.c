@@ -15,6 +15,7 @@
 #include "base/luabox.h"
 #include "evaluator/data/data.h"
 #include "evaluator/task/runtime.h"
+#include "tests/large/digest.h"
 
 typedef bool use_fn(void *arg, const struct value *row);
 
@@ -36,6 +37,11 @@ static bool use_json(void *arg, const struct value *row) {
               putc('\n', arg) == '\n';
     json_decref(json);
     return ok;
+}
+
+static bool use_digest(void *arg, const struct value *row) {
+    digest_add(arg, row);
+    return true;
 }
 
 static double now_s(void) {
@@ -77,13 +83,22 @@ int main(int argc, char **argv) {
     struct data_source source = { .file = argv[argc - 1] };
     argv[argc - 1] = NULL;
     source.columns = argc > 3 ? (const char *const *)argv + 2 : NULL;
-    bool lua = strcmp(mode, "lua") == 0, json = strcmp(mode, "json") == 0;
-    void *arg = lua ? (void *)luabox_state(box) : json ? (void *)stdout : &sum;
+    struct digest *digest = digest_new();
+    const struct {
+        const char *mode;
+        use_fn *use;
+        void *arg;
+    } uses[] = { { "lua", use_lua, luabox_state(box) }, { "json", use_json, stdout },
+        { "digest", use_digest, digest }, { "rows", use_nothing, &sum } };
+    size_t u = 0;
+    while (u < 3 && strcmp(uses[u].mode, mode) != 0)
+        u++;
     double from = now_s();
-    long long n = read_all(&source, lua ? use_lua : json ? use_json : use_nothing, arg, &err);
+    long long n = read_all(&source, uses[u].use, uses[u].arg, &err);
     double took = now_s() - from;
     struct stat st;
     luabox_close(box);
+    digest_end(digest, u == 2 ? stdout : NULL);
     if (n < 0 || fflush(stdout) != 0 || stat(source.file, &st) != 0) {
         fprintf(stderr, "read_data: %s\n", err.msg);
         return 1;
