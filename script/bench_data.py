@@ -3,8 +3,8 @@
 
 usage: bench_data.py READ_DATA [--mb N] [--runs N]
 
-Rounds are interleaved, so that what else the machine does falls on all alike; times are min / median / max, MB/s is of the
-file's bytes at the median. `rows` is the reader's own rows, `lua` the tables a task gets of them; `json.loads` a line at a
+Rounds are interleaved, and times are the processor's, so that what else the machine does counts little; they are min /
+median / max, MB/s is of the file's bytes at the median. `rows` is the reader's own rows, `lua` the tables a task gets of them; `json.loads` a line at a
 time, pyarrow and `datasets` (where they are installed) end at Arrow columns, `to_pylist` at rows."""
 import argparse
 import gzip
@@ -66,9 +66,9 @@ def ours(program, mode, path):
 
 
 def timed(function):
-    started = time.perf_counter()
+    started = time.process_time()
     function()
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def python_json(path):
@@ -132,7 +132,7 @@ def main():
                 seconds.append(run(paths[end]))
         sizes = {end: os.path.getsize(path) / (1 << 20) for end, path in paths.items()}
         print(f"{platform.machine()}, {os.cpu_count()} processors, {args.runs} rounds\n")
-        print("| file | MB | reader | s (min / median / max) | MB/s | times the first |")
+        print("| file | MB | reader | CPU s (min / median / max) | MB/s | times the first |")
         print("|---|---|---|---|---|---|")
         first = {}
         for (end, name, _), seconds in zip(table, times):

@@ -244,10 +244,10 @@ static bool can_stay(const char *repo_dir, const struct repo_file *f) {
     return f->lfs && !here && data_format(f->path);
 }
 
-/* Free bytes where the cache lies; 0 if that is not known. */
+/* Free bytes where the cache lies; no limit if that is not known. */
 static uint64_t free_bytes(const char *root) {
     struct statvfs fs;
-    return statvfs(root, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
+    return statvfs(root, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
 }
 
 static void leave_large(

@@ -7,6 +7,10 @@
 #include "base/mem.h"
 #include "evaluator/task/frames.h"
 
+/* How often a task may read all of its data over: each split for its documents, for examples, for
+ * each subset. */
+enum { TIMES_MAX = 64 };
+
 /* ---- the parent ---- */
 
 void ranges_close(struct ranges *g) {
@@ -63,6 +67,20 @@ static bool is_within(
     return false;
 }
 
+/* A child that reads without end would keep its parent at the network for ever. */
+static bool count_bytes(struct ranges *g, uint64_t n, struct err *err) {
+    uint64_t all = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        const struct data_remote *remote = g->data[i].remote;
+        for (size_t k = 0; remote && k < remote->n; k++) {
+            all += remote->files[k].size;
+        }
+    }
+    g->served += n;
+    return g->served / TIMES_MAX <= all ||
+           err_set(err, ERR_TASK, "the task reads its data more than %d times", TIMES_MAX);
+}
+
 bool ranges_serve(struct ranges *g, struct runner *r, const json_t *read, struct err *err) {
     const struct data_remote *remote = asked_of(g, read);
     const char *path = json_get_string(read, "path", "");
@@ -72,6 +90,9 @@ bool ranges_serve(struct ranges *g, struct runner *r, const json_t *read, struct
     if (!remote || !is_within(remote, path, at, n)) {
         return err_set(
             err, ERR_INPUT, "the task's process asked for bytes that are not of its data");
+    }
+    if (!count_bytes(g, (uint64_t)n, err)) {
+        return false;
     }
     g->buffer = g->buffer ? g->buffer : xmalloc(WIRE_MAX_BYTES);
     clock_gettime(CLOCK_MONOTONIC, &from);

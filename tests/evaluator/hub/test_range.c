@@ -560,8 +560,13 @@ static void only_bytes_of_its_data_are_given_to_a_child(void **state) {
     assert_true(ranges_serve(&g, &r, good, &err));
     assert_int_equal(n_reads, 1);
     char got[64];
+    g.served = 64 * 1000; /* all of its data, again and again */
+    assert_true(ranges_serve(&g, &r, good, &err));
+    g.served = 65 * 1000;
+    assert_false(ranges_serve(&g, &r, good, &err));
+    assert_int_equal(err.class, ERR_TASK);
     json_decref(good);
-    assert_int_equal(read(to_child[0], got, sizeof got), 23);
+    assert_int_equal(read(to_child[0], got, 23), 23);
     assert_memory_equal(got, "{\"bytes\":10}\nxxxxxxxxxx", 23);
     close(to_child[0]);
     close(to_child[1]);
