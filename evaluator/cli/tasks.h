@@ -7,12 +7,11 @@
 #include "evaluator/cli/args.h"
 #include "evaluator/task/task.h"
 
+/* hub_stream_parse says what the words mean. */
 #define OPTION_STREAM_DATA                                                                         \
     {                                                                                              \
         "stream-data", 0, "RULE",                                                                  \
-            "read large data files on the hub, in parts, without storing them: always, never, or " \
-            "auto (default): where those not here yet come to more than 4 GiB or half of the "     \
-            "free disk"                                                                            \
+            "read data on the hub in parts, storing nothing: always, never, auto (over 4 GiB)"     \
     }
 
 extern const struct option

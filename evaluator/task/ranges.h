@@ -13,8 +13,9 @@
 struct ranges {
     struct task_data data[64];
     size_t n;
-    void *buffer;    /* WIRE_MAX_BYTES, made on first use */
-    uint64_t served; /* bytes so far: the child's own limits of time don't count what the hub takes */
+    void *buffer; /* WIRE_MAX_BYTES, made on first use */
+    uint64_t
+        served; /* bytes so far: the child's own limits of time don't count what the hub takes */
 };
 void ranges_close(struct ranges *g); /* a zeroed struct is fine */
 
