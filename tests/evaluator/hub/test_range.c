@@ -95,7 +95,7 @@ static enum MHD_Result send_part(struct MHD_Connection *c, struct asked a, const
     if (server.manner == TOO_MUCH)
         n += 100;
     if (server.manner == ELSEWHERE)
-        claimed_from++, claimed_to++;
+        claimed_from--, claimed_to--;
     if (server.manner == OTHER_SIZE)
         size = N + 1;
     struct MHD_Response *r =
