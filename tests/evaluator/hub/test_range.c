@@ -542,7 +542,7 @@ static void only_bytes_of_its_data_are_given_to_a_child(void **state) {
         "{\"source\": 0, \"path\": \"a.jsonl\", \"at\": 0, \"n\": 9223372036854775807}", "{}", "7"
     };
     struct ranges g = { .data = { { .remote = &remote } }, .n = 2 };
-    struct runner r = { 0 };
+    struct runner r = { .pid = getpid() };
     int to_child[2];
     assert_int_equal(pipe(to_child), 0);
     r.to = to_child[1];
