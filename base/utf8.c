@@ -86,14 +86,32 @@ size_t utf8_encode(uint32_t cp, char out[4]) {
     return 0;
 }
 
+/* How many bytes are ASCII from the first on; looked at by eight, as most text is. */
+static size_t ascii_prefix(const char *s, size_t n) {
+    size_t i = 0;
+    uint64_t word;
+    for (; n - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, s + i, sizeof word);
+        if (word & 0x8080808080808080u) {
+            break;
+        }
+    }
+    while (i < n && (unsigned char)s[i] < 0x80) {
+        i++;
+    }
+    return i;
+}
+
 bool utf8_valid(const char *s, size_t n) {
-    uint32_t cp;
-    for (size_t i = 0; i < n;) {
-        size_t len = utf8_decode(s + i, n - i, &cp);
-        if (len == 0) {
+    bool whole = true;
+    for (size_t i = ascii_prefix(s, n); i < n;) {
+        i += measure((const unsigned char *)s + i, n - i, &whole);
+        if (!whole) {
             return false;
         }
-        i += len;
+        if (i < n && (unsigned char)s[i] < 0x80) {
+            i += ascii_prefix(s + i, n - i);
+        }
     }
     return true;
 }

@@ -97,6 +97,9 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
             json_object_set_new(spec, TEXTS[i], json_string(args_get(b->args, TEXTS[i], "")));
         }
     }
+    if (args_has(b->args, "stream-data")) {
+        json_object_set_new(spec, "stream_data", json_string(args_get(b->args, "stream-data", "")));
+    }
     json_object_set_new(spec, "add_bos", json_string(args_get(b->args, "add-bos", "auto")));
     json_object_set_new(
         spec, "threads", json_integer(strtol(args_get(b->args, "threads", "0"), NULL, 10)));
@@ -308,6 +311,11 @@ const struct command cmd_eval = {
         "examples, and\n"
         "where a task's file has `reorder` or `wordings`, with its options in other orders or "
         "in other words.\n\n"
+        "Data sets are fetched into the hub's cache. Where the files that are not there yet "
+        "come to more\n"
+        "than 4 GiB, or to more than half of the free disk, they stay on the hub and are read "
+        "in parts:\n"
+        "--stream-data always or never decides otherwise.\n\n"
         "  assay eval ./my-model -s wordnet --no-db\n"
         "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
         "  assay eval org/name -s mteb-eng-v2 --dry-run          what 41 tasks would take\n"

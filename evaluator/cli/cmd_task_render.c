@@ -21,6 +21,7 @@ static const struct option options_render[] = {
     { "profile", 0, "NAME", "the rule set by which context and choice are parted" },
     { "add-bos", 0, "RULE", "auto, yes or no: whether a beginning-of-text token is added" },
     { "hub", 0, "DIR|URL", "where data sets and models are found (default: HF_ENDPOINT)" },
+    OPTION_STREAM_DATA,
     { NULL, 0, NULL, NULL },
 };
 

@@ -16,6 +16,7 @@ static const struct option options_test[] = {
     { "force", 'f', NULL, "with --freeze: replace a test that is there" },
     { "file", 0, "FILE", "the test (default: <task>.test.jsonl beside the task file)" },
     { "hub", 0, "DIR|URL", "with --freeze: where the data set is found (default: HF_ENDPOINT)" },
+    OPTION_STREAM_DATA,
     { NULL, 0, NULL, NULL },
 };
 

@@ -2,6 +2,8 @@
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/stop.h"
+#include "evaluator/cli/tasks.h"
+#include "evaluator/hub/hub.h"
 #include "evaluator/worker/worker.h"
 
 static const struct option options_worker[] = {
@@ -16,6 +18,7 @@ static const struct option options_worker[] = {
     { "no-cache", 0, NULL, "compute vectors of texts again that are known from earlier jobs" },
     { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
+    OPTION_STREAM_DATA,
     { NULL, 0, NULL, NULL },
 };
 
@@ -25,12 +28,17 @@ static bool run(const struct args *args, struct err *err) {
         .database = args_get(args, "db", NULL),
         .hub = args_get(args, "hub", NULL),
         .tasks_dir = args_get(args, "tasks", NULL),
+        .stream_data = args_get(args, "stream-data", NULL),
         .device = args_get(args, "device", NULL),
         .dtype = args_get(args, "dtype", NULL),
         .once = args_has(args, "once"),
         .no_cache = args_has(args, "no-cache"),
         .drain = args_has(args, "drain"),
     };
+    enum hub_stream stream;
+    if (!hub_stream_parse(o.stream_data, &stream, err)) { /* said now, not by every job */
+        return false;
+    }
     if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) ||
         !args_get_uint(args, "lease", 0, 3600, &lease, err) ||
         !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||

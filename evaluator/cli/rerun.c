@@ -19,6 +19,7 @@ const struct option options_rerun[] = {
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
     { "hub", 0, "DIR|URL",
         "where org/name is found: a mirror tree or a hub (default: HF_ENDPOINT)" },
+    OPTION_STREAM_DATA,
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
     { "threads", 'j', "N", "threads (default: the processors that may be used)" },
     { "max-mem", 0, "MIB", "ceiling for the model's weights, keys, values and activations" },
@@ -147,6 +148,7 @@ static json_t *make_spec(const struct args *args, const struct evidence *e, cons
     set_text(spec, "dtype", json_get_string(e->result, "dtype", NULL));
     set_text(spec, "device", args_get(args, "device", NULL));
     set_text(spec, "hub", args_get(args, "hub", NULL));
+    set_text(spec, "stream_data", args_get(args, "stream-data", NULL));
     set_text(spec, "tasks_dir", task_library_dir(args_get(args, "tasks", NULL)));
     set_text(spec, "add_bos", json_get_string(e->result, "add_bos", NULL));
     set_text(spec, "gemm", json_get_string(settings, "gemm", NULL));

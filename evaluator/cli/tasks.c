@@ -21,6 +21,7 @@ const struct option options_tasks[] = {
         "100000)" },
     { "subset", 0, "A,B", "only these subsets, in this order" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
+    OPTION_STREAM_DATA,
     { NULL, 0, NULL, NULL },
 };
 
@@ -29,10 +30,13 @@ const struct option options_library[] = {
     { NULL, 0, NULL, NULL },
 };
 
-static bool data_dir(
-    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
-    *dir = hub_dataset_dir(args_get(arg, "hub", NULL), repo, revision, err);
-    return *dir != NULL;
+static bool open_data(
+    const char *repo, const char *revision, void *arg, struct task_data *data, struct err *err) {
+    struct hub_data_request q = {
+        .hub = args_get(arg, "hub", NULL), .repo = repo, .revision = revision
+    };
+    return hub_stream_parse(args_get(arg, "stream-data", NULL), &q.stream, err) &&
+           task_data_fetch(&q, data, err);
 }
 
 bool task_request_from_args(
@@ -45,7 +49,7 @@ bool task_request_from_args(
     task_library_fill(request, args_get(args, "tasks", NULL));
     request->name = name;
     request->shots = args_has(args, "shots") ? (int)shots : -1;
-    request->resolve = data_dir;
+    request->open = open_data;
     request->resolve_arg = (void *)(uintptr_t)args;
     return true;
 }

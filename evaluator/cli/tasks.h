@@ -7,6 +7,13 @@
 #include "evaluator/cli/args.h"
 #include "evaluator/task/task.h"
 
+/* hub_stream_parse says what the words mean. */
+#define OPTION_STREAM_DATA                                                                         \
+    {                                                                                              \
+        "stream-data", 0, "RULE",                                                                  \
+            "read data on the hub in parts, storing nothing: always, never, auto (over 4 GiB)"     \
+    }
+
 extern const struct option
     options_tasks[]; /* --task, --suite, --limit, --shots, --seed, --bootstrap, --subset, --tasks */
 

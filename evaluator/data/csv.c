@@ -1,8 +1,8 @@
 /* CSV and TSV as Python's csv module reads them (RFC 4180, double quotes doubled): the first record
  * names the columns, every value is a string. A record ends at "\n", "\r" or "\r\n" outside quotes;
  * a quote inside an unquoted field is an ordinary character, and so is what follows a closing
- * quote. Empty lines are skipped; a short record is filled with null, a long one is an error, and
- * so is a quote that never closes. */
+ * quote. Empty lines are skipped; a record of more or fewer values than there are columns is an
+ * error, and so is a quote that never closes. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -26,12 +26,18 @@ struct csv {
     bool quoted; /* a field of the record was */
     char **names;
     size_t n_names;
-    unsigned long long line,
-        line_now; /* from 1: where the record began, and where the reader stands */
+    unsigned long long row, line,
+        line_now; /* from 1: the record, where it began, and where the reader stands */
 };
 
+/* Of the field at hand, which the header, row 0, has yet to name. */
 static bool fail(const struct csv *c, struct err *err, const char *what) {
-    return err_set(err, ERR_INPUT, "line %llu: %s", c->line, what);
+    if (c->row == 0)
+        return err_set(err, ERR_INPUT, "line %llu, column %zu: %s", c->line, c->n_fields + 1, what);
+    if (c->n_fields < c->n_names)
+        return err_set(err, ERR_INPUT, "row %llu, line %llu: column '%.100s': %s", c->row, c->line,
+            c->names[c->n_fields], what);
+    return err_set(err, ERR_INPUT, "row %llu, line %llu: %s", c->row, c->line, what);
 }
 
 static bool end_field(struct csv *c, size_t from, struct err *err) {
@@ -51,22 +57,56 @@ static bool is_line_end(struct csv *c, int byte, struct err *err) {
     return true;
 }
 
+static bool within_ceiling(const struct csv *c, struct err *err) {
+    return !c->text.overflow || fail(c, err, "record is over the ceiling of 16 MiB");
+}
+
 /* The inside of quotes, the opening one taken; a doubled quote stands for one. */
 static bool read_quoted(struct csv *c, struct err *err) {
-    for (;;) {
-        int byte = stream_get(&c->stream, err);
-        if (byte < 0)
-            return c->stream.failed ? false : fail(c, err, "quoted field never ends");
-        if (byte == '"') {
-            if (stream_peek(&c->stream, err) != '"')
-                return true;
-            stream_get(&c->stream, err);
-        } else if (byte == '\n')
+    struct stream *s = &c->stream;
+    while (stream_peek(s, err) >= 0) {
+        const uint8_t *from = s->at, *quote = memchr(from, '"', (size_t)(s->end - from));
+        s->at = quote ? s->at + (quote - from) : s->end;
+        for (const uint8_t *p = from; (p = memchr(p, '\n', (size_t)(s->at - p))) != NULL; p++)
             c->line_now++;
-        strbuf_addc(&c->text, (char)byte);
-        if (c->text.overflow)
-            return fail(c, err, "record is over the ceiling of 16 MiB");
+        strbuf_add(&c->text, from, (size_t)(s->at - from));
+        if (!within_ceiling(c, err))
+            return false;
+        if (!quote)
+            continue;
+        s->at++;
+        if (stream_peek(s, err) != '"')
+            return !s->failed;
+        stream_get(s, err);
+        strbuf_addc(&c->text, '"');
     }
+    return s->failed ? false : fail(c, err, "quoted field never ends");
+}
+
+/* To the delimiter or the end of the line, which are left. */
+static bool read_plain(struct csv *c, struct err *err) {
+    struct stream *s = &c->stream;
+    while (stream_peek(s, err) >= 0) {
+        const uint8_t *from = s->at;
+        while (s->at < s->end && *s->at != c->delimiter && *s->at != '\n' && *s->at != '\r')
+            s->at++;
+        strbuf_add(&c->text, from, (size_t)(s->at - from));
+        if (!within_ceiling(c, err))
+            return false;
+        if (s->at < s->end)
+            return true;
+    }
+    return !s->failed;
+}
+
+static bool read_field(struct csv *c, struct err *err) {
+    if (stream_peek(&c->stream, err) == '"') {
+        stream_get(&c->stream, err);
+        c->quoted = true;
+        if (!read_quoted(c, err))
+            return false;
+    }
+    return read_plain(c, err);
 }
 
 /* One record into fields. False at the end and on failure. */
@@ -77,22 +117,13 @@ static bool read_record(struct csv *c, struct err *err) {
     c->line = c->line_now;
     if (stream_peek(&c->stream, err) < 0)
         return false;
-    for (size_t from = 0;;) {
+    for (;;) {
+        size_t from = c->text.len;
+        if (!read_field(c, err) || !end_field(c, from, err))
+            return false;
         int byte = stream_get(&c->stream, err);
         if (byte < 0 || is_line_end(c, byte, err))
-            return !c->stream.failed && end_field(c, from, err);
-        if (byte == c->delimiter) {
-            if (!end_field(c, from, err))
-                return false;
-            from = c->text.len;
-        } else if (byte == '"' && c->text.len == from) {
-            c->quoted = true;
-            if (!read_quoted(c, err))
-                return false;
-        } else
-            strbuf_addc(&c->text, (char)byte);
-        if (c->text.overflow)
-            return fail(c, err, "record is over the ceiling of 16 MiB");
+            return !c->stream.failed;
     }
 }
 
@@ -128,49 +159,53 @@ static void csv_close(void *reader) {
     free(c);
 }
 
-static void *open_with(const char *path, char delimiter, struct err *err) {
+static void *open_with(const struct reader_input *input, char delimiter, struct err *err) {
     struct csv *c = xcalloc(1, sizeof *c);
     c->delimiter = delimiter;
     c->line_now = 1;
     strbuf_init(&c->text, ROW_MAX_BYTES);
-    if (stream_open(&c->stream, path, err) && read_names(c, err))
+    if (stream_open(&c->stream, input->bytes, input->name, err) && read_names(c, err))
         return c;
     csv_close(c);
     return NULL;
 }
 
-static void *csv_open(const char *path, struct err *err) {
-    return open_with(path, ',', err);
+static void *csv_open(const struct reader_input *input, struct err *err) {
+    return open_with(input, ',', err);
 }
 
-static void *tsv_open(const char *path, struct err *err) {
-    return open_with(path, '\t', err);
+static void *tsv_open(const struct reader_input *input, struct err *err) {
+    return open_with(input, '\t', err);
 }
 
-static json_t *csv_next(void *reader, struct err *err) {
+static bool refuse_ragged(const struct csv *c, struct err *err) {
+    const char *missing = c->n_fields < c->n_names ? c->names[c->n_fields] : NULL;
+    return err_set(err, ERR_INPUT, "row %llu, line %llu: %zu value%s for %zu columns%s%.100s%s",
+        c->row, c->line, c->n_fields, c->n_fields == 1 ? "" : "s", c->n_names,
+        missing ? ": column '" : "", missing ? missing : "", missing ? "' is missing" : "");
+}
+
+static bool csv_next(void *reader, struct row *row, struct err *err) {
     struct csv *c = reader;
+    c->row++;
     do {
         if (!read_record(c, err))
-            return NULL;
+            return false;
     } while (is_blank(c));
-    if (c->n_fields > c->n_names) {
-        err_set(err, ERR_INPUT, "line %llu: %zu values for %zu columns", c->line, c->n_fields,
-            c->n_names);
-        return NULL;
+    if (c->n_fields != c->n_names)
+        return refuse_ragged(c, err);
+    size_t begun = row_begin(row, VALUE_OBJECT);
+    const char *text = strbuf_str(&c->text);
+    for (c->n_fields = 0; c->n_fields < c->n_names; c->n_fields++) {
+        const struct field *f = &c->fields[c->n_fields];
+        const char *name = c->names[c->n_fields];
+        if (!utf8_valid(text + f->from, f->len))
+            return fail(c, err, "the value is not text (invalid UTF-8)");
+        row_view(row, name, strlen(name));
+        row_view(row, text + f->from, f->len);
     }
-    json_t *row = json_object();
-    for (size_t i = 0; i < c->n_names; i++) {
-        const struct field *f = i < c->n_fields ? &c->fields[i] : NULL;
-        json_t *value = f ? json_stringn(strbuf_str(&c->text) + f->from, f->len) : json_null();
-        if (!value) {
-            err_set(err, ERR_INPUT, "line %llu: column '%s' is not text (invalid UTF-8)", c->line,
-                c->names[i]);
-            json_decref(row);
-            return NULL;
-        }
-        json_object_set_new(row, c->names[i], value);
-    }
-    return row;
+    row_end(row, begun, c->n_names);
+    return true;
 }
 
 const struct reader_type reader_csv = {

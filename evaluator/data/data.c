@@ -13,10 +13,14 @@
 
 struct data {
     struct data_files files;
+    const struct data_remote *remote;
+    const char *const *columns;      /* of the source */
     const struct reader_type *fixed; /* of source->format; NULL: by each file's name */
     const struct reader_type *type;  /* of the open file */
+    struct bytes *bytes;
     void *reader;
     size_t next; /* the file to open next */
+    struct row row;
     json_t *features;
 };
 
@@ -43,21 +47,27 @@ static void name_file(const char *path, struct err *err) {
 }
 
 static bool open_next(struct data *d, struct err *err) {
-    const char *path = d->files.paths[d->next++];
-    const char *format = data_format(path);
+    const struct data_file *file = &d->files.items[d->next++];
+    const char *format = data_format(file->path);
     d->type = d->fixed ? d->fixed : format ? reader_find(format) : NULL;
     if (!d->type)
-        return err_set(err, ERR_UNSUPPORTED, "'%s': cannot tell the format from the name", path);
-    d->reader = d->type->open(path, err);
+        return err_set(
+            err, ERR_UNSUPPORTED, "'%s': cannot tell the format from the name", file->path);
+    d->bytes = file->remote ? bytes_open_remote(d->remote, file->remote)
+                            : bytes_open_file(file->path, err);
+    struct reader_input input = { d->bytes, file->path, d->columns };
+    d->reader = d->bytes ? d->type->open(&input, err) : NULL;
     if (!d->reader)
-        name_file(path, err);
+        name_file(file->path, err);
     return d->reader != NULL;
 }
 
 static void close_reader(struct data *d) {
     if (d->reader)
         d->type->close(d->reader);
+    bytes_close(d->bytes);
     d->reader = NULL;
+    d->bytes = NULL;
 }
 
 static void find_features(struct data *d, const struct data_source *source) {
@@ -70,6 +80,8 @@ static void find_features(struct data *d, const struct data_source *source) {
 struct data *data_open(const struct data_source *source, struct err *err) {
     struct data *d = xcalloc(1, sizeof *d);
     bool ok = true;
+    d->remote = source->remote;
+    d->columns = source->columns;
     if (source->format) {
         d->fixed = reader_find(source->format);
         ok = d->fixed || err_set(err, ERR_INPUT, "unknown data format '%s'", source->format) ||
@@ -88,29 +100,70 @@ void data_close(struct data *d) {
         return;
     close_reader(d);
     data_files_release(&d->files);
+    row_release(&d->row);
     json_decref(d->features);
     free(d);
 }
 
-json_t *data_next(struct data *d, struct err *err) {
-    for (;;) {
-        if (!d->reader)
-            return NULL;
-        struct err e = ERR_INIT;
-        json_t *row = d->type->next(d->reader, &e);
-        if (row)
-            return row;
-        const char *path = d->files.paths[d->next - 1];
-        close_reader(d);
-        if (e.class != ERR_NONE) {
-            name_file(path, &e);
-            if (err)
-                *err = e;
-            return NULL;
+static bool is_asked_for(const char *const *columns, const struct value *name) {
+    for (; *columns; columns++)
+        if (strlen(*columns) == name->n && memcmp(*columns, name->s, name->n) == 0)
+            return true;
+    return false;
+}
+
+/* Leaves of the row, an object, what was asked for; a reader may have done so before. */
+static void project(struct row *row, const char *const *columns) {
+    struct value *object = row->values, *to = object + 1, *from = to;
+    uint32_t n = object->n;
+    for (uint32_t i = 0; i < n; i++) {
+        size_t span = (size_t)(value_after(from + 1) - from);
+        if (is_asked_for(columns, from)) {
+            memmove(to, from, span * sizeof *to);
+            to += span;
+        } else
+            object->n--;
+        from += span;
+    }
+    object->span = row->n = (size_t)(to - row->values);
+}
+
+/* False at the end of the file, which is then closed, and on failure. */
+static bool next_of_file(struct data *d, struct err *err) {
+    struct err e = ERR_INIT;
+    row_reset(&d->row);
+    bool got = d->type->next(d->reader, &d->row, &e);
+    if (got && d->row.overflow)
+        got = err_set(&e, ERR_INPUT, "a row is over the ceiling of %d bytes, or of %d values",
+            ROW_MAX_BYTES, ROW_MAX_VALUES);
+    if (got)
+        return true;
+    close_reader(d);
+    if (e.class != ERR_NONE) {
+        name_file(d->files.items[d->next - 1].path, &e);
+        if (err)
+            *err = e;
+        d->next = d->files.n;
+    }
+    return false;
+}
+
+const struct value *data_row(struct data *d, struct err *err) {
+    while (d->reader) {
+        if (next_of_file(d, err)) {
+            if (d->columns)
+                project(&d->row, d->columns);
+            return d->row.values;
         }
         if (d->next == d->files.n || !open_next(d, err))
             return NULL;
     }
+    return NULL;
+}
+
+json_t *data_next(struct data *d, struct err *err) {
+    const struct value *row = data_row(d, err);
+    return row ? value_json(row) : NULL;
 }
 
 const char *data_label(const struct data *d, const char *column, long long value) {
@@ -122,20 +175,45 @@ const char *data_label(const struct data *d, const char *column, long long value
     return value >= 0 ? json_string_value(json_array_get(names, (size_t)value)) : NULL;
 }
 
-/* Name, NUL, size as text, NUL, bytes. */
-static bool add_file(struct sha256 *h, const char *name, const char *path, struct err *err) {
-    struct file_map map;
-    char size[24];
-    if (!file_map(&map, path, err))
-        return false;
-    snprintf(size, sizeof size, "%zu", map.size);
-    sha256_add(h, name, strlen(name) + 1);
-    sha256_add(h, size, strlen(size) + 1);
-    sha256_add(h, map.data, map.size);
-    file_unmap(&map);
-    return true;
+static bool hash_bytes(struct bytes *b, char hex[65], struct err *err) {
+    enum { PIECE = 1 << 20 };
+    uint8_t *piece = xmalloc(PIECE);
+    struct sha256 *h = sha256_new();
+    bool ok = true;
+    for (uint64_t at = 0; ok && at < b->size;) {
+        size_t n = b->size - at < PIECE ? (size_t)(b->size - at) : PIECE;
+        ok = bytes_read(b, at, piece, n, err);
+        if (ok)
+            sha256_add(h, piece, n);
+        at += n;
+    }
+    sha256_end(h, hex);
+    free(piece);
+    return ok;
 }
 
+static bool hash_file(const struct data_file *file, char hex[65], uint64_t *size, struct err *err) {
+    if (file->remote) {
+        memcpy(hex, file->remote->sha256, 65);
+        *size = file->remote->size;
+        return true;
+    }
+    struct bytes *b = bytes_open_file(file->path, err);
+    bool ok = b && hash_bytes(b, hex, err);
+    *size = b ? b->size : 0;
+    bytes_close(b);
+    return ok || err_wrap(err, "'%s'", file->path);
+}
+
+/* The path within the data set's folder, or of a single file its name. */
+static const char *name_of(const struct data_source *source, const struct data_file *file) {
+    size_t under = source->dir ? strlen(source->dir) : 0;
+    if (source->file)
+        return path_base(file->path);
+    return file->path + under + strspn(file->path + under, "/");
+}
+
+/* Name, NUL, size, NUL, SHA-256, NUL of each. */
 bool data_sha256(const struct data_source *source, char hex[65], struct err *err) {
     struct data_files files;
     if (!data_files_find(source, &files, err))
@@ -143,11 +221,16 @@ bool data_sha256(const struct data_source *source, char hex[65], struct err *err
     struct sha256 *h = sha256_new();
     bool ok = true;
     for (size_t i = 0; ok && i < files.n; i++) {
-        const char *path = files.paths[i], *name = path_base(path);
-        size_t under = source->dir ? strlen(source->dir) : 0;
-        if (!source->file && strlen(path) > under && strncmp(path, source->dir, under) == 0)
-            name = path + under + strspn(path + under, "/");
-        ok = add_file(h, name, path, err);
+        char sha256[65], text[24];
+        uint64_t size;
+        const char *name = name_of(source, &files.items[i]);
+        ok = hash_file(&files.items[i], sha256, &size, err);
+        if (!ok)
+            break;
+        snprintf(text, sizeof text, "%llu", (unsigned long long)size);
+        sha256_add(h, name, strlen(name) + 1);
+        sha256_add(h, text, strlen(text) + 1);
+        sha256_add(h, sha256, sizeof sha256);
     }
     sha256_end(h, hex);
     data_files_release(&files);

@@ -1,38 +1,108 @@
-/* Data sets: files on disk to rows. The readers treat every file as hostile and name file and row
- * in each error.
+/* Data sets: files on disk, or left on a hub, to rows. The readers treat every file as hostile and
+ * name file, row and column in each error.
  *
- * A row is a JSON object of the data set's columns. Where a data set's files lie is the hub
- * room's business: this one gets a folder. It finds a split's files as the hub's `datasets`
- * library does: `configs:` in the README's front matter first, else <config>/<split>-*.parquet,
+ * A row is an object of the data set's columns. Where a data set's files lie is the hub room's
+ * business: this one gets a folder, and of files that were not brought there their names and a
+ * function that reads a part of them. It finds a split's files as the hub's `datasets` library
+ * does: `configs:` in the README's front matter first, else <config>/<split>-*.parquet,
  * data/<split>-*.parquet, <split>.<ext> and <config>/<split>.<ext> (parquet, jsonl, json, csv,
- * tsv, each text format also .gz or .zst). Values of csv and tsv are strings; `lines` gives
- * {"line": text, "number": n from 1}; parquet's dates and times are the integers stored. A row's
- * text is at most 16 MiB, what a packed file expands to is bounded by ratio. */
+ * tsv, each text format also .gz or .zst); of numbered shards (-00000-of-00005) all must be there.
+ *
+ * Values are JSON's. Of csv and tsv they are strings; `lines` gives {"line": text, "number": n from
+ * 1}. Of parquet: integers of every width are integers, unsigned ones past 2^63 - 1 become reals,
+ * as do integers of such a size in JSON; decimals and halves are reals; dates are days since 1970,
+ * times and timestamps the integers stored, in the column's own unit, INT96 nanoseconds since 1970;
+ * a map is an array of {"key", "value"}; bytes that are not text, NaN and infinities are null.
+ *
+ * Memory is bounded whatever a file's size: files are read in windows, parquet column by column
+ * and page by page, a row's text is at most 16 MiB, and what a packed file expands to is bounded
+ * by ratio. */
 #ifndef ASSAY_DATA_H
 #define ASSAY_DATA_H
 
 #include "base/json.h"
+
+/* A file of a data set that was not brought here. */
+struct data_remote_file {
+    const char *path; /* relative to the data set's folder, with '/' */
+    uint64_t size;
+    char sha256[65]; /* of its content, as the hub says */
+};
+
+/* Reads bytes [at, at + n) of a remote file, all of them or none. */
+typedef bool data_read_fn(
+    void *arg, const char *path, uint64_t at, void *into, size_t n, struct err *err);
+
+struct data_remote {
+    const struct data_remote_file *files;
+    size_t n;
+    data_read_fn *read;
+    void *arg;
+};
 
 struct data_source {
     const char *dir;    /* the data set's folder, or NULL with `file` */
     const char *config; /* or NULL: the default one */
     const char *split;  /* "test"; split names may be mapped by the README */
     const char *file;   /* one file in place of a data set */
-    const char
-        *format; /* "jsonl", "csv", "tsv", "json", "parquet", "lines"; NULL: by the file's name */
+    const char *format; /* "jsonl", "csv", "tsv", "json", "parquet", "lines"; NULL: by the name */
+    const char *const *columns;       /* NULL-terminated: read these only; NULL: all */
+    const struct data_remote *remote; /* files that belong into the folder; NULL: none */
 };
+
+/* A value of a row, in a series: what an array or object holds follows it, of an object a string
+ * and a value in turn. */
+enum value_kind {
+    VALUE_NULL,
+    VALUE_FALSE,
+    VALUE_TRUE,
+    VALUE_INT,
+    VALUE_REAL,
+    VALUE_STRING,
+    VALUE_ARRAY,
+    VALUE_OBJECT,
+};
+
+struct value {
+    enum value_kind kind;
+    uint32_t n; /* bytes of a string, elements of an array, pairs of an object */
+    union {
+        int64_t i;
+        double d;
+        const char *s; /* UTF-8, not ended by NUL */
+        size_t span;   /* of arrays and objects: values in all, itself included */
+    };
+};
+
+/* What follows v and all that it holds. */
+static inline const struct value *value_after(const struct value *v) {
+    return v + (v->kind >= VALUE_ARRAY ? v->span : 1);
+}
+
+/* The caller's. */
+json_t *value_json(const struct value *v);
 
 struct data;
 MUST_CHECK struct data *data_open(const struct data_source *source, struct err *err);
 void data_close(struct data *d);
 
-/* The next row (caller owns), or NULL: at the end err->class stays ERR_NONE. */
+/* The next row, valid until the next call; NULL at the end, where err->class stays ERR_NONE, and
+ * on failure. */
+const struct value *data_row(struct data *d, struct err *err);
+
+/* The same as JSON; the caller's. */
 json_t *data_next(struct data *d, struct err *err);
+
+/* The format that a file's name says, or NULL. */
+const char *data_format(const char *path);
 
 /* The label of a ClassLabel column's integer, or NULL where the data set doesn't say. */
 const char *data_label(const struct data *d, const char *column, long long value);
 
-/* SHA-256 over the names and contents of the files that make up this source. */
+/* SHA-256 over name, size and SHA-256 of each file that makes up this source. A file that was left
+ * on the hub stands by the SHA-256 that the hub gives it, so that it makes no difference to the
+ * digest whether its content was read whole: what is promised of it then is the hub's word, and
+ * that each part came from one unchanging version of that size. */
 MUST_CHECK bool data_sha256(const struct data_source *source, char hex[65], struct err *err);
 
 #endif

@@ -15,22 +15,22 @@
 
 enum { MAX_ENTRIES = 200000, MAX_DEPTH = 8 };
 
-/* Paths of regular files, relative to the data set's folder. */
+/* Regular files, those left on a hub too; paths are relative to the data set's folder. */
 struct listing {
-    char **paths;
+    struct data_file *items;
     size_t n, capacity;
 };
 
 static void listing_release(struct listing *l) {
     for (size_t i = 0; i < l->n; i++)
-        free(l->paths[i]);
-    free(l->paths);
+        free(l->items[i].path);
+    free(l->items);
     *l = (struct listing) { 0 };
 }
 
-static void listing_add(struct listing *l, char *path) {
-    mem_grow(&l->paths, &l->capacity, l->n + 1, sizeof *l->paths);
-    l->paths[l->n++] = path;
+static void listing_add(struct listing *l, char *path, const struct data_remote_file *remote) {
+    mem_grow(&l->items, &l->capacity, l->n + 1, sizeof *l->items);
+    l->items[l->n++] = (struct data_file) { path, remote };
 }
 
 static bool list_folder(
@@ -47,7 +47,7 @@ static bool list_entry(
     if (l->n >= MAX_ENTRIES)
         ok = err_set(err, ERR_INPUT, "'%s': more than %d files", root, MAX_ENTRIES);
     else if (found && S_ISREG(st.st_mode)) {
-        listing_add(l, path);
+        listing_add(l, path, NULL);
         return true;
     } else if (found && S_ISDIR(link.st_mode) && depth < MAX_DEPTH)
         ok = list_folder(l, root, path, depth + 1, err);
@@ -102,36 +102,45 @@ struct search {
     const struct listing *all;
     const char *root;
     struct data_files *found;
+    bool by_pattern; /* not only by whole names */
 };
 
 static bool is_found(const struct data_files *f, const char *path) {
     for (size_t i = 0; i < f->n; i++)
-        if (strcmp(f->paths[i], path) == 0)
+        if (strcmp(f->items[i].path, path) == 0)
             return true;
     return false;
+}
+
+/* Takes `path`. */
+static void add_found(struct data_files *f, char *path, const struct data_remote_file *remote) {
+    if (is_found(f, path)) {
+        free(path);
+        return;
+    }
+    f->items = xrealloc(f->items, (f->n + 1) * sizeof *f->items);
+    f->items[f->n++] = (struct data_file) { path, remote };
 }
 
 static bool take_matches(void *context, const char *pattern, struct err *err) {
     (void)err;
     struct search *s = context;
+    s->by_pattern |= strpbrk(pattern, "*?[") != NULL;
     for (size_t i = 0; i < s->all->n; i++) {
-        const char *path = s->all->paths[i];
-        if (!glob_match(pattern, path) ||
-            !data_format(path)) /* a card's "**" takes the README too */
-            continue;
-        char *full = path_join(s->root, path);
-        if (is_found(s->found, full)) {
-            free(full);
-            continue;
-        }
-        s->found->paths = xrealloc(s->found->paths, (s->found->n + 1) * sizeof *s->found->paths);
-        s->found->paths[s->found->n++] = full;
+        const struct data_file *f = &s->all->items[i];
+        if (glob_match(pattern, f->path) &&
+            data_format(f->path)) /* a card's "**" takes the README too */
+            add_found(s->found, path_join(s->root, f->path), f->remote);
     }
     return true;
 }
 
 static const char *const FORMATS[] = { "parquet", "jsonl", "json", "csv", "tsv" };
 static const char *const PACKINGS[] = { "", ".gz", ".zst" };
+#define D5 "[0-9][0-9][0-9][0-9][0-9]"
+/* Behind a split's name: shards, which leave "test-hard-..." to the split of that name; whatever
+ * else there is; nothing. */
+static const char *const TAILS[] = { "-" D5 "-of-" D5 "*", "-*", "" };
 
 /* Characters that mean something in a pattern are not taken in names of splits and configurations.
  */
@@ -143,18 +152,21 @@ static void search_folder(struct search *s, const char *folder, const char *spli
     char pattern[GLOB_MAX];
     for (size_t f = 0; f < sizeof FORMATS / sizeof *FORMATS && s->found->n == 0; f++)
         for (size_t p = 0; p < (f == 0 ? 1 : 3) && s->found->n == 0; p++)
-            for (int sharded = 1; sharded >= 0 && s->found->n == 0; sharded--) {
+            for (size_t t = 0; t < sizeof TAILS / sizeof *TAILS && s->found->n == 0; t++) {
                 snprintf(pattern, sizeof pattern, "%s%s%s%s.%s%s", folder, *folder ? "/" : "",
-                    split, sharded ? "-*" : "", FORMATS[f], PACKINGS[p]);
+                    split, TAILS[t], FORMATS[f], PACKINGS[p]);
                 (void)take_matches(s, pattern, NULL);
             }
 }
 
 static bool has_folder(const struct search *s, const char *name) {
-    char *path = path_join(s->root, name);
-    bool is = dir_exists(path);
-    free(path);
-    return is;
+    size_t n = strlen(name);
+    for (size_t i = 0; i < s->all->n; i++) {
+        const char *path = s->all->items[i].path;
+        if (strncmp(path, name, n) == 0 && path[n] == '/')
+            return true;
+    }
+    return false;
 }
 
 static void search_layout(struct search *s, const char *config, const char *split) {
@@ -212,13 +224,64 @@ static bool search_habits(
     return true;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const struct data_file *)a)->path, ((const struct data_file *)b)->path);
+}
+
+/* ---- shards ---- */
+
+struct shard {
+    size_t stem; /* bytes of the path before its number */
+    unsigned long number, of;
+};
+
+/* "<stem>-00002-of-00005.<ext>", or with a hash before the ending. */
+static bool shard_parse(const char *path, struct shard *s) {
+    const char *of = NULL;
+    for (const char *p = path; (p = strstr(p, "-of-")) != NULL; p++)
+        of = p;
+    if (!of || strspn(of + 4, "0123456789") != 5 || (of[9] != '.' && of[9] != '-') ||
+        of - path < 6 || of[-6] != '-' || strspn(of - 5, "0123456789") != 5)
+        return false;
+    *s = (struct shard) { (size_t)(of - 5 - path), strtoul(of - 5, NULL, 10),
+        strtoul(of + 4, NULL, 10) };
+    return true;
+}
+
+static bool shard_missing(
+    const char *path, const struct shard *s, unsigned long number, struct err *err) {
+    return err_set(
+        err, ERR_INPUT, "'%s': shard %lu of %lu is missing beside it", path, number, s->of);
+}
+
+/* Whether a file follows `before` in its series. */
+static bool shard_follows(
+    const char *path, const struct shard *s, const char *path_before, const struct shard *before) {
+    return before->of == s->of && before->stem == s->stem &&
+           strncmp(path, path_before, s->stem) == 0;
+}
+
+/* Of a series of numbered shards, sorted by path, none may be missing: a part of a split gives
+ * other numbers than the whole, and no error. */
+static bool shards_are_whole(const struct data_files *f, struct err *err) {
+    struct shard before = { 0 }, s;
+    for (size_t i = 0; i <= f->n; i++) {
+        bool is = i < f->n && shard_parse(f->items[i].path, &s);
+        bool follows = is && before.of > 0 &&
+                       shard_follows(f->items[i].path, &s, f->items[i - 1].path, &before);
+        if (before.of > 0 && !follows && before.number + 1 < before.of)
+            return shard_missing(f->items[i - 1].path, &before, before.number + 1, err);
+        unsigned long expected = follows ? before.number + 1 : 0;
+        if (is && s.number > expected)
+            return shard_missing(f->items[i].path, &s, expected, err);
+        before = is ? s : (struct shard) { 0 };
+    }
+    return true;
 }
 
 static bool find_split(const struct data_source *source, const struct listing *all,
     struct data_files *files, struct err *err) {
-    struct search s = { all, source->dir, files };
+    struct search s = { .all = all, .root = source->dir, .found = files };
     const char *split = source->split ? source->split : "train";
     if (!plain_name(split) || (source->config && !plain_name(source->config)))
         return err_set(err, ERR_INPUT, "'%s': split '%s' or configuration '%s' cannot be a name",
@@ -231,25 +294,45 @@ static bool find_split(const struct data_source *source, const struct listing *a
         return err_set(err, ERR_NOT_FOUND, "data set '%s' has no files for split '%s'%s%s%s",
             source->dir, split, source->config ? " of configuration '" : "",
             source->config ? source->config : "", source->config ? "'" : "");
-    qsort(files->paths, files->n, sizeof *files->paths, by_name);
-    return true;
+    qsort(files->items, files->n, sizeof *files->items, by_path);
+    return !s.by_pattern || shards_are_whole(files, err);
+}
+
+static const struct data_remote_file *find_remote(
+    const struct data_remote *remote, const char *path) {
+    for (size_t i = 0; remote && i < remote->n; i++)
+        if (strcmp(remote->files[i].path, path) == 0)
+            return &remote->files[i];
+    return NULL;
 }
 
 static bool find_file(const struct data_source *source, struct data_files *files, struct err *err) {
-    char *path = source->dir ? path_join(source->dir, source->file) : xstrdup(source->file);
-    if (!file_exists(path)) {
+    const struct data_remote_file *remote = find_remote(source->remote, source->file);
+    char *path =
+        source->dir && !remote ? path_join(source->dir, source->file) : xstrdup(source->file);
+    if (!remote && !file_exists(path)) {
         err_set(err, ERR_NOT_FOUND, "there is no file '%s'", path);
         free(path);
         return false;
     }
-    files->paths = xcalloc(1, sizeof *files->paths);
-    files->paths[files->n++] = path;
+    add_found(files, path, remote);
     return true;
+}
+
+static bool find_in_folder(
+    const struct data_source *source, struct data_files *files, struct err *err) {
+    struct listing all = { 0 };
+    bool ok =
+        card_read(source->dir, &files->card, err) && list_folder(&all, source->dir, "", 0, err);
+    for (size_t i = 0; ok && source->remote && i < source->remote->n; i++)
+        listing_add(&all, xstrdup(source->remote->files[i].path), &source->remote->files[i]);
+    ok = ok && find_split(source, &all, files, err);
+    listing_release(&all);
+    return ok;
 }
 
 bool data_files_find(const struct data_source *source, struct data_files *files, struct err *err) {
     *files = (struct data_files) { 0 };
-    struct listing all = { 0 };
     bool ok = false;
     if (source->file)
         ok = find_file(source, files, err);
@@ -257,9 +340,7 @@ bool data_files_find(const struct data_source *source, struct data_files *files,
         err_set(
             err, ERR_NOT_FOUND, "there is no data set folder '%s'", source->dir ? source->dir : "");
     else
-        ok = card_read(source->dir, &files->card, err) &&
-             list_folder(&all, source->dir, "", 0, err) && find_split(source, &all, files, err);
-    listing_release(&all);
+        ok = find_in_folder(source, files, err);
     if (!ok)
         data_files_release(files);
     return ok;
@@ -267,8 +348,8 @@ bool data_files_find(const struct data_source *source, struct data_files *files,
 
 void data_files_release(struct data_files *files) {
     for (size_t i = 0; i < files->n; i++)
-        free(files->paths[i]);
-    free(files->paths);
+        free(files->items[i].path);
+    free(files->items);
     json_decref(files->card);
     *files = (struct data_files) { 0 };
 }

@@ -4,16 +4,19 @@
 
 #include "evaluator/data/data.h"
 
+struct data_file {
+    char *path;                            /* of a remote one where it would lie */
+    const struct data_remote_file *remote; /* NULL: a file here */
+};
+
 struct data_files {
-    char **paths; /* sorted; never empty */
+    struct data_file *items; /* sorted by path; never empty */
     size_t n;
     json_t *card; /* the README's front matter, or NULL */
 };
 
 MUST_CHECK bool data_files_find(
     const struct data_source *source, struct data_files *files, struct err *err);
-/* The format that a file's name says, or NULL. */
-const char *data_format(const char *path);
 void data_files_release(struct data_files *files);
 
 #endif

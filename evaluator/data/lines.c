@@ -7,12 +7,13 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "evaluator/data/jsonrow.h"
 #include "evaluator/data/reader.h"
 
-bool lines_open(struct lines *l, const char *path, struct err *err) {
+bool lines_open(struct lines *l, struct bytes *bytes, const char *name, struct err *err) {
     *l = (struct lines) { 0 };
-    strbuf_init(&l->joined, ROW_MAX_BYTES + 1);
-    return stream_open(&l->stream, path, err);
+    strbuf_init(&l->joined, ROW_MAX_BYTES + STREAM_SLACK);
+    return stream_open(&l->stream, bytes, name, err);
 }
 
 void lines_close(struct lines *l) {
@@ -20,10 +21,17 @@ void lines_close(struct lines *l) {
     strbuf_release(&l->joined);
 }
 
-static bool give(const char **text, size_t *n, const char *line, size_t len) {
+static bool give(char **text, size_t *n, char *line, size_t len) {
     *text = line;
     *n = len > 0 && line[len - 1] == '\r' ? len - 1 : len;
     return true;
+}
+
+static bool give_joined(struct lines *l, char **text, size_t *n) {
+    static const char slack[STREAM_SLACK] = { 0 };
+    size_t len = l->joined.len;
+    strbuf_add(&l->joined, slack, sizeof slack);
+    return give(text, n, l->joined.text, len);
 }
 
 static bool too_long(const struct lines *l, struct err *err) {
@@ -31,7 +39,7 @@ static bool too_long(const struct lines *l, struct err *err) {
         l->number, ROW_MAX_BYTES);
 }
 
-bool lines_next(struct lines *l, const char **text, size_t *n, struct err *err) {
+bool lines_next(struct lines *l, char **text, size_t *n, struct err *err) {
     struct stream *s = &l->stream;
     strbuf_reset(&l->joined);
     if (stream_peek(s, err) < 0) {
@@ -41,26 +49,25 @@ bool lines_next(struct lines *l, const char **text, size_t *n, struct err *err) 
     }
     l->number++;
     do {
-        const uint8_t *from = s->at, *newline = memchr(from, '\n', (size_t)(s->end - from));
+        uint8_t *from = s->at, *newline = memchr(from, '\n', (size_t)(s->end - from));
         size_t len = (size_t)((newline ? newline : s->end) - from);
         s->at = newline ? newline + 1 : s->end;
         if (len > ROW_MAX_BYTES - l->joined.len)
             return too_long(l, err);
-        bool whole = l->joined.len == 0 && (newline || !s->unpacker);
-        if (whole)
-            return give(text, n, (const char *)from, len);
+        if (newline && l->joined.len == 0)
+            return give(text, n, (char *)from, len);
         strbuf_add(&l->joined, from, len);
         if (newline)
-            return give(text, n, l->joined.text, l->joined.len);
+            return give_joined(l, text, n);
     } while (stream_refill(s, err));
     if (s->failed)
         return err_wrap(err, "line %llu", l->number);
-    return give(text, n, l->joined.text, l->joined.len);
+    return give_joined(l, text, n);
 }
 
-static void *reader_open(const char *path, struct err *err) {
+static void *reader_open(const struct reader_input *input, struct err *err) {
     struct lines *l = xcalloc(1, sizeof *l);
-    if (lines_open(l, path, err))
+    if (lines_open(l, input->bytes, input->name, err))
         return l;
     lines_close(l);
     free(l);
@@ -72,75 +79,48 @@ static void reader_close(void *reader) {
     free(reader);
 }
 
-static size_t valid_prefix(const char *text, size_t n) {
-    uint32_t cp;
-    size_t i = 0, step;
-    while (i < n && (step = utf8_decode(text + i, n - i, &cp)) > 0)
-        i += step;
-    return i;
-}
-
-json_t *row_parse(const char *text, size_t n, const char *where, struct err *err) {
-    json_error_t e;
-    if (!utf8_valid(text, n)) {
-        err_set(err, ERR_INPUT, "%s: not text: invalid UTF-8 at byte %zu", where,
-            valid_prefix(text, n) + 1);
-        return NULL;
-    }
-    json_t *row = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
-    if (!row) {
-        bool deep = json_error_code(&e) == json_error_stack_overflow;
-        err_set(err, ERR_INPUT, "%s: not JSON: %s%s (column %d)", where, e.text,
-            deep ? ": nesting depth is over the ceiling" : "", e.column);
-    } else if (!json_is_object(row)) {
-        json_decref(row);
-        err_set(err, ERR_INPUT, "%s: a row must be a JSON object", where);
-        return NULL;
-    }
-    return row;
-}
-
 static bool blank(const char *text, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (!strchr(" \t\r", text[i]) || text[i] == '\0')
+        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
             return false;
     return true;
 }
 
-static json_t *jsonl_next(void *reader, struct err *err) {
+static bool jsonl_next(void *reader, struct row *row, struct err *err) {
     struct lines *l = reader;
-    const char *text;
+    char *text;
     size_t n;
-    char where[32];
     do {
         if (!lines_next(l, &text, &n, err))
-            return NULL;
+            return false;
     } while (blank(text, n));
-    snprintf(where, sizeof where, "line %llu", l->number);
-    return row_parse(text, n, where, err);
+    return jsonrow_parse(row, text, n, err) || err_wrap(err, "line %llu", l->number);
 }
 
-static json_t *text_value(const char *text, size_t n) {
-    json_t *value = json_stringn(text, n); /* NULL where the bytes are not UTF-8 */
-    if (value)
-        return value;
+static void push_text(struct row *row, const char *text, size_t n) {
+    if (utf8_valid(text, n)) {
+        row_view(row, text, n);
+        return;
+    }
     size_t len;
     char *repaired = utf8_repair(text, n, &len);
-    value = json_stringn_nocheck(repaired, len);
+    row_copy(row, repaired, len);
     free(repaired);
-    return value;
 }
 
-static json_t *text_next(void *reader, struct err *err) {
+static bool text_next(void *reader, struct row *row, struct err *err) {
     struct lines *l = reader;
-    const char *text;
+    char *text;
     size_t n;
     if (!lines_next(l, &text, &n, err))
-        return NULL;
-    json_t *row = json_object();
-    json_object_set_new(row, "line", text_value(text, n));
-    json_object_set_new(row, "number", json_integer((json_int_t)l->number));
-    return row;
+        return false;
+    size_t begun = row_begin(row, VALUE_OBJECT);
+    row_view(row, "line", 4);
+    push_text(row, text, n);
+    row_view(row, "number", 6);
+    row_int(row, (int64_t)l->number);
+    row_end(row, begun, 2);
+    return true;
 }
 
 const struct reader_type reader_jsonl = {

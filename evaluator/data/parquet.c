@@ -3,31 +3,32 @@
  * Each node of the schema takes its part of the row from the columns below it: an optional node
  * that is absent, or an empty list, takes one value from each of them; a list takes elements as
  * long as the repetition level says that it goes on. Lists become arrays (the three-level form and
- * the old two-level ones), structs objects, maps arrays of
- * {"key", "value"}. Numbers, strings and booleans become what they are; decimals numbers; dates and
- * times stay the integers that are stored; bytes that are not text, NaN and infinities, which JSON
- * has no form for, become null. */
+ * the old two-level ones), structs objects, maps arrays of {"key", "value"}; what values become is
+ * said in data.h. Columns that nobody asked for are not read. */
 #include <math.h>
 #include <string.h>
 
 #include "base/utf8.h"
+#include "evaluator/data/decimal.h"
 #include "evaluator/data/parquet_column.h"
 #include "evaluator/data/reader.h"
+
+/* What all columns' reads take together, and the least and most of one. */
+enum { READS_BYTES = 32 << 20, READ_MIN = 64 << 10, READ_MAX = 1 << 20 };
 
 struct parquet {
     struct pq_meta meta;
     struct pq_column *columns; /* one a leaf */
+    bool *asked;               /* of each node: only what stands in the root counts */
+    uint32_t n_asked;          /* of these */
     uint32_t group;            /* the one at hand */
     uint64_t group_row;        /* rows taken from it */
-    unsigned long long row;    /* rows given so far */
+    unsigned long long n_rows; /* given so far */
+    struct row *row;           /* being put together */
     json_t *info;              /* the `huggingface` key's value */
 };
 
 /* ---- leaves ---- */
-
-static json_t *real_or_null(double d) {
-    return isfinite(d) ? json_real(d) : json_null();
-}
 
 static double half(const uint8_t *p) {
     unsigned bits = p[0] | (unsigned)p[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
@@ -37,61 +38,68 @@ static double half(const uint8_t *p) {
     return bits >> 15 ? -size : size;
 }
 
-/* Big-endian two's complement of any length. */
-static double decimal_bytes(const struct pq_value *v) {
-    double d = v->n > 0 && v->bytes[0] >= 128 ? -1 : 0;
-    for (size_t i = 0; i < v->n; i++)
-        d = d * 256 + v->bytes[i];
-    return d;
-}
-
-static json_t *integer(const struct pq_node *leaf, int64_t i) {
-    if (leaf->meaning == PQ_DECIMAL)
-        return real_or_null((double)i / pow(10, leaf->scale));
-    if (leaf->meaning != PQ_UNSIGNED)
-        return json_integer(i);
+static void push_integer(struct row *row, const struct pq_node *leaf, int64_t i) {
     uint64_t u = leaf->type == PQ_INT32 ? (uint32_t)i : (uint64_t)i;
-    return u <= INT64_MAX ? json_integer((json_int_t)u) : json_real((double)u);
-}
-
-static json_t *text(const struct pq_node *leaf, const struct pq_value *v, struct err *err) {
-    const char *bytes = (const char *)v->bytes;
     if (leaf->meaning == PQ_DECIMAL)
-        return real_or_null(decimal_bytes(v) / pow(10, leaf->scale));
-    if (leaf->meaning == PQ_FLOAT16 && v->n == 2)
-        return real_or_null(half(v->bytes));
-    if (v->n > ROW_MAX_BYTES)
-        err_set(err, ERR_INPUT, "column '%.100s': value is over the ceiling of %d bytes",
-            leaf->name, ROW_MAX_BYTES);
-    else if (utf8_valid(bytes, v->n))
-        return json_stringn_nocheck(bytes, v->n);
-    else if (leaf->meaning != PQ_STRING)
-        return json_null();
+        row_real(row, decimal_from_int(i, leaf->scale));
+    else if (leaf->meaning == PQ_UNSIGNED && u > INT64_MAX)
+        row_real(row, (double)u);
     else
-        err_set(
-            err, ERR_INPUT, "column '%.100s': page holds a string that is not UTF-8", leaf->name);
-    return NULL;
+        row_int(row, leaf->meaning == PQ_UNSIGNED ? (int64_t)u : i);
 }
 
-static json_t *leaf_value(struct pq_column *c, struct err *err) {
+/* Bytes stay where they are until the row has been used, where the column gives one value a row or
+ * they are in a dictionary. */
+static void push_text(struct row *row, const struct pq_column *c, const struct pq_value *v) {
+    if (c->leaf->max_rep == 0 || c->values.dictionary)
+        row_view(row, (const char *)v->bytes, v->n);
+    else
+        row_copy(row, (const char *)v->bytes, v->n);
+}
+
+static bool push_bytes(
+    struct row *row, const struct pq_column *c, const struct pq_value *v, struct err *err) {
+    const struct pq_node *leaf = c->leaf;
+    if (leaf->meaning == PQ_DECIMAL)
+        row_real(row, decimal_from_bytes(v->bytes, v->n, leaf->scale));
+    else if (leaf->meaning == PQ_FLOAT16 && v->n == 2)
+        row_real(row, half(v->bytes));
+    else if (v->n > ROW_MAX_BYTES)
+        return pq_column_bad(c, err, "a value is over the ceiling of 16 MiB");
+    else if (utf8_valid((const char *)v->bytes, v->n))
+        push_text(row, c, v);
+    else if (leaf->meaning != PQ_STRING)
+        row_push(row, VALUE_NULL);
+    else
+        return pq_column_bad(c, err, "page holds a string that is not UTF-8");
+    return true;
+}
+
+static bool leaf_value(struct parquet *p, const struct pq_node *node, struct err *err) {
+    struct pq_column *c = &p->columns[node->first_leaf];
     struct pq_value v = { 0 };
     bool present;
     if (!pq_column_take(c, &present, &v, err))
-        return NULL;
-    if (!present)
-        return json_null();
-    switch (c->leaf->type) {
+        return false;
+    if (!present) {
+        row_push(p->row, VALUE_NULL);
+        return true;
+    }
+    switch (node->type) {
     case PQ_BOOLEAN:
-        return json_boolean(v.i);
+        row_push(p->row, v.i ? VALUE_TRUE : VALUE_FALSE);
+        return true;
     case PQ_INT32:
     case PQ_INT64:
     case PQ_INT96:
-        return integer(c->leaf, v.i);
+        push_integer(p->row, node, v.i);
+        return true;
     case PQ_FLOAT:
     case PQ_DOUBLE:
-        return real_or_null(v.d);
+        row_real(p->row, v.d);
+        return true;
     default:
-        return text(c->leaf, &v, err);
+        return push_bytes(p->row, c, &v, err);
     }
 }
 
@@ -106,8 +114,7 @@ static bool take_absent(struct parquet *p, const struct pq_node *node, struct er
         if (!pq_column_take(c, &present, &v, err))
             return false;
         if (present)
-            return err_set(err, ERR_INPUT,
-                "column '%.100s': page levels of a row do not fit together", c->leaf->name);
+            return pq_column_bad(c, err, "page levels of a row do not fit together");
     }
     return true;
 }
@@ -118,13 +125,12 @@ static int is_there(struct parquet *p, const struct pq_node *node, struct err *e
     if (pq_column_peek(c, err))
         return c->def >= node->max_def;
     if (c->left == 0)
-        err_set(
-            err, ERR_INPUT, "column '%.100s': page data ends before the rows do", c->leaf->name);
+        pq_column_bad(c, err, "page data ends before the rows do");
     return -1;
 }
 
-static json_t *node_value(struct parquet *p, const struct pq_node *node, struct err *err);
-static json_t *node_content(struct parquet *p, const struct pq_node *node, struct err *err);
+static bool node_value(struct parquet *p, const struct pq_node *node, struct err *err);
+static bool node_content(struct parquet *p, const struct pq_node *node, struct err *err);
 
 /* The element of a repeated node inside a LIST: its only child, unless an old writer left that
  * level out. */
@@ -138,43 +144,39 @@ static const struct pq_node *list_element(const struct pq_node *repeated, const 
 }
 
 /* The elements of a repeated node. `element` is the node itself or its only child. */
-static json_t *repeated_value(
+static bool repeated_value(
     struct parquet *p, const struct pq_node *node, const struct pq_node *element, struct err *err) {
     struct pq_column *c = &p->columns[node->first_leaf];
-    json_t *array = json_array();
+    size_t begun = row_begin(p->row, VALUE_ARRAY), n = 0;
     int there = is_there(p, node, err);
     bool ok = there > 0 || (there == 0 && take_absent(p, node, err));
-    while (ok && there > 0) {
-        json_t *item = element == node ? node_content(p, node, err) : node_value(p, element, err);
-        ok = item && json_array_append_new(array, item) == 0;
+    for (; ok && there > 0; n++) {
+        ok = element == node ? node_content(p, node, err) : node_value(p, element, err);
         there = ok && pq_column_peek(c, err) && c->rep == node->max_rep;
-        ok = ok && (c->loaded || c->left == 0);
+        ok = ok && (c->loaded || c->left == 0) && !p->row->overflow;
     }
-    if (ok)
-        return array;
-    json_decref(array);
-    return NULL;
+    row_end(p->row, begun, n);
+    return ok || (p->row->overflow && pq_column_bad(c, err, "too many values in a row"));
 }
 
-static json_t *struct_value(struct parquet *p, const struct pq_node *node, struct err *err) {
-    json_t *object = json_object();
+static bool struct_value(struct parquet *p, const struct pq_node *node, struct err *err) {
+    const bool *asked = node == p->meta.nodes ? p->asked : NULL; /* of the root's columns */
+    size_t begun = row_begin(p->row, VALUE_OBJECT);
     const struct pq_node *child = node + 1;
-    for (uint32_t i = 0; i < node->n_children; i++) {
-        json_t *value = node_value(p, child, err);
-        if (!value || json_object_set_new(object, child->name, value) != 0) {
-            if (value) /* jansson refuses a name that is not UTF-8 */
-                err_set(err, ERR_INPUT, "the name of a column is not text");
-            json_decref(object);
-            return NULL;
-        }
-        child = &p->meta.nodes[child->end];
+    for (uint32_t i = 0; i < node->n_children; i++, child = &p->meta.nodes[child->end]) {
+        if (asked && !asked[child - p->meta.nodes])
+            continue;
+        row_view(p->row, child->name, child->name_n);
+        if (!node_value(p, child, err))
+            return false;
     }
-    return object;
+    row_end(p->row, begun, asked ? p->n_asked : node->n_children);
+    return true;
 }
 
-static json_t *node_content(struct parquet *p, const struct pq_node *node, struct err *err) {
+static bool node_content(struct parquet *p, const struct pq_node *node, struct err *err) {
     if (node->leaf)
-        return leaf_value(&p->columns[node->first_leaf], err);
+        return leaf_value(p, node, err);
     const struct pq_node *child = node + 1;
     bool wraps = node->n_children == 1 && child->repetition == PQ_REPEATED;
     if (wraps && node->meaning == PQ_LIST)
@@ -184,7 +186,7 @@ static json_t *node_content(struct parquet *p, const struct pq_node *node, struc
     return struct_value(p, node, err);
 }
 
-static json_t *node_value(struct parquet *p, const struct pq_node *node, struct err *err) {
+static bool node_value(struct parquet *p, const struct pq_node *node, struct err *err) {
     if (node->repetition == PQ_REPEATED)
         return repeated_value(p, node, node, err);
     if (node->repetition == PQ_REQUIRED || node->leaf)
@@ -192,36 +194,81 @@ static json_t *node_value(struct parquet *p, const struct pq_node *node, struct 
     int there = is_there(p, node, err);
     if (there > 0)
         return node_content(p, node, err);
-    return there == 0 && take_absent(p, node, err) ? json_null() : NULL;
+    if (there < 0 || !take_absent(p, node, err))
+        return false;
+    row_push(p->row, VALUE_NULL);
+    return true;
 }
 
 /* ---- the reader ---- */
+
+static bool is_asked(const struct parquet *p, uint32_t leaf) {
+    const struct pq_node *nodes = p->meta.nodes;
+    for (const struct pq_node *n = nodes + 1; n < nodes + p->meta.n_nodes; n = nodes + n->end)
+        if (leaf - n->first_leaf < n->n_leaves)
+            return p->asked[n - nodes];
+    return false;
+}
+
+/* The column called `name`; false where there is none. */
+static bool ask_for(struct parquet *p, const char *name) {
+    const struct pq_node *nodes = p->meta.nodes;
+    for (const struct pq_node *n = nodes + 1; n < nodes + p->meta.n_nodes; n = nodes + n->end)
+        if (strcmp(n->name, name) == 0)
+            return p->asked[n - nodes] = true;
+    return false;
+}
+
+static bool choose_columns(struct parquet *p, const char *const *columns, struct err *err) {
+    p->asked = xcalloc(p->meta.n_nodes, sizeof *p->asked);
+    if (!columns)
+        memset(p->asked, 1, p->meta.n_nodes * sizeof *p->asked);
+    for (; columns && *columns; columns++)
+        if (!ask_for(p, *columns))
+            return err_set(err, ERR_INPUT, "there is no column '%.100s'", *columns);
+    const struct pq_node *nodes = p->meta.nodes;
+    for (const struct pq_node *n = nodes + 1; n < nodes + p->meta.n_nodes; n = nodes + n->end)
+        p->n_asked += p->asked[n - nodes];
+    return true;
+}
+
+static void open_columns(struct parquet *p) {
+    uint32_t n = p->meta.n_leaves, n_read = 0;
+    p->columns = xcalloc(n, sizeof *p->columns);
+    for (uint32_t i = 0; i < n; i++)
+        n_read += is_asked(p, i);
+    size_t share = READS_BYTES / (n_read ? n_read : 1);
+    share = share < READ_MIN ? READ_MIN : share > READ_MAX ? READ_MAX : share;
+    for (uint32_t i = 0; i < n; i++)
+        if (is_asked(p, i))
+            pq_column_init(&p->columns[i], &p->meta.nodes[p->meta.leaves[i]], p->meta.bytes, share);
+}
+
+static void start_group(struct parquet *p) {
+    p->group_row = 0;
+    for (uint32_t i = 0; p->group < p->meta.n_groups && i < p->meta.n_leaves; i++)
+        if (p->columns[i].leaf)
+            pq_column_start(&p->columns[i], &p->meta.groups[p->group].chunks[i], p->group + 1);
+}
 
 static void parquet_close(void *reader) {
     struct parquet *p = reader;
     for (uint32_t i = 0; p->columns && i < p->meta.n_leaves; i++)
         pq_column_release(&p->columns[i]);
     free(p->columns);
+    free(p->asked);
     json_decref(p->info);
     pq_meta_close(&p->meta);
     free(p);
 }
 
-static void start_group(struct parquet *p) {
-    p->group_row = 0;
-    for (uint32_t i = 0; p->group < p->meta.n_groups && i < p->meta.n_leaves; i++)
-        pq_column_start(&p->columns[i], &p->meta, &p->meta.groups[p->group].chunks[i]);
-}
-
-static void *parquet_open(const char *path, struct err *err) {
+static void *parquet_open(const struct reader_input *input, struct err *err) {
     struct parquet *p = xcalloc(1, sizeof *p);
-    if (!pq_meta_open(&p->meta, path, err)) {
-        free(p);
+    if (!pq_meta_open(&p->meta, input->bytes, err) || !choose_columns(p, input->columns, err)) {
+        parquet_close(p);
         return NULL;
     }
-    p->columns = xcalloc(p->meta.n_leaves, sizeof *p->columns);
-    for (uint32_t i = 0; i < p->meta.n_leaves; i++)
-        pq_column_init(&p->columns[i], &p->meta.nodes[p->meta.leaves[i]]);
+    open_columns(p);
     if (p->meta.huggingface) /* a helper for labels: what cannot be read is left */
         p->info = json_loads(p->meta.huggingface, 0, NULL);
     start_group(p);
@@ -232,31 +279,45 @@ static void *parquet_open(const char *path, struct err *err) {
 static bool lined_up(struct parquet *p, struct err *err) {
     for (uint32_t i = 0; i < p->meta.n_leaves; i++) {
         struct pq_column *c = &p->columns[i];
+        if (!c->leaf)
+            continue;
         if (!pq_column_peek(c, err) && c->left > 0)
             return false;
         if (!c->loaded || c->rep != 0)
-            return err_set(err, ERR_INPUT, "column '%.100s': page data and rows do not line up",
-                c->leaf->name);
+            return pq_column_bad(c, err, "page data and rows do not line up");
     }
     return true;
 }
 
-static json_t *parquet_next(void *reader, struct err *err) {
-    struct parquet *p = reader;
+/* What follows the last row of a group belongs to no row: it is a list that went on. */
+static bool used_up(const struct parquet *p, struct err *err) {
+    for (uint32_t i = 0; i < p->meta.n_leaves; i++)
+        if (p->columns[i].leaf && p->columns[i].left > 0)
+            return pq_column_bad(&p->columns[i], err, "there are more values than rows");
+    return true;
+}
+
+/* Moves on to a group that has rows; false at the end and on failure. */
+static bool find_group(struct parquet *p, struct err *err) {
     while (p->group < p->meta.n_groups && p->group_row == p->meta.groups[p->group].n_rows) {
+        if (!used_up(p, err))
+            return false;
         p->group++;
         start_group(p);
     }
-    if (p->group == p->meta.n_groups)
-        return NULL;
-    json_t *row = lined_up(p, err) ? struct_value(p, &p->meta.nodes[0], err) : NULL;
-    if (!row) {
-        err_wrap(err, "row %llu", p->row + 1);
-        return NULL;
-    }
-    p->row++;
+    return p->group < p->meta.n_groups;
+}
+
+static bool parquet_next(void *reader, struct row *row, struct err *err) {
+    struct parquet *p = reader;
+    p->row = row;
+    if (!find_group(p, err))
+        return false;
+    if (!lined_up(p, err) || !struct_value(p, &p->meta.nodes[0], err))
+        return err_wrap(err, "row %llu", p->n_rows + 1);
+    p->n_rows++;
     p->group_row++;
-    return row;
+    return true;
 }
 
 static const json_t *parquet_features(const void *reader) {

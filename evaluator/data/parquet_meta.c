@@ -3,14 +3,23 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "evaluator/data/thrift.h"
 
-enum { MAX_NODES = 10000, MAX_DEPTH = 24, MAGIC = 4, TAIL = 8 };
+enum {
+    MAX_NODES = 10000,
+    MAX_DEPTH = 24,
+    MAGIC = 4,
+    TAIL = 8,
+    GUESS = 64 << 10, /* of the footer's size: one read for most files */
+    MAX_FOOTER = 256 << 20,
+};
 
 struct footer {
     struct thrift thrift;
     struct pq_meta *meta;
     struct err *err;
+    size_t length;
 };
 
 static bool bad(struct footer *f, const char *what) {
@@ -107,7 +116,12 @@ static void read_element(struct footer *f, struct pq_node *node) {
     }
     if (node->meaning == PQ_PLAIN_MEANING)
         node->meaning = converted_meaning(e.converted);
+    if (!utf8_valid((const char *)e.name, e.name_n) || memchr(e.name, 0, e.name_n)) {
+        bad(f, "the name of a column is not text");
+        return;
+    }
     node->name = arena_strndup(&f->meta->arena, (const char *)e.name, e.name_n);
+    node->name_n = e.name_n;
     node->leaf = e.children == 0;
     node->type = node->leaf ? (enum pq_type)e.type : PQ_BOOLEAN;
     node->width = (uint32_t)e.width;
@@ -177,7 +191,8 @@ static void read_column_meta(struct thrift *t, struct chunk_fields *c) {
     }
 }
 
-static bool read_chunk(struct footer *f, struct pq_chunk *chunk, enum pq_type type, size_t limit) {
+static bool read_chunk(
+    struct footer *f, struct pq_chunk *chunk, enum pq_type type, uint64_t limit) {
     struct thrift *t = &f->thrift;
     struct thrift_field field = { 0 };
     struct chunk_fields c = { .type = -1, .dictionary = 0 };
@@ -193,19 +208,19 @@ static bool read_chunk(struct footer *f, struct pq_chunk *chunk, enum pq_type ty
     if (!t->failed && c.type == (int64_t)type && c.n_values == 0)
         return true; /* an empty row group: its offsets mean nothing */
     if (t->failed || c.type != (int64_t)type || c.n_values < 0 || from < MAGIC || c.size < 0 ||
-        (uint64_t)from > limit || (uint64_t)c.size > limit - (size_t)from)
+        (uint64_t)from > limit || (uint64_t)c.size > limit - (uint64_t)from)
         return bad(f, "column chunk is damaged, or lies outside of the file");
     *chunk = (struct pq_chunk) {
         .codec = (int)c.codec,
         .n_values = (uint64_t)c.n_values,
-        .offset = (size_t)from,
-        .size = (size_t)c.size,
+        .offset = (uint64_t)from,
+        .size = (uint64_t)c.size,
     };
     return true;
 }
 
 static bool read_chunks(
-    struct footer *f, const struct thrift_field *field, struct pq_group *group, size_t limit) {
+    struct footer *f, const struct thrift_field *field, struct pq_group *group, uint64_t limit) {
     struct pq_meta *m = f->meta;
     struct thrift_field element;
     size_t n = thrift_list(&f->thrift, field, &element);
@@ -218,7 +233,7 @@ static bool read_chunks(
     return true;
 }
 
-static bool read_group(struct footer *f, struct pq_group *group, size_t limit) {
+static bool read_group(struct footer *f, struct pq_group *group, uint64_t limit) {
     struct thrift *t = &f->thrift;
     struct thrift_field field = { 0 };
     int64_t rows = -1;
@@ -240,7 +255,7 @@ static bool read_group(struct footer *f, struct pq_group *group, size_t limit) {
     return true;
 }
 
-static bool read_groups(struct footer *f, const struct thrift_field *field, size_t limit) {
+static bool read_groups(struct footer *f, const struct thrift_field *field, uint64_t limit) {
     struct pq_meta *m = f->meta;
     struct thrift_field element;
     size_t n = thrift_list(&f->thrift, field, &element);
@@ -280,7 +295,7 @@ static void read_key_values(struct footer *f, const struct thrift_field *field) 
         read_key_value(f);
 }
 
-static bool read_footer(struct footer *f, size_t limit) {
+static bool read_footer(struct footer *f, uint64_t limit) {
     struct thrift *t = &f->thrift;
     struct thrift_field field = { 0 };
     int64_t rows = -1;
@@ -301,7 +316,7 @@ static bool read_footer(struct footer *f, size_t limit) {
     }
     if (t->failed || !f->meta->groups)
         return bad(f, "cannot be decoded");
-    uint64_t sum = 0, ceiling = 1000000 + 64 * (uint64_t)f->meta->map.size;
+    uint64_t sum = 0, ceiling = 1000000 + 64 * f->meta->bytes->size;
     for (uint32_t i = 0; i < f->meta->n_groups; i++)
         sum += f->meta->groups[i].n_rows < ceiling ? f->meta->groups[i].n_rows : ceiling;
     if (rows < 0 || sum != (uint64_t)rows || sum >= ceiling)
@@ -313,38 +328,63 @@ static uint32_t little32(const uint8_t *p) {
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static bool has_magic(const struct file_map *map) {
-    return map->size >= MAGIC + TAIL && memcmp(map->data, "PAR1", MAGIC) == 0 &&
-           memcmp(map->data + map->size - MAGIC, "PAR1", MAGIC) == 0;
-}
-
-static bool locate(const struct file_map *map, size_t *length, struct err *err) {
-    if (!has_magic(map))
-        return err_set(err, ERR_INPUT,
+/* Of the last `n` bytes of the file: how long the footer is that ends with them. */
+static bool measure(const struct bytes *b, const uint8_t *tail, size_t n, struct footer *f) {
+    size_t length = n < MAGIC + TAIL ? 0 : little32(tail + n - TAIL);
+    if (n < MAGIC + TAIL || memcmp(tail + n - MAGIC, "PAR1", MAGIC) != 0)
+        return err_set(f->err, ERR_INPUT,
             "not a parquet file, or cut off: the magic bytes of its start or footer are missing");
-    *length = little32(map->data + map->size - TAIL);
-    if (*length > map->size - MAGIC - TAIL)
-        return err_set(err, ERR_INPUT, "parquet footer length %zu is over the file's size %zu",
-            *length, map->size);
+    if (length > b->size - MAGIC - TAIL || length > MAX_FOOTER)
+        return err_set(f->err, ERR_INPUT,
+            "parquet footer length %zu is over the file's size %llu, or the ceiling of 256 MiB",
+            length, (unsigned long long)b->size);
+    f->length = length;
     return true;
 }
 
-bool pq_meta_open(struct pq_meta *m, const char *path, struct err *err) {
-    size_t length = 0;
-    *m = (struct pq_meta) { 0 };
-    bool ok = file_map(&m->map, path, err) && locate(&m->map, &length, err);
+static bool check_start(struct bytes *b, struct err *err) {
+    char magic[MAGIC];
+    if (!bytes_read(b, 0, magic, MAGIC, err))
+        return false;
+    return memcmp(magic, "PAR1", MAGIC) == 0 ||
+           err_set(err, ERR_INPUT, "not a parquet file: the magic bytes of its start are missing");
+}
+
+/* The file's end into *tail (the caller's), at least the footer and what follows it. */
+static bool read_tail(
+    struct bytes *b, struct footer *f, uint8_t **tail, size_t *n, struct err *err) {
+    *n = b->size < GUESS ? (size_t)b->size : GUESS;
+    *tail = xmalloc(GUESS);
+    if (!bytes_read(b, b->size - *n, *tail, *n, err) || !measure(b, *tail, *n, f))
+        return false;
+    if (f->length + TAIL <= *n)
+        return true;
+    *n = f->length + TAIL;
+    uint8_t *whole = realloc(*tail, *n);
+    if (!whole)
+        return err_set(err, ERR_RESOURCE, "could not allocate %zu bytes for the footer", *n);
+    *tail = whole;
+    return bytes_read(b, b->size - *n, *tail, *n, err);
+}
+
+bool pq_meta_open(struct pq_meta *m, struct bytes *bytes, struct err *err) {
+    uint8_t *tail = NULL;
+    size_t n;
+    *m = (struct pq_meta) { .bytes = bytes };
+    struct footer f = { .meta = m, .err = err };
+    bool ok = read_tail(bytes, &f, &tail, &n, err) && check_start(bytes, err);
     if (ok) {
-        const uint8_t *end = m->map.data + m->map.size - TAIL;
-        struct footer f = { { .at = end - length, .end = end }, m, err };
-        ok = read_footer(&f, m->map.size - TAIL - length);
+        const uint8_t *end = tail + n - TAIL;
+        f.thrift = (struct thrift) { .at = end - f.length, .end = end };
+        ok = read_footer(&f, bytes->size - TAIL - f.length);
     }
+    free(tail);
     if (!ok)
         pq_meta_close(m);
     return ok;
 }
 
 void pq_meta_close(struct pq_meta *m) {
-    file_unmap(&m->map);
     arena_release(&m->arena);
     *m = (struct pq_meta) { 0 };
 }

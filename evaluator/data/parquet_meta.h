@@ -8,8 +8,8 @@
 #define ASSAY_DATA_PARQUET_META_H
 
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "evaluator/data/bytes.h"
 
 enum pq_type {
     PQ_BOOLEAN,
@@ -37,7 +37,8 @@ enum pq_meaning {
 };
 
 struct pq_node {
-    const char *name;
+    const char *name; /* UTF-8 */
+    size_t name_n;
     enum pq_repetition repetition;
     enum pq_meaning meaning;
     bool leaf;
@@ -52,7 +53,7 @@ struct pq_node {
 struct pq_chunk {
     int codec;
     uint64_t n_values;
-    size_t offset, size; /* within the file, before the footer */
+    uint64_t offset, size; /* within the file, before the footer */
 };
 
 struct pq_group {
@@ -61,7 +62,7 @@ struct pq_group {
 };
 
 struct pq_meta {
-    struct file_map map;
+    struct bytes *bytes; /* the caller's */
     struct arena arena;
     struct pq_node *nodes; /* nodes[0] is the root */
     uint32_t n_nodes, n_leaves, n_groups;
@@ -70,7 +71,7 @@ struct pq_meta {
     const char *huggingface; /* value of that key, or NULL */
 };
 
-MUST_CHECK bool pq_meta_open(struct pq_meta *m, const char *path, struct err *err);
+MUST_CHECK bool pq_meta_open(struct pq_meta *m, struct bytes *bytes, struct err *err);
 void pq_meta_close(struct pq_meta *m); /* a zeroed struct is fine */
 
 #endif

@@ -14,9 +14,7 @@ static bool varint(const uint8_t **at, const uint8_t *end, uint64_t *value) {
     return false;
 }
 
-/* `width` bits (at most 64) that start at bit `bit` of p; the caller has checked that they are
- * there. */
-static uint64_t bits_at(const uint8_t *p, uint64_t bit, unsigned width) {
+static uint64_t bits_by_byte(const uint8_t *p, uint64_t bit, unsigned width) {
     uint64_t value = 0;
     unsigned have = 0;
     p += bit / 8;
@@ -25,6 +23,24 @@ static uint64_t bits_at(const uint8_t *p, uint64_t bit, unsigned width) {
         value |= ((uint64_t)(*p++ >> skip) & ((1u << take) - 1)) << have;
         have += take;
     }
+    return value;
+}
+
+/* `width` bits (at most 64) that start at bit `bit` of p; the caller has checked that they are
+ * there before `end`. */
+static inline uint64_t bits_at(const uint8_t *p, const uint8_t *end, uint64_t bit, unsigned width) {
+    uint64_t word;
+    const uint8_t *from = p + bit / 8;
+    if (width > 56 || end - from < 8 || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+        return bits_by_byte(p, bit, width);
+    memcpy(&word, from, sizeof word);
+    return word >> bit % 8 & ((1ull << width) - 1);
+}
+
+static uint32_t bits_from_high(const uint8_t *p, uint64_t bit, unsigned width) {
+    uint32_t value = 0;
+    for (unsigned i = 0; i < width; i++, bit++)
+        value = value << 1 | ((uint32_t)p[bit / 8] >> (7 - bit % 8) & 1);
     return value;
 }
 
@@ -63,18 +79,27 @@ static bool start_run(struct pq_runs *r) {
     return true;
 }
 
-bool pq_runs_next(struct pq_runs *r, uint32_t *value) {
+void pq_runs_init_packed(struct pq_runs *r, const uint8_t *data, size_t n, unsigned width) {
+    pq_runs_init(r, data, n, width);
+    r->high_first = true;
+    r->packed = width ? n * 8 / width : 0;
+    r->packed_bytes = n;
+}
+
+/* Without a width all values are 0: one long run. */
+bool pq_runs_more(struct pq_runs *r, uint32_t *value) {
     *value = 0;
     if (r->width == 0)
         return true;
-    if (r->same == 0 && r->packed == 0 && !start_run(r))
+    if (r->packed == 0 && !start_run(r))
         return false;
     if (r->same > 0) {
         r->same--;
         *value = r->value;
         return true;
     }
-    *value = (uint32_t)bits_at(r->at, r->bit, r->width);
+    *value = r->high_first ? bits_from_high(r->at, r->bit, r->width)
+                           : (uint32_t)bits_at(r->at, r->end, r->bit, r->width);
     r->bit += r->width;
     r->packed--;
     return true;
@@ -131,7 +156,7 @@ static bool deltas_next(struct pq_deltas *d, int64_t *value) {
         if (d->in_mini == 0 && !start_miniblock(d))
             return false;
         unsigned width = d->widths[d->mini];
-        d->last += d->min_delta + bits_at(d->at, d->bit, width);
+        d->last += d->min_delta + bits_at(d->at, d->end, d->bit, width);
         d->bit += width;
         if (--d->in_mini == 0 || d->left == 0) {
             d->at += d->per_mini / 8 * width;
@@ -255,16 +280,17 @@ static bool next_delta_bytes(struct pq_values *v, struct pq_value *out) {
     strbuf_add(b, suffix.bytes, suffix.n);
     out->bytes = (const uint8_t *)strbuf_str(b);
     out->n = b->len;
-    return !b->overflow;
+    return !b->overflow && (v->type != PQ_FIXED || out->n == v->width);
 }
 
 static bool next_split(struct pq_values *v, struct pq_value *out) {
     if (v->split_i == v->split_n)
         return false;
+    char *gathered = v->previous.text;
     for (size_t b = 0; b < v->width; b++)
-        v->gathered[b] = v->at[b * v->split_n + v->split_i];
+        gathered[b] = (char)v->at[b * v->split_n + v->split_i];
     v->split_i++;
-    store(v, v->gathered, out);
+    store(v, (const uint8_t *)gathered, out);
     return true;
 }
 
@@ -285,7 +311,7 @@ static bool init_plain(struct pq_values *v) {
 }
 
 static bool init_indexed(struct pq_values *v) {
-    if (!v->dictionary->values || v->at == v->end || *v->at > 32)
+    if (!v->dictionary || !v->dictionary->values || v->at == v->end || *v->at > 32)
         return false;
     pq_runs_init(&v->runs, v->at + 1, (size_t)(v->end - v->at) - 1, *v->at);
     v->next = next_indexed;
@@ -326,8 +352,11 @@ static bool init_delta_bytes(struct pq_values *v, uint64_t max) {
 
 static bool init_split(struct pq_values *v) {
     size_t n = (size_t)(v->end - v->at);
-    if (v->width == 0 || v->width > sizeof v->gathered || n % v->width != 0)
+    if (v->width == 0 || n % v->width != 0)
         return false;
+    strbuf_reset(&v->previous);
+    for (size_t b = 0; b < v->width; b++) /* room for one */
+        strbuf_addc(&v->previous, '\0');
     v->split_n = n / v->width;
     v->split_i = 0;
     v->next = next_split;
@@ -368,7 +397,8 @@ bool pq_values_init(struct pq_values *v, int encoding, const struct pq_node *lea
     v->type = leaf->type;
     v->width = type_width(leaf);
     v->bit = 0;
-    v->dictionary = dictionary;
+    bool indexed = encoding == PQ_PLAIN_DICTIONARY || encoding == PQ_RLE_DICTIONARY;
+    v->dictionary = indexed ? dictionary : NULL;
     if (init_as(v, encoding, max, &known))
         return true;
     if (!known)

@@ -15,9 +15,19 @@ struct pq_runs {
     uint32_t value;        /* of `same` */
     uint64_t bit;          /* of `packed`: position from `at` */
     size_t packed_bytes;
+    bool high_first; /* bits of `packed` are taken from a byte's high end */
 };
 void pq_runs_init(struct pq_runs *r, const uint8_t *data, size_t n, unsigned width);
-bool pq_runs_next(struct pq_runs *r, uint32_t *value); /* false: the bytes end too soon */
+/* All of it packed, high bits first: what levels were in before there were runs. */
+void pq_runs_init_packed(struct pq_runs *r, const uint8_t *data, size_t n, unsigned width);
+bool pq_runs_more(struct pq_runs *r, uint32_t *value);
+static inline bool pq_runs_next(struct pq_runs *r, uint32_t *value) { /* false: they end too soon */
+    if (r->same == 0)
+        return pq_runs_more(r, value);
+    r->same--;
+    *value = r->value;
+    return true;
+}
 
 /* Differences in blocks: DELTA_BINARY_PACKED. */
 struct pq_deltas {
@@ -46,6 +56,7 @@ enum pq_encoding {
     PQ_PLAIN = 0,
     PQ_PLAIN_DICTIONARY = 2,
     PQ_RLE = 3,
+    PQ_BIT_PACKED = 4,
     PQ_DELTA_BINARY_PACKED = 5,
     PQ_DELTA_LENGTH = 6,
     PQ_DELTA_BYTES = 7,
@@ -60,12 +71,12 @@ struct pq_values {
     size_t width; /* of a fixed-size value in bytes */
     unsigned bit; /* PLAIN booleans */
     struct pq_runs runs;
-    const struct pq_dictionary *dictionary;
+    const struct pq_dictionary *dictionary; /* NULL: values stand in the page */
     struct pq_deltas deltas, prefixes;
-    struct strbuf
-        previous; /* DELTA_BYTE_ARRAY: the value before; kept from page to page as a buffer */
+    /* DELTA_BYTE_ARRAY: the value before; BYTE_STREAM_SPLIT: the one at hand; kept from page to
+     * page as a buffer. */
+    struct strbuf previous;
     size_t split_i, split_n; /* BYTE_STREAM_SPLIT */
-    uint8_t gathered[16];
 };
 
 /* `max` bounds how many values the page can hold. */

@@ -1,5 +1,5 @@
-/* See stream.h. The input is mapped; an unpacker turns it into 64 KiB pieces. Each codec is one
- * step function: it fills the output buffer as far as it can and moves the input on. */
+/* See stream.h. Each codec is one step function: it fills the window as far as the input at hand
+ * goes, and moves the input on; more input is read when that is used up. */
 #include "evaluator/data/stream.h"
 
 #include <string.h>
@@ -8,21 +8,29 @@
 
 #include "base/mem.h"
 
-enum { PIECE = 64 * 1024 };
-#define FREE_BYTES ((size_t)2 << 20)
-#define MAX_BYTES ((size_t)64 << 30)
+enum { INPUT = 128 << 10 };
+#define FREE_BYTES ((uint64_t)2 << 20)
+#define MAX_BYTES ((uint64_t)4 << 40)
 #define MAX_RATIO 250
 
 struct unpacker {
-    bool (*step)(struct unpacker *u, size_t *made, struct err *err);
+    bool (*step)(struct unpacker *u, uint8_t *out, size_t *made, struct err *err);
     const uint8_t *in;
-    size_t left, in_total, out_total; /* bytes: input not yet used, input in all, output so far */
-    bool done;
+    size_t left;                  /* of `in` */
+    bool last;                    /* nothing follows `in` */
+    uint64_t in_total, out_total; /* bytes used and made so far */
+    bool done, between;           /* at the end; zstd: between two frames */
     z_stream gzip;
-    bool gzip_open;
+    bool gzip_open, padding;
     ZSTD_DStream *zstd;
-    uint8_t out[PIECE];
+    uint8_t input[INPUT];
 };
+
+static void use(struct unpacker *u, size_t n) {
+    u->in += n;
+    u->left -= n;
+    u->in_total += n;
+}
 
 static const char *gzip_reason(int status, const char *msg) {
     if (status == Z_BUF_ERROR)
@@ -33,82 +41,101 @@ static const char *gzip_reason(int status, const char *msg) {
 }
 
 /* After a member: another one, padding, or garbage. */
-static bool gzip_next_member(struct unpacker *u, struct err *err) {
-    while (u->left > 0 && *u->in == 0) {
-        u->in++;
-        u->left--;
-    }
-    u->done = u->left == 0;
-    if (u->done)
+static bool gzip_between(struct unpacker *u, struct err *err) {
+    while (u->left > 0 && *u->in == 0)
+        use(u, 1);
+    if (u->left == 0) {
+        u->done = u->last;
         return true;
-    if (u->left < 2 || u->in[0] != 0x1f || u->in[1] != 0x8b)
+    }
+    if (*u->in != 0x1f)
         return err_set(err, ERR_INPUT, "%zu trailing bytes after the gzip data", u->left);
+    u->between = false;
     return inflateReset(&u->gzip) == Z_OK || err_set(err, ERR_BUG, "cannot reset zlib");
 }
 
-static bool gzip_step(struct unpacker *u, size_t *made, struct err *err) {
-    uInt input = u->left < (1u << 30) ? (uInt)u->left : 1u << 30;
+static bool gzip_step(struct unpacker *u, uint8_t *out, size_t *made, struct err *err) {
+    if (u->between)
+        return gzip_between(u, err);
+    size_t input = u->left;
     u->gzip.next_in = (Bytef *)(uintptr_t)u->in;
-    u->gzip.avail_in = input;
-    u->gzip.next_out = u->out;
-    u->gzip.avail_out = PIECE;
+    u->gzip.avail_in = (uInt)input;
+    u->gzip.next_out = out;
+    u->gzip.avail_out = STREAM_WINDOW;
     int status = inflate(&u->gzip, Z_NO_FLUSH);
-    size_t used = input - u->gzip.avail_in;
-    u->in += used;
-    u->left -= used;
-    *made = PIECE - u->gzip.avail_out;
-    if (status == Z_STREAM_END)
-        return gzip_next_member(u, err);
-    if (status != Z_OK || (*made == 0 && u->left == 0))
+    use(u, input - u->gzip.avail_in);
+    *made = STREAM_WINDOW - u->gzip.avail_out;
+    u->between = status == Z_STREAM_END;
+    bool stuck = *made == 0 && u->left == 0 && u->last && !u->between;
+    if ((status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) || stuck)
         return err_set(
-            err, ERR_INPUT, "%s", gzip_reason(status == Z_OK ? Z_BUF_ERROR : status, u->gzip.msg));
-    return true;
+            err, ERR_INPUT, "%s", gzip_reason(stuck ? Z_BUF_ERROR : status, u->gzip.msg));
+    return !u->between || u->left == 0 || gzip_between(u, err);
 }
 
-static bool zstd_step(struct unpacker *u, size_t *made, struct err *err) {
-    ZSTD_inBuffer in = { u->in, u->left, 0 };
-    ZSTD_outBuffer out = { u->out, PIECE, 0 };
-    size_t status = ZSTD_decompressStream(u->zstd, &out, &in);
+/* A whole frame may end with the input; in the midst of one the input may not. */
+static bool zstd_step(struct unpacker *u, uint8_t *out, size_t *made, struct err *err) {
+    ZSTD_inBuffer from = { u->in, u->left, 0 };
+    ZSTD_outBuffer to = { out, STREAM_WINDOW, 0 };
+    size_t status = ZSTD_decompressStream(u->zstd, &to, &from);
     if (ZSTD_isError(status))
         return err_set(err, ERR_INPUT, "zstd data is damaged: %s", ZSTD_getErrorName(status));
-    u->in += in.pos;
-    u->left -= in.pos;
-    *made = out.pos;
-    if (u->left == 0 && status == 0)
-        u->done = true;
-    else if (u->left == 0 && out.pos < PIECE)
+    use(u, from.pos);
+    *made = to.pos;
+    u->between = status == 0;
+    if (u->left > 0 || !u->last)
+        return true;
+    u->done = u->between;
+    if (!u->done && to.pos < STREAM_WINDOW)
         return err_set(err, ERR_INPUT, "zstd data is truncated");
     return true;
 }
 
 static bool within_ceiling(const struct unpacker *u, struct err *err) {
-    size_t in = u->in_total - u->left;
     if (u->out_total > MAX_BYTES)
-        return err_set(err, ERR_INPUT, "expanded size is over the ceiling of %zu bytes", MAX_BYTES);
-    if (u->out_total > FREE_BYTES && u->out_total / MAX_RATIO > in)
+        return err_set(err, ERR_INPUT, "expanded size is over the ceiling of %llu bytes",
+            (unsigned long long)MAX_BYTES);
+    if (u->out_total > FREE_BYTES && u->out_total / MAX_RATIO > u->in_total)
         return err_set(err, ERR_INPUT,
-            "expanded size is over %d times the packed size (%zu bytes from %zu): refused as a "
+            "expanded size is over %d times the packed size (%llu bytes from %llu): refused as a "
             "decompression bomb",
-            MAX_RATIO, u->out_total, in);
+            MAX_RATIO, (unsigned long long)u->out_total, (unsigned long long)u->in_total);
     return true;
 }
 
-bool stream_refill(struct stream *s, struct err *err) {
+/* The next part of the file, at most `max` bytes of it. */
+static bool take(struct stream *s, uint8_t *into, size_t max, size_t *n, struct err *err) {
+    uint64_t left = s->bytes->size - s->taken;
+    *n = left < max ? (size_t)left : max;
+    bool ok = bytes_read(s->bytes, s->taken, into, *n, err);
+    s->taken += *n;
+    return ok;
+}
+
+static bool unpack(struct stream *s, size_t *made, struct err *err) {
     struct unpacker *u = s->unpacker;
-    size_t made = 0;
-    if (!u || s->failed)
-        return false;
-    while (made == 0) {
-        if (u->done)
-            return false;
-        if (!u->step(u, &made, err) || (u->out_total += made, !within_ceiling(u, err))) {
-            s->failed = true;
-            return false;
+    while (*made == 0 && !u->done) {
+        if (u->left == 0 && !u->last) {
+            u->in = u->input;
+            if (!take(s, u->input, INPUT, &u->left, err))
+                return false;
+            u->last = s->taken == s->bytes->size;
         }
+        if (!u->step(u, s->window, made, err))
+            return false;
+        u->out_total += *made;
     }
-    s->at = u->out;
-    s->end = u->out + made;
-    return true;
+    return within_ceiling(u, err);
+}
+
+bool stream_refill(struct stream *s, struct err *err) {
+    size_t n = 0;
+    if (s->failed)
+        return false;
+    s->failed = !(s->unpacker ? unpack(s, &n, err) : take(s, s->window, STREAM_WINDOW, &n, err));
+    s->at = s->window;
+    s->end = s->window + (s->failed ? 0 : n);
+    return !s->failed && n > 0;
 }
 
 static bool ends_with(const char *s, const char *tail) {
@@ -116,22 +143,15 @@ static bool ends_with(const char *s, const char *tail) {
     return n >= m && strcmp(s + n - m, tail) == 0;
 }
 
-static struct unpacker *unpacker_new(const struct file_map *map) {
-    struct unpacker *u = xcalloc(1, sizeof *u);
-    u->in = map->data;
-    u->left = u->in_total = map->size;
-    return u;
-}
-
 static bool gzip_open(struct stream *s, struct err *err) {
-    struct unpacker *u = s->unpacker = unpacker_new(&s->map);
+    struct unpacker *u = s->unpacker = xcalloc(1, sizeof *u);
     u->step = gzip_step;
     u->gzip_open = inflateInit2(&u->gzip, 15 + 16) == Z_OK;
     return u->gzip_open || err_set(err, ERR_RESOURCE, "could not start zlib");
 }
 
 static bool zstd_open(struct stream *s, struct err *err) {
-    struct unpacker *u = s->unpacker = unpacker_new(&s->map);
+    struct unpacker *u = s->unpacker = xcalloc(1, sizeof *u);
     u->step = zstd_step;
     u->zstd = ZSTD_createDStream();
     if (!u->zstd || ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_windowLogMax, 26)))
@@ -146,19 +166,15 @@ static bool skip_byte_order_mark(struct stream *s, struct err *err) {
     return !s->failed;
 }
 
-bool stream_open(struct stream *s, const char *path, struct err *err) {
-    *s = (struct stream) { 0 };
-    if (!file_map(&s->map, path, err))
-        return false;
+bool stream_open(struct stream *s, struct bytes *bytes, const char *name, struct err *err) {
+    *s = (struct stream) { .bytes = bytes, .window = xmalloc(STREAM_WINDOW + STREAM_SLACK) };
+    memset(s->window + STREAM_WINDOW, 0, STREAM_SLACK);
+    s->at = s->end = s->window;
     bool ok = true;
-    if (ends_with(path, ".gz"))
+    if (ends_with(name, ".gz"))
         ok = gzip_open(s, err);
-    else if (ends_with(path, ".zst"))
+    else if (ends_with(name, ".zst"))
         ok = zstd_open(s, err);
-    else if (s->map.size > 0) {
-        s->at = s->map.data;
-        s->end = s->map.data + s->map.size;
-    }
     ok = ok && skip_byte_order_mark(s, err);
     if (!ok)
         stream_close(s);
@@ -172,6 +188,6 @@ void stream_close(struct stream *s) {
         ZSTD_freeDStream(s->unpacker->zstd);
         free(s->unpacker);
     }
-    file_unmap(&s->map);
+    free(s->window);
     *s = (struct stream) { 0 };
 }

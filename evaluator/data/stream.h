@@ -1,33 +1,34 @@
-/* The bytes of a file, plain or unpacked from gzip (.gz) or zstd (.zst), in pieces that the reader
- * walks through.
+/* The bytes of a file, plain or unpacked from gzip (.gz) or zstd (.zst), in windows that the reader
+ * walks through and may change.
  *
  * Unpacking is bounded: an output that is both over 2 MiB and over 250 times the input read so far
- * is a bomb, as is one over 64 GiB. gzip members may follow one another; trailing zeros are
- * padding, anything else is an error. */
+ * is a bomb, as is one over 4 TiB. gzip members and zstd frames may follow one another; trailing
+ * zeros behind a gzip member are padding, anything else is an error. */
 #ifndef ASSAY_DATA_STREAM_H
 #define ASSAY_DATA_STREAM_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "evaluator/data/bytes.h"
 
-#include "base/err.h"
-#include "base/file.h"
+enum { STREAM_WINDOW = 256 << 10, STREAM_SLACK = 16 };
 
 struct unpacker;
 
 struct stream {
-    const uint8_t *at, *end; /* what has been read and not yet taken */
-    bool failed;             /* a refill failed; *err says why */
-    struct file_map map;
-    struct unpacker *unpacker; /* NULL: a plain file, all of it between at and end */
+    uint8_t *at, *end; /* what has been read and not yet taken; STREAM_SLACK bytes follow */
+    bool failed;       /* a refill failed; *err says why */
+    uint8_t *window;
+    struct bytes *bytes;
+    uint64_t taken;            /* of bytes, so far */
+    struct unpacker *unpacker; /* NULL: a plain file */
 };
 
-/* By the path's ending. A leading UTF-8 byte order mark is skipped. */
-MUST_CHECK bool stream_open(struct stream *s, const char *path, struct err *err);
+/* By the name's ending. A leading UTF-8 byte order mark is skipped. */
+MUST_CHECK bool stream_open(
+    struct stream *s, struct bytes *bytes, const char *name, struct err *err);
 void stream_close(struct stream *s); /* a zeroed struct is fine */
 
-/* The next piece into at..end once it is used up; false at the end of the file, and on failure with
- * s->failed set. */
+/* The next window into at..end once this one is used up; false at the end of the file, and on
+ * failure with s->failed set. */
 bool stream_refill(struct stream *s, struct err *err);
 
 /* The next byte, or -1 at the end or on failure; stream_peek leaves it there. */

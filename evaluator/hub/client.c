@@ -1,7 +1,6 @@
 /* HTTP to a hub (see client.h). */
-#include "evaluator/hub/client.h"
+#include "evaluator/hub/client_parts.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -17,7 +16,6 @@
 #include "evaluator/hub/url.h"
 
 #define REDIRECTS_MAX 5
-#define ATTEMPTS_MAX 4
 #define REFETCHES_MAX 2
 #define RETRY_MS 500u
 #define RETRY_AFTER_MAX_S 60
@@ -25,33 +23,12 @@
     ((uint64_t)1 << 20) /* of error pages and redirects, which are thrown away                     \
                          */
 
-struct client {
-    CURL *curl;
-    char *endpoint;
-    char *token; /* or NULL */
-    unsigned retry_ms;
-    /* A hub at a private address may lead to its like; one on the internet may not lead into this
-     * network. */
-    bool private_hub, following, refused_address;
-};
-
-/* Where the body of one reply goes: a buffer or a file, never more than max. */
-struct sink {
-    struct strbuf *text;
-    int fd;
-    uint64_t max, taken, thrown_away;
-    struct progress *progress;
-    bool overflow;
-    int write_errno; /* why the file could not be written, or 0 */
-    CURL *curl;
-};
-
 static size_t take_body(char *data, size_t one, size_t n, void *arg) {
     struct sink *s = arg;
     n *= one;
     long status = 0;
     curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200) {
+    if (status != (s->range ? 206 : 200)) {
         s->thrown_away += n; /* an error page or a redirect's body: not what was asked for */
         s->overflow = s->thrown_away > OTHER_BODY_MAX;
         return s->overflow ? 0 : n;
@@ -63,6 +40,10 @@ static size_t take_body(char *data, size_t one, size_t n, void *arg) {
     }
     if (s->text) {
         strbuf_add(s->text, data, n);
+        return n;
+    }
+    if (s->into) {
+        memcpy(s->into + s->taken - n, data, n);
         return n;
     }
     for (size_t done = 0; done < n;) {
@@ -79,12 +60,6 @@ static size_t take_body(char *data, size_t one, size_t n, void *arg) {
     return n;
 }
 
-struct reply {
-    long status;
-    char *location;   /* of a redirect: absolute; the caller's */
-    long retry_after; /* seconds, clamped; -1 if the reply has none */
-};
-
 /* "Retry-After: seconds"; dates and nonsense count as absent. */
 static long retry_after(CURL *curl) {
     struct curl_header *h;
@@ -94,6 +69,13 @@ static long retry_after(CURL *curl) {
     char *end;
     long s = strtol(h->value, &end, 10);
     return end == h->value || s < 0 ? -1 : s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : s;
+}
+
+static void copy_header(CURL *curl, const char *name, char *out, size_t size) {
+    struct curl_header *h;
+    if (curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK) {
+        snprintf(out, size, "%s", strlen(h->value) < size ? h->value : "");
+    }
 }
 
 /* Looks at each address after its name was resolved, so that a name can't be made to point into
@@ -132,19 +114,30 @@ static void set_options(
     if (bundle && *bundle) {
         curl_easy_setopt(c->curl, CURLOPT_CAINFO, bundle);
     }
+    if (sink->range) {
+        curl_easy_setopt(c->curl, CURLOPT_RANGE, sink->range);
+    }
     if (c->following) { /* a name and password there would be sent as credentials */
         curl_easy_setopt(c->curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     }
 }
 
-/* The token goes along only to the hub itself. */
-static struct curl_slist *make_headers(const struct client *c, const char *url) {
-    if (!c->token || !url_token_allowed(url) || !url_same_host(url, c->endpoint)) {
-        return NULL;
-    }
+/* The token goes along only to the hub itself; what a range depends on, everywhere. */
+static struct curl_slist *make_headers(
+    const struct client *c, const char *url, const struct sink *sink) {
     struct strbuf line = { 0 };
+    struct curl_slist *headers = NULL;
+    if (sink->if_range && *sink->if_range) {
+        strbuf_addf(&line, "If-Range: %s", sink->if_range);
+        headers = curl_slist_append(headers, line.text);
+        strbuf_reset(&line);
+    }
+    if (!c->token || !url_token_allowed(url) || !url_same_host(url, c->endpoint)) {
+        strbuf_release(&line);
+        return headers;
+    }
     strbuf_addf(&line, "Authorization: Bearer %s", c->token);
-    struct curl_slist *headers = curl_slist_append(NULL, line.text);
+    headers = curl_slist_append(headers, line.text);
     explicit_bzero(line.text, line.len);
     strbuf_release(&line);
     return headers;
@@ -167,30 +160,39 @@ static bool refuse_transfer(const struct client *c, const struct sink *sink, CUR
     return err_set(err, ERR_NETWORK, "%s", why[0] ? why : curl_easy_strerror(rc));
 }
 
-/* One request without following redirects. */
+static void read_headers(CURL *curl, struct reply *reply) {
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
+    reply->retry_after = retry_after(curl);
+    copy_header(curl, "ETag", reply->etag, sizeof reply->etag);
+    copy_header(curl, "X-Linked-Etag", reply->linked, sizeof reply->linked);
+    copy_header(curl, "Content-Range", reply->range, sizeof reply->range);
+}
+
+/* One request without following redirects. What X-Linked-Etag said on the way here stays. */
 static bool request_once(
     struct client *c, const char *url, struct sink *sink, struct reply *reply, struct err *err) {
-    char why[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = make_headers(c, url);
+    char why[CURL_ERROR_SIZE] = "", linked[sizeof reply->linked];
+    struct curl_slist *headers = make_headers(c, url, sink);
+    memcpy(linked, reply->linked, sizeof linked);
     *reply = (struct reply) { .retry_after = -1 };
+    memcpy(reply->linked, linked, sizeof linked);
     set_options(c, url, headers, sink, why);
     sink->curl = c->curl;
     sink->thrown_away = 0;
     c->refused_address = false;
     CURLcode rc = curl_easy_perform(c->curl);
     curl_slist_free_all(headers);
+    read_headers(c->curl, reply);
     if (rc != CURLE_OK || sink->overflow) {
         return refuse_transfer(c, sink, rc, why, err);
     }
     char *location = NULL;
-    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &reply->status);
     curl_easy_getinfo(c->curl, CURLINFO_REDIRECT_URL, &location);
     reply->location = location ? xstrdup(location) : NULL;
-    reply->retry_after = retry_after(c->curl);
     return true;
 }
 
-static bool refuse_status(long status, struct err *err) {
+bool client_refuse_status(long status, struct err *err) {
     if (status == 401 || status == 403) {
         err_set(err, ERR_AUTH, "access was refused (HTTP %ld)", status);
         return err_hint(err, "the repository may be gated or private: accept its licence on the "
@@ -205,13 +207,13 @@ static bool refuse_status(long status, struct err *err) {
     return err_set(err, ERR_FAILED, "the hub answered HTTP %ld", status);
 }
 
-/* Follows redirects by hand. */
-static bool request_redirected(
-    struct client *c, const char *url, struct sink *sink, struct reply *reply, struct err *err) {
+bool client_follow(struct client *c, const char *url, bool foreign, struct sink *sink,
+    struct reply *reply, char **last, struct err *err) {
     char *at = xstrdup(url);
     bool ok;
+    reply->linked[0] = 0;
     for (int hops = 0;; hops++) {
-        c->following = hops > 0;
+        c->following = foreign || hops > 0;
         ok = request_once(c, at, sink, reply, err);
         if (!ok || reply->status < 300 || reply->status > 399 || !reply->location) {
             break;
@@ -228,11 +230,15 @@ static bool request_redirected(
             break;
         }
     }
-    free(at);
+    if (ok && last) {
+        *last = at;
+    } else {
+        free(at);
+    }
     return ok;
 }
 
-static void wait_before_retry(const struct client *c, int attempt, long asked_s) {
+void client_wait(const struct client *c, int attempt, long asked_s) {
     long ms = asked_s >= 0 ? asked_s * 1000 : (long)c->retry_ms << (2 * attempt);
     struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000 };
     nanosleep(&t, NULL);
@@ -262,12 +268,13 @@ static bool request(struct client *c, const char *path, struct sink *sink, struc
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         struct reply reply = { .retry_after = -1 };
         why = (struct err)ERR_INIT;
-        ok = rewind_sink(sink, &why) && request_redirected(c, url.text, sink, &reply, &why) &&
-             (reply.status == 200 || refuse_status(reply.status, &why));
+        ok = rewind_sink(sink, &why) &&
+             client_follow(c, url.text, false, sink, &reply, NULL, &why) &&
+             (reply.status == 200 || client_refuse_status(reply.status, &why));
         if (ok || why.class != ERR_NETWORK || attempt + 1 == ATTEMPTS_MAX) {
             break;
         }
-        wait_before_retry(c, attempt, reply.retry_after);
+        client_wait(c, attempt, reply.retry_after);
     }
     strbuf_release(&url);
     if (!ok) {

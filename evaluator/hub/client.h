@@ -31,6 +31,20 @@ struct download {
 };
 MUST_CHECK bool client_download(struct client *c, const struct download *d, struct err *err);
 
+/* A file that is read in parts. All parts come from one version of it: its size and, where the
+ * server names one, its ETag stay the same, else ERR_INPUT. */
+struct range_file {
+    char *path; /* under the endpoint; owned */
+    uint64_t size;
+    const char *sha256; /* of the content, as the hub listed it; what it says since must agree */
+    char etag[128];     /* of the version; empty until the first part came */
+    char *location;     /* where the bytes were found; owned; NULL: not known */
+};
+/* Bytes [from, from + n) of it. What breaks off is asked for again from where it broke off. */
+MUST_CHECK bool client_range(
+    struct client *c, struct range_file *f, uint64_t from, void *into, size_t n, struct err *err);
+void range_file_release(struct range_file *f);
+
 /* True if the file is there and its hash is `etag`. */
 bool client_verify(const char *file, const char *etag);
 

@@ -11,6 +11,8 @@
 
 #include "base/json.h"
 
+struct data_remote;
+
 /* A path for model_open from what the user wrote: org/name[@revision], a folder, or a file. A
  * repository that holds no config.json but one .gguf file gives that file. Downloads what is
  * missing. The caller frees. */
@@ -31,9 +33,33 @@ MUST_CHECK bool hub_model_commit(
 MUST_CHECK char *hub_model_outline(
     const char *hub, const char *model, uint64_t *missing, struct err *err);
 
-/* The folder of a data set at a revision (NULL: whatever the source has). The caller frees. */
+/* The folder of a data set at a revision (NULL: whatever the source has), all of it here. The
+ * caller frees. */
 MUST_CHECK char *hub_dataset_dir(
     const char *hub, const char *repo, const char *revision, struct err *err);
+
+/* A data set in use. Of one on a hub the large data files may stay there, and are then read in
+ * parts, over HTTP ranges: always, never, or where those that are not here yet come to more than
+ * HUB_STREAM_BYTES or to more than half of what is free where the cache lies. What is in the cache
+ * already is read there, and nothing stays behind of a mirror tree. */
+enum hub_stream { HUB_STREAM_NEVER, HUB_STREAM_AUTO, HUB_STREAM_ALWAYS };
+#define HUB_STREAM_BYTES ((uint64_t)4 << 30)
+
+/* "auto", "always" or "never"; NULL: auto. */
+MUST_CHECK bool hub_stream_parse(const char *word, enum hub_stream *stream, struct err *err);
+
+struct hub_data_request {
+    const char *hub, *repo, *revision;
+    enum hub_stream stream;
+    unsigned retry_ms; /* the first wait before trying again; 0: the default */
+};
+struct hub_data;
+MUST_CHECK struct hub_data *hub_data_open(const struct hub_data_request *request, struct err *err);
+void hub_data_close(struct hub_data *d);
+/* Both live as long as the data. */
+const char *hub_data_dir(const struct hub_data *d);
+const struct data_remote *hub_data_remote(
+    const struct hub_data *d); /* NULL: all is in the folder */
 
 /* "org/name@revision" in its parts: the revision is NULL if none was given. Both are the caller's.
  */

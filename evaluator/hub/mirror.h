@@ -23,6 +23,7 @@ struct repo_file {
     uint64_t size;
     char etag[65];
     bool lfs;
+    bool left; /* on the hub: it is read there, in parts */
 };
 struct repo_listing {
     struct arena arena;

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/progress.h"
+#include "evaluator/data/data.h"
 #include "evaluator/hub/cache.h"
 #include "evaluator/hub/url.h"
 
@@ -194,24 +196,29 @@ static bool have_blob(const char *blob, const struct repo_file *f, bool trusted)
            (trusted || client_verify(blob, f->etag));
 }
 
+char *pull_file_path(const struct pull *p, const char *commit, const char *path) {
+    struct strbuf url = { 0 };
+    strbuf_addf(
+        &url, "/%s%s/resolve/%s/", p->kind == REPO_DATASET ? "datasets/" : "", p->repo, commit);
+    url_escape(&url, path, true);
+    return strbuf_take(&url);
+}
+
 static bool fetch_file(struct client *c, const struct pull *p, const char *root,
     const char *repo_dir, const char *commit, const struct repo_file *f, struct err *err) {
-    struct strbuf blob = { 0 }, part = { 0 }, url = { 0 };
+    struct strbuf blob = { 0 }, part = { 0 };
     strbuf_addf(&blob, "%s/blobs", repo_dir);
     bool ok = dir_make(blob.text, err);
     strbuf_addf(&blob, "/%s", f->etag);
     int lock = lock_blob(root, repo_dir, f->etag);
     if (ok && !have_blob(blob.text, f, cache_is_complete(repo_dir, commit))) {
         strbuf_addf(&part, "%s.%08x.incomplete", blob.text, (unsigned)getpid());
-        strbuf_addf(
-            &url, "/%s%s/resolve/%s/", p->kind == REPO_DATASET ? "datasets/" : "", p->repo, commit);
-        url_escape(&url, f->path, true);
-        struct download d = {
-            .path = url.text, .target = part.text, .etag = f->etag, .size = f->size
-        };
+        char *url = pull_file_path(p, commit, f->path);
+        struct download d = { .path = url, .target = part.text, .etag = f->etag, .size = f->size };
         d.progress = f->size > 1 << 20 ? progress_start(path_base(f->path), f->size, "B") : NULL;
         ok = client_download(c, &d, err);
         progress_end(d.progress);
+        free(url);
         if (ok && rename(part.text, blob.text)) {
             ok = err_errno(err, ERR_NODE, "could not keep '%s'", blob.text);
             unlink(part.text);
@@ -222,14 +229,56 @@ static bool fetch_file(struct client *c, const struct pull *p, const char *root,
     }
     strbuf_release(&blob);
     strbuf_release(&part);
-    strbuf_release(&url);
     return ok && cache_link(repo_dir, commit, f, err);
+}
+
+/* ---- what stays there ---- */
+
+/* Data of some size that is named by its hash and not here yet. */
+static bool can_stay(const char *repo_dir, const struct repo_file *f) {
+    struct strbuf blob = { 0 };
+    struct stat st;
+    strbuf_addf(&blob, "%s/blobs/%s", repo_dir, f->etag);
+    bool here = stat(blob.text, &st) == 0 && (uint64_t)st.st_size == f->size;
+    strbuf_release(&blob);
+    return f->lfs && !here && data_format(f->path);
+}
+
+/* Free bytes where the cache lies; no limit if that is not known. */
+static uint64_t free_bytes(const char *root) {
+    struct statvfs fs;
+    return statvfs(root, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
+}
+
+static void leave_large(
+    const struct pull *p, const char *root, const char *repo_dir, struct repo_listing *l) {
+    uint64_t bytes = 0, room = free_bytes(root) / 2;
+    if (p->kind != REPO_DATASET || p->stream == HUB_STREAM_NEVER) {
+        return;
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        l->files[i].left = can_stay(repo_dir, &l->files[i]);
+        bytes += l->files[i].left ? l->files[i].size : 0;
+    }
+    bool leave = p->stream == HUB_STREAM_ALWAYS || bytes > HUB_STREAM_BYTES || bytes > room;
+    for (size_t i = 0; i < l->n; i++) {
+        l->files[i].left &= leave;
+    }
+}
+
+static bool is_whole(const struct repo_listing *l) {
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->files[i].left) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool fetch_wanted(struct client *c, const struct pull *p, const char *root,
     const char *repo_dir, const struct repo_listing *l, struct err *err) {
     for (size_t i = 0; i < l->n; i++) {
-        if (wanted(p, &l->files[i]) &&
+        if (!l->files[i].left && wanted(p, &l->files[i]) &&
             !fetch_file(c, p, root, repo_dir, l->commit, &l->files[i], err)) {
             return false;
         }
@@ -258,10 +307,18 @@ static char *pull_from_hub(const struct pull *p, const char *root, const char *r
     if (c && dir_make(root, err)) {
         cache_tag(root);
     }
-    if (c && fetch_info(c, p, out, err) && fetch_tree(c, p, &out->listing, err) &&
-        fetch_wanted(c, p, root, repo_dir, l, err) &&
-        (p->facts_only || cache_mark_complete(repo_dir, l->commit, err))) {
+    bool ok = c && fetch_info(c, p, out, err) && fetch_tree(c, p, &out->listing, err);
+    if (ok) {
+        leave_large(p, root, repo_dir, &out->listing);
+    }
+    if (ok && fetch_wanted(c, p, root, repo_dir, l, err) &&
+        (p->facts_only || !is_whole(l) || cache_mark_complete(repo_dir, l->commit, err))) {
         dir = cache_snapshot_dir(repo_dir, l->commit);
+    }
+    ok = !dir || dir_make(dir, err); /* nothing of it may be small enough to be here */
+    if (!ok) {
+        free(dir);
+        dir = NULL;
     }
     client_close(c);
     return dir;
@@ -276,6 +333,17 @@ uint64_t pull_missing(const struct repo_listing *l, const char *snapshot) {
         free(path);
     }
     return bytes;
+}
+
+char *pull_cached(const struct pull *p, struct err *err) {
+    char *root = cache_root(err);
+    if (!root) {
+        return NULL;
+    }
+    char *repo_dir = cache_repo_dir(root, p->kind, p->repo), *dir = cached_snapshot(p, repo_dir);
+    free(repo_dir);
+    free(root);
+    return dir;
 }
 
 char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err) {

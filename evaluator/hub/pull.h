@@ -4,6 +4,7 @@
 #define ASSAY_HUB_PULL_H
 
 #include "evaluator/hub/client.h"
+#include "evaluator/hub/hub.h"
 #include "evaluator/hub/mirror.h"
 
 struct pull {
@@ -11,6 +12,7 @@ struct pull {
     enum repo_kind kind;
     const char *repo, *revision; /* revision NULL: main */
     bool facts_only;             /* configuration and card, not the weights or the data */
+    enum hub_stream stream;      /* which files of a data set stay on the hub */
     unsigned retry_ms;           /* see client_open; 0: the default */
 };
 
@@ -28,6 +30,13 @@ MUST_CHECK bool pull_take_tree(struct repo_listing *l, const json_t *tree, struc
 
 /* Bytes of the files that a model needs and the snapshot lacks. */
 uint64_t pull_missing(const struct repo_listing *l, const char *snapshot);
+
+/* The folder of a snapshot that is here, whole, and needs no request; or, where none may be made,
+ * of what there is of it. NULL else; the caller frees. */
+char *pull_cached(const struct pull *p, struct err *err);
+
+/* Where a hub serves the bytes of a file; the caller frees. */
+char *pull_file_path(const struct pull *p, const char *commit, const char *path);
 
 /* The snapshot's folder (the caller frees). *pulled may be NULL; where it isn't, the hub is always
  * asked. */

@@ -3,7 +3,8 @@
  *     GET /api/models/<repo>[/revision/<rev>]            {"id", "sha", "siblings", "gated",
  * "private"} GET /api/models/<repo>/tree/<rev>?recursive=true   [{"type": "file", "path", "size",
  * "oid", "lfs"?}] GET, HEAD /<repo>/resolve/<rev>/<path>             the bytes; X-Repo-Commit,
- * ETag, X-Linked-Size, Range and the same under /api/datasets/ and /datasets/. Any revision is
+ * ETag, X-Linked-Size, Range,
+ * If-Range; and the same under /api/datasets/ and /datasets/. Any revision is
  * answered with the one that the tree holds, except a pinned commit that is another one: 404. */
 #include <errno.h>
 #include <fcntl.h>
@@ -219,6 +220,13 @@ static enum range parse_range(const char *header, uint64_t size, uint64_t *from,
     return RANGE_OK;
 }
 
+/* A range that is wanted of one version only, and this is another: then all of it is sent. */
+static bool range_is_void(struct MHD_Connection *c, const struct repo_file *f) {
+    const char *version = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Range");
+    size_t n = strlen(f->etag);
+    return version && (strlen(version) != n + 2 || strncmp(version + 1, f->etag, n));
+}
+
 static enum MHD_Result reply_past_end(struct MHD_Connection *c, uint64_t size) {
     char text[48];
     snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
@@ -254,7 +262,8 @@ static enum MHD_Result reply_file(
     }
     uint64_t from = 0, n = f->size;
     const char *header = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range");
-    enum range range = header ? parse_range(header, f->size, &from, &n) : RANGE_NONE;
+    enum range range =
+        header && !range_is_void(c, f) ? parse_range(header, f->size, &from, &n) : RANGE_NONE;
     if (range == RANGE_PAST_END) {
         close(fd);
         return reply_past_end(c, f->size);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "evaluator/task/ranges.h"
 #include "evaluator/task/runner.h"
 #include "evaluator/task/runtime.h"
 #include "evaluator/task/task.h"
@@ -108,7 +109,7 @@ static bool receive_sources(struct runtime *r, struct wire *in, struct err *err)
     const json_t *source, *list = json_object_get(answer, "sources");
     long long n_frozen = json_get_int(answer, "n_frozen", 0);
     const char *paths[RUNTIME_MAX_SOURCES + 1] = { NULL };
-    size_t i;
+    size_t i, n_remote[RUNTIME_MAX_SOURCES] = { 0 };
     json_array_foreach(list, i, source) {
         if (i == RUNTIME_MAX_SOURCES) {
             break;
@@ -118,8 +119,15 @@ static bool receive_sources(struct runtime *r, struct wire *in, struct err *err)
             .format = copied(source, "format") };
         paths[i] = r->sources[i].dir ? r->sources[i].dir : r->sources[i].file;
         r->n_sources = i + 1;
+        n_remote[i] = (size_t)json_get_int(source, "n_remote", 0);
     }
     json_decref(answer);
+    for (i = 0; i < r->n_sources; i++) {
+        if (n_remote[i] &&
+            !(r->sources[i].ranges = child_ranges_receive(in, r->out, i, n_remote[i], err))) {
+            return false;
+        }
+    }
     return receive_frozen(r, in, n_frozen, err) && doors_close_but(paths, &r->sandbox, err);
 }
 

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "evaluator/data/data.h"
+#include "evaluator/task/ranges.h"
 #include "evaluator/task/runtime.h"
 
 #define ROWS_TYPE "assay.rows"
@@ -14,13 +15,13 @@ struct rows {
     struct data *data;    /* or NULL, and: */
     const json_t *frozen; /* a part of frozen rows, which the runtime keeps */
     size_t at;            /* in these */
-    json_t *row; /* being handed over: freed by the collector if an error jumps out meanwhile */
+    json_t *kept; /* being handed over: freed by the collector if an error jumps out meanwhile */
     bool keep_text;
 };
 
 static int rows_gc(lua_State *L) {
     struct rows *r = luaL_checkudata(L, 1, ROWS_TYPE);
-    json_decref(r->row);
+    json_decref(r->kept);
     if (r->data) {
         data_close(r->data);
     }
@@ -57,30 +58,80 @@ static int row_name(lua_State *L) {
     return 1;
 }
 
-/* The caller's; NULL at the end. */
-static json_t *next_row(struct rows *r, struct err *err) {
-    return r->frozen ? json_incref(json_array_get(json_object_get(r->frozen, "rows"), r->at++))
-                     : data_next(r->data, err);
+void runtime_push_value(lua_State *L, const struct value *v) {
+    luaL_checkstack(L, 8, "nested too deeply");
+    const struct value *item = v + 1;
+    switch (v->kind) {
+    case VALUE_OBJECT:
+        lua_createtable(L, 0, (int)v->n);
+        for (uint32_t i = 0; i < v->n; i++, item = value_after(item + 1)) {
+            lua_pushlstring(L, item->s, item->n);
+            runtime_push_value(L, item + 1);
+            lua_rawset(L, -3);
+        }
+        break;
+    case VALUE_ARRAY:
+        lua_createtable(L, (int)v->n, 0);
+        for (uint32_t i = 0; i < v->n; i++, item = value_after(item)) {
+            runtime_push_value(L, item);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+        break;
+    case VALUE_STRING:
+        lua_pushlstring(L, v->n ? v->s : "", v->n);
+        break;
+    case VALUE_INT:
+        lua_pushinteger(L, v->i);
+        break;
+    case VALUE_REAL:
+        lua_pushnumber(L, v->d);
+        break;
+    case VALUE_TRUE:
+    case VALUE_FALSE:
+        lua_pushboolean(L, v->kind == VALUE_TRUE);
+        break;
+    case VALUE_NULL:
+        lua_pushnil(L);
+    }
+}
+
+/* The row's table; false at the end. Where its text is wanted too, r->kept is the row. */
+static bool push_row(lua_State *L, struct rows *r) {
+    struct err err = ERR_INIT;
+    json_decref(r->kept);
+    r->kept = NULL;
+    if (r->frozen) {
+        r->kept = json_incref(json_array_get(json_object_get(r->frozen, "rows"), r->at++));
+        if (r->kept) {
+            luabox_push_json(L, r->kept);
+        }
+        return r->kept != NULL;
+    }
+    const struct value *row = data_row(r->data, &err);
+    if (!row && err.class != ERR_NONE) {
+        runtime_raise(L, &err);
+    }
+    if (row) {
+        r->kept = r->keep_text ? value_json(row) : NULL;
+        runtime_push_value(L, row);
+    }
+    return row != NULL;
 }
 
 /* The iterator. Upvalues: the rows, the metatable of a row. A row starts the instruction count
  * afresh: what is bounded is the work for one document; the whole is bounded by processor time. */
 static int rows_next(lua_State *L) {
     struct rows *r = lua_touserdata(L, lua_upvalueindex(1));
-    struct err err = ERR_INIT;
     luabox_refill(runtime_of(L)->box);
-    json_decref(r->row);
-    r->row = next_row(r, &err);
-    if (!r->row) {
-        return err.class == ERR_NONE ? 0 : runtime_raise(L, &err);
+    if (!push_row(L, r)) {
+        return 0;
     }
-    luabox_push_json(L, r->row);
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_setmetatable(L, -2);
     if (!r->keep_text) {
         return 1;
     }
-    char *text = json_dumps(r->row, JSON_COMPACT);
+    char *text = json_dumps(r->kept, JSON_COMPACT);
     lua_pushstring(L, text ? text : "{}");
     free(text);
     return 2;
@@ -166,6 +217,7 @@ static bool open_first(
         struct data_source from = { .dir = s->dir,
             .file = s->file,
             .format = s->format,
+            .remote = s->ranges ? child_ranges_remote(s->ranges) : NULL,
             .config = luabox_get_string(L, -1, "config", NULL),
             .split = luabox_get_string(L, -1, "split", NULL) };
         struct err why = ERR_INIT;

@@ -65,22 +65,51 @@ bool runner_start(
     close(in[0]);
     close(out[1]);
     r->to = in[1];
+    fcntl(r->to, F_SETFL, fcntl(r->to, F_GETFL) | O_NONBLOCK); /* a child may refuse to read */
     wire_init(&r->from, out[0], wall_s);
     return true;
 }
 
+typedef bool send_fn(struct runner *r, const void *what, size_t n, struct err *err);
+
+static bool send_frame(struct runner *r, const void *frame, size_t n, struct err *err) {
+    (void)n;
+    return wire_write_by(r->to, &r->from.deadline, frame, err);
+}
+
+static bool send_bytes(struct runner *r, const void *data, size_t n, struct err *err) {
+    return wire_write_bytes(r->to, &r->from.deadline, data, n, err);
+}
+
 /* The child may be gone by now: its end of the pipe must not take us along. */
-bool runner_send(struct runner *r, const json_t *frame, struct err *err) {
+static bool unbroken(struct runner *r, send_fn *send, const void *what, size_t n, struct err *err) {
     sigset_t broken, before;
     sigemptyset(&broken);
     sigaddset(&broken, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &broken, &before);
-    bool ok = wire_write(r->to, frame, err);
+    bool ok = send(r, what, n, err);
     if (!ok && !sigismember(&before, SIGPIPE)) {
         sigtimedwait(&broken, NULL, &(struct timespec) { 0 });
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return ok;
+}
+
+bool runner_send(struct runner *r, const json_t *frame, struct err *err) {
+    return unbroken(r, send_frame, frame, 0, err);
+}
+
+bool runner_send_bytes(struct runner *r, const void *data, size_t n, struct err *err) {
+    return unbroken(r, send_bytes, data, n, err);
+}
+
+void runner_forgive(struct runner *r, const struct timespec *from) {
+    struct timespec now, *deadline = &r->from.deadline;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (deadline->tv_sec) {
+        deadline->tv_sec += now.tv_sec - from->tv_sec;
+        deadline->tv_nsec += now.tv_nsec - from->tv_nsec;
+    }
 }
 
 static bool describe_end(const struct runner *r, int status, struct err *err) {

@@ -24,9 +24,10 @@ struct runtime_file {
 
 /* A data set or file that the task names, and where the parent says it lies. */
 struct runtime_source {
-    char *dir;    /* folder of a hub data set, or NULL */
-    char *file;   /* or one file */
-    char *format; /* of the file; NULL: by its name */
+    char *dir;                   /* folder of a hub data set, or NULL */
+    char *file;                  /* or one file */
+    char *format;                /* of the file; NULL: by its name */
+    struct child_ranges *ranges; /* files of the folder that were left on the hub; NULL: none */
 };
 
 /* What has been opened: the digest of the data is over these. */
@@ -102,5 +103,8 @@ MUST_CHECK bool peek_serve(
 void runtime_open_text(lua_State *L);
 void runtime_open_random(lua_State *L);
 int runtime_rows(lua_State *L); /* host.rows(source, parts, keep_text) */
+/* What luabox_push_json makes of the same value, without the JSON in between. */
+struct value;
+void runtime_push_value(lua_State *L, const struct value *v);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "evaluator/task/frames.h"
 #include "evaluator/task/profile.h"
+#include "evaluator/task/ranges.h"
 #include "evaluator/task/runner.h"
 #include "evaluator/task/tree.h"
 
@@ -138,8 +139,18 @@ static char *resolve_file(
     return path;
 }
 
-static json_t *resolve_source(
-    const struct task_request *q, const struct place *p, const json_t *source, struct err *err) {
+/* A data set of a hub, which becomes the next of `ranges`. */
+static bool open_data(
+    const struct task_request *q, const json_t *source, struct task_data *data, struct err *err) {
+    const char *repo = json_get_string(source, "repo", NULL),
+               *revision = json_get_string(source, "revision", NULL);
+    return q->open ? q->open(repo, revision, q->resolve_arg, data, err)
+                   : q->resolve(repo, revision, q->resolve_arg, &data->dir, err);
+}
+
+/* `data` is where a data set of a hub is put. */
+static json_t *resolve_source(const struct task_request *q, const struct place *p,
+    const json_t *source, struct task_data *data, struct err *err) {
     const char *repo = json_get_string(source, "repo", NULL),
                *file = json_get_string(source, "file", NULL);
     json_t *answer = NULL;
@@ -149,13 +160,13 @@ static json_t *resolve_source(
     }
     if (repo && !repo_id_valid(repo)) {
         err_set(err, ERR_TASK, "%s: '%s' is not the name of a data set", p->path, repo);
-    } else if (repo && !q->resolve) {
+    } else if (repo && !q->resolve && !q->open) {
         err_set(err, ERR_AUTH, "%s: data set '%s' is needed, and there is no hub to take it from",
             p->path, repo);
     } else if (repo) {
-        if (q->resolve(
-                repo, json_get_string(source, "revision", NULL), q->resolve_arg, &found, err)) {
-            answer = json_pack("{s:s}", "dir", found);
+        if (open_data(q, source, data, err)) {
+            answer = json_pack("{s:s, s:I}", "dir", data->dir, "n_remote",
+                (json_int_t)(data->remote ? data->remote->n : 0));
         }
     } else if (file && (found = resolve_file(q, p, file, err)) != NULL) {
         answer = json_pack(
@@ -166,14 +177,14 @@ static json_t *resolve_source(
 }
 
 static bool answer_sources(const struct task_request *q, const struct place *p, struct task *t,
-    struct runner *r, struct err *err) {
+    struct runner *r, struct ranges *ranges, struct err *err) {
     json_t *list = json_array();
     const json_t *source, *sources = json_object_get(t->header, "sources");
     size_t i;
-    bool ok = json_array_size(sources) <= 64 ||
+    bool ok = json_array_size(sources) <= sizeof ranges->data / sizeof *ranges->data ||
               err_set(err, ERR_TASK, "%s: more than 64 data sources", p->path);
     json_array_foreach(sources, i, source) {
-        json_t *answer = ok ? resolve_source(q, p, source, err) : NULL;
+        json_t *answer = ok ? resolve_source(q, p, source, &ranges->data[ranges->n++], err) : NULL;
         ok = answer != NULL;
         if (!ok) {
             break;
@@ -182,7 +193,7 @@ static bool answer_sources(const struct task_request *q, const struct place *p, 
     }
     json_t *frame = json_pack(
         "{s:o, s:I}", "sources", list, "n_frozen", (json_int_t)json_array_size(q->frozen));
-    ok = ok && runner_send(r, frame, err);
+    ok = ok && runner_send(r, frame, err) && ranges_send(ranges, r, err);
     json_decref(frame);
     for (i = 0; ok && i < json_array_size(q->frozen); i++) {
         ok = runner_send(r, json_array_get(q->frozen, i), err);
@@ -211,17 +222,20 @@ static bool receive_header(
 /* A corpus may be of any length as long as it comes: so much for so many passages. */
 enum { GRANT_PASSAGES = 10000, GRANT_S = 5 };
 
-static bool receive_documents(struct task *t, struct runner *r, struct err *err) {
+static bool receive_documents(
+    struct task *t, struct runner *r, struct ranges *ranges, struct err *err) {
     for (size_t granted = GRANT_PASSAGES;;) {
         if (t->retrieval.n_passages >= granted) {
             granted += GRANT_PASSAGES;
             runner_grant(r, GRANT_S);
         }
         json_t *frame = runner_receive(r, err), *end = json_object_get(frame, "end");
-        const json_t *error = json_object_get(frame, "error");
-        bool ok = frame && (error    ? frames_error(error, err)
-                               : end ? frames_complete(t, end, err)
-                                     : frames_document(t, frame, err));
+        const json_t *error = json_object_get(frame, "error"),
+                     *read = json_object_get(frame, "read");
+        bool ok = frame && (error     ? frames_error(error, err)
+                               : end  ? frames_complete(t, end, err)
+                               : read ? ranges_serve(ranges, r, read, err)
+                                      : frames_document(t, frame, err));
         bool last = !ok || end;
         json_decref(frame);
         if (last) {
@@ -253,6 +267,7 @@ static bool name_task(const struct place *p, const char *name, struct err *err) 
 static bool run_child(const struct task_request *q, const struct place *p, bool header_only,
     struct task *t, json_t **problems, struct err *err) {
     struct runner r;
+    struct ranges ranges = { 0 };
     unsigned wall_s = q->wall_s ? q->wall_s : 300;
     *problems = NULL;
     json_t *request = request_frame(q, p, header_only, err);
@@ -264,9 +279,10 @@ static bool run_child(const struct task_request *q, const struct place *p, bool 
     json_decref(request);
     ok = ok && receive_header(t, p, &r, problems, err);
     if (ok && !*problems && !header_only && t->info.kind != TASK_SUITE) {
-        ok = answer_sources(q, p, t, &r, err) && receive_documents(t, &r, err);
+        ok = answer_sources(q, p, t, &r, &ranges, err) && receive_documents(t, &r, &ranges, err);
     }
     runner_stop(&r);
+    ranges_close(&ranges);
     return ok || name_task(p, q->name, err);
 }
 

@@ -4,8 +4,9 @@
  * The file runs in a child process (the program itself, started again as `assay __task`) without
  * network, without write access, under limits of processor time, memory and wall clock. The child
  * sends what it made of the file and, document by document, what there is to ask a model; the
- * parent checks every frame as it would a stranger's bytes. It asks the parent for one thing: the
- * local folder of a data set. A task never computes a score. */
+ * parent checks every frame as it would a stranger's bytes. It asks the parent for two things: the
+ * local folder of a data set, and parts of those of its files that were left on the hub. A task
+ * never computes a score. */
 #ifndef ASSAY_TASK_H
 #define ASSAY_TASK_H
 
@@ -15,6 +16,22 @@
 /* The folder of a hub data set at a revision (NULL: any); the caller of `resolve` frees *dir. */
 typedef bool task_resolve_fn(
     const char *repo, const char *revision, void *arg, char **dir, struct err *err);
+
+/* The same where files may have been left on the hub. */
+struct data_remote;
+struct task_data {
+    char *dir;                        /* freed by the task room */
+    const struct data_remote *remote; /* what was left; NULL: nothing */
+    void *owner;                      /* given to `close` once all is read */
+    void (*close)(void *owner);       /* NULL: nothing to close */
+};
+typedef bool task_open_fn(
+    const char *repo, const char *revision, void *arg, struct task_data *data, struct err *err);
+
+/* What such a function does as a rule: as hub_data_open says. */
+struct hub_data_request;
+MUST_CHECK bool task_data_fetch(
+    const struct hub_data_request *q, struct task_data *data, struct err *err);
 
 enum { TASK_SEED = 1234 }; /* of few-shot draws, unless another is asked for or the rules differ */
 
@@ -36,6 +53,7 @@ struct task_request {
     const json_t
         *frozen; /* such rows in place of the data, which need not be here; NULL: read it */
     task_resolve_fn *resolve; /* NULL: tasks with hub data fail */
+    task_open_fn *open;       /* in place of `resolve`, where files may be left on the hub */
     void *resolve_arg;
     unsigned cpu_s, wall_s;   /* 0: 60 and 300 */
     unsigned long heap_bytes; /* 0: 512 MiB */

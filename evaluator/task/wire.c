@@ -22,14 +22,14 @@ void wire_release(struct wire *w) {
 }
 
 /* Milliseconds until the deadline, -1 for none, 0 once it has passed. */
-static int time_left(const struct wire *w) {
+static int time_left(const struct timespec *deadline) {
     struct timespec now;
-    if (!w->deadline.tv_sec) {
+    if (!deadline->tv_sec) {
         return -1;
     }
     clock_gettime(CLOCK_MONOTONIC, &now);
     long long ms =
-        (w->deadline.tv_sec - now.tv_sec) * 1000LL + (w->deadline.tv_nsec - now.tv_nsec) / 1000000;
+        (deadline->tv_sec - now.tv_sec) * 1000LL + (deadline->tv_nsec - now.tv_nsec) / 1000000;
     return ms < 0 ? 0 : ms > 1000000 ? 1000000 : (int)ms;
 }
 
@@ -38,8 +38,8 @@ static bool fill(struct wire *w, size_t *n, struct err *err) {
     char buffer[65536];
     for (;;) {
         struct pollfd p = { .fd = w->fd, .events = POLLIN };
-        int left = time_left(w), ready = left ? poll(&p, 1, left) : 0;
-        if (ready == 0 && time_left(w) == 0) {
+        int left = time_left(&w->deadline), ready = left ? poll(&p, 1, left) : 0;
+        if (ready == 0 && time_left(&w->deadline) == 0) {
             return err_set(err, ERR_TASK, "used up its budget of time");
         }
         ssize_t got = ready > 0 ? read(w->fd, buffer, sizeof buffer) : -1;
@@ -100,22 +100,66 @@ json_t *wire_read(struct wire *w, struct err *err) {
     }
 }
 
-bool wire_write(int fd, const json_t *frame, struct err *err) {
+bool wire_read_bytes(struct wire *w, void *into, size_t n, struct err *err) {
+    char *to = into;
+    size_t waiting = w->in.len - w->used, part = waiting < n ? waiting : n;
+    memcpy(to, w->in.text + w->used, part);
+    w->used += part;
+    for (size_t done = part; done < n;) {
+        ssize_t got = read(w->fd, to + done, n - done);
+        if (got == 0) {
+            return err_set(err, ERR_INTERRUPTED, "the parent process is gone");
+        }
+        if (got < 0 && errno != EINTR) {
+            return err_errno(err, ERR_FAILED, "could not read from the parent process");
+        }
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+/* Waits until the other side has taken something. */
+static bool wait_to_write(int fd, const struct timespec *deadline, struct err *err) {
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+    int left = time_left(deadline);
+    if (left == 0 || (poll(&p, 1, left) < 0 && errno != EINTR)) {
+        return err_set(err, ERR_TASK, "used up its budget of time");
+    }
+    return true;
+}
+
+bool wire_write_bytes(
+    int fd, const struct timespec *deadline, const void *data, size_t n, struct err *err) {
+    for (size_t at = 0; at < n;) {
+        ssize_t put = write(fd, (const char *)data + at, n - at);
+        if (put < 0 && errno == EAGAIN) {
+            if (!wait_to_write(fd, deadline, err)) {
+                return false;
+            }
+        } else if (put < 0 && errno != EINTR) {
+            return err_errno(err, ERR_FAILED, "could not write to the task's process");
+        }
+        at += put > 0 ? (size_t)put : 0;
+    }
+    return true;
+}
+
+bool wire_write_by(int fd, const struct timespec *deadline, const json_t *frame, struct err *err) {
     char *text = json_dumps(frame, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!text) {
         return err_set(err, ERR_NUMERIC, "a value that has no JSON form");
     }
-    size_t n = strlen(text), at = 0;
+    size_t n = strlen(text);
     text[n++] = '\n'; /* in place of the NUL */
-    bool ok = n <= WIRE_MAX_FRAME ||
-              err_set(err, ERR_TASK, "a document of %zu bytes is over the limit of 1 MiB", n);
-    while (ok && at < n) {
-        ssize_t put = write(fd, text + at, n - at);
-        if (put < 0 && errno != EINTR) {
-            ok = err_errno(err, ERR_FAILED, "could not write to the task's process");
-        }
-        at += put > 0 ? (size_t)put : 0;
-    }
+    bool ok =
+        (n <= WIRE_MAX_FRAME ||
+            err_set(err, ERR_TASK, "a document of %zu bytes is over the limit of 1 MiB", n)) &&
+        wire_write_bytes(fd, deadline, text, n, err);
     free(text);
     return ok;
+}
+
+bool wire_write(int fd, const json_t *frame, struct err *err) {
+    static const struct timespec none = { 0 };
+    return wire_write_by(fd, &none, frame, err);
 }

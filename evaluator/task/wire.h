@@ -1,4 +1,5 @@
-/* Frames between a task's child process and its parent: one JSON object a line. */
+/* Frames between a task's child process and its parent: one JSON object a line, and behind some of
+ * them bytes as they are. */
 #ifndef ASSAY_WIRE_H
 #define ASSAY_WIRE_H
 
@@ -8,6 +9,7 @@
 
 enum {
     WIRE_MAX_FRAME = 1 << 20,
+    WIRE_MAX_BYTES = 4 << 20, /* that follow one frame as they are */
     WIRE_MAX_FRAMES = 10 * 1000 * 1000,
 };
 
@@ -26,6 +28,15 @@ void wire_release(struct wire *w);
  * where the deadline has passed, ERR_INPUT for a frame that breaks a bound. */
 json_t *wire_read(struct wire *w, struct err *err);
 
+/* The n bytes that follow the frame last read. */
+MUST_CHECK bool wire_read_bytes(struct wire *w, void *into, size_t n, struct err *err);
+
 MUST_CHECK bool wire_write(int fd, const json_t *frame, struct err *err);
+
+/* The same, and bytes, where the descriptor does not block and the reader has until `deadline`. */
+MUST_CHECK bool wire_write_by(
+    int fd, const struct timespec *deadline, const json_t *frame, struct err *err);
+MUST_CHECK bool wire_write_bytes(
+    int fd, const struct timespec *deadline, const void *data, size_t n, struct err *err);
 
 #endif

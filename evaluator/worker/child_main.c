@@ -76,11 +76,14 @@ bool session_is_dry(const struct session *s) {
     return json_get_bool(s->spec, "dry_run", false);
 }
 
-static bool resolve_data(
-    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
-    struct session *s = arg;
-    *dir = hub_dataset_dir(json_get_string(s->spec, "hub", NULL), repo, revision, err);
-    return *dir != NULL;
+static bool open_data(
+    const char *repo, const char *revision, void *arg, struct task_data *data, struct err *err) {
+    const struct session *s = arg;
+    struct hub_data_request q = {
+        .hub = json_get_string(s->spec, "hub", NULL), .repo = repo, .revision = revision
+    };
+    return hub_stream_parse(json_get_string(s->spec, "stream_data", NULL), &q.stream, err) &&
+           task_data_fetch(&q, data, err);
 }
 
 /* A job is about the task as it was when it was submitted: the database takes no other's result.
@@ -118,7 +121,7 @@ static bool load_task(struct session *s, const json_t *wanted, struct err *err) 
     r.seed = json_get_int(wanted, "seed", -1);
     r.profile = json_get_string(wanted, "profile", NULL);
     r.keep_rows = json_get_bool(s->spec, "keep_rows", false);
-    r.resolve = resolve_data;
+    r.open = open_data;
     r.resolve_arg = s;
     task_library_fill(&r, json_get_string(s->spec, "tasks_dir", NULL));
     session_at(s, r.name);

@@ -169,6 +169,8 @@ static json_t *make_spec(const struct loop *l, const struct job *job) {
     json_object_set_new(spec, "revision", json_string(job->commit));
     json_object_set_new(spec, "revision_checked", json_boolean(strcmp(job->kind, "hub") != 0));
     json_object_set_new(spec, "hub", l->options->hub ? json_string(l->options->hub) : json_null());
+    json_object_set_new(spec, "stream_data",
+        l->options->stream_data ? json_string(l->options->stream_data) : json_null());
     json_object_set_new(spec, "tasks_dir",
         l->options->tasks_dir ? json_string(l->options->tasks_dir) : json_null());
     json_object_set_new(spec, "memory_mb", json_integer(l->options->memory_mb));

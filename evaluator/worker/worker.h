@@ -13,7 +13,7 @@
 #include "base/json.h"
 
 /* What a child is to do, as JSON:
- *   {"model": what the user wrote, "hub", "tasks_dir",
+ *   {"model": what the user wrote, "hub", "tasks_dir", "stream_data": see hub_stream_parse,
  *    "tasks": [{"name", "limit", "shots", "seed", "profile", "subsets": [...],
  *              "task_sha256": which version of it, and no other, "data_sha256": and of its data,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
@@ -70,6 +70,7 @@ MUST_CHECK json_t *record_from_result(
 struct worker_options {
     const char *database; /* conninfo or NULL */
     const char *hub, *tasks_dir, *device, *dtype;
+    const char *stream_data; /* see hub_stream_parse; NULL: auto */
     unsigned threads, memory_mb;
     bool once;               /* one job, then end */
     bool no_cache;           /* vectors are computed again where they are known */

@@ -1,5 +1,6 @@
 /* Which files make up a split: by the card, by the layout; labels and the content hash. */
 #include "evaluator/data/files.h"
+#include "base/hash.h"
 #include "evaluator/data/frontmatter.h"
 #include "evaluator/data/glob.h"
 
@@ -13,7 +14,7 @@ static void assert_files(const char *dir, const char *config, const char *split,
     if (data_files_find(
             &(struct data_source) { .dir = dir, .config = config, .split = split }, &files, &err))
         for (size_t i = 0; i < files.n; i++)
-            strbuf_addf(&got, "%s%s", i ? " " : "", files.paths[i] + strlen(dir) + 1);
+            strbuf_addf(&got, "%s%s", i ? " " : "", files.items[i].path + strlen(dir) + 1);
     else
         assert_int_equal(err.class, ERR_NOT_FOUND);
     assert_string_equal(strbuf_str(&got), want);
@@ -119,6 +120,81 @@ static void parts_of_a_split_are_read_in_order(void **state) {
     json_t *rows = rows_of(&(struct data_source) { .dir = *state, .split = "test" }, &err);
     assert_json(rows, "[{\"a\": 1}, {\"a\": 2}]");
     json_decref(rows);
+}
+
+/* What the error says, or "" where the split was found. */
+static void assert_shards(const char *dir, const char *split, const char *says) {
+    struct err err = ERR_INIT;
+    struct data_files files;
+    bool ok = data_files_find(&(struct data_source) { .dir = dir, .split = split }, &files, &err);
+    if (ok != !*says || !strstr(err.msg, says))
+        fail_msg("'%s': '%s' does not say '%s'", split, err.msg, says);
+    if (ok)
+        data_files_release(&files);
+}
+
+static void a_shard_that_is_missing_is_named(void **state) {
+    static const char *const names[] = { "data/one-00000-of-00001.parquet",
+        "data/first-00001-of-00003.parquet", "data/first-00002-of-00003.parquet",
+        "data/mid-00000-of-00003.parquet", "data/mid-00002-of-00003.parquet",
+        "data/last-00000-of-00002-0123abcd.parquet", "data/two-00000-of-00002.parquet",
+        "data/two-00001-of-00002.parquet", "data/two-hard-00003-of-00007.parquet" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        put(*state, names[i], "");
+    assert_shards(*state, "one", "");
+    assert_shards(*state, "first", "shard 0 of 3 is missing");
+    assert_shards(*state, "mid", "shard 1 of 3 is missing");
+    assert_shards(*state, "last", "shard 1 of 2 is missing");
+    assert_shards(*state, "two", "");
+    assert_files(
+        *state, NULL, "two", "data/two-00000-of-00002.parquet data/two-00001-of-00002.parquet");
+    assert_shards(*state, "two-hard", "shard 0 of 7 is missing");
+}
+
+/* A card may name one shard of many. */
+static void a_shard_that_is_named_stands_alone(void **state) {
+    put(*state, "x-00001-of-00003.jsonl", "");
+    put(*state, "README.md",
+        "---\nconfigs:\n- data_files:\n  - {split: test, path: x-00001-of-00003.jsonl}\n---\n");
+    assert_shards(*state, "test", "");
+}
+
+/* ---- files that were left on a hub ---- */
+
+static bool read_far(
+    void *arg, const char *path, uint64_t at, void *into, size_t n, struct err *err) {
+    const char *text = arg;
+    assert_string_equal(path, "far/test-00001-of-00002.jsonl");
+    assert_true(at + n <= strlen(text));
+    memcpy(into, text + at, n);
+    return strchr(text, '!') ? err_set(err, ERR_NETWORK, "down") : true;
+}
+
+static void files_here_and_on_the_hub_are_one_split(void **state) {
+    char text[] = "{\"a\": 2}\n";
+    struct err err = ERR_INIT;
+    struct data_remote_file file = { "far/test-00001-of-00002.jsonl", strlen(text), "" };
+    struct data_remote remote = { &file, 1, read_far, text };
+    struct data_source source = {
+        .dir = *state, .config = "far", .split = "test", .remote = &remote
+    };
+    char here[65], far[65];
+    sha256_hex(text, strlen(text), file.sha256);
+    put(*state, "far/test-00000-of-00002.jsonl", "{\"a\": 1}\n");
+    json_t *rows = rows_of(&source, &err);
+    assert_json(rows, "[{\"a\": 1}, {\"a\": 2}]");
+    json_decref(rows);
+    assert_true(data_sha256(&source, far, &err));
+    text[0] = '!';
+    rows = rows_of(&source, &err);
+    assert_int_equal(err.class, ERR_NETWORK);
+    assert_non_null(strstr(err.msg, "far/test-00001-of-00002.jsonl"));
+    json_decref(rows);
+    text[0] = '{';
+    put(*state, file.path, text); /* once it has been fetched: the same content */
+    source.remote = NULL;
+    assert_true(data_sha256(&source, here, &err));
+    assert_string_equal(here, far);
 }
 
 static void labels_come_from_the_card(void **state) {
@@ -231,6 +307,9 @@ int main(void) {
         IN_FOLDER(card_cannot_lead_out_of_the_folder),
         IN_FOLDER(names_of_splits_are_not_paths_or_patterns),
         IN_FOLDER(parts_of_a_split_are_read_in_order),
+        IN_FOLDER(a_shard_that_is_missing_is_named),
+        IN_FOLDER(a_shard_that_is_named_stands_alone),
+        IN_FOLDER(files_here_and_on_the_hub_are_one_split),
         IN_FOLDER(labels_come_from_the_card),
         IN_FOLDER(content_hash_follows_names_and_bytes),
         cmocka_unit_test(front_matter_becomes_json),

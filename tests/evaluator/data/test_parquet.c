@@ -1,5 +1,10 @@
 /* Parquet against the rows that were written, and every kind of damage: truncation and flipped
  * bytes may be refused or give rows, but never crash, and never silently lose a row. */
+#include <lz4.h>
+
+#include "evaluator/data/decimal.h"
+#include "evaluator/data/parquet_codec.h"
+#include "evaluator/data/parquet_value.h"
 #include "rows.h"
 
 /* The columns of `row` that `sample` has. */
@@ -39,6 +44,129 @@ static void every_codec_page_and_encoding_gives_the_rows_written(void **state) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_file(want, names[i]);
     json_decref(want);
+}
+
+static void every_type_of_value_is_read_from_every_kind_of_file(void **state) {
+    (void)state;
+    static const char *const names[] = { "wide_none_v1", "wide_none_v2", "wide_snappy_v1",
+        "wide_snappy_v2", "wide_gzip_v1", "wide_gzip_v2", "wide_zstd_v1", "wide_zstd_v2",
+        "wide_brotli_v1", "wide_brotli_v2", "wide_lz4_v1", "wide_lz4_v2", "wide_plain_v1",
+        "wide_plain_v2", "wide_delta_v1", "wide_delta_v2", "wide_fallback_v1", "wide_fallback_v2",
+        "wide_integers_v1", "wide_integers_v2", "wide_int96" };
+    struct err err;
+    json_t *want = rows_of_file(FIXTURES, "wide.jsonl", &err);
+    assert_int_equal(json_array_size(want), 24);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s.parquet", names[i]);
+        assert_file(want, name);
+    }
+    json_decref(want);
+}
+
+/* Only these columns, in the file's order. */
+static void columns_that_nobody_asked_for_are_left_out(void **state) {
+    (void)state;
+    static const char *const columns[] = { "lst", "i64", NULL }, *const none[] = { "nope", NULL };
+    struct err err;
+    struct data_source source = { .file = FIXTURES "/wide_plain_v2.parquet", .columns = columns };
+    json_t *all = rows_of_file(FIXTURES, "wide.jsonl", &err), *got = rows_of(&source, &err), *row;
+    size_t i;
+    assert_int_equal(json_array_size(got), 24);
+    json_array_foreach(got, i, row) {
+        json_t *part = part_of(json_array_get(all, i), row);
+        assert_int_equal(json_object_size(row), 2);
+        assert_true(json_equal(row, part));
+        json_decref(part);
+    }
+    json_decref(got);
+    source.columns = none;
+    got = rows_of(&source, &err);
+    assert_non_null(strstr(err.msg, "there is no column 'nope'"));
+    json_decref(got);
+    json_decref(all);
+}
+
+/* What is not asked for is not looked at either: damage there goes unnoticed. */
+static void only_the_pages_of_those_columns_are_read(void **state) {
+    static const char *const columns[] = { "i32", NULL };
+    struct err err = ERR_INIT;
+    struct file_map map;
+    assert_true(file_map(&map, FIXTURES "/v1_none_crc.parquet", &err));
+    uint8_t *bytes = xmalloc(map.size);
+    memcpy(bytes, map.data, map.size);
+    memset(bytes + map.size / 2, 0xee, 64); /* in the midst of another column */
+    put_bytes(*state, "hurt.parquet", bytes, map.size);
+    assert_refused(*state, "hurt.parquet", 0, "page");
+    char *path = path_join(*state, "hurt.parquet");
+    json_t *rows = rows_of(&(struct data_source) { .file = path, .columns = columns }, &err);
+    assert_int_equal(err.class, ERR_NONE);
+    assert_int_equal(json_array_size(rows), 60);
+    json_decref(rows);
+    free(path);
+    free(bytes);
+    file_unmap(&map);
+}
+
+/* ---- codecs and encodings that pyarrow does not write ---- */
+
+static size_t put_frame(uint8_t *to, const char *text, size_t n) {
+    int packed = LZ4_compress_default(text, (char *)to + 8, (int)n, 400);
+    assert_true(packed > 0);
+    for (int i = 0; i < 4; i++) {
+        to[i] = (uint8_t)(n >> (24 - 8 * i));
+        to[4 + i] = (uint8_t)((unsigned)packed >> (24 - 8 * i));
+    }
+    return 8 + (size_t)packed;
+}
+
+static void hadoops_lz4_is_read_with_and_without_its_frames(void **state) {
+    (void)state;
+    const char *text = "to be or not to be, that is the question, to be or not to be";
+    uint8_t in[1000], out[200];
+    size_t n = strlen(text), half = n / 2, size = put_frame(in, text, half);
+    size += put_frame(in + size, text + half, n - half);
+    assert_true(pq_unpack(5, in, size, out, n));
+    assert_memory_equal(out, text, n);
+    for (size_t cut = 0; cut < size; cut++)
+        assert_false(pq_unpack(5, in, cut, out, n));
+    assert_false(pq_unpack(5, in, size, out, n + 1));
+    assert_false(pq_unpack(5, in, size, out, n - 1));
+    int raw = LZ4_compress_default(text, (char *)in, (int)n, 1000);
+    assert_true(pq_unpack(5, in, (size_t)raw, out, n));
+    assert_true(pq_unpack(7, in, (size_t)raw, out, n));
+    assert_memory_equal(out, text, n);
+    assert_false(pq_unpack(3, in, (size_t)raw, out, n));
+    assert_null(pq_codec_name(3));
+}
+
+/* The example of the format's Encodings.md: 0 to 7, three bits each. */
+static void levels_packed_from_the_high_end_are_read(void **state) {
+    (void)state;
+    static const uint8_t bytes[] = { 0x05, 0x39, 0x77 };
+    struct pq_runs runs;
+    uint32_t value;
+    pq_runs_init_packed(&runs, bytes, sizeof bytes, 3);
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_true(pq_runs_next(&runs, &value));
+        assert_int_equal(value, i);
+    }
+    assert_false(pq_runs_next(&runs, &value));
+}
+
+static void decimals_are_the_nearest_doubles(void **state) {
+    (void)state;
+    static const uint8_t third[] = { 0x19, 0x13, 0xf7, 0x9a, 0x2f, 0x1b, 0x5b, 0x0e, 0xd5, 0x55,
+        0x55, 0x55, 0x55 };
+    static const uint8_t least[] = { 0x80, 0, 0, 0, 0, 0, 0, 0 }, minus[] = { 0xff };
+    assert_true(decimal_from_int(12345, 2) == 123.45);
+    assert_true(decimal_from_int(INT64_MIN, 0) == -9223372036854775808.0);
+    assert_true(decimal_from_int(INT64_MIN, 5) == -92233720368547.75808);
+    assert_true(decimal_from_bytes(least, 8, 5) == -92233720368547.75808);
+    assert_true(decimal_from_bytes(minus, 1, 1) == -0.1);
+    assert_true(decimal_from_bytes(NULL, 0, 3) == 0);
+    assert_true(decimal_from_bytes(third, sizeof third, 30) == 1.9868836108340653);
+    assert_true(decimal_from_bytes(third, 33, 0) != decimal_from_bytes(third, 33, 0)); /* NaN */
 }
 
 static void labels_come_from_the_files_own_features(void **state) {
@@ -81,7 +209,7 @@ static void flip_bits(const char *dir, const char *name, size_t to, bool same) {
         if (err.class != ERR_NONE)
             assert_non_null(strstr(err.msg, "flip.parquet"));
         else {
-            assert_int_equal(json_array_size(rows), 60);
+            assert_int_equal(json_array_size(rows), json_array_size(whole));
             assert_true(!same || json_equal(rows, whole));
         }
         json_decref(rows);
@@ -92,14 +220,30 @@ static void flip_bits(const char *dir, const char *name, size_t to, bool same) {
     file_unmap(&map);
 }
 
+static void damage_is_named_by_row_group_column_and_page(void **state) {
+    struct err err = ERR_INIT;
+    struct file_map map;
+    assert_true(file_map(&map, FIXTURES "/v1_none_crc.parquet", &err));
+    uint8_t *bytes = xmalloc(map.size);
+    memcpy(bytes, map.data, map.size);
+    bytes[200] ^= 4;
+    put_bytes(*state, "flip.parquet", bytes, map.size);
+    assert_refused(*state, "flip.parquet", 0, "row 1: column 'i32', row group 1, page 1: ");
+    free(bytes);
+    file_unmap(&map);
+}
+
 static void flipped_bits_never_lose_a_row_silently(void **state) {
     flip_bits(*state, "v1_snappy_dictionary.parquet", SIZE_MAX, false);
     flip_bits(*state, "v2_snappy_delta.parquet", SIZE_MAX, false);
     flip_bits(*state, "v2_none_plain.parquet", SIZE_MAX, false);
+    flip_bits(*state, "wide_delta_v2.parquet", SIZE_MAX, false);
+    flip_bits(*state, "wide_brotli_v1.parquet", SIZE_MAX, false);
 }
 
 static void page_checksums_notice_flipped_bits(void **state) {
     flip_bits(*state, "v1_none_crc.parquet", 3000, true);
+    flip_bits(*state, "wide_fallback_v2.parquet", 8000, true);
 }
 
 #define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
@@ -107,8 +251,15 @@ static void page_checksums_notice_flipped_bits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_codec_page_and_encoding_gives_the_rows_written),
+        cmocka_unit_test(every_type_of_value_is_read_from_every_kind_of_file),
+        cmocka_unit_test(columns_that_nobody_asked_for_are_left_out),
+        IN_FOLDER(only_the_pages_of_those_columns_are_read),
+        cmocka_unit_test(hadoops_lz4_is_read_with_and_without_its_frames),
+        cmocka_unit_test(levels_packed_from_the_high_end_are_read),
+        cmocka_unit_test(decimals_are_the_nearest_doubles),
         cmocka_unit_test(labels_come_from_the_files_own_features),
         IN_FOLDER(a_file_that_is_cut_off_is_refused),
+        IN_FOLDER(damage_is_named_by_row_group_column_and_page),
         IN_FOLDER(flipped_bits_never_lose_a_row_silently),
         IN_FOLDER(page_checksums_notice_flipped_bits),
     };

@@ -1,0 +1,52 @@
+/* Inside the data room: a column chunk as a series of pages, read through a window of the file that
+ * is no larger than it has to be. */
+#ifndef ASSAY_DATA_PARQUET_PAGE_H
+#define ASSAY_DATA_PARQUET_PAGE_H
+
+#include "evaluator/data/parquet_meta.h"
+
+enum { PQ_PAGE_DATA = 0, PQ_PAGE_INDEX = 1, PQ_PAGE_DICTIONARY = 2, PQ_PAGE_DATA_V2 = 3 };
+
+/* Memory that is used again and again; what it held may be lost when it grows. */
+struct pq_buffer {
+    uint8_t *bytes;
+    size_t capacity;
+};
+MUST_CHECK bool pq_buffer_fit(struct pq_buffer *b, size_t n, struct err *err);
+
+struct pq_page {
+    int64_t type, n_values, encoding, def_encoding, rep_encoding, def_bytes, rep_bytes;
+    int64_t unpacked_n, packed_n, crc;
+    bool has_crc, is_packed;
+    const uint8_t *data; /* packed_n bytes, valid until the next page is read */
+};
+
+struct pq_pages {
+    struct bytes *bytes;
+    const char *column;
+    uint64_t at, end;        /* of the chunk: what has not been given yet */
+    struct pq_buffer window; /* the file from window_at on, */
+    uint64_t window_at;
+    size_t window_n;  /* so many bytes of it */
+    size_t read_size; /* of a read, where the page asks for no more */
+    int codec;
+    unsigned group, n; /* for messages: the row group, pages read so far */
+};
+
+/* `column` outlives the pages. */
+void pq_pages_init(struct pq_pages *p, struct bytes *bytes, const char *column, size_t read_size);
+void pq_pages_start(struct pq_pages *p, const struct pq_chunk *chunk, unsigned group);
+void pq_pages_release(struct pq_pages *p);
+
+/* Sets *err to "column, row group, page: what"; false. */
+bool pq_pages_bad(const struct pq_pages *p, struct err *err, const char *what);
+
+/* The next page, its checksum verified where it has one. */
+MUST_CHECK bool pq_pages_next(struct pq_pages *p, struct pq_page *page, struct err *err);
+
+/* What the page's bytes behind the first `skip` unpack to: a view of the window where nothing is
+ * packed, else in `buffer`. */
+MUST_CHECK bool pq_pages_unpack(struct pq_pages *p, const struct pq_page *page, size_t skip,
+    struct pq_buffer *buffer, const uint8_t **out, size_t *n, struct err *err);
+
+#endif
