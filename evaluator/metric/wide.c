@@ -1,6 +1,6 @@
 /* See wide_dot() in learn.h. Sixteen lanes in double, lane l taking elements l, l + 16, ..., added
- * pairwise at the end; nothing is fused. The order is the same for every instruction set, and so are
- * the bits. */
+ * pairwise at the end; nothing is fused. The order is the same for every instruction set, and so
+ * are the bits. */
 #include <string.h>
 
 #include "evaluator/metric/learn.h"
