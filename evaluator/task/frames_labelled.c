@@ -1,5 +1,5 @@
-/* Messages of tasks of labelled texts: documents, examples that classifiers learn from, the experiments
- * that draw them, and how documents were sampled. */
+/* Messages of tasks of labelled texts: documents, examples that classifiers learn from, the
+ * experiments that draw them, and how documents were sampled. */
 #include <string.h>
 
 #include "evaluator/task/frames_parts.h"
@@ -81,8 +81,7 @@ static bool same_subset(const char *a, const char *b) {
 }
 
 /* A list of examples, counted from the first of their subset. */
-bool frames_experiment(
-    struct task *t, const json_t *frame, const json_t *list, struct err *err) {
+bool frames_experiment(struct task *t, const json_t *frame, const json_t *list, struct err *err) {
     struct task_training *all = &t->training;
     struct task_experiment e = { .subset = frames_text(t, frame, "subset"),
         .n = json_array_size(list) };
@@ -95,7 +94,8 @@ bool frames_experiment(
     bool ok = has_training(t) && e.n > 0 && all->n_experiments < FRAMES_MAX_EXPERIMENTS;
     e.examples = arena_alloc(&t->arena, (e.n + 1) * sizeof *e.examples);
     for (size_t i = 0; ok && i < e.n; i++) {
-        ok = frames_index(json_array_get(list, i), all->n_examples - t->subset_from, &e.examples[i]);
+        ok =
+            frames_index(json_array_get(list, i), all->n_examples - t->subset_from, &e.examples[i]);
         e.examples[i] += t->subset_from;
     }
     if (!ok) {
