@@ -18,7 +18,8 @@ static const struct option options_new[] = {
     { "format", 0, "FORMAT",
         "csv, tsv, jsonl, json or parquet, where the file's name doesn't say it" },
     { "kind", 0, "KIND",
-        "choice, labels, loglikelihood, rolling, sts, retrieval, pair, rerank or bitext" },
+        "choice, labels, loglikelihood, rolling, sts, retrieval, pair, rerank, bitext, "
+        "classification or clustering" },
     { "column", 0, "ROLE=NAME", "which column is what, in place of a guess (may be repeated)" },
     { "force", 'f', NULL, "replace a task file that is there" },
     { NULL, 0, NULL, NULL },
@@ -256,9 +257,10 @@ const struct command cmd_task_new = {
         "Options may be a column of lists (JSON, or texts between '|' or ';'), a column each\n"
         "(A, B, C, D; option1, option2; correct_answer and distractor1, ...), and the answer\n"
         "the text, the letter or the number of one. Two texts with a score are a task of\n"
-        "similarity, a text with one of a few labels a choice among the labels.\n\n"
+        "similarity, a text with one of a few labels a choice among the labels, or, by --kind,\n"
+        "a classification or a clustering of vectors.\n\n"
         "Roles for --column: question, context, options (one, or a comma list), answer; first,\n"
-        "second, score; query, passage; text.\n\n"
+        "second, score; query, passage; text, label.\n\n"
         "  assay task new my_task --from questions.csv\n"
         "  assay task new my_task --from data.jsonl --column question=Frage --column "
         "options=A,B,C\n",

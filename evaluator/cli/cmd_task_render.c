@@ -181,6 +181,8 @@ static bool add_tokens(struct looking *l, json_t *doc, struct err *err) {
             ok = ok && append(tokens, text_tokens(l, json_string_value(item), SUBJECT_TEXT, err));
         }
     }
+    const char *text = json_get_string(doc, "text", NULL);
+    ok = ok && (!text || append(tokens, text_tokens(l, text, SUBJECT_TEXT, err)));
     return ok && (!query || append(tokens, text_tokens(l, query, SUBJECT_QUERY, err)));
 }
 

@@ -147,7 +147,8 @@ static void add_data(struct strbuf *out, const struct draft *d, const struct gue
         strbuf_adds(out, " ");
     }
     strbuf_adds(out, "},\n\n");
-    if (g->kind != DRAFT_RETRIEVAL) { /* which makes its documents of all rows anyway */
+    /* Two kinds make their documents of all rows anyway. */
+    if (g->kind != DRAFT_RETRIEVAL && g->kind != DRAFT_CLASSIFICATION) {
         add_documents(out, g);
     }
 }
@@ -510,9 +511,60 @@ static void write_retrieval(struct strbuf *out, const struct draft *d, const str
     add_tail(out);
 }
 
+/* A text and its label, as it stands: a number, a truth value or a word. */
+static void add_item(struct strbuf *out, const struct guess *g) {
+    strbuf_adds(out, "  -- A row of the data, as its columns, to a text and its label.\n");
+    add_doubt(out, g, "text", "  ");
+    strbuf_adds(out, "  item = function(row) return ");
+    row_text(out, g->first);
+    strbuf_adds(out, ", ");
+    row_field(out, g->label);
+    strbuf_adds(out, " end,\n\n");
+}
+
+static void write_classification(struct strbuf *out, const struct draft *d, const struct guess *g) {
+    add_head(out, d, g, "classification of texts");
+    add_data(out, d, g, false);
+    strbuf_adds(out,
+        "  -- Of every five rows one is scored, the others are to learn from. Where there are two\n"
+        "  -- files, train = \"other.csv\" in the braces above does instead of this function.\n"
+        "  documents = function(rows)\n"
+        "    local train, test, n = {}, {}, 0\n"
+        "    for row in rows do\n");
+    if (g->n_empty) {
+        strbuf_adds(out, "      if ");
+        add_complete(out, g);
+        strbuf_adds(out, " then -- the others lack something\n  ");
+    }
+    strbuf_addf(out,
+        "      n = n + 1\n%s      table.insert(n %% 5 == 0 and test or train, row)\n%s"
+        "    end\n"
+        "    return { train = train, test = test }\n"
+        "  end,\n\n",
+        g->n_empty ? "  " : "", g->n_empty ? "      end\n" : "");
+    add_item(out, g);
+    strbuf_adds(out,
+        "  -- Ten classifiers learn from eight texts of each label; the score is their mean.\n"
+        "  samples_per_label = 8, experiments = 10,\n"
+        "  main = \"accuracy\", report = { \"accuracy\", \"f1\" },\n");
+    add_tail(out);
+}
+
+static void write_clustering(struct strbuf *out, const struct draft *d, const struct guess *g) {
+    add_head(out, d, g, "clustering of texts");
+    add_data(out, d, g, false);
+    add_item(out, g);
+    strbuf_adds(out,
+        "  -- Ten times texts are drawn and put into as many clusters as there are labels.\n"
+        "  version_of_protocol = 2, fraction = false,\n"
+        "  main = \"v_measure\",\n");
+    add_tail(out);
+}
+
 void draft_write(const struct draft *d, const struct guess *g, struct strbuf *out) {
-    static void (*const WRITE[DRAFT_N_KINDS])(struct strbuf *, const struct draft *,
-        const struct guess *) = { write_choice, write_loglikelihood, write_rolling, write_sts,
-        write_retrieval, write_pair, write_rerank, write_bitext };
+    static void (*const WRITE[DRAFT_N_KINDS])(
+        struct strbuf *, const struct draft *, const struct guess *) = { write_choice,
+        write_loglikelihood, write_rolling, write_sts, write_retrieval, write_pair, write_rerank,
+        write_bitext, write_classification, write_clustering };
     WRITE[g->kind](out, d, g);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const KINDS[DRAFT_N_KINDS] = { "choice", "loglikelihood", "rolling", "sts",
-    "retrieval", "pair", "rerank", "bitext" };
+    "retrieval", "pair", "rerank", "bitext", "classification", "clustering" };
 
 const char *draft_kind_name(enum draft_kind kind) {
     return KINDS[kind];
@@ -45,7 +45,9 @@ enum {
     RETRIEVAL = 1 << DRAFT_RETRIEVAL,
     PAIR = 1 << DRAFT_PAIR,
     RERANK = 1 << DRAFT_RERANK,
-    BITEXT = 1 << DRAFT_BITEXT
+    BITEXT = 1 << DRAFT_BITEXT,
+    CLASSIFICATION = 1 << DRAFT_CLASSIFICATION,
+    CLUSTERING = 1 << DRAFT_CLUSTERING
 };
 
 static const struct {
@@ -62,7 +64,8 @@ static const struct {
     { "query", RETRIEVAL | RERANK },
     { "passage", RETRIEVAL | RERANK },
     { "negative", RERANK },
-    { "text", ROLLING },
+    { "text", ROLLING | CLASSIFICATION | CLUSTERING },
+    { "label", CLASSIFICATION | CLUSTERING },
 };
 
 static unsigned kinds_of_role(const char *role) {
@@ -85,7 +88,7 @@ static bool check_roles(const json_t *named, unsigned *kinds, struct err *err) {
             err_set(err, ERR_USAGE, "there is no role '%s' for a column", role);
             return err_hint(err,
                 "roles: question, context, options, answer; first, second, score; query, "
-                "passage, negative; text");
+                "passage, negative; text, label");
         }
     }
     return *kinds || err_set(err, ERR_USAGE, "no kind of task has all the roles that are named");
@@ -165,6 +168,10 @@ static bool find_kind(
     if (is_one(kinds, &g->kind)) {
         return true;
     }
+    if (json_object_get(named, "label")) {
+        g->kind = DRAFT_CLASSIFICATION;
+        return true;
+    }
     if (!guess_find_options(g, named, &options, err)) {
         return false;
     }
@@ -189,7 +196,8 @@ static bool find_kind(
         err_set(err, ERR_INPUT, "cannot tell what kind of task this is: there are %.200s",
             guess_all_names(g));
         return err_hint(err,
-            "--kind says it: choice, loglikelihood, rolling, sts, retrieval, pair, rerank, bitext");
+            "--kind says it: choice, loglikelihood, rolling, sts, retrieval, pair, rerank, bitext, "
+            "classification, clustering");
     }
     g->n_options = 0;
     return true;
@@ -201,7 +209,7 @@ static bool find_kind(
 static void find_empty(struct guess *g) {
     bool list = g->n_options == 1 && g->options_form != OPTIONS_FIXED;
     const struct column *const needed[] = { g->question, g->context, list ? g->options[0] : NULL,
-        g->answer, g->first, g->second, g->score, g->query, g->passage, g->negative };
+        g->answer, g->first, g->second, g->score, g->query, g->passage, g->negative, g->label };
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         if (needed[i] && needed[i]->n_empty && g->n_empty < GUESS_NEEDED_MAX) {
             g->empty[g->n_empty++] = needed[i];
@@ -247,14 +255,14 @@ static bool kind_from_name(const char *name, enum draft_kind *kind, bool *labels
     err_set(err, ERR_UNSUPPORTED, "cannot begin a task of kind '%.40s'", name);
     return err_hint(err,
         "choice, labels (a choice among a text's labels), loglikelihood, rolling, sts, "
-        "retrieval, pair, rerank, bitext");
+        "retrieval, pair, rerank, bitext, classification, clustering");
 }
 
 bool guess_make(struct guess *g, struct columns *columns, const char *kind, const json_t *named,
     struct err *err) {
-    static bool (*const MAKE[DRAFT_N_KINDS])(
-        struct guess *, const json_t *, struct err *) = { guess_choice, guess_loglikelihood,
-        guess_rolling, guess_sts, guess_retrieval, guess_pair, guess_rerank, guess_bitext };
+    static bool (*const MAKE[DRAFT_N_KINDS])(struct guess *, const json_t *,
+        struct err *) = { guess_choice, guess_loglikelihood, guess_rolling, guess_sts,
+        guess_retrieval, guess_pair, guess_rerank, guess_bitext, guess_labelled, guess_labelled };
     bool labels;
     unsigned kinds;
     *g = (struct guess) { .columns = columns };
@@ -268,7 +276,7 @@ bool guess_make(struct guess *g, struct columns *columns, const char *kind, cons
     }
     if (!kind) {
         guess_note_add(g, "kind", "", KINDS[g->kind],
-            labels                     ? "texts with labels can also be tested by embeddings"
+            labels ? "--kind classification tests a model's vectors of such texts"
             : g->kind == DRAFT_ROLLING ? "nothing but texts was found"
             : g->kind == DRAFT_LOGLIKELIHOOD
                 ? "no options were found: the answer's likelihood is scored"

@@ -14,6 +14,8 @@ enum draft_kind {
     DRAFT_PAIR,
     DRAFT_RERANK,
     DRAFT_BITEXT,
+    DRAFT_CLASSIFICATION,
+    DRAFT_CLUSTERING,
     DRAFT_N_KINDS
 };
 const char *draft_kind_name(enum draft_kind kind);
@@ -65,6 +67,7 @@ struct guess {
     double low, high;                             /* of the score */
     const struct column *query, *passage;         /* retrieval, rerank: the right ones */
     const struct column *negative;                /* rerank */
+    const struct column *label;                   /* classification, clustering (text: first) */
     const struct column *empty[GUESS_NEEDED_MAX]; /* what a document needs and some rows lack */
     size_t n_empty;
     struct guess_note notes[GUESS_NOTES_MAX];

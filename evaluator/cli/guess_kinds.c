@@ -288,6 +288,24 @@ bool guess_retrieval(struct guess *g, const json_t *named, struct err *err) {
     return true;
 }
 
+/* A text and its label, for kinds that embed the text. */
+bool guess_labelled(struct guess *g, const json_t *named, struct err *err) {
+    const struct column *known = column_named(g->columns, TEXT, column_is_text),
+                        *label = column_named(g->columns, LABEL, column_is_any);
+    known = known ? known : column_named(g->columns, QUESTION, column_is_text);
+    if (!guess_take_role(g, named, "text", known ? known : guess_longest_text(g), &g->first, err) ||
+        !guess_take_role(g, named, "label", label, &g->label, err)) {
+        return false;
+    }
+    if (!g->first || !g->label || g->first == g->label) {
+        return guess_missing(g, g->first ? "label" : "text", err);
+    }
+    guess_note_add(g, "text", g->first->name, "",
+        known || json_object_get(named, "text") ? NULL : "these are the longest texts");
+    guess_note_add(g, "label", g->label->name, "", NULL);
+    return true;
+}
+
 /* ---- what there would have to be ---- */
 
 bool guess_could_be_labels(const struct guess *g) {

@@ -42,6 +42,7 @@ MUST_CHECK bool guess_pair(struct guess *g, const json_t *named, struct err *err
 MUST_CHECK bool guess_bitext(struct guess *g, const json_t *named, struct err *err);
 MUST_CHECK bool guess_rerank(struct guess *g, const json_t *named, struct err *err);
 MUST_CHECK bool guess_retrieval(struct guess *g, const json_t *named, struct err *err);
+MUST_CHECK bool guess_labelled(struct guess *g, const json_t *named, struct err *err);
 
 /* Whether there is what a kind would need. */
 bool guess_could_be_choice(struct guess *g, const json_t *named, bool options);

@@ -189,6 +189,26 @@ static void print_summaries(const json_t *doc) {
     }
 }
 
+/* A text and what it is labelled as. */
+static void print_labelled(const json_t *doc) {
+    const json_t *label;
+    size_t i;
+    print_text("text", json_get_string(doc, "text", ""));
+    print_text_tokens(doc, 0);
+    printf(json_array_size(json_object_get(doc, "labels")) == 1 ? "label" : "labels");
+    json_array_foreach(json_object_get(doc, "labels"), i, label) {
+        printf(i ? ", " : " ");
+        if (json_is_string(label)) {
+            char *text = visible(json_string_value(label));
+            printf("%s", text);
+            free(text);
+        } else {
+            printf("%lld", (long long)json_integer_value(label));
+        }
+    }
+    putchar('\n');
+}
+
 void render_print(const json_t *rendered) {
     const json_t *doc;
     size_t i;
@@ -206,6 +226,7 @@ void render_print(const json_t *rendered) {
             subset ? subset : "");
         (json_object_get(doc, "texts")      ? print_pair
             : json_object_get(doc, "human") ? print_summaries
+            : json_object_get(doc, "text")  ? print_labelled
                                             : print_prompts)(doc);
     }
 }

@@ -99,6 +99,34 @@ static void compare_rankings(const struct tolerance *t, const json_t *before, co
     }
 }
 
+/* Predicted labels, experiment by experiment: a classifier that learned from nearly the same
+ * vectors may decide a near tie the other way, once. The number is the share of experiments that
+ * differ. */
+static void compare_predictions(const json_t *before, const json_t *now, struct worst *w) {
+    const json_t *a = json_object_get(before, "predictions"),
+                 *b = json_object_get(now, "predictions");
+    size_t n = json_array_size(a), n_other = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_other += !json_equal(json_array_get(a, i), json_array_get(b, i));
+    }
+    if (n || b) {
+        bool counted = n == json_array_size(b);
+        compare(w, "predictions", -1, 0, counted ? (double)n_other / (double)n : NAN, 0.11);
+    }
+}
+
+/* A document that went to another cluster: one number that moves them is enough, so how far that
+ * may go is left to the scores. */
+static void compare_clusters(const json_t *before, const json_t *now, struct worst *w) {
+    static const char *const FIELDS[] = { "assigned", "times" };
+    for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
+        const json_t *a = json_object_get(before, FIELDS[i]), *b = json_object_get(now, FIELDS[i]);
+        if ((a || b) && !(a && b && json_equal(a, b))) {
+            compare(w, FIELDS[i], -1, 0, 1, a && b ? 1 : 0.5);
+        }
+    }
+}
+
 static void compare_numbers(const struct tolerance *t, const json_t *before, const json_t *now,
     struct worst *w, bool *same_order) {
     static const char *const SIMILARITIES[] = { "cosine", "dot", "manhattan", "euclidean" };
@@ -107,6 +135,8 @@ static void compare_numbers(const struct tolerance *t, const json_t *before, con
     compare_rankings(t, before, now, w, same_order);
     compare_similarities(t, before, now, "cosine", w);
     compare_similarities(t, before, now, "dot", w);
+    compare_predictions(before, now, w);
+    compare_clusters(before, now, w);
     const json_t *a = json_object_get(before, "metrics"), *b = json_object_get(now, "metrics");
     for (size_t i = 0; i < sizeof SIMILARITIES / sizeof *SIMILARITIES; i++) {
         const json_t *x = json_object_get(a, SIMILARITIES[i]);
@@ -119,7 +149,8 @@ static void compare_numbers(const struct tolerance *t, const json_t *before, con
 /* What was asked, and what would have been right. */
 static bool same_question(const json_t *before, const json_t *now) {
     static const char *const FIELDS[] = { "subset", "query_id", "prompt_hash", "contexts",
-        "choices", "target", "texts", "query", "queries", "human", "machine", "gold" };
+        "choices", "target", "texts", "query", "queries", "human", "machine", "gold", "text",
+        "labels", "set" };
     for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
         const json_t *a = json_object_get(before, FIELDS[i]), *b = json_object_get(now, FIELDS[i]);
         if (!a != !b || (a && !json_equal(a, b))) {

@@ -222,4 +222,6 @@ static void bitext_sample(const struct eval *e, size_t i, struct json_writer *w)
     jw_end_object(w);
 }
 
-const struct eval_kind eval_bitext = { bitext_ask, bitext_measure, bitext_sample, bitext_recall };
+const struct eval_kind eval_bitext = {
+    .ask = bitext_ask, .measure = bitext_measure, .sample = bitext_sample, .recall = bitext_recall
+};

@@ -427,4 +427,6 @@ static void choice_sample(const struct eval *e, size_t i, struct json_writer *w)
     jw_end_object(w);
 }
 
-const struct eval_kind eval_choice = { choice_ask, choice_measure, choice_sample, choice_recall };
+const struct eval_kind eval_choice = {
+    .ask = choice_ask, .measure = choice_measure, .sample = choice_sample, .recall = choice_recall
+};

@@ -22,6 +22,9 @@ static const struct eval_kind *const KINDS[TASK_N_KINDS] = {
     [TASK_BITEXT] = &eval_bitext,
     [TASK_SUMMARY] = &eval_summary,
     [TASK_INSTRUCTION_RETRIEVAL] = &eval_instruction_retrieval,
+    [TASK_CLASSIFICATION] = &eval_classification,
+    [TASK_MULTILABEL] = &eval_multilabel,
+    [TASK_CLUSTERING] = &eval_clustering,
 };
 
 const struct eval_kind *eval_kind_of(enum task_kind kind) {
@@ -167,6 +170,12 @@ static json_t *mean_of_subsets(const struct eval *e, const struct sums *sums, si
     return metrics;
 }
 
+void eval_add_detail(struct eval *e, size_t from, size_t n, json_t *to) {
+    if (KINDS[e->info->kind]->detail) {
+        json_object_set_new(to, "experiments", KINDS[e->info->kind]->detail(e, from, n));
+    }
+}
+
 static json_t *measure_subsets(struct eval *e, json_t **subsets, struct err *err) {
     size_t n_report = e->info->report.n, n_declared = 0;
     struct sums *sums = arena_alloc(&e->arena, n_report * sizeof *sums);
@@ -184,8 +193,9 @@ static json_t *measure_subsets(struct eval *e, json_t **subsets, struct err *err
         for (size_t i = 0; declared && i < n_report; i++) {
             sums_add(&sums[i], &values[i]);
         }
-        json_object_set_new(*subsets, e->docs[from].subset,
-            json_pack("{s:I, s:o}", "n", (json_int_t)(to - from), "metrics", metrics));
+        json_t *one = json_pack("{s:I, s:o}", "n", (json_int_t)(to - from), "metrics", metrics);
+        eval_add_detail(e, from, to - from, one);
+        json_object_set_new(*subsets, e->docs[from].subset, one);
         n_declared += declared;
     }
     return mean_of_subsets(e, sums, n_declared);
@@ -290,14 +300,19 @@ static void write_sample(const struct eval *e, size_t i, struct json_writer *w) 
     jw_end_object(w);
 }
 
+bool eval_write_sample(const struct eval *e, size_t i, struct strbuf *samples, struct err *err) {
+    struct json_writer w;
+    json_writer_init(&w, samples, false);
+    write_sample(e, i, &w);
+    strbuf_addc(samples, '\n');
+    return !w.non_finite ||
+           err_set(err, ERR_NUMERIC, "document %zu has a number that is not finite", i);
+}
+
 bool eval_write_samples(const struct eval *e, struct strbuf *samples, struct err *err) {
     for (size_t i = 0; samples && i < e->n; i++) {
-        struct json_writer w;
-        json_writer_init(&w, samples, false);
-        write_sample(e, i, &w);
-        strbuf_addc(samples, '\n');
-        if (w.non_finite) {
-            return err_set(err, ERR_NUMERIC, "document %zu has a number that is not finite", i);
+        if (!eval_write_sample(e, i, samples, err)) {
+            return false;
         }
     }
     return !samples || !samples->overflow ||
@@ -341,6 +356,8 @@ static json_t *make_result(
     }
     if (subsets) {
         json_object_set_new(r, "subsets", subsets);
+    } else {
+        eval_add_detail(e, 0, e->n, r);
     }
     add_provenance(r, e, options, now_s() - began);
     return r;
@@ -367,6 +384,8 @@ bool eval_begin(struct eval *e, const struct task *task, const struct subject *s
     e->bootstrap = options && options->bootstrap ? options->bootstrap : EVAL_BOOTSTRAP;
     e->docs = task_docs(task, &e->n);
     e->retrieval = task_retrieval(task);
+    e->training = task_training(task);
+    e->samplings = task_samplings(task, &e->n_samplings);
     e->run = (struct run_options) { .stats = &e->stats,
         .progress = options && options->progress ? pass_on : NULL,
         .progress_arg = e };

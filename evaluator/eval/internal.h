@@ -10,7 +10,10 @@ struct eval {
     const struct task_info *info;
     const struct task_doc *docs;
     const struct task_retrieval *retrieval; /* NULL but for kinds that rank */
-    size_t n;                               /* documents */
+    const struct task_training *training;   /* what classifiers learn from; NULL for the others */
+    const struct task_sampling *samplings;  /* of a clustering; may be NULL */
+    size_t n_samplings;
+    size_t n; /* documents */
     const struct subject *subject;
     struct run_options run;
     struct run_stats stats;
@@ -39,10 +42,15 @@ struct eval_kind {
     void (*sample)(const struct eval *e, size_t i, struct json_writer *w);
     bool (*recall)(
         struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err);
+    /* What goes into the result beside the metrics, under "experiments"; the caller's. NULL:
+     * nothing. */
+    json_t *(*detail)(struct eval *e, size_t from, size_t n);
+    bool together; /* a document's answer depends on the others: part of them is asked as all */
 };
 
 extern const struct eval_kind eval_choice, eval_loglikelihood, eval_rolling, eval_sts,
-    eval_retrieval, eval_pair, eval_rerank, eval_bitext, eval_summary, eval_instruction_retrieval;
+    eval_retrieval, eval_pair, eval_rerank, eval_bitext, eval_summary, eval_instruction_retrieval,
+    eval_classification, eval_multilabel, eval_clustering;
 
 enum {
     EVAL_INTERVAL = 1000, /* resamples for the interval of a corpus statistic */
@@ -60,8 +68,13 @@ void eval_end(struct eval *e);
 void eval_number_clusters(struct eval *e);
 /* {metric: {value, stderr, low, high}} over all documents; *subsets the same for each, or NULL. */
 MUST_CHECK json_t *eval_measure(struct eval *e, json_t **subsets, struct err *err);
+/* Adds the kind's detail, if it has any. */
+void eval_add_detail(struct eval *e, size_t from, size_t n, json_t *to);
 /* One JSON line a document; samples may be NULL. */
 MUST_CHECK bool eval_write_samples(const struct eval *e, struct strbuf *samples, struct err *err);
+/* The line of document i. */
+MUST_CHECK bool eval_write_sample(
+    const struct eval *e, size_t i, struct strbuf *samples, struct err *err);
 
 /* What is kept of the samples beside the result ("scores"); a metric that is no matter of single
  * documents leaves nothing. */

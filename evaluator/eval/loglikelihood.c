@@ -141,5 +141,9 @@ static void sample(const struct eval *e, size_t i, struct json_writer *w) {
     jw_end_object(w);
 }
 
-const struct eval_kind eval_loglikelihood = { loglikelihood_ask, measure, sample, recall };
-const struct eval_kind eval_rolling = { rolling_ask, measure, sample, recall };
+const struct eval_kind eval_loglikelihood = {
+    .ask = loglikelihood_ask, .measure = measure, .sample = sample, .recall = recall
+};
+const struct eval_kind eval_rolling = {
+    .ask = rolling_ask, .measure = measure, .sample = sample, .recall = recall
+};

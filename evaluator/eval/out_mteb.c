@@ -50,11 +50,53 @@ static bool is_of_a_run(const char *name) {
     return !strncmp(name, "og_", 3) || !strncmp(name, "changed_", 8);
 }
 
+/* The scores of clusterings: of sets a list, of draws by level of labels. */
+static void write_clusterings(struct json_writer *j, const json_t *clusterings) {
+    jw_key(j, "v_measures");
+    if (!json_is_array(json_array_get(clusterings, 0))) {
+        jw_json(j, clusterings);
+        return;
+    }
+    jw_object(j);
+    for (size_t i = 0; i < json_array_size(clusterings); i++) {
+        char level[32];
+        snprintf(level, sizeof level, "Level %zu", i);
+        jw_key(j, level);
+        jw_json(j, json_array_get(clusterings, i));
+    }
+    jw_end_object(j);
+}
+
+/* What each experiment scored: of a classification {metric: number} one by one. */
+static void write_experiments(struct json_writer *j, const json_t *experiments) {
+    const json_t *clusterings = json_object_get(experiments, "v_measure");
+    const json_t *first = json_object_get(experiments, "accuracy");
+    const char *name;
+    json_t *list;
+    if (clusterings) {
+        write_clusterings(j, clusterings);
+    }
+    if (first) {
+        jw_key(j, "scores_per_experiment");
+        jw_array(j);
+        for (size_t i = 0; i < json_array_size(first); i++) {
+            jw_object(j);
+            json_object_foreach((json_t *)(uintptr_t)experiments, name, list) {
+                jw_kv_double(j, name, rounded(name, json_number_value(json_array_get(list, i))));
+            }
+            jw_end_object(j);
+        }
+        jw_end_array(j);
+    }
+}
+
 static void write_scores(
-    struct json_writer *j, const json_t *result, const json_t *metrics, const char *subset) {
+    struct json_writer *j, const json_t *result, const json_t *part, const char *subset) {
+    const json_t *metrics = json_object_get(part, "metrics");
     const char *name, *main = json_get_string(result, "main", "");
     json_t *m;
     jw_object(j);
+    write_experiments(j, json_object_get(part, "experiments"));
     json_object_foreach((json_t *)(uintptr_t)metrics, name, m) {
         if (!is_of_a_run(name)) {
             write_value(j, strcmp(name, "p_mrr") ? name : "p-MRR", name, m);
@@ -69,17 +111,42 @@ static void write_scores(
     jw_end_object(j);
 }
 
-static void write_split(struct json_writer *j, const json_t *result) {
-    const json_t *subsets = json_object_get(result, "subsets");
-    const char *name;
-    json_t *part;
-    jw_key(j, json_get_string(json_object_get(result, "data"), "split", "test"));
+/* A task that is scored on several splits has them in the names of its subsets: "split/subset". */
+static const char *split_of(const char *name, size_t *n) {
+    const char *slash = strchr(name, '/');
+    *n = slash ? (size_t)(slash - name) : 0;
+    return slash ? slash + 1 : name;
+}
+
+static void begin_split(struct json_writer *j, const char *name, size_t n, bool first) {
+    char split[128];
+    snprintf(split, sizeof split, "%.*s", (int)n, name);
+    if (!first) {
+        jw_end_array(j);
+    }
+    jw_key(j, split);
     jw_array(j);
+}
+
+static void write_splits(struct json_writer *j, const json_t *result) {
+    const json_t *subsets = json_object_get(result, "subsets");
+    const char *own = json_get_string(json_object_get(result, "data"), "split", "test");
+    const char *name, *before = NULL;
+    size_t n_before = 0;
+    json_t *part;
     if (!subsets) {
-        write_scores(j, result, json_object_get(result, "metrics"), "default");
+        begin_split(j, own, strlen(own), true);
+        write_scores(j, result, result, "default");
     }
     json_object_foreach((json_t *)(uintptr_t)subsets, name, part) {
-        write_scores(j, result, json_object_get(part, "metrics"), name);
+        size_t n;
+        const char *subset = split_of(name, &n);
+        if (!before || n != n_before || strncmp(before, name, n)) {
+            begin_split(j, n ? name : own, n ? n : strlen(own), !before);
+        }
+        write_scores(j, result, part, subset);
+        before = name;
+        n_before = n;
     }
     jw_end_array(j);
 }
@@ -96,7 +163,7 @@ bool write_mteb(const struct writing *w, struct err *err) {
     jw_kv_string(&j, "mteb_version", NULL);
     jw_key(&j, "scores");
     jw_object(&j);
-    write_split(&j, r);
+    write_splits(&j, r);
     jw_end_object(&j);
     jw_kv_double(&j, "evaluation_time", json_get_number(r, "seconds", 0));
     jw_key(&j, "kg_co2_emissions");

@@ -161,4 +161,6 @@ static void pair_sample(const struct eval *e, size_t i, struct json_writer *w) {
     jw_end_object(w);
 }
 
-const struct eval_kind eval_pair = { pair_ask, pair_measure, pair_sample, pair_recall };
+const struct eval_kind eval_pair = {
+    .ask = pair_ask, .measure = pair_measure, .sample = pair_sample, .recall = pair_recall
+};

@@ -118,6 +118,16 @@ static bool keep_queries(struct eval *e, const struct eval_part *part, struct er
     return true;
 }
 
+/* All documents are asked, and the lines of some are written. */
+static bool ask_all(
+    struct eval *e, const struct eval_part *part, struct strbuf *samples, struct err *err) {
+    bool ok = eval_kind_of(e->info->kind)->ask(e, err);
+    for (size_t i = 0; ok && i < part->n; i++) {
+        ok = eval_write_sample(e, part->docs[i], samples, err);
+    }
+    return ok;
+}
+
 bool eval_part(const struct task *task, const struct subject *subject, const struct eval_part *part,
     const struct eval_options *options, struct strbuf *samples, struct err *err) {
     struct eval e;
@@ -125,6 +135,11 @@ bool eval_part(const struct task *task, const struct subject *subject, const str
         return false;
     }
     bool ok = positions_fit(&e, part, err);
+    if (ok && eval_kind_of(e.info->kind)->together) {
+        ok = ask_all(&e, part, samples, err);
+        arena_release(&e.arena);
+        return ok;
+    }
     if (ok && e.retrieval) {
         ok = keep_queries(&e, part, err);
     } else if (ok) {

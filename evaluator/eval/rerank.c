@@ -473,6 +473,9 @@ static bool rerank_recall(
     return ok;
 }
 
-const struct eval_kind eval_rerank = { rerank_ask, rerank_measure, rerank_sample, rerank_recall };
-const struct eval_kind eval_instruction_retrieval = { rerank_ask, rerank_measure, rerank_sample,
-    rerank_recall };
+const struct eval_kind eval_rerank = {
+    .ask = rerank_ask, .measure = rerank_measure, .sample = rerank_sample, .recall = rerank_recall
+};
+const struct eval_kind eval_instruction_retrieval = {
+    .ask = rerank_ask, .measure = rerank_measure, .sample = rerank_sample, .recall = rerank_recall
+};

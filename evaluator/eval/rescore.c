@@ -177,6 +177,8 @@ static json_t *scored_anew(struct eval *e, const json_t *result, struct err *err
     json_object_set_new(out, "metrics", metrics);
     if (subsets) {
         json_object_set_new(out, "subsets", subsets);
+    } else {
+        eval_add_detail(e, 0, e->n, out);
     }
     if (audit) {
         json_object_set_new(audit, "ties", json_integer((json_int_t)e->audit.ties));

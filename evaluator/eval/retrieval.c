@@ -172,5 +172,7 @@ static void retrieval_sample(const struct eval *e, size_t i, struct json_writer 
     jw_end_object(w);
 }
 
-const struct eval_kind eval_retrieval = { retrieval_ask, ranked_measure, retrieval_sample,
-    retrieval_recall };
+const struct eval_kind eval_retrieval = { .ask = retrieval_ask,
+    .measure = ranked_measure,
+    .sample = retrieval_sample,
+    .recall = retrieval_recall };

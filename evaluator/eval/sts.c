@@ -117,4 +117,6 @@ static void sts_sample(const struct eval *e, size_t i, struct json_writer *w) {
     jw_end_object(w);
 }
 
-const struct eval_kind eval_sts = { sts_ask, sts_measure, sts_sample, sts_recall };
+const struct eval_kind eval_sts = {
+    .ask = sts_ask, .measure = sts_measure, .sample = sts_sample, .recall = sts_recall
+};

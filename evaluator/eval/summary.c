@@ -183,5 +183,7 @@ static void summary_sample(const struct eval *e, size_t i, struct json_writer *w
     jw_end_object(w);
 }
 
-const struct eval_kind eval_summary = { summary_ask, summary_measure, summary_sample,
-    summary_recall };
+const struct eval_kind eval_summary = { .ask = summary_ask,
+    .measure = summary_measure,
+    .sample = summary_sample,
+    .recall = summary_recall };

@@ -27,6 +27,29 @@ void python_shuffle(struct mt19937 *r, size_t *items, size_t n);
 void numpy_seed(struct mt19937 *r, uint32_t seed);
 void numpy_shuffle(struct mt19937 *r, size_t *items, size_t n);
 void numpy_permutation(struct mt19937 *r, size_t n, size_t *out);
+double numpy_random(struct mt19937 *r);              /* random_sample() */
+uint64_t numpy_below(struct mt19937 *r, uint64_t n); /* randint(0, n), also choice(list of n) */
+/* choice(n, p=[weight / sum] * n): by a running sum of probabilities that were f32 once. */
+struct numpy_choice {
+    size_t n;
+    double *cumulated;
+};
+void numpy_choice_init(struct numpy_choice *c, size_t n);
+void numpy_choice_release(struct numpy_choice *c);
+size_t numpy_choice_draw(const struct numpy_choice *c, struct mt19937 *r);
+
+/* numpy.random.default_rng(seed): PCG64 behind a seed sequence. */
+struct pcg64 {
+    unsigned __int128 state, increment;
+    bool has_half;
+    uint32_t half;
+};
+void generator_seed(struct pcg64 *r, uint64_t seed);
+uint64_t generator_below(struct pcg64 *r, uint64_t n); /* n < 2^32 */
+void generator_shuffle(struct pcg64 *r, size_t *items, size_t n);
+void generator_permutation(struct pcg64 *r, size_t n, size_t *out);
+/* choice(n, k, replace=False) */
+void generator_choice(struct pcg64 *r, size_t n, size_t k, size_t *out);
 
 /* ---- estimates ---- */
 

@@ -170,3 +170,39 @@ void numpy_permutation(struct mt19937 *r, size_t n, size_t *out) {
         out[i] = i;
     numpy_shuffle(r, out, n);
 }
+
+double numpy_random(struct mt19937 *r) {
+    return python_random(r);
+}
+
+uint64_t numpy_below(struct mt19937 *r, uint64_t n) {
+    BUG_IF(n == 0);
+    return draw_upto(r, n - 1);
+}
+
+void numpy_choice_init(struct numpy_choice *c, size_t n) {
+    double p = (double)(1 / (float)n), sum = 0;
+    *c = (struct numpy_choice) { n, xcalloc(n, sizeof *c->cumulated) };
+    for (size_t i = 0; i < n; i++)
+        c->cumulated[i] = sum += p;
+    for (size_t i = 0; i < n; i++)
+        c->cumulated[i] /= sum;
+}
+
+void numpy_choice_release(struct numpy_choice *c) {
+    free(c->cumulated);
+    *c = (struct numpy_choice) { 0 };
+}
+
+size_t numpy_choice_draw(const struct numpy_choice *c, struct mt19937 *r) {
+    double x = numpy_random(r);
+    size_t low = 0, high = c->n; /* the first that is above x */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->cumulated[middle] > x)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low < c->n ? low : c->n - 1;
+}

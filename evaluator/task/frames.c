@@ -20,6 +20,9 @@ static const char *const kind_names[TASK_N_KINDS] = {
     [TASK_BITEXT] = "bitext",
     [TASK_SUMMARY] = "summary",
     [TASK_INSTRUCTION_RETRIEVAL] = "instruction_retrieval",
+    [TASK_CLASSIFICATION] = "classification",
+    [TASK_MULTILABEL] = "multilabel",
+    [TASK_CLUSTERING] = "clustering",
     [TASK_SUITE] = "suite",
 };
 
@@ -33,6 +36,7 @@ bool task_kind_ranks(enum task_kind kind) {
 
 bool task_kind_embeds(enum task_kind kind) {
     return kind == TASK_STS || kind == TASK_PAIR || kind == TASK_BITEXT || kind == TASK_SUMMARY ||
+           kind == TASK_CLASSIFICATION || kind == TASK_MULTILABEL || kind == TASK_CLUSTERING ||
            task_kind_ranks(kind);
 }
 
@@ -64,7 +68,7 @@ static struct task_strings strings_of(struct task *t, const json_t *object, cons
 }
 
 /* An index below `limit`. */
-static bool index_of(const json_t *v, size_t limit, size_t *out) {
+bool frames_index(const json_t *v, size_t limit, size_t *out) {
     if (!json_is_integer(v) || json_integer_value(v) < 0 ||
         (size_t)json_integer_value(v) >= limit) {
         return false;
@@ -90,6 +94,22 @@ bool task_kind_find(const char *name, enum task_kind *kind) {
     return false;
 }
 
+/* A count that a task may give: at least 1, else what stands for none. */
+static size_t count_of(const json_t *d, const char *key, size_t otherwise) {
+    long long n = json_get_int(d, key, 0);
+    return n >= 1 && n <= FRAMES_MAX_DOCS ? (size_t)n : otherwise;
+}
+
+static void read_probes(struct task_info *i, const json_t *d) {
+    i->neighbours = (unsigned)count_of(d, "neighbours", 5);
+    i->clustering =
+        (struct task_clustering) { .sets = json_get_int(d, "version_of_protocol", 2) == 1,
+            .experiments = count_of(d, "experiments", 10),
+            .sample = count_of(d, "sample", 16384) };
+    i->clustering.batch = count_of(d, "batch", i->clustering.sets ? 500 : 512);
+    i->clustering.max_depth = count_of(d, "max_depth", 0);
+}
+
 static void read_described(struct task *t, const json_t *d) {
     struct task_info *i = &t->info;
     i->described = d;
@@ -107,6 +127,7 @@ static void read_described(struct task *t, const json_t *d) {
     i->publish_samples = json_get_bool(d, "publish_samples", false);
     i->drop_identical_ids = json_get_bool(d, "drop_identical_ids", false);
     i->baseline = json_get_number(d, "baseline", NAN);
+    read_probes(i, d);
     const json_t *range = json_object_get(d, "range"), *prompt = json_object_get(d, "prompt");
     i->range_low = json_number_value(json_array_get(range, 0));
     i->range_high = json_number_value(json_array_get(range, 1));
@@ -198,7 +219,7 @@ static bool read_choices(struct task *t, struct task_doc *d, const json_t *doc) 
         c->text = frames_text(t, v, "text");
         c->continuation = frames_text(t, v, "continuation");
         if (!c->text || !c->continuation ||
-            !index_of(json_object_get(v, "context"), n_contexts, &c->context)) {
+            !frames_index(json_object_get(v, "context"), n_contexts, &c->context)) {
             return false;
         }
     }
@@ -213,7 +234,7 @@ static bool read_gold(struct task *t, struct task_doc *d, const json_t *doc) {
     }
     d->gold = arena_alloc(&t->arena, (d->n_gold + 1) * sizeof *d->gold);
     for (size_t i = 0; i < d->n_gold; i++) {
-        if (!index_of(json_array_get(list, i), d->n_choices, &d->gold[i])) {
+        if (!frames_index(json_array_get(list, i), d->n_choices, &d->gold[i])) {
             return false;
         }
     }
@@ -282,6 +303,10 @@ static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) 
                (t->info.kind == TASK_BITEXT || read_label(doc, &d->score));
     case TASK_SUMMARY:
         return read_summary(t, d, doc);
+    case TASK_CLASSIFICATION:
+    case TASK_MULTILABEL:
+    case TASK_CLUSTERING:
+        return frames_labelled(t, d, doc);
     case TASK_RETRIEVAL:
     case TASK_RERANK:
     case TASK_INSTRUCTION_RETRIEVAL:
@@ -298,7 +323,8 @@ static bool add_doc(struct task *t, const json_t *doc, struct err *err) {
     struct task_doc d = { .subset = frames_text(t, doc, "subset"),
         .cluster = frames_text(t, doc, "cluster"),
         .row = frames_text(t, doc, "row") };
-    if (!index_of(json_object_get(doc, "index"), SIZE_MAX, &d.index) || !read_by_kind(t, &d, doc)) {
+    if (!frames_index(json_object_get(doc, "index"), SIZE_MAX, &d.index) ||
+        !read_by_kind(t, &d, doc)) {
         return frames_broken(err, "a document that its kind does not have");
     }
     mem_grow(&t->docs, &t->docs_capacity, t->n_docs + 1, sizeof *t->docs);
@@ -327,6 +353,15 @@ bool frames_document(struct task *t, const json_t *frame, struct err *err) {
     }
     if ((v = json_object_get(frame, "qrel")) != NULL) {
         return frames_judgement(t, v, json_get_string(frame, "subset", NULL), err);
+    }
+    if ((v = json_object_get(frame, "example")) != NULL) {
+        return frames_example(t, v, err);
+    }
+    if ((v = json_object_get(frame, "experiment")) != NULL) {
+        return frames_experiment(t, frame, v, err);
+    }
+    if ((v = json_object_get(frame, "sampling")) != NULL) {
+        return frames_sampling(t, frame, v, err);
     }
     return frames_broken(err, "of no known type");
 }

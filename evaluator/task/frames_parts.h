@@ -14,6 +14,17 @@ bool frames_texts(
     struct task *t, const json_t *doc, const char *key, const char ***texts, size_t *n);
 bool frames_number(const json_t *object, const char *key, double *out); /* finite */
 
+/* An index below `limit`. */
+bool frames_index(const json_t *v, size_t limit, size_t *out);
+
+/* A text with its labels, and what is learned from (frames_labelled.c). */
+bool frames_labelled(struct task *t, struct task_doc *d, const json_t *doc);
+MUST_CHECK bool frames_example(struct task *t, const json_t *v, struct err *err);
+MUST_CHECK bool frames_experiment(
+    struct task *t, const json_t *frame, const json_t *list, struct err *err);
+MUST_CHECK bool frames_sampling(
+    struct task *t, const json_t *frame, const json_t *v, struct err *err);
+
 /* A query as a document of the task (frames_rank.c); its candidates are passages that are there. */
 bool frames_query(struct task *t, struct task_doc *d, const json_t *doc);
 MUST_CHECK bool frames_passage(struct task *t, const json_t *v, struct err *err);

@@ -14,6 +14,15 @@ static json_t *choices_of(const struct task_doc *d) {
     return list;
 }
 
+static json_t *labels_of(const struct task_doc *d) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < d->n_labels; i++) {
+        const struct task_label *l = &d->labels[i];
+        json_array_append_new(list, l->text ? json_string(l->text) : json_integer(l->number));
+    }
+    return list;
+}
+
 static json_t *asked_of(const struct task_info *info, const struct task_doc *d) {
     json_t *out = json_pack("{s:I, s:s*}", "index", (json_int_t)d->index, "subset", d->subset);
     if (d->text_a) {
@@ -21,6 +30,11 @@ static json_t *asked_of(const struct task_info *info, const struct task_doc *d) 
         if (info->kind != TASK_BITEXT) {
             json_object_set_new(out, "score", json_real(d->score));
         }
+        return out;
+    }
+    if (d->text) {
+        json_object_set_new(out, "text", json_string(d->text));
+        json_object_set_new(out, "labels", labels_of(d));
         return out;
     }
     json_t *contexts = json_array(), *gold = json_array();

@@ -212,6 +212,8 @@ static void set_host(lua_State *L, const struct runtime *r, const char *variant)
         { "distance", host_distance }, { "refill", host_refill },
         { "unsupported", host_unsupported }, { NULL, NULL } };
     luaL_newlib(L, functions);
+    runtime_push_draw(L);
+    lua_setfield(L, -2, "draw");
     lua_pushstring(L, r->path);
     lua_setfield(L, -2, "path");
     lua_pushboolean(L, r->in_tree);

@@ -325,6 +325,9 @@ void task_free(struct task *t) {
     spool_free(t->retrieval.texts);
     free(t->retrieval.corpora);
     free(t->retrieval.judgements);
+    free(t->training.examples);
+    free(t->training.experiments);
+    free(t->samplings);
     strmap_free(t->passage_ids);
     strmap_free(t->query_ids);
     arena_release(&t->arena);
@@ -348,6 +351,15 @@ void task_forget_texts(const struct task_retrieval *r) {
     if (r->texts) {
         spool_forget(r->texts);
     }
+}
+
+const struct task_training *task_training(const struct task *t) {
+    return t->training.n_experiments ? &t->training : NULL;
+}
+
+const struct task_sampling *task_samplings(const struct task *t, size_t *n) {
+    *n = t->n_samplings;
+    return t->samplings;
 }
 
 const json_t *task_frozen(const struct task *t) {

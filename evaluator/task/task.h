@@ -72,6 +72,9 @@ enum task_kind {
     TASK_BITEXT,
     TASK_SUMMARY,
     TASK_INSTRUCTION_RETRIEVAL,
+    TASK_CLASSIFICATION,
+    TASK_MULTILABEL,
+    TASK_CLUSTERING,
     TASK_SUITE,
     TASK_N_KINDS
 };
@@ -111,6 +114,11 @@ struct task_info {
     double baseline;              /* NaN where the file doesn't say */
     double range_low, range_high; /* sts, summary */
     int protocol;                 /* version_of_protocol; 0 where the file doesn't say */
+    unsigned neighbours;          /* multilabel */
+    struct task_clustering {
+        bool sets; /* protocol 1: documents of one set at a time; else all, drawn from */
+        size_t experiments, sample, batch, max_depth; /* max_depth 0: all levels */
+    } clustering;
     char task_sha256[65]; /* of the file, all that it includes, its kind's protocol and its data's
                              revision */
     char data_sha256[65]; /* of the data files that were read */
@@ -123,6 +131,13 @@ struct task_choice {
     const char *continuation; /* what is scored */
     size_t context;           /* index into the document's contexts */
 };
+
+/* A name or a number; all labels of a task are the one or the other. */
+struct task_label {
+    const char *text; /* NULL: a number */
+    long long number;
+};
+int task_label_compare(const void *a, const void *b); /* for qsort: numbers, or code points */
 
 /* One document. Which fields are filled in is a matter of the task's kind. */
 struct task_doc {
@@ -155,6 +170,36 @@ struct task_doc {
     size_t *changed; /* instruction_retrieval: passages that the changed instruction rules out;
                         SIZE_MAX: not in the corpus */
     size_t n_changed;
+    /* classification (one label), multilabel (any number), clustering (one a level) */
+    const char *text;
+    struct task_label *labels;
+    size_t n_labels;
+    size_t set; /* clustering: which of its subset's sets */
+};
+
+/* What classifiers learn from: examples, each of which some experiment draws, and the experiments
+ * of each subset, in the order of the subsets. */
+struct task_example {
+    const char *text;
+    struct task_label *labels;
+    size_t n_labels;
+};
+struct task_experiment {
+    const char *subset; /* NULL: the task has none */
+    size_t *examples;
+    size_t n;
+};
+struct task_training {
+    struct task_example *examples;
+    struct task_experiment *experiments;
+    size_t n_examples, n_experiments;
+};
+
+/* Clustering: how the documents of a subset were sampled before they came here, by the stream of
+ * random numbers that goes on with the draws of its experiments. */
+struct task_sampling {
+    const char *subset;
+    size_t population, sampled;
 };
 
 struct task_text {
@@ -195,6 +240,8 @@ const struct task_retrieval *task_retrieval(
     const struct task *t); /* NULL but for kinds that rank */
 /* Texts of passages that have been read may leave memory until they are read again. */
 void task_forget_texts(const struct task_retrieval *r);
+const struct task_training *task_training(const struct task *t); /* NULL where there is none */
+const struct task_sampling *task_samplings(const struct task *t, size_t *n);
 /* Where rows were frozen: a list of {"part", "row"} and {"part", "labels"}, in the order in which
  * they were read; else NULL. */
 const json_t *task_frozen(const struct task *t);

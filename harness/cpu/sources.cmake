@@ -12,6 +12,7 @@ set(cpu_SOURCES
     cpu/logprobs.c
     cpu/matmul.c
     cpu/ops_row.c
+    cpu/panels.c
     cpu/product.c
     cpu/rotate.c
     cpu/source.c)

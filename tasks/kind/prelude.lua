@@ -3,6 +3,7 @@
 -- describe(value) checks what the file returned and says what it is; run(value, request) sends its documents.
 
 local host = host
+local labelled -- what kinds of labelled texts share, once there is such a task
 local kinds = {
     "choice", "loglikelihood", "rolling", "generate", "sts", "classification", "multilabel", "clustering", "pair",
     "rerank", "retrieval", "bitext", "summary", "instruction_retrieval", "suite",
@@ -123,9 +124,10 @@ function file(path)
     return function(fields)
         fields = fields or {}
         check_data_fields(format("file \"%s\"", path), fields, file_options)
-        local data = { file = path, format = fields.format, shots = fields.shots }
+        local data = { file = path, format = fields.format, shots = fields.shots, train = fields.train }
         data.source = add_source { file = path, format = fields.format }
         data.shots_source = fields.shots and add_source { file = fields.shots, format = fields.format }
+        data.train_source = fields.train and add_source { file = fields.train, format = fields.format }
         datas[data] = true
         return data
     end
@@ -238,6 +240,7 @@ local function check_values(task, kind, problem)
     if task.limit and task.limit < 1 then problem("limit", "is at least 1") end
     for _, name in ipairs(task.report or {}) do check_metric(name, "report", kind, problem) end
     if task.main and kind.metrics[1] then check_metric(task.main, "main", kind, problem) end
+    if kind.labelled then labelled.check(task, problem) end
     if kind.check then kind.check(task, problem) end
 end
 
@@ -282,6 +285,7 @@ for _, name in ipairs(kinds) do
         protocols[name] = protocols[name] or load_kind(name) or host.unsupported(
             format("%s: tasks of kind '%s' are not supported yet", host.path, name))
         if protocols[name].fields.sampler then with_shots = with_shots or host.kind("shots") end
+        if protocols[name].labelled then labelled = labelled or host.kind("labelled") end
         made[task] = name
         return task
     end
@@ -327,6 +331,39 @@ local function settle(task, header, request)
     header.seed = request.seed >= 0 and request.seed or header.rules == "lighteval" and 0 or request.default_seed
 end
 
+-- What the documents are in parts of: subsets of the data set, splits of it, or both. `name` is the subset of a result.
+local function parts_of(task)
+    local splits, subsets, out = task.splits or { false }, task.data and task.data.subsets or { false }, {}
+    for _, split in ipairs(splits) do
+        for _, subset in ipairs(subsets) do
+            local name = split and subset and split .. "/" .. subset or split or subset or nil
+            out[#out + 1] = { name = name, split = split or nil, subset = subset or nil }
+        end
+    end
+    return out
+end
+
+local function names_of(parts)
+    return parts[1].name and map(parts, function(part) return part.name end) or nil
+end
+
+-- Those that are asked for, in that order: by a part's own name or by a subset's.
+local function chosen_parts(task, names)
+    local out = {}
+    for _, name in ipairs(names) do
+        local n = #out
+        for _, part in ipairs(parts_of(task)) do
+            if part.name == name or part.subset == name then out[#out + 1] = part end
+        end
+        if #out == n and task.splits then
+            error(format("%s: no part '%s': it has %s", host.path, name, join(names_of(parts_of(task)), ", ")), 0)
+        elseif #out == n then
+            out[#out + 1] = { name = name, subset = name }
+        end
+    end
+    return out
+end
+
 local function describe(value, request)
     local name = type(value) == "table" and made[value]
     if not name then
@@ -339,7 +376,7 @@ local function describe(value, request)
     local header = { kind = name, sources = sources, report = report_of(value, kind), main = value.main or kind.main }
     header.described = plain(value, 0)
     header.data = value.data and { repo = value.data.repo, revision = value.data.revision, config = value.data.config,
-        split = value.data.repo and value.data.test, subsets = value.data.subsets }
+        split = value.data.repo and value.data.test, subsets = names_of(parts_of(value)) }
     header.reorders, header.wordings = value.reorder ~= nil, #(value.wordings or {})
     settle(value, header, request)
     return header
@@ -421,13 +458,38 @@ local function each_of(rows, limit)
     end
 end
 
--- What a kind's protocol works with. rows: those of the subset, where a function of the task sorts them.
-local function new_io(task, request, settled, subset, rows)
-    local limit = settled.limit or math.maxinteger
-    local io = { fail = fail, call = call, with_shots = with_shots, subset = subset, limit = limit,
-        shots = settled.shots, seed = settled.seed, rules = settled.rules, order = request.order, wording = request.wording }
+-- The rows of one split by its name (nil: of the test split), or the list of that name that `documents` makes.
+local function split_rows(task, subset, name, keep)
+    if task.documents then
+        local lists, i = derived(task, subset), 0
+        local list = lists[name or "test"] or not name and lists
+        if type(list) ~= "table" then
+            error(format("%s:%d: documents: must give a list '%s'", host.path, host.line("documents"), name), 0)
+        end
+        return function()
+            i = i + 1
+            host.refill()
+            return list[i], keep and list[i] ~= nil and json.encode(list[i]) or nil
+        end
+    end
+    local data = task.data
+    if data.file then
+        local source = name and data[name .. "_source"] or data.source
+        return host.rows(source, { {} }, keep)
+    end
+    return host.rows(data.source, { { config = subset or data.config, split = name or data.test } }, keep)
+end
+
+-- What a kind's protocol works with. part.rows: those of the subset, where a function of the task sorts them. `stream`:
+-- what one subset leaves to the next.
+local function new_io(task, request, settled, part, stream)
+    local limit, subset = settled.limit or math.maxinteger, part.subset
+    local io = { fail = fail, call = call, with_shots = with_shots, labelled = labelled, subset = subset, limit = limit,
+        shots = settled.shots, seed = settled.seed, part = part, stream = stream, draw = host.draw, refill = host.refill,
+        rules = settled.rules, order = request.order, wording = request.wording }
+    function io.rows_of(name) return split_rows(task, subset, name, request.keep_rows) end
     function io.documents()
-        if rows then return each_of(rows, limit) end
+        if part.rows then return each_of(part.rows, limit) end
         return documents(task, not task.parallel and subset or nil, limit, request.keep_rows)
     end
     function io.derived() return derived(task, subset) end
@@ -448,7 +510,7 @@ local function new_io(task, request, settled, subset, rows)
     end
     -- Sends one document with what all kinds have in common.
     function io.emit(doc, n, row, text)
-        doc.index, doc.subset, doc.row = n - 1, subset, text
+        doc.index, doc.subset, doc.row = n - 1, part.name, text
         if task.cluster then doc.cluster = cluster_of(n, row) end
         host.emit { doc = doc }
     end
@@ -456,23 +518,32 @@ local function new_io(task, request, settled, subset, rows)
     return io
 end
 
+-- The subsets that a function of the task sorts rows by, as parts; those that are asked for must be among them.
+local function sorted_parts(task, request, parts)
+    local rows, order = sorted_rows(task, request.keep_rows)
+    if not parts[1].name then
+        parts = map(order, function(name) return { name = name, subset = name } end)
+    end
+    for _, part in ipairs(parts) do
+        part.rows = rows[part.name]
+        if not part.rows then fail("subset", 0, ("the data has no rows of subset '%s'"):format(part.name)) end
+    end
+    return parts
+end
+
 -- Subsets are parts of the data (a config each), or rows that a function of the task sorts.
 local function run(task, request)
     local kind = protocols[made[task]]
-    local subsets = request.subsets or task.data and task.data.subsets
-    local settled, seen, rows, order = {}, {}, nil, nil
+    local settled, stream, seen = {}, {}, {}
     settle(task, settled, request)
-    for _, subset in ipairs(subsets or {}) do
-        if seen[subset] then error(format("subset '%s' is asked for twice", subset), 0) end
-        seen[subset] = true
+    local parts = request.subsets and chosen_parts(task, request.subsets) or parts_of(task)
+    for _, part in ipairs(parts) do
+        local name = part.name or ""
+        if seen[name] then error(format("subset '%s' is asked for twice", name), 0) end
+        seen[name] = true
     end
-    if task.subset then rows, order = sorted_rows(task, request.keep_rows) end
-    subsets = subsets or order
-    if not subsets then return kind.run(task, new_io(task, request, settled)) end
-    for _, subset in ipairs(subsets) do
-        if rows and not rows[subset] then fail("subset", 0, ("the data has no rows of subset '%s'"):format(subset)) end
-        kind.run(task, new_io(task, request, settled, subset, rows and rows[subset]))
-    end
+    if task.subset then parts = sorted_parts(task, request, parts) end
+    for _, part in ipairs(parts) do kind.run(task, new_io(task, request, settled, part, stream)) end
 end
 
 return { describe = describe, run = run }

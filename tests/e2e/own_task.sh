@@ -66,16 +66,43 @@ py 'the document' 'd = json.load(open(sys.argv[1]))
 assert d["schema"] == "assay.task-new/1" and d["kind"] == "retrieval" and d["file"] == "data/finds.lua", d
 assert d["first"]["relevant"][0]["text"] == "cd ef" and not all(g["sure"] for g in d["guesses"])' "$tmp/out"
 code 'labels' 0 "$ASSAY" task new labels --from data/l.csv
+python3 - >data/n.csv <<'PY'
+print("text,label")
+for i in range(60): print(f"{'abcd'[i % 4] * 3} {chr(97 + i % 26)},{('good', 'bad')[i % 2]}")
+PY
+code 'labels of vectors' 0 "$ASSAY" task new sorts --from data/n.csv --kind classification
+code 'labels of heaps' 0 "$ASSAY" task new heaps --from data/n.csv --kind clustering --column label=label
 code 'plain text' 0 "$ASSAY" task new plain --from data/w.csv
-for t in tabs packed pairs finds labels plain; do
+for t in tabs packed pairs finds labels plain sorts heaps; do
     code "$t is clean" 0 "$ASSAY" task lint "data/$t.lua"
 done
 for t in tabs packed labels plain; do
     code "$t can be evaluated" 0 "$ASSAY" eval "$tiny/decoder" -t "./data/$t.lua" --no-db
 done
-for t in pairs finds; do
+for t in pairs finds sorts heaps; do
     code "$t can be evaluated" 0 "$ASSAY" eval "$tiny/encoder" -t "./data/$t.lua" --no-db
 done
+
+# ---- what learns from vectors, all the way ----
+
+for t in sorts heaps; do
+    code "$t is planned" 0 "$ASSAY" eval "$tiny/encoder" -t "./data/$t.lua" --no-db --dry-run
+    code "$t is kept" 0 "$ASSAY" eval "$tiny/encoder" -t "./data/$t.lua" --no-db --samples --out "kept-$t"
+    record=$(ls kept-$t/*/assay_*.json kept-$t/*/*/assay_*.json 2>/dev/null | head -n 1)
+    code "$t is scored again" 0 "$ASSAY" rescore "$record"
+    code "$t is looked at again" 0 "$ASSAY" result verify "$record"
+    code "$t is reproduced" 0 "$ASSAY" reproduce "$record"
+    has 'to the bit' 'equal bits: every number of every document' "$tmp/out"
+    code "$t stays as it is" 0 "$ASSAY" task test "./data/$t.lua" --freeze 20
+    code "and is so" 0 "$ASSAY" task test "./data/$t.lua"
+    code "$t is shown" 0 "$ASSAY" task render "./data/$t.lua" --doc 1 --model "$tiny/encoder"
+    has 'with its label' 'label bad' "$tmp/out"
+done
+py 'mteb has each experiment' 'd = json.load(open(sys.argv[1]))
+scores = d["scores"]["test"][0]
+assert len(scores["scores_per_experiment"]) == 10 and 0 <= scores["accuracy"] <= 1, scores' kept-sorts/*/*/sorts.json
+py 'and each clustering' 'd = json.load(open(sys.argv[1]))
+assert len(d["scores"]["test"][0]["v_measures"]["Level 0"]) == 10, d' kept-heaps/*/*/heaps.json
 cp "$top/tests/fixtures/data/v1_snappy_dictionary.parquet" data/p.parquet
 code 'parquet' 0 "$ASSAY" task new columns --from data/p.parquet --column text=s
 code 'parquet can be evaluated' 0 "$ASSAY" eval "$tiny/decoder" -t ./data/columns.lua --no-db

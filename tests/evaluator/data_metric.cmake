@@ -2,7 +2,7 @@
 foreach(module files parquet shared text)
     assay_test(evaluator.data_${module} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/data/test_${module}.c LINK assay_evaluator)
 endforeach()
-foreach(module choice correlate estimate golden influence pairs random ranking)
+foreach(module choice classes correlate draw estimate golden influence learn pairs random ranking)
     assay_test(evaluator.metric_${module} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/metric/test_${module}.c LINK assay_evaluator)
 endforeach()
 foreach(what parquet parquet_values jsonl jsonrow csv frontmatter)

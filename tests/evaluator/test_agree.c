@@ -55,6 +55,34 @@ static void another_question_is_never_close(void **state) {
     assert_int_equal(docs("f32", CHOICE("-1"), CHOICE("-1") CHOICE("-2")), AGREE_NOT);
 }
 
+#define SAID(labels)                                                                               \
+    "{\"doc_id\": 0, \"text\": \"a\", \"gold\": 1, \"predictions\": [" labels "]}\n"
+
+/* One experiment of ten may decide a near tie otherwise. */
+static void labels_agree_experiment_by_experiment(void **state) {
+    (void)state;
+    assert_int_equal(
+        docs("f32", SAID("1,1,1,1,1,1,1,1,1,1"), SAID("1,1,1,1,1,1,1,1,1,1")), AGREE_BITS);
+    assert_int_equal(
+        docs("f32", SAID("1,1,1,1,1,1,1,1,1,1"), SAID("1,1,1,1,1,2,1,1,1,1")), AGREE_CLOSE);
+    assert_int_equal(
+        docs("f32", SAID("1,1,1,1,1,1,1,1,1,1"), SAID("1,1,3,1,1,2,1,1,1,1")), AGREE_NOT);
+    assert_int_equal(docs("f32", SAID("1,1,1,1,1,1,1,1,1,1"), SAID("1,1,1,1,1")), AGREE_NOT);
+}
+
+#define HEAP(assigned)                                                                             \
+    "{\"doc_id\": 0, \"text\": \"a\", \"labels\": [\"x\"], \"set\": 0, \"assigned\": " assigned    \
+    "}\n"
+
+static void another_cluster_is_another_answer(void **state) {
+    (void)state;
+    assert_int_equal(docs("f32", HEAP("3"), HEAP("3")), AGREE_BITS);
+    assert_int_equal(docs("f32", HEAP("3"), HEAP("4")), AGREE_CLOSE);
+    assert_int_equal(docs("f32", HEAP("3"),
+                         "{\"doc_id\": 0, \"text\": \"a\", \"labels\": [\"x\"], \"set\": 0}\n"),
+        AGREE_NOT);
+}
+
 #define PAIR(c, m)                                                                                 \
     "{\"doc_id\": 0, \"texts\": [\"a\", \"b\"], \"gold\": 1, \"metrics\": {\"cosine\": " c         \
     ", \"manhattan\": " m ", \"euclidean\": -1}}\n"
@@ -269,6 +297,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_judged_by_their_dtype),
         cmocka_unit_test(another_question_is_never_close),
+        cmocka_unit_test(labels_agree_experiment_by_experiment),
+        cmocka_unit_test(another_cluster_is_another_answer),
         cmocka_unit_test(similarities_are_judged_by_their_size),
         cmocka_unit_test(scores_without_samples_may_differ_by_a_document),
         cmocka_unit_test(a_metric_of_another_rule_is_told_from_another_answer),

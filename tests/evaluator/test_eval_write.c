@@ -323,6 +323,42 @@ static void embedding_results_are_mtebs(void **state) {
     free(path);
 }
 
+static const json_t *first_score(const json_t *file, const char *split) {
+    return json_array_get(json_object_get(json_object_get(file, "scores"), split), 0);
+}
+
+/* Parts that are named "split/subset" go under their split. */
+static void splits_and_experiments_are_mtebs(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    json_t *result =
+        parse("{\"model\": \"org/sorter\", \"revision\": \"r\", \"task\": \"Sorts\", \"version\": 1, "
+              "\"kind\": "
+              "\"classification\", \"main\": \"accuracy\", \"n\": 4, \"metrics\": {\"accuracy\": "
+              "{\"value\": 0.5}}, \"subsets\": {"
+              "\"train/deu\": {\"n\": 1, \"metrics\": {\"accuracy\": {\"value\": 0.25}}, "
+              "\"experiments\": "
+              "{\"accuracy\": [0.125, 0.375]}}, "
+              "\"train/eng\": {\"n\": 1, \"metrics\": {\"accuracy\": {\"value\": 0.5}}}, "
+              "\"test/deu\": {\"n\": 2, \"metrics\": {\"accuracy\": {\"value\": 0.75}}}}, "
+              "\"data\": {\"split\": \"test\"}, \"languages\": [], \"seconds\": 2.0}");
+    assert_true(write_one(dir, result, NULL, 0, false, &err));
+    char *path = find_file("org__sorter/r", "Sorts.json");
+    json_t *r = read_json(path);
+    const json_t *scores = json_object_get(r, "scores"), *first = first_score(r, "train");
+    assert_int_equal(json_object_size(scores), 2);
+    assert_int_equal(json_array_size(json_object_get(scores, "train")), 2);
+    assert_string_equal(json_get_string(first, "hf_subset", ""), "deu");
+    assert_true(json_get_number(first, "main_score", 0) == 0.25);
+    const json_t *each = json_object_get(first, "scores_per_experiment");
+    assert_int_equal(json_array_size(each), 2);
+    assert_true(json_get_number(json_array_get(each, 1), "accuracy", 0) == 0.375);
+    assert_true(json_get_number(first_score(r, "test"), "accuracy", 0) == 0.75);
+    json_decref(r);
+    json_decref(result);
+    free(path);
+}
+
 static void a_folder_that_cannot_be_made_is_an_error(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -342,6 +378,7 @@ int main(void) {
         cmocka_unit_test(tasks_and_suites_of_a_command_are_one_results_file),
         cmocka_unit_test(models_of_one_last_name_have_folders_of_their_own),
         cmocka_unit_test(embedding_results_are_mtebs),
+        cmocka_unit_test(splits_and_experiments_are_mtebs),
         cmocka_unit_test(a_folder_that_cannot_be_made_is_an_error),
     };
     if (!mkdtemp(dir)) {

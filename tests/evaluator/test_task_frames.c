@@ -38,6 +38,9 @@ static bool take(const char *kind, const char *text) {
     "\"context\": 0}, {\"text\": \"b\", \"continuation\": \" b\", \"context\": " context           \
     "}], \"gold\": " gold "}}"
 
+#define LABELLED(what, labels)                                                                     \
+    "{\"" what "\": {\"index\": 0, \"text\": \"t\", \"labels\": " labels "}}"
+
 static void documents_are_checked_again(void **state) {
     (void)state;
     assert_true(take("choice", DOC("[1]", "0")));
@@ -58,6 +61,27 @@ static void documents_are_checked_again(void **state) {
         take("retrieval", "{\"qrel\": {\"query\": \"q\", \"passage\": \"p\", \"gain\": 1}}"));
     assert_false(take("sts", "{\"passage\": {\"id\": \"p\", \"text\": \"t\"}}"));
     assert_false(take("sts", "{\"noise\": 1}"));
+    assert_false(take("sts", "{\"example\": {\"text\": \"t\", \"labels\": [1]}}"));
+    assert_true(take("classification", LABELLED("doc", "[1]")));
+    assert_true(take("classification", LABELLED("doc", "[\"a\"]")));
+    assert_true(take("classification", LABELLED("example", "[1]")));
+    assert_false(take("classification", LABELLED("doc", "[1, 2]")));
+    assert_false(take("classification", LABELLED("doc", "[]")));
+    assert_false(take("classification", LABELLED("doc", "[1.5]")));
+    assert_false(take("classification", LABELLED("doc", "[\"a\\u0000\"]")));
+    assert_false(take("classification", "{\"doc\": {\"index\": 0, \"labels\": [1]}}"));
+    assert_false(take("classification", "{\"experiment\": [0]}")); /* of no examples */
+    assert_false(take("classification", "{\"experiment\": []}"));
+    assert_true(take("multilabel", LABELLED("doc", "[]")));
+    assert_true(take("multilabel", LABELLED("doc", "{}")));
+    assert_true(take("multilabel", LABELLED("doc", "[1, 2]")));
+    assert_false(take("multilabel", LABELLED("doc", "[1, \"2\"]"))); /* numbers or names */
+    assert_false(take("multilabel", LABELLED("doc", "7")));
+    assert_false(take("clustering", LABELLED("doc", "[]")));
+    assert_false(take("clustering", LABELLED("example", "[1]")));
+    assert_true(take("clustering", "{\"sampling\": {\"population\": 9, \"sampled\": 9}}"));
+    assert_false(take("clustering", "{\"sampling\": {\"population\": 9, \"sampled\": 10}}"));
+    assert_false(take("sts", "{\"sampling\": {\"population\": 9, \"sampled\": 9}}"));
 }
 
 static void headers_are_checked(void **state) {

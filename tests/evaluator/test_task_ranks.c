@@ -75,7 +75,7 @@ static void refused(const char *lua, const char *says) {
 
 #define RETRIEVAL(parts)                                                                           \
     "return retrieval { name = 'R', version = 1, documents = function() return { " parts " } end " \
-                                                                                         "}"
+    "}"
 
 static void a_passage_is_its_title_and_text_without_blanks_at_the_ends(void **state) {
     struct box b;
@@ -267,7 +267,8 @@ static void only_candidates_are_ranked(void **state) {
     assert_int_equal(r->n_passages, 2);
     assert_string_equal(r->passages[d[0].candidates[0]].id, "c");
     box_close(&b);
-    refused(RANKED("{ ['query-id'] = 'q', ['corpus-ids'] = { 'gone' } }"), "passage 'gone', which the corpus lacks");
+    refused(RANKED("{ ['query-id'] = 'q', ['corpus-ids'] = { 'gone' } }"),
+        "passage 'gone', which the corpus lacks");
     refused(RANKED(""), "no candidates for query 'q'");
 }
 

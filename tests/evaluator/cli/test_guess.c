@@ -99,6 +99,29 @@ static void kinds_are_told_by_what_there_is(void **state) {
     }
 }
 
+/* By their kind, or by a role that they alone have. */
+static void labelled_texts_are_a_classification_if_one_says_so(void **state) {
+    static const char ROWS[] = "[{\"id\": 1, \"utterance\": \"a long text\", \"intent\": 4}]";
+    static const struct {
+        const char *kind, *named, *made;
+    } CASES[] = {
+        { "classification", NULL, "classification" },
+        { "clustering", NULL, "clustering" },
+        { NULL, "{\"label\": \"intent\"}", "classification" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct made *m = make(ROWS, CASES[i].kind, CASES[i].named, NULL);
+        if (!m->ok) {
+            fail_msg("%s", m->err.msg);
+        }
+        assert_string_equal(draft_kind_name(m->guess.kind), CASES[i].made);
+        assert_string_equal(m->guess.first->name, "utterance");
+        assert_string_equal(m->guess.label->name, "intent");
+        made_free(m);
+    }
+}
+
 /* ---- options ---- */
 
 static void options_are_found_in_every_shape(void **state) {
@@ -392,6 +415,7 @@ static void rows_that_lack_something_are_left_out_and_said_so(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds_are_told_by_what_there_is),
+        cmocka_unit_test(labelled_texts_are_a_classification_if_one_says_so),
         cmocka_unit_test(options_are_found_in_every_shape),
         cmocka_unit_test(columns_that_are_no_options_are_left_alone),
         cmocka_unit_test(answers_are_read_by_all_rows),
