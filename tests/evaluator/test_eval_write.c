@@ -331,17 +331,17 @@ static const json_t *first_score(const json_t *file, const char *split) {
 static void splits_and_experiments_are_mtebs(void **state) {
     (void)state;
     struct err err = ERR_INIT;
-    json_t *result =
-        parse("{\"model\": \"org/sorter\", \"revision\": \"r\", \"task\": \"Sorts\", \"version\": 1, "
-              "\"kind\": "
-              "\"classification\", \"main\": \"accuracy\", \"n\": 4, \"metrics\": {\"accuracy\": "
-              "{\"value\": 0.5}}, \"subsets\": {"
-              "\"train/deu\": {\"n\": 1, \"metrics\": {\"accuracy\": {\"value\": 0.25}}, "
-              "\"experiments\": "
-              "{\"accuracy\": [0.125, 0.375]}}, "
-              "\"train/eng\": {\"n\": 1, \"metrics\": {\"accuracy\": {\"value\": 0.5}}}, "
-              "\"test/deu\": {\"n\": 2, \"metrics\": {\"accuracy\": {\"value\": 0.75}}}}, "
-              "\"data\": {\"split\": \"test\"}, \"languages\": [], \"seconds\": 2.0}");
+    json_t *result = parse(
+        "{\"model\": \"org/sorter\", \"revision\": \"r\", \"task\": \"Sorts\", \"version\": 1, "
+        "\"kind\": "
+        "\"classification\", \"main\": \"accuracy\", \"n\": 4, \"metrics\": {\"accuracy\": "
+        "{\"value\": 0.5}}, \"subsets\": {"
+        "\"train/deu\": {\"n\": 1, \"metrics\": {\"accuracy\": {\"value\": 0.25}}, "
+        "\"experiments\": "
+        "{\"accuracy\": [0.125, 0.375]}}, "
+        "\"train/eng\": {\"n\": 1, \"metrics\": {\"accuracy\": {\"value\": 0.5}}}, "
+        "\"test/deu\": {\"n\": 2, \"metrics\": {\"accuracy\": {\"value\": 0.75}}}}, "
+        "\"data\": {\"split\": \"test\"}, \"languages\": [], \"seconds\": 2.0}");
     assert_true(write_one(dir, result, NULL, 0, false, &err));
     char *path = find_file("org__sorter/r", "Sorts.json");
     json_t *r = read_json(path);
