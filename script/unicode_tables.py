@@ -1,17 +1,23 @@
 #!/usr/bin/env python3
 """Writes harness/tokenizer/unicode_data.c: what the tokenizers need to know of each code point.
 
-    python3 -m venv VENV && VENV/bin/pip install tokenizers==0.23.3 unicodedata2==16.0.0
+    python3 -m venv VENV && VENV/bin/pip install tokenizers==0.23.3 unicodedata2==16.0.0 regex==2026.11.19
     VENV/bin/python script/unicode_tables.py > harness/tokenizer/unicode_data.c
 
 The reference implementation mixes several Unicode versions (its crates carry tables of their own), so its own answers
 are asked for each of the 1,112,064 code points; unicodedata2 (16.0) gives combining classes and decompositions, which
-are then checked against it. Run under Python 3.11, whose own unicodedata is 14.0, the version of PCRE2 10.42.
+are then checked against it. How graphemes break (UAX #29) is regex's word (Unicode 18), less what the reference does not know
+yet; it is checked too, as far as that can be asked. Run under Python 3.11, whose own unicodedata is 14.0, the
+version of PCRE2 10.42.
 """
+import base64
+import json
+import struct
 import sys
 import unicodedata
+import regex
 import unicodedata2
-from tokenizers import Regex, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
 assert unicodedata2.unidata_version == "16.0.0" and unicodedata.unidata_version == "14.0.0"
 POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
@@ -94,6 +100,76 @@ def lowercase():
     return table
 
 
+GRAPHEME_SHIFT, CONJUNCT_SHIFT, PICTOGRAPHIC = 7, 11, 1 << 13
+GRAPHEME = ["Other", "Control", "Extend", "ZWJ", "SpacingMark", "Prepend", "Regional_Indicator", "L", "V", "T"]
+CONJUNCT = ["None", "Consonant", "Extend", "Linker"]
+
+
+def graphemes():
+    """What enum unicode_flag has of UAX #29, for each code point. Hangul syllables are computed, CR and LF are known."""
+    bits = [0] * 0x110000
+    for i, name in enumerate(GRAPHEME[1:], 1):
+        for m in regex.finditer(rf"\p{{GCB={name}}}", "".join(map(chr, POINTS))):
+            bits[ord(m[0])] |= i << GRAPHEME_SHIFT
+    for i, name in enumerate(CONJUNCT[1:], 1):
+        for m in regex.finditer(rf"\p{{InCB={name}}}", "".join(map(chr, POINTS))):
+            bits[ord(m[0])] |= i << CONJUNCT_SHIFT
+    for m in regex.finditer(r"\p{Extended_Pictographic}", "".join(map(chr, POINTS))):
+        bits[ord(m[0])] |= PICTOGRAPHIC
+    for c in (0x0A, 0x0D):
+        bits[c] |= 1 << GRAPHEME_SHIFT
+    check_graphemes(bits)
+    return bits
+
+
+def charsmap(first_bytes, to):
+    """A precompiled charsmap by which every character that begins with one of these bytes becomes `to`."""
+    units = [0] * 1024
+    units[0] = 256 << 10                                # the root's children stand at 256 ^ byte
+    for b in first_bytes:
+        units[256 ^ b] = (512 ^ 256 ^ b ^ 0) << 10 | 1 << 8 | b
+        units[(256 ^ b) ^ (512 ^ 256 ^ b)] = 1 << 31    # the leaf: text 0 of the pool
+    blob = struct.pack("<1024I", *units)
+    return base64.b64encode(struct.pack("<I", len(blob)) + blob + to.encode() + b"\0").decode()
+
+
+def check_graphemes(bits):
+    """The reference replaces a grapheme of under six bytes whole, so whether a and c are one can be seen."""
+    model = {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
+    doc = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "pre_tokenizer": None, "post_processor": None, "decoder": None,
+           "normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap(range(1, 256), "Z")}, "model": model}
+    normalizer = Tokenizer.from_str(json.dumps(doc)).normalizer
+    kind = lambda c: GRAPHEME[bits[c] >> GRAPHEME_SHIFT & 15]
+    for c in POINTS:                                    # newer than the reference
+        if kind(c) in ("Extend", "SpacingMark") and normalizer.normalize_str("a" + chr(c)) != "Z":
+            bits[c] = 0
+    strange = [c for c in POINTS if (normalizer.normalize_str("a" + chr(c)) == "Z") != (kind(c) in ("Extend", "ZWJ", "SpacingMark"))]
+    strange += [c for c in POINTS if c < 0x10000 and (normalizer.normalize_str(chr(c) + "a") == "Z") != (kind(c) == "Prepend")]
+    strange += [c for c in POINTS if c < 0x10000 and (normalizer.normalize_str(chr(c) + "\u0301") == "Z") != (kind(c) != "Control")]
+    print(f"graphemes: {len(strange)} answers differ {[hex(c) for c in strange[:20]]}", file=sys.stderr)
+
+
+def scripts():
+    """Runs of code points that the reference takes for one script, numbered as they come; 0 goes with any."""
+    split = pre_tokenizers.UnicodeScripts()
+    one = lambda text: len(split.pre_tokenize_str(text)) == 1
+    heads, runs = [], []
+    for c in range(0x110000):
+        if 0xD800 <= c < 0xE000 or (one("a" + chr(c)) and one("\u3042" + chr(c))):
+            number = 0
+        elif runs and runs[-1][1] and one(heads[runs[-1][1] - 1] + chr(c)):
+            number = runs[-1][1]
+        else:
+            number = next((i for i, h in enumerate(heads, 1) if one(h + chr(c))), 0)
+            if not number:
+                heads.append(chr(c))
+                number = len(heads)
+        if not runs or runs[-1][1] != number:
+            runs.append((c, number))
+    print(f"{len(heads)} scripts in {len(runs)} runs", file=sys.stderr)
+    return runs
+
+
 def rows(items, per_line=8):
     items = list(items)
     for i in range(0, len(items), per_line):
@@ -113,7 +189,7 @@ def ranges(points):
 def main():
     sets, ccc = classes(), combining_classes()
     nfd, nfkd = decompositions(normalizers.NFD(), "NFD"), decompositions(normalizers.NFKD(), "NFKD")
-    masks = [0] * 0x110000
+    masks = graphemes()
     for bit, name in enumerate(FLAGS):
         for c in sets[name]:
             masks[c] |= 1 << bit
@@ -159,6 +235,10 @@ def main():
     print("const struct unicode_mapping UNICODE_LOWER[] = {")
     rows((f"{{ {a:#x}, {b:#x} }}" for a, b in lower), 6)
     print(f"}};\nconst size_t UNICODE_N_LOWER = {len(lower)};\n")
+    print("const struct unicode_script_run UNICODE_SCRIPTS[] = {")
+    runs = scripts()
+    rows((f"{{ {a:#x}, {n} }}" for a, n in runs), 8)
+    print(f"}};\nconst size_t UNICODE_N_SCRIPTS = {len(runs)};\n")
     print("const struct unicode_category UNICODE_NEW_CATEGORIES[] = {")
     categories = {unicodedata2.category(chr(c)) for c in sets["NEW"] - {0x180E}}
     for name in sorted(categories | {x[0] for x in categories}):

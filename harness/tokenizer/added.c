@@ -151,10 +151,10 @@ bool added_seal(struct added *a, const struct pipeline *normalizers, struct err 
         if (!utf8_valid(t->text, t->n)) {
             return err_set(err, ERR_INPUT, "added token %zu is not UTF-8", i);
         }
-        if (t->normalized && !normalize(a, t, normalizers, err)) {
+        if (t->normalized && !t->literal && !normalize(a, t, normalizers, err)) {
             return false;
         }
-        if (t->n_pattern) {
+        if (t->n_pattern && !t->never_found) {
             trie_add(
                 t->normalized ? &a->normalized : &a->raw, t->pattern, t->n_pattern, (int32_t)i);
         }
@@ -213,6 +213,8 @@ static size_t strip_right(struct view in, size_t at) {
     return at;
 }
 
+/* A token that begins within the white space that the one before took along is a token all the
+ * same, as in the reference. */
 static void split_piece(
     const struct added *a, const struct added_trie *t, struct work *w, const struct piece *p) {
     struct view in = work_view(w, p);
@@ -226,12 +228,15 @@ static void split_piece(
         const struct added_token *token = &a->tokens[found];
         size_t from = at;
         at = end;
-        if (from < done || (token->single_word && !is_single_word(in, from, end))) {
+        if (token->single_word && !is_single_word(in, from, end)) {
             continue;
         }
         from = token->lstrip ? strip_left(in, from, done) : from;
         end = token->rstrip ? strip_right(in, end) : end;
-        work_piece(w, p->from + done, p->from + from, PIECE_NO_ID);
+        end = end < from ? from : end;
+        if (done < from) {
+            work_piece(w, p->from + done, p->from + from, PIECE_NO_ID);
+        }
         work_piece(w, p->from + from, p->from + end, token->id);
         done = end;
     }

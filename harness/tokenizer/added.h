@@ -11,6 +11,8 @@ struct added_token {
     size_t n, n_pattern;
     uint32_t id;
     bool single_word, lstrip, rstrip, normalized, special;
+    bool literal;     /* looked for in the normalized text as it is */
+    bool never_found; /* no text stands for it */
 };
 
 /* Tokens by their bytes. Nodes of one level are linked; the first level is a table. */

@@ -36,6 +36,7 @@ bool bpe_merges_begin(struct token_model *m, size_t n, struct err *err) {
     struct merge_table *t = &m->merges;
     for (t->n_slots = 16; t->n_slots < 2 * n; t->n_slots *= 2) {
     }
+    free(t->slots);
     t->slots = mem_try(t->n_slots, sizeof *t->slots, "merges", err);
     if (!t->slots) {
         return false;
@@ -60,6 +61,11 @@ static bool token_id(const struct token_model *m, uint32_t rank, const char *tex
     return true;
 }
 
+void bpe_merge_put(
+    struct token_model *m, uint32_t left, uint32_t right, uint32_t rank, uint32_t id) {
+    *merge_slot(&m->merges, left, right) = (struct merge) { left, right, rank, id };
+}
+
 bool bpe_merge_add(struct token_model *m, uint32_t rank, const char *left, size_t n_left,
     const char *right, size_t n_right, struct err *err) {
     char whole[2 * VOCAB_TOKEN_BYTES_MAX];
@@ -77,8 +83,7 @@ bool bpe_merge_add(struct token_model *m, uint32_t rank, const char *left, size_
     if (!token_id(m, rank, whole, n_left + n_right - n_prefix, &id, err)) {
         return false;
     }
-    *merge_slot(&m->merges, a, b) =
-        (struct merge) { a, b, rank, id }; /* of equal pairs the last counts */
+    bpe_merge_put(m, a, b, rank, id); /* of equal pairs the last counts */
     return true;
 }
 
@@ -97,11 +102,7 @@ void bpe_ready(struct token_model *m) {
         char text[4];
         m->chars[cp] = vocab_find(&m->vocab, text, utf8_encode(cp, text));
     }
-    for (unsigned b = 0; b < 256; b++) {
-        char text[8];
-        int n = snprintf(text, sizeof text, "<0x%02X>", b);
-        m->bytes[b] = vocab_find(&m->vocab, text, (size_t)n);
-    }
+    token_model_find_bytes(m);
     m->prefix = m->prefix && *m->prefix ? m->prefix : NULL;
     m->suffix = m->suffix && *m->suffix ? m->suffix : NULL;
 }
@@ -152,30 +153,34 @@ static void push_symbol(struct bpe_scratch *s, uint32_t id, size_t n) {
     s->symbols[s->n++] = (struct bpe_symbol) { .id = id, .n = (uint32_t)n };
 }
 
-static int64_t char_id(
-    const struct token_model *m, struct view in, size_t at, size_t n, uint32_t cp) {
+/* A character as the vocabulary has it: with the prefix of what continues a word, the suffix of
+ * what ends one. Without these it is a part of the text. */
+static struct view spell(
+    const struct token_model *m, struct view in, size_t at, size_t n, struct strbuf *out) {
     bool first = at == 0, last = at + n == in.n;
     if ((first || !m->prefix) && (!last || !m->suffix)) {
-        return cp < BPE_CHARS ? m->chars[cp] : vocab_find(&m->vocab, in.bytes + at, n);
+        return (struct view) { .bytes = in.bytes + at, .n = n };
     }
-    struct strbuf key = { 0 };
-    strbuf_adds(&key, first || !m->prefix ? "" : m->prefix);
-    strbuf_add(&key, in.bytes + at, n);
-    strbuf_adds(&key, last && m->suffix ? m->suffix : "");
-    int64_t id = vocab_find(&m->vocab, strbuf_str(&key), key.len);
-    strbuf_release(&key);
-    return id;
+    strbuf_reset(out);
+    strbuf_adds(out, first || !m->prefix ? "" : m->prefix);
+    strbuf_add(out, in.bytes + at, n);
+    strbuf_adds(out, last && m->suffix ? m->suffix : "");
+    return (struct view) { .bytes = strbuf_str(out), .n = out->len };
 }
 
-static bool push_bytes(
-    const struct token_model *m, struct bpe_scratch *s, const char *bytes, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (m->bytes[(unsigned char)bytes[i]] < 0) {
+static int64_t char_id(const struct token_model *m, struct view spelt, size_t n, uint32_t cp) {
+    return spelt.n == n && cp < BPE_CHARS ? m->chars[cp]
+                                          : vocab_find(&m->vocab, spelt.bytes, spelt.n);
+}
+
+static bool push_bytes(const struct token_model *m, struct bpe_scratch *s, struct view spelt) {
+    for (size_t i = 0; i < spelt.n; i++) {
+        if (m->bytes[(unsigned char)spelt.bytes[i]] < 0) {
             return false;
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        push_symbol(s, (uint32_t)m->bytes[(unsigned char)bytes[i]], 1);
+    for (size_t i = 0; i < spelt.n; i++) {
+        push_symbol(s, (uint32_t)m->bytes[(unsigned char)spelt.bytes[i]], 1);
     }
     return true;
 }
@@ -187,36 +192,46 @@ static void flush_unknown(const struct token_model *m, struct bpe_scratch *s, si
     }
 }
 
+static bool push_unknown(const struct token_model *m, struct bpe_scratch *s, size_t n,
+    size_t *n_unknown, struct err *err) {
+    if (!m->unk_token) {
+        return true;
+    }
+    if (m->unk_id < 0) {
+        return err_set(err, ERR_INPUT, "unknown token '%s' is not in the vocab", m->unk_token);
+    }
+    if (!m->fuse_unk) {
+        flush_unknown(m, s, n_unknown);
+    }
+    *n_unknown += n;
+    return true;
+}
+
 /* A character that isn't in the vocabulary becomes its bytes, or the unknown token, or (without
  * one) nothing. An unknown token is put down only when a known character or the end follows, as in
  * the reference. */
 static bool split_chars(
     const struct token_model *m, struct bpe_scratch *s, struct view in, struct err *err) {
+    struct strbuf spelling = { 0 };
     size_t n_unknown = 0;
+    bool ok = true;
     s->n = 0;
-    for (size_t at = 0, n; at < in.n; at += n) {
+    for (size_t at = 0, n; ok && at < in.n; at += n) {
         uint32_t cp = (unsigned char)in.bytes[at];
         n = cp < 0x80 ? 1 : utf8_decode(in.bytes + at, in.n - at, &cp);
         BUG_IF(n == 0);
-        int64_t id = char_id(m, in, at, n, cp);
+        struct view spelt = spell(m, in, at, n, &spelling);
+        int64_t id = char_id(m, spelt, n, cp);
         if (id >= 0) {
             flush_unknown(m, s, &n_unknown);
             push_symbol(s, (uint32_t)id, n);
-        } else if (m->byte_fallback && push_bytes(m, s, in.bytes + at, n)) {
-            continue;
-        } else if (m->unk_token) {
-            if (m->unk_id < 0) {
-                return err_set(
-                    err, ERR_INPUT, "unknown token '%s' is not in the vocab", m->unk_token);
-            }
-            if (!m->fuse_unk) {
-                flush_unknown(m, s, &n_unknown);
-            }
-            n_unknown += n;
+        } else if (!m->byte_fallback || !push_bytes(m, s, spelt)) {
+            ok = push_unknown(m, s, n, &n_unknown, err);
         }
     }
     flush_unknown(m, s, &n_unknown);
-    return true;
+    strbuf_release(&spelling);
+    return ok;
 }
 
 /* ---- merging ---- */
@@ -354,12 +369,12 @@ static bool encode(
     } else {
         merge_long(m, &w->bpe);
     }
-    size_t at = 0;
-    for (size_t i = 0; i < w->bpe.n; i++) {
+    size_t at = 0, end;
+    for (size_t i = 0; i < w->bpe.n; i++, at = end) {
         const struct bpe_symbol *s = &w->bpe.symbols[i];
+        end = at + s->n < in.n ? at + s->n : in.n; /* a prefix's bytes stand for no text */
         if (s->n) {
-            work_emit(w, p, s->id, at, at + s->n);
-            at += s->n;
+            work_emit(w, p, s->id, at, end);
         }
     }
     return true;

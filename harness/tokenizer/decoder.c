@@ -333,6 +333,53 @@ static bool bpe_decode(const struct stage *s, struct decoding *d, struct err *er
     return each(s, d, bpe);
 }
 
+/* ---- CTC ---- */
+
+struct ctc_options {
+    const char *pad, *delimiter;
+    bool clean_up;
+};
+
+static bool ctc_load(struct stage *s, const json_t *config, struct arena *arena, struct err *err) {
+    struct ctc_options *o = arena_alloc(arena, sizeof *o);
+    o->clean_up = json_get_bool(config, "cleanup", true);
+    s->options = o;
+    return stage_string(config, "pad_token", arena, &o->pad, err) &&
+           stage_string(config, "word_delimiter_token", arena, &o->delimiter, err);
+}
+
+/* Of tokens that repeat one counts; padding goes. */
+static bool ctc_decode(const struct stage *s, struct decoding *d, struct err *err) {
+    (void)err;
+    const struct ctc_options *o = s->options;
+    struct strbuf kept = { 0 }, clean = { 0 };
+    size_t n_before = 0;
+    const char *before = NULL;
+    for (size_t i = 0; i < d->strings.n; i++) {
+        size_t n;
+        const char *text = list_at(&d->strings, i, &n);
+        if (before && n == n_before && memcmp(text, before, n) == 0) {
+            continue;
+        }
+        before = text;
+        n_before = n;
+        strbuf_reset(&kept);
+        strbuf_reset(&clean);
+        replace_all(text, n, o->pad, "", &kept);
+        if (o->clean_up) {
+            decoding_clean_up(strbuf_str(&kept), kept.len, true, &clean);
+            replace_all(strbuf_str(&clean), clean.len, o->delimiter, " ", &d->spare.text);
+        } else {
+            strbuf_add(&d->spare.text, strbuf_str(&kept), kept.len);
+        }
+        list_end(&d->spare);
+    }
+    strbuf_release(&kept);
+    strbuf_release(&clean);
+    swap(d);
+    return true;
+}
+
 static bool replace_load(
     struct stage *s, const json_t *config, struct arena *arena, struct err *err) {
     const char *content;
@@ -374,6 +421,7 @@ static const struct stage_type TYPES[] = {
     { .name = "BPEDecoder", .load = bpe_load, .decode = bpe_decode },
     { .name = "ByteFallback", .decode = byte_fallback_decode },
     { .name = "ByteLevel", .decode = byte_level_decode },
+    { .name = "CTC", .load = ctc_load, .decode = ctc_decode },
     { .name = "Fuse", .decode = fuse_decode },
     { .name = "Metaspace", .load = metaspace_load, .decode = metaspace_decode },
     { .name = "Replace", .load = replace_load, .decode = replace_decode },

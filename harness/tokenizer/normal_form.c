@@ -1,8 +1,5 @@
-/* Normal forms (UAX #15): decompose, put marks in order, compose again.
- *
- * Each code point carries a `change`, as in the reference: 1 for one that was added behind its
- * predecessor, 0 for one that stands for the next input character, -k for one that also stands for
- * the k input characters after that. */
+/* Normal forms (UAX #15): decompose, put marks in order, compose again. What became of which
+ * character is kept as work_change says. */
 #include "harness/tokenizer/normal_form.h"
 
 #include <string.h>
@@ -10,13 +7,6 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "harness/tokenizer/unicode.h"
-
-static void push(struct work *w, uint32_t cp, int32_t change) {
-    mem_grow(&w->cps, &w->cps_capacity, w->n_cps + 1, sizeof *w->cps);
-    mem_grow(&w->changes, &w->changes_capacity, w->n_cps + 1, sizeof *w->changes);
-    w->cps[w->n_cps] = cp;
-    w->changes[w->n_cps++] = change;
-}
 
 static void decompose(struct work *w, struct view in, bool compatible) {
     w->n_cps = 0;
@@ -27,7 +17,7 @@ static void decompose(struct work *w, struct view in, bool compatible) {
         at += len;
         size_t n = unicode_decompose(cp, compatible, parts);
         for (size_t i = 0; i < n; i++) {
-            push(w, parts[i], i > 0);
+            work_change(w, parts[i], i > 0);
         }
     }
 }
@@ -113,24 +103,6 @@ static void compose(struct work *w) {
     w->n_cps = out;
 }
 
-static size_t skip_char(struct view in, size_t at) {
-    for (at++; at < in.n && ((unsigned char)in.bytes[at] & 0xc0) == 0x80; at++) {
-    }
-    return at < in.n ? at : in.n;
-}
-
-static void write_back(struct work *w, struct view in) {
-    size_t at = 0; /* where the next input character begins */
-    for (size_t i = 0; i < w->n_cps; i++) {
-        int32_t change = w->changes[i];
-        size_t of = change > 0 ? (at ? at - 1 : 0) : at;
-        work_put_cp(w, w->cps[i], in, of < in.n ? of : in.n - 1);
-        for (int32_t n = change > 0 ? 0 : 1 - change; n > 0 && at < in.n; n--) {
-            at = skip_char(in, at);
-        }
-    }
-}
-
 static void normalize(struct work *w, const void *options, struct view in) {
     enum normal_form form = *(const enum normal_form *)options;
     decompose(w, in, form == NORMAL_FORM_NFKC || form == NORMAL_FORM_NFKD);
@@ -138,7 +110,7 @@ static void normalize(struct work *w, const void *options, struct view in) {
     if (form == NORMAL_FORM_NFC || form == NORMAL_FORM_NFKC) {
         compose(w);
     }
-    write_back(w, in);
+    work_write_changes(w, in);
 }
 
 void normal_form_apply(struct work *w, enum normal_form form) {

@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "harness/tokenizer/byte_level.h"
+#include "harness/tokenizer/charsmap.h"
 #include "harness/tokenizer/normal_form.h"
 #include "harness/tokenizer/unicode.h"
 
@@ -337,6 +338,7 @@ static const struct stage_type TYPES[] = {
     { .name = "NFKC", .apply = nfkc_apply },
     { .name = "NFKD", .apply = nfkd_apply },
     { .name = "Nmt", .apply = nmt_apply },
+    { .name = "Precompiled", .load = precompiled_load, .apply = precompiled_apply },
     { .name = "Prepend", .load = prepend_load, .apply = prepend_apply },
     { .name = "Replace", .load = replace_load, .apply = replace_apply },
     { .name = "Strip", .load = strip_load, .apply = strip_apply },

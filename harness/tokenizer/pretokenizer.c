@@ -196,6 +196,32 @@ static bool fixed_length_apply(const struct stage *s, struct work *w, struct err
     return work_split(w, find_chunks, s->options, SPLIT_ISOLATED, err);
 }
 
+/* A new piece begins where the script changes; what goes with any script stays with what stands
+ * before it. The reference drops what stands before the first character that has a script. */
+static bool find_scripts(struct work *w, const void *options, struct view in, struct err *err) {
+    (void)options, (void)err;
+    uint16_t last = 0;
+    size_t from = 0;
+    for (size_t at = 0, len; at < in.n; at += len) {
+        uint32_t cp = 0;
+        len = utf8_decode(in.bytes + at, in.n - at, &cp);
+        BUG_IF(len == 0);
+        uint16_t script = unicode_script(cp);
+        if (script && script != last) {
+            work_segment(w, from, at, last == 0);
+            from = at;
+            last = script;
+        }
+    }
+    work_segment(w, from, in.n, last == 0);
+    return true;
+}
+
+static bool scripts_apply(const struct stage *s, struct work *w, struct err *err) {
+    (void)s;
+    return work_split(w, find_scripts, NULL, SPLIT_REMOVED, err);
+}
+
 /* ---- Split ---- */
 
 struct split_options {
@@ -348,6 +374,7 @@ static const struct stage_type TYPES[] = {
     { .name = "Metaspace", .load = metaspace_load, .apply = metaspace_apply },
     { .name = "Punctuation", .load = punctuation_load, .apply = punctuation_apply },
     { .name = "Split", .load = split_load, .apply = split_apply },
+    { .name = "UnicodeScripts", .apply = scripts_apply },
     { .name = "Whitespace", .apply = whitespace_apply },
     { .name = "WhitespaceSplit", .apply = whitespace_split_apply },
 };

@@ -1,20 +1,32 @@
 set(tokenizer_SOURCES
     tokenizer/added.c
     tokenizer/bpe.c
+    tokenizer/bpe_vocab.c
+    tokenizer/byte_vocab.c
+    tokenizer/charsmap.c
     tokenizer/decoder.c
     tokenizer/folder.c
+    tokenizer/folder_class.c
+    tokenizer/folder_types.c
     tokenizer/gguf.c
+    tokenizer/grapheme.c
     tokenizer/normal_form.c
     tokenizer/normalizer.c
     tokenizer/post.c
     tokenizer/pretokenizer.c
+    tokenizer/protobuf.c
     tokenizer/regex.c
+    tokenizer/sentencepiece.c
+    tokenizer/spm_pipeline.c
     tokenizer/stage.c
     tokenizer/token_list.c
     tokenizer/token_model.c
+    tokenizer/token_trie.c
     tokenizer/tokenizer.c
     tokenizer/unicode.c
     tokenizer/unicode_data.c
+    tokenizer/unigram.c
     tokenizer/vocab.c
+    tokenizer/vocab_files.c
     tokenizer/wordpiece.c
     tokenizer/work.c)

@@ -18,6 +18,11 @@ static const struct stage_type *type_find(const struct stage_kind *kind, const c
     return NULL;
 }
 
+void pipeline_add(struct pipeline *p, struct stage s) {
+    mem_grow(&p->stages, &p->capacity, p->n + 1, sizeof *p->stages);
+    p->stages[p->n++] = s;
+}
+
 static bool load(struct pipeline *p, const struct stage_kind *kind, const json_t *config, int depth,
     struct err *err);
 
@@ -59,8 +64,7 @@ static bool load(struct pipeline *p, const struct stage_kind *kind, const json_t
         regex_free(s.regex);
         return err_wrap(err, "%s '%s'", kind->name, name);
     }
-    mem_grow(&p->stages, &p->capacity, p->n + 1, sizeof *p->stages);
-    p->stages[p->n++] = s;
+    pipeline_add(p, s);
     return true;
 }
 
@@ -72,6 +76,9 @@ bool pipeline_load(
 void pipeline_release(struct pipeline *p) {
     for (size_t i = 0; i < p->n; i++) {
         regex_free(p->stages[i].regex);
+        if (p->stages[i].type->release) {
+            p->stages[i].type->release(&p->stages[i]);
+        }
     }
     free(p->stages);
     arena_release(&p->arena);
@@ -82,6 +89,10 @@ bool pipeline_apply(const struct pipeline *p, struct work *w, struct err *err) {
     for (size_t i = 0; i < p->n; i++) {
         if (!p->stages[i].type->apply(&p->stages[i], w, err)) {
             return err_wrap(err, "'%s'", p->stages[i].type->name);
+        }
+        if (w->overflow) {
+            return err_set(err, ERR_INPUT, "'%s' makes a text longer than %zu bytes",
+                p->stages[i].type->name, w->ceiling);
         }
     }
     return true;

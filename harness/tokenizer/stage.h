@@ -20,6 +20,7 @@ struct stage_type {
     bool (*load)(struct stage *s, const json_t *config, struct arena *arena, struct err *err);
     bool (*apply)(const struct stage *s, struct work *w, struct err *err);      /* on the way in */
     bool (*decode)(const struct stage *s, struct decoding *d, struct err *err); /* on the way out */
+    void (*release)(const struct stage *s); /* what options hold outside the arena; NULL: nothing */
 };
 
 struct stage {
@@ -44,6 +45,7 @@ struct pipeline {
 /* Appends what `config` describes (null: nothing). */
 MUST_CHECK bool pipeline_load(
     struct pipeline *p, const struct stage_kind *kind, const json_t *config, struct err *err);
+void pipeline_add(struct pipeline *p, struct stage s);
 void pipeline_release(struct pipeline *p);
 MUST_CHECK bool pipeline_apply(const struct pipeline *p, struct work *w, struct err *err);
 bool pipeline_has(const struct pipeline *p, const char *type);

@@ -35,16 +35,21 @@ static const char *guess_type(const json_t *config) {
     return json_object_get(config, "max_input_chars_per_word") ? "WordPiece" : "WordLevel";
 }
 
+const char *token_model_type_name(const json_t *config) {
+    return json_get_string(config, "type", guess_type(config));
+}
+
 bool token_model_load(struct token_model *m, const json_t *config, struct err *err) {
     static const struct token_model_type *const TYPES[] = {
         &TOKEN_MODEL_BPE,
+        &TOKEN_MODEL_UNIGRAM,
         &TOKEN_MODEL_WORD_PIECE,
         &TOKEN_MODEL_WORD_LEVEL,
     };
     if (!json_is_object(config)) {
         return err_set(err, ERR_INPUT, "there is no model");
     }
-    const char *name = json_get_string(config, "type", guess_type(config));
+    const char *name = token_model_type_name(config);
     for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++) {
         if (strcmp(TYPES[i]->name, name) == 0) {
             m->type = TYPES[i];
@@ -54,8 +59,9 @@ bool token_model_load(struct token_model *m, const json_t *config, struct err *e
         return err_set(err, ERR_UNSUPPORTED, "model type '%.64s' is not supported", name);
     }
     const json_t *tokens = json_object_get(config, "vocab");
-    vocab_init(&m->vocab, json_object_size(tokens));
-    if (!vocab_add_json(&m->vocab, tokens, err)) {
+    vocab_init(&m->vocab, json_object_size(tokens) + json_array_size(tokens));
+    if (m->type->load_vocab ? !m->type->load_vocab(m, tokens, err)
+                            : !vocab_add_json(&m->vocab, tokens, err)) {
         return err_wrap(err, "model '%s'", name);
     }
     vocab_seal(&m->vocab);
@@ -66,9 +72,19 @@ bool token_model_load(struct token_model *m, const json_t *config, struct err *e
     return !m->type->load || m->type->load(m, config, err) || err_wrap(err, "model '%s'", name);
 }
 
+void token_model_find_bytes(struct token_model *m) {
+    for (unsigned b = 0; b < 256; b++) {
+        char text[8];
+        int n = snprintf(text, sizeof text, "<0x%02X>", b);
+        m->bytes[b] = vocab_find(&m->vocab, text, (size_t)n);
+    }
+}
+
 void token_model_release(struct token_model *m) {
     vocab_release(&m->vocab);
     strmap_free(m->continuing);
     free(m->merges.slots);
+    token_trie_release(&m->trie);
+    free(m->scores);
     *m = (struct token_model) { 0 };
 }

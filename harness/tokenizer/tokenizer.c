@@ -11,7 +11,9 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "harness/tokenizer/decoding.h"
+#include "harness/tokenizer/sentencepiece.h"
 #include "harness/tokenizer/token_list.h"
+#include "harness/tokenizer/vocab_files.h"
 
 #define TEXT_BYTES_MAX ((size_t)1 << 28)
 
@@ -24,9 +26,36 @@ static bool ends_with(const char *s, const char *end) {
 
 static bool load_text(
     struct tokenizer *t, const char *text, size_t n, const char *name, struct err *err) {
-    json_t *doc = json_parse(text, n, name, err);
-    bool ok = doc && tokenizer_load_json(t, doc, err);
+    json_t *doc = json_parse(text, n, name, err), *whole = NULL;
+    bool tekken = doc && tekken_is(doc);
+    bool ok = doc && (!tekken || tekken_to_doc(doc, &whole, err)) &&
+              tokenizer_load_json(t, tekken ? whole : doc, err) &&
+              (!tekken || bpe_make_merges(&t->model, BPE_BY_HALVES, err));
+    json_decref(whole);
     json_decref(doc);
+    return ok;
+}
+
+static bool load_ranks(struct tokenizer *t, const char *text, size_t n, struct err *err) {
+    json_t *doc = NULL;
+    bool ok = tiktoken_to_doc(text, n, &doc, err) && tokenizer_load_json(t, doc, err) &&
+              bpe_make_merges(&t->model, BPE_BY_HALVES, err);
+    json_decref(doc);
+    return ok;
+}
+
+static bool load_model(struct tokenizer *t, const char *path, struct err *err) {
+    struct spm s;
+    bool ok = spm_read(&s, path, err) && tokenizer_load_spm(t, &s, err);
+    spm_release(&s);
+    return ok;
+}
+
+static bool load_ranks_file(struct tokenizer *t, const char *path, struct err *err) {
+    struct strbuf text = { 0 };
+    bool ok = file_read(path, TOKENIZER_JSON_BYTES_MAX, &text, err) &&
+              load_ranks(t, strbuf_str(&text), text.len, err);
+    strbuf_release(&text);
     return ok;
 }
 
@@ -59,9 +88,12 @@ static struct tokenizer *finish(struct tokenizer *t, bool ok, const char *name, 
 
 struct tokenizer *tokenizer_open(const char *path, struct err *err) {
     struct tokenizer *t = tokenizer_new();
-    bool ok = dir_exists(path)           ? tokenizer_load_folder(t, path, err)
-              : ends_with(path, ".gguf") ? tokenizer_load_gguf(t, path, err)
-                                         : load_file(t, path, err);
+    bool model = ends_with(path, ".model");
+    bool ok = dir_exists(path)                        ? tokenizer_load_folder(t, path, err)
+              : ends_with(path, ".gguf")              ? tokenizer_load_gguf(t, path, err)
+              : model && spm_is(path)                 ? load_model(t, path, err)
+              : model || ends_with(path, ".tiktoken") ? load_ranks_file(t, path, err)
+                                                      : load_file(t, path, err);
     return finish(t, ok, path, err);
 }
 
@@ -181,6 +213,7 @@ bool tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
     work_init(&w, repaired ? repaired : text, n, out->want_spans || t->keep_align, out);
     w.trim = t->post.trim;
     w.vocab = &t->model.vocab;
+    w.covers = t->model.type == &TOKEN_MODEL_UNIGRAM ? t->model.unk_id : -1;
     bool ok = encode(t, &w, err);
     work_release(&w);
     free(repaired);

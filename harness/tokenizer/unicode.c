@@ -50,6 +50,19 @@ bool unicode_is_space(uint32_t cp) {
            cp == 0x2028 || cp == 0x2029 || cp == 0x202f || cp == 0x205f || cp == 0x3000;
 }
 
+uint16_t unicode_script(uint32_t cp) {
+    size_t low = 0, high = UNICODE_N_SCRIPTS;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (UNICODE_SCRIPTS[middle].from <= cp) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return UNICODE_SCRIPTS[low].script;
+}
+
 static int compare_mapping(const void *key, const void *item) {
     uint32_t a = *(const uint32_t *)key, b = ((const struct unicode_mapping *)item)->from;
     return (a > b) - (a < b);

@@ -1,4 +1,5 @@
-/* What tokenizers ask of a code point: classes, lower case, normal forms.
+/* What tokenizers ask of a code point: classes, lower case, normal forms, scripts, where graphemes
+ * end.
  *
  * The answers are those of Hugging Face tokenizers 0.23 (Unicode 16.0 where its regular expressions
  * look, older tables in some of its normalizers), so that ids are the same; they come from
@@ -18,11 +19,37 @@ enum unicode_flag {
     UNICODE_WORD = 16,     /* \w */
     UNICODE_NUMERIC = 32,
     UNICODE_NEW = 64, /* a regular expression needs the wider program */
+    UNICODE_GRAPHEME_SHIFT = 7,
+    UNICODE_GRAPHEME_MASK = 15, /* enum unicode_grapheme */
+    UNICODE_CONJUNCT_SHIFT = 11,
+    UNICODE_CONJUNCT_MASK = 3, /* enum unicode_conjunct */
+    UNICODE_PICTOGRAPHIC = 1 << 13,
 };
+
+/* Grapheme_Cluster_Break (UAX #29). CR and LF are controls here; Hangul syllables count as other.
+ */
+enum unicode_grapheme {
+    GRAPHEME_OTHER,
+    GRAPHEME_CONTROL,
+    GRAPHEME_EXTEND,
+    GRAPHEME_ZWJ,
+    GRAPHEME_SPACING_MARK,
+    GRAPHEME_PREPEND,
+    GRAPHEME_REGIONAL_INDICATOR,
+    GRAPHEME_L,
+    GRAPHEME_V,
+    GRAPHEME_T,
+};
+enum unicode_conjunct { CONJUNCT_NONE, CONJUNCT_CONSONANT, CONJUNCT_EXTEND, CONJUNCT_LINKER };
 
 uint16_t unicode_flags(uint32_t cp);
 uint8_t unicode_combining_class(uint32_t cp);
 bool unicode_is_space(uint32_t cp); /* White_Space */
+
+/* A number a script, as UnicodeScripts tells them apart; 0 goes with any. */
+uint16_t unicode_script(uint32_t cp);
+/* Where the grapheme that begins at text[at] ends; the text is valid UTF-8. */
+size_t unicode_grapheme_end(const char *text, size_t n, size_t at);
 
 /* Code points written to `out` (1 or 2). */
 size_t unicode_lower(uint32_t cp, uint32_t out[2]);

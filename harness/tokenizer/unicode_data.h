@@ -23,6 +23,10 @@ struct unicode_category {
 struct unicode_mapping {
     uint32_t from, to;
 };
+struct unicode_script_run {
+    uint32_t from;
+    uint16_t script;
+};
 
 extern const struct unicode_run UNICODE_RUNS[];
 extern const size_t UNICODE_N_RUNS;
@@ -34,6 +38,8 @@ extern const struct unicode_composition UNICODE_COMPOSITIONS[];
 extern const size_t UNICODE_N_COMPOSITIONS;
 extern const struct unicode_mapping UNICODE_LOWER[];
 extern const size_t UNICODE_N_LOWER;
+extern const struct unicode_script_run UNICODE_SCRIPTS[];
+extern const size_t UNICODE_N_SCRIPTS;
 /* What each general category ("L", "Lu") gained after Unicode 14, as a regular expression's class
  * writes it; ends in a NULL name. */
 extern const struct unicode_category UNICODE_NEW_CATEGORIES[];

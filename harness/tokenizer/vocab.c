@@ -15,23 +15,50 @@ void vocab_release(struct vocab *v) {
     *v = (struct vocab) { 0 };
 }
 
-bool vocab_add(struct vocab *v, const char *text, size_t n, uint32_t id, struct err *err) {
+static bool check_room(const struct vocab *v, size_t n, struct err *err) {
     if (n > VOCAB_TOKEN_BYTES_MAX) {
         return err_set(err, ERR_INPUT, "token %zu of the vocab is longer than %d bytes", v->n,
             VOCAB_TOKEN_BYTES_MAX);
     }
-    if (v->n == VOCAB_TOKENS_MAX) {
-        return err_set(err, ERR_INPUT, "vocab has more than %d tokens", VOCAB_TOKENS_MAX);
+    return v->n < VOCAB_TOKENS_MAX ||
+           err_set(err, ERR_INPUT, "vocab has more than %d tokens", VOCAB_TOKENS_MAX);
+}
+
+static void append(struct vocab *v, struct vocab_entry e) {
+    mem_grow(&v->entries, &v->capacity, v->n + 1, sizeof *v->entries);
+    v->entries[v->n++] = e;
+    v->n_longest = e.n > v->n_longest ? e.n : v->n_longest;
+}
+
+static void append_copy(struct vocab *v, const char *text, size_t n, uint32_t id) {
+    char *copy = arena_alloc(&v->arena, n + 1);
+    memcpy(copy, text, n);
+    append(v, (struct vocab_entry) { copy, (uint32_t)n, id });
+}
+
+bool vocab_add(struct vocab *v, const char *text, size_t n, uint32_t id, struct err *err) {
+    if (!check_room(v, n, err)) {
+        return false;
     }
     if (!strmap_add(v->index, text, n, (int32_t)v->n)) {
         return err_set(
             err, ERR_INPUT, "token '%.*s' is twice in the vocab", (int)(n < 100 ? n : 100), text);
     }
-    mem_grow(&v->entries, &v->capacity, v->n + 1, sizeof *v->entries);
-    char *copy = arena_alloc(&v->arena, n + 1);
-    memcpy(copy, text, n);
-    v->entries[v->n++] = (struct vocab_entry) { copy, (uint32_t)n, id };
-    v->n_longest = n > v->n_longest ? (uint32_t)n : v->n_longest;
+    append_copy(v, text, n, id);
+    return true;
+}
+
+bool vocab_put(struct vocab *v, const char *text, size_t n, uint32_t id, struct err *err) {
+    if (!check_room(v, n, err)) {
+        return false;
+    }
+    if (strmap_add(v->index, text, n, (int32_t)v->n)) {
+        append_copy(v, text, n, id);
+        return true;
+    }
+    struct vocab_entry old = v->entries[strmap_find(v->index, text, n)];
+    v->entries[strmap_find(v->index, text, n)].id = id;
+    append(v, old);
     return true;
 }
 

@@ -32,6 +32,9 @@ void vocab_release(struct vocab *v);
 /* A text that is there already is ERR_INPUT. */
 MUST_CHECK bool vocab_add(
     struct vocab *v, const char *text, size_t n, uint32_t id, struct err *err);
+/* A text that is there already goes by the new id from now on; the old one still has its text. */
+MUST_CHECK bool vocab_put(
+    struct vocab *v, const char *text, size_t n, uint32_t id, struct err *err);
 /* {"token": id, ...} */
 MUST_CHECK bool vocab_add_json(struct vocab *v, const json_t *object, struct err *err);
 void vocab_seal(struct vocab *v);

@@ -11,6 +11,14 @@
 #include "harness/tokenizer/unicode.h"
 #include "harness/tokenizer/vocab.h"
 
+/* What normalizing may make of a text: the longest decomposition is eleven times as long, and bytes
+ * as characters twice that. */
+enum growth {
+    GROWTH_TIMES = 64,
+    GROWTH_FREE = 64 * 1024,
+    GROWTH_MAX = 1 << 30,
+};
+
 /* Checked here before the call, because it is done for every character. */
 static inline void text_reserve(struct text *t, size_t need, bool want_align) {
     if (need <= t->capacity && (!want_align || need <= t->align_capacity)) {
@@ -25,6 +33,7 @@ static inline void text_reserve(struct text *t, size_t need, bool want_align) {
 void work_init(
     struct work *w, const char *text, size_t n, bool want_align, struct token_list *out) {
     *w = (struct work) { .want_align = want_align, .out = out, .first_token = out->n };
+    w->ceiling = n < GROWTH_MAX / GROWTH_TIMES ? n * GROWTH_TIMES + GROWTH_FREE : GROWTH_MAX;
     text_reserve(&w->text, n + 1, want_align);
     memcpy(w->text.bytes, text, n);
     w->text.n = n;
@@ -48,6 +57,7 @@ void work_release(struct work *w) {
     free(w->segments);
     free(w->bpe.symbols);
     free(w->bpe.heap);
+    free(w->lattice);
     free(w->cps);
     free(w->changes);
     regex_scratch_free(w->regex);
@@ -104,8 +114,16 @@ void work_transform(struct work *w, transform_fn *each, const void *options) {
     w->spare = t;
 }
 
+static bool has_room(struct work *w, size_t n) {
+    w->overflow = w->overflow || n > w->ceiling - w->spare.n;
+    return !w->overflow;
+}
+
 void work_put(struct work *w, const char *bytes, size_t n, struct view in, size_t at) {
     struct text *t = &w->spare;
+    if (!has_room(w, n)) {
+        return;
+    }
     text_reserve(t, t->n + n, w->want_align);
     if (n == 1) {
         t->bytes[t->n] = *bytes;
@@ -127,12 +145,42 @@ void work_put_cp(struct work *w, uint32_t cp, struct view in, size_t at) {
 void work_copy(struct work *w, struct view in, size_t from, size_t to) {
     struct text *t = &w->spare;
     size_t n = to - from;
+    if (!has_room(w, n)) {
+        return;
+    }
     text_reserve(t, t->n + n, w->want_align);
     memcpy(t->bytes + t->n, in.bytes + from, n);
     if (w->want_align) {
         memcpy(t->align + t->n, in.align + from, n * sizeof *t->align);
     }
     t->n += n;
+}
+
+void work_change(struct work *w, uint32_t cp, int32_t change) {
+    if (w->n_cps == w->cps_capacity || w->n_cps == w->changes_capacity) {
+        mem_grow(&w->cps, &w->cps_capacity, w->n_cps + 1, sizeof *w->cps);
+        mem_grow(&w->changes, &w->changes_capacity, w->n_cps + 1, sizeof *w->changes);
+    }
+    w->cps[w->n_cps] = cp;
+    w->changes[w->n_cps++] = change;
+}
+
+static size_t skip_char(struct view in, size_t at) {
+    for (at++; at < in.n && ((unsigned char)in.bytes[at] & 0xc0) == 0x80; at++) {
+    }
+    return at < in.n ? at : in.n;
+}
+
+void work_write_changes(struct work *w, struct view in) {
+    size_t at = 0; /* where the next input character begins */
+    for (size_t i = 0; i < w->n_cps; i++) {
+        int32_t change = w->changes[i];
+        size_t of = change > 0 ? (at ? at - 1 : 0) : at;
+        work_put_cp(w, w->cps[i], in, of < in.n ? of : in.n - 1);
+        for (int32_t n = change > 0 ? 0 : 1 - change; n > 0 && at < in.n; n--) {
+            at = skip_char(in, at);
+        }
+    }
 }
 
 void work_segment(struct work *w, size_t from, size_t to, bool match) {
@@ -244,10 +292,10 @@ static void count_blanks(const char *s, size_t n, uint32_t *leading, uint32_t *t
     }
 }
 
-static void trim_span(
-    const struct work *w, const struct piece *p, uint32_t id, struct token_span *span) {
-    struct view in = work_view(w, p);
-    const struct vocab_entry *e = p->id == PIECE_NO_ID ? vocab_at(w->vocab, id) : NULL;
+static void trim_span(const struct work *w, const struct piece *p, uint32_t id, struct view in,
+    struct token_span *span) {
+    bool own = p->id == PIECE_NO_ID && id != w->covers;
+    const struct vocab_entry *e = own ? vocab_at(w->vocab, id) : NULL;
     uint32_t leading, trailing;
     count_blanks(e ? e->text : in.bytes, e ? e->n : in.n, &leading, &trailing);
     bool first = w->out->n == w->first_token || span->from == 0;
@@ -268,7 +316,8 @@ void work_emit(struct work *w, const struct piece *p, uint32_t id, size_t from, 
         span.from = w->text.align[p->from + from].from;
         span.to = w->text.align[p->from + to - 1].to;
         if (w->trim.trim) {
-            trim_span(w, p, id, &span);
+            struct view in = { .bytes = w->text.bytes + p->from + from, .n = to - from };
+            trim_span(w, p, id, in, &span);
         }
     }
     token_list_add(w->out, (int32_t)id, span);

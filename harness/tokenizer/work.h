@@ -45,6 +45,12 @@ struct bpe_scratch {
     size_t n, capacity, n_heap, heap_capacity;
 };
 
+/* The best way to cut a text up to one place: where its last token begins, and which it is. */
+struct lattice_node {
+    double score;
+    uint32_t from, id;
+};
+
 struct regex_scratch; /* see regex.h */
 struct vocab;
 
@@ -61,14 +67,19 @@ struct work {
     struct segment *segments;
     size_t n_segments, segments_capacity;
     struct bpe_scratch bpe;
+    struct lattice_node *lattice;
+    size_t lattice_capacity;
     struct regex_scratch *regex;
-    uint32_t *cps; /* scratch of the normal forms */
+    uint32_t *cps; /* a piece's new text and what each code point stands for: see work_change */
     int32_t *changes;
     size_t n_cps, cps_capacity, changes_capacity;
+    size_t ceiling; /* bytes that the text may grow to */
+    bool overflow;  /* it would have grown further */
     struct token_list *out;
     size_t first_token; /* where this text's tokens begin in `out` */
     struct trim_rule trim;
     const struct vocab *vocab; /* for the texts of tokens; needed only to trim */
+    int64_t covers;            /* a token whose text is what it covers; -1: there is none */
 };
 
 /* `text` is valid UTF-8 shorter than 1 GiB. */
@@ -92,6 +103,13 @@ void work_put(struct work *w, const char *bytes, size_t n, struct view in, size_
 void work_put_cp(struct work *w, uint32_t cp, struct view in, size_t at);
 /* Appends in.bytes[from..to) as they are. */
 void work_copy(struct work *w, struct view in, size_t from, size_t to);
+
+/* For rewriting by code points, as the reference counts: a piece's new text is put together in
+ * `cps` and `changes`, then written. A change is 1 for a code point that was added behind its
+ * predecessor, 0 for one that stands for the next input character, -k for one that also stands for
+ * the k input characters after that. */
+void work_change(struct work *w, uint32_t cp, int32_t change);
+void work_write_changes(struct work *w, struct view in);
 
 enum split_behavior {
     SPLIT_REMOVED,

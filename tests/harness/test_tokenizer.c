@@ -100,6 +100,9 @@ LIKE_REFERENCE(bpe_split_by_a_regex_is_like_the_reference, "regex")
 LIKE_REFERENCE(bpe_with_bytes_for_unknown_characters_is_like_the_reference, "sentencepiece")
 LIKE_REFERENCE(metaspace_before_the_first_word_only_is_like_the_reference, "metaspace")
 LIKE_REFERENCE(bpe_with_word_ends_is_like_the_reference, "word-suffix")
+LIKE_REFERENCE(unigram_with_a_charsmap_is_like_the_reference, "unigram")
+LIKE_REFERENCE(unigram_with_bytes_for_unknown_characters_is_like_the_reference, "unigram-bytes")
+LIKE_REFERENCE(scripts_chunks_and_processors_in_a_row_are_like_the_reference, "scripts")
 LIKE_REFERENCE(words_without_accents_are_like_the_reference, "words")
 
 /* ---- what must be refused ---- */
@@ -240,7 +243,7 @@ static void a_bert_folder_needs_only_its_vocabulary(void **state) {
     assert_int_equal(tokenizer_info(t)->model_max_length, 512);
     assert_int_equal(tokenizer_info(t)->pad, 0);
     assert_int_equal(tokenizer_info(t)->bos, -1);
-    assert_int_equal(tokenizer_info(t)->vocab_size, 7);
+    assert_int_equal(tokenizer_info(t)->vocab_size, 8); /* [MASK] was missing */
     tokenizer_close(t);
 }
 
@@ -261,14 +264,28 @@ static void the_class_of_a_folder_replaces_the_pipeline_of_its_file(void **state
         "\"model_max_length\":1000000000000000019884624838656}");
     t = tokenizer_open(*state, &err);
     assert_non_null(t);
-    check_ids(t, "12  ", 4, IDS(5, 2, 4));
-    assert_true(tokenizer_info(t)->adds_bos);
+    check_ids(t, "12  ", 4, IDS(2, 4)); /* what stands around a text, the file says */
+    assert_false(tokenizer_info(t)->adds_bos);
     assert_int_equal(tokenizer_info(t)->bos, 5);
     assert_int_equal(tokenizer_info(t)->model_max_length, 0); /* "no limit" */
     struct strbuf text = { 0 };
     assert_true(tokenizer_decode(t, (int32_t[]) { 5, 2, 4, 0 }, 4, true, &text, &err));
     assert_string_equal(strbuf_str(&text), "12  1");
     strbuf_release(&text);
+    tokenizer_close(t);
+}
+
+static void vocabulary_files_take_their_ends_from_the_configuration(void **state) {
+    put(*state, "vocab.json", "{\"1\":0,\"2\":1,\"12\":2,\"<s>\":3,\"</s>\":4}");
+    put(*state, "merges.txt", "#version: 0.2\n1 2\n");
+    put(*state, "tokenizer_config.json",
+        "{\"tokenizer_class\":\"GPT2Tokenizer\",\"bos_token\":\"<s>\",\"eos_token\":\"</s>\","
+        "\"unk_token\":null,\"add_bos_token\":true,\"add_eos_token\":true}");
+    struct err err = ERR_INIT;
+    struct tokenizer *t = tokenizer_open(*state, &err);
+    assert_non_null(t);
+    check_ids(t, "12<s>1", 6, IDS(3, 2, 3, 0, 4));
+    assert_true(tokenizer_info(t)->adds_bos);
     tokenizer_close(t);
 }
 
@@ -481,6 +498,9 @@ int main(void) {
         cmocka_unit_test(bpe_with_bytes_for_unknown_characters_is_like_the_reference),
         cmocka_unit_test(metaspace_before_the_first_word_only_is_like_the_reference),
         cmocka_unit_test(bpe_with_word_ends_is_like_the_reference),
+        cmocka_unit_test(unigram_with_a_charsmap_is_like_the_reference),
+        cmocka_unit_test(unigram_with_bytes_for_unknown_characters_is_like_the_reference),
+        cmocka_unit_test(scripts_chunks_and_processors_in_a_row_are_like_the_reference),
         cmocka_unit_test(words_without_accents_are_like_the_reference),
         WITH_SCRATCH(documents_that_make_no_tokenizer_are_refused),
         WITH_SCRATCH(sequences_nest_only_so_deep),
@@ -488,6 +508,7 @@ int main(void) {
         WITH_SCRATCH(an_unknown_token_that_is_missing_is_an_error_when_needed),
         WITH_SCRATCH(a_bert_folder_needs_only_its_vocabulary),
         WITH_SCRATCH(the_class_of_a_folder_replaces_the_pipeline_of_its_file),
+        WITH_SCRATCH(vocabulary_files_take_their_ends_from_the_configuration),
         WITH_SCRATCH(a_gguf_is_cut_as_its_pre_tokenizer_says),
         cmocka_unit_test(invalid_bytes_count_as_one_replacement_each_part),
         cmocka_unit_test(the_bytes_of_ids_are_raw_where_a_character_is_cut),
