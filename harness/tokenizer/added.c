@@ -165,10 +165,11 @@ bool added_seal(struct added *a, const struct pipeline *normalizers, struct err 
 
 /* ---- looking for them ---- */
 
-static int32_t longest(const struct added_trie *t, struct view in, size_t from, size_t *end) {
+static int32_t longest(
+    const struct added_trie *t, struct work *w, struct view in, size_t from, size_t *end) {
     int32_t found = -1;
     uint32_t node = t->first[(unsigned char)in.bytes[from]];
-    for (size_t at = from + 1; node; at++) {
+    for (size_t at = from + 1; node; at++, w->steps++) {
         if (t->nodes[node].token >= 0) {
             found = t->nodes[node].token;
             *end = at;
@@ -213,34 +214,48 @@ static size_t strip_right(struct view in, size_t at) {
     return at;
 }
 
+/* Where pieces have got to. `done`: all before it is in pieces; `taken`: the end of white space
+ * that tokens took along. */
+struct cutting {
+    struct work *w;
+    const struct piece *piece;
+    struct view in;
+    size_t done, taken;
+};
+
+static void cut_at(struct cutting *c, const struct added_token *token, size_t from, size_t end) {
+    const struct piece *p = c->piece;
+    bool inside = from < c->taken && end <= c->taken;
+    from = token->lstrip ? strip_left(c->in, from, c->done) : from;
+    size_t stop = !token->rstrip ? end : inside ? c->taken : strip_right(c->in, end);
+    if (c->done < from) {
+        work_piece(c->w, p->from + c->done, p->from + from, PIECE_NO_ID);
+    }
+    end = inside ? end : stop;
+    work_piece(c->w, p->from + from, p->from + (end < from ? from : end), token->id);
+    c->done = stop < from ? from : stop;
+    c->taken = stop > c->taken ? stop : c->taken;
+}
+
 /* A token that begins within the white space that the one before took along is a token all the
- * same, as in the reference. */
+ * same, as in the reference; what it covers ends where it does, so that texts of nothing else take
+ * no time in the square of their length. */
 static void split_piece(
     const struct added *a, const struct added_trie *t, struct work *w, const struct piece *p) {
-    struct view in = work_view(w, p);
-    size_t done = 0;
-    for (size_t at = 0, end = 0; at < in.n;) {
-        int32_t found = longest(t, in, at, &end);
+    struct cutting c = { .w = w, .piece = p, .in = work_view(w, p) };
+    for (size_t at = 0, end = 0; at < c.in.n;) {
+        int32_t found = longest(t, w, c.in, at, &end);
         if (found < 0) {
             at++;
             continue;
         }
         const struct added_token *token = &a->tokens[found];
-        size_t from = at;
+        if (!token->single_word || is_single_word(c.in, at, end)) {
+            cut_at(&c, token, at, end);
+        }
         at = end;
-        if (token->single_word && !is_single_word(in, from, end)) {
-            continue;
-        }
-        from = token->lstrip ? strip_left(in, from, done) : from;
-        end = token->rstrip ? strip_right(in, end) : end;
-        end = end < from ? from : end;
-        if (done < from) {
-            work_piece(w, p->from + done, p->from + from, PIECE_NO_ID);
-        }
-        work_piece(w, p->from + from, p->from + end, token->id);
-        done = end;
     }
-    work_piece(w, p->from + done, p->to, PIECE_NO_ID);
+    work_piece(w, p->from + c.done, p->to, PIECE_NO_ID);
 }
 
 void added_split(const struct added *a, bool normalized, struct work *w) {

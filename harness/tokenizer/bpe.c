@@ -319,7 +319,8 @@ static void push_pair(const struct token_model *m, struct bpe_scratch *s, int32_
     }
 }
 
-static void merge_long(const struct token_model *m, struct bpe_scratch *s) {
+static void merge_long(const struct token_model *m, struct work *w) {
+    struct bpe_scratch *s = &w->bpe;
     struct bpe_symbol *y = s->symbols;
     s->n_heap = 0;
     for (size_t i = 0; i < s->n; i++) {
@@ -331,6 +332,7 @@ static void merge_long(const struct token_model *m, struct bpe_scratch *s) {
     }
     while (s->n_heap) {
         struct bpe_candidate top = heap_pop(s);
+        w->steps++;
         int32_t next = y[top.at].next;
         if (y[top.at].n == 0 || next < 0) {
             continue;
@@ -364,10 +366,11 @@ static bool encode(
     if (!split_chars(m, &w->bpe, in, err)) {
         return false;
     }
+    w->steps += w->bpe.n;
     if (w->bpe.n <= SHORT_WORD) {
         merge_short(m, &w->bpe);
     } else {
-        merge_long(m, &w->bpe);
+        merge_long(m, w);
     }
     size_t at = 0, end;
     for (size_t i = 0; i < w->bpe.n; i++, at = end) {

@@ -89,7 +89,7 @@ static bool find_ways(struct ways *w, const struct vocab *v, enum bpe_order orde
         if (!add_ways(w, e, ranks ? ranks[e->id] : 0, err)) {
             return false;
         }
-        if (order == BPE_BY_HALVES) {
+        if (order == BPE_BY_HALVES && w->n > w->first) {
             qsort(w->items + w->first, w->n - w->first, sizeof *w->items, compare_halves);
         }
     }

@@ -246,7 +246,9 @@ static void set_post(
         add_end(&t->post.before, json_is_true(bos) ? t->info.bos : -1);
         add_end(&t->post.after, json_is_true(eos) ? t->info.eos : -1);
     }
-    if (class && class->post && !(class->post_yields && (has_own || flags))) {
+    bool yields = class && ((class->post_yields && (has_own || flags)) ||
+                               (class->post_of_json && !f->has_json));
+    if (class && class->post && !yields) {
         set_ends(t, f, class);
     }
 }
@@ -263,7 +265,7 @@ static void read_info(
                   t->model.type != &TOKEN_MODEL_BPE;
 }
 
-static bool build(struct tokenizer *t, struct folder *f, struct err *err) {
+bool tokenizer_build(struct tokenizer *t, struct folder *f, struct err *err) {
     const struct folder_class *class = folder_class_find(f);
     if (class) {
         folder_class_apply(class, f);
@@ -280,8 +282,8 @@ static bool build(struct tokenizer *t, struct folder *f, struct err *err) {
 }
 
 bool tokenizer_load_folder(struct tokenizer *t, const char *path, struct err *err) {
-    struct folder f = { .path = path };
-    bool ok = read_config(&f, err) && read_doc(&f, err) && build(t, &f, err);
+    struct folder f = { .path = path, .unk_id = -1 };
+    bool ok = read_config(&f, err) && read_doc(&f, err) && tokenizer_build(t, &f, err);
     json_decref(f.config);
     json_decref(f.model);
     json_decref(f.doc);

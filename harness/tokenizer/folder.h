@@ -12,6 +12,7 @@ struct folder {
     json_t *model;  /* config.json; an empty object if there is none */
     json_t *doc;    /* like tokenizer.json */
     bool has_json;  /* it is tokenizer.json, whose post-processor counts */
+    int64_t unk_id; /* where the model itself says; else -1 */
     enum bpe_order make_merges; /* the vocabulary says how its tokens merge */
     const char
         *format_class; /* what a vocabulary file without tokenizer.json is read as; or NULL */
@@ -38,13 +39,17 @@ struct folder_class {
     const char *tokens[SPECIAL_N];
     /* What stands around a text, as names of special tokens and $; NULL: what the file says. */
     const char *post;
-    const char *scheme;    /* of Metaspace without add_prefix_space; NULL: "never" */
-    bool post_yields;      /* the file's post-processor goes before `post` */
-    bool trims, trims_add; /* spans are trimmed like RobertaProcessing's */
-    bool cased;            /* text is lowered only if do_lower_case says so */
-    bool no_prefix;        /* add_prefix_space is false where nothing is said */
-    bool not_byte_level;   /* a file with ByteLevel is taken as it is */
-    bool mask_strips;      /* the mask takes the space before it along */
+    const char *scheme;     /* of Metaspace without add_prefix_space; NULL: "never" */
+    unsigned unk_otherwise; /* $unk_id where the unknown token isn't in the vocabulary */
+    bool asks_model;        /* before unk_otherwise, what the model says itself */
+    bool post_of_json;      /* `post` counts only over a tokenizer.json */
+    bool post_yields;       /* the file's post-processor goes before `post` */
+    bool trims, trims_add;  /* spans are trimmed like RobertaProcessing's */
+    bool cased;             /* text is lowered only if do_lower_case says so */
+    bool keeps_accents;     /* unless keep_accents says otherwise */
+    bool no_prefix;         /* add_prefix_space is false where nothing is said */
+    bool not_byte_level;    /* a file with ByteLevel is taken as it is */
+    bool mask_strips;       /* the mask takes the space before it along */
 };
 
 /* The class that builds the folder's pipeline; NULL: the file is taken as it is. */

@@ -71,7 +71,7 @@ static const struct folder_class CLASSES[] = {
         .normalizer = BERT, .pre_tokenizer = BERT_PRE,
         .decoder = "{'type':'WordPiece','prefix':'##','cleanup':true}",
         .tokens = { BERT_TOKENS }, .post = "cls $ sep" },
-    { .name = "BigBirdTokenizer", .model = "Unigram", .options = "{'unk_id':'$unk_id'}",
+    { .name = "BigBirdTokenizer", .model = "Unigram", .unk_otherwise = 100, .options = "{'unk_id':'$unk_id'}",
         .normalizer = SPACES("\\u2581"), .pre_tokenizer = META, .decoder = META,
         .tokens = { "<s>", "</s>", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]" },
         .post = "cls $ sep", .mask_strips = true },
@@ -99,7 +99,7 @@ static const struct folder_class CLASSES[] = {
     { .name = "DebertaV2Tokenizer", .model = "Unigram", .options = "{'unk_id':'$unk_id'}",
         .normalizer = "['$lower'," BLANKS "," NFC "," STRIP_END "]",
         .pre_tokenizer = "['$punctuation'," META "]", .decoder = META, .scheme = "first",
-        .cased = true,
+        .cased = true, .unk_otherwise = 1, .asks_model = true,
         .tokens = { "[CLS]", "[SEP]", "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]" },
         .post = "cls $ sep" },
     { .name = "FunnelTokenizer", .model = "WordPiece", .options = "{'unk_token':'$unk'}",
@@ -154,9 +154,9 @@ static const struct folder_class CLASSES[] = {
     { .name = "ReformerTokenizer", .model = "BPE", .options = "{'unk_token':'$unk','fuse_unk':true}",
         .normalizer = "['$charsmap','$charsmap_spaces']", .pre_tokenizer = META_ALWAYS,
         .decoder = META_ALWAYS, .tokens = { NULL, "</s>", "<unk>" } },
-    { .name = "RemBertTokenizer", .model = "Unigram", .options = "{'unk_id':2}", .cased = true,
+    { .name = "RemBertTokenizer", .model = "Unigram", .options = "{'unk_id':2}", .cased = true, .keeps_accents = true, .post_of_json = true,
         .normalizer = "[" QUOTES "," SPACES(" ") ",'$accents','$lower','$charsmap']",
-        .pre_tokenizer = META, .decoder = META, .mask_strips = true,
+        .pre_tokenizer = META, .decoder = META, 
         .tokens = { "[CLS]", "[SEP]", "<unk>", "[SEP]", "<pad>", "[CLS]", "[MASK]" },
         .post = "cls $ sep" },
     { .name = "RobertaTokenizer", .model = "BPE", .options = "{}",
@@ -174,7 +174,7 @@ static const struct folder_class CLASSES[] = {
     { .name = "XLMRobertaTokenizer", .model = "Unigram", .options = "{'unk_id':3}",
         .normalizer = "['$charsmap']", .pre_tokenizer = "[" WORDS "," META "]", .decoder = META,
         .tokens = { S_TOKENS }, .post = "bos $ eos" },
-    { .name = "XLNetTokenizer", .model = "Unigram", .options = "{'unk_id':0}", .cased = true,
+    { .name = "XLNetTokenizer", .model = "Unigram", .options = "{'unk_id':'$unk_given'}", .cased = true,
         .normalizer = "[" QUOTES ",'$accents','$lower','$charsmap']",
         .pre_tokenizer = "[" WORDS "," META "]", .decoder = META, .mask_strips = true,
         .tokens = { "<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>" },
@@ -278,7 +278,7 @@ static const char *token_of(
     return folder_special(f, SPECIAL_KEYS[which], c->tokens[which]);
 }
 
-/* The unknown token's place in a Unigram vocabulary, 0 if it isn't there. */
+/* The unknown token's place in a Unigram vocabulary. */
 static json_int_t unk_place(const struct folder_class *c, const struct folder *f) {
     const char *unk = token_of(c, f, SPECIAL_UNK);
     const json_t *vocab = json_object_get(json_object_get(f->doc, "model"), "vocab");
@@ -288,7 +288,7 @@ static json_int_t unk_place(const struct folder_class *c, const struct folder *f
             return (json_int_t)i;
         }
     }
-    return 0;
+    return c->asks_model && f->unk_id >= 0 ? (json_int_t)f->unk_id : (json_int_t)c->unk_otherwise;
 }
 
 static bool prefix_space(const struct folder_class *c, const struct folder *f) {
@@ -320,6 +320,9 @@ static json_t *value_of(const char *name, const struct folder_class *c, const st
     if (strcmp(name, "$unk_id") == 0) {
         return json_integer(unk_place(c, f));
     }
+    if (strcmp(name, "$unk_given") == 0) {
+        return json_integer(f->unk_id >= 0 ? (json_int_t)f->unk_id : 0);
+    }
     if (strcmp(name, "$chinese") == 0) {
         return json_boolean(json_get_bool(f->config, "tokenize_chinese_chars", true));
     }
@@ -333,7 +336,7 @@ static json_t *value_of(const char *name, const struct folder_class *c, const st
         return lower ? stage("Lowercase") : NULL;
     }
     if (strcmp(name, "$accents") == 0) {
-        return json_get_bool(f->config, "keep_accents", false)
+        return json_get_bool(f->config, "keep_accents", c->keeps_accents)
                    ? NULL
                    : json_pack("{s:s, s:[{s:s}, {s:s}]}", "type", "Sequence", "normalizers", "type",
                          "NFKD", "type", "StripAccents");

@@ -82,7 +82,7 @@ void token_model_find_bytes(struct token_model *m) {
 
 void token_model_release(struct token_model *m) {
     vocab_release(&m->vocab);
-    strmap_free(m->continuing);
+    token_trie_release(&m->continuing);
     free(m->merges.slots);
     token_trie_release(&m->trie);
     free(m->scores);

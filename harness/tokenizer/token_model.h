@@ -38,7 +38,7 @@ struct token_model {
     const char *prefix;    /* of pieces that continue a word */
     const char *suffix;    /* of pieces that end one */
     /* WordPiece */
-    struct strmap *continuing; /* the vocabulary without `prefix` */
+    struct token_trie continuing; /* the vocabulary without `prefix` */
     size_t max_chars;
     /* BPE */
     struct merge_table merges;
@@ -46,8 +46,8 @@ struct token_model {
     bool byte_fallback, fuse_unk, ignore_merges; /* byte_fallback also of Unigram */
     int64_t bytes[256]; /* ids of <0x00>..<0xFF>, -1 if absent; also of Unigram */
     /* Unigram */
-    struct token_trie trie;
-    double *scores; /* by id */
+    struct token_trie trie; /* also of WordPiece */
+    double *scores;         /* by id */
     double unknown_score;
     bool single_precision; /* as SentencePiece itself adds, and knows no fused unknowns */
 };

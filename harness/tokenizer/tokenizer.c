@@ -103,6 +103,27 @@ struct tokenizer *tokenizer_from_json(
     return finish(t, load_text(t, text, n, name, err), name, err);
 }
 
+struct tokenizer *tokenizer_from_spm(
+    const void *bytes, size_t n, const char *name, struct err *err) {
+    struct tokenizer *t = tokenizer_new();
+    struct spm s;
+    spm_init(&s);
+    bool ok = spm_parse(&s, bytes, n, err) && tokenizer_load_spm(t, &s, err);
+    spm_release(&s);
+    return finish(t, ok, name, err);
+}
+
+struct tokenizer *tokenizer_from_ranks(
+    const char *text, size_t n, const char *name, struct err *err) {
+    struct tokenizer *t = tokenizer_new();
+    return finish(t, load_ranks(t, text, n, err), name, err);
+}
+
+struct tokenizer *tokenizer_from_folder(struct folder *f, const char *name, struct err *err) {
+    struct tokenizer *t = tokenizer_new();
+    return finish(t, tokenizer_build(t, f, err), name, err);
+}
+
 void tokenizer_close(struct tokenizer *t) {
     if (t) {
         token_model_release(&t->model);
@@ -164,9 +185,10 @@ int64_t tokenizer_find(const struct tokenizer *t, const char *text, size_t n) {
 const char *tokenizer_text(const struct tokenizer *t, uint32_t id, size_t *n, bool *special) {
     const struct added_token *a = added_at(&t->added, id);
     const struct vocab_entry *e = a ? NULL : vocab_at(&t->model.vocab, id);
-    *special = a && added_is_special(&t->added, a->pattern, a->n_pattern);
+    const char *text = a ? a->pattern : e ? e->text : NULL;
     *n = a ? a->n_pattern : e ? e->n : 0;
-    return a ? a->pattern : e ? e->text : NULL;
+    *special = text && added_is_special(&t->added, text, *n); /* by text, whichever its id */
+    return text;
 }
 
 /* ---- text to ids ---- */
@@ -198,8 +220,9 @@ static bool encode(const struct tokenizer *t, struct work *w, struct err *err) {
     return pipeline_apply(&t->pre_tokenizers, w, err) && run_model(t, w, err);
 }
 
-bool tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
-    const struct encode_options *options, struct token_list *out, struct err *err) {
+bool tokenizer_encode_counted(const struct tokenizer *t, const char *text, size_t n,
+    const struct encode_options *options, struct token_list *out, uint64_t *steps,
+    struct err *err) {
     if (n > TEXT_BYTES_MAX) {
         return err_set(err, ERR_INPUT, "a text of %zu bytes is longer than %zu", n, TEXT_BYTES_MAX);
     }
@@ -215,6 +238,7 @@ bool tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
     w.vocab = &t->model.vocab;
     w.covers = t->model.type == &TOKEN_MODEL_UNIGRAM ? t->model.unk_id : -1;
     bool ok = encode(t, &w, err);
+    *steps += w.steps;
     work_release(&w);
     free(repaired);
     if (!ok) {
@@ -225,6 +249,12 @@ bool tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
         emit_ids(out, &t->post.after);
     }
     return true;
+}
+
+bool tokenizer_encode(const struct tokenizer *t, const char *text, size_t n,
+    const struct encode_options *options, struct token_list *out, struct err *err) {
+    uint64_t steps = 0;
+    return tokenizer_encode_counted(t, text, n, options, out, &steps, err);
 }
 
 /* ---- ids to text ---- */

@@ -22,14 +22,29 @@ struct tokenizer {
 MUST_CHECK struct tokenizer *tokenizer_from_json(
     const char *text, size_t n, const char *name, struct err *err);
 
+/* As tokenizer_open on a SentencePiece model, on tiktoken's ranks. */
+MUST_CHECK struct tokenizer *tokenizer_from_spm(
+    const void *bytes, size_t n, const char *name, struct err *err);
+MUST_CHECK struct tokenizer *tokenizer_from_ranks(
+    const char *text, size_t n, const char *name, struct err *err);
+/* As tokenizer_open on a folder, of which everything has been read. */
+struct folder;
+MUST_CHECK struct tokenizer *tokenizer_from_folder(
+    struct folder *f, const char *name, struct err *err);
+
 /* Pipeline, added tokens and post-processor from a document like tokenizer.json; its model too,
  * unless the tokenizer has one. added_seal is left to the caller, who may have more tokens to add.
  */
 MUST_CHECK bool tokenizer_load_json(struct tokenizer *t, const json_t *doc, struct err *err);
 MUST_CHECK bool tokenizer_load_folder(struct tokenizer *t, const char *path, struct err *err);
+MUST_CHECK bool tokenizer_build(struct tokenizer *t, struct folder *f, struct err *err);
 MUST_CHECK bool tokenizer_load_gguf(struct tokenizer *t, const char *path, struct err *err);
 /* Seals the added tokens and works out the rest of `info`. */
 MUST_CHECK bool tokenizer_finish(struct tokenizer *t, struct err *err);
+
+/* As tokenizer_encode; what it did is added to *steps (see work.h). */
+MUST_CHECK bool tokenizer_encode_counted(const struct tokenizer *t, const char *text, size_t n,
+    const struct encode_options *options, struct token_list *out, uint64_t *steps, struct err *err);
 
 /* The id of a token's text, added or in the vocabulary; -1 if absent. */
 int64_t tokenizer_find(const struct tokenizer *t, const char *text, size_t n);

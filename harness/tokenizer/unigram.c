@@ -86,13 +86,15 @@ static void offer(struct lattice_node *node, double score, size_t from, uint32_t
 
 /* Offers every token that the text goes on with; false if none of them is just its next character.
  */
-static bool offer_tokens(const struct token_model *m, struct lattice_node *nodes, struct view in,
-    size_t at, size_t n_char) {
+static bool offer_tokens(
+    const struct token_model *m, struct work *w, struct view in, size_t at, size_t n_char) {
+    struct lattice_node *nodes = w->lattice;
     uint32_t node = 0;
     bool alone = false;
     for (size_t end = at;
          end < in.n && (node = token_trie_step(&m->trie, node, (uint8_t)in.bytes[end]));) {
         end++;
+        w->steps++;
         int32_t id = m->trie.values[node];
         if (id >= 0) {
             offer(&nodes[end], add(m, m->scores[id], nodes[at].score), at, (uint32_t)id);
@@ -112,7 +114,7 @@ static bool search(const struct token_model *m, struct work *w, struct view in, 
         uint32_t cp;
         n = utf8_decode(in.bytes + at, in.n - at, &cp);
         BUG_IF(n == 0);
-        if (offer_tokens(m, nodes, in, at, n)) {
+        if (offer_tokens(m, w, in, at, n)) {
             continue;
         }
         double score = add(m, m->unknown_score, nodes[at].score);

@@ -11,26 +11,22 @@
 
 typedef bool line_fn(json_t *to, const char *line, size_t n, json_int_t number);
 
-/* Gives every line to `each`; NULL if one isn't taken, which is because it isn't UTF-8. */
-static json_t *read_lines(const char *path, json_t *to, line_fn *each, struct err *err) {
-    struct strbuf text = { 0 };
-    bool ok = file_read(path, TOKENIZER_JSON_BYTES_MAX, &text, err);
-    const char *at = strbuf_str(&text), *end = at + text.len;
-    for (json_int_t number = 0; ok && at < end; number++) {
+/* Gives every line to `each`; one that isn't taken isn't UTF-8. */
+static bool read_lines(
+    const char *text, size_t n, const char *name, json_t *to, line_fn *each, struct err *err) {
+    const char *at = text, *end = text + n;
+    for (json_int_t number = 0; at < end; number++) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         stop = stop ? stop : end;
-        size_t n = (size_t)(stop - at);
-        n -= n > 0 && at[n - 1] == '\r';
-        ok = each(to, at, n, number) ||
-             err_set(err, ERR_INPUT, "line %lld of %s is not UTF-8", (long long)number + 1, path);
-        at = stop + 1;
+        size_t n_line = (size_t)(stop - at);
+        n_line -= n_line > 0 && at[n_line - 1] == '\r';
+        if (!each(to, at, n_line, number)) {
+            return err_set(
+                err, ERR_INPUT, "line %lld of %s is not UTF-8", (long long)number + 1, name);
+        }
+        at = stop < end ? stop + 1 : end;
     }
-    strbuf_release(&text);
-    if (!ok) {
-        json_decref(to);
-        return NULL;
-    }
-    return to;
+    return true;
 }
 
 /* A vocabulary's line number is the id. */
@@ -63,37 +59,57 @@ static json_t *named_tokens(
     return tokens;
 }
 
-static bool read_vocab_txt(struct folder *f, const char *path, struct err *err) {
+bool vocab_txt_read(
+    struct folder *f, const char *text, size_t n, const char *name, struct err *err) {
     static const char *const KEYS[] = { "pad_token", "unk_token", "cls_token", "sep_token",
         "mask_token" };
     static const char *const NAMES[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" };
-    json_t *vocab = read_lines(path, json_object(), add_word, err);
-    if (!vocab) {
-        return false;
-    }
+    json_t *vocab = json_object();
+    bool ok = read_lines(text, n, name, vocab, add_word, err);
     f->doc = json_pack("{s:{s:s, s:o}}", "model", "type", "WordPiece", "vocab", vocab);
     json_object_set_new(
         f->doc, "added_tokens", named_tokens(f, KEYS, NAMES, sizeof KEYS / sizeof *KEYS));
     f->format_class = "BertTokenizer";
-    return true;
+    return ok;
 }
 
-static bool read_vocab_json(
-    struct folder *f, const char *path, const char *merges_path, struct err *err) {
+bool merges_read(json_t **merges, const char *text, size_t n, const char *name, struct err *err) {
+    *merges = json_array();
+    return read_lines(text, n, name, *merges, add_merge, err);
+}
+
+void vocab_json_take(struct folder *f, json_t *vocab, json_t *merges) {
     static const char *const KEYS[] = { "bos_token", "eos_token", "unk_token", "pad_token" };
     static const char *const NAMES[] = { "<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL };
-    json_t *vocab = json_parse_file(path, TOKENIZER_JSON_BYTES_MAX, err);
-    json_t *merges = vocab ? read_lines(merges_path, json_array(), add_merge, err) : NULL;
-    if (!merges) {
-        json_decref(vocab);
-        return false;
-    }
     f->doc =
         json_pack("{s:{s:s, s:o, s:o}}", "model", "type", "BPE", "vocab", vocab, "merges", merges);
     json_object_set_new(
         f->doc, "added_tokens", named_tokens(f, KEYS, NAMES, sizeof KEYS / sizeof *KEYS));
     f->format_class = "GPT2Tokenizer";
-    return true;
+}
+
+static bool read_vocab_txt(struct folder *f, const char *path, struct err *err) {
+    struct strbuf text = { 0 };
+    bool ok = file_read(path, TOKENIZER_JSON_BYTES_MAX, &text, err) &&
+              vocab_txt_read(f, strbuf_str(&text), text.len, path, err);
+    strbuf_release(&text);
+    return ok;
+}
+
+static bool read_vocab_json(
+    struct folder *f, const char *path, const char *merges_path, struct err *err) {
+    struct strbuf text = { 0 };
+    json_t *merges = NULL, *vocab = json_parse_file(path, TOKENIZER_JSON_BYTES_MAX, err);
+    bool ok = vocab && file_read(merges_path, TOKENIZER_JSON_BYTES_MAX, &text, err) &&
+              merges_read(&merges, strbuf_str(&text), text.len, merges_path, err);
+    strbuf_release(&text);
+    if (ok) {
+        vocab_json_take(f, vocab, merges);
+    } else {
+        json_decref(vocab);
+        json_decref(merges);
+    }
+    return ok;
 }
 
 /* ---- SentencePiece ---- */
@@ -164,11 +180,13 @@ static bool read_spm(struct folder *f, const char *path, struct err *err) {
     bool ok = spm_read(&s, path, err) && spm_to_doc(&s, &f->doc, err);
     if (ok) {
         const struct folder_class *class = folder_class_find(f);
+        f->unk_id = s.unk;
         f->make_merges = s.bpe ? BPE_BY_ID : BPE_NO_ORDER;
         renumber(f, class);
         if (!class) {
             name_token(f, &s, "bos_token", s.bos);
             name_token(f, &s, "eos_token", s.eos);
+            name_token(f, &s, "unk_token", s.unk);
         }
     }
     spm_release(&s);

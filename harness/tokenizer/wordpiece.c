@@ -6,39 +6,46 @@
 
 #include "base/utf8.h"
 
+/* One trie for what begins a word, one for what continues it, without the prefix. */
+static bool index_tokens(struct token_model *m, struct err *err) {
+    size_t n = strlen(m->prefix);
+    bool ok = true;
+    token_trie_init(&m->trie);
+    token_trie_init(&m->continuing);
+    for (size_t i = 0; ok && i < m->vocab.n; i++) {
+        const struct vocab_entry *e = &m->vocab.entries[i];
+        ok = token_trie_add(&m->trie, e->text, e->n, (int32_t)i, err);
+        if (ok && e->n >= n && memcmp(e->text, m->prefix, n) == 0) {
+            ok = token_trie_add(&m->continuing, e->text + n, e->n - n, (int32_t)i, err);
+        }
+    }
+    return ok;
+}
+
 static bool load(struct token_model *m, const json_t *config, struct err *err) {
-    (void)err;
     long long max = json_get_int(config, "max_input_chars_per_word", 100);
     m->max_chars = max < 0 ? 0 : (size_t)max;
     m->unk_token = m->unk_token ? m->unk_token : "[UNK]";
     m->prefix = m->prefix ? m->prefix : "##";
     m->unk_id = vocab_find(&m->vocab, m->unk_token, strlen(m->unk_token));
-    m->continuing = strmap_new(m->vocab.n);
-    size_t n = strlen(m->prefix);
-    for (size_t i = 0; i < m->vocab.n; i++) {
-        const struct vocab_entry *e = &m->vocab.entries[i];
-        if (e->n >= n && memcmp(e->text, m->prefix, n) == 0) {
-            (void)strmap_add(m->continuing, e->text + n, e->n - n, (int32_t)i);
-        }
-    }
-    return true;
+    return index_tokens(m, err);
 }
 
 /* The longest entry at `from`; its length goes to *end. -1 if there is none. */
-static int32_t longest(const struct token_model *m, struct view in, size_t from, size_t *end) {
-    const struct strmap *map = from ? m->continuing : m->vocab.index;
-    size_t to = in.n - from > m->vocab.n_longest ? from + m->vocab.n_longest : in.n;
-    for (; to > from; to--) {
-        if (to < in.n && ((unsigned char)in.bytes[to] & 0xc0) == 0x80) {
-            continue;
-        }
-        int32_t at = strmap_find(map, in.bytes + from, to - from);
-        if (at >= 0) {
-            *end = to;
-            return at;
+static int32_t longest(
+    const struct token_model *m, struct work *w, struct view in, size_t from, size_t *end) {
+    const struct token_trie *t = from ? &m->continuing : &m->trie;
+    uint32_t node = 0;
+    int32_t found = -1;
+    for (size_t at = from; at < in.n && (node = token_trie_step(t, node, (uint8_t)in.bytes[at]));
+         w->steps++) {
+        at++;
+        if (t->values[node] >= 0) {
+            found = t->values[node];
+            *end = at;
         }
     }
-    return -1;
+    return found;
 }
 
 static bool emit_unknown(
@@ -58,7 +65,7 @@ static bool encode(
     }
     size_t before = w->out->n;
     for (size_t from = 0, end; from < in.n; from = end) {
-        int32_t at = longest(m, in, from, &end);
+        int32_t at = longest(m, w, in, from, &end);
         if (at < 0) {
             w->out->n = before;
             return emit_unknown(m, w, p, err);

@@ -116,6 +116,7 @@ void work_transform(struct work *w, transform_fn *each, const void *options) {
 
 static bool has_room(struct work *w, size_t n) {
     w->overflow = w->overflow || n > w->ceiling - w->spare.n;
+    w->steps += n;
     return !w->overflow;
 }
 
@@ -187,6 +188,7 @@ void work_segment(struct work *w, size_t from, size_t to, bool match) {
     if (w->n_segments == w->segments_capacity) {
         mem_grow(&w->segments, &w->segments_capacity, w->n_segments + 1, sizeof *w->segments);
     }
+    w->steps++;
     w->segments[w->n_segments++] = (struct segment) { (uint32_t)from, (uint32_t)to, match };
 }
 

@@ -73,6 +73,8 @@ struct work {
     uint32_t *cps; /* a piece's new text and what each code point stands for: see work_change */
     int32_t *changes;
     size_t n_cps, cps_capacity, changes_capacity;
+    uint64_t steps; /* what has been done so far, in units that take about as long: tests compare it
+                       with the length of the text */
     size_t ceiling; /* bytes that the text may grow to */
     bool overflow;  /* it would have grown further */
     struct token_list *out;

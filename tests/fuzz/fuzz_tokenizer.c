@@ -1,27 +1,11 @@
-/* Bytes as a tokenizer.json; with what is accepted a text is tokenised and given back. */
-#include "harness/tokenizer/token_list.h"
-#include "harness/tokenizer/tokenizer.h"
+/* Bytes as a tokenizer.json (or tekken.json); with what is accepted a text is tokenised and given
+ * back. */
+#include "tokenize.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-static void use(const struct tokenizer *t) {
-    static const char TEXT[] =
-        "The  Assayer's\t12 x \xc3\xa9\xcc\x81 \xe9\x87\x91<s> \xff\xe2\x96\x81tag aaaaaaaaab\n";
-    struct err err = ERR_INIT;
-    struct token_list list = { .want_spans = true };
-    struct strbuf text = { 0 };
-    if (tokenizer_encode(t, TEXT, sizeof TEXT - 1, NULL, &list, &err) &&
-        tokenizer_decode(t, list.ids, list.n, false, &text, &err) && list.n)
-        (void)!tokenizer_bytes(t, list.ids[list.n - 1], &text, &err);
-    token_list_release(&list);
-    strbuf_release(&text);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct err err = ERR_INIT;
-    struct tokenizer *t = tokenizer_from_json((const char *)bytes, size, "fuzz", &err);
-    if (t)
-        use(t);
-    tokenizer_close(t);
+    use_and_close(tokenizer_from_json((const char *)bytes, size, "fuzz", &err));
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "harness/harness.h"
 #include "harness/tokenizer/token_list.h"
+#include "harness/tokenizer/tokenizer.h"
 
 #define FIXTURES ASSAY_TESTS_DIR "/fixtures/tokenizers/"
 
@@ -105,6 +106,45 @@ LIKE_REFERENCE(unigram_with_bytes_for_unknown_characters_is_like_the_reference, 
 LIKE_REFERENCE(scripts_chunks_and_processors_in_a_row_are_like_the_reference, "scripts")
 LIKE_REFERENCE(words_without_accents_are_like_the_reference, "words")
 
+/* Of a bare model what counts is what SentencePiece says. */
+static void check_model(const char *name) {
+    struct strbuf path = { 0 }, text = { 0 };
+    struct err err = ERR_INIT;
+    size_t n_rows = 0;
+    strbuf_addf(&path, FIXTURES "%s.model", name);
+    struct tokenizer *t = tokenizer_open(strbuf_str(&path), &err);
+    if (!t) {
+        fail_msg("%s", err.msg);
+    }
+    strbuf_reset(&path);
+    strbuf_addf(&path, FIXTURES "%s.rows.jsonl", name);
+    assert_true(file_read(strbuf_str(&path), (size_t)4 << 20, &text, &err));
+    char *rest = text.text;
+    for (char *line; (line = strtok_r(rest, "\n", &rest)); n_rows++) {
+        json_t *row = json_loads(line, JSON_ALLOW_NUL, NULL), *s = json_object_get(row, "text");
+        struct token_list list = { .want_spans = true };
+        assert_true(
+            tokenizer_encode(t, json_string_value(s), json_string_length(s), NULL, &list, &err));
+        if (!same_ids(&list, json_object_get(row, "ids"))) {
+            fail_msg("%s: ids differ: %s", name, line);
+        }
+        token_list_release(&list);
+        json_decref(row);
+    }
+    assert_true(n_rows > 60);
+    tokenizer_close(t);
+    strbuf_release(&path);
+    strbuf_release(&text);
+}
+
+static void models_are_read_as_sentencepiece_reads_them(void **state) {
+    (void)state;
+    check_model("spm-unigram");
+    check_model("spm-unigram-bytes");
+    check_model("spm-bpe");
+    check_model("spm-bpe-bytes");
+}
+
 /* ---- what must be refused ---- */
 
 static struct tokenizer *open_doc(const char *dir, const char *doc, struct err *err) {
@@ -116,6 +156,10 @@ static struct tokenizer *open_doc(const char *dir, const char *doc, struct err *
 
 static void documents_that_make_no_tokenizer_are_refused(void **state) {
 #define VOCAB "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}"
+#define UNIGRAM(unk, vocab)                                                                        \
+    "{\"model\":{\"type\":\"Unigram\",\"unk_id\":" unk ",\"vocab\":[" vocab "]}"
+#define CHARSMAP(text)                                                                             \
+    "{" BPE ",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"" text "\"}}"
 #define BPE "\"model\":{\"type\":\"BPE\"," VOCAB ",\"merges\":[\"a b\"]}"
     static const struct {
         const char *doc;
@@ -159,6 +203,16 @@ static void documents_that_make_no_tokenizer_are_refused(void **state) {
           "{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{}}}",
             ERR_INPUT, "'<s>'" },
         { "{" BPE ",\"added_tokens\":{}}", ERR_INPUT, "added_tokens" },
+        { UNIGRAM("0", "") "}", ERR_INPUT, "vocab" },
+        { UNIGRAM("1", "[\"a\",-1]") "}", ERR_INPUT, "unk_id" },
+        { UNIGRAM("-1", "[\"a\",-1]") "}", ERR_INPUT, "unk_id" },
+        { UNIGRAM("0", "[\"a\",\"b\"]") "}", ERR_INPUT, "score" },
+        { UNIGRAM("0", "\"a\"") "}", ERR_INPUT, "token 0" },
+        { "{" BPE ",\"normalizer\":{\"type\":\"Precompiled\"}}", ERR_INPUT, "charsmap" },
+        { CHARSMAP("!"), ERR_INPUT, "base64" },
+        { CHARSMAP("AQ=="), ERR_INPUT, "charsmap" },
+        { CHARSMAP("/////w=="), ERR_INPUT, "charsmap" },
+        { CHARSMAP("AAAAAP8="), ERR_INPUT, "UTF-8" },
         { "{" BPE ",\"added_tokens\":[{\"id\":0}]}", ERR_INPUT, "content" },
         { "{" BPE ",\"added_tokens\":[{\"id\":-5,\"content\":\"x\"}]}", ERR_INPUT, "id" },
     };
@@ -289,6 +343,103 @@ static void vocabulary_files_take_their_ends_from_the_configuration(void **state
     tokenizer_close(t);
 }
 
+static void copy_into(const char *dir, const char *fixture_name, const char *name) {
+    struct strbuf from = { 0 }, bytes = { 0 };
+    struct err err = ERR_INIT;
+    strbuf_addf(&from, FIXTURES "%s", fixture_name);
+    assert_true(file_read(strbuf_str(&from), (size_t)4 << 20, &bytes, &err));
+    free(file_put(dir, name, strbuf_str(&bytes), bytes.len));
+    strbuf_release(&from);
+    strbuf_release(&bytes);
+}
+
+/* As transformers reads it: merges by id, Metaspace before the first word, no token put around. */
+static void a_folder_with_a_sentencepiece_model_takes_its_class(void **state) {
+    struct err err = ERR_INIT;
+    copy_into(*state, "spm-bpe-bytes.model", "tokenizer.model");
+    put(*state, "tokenizer_config.json",
+        "{\"tokenizer_class\":\"LlamaTokenizer\",\"add_bos_token\":true}");
+    struct tokenizer *t = tokenizer_open(*state, &err);
+    if (!t) {
+        fail_msg("%s", err.msg);
+    }
+    struct token_list list = { 0 };
+    assert_true(tokenizer_encode(t, "the gold</s>", 12, NULL, &list, &err));
+    assert_int_equal(list.ids[0], tokenizer_info(t)->bos);
+    assert_int_equal(list.ids[0], 1);
+    assert_int_equal(list.ids[list.n - 1], 2);
+    struct strbuf text = { 0 };
+    assert_true(tokenizer_decode(t, list.ids, list.n, true, &text, &err));
+    assert_string_equal(strbuf_str(&text), "the gold");
+    strbuf_release(&text);
+    token_list_release(&list);
+    tokenizer_close(t);
+}
+
+/* The class puts fairseq's own special tokens in front of the model's pieces. */
+static void pieces_of_xlm_roberta_are_numbered_anew(void **state) {
+    struct err err = ERR_INIT;
+    copy_into(*state, "spm-unigram.model", "sentencepiece.bpe.model");
+    put(*state, "tokenizer_config.json", "{\"tokenizer_class\":\"XLMRobertaTokenizer\"}");
+    struct tokenizer *t = tokenizer_open(*state, &err);
+    assert_non_null(t);
+    struct token_list list = { 0 };
+    assert_true(tokenizer_encode(t, "<pad>", 5, NULL, &list, &err));
+    assert_int_equal(list.n, 3);
+    assert_int_equal(list.ids[0], 0);
+    assert_int_equal(list.ids[1], 1);
+    assert_int_equal(list.ids[2], 2);
+    assert_int_equal(tokenizer_info(t)->unk, 3);
+    token_list_release(&list);
+    tokenizer_close(t);
+}
+
+/* Ranks merge as tiktoken merges them: "ab" before "bc" and before " a". */
+static void ranks_of_tiktoken_are_merges(void **state) {
+    static const char RANKS[] = "YQ== 0\nYg== 1\nYw== 2\nYWI= 3\nYmM= 4\nIA== 5\nIGE= 6\n";
+    struct err err = ERR_INIT;
+    char *path = file_put(*state, "x.tiktoken", RANKS, sizeof RANKS - 1);
+    struct tokenizer *t = tokenizer_open(path, &err);
+    assert_non_null(t);
+    check_ids(t, "abc ab", 6, IDS(3, 2, 5, 3));
+    tokenizer_close(t);
+    t = tokenizer_open(*state, &err); /* the folder, too */
+    assert_non_null(t);
+    check_ids(t, "abc", 3, IDS(3, 2));
+    tokenizer_close(t);
+    free(path);
+    static const char *const BAD[] = { "YQ==\n", "YQ== x\n", "! 0\n", "YQ== 0\nYQ== 1\n", "",
+        "YQ== -1\n" };
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        struct err bad = ERR_INIT;
+        path = file_put(*state, "bad.tiktoken", BAD[i], strlen(BAD[i]));
+        assert_null(tokenizer_open(path, &bad));
+        assert_error(&bad, ERR_INPUT, "bad.tiktoken", NULL);
+        free(path);
+    }
+}
+
+/* Special tokens take the first ids; "default_num_special_tokens" leaves room for more. */
+static void tekken_numbers_its_tokens_after_the_special_ones(void **state) {
+    static const char TEKKEN[] =
+        "{\"config\":{\"pattern\":\"\\\\p{L}+|\\\\s+\",\"default_num_special_tokens\":4,"
+        "\"default_vocab_size\":7},"
+        "\"special_tokens\":[{\"rank\":1,\"token_str\":\"<s>\"},{\"rank\":0,\"token_str\":\"<unk>"
+        "\"}],"
+        "\"vocab\":[{\"token_bytes\":\"YQ==\"},{\"token_bytes\":\"Yg==\"},{\"token_bytes\":\"YWI="
+        "\"},"
+        "{\"token_bytes\":\"YmE=\"}]}";
+    struct err err = ERR_INIT;
+    put(*state, "tekken.json", TEKKEN);
+    struct tokenizer *t = tokenizer_open(*state, &err);
+    if (!t) {
+        fail_msg("%s", err.msg);
+    }
+    check_ids(t, "abba<s><SPECIAL_3>", 18, IDS(6, 5, 4, 1, 3)); /* "ba" lies past the size */
+    assert_int_equal(tokenizer_info(t)->bos, 1);
+    tokenizer_close(t);
+}
+
 /* ---- GGUF ---- */
 
 static char *put_gguf(const char *dir, const char *pre) {
@@ -346,6 +497,62 @@ static void a_gguf_is_cut_as_its_pre_tokenizer_says(void **state) {
     struct err err = ERR_INIT;
     assert_null(tokenizer_open(path, &err));
     assert_error(&err, ERR_UNSUPPORTED, "'gpt-99'", "t.gguf", NULL);
+    free(path);
+}
+
+static char *put_gguf_model(const char *dir, const char *model, const char *const *tokens,
+    const float *scores, const int32_t *types, size_t n) {
+    struct strbuf f = { 0 };
+    gguf_begin(&f, 3, 0, 7);
+    gguf_key_string(&f, "general.architecture", "llama");
+    gguf_key_string(&f, "tokenizer.ggml.model", model);
+    gguf_key_array(&f, "tokenizer.ggml.tokens", 8, n);
+    for (size_t i = 0; i < n; i++) {
+        gguf_string(&f, tokens[i]);
+    }
+    gguf_key_array(&f, "tokenizer.ggml.scores", 6, n);
+    strbuf_add(&f, scores, n * sizeof *scores);
+    gguf_key_array(&f, "tokenizer.ggml.token_type", 5, n);
+    strbuf_add(&f, types, n * sizeof *types);
+    gguf_key_u32(&f, "tokenizer.ggml.bos_token_id", 1);
+    gguf_key_u32(&f, "tokenizer.ggml.eos_token_id", 2);
+    char *path = file_put(dir, "m.gguf", f.text, f.len);
+    strbuf_release(&f);
+    return path;
+}
+
+/* Higher scores merge first; every fragment of text gets its space; what no piece has is bytes. */
+static void a_gguf_of_sentencepiece_merges_by_score(void **state) {
+    static const char *const TOKENS[] = { "<unk>", "<s>", "</s>", "<0x7A>", "\xe2\x96\x81", "a",
+        "b", "ab",
+        "\xe2\x96\x81"
+        "a" };
+    static const float SCORES[] = { 0, 0, 0, 0, -9, -9, -9, -1, -2 };
+    static const int32_t TYPES[] = { 2, 3, 3, 6, 1, 1, 1, 1, 1 };
+    char *path = put_gguf_model(*state, "llama", TOKENS, SCORES, TYPES, 9);
+    struct err err = ERR_INIT;
+    struct tokenizer *t = tokenizer_open(path, &err);
+    if (!t) {
+        fail_msg("%s", err.msg);
+    }
+    check_ids(t, "ab az</s>a", 10, IDS(1, 4, 7, 8, 3, 2, 8));
+    tokenizer_close(t);
+    free(path);
+}
+
+static void a_gguf_of_bert_has_words_the_other_way_round(void **state) {
+    static const char *const TOKENS[] = { "[PAD]", "[CLS]", "[SEP]", "[UNK]", "\xe2\x96\x81he",
+        "llo" };
+    static const float SCORES[6] = { 0 };
+    static const int32_t TYPES[] = { 3, 3, 3, 3, 1, 1 };
+    char *path = put_gguf_model(*state, "bert", TOKENS, SCORES, TYPES, 6);
+    struct err err = ERR_INIT;
+    struct tokenizer *t = tokenizer_open(path, &err);
+    if (!t) {
+        fail_msg("%s", err.msg);
+    }
+    check_ids(t, "Hello llo", 9, IDS(1, 4, 5, 3, 2));
+    tokenizer_close(t);
     free(path);
 }
 
@@ -458,6 +665,79 @@ static void endless_texts_end(void **state) {
     }
 }
 
+static uint64_t steps_of(const struct tokenizer *t, const char *part, size_t n) {
+    struct strbuf text = { 0 };
+    struct token_list list = { 0 };
+    struct err err = ERR_INIT;
+    uint64_t steps = 0;
+    while (text.len < n) {
+        strbuf_adds(&text, part);
+    }
+    if (!tokenizer_encode_counted(t, strbuf_str(&text), text.len, NULL, &list, &steps, &err)) {
+        fail_msg("%s", err.msg);
+    }
+    token_list_release(&list);
+    strbuf_release(&text);
+    return steps;
+}
+
+/* Twice the text is twice the work, whatever it repeats; a heap's may be a little more. */
+static void work_grows_with_the_text(void **state) {
+    static const char *const NAMES[] = { "wordpiece", "digits", "regex", "sentencepiece", "words",
+        "unigram", "unigram-bytes", "scripts", "metaspace", "word-suffix", "roberta" };
+    static const char *const PARTS[] = { "a", "ab", " ", "\n", " \n", "\xcc\x81", "1", "tag",
+        "tag ", "<mask> ", " <mask>", "\xe2\x96\x81", "\xe9\x87\x91", "\xef\xac\x81", "e\xcc\x81",
+        "'", "``" };
+    (void)state;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        struct tokenizer *t = fixture(NAMES[i]);
+        for (size_t k = 0; k < sizeof PARTS / sizeof *PARTS; k++) {
+            uint64_t once = steps_of(t, PARTS[k], 20000), twice = steps_of(t, PARTS[k], 40000);
+            if (twice > 2 * once + once / 4) {
+                fail_msg("%s, '%s': %llu steps, then %llu", NAMES[i], PARTS[k],
+                    (unsigned long long)once, (unsigned long long)twice);
+            }
+        }
+        tokenizer_close(t);
+    }
+}
+
+/* A token that takes white space along, in a text of nothing but white space. */
+static void tokens_that_take_spaces_along_do_so_once(void **state) {
+    struct err err = ERR_INIT;
+    struct tokenizer *t = open_doc(*state,
+        "{" BPE ",\"added_tokens\":[{\"id\":3,\"content\":\"\\n\",\"rstrip\":true},"
+        "{\"id\":4,\"content\":\"\\t\"}],\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}",
+        &err);
+    assert_non_null(t);
+    for (size_t i = 0; i < 3; i++) {
+        const char *part = (const char *[]) { "\n", "\n ", "\n\t" }[i];
+        assert_true(steps_of(t, part, 40000) < 3 * steps_of(t, part, 20000));
+    }
+    check_ids(t, "a\n \n b", 6, IDS(0, 3, 3, 1));
+    tokenizer_close(t);
+}
+
+/* Each step writes more than it read: a document, not a text, would take all memory. */
+static void a_pipeline_that_makes_texts_grow_is_stopped(void **state) {
+    struct strbuf doc = { 0 };
+    struct err err = ERR_INIT;
+    struct token_list list = { 0 };
+    strbuf_adds(&doc, "{" BPE ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[");
+    for (int i = 0; i < 64; i++) {
+        strbuf_addf(
+            &doc, "%s{\"type\":\"Replace\",\"pattern\":\"a\",\"content\":\"aa\"}", i ? "," : "");
+    }
+    strbuf_adds(&doc, "]}}");
+    struct tokenizer *t = open_doc(*state, strbuf_str(&doc), &err);
+    assert_non_null(t);
+    assert_false(tokenizer_encode(t, "a", 1, NULL, &list, &err));
+    assert_error(&err, ERR_INPUT, "longer than", NULL);
+    token_list_release(&list);
+    tokenizer_close(t);
+    strbuf_release(&doc);
+}
+
 static void a_regex_that_backtracks_without_end_gives_up(void **state) {
     struct err err = ERR_INIT;
     struct tokenizer *t = open_doc(*state,
@@ -502,19 +782,29 @@ int main(void) {
         cmocka_unit_test(unigram_with_bytes_for_unknown_characters_is_like_the_reference),
         cmocka_unit_test(scripts_chunks_and_processors_in_a_row_are_like_the_reference),
         cmocka_unit_test(words_without_accents_are_like_the_reference),
+        cmocka_unit_test(models_are_read_as_sentencepiece_reads_them),
         WITH_SCRATCH(documents_that_make_no_tokenizer_are_refused),
         WITH_SCRATCH(sequences_nest_only_so_deep),
         WITH_SCRATCH(a_folder_without_a_tokenizer_is_not_found),
         WITH_SCRATCH(an_unknown_token_that_is_missing_is_an_error_when_needed),
         WITH_SCRATCH(a_bert_folder_needs_only_its_vocabulary),
         WITH_SCRATCH(the_class_of_a_folder_replaces_the_pipeline_of_its_file),
+        WITH_SCRATCH(a_folder_with_a_sentencepiece_model_takes_its_class),
+        WITH_SCRATCH(pieces_of_xlm_roberta_are_numbered_anew),
+        WITH_SCRATCH(ranks_of_tiktoken_are_merges),
+        WITH_SCRATCH(tekken_numbers_its_tokens_after_the_special_ones),
         WITH_SCRATCH(vocabulary_files_take_their_ends_from_the_configuration),
         WITH_SCRATCH(a_gguf_is_cut_as_its_pre_tokenizer_says),
+        WITH_SCRATCH(a_gguf_of_sentencepiece_merges_by_score),
+        WITH_SCRATCH(a_gguf_of_bert_has_words_the_other_way_round),
         cmocka_unit_test(invalid_bytes_count_as_one_replacement_each_part),
         cmocka_unit_test(the_bytes_of_ids_are_raw_where_a_character_is_cut),
         cmocka_unit_test(a_list_goes_on_where_it_ended),
         cmocka_unit_test(long_words_merge_as_short_ones_do),
         cmocka_unit_test(endless_texts_end),
+        cmocka_unit_test(work_grows_with_the_text),
+        WITH_SCRATCH(tokens_that_take_spaces_along_do_so_once),
+        WITH_SCRATCH(a_pipeline_that_makes_texts_grow_is_stopped),
         WITH_SCRATCH(a_regex_that_backtracks_without_end_gives_up),
         WITH_SCRATCH(ids_past_31_bits_need_no_memory),
     };
