@@ -42,33 +42,11 @@ static bool add_merge(json_t *merges, const char *line, size_t n, json_int_t num
 
 /* ---- vocab.txt, vocab.json and merges.txt ---- */
 
-/* Texts that a vocabulary file's own class takes for special. */
-static json_t *named_tokens(
-    const struct folder *f, const char *const *keys, const char *const *otherwise, size_t n) {
-    json_t *tokens = json_array(),
-           *vocab = json_object_get(json_object_get(f->doc, "model"), "vocab");
-    for (size_t i = 0; i < n; i++) {
-        const char *text = folder_special(f, keys[i], otherwise[i]);
-        const json_t *id = text ? json_object_get(vocab, text) : NULL;
-        if (id) {
-            json_array_append_new(
-                tokens, json_pack("{s:s, s:I, s:b, s:b}", "content", text, "id",
-                            json_integer_value(id), "special", true, "normalized", false));
-        }
-    }
-    return tokens;
-}
-
 bool vocab_txt_read(
     struct folder *f, const char *text, size_t n, const char *name, struct err *err) {
-    static const char *const KEYS[] = { "pad_token", "unk_token", "cls_token", "sep_token",
-        "mask_token" };
-    static const char *const NAMES[] = { "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]" };
     json_t *vocab = json_object();
     bool ok = read_lines(text, n, name, vocab, add_word, err);
     f->doc = json_pack("{s:{s:s, s:o}}", "model", "type", "WordPiece", "vocab", vocab);
-    json_object_set_new(
-        f->doc, "added_tokens", named_tokens(f, KEYS, NAMES, sizeof KEYS / sizeof *KEYS));
     f->format_class = "BertTokenizer";
     return ok;
 }
@@ -79,12 +57,8 @@ bool merges_read(json_t **merges, const char *text, size_t n, const char *name, 
 }
 
 void vocab_json_take(struct folder *f, json_t *vocab, json_t *merges) {
-    static const char *const KEYS[] = { "bos_token", "eos_token", "unk_token", "pad_token" };
-    static const char *const NAMES[] = { "<|endoftext|>", "<|endoftext|>", "<|endoftext|>", NULL };
     f->doc =
         json_pack("{s:{s:s, s:o, s:o}}", "model", "type", "BPE", "vocab", vocab, "merges", merges);
-    json_object_set_new(
-        f->doc, "added_tokens", named_tokens(f, KEYS, NAMES, sizeof KEYS / sizeof *KEYS));
     f->format_class = "GPT2Tokenizer";
 }
 

@@ -390,6 +390,11 @@ static void pieces_of_xlm_roberta_are_numbered_anew(void **state) {
     assert_int_equal(list.ids[1], 1);
     assert_int_equal(list.ids[2], 2);
     assert_int_equal(tokenizer_info(t)->unk, 3);
+    struct err spm_err = ERR_INIT;
+    struct tokenizer *own = tokenizer_open(FIXTURES "spm-unigram.model", &spm_err);
+    assert_non_null(own); /* <s>, </s> and <unk> are the class's; <pad> and <mask> are more */
+    assert_int_equal(tokenizer_info(t)->vocab_size, tokenizer_info(own)->vocab_size + 2);
+    tokenizer_close(own);
     token_list_release(&list);
     tokenizer_close(t);
 }
@@ -540,6 +545,21 @@ static void a_gguf_of_sentencepiece_merges_by_score(void **state) {
     free(path);
 }
 
+/* Equal scores: the leftmost pair merges, whichever token has the lower id. */
+static void pieces_of_one_score_merge_from_the_left(void **state) {
+    static const char *const TOKENS[] = { "<unk>", "<s>", "</s>", "\xe2\x96\x81", "a", "b", "c",
+        "bc", "ab" };
+    static const float SCORES[] = { 0, 0, 0, -9, -9, -9, -9, -1, -1 };
+    static const int32_t TYPES[] = { 2, 3, 3, 1, 1, 1, 1, 1, 1 };
+    char *path = put_gguf_model(*state, "llama", TOKENS, SCORES, TYPES, 9);
+    struct err err = ERR_INIT;
+    struct tokenizer *t = tokenizer_open(path, &err);
+    assert_non_null(t);
+    check_ids(t, "abc", 3, IDS(1, 3, 8, 6));
+    tokenizer_close(t);
+    free(path);
+}
+
 static void a_gguf_of_bert_has_words_the_other_way_round(void **state) {
     static const char *const TOKENS[] = { "[PAD]", "[CLS]", "[SEP]", "[UNK]", "\xe2\x96\x81he",
         "llo" };
@@ -663,6 +683,29 @@ static void endless_texts_end(void **state) {
         }
         tokenizer_close(t);
     }
+}
+
+/* "ab" and "a", "b" sum up alike. */
+static void of_equal_paths_the_first_found_counts(void **state) {
+    struct err err = ERR_INIT;
+    struct tokenizer *t =
+        open_doc(*state, UNIGRAM("0", "[\"?\",-9],[\"a\",-1],[\"b\",-1],[\"ab\",-2]") "}", &err);
+    assert_non_null(t);
+    check_ids(t, "abab", 4, IDS(3, 3));
+    tokenizer_close(t);
+}
+
+/* The reference drops what stands before the first character that has a script, and so do we. */
+static void scripts_begin_with_a_character_that_has_one(void **state) {
+    struct err err = ERR_INIT;
+    struct tokenizer *t = open_doc(*state,
+        "{\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a \":1,"
+        "\"\xe3\x81\x82\xe9\x87\x91\":2}},\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}}",
+        &err);
+    assert_non_null(t);
+    check_ids(t, " a \xe3\x81\x82\xe9\x87\x91", 9, IDS(1, 2));
+    check_ids(t, "  ", 2, (int32_t[]) { 0 }, 0);
+    tokenizer_close(t);
 }
 
 static uint64_t steps_of(const struct tokenizer *t, const char *part, size_t n) {
@@ -796,12 +839,15 @@ int main(void) {
         WITH_SCRATCH(vocabulary_files_take_their_ends_from_the_configuration),
         WITH_SCRATCH(a_gguf_is_cut_as_its_pre_tokenizer_says),
         WITH_SCRATCH(a_gguf_of_sentencepiece_merges_by_score),
+        WITH_SCRATCH(pieces_of_one_score_merge_from_the_left),
         WITH_SCRATCH(a_gguf_of_bert_has_words_the_other_way_round),
         cmocka_unit_test(invalid_bytes_count_as_one_replacement_each_part),
         cmocka_unit_test(the_bytes_of_ids_are_raw_where_a_character_is_cut),
         cmocka_unit_test(a_list_goes_on_where_it_ended),
         cmocka_unit_test(long_words_merge_as_short_ones_do),
         cmocka_unit_test(endless_texts_end),
+        WITH_SCRATCH(of_equal_paths_the_first_found_counts),
+        WITH_SCRATCH(scripts_begin_with_a_character_that_has_one),
         cmocka_unit_test(work_grows_with_the_text),
         WITH_SCRATCH(tokens_that_take_spaces_along_do_so_once),
         WITH_SCRATCH(a_pipeline_that_makes_texts_grow_is_stopped),
