@@ -71,6 +71,11 @@ static const char *text_at(const struct charsmap *c, uint32_t index) {
                                                                                  : NULL;
 }
 
+/* A damaged map may cut characters. */
+static bool cuts(const char *s, size_t n, size_t at) {
+    return at < n && ((unsigned char)s[at] & 0xc0) == 0x80;
+}
+
 static struct charsmap_match find(const struct charsmap *c, const char *s, size_t n, bool longest) {
     struct charsmap_match match = { 0 };
     if (c->n_units == 0) {
@@ -86,6 +91,7 @@ static struct charsmap_match find(const struct charsmap *c, const char *s, size_
         at ^= offset_of(unit);
         if (unit & 1u << 8 && at < c->n_units) {
             const char *text = text_at(c, c->units[at] & INT32_MAX);
+            text = longest && cuts(s, n, i + 1) ? NULL : text;
             match = text ? (struct charsmap_match) { text, strlen(text), i + 1 } : match;
         }
     }

@@ -24,6 +24,7 @@ struct charsmap_match {
     size_t n_text, n; /* bytes of the replacement and of what is replaced */
 };
 struct charsmap_match charsmap_shortest(const struct charsmap *c, const char *s, size_t n);
+/* One that ends with a character of the text. */
 struct charsmap_match charsmap_longest(const struct charsmap *c, const char *s, size_t n);
 
 /* The normalizer "Precompiled", for the table of normalizers. */
