@@ -57,6 +57,16 @@ static json_t *tokenizer_json(const char *path) {
     return out;
 }
 
+static json_t *templates_json(const char *path) {
+    struct err err = ERR_INIT;
+    struct chat_template *c = chat_template_open(path, &err);
+    if (!c)
+        return err.class == ERR_NOT_FOUND ? json_null() : json_pack("{s:s}", "error", err.msg);
+    json_t *out = chat_template_describe(c);
+    chat_template_close(c);
+    return out;
+}
+
 /* Elements of the tensors that the model uses. */
 static uint64_t parameters(const struct model_source *s) {
     uint64_t n = 0;
@@ -123,6 +133,7 @@ json_t *model_describe(const char *path, struct err *err) {
         if (modules.default_prompt)
             json_object_set_new(out, "default_prompt", json_string(modules.default_prompt));
         json_object_set_new(out, "tokenizer", tokenizer_json(path));
+        json_object_set_new(out, "chat_templates", templates_json(path));
         json_object_set_new(out, "config", config_json(s.config));
         json_object_set(out, "extra_tensors", s.tensors.extra);
     }
