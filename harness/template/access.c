@@ -187,6 +187,8 @@ static bool is_indexed(struct value v) {
 
 static struct value item_of(struct run *r, struct value v, struct value key) {
     size_t at;
+    if (key.type == VALUE_SLICE && v.type != VALUE_STRING && !is_indexed(v))
+        return run_fail(r, ERR_INPUT, "a '%s' has no slices", value_kind(v));
     if (v.type == VALUE_DICT) {
         uint64_t hash;
         return value_hash(r, key, &hash) ? dict_find(r, v.dict, key) : value_missing();
@@ -231,7 +233,7 @@ static struct value path_step(struct run *r, struct value v, const char *part, s
     return value_item(r, v, number ? value_int(index) : value_string(r, part, n));
 }
 
-struct value value_path(struct run *r, struct value v, struct value path) {
+struct value value_path(struct run *r, struct value v, struct value path, struct value otherwise) {
     if (is_whole(path))
         return value_item(r, v, path);
     if (path.type != VALUE_STRING)
@@ -241,6 +243,8 @@ struct value value_path(struct run *r, struct value v, struct value path) {
     while (at && !r->failed) {
         const char *dot = memchr(at, '.', (size_t)(end - at));
         v = path_step(r, v, at, (size_t)((dot ? dot : end) - at));
+        if (is_undefined(v) && is_given(otherwise))
+            v = otherwise;
         at = dot ? dot + 1 : NULL;
     }
     return v;

@@ -99,6 +99,9 @@ FILTER(filter_escape) {
 FILTER(filter_indent) {
     const struct value s = text_of(r, self);
     const bool first = flag(ARG(1), false), blank = flag(ARG(2), false);
+    if (self.type != VALUE_STRING)
+        return is_undefined(self) ? fail_undefined(r, self)
+                                  : run_fail(r, ERR_INPUT, "indent: a text is needed");
     const struct value width = ARG(0);
     struct strbuf pad = { 0 }, out = { .max = RUN_TEXT_MAX };
     if (width.type == VALUE_STRING)
@@ -133,12 +136,22 @@ FILTER(filter_center) {
     return value_take(r, &out);
 }
 
+/* What is no text is given back if it is short enough; longer, it cannot be cut. */
+static struct value whole_or_fail(struct run *r, struct value v, int64_t length) {
+    const struct value n = value_length(r, v);
+    return r->failed || n.integer <= length
+               ? v
+               : run_fail(r, ERR_INPUT, "a '%s' cannot be cut", value_kind(v));
+}
+
 FILTER(filter_truncate) {
     const struct value s = text_of(r, self), end = is_given(ARG(2)) ? ARG(2) : value_text("...", 3);
     const int64_t length = whole_or(r, ARG(0), 255), leeway = whole_or(r, ARG(3), 5);
     const int64_t room = length - (int64_t)pystr_length(end);
     if (end.type != VALUE_STRING || room < 0)
         return run_fail(r, ERR_INPUT, "truncate: no room for the end");
+    if (self.type != VALUE_STRING)
+        return whole_or_fail(r, self, length + leeway);
     if ((int64_t)pystr_length(s) <= length + leeway)
         return s;
     struct value kept = value_text(s.text, pystr_offset(s, (size_t)room));
@@ -168,18 +181,34 @@ FILTER(filter_wordcount) {
     return value_int(n);
 }
 
-FILTER(filter_urlencode) {
-    (void)call;
-    const struct value s = text_of(r, self);
-    struct strbuf out = { .max = RUN_TEXT_MAX };
+/* In a query '/' is escaped too, and a blank is '+'. */
+static void add_quoted(struct strbuf *out, struct value s, bool query) {
     for (size_t i = 0; i < s.n; i++) {
         const char c = s.text[i];
         const bool plain = ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') ||
-                           (c && strchr("_.-~/", c));
+                           (c && strchr("_.-~", c)) || (c == '/' && !query);
         if (plain)
-            strbuf_addc(&out, c);
+            strbuf_addc(out, c);
+        else if (c == ' ' && query)
+            strbuf_addc(out, '+');
         else
-            strbuf_addf(&out, "%%%02X", (unsigned char)c);
+            strbuf_addf(out, "%%%02X", (unsigned char)c);
+    }
+}
+
+FILTER(filter_urlencode) {
+    (void)call;
+    struct strbuf out = { .max = RUN_TEXT_MAX };
+    if (self.type == VALUE_SEQUENCE)
+        return run_fail(r, ERR_UNSUPPORTED, "urlencode: a '%s' is not supported", value_kind(self));
+    if (self.type != VALUE_DICT)
+        add_quoted(&out, text_of(r, self), false);
+    for (size_t i = 0; self.type == VALUE_DICT && i < self.dict->n && run_spend(r, 1); i++) {
+        if (i)
+            strbuf_addc(&out, '&');
+        add_quoted(&out, text_of(r, self.dict->entries[i].key), true);
+        strbuf_addc(&out, '=');
+        add_quoted(&out, text_of(r, self.dict->entries[i].value), true);
     }
     return value_take(r, &out);
 }
@@ -382,7 +411,7 @@ FILTER(filter_join) {
         if (i)
             strbuf_add(&out, separator.text, separator.n);
         if (is_given(ARG(1)) && ARG(1).type != VALUE_NONE)
-            item = value_path(r, item, ARG(1));
+            item = value_path(r, item, ARG(1), value_missing());
         value_print(r, &out, item);
     }
     return value_take(r, &out);
@@ -399,13 +428,13 @@ static struct value sort_key(
     if (!is_given(attribute) || attribute.type == VALUE_NONE)
         return fold(r, item, case_counts);
     if (attribute.type != VALUE_STRING || !memchr(attribute.text, ',', attribute.n))
-        return fold(r, value_path(r, item, attribute), case_counts);
+        return fold(r, value_path(r, item, attribute, value_missing()), case_counts);
     struct sequence *keys = sequence_new(r, SEQUENCE_LIST, 2);
     for (size_t at = 0; at <= attribute.n && !r->failed;) {
         const char *comma = memchr(attribute.text + at, ',', attribute.n - at);
         const size_t n = (comma ? (size_t)(comma - attribute.text) : attribute.n) - at;
         const struct value path = value_text(attribute.text + at, n);
-        sequence_add(r, keys, fold(r, value_path(r, item, path), case_counts));
+        sequence_add(r, keys, fold(r, value_path(r, item, path, value_missing()), case_counts));
         at += n + 1;
     }
     return value_sequence(keys);
@@ -414,6 +443,11 @@ static struct value sort_key(
 struct keyed {
     struct value key, item;
 };
+
+/* Jinja's keys are lists, which ask whether two items are equal before they ask which is less. */
+static int key_compare(struct run *r, struct value a, struct value b) {
+    return value_equal(r, a, b) ? 0 : value_compare(r, a, b);
+}
 
 /* A stable merge sort; nothing is called that could leave it half done. */
 static void merge_sort(struct run *r, struct keyed *a, struct keyed *spare, size_t n, int sign) {
@@ -425,7 +459,7 @@ static void merge_sort(struct run *r, struct keyed *a, struct keyed *spare, size
     memcpy(spare, a, n * sizeof *a);
     for (size_t i = 0, x = 0, y = half; i < n; i++) {
         const bool right =
-            x == half || (y < n && sign * value_compare(r, spare[y].key, spare[x].key) < 0);
+            x == half || (y < n && sign * key_compare(r, spare[y].key, spare[x].key) < 0);
         a[i] = spare[right ? y++ : x++];
     }
 }
@@ -504,7 +538,7 @@ FILTER(filter_sum) {
     struct value total = is_given(ARG(1)) ? ARG(1) : value_int(0);
     for (size_t i = 0; items && i < items->n && run_spend(r, 1); i++) {
         const struct value item = is_given(ARG(0)) && ARG(0).type != VALUE_NONE
-                                      ? value_path(r, items->items[i], ARG(0))
+                                      ? value_path(r, items->items[i], ARG(0), value_missing())
                                       : items->items[i];
         total = value_arithmetic(r, '+', total, item);
     }
@@ -569,7 +603,7 @@ FILTER(filter_groupby) {
     struct value last = value_missing();
     for (size_t i = 0; !r->failed && i < pairs.sequence->n; i++) {
         const struct value item = pairs.sequence->items[i];
-        struct value raw = value_path(r, item, ARG(0));
+        struct value raw = value_path(r, item, ARG(0), value_missing());
         raw = is_undefined(raw) && is_given(ARG(1)) ? ARG(1) : raw;
         const struct value key = fold(r, raw, flag(ARG(2), false));
         if (!group || !value_equal(r, key, last)) {
@@ -617,8 +651,14 @@ static struct value map_attribute(struct run *r, struct value item, const struct
     size_t at, otherwise;
     const bool has_default = keyword_is(call, "default", &otherwise);
     keyword_is(call, "attribute", &at);
-    const struct value v = value_path(r, item, call->named[at]);
-    return is_undefined(v) && has_default ? call->named[otherwise] : v;
+    return value_path(r, item, call->named[at],
+        has_default && call->named[otherwise].type != VALUE_NONE ? call->named[otherwise]
+                                                                 : value_missing());
+}
+
+/* What is false has no items here, whatever it is. */
+static const struct sequence *items_if_any(struct run *r, struct value v) {
+    return value_truth(v) ? value_items(r, v) : NULL;
 }
 
 FILTER(filter_map) {
@@ -627,7 +667,7 @@ FILTER(filter_map) {
     const bool attribute = !call->n && keyword_is(call, "attribute", &at);
     if (!attribute && !by_name_find(r, call, 0, filter_find, &by))
         return value_undefined(NULL);
-    const struct sequence *items = value_items(r, self);
+    const struct sequence *items = items_if_any(r, self);
     struct sequence *out = sequence_new(r, SEQUENCE_GENERATOR, items ? items->n : 0);
     for (size_t i = 0; items && i < items->n && run_spend(r, 1); i++)
         sequence_add(r, out,
@@ -649,8 +689,9 @@ static struct value chosen(
     const struct sequence *items = value_items(r, self);
     struct sequence *out = sequence_new(r, SEQUENCE_GENERATOR, 0);
     for (size_t i = 0; items && i < items->n && run_spend(r, 1); i++) {
-        struct value v =
-            by_attribute ? value_path(r, items->items[i], call->args[0]) : items->items[i];
+        struct value v = by_attribute
+                             ? value_path(r, items->items[i], call->args[0], value_missing())
+                             : items->items[i];
         if (by.native)
             v = native_call(r, by.native, v, &by.call);
         if (value_truth(v) == wanted)

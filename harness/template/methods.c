@@ -248,7 +248,7 @@ static void split_blanks(struct run *r, struct value s, int64_t max, struct sequ
             n = n ? n : 1;
         }
         if (!max)
-            end = pystr_strip(s, value_none(), false, true).n;
+            end = s.n;
         add_part(r, out, s.text, s.text + end);
         if (!max)
             break;
@@ -271,7 +271,7 @@ static void rsplit_blanks(struct run *r, struct value s, int64_t max, struct seq
             start = at;
         }
         if (!max)
-            start = s.n - pystr_strip(s, value_none(), true, false).n;
+            start = 0;
         add_part(r, out, s.text + start, s.text + s.n);
         if (!max)
             break;

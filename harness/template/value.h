@@ -244,8 +244,9 @@ struct value fail_undefined(struct run *r, struct value v);
 
 struct value value_attribute(struct run *r, struct value v, const char *name);
 struct value value_item(struct run *r, struct value v, struct value key);
-/* "a.b.0": a path as filters take it. */
-struct value value_path(struct run *r, struct value v, struct value path);
+/* "a.b.0": a path as filters take it; `otherwise` (or missing) stands for what is undefined on it.
+ */
+struct value value_path(struct run *r, struct value v, struct value path, struct value otherwise);
 
 /* ---- text (show.c) ---- */
 
