@@ -58,6 +58,13 @@ enum tensor_type {
     TENSOR_MXFP4,
     TENSOR_NVFP4,
     TENSOR_Q1_0,
+    TENSOR_GPTQ, /* this and what follows: computed from other tensors as it is read */
+    TENSOR_AWQ,
+    TENSOR_INT_PACKED,
+    TENSOR_SCALED,
+    TENSOR_NF4,
+    TENSOR_FP4,
+    TENSOR_MXFP4_EXPERTS,
     TENSOR_N_TYPES,
 };
 
@@ -69,16 +76,19 @@ struct tensor_type_info {
         const uint8_t *blocks, size_t n, float *out); /* n elements, a multiple of block_n */
 };
 const struct tensor_type_info *tensor_type_info(enum tensor_type type);
+bool tensor_type_is_real(enum tensor_type type); /* numbers with fractions, so weights */
 
 #define TENSOR_MAX_DIMS 8
+struct derived;
 struct tensor {
     const char *name;
     enum tensor_type type;
     uint32_t n_dims;
     uint64_t shape[TENSOR_MAX_DIMS]; /* rows first: the last dimension is contiguous */
     uint64_t n_elements;
-    const uint8_t *data; /* valid until weights_close; may be unaligned */
+    const uint8_t *data; /* valid until weights_close; may be unaligned; NULL if derived */
     size_t bytes;
+    const struct derived *derived; /* NULL: it lies in the file as it is */
 };
 
 struct weights;

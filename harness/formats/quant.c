@@ -7,6 +7,7 @@
  * keeps the compiler from fusing them). Data may be unaligned and is little-endian. */
 #include "harness/weights.h"
 
+#include "harness/formats/derived.h"
 #include "harness/formats/quant.h"
 
 /* ---- plain types ---- */
@@ -199,6 +200,13 @@ static const struct tensor_type_info types[TENSOR_N_TYPES] = {
     [TENSOR_MXFP4] = { "MXFP4", QUANT_N, 17, mxfp4_to_f32 },
     [TENSOR_NVFP4] = { "NVFP4", 64, 36, nvfp4_to_f32 },
     [TENSOR_Q1_0] = { "Q1_0", 128, 18, q1_0_to_f32 },
+    [TENSOR_GPTQ] = { "GPTQ", 1, 1, NULL },
+    [TENSOR_AWQ] = { "AWQ", 1, 1, NULL },
+    [TENSOR_INT_PACKED] = { "INT_PACKED", 1, 1, NULL },
+    [TENSOR_SCALED] = { "SCALED", 1, 1, NULL },
+    [TENSOR_NF4] = { "NF4", 1, 1, NULL },
+    [TENSOR_FP4] = { "FP4", 1, 1, NULL },
+    [TENSOR_MXFP4_EXPERTS] = { "MXFP4", 1, 1, NULL },
 };
 
 const struct tensor_type_info *tensor_type_info(enum tensor_type type) {
@@ -206,10 +214,16 @@ const struct tensor_type_info *tensor_type_info(enum tensor_type type) {
     return &types[type];
 }
 
+bool tensor_type_is_real(enum tensor_type type) {
+    return type <= TENSOR_BF16 || type >= TENSOR_F8_E4M3;
+}
+
 void tensor_read_f32(const struct tensor *t, size_t from, size_t n, float *out) {
     const struct tensor_type_info *info = tensor_type_info(t->type);
     BUG_IF(from > t->n_elements || n > t->n_elements - from);
     BUG_IF(from % info->block_n || n % info->block_n);
-    if (n)
+    if (t->derived)
+        derived_read(t, from, n, out);
+    else if (n)
         info->to_f32(t->data + from / info->block_n * info->block_bytes, n, out);
 }

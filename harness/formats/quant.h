@@ -42,8 +42,8 @@ static inline float load_half(const uint8_t *p) {
     return float_of_half(load_u16(p));
 }
 
-#define QUANT_N 32   /* elements of a small block */
-#define SUPER_N 256  /* elements of a super-block */
+#define QUANT_N 32  /* elements of a small block */
+#define SUPER_N 256 /* elements of a super-block */
 
 typedef void to_f32_fn(const uint8_t *blocks, size_t n, float *out);
 

@@ -7,7 +7,8 @@
 static float small_float(uint8_t x, int bits, int bias) {
     const int mantissa_bits = 7 - bits, exponent = (x & 127) >> mantissa_bits;
     const float mantissa = (float)(x & ((1 << mantissa_bits) - 1)) / (float)(1 << mantissa_bits);
-    const float v = exponent ? ldexpf(1.0f + mantissa, exponent - bias) : ldexpf(mantissa, 1 - bias);
+    const float v =
+        exponent ? ldexpf(1.0f + mantissa, exponent - bias) : ldexpf(mantissa, 1 - bias);
     return x & 128 ? -v : v;
 }
 

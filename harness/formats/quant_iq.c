@@ -123,8 +123,8 @@ void iq1_s_to_f32(const uint8_t *in, size_t n, float *out) {
 void iq1_m_to_f32(const uint8_t *in, size_t n, float *out) {
     for (; n; n -= SUPER_N, in += 56, out += SUPER_N) {
         const uint8_t *s = in + 48;
-        const float d = float_of_half((uint16_t)(s[1] >> 4 | (s[3] & 0xf0) | (s[5] & 0xf0) << 4 |
-                                                 (s[7] & 0xf0) << 8));
+        const float d = float_of_half(
+            (uint16_t)(s[1] >> 4 | (s[3] & 0xf0) | (s[5] & 0xf0) << 4 | (s[7] & 0xf0) << 8));
         for (int k = 0; k < 32; k++) {
             const int four = in[32 + k / 2] >> (k % 2 * 4) & 15;
             const int scale = load_u16(s + k / 8 * 2) >> (k % 8 / 2 * 3) & 7;

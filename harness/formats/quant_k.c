@@ -47,8 +47,8 @@ static void q4_scale(const uint8_t *s, int i, uint8_t *scale, uint8_t *minimum) 
 }
 
 /* A group of 32 out of nibbles, with fifth bits where there are any. */
-static void q4_group(const uint8_t *in, int group, const uint8_t *qs, const uint8_t *fifth,
-    float *out) {
+static void q4_group(
+    const uint8_t *in, int group, const uint8_t *qs, const uint8_t *fifth, float *out) {
     uint8_t scale, minimum;
     q4_scale(in + 4, group, &scale, &minimum);
     const float d = load_half(in) * (float)scale, m = load_half(in + 2) * (float)minimum;

@@ -9,7 +9,8 @@ static float trit(uint8_t byte, int k) {
     return (float)(moved * 3 >> 8) - 1.0f;
 }
 
-/* 32 bytes of five trits, 16 of five, 4 of four; a byte's trits stand that many elements apart; d */
+/* 32 bytes of five trits, 16 of five, 4 of four; a byte's trits stand that many elements apart; d
+ */
 void tq1_0_to_f32(const uint8_t *in, size_t n, float *out) {
     static const struct {
         uint8_t from, bytes, trits;
@@ -68,8 +69,9 @@ static float half_ue4m3(uint8_t x) {
     const float mantissa = (float)(x & 7);
     if (x == 0x7f)
         return 0;
-    const float v = exponent ? (1.0f + mantissa / 8.0f) * float_of_bits((uint32_t)(exponent + 120) << 23)
-                             : mantissa * 0x1p-9f;
+    const float v = exponent
+                        ? (1.0f + mantissa / 8.0f) * float_of_bits((uint32_t)(exponent + 120) << 23)
+                        : mantissa * 0x1p-9f;
     return v * 0.5f;
 }
 

@@ -1,9 +1,11 @@
 set(formats_SOURCES
     formats/config_cut.c
+    formats/derived.c
     formats/extent.c
     formats/gguf.c
     formats/gguf_header.c
     formats/iq_grids.c
+    formats/packed.c
     formats/quant.c
     formats/quant_fp8.c
     formats/quant_iq.c

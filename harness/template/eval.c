@@ -68,11 +68,11 @@ static struct value whole_arithmetic(struct run *r, int op, int64_t a, int64_t b
 
 static double float_modulo(double a, double b) {
     const double m = fmod(a, b);
-    return m && (m < 0) != (b < 0) ? m + b : m;
+    return m != 0 && (m < 0) != (b < 0) ? m + b : m;
 }
 
 static struct value real_arithmetic(struct run *r, int op, double a, double b) {
-    if (!b && (op == '/' || op == '%' || op == OP2('/', '/')))
+    if (b == 0 && (op == '/' || op == '%' || op == OP2('/', '/')))
         return run_fail(r, ERR_INPUT, "division by zero");
     switch (op) {
     case '+':

@@ -9,8 +9,8 @@
 
 #define NOW 1767323045 /* 2026-01-02 03:04:05 */
 
-static bool render(const char *text, size_t n, const json_t *variables, struct strbuf *out,
-    struct err *err) {
+static bool render(
+    const char *text, size_t n, const json_t *variables, struct strbuf *out, struct err *err) {
     struct template *t = template_parse(text, n, err);
     const bool ok = t && template_render(t, variables, NOW, out, err);
     template_free(t);
@@ -90,8 +90,8 @@ static void what_would_not_end_is_stopped(void **state) {
     refused("{% set ns = namespace(a=[], b=[]) %}{% for i in range(9999) %}{% set ns.a = [ns.a] %}"
             "{% set ns.b = [ns.b] %}{% endfor %}{{ ns.a == ns.b }}",
         "recursion");
-    refused("{% for i in range(9) %}{{ '%99999d' % 1 }}{{ '%*d' % (10**9, 1) }}{% endfor %}",
-        "width");
+    refused(
+        "{% for i in range(9) %}{{ '%99999d' % 1 }}{{ '%*d' % (10**9, 1) }}{% endfor %}", "width");
 }
 
 /* `n` times one text, then another. */
@@ -135,7 +135,8 @@ static void errors_name_their_line(void **state) {
 static void what_is_not_known_is_listed_and_fails_when_it_is_reached(void **state) {
     (void)state;
     struct err err = ERR_INIT;
-    static const char text[] = "{% if no %}{{ 1 | xmlattr }}{{ 1 is odder }}{{ 2 | xmlattr }}{% endif %}ok";
+    static const char text[] =
+        "{% if no %}{{ 1 | xmlattr }}{{ 1 is odder }}{{ 2 | xmlattr }}{% endif %}ok";
     struct template *t = template_parse(text, strlen(text), &err);
     assert_non_null(t);
     size_t n;
