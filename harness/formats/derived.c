@@ -13,8 +13,8 @@
 struct deriver {
     struct weights *w;
     const json_t *quantization;
-    bool *used;           /* by index in w: it is a part */
-    struct tensor *made;  /* by index of the part that led to it; name NULL: none */
+    bool *used;          /* by index in w: it is a part */
+    struct tensor *made; /* by index of the part that led to it; name NULL: none */
     struct err *err;
 };
 
@@ -22,8 +22,8 @@ struct deriver {
 
 bool part_refuse(struct making *m, const char *why) {
     struct quoted q;
-    return err_set(m->err, ERR_INPUT, "packed weight '%s': %s",
-        quoted(&q, m->name, strlen(m->name)), why);
+    return err_set(
+        m->err, ERR_INPUT, "packed weight '%s': %s", quoted(&q, m->name, strlen(m->name)), why);
 }
 
 static const struct tensor *part_find(struct making *m, const char *suffix) {
@@ -50,8 +50,8 @@ bool part_is(struct making *m, size_t at, uint64_t rows, uint64_t cols, const ch
     if (flat || (t->n_dims == 2 && t->shape[0] == rows && t->shape[1] == cols))
         return true;
     char why[160];
-    snprintf(why, sizeof why, "%s have the wrong shape (%" PRIu64 " x %" PRIu64 " are needed)", what,
-        rows, cols);
+    snprintf(why, sizeof why, "%s have the wrong shape (%" PRIu64 " x %" PRIu64 " are needed)",
+        what, rows, cols);
     return part_refuse(m, why);
 }
 
@@ -70,7 +70,6 @@ bool part_is_real(struct making *m, size_t at, const char *what) {
     snprintf(why, sizeof why, "%s are %s, not real numbers", what, tensor_type_info(type)->name);
     return type <= TENSOR_BF16 || part_refuse(m, why);
 }
-
 
 /* ---- the methods ---- */
 

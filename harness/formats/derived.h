@@ -18,13 +18,17 @@ typedef void derived_row_fn(
 struct derived {
     derived_row_fn *row;
     struct tensor parts[DERIVED_PARTS_MAX]; /* by kind; absent ones have no data */
-    size_t n_parts;
     uint64_t rows, cols;
-    uint32_t bits, group;  /* of packed whole numbers; elements that share a scale */
+    uint32_t bits, group;            /* of packed whole numbers; elements that share a scale */
     uint64_t block_rows, block_cols; /* that share a scale */
-    float offset;          /* added to a stored zero point, or to a nested scale */
-    uint32_t nested_group; /* scales that share a scale; 0: none */
-    float codes[16];       /* what four bits stand for */
+    float offset;                    /* added to a stored zero point, or to a nested scale */
+    uint32_t nested_group;           /* scales that share a scale; 0: none */
+    float codes[16];                 /* what four bits stand for */
+    /* of an adapter: a [rank, inputs], b [outputs, rank] */
+    const float *a, *b;
+    uint32_t rank;
+    float scaling;
+    bool transposed; /* the weight is [inputs, outputs] */
 };
 
 void derived_read(const struct tensor *t, size_t from, size_t n, float *out);

@@ -1,9 +1,9 @@
 /* How packed weights are laid out, and how a row of one is read.
  *
  * Whole numbers stand in 32-bit words, the first in the lowest bits: along the inputs in GPTQ
- * (qweight [in / 8, out]), along the outputs in AWQ (qweight [in, out / 8], in an order of its own),
- * along the inputs of each output in compressed-tensors (weight_packed [out, in / 8]). A weight is
- * (number - zero point) * scale, a scale serving a group of inputs. */
+ * (qweight [in / 8, out]), along the outputs in AWQ (qweight [in, out / 8], in an order of its
+ * own), along the inputs of each output in compressed-tensors (weight_packed [out, in / 8]). A
+ * weight is (number - zero point) * scale, a scale serving a group of inputs. */
 #include "harness/formats/packed.h"
 
 #include <math.h>
@@ -92,9 +92,10 @@ static bool gptq_make(struct making *m) {
     if (!group_check(m, setting(m, "group_size", 128), d->cols))
         return false;
     const uint64_t groups = (d->cols + d->group - 1) / d->group;
-    d->offset = strcmp(json_get_string(m->quantization, "checkpoint_format", "gptq"), "gptq_v2") == 0
-                    ? 0
-                    : 1; /* the older format stores zero points less one */
+    d->offset =
+        strcmp(json_get_string(m->quantization, "checkpoint_format", "gptq"), "gptq_v2") == 0
+            ? 0
+            : 1; /* the older format stores zero points less one */
     return part_is(m, SCALES, groups, d->rows, "scales") &&
            (d->rows % per == 0 || part_refuse(m, "its outputs are no whole words")) &&
            part_is(m, ZEROS, groups, d->rows / per, "zero points") && order_check(m, groups);
@@ -154,8 +155,8 @@ static void awq_row(const struct derived *d, uint64_t row, uint64_t from, uint64
 static const json_t *weight_scheme(const struct making *m) {
     const json_t *groups = json_object_get(m->quantization, "config_groups"), *group;
     const char *name;
-    json_object_foreach((json_t *)(uintptr_t)groups, name, group)
-        return json_object_get(group, "weights");
+    json_object_foreach((json_t *)(uintptr_t)groups, name, group) return json_object_get(
+        group, "weights");
     return NULL;
 }
 
@@ -168,8 +169,8 @@ static bool int_packed_make(struct making *m) {
         !part_take(m, ORDER, ".weight_g_idx", false) ||
         !part_take(m, EXTRA, ".weight_shape", true) ||
         !part_has_type(m, WEIGHT, TENSOR_I32, "packed numbers") || !matrix_check(m, WEIGHT) ||
-        !part_is_real(m, SCALES, "scales") ||
-        !part_has_type(m, EXTRA, TENSOR_I64, "dimensions") || !part_is(m, EXTRA, 1, 2, "dimensions"))
+        !part_is_real(m, SCALES, "scales") || !part_has_type(m, EXTRA, TENSOR_I64, "dimensions") ||
+        !part_is(m, EXTRA, 1, 2, "dimensions"))
         return false;
     const uint32_t per = 32 / d->bits;
     int64_t shape[2];
@@ -197,9 +198,9 @@ static void int_packed_row(
     for (uint64_t i = from; i < from + n; i++) {
         const uint64_t group = has(d, ORDER) ? word_at(&d->parts[ORDER], i) : i / d->group;
         const float q = (float)packed_at(&d->parts[WEIGHT], row * words, 1, i, d->bits) - middle;
-        const float zero = has(d, ZEROS) ? (float)packed_at(&d->parts[ZEROS], group, groups, row,
-                                               d->bits) - middle
-                                         : 0;
+        const float zero =
+            has(d, ZEROS) ? (float)packed_at(&d->parts[ZEROS], group, groups, row, d->bits) - middle
+                          : 0;
         *out++ = (q - zero) * real_at(&d->parts[SCALES], row * groups + group);
     }
 }
@@ -335,8 +336,8 @@ static bool four_scales(struct making *m, const json_t *state) {
     return part_take(m, NESTED, ".weight.nested_absmax", true) &&
            part_take(m, ORDER, ".weight.nested_quant_map", true) &&
            part_is_real(m, NESTED, "nested scales") &&
-           part_is(m, NESTED, (groups + d->nested_group - 1) / d->nested_group, 1,
-               "nested scales") &&
+           part_is(
+               m, NESTED, (groups + d->nested_group - 1) / d->nested_group, 1, "nested scales") &&
            part_is_real(m, ORDER, "nested codes") && part_is(m, ORDER, 256, 1, "nested codes");
 }
 
@@ -414,8 +415,8 @@ static void experts_row(
     for (uint64_t o = from; o < from + n; o++) {
         const uint64_t group = (expert * d->cols + o) * groups + input / 32;
         const uint8_t byte = d->parts[WEIGHT].data[group * 16 + input % 32 / 2];
-        *out++ = ldexpf(
-            values[input % 2 ? byte >> 4 : byte & 15], d->parts[SCALES].data[group] - 127);
+        *out++ =
+            ldexpf(values[input % 2 ? byte >> 4 : byte & 15], d->parts[SCALES].data[group] - 127);
     }
 }
 

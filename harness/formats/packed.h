@@ -18,9 +18,9 @@ struct making {
 MUST_CHECK bool part_refuse(struct making *m, const char *why);
 /* parts[at] = the tensor named stem + suffix. */
 MUST_CHECK bool part_take(struct making *m, size_t at, const char *suffix, bool needed);
-MUST_CHECK bool part_is(struct making *m, size_t at, uint64_t rows, uint64_t cols, const char *what);
-MUST_CHECK bool part_has_type(
-    struct making *m, size_t at, enum tensor_type type, const char *what);
+MUST_CHECK bool part_is(
+    struct making *m, size_t at, uint64_t rows, uint64_t cols, const char *what);
+MUST_CHECK bool part_has_type(struct making *m, size_t at, enum tensor_type type, const char *what);
 MUST_CHECK bool part_is_real(struct making *m, size_t at, const char *what);
 
 struct packing {

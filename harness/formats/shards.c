@@ -4,6 +4,7 @@
  * in .safetensors, so none leads out of the folder; the file may be a link, since that is how
  * download caches lay models out. Every tensor that the index lists must be in the shard that it
  * names; the index's total_size is ignored, as everywhere. */
+#include "harness/formats/adapter.h"
 #include "harness/formats/derived.h"
 
 #include <string.h>
@@ -184,8 +185,8 @@ out:
 static const struct {
     const char *file, *is, *hint;
 } others[] = {
-    { "adapter_config.json", "is an adapter, not a model",
-        "merge it into its base model and save that (peft: merge_and_unload, save_pretrained)" },
+    { "adapter_config.json", "is an adapter without its base model",
+        "put a copy of the base model's folder into it, named base_model" },
     { "pytorch_model.bin", "has its weights in PyTorch's pickle format only",
         "convert the model to safetensors (transformers: save_pretrained)" },
     { "pytorch_model.bin.index.json", "has its weights in PyTorch's pickle format only",
@@ -227,7 +228,7 @@ static bool derive(struct weights *w, const char *dir, struct err *err) {
     return ok;
 }
 
-bool folder_read(struct weights *w, const char *dir, struct err *err) {
+static bool plain_folder_read(struct weights *w, const char *dir, struct err *err) {
     char *single = path_join(dir, "model.safetensors"),
          *index = path_join(dir, "model.safetensors.index.json");
     const bool ok = file_exists(single)  ? safetensors_file_read(w, single, err)
@@ -236,4 +237,12 @@ bool folder_read(struct weights *w, const char *dir, struct err *err) {
     free(single);
     free(index);
     return ok && derive(w, dir, err);
+}
+
+bool folder_read(struct weights *w, const char *dir, struct err *err) {
+    char *base = adapter_base(dir);
+    const bool ok = base ? plain_folder_read(w, base, err) && adapter_apply(w, dir, err)
+                         : plain_folder_read(w, dir, err);
+    free(base);
+    return ok;
 }

@@ -1,4 +1,5 @@
 set(formats_SOURCES
+    formats/adapter.c
     formats/config_cut.c
     formats/derived.c
     formats/extent.c

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "harness/formats/adapter.h"
 #include "harness/model/model.h"
 
 static const char *pooling_words[] = {
@@ -134,6 +135,7 @@ json_t *model_describe(const char *path, struct err *err) {
             json_object_set_new(out, "default_prompt", json_string(modules.default_prompt));
         json_object_set_new(out, "tokenizer", tokenizer_json(path));
         json_object_set_new(out, "chat_templates", templates_json(path));
+        json_object_set_new(out, "adapter", adapter_describe(path));
         json_object_set_new(out, "config", config_json(s.config));
         json_object_set(out, "extra_tensors", s.tensors.extra);
     }

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "harness/formats/adapter.h"
 #include "harness/template/continue.h"
 #include "harness/template/template.h"
 #include "harness/weights.h"
@@ -73,7 +74,7 @@ static bool add_file(struct chat_template *c, const char *name, const char *path
 
 static bool add_file_if_there(
     struct chat_template *c, const char *name, const char *file, struct err *err) {
-    char *path = path_join(c->path, file);
+    char *path = model_file(c->path, file);
     const bool ok = !file_exists(path) || add_file(c, name, path, err);
     free(path);
     return ok;
@@ -127,7 +128,7 @@ static void add_tokens(struct chat_template *c, const json_t *config) {
  * tokenizer_config.json ("no limit" is 10^30), so integers are read as reals. */
 static bool read_config(
     const struct chat_template *c, const char *file, json_t **out, struct err *err) {
-    char *path = path_join(c->path, file);
+    char *path = model_file(c->path, file);
     struct strbuf text = { 0 };
     json_error_t error;
     bool ok = true;

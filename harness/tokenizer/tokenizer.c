@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "harness/formats/adapter.h"
 #include "base/utf8.h"
 #include "harness/tokenizer/decoding.h"
 #include "harness/tokenizer/token_list.h"
@@ -57,9 +58,27 @@ static struct tokenizer *finish(struct tokenizer *t, bool ok, const char *name, 
     return NULL;
 }
 
+/* The folder that has the tokenizer: an adapter's own, or its base's. */
+static bool load_folder(struct tokenizer *t, const char *path, struct err *err) {
+    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "vocab.txt",
+        "vocab.json" };
+    char *base = adapter_base(path);
+    for (size_t i = 0; base && i < sizeof names / sizeof *names; i++) {
+        char *own = path_join(path, names[i]);
+        if (file_exists(own)) {
+            free(base);
+            base = NULL;
+        }
+        free(own);
+    }
+    bool ok = tokenizer_load_folder(t, base ? base : path, err);
+    free(base);
+    return ok;
+}
+
 struct tokenizer *tokenizer_open(const char *path, struct err *err) {
     struct tokenizer *t = tokenizer_new();
-    bool ok = dir_exists(path)           ? tokenizer_load_folder(t, path, err)
+    bool ok = dir_exists(path)           ? load_folder(t, path, err)
               : ends_with(path, ".gguf") ? tokenizer_load_gguf(t, path, err)
                                          : load_file(t, path, err);
     return finish(t, ok, path, err);

@@ -49,7 +49,7 @@ static void packed_check(const json_t *row) {
     read_in_pieces(t, 4096, want);
     read_in_pieces(t, 7, want);
     weights_forget(w, t);
-    assert_true(weights_count(w) <= 2); /* no parts are left over */
+    assert_true(weights_count(w) <= 5); /* no parts are left over */
     weights_close(w);
 }
 
@@ -64,7 +64,7 @@ static void packed_weights_are_what_they_stand_for(void **state) {
         packed_check(row);
         json_decref(row);
     }
-    assert_int_equal(n, 14);
+    assert_int_equal(n, 20);
     strbuf_release(&rows);
 }
 
@@ -152,11 +152,90 @@ static void a_folder_without_packed_parts_is_left_alone(void **state) {
     strbuf_release(&file);
 }
 
+/* ---- adapters ---- */
+
+static void put(const char *dir, const char *name, const char *text) {
+    free(file_put(dir, name, text, strlen(text)));
+}
+
+static void put_tensors(const char *dir, const char *name, const char *header, size_t bytes) {
+    struct strbuf file = { 0 };
+    st_build(&file, header, bytes);
+    free(file_put(dir, name, file.text, file.len));
+    strbuf_release(&file);
+}
+
+#define PAIR(a, b)                                                                                 \
+    "{\"base_model.model.l.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":" a                        \
+    ",\"data_offsets\":[0,"                                                                        \
+    "16]},\"base_model.model.l.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":" b                    \
+    ",\"data_offsets\":[16,32]}}"
+
+static const struct {
+    const char *config, *header;
+    size_t bytes;
+    enum err_class class;
+    const char *says;
+} bad_adapters[] = {
+    { "{\"peft_type\": \"IA3\"}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED, "peft_type 'IA3'" },
+    { "{\"peft_type\": \"LORA\", \"use_dora\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED,
+        "use_dora" },
+    { "{\"peft_type\": \"LORA\"}", PAIR("[1,4]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
+    { "{\"peft_type\": \"LORA\"}", PAIR("[2,2]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
+    { "{\"peft_type\": \"LORA\"}",
+        "{\"base_model.model.l.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,4],"
+        "\"data_offsets\":[0,16]}}",
+        16, ERR_INPUT, "second matrix is missing" },
+    { "{\"peft_type\": \"LORA\"}",
+        "{\"base_model.model.l.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[4,1],"
+        "\"data_offsets\":[0,16]}}",
+        16, ERR_INPUT, "first matrix is missing" },
+    { "{\"peft_type\": \"LORA\"}",
+        "{\"base_model.model.l.lora_magnitude_vector\":{\"dtype\":\"F32\",\"shape\":[4],"
+        "\"data_offsets\":[0,16]}}",
+        16, ERR_INPUT, "not understood" },
+    { "{\"peft_type\": \"LORA\"}",
+        "{\"base_model.model.l.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}"
+        "}",
+        16, ERR_INPUT, "another shape" },
+    { "{\"peft_type\": \"LORA\"}", "{}", 0, ERR_INPUT, "it changes nothing" },
+};
+
+static void adapters_that_do_not_fit_are_refused(void **state) {
+    const char *dir = *state;
+    char *base = path_join(dir, "base_model");
+    struct err err = ERR_INIT;
+    assert_true(dir_make(base, &err));
+    put(base, "config.json", "{}");
+    put_tensors(base, "model.safetensors",
+        "{\"l.weight\":{\"dtype\":\"F32\",\"shape\":[4,4],\"data_offsets\":[0,64]}}", 64);
+    for (size_t i = 0; i < sizeof bad_adapters / sizeof *bad_adapters; i++) {
+        struct err why = ERR_INIT;
+        put(dir, "adapter_config.json", bad_adapters[i].config);
+        put_tensors(
+            dir, "adapter_model.safetensors", bad_adapters[i].header, bad_adapters[i].bytes);
+        if (weights_open(dir, &why))
+            fail_msg("accepted: %s", bad_adapters[i].says);
+        assert_error(&why, bad_adapters[i].class, bad_adapters[i].says, dir, NULL);
+    }
+    free(base);
+}
+
+static void an_adapter_without_its_base_is_refused_by_name(void **state) {
+    struct err err = ERR_INIT;
+    put(*state, "adapter_config.json", "{\"peft_type\": \"LORA\"}");
+    assert_null(weights_open(*state, &err));
+    assert_error(&err, ERR_UNSUPPORTED, "an adapter without its base model", NULL);
+    assert_non_null(strstr(err.hint, "base_model"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_weights_are_what_they_stand_for),
         WITH_SCRATCH(parts_that_do_not_fit_are_refused),
         WITH_SCRATCH(a_folder_without_packed_parts_is_left_alone),
+        WITH_SCRATCH(adapters_that_do_not_fit_are_refused),
+        WITH_SCRATCH(an_adapter_without_its_base_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
