@@ -1,7 +1,5 @@
 /* assay template: conversations to the text that a model sees. */
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/exchange.h"
@@ -10,14 +8,6 @@
 static const struct option options_template[] = {
     { NULL, 0, NULL, NULL },
 };
-
-/* The template's clock: a time that was set stands still. */
-static int64_t clock_now(void) {
-    const char *set = getenv("SOURCE_DATE_EPOCH");
-    char *end = NULL;
-    const long long seconds = set ? strtoll(set, &end, 10) : 0;
-    return set && *set && !*end ? seconds : (int64_t)time(NULL);
-}
 
 static void answer(struct chat_template *c, struct exchange *p, struct line *line, int64_t now) {
     struct strbuf text = { 0 };

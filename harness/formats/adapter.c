@@ -190,8 +190,11 @@ static bool apply_pair(struct applying *p, const char *module, const struct tens
         return false;
     struct derived *d = arena_alloc(&p->base->arena, sizeof *d);
     const double rank = (double)a->shape[0];
-    *d = (struct derived) { .row = lora_row, .rows = w->shape[0], .cols = w->shape[1],
-        .rank = (uint32_t)a->shape[0], .transposed = transposed };
+    *d = (struct derived) { .row = lora_row,
+        .rows = w->shape[0],
+        .cols = w->shape[1],
+        .rank = (uint32_t)a->shape[0],
+        .transposed = transposed };
     d->parts[0] = *w;
     d->a = numbers_of(p->base, a);
     d->b = numbers_of(p->base, b);
