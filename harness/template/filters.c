@@ -63,10 +63,9 @@ FILTER(filter_title) {
 }
 
 FILTER(filter_trim) {
-    const struct value s = text_of(r, self);
-    return run_spend(r, s.n / 64)
-               ? pystr_strip(s, is_given(ARG(0)) ? ARG(0) : value_none(), true, true)
-               : s;
+    const struct value s = text_of(r, self), chars = is_given(ARG(0)) ? ARG(0) : value_none();
+    const size_t each = chars.type == VALUE_STRING ? 1 + chars.n / 64 : 1;
+    return run_spend(r, s.n / 64 * each) ? pystr_strip(s, chars, true, true) : s;
 }
 
 FILTER(filter_replace) {
@@ -171,7 +170,7 @@ FILTER(filter_wordcount) {
     int64_t n = 0;
     bool inside = false;
     uint32_t cp;
-    for (size_t at = 0, k; at < s.n; at += k) {
+    for (size_t at = 0, k; at < s.n && run_spend(r, 1); at += k) {
         k = utf8_decode(s.text + at, s.n - at, &cp);
         k = k ? k : 1;
         const bool word = pystr_letter(cp) || pystr_digit(cp) || cp == '_';
@@ -417,24 +416,33 @@ FILTER(filter_join) {
     return value_take(r, &out);
 }
 
-/* Keys of a sort are lower-cased unless case counts. */
+/* What items are compared by: themselves, a path in them, or several with commas between; of
+ * strings the lower case unless case counts. */
+struct key_rule {
+    struct value attribute, otherwise; /* what stands for an undefined one; may be missing */
+    bool case_counts;
+};
+
 static struct value fold(struct run *r, struct value v, bool case_counts) {
     return v.type == VALUE_STRING && !case_counts ? pystr_case(r, v, PYSTR_LOWER) : v;
 }
 
-/* The key of an item: itself, or a path in it, or several paths with commas between. */
-static struct value sort_key(
-    struct run *r, struct value item, struct value attribute, bool case_counts) {
+static struct value key_at(
+    struct run *r, struct value item, struct value path, const struct key_rule *rule) {
+    return fold(r, value_path(r, item, path, rule->otherwise), rule->case_counts);
+}
+
+static struct value key_of(struct run *r, struct value item, const struct key_rule *rule) {
+    const struct value attribute = rule->attribute;
     if (!is_given(attribute) || attribute.type == VALUE_NONE)
-        return fold(r, item, case_counts);
+        return fold(r, item, rule->case_counts);
     if (attribute.type != VALUE_STRING || !memchr(attribute.text, ',', attribute.n))
-        return fold(r, value_path(r, item, attribute, value_missing()), case_counts);
+        return key_at(r, item, attribute, rule);
     struct sequence *keys = sequence_new(r, SEQUENCE_LIST, 2);
     for (size_t at = 0; at <= attribute.n && !r->failed;) {
         const char *comma = memchr(attribute.text + at, ',', attribute.n - at);
         const size_t n = (comma ? (size_t)(comma - attribute.text) : attribute.n) - at;
-        const struct value path = value_text(attribute.text + at, n);
-        sequence_add(r, keys, fold(r, value_path(r, item, path, value_missing()), case_counts));
+        sequence_add(r, keys, key_at(r, item, value_text(attribute.text + at, n), rule));
         at += n + 1;
     }
     return value_sequence(keys);
@@ -465,18 +473,17 @@ static void merge_sort(struct run *r, struct keyed *a, struct keyed *spare, size
 }
 
 static struct keyed *keyed_items(
-    struct run *r, const struct sequence *items, struct value attribute, bool case_counts) {
+    struct run *r, const struct sequence *items, const struct key_rule *rule) {
     struct keyed *keyed = items ? run_alloc(r, 2 * (items->n + 1) * sizeof *keyed) : NULL;
     for (size_t i = 0; keyed && i < items->n && !r->failed; i++)
-        keyed[i] = (struct keyed) { sort_key(r, items->items[i], attribute, case_counts),
-            items->items[i] };
+        keyed[i] = (struct keyed) { key_of(r, items->items[i], rule), items->items[i] };
     return r->failed ? NULL : keyed;
 }
 
 static struct value sorted(
-    struct run *r, struct value self, struct value attribute, bool case_counts, bool reverse) {
+    struct run *r, struct value self, const struct key_rule *rule, bool reverse) {
     const struct sequence *items = value_items(r, self);
-    struct keyed *keyed = keyed_items(r, items, attribute, case_counts);
+    struct keyed *keyed = keyed_items(r, items, rule);
     struct sequence *out = sequence_new(r, SEQUENCE_LIST, keyed ? items->n : 0);
     if (keyed)
         merge_sort(r, keyed, keyed + items->n, items->n, reverse ? -1 : 1);
@@ -486,7 +493,8 @@ static struct value sorted(
 }
 
 FILTER(filter_sort) {
-    return sorted(r, self, ARG(2), flag(ARG(1), false), flag(ARG(0), false));
+    const struct key_rule rule = { ARG(2), value_missing(), flag(ARG(1), false) };
+    return sorted(r, self, &rule, flag(ARG(0), false));
 }
 
 static struct value dict_pairs(struct run *r, const struct dict *d, enum sequence_kind kind) {
@@ -500,8 +508,8 @@ FILTER(filter_dictsort) {
     const bool by_value = pystr_is(ARG(1), "value");
     if (self.type != VALUE_DICT)
         return run_fail(r, ERR_INPUT, "dictsort: a '%s' is no dictionary", value_kind(self));
-    return sorted(r, dict_pairs(r, self.dict, SEQUENCE_LIST), value_int(by_value),
-        flag(ARG(0), false), flag(ARG(2), false));
+    const struct key_rule rule = { value_int(by_value), value_missing(), flag(ARG(0), false) };
+    return sorted(r, dict_pairs(r, self.dict, SEQUENCE_LIST), &rule, flag(ARG(2), false));
 }
 
 FILTER(filter_items) {
@@ -513,10 +521,10 @@ FILTER(filter_items) {
     return dict_pairs(r, self.dict, SEQUENCE_GENERATOR);
 }
 
-static struct value extreme(
-    struct run *r, struct value self, bool case_counts, struct value attribute, int sign) {
+static struct value extreme(struct run *r, struct value self, const struct call *call, int sign) {
+    const struct key_rule rule = { ARG(1), value_missing(), flag(ARG(0), false) };
     const struct sequence *items = value_items(r, self);
-    struct keyed *keyed = keyed_items(r, items, attribute, case_counts);
+    struct keyed *keyed = keyed_items(r, items, &rule);
     if (!keyed || !items->n)
         return value_undefined("the extreme of nothing");
     size_t best = 0;
@@ -526,11 +534,11 @@ static struct value extreme(
 }
 
 FILTER(filter_max) {
-    return extreme(r, self, flag(ARG(0), false), ARG(1), 1);
+    return extreme(r, self, call, 1);
 }
 
 FILTER(filter_min) {
-    return extreme(r, self, flag(ARG(0), false), ARG(1), -1);
+    return extreme(r, self, call, -1);
 }
 
 FILTER(filter_sum) {
@@ -547,7 +555,8 @@ FILTER(filter_sum) {
 
 FILTER(filter_unique) {
     const struct sequence *items = value_items(r, self);
-    struct keyed *keyed = keyed_items(r, items, ARG(1), flag(ARG(0), false));
+    const struct key_rule rule = { ARG(1), value_missing(), flag(ARG(0), false) };
+    struct keyed *keyed = keyed_items(r, items, &rule);
     struct sequence *out = sequence_new(r, SEQUENCE_GENERATOR, 0);
     struct dict *seen = dict_new(r);
     for (size_t i = 0; keyed && i < items->n && !r->failed; i++) {
@@ -598,14 +607,14 @@ FILTER(filter_slice) {
 }
 
 FILTER(filter_groupby) {
-    struct value pairs = sorted(r, self, ARG(0), flag(ARG(2), false), false);
+    const struct key_rule rule = { ARG(0), ARG(1), flag(ARG(2), false) };
+    const struct value items = sorted(r, self, &rule, false);
     struct sequence *out = sequence_new(r, SEQUENCE_LIST, 0), *group = NULL;
     struct value last = value_missing();
-    for (size_t i = 0; !r->failed && i < pairs.sequence->n; i++) {
-        const struct value item = pairs.sequence->items[i];
-        struct value raw = value_path(r, item, ARG(0), value_missing());
-        raw = is_undefined(raw) && is_given(ARG(1)) ? ARG(1) : raw;
-        const struct value key = fold(r, raw, flag(ARG(2), false));
+    for (size_t i = 0; !r->failed && i < items.sequence->n; i++) {
+        const struct value item = items.sequence->items[i],
+                           raw = value_path(r, item, ARG(0), ARG(1)),
+                           key = fold(r, raw, rule.case_counts);
         if (!group || !value_equal(r, key, last)) {
             group = sequence_new(r, SEQUENCE_LIST, 0);
             sequence_add(r, out, value_pair(r, raw, value_sequence(group)));

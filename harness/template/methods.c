@@ -34,7 +34,9 @@ static struct value strip(
         chars = value_none();
     if (chars.type != VALUE_NONE)
         chars = text_arg(r, chars);
-    return run_spend(r, self.n / 64) ? pystr_strip(self, chars, left, right) : self;
+    const size_t each =
+        chars.type == VALUE_STRING ? 1 + chars.n / 64 : 1; /* a search a character */
+    return run_spend(r, self.n / 64 * each) ? pystr_strip(self, chars, left, right) : self;
 }
 
 METHOD(str_strip) {

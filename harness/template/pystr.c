@@ -62,7 +62,32 @@ int64_t pystr_find(struct value s, struct value what, size_t from) {
     return found ? found - s.text : -1;
 }
 
+/* Knuth, Morris and Pratt's search, from the right: linear whatever the texts. `next[k]` is how
+ * much of the end of `what` still matches after k of its characters have matched and one hasn't. */
+static int64_t find_last_long(struct value s, struct value what) {
+    size_t *next = xcalloc(what.n + 1, sizeof *next), matched = 0;
+    const char *last = what.text + what.n - 1;
+    int64_t found = -1;
+    for (size_t i = 1, k = 0; i < what.n; i++) {
+        while (k && last[-(ptrdiff_t)i] != last[-(ptrdiff_t)k])
+            k = next[k - 1];
+        k += last[-(ptrdiff_t)i] == last[-(ptrdiff_t)k];
+        next[i] = k;
+    }
+    for (size_t at = s.n; found < 0 && at > 0; at--) {
+        while (matched && s.text[at - 1] != last[-(ptrdiff_t)matched])
+            matched = next[matched - 1];
+        matched += s.text[at - 1] == last[-(ptrdiff_t)matched];
+        if (matched == what.n)
+            found = (int64_t)at - 1;
+    }
+    free(next);
+    return found;
+}
+
 int64_t pystr_find_last(struct value s, struct value what) {
+    if (what.n > 8)
+        return what.n > s.n ? -1 : find_last_long(s, what);
     for (size_t at = s.n < what.n ? 0 : s.n - what.n + 1; at > 0; at--)
         if (memcmp(s.text + at - 1, what.text, what.n) == 0)
             return (int64_t)at - 1;

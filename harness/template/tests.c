@@ -11,10 +11,10 @@
     }
 
 /* All letters in one case, and at least one. */
-static bool has_case(struct value s, bool upper) {
+static bool has_case(struct run *r, struct value s, bool upper) {
     bool any = false;
     uint32_t cp;
-    for (size_t at = 0, n; s.type == VALUE_STRING && at < s.n; at += n) {
+    for (size_t at = 0, n; s.type == VALUE_STRING && at < s.n && run_spend(r, 1); at += n) {
         n = utf8_decode(s.text + at, s.n - at, &cp);
         n = n ? n : 1;
         if (upper ? pystr_lower(cp) : pystr_upper(cp))
@@ -98,8 +98,8 @@ TEST(test_string, self.type == VALUE_STRING)
 TEST(test_mapping, is_mapping(self))
 TEST(test_sequence, is_sequence_like(self))
 TEST(test_iterable, is_walkable(self))
-TEST(test_lower, has_case(value_str(r, self), false))
-TEST(test_upper, has_case(value_str(r, self), true))
+TEST(test_lower, has_case(r, value_str(r, self), false))
+TEST(test_upper, has_case(r, value_str(r, self), true))
 TEST(test_in, value_contains(r, call->args[0], self))
 TEST(test_sameas, is_same(r, self, call->args[0]))
 
