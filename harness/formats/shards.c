@@ -187,13 +187,18 @@ static const struct {
 } others[] = {
     { "adapter_config.json", "is an adapter without its base model",
         "put a copy of the base model's folder into it, named base_model" },
-    { "pytorch_model.bin", "has its weights in PyTorch's pickle format only",
+    { "pytorch_model.bin",
+        "has its weights as PyTorch's pickles in pytorch_model.bin only, not as safetensors",
         "convert the model to safetensors (transformers: save_pretrained)" },
-    { "pytorch_model.bin.index.json", "has its weights in PyTorch's pickle format only",
+    { "pytorch_model.bin.index.json",
+        "has its weights as PyTorch's pickles in pytorch_model.bin.index.json only, not as "
+        "safetensors",
         "convert the model to safetensors (transformers: save_pretrained)" },
-    { "tf_model.h5", "has its weights in TensorFlow's format only",
+    { "tf_model.h5",
+        "has its weights in TensorFlow's format in tf_model.h5 only, not as safetensors",
         "convert the model to safetensors (transformers: from_tf=True, save_pretrained)" },
-    { "flax_model.msgpack", "has its weights in Flax's format only",
+    { "flax_model.msgpack",
+        "has its weights in Flax's format in flax_model.msgpack only, not as safetensors",
         "convert the model to safetensors (transformers: from_flax=True, save_pretrained)" },
 };
 
@@ -203,8 +208,7 @@ static bool no_weights(const char *dir, struct err *err) {
         const bool there = file_exists(path);
         free(path);
         if (there) {
-            err_set(err, ERR_UNSUPPORTED, "folder '%s' %s ('%s'): not supported", dir, others[i].is,
-                others[i].file);
+            err_set(err, ERR_UNSUPPORTED, "folder '%s' %s", dir, others[i].is);
             return err_hint(err, "%s", others[i].hint);
         }
     }
