@@ -62,6 +62,23 @@ struct tokenizer_info {
 };
 const struct tokenizer_info *tokenizer_info(const struct tokenizer *t);
 
+/* ---- chat templates ---- */
+
+struct chat_template;
+
+/* Of a folder, a .gguf file, or the template's own file; ERR_NOT_FOUND where there is none. */
+MUST_CHECK struct chat_template *chat_template_open(const char *path, struct err *err);
+void chat_template_close(struct chat_template *c);
+
+/* A list of what there is: name, size, sha256, and what is wrong or unsupported. */
+json_t *chat_template_describe(struct chat_template *c);
+
+/* Appends the text that the model is to see. `request` is an object: "messages", and any other
+ * variables of the template ("tools", "add_generation_prompt", ...); nulls are absent. `now` is
+ * seconds since 1970 in UTC. Not for two threads at once on one template. */
+MUST_CHECK bool chat_template_render(struct chat_template *c, const json_t *request, int64_t now,
+    struct strbuf *out, struct err *err);
+
 /* ---- models ---- */
 
 struct model;

@@ -24,14 +24,51 @@ enum tensor_type {
     TENSOR_I8,
     TENSOR_U8,
     TENSOR_BOOL,
-    TENSOR_Q4_0,
+    TENSOR_U16,
+    TENSOR_U32,
+    TENSOR_U64,
+    TENSOR_F8_E4M3,
+    TENSOR_F8_E5M2,
+    TENSOR_F8_E8M0,
+    TENSOR_F8_E4M3FNUZ,
+    TENSOR_F8_E5M2FNUZ,
+    TENSOR_Q4_0, /* this and what follows: ggml's blocks */
     TENSOR_Q4_1,
     TENSOR_Q5_0,
     TENSOR_Q5_1,
     TENSOR_Q8_0,
+    TENSOR_Q8_1,
+    TENSOR_Q2_K,
+    TENSOR_Q3_K,
+    TENSOR_Q4_K,
+    TENSOR_Q5_K,
+    TENSOR_Q6_K,
+    TENSOR_Q8_K,
+    TENSOR_IQ1_S,
+    TENSOR_IQ1_M,
+    TENSOR_IQ2_XXS,
+    TENSOR_IQ2_XS,
+    TENSOR_IQ2_S,
+    TENSOR_IQ3_XXS,
+    TENSOR_IQ3_S,
+    TENSOR_IQ4_NL,
+    TENSOR_IQ4_XS,
+    TENSOR_TQ1_0,
+    TENSOR_TQ2_0,
+    TENSOR_MXFP4,
+    TENSOR_NVFP4,
+    TENSOR_Q1_0,
+    TENSOR_GPTQ, /* this and what follows: computed from other tensors as it is read */
+    TENSOR_AWQ,
+    TENSOR_INT_PACKED,
+    TENSOR_SCALED,
+    TENSOR_NF4,
+    TENSOR_FP4,
+    TENSOR_MXFP4_EXPERTS,
     TENSOR_N_TYPES,
 };
 
+#define TENSOR_BLOCK_MAX 256 /* elements of the largest block */
 struct tensor_type_info {
     const char *name;              /* as GGUF and safetensors spell it: "F32", "Q4_1" */
     uint32_t block_n, block_bytes; /* elements and bytes of a block; 1 element for plain types */
@@ -39,16 +76,19 @@ struct tensor_type_info {
         const uint8_t *blocks, size_t n, float *out); /* n elements, a multiple of block_n */
 };
 const struct tensor_type_info *tensor_type_info(enum tensor_type type);
+bool tensor_type_is_real(enum tensor_type type); /* numbers with fractions, so weights */
 
 #define TENSOR_MAX_DIMS 8
+struct derived;
 struct tensor {
     const char *name;
     enum tensor_type type;
     uint32_t n_dims;
     uint64_t shape[TENSOR_MAX_DIMS]; /* rows first: the last dimension is contiguous */
     uint64_t n_elements;
-    const uint8_t *data; /* valid until weights_close; may be unaligned */
+    const uint8_t *data; /* valid until weights_close; may be unaligned; NULL if derived */
     size_t bytes;
+    const struct derived *derived; /* NULL: it lies in the file as it is */
 };
 
 struct weights;

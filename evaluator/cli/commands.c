@@ -10,7 +10,7 @@ extern const struct command cmd_compare, cmd_db_down, cmd_db_dump, cmd_db_init, 
     cmd_queue_stats, cmd_queue_wait, cmd_reproduce, cmd_rescore, cmd_result_ls, cmd_result_show,
     cmd_result_verify, cmd_score, cmd_site_build, cmd_site_check, cmd_site_serve, cmd_submit,
     cmd_suite_board, cmd_suite_ls, cmd_suite_show, cmd_task_lint, cmd_task_ls, cmd_task_new,
-    cmd_task_render, cmd_task_show, cmd_task_test, cmd_tokenize, cmd_worker;
+    cmd_task_render, cmd_task_show, cmd_task_test, cmd_template, cmd_tokenize, cmd_worker;
 
 const struct command *const commands[] = {
     /* the bench */
@@ -38,6 +38,7 @@ const struct command *const commands[] = {
     &cmd_score,
     &cmd_generate,
     &cmd_tokenize,
+    &cmd_template,
     /* the service */
     &cmd_submit,
     &cmd_queue_ls,

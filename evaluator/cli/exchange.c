@@ -164,6 +164,13 @@ bool line_ids(struct line *line, struct arena *arena, const json_t *array, const
     return true;
 }
 
+int64_t clock_now(void) {
+    const char *set = getenv("SOURCE_DATE_EPOCH");
+    char *end = NULL;
+    const long long seconds = set ? strtoll(set, &end, 10) : 0;
+    return set && *set && !*end ? seconds : (int64_t)time(NULL);
+}
+
 /* ---- the session ---- */
 
 const struct option options_device[] = {

@@ -45,6 +45,9 @@ bool line_string(struct line *line, const char *key, const char **text, size_t *
 bool line_ids(struct line *line, struct arena *arena, const json_t *array, const char *what,
     const int32_t **ids, size_t *n);
 
+/* The clock of chat templates, in seconds since 1970: SOURCE_DATE_EPOCH where it is set. */
+int64_t clock_now(void);
+
 /* ---- the model that a pipeline runs ---- */
 
 extern const struct option options_device[]; /* --dtype, --device, --threads, --hub: everywhere */

@@ -27,7 +27,8 @@ static const char *const MODEL_FILES[] = { "*.safetensors", "*.safetensors.index
 static const char *const FACT_FILES[] = { "config.json", "generation_config.json", "modules.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "sentence_bert_config.json",
-    "config_sentence_transformers.json", "chat_template.jinja", "[0-9]_*/config.json", "README.md",
+    "config_sentence_transformers.json", "chat_template.jinja", "chat_template.json",
+    "adapter_config.json", "additional_chat_templates/*.jinja", "[0-9]_*/config.json", "README.md",
     NULL };
 
 static bool matches_any(const char *path, const char *const *patterns) {

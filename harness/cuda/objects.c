@@ -152,8 +152,9 @@ struct table *cuda_table(struct backend *b, const struct weight_source *src, uin
     struct source s;
     if (!source_open(&s, src, n, cols, err))
         return NULL;
-    enum elem elem =
-        src->tensor->type == TENSOR_BF16 && src->add == 0 ? ELEM_BF16 : ELEM_F32; /* exact */
+    enum elem elem = src->tensor->type == TENSOR_BF16 && !src->tensor->derived && src->add == 0
+                         ? ELEM_BF16
+                         : ELEM_F32; /* exact */
     struct table *t = xcalloc(1, sizeof *t);
     uint8_t *data = device_alloc(c, (size_t)n * cols, elem_bytes(elem), "a table", t, err);
     if (data == NULL || !upload(c, &s, elem, data, err))

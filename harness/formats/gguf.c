@@ -120,11 +120,7 @@ static bool add_tensor(struct weights *w, const struct gguf_header *h,
     struct tensor *t = weights_add(w, from->name, from->name_n, err);
     if (!t)
         return false;
-    struct quoted q;
-    if (from->type->type < 0)
-        return err_set(err, ERR_UNSUPPORTED, "tensor '%s' has type %s, which is not supported",
-            quoted_str(&q, t->name), from->type->name);
-    t->type = (enum tensor_type)from->type->type;
+    t->type = from->type->type;
     t->n_dims = from->n_dims;
     for (uint32_t i = 0; i < t->n_dims; i++)
         t->shape[i] = from->dims[from->n_dims - 1 - i];

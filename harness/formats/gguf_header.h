@@ -67,12 +67,12 @@ bool gguf_key_is(const struct gguf_key *key, const char *name);
 /* A scalar of any whole-number type; false for others. */
 MUST_CHECK bool gguf_key_uint(const struct gguf_key *key, uint64_t *out);
 
-/* ggml's element types, also those that we only know the size of. */
+/* ggml's element types. */
 struct ggml_type_info {
     uint32_t id;
     const char *name;
     uint32_t block_n, block_bytes;
-    int type; /* enum tensor_type, or -1 where we can't compute with it */
+    enum tensor_type type;
 };
 const struct ggml_type_info *ggml_type_find(uint32_t id); /* NULL if unknown */
 

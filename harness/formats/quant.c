@@ -7,44 +7,8 @@
  * keeps the compiler from fusing them). Data may be unaligned and is little-endian. */
 #include "harness/weights.h"
 
-#include <string.h>
-
-#define QUANT_N 32 /* elements of a block, all types here */
-
-static uint16_t load_u16(const uint8_t *p) {
-    uint16_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static uint32_t load_u32(const uint8_t *p) {
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static float float_of_bits(uint32_t bits) {
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-/* Exact, and free of branches so that loops over it vectorise: normal numbers get their exponent
- * moved by a multiplication, which carries infinities and NaN along; subnormal ones are built as
- * 0.5 + x and 0.5 taken away. */
-static float float_of_half(uint16_t half) {
-    const uint32_t wide = (uint32_t)half << 16, sign = wide & 0x80000000u, magnitude = wide << 1;
-    const float normal = float_of_bits((magnitude >> 4) + (0xE0u << 23)) * 0x1.0p-112f;
-    const float subnormal = float_of_bits((magnitude >> 17) | (126u << 23)) - 0.5f;
-    const float f = magnitude < (1u << 27) ? subnormal : normal;
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    return float_of_bits(bits | sign);
-}
-
-static float load_half(const uint8_t *p) {
-    return float_of_half(load_u16(p));
-}
+#include "harness/formats/derived.h"
+#include "harness/formats/quant.h"
 
 /* ---- plain types ---- */
 
@@ -164,6 +128,33 @@ static void q8_0_to_f32(const uint8_t *in, size_t n, float *out) {
     }
 }
 
+/* f16 scale, f16 sum that only products use, 32 signed bytes */
+static void q8_1_to_f32(const uint8_t *in, size_t n, float *out) {
+    for (; n; n -= QUANT_N, in += 36, out += QUANT_N) {
+        const float scale = load_half(in);
+        for (int i = 0; i < QUANT_N; i++)
+            out[i] = (float)(int8_t)in[4 + i] * scale;
+    }
+}
+
+static void u16_to_f32(const uint8_t *in, size_t n, float *out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)load_u16(in + 2 * i);
+}
+
+static void u32_to_f32(const uint8_t *in, size_t n, float *out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)load_u32(in + 4 * i);
+}
+
+static void u64_to_f32(const uint8_t *in, size_t n, float *out) {
+    for (size_t i = 0; i < n; i++) {
+        uint64_t v;
+        memcpy(&v, in + 8 * i, sizeof v);
+        out[i] = (float)v;
+    }
+}
+
 static const struct tensor_type_info types[TENSOR_N_TYPES] = {
     [TENSOR_F64] = { "F64", 1, 8, f64_to_f32 },
     [TENSOR_F32] = { "F32", 1, 4, f32_to_f32 },
@@ -175,11 +166,47 @@ static const struct tensor_type_info types[TENSOR_N_TYPES] = {
     [TENSOR_I8] = { "I8", 1, 1, i8_to_f32 },
     [TENSOR_U8] = { "U8", 1, 1, u8_to_f32 },
     [TENSOR_BOOL] = { "BOOL", 1, 1, bool_to_f32 },
+    [TENSOR_U16] = { "U16", 1, 2, u16_to_f32 },
+    [TENSOR_U32] = { "U32", 1, 4, u32_to_f32 },
+    [TENSOR_U64] = { "U64", 1, 8, u64_to_f32 },
+    [TENSOR_F8_E4M3] = { "F8_E4M3", 1, 1, e4m3_to_f32 },
+    [TENSOR_F8_E5M2] = { "F8_E5M2", 1, 1, e5m2_to_f32 },
+    [TENSOR_F8_E8M0] = { "F8_E8M0", 1, 1, e8m0_to_f32 },
+    [TENSOR_F8_E4M3FNUZ] = { "F8_E4M3FNUZ", 1, 1, e4m3_fnuz_to_f32 },
+    [TENSOR_F8_E5M2FNUZ] = { "F8_E5M2FNUZ", 1, 1, e5m2_fnuz_to_f32 },
     [TENSOR_Q4_0] = { "Q4_0", QUANT_N, 18, q4_0_to_f32 },
     [TENSOR_Q4_1] = { "Q4_1", QUANT_N, 20, q4_1_to_f32 },
     [TENSOR_Q5_0] = { "Q5_0", QUANT_N, 22, q5_0_to_f32 },
     [TENSOR_Q5_1] = { "Q5_1", QUANT_N, 24, q5_1_to_f32 },
     [TENSOR_Q8_0] = { "Q8_0", QUANT_N, 34, q8_0_to_f32 },
+    [TENSOR_Q8_1] = { "Q8_1", QUANT_N, 36, q8_1_to_f32 },
+    [TENSOR_Q2_K] = { "Q2_K", SUPER_N, 84, q2_k_to_f32 },
+    [TENSOR_Q3_K] = { "Q3_K", SUPER_N, 110, q3_k_to_f32 },
+    [TENSOR_Q4_K] = { "Q4_K", SUPER_N, 144, q4_k_to_f32 },
+    [TENSOR_Q5_K] = { "Q5_K", SUPER_N, 176, q5_k_to_f32 },
+    [TENSOR_Q6_K] = { "Q6_K", SUPER_N, 210, q6_k_to_f32 },
+    [TENSOR_Q8_K] = { "Q8_K", SUPER_N, 292, q8_k_to_f32 },
+    [TENSOR_IQ1_S] = { "IQ1_S", SUPER_N, 50, iq1_s_to_f32 },
+    [TENSOR_IQ1_M] = { "IQ1_M", SUPER_N, 56, iq1_m_to_f32 },
+    [TENSOR_IQ2_XXS] = { "IQ2_XXS", SUPER_N, 66, iq2_xxs_to_f32 },
+    [TENSOR_IQ2_XS] = { "IQ2_XS", SUPER_N, 74, iq2_xs_to_f32 },
+    [TENSOR_IQ2_S] = { "IQ2_S", SUPER_N, 82, iq2_s_to_f32 },
+    [TENSOR_IQ3_XXS] = { "IQ3_XXS", SUPER_N, 98, iq3_xxs_to_f32 },
+    [TENSOR_IQ3_S] = { "IQ3_S", SUPER_N, 110, iq3_s_to_f32 },
+    [TENSOR_IQ4_NL] = { "IQ4_NL", QUANT_N, 18, iq4_nl_to_f32 },
+    [TENSOR_IQ4_XS] = { "IQ4_XS", SUPER_N, 136, iq4_xs_to_f32 },
+    [TENSOR_TQ1_0] = { "TQ1_0", SUPER_N, 54, tq1_0_to_f32 },
+    [TENSOR_TQ2_0] = { "TQ2_0", SUPER_N, 66, tq2_0_to_f32 },
+    [TENSOR_MXFP4] = { "MXFP4", QUANT_N, 17, mxfp4_to_f32 },
+    [TENSOR_NVFP4] = { "NVFP4", 64, 36, nvfp4_to_f32 },
+    [TENSOR_Q1_0] = { "Q1_0", 128, 18, q1_0_to_f32 },
+    [TENSOR_GPTQ] = { "GPTQ", 1, 1, NULL },
+    [TENSOR_AWQ] = { "AWQ", 1, 1, NULL },
+    [TENSOR_INT_PACKED] = { "INT_PACKED", 1, 1, NULL },
+    [TENSOR_SCALED] = { "SCALED", 1, 1, NULL },
+    [TENSOR_NF4] = { "NF4", 1, 1, NULL },
+    [TENSOR_FP4] = { "FP4", 1, 1, NULL },
+    [TENSOR_MXFP4_EXPERTS] = { "MXFP4", 1, 1, NULL },
 };
 
 const struct tensor_type_info *tensor_type_info(enum tensor_type type) {
@@ -187,10 +214,16 @@ const struct tensor_type_info *tensor_type_info(enum tensor_type type) {
     return &types[type];
 }
 
+bool tensor_type_is_real(enum tensor_type type) {
+    return type <= TENSOR_BF16 || type >= TENSOR_F8_E4M3;
+}
+
 void tensor_read_f32(const struct tensor *t, size_t from, size_t n, float *out) {
     const struct tensor_type_info *info = tensor_type_info(t->type);
     BUG_IF(from > t->n_elements || n > t->n_elements - from);
     BUG_IF(from % info->block_n || n % info->block_n);
-    if (n)
+    if (t->derived)
+        derived_read(t, from, n, out);
+    else if (n)
         info->to_f32(t->data + from / info->block_n * info->block_bytes, n, out);
 }

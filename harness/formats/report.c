@@ -14,8 +14,8 @@
 /* Elements [from, from + n) wherever blocks begin and end; n is at most REPORT_ENDS. */
 static void read_ends(const struct tensor *t, size_t from, size_t n, double *out) {
     const size_t block_n = tensor_type_info(t->type)->block_n;
-    float block[64];
-    BUG_IF(block_n > sizeof block / sizeof *block);
+    float block[TENSOR_BLOCK_MAX];
+    BUG_IF(block_n > TENSOR_BLOCK_MAX);
     for (size_t i = 0; i < n; i++) {
         const size_t in_block = (from + i) % block_n;
         if (i == 0 || in_block == 0)

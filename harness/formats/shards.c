@@ -4,7 +4,8 @@
  * in .safetensors, so none leads out of the folder; the file may be a link, since that is how
  * download caches lay models out. Every tensor that the index lists must be in the shard that it
  * names; the index's total_size is ignored, as everywhere. */
-#include "harness/formats/formats.h"
+#include "harness/formats/adapter.h"
+#include "harness/formats/derived.h"
 
 #include <string.h>
 
@@ -13,6 +14,7 @@
 
 #define INDEX_DEPTH_MAX 32
 #define SHARD_NAME_MAX 255
+#define CONFIG_BYTES_MAX (16u << 20)
 
 /* ---- the index ---- */
 
@@ -178,25 +180,59 @@ out:
     return ok;
 }
 
-/* What else lies there, for the message: formats that we'll never read. */
+/* What else lies there, for the message. PyTorch's files are pickles, programs that build the
+ * weights as they run: they are refused, not read carefully. */
+static const struct {
+    const char *file, *is, *hint;
+} others[] = {
+    { "adapter_config.json", "is an adapter without its base model",
+        "put a copy of the base model's folder into it, named base_model" },
+    { "pytorch_model.bin",
+        "has its weights as PyTorch's pickles in pytorch_model.bin only, not as safetensors",
+        "convert the model to safetensors (transformers: save_pretrained)" },
+    { "pytorch_model.bin.index.json",
+        "has its weights as PyTorch's pickles in pytorch_model.bin.index.json only, not as "
+        "safetensors",
+        "convert the model to safetensors (transformers: save_pretrained)" },
+    { "tf_model.h5",
+        "has its weights in TensorFlow's format in tf_model.h5 only, not as safetensors",
+        "convert the model to safetensors (transformers: from_tf=True, save_pretrained)" },
+    { "flax_model.msgpack",
+        "has its weights in Flax's format in flax_model.msgpack only, not as safetensors",
+        "convert the model to safetensors (transformers: from_flax=True, save_pretrained)" },
+};
+
 static bool no_weights(const char *dir, struct err *err) {
-    static const char *const others[] = { "pytorch_model.bin", "pytorch_model.bin.index.json",
-        "tf_model.h5", "flax_model.msgpack" };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        char *path = path_join(dir, others[i]);
+        char *path = path_join(dir, others[i].file);
         const bool there = file_exists(path);
         free(path);
         if (there) {
-            err_set(err, ERR_UNSUPPORTED,
-                "folder '%s' has its weights in %s only, not as safetensors", dir, others[i]);
-            return err_hint(err, "only safetensors and GGUF weights are read; convert the model");
+            err_set(err, ERR_UNSUPPORTED, "folder '%s' %s", dir, others[i].is);
+            return err_hint(err, "%s", others[i].hint);
         }
     }
     return err_set(err, ERR_NOT_FOUND,
         "folder '%s' has no model.safetensors and no model.safetensors.index.json", dir);
 }
 
-bool folder_read(struct weights *w, const char *dir, struct err *err) {
+/* What the config says of how the weights are packed. A folder without a config has plain ones. */
+static bool derive(struct weights *w, const char *dir, struct err *err) {
+    char *path = path_join(dir, "config.json");
+    json_t *config = NULL;
+    bool ok = true;
+    if (file_exists(path)) {
+        config = json_parse_file(path, CONFIG_BYTES_MAX, err);
+        ok = config != NULL;
+    }
+    ok = ok &&
+         (weights_derive(w, config, err) || err_wrap(err, "cannot read the weights in '%s'", dir));
+    json_decref(config);
+    free(path);
+    return ok;
+}
+
+static bool plain_folder_read(struct weights *w, const char *dir, struct err *err) {
     char *single = path_join(dir, "model.safetensors"),
          *index = path_join(dir, "model.safetensors.index.json");
     const bool ok = file_exists(single)  ? safetensors_file_read(w, single, err)
@@ -204,5 +240,13 @@ bool folder_read(struct weights *w, const char *dir, struct err *err) {
                                          : no_weights(dir, err);
     free(single);
     free(index);
+    return ok && derive(w, dir, err);
+}
+
+bool folder_read(struct weights *w, const char *dir, struct err *err) {
+    char *base = adapter_base(dir);
+    const bool ok = base ? plain_folder_read(w, base, err) && adapter_apply(w, dir, err)
+                         : plain_folder_read(w, dir, err);
+    free(base);
     return ok;
 }

@@ -1,9 +1,17 @@
 set(formats_SOURCES
+    formats/adapter.c
     formats/config_cut.c
+    formats/derived.c
     formats/extent.c
     formats/gguf.c
     formats/gguf_header.c
+    formats/iq_grids.c
+    formats/packed.c
     formats/quant.c
+    formats/quant_fp8.c
+    formats/quant_iq.c
+    formats/quant_k.c
+    formats/quant_small.c
     formats/quoted.c
     formats/report.c
     formats/safetensors.c

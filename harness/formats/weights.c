@@ -1,6 +1,6 @@
 /* The list of tensors that all formats fill, and which reader a path gets. Lookup by name is a hash
  * map; a list that would grow past its ceiling is an error, never cut. */
-#include "harness/formats/formats.h"
+#include "harness/formats/derived.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -102,6 +102,9 @@ const struct tensor *weights_find(const struct weights *w, const char *name) {
 }
 
 void weights_forget(const struct weights *w, const struct tensor *t) {
+    for (size_t i = 0; t->derived && i < DERIVED_PARTS_MAX; i++)
+        if (t->derived->parts[i].data)
+            weights_forget(w, &t->derived->parts[i]);
     for (size_t i = 0; i < w->n_maps; i++)
         file_map_forget(&w->maps[i], t->data, t->bytes);
 }

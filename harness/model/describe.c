@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "harness/formats/adapter.h"
 #include "harness/model/model.h"
 
 static const char *pooling_words[] = {
@@ -54,6 +55,16 @@ static json_t *tokenizer_json(const char *path) {
     if (info->model_max_length)
         json_object_set_new(out, "max_length", json_integer(info->model_max_length));
     tokenizer_close(t);
+    return out;
+}
+
+static json_t *templates_json(const char *path) {
+    struct err err = ERR_INIT;
+    struct chat_template *c = chat_template_open(path, &err);
+    if (!c)
+        return err.class == ERR_NOT_FOUND ? json_null() : json_pack("{s:s}", "error", err.msg);
+    json_t *out = chat_template_describe(c);
+    chat_template_close(c);
     return out;
 }
 
@@ -123,6 +134,8 @@ json_t *model_describe(const char *path, struct err *err) {
         if (modules.default_prompt)
             json_object_set_new(out, "default_prompt", json_string(modules.default_prompt));
         json_object_set_new(out, "tokenizer", tokenizer_json(path));
+        json_object_set_new(out, "chat_templates", templates_json(path));
+        json_object_set_new(out, "adapter", adapter_describe(path));
         json_object_set_new(out, "config", config_json(s.config));
         json_object_set(out, "extra_tensors", s.tensors.extra);
     }

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "harness/cuda/load.h"
+#include "harness/formats/adapter.h"
 
 enum {
     ROWS_DEFAULT = 1024,      /* of a step: enough for matrix products to run at full speed */
@@ -82,7 +83,7 @@ bool model_config_read(
         *out = json_incref((json_t *)weights_metadata(weights));
         return true;
     }
-    char *file = path_join(path, "config.json");
+    char *file = model_file(path, "config.json");
     *out = json_parse_file(file, MODEL_CONFIG_MAX, err);
     bool ok = *out && (json_is_object(*out) ||
                           err_set(err, ERR_INPUT, "'%s' does not hold an object", file));
@@ -92,7 +93,7 @@ bool model_config_read(
 
 /* generation_config.json can name more ids that end a text. */
 static bool generation_config_read(struct spec *spec, const char *folder, struct err *err) {
-    char *file = path_join(folder, "generation_config.json");
+    char *file = model_file(folder, "generation_config.json");
     json_t *json = NULL;
     bool ok = true;
     if (file_exists(file)) {
@@ -168,7 +169,7 @@ static bool tokenizer_exists(const char *path, const struct model_source *s) {
         return json_object_get(s->config, "tokenizer.ggml.model") != NULL;
     bool found = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++) {
-        char *file = path_join(path, names[i]);
+        char *file = model_file(path, names[i]);
         found = file_exists(file);
         free(file);
     }

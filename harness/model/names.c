@@ -80,8 +80,7 @@ static bool shape_check(
             t->n_dims > 1 ? (unsigned long long)t->shape[1] : 0, rows, vector ? "" : ", ",
             vector ? 0 : cols);
     const char *type = tensor_type_info(t->type)->name;
-    bool number = t->type <= TENSOR_BF16 || t->type >= TENSOR_Q4_0;
-    return number ||
+    return tensor_type_is_real(t->type) ||
            err_set(err, ERR_UNSUPPORTED, "tensor '%.128s' holds %s, not weights", t->name, type);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "harness/formats/adapter.h"
 #include "harness/tokenizer/decoding.h"
 #include "harness/tokenizer/sentencepiece.h"
 #include "harness/tokenizer/token_list.h"
@@ -86,10 +87,28 @@ static struct tokenizer *finish(struct tokenizer *t, bool ok, const char *name, 
     return NULL;
 }
 
+/* The folder that has the tokenizer: an adapter's own, or its base's. */
+static bool load_folder(struct tokenizer *t, const char *path, struct err *err) {
+    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "vocab.txt",
+        "vocab.json" };
+    char *base = adapter_base(path);
+    for (size_t i = 0; base && i < sizeof names / sizeof *names; i++) {
+        char *own = path_join(path, names[i]);
+        if (file_exists(own)) {
+            free(base);
+            base = NULL;
+        }
+        free(own);
+    }
+    bool ok = tokenizer_load_folder(t, base ? base : path, err);
+    free(base);
+    return ok;
+}
+
 struct tokenizer *tokenizer_open(const char *path, struct err *err) {
     struct tokenizer *t = tokenizer_new();
     bool model = ends_with(path, ".model");
-    bool ok = dir_exists(path)                        ? tokenizer_load_folder(t, path, err)
+    bool ok = dir_exists(path)                        ? load_folder(t, path, err)
               : ends_with(path, ".gguf")              ? tokenizer_load_gguf(t, path, err)
               : model && spm_is(path)                 ? load_model(t, path, err)
               : model || ends_with(path, ".tiktoken") ? load_ranks_file(t, path, err)

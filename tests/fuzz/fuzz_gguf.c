@@ -8,7 +8,7 @@ static void read_all(const struct weights *w) {
     for (size_t i = 0; i < weights_count(w); i++) {
         const struct tensor *t = weights_at(w, i);
         const size_t block_n = tensor_type_info(t->type)->block_n;
-        float block[32];
+        float block[TENSOR_BLOCK_MAX];
         tensor_read_f32(t, t->n_elements - block_n, block_n, block);
     }
     for (size_t i = 0; i < w->n_arrays; i++) {

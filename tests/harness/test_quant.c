@@ -195,13 +195,103 @@ static void every_type_has_a_name_and_a_size(void **state) {
     for (int type = 0; type < TENSOR_N_TYPES; type++) {
         const struct tensor_type_info *info = tensor_type_info((enum tensor_type)type);
         assert_non_null(info->name);
-        assert_non_null(info->to_f32);
+        assert_true((info->to_f32 != NULL) == (type < TENSOR_GPTQ)); /* the others are computed */
         assert_true(info->block_n && info->block_bytes);
     }
 }
 
+/* ---- recorded blocks ---- */
+
+static size_t unhex(const char *hex, uint8_t *out, size_t max) {
+    const size_t n = strlen(hex) / 2;
+    assert_true(n <= max);
+    for (size_t i = 0; i < n; i++) {
+        unsigned byte;
+        assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
+        out[i] = (uint8_t)byte;
+    }
+    return n;
+}
+
+static const struct tensor_type_info *type_named(const char *name) {
+    for (int i = 0; i < TENSOR_N_TYPES; i++)
+        if (strcmp(tensor_type_info((enum tensor_type)i)->name, name) == 0)
+            return tensor_type_info((enum tensor_type)i);
+    fail_msg("no type %s", name);
+    return NULL;
+}
+
+static void block_check(const json_t *row) {
+    static uint8_t blocks[3 * 512 + 1], wanted[3 * TENSOR_BLOCK_MAX * 4];
+    static float got[3 * TENSOR_BLOCK_MAX];
+    const struct tensor_type_info *type = type_named(json_get_string(row, "type", ""));
+    const size_t bytes = unhex(json_get_string(row, "blocks", ""), blocks + 1, sizeof blocks - 1),
+                 n = unhex(json_get_string(row, "f32", ""), wanted, sizeof wanted) / 4;
+    assert_int_equal(bytes, 3 * type->block_bytes);
+    assert_int_equal(n, 3 * type->block_n);
+    type->to_f32(blocks + 1, n, got);
+    for (size_t i = 0; i < n; i++) {
+        float want;
+        memcpy(&want, wanted + 4 * i, sizeof want);
+        if (memcmp(&want, &got[i], sizeof want) != 0)
+            fail_msg(
+                "%s: element %zu is %.9g, not %.9g", type->name, i, (double)got[i], (double)want);
+    }
+}
+
+static void every_type_of_ggml_is_gguf_pys_bit_for_bit(void **state) {
+    (void)state;
+    struct strbuf text = { 0 };
+    struct err err = ERR_INIT;
+    size_t n = 0;
+    assert_true(file_read(ASSAY_TESTS_DIR "/fixtures/quant/blocks.jsonl", 1 << 20, &text, &err));
+    for (char *line = strtok(text.text, "\n"); line; line = strtok(NULL, "\n"), n++) {
+        json_t *row = json_parse(line, strlen(line), "blocks.jsonl", &err);
+        assert_non_null(row);
+        block_check(row);
+        json_decref(row);
+    }
+    assert_int_equal(n, TENSOR_Q1_0 - TENSOR_Q4_0 + 1);
+    strbuf_release(&text);
+}
+
+static void fp8_has_its_corners(void **state) {
+    (void)state;
+    static const uint8_t bytes[] = { 0x00, 0x80, 0x01, 0x08, 0x7e, 0xfe, 0x7f, 0x38 };
+    float got[8];
+    read_unaligned(TENSOR_F8_E4M3, bytes, sizeof bytes, got, 8);
+    static const float e4m3[] = { 0, -0.0f, 0x1p-9f, 0x1p-6f, 448, -448, 0, 1 };
+    for (size_t i = 0; i < 8; i++)
+        if (i != 6)
+            assert_same_bits(got[i], e4m3[i], i);
+    assert_true(isnan(got[6]));
+    static const uint8_t wide[] = { 0x3c, 0x7b, 0x7c, 0x01 };
+    read_unaligned(TENSOR_F8_E5M2, wide, sizeof wide, got, 4);
+    assert_same_bits(got[0], 1, 0);
+    assert_same_bits(got[1], 57344, 1);
+    assert_true(isinf(got[2]));
+    assert_same_bits(got[3], 0x1p-16f, 3);
+    static const uint8_t powers[] = { 0, 127, 254, 255 };
+    read_unaligned(TENSOR_F8_E8M0, powers, sizeof powers, got, 4);
+    assert_same_bits(got[0], 0x1p-127f, 0);
+    assert_same_bits(got[1], 1, 1);
+    assert_same_bits(got[2], 0x1p127f, 2);
+    assert_true(isnan(got[3]));
+    static const uint8_t fnuz[] = { 0x80, 0x7f, 0x40 };
+    read_unaligned(TENSOR_F8_E4M3FNUZ, fnuz, sizeof fnuz, got, 3);
+    assert_true(isnan(got[0]));
+    assert_same_bits(got[1], 240, 1);
+    assert_same_bits(got[2], 1, 2);
+    read_unaligned(TENSOR_F8_E5M2FNUZ, fnuz, sizeof fnuz, got, 3);
+    assert_true(isnan(got[0]));
+    assert_same_bits(got[1], 57344, 1);
+    assert_same_bits(got[2], 1, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_type_of_ggml_is_gguf_pys_bit_for_bit),
+        cmocka_unit_test(fp8_has_its_corners),
         cmocka_unit_test(every_f16_becomes_the_f32_that_it_stands_for),
         cmocka_unit_test(plain_types_are_read_from_unaligned_bytes),
         cmocka_unit_test(q4_0_is_scale_times_nibble_less_8),

@@ -1,0 +1,19 @@
+set(template_SOURCES
+    template/access.c
+    template/call.c
+    template/chat.c
+    template/clock.c
+    template/continue.c
+    template/eval.c
+    template/exec.c
+    template/filters.c
+    template/format.c
+    template/functions.c
+    template/lexer.c
+    template/methods.c
+    template/parser.c
+    template/show.c
+    template/template.c
+    template/tests.c
+    template/pystr.c
+    template/value.c)

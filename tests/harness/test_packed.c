@@ -1,0 +1,241 @@
+/* Weights packed by other people's formats: what they stand for (fixtures/packed), read in any
+ * pieces, and the refusal of parts that don't fit together. */
+#include "weight_files.h"
+
+#include <string.h>
+
+#include "harness/formats/derived.h"
+
+static size_t unhex(const char *hex, uint8_t *out) {
+    const size_t n = strlen(hex) / 2;
+    for (size_t i = 0; i < n; i++) {
+        unsigned byte;
+        assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
+        out[i] = (uint8_t)byte;
+    }
+    return n;
+}
+
+static void read_in_pieces(const struct tensor *t, size_t piece, const float *want) {
+    float got[4096];
+    for (size_t from = 0; from < t->n_elements; from += piece) {
+        const size_t n = t->n_elements - from < piece ? t->n_elements - from : piece;
+        tensor_read_f32(t, from, n, got);
+        for (size_t i = 0; i < n; i++)
+            if (memcmp(&got[i], &want[from + i], sizeof got[i]) != 0)
+                fail_msg("%s: element %zu is %.9g, not %.9g", t->name, from + i, (double)got[i],
+                    (double)want[from + i]);
+    }
+}
+
+static void packed_check(const json_t *row) {
+    static float want[4096];
+    struct err err = ERR_INIT;
+    char path[512];
+    const char *kind = json_get_string(row, "kind", "");
+    snprintf(path, sizeof path, "%s/fixtures/packed/%s", ASSAY_TESTS_DIR, kind);
+    struct weights *w = weights_open(path, &err);
+    if (!w)
+        fail_msg("%s: %s", kind, err.msg);
+    const struct tensor *t = weights_find(w, json_get_string(row, "name", ""));
+    const json_t *shape = json_object_get(row, "shape");
+    if (!t)
+        fail_msg("%s: there is no %s", kind, json_get_string(row, "name", ""));
+    assert_int_equal(t->n_dims, json_array_size(shape));
+    for (size_t i = 0; i < t->n_dims; i++)
+        assert_int_equal(t->shape[i], json_integer_value(json_array_get(shape, i)));
+    assert_int_equal(unhex(json_get_string(row, "f32", ""), (uint8_t *)want), 4 * t->n_elements);
+    assert_true(tensor_type_is_real(t->type) && t->bytes > 0);
+    read_in_pieces(t, 4096, want);
+    read_in_pieces(t, 7, want);
+    weights_forget(w, t);
+    assert_true(weights_count(w) <= 5); /* no parts are left over */
+    weights_close(w);
+}
+
+static void packed_weights_are_what_they_stand_for(void **state) {
+    (void)state;
+    struct strbuf rows = { 0 };
+    struct err err = ERR_INIT;
+    size_t n = 0;
+    assert_true(file_read(ASSAY_TESTS_DIR "/fixtures/packed/expected.jsonl", 1 << 20, &rows, &err));
+    for (char *line = strtok(rows.text, "\n"); line; line = strtok(NULL, "\n"), n++) {
+        json_t *row = json_parse(line, strlen(line), "expected.jsonl", &err);
+        packed_check(row);
+        json_decref(row);
+    }
+    assert_int_equal(n, 20);
+    strbuf_release(&rows);
+}
+
+/* ---- what doesn't fit ---- */
+
+static const struct misfit {
+    const char *config, *header;
+    size_t bytes;
+    enum err_class class;
+    const char *says;
+} misfits[] = {
+    { "{\"quantization_config\": {\"quant_method\": \"aqlm\"}}", "{}", 0, ERR_UNSUPPORTED,
+        "quantization method 'aqlm' is not supported" },
+    { "{\"quantization_config\": {}}", "{}", 0, ERR_UNSUPPORTED, "quantization method ''" },
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\"}}",
+        "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]}}", 256,
+        ERR_INPUT, "packed weight 'l.weight': its part '.scales' is missing" },
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 3}}",
+        "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]}}", 256,
+        ERR_UNSUPPORTED, "3 bits are not supported" },
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"group_size\": 64}}",
+        "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]},"
+        "\"l.scales\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[256,320]},"
+        "\"l.qzeros\":{\"dtype\":\"I32\",\"shape\":[1,1],\"data_offsets\":[320,324]}}",
+        324, ERR_INPUT, "scales have the wrong shape (1 x 8 are needed)" },
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"group_size\": 64}}",
+        "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]},"
+        "\"l.scales\":{\"dtype\":\"F32\",\"shape\":[1,8],\"data_offsets\":[256,288]},"
+        "\"l.qzeros\":{\"dtype\":\"I32\",\"shape\":[1,1],\"data_offsets\":[288,292]},"
+        "\"l.g_idx\":{\"dtype\":\"I32\",\"shape\":[64],\"data_offsets\":[292,548]}}",
+        548, ERR_INPUT, "a group that is not there" },
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"group_size\": 0}}",
+        "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]},"
+        "\"l.scales\":{\"dtype\":\"F32\",\"shape\":[1,8],\"data_offsets\":[256,288]},"
+        "\"l.qzeros\":{\"dtype\":\"I32\",\"shape\":[1,1],\"data_offsets\":[288,292]}}",
+        292, ERR_INPUT, "group_size" },
+    { "{}",
+        "{\"l.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[4,4],\"data_offsets\":[0,16]},"
+        "\"l.weight_scale\":{\"dtype\":\"F32\",\"shape\":[3,1],\"data_offsets\":[16,28]}}",
+        28, ERR_INPUT, "fits no block size" },
+    { "{}",
+        "{\"l.weight\":{\"dtype\":\"U8\",\"shape\":[4,4],\"data_offsets\":[0,16]},"
+        "\"l.weight_scale\":{\"dtype\":\"F32\",\"shape\":[4,1],\"data_offsets\":[16,32]}}",
+        32, ERR_UNSUPPORTED, "U8 with scales is not supported" },
+    { "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}}",
+        "{\"l.weight\":{\"dtype\":\"U8\",\"shape\":[8,1],\"data_offsets\":[0,8]},"
+        "\"l.weight.quant_state.bitsandbytes__nf4\":{\"dtype\":\"U8\",\"shape\":[4],"
+        "\"data_offsets\":[8,12]}}",
+        12, ERR_INPUT, "l.weight" },
+    { "{\"quantization_config\": {\"quant_method\": \"mxfp4\"}}",
+        "{\"x_blocks\":{\"dtype\":\"U8\",\"shape\":[1,1,2,16],\"data_offsets\":[0,32]},"
+        "\"x_scales\":{\"dtype\":\"U8\",\"shape\":[1,2,1],\"data_offsets\":[32,34]}}",
+        34, ERR_INPUT, "other shapes than experts have" },
+};
+
+static void parts_that_do_not_fit_are_refused(void **state) {
+    for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
+        const struct misfit *bad = &misfits[i];
+        struct strbuf file = { 0 };
+        struct err err = ERR_INIT;
+        st_build(&file, bad->header, bad->bytes);
+        free(file_put(*state, "model.safetensors", file.text, file.len));
+        free(file_put(*state, "config.json", bad->config, strlen(bad->config)));
+        struct weights *w = weights_open(*state, &err);
+        if (w)
+            fail_msg("accepted: %s", bad->header);
+        assert_error(&err, bad->class, bad->says, (const char *)*state, NULL);
+        strbuf_release(&file);
+    }
+}
+
+static void a_folder_without_packed_parts_is_left_alone(void **state) {
+    struct strbuf file = { 0 };
+    struct err err = ERR_INIT;
+    st_build(&file,
+        "{\"l.weight_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+        "\"l.weight8\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[4,8]}}",
+        8);
+    free(file_put(*state, "model.safetensors", file.text, file.len));
+    struct weights *w = weights_open(*state, &err);
+    assert_non_null(w);
+    assert_int_equal(weights_count(w), 2);
+    assert_null(weights_at(w, 0)->derived);
+    weights_close(w);
+    strbuf_release(&file);
+}
+
+/* ---- adapters ---- */
+
+static void put(const char *dir, const char *name, const char *text) {
+    free(file_put(dir, name, text, strlen(text)));
+}
+
+static void put_tensors(const char *dir, const char *name, const char *header, size_t bytes) {
+    struct strbuf file = { 0 };
+    st_build(&file, header, bytes);
+    free(file_put(dir, name, file.text, file.len));
+    strbuf_release(&file);
+}
+
+#define PAIR(a, b)                                                                                 \
+    "{\"base_model.model.l.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":" a                        \
+    ",\"data_offsets\":[0,"                                                                        \
+    "16]},\"base_model.model.l.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":" b                    \
+    ",\"data_offsets\":[16,32]}}"
+
+static const struct {
+    const char *config, *header;
+    size_t bytes;
+    enum err_class class;
+    const char *says;
+} bad_adapters[] = {
+    { "{\"peft_type\": \"IA3\"}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED, "peft_type 'IA3'" },
+    { "{\"peft_type\": \"LORA\", \"use_dora\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED,
+        "use_dora" },
+    { "{\"peft_type\": \"LORA\"}", PAIR("[1,4]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
+    { "{\"peft_type\": \"LORA\"}", PAIR("[2,2]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
+    { "{\"peft_type\": \"LORA\"}",
+        "{\"base_model.model.l.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,4],"
+        "\"data_offsets\":[0,16]}}",
+        16, ERR_INPUT, "second matrix is missing" },
+    { "{\"peft_type\": \"LORA\"}",
+        "{\"base_model.model.l.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[4,1],"
+        "\"data_offsets\":[0,16]}}",
+        16, ERR_INPUT, "first matrix is missing" },
+    { "{\"peft_type\": \"LORA\"}",
+        "{\"base_model.model.l.lora_magnitude_vector\":{\"dtype\":\"F32\",\"shape\":[4],"
+        "\"data_offsets\":[0,16]}}",
+        16, ERR_INPUT, "not understood" },
+    { "{\"peft_type\": \"LORA\"}",
+        "{\"base_model.model.l.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}"
+        "}",
+        16, ERR_INPUT, "another shape" },
+    { "{\"peft_type\": \"LORA\"}", "{}", 0, ERR_INPUT, "it changes nothing" },
+};
+
+static void adapters_that_do_not_fit_are_refused(void **state) {
+    const char *dir = *state;
+    char *base = path_join(dir, "base_model");
+    struct err err = ERR_INIT;
+    assert_true(dir_make(base, &err));
+    put(base, "config.json", "{}");
+    put_tensors(base, "model.safetensors",
+        "{\"l.weight\":{\"dtype\":\"F32\",\"shape\":[4,4],\"data_offsets\":[0,64]}}", 64);
+    for (size_t i = 0; i < sizeof bad_adapters / sizeof *bad_adapters; i++) {
+        struct err why = ERR_INIT;
+        put(dir, "adapter_config.json", bad_adapters[i].config);
+        put_tensors(
+            dir, "adapter_model.safetensors", bad_adapters[i].header, bad_adapters[i].bytes);
+        if (weights_open(dir, &why))
+            fail_msg("accepted: %s", bad_adapters[i].says);
+        assert_error(&why, bad_adapters[i].class, bad_adapters[i].says, dir, NULL);
+    }
+    free(base);
+}
+
+static void an_adapter_without_its_base_is_refused_by_name(void **state) {
+    struct err err = ERR_INIT;
+    put(*state, "adapter_config.json", "{\"peft_type\": \"LORA\"}");
+    assert_null(weights_open(*state, &err));
+    assert_error(&err, ERR_UNSUPPORTED, "an adapter without its base model", NULL);
+    assert_non_null(strstr(err.hint, "base_model"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packed_weights_are_what_they_stand_for),
+        WITH_SCRATCH(parts_that_do_not_fit_are_refused),
+        WITH_SCRATCH(a_folder_without_packed_parts_is_left_alone),
+        WITH_SCRATCH(adapters_that_do_not_fit_are_refused),
+        WITH_SCRATCH(an_adapter_without_its_base_is_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
