@@ -318,7 +318,7 @@ static void info_fill(struct model *m, const struct model_source *s, enum dtype 
         .n_kv_heads = spec->n_kv_heads,
         .n_vocab = spec->n_vocab,
         .max_length = spec->max_length,
-        .causal = spec->causal,
+        .causal = spec->causal && !spec->headless,
         .has_pooling = m->modules.present,
     };
     m->info.weight_dtype = source_dtype(s, &m->info.weight_bytes);
