@@ -27,6 +27,7 @@ struct walk {
     size_t next; /* sequence at hand */
     uint32_t at; /* its tokens that have been put into steps */
     bool entered;
+    uint32_t length_class; /* of the step at hand: a step has one */
     size_t read; /* of the sequence's reads, how many are done */
     struct slot_path path,
         leaving;       /* leaving: cut from the path, but the step at hand may still look at them */
@@ -41,6 +42,8 @@ bool walk_fill(struct walk *w, struct slots *slots, struct step *step, uint32_t 
 void walk_ran(
     struct walk *w, struct slots *slots); /* after the step: gives back slots that nothing needs */
 bool walk_done(const struct walk *w);
+/* Does the next sequence ask for steps of another class than those so far? */
+bool walk_turns(const struct walk *w);
 void walk_release(struct walk *w);
 
 /* What a read gave. */

@@ -7,6 +7,8 @@
 #include "harness/model/pair.h"
 #include "harness/model/sched.h"
 
+enum { SEQUENCE_MAX = 1 << 20 }; /* tokens, where the model sets no limit */
+
 /* Which numbers belong to a choice. A request that failed has no choices here. */
 struct answer {
     struct score_choice *choice;
@@ -46,7 +48,11 @@ static void scorer_release(struct scorer *s) {
 static void sequence_add(struct scorer *s, const int32_t *ids, uint32_t n, uint32_t first_read) {
     mem_grow(&s->sequences, &s->sequences_capacity, s->n_sequences + 1, sizeof *s->sequences);
     s->sequences[s->n_sequences++] =
-        (struct tree_sequence) { .ids = ids, .n = n, .first_read = first_read, .sink = s->n_sinks };
+        (struct tree_sequence) { .ids = ids,
+            .n = n,
+            .first_read = first_read,
+            .sink = s->n_sinks,
+            .length_class = rope_class(&s->model->net.spec.rope, n) };
     s->n_sinks += n - first_read;
 }
 
@@ -57,10 +63,18 @@ static void answer_add(struct scorer *s, struct score_choice *c, size_t sink) {
     c->n_tokens = (uint32_t)(s->n_sinks - sink);
 }
 
+/* Tokens of a request. A rotation that goes by the length of the pass is made for more than the
+ * configuration's: texts are cut there as lm-evaluation-harness cuts them, ids are taken as they
+ * are. */
+static uint32_t length_limit(const struct scorer *s, const struct score_choice *c) {
+    bool ids = !c->text, open = s->model->net.spec.rope.kind == ROPE_DYNAMIC;
+    return ids && open ? SEQUENCE_MAX : s->model->info.max_length;
+}
+
 /* One context with one continuation: cut from the left to what the model takes. */
 static bool pair_add(struct scorer *s, struct score_request *r, struct score_choice *c,
     const int32_t *ids, size_t n, uint32_t n_context, struct err *err) {
-    uint32_t max_length = s->model->info.max_length;
+    uint32_t max_length = length_limit(s, c);
     size_t n_choice = n - n_context;
     if (n_choice > max_length)
         return err_set(err, ERR_INPUT, "a continuation of %zu tokens is longer than the model's %u",
