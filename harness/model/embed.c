@@ -427,6 +427,16 @@ bool model_embed(struct model *m, const struct embed_options *options,
     return ok;
 }
 
+bool model_text_ids(
+    struct model *m, struct embed_request *r, struct token_list *list, struct err *err) {
+    struct embedder e = { .model = m, .recipe = { .prompt = "" } };
+    r->err = (struct err)ERR_INIT;
+    bool ok = text_ids(&e, r, list);
+    if (!ok)
+        *err = r->err;
+    return ok;
+}
+
 bool model_embed_tokens(struct model *m, const struct embed_options *options,
     struct embed_request *request, struct token_list *out, struct err *err) {
     struct embedder e = { .model = m };

@@ -319,9 +319,17 @@ static void info_fill(struct model *m, const struct model_source *s, enum dtype 
         .n_vocab = spec->n_vocab,
         .max_length = spec->max_length,
         .causal = spec->causal && !spec->headless,
+        .classifies = spec->has_classifier,
         .has_pooling = m->modules.present,
     };
     m->info.weight_dtype = source_dtype(s, &m->info.weight_bytes);
+}
+
+static void labels_name(struct model *m) {
+    uint32_t n = m->net.spec.has_classifier ? m->net.spec.n_labels : 0;
+    m->labels = xcalloc((size_t)n + 1, LABEL_NAME);
+    for (uint32_t i = 0; i < n; i++)
+        snprintf(m->labels + (size_t)i * LABEL_NAME, LABEL_NAME, "LABEL_%u", i);
 }
 
 static bool model_make(
@@ -336,6 +344,7 @@ static bool model_make(
     if (!is_gguf(s->weights) && !modules_open(&m->modules, m->path, s->spec.width, err))
         return false;
     info_fill(m, s, dtype);
+    labels_name(m);
     tokenizer_make(m, s);
     return memory_plan(m, o, err);
 }
@@ -364,6 +373,7 @@ void model_close(struct model *m) {
     modules_close(&m->modules);
     model_source_close(&m->source);
     free(m->path);
+    free(m->labels);
     free(m);
 }
 

@@ -4,6 +4,7 @@ set(tokenizer_SOURCES
     tokenizer/decoder.c
     tokenizer/folder.c
     tokenizer/gguf.c
+    tokenizer/join.c
     tokenizer/normal_form.c
     tokenizer/normalizer.c
     tokenizer/post.c
