@@ -26,7 +26,7 @@ local function scale(c)
   local s = c.rope_parameters or c.rope_scaling or {}
   local base = (c.qk_nope_head_dim + c.qk_rope_head_dim) ^ -0.5
   local kind = s.rope_type or s.type or "default"
-  if kind == "default" or not s.mscale_all_dim or s.mscale_all_dim == 0 or c.model_type == "deepseek_v2" then return base end
+  if kind == "default" or not s.mscale_all_dim or s.mscale_all_dim == 0 then return base end
   local m = (s.factor or 1) <= 1 and 1 or 0.1 * s.mscale_all_dim * math.log(s.factor) + 1
   return base * m * m
 end

@@ -70,12 +70,12 @@ end
 local function eurobert(c)
   local t = decoder.tensors({ decoder.norms, decoder.attention, decoder.ffn },
     decoder.biases(c.attention_bias, c.attention_bias, c.mlp_bias))
-  t.class_dense, t.class_dense_bias = "dense.weight", "dense.bias"
-  t.class_out, t.class_out_bias = "classifier.weight", "classifier.bias"
-  local pooling = c.classifier_pooling == "mean" and "mean" or "cls"
-  if c.classifier_pooling == "late" then t.class_out = nil end -- classes of every token, averaged: not known here
+  t.head, t.class_out, t.class_out_bias = nil, "classifier.weight", "classifier.bias"
+  local late = (c.classifier_pooling or "late") == "late" -- classes of every token, averaged: those of the average
+  if not late then t.class_dense, t.class_dense_bias = "dense.weight", "dense.bias" end
+  local pooling = c.classifier_pooling == "bos" and "cls" or "mean"
   return decoder.spec(c, {
-    causal = false, tensors = t, classifier = t.class_out and hub.classifier(c, pooling, "gelu") or nil,
+    causal = false, tensors = t, classifier = hub.classifier(c, pooling, not late and "gelu" or nil),
   })
 end
 

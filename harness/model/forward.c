@@ -151,10 +151,10 @@ static void rotate(struct net *net, uint32_t l, const uint32_t *positions, uint3
 
 static void heads_prepare(struct net *net, uint32_t l, const struct heads *h) {
     const struct spec *s = &net->spec;
-    if (s->qkv_clip > 0)
-        net->backend->ops->clip(net->backend, (float)s->qkv_clip, h->x);
     if (!s->normed_after_rope)
         heads_norm(net, h);
+    if (s->qkv_clip > 0)
+        net->backend->ops->clip(net->backend, (float)s->qkv_clip, h->x);
     rotate(net, l, h->positions, h->n, s->head_dim, h->x);
     if (s->normed_after_rope)
         heads_norm(net, h);
