@@ -54,8 +54,9 @@ struct rows {
  * n_rows 0: all. `run`: rows lie in the file in runs of so many, of which one begins every `every`
  * rows (heads of q, k and v in turn; every second row); 0: all in one. `pad` rows of zeros follow
  * each run, `pad_columns` columns of zeros each `run_columns` columns (heads whose values are
- * narrower than their keys). `slice`: of a tensor of one more dimension, which of the first, from 1 on
- * (an expert); 0: it has none. `add`: a constant added to every element (norm gains stored as w - 1). */
+ * narrower than their keys). `slice`: of a tensor of one more dimension, which of the first, from 1
+ * on (an expert); 0: it has none. `add`: a constant added to every element (norm gains stored as w
+ * - 1). */
 struct weight_source {
     const struct tensor *tensor;
     bool transpose;
@@ -222,8 +223,8 @@ struct backend_ops {
     void (*clip)(struct backend *b, float limit, struct rows x);
 
     /* Row i of x (f32) into columns [first, first + its width) of every head of row i of out. */
-    void (*spread)(struct backend *b, uint32_t n_heads, uint32_t first, struct rows x,
-        struct rows out);
+    void (*spread)(
+        struct backend *b, uint32_t n_heads, uint32_t first, struct rows x, struct rows out);
 
     /* out row index[i] += weights[i] * x row i (both f32); an index stands there once. */
     void (*scatter)(struct backend *b, const uint32_t *index, const float *weights, struct rows x,

@@ -111,10 +111,13 @@ const struct command cmd_classify = {
     .operands = "MODEL",
     .summary = "texts or pairs of texts to classes, JSON lines in and out",
     .details =
-        "in   {\"id\": any, \"text\": \"...\", \"pair\"?: \"...\"} or {\"id\": any, \"ids\": [i, ...]}\n"
-        "out  {\"id\": any, \"logits\": [f, ...], \"scores\": {label: p, ...}, \"label\": \"...\"}\n\n"
+        "in   {\"id\": any, \"text\": \"...\", \"pair\"?: \"...\"} or {\"id\": any, \"ids\": [i, "
+        "...]}\n"
+        "out  {\"id\": any, \"logits\": [f, ...], \"scores\": {label: p, ...}, \"label\": "
+        "\"...\"}\n\n"
         "Scores follow the model's own activation: softmax over several labels, sigmoid for one\n"
-        "label or where labels don't exclude each other. A cross-encoder takes a query as text and\n"
+        "label or where labels don't exclude each other. A cross-encoder takes a query as text "
+        "and\n"
         "a passage as pair.\n\n"
         "  echo '{\"text\": \"how many?\", \"pair\": \"three\"}' | assay classify "
         "cross-encoder/ms-marco-MiniLM-L6-v2\n",

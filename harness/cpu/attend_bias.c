@@ -47,8 +47,7 @@ static void add_by_distance(
     uint32_t reach = a->bias.reach;
     const float *list = a->bias.by_distance + (size_t)q.head * (2 * (size_t)reach + 1) + reach;
     for (uint32_t j = seen.from; j < seen.to; j++)
-        scores[j] =
-            scores[j] * a->scale + list[clipped((int64_t)block + j - q.position, reach)];
+        scores[j] = scores[j] * a->scale + list[clipped((int64_t)block + j - q.position, reach)];
 }
 
 /* In one order, whatever the compiler makes of it: eight sums, then these. */
@@ -79,8 +78,7 @@ static void add_disentangled(
     const struct attend *op = t->op;
     const struct attention_bias *b = &op->a->bias;
     struct query q = query_of(t, i);
-    const float *query =
-        tile_query(t, i / op->group) + (size_t)(i % op->group) * op->dim;
+    const float *query = tile_query(t, i / op->group) + (size_t)(i % op->group) * op->dim;
     size_t width = (size_t)op->a->n_heads * op->dim, column = (size_t)q.head * op->dim;
     float *room = (float *)t->space + (size_t)t->n_queries * KEY_BLOCK / 2; /* behind the weights */
     for (uint32_t j = seen.from; j < seen.to; j++) {

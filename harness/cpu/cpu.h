@@ -114,16 +114,16 @@ void cpu_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
     const struct vector *bias, float eps, struct rows x, struct rows out);
 void cpu_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
     const struct epilogue *epilogue);
-void cpu_gate(struct backend *b, const struct gating *g, struct rows gate, struct rows up,
-    struct rows out);
+void cpu_gate(
+    struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out);
 void cpu_norm_heads(struct backend *b, enum norm_kind kind, const struct vector *gain,
     const struct vector *bias, float eps, uint32_t n_heads, struct rows x);
 void cpu_add(struct backend *b, float scale, struct rows x, struct rows out);
 void cpu_clip(struct backend *b, float limit, struct rows x);
 void cpu_spread(
     struct backend *b, uint32_t n_heads, uint32_t first, struct rows x, struct rows out);
-void cpu_scatter(struct backend *b, const uint32_t *index, const float *weights, struct rows x,
-    struct rows out);
+void cpu_scatter(
+    struct backend *b, const uint32_t *index, const float *weights, struct rows x, struct rows out);
 void cpu_convert(struct backend *b, struct rows x, struct rows out);
 void cpu_rotate(struct backend *b, const struct rotary *r, const uint32_t *positions,
     uint32_t n_heads, uint32_t head_dim, struct rows x);

@@ -111,8 +111,8 @@ static void gate_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t 
     }
 }
 
-void cpu_gate(struct backend *b, const struct gating *g, struct rows gate, struct rows up,
-    struct rows out) {
+void cpu_gate(
+    struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out) {
     struct cpu *c = cpu_of(b);
     uint32_t n = out.buf->cols;
     rows_check(gate, n);
@@ -175,8 +175,7 @@ void cpu_spread(
     uint32_t n = x.buf->cols, dim = out.buf->cols / n_heads;
     rows_check(x, n);
     rows_check(out, dim * n_heads);
-    BUG_IF(x.buf->elem != ELEM_F32 || out.buf->elem != ELEM_F32 || x.n != out.n ||
-           first + n > dim);
+    BUG_IF(x.buf->elem != ELEM_F32 || out.buf->elem != ELEM_F32 || x.n != out.n || first + n > dim);
     struct row_op op = { .x = x, .out = out, .n_heads = n_heads, .first = first };
     cpu_rows(cpu_of(b), x.n, GRAIN, spread_rows, &op);
 }

@@ -104,7 +104,8 @@ static void read_columns(
     free(row);
 }
 
-/* The file's columns of a row, taken apart where zeros stand between them. `room` holds them all. */
+/* The file's columns of a row, taken apart where zeros stand between them. `room` holds them all.
+ */
 static void columns_place(const struct source *s, const float *room, float *out) {
     uint64_t run = s->from.run_columns, each = run + s->from.pad_columns;
     for (uint64_t i = 0; i < s->k; i++)

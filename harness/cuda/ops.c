@@ -2,12 +2,11 @@
  * See cuda.h. */
 #include "harness/cuda/cuda.h"
 
-_Static_assert((int)KERNEL_NONE == (int)ACT_NONE && (int)KERNEL_GELU == (int)ACT_GELU &&
-                   (int)KERNEL_GELU_TANH == (int)ACT_GELU_TANH &&
-                   (int)KERNEL_SILU == (int)ACT_SILU && (int)KERNEL_RELU == (int)ACT_RELU &&
-                   (int)KERNEL_QUICK_GELU == (int)ACT_QUICK_GELU &&
-                   (int)KERNEL_TANH == (int)ACT_TANH &&
-                   (int)KERNEL_RELU_SQUARED == (int)ACT_RELU_SQUARED,
+_Static_assert(
+    (int)KERNEL_NONE == (int)ACT_NONE && (int)KERNEL_GELU == (int)ACT_GELU &&
+        (int)KERNEL_GELU_TANH == (int)ACT_GELU_TANH && (int)KERNEL_SILU == (int)ACT_SILU &&
+        (int)KERNEL_RELU == (int)ACT_RELU && (int)KERNEL_QUICK_GELU == (int)ACT_QUICK_GELU &&
+        (int)KERNEL_TANH == (int)ACT_TANH && (int)KERNEL_RELU_SQUARED == (int)ACT_RELU_SQUARED,
     "activations have one numbering");
 
 static enum kernel_activation kernel_activation(enum activation a) {
@@ -86,8 +85,8 @@ void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struc
     cuda_must(launch_matmul(&a, c->stream), "matmul");
 }
 
-void cuda_gate(struct backend *b, const struct gating *g, struct rows gate, struct rows up,
-    struct rows out) {
+void cuda_gate(
+    struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out) {
     struct cuda *c = cuda_enter(b);
     uint32_t n = out.buf->cols;
     BUG_IF(gate.n != out.n || up.n != out.n || g->limit != 0 || g->alpha != 0);

@@ -53,9 +53,8 @@ const char *model_label(const struct model *m, uint32_t i) {
 /* A cross-encoder's configuration may name the activation, by its class in torch. */
 static enum squash squash_choose(const struct model *m, uint32_t labels) {
     const json_t *config = m->source.config;
-    const char *named =
-        json_get_string(json_object_get(config, "sentence_transformers"), "activation_fn",
-            json_get_string(config, "sbert_ce_default_activation_function", ""));
+    const char *named = json_get_string(json_object_get(config, "sentence_transformers"),
+        "activation_fn", json_get_string(config, "sbert_ce_default_activation_function", ""));
     if (strstr(named, "Identity"))
         return SQUASH_NONE;
     if (strstr(named, "Sigmoid"))
@@ -122,8 +121,7 @@ static bool pair_add(struct classifying *c, size_t i, struct classify_request *r
 static bool text_add(struct classifying *c, size_t i, struct classify_request *r) {
     struct embed_request one = { .text = r->text, .text_n = r->text_n };
     struct token_list ids = { 0 };
-    bool ok = model_text_ids(c->model, &one, &ids, &r->err) &&
-              item_add(c, i, &ids, NULL, &r->err);
+    bool ok = model_text_ids(c->model, &one, &ids, &r->err) && item_add(c, i, &ids, NULL, &r->err);
     r->truncated = one.truncated;
     token_list_release(&ids);
     return ok;
@@ -143,8 +141,7 @@ static bool request_add(struct classifying *c, size_t i, struct err *err) {
             const int32_t *in;
             int32_t *out;
         } ids = { .in = r->ids };
-        ok = item_add(
-            c, i, &(struct token_list) { .ids = ids.out, .n = r->n_ids }, NULL, &r->err);
+        ok = item_add(c, i, &(struct token_list) { .ids = ids.out, .n = r->n_ids }, NULL, &r->err);
     } else {
         ok = r->pair ? pair_add(c, i, r) : text_add(c, i, r);
     }
@@ -201,7 +198,8 @@ static void step_classify(struct classifying *c, struct step *step, size_t first
     struct segment *segments = xcalloc(n, sizeof *segments);
     float *logits = xcalloc((size_t)n * c->labels, sizeof *logits);
     for (uint32_t i = 0; i < n; i++)
-        segments[i] = pooling == POOL_MEAN ? view.segments[i] : (struct segment) { .row = i, .n = 1 };
+        segments[i] =
+            pooling == POOL_MEAN ? view.segments[i] : (struct segment) { .row = i, .n = 1 };
     view.n_reads = view.n_reads ? view.n_reads : view.n;
     struct rows x = net_forward_hidden(net, &view), pooled = { .buf = net->pooled, .n = n };
     net->backend->ops->pool(net->backend, pooling, x, segments, n, pooled);
@@ -242,14 +240,14 @@ static bool classify_run(struct classifying *c, struct err *err) {
 static void stats_add(struct run_stats *stats, const struct classifying *c, uint64_t filled) {
     struct net *net = &c->model->net;
     uint64_t slots = c->n_tokens < net->n_rows ? c->n_tokens : net->n_rows;
-    uint64_t bytes = net->weight_bytes + net->n_rows * net_row_bytes(net) +
-                     slots * net_slot_bytes(net);
+    uint64_t bytes =
+        net->weight_bytes + net->n_rows * net_row_bytes(net) + slots * net_slot_bytes(net);
     stats->tokens_asked += c->n_tokens;
     stats->tokens_computed += c->n_tokens;
     stats->rows_filled += net->backend->ops->rows_filled(net->backend) - filled;
     stats->memory_bytes = bytes > stats->memory_bytes ? bytes : stats->memory_bytes;
-    stats->flops += net_token_flops(&net->spec) * (double)c->n_tokens +
-                    net_pair_flops(&net->spec) * c->n_pairs;
+    stats->flops +=
+        net_token_flops(&net->spec) * (double)c->n_tokens + net_pair_flops(&net->spec) * c->n_pairs;
 }
 
 bool model_classify(struct model *m, struct classify_request *requests, size_t n, float *logits,

@@ -120,8 +120,8 @@ static void routes_choose(struct net *net, const struct layer *w, struct rows h)
             r->experts + (size_t)i * x->n_chosen, r->weights + (size_t)i * x->n_chosen);
 }
 
-static void expert_run(struct net *net, const struct expert *e, uint32_t number, struct rows h,
-    struct rows x) {
+static void expert_run(
+    struct net *net, const struct expert *e, uint32_t number, struct rows h, struct rows x) {
     const struct backend_ops *ops = net->backend->ops;
     uint32_t n = rows_of(net, h.n, number);
     if (n == 0)

@@ -134,8 +134,8 @@ static void heads_norm(struct net *net, const struct heads *h) {
         net->backend->ops->norm_heads(
             net->backend, s->head_norm, h->norm, h->norm_bias, (float)s->norm_eps, h->n, h->x);
     else
-        net->backend->ops->norm(net->backend, s->head_norm, h->norm, h->norm_bias,
-            (float)s->norm_eps, h->x, h->x);
+        net->backend->ops->norm(
+            net->backend, s->head_norm, h->norm, h->norm_bias, (float)s->norm_eps, h->x, h->x);
 }
 
 static void rotate(struct net *net, uint32_t l, const uint32_t *positions, uint32_t n_heads,
@@ -191,8 +191,8 @@ static void keys_and_values(
     const struct spec *s = &net->spec;
     const struct layer *w = &net->layers[l];
     struct rows k = part(net->k, step->n), v = part(net->v, step->n);
-    struct rows from = latent(
-        net, w->kv_down, w->kv_down_norm, net->kv_latent, net->kv_latent_act, h);
+    struct rows from =
+        latent(net, w->kv_down, w->kv_down_norm, net->kv_latent, net->kv_latent_act, h);
     matmul(net, w->k, w->k_bias, from, k);
     matmul(net, w->v, w->v_bias, from, v);
     if (s->qkv_clip > 0)
@@ -241,8 +241,7 @@ static void attention(
     const struct layer *w = &net->layers[l];
     const struct attention how = attention_of(net, l);
     struct rows q = part(net->q, h.n), a = part(net->a, h.n);
-    struct rows from =
-        latent(net, w->q_down, w->q_down_norm, net->q_latent, net->q_latent_act, h);
+    struct rows from = latent(net, w->q_down, w->q_down_norm, net->q_latent, net->q_latent_act, h);
     matmul(net, w->q, w->q_bias, from, q);
     heads_prepare(net, l,
         &(struct heads) { .n = how.n_heads,
@@ -250,10 +249,10 @@ static void attention(
             .norm_bias = w->q_norm_bias,
             .positions = at->positions,
             .x = q });
-    net->backend->ops->attend(net->backend, &how, net->kv, l % net->n_kv_layers, at->segments,
-        at->n_segments, q, a);
-    matmul_land(net, w->o, w->o_bias, a,
-        &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
+    net->backend->ops->attend(
+        net->backend, &how, net->kv, l % net->n_kv_layers, at->segments, at->n_segments, q, a);
+    matmul_land(
+        net, w->o, w->o_bias, a, &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
 }
 
 /* ---- feed-forward ---- */
@@ -300,7 +299,8 @@ static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows
 /* The streams of a layer: what is computed of all rows, and from the last layer's attention on of
  * those that are read. */
 struct stream {
-    struct rows x, h, h_mlp; /* h_mlp: where feed-forward reads beside attention, by a norm of its own */
+    struct rows x, h,
+        h_mlp; /* h_mlp: where feed-forward reads beside attention, by a norm of its own */
     struct standing at;
 };
 

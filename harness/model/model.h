@@ -26,7 +26,7 @@ struct model {
     struct err tokenizer_err;    /* class ERR_NONE with a NULL tokenizer: the model has none */
     struct modules modules;
     int32_t prefix_token; /* stands for an empty context: BOS, else EOS, else -1 */
-    char *labels; /* [labels, LABEL_NAME]: "LABEL_0", for configurations without names */
+    char *labels;         /* [labels, LABEL_NAME]: "LABEL_0", for configurations without names */
     bool is_outline;      /* without weights: it can count and plan, and not run */
     uint32_t max_slots;   /* tokens whose keys and values fit into the memory that is left beside
                              scratch */

@@ -246,8 +246,10 @@ static const struct tensor *find_prefixed(struct finder *f, const char *prefix, 
     return n < (int)sizeof full ? weights_find(f->weights, full) : NULL;
 }
 
-/* `name` with a mark replaced by a number: not by printf, for it may come from a stranger's file. */
-static void mark_replace(char *out, size_t size, const char *name, const char *mark, uint32_t number) {
+/* `name` with a mark replaced by a number: not by printf, for it may come from a stranger's file.
+ */
+static void mark_replace(
+    char *out, size_t size, const char *name, const char *mark, uint32_t number) {
     const char *at = strstr(name, mark);
     if (at)
         snprintf(out, size, "%.*s%u%s", (int)(at - name), name, number, at + strlen(mark));
@@ -265,8 +267,7 @@ struct place {
 static void name_at(
     const struct finder *f, char out[NAME_MAX_BYTES], const char *name, struct place place) {
     char with_layer[NAME_MAX_BYTES];
-    mark_replace(
-        with_layer, sizeof with_layer, name, "%d", place.layer / f->spec->shared_layers);
+    mark_replace(with_layer, sizeof with_layer, name, "%d", place.layer / f->spec->shared_layers);
     mark_replace(out, NAME_MAX_BYTES, with_layer, "%e", place.expert);
 }
 
@@ -386,8 +387,8 @@ static void classifier_settle(struct finder *f, struct spec *spec) {
         spec->roles[r].n = 0;
 }
 
-bool net_tensors_visit(const struct spec *s, const struct net_tensors *t, tensor_fn *fn, void *arg,
-    struct err *err) {
+bool net_tensors_visit(
+    const struct spec *s, const struct net_tensors *t, tensor_fn *fn, void *arg, struct err *err) {
     for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
         if (t->global[r] && !fn(arg, (enum role)r, t->global[r], err))
             return false;
@@ -423,8 +424,7 @@ static bool tensor_use(void *arg, enum role role, const struct tensor *t, struct
     return true;
 }
 
-static void layer_find(
-    struct finder *f, uint32_t l, struct arena *arena, struct net_tensors *out) {
+static void layer_find(struct finder *f, uint32_t l, struct arena *arena, struct net_tensors *out) {
     const struct spec *s = f->spec;
     for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++)
         if (layer_has(s, l, (enum role)r))
@@ -438,10 +438,9 @@ static void layer_find(
 }
 
 static bool missing_report(const struct finder *f, struct err *err) {
-    return f->n_missing == 0 ||
-           err_set(err, ERR_INPUT, "%u tensor%s missing: %.300s%s", f->n_missing,
-               f->n_missing == 1 ? " is" : "s are", strbuf_str(&f->missing),
-               f->n_missing > 4 ? ", ..." : "");
+    return f->n_missing == 0 || err_set(err, ERR_INPUT, "%u tensor%s missing: %.300s%s",
+                                    f->n_missing, f->n_missing == 1 ? " is" : "s are",
+                                    strbuf_str(&f->missing), f->n_missing > 4 ? ", ..." : "");
 }
 
 bool net_tensors_find(struct spec *spec, const struct weights *weights, struct arena *arena,

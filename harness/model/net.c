@@ -137,7 +137,8 @@ static const float *host_copy(struct net *net, const struct tensor *t) {
 }
 
 /* A norm's gain can be one for all heads or one for each: the tensor says which. */
-static uint32_t vector_length(const struct tensor *t, const struct weight_source *source, uint32_t n) {
+static uint32_t vector_length(
+    const struct tensor *t, const struct weight_source *source, uint32_t n) {
     return source->run == 0 && source->row == 0 && source->slice == 0 && t->n_elements > n &&
                    t->n_dims == 2
                ? (uint32_t)t->n_elements
@@ -179,8 +180,8 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
 static bool tied_head_make(struct net *net, const struct tensor *embed, struct err *err) {
     const struct spec *s = &net->spec;
     struct weight_source source = { .tensor = embed };
-    net->head = net->backend->ops->matrix(
-        net->backend, &source, s->n_vocab, spec_head_width(s), err);
+    net->head =
+        net->backend->ops->matrix(net->backend, &source, s->n_vocab, spec_head_width(s), err);
     net->weight_bytes += net_weight_bytes(net, ROLE_HEAD, s->n_vocab, s->width);
     return net->head != NULL;
 }
@@ -199,8 +200,7 @@ static bool experts_make(
     for (uint32_t e = 0; e < n; e++)
         for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++)
             if (tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT])
-                weights_forget(
-                    tensors->weights, tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT]);
+                weights_forget(tensors->weights, tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT]);
     return true;
 }
 
@@ -337,7 +337,8 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
     const struct experts *x = &s->experts;
     enum elem act = net->backend->ops->caps(net->backend)->act;
     uint32_t c = s->width, q = s->n_heads * s->head_dim, kv = s->n_kv_heads * s->head_dim;
-    bool beside = s->parallel && s->roles[ROLE_MLP_NORM].n > 0, out_norm = s->roles[ROLE_ATTN_OUT_NORM].n > 0 || s->roles[ROLE_MLP_OUT_NORM].n > 0;
+    bool beside = s->parallel && s->roles[ROLE_MLP_NORM].n > 0,
+         out_norm = s->roles[ROLE_ATTN_OUT_NORM].n > 0 || s->roles[ROLE_MLP_OUT_NORM].n > 0;
     uint32_t narrow = where(s->embed_width != c, s->embed_width);
     const struct scratch list[N_SCRATCH] = {
         { &net->x, c, ELEM_F32 },

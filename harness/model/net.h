@@ -16,17 +16,17 @@ struct expert {
 
 /* Members are NULL where the model has no such part. Arrays of floats are on the host. */
 struct layer {
-    struct vector *attn_norm, *attn_norm_bias; /* [C] */
-    struct matrix *q_down, *kv_down, *k_shared;          /* latent attention */
+    struct vector *attn_norm, *attn_norm_bias;  /* [C] */
+    struct matrix *q_down, *kv_down, *k_shared; /* latent attention */
     struct vector *q_down_norm, *kv_down_norm;
-    struct matrix *q, *k, *v, *o;              /* [H*D, C], [G*D, C], [G*D, C], [C, H*D] */
+    struct matrix *q, *k, *v, *o; /* [H*D, C], [G*D, C], [G*D, C], [C, H*D] */
     struct vector *q_bias, *k_bias, *v_bias, *o_bias;
     struct vector *q_norm, *q_norm_bias, *k_norm, *k_norm_bias;
     struct vector *attn_out_norm, *attn_out_norm_bias; /* [C] */
     const float *sinks;                                /* [H] */
     struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
     struct vector *distance_k_bias, *distance_q_bias;
-    const float *key_places, *query_places; /* made of these: [2 * buckets, H*D] */
+    const float *key_places, *query_places;  /* made of these: [2 * buckets, H*D] */
     struct vector *mlp_norm, *mlp_norm_bias; /* [C] */
     struct matrix *up, *gate, *down;         /* [F, C], [F, C], [C, F] */
     struct vector *up_bias, *gate_bias, *down_bias;
@@ -57,7 +57,7 @@ struct net {
     struct spec spec;
     struct backend *backend; /* closed with the net */
     struct rotary rotary, sliding_rotary;
-    struct attention_bias bias; /* what layers share of it */
+    struct attention_bias bias;                  /* what layers share of it */
     struct table *embed, *position, *token_type; /* [V, E], [positions, E], [types, E] */
     struct vector *embed_norm, *embed_norm_bias, *final_norm, *final_norm_bias;
     struct matrix *embed_project; /* [C, E] */
@@ -65,10 +65,10 @@ struct net {
     const float *buckets;    /* [buckets, H] */
     struct table *distances; /* [2 * buckets, C] */
     struct vector *distances_norm, *distances_norm_bias;
-    struct matrix *head_project;                                   /* [E, C] */
-    struct matrix *head;                                           /* [V, C or E] */
-    struct vector *head_bias;                                      /* [V] */
-    struct matrix *class_dense, *class_out;                        /* [C, C], [labels, C] */
+    struct matrix *head_project;            /* [E, C] */
+    struct matrix *head;                    /* [V, C or E] */
+    struct vector *head_bias;               /* [V] */
+    struct matrix *class_dense, *class_out; /* [C, C], [labels, C] */
     struct vector *class_dense_bias, *class_norm, *class_norm_bias, *class_out_bias;
     struct layer *layers;
     uint64_t n_parameters; /* elements of the tensors in use; a tied head counts once */
@@ -100,7 +100,8 @@ struct net {
 struct net_tensors {
     const struct tensor *global[ROLE_FIRST_OF_LAYER];
     const struct tensor *(*layer)[ROLE_N]; /* [n_layers] */
-    const struct tensor *(**experts)[ROLE_N - ROLE_FIRST_OF_EXPERT]; /* [n_layers][experts], or NULL */
+    const struct tensor *(
+        **experts)[ROLE_N - ROLE_FIRST_OF_EXPERT]; /* [n_layers][experts], or NULL */
     const struct weights *weights;
     json_t *extra; /* names of tensors that nothing uses and the description doesn't ignore: an
                       array, the caller's */
@@ -119,8 +120,8 @@ MUST_CHECK bool net_tensors_find(struct spec *spec, const struct weights *weight
 
 /* Every tensor in use, with its role; the same one as often as it is used. */
 typedef bool tensor_fn(void *arg, enum role role, const struct tensor *t, struct err *err);
-MUST_CHECK bool net_tensors_visit(const struct spec *s, const struct net_tensors *t, tensor_fn *fn,
-    void *arg, struct err *err);
+MUST_CHECK bool net_tensors_visit(
+    const struct spec *s, const struct net_tensors *t, tensor_fn *fn, void *arg, struct err *err);
 
 /* Takes the backend, also on failure. */
 MUST_CHECK bool net_open(struct net *net, const struct spec *spec,

@@ -77,8 +77,8 @@ static void rows_make(struct net *net) {
     uint16_t *rows = arena_alloc(&net->arena, width * sizeof *rows);
     for (uint32_t i = 0; i < width; i++) {
         double distance = (double)i - reach;
-        double row = (s->bias.log_buckets ? log_bucket(&s->bias, distance) : distance) +
-                     s->bias.buckets;
+        double row =
+            (s->bias.log_buckets ? log_bucket(&s->bias, distance) : distance) + s->bias.buckets;
         rows[i] = (uint16_t)(row < 0 ? 0 : row > last ? last : row);
     }
     net->bias.rows = rows;
@@ -108,8 +108,8 @@ static const float *places_make(
     for (uint32_t at = 0, some; at < n; at += some) {
         some = n - at < net->n_rows ? n - at : net->n_rows;
         struct rows y = { .buf = net->q, .n = some };
-        net->backend->ops->matmul(net->backend, w, places_input(net, at, some), y,
-            &(struct epilogue) { .bias = bias });
+        net->backend->ops->matmul(
+            net->backend, w, places_input(net, at, some), y, &(struct epilogue) { .bias = bias });
         net->backend->ops->download(net->backend, y, out + (size_t)at * q);
     }
     return out;
@@ -122,11 +122,11 @@ static void disentangled_make(struct net *net) {
         struct layer *w = &net->layers[l];
         bool own_k = w->distance_k != NULL, own_q = w->distance_q != NULL;
         if (s->bias.query_to_place)
-            w->key_places = places_make(net, own_k ? w->distance_k : w->k,
-                own_k ? w->distance_k_bias : w->k_bias);
+            w->key_places = places_make(
+                net, own_k ? w->distance_k : w->k, own_k ? w->distance_k_bias : w->k_bias);
         if (s->bias.key_to_place)
-            w->query_places = places_make(net, own_q ? w->distance_q : w->q,
-                own_q ? w->distance_q_bias : w->q_bias);
+            w->query_places = places_make(
+                net, own_q ? w->distance_q : w->q, own_q ? w->distance_q_bias : w->q_bias);
     }
 }
 

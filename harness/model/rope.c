@@ -54,8 +54,8 @@ static double longrope_factor(const struct rope *r) {
 
 static double dynamic_theta(const struct rope *r, uint32_t length) {
     double longest = fmax(length, r->original_length), original = r->original_length;
-    return r->theta * pow(r->factor * longest / original - (r->factor - 1),
-                          r->dim / (r->dim - 2.0));
+    return r->theta *
+           pow(r->factor * longest / original - (r->factor - 1), r->dim / (r->dim - 2.0));
 }
 
 static double inverse(const struct rope *r, uint32_t length, uint32_t i) {

@@ -28,7 +28,7 @@ struct walk {
     uint32_t at; /* its tokens that have been put into steps */
     bool entered;
     uint32_t length_class; /* of the step at hand: a step has one */
-    size_t read; /* of the sequence's reads, how many are done */
+    size_t read;           /* of the sequence's reads, how many are done */
     struct slot_path path,
         leaving;       /* leaving: cut from the path, but the step at hand may still look at them */
     uint32_t *offsets; /* scratch: reads of a part */

@@ -47,12 +47,11 @@ static void scorer_release(struct scorer *s) {
 
 static void sequence_add(struct scorer *s, const int32_t *ids, uint32_t n, uint32_t first_read) {
     mem_grow(&s->sequences, &s->sequences_capacity, s->n_sequences + 1, sizeof *s->sequences);
-    s->sequences[s->n_sequences++] =
-        (struct tree_sequence) { .ids = ids,
-            .n = n,
-            .first_read = first_read,
-            .sink = s->n_sinks,
-            .length_class = rope_class(&s->model->net.spec.rope, n) };
+    s->sequences[s->n_sequences++] = (struct tree_sequence) { .ids = ids,
+        .n = n,
+        .first_read = first_read,
+        .sink = s->n_sinks,
+        .length_class = rope_class(&s->model->net.spec.rope, n) };
     s->n_sinks += n - first_read;
 }
 

@@ -362,7 +362,8 @@ static bool factors_read(const json_t *table, const char *key, const float **out
     return true;
 }
 
-static bool rope_read(const json_t *table, struct rope *rope, struct arena *arena, struct err *err) {
+static bool rope_read(
+    const json_t *table, struct rope *rope, struct arena *arena, struct err *err) {
     int kind;
     if (!FIELDS_READ(table, rotary_fields, rope, err) ||
         !word_read(table, "scaling", scaling_words, &kind, err))
@@ -490,7 +491,8 @@ static bool layer_flag(
     return json_is_true(flag);
 }
 
-/* What layers have of their own: `sliding`, `unrotated` and `sparse` are lists of true and false. */
+/* What layers have of their own: `sliding`, `unrotated` and `sparse` are lists of true and false.
+ */
 static bool layers_read(
     const json_t *table, struct spec *spec, struct arena *arena, struct err *err) {
     bool ok = true;
@@ -624,8 +626,8 @@ static bool heads_relate(struct spec *s, struct err *err) {
     if (s->value_dim == 0)
         s->value_dim = s->head_dim;
     if (s->value_dim > s->head_dim)
-        return err_set(err, ERR_UNSUPPORTED, "values of width %u beside keys of %u are not supported",
-            s->value_dim, s->head_dim);
+        return err_set(err, ERR_UNSUPPORTED,
+            "values of width %u beside keys of %u are not supported", s->value_dim, s->head_dim);
     if (s->attention_scale == 0)
         s->attention_scale = 1 / sqrt(s->head_dim);
     return true;
@@ -656,9 +658,9 @@ static bool spec_relate(struct spec *s, struct err *err) {
         return false;
     if (s->embed_width == 0)
         s->embed_width = s->width;
-    if (s->position == POSITION_ROTARY && (!rope_relate(s, &s->rope, err) ||
-                                              (s->has_sliding_rope &&
-                                                  !rope_relate(s, &s->sliding_rope, err))))
+    if (s->position == POSITION_ROTARY &&
+        (!rope_relate(s, &s->rope, err) ||
+            (s->has_sliding_rope && !rope_relate(s, &s->sliding_rope, err))))
         return false;
     if (s->position == POSITION_LEARNED && !learned_relate(s, err))
         return false;
@@ -719,7 +721,8 @@ static bool roles_check(const struct spec *s, struct err *err) {
     if (s->causal && s->roles[ROLE_HEAD].n == 0 && !s->tied)
         return err_set(err, ERR_INPUT, "tensors: a causal model needs 'head' or tied = true");
     if (s->bias.kind == BIAS_DISENTANGLED && s->causal)
-        return err_set(err, ERR_UNSUPPORTED, "disentangled attention in a decoder is not supported");
+        return err_set(
+            err, ERR_UNSUPPORTED, "disentangled attention in a decoder is not supported");
     return true;
 }
 

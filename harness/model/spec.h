@@ -40,10 +40,10 @@ struct rope {
 /* What is added to scores by where query and key stand. */
 enum bias_kind {
     BIAS_NONE,
-    BIAS_SLOPES,        /* ALiBi: a slope a head times key - query */
-    BIAS_SLOPES_BF16,   /* the same as Falcon rounds it: slope times key position, in bf16 */
-    BIAS_BUCKETS,       /* T5, MPNet: a learned number a head and bucket of distances */
-    BIAS_DISENTANGLED,  /* DeBERTa: products of queries and keys with embeddings of distances */
+    BIAS_SLOPES,       /* ALiBi: a slope a head times key - query */
+    BIAS_SLOPES_BF16,  /* the same as Falcon rounds it: slope times key position, in bf16 */
+    BIAS_BUCKETS,      /* T5, MPNet: a learned number a head and bucket of distances */
+    BIAS_DISENTANGLED, /* DeBERTa: products of queries and keys with embeddings of distances */
 };
 
 /* How slopes go on where the number of heads is no power of two. */
@@ -52,9 +52,9 @@ enum slope_order { SLOPES_APPENDED, SLOPES_INTERLEAVED };
 struct bias {
     enum bias_kind kind;
     enum slope_order order;
-    double slope_max;                  /* the exponent of the last slope: 8 */
-    uint32_t buckets, distance;        /* buckets of distances; the largest that has one of its own */
-    bool log_buckets;                  /* disentangled: DeBERTa v2's buckets, else plain distances */
+    double slope_max;           /* the exponent of the last slope: 8 */
+    uint32_t buckets, distance; /* buckets of distances; the largest that has one of its own */
+    bool log_buckets;           /* disentangled: DeBERTa v2's buckets, else plain distances */
     bool query_to_place, key_to_place; /* disentangled: which of the two products there are */
 };
 
@@ -73,9 +73,9 @@ struct experts {
 
 /* What a layer has of its own. */
 struct layer_spec {
-    uint32_t window;        /* 0: none */
-    bool rotated, local;    /* local: by the second rope, `sliding_rope` */
-    bool sparse;            /* experts in place of one feed-forward part */
+    uint32_t window;     /* 0: none */
+    bool rotated, local; /* local: by the second rope, `sliding_rope` */
+    bool sparse;         /* experts in place of one feed-forward part */
 };
 
 /* A classifier on top: rows are pooled, go through a dense layer and a norm where there are such,
@@ -86,8 +86,8 @@ struct classifier {
     bool many; /* labels don't exclude each other */
 };
 
-/* The parts that a tensor can play. Those from ROLE_FIRST_OF_LAYER on exist once a layer, those from
- * ROLE_FIRST_OF_EXPERT on once an expert of a layer. */
+/* The parts that a tensor can play. Those from ROLE_FIRST_OF_LAYER on exist once a layer, those
+ * from ROLE_FIRST_OF_EXPERT on once an expert of a layer. */
 enum role {
     ROLE_EMBED,
     ROLE_POSITION,
@@ -171,10 +171,11 @@ enum role {
 #define SPEC_MAX_EOS 16
 
 struct role_names {
-    const char *names[SPEC_MAX_NAMES]; /* spellings, the first that exists counts; '%d' is the layer,
-                                          '%e' the expert */
-    uint32_t n;                        /* 0: this model has no such tensor */
-    bool optional;                     /* a file may be without it */
+    const char
+        *names[SPEC_MAX_NAMES]; /* spellings, the first that exists counts; '%d' is the layer,
+                                   '%e' the expert */
+    uint32_t n;                 /* 0: this model has no such tensor */
+    bool optional;              /* a file may be without it */
     /* Where the tensor holds more than this part: see struct weight_source. */
     bool transposed, part;
     uint32_t from, run, every, pad;
@@ -183,30 +184,33 @@ struct role_names {
 struct spec {
     const char *name; /* of the description: "llama" */
     uint32_t n_layers, width, n_heads, n_kv_heads, head_dim, ffn_width;
-    uint32_t n_vocab;    /* 0 until net.c has seen the embedding */
-    uint32_t max_length; /* tokens that the model takes */
-    uint32_t window;     /* sliding attention window, 0: none */
-    uint32_t embed_width;     /* of the tables, where a projection stands behind them; else `width` */
-    uint32_t value_dim;       /* of a head's values, where they are narrower than its keys */
-    uint32_t q_rank, kv_rank; /* latent attention: widths that q, and k and v, are made from; 0: none */
-    uint32_t shared_layers;   /* layers in a row with one set of weights; 1 */
-    uint32_t n_labels;        /* of the classifier; 0: there is none, or its tensor says how many */
-    int32_t pad;              /* learned positions: a token that is not counted; -1: all count */
+    uint32_t n_vocab;     /* 0 until net.c has seen the embedding */
+    uint32_t max_length;  /* tokens that the model takes */
+    uint32_t window;      /* sliding attention window, 0: none */
+    uint32_t embed_width; /* of the tables, where a projection stands behind them; else `width` */
+    uint32_t value_dim;   /* of a head's values, where they are narrower than its keys */
+    uint32_t q_rank,
+        kv_rank; /* latent attention: widths that q, and k and v, are made from; 0: none */
+    uint32_t shared_layers; /* layers in a row with one set of weights; 1 */
+    uint32_t n_labels;      /* of the classifier; 0: there is none, or its tensor says how many */
+    int32_t pad;            /* learned positions: a token that is not counted; -1: all count */
     uint32_t n_positions,
         position_offset; /* learned positions: rows of the table, number of the first */
     uint32_t n_token_types;
     bool causal, gated;
     bool norm_after;  /* after the residual addition (BERT) instead of before the part (Llama) */
-    bool norm_before; /* before each part; neither: only what comes out of a part is normed (OLMo 2) */
+    bool norm_before; /* before each part; neither: only what comes out of a part is normed (OLMo 2)
+                       */
     bool bare_norm;   /* without gains */
-    bool residual_normed; /* the residual goes on from the normed row (BLOOM's option) */
-    bool parallel;        /* attention and feed-forward read the same row */
-    bool projected_first; /* the projection stands before positions are added (OPT) */
-    bool heads_normed;    /* q and k are normed head by head; else over all heads at once */
+    bool residual_normed;   /* the residual goes on from the normed row (BLOOM's option) */
+    bool parallel;          /* attention and feed-forward read the same row */
+    bool projected_first;   /* the projection stands before positions are added (OPT) */
+    bool heads_normed;      /* q and k are normed head by head; else over all heads at once */
     bool normed_after_rope; /* ... once they have been rotated */
-    bool scale_by_layer; /* layer i divides its attention scores by i too, counted from 1 (GPT-2's option) */
+    bool scale_by_layer; /* layer i divides its attention scores by i too, counted from 1 (GPT-2's
+                            option) */
     bool has_classifier;
-    bool headless; /* a decoder whose file has no head: it can't score */
+    bool headless;    /* a decoder whose file has no head: it can't score */
     bool permuted_qk; /* rows of q and k in GGUF's interleaved order */
     bool tied;        /* the head is the embedding */
     bool tied_if_missing;

@@ -32,8 +32,8 @@ static bool id_take(const json_t *value, uint32_t *id, struct err *err) {
     return true;
 }
 
-static bool special_add(struct join *j, const json_t *tokens, const char *name, uint8_t type,
-    struct err *err) {
+static bool special_add(
+    struct join *j, const json_t *tokens, const char *name, uint8_t type, struct err *err) {
     const json_t *ids = json_object_get(json_object_get(tokens, name), "ids");
     for (size_t i = 0; i < json_array_size(ids); i++) {
         struct join_piece piece = { .kind = JOIN_TOKEN, .type = type };
