@@ -112,6 +112,8 @@ struct attention {
     uint32_t n_heads, n_kv_heads, head_dim;
     float scale;
     bool causal;     /* false: rows of a segment see the whole segment (encoders) */
+    bool ancestors_only; /* rows see all of their ancestors and nothing of their own segment, whose
+                            slots don't count (a decoder's rows look at an encoder's) */
     uint32_t window; /* sees at most this many positions back (and, not causal, ahead), itself
                         included; 0: all */
     float softcap;   /* scores become cap * tanh(score / cap); 0: none */
@@ -135,6 +137,7 @@ enum ability {
     CAN_ADD = 1 << 4,          /* add, clip, spread */
     CAN_EXPERTS = 1 << 5,      /* scatter */
     CAN_ROTARY_INNER = 1 << 6, /* rotary.first */
+    CAN_CROSS = 1 << 7,        /* attention.ancestors_only */
 };
 
 enum target_flags { TARGET_WANT_BEST = 1 };

@@ -23,6 +23,8 @@ static struct sight sight_of(const struct tile *t, uint32_t row) {
     uint64_t position = (uint64_t)t->segment->position + row,
              end = (uint64_t)t->segment->position + t->segment->n + t->segment->n_after;
     uint64_t from = 0, to = a->causal ? position + 1 : end;
+    if (a->ancestors_only)
+        return (struct sight) { 0, t->segment->position };
     if (a->window != 0) {
         from = position + 1 > a->window ? position + 1 - a->window : 0;
         if (!a->causal && position + a->window < to)
@@ -220,7 +222,8 @@ static void check_segment(const struct attend *op, const struct segment *s) {
         before += s->ancestors[i].n;
         BUG_IF((uint64_t)s->ancestors[i].slot + s->ancestors[i].n > op->kv->n_slots);
     }
-    BUG_IF(before != s->position || (uint64_t)s->slot + s->n + s->n_after > op->kv->n_slots);
+    BUG_IF(before != s->position || (!op->a->ancestors_only &&
+               (uint64_t)s->slot + s->n + s->n_after > op->kv->n_slots));
     BUG_IF((uint64_t)s->row + s->n > op->q.n);
 }
 

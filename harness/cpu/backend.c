@@ -325,7 +325,7 @@ struct backend *backend_cpu_open(const struct backend_config *config, struct err
     c->caps.name = c->name;
     c->caps.gemm = c->gemm->name;
     c->caps.can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
-                  CAN_ROTARY_INNER;
+                  CAN_ROTARY_INNER | CAN_CROSS;
     c->caps.row_block = c->gemm->whole_blocks ? c->gemm->row_block : c->kernels->tile;
     return &c->base;
 }

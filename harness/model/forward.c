@@ -255,6 +255,47 @@ static void attention(
         net, w->o, w->o_bias, a, &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
 }
 
+/* ---- attention to an encoder ---- */
+
+void net_cross_store(struct net *net, struct rows encoded) {
+    const struct backend_ops *ops = net->backend->ops;
+    struct rows h = part(net->h, encoded.n), k = part(net->k, encoded.n), v = part(net->v, encoded.n);
+    ops->convert(net->backend, encoded, h);
+    for (uint32_t l = 0; l < net->spec.n_layers; l++) {
+        const struct layer *w = &net->layers[l];
+        matmul(net, w->cross_k, w->cross_k_bias, h, k);
+        matmul(net, w->cross_v, w->cross_v_bias, h, v);
+        ops->kv_store(net->backend, net->cross_kv, l, net->cross_slots, k, v);
+    }
+    net->cross = (struct kv_span) { .slot = 0, .n = encoded.n };
+}
+
+/* x += attention of h to the encoder's rows: each segment has these for ancestors. */
+static void cross_attention(
+    struct net *net, uint32_t l, const struct standing *at, struct rows h, struct rows x) {
+    const struct layer *w = &net->layers[l];
+    if (!w->cross_q)
+        return;
+    struct attention how = attention_of(net, l);
+    how.bias = (struct attention_bias) { 0 };
+    how.causal = false;
+    how.ancestors_only = true;
+    how.window = 0;
+    for (uint32_t i = 0; i < at->n_segments; i++)
+        net->cross_segments[i] = (struct segment) { .row = at->segments[i].row,
+            .n = at->segments[i].n,
+            .position = net->cross.n,
+            .ancestors = &net->cross,
+            .n_ancestors = 1 };
+    struct rows q = part(net->q, h.n), a = part(net->a, h.n);
+    part_input(net, w->cross_norm, w->cross_norm_bias, x, h);
+    matmul(net, w->cross_q, w->cross_q_bias, h, q);
+    net->backend->ops->attend(
+        net->backend, &how, net->cross_kv, l, net->cross_segments, at->n_segments, q, a);
+    matmul_land(net, w->cross_o, w->cross_o_bias, a, &(struct landing) { .x = x });
+    part_output(net, w->cross_norm, w->cross_norm_bias, x);
+}
+
 /* ---- feed-forward ---- */
 
 /* What stands before the last product. */
@@ -328,6 +369,7 @@ static void layer_finish(struct net *net, uint32_t l, const struct stream *s) {
         return;
     }
     part_output(net, w->attn_norm, w->attn_norm_bias, s->x);
+    cross_attention(net, l, &s->at, s->h, s->x);
     part_input(net, w->mlp_norm, w->mlp_norm_bias, s->x, s->h);
     feed_forward(net, l, s->h, s->x);
     part_output(net, w->mlp_norm, w->mlp_norm_bias, s->x);

@@ -12,6 +12,7 @@ struct model_source {
     struct weights *weights;
     struct spec spec;
     struct net_tensors tensors;
+    struct net_tensors decoder_tensors; /* where spec.decoder is */
     struct arena arena;
 };
 
@@ -22,6 +23,7 @@ struct model {
     char *path;
     struct model_source source; /* its weights stay open: tables may read from them */
     struct net net;
+    struct net *decoder; /* behind an encoder; NULL: none */
     struct tokenizer *tokenizer; /* NULL: see tokenizer_err */
     struct err tokenizer_err;    /* class ERR_NONE with a NULL tokenizer: the model has none */
     struct modules modules;

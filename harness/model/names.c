@@ -26,6 +26,10 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_DISTANCE_K] = PART_MATRIX,
     [ROLE_DISTANCE_Q] = PART_MATRIX,
     [ROLE_O] = PART_MATRIX,
+    [ROLE_CROSS_Q] = PART_MATRIX,
+    [ROLE_CROSS_K] = PART_MATRIX,
+    [ROLE_CROSS_V] = PART_MATRIX,
+    [ROLE_CROSS_O] = PART_MATRIX,
     [ROLE_UP] = PART_MATRIX,
     [ROLE_GATE] = PART_MATRIX,
     [ROLE_DOWN] = PART_MATRIX,
@@ -58,6 +62,7 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
     case ROLE_V:
         return (struct shape) { kv, s->kv_rank ? s->kv_rank : c };
     case ROLE_O:
+    case ROLE_CROSS_O:
         return (struct shape) { c, q };
     case ROLE_Q_DOWN:
         return (struct shape) { s->q_rank, c };
@@ -79,13 +84,20 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
         return (struct shape) { s->n_heads, 0 };
     case ROLE_DISTANCE_K:
     case ROLE_DISTANCE_Q:
+    case ROLE_CROSS_Q:
         return (struct shape) { q, c };
+    case ROLE_CROSS_K:
+    case ROLE_CROSS_V:
+        return (struct shape) { kv, c };
     case ROLE_Q_BIAS:
+    case ROLE_CROSS_Q_BIAS:
     case ROLE_DISTANCE_K_BIAS:
     case ROLE_DISTANCE_Q_BIAS:
         return (struct shape) { q, 0 };
     case ROLE_K_BIAS:
     case ROLE_V_BIAS:
+    case ROLE_CROSS_K_BIAS:
+    case ROLE_CROSS_V_BIAS:
         return (struct shape) { kv, 0 };
     default:
         return (struct shape) { c, 0 };
@@ -205,6 +217,8 @@ static bool shape_fits(
     const uint64_t *have = t->shape;
     uint32_t n = t->n_dims;
     if (slices && n > 1 + (want.cols > 0)) /* one more dimension: the experts */
+        have++, n--;
+    if (want.cols == 0 && n == 2 && have[0] == 1) /* a vector with a dimension of 1 before it */
         have++, n--;
     if (want.cols == 0)
         return n == 1 && (have[0] == want.rows || (names->part && have[0] > want.rows));
@@ -441,6 +455,12 @@ static bool missing_report(const struct finder *f, struct err *err) {
     return f->n_missing == 0 || err_set(err, ERR_INPUT, "%u tensor%s missing: %.300s%s",
                                     f->n_missing, f->n_missing == 1 ? " is" : "s are",
                                     strbuf_str(&f->missing), f->n_missing > 4 ? ", ..." : "");
+}
+
+bool net_tensors_have(const struct spec *spec, const struct weights *weights, enum role role) {
+    struct finder f = { .spec = spec, .weights = weights };
+    f.prefix = prefix_choose(&f);
+    return find_role(&f, role, (struct place) { 0 }) != NULL;
 }
 
 bool net_tensors_find(struct spec *spec, const struct weights *weights, struct arena *arena,

@@ -56,6 +56,16 @@ static const size_t places[ROLE_N] = {
     [ROLE_O_BIAS] = LAYER(o_bias),
     [ROLE_ATTN_OUT_NORM] = LAYER(attn_out_norm),
     [ROLE_ATTN_OUT_NORM_BIAS] = LAYER(attn_out_norm_bias),
+    [ROLE_CROSS_NORM] = LAYER(cross_norm),
+    [ROLE_CROSS_NORM_BIAS] = LAYER(cross_norm_bias),
+    [ROLE_CROSS_Q] = LAYER(cross_q),
+    [ROLE_CROSS_Q_BIAS] = LAYER(cross_q_bias),
+    [ROLE_CROSS_K] = LAYER(cross_k),
+    [ROLE_CROSS_K_BIAS] = LAYER(cross_k_bias),
+    [ROLE_CROSS_V] = LAYER(cross_v),
+    [ROLE_CROSS_V_BIAS] = LAYER(cross_v_bias),
+    [ROLE_CROSS_O] = LAYER(cross_o),
+    [ROLE_CROSS_O_BIAS] = LAYER(cross_o_bias),
     [ROLE_MLP_NORM] = LAYER(mlp_norm),
     [ROLE_MLP_NORM_BIAS] = LAYER(mlp_norm_bias),
     [ROLE_UP] = LAYER(up),
@@ -96,6 +106,7 @@ static bool is_gain(enum role role) {
     case ROLE_Q_NORM:
     case ROLE_K_NORM:
     case ROLE_ATTN_OUT_NORM:
+    case ROLE_CROSS_NORM:
     case ROLE_MLP_NORM:
     case ROLE_MLP_OUT_NORM:
         return true;
@@ -279,13 +290,15 @@ static unsigned abilities_needed(const struct spec *s) {
     can |= s->gating.limit > 0 || s->gating.alpha > 0 ? CAN_GATING : 0;
     can |= out_norms || s->qkv_clip > 0 || s->kv_rank > 0 ? CAN_ADD : 0;
     can |= s->experts.n > 0 ? CAN_EXPERTS : 0;
+    can |= s->roles[ROLE_CROSS_Q].n > 0 ? CAN_CROSS : 0;
     can |= s->rope.first > 0 ? CAN_ROTARY_INNER : 0;
     return can;
 }
 
 static bool abilities_check(const struct spec *s, struct backend *b, struct err *err) {
     static const char *const names[] = { "norms of heads", "attention biases", "attention sinks",
-        "clamped gates", "norms behind a part", "experts", "a rotation inside heads" };
+        "clamped gates", "norms behind a part", "experts", "a rotation inside heads",
+        "attention to an encoder" };
     unsigned lacks = abilities_needed(s) & ~b->ops->caps(b)->can;
     if (!lacks)
         return true;
@@ -304,8 +317,10 @@ bool net_open(struct net *net, const struct spec *spec, const struct net_tensors
 }
 
 void net_close(struct net *net) {
-    if (net->backend)
+    if (net->backend && !net->borrows_backend)
         net->backend->ops->close(net->backend);
+    free(net->cross_segments);
+    free(net->cross_slots);
     free(net->table_rows);
     free(net->routes.logits);
     free(net->routes.experts);
@@ -429,6 +444,17 @@ bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
     net->n_rows = n_rows;
     net_bias_make(net);
     return true;
+}
+
+bool net_cross_reserve(struct net *net, struct err *err) {
+    const struct spec *s = &net->spec;
+    net->cross_kv = net->backend->ops->kv_cache(
+        net->backend, s->n_layers, net->n_rows, s->n_kv_heads * s->head_dim, err);
+    net->cross_segments = xcalloc(net->n_rows, sizeof *net->cross_segments);
+    net->cross_slots = xcalloc(net->n_rows, sizeof *net->cross_slots);
+    for (uint32_t i = 0; i < net->n_rows; i++)
+        net->cross_slots[i] = i;
+    return net->cross_kv || err_wrap(err, "an encoder's rows");
 }
 
 bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err) {

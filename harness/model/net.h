@@ -27,6 +27,9 @@ struct layer {
     struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
     struct vector *distance_k_bias, *distance_q_bias;
     const float *key_places, *query_places;  /* made of these: [2 * buckets, H*D] */
+    struct vector *cross_norm, *cross_norm_bias;          /* [C] */
+    struct matrix *cross_q, *cross_k, *cross_v, *cross_o; /* as q, k, v, o */
+    struct vector *cross_q_bias, *cross_k_bias, *cross_v_bias, *cross_o_bias;
     struct vector *mlp_norm, *mlp_norm_bias; /* [C] */
     struct matrix *up, *gate, *down;         /* [F, C], [F, C], [C, F] */
     struct vector *up_bias, *gate_bias, *down_bias;
@@ -89,6 +92,11 @@ struct net {
     struct routes routes;
     struct kv_cache *kv;
     uint32_t n_slots, n_kv_layers;
+    struct kv_cache *cross_kv; /* of the encoder's text at hand */
+    struct kv_span cross;
+    struct segment *cross_segments; /* [T] */
+    uint32_t *cross_slots;          /* [T] */
+    bool borrows_backend;           /* another net closes it */
 
     float *inv_freq, *sliding_inv_freq;
     uint32_t length_class; /* of the pass that the frequencies are for */
@@ -112,6 +120,9 @@ struct net_tensors {
 enum part_kind { PART_VECTOR, PART_MATRIX, PART_TABLE, PART_HOST };
 enum part_kind role_part(enum role role);
 void role_shape(const struct spec *s, enum role role, uint32_t *rows, uint32_t *cols);
+
+/* Does the file have this role's tensor (of the first layer)? */
+bool net_tensors_have(const struct spec *spec, const struct weights *weights, enum role role);
 
 /* Fills in what only the tensors can say (vocabulary, tied head). Names of missing tensors are in
  * the error. */
@@ -141,6 +152,11 @@ MUST_CHECK bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *e
 /* Makes sure of n_slots slots. An encoder, which never looks back past a step, shares one layer of
  * cache. */
 MUST_CHECK bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err);
+
+/* Keys and values that the decoder's layers make of an encoder's rows (f32): what follows looks at
+ * these. */
+MUST_CHECK bool net_cross_reserve(struct net *net, struct err *err);
+void net_cross_store(struct net *net, struct rows encoded);
 
 /* Frequencies for passes of this length, where they depend on it. */
 void net_set_length(struct net *net, uint32_t length);

@@ -31,11 +31,12 @@ static const float *slopes_make(struct net *net) {
 
 /* ---- buckets ---- */
 
-/* Half of the buckets are for keys behind the query; half of those for one distance each, the rest
+/* Half of the buckets are for keys behind the query (in a decoder all of them); half of those for one distance each, the rest
  * for ranges that grow by a constant factor up to `distance`. */
-static uint32_t bucket_of(const struct bias *b, int64_t ahead) {
-    uint32_t half = b->buckets / 2, exact = half / 2, base = ahead > 0 ? half : 0;
-    double n = fabs((double)ahead);
+static uint32_t bucket_of(const struct bias *b, bool causal, int64_t ahead) {
+    uint32_t half = causal ? b->buckets : b->buckets / 2, exact = half / 2;
+    uint32_t base = ahead > 0 && !causal ? half : 0;
+    double n = causal && ahead > 0 ? 0 : fabs((double)ahead);
     if (n < exact)
         return base + (uint32_t)n;
     /* in the precision that the reference has: ranges begin where it says */
@@ -52,7 +53,7 @@ static void buckets_make(struct net *net) {
     float *list = arena_alloc(&net->arena, (size_t)s->n_heads * width * sizeof *list);
     for (uint32_t h = 0; h < s->n_heads; h++)
         for (uint32_t i = 0; i < width; i++) {
-            uint32_t bucket = bucket_of(&s->bias, (int64_t)i - reach);
+            uint32_t bucket = bucket_of(&s->bias, s->causal, (int64_t)i - reach);
             list[(size_t)h * width + i] = net->buckets[(size_t)bucket * s->n_heads + h];
         }
     net->bias.by_distance = list;

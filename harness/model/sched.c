@@ -179,6 +179,10 @@ bool sched_reads(struct net *net, const struct sched_plan *plan, const struct tr
         more = walk_fill(&walk, &slots, &step, plan->rows);
         BUG_IF(more && step.n == 0);
         net_set_length(net, walk.length_class);
+        if (run->on_class && !run->on_class(run->arg, walk.length_class, err)) {
+            ok = false;
+            break;
+        }
         if (step.n > 0)
             step_score(net, &step, &scoring, results);
         walk_ran(&walk, &slots);

@@ -55,10 +55,12 @@ struct read_result {
 /* Progress over several runs of one call: tokens done before, tokens in total. `on_results` hears
  * of the reads that a step has answered; false stops the run. */
 typedef bool sched_results_fn(void *arg, const size_t *sinks, size_t n, struct err *err);
+typedef bool sched_class_fn(void *arg, uint32_t length_class, struct err *err);
 struct sched_run {
     const struct run_options *options;
     uint64_t done, total;
     sched_results_fn *on_results;
+    sched_class_fn *on_class; /* hears of each class before its steps; may be NULL */
     void *arg;
 };
 MUST_CHECK bool sched_progress(struct sched_run *run, uint64_t n, struct err *err);

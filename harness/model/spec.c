@@ -225,6 +225,16 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_O_BIAS] = "o_bias",
     [ROLE_ATTN_OUT_NORM] = "attn_out_norm",
     [ROLE_ATTN_OUT_NORM_BIAS] = "attn_out_norm_bias",
+    [ROLE_CROSS_NORM] = "cross_norm",
+    [ROLE_CROSS_NORM_BIAS] = "cross_norm_bias",
+    [ROLE_CROSS_Q] = "cross_q",
+    [ROLE_CROSS_Q_BIAS] = "cross_q_bias",
+    [ROLE_CROSS_K] = "cross_k",
+    [ROLE_CROSS_K_BIAS] = "cross_k_bias",
+    [ROLE_CROSS_V] = "cross_v",
+    [ROLE_CROSS_V_BIAS] = "cross_v_bias",
+    [ROLE_CROSS_O] = "cross_o",
+    [ROLE_CROSS_O_BIAS] = "cross_o_bias",
     [ROLE_MLP_NORM] = "mlp_norm",
     [ROLE_MLP_NORM_BIAS] = "mlp_norm_bias",
     [ROLE_UP] = "up",
@@ -726,6 +736,25 @@ static bool roles_check(const struct spec *s, struct err *err) {
     return true;
 }
 
+/* `decoder`: a description of its own, whose layers look at the rows of this one. */
+static bool decoder_read(
+    const json_t *table, struct arena *arena, struct spec *spec, struct err *err) {
+    const json_t *decoder = json_object_get(table, "decoder");
+    if (!decoder)
+        return true;
+    if (json_object_get(decoder, "decoder"))
+        return err_set(err, ERR_INPUT, "a decoder cannot have a decoder");
+    spec->decoder = arena_alloc(arena, sizeof *spec->decoder);
+    if (!spec_read(decoder, arena, spec->decoder, err))
+        return err_wrap(err, "decoder");
+    const struct spec *d = spec->decoder;
+    if (!d->causal || spec->causal || d->width != spec->width || d->roles[ROLE_CROSS_Q].n == 0 ||
+        d->roles[ROLE_CROSS_K].n == 0 || d->roles[ROLE_CROSS_V].n == 0 ||
+        d->roles[ROLE_CROSS_O].n == 0 || d->position == POSITION_ROTARY || d->start < 0)
+        return err_set(err, ERR_UNSUPPORTED, "this decoder does not go with its encoder");
+    return true;
+}
+
 bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, struct err *err) {
     *spec = (struct spec) { .bos = -1, .pad = -1 };
     int activation;
@@ -746,6 +775,8 @@ bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, stru
         return false;
     spec->activation = (enum activation)activation;
     ends_read(table, spec);
+    spec->start = id_of(json_object_get(table, "start"));
     return gating_read(table, spec, err) && layers_read(table, spec, arena, err) &&
-           spec_relate(spec, err) && roles_check(spec, err);
+           spec_relate(spec, err) && roles_check(spec, err) &&
+           decoder_read(table, arena, spec, err);
 }

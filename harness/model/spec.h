@@ -138,6 +138,16 @@ enum role {
     ROLE_O_BIAS,
     ROLE_ATTN_OUT_NORM,
     ROLE_ATTN_OUT_NORM_BIAS,
+    ROLE_CROSS_NORM,
+    ROLE_CROSS_NORM_BIAS,
+    ROLE_CROSS_Q,
+    ROLE_CROSS_Q_BIAS,
+    ROLE_CROSS_K,
+    ROLE_CROSS_K_BIAS,
+    ROLE_CROSS_V,
+    ROLE_CROSS_V_BIAS,
+    ROLE_CROSS_O,
+    ROLE_CROSS_O_BIAS,
     ROLE_MLP_NORM,
     ROLE_MLP_NORM_BIAS,
     ROLE_UP,
@@ -239,6 +249,8 @@ struct spec {
     int32_t eos[SPEC_MAX_EOS]; /* ids that end a text, from the model's own configuration */
     uint32_t n_eos;
     int32_t bos; /* -1: not said */
+    int32_t start; /* what a decoder beside an encoder begins with; -1: not said */
+    struct spec *decoder; /* of an encoder: what looks at its rows, where the file has one */
 };
 
 /* Reads a description's table, as JSON. Strings are copied into the arena. */
