@@ -111,12 +111,12 @@ struct attention_bias {
 struct attention {
     uint32_t n_heads, n_kv_heads, head_dim;
     float scale;
-    bool causal;     /* false: rows of a segment see the whole segment (encoders) */
+    bool causal;         /* false: rows of a segment see the whole segment (encoders) */
     bool ancestors_only; /* rows see all of their ancestors and nothing of their own segment, whose
                             slots don't count (a decoder's rows look at an encoder's) */
-    uint32_t window; /* sees at most this many positions back (and, not causal, ahead), itself
-                        included; 0: all */
-    float softcap;   /* scores become cap * tanh(score / cap); 0: none */
+    uint32_t window;     /* sees at most this many positions back (and, not causal, ahead), itself
+                            included; 0: all */
+    float softcap;       /* scores become cap * tanh(score / cap); 0: none */
     struct attention_bias bias; /* zeroed: none */
     const float *sinks;         /* [H]: one more logit a head, with no value; NULL: none */
 };

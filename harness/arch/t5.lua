@@ -21,9 +21,10 @@ local function stack(c, side, gated)
   return hub.layer(t, side .. ".block.%d.layer.", names)
 end
 
--- Version 1.0 has one table for words on both sides and scales logits for it; later ones have a head of their own.
+-- Version 1.0 has one table for words on both sides and scales logits for it; later ones have a head of their own. mT5
+-- never scales.
 local function decoder(c, own, gated)
-  local tied = hub.first(c.tie_word_embeddings, true)
+  local tied = c.model_type == "t5" and hub.first(c.tie_word_embeddings, true)
   local t = stack(c, "decoder", gated)
   t.head = "lm_head.weight"
   return hub.with(own, {

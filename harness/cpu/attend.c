@@ -222,8 +222,8 @@ static void check_segment(const struct attend *op, const struct segment *s) {
         before += s->ancestors[i].n;
         BUG_IF((uint64_t)s->ancestors[i].slot + s->ancestors[i].n > op->kv->n_slots);
     }
-    BUG_IF(before != s->position || (!op->a->ancestors_only &&
-               (uint64_t)s->slot + s->n + s->n_after > op->kv->n_slots));
+    BUG_IF(before != s->position ||
+           (!op->a->ancestors_only && (uint64_t)s->slot + s->n + s->n_after > op->kv->n_slots));
     BUG_IF((uint64_t)s->row + s->n > op->q.n);
 }
 

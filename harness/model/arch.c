@@ -32,17 +32,6 @@ static bool list_has(lua_State *L, const char *key, const char *word) {
     return found;
 }
 
-static void list_names(lua_State *L, const char *key, struct strbuf *out) {
-    if (lua_getfield(L, -1, key) == LUA_TTABLE) {
-        for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n; i++) {
-            if (lua_geti(L, -1, i) == LUA_TSTRING)
-                strbuf_addf(out, "%s%s", out->len ? ", " : "", lua_tostring(L, -1));
-            lua_pop(L, 1);
-        }
-    }
-    lua_pop(L, 1);
-}
-
 /* Leaves the description's table on the stack. */
 static bool description_run(
     struct luabox *box, const char *name, const char *text, size_t n, struct err *err) {
@@ -92,13 +81,14 @@ static bool description_find(
         ok = description_run(box, e->name, (const char *)e->data, e->size, err);
         found = ok && list_has(L, list, type);
         if (ok && !found) {
-            list_names(L, list, &known);
+            int n = (int)strcspn(e->name, ".");
+            strbuf_addf(&known, "%s%.*s", known.len ? ", " : "", n, e->name);
             lua_settop(L, 0);
         }
     }
     if (ok && !found) {
         err_set(err, ERR_UNSUPPORTED, "model type '%.64s' is not supported", type);
-        err_hint(err, "known types: %.200s", strbuf_str(&known));
+        err_hint(err, "known: %.245s", strbuf_str(&known));
     }
     strbuf_release(&known);
     return ok && found;

@@ -259,7 +259,8 @@ static void attention(
 
 void net_cross_store(struct net *net, struct rows encoded) {
     const struct backend_ops *ops = net->backend->ops;
-    struct rows h = part(net->h, encoded.n), k = part(net->k, encoded.n), v = part(net->v, encoded.n);
+    struct rows h = part(net->h, encoded.n), k = part(net->k, encoded.n),
+                v = part(net->v, encoded.n);
     ops->convert(net->backend, encoded, h);
     for (uint32_t l = 0; l < net->spec.n_layers; l++) {
         const struct layer *w = &net->layers[l];

@@ -129,8 +129,8 @@ bool model_source_open(
         return err_wrap(err, "%s", path);
     if (s->spec.decoder && !net_tensors_have(s->spec.decoder, s->weights, ROLE_Q))
         s->spec.decoder = NULL; /* an encoder saved alone */
-    if (s->spec.decoder && !net_tensors_find(s->spec.decoder, s->weights, &s->arena,
-                               &s->decoder_tensors, err))
+    if (s->spec.decoder &&
+        !net_tensors_find(s->spec.decoder, s->weights, &s->arena, &s->decoder_tensors, err))
         return err_wrap(err, "%s", path);
     return source.gguf || generation_config_read(&s->spec, path, err);
 }

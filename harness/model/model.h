@@ -23,7 +23,7 @@ struct model {
     char *path;
     struct model_source source; /* its weights stay open: tables may read from them */
     struct net net;
-    struct net *decoder; /* behind an encoder; NULL: none */
+    struct net *decoder;         /* behind an encoder; NULL: none */
     struct tokenizer *tokenizer; /* NULL: see tokenizer_err */
     struct err tokenizer_err;    /* class ERR_NONE with a NULL tokenizer: the model has none */
     struct modules modules;

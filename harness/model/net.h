@@ -26,7 +26,7 @@ struct layer {
     const float *sinks;                                /* [H] */
     struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
     struct vector *distance_k_bias, *distance_q_bias;
-    const float *key_places, *query_places;  /* made of these: [2 * buckets, H*D] */
+    const float *key_places, *query_places;               /* made of these: [2 * buckets, H*D] */
     struct vector *cross_norm, *cross_norm_bias;          /* [C] */
     struct matrix *cross_q, *cross_k, *cross_v, *cross_o; /* as q, k, v, o */
     struct vector *cross_q_bias, *cross_k_bias, *cross_v_bias, *cross_o_bias;

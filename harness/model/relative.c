@@ -31,8 +31,8 @@ static const float *slopes_make(struct net *net) {
 
 /* ---- buckets ---- */
 
-/* Half of the buckets are for keys behind the query (in a decoder all of them); half of those for one distance each, the rest
- * for ranges that grow by a constant factor up to `distance`. */
+/* Half of the buckets are for keys behind the query (in a decoder all of them); half of those for
+ * one distance each, the rest for ranges that grow by a constant factor up to `distance`. */
 static uint32_t bucket_of(const struct bias *b, bool causal, int64_t ahead) {
     uint32_t half = causal ? b->buckets : b->buckets / 2, exact = half / 2;
     uint32_t base = ahead > 0 && !causal ? half : 0;

@@ -197,8 +197,8 @@ static bool seq2seq_request_add(struct scorer *s, struct score_request *r, struc
     struct token_list context = ids_view(r->context_ids, r->n_context_ids);
     if (r->rolling)
         return err_set(err, ERR_UNSUPPORTED, "an encoder with a decoder scores no rolling texts");
-    bool ok = !r->context || tokenizer_encode(s->model->tokenizer, r->context, r->context_n, &whole,
-                                 &made, err);
+    bool ok = !r->context ||
+              tokenizer_encode(s->model->tokenizer, r->context, r->context_n, &whole, &made, err);
     for (size_t i = 0; ok && i < r->n_choices; i++)
         ok = seq2seq_choice_add(s, r, &r->choices[i], r->context ? &made : &context, err);
     token_list_release(&made);
@@ -430,10 +430,11 @@ static bool tree_run(struct scorer *s, size_t n, const struct tree *tree,
     const struct sched_plan *plan, struct err *err) {
     struct net *net = scoring_net(s);
     struct finishing finishing = { .scorer = s, .n = n };
-    struct sched_run run = {
-        .options = s->run, .total = tree->n_rows, .on_results = take_results,
-        .on_class = text_encode, .arg = &finishing
-    };
+    struct sched_run run = { .options = s->run,
+        .total = tree->n_rows,
+        .on_results = take_results,
+        .on_class = text_encode,
+        .arg = &finishing };
     uint64_t filled = net->backend->ops->rows_filled(net->backend);
     s->results = xcalloc(s->n_sinks ? s->n_sinks : 1, sizeof *s->results);
     bool ok = finish_empty(s, n, err) &&

@@ -248,8 +248,8 @@ struct spec {
     uint32_t n_ignore;
     int32_t eos[SPEC_MAX_EOS]; /* ids that end a text, from the model's own configuration */
     uint32_t n_eos;
-    int32_t bos; /* -1: not said */
-    int32_t start; /* what a decoder beside an encoder begins with; -1: not said */
+    int32_t bos;          /* -1: not said */
+    int32_t start;        /* what a decoder beside an encoder begins with; -1: not said */
     struct spec *decoder; /* of an encoder: what looks at its rows, where the file has one */
 };
 
