@@ -112,6 +112,12 @@ const char *described_config(const char *name) {
     return NULL;
 }
 
+const char encoder_decoder_config[] =
+    "{\"model_type\":\"bart\",\"vocab_size\":37,\"d_model\":24,\"encoder_layers\":2,"
+    "\"decoder_layers\":2,\"encoder_attention_heads\":3,\"decoder_attention_heads\":3,"
+    "\"encoder_ffn_dim\":20,\"decoder_ffn_dim\":20,\"max_position_embeddings\":320,"
+    "\"decoder_start_token_id\":2,\"eos_token_id\":2}";
+
 /* ---- their tensors ---- */
 
 struct filling {
@@ -161,7 +167,7 @@ static void tensor_want(struct filling *f, const struct spec *s, enum role role,
         f->tensors[at].gain = is_gain(role);
         memset(f->tensors[at].shape, 0, sizeof f->tensors[at].shape);
     }
-    uint32_t first = stacked ? 0 : 1, n_dims = (vector ? 1 : 2) + stacked;
+    uint32_t first = stacked ? 0 : 1, n_dims = (vector ? 1U : 2U) + stacked;
     f->tensors[at].n_dims = n_dims;
     for (uint32_t d = 0; d < n_dims; d++)
         if (shape[first + d] > f->tensors[at].shape[d])
@@ -224,9 +230,10 @@ void described_write(const char *config, uint32_t seed, const char *folder) {
         fail_msg("%s: %s", config, err.msg);
     f->random = seed;
     spec.n_labels = spec.n_labels ? spec.n_labels : 3;
-    for (int r = 0; r < ROLE_N; r++)
-        if (spec.roles[r].n > 0 && !(r == ROLE_HEAD && spec.tied))
-            role_want(f, &spec, (enum role)r);
+    for (const struct spec *s = &spec; s; s = s->decoder)
+        for (int r = 0; r < ROLE_N; r++)
+            if (s->roles[r].n > 0 && !s->roles[r].optional && !(r == ROLE_HEAD && s->tied))
+                role_want(f, s, (enum role)r);
     for (size_t i = 0; i < f->n; i++)
         tensor_write(f, i);
     strbuf_addc(&f->header, '}');

@@ -14,6 +14,8 @@ struct described {
     const char *name, *config;
 };
 extern const struct described described_models[];
+/* An encoder with a decoder, which isn't one of these: it scores, and it embeds. */
+extern const char encoder_decoder_config[];
 /* The configuration of that name. */
 const char *described_config(const char *name);
 

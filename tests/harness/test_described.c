@@ -162,6 +162,51 @@ static void classes_are_each_as_if_alone(void **state) {
     }
 }
 
+/* ---- an encoder and its decoder ---- */
+
+enum { ASKED = 8 };
+
+/* Contexts of different lengths, some of them equal; labels that begin alike. */
+static void questions_make(struct text *texts, struct score_request *r, struct score_choice *c) {
+    for (size_t i = 0; i < ASKED; i++) {
+        const struct text *context = &texts[3 + i % 5], *labels = &texts[2 + i / 2];
+        c[i] = (struct score_choice) { .ids = labels->ids, .n_ids = labels->n };
+        r[i] = (struct score_request) { .context_ids = context->ids,
+            .n_context_ids = context->n,
+            .choices = &c[i],
+            .n_choices = 1 };
+    }
+}
+
+static void a_decoder_looks_at_its_own_text(void **state) {
+    struct err err = ERR_INIT;
+    struct text *texts = xcalloc(TEXTS, sizeof *texts);
+    struct score_request many[ASKED], one[ASKED];
+    struct score_choice many_choices[ASKED], one_choice[ASKED];
+    described_write(encoder_decoder_config, 29, *state);
+    struct model *m = open_model(*state, DTYPE_F32, 2);
+    texts_make(texts, m->info.n_vocab);
+    questions_make(texts, many, many_choices);
+    questions_make(texts, one, one_choice);
+    if (!model_score(m, &(struct score_options) { 0 }, many, ASKED, NULL, &err))
+        fail_msg("%s", err.msg);
+    for (size_t i = 0; i < ASKED; i++) {
+        if (!model_score(m, &(struct score_options) { 0 }, &one[i], 1, NULL, &err))
+            fail_msg("%s", err.msg);
+        assert_int_equal(many[i].err.class, ERR_NONE);
+        assert_memory_equal(
+            &many_choices[i].loglikelihood, &one_choice[i].loglikelihood, sizeof(double));
+        assert_true(isfinite(one_choice[i].loglikelihood));
+    }
+    /* the same labels after another text are something else */
+    assert_true(many_choices[0].loglikelihood != many_choices[1].loglikelihood);
+    struct score_request rolling = { .rolling = true, .choices = one_choice, .n_choices = 1 };
+    assert_true(model_score(m, &(struct score_options) { 0 }, &rolling, 1, NULL, &err));
+    assert_int_equal(rolling.err.class, ERR_UNSUPPORTED);
+    model_close(m);
+    free(texts);
+}
+
 /* ---- refusals ---- */
 
 /* The error of a model whose configuration says one thing more. */
@@ -220,6 +265,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(many_requests_are_each_as_if_alone),
         WITH_SCRATCH(classes_are_each_as_if_alone),
+        WITH_SCRATCH(a_decoder_looks_at_its_own_text),
         WITH_SCRATCH(what_is_not_known_is_refused_by_its_word),
         WITH_SCRATCH(experts_that_cannot_be_chosen_are_refused),
     };
