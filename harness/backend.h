@@ -108,6 +108,16 @@ struct attention_bias {
     uint32_t reach;                         /* the largest distance in the lists */
 };
 
+/* A selective recurrence (Mamba) of N channels with S numbers of state each. A slot of the cache
+ * holds in its keys a token's channels [N], in its values the raw steps [N] and what they bring in
+ * [S]; its rows are N + S wide. Lists are on the host. */
+struct recurrence {
+    uint32_t n_channels, n_state, n_taps;
+    enum activation activation;
+    const float *taps, *taps_bias; /* [N, taps], [N] or NULL */
+    const float *decay, *skip;     /* [N, S]: logarithms; [N] */
+};
+
 struct attention {
     uint32_t n_heads, n_kv_heads, head_dim;
     float scale;
@@ -138,6 +148,7 @@ enum ability {
     CAN_EXPERTS = 1 << 5,      /* scatter */
     CAN_ROTARY_INNER = 1 << 6, /* rotary.first */
     CAN_CROSS = 1 << 7,        /* attention.ancestors_only */
+    CAN_RECUR = 1 << 8,        /* convolve, recur */
 };
 
 enum target_flags { TARGET_WANT_BEST = 1 };
@@ -249,6 +260,18 @@ struct backend_ops {
     void (*attend)(struct backend *b, const struct attention *a, struct kv_cache *kv,
         uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
         struct rows out);
+
+    /* u = activation(convolution of the cached channels up to each row's), f32 [T, N]. */
+    void (*convolve)(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
+        uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows u);
+
+    /* Every segment's rows, from a state that begins at position 0 with zeros:
+     *     state = exp(step * -exp(decay)) * state + step * brought * u,  step = softplus(raw)
+     *     out = (state · read + skip * u) * activation(gate)
+     * read: f32 [T, S], gate: f32 [T, N]; out has act elements. */
+    void (*recur)(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
+        uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows read,
+        struct rows gate, struct rows out);
 
     /* dst row i = src row index[i] (same elements and width). */
     void (*pick)(struct backend *b, struct rows src, const uint32_t *index, struct rows dst);

@@ -284,6 +284,8 @@ static const struct backend_ops cpu_ops = {
     .rotate = cpu_rotate,
     .kv_store = cpu_kv_store,
     .attend = cpu_attend,
+    .convolve = cpu_convolve,
+    .recur = cpu_recur,
     .pick = cpu_pick,
     .pool = cpu_pool,
     .normalize = cpu_normalize,
@@ -325,7 +327,7 @@ struct backend *backend_cpu_open(const struct backend_config *config, struct err
     c->caps.name = c->name;
     c->caps.gemm = c->gemm->name;
     c->caps.can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
-                  CAN_ROTARY_INNER | CAN_CROSS;
+                  CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR;
     c->caps.row_block = c->gemm->whole_blocks ? c->gemm->row_block : c->kernels->tile;
     return &c->base;
 }

@@ -131,6 +131,11 @@ void cpu_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const 
     struct rows k, struct rows v);
 void cpu_attend(struct backend *b, const struct attention *a, struct kv_cache *kv, uint32_t layer,
     const struct segment *segments, uint32_t n_segments, struct rows q, struct rows out);
+void cpu_convolve(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
+    uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows u);
+void cpu_recur(struct backend *b, const struct recurrence *r, struct kv_cache *kv, uint32_t layer,
+    const struct segment *segments, uint32_t n_segments, struct rows read, struct rows gate,
+    struct rows out);
 void cpu_pick(struct backend *b, struct rows src, const uint32_t *index, struct rows dst);
 void cpu_pool(struct backend *b, enum pooling pooling, struct rows x,
     const struct segment *segments, uint32_t n_segments, struct rows out);

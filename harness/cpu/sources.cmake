@@ -15,6 +15,7 @@ set(cpu_SOURCES
     cpu/ops_row.c
     cpu/panels.c
     cpu/product.c
+    cpu/recur.c
     cpu/rotate.c
     cpu/source.c)
 set_source_files_properties(cpu/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")

@@ -255,6 +255,57 @@ static void attention(
         net, w->o, w->o_bias, a, &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
 }
 
+/* ---- a recurrence in place of attention ---- */
+
+static struct recurrence recurrence_of(const struct net *net, uint32_t l) {
+    const struct mixing *m = &net->spec.mixing;
+    const struct layer *w = &net->layers[l];
+    return (struct recurrence) { .n_channels = m->channels,
+        .n_state = m->state,
+        .n_taps = m->taps,
+        .activation = net->spec.activation,
+        .taps = w->mix_taps,
+        .taps_bias = w->mix_taps_bias,
+        .decay = w->mix_a,
+        .skip = w->mix_d };
+}
+
+/* What later tokens need of these: their channels, and from the convolved ones their steps and what
+ * these bring in. The cache is written twice, for the convolution looks at channels in it. */
+static void channels_store(
+    struct net *net, uint32_t l, const struct step_view *step, struct rows h) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct layer *w = &net->layers[l];
+    const struct recurrence r = recurrence_of(net, l);
+    uint32_t n = step->n;
+    struct rows x = part(net->k, n), v = part(net->v, n), u = part(net->mixed, n),
+                u_act = part(net->mixed_act, n), low = part(net->mix_low, n),
+                low_act = part(net->mix_low_act, n), brought = part(net->mix_b, n);
+    matmul(net, w->mix_in, NULL, h, x);
+    ops->kv_store(net->backend, net->kv, l, step->slots, x, x);
+    ops->convolve(net->backend, &r, net->kv, l, step->segments, step->n_segments, u);
+    ops->convert(net->backend, u, u_act);
+    matmul(net, w->mix_step_down, NULL, u_act, low);
+    ops->convert(net->backend, low, low_act);
+    matmul(net, w->mix_step, w->mix_step_bias, low_act, v);
+    matmul(net, w->mix_b, NULL, u_act, brought);
+    ops->spread(net->backend, 1, r.n_channels, brought, v);
+    matmul(net, w->mix_c, NULL, u_act, part(net->mix_c, n));
+    ops->kv_store(net->backend, net->kv, l, step->slots, x, v);
+}
+
+/* x += recurrence(h); `read`: what each row reads of the state. */
+static void mix(struct net *net, uint32_t l, const struct standing *at, struct rows read,
+    struct rows h, struct rows x) {
+    const struct layer *w = &net->layers[l];
+    const struct recurrence r = recurrence_of(net, l);
+    struct rows gate = part(net->mix_gate, h.n), out = part(net->mixed_act, h.n);
+    matmul(net, w->mix_gate, NULL, h, gate);
+    net->backend->ops->recur(
+        net->backend, &r, net->kv, l, at->segments, at->n_segments, read, gate, out);
+    matmul_land(net, w->mix_out, NULL, out, &(struct landing) { .x = x });
+}
+
 /* ---- attention to an encoder ---- */
 
 void net_cross_store(struct net *net, struct rows encoded) {
@@ -341,6 +392,7 @@ static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows
 /* The streams of a layer: what is computed of all rows, and from the last layer's attention on of
  * those that are read. */
 struct stream {
+    struct rows mix_c; /* of a recurrence: what rows read of the state */
     struct rows x, h,
         h_mlp; /* h_mlp: where feed-forward reads beside attention, by a norm of its own */
     struct standing at;
@@ -354,6 +406,10 @@ static struct stream stream_read(
         .at = { step->read_positions, step->read_segments, step->n_read_segments } };
     ops->pick(net->backend, s->x, step->reads, read.x);
     ops->pick(net->backend, s->h, step->reads, read.h);
+    if (s->mix_c.buf) {
+        read.mix_c = part(net->mix_c_read, step->n_reads);
+        ops->pick(net->backend, s->mix_c, step->reads, read.mix_c);
+    }
     if (s->h_mlp.buf) {
         read.h_mlp = part(net->h_mlp_read, step->n_reads);
         ops->pick(net->backend, s->h_mlp, step->reads, read.h_mlp);
@@ -364,6 +420,10 @@ static struct stream stream_read(
 /* Attention and feed-forward, one after the other or both from the row that stands before them. */
 static void layer_finish(struct net *net, uint32_t l, const struct stream *s) {
     const struct layer *w = &net->layers[l];
+    if (w->mix_in) {
+        mix(net, l, &s->at, s->mix_c, s->h, s->x);
+        return;
+    }
     attention(net, l, &s->at, s->h, s->x);
     if (net->spec.parallel) {
         feed_forward(net, l, s->h_mlp.buf ? s->h_mlp : s->h, s->x);
@@ -381,6 +441,7 @@ static struct rows layers(struct net *net, const struct step_view *step) {
     struct stream s = { .x = part(net->x, step->n),
         .h = part(net->h, step->n),
         .h_mlp = part(net->h_mlp, net->h_mlp ? step->n : 0),
+        .mix_c = part(net->mix_c, net->mix_c ? step->n : 0),
         .at = { step->positions, step->segments, step->n_segments } };
     embed(net, step, s.x);
     for (uint32_t l = 0; l < net->spec.n_layers; l++) {
@@ -388,7 +449,10 @@ static struct rows layers(struct net *net, const struct step_view *step) {
         if (s.h_mlp.buf)
             norm(net, w->mlp_norm, w->mlp_norm_bias, s.x, s.h_mlp);
         part_input(net, w->attn_norm, w->attn_norm_bias, s.x, s.h);
-        keys_and_values(net, l, step, s.h);
+        if (w->mix_in)
+            channels_store(net, l, step, s.h);
+        else
+            keys_and_values(net, l, step, s.h);
         bool last = l + 1 == net->spec.n_layers;
         if (last && step->n_reads == 0)
             break;

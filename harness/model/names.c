@@ -26,6 +26,17 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_DISTANCE_K] = PART_MATRIX,
     [ROLE_DISTANCE_Q] = PART_MATRIX,
     [ROLE_O] = PART_MATRIX,
+    [ROLE_MIX_IN] = PART_MATRIX,
+    [ROLE_MIX_GATE] = PART_MATRIX,
+    [ROLE_MIX_STEP_DOWN] = PART_MATRIX,
+    [ROLE_MIX_STEP] = PART_MATRIX,
+    [ROLE_MIX_B] = PART_MATRIX,
+    [ROLE_MIX_C] = PART_MATRIX,
+    [ROLE_MIX_OUT] = PART_MATRIX,
+    [ROLE_MIX_TAPS] = PART_HOST,
+    [ROLE_MIX_TAPS_BIAS] = PART_HOST,
+    [ROLE_MIX_A] = PART_HOST,
+    [ROLE_MIX_D] = PART_HOST,
     [ROLE_CROSS_Q] = PART_MATRIX,
     [ROLE_CROSS_K] = PART_MATRIX,
     [ROLE_CROSS_V] = PART_MATRIX,
@@ -101,6 +112,36 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
         return (struct shape) { kv, 0 };
     default:
         return (struct shape) { c, 0 };
+    }
+}
+
+/* Channels and state stand side by side in a row of the cache: what fills only one of them is
+ * packed with zeros for the other. */
+static struct shape mixing_shape(const struct spec *s, enum role role) {
+    const struct mixing *m = &s->mixing;
+    uint32_t n = m->channels, row = m->channels + m->state;
+    switch (role) {
+    case ROLE_MIX_IN:
+        return (struct shape) { row, s->width };
+    case ROLE_MIX_GATE:
+        return (struct shape) { n, s->width };
+    case ROLE_MIX_TAPS:
+        return (struct shape) { n, m->taps };
+    case ROLE_MIX_STEP_DOWN:
+        return (struct shape) { m->rank, n };
+    case ROLE_MIX_STEP:
+        return (struct shape) { row, m->rank };
+    case ROLE_MIX_STEP_BIAS:
+        return (struct shape) { row, 0 };
+    case ROLE_MIX_B:
+    case ROLE_MIX_C:
+        return (struct shape) { m->state, n };
+    case ROLE_MIX_A:
+        return (struct shape) { n, m->state };
+    case ROLE_MIX_OUT:
+        return (struct shape) { s->width, n };
+    default:
+        return (struct shape) { n, 0 };
     }
 }
 
@@ -182,6 +223,8 @@ uint32_t spec_head_width(const struct spec *s) {
 static struct shape shape_of(const struct spec *s, enum role role) {
     if (role < ROLE_FIRST_OF_LAYER)
         return global_shape(s, role);
+    if (role >= ROLE_MIX_IN && role <= ROLE_MIX_OUT)
+        return mixing_shape(s, role);
     return role < ROLE_UP ? attention_shape(s, role) : feed_forward_shape(s, role);
 }
 
@@ -197,6 +240,8 @@ static struct shape shape_in_file(const struct spec *s, enum role role) {
     struct shape shape = shape_of(s, role);
     if (s->value_dim < s->head_dim && (role == ROLE_V || role == ROLE_V_BIAS))
         shape.rows = shape.rows / s->head_dim * s->value_dim;
+    if (role == ROLE_MIX_IN || role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS)
+        shape.rows = s->mixing.channels;
     if (s->value_dim < s->head_dim && role == ROLE_O)
         shape.cols = shape.cols / s->head_dim * s->value_dim;
     return shape;
@@ -215,6 +260,7 @@ static bool is_norm_of_heads(const struct spec *s, enum role role, const struct 
 static bool shape_fits(
     const struct role_names *names, bool slices, struct shape want, const struct tensor *t) {
     const uint64_t *have = t->shape;
+    uint64_t flat[2];
     uint32_t n = t->n_dims;
     if (slices && n > 1 + (want.cols > 0)) /* one more dimension: the experts */
         have++, n--;
@@ -222,6 +268,10 @@ static bool shape_fits(
         have++, n--;
     if (want.cols == 0)
         return n == 1 && (have[0] == want.rows || (names->part && have[0] > want.rows));
+    if (n == 3 && have[1] == 1) { /* a convolution of one channel each */
+        flat[0] = have[0], flat[1] = have[2];
+        have = flat, n = 2;
+    }
     if (n != 2)
         return false;
     uint64_t rows = have[names->transposed ? 1 : 0], cols = have[names->transposed ? 0 : 1];

@@ -56,6 +56,18 @@ static const size_t places[ROLE_N] = {
     [ROLE_O_BIAS] = LAYER(o_bias),
     [ROLE_ATTN_OUT_NORM] = LAYER(attn_out_norm),
     [ROLE_ATTN_OUT_NORM_BIAS] = LAYER(attn_out_norm_bias),
+    [ROLE_MIX_IN] = LAYER(mix_in),
+    [ROLE_MIX_GATE] = LAYER(mix_gate),
+    [ROLE_MIX_TAPS] = LAYER(mix_taps),
+    [ROLE_MIX_TAPS_BIAS] = LAYER(mix_taps_bias),
+    [ROLE_MIX_STEP_DOWN] = LAYER(mix_step_down),
+    [ROLE_MIX_STEP] = LAYER(mix_step),
+    [ROLE_MIX_STEP_BIAS] = LAYER(mix_step_bias),
+    [ROLE_MIX_B] = LAYER(mix_b),
+    [ROLE_MIX_C] = LAYER(mix_c),
+    [ROLE_MIX_A] = LAYER(mix_a),
+    [ROLE_MIX_D] = LAYER(mix_d),
+    [ROLE_MIX_OUT] = LAYER(mix_out),
     [ROLE_CROSS_NORM] = LAYER(cross_norm),
     [ROLE_CROSS_NORM_BIAS] = LAYER(cross_norm_bias),
     [ROLE_CROSS_Q] = LAYER(cross_q),
@@ -133,6 +145,10 @@ static struct weight_source source_of(
         source.permute_heads = s->n_heads;
     if (s->permuted_qk && (role == ROLE_K || role == ROLE_K_BIAS))
         source.permute_heads = s->n_kv_heads;
+    if (role == ROLE_MIX_IN || role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS) {
+        source.run = source.every = s->mixing.channels;
+        source.pad = s->mixing.state;
+    }
     if (s->value_dim < s->head_dim && role == ROLE_O) {
         source.run_columns = s->value_dim;
         source.pad_columns = s->head_dim - s->value_dim;
@@ -290,6 +306,7 @@ static unsigned abilities_needed(const struct spec *s) {
     can |= s->gating.limit > 0 || s->gating.alpha > 0 ? CAN_GATING : 0;
     can |= out_norms || s->qkv_clip > 0 || s->kv_rank > 0 ? CAN_ADD : 0;
     can |= s->experts.n > 0 ? CAN_EXPERTS : 0;
+    can |= s->mixing.channels > 0 ? CAN_RECUR : 0;
     can |= s->roles[ROLE_CROSS_Q].n > 0 ? CAN_CROSS : 0;
     can |= s->rope.first > 0 ? CAN_ROTARY_INNER : 0;
     return can;
@@ -298,7 +315,7 @@ static unsigned abilities_needed(const struct spec *s) {
 static bool abilities_check(const struct spec *s, struct backend *b, struct err *err) {
     static const char *const names[] = { "norms of heads", "attention biases", "attention sinks",
         "clamped gates", "norms behind a part", "experts", "a rotation inside heads",
-        "attention to an encoder" };
+        "attention to an encoder", "a recurrence" };
     unsigned lacks = abilities_needed(s) & ~b->ops->caps(b)->can;
     if (!lacks)
         return true;
@@ -340,7 +357,7 @@ struct scratch {
     uint32_t cols;
     enum elem elem;
 };
-enum { N_SCRATCH = 36 };
+enum { N_SCRATCH = 44 };
 
 /* `width` where the model has such a part. */
 static uint32_t where(bool has, uint32_t width) {
@@ -384,6 +401,14 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->shared.gate, where(s->gated, x->shared_width), ELEM_F32 },
         { &net->shared.up, where(s->gated, x->shared_width), ELEM_F32 },
         { &net->shared.m, x->shared_width, act },
+        { &net->mixed, s->mixing.channels, ELEM_F32 },
+        { &net->mixed_act, s->mixing.channels, act },
+        { &net->mix_low, s->mixing.rank, ELEM_F32 },
+        { &net->mix_low_act, s->mixing.rank, act },
+        { &net->mix_gate, s->mixing.channels, ELEM_F32 },
+        { &net->mix_b, s->mixing.state, ELEM_F32 },
+        { &net->mix_c, s->mixing.state, ELEM_F32 },
+        { &net->mix_c_read, s->mixing.state, ELEM_F32 },
         { &net->expert_h, where(x->n > 0, c), act },
         { &net->router, x->n, ELEM_F32 },
         { &net->shared_weight, where(s->roles[ROLE_SHARED_WEIGHT].n > 0, 1), ELEM_F32 },
@@ -481,6 +506,9 @@ static double layer_macs(const struct spec *s, uint32_t l) {
            kv = (double)s->n_kv_heads * s->head_dim, products = s->gated ? 3 : 2;
     const struct experts *x = &s->experts;
     double from_q = s->q_rank ? s->q_rank : c, from_kv = s->kv_rank ? s->kv_rank : c;
+    if (s->mixing.channels > 0)
+        return 3 * c * s->mixing.channels +
+               2.0 * s->mixing.channels * (s->mixing.rank + s->mixing.state);
     double attention = c * q + from_q * q + 2 * from_kv * kv + c * s->q_rank + c * s->kv_rank;
     double ffn = s->layer[l].sparse
                      ? (double)x->n_chosen * x->ffn_width + x->shared_width + x->n / products

@@ -26,7 +26,10 @@ struct layer {
     const float *sinks;                                /* [H] */
     struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
     struct vector *distance_k_bias, *distance_q_bias;
-    const float *key_places, *query_places;               /* made of these: [2 * buckets, H*D] */
+    const float *key_places, *query_places; /* made of these: [2 * buckets, H*D] */
+    struct matrix *mix_in, *mix_gate, *mix_step_down, *mix_step, *mix_b, *mix_c, *mix_out;
+    struct vector *mix_step_bias;
+    const float *mix_taps, *mix_taps_bias, *mix_a, *mix_d;
     struct vector *cross_norm, *cross_norm_bias;          /* [C] */
     struct matrix *cross_q, *cross_k, *cross_v, *cross_o; /* as q, k, v, o */
     struct vector *cross_q_bias, *cross_k_bias, *cross_v_bias, *cross_o_bias;
@@ -87,6 +90,9 @@ struct net {
     struct buffer *q, *k, *v, *a; /* f32 [T, H*D], [T, G*D], [T, G*D]; act [T, H*D] */
     struct buffer *q_latent, *q_latent_act, *kv_latent, *kv_latent_act, *k_shared;
     struct ffn_room ffn, expert, shared;
+    struct buffer *mixed, *mixed_act, *mix_low,
+        *mix_low_act; /* f32, act [T, channels], [T, rank] */
+    struct buffer *mix_gate, *mix_b, *mix_c, *mix_c_read;
     struct buffer *expert_h, *router, *shared_weight, *labels;
     int32_t *table_rows; /* [T]: learned positions, token types */
     struct routes routes;

@@ -90,6 +90,12 @@ static const struct field expert_fields[] = {
     FLAG("renormalize", experts.renormalize),
     REAL("scale", experts.scale, 1e-6, 1e6, 1),
 };
+static const struct field mixing_fields[] = {
+    NEEDED("channels", mixing.channels, 1, 1 << 17),
+    NEEDED("state", mixing.state, 1, 1 << 10),
+    NEEDED("rank", mixing.rank, 1, 1 << 16),
+    NEEDED("taps", mixing.taps, 1, 16),
+};
 static const struct field bias_fields[] = {
     REAL("max", bias.slope_max, 1, 64, 8),
     COUNT("buckets", bias.buckets, 2, 1 << 16, 32),
@@ -225,6 +231,18 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_O_BIAS] = "o_bias",
     [ROLE_ATTN_OUT_NORM] = "attn_out_norm",
     [ROLE_ATTN_OUT_NORM_BIAS] = "attn_out_norm_bias",
+    [ROLE_MIX_IN] = "mix_in",
+    [ROLE_MIX_GATE] = "mix_gate",
+    [ROLE_MIX_TAPS] = "mix_taps",
+    [ROLE_MIX_TAPS_BIAS] = "mix_taps_bias",
+    [ROLE_MIX_STEP_DOWN] = "mix_step_down",
+    [ROLE_MIX_STEP] = "mix_step",
+    [ROLE_MIX_STEP_BIAS] = "mix_step_bias",
+    [ROLE_MIX_B] = "mix_b",
+    [ROLE_MIX_C] = "mix_c",
+    [ROLE_MIX_A] = "mix_a",
+    [ROLE_MIX_D] = "mix_d",
+    [ROLE_MIX_OUT] = "mix_out",
     [ROLE_CROSS_NORM] = "cross_norm",
     [ROLE_CROSS_NORM_BIAS] = "cross_norm_bias",
     [ROLE_CROSS_Q] = "cross_q",
@@ -467,6 +485,10 @@ static bool experts_read(const json_t *experts, struct spec *spec, struct err *e
     return true;
 }
 
+static bool mixing_read(const json_t *mixing, struct spec *spec, struct err *err) {
+    return !mixing || FIELDS_READ(mixing, mixing_fields, spec, err) || err_wrap(err, "mixing");
+}
+
 static bool gating_read(const json_t *table, struct spec *spec, struct err *err) {
     const json_t *gating = json_object_get(table, "gating");
     if (gating && !FIELDS_READ(gating, gating_fields, spec, err))
@@ -687,15 +709,26 @@ struct demand {
 
 /* Parts without which there is nothing to run, and parts that contradict each other. */
 static bool roles_check(const struct spec *s, struct err *err) {
-    bool experts = s->experts.n > 0, dense = !experts;
+    bool mixing = s->mixing.channels > 0, attention = !mixing;
+    bool experts = s->experts.n > 0, dense = !experts && !mixing;
     for (uint32_t l = 0; l < s->n_layers; l++)
-        dense = dense || !s->layer[l].sparse;
+        dense = dense || (!s->layer[l].sparse && !mixing);
     const struct demand demands[] = {
         { ROLE_EMBED, true, "every model" },
-        { ROLE_Q, true, "every model" },
-        { ROLE_K, true, "every model" },
-        { ROLE_V, true, "every model" },
-        { ROLE_O, true, "every model" },
+        { ROLE_Q, attention, "attention" },
+        { ROLE_K, attention, "attention" },
+        { ROLE_V, attention, "attention" },
+        { ROLE_O, attention, "attention" },
+        { ROLE_MIX_IN, mixing, "'mixing'" },
+        { ROLE_MIX_GATE, mixing, "'mixing'" },
+        { ROLE_MIX_TAPS, mixing, "'mixing'" },
+        { ROLE_MIX_STEP_DOWN, mixing, "'mixing'" },
+        { ROLE_MIX_STEP, mixing, "'mixing'" },
+        { ROLE_MIX_B, mixing, "'mixing'" },
+        { ROLE_MIX_C, mixing, "'mixing'" },
+        { ROLE_MIX_A, mixing, "'mixing'" },
+        { ROLE_MIX_D, mixing, "'mixing'" },
+        { ROLE_MIX_OUT, mixing, "'mixing'" },
         { ROLE_UP, dense, "a layer without experts" },
         { ROLE_DOWN, dense, "a layer without experts" },
         { ROLE_GATE, dense && s->gated, "'gated'" },
@@ -730,6 +763,9 @@ static bool roles_check(const struct spec *s, struct err *err) {
             err, ERR_INPUT, "tensors: 'token_type' and 'token_types' contradict each other");
     if (s->causal && s->roles[ROLE_HEAD].n == 0 && !s->tied)
         return err_set(err, ERR_INPUT, "tensors: a causal model needs 'head' or tied = true");
+    if (mixing &&
+        (!s->causal || s->n_heads != 1 || s->head_dim != s->mixing.channels + s->mixing.state))
+        return err_set(err, ERR_UNSUPPORTED, "a recurrence is not run so");
     if (s->bias.kind == BIAS_DISENTANGLED && s->causal)
         return err_set(
             err, ERR_UNSUPPORTED, "disentangled attention in a decoder is not supported");
@@ -770,6 +806,7 @@ bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, stru
         !bias_read(json_object_get(table, "bias"), spec, err) ||
         !head_norm_read(json_object_get(table, "qk_norm"), spec, err) ||
         !experts_read(json_object_get(table, "experts"), spec, err) ||
+        !mixing_read(json_object_get(table, "mixing"), spec, err) ||
         !classifier_read(json_object_get(table, "classifier"), spec, err) ||
         !tied_read(table, spec, err) || !tensors_read(table, arena, spec, err))
         return false;

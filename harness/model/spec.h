@@ -71,6 +71,12 @@ struct experts {
     double scale;     /* of all weights, after that */
 };
 
+/* A recurrence in place of attention (Mamba): channels, numbers of state a channel, width that
+ * steps are made from, tokens that the convolution sees. channels 0: none. */
+struct mixing {
+    uint32_t channels, state, rank, taps;
+};
+
 /* What a layer has of its own. */
 struct layer_spec {
     uint32_t window;     /* 0: none */
@@ -138,6 +144,18 @@ enum role {
     ROLE_O_BIAS,
     ROLE_ATTN_OUT_NORM,
     ROLE_ATTN_OUT_NORM_BIAS,
+    ROLE_MIX_IN,
+    ROLE_MIX_GATE,
+    ROLE_MIX_TAPS,
+    ROLE_MIX_TAPS_BIAS,
+    ROLE_MIX_STEP_DOWN,
+    ROLE_MIX_STEP,
+    ROLE_MIX_STEP_BIAS,
+    ROLE_MIX_B,
+    ROLE_MIX_C,
+    ROLE_MIX_A,
+    ROLE_MIX_D,
+    ROLE_MIX_OUT,
     ROLE_CROSS_NORM,
     ROLE_CROSS_NORM_BIAS,
     ROLE_CROSS_Q,
@@ -231,6 +249,7 @@ struct spec {
     bool has_sliding_rope;
     struct bias bias;
     struct experts experts;
+    struct mixing mixing;
     struct classifier classifier;
     struct gating gating;
     struct layer_spec *layer; /* [n_layers] */

@@ -178,6 +178,102 @@ static void sinks_take_their_share(void **state) {
     everywhere(check_sinks);
 }
 
+/* ---- a recurrence ---- */
+
+enum { N = 37, S = 3, TAPS = 4, L = 21 };
+
+static double softplus(double x) {
+    return log1p(exp(x));
+}
+
+static double silu(double x) {
+    return x / (1 + exp(-x));
+}
+
+/* Channels, raw steps with what they bring in, what is read, and gates: [L, N], [L, N + S], [L, S],
+ * [L, N]; only the first N of x's N + S columns count. */
+struct course {
+    const float *x, *v, *read, *gate;
+    struct recurrence r;
+};
+
+static void course_defined(const struct course *c, float *u_out, float *out) {
+    for (uint32_t n = 0; n < N; n++) {
+        double state[S] = { 0 };
+        for (uint32_t t = 0; t < L; t++) {
+            double u = (double)c->r.taps_bias[n], y = 0;
+            for (uint32_t k = 0; k < TAPS; k++)
+                if (t + k + 1 >= TAPS)
+                    u += (double)c->r.taps[n * TAPS + k] *
+                         (double)c->x[(t + k + 1 - TAPS) * (N + S) + n];
+            u = silu(u);
+            u_out[t * N + n] = (float)u;
+            double step = softplus((double)c->v[t * (N + S) + n]);
+            for (uint32_t s = 0; s < S; s++) {
+                state[s] = exp(-exp((double)c->r.decay[n * S + s]) * step) * state[s] +
+                           step * (double)c->v[t * (N + S) + N + s] * u;
+                y += state[s] * (double)c->read[t * S + s];
+            }
+            out[t * N + n] =
+                (float)((y + (double)c->r.skip[n] * u) * silu((double)c->gate[t * N + n]));
+        }
+    }
+}
+
+static const float *course_run(
+    struct backend *b, const struct course *c, uint32_t first, struct rows u) {
+    struct err err = ERR_INIT;
+    struct kv_cache *kv = b->ops->kv_cache(b, 1, L, N + S, &err);
+    uint32_t slots[L];
+    for (uint32_t i = 0; i < L; i++)
+        slots[i] = i;
+    b->ops->kv_store(b, kv, 0, slots, world_rows(b, L, N + S, ELEM_F32, c->x),
+        world_rows(b, L, N + S, ELEM_F32, c->v));
+    const struct kv_span before = { .slot = 0, .n = first };
+    const struct segment segments[] = {
+        { .row = 0, .n = first },
+        { .row = first,
+            .n = L - first,
+            .position = first,
+            .slot = first,
+            .ancestors = &before,
+            .n_ancestors = 1 },
+    };
+    struct rows out = world_empty(b, L, N, b->ops->caps(b)->act);
+    b->ops->convolve(b, &c->r, kv, 0, segments, first < L ? 2 : 1, u);
+    b->ops->recur(b, &c->r, kv, 0, segments, first < L ? 2 : 1,
+        world_rows(b, L, S, ELEM_F32, c->read), world_rows(b, L, N, ELEM_F32, c->gate), out);
+    return world_read(b, out, N);
+}
+
+static void check_recurrence(struct backend *b, double tolerance) {
+    const struct course c = { .x = noise_new(21, L * (N + S), 1),
+        .v = noise_new(22, L * (N + S), 1),
+        .read = noise_new(23, L * S, 1),
+        .gate = noise_new(24, L * N, 2),
+        .r = { .n_channels = N,
+            .n_state = S,
+            .n_taps = TAPS,
+            .activation = ACT_SILU,
+            .taps = noise_new(25, N * TAPS, 1),
+            .taps_bias = noise_new(26, N, 1),
+            .decay = noise_new(27, N * S, 1),
+            .skip = noise_new(28, N, 1) } };
+    float *want_u = world_alloc(L * N * sizeof *want_u), *want = world_alloc(L * N * sizeof *want);
+    struct rows u = world_empty(b, L, N, ELEM_F32);
+    course_defined(&c, want_u, want);
+    const float *whole = course_run(b, &c, L, u);
+    assert_close("convolution", L * N, world_read(b, u, N), want_u, tolerance);
+    assert_close("recurrence", L * N, whole, want, tolerance);
+    assert_same_bits("recurrence cut in two", L * N, course_run(b, &c, 2, u), whole);
+    assert_same_bits("recurrence cut in two", L * N, course_run(b, &c, 8, u), whole);
+}
+
+static void a_recurrence_goes_on_from_its_ancestors(void **state) {
+    (void)state;
+    everywhere(check_recurrence);
+}
+
 /* ---- rows ---- */
 
 enum { ROWS = 5, COLS = 21 };
@@ -278,6 +374,7 @@ int main(void) {
         cmocka_unit_test(each_distance_has_its_number),
         cmocka_unit_test(queries_and_keys_meet_their_distance),
         cmocka_unit_test(sinks_take_their_share),
+        cmocka_unit_test(a_recurrence_goes_on_from_its_ancestors),
         cmocka_unit_test(heads_are_normed_each_by_itself),
         cmocka_unit_test(rows_are_added_where_they_belong),
         cmocka_unit_test(gates_are_cut),

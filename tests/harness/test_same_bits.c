@@ -66,10 +66,11 @@ enum model_kind {
     LONG,
     DISTANCES,
     BUCKETS,
+    RECURRENCE,
     N_KINDS
 };
 static const char *const kind_names[N_KINDS] = { "llama", "capped", "large", "encoder", "slopes",
-    "sinks", "latent", "long", "distances", "buckets" };
+    "sinks", "latent", "long", "distances", "buckets", "recurrence" };
 
 /* How a list went. */
 struct seen {
@@ -100,10 +101,12 @@ static const struct {
     { &subject_scores, SINKS },
     { &subject_scores, LATENT },
     { &subject_scores, LONG },
+    { &subject_scores, RECURRENCE },
     { &subject_texts, LLAMA },
     { &subject_texts, CAPPED },
     { &subject_texts, SINKS },
     { &subject_texts, LONG },
+    { &subject_texts, RECURRENCE },
     { &subject_vectors, ENCODER },
     { &subject_vectors, CAPPED },
     { &subject_vectors, DISTANCES },
