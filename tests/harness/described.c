@@ -154,11 +154,14 @@ static void tensor_want(struct filling *f, const struct spec *s, enum role role,
     uint32_t rows, cols;
     role_shape(s, role, &rows, &cols);
     const struct role_names *names = &s->roles[role];
+    if (role == ROLE_MIX_IN || role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS)
+        rows = s->mixing.channels; /* the rest of a row of the cache is not in the file */
     uint64_t r = rows_of(names, rows), c = cols;
     if (role == ROLE_O && s->value_dim < s->head_dim)
         c = c / s->head_dim * s->value_dim;
     enum part_kind kind = role_part(role);
-    bool vector = kind == PART_VECTOR || role == ROLE_SINKS || role == ROLE_ROUTER_CHOICE_BIAS;
+    bool vector = kind == PART_VECTOR || role == ROLE_SINKS || role == ROLE_ROUTER_CHOICE_BIAS ||
+                  role == ROLE_MIX_TAPS_BIAS || role == ROLE_MIX_D;
     bool stacked = role >= ROLE_FIRST_OF_EXPERT && !strstr(names->names[0], "%e");
     uint64_t shape[3] = { s->experts.n, names->transposed ? c : r, names->transposed ? r : c };
     size_t at = 0;
