@@ -30,7 +30,16 @@ struct kv_cache; /* keys and values of all layers in slots of one token each */
 
 enum elem { ELEM_F32, ELEM_BF16 };
 
-enum activation { ACT_NONE, ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_RELU, ACT_QUICK_GELU, ACT_TANH };
+enum activation {
+    ACT_NONE,
+    ACT_GELU,
+    ACT_GELU_TANH,
+    ACT_SILU,
+    ACT_RELU,
+    ACT_QUICK_GELU,
+    ACT_TANH,
+    ACT_RELU_SQUARED,
+};
 enum norm_kind { NORM_LAYER, NORM_RMS };
 
 /* A window of rows of a buffer: rows [row, row + n). */
@@ -42,19 +51,28 @@ struct rows {
 /* Where a weight comes from: a tensor of the file, dequantised and rounded as it is packed.
  * `transpose`: the file has [K, N]. `permute_heads`: undo GGUF's interleaved order of the rows
  * of q and k (number of heads; 0: no). `row`/`n_rows`: a part of the tensor's rows (fused qkv);
- * n_rows 0: all. `add`: a constant added to every element (norm gains stored as w - 1). */
+ * n_rows 0: all. `run`: rows lie in the file in runs of so many, of which one begins every `every`
+ * rows (heads of q, k and v in turn; every second row); 0: all in one. `pad` rows of zeros follow
+ * each run, `pad_columns` columns of zeros each `run_columns` columns (heads whose values are
+ * narrower than their keys). `slice`: of a tensor of one more dimension, which of the first, from 1
+ * on (an expert); 0: it has none. `add`: a constant added to every element (norm gains stored as w
+ * - 1). */
 struct weight_source {
     const struct tensor *tensor;
     bool transpose;
     uint32_t permute_heads;
     uint64_t row, n_rows;
+    uint32_t run, every, pad;
+    uint32_t run_columns, pad_columns;
+    uint64_t slice;
     float add;
 };
 
 /* Rotary embedding: `inv_freq` has rotary_dim / 2 numbers (scaling already in them), `scale`
- * multiplies sin and cos. Pairs are (i, i + rotary_dim/2), or (2i, 2i + 1) if `interleaved`. */
+ * multiplies sin and cos. Pairs are (i, i + rotary_dim/2), or (2i, 2i + 1) if `interleaved`, of the
+ * rotary_dim numbers of a head from `first` on. */
 struct rotary {
-    uint32_t rotary_dim;
+    uint32_t rotary_dim, first;
     const float *inv_freq;
     float scale;
     bool interleaved;
@@ -74,13 +92,63 @@ struct segment {
     uint32_t n_ancestors;
 };
 
+/* What is added to a head's score by where query and key stand; at most one of the three. Lists are
+ * on the host. */
+struct attention_bias {
+    /* slope[head] * (key - query); or, `bf16`, of the slope and the key's position in bf16, the
+     * product too, before the score is scaled */
+    const float *slopes; /* [H] */
+    bool bf16;
+    /* by_distance[head][clip(key - query) + reach] */
+    const float *by_distance; /* [H, 2 * reach + 1] */
+    /* scale * (q · key_places[row] + k · query_places[row]), row = rows[clip(query - key) + reach];
+     * either may be NULL */
+    const float *key_places, *query_places; /* [places, H*D] */
+    const uint16_t *rows;                   /* [2 * reach + 1] */
+    uint32_t reach;                         /* the largest distance in the lists */
+};
+
+/* A selective recurrence (Mamba) of N channels with S numbers of state each. A slot of the cache
+ * holds in its keys a token's channels [N], in its values the raw steps [N] and what they bring in
+ * [S]; its rows are N + S wide. Lists are on the host. */
+struct recurrence {
+    uint32_t n_channels, n_state, n_taps;
+    enum activation activation;
+    const float *taps, *taps_bias; /* [N, taps], [N] or NULL */
+    const float *decay, *skip;     /* [N, S]: logarithms; [N] */
+};
+
 struct attention {
     uint32_t n_heads, n_kv_heads, head_dim;
     float scale;
-    bool causal;     /* false: rows of a segment see the whole segment (encoders) */
-    uint32_t window; /* sees at most this many positions back (and, not causal, ahead), itself
-                        included; 0: all */
-    float softcap;   /* scores become cap * tanh(score / cap); 0: none */
+    bool causal;         /* false: rows of a segment see the whole segment (encoders) */
+    bool ancestors_only; /* rows see all of their ancestors and nothing of their own segment, whose
+                            slots don't count (a decoder's rows look at an encoder's) */
+    uint32_t window;     /* sees at most this many positions back (and, not causal, ahead), itself
+                            included; 0: all */
+    float softcap;       /* scores become cap * tanh(score / cap); 0: none */
+    struct attention_bias bias; /* zeroed: none */
+    const float *sinks;         /* [H]: one more logit a head, with no value; NULL: none */
+};
+
+/* out = activation(gate) * up; `limit`: gate is cut to at most that, up to ± that; `alpha`: the
+ * activation is g / (1 + exp(-alpha g)) instead, and 1 is added to up. 0: not so. */
+struct gating {
+    enum activation activation;
+    double limit, alpha;
+};
+
+/* Parts of an architecture that not every device can run. */
+enum ability {
+    CAN_HEAD_NORMS = 1 << 0,   /* norm_heads */
+    CAN_BIAS = 1 << 1,         /* attention.bias */
+    CAN_SINKS = 1 << 2,        /* attention.sinks */
+    CAN_GATING = 1 << 3,       /* gating.limit, gating.alpha */
+    CAN_ADD = 1 << 4,          /* add, clip, spread */
+    CAN_EXPERTS = 1 << 5,      /* scatter */
+    CAN_ROTARY_INNER = 1 << 6, /* rotary.first */
+    CAN_CROSS = 1 << 7,        /* attention.ancestors_only */
+    CAN_RECUR = 1 << 8,        /* convolve, recur */
 };
 
 enum target_flags { TARGET_WANT_BEST = 1 };
@@ -114,6 +182,7 @@ struct backend_caps {
     enum elem act;
     uint32_t row_block; /* height of a GEMM block: T in multiples of it wastes nothing */
     unsigned threads;
+    unsigned can; /* enum ability: parts that this device runs */
 };
 
 struct backend_ops {
@@ -153,8 +222,27 @@ struct backend_ops {
         const struct epilogue *epilogue);
 
     /* out = activation(gate) * up, elementwise; out has act elements. */
-    void (*gate)(
-        struct backend *b, enum activation a, struct rows gate, struct rows up, struct rows out);
+    void (*gate)(struct backend *b, const struct gating *g, struct rows gate, struct rows up,
+        struct rows out);
+
+    /* The norm of each head of x by itself, in place (f32). Gain and bias have D numbers, for all
+     * heads, or H*D. */
+    void (*norm_heads)(struct backend *b, enum norm_kind kind, const struct vector *gain,
+        const struct vector *bias, float eps, uint32_t n_heads, struct rows x);
+
+    /* out += scale * x (both f32). */
+    void (*add)(struct backend *b, float scale, struct rows x, struct rows out);
+
+    /* Each number of x (f32) cut to ± limit. */
+    void (*clip)(struct backend *b, float limit, struct rows x);
+
+    /* Row i of x (f32) into columns [first, first + its width) of every head of row i of out. */
+    void (*spread)(
+        struct backend *b, uint32_t n_heads, uint32_t first, struct rows x, struct rows out);
+
+    /* out row index[i] += weights[i] * x row i (both f32); an index stands there once. */
+    void (*scatter)(struct backend *b, const uint32_t *index, const float *weights, struct rows x,
+        struct rows out);
 
     /* out = x rounded to out's elements (a copy where they are the same). */
     void (*convert)(struct backend *b, struct rows x, struct rows out);
@@ -172,6 +260,18 @@ struct backend_ops {
     void (*attend)(struct backend *b, const struct attention *a, struct kv_cache *kv,
         uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
         struct rows out);
+
+    /* u = activation(convolution of the cached channels up to each row's), f32 [T, N]. */
+    void (*convolve)(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
+        uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows u);
+
+    /* Every segment's rows, from a state that begins at position 0 with zeros:
+     *     state = exp(step * -exp(decay)) * state + step * brought * u,  step = softplus(raw)
+     *     out = (state · read + skip * u) * activation(gate)
+     * read: f32 [T, S], gate: f32 [T, N]; out has act elements. */
+    void (*recur)(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
+        uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows read,
+        struct rows gate, struct rows out);
 
     /* dst row i = src row index[i] (same elements and width). */
     void (*pick)(struct backend *b, struct rows src, const uint32_t *index, struct rows dst);

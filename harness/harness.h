@@ -111,6 +111,7 @@ struct model_info {
     uint64_t n_parameters, weight_bytes;
     uint32_t n_layers, width, n_heads, n_kv_heads, n_vocab, max_length;
     bool causal;      /* a decoder: can score and generate */
+    bool classifies;  /* has a classifier */
     bool has_pooling; /* sentence-transformers modules say how to pool */
 };
 const struct model_info *model_info(const struct model *m);
@@ -215,6 +216,30 @@ uint32_t model_embed_width(
 MUST_CHECK bool model_embed(struct model *m, const struct embed_options *options,
     struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
     struct err *err);
+
+/* Classes of texts, or of pairs of texts: a model with a classifier on top. */
+struct classify_request {
+    const char *text; /* or NULL, and ids are taken as they are */
+    size_t text_n;
+    const char *pair; /* the second text, or NULL */
+    size_t pair_n;
+    const int32_t *ids;
+    size_t n_ids;
+    bool truncated;   /* out: the texts were longer than the model takes */
+    uint32_t n_asked; /* out: their tokens */
+    struct err err;   /* out: class ERR_NONE where it worked */
+};
+
+/* How many labels the model has; 0 with *err where it has no classifier. Their names live as long
+ * as the model. */
+uint32_t model_labels(const struct model *m, struct err *err);
+const char *model_label(const struct model *m, uint32_t i);
+
+/* logits and scores: n × labels, the caller's; rows of requests that failed are left alone. Scores
+ * follow the model's own activation: softmax over labels that exclude each other, sigmoid for one
+ * label or for many at once, or what its configuration says. */
+MUST_CHECK bool model_classify(struct model *m, struct classify_request *requests, size_t n,
+    float *logits, float *scores, const struct run_options *run, struct err *err);
 
 /* Log-likelihood of each choice after the context. Texts are split by lm-evaluation-harness's
  * rule (peers.md 2a.1); ids are taken as they are. Rolling: context NULL and one choice, summed

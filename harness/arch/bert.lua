@@ -1,12 +1,14 @@
--- BERT: learned positions, token types, norms after each part, GELU between two dense layers.
+-- BERT and its kin: learned positions, norms after each part, GELU between two dense layers.
 -- Folders on the hub spell it in three ways: bare, under "bert.", and with LayerNorm.gamma/beta (the TensorFlow names).
--- RoBERTa and its kin are the same network; their positions begin behind the padding token's number.
+-- RoBERTa's positions begin behind the padding token's number, which it does not count; ELECTRA projects narrower
+-- embeddings; MPNet adds a learned bias by distance.
+local hub = include "hub"
 
 local function norm(name)
   return { name .. ".weight", name .. ".gamma" }, { name .. ".bias", name .. ".beta" }
 end
 
-local function tensors()
+local function tensors(c)
   local t = {
     embed = "embeddings.word_embeddings.weight",
     position = "embeddings.position_embeddings.weight",
@@ -14,44 +16,58 @@ local function tensors()
   }
   t.embed_norm, t.embed_norm_bias = norm("embeddings.LayerNorm")
   local layer = "encoder.layer.%d."
-  for key, name in pairs {
+  local names = {
     q = "attention.self.query", k = "attention.self.key", v = "attention.self.value",
     o = "attention.output.dense", up = "intermediate.dense", down = "output.dense",
-  } do
-    t[key], t[key .. "_bias"] = layer .. name .. ".weight", layer .. name .. ".bias"
-  end
+  }
   t.attn_norm, t.attn_norm_bias = norm(layer .. "attention.output.LayerNorm")
   t.mlp_norm, t.mlp_norm_bias = norm(layer .. "output.LayerNorm")
-  return t
+  if c.model_type == "mpnet" then
+    t.token_type = nil
+    for role, name in pairs { q = "q", k = "k", v = "v", o = "o" } do names[role] = "attention.attn." .. name end
+    t.attn_norm, t.attn_norm_bias = norm(layer .. "attention.LayerNorm")
+    t.buckets = "encoder.relative_attention_bias.weight"
+  end
+  return hub.layer(t, layer, names, true)
 end
+
+-- A classifier with a dense layer of its own (RoBERTa and its kin), or over the pooler (BERT).
+local function classify(c, t)
+  local own = c.model_type ~= "bert"
+  local dense = own and "classifier.dense" or "pooler.dense"
+  t.class_dense, t.class_dense_bias = dense .. ".weight", dense .. ".bias"
+  local out = own and "classifier.out_proj" or "classifier"
+  t.class_out, t.class_out_bias = out .. ".weight", out .. ".bias"
+  return hub.classifier(c, "cls", c.model_type == "electra" and "gelu" or "tanh")
+end
+
+local counts_from_pad = { roberta = true, ["xlm-roberta"] = true, camembert = true, mpnet = true, ["xlm-roberta-xl"] = true }
 
 return {
   name = "bert",
-  types = { "bert", "roberta", "xlm-roberta", "camembert" },
+  types = { "bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet" },
   config = function(c)
     if (c.position_embedding_type or "absolute") ~= "absolute" then
       return { unsupported = "position_embedding_type '" .. tostring(c.position_embedding_type) .. "'" }
     end
-    return {
-      layers = c.num_hidden_layers, width = c.hidden_size, heads = c.num_attention_heads,
-      ffn = c.intermediate_size, vocab = c.vocab_size, max_length = c.max_position_embeddings,
-      causal = false,
+    local t, pad = tensors(c), counts_from_pad[c.model_type] and (c.pad_token_id or 1) or nil
+    local narrow = c.model_type == "electra" and c.embedding_size ~= c.hidden_size and c.embedding_size or nil
+    if narrow then t.embed_project, t.embed_project_bias = "embeddings_project.weight", "embeddings_project.bias" end
+    return hub.spec(c, {
+      causal = false, embed_width = narrow,
       norm = { kind = "layer", eps = c.layer_norm_eps or 1e-12, after = true, called = { eps = "layer_norm_eps" } },
       activation = c.hidden_act or "gelu",
       position = {
-        kind = "learned", count = c.max_position_embeddings,
-        offset = c.model_type ~= "bert" and (c.pad_token_id or 1) + 1 or 0,
+        kind = "learned", count = c.max_position_embeddings, offset = pad and pad + 1 or 0, pad = pad,
         called = { count = "max_position_embeddings" },
       },
-      token_types = c.type_vocab_size or 2,
-      prefixes = { "", "bert.", "roberta." },
-      tensors = tensors(),
+      -- whatever the configuration says, MPNet has 32 buckets up to a distance of 128
+      bias = c.model_type == "mpnet" and { kind = "buckets", buckets = 32, distance = 128 } or nil,
+      token_types = c.model_type ~= "mpnet" and (c.type_vocab_size or 2) or nil,
+      classifier = classify(c, t),
+      prefixes = { "", "bert.", "roberta.", "electra.", "mpnet." },
+      tensors = t,
       ignore = { "embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias" },
-      called = {
-        layers = "num_hidden_layers", width = "hidden_size", heads = "num_attention_heads", ffn = "intermediate_size",
-        vocab = "vocab_size", max_length = "max_position_embeddings", activation = "hidden_act",
-        token_types = "type_vocab_size",
-      },
-    }
+    })
   end,
 }

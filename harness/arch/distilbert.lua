@@ -1,18 +1,18 @@
 -- DistilBERT: BERT without token types, under names of its own.
+local hub = include "hub"
 
 local function tensors()
   local t = {
     embed = "embeddings.word_embeddings.weight",
     position = "embeddings.position_embeddings.weight",
     embed_norm = "embeddings.LayerNorm.weight", embed_norm_bias = "embeddings.LayerNorm.bias",
+    class_dense = "pre_classifier.weight", class_dense_bias = "pre_classifier.bias",
+    class_out = "classifier.weight", class_out_bias = "classifier.bias",
   }
-  for key, name in pairs {
+  return hub.layer(t, "transformer.layer.%d.", {
     q = "attention.q_lin", k = "attention.k_lin", v = "attention.v_lin", o = "attention.out_lin",
     up = "ffn.lin1", down = "ffn.lin2", attn_norm = "sa_layer_norm", mlp_norm = "output_layer_norm",
-  } do
-    t[key], t[key .. "_bias"] = "transformer.layer.%d." .. name .. ".weight", "transformer.layer.%d." .. name .. ".bias"
-  end
-  return t
+  }, true)
 end
 
 return {
@@ -28,6 +28,7 @@ return {
       position = {
         kind = "learned", count = c.max_position_embeddings, called = { count = "max_position_embeddings" },
       },
+      classifier = hub.classifier(c, "cls", "relu"),
       prefixes = { "", "distilbert." },
       tensors = tensors(),
       ignore = {},

@@ -23,6 +23,8 @@ static struct sight sight_of(const struct tile *t, uint32_t row) {
     uint64_t position = (uint64_t)t->segment->position + row,
              end = (uint64_t)t->segment->position + t->segment->n + t->segment->n_after;
     uint64_t from = 0, to = a->causal ? position + 1 : end;
+    if (a->ancestors_only)
+        return (struct sight) { 0, t->segment->position };
     if (a->window != 0) {
         from = position + 1 > a->window ? position + 1 - a->window : 0;
         if (!a->causal && position + a->window < to)
@@ -51,10 +53,9 @@ static uint32_t slot_of(struct tile *t, uint32_t position) {
 }
 
 static void gather(struct tile *t, uint32_t block, struct sight seen) {
-    uint32_t slots[KEY_BLOCK];
     for (uint32_t j = seen.from; j < seen.to; j++)
-        slots[j] = slot_of(t, block + j);
-    t->op->ops->gather(t, slots, seen);
+        t->slots[j] = slot_of(t, block + j);
+    t->op->ops->gather(t, t->slots, seen);
 }
 
 static void score(const struct tile *t, struct sight seen) {
@@ -68,13 +69,16 @@ static void score(const struct tile *t, struct sight seen) {
 static void soften(const struct tile *t, uint32_t block) {
     const struct attend *op = t->op;
     const struct kernels *k = op->cpu->kernels;
+    bool biased = has_bias(op->a);
     for (uint32_t i = 0; i < t->n_queries; i++) {
         struct sight s = within(sight_of(t, t->row + i / op->group), block);
         t->sights[i] = s;
         if (s.from == s.to)
             continue;
-        float factor = k->soften(t->scores + (size_t)i * KEY_BLOCK, s.from, s.to, op->a->scale,
-            op->a->softcap, &t->max[i], t->sums + (size_t)i * LANES);
+        if (biased)
+            attend_bias(t, i, block, s);
+        float factor = k->soften(t->scores + (size_t)i * KEY_BLOCK, s.from, s.to,
+            biased ? 1 : op->a->scale, op->a->softcap, &t->max[i], t->sums + (size_t)i * LANES);
         if (factor != 1)
             k->scale(op->dim_padded, factor, t->out + (size_t)i * op->dim_padded);
         if (op->ops->weigh != NULL)
@@ -156,6 +160,12 @@ static void start_tile(struct tile *t) {
     memset(t->sums, 0, (size_t)t->n_queries * LANES * sizeof *t->sums);
     for (uint32_t i = 0; i < t->n_queries; i++)
         t->max[i] = -INFINITY;
+    if (!op->a->sinks)
+        return;
+    for (uint32_t i = 0; i < t->n_queries; i++) { /* a sink is a key that all see, with no value */
+        t->max[i] = op->a->sinks[t->head * op->group + i % op->group];
+        t->sums[(size_t)i * LANES] = 1;
+    }
 }
 
 static void finish_tile(const struct tile *t) {
@@ -212,7 +222,8 @@ static void check_segment(const struct attend *op, const struct segment *s) {
         before += s->ancestors[i].n;
         BUG_IF((uint64_t)s->ancestors[i].slot + s->ancestors[i].n > op->kv->n_slots);
     }
-    BUG_IF(before != s->position || (uint64_t)s->slot + s->n + s->n_after > op->kv->n_slots);
+    BUG_IF(before != s->position ||
+           (!op->a->ancestors_only && (uint64_t)s->slot + s->n + s->n_after > op->kv->n_slots));
     BUG_IF((uint64_t)s->row + s->n > op->q.n);
 }
 

@@ -32,6 +32,7 @@ struct tile {
     const struct segment *segment;
     uint32_t head, row, n_rows, n_queries; /* row: of the segment */
     uint32_t span, span_position;          /* how far into the ancestors the blocks have come */
+    uint32_t slots[KEY_BLOCK];             /* of the block's keys that are seen */
     struct sight *sights;                  /* [n_queries]: within the block */
     float *scores;                         /* [n_queries, KEY_BLOCK]; after soften: weights */
     float *sums;                           /* [n_queries, LANES] */
@@ -66,6 +67,12 @@ static inline const void *tile_cell(const struct tile *t, const uint8_t *cache, 
     const struct attend *op = t->op;
     size_t column = (size_t)slot * op->kv->width + (size_t)t->head * op->dim;
     return cache + op->layer_bytes + column * elem_bytes(op->kv->elem);
+}
+
+/* attend_bias.c: scales query i's scores of a block and adds what its distances to the keys say. */
+void attend_bias(const struct tile *t, uint32_t i, uint32_t block, struct sight seen);
+static inline bool has_bias(const struct attention *a) {
+    return a->bias.slopes != NULL || a->bias.by_distance != NULL || a->bias.rows != NULL;
 }
 
 /* The tile's part of row r's queries: group * dim numbers. */

@@ -275,10 +275,17 @@ static const struct backend_ops cpu_ops = {
     .norm = cpu_norm,
     .matmul = cpu_matmul,
     .gate = cpu_gate,
+    .norm_heads = cpu_norm_heads,
+    .add = cpu_add,
+    .clip = cpu_clip,
+    .spread = cpu_spread,
+    .scatter = cpu_scatter,
     .convert = cpu_convert,
     .rotate = cpu_rotate,
     .kv_store = cpu_kv_store,
     .attend = cpu_attend,
+    .convolve = cpu_convolve,
+    .recur = cpu_recur,
     .pick = cpu_pick,
     .pool = cpu_pool,
     .normalize = cpu_normalize,
@@ -319,6 +326,8 @@ struct backend *backend_cpu_open(const struct backend_config *config, struct err
     snprintf(c->name, sizeof c->name, "cpu/%s", c->kernels->name);
     c->caps.name = c->name;
     c->caps.gemm = c->gemm->name;
+    c->caps.can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
+                  CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR;
     c->caps.row_block = c->gemm->whole_blocks ? c->gemm->row_block : c->kernels->tile;
     return &c->base;
 }

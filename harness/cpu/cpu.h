@@ -115,7 +115,15 @@ void cpu_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
 void cpu_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
     const struct epilogue *epilogue);
 void cpu_gate(
-    struct backend *b, enum activation a, struct rows gate, struct rows up, struct rows out);
+    struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out);
+void cpu_norm_heads(struct backend *b, enum norm_kind kind, const struct vector *gain,
+    const struct vector *bias, float eps, uint32_t n_heads, struct rows x);
+void cpu_add(struct backend *b, float scale, struct rows x, struct rows out);
+void cpu_clip(struct backend *b, float limit, struct rows x);
+void cpu_spread(
+    struct backend *b, uint32_t n_heads, uint32_t first, struct rows x, struct rows out);
+void cpu_scatter(
+    struct backend *b, const uint32_t *index, const float *weights, struct rows x, struct rows out);
 void cpu_convert(struct backend *b, struct rows x, struct rows out);
 void cpu_rotate(struct backend *b, const struct rotary *r, const uint32_t *positions,
     uint32_t n_heads, uint32_t head_dim, struct rows x);
@@ -123,6 +131,11 @@ void cpu_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const 
     struct rows k, struct rows v);
 void cpu_attend(struct backend *b, const struct attention *a, struct kv_cache *kv, uint32_t layer,
     const struct segment *segments, uint32_t n_segments, struct rows q, struct rows out);
+void cpu_convolve(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
+    uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows u);
+void cpu_recur(struct backend *b, const struct recurrence *r, struct kv_cache *kv, uint32_t layer,
+    const struct segment *segments, uint32_t n_segments, struct rows read, struct rows gate,
+    struct rows out);
 void cpu_pick(struct backend *b, struct rows src, const uint32_t *index, struct rows dst);
 void cpu_pool(struct backend *b, enum pooling pooling, struct rows x,
     const struct segment *segments, uint32_t n_segments, struct rows out);

@@ -89,6 +89,8 @@ static float activation(enum activation a, float x) {
         return x / (1 + expf(-1.702F * x));
     case ACT_TANH:
         return tanhf(x);
+    case ACT_RELU_SQUARED:
+        return x < 0 ? 0 : x * x;
     }
     return x;
 }

@@ -13,10 +13,11 @@ enum { GRAIN = 16 }; /* rows a work item */
 struct row_op {
     struct rows x, y, out;
     enum norm_kind kind;
-    enum activation activation;
-    const float *gain, *bias;
+    const struct gating *gating;
+    const float *gain, *bias, *weights;
     float eps, factor;
-    bool add;
+    bool add, gain_each; /* gain_each: every head has gains of its own */
+    uint32_t n_heads, first;
     const struct table *table;
     const int32_t *ids;
     const uint32_t *index;
@@ -80,28 +81,153 @@ void cpu_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
     cpu_rows(c, x.n, GRAIN, norm_rows, &op);
 }
 
+static float cut(float x, float limit) {
+    return x > limit ? limit : x < -limit ? -limit : x; /* NaN goes through */
+}
+
+/* The gate of gpt-oss: cut off, with a slope of its own, and up raised by one. */
+static void gate_cut(const struct gating *g, uint32_t n, const float *gate, float *product) {
+    float limit = (float)g->limit, alpha = (float)g->alpha;
+    for (uint32_t i = 0; i < n; i++) {
+        float x = limit > 0 && gate[i] > limit ? limit : gate[i];
+        float up = limit > 0 ? cut(product[i], limit) : product[i];
+        product[i] = (up + 1) * (x / (1 + expf(-alpha * x)));
+    }
+}
+
 static void gate_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
     const struct row_op *op = arg;
     uint32_t n = op->out.buf->cols;
     float *product = cpu_scratch(c, thread), *space = product + n;
     for (uint32_t i = from; i < to; i++) {
-        c->kernels->activate(op->activation, n, row_f32(c, op->x, i, space), product);
-        c->kernels->multiply(n, row_f32(c, op->y, i, space), product);
+        if (op->gating->alpha > 0) {
+            memcpy(product, row_f32(c, op->y, i, space), n * sizeof *product);
+            gate_cut(op->gating, n, row_f32(c, op->x, i, space), product);
+        } else {
+            c->kernels->activate(op->gating->activation, n, row_f32(c, op->x, i, space), product);
+            c->kernels->multiply(n, row_f32(c, op->y, i, space), product);
+        }
         row_write(c, op->out, i, product);
     }
 }
 
 void cpu_gate(
-    struct backend *b, enum activation a, struct rows gate, struct rows up, struct rows out) {
+    struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out) {
     struct cpu *c = cpu_of(b);
     uint32_t n = out.buf->cols;
     rows_check(gate, n);
     rows_check(up, n);
     rows_check(out, n);
     BUG_IF(gate.n != out.n || up.n != out.n);
-    struct row_op op = { .x = gate, .y = up, .out = out, .activation = a };
+    struct row_op op = { .x = gate, .y = up, .out = out, .gating = g };
     cpu_reserve(c, 2 * (size_t)n * sizeof(float));
     cpu_rows(c, out.n, GRAIN, gate_rows, &op);
+}
+
+/* ---- heads ---- */
+
+static void norm_head_rows(
+    const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    (void)thread;
+    const struct row_op *op = arg;
+    uint32_t dim = op->x.buf->cols / op->n_heads;
+    for (uint32_t i = from; i < to; i++) {
+        float *head = row_at(op->x, i);
+        for (uint32_t h = 0; h < op->n_heads; h++, head += dim) {
+            size_t at = op->gain_each ? (size_t)h * dim : 0;
+            c->kernels->norm(op->kind, dim, head, op->gain ? op->gain + at : NULL,
+                op->bias ? op->bias + at : NULL, op->eps, head);
+        }
+    }
+}
+
+void cpu_norm_heads(struct backend *b, enum norm_kind kind, const struct vector *gain,
+    const struct vector *bias, float eps, uint32_t n_heads, struct rows x) {
+    uint32_t n = x.buf->cols, dim = n / n_heads;
+    rows_check(x, dim * n_heads);
+    BUG_IF(x.buf->elem != ELEM_F32 || (gain && gain->n != dim && gain->n != n) ||
+           (bias && bias->n != gain->n));
+    struct row_op op = { .x = x,
+        .kind = kind,
+        .eps = eps,
+        .n_heads = n_heads,
+        .gain_each = gain && gain->n == n,
+        .gain = gain ? gain->data : NULL,
+        .bias = bias ? bias->data : NULL };
+    cpu_rows(cpu_of(b), x.n, GRAIN, norm_head_rows, &op);
+}
+
+static void spread_rows(
+    const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    (void)c;
+    (void)thread;
+    const struct row_op *op = arg;
+    uint32_t n = op->x.buf->cols, dim = op->out.buf->cols / op->n_heads;
+    for (uint32_t i = from; i < to; i++) {
+        float *head = (float *)row_at(op->out, i) + op->first;
+        for (uint32_t h = 0; h < op->n_heads; h++, head += dim)
+            memcpy(head, row_at(op->x, i), n * sizeof *head);
+    }
+}
+
+void cpu_spread(
+    struct backend *b, uint32_t n_heads, uint32_t first, struct rows x, struct rows out) {
+    uint32_t n = x.buf->cols, dim = out.buf->cols / n_heads;
+    rows_check(x, n);
+    rows_check(out, dim * n_heads);
+    BUG_IF(x.buf->elem != ELEM_F32 || out.buf->elem != ELEM_F32 || x.n != out.n || first + n > dim);
+    struct row_op op = { .x = x, .out = out, .n_heads = n_heads, .first = first };
+    cpu_rows(cpu_of(b), x.n, GRAIN, spread_rows, &op);
+}
+
+/* ---- sums ---- */
+
+static void add_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    (void)thread;
+    const struct row_op *op = arg;
+    uint32_t n = op->out.buf->cols;
+    for (uint32_t i = from; i < to; i++) {
+        uint32_t to_row = op->index ? op->index[i] : i;
+        float factor = op->weights ? op->weights[i] : op->factor;
+        c->kernels->scale_add(n, factor, row_at(op->x, i), row_at(op->out, to_row));
+    }
+}
+
+void cpu_add(struct backend *b, float scale, struct rows x, struct rows out) {
+    rows_check(x, out.buf->cols);
+    rows_check(out, x.buf->cols);
+    BUG_IF(x.buf->elem != ELEM_F32 || out.buf->elem != ELEM_F32 || x.n != out.n);
+    struct row_op op = { .x = x, .out = out, .factor = scale };
+    cpu_rows(cpu_of(b), x.n, GRAIN, add_rows, &op);
+}
+
+void cpu_scatter(struct backend *b, const uint32_t *index, const float *weights, struct rows x,
+    struct rows out) {
+    rows_check(x, out.buf->cols);
+    rows_check(out, x.buf->cols);
+    BUG_IF(x.buf->elem != ELEM_F32 || out.buf->elem != ELEM_F32);
+    for (uint32_t i = 0; i < x.n; i++)
+        BUG_IF(index[i] >= out.n);
+    struct row_op op = { .x = x, .out = out, .index = index, .weights = weights };
+    cpu_rows(cpu_of(b), x.n, GRAIN, add_rows, &op);
+}
+
+static void clip_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    (void)c;
+    (void)thread;
+    const struct row_op *op = arg;
+    for (uint32_t i = from; i < to; i++) {
+        float *x = row_at(op->x, i);
+        for (uint32_t j = 0; j < op->x.buf->cols; j++)
+            x[j] = cut(x[j], op->factor);
+    }
+}
+
+void cpu_clip(struct backend *b, float limit, struct rows x) {
+    rows_check(x, x.buf->cols);
+    BUG_IF(x.buf->elem != ELEM_F32);
+    struct row_op op = { .x = x, .factor = limit };
+    cpu_rows(cpu_of(b), x.n, GRAIN, clip_rows, &op);
 }
 
 static void convert_rows(

@@ -94,7 +94,7 @@ static void rotate_rows(
             make_angles(op->rotary, position, made);
             angles = made;
         }
-        float *head = row_at(op->x, i);
+        float *head = (float *)row_at(op->x, i) + op->rotary->first;
         for (uint32_t h = 0; h < op->n_heads; h++, head += op->head_dim) {
             if (op->rotary->interleaved)
                 turn_interleaved(c->kernels, half, angles, head, space);
@@ -108,8 +108,8 @@ void cpu_rotate(struct backend *b, const struct rotary *r, const uint32_t *posit
     uint32_t n_heads, uint32_t head_dim, struct rows x) {
     struct cpu *c = cpu_of(b);
     rows_check(x, n_heads * head_dim);
-    BUG_IF(x.buf->elem != ELEM_F32 || r->rotary_dim > head_dim || r->rotary_dim % 2 != 0 ||
-           r->rotary_dim == 0);
+    BUG_IF(x.buf->elem != ELEM_F32 || r->rotary_dim + r->first > head_dim ||
+           r->rotary_dim % 2 != 0 || r->rotary_dim == 0);
     uint32_t last = 0;
     for (uint32_t i = 0; i < x.n; i++)
         last = positions[i] > last ? positions[i] : last;

@@ -240,6 +240,8 @@ ALWAYS_INLINE vec v_activate(enum activation a, vec x) {
         return v_div(x, v_add(one, v_exp(v_mul(v_set(-1.702F), x))));
     case ACT_TANH:
         return v_tanh(x);
+    case ACT_RELU_SQUARED:
+        return v_less(x, zero, zero, v_mul(x, x));
     }
     return x;
 }
@@ -271,6 +273,9 @@ static void activate(enum activation a, size_t n, const float *x, float *out) {
         break;
     case ACT_TANH:
         activate_by(ACT_TANH, n, x, out);
+        break;
+    case ACT_RELU_SQUARED:
+        activate_by(ACT_RELU_SQUARED, n, x, out);
         break;
     }
 }
@@ -336,6 +341,7 @@ static void finish(const struct finish *f, size_t n, float *sums, void *out) {
     case ACT_RELU:
     case ACT_QUICK_GELU:
     case ACT_TANH:
+    case ACT_RELU_SQUARED:
         if (f->bias != NULL)
             add(n, f->bias, sums);
         activate(f->activation, n, sums, sums);

@@ -5,21 +5,56 @@
 
 #include "base/mem.h"
 
-static uint64_t file_columns(const struct source *s) {
+/* Shape of the part of the tensor that rows are read from: of a slice, what is behind the first
+ * dimension. */
+static const uint64_t *file_shape(const struct source *s) {
+    return s->from.tensor->shape + (s->from.slice ? 1 : 0);
+}
+
+static uint32_t file_dims(const struct source *s) {
+    return s->from.tensor->n_dims - (s->from.slice ? 1 : 0);
+}
+
+static uint64_t slice_elements(const struct source *s) {
     const struct tensor *t = s->from.tensor;
-    return s->from.transpose ? t->shape[t->n_dims - 1] : s->k;
+    return s->from.slice ? t->n_elements / t->shape[0] : t->n_elements;
+}
+
+/* Columns that the file has of each row: zeros are not among them. */
+static uint64_t columns_read(const struct source *s) {
+    uint64_t run = s->from.run_columns, each = run + s->from.pad_columns;
+    return run == 0 ? s->k : s->k / each * run;
+}
+
+static uint64_t file_columns(const struct source *s) {
+    return s->from.transpose ? file_shape(s)[file_dims(s) - 1] : columns_read(s);
+}
+
+/* One past the last of the file's rows that are read. */
+static uint64_t rows_end(const struct source *s) {
+    uint64_t run = s->from.run, each = run + s->from.pad;
+    if (run == 0)
+        return s->from.row + s->n;
+    return s->from.row + (s->n / each - 1) * s->from.every + run;
 }
 
 static bool fits(const struct source *s) {
     const struct tensor *t = s->from.tensor;
-    uint64_t rows = s->from.row + s->n;
-    if (rows < s->n || s->k == 0 || s->n == 0 || (s->from.n_rows != 0 && s->from.n_rows != s->n))
+    const struct weight_source *f = &s->from;
+    uint64_t rows = rows_end(s), columns = columns_read(s), elements;
+    if (s->k == 0 || s->n == 0 || (f->n_rows != 0 && f->n_rows != s->n) ||
+        (f->run != 0 && s->n % ((uint64_t)f->run + f->pad) != 0) ||
+        (f->run_columns != 0 && s->k % ((uint64_t)f->run_columns + f->pad_columns) != 0) ||
+        (f->slice && (t->n_dims < 2 || f->slice > t->shape[0])))
         return false;
-    if (s->from.transpose)
-        return t->n_dims == 2 && t->shape[0] == s->k && rows <= t->shape[1];
+    elements = slice_elements(s);
+    if (rows < s->from.row)
+        return false;
+    if (f->transpose)
+        return file_dims(s) == 2 && file_shape(s)[0] == columns && rows <= file_shape(s)[1];
     uint32_t block = tensor_type_info(t->type)->block_n;
-    return t->n_elements % s->k == 0 && rows <= t->n_elements / s->k &&
-           (s->k % block == 0 || s->n * s->k % block == 0);
+    return elements % columns == 0 && rows <= elements / columns &&
+           (columns % block == 0 || s->n * s->k % block == 0);
 }
 
 bool source_open(
@@ -36,12 +71,20 @@ bool source_open(
     return true;
 }
 
-/* GGUF has rows of a head as pairs (0, half, 1, half + 1, ...): where row r of ours is. */
-static uint64_t file_row(const struct source *s, uint64_t r) {
-    if (s->from.permute_heads == 0)
-        return s->from.row + r;
-    uint64_t width = s->n / s->from.permute_heads, in_head = r % width, half = width / 2;
-    return s->from.row + (r - in_head) + (in_head % half) * 2 + in_head / half;
+enum { NO_ROW = -1 };
+
+/* Where row r of ours is in the file, or NO_ROW: zeros. GGUF has rows of a head as pairs (0, half,
+ * 1, half + 1, ...). */
+static int64_t file_row(const struct source *s, uint64_t r) {
+    const struct weight_source *f = &s->from;
+    if (f->permute_heads != 0) {
+        uint64_t width = s->n / f->permute_heads, in_head = r % width, half = width / 2;
+        r = (r - in_head) + (in_head % half) * 2 + in_head / half;
+    }
+    if (f->run == 0)
+        return (int64_t)(f->row + r);
+    uint64_t each = (uint64_t)f->run + f->pad, in_run = r % each;
+    return in_run >= f->run ? NO_ROW : (int64_t)(f->row + r / each * f->every + in_run);
 }
 
 /* Some columns of the file's row i, whatever the blocks of its type. */
@@ -49,39 +92,70 @@ static void read_columns(
     const struct source *s, uint64_t i, uint64_t from, uint64_t n, float *out) {
     const struct tensor *t = s->from.tensor;
     uint64_t width = file_columns(s), block = tensor_type_info(t->type)->block_n;
-    if (from % block == 0 && n % block == 0) {
-        tensor_read_f32(t, (size_t)(i * width + from), (size_t)n, out);
+    uint64_t first = s->from.slice ? (s->from.slice - 1) * slice_elements(s) : 0;
+    if ((first + i * width + from) % block == 0 && n % block == 0) {
+        tensor_read_f32(t, (size_t)(first + i * width + from), (size_t)n, out);
         return;
     }
     float *row = xmalloc((size_t)width * sizeof *row);
-    tensor_read_f32(t, (size_t)(i * width), (size_t)width, row);
+    tensor_read_f32(t, (size_t)(first + i * width), (size_t)width, row);
     for (uint64_t j = 0; j < n; j++)
         out[j] = row[from + j];
     free(row);
 }
 
-static void read_transposed(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
-    float *part = xmalloc((size_t)n_rows * sizeof *part);
-    for (uint64_t i = 0; i < s->k; i++) {
-        read_columns(s, i, s->from.row + row, n_rows, part);
-        for (uint64_t r = 0; r < n_rows; r++)
-            out[r * s->k + i] = part[r];
+/* The file's columns of a row, taken apart where zeros stand between them. `room` holds them all.
+ */
+static void columns_place(const struct source *s, const float *room, float *out) {
+    uint64_t run = s->from.run_columns, each = run + s->from.pad_columns;
+    for (uint64_t i = 0; i < s->k; i++)
+        out[i] = i % each < run ? room[i / each * run + i % each] : 0;
+}
+
+static void read_row(const struct source *s, uint64_t row, float *out) {
+    int64_t i = file_row(s, row);
+    if (i == NO_ROW) {
+        for (uint64_t j = 0; j < s->k; j++)
+            out[j] = 0;
+        return;
     }
-    free(part);
+    if (s->from.run_columns == 0) {
+        read_columns(s, (uint64_t)i, 0, s->k, out);
+        return;
+    }
+    float *room = xmalloc((size_t)columns_read(s) * sizeof *room);
+    read_columns(s, (uint64_t)i, 0, columns_read(s), room);
+    columns_place(s, room, out);
+    free(room);
+}
+
+/* Rows are columns of the file: each of its rows is read once, from the first column to the last
+ * that is needed. */
+static void read_transposed(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
+    uint64_t width = file_columns(s);
+    float *whole = xmalloc((size_t)width * sizeof *whole);
+    for (uint64_t i = 0; i < columns_read(s); i++) {
+        read_columns(s, i, 0, width, whole);
+        for (uint64_t r = 0; r < n_rows; r++) {
+            int64_t at = file_row(s, row + r);
+            out[r * s->k + i] = at == NO_ROW ? 0 : whole[at];
+        }
+    }
+    free(whole);
 }
 
 void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
+    const struct weight_source *f = &s->from;
+    bool plain = f->permute_heads == 0 && f->run == 0 && f->run_columns == 0 && f->slice == 0;
     BUG_IF(row + n_rows > s->n);
-    if (s->from.transpose)
+    if (f->transpose)
         read_transposed(s, row, n_rows, out);
-    else if (s->from.permute_heads == 0)
-        tensor_read_f32(
-            s->from.tensor, (size_t)(file_row(s, row) * s->k), (size_t)(n_rows * s->k), out);
+    else if (plain)
+        tensor_read_f32(f->tensor, (size_t)((f->row + row) * s->k), (size_t)(n_rows * s->k), out);
     else
         for (uint64_t r = 0; r < n_rows; r++)
-            tensor_read_f32(s->from.tensor, (size_t)(file_row(s, row + r) * s->k), (size_t)s->k,
-                out + r * s->k);
-    if (s->from.add != 0)
+            read_row(s, row + r, out + r * s->k);
+    if (f->add != 0)
         for (uint64_t i = 0; i < n_rows * s->k; i++)
-            out[i] += s->from.add;
+            out[i] += f->add;
 }

@@ -3,6 +3,7 @@
 set(cpu_SOURCES
     cpu/attend.c
     cpu/attend_bf16.c
+    cpu/attend_bias.c
     cpu/attend_f32.c
     cpu/backend.c
     cpu/gemm.c
@@ -14,6 +15,7 @@ set(cpu_SOURCES
     cpu/ops_row.c
     cpu/panels.c
     cpu/product.c
+    cpu/recur.c
     cpu/rotate.c
     cpu/source.c)
 set_source_files_properties(cpu/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")

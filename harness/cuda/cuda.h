@@ -135,7 +135,7 @@ void cuda_norm(struct backend *b, enum norm_kind kind, const struct vector *gain
 void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
     const struct epilogue *epilogue);
 void cuda_gate(
-    struct backend *b, enum activation a, struct rows gate, struct rows up, struct rows out);
+    struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out);
 void cuda_convert(struct backend *b, struct rows x, struct rows out);
 void cuda_rotate(struct backend *b, const struct rotary *r, const uint32_t *positions,
     uint32_t n_heads, uint32_t head_dim, struct rows x);

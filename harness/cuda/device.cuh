@@ -61,6 +61,8 @@ static __device__ __forceinline__ float activated(enum kernel_activation a, floa
         return x / (1 + expf(-1.702F * x));
     case KERNEL_TANH:
         return tanhf(x);
+    case KERNEL_RELU_SQUARED:
+        return x < 0 ? 0 : x * x;
     }
     return x;
 }

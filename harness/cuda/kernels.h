@@ -35,6 +35,7 @@ enum kernel_activation {
     KERNEL_RELU,
     KERNEL_QUICK_GELU,
     KERNEL_TANH,
+    KERNEL_RELU_SQUARED,
 };
 enum kernel_pooling { KERNEL_SUM, KERNEL_WEIGHTED_SUM, KERNEL_MAX, KERNEL_FIRST, KERNEL_LAST };
 

@@ -2,11 +2,11 @@
  * See cuda.h. */
 #include "harness/cuda/cuda.h"
 
-_Static_assert((int)KERNEL_NONE == (int)ACT_NONE && (int)KERNEL_GELU == (int)ACT_GELU &&
-                   (int)KERNEL_GELU_TANH == (int)ACT_GELU_TANH &&
-                   (int)KERNEL_SILU == (int)ACT_SILU && (int)KERNEL_RELU == (int)ACT_RELU &&
-                   (int)KERNEL_QUICK_GELU == (int)ACT_QUICK_GELU &&
-                   (int)KERNEL_TANH == (int)ACT_TANH,
+_Static_assert(
+    (int)KERNEL_NONE == (int)ACT_NONE && (int)KERNEL_GELU == (int)ACT_GELU &&
+        (int)KERNEL_GELU_TANH == (int)ACT_GELU_TANH && (int)KERNEL_SILU == (int)ACT_SILU &&
+        (int)KERNEL_RELU == (int)ACT_RELU && (int)KERNEL_QUICK_GELU == (int)ACT_QUICK_GELU &&
+        (int)KERNEL_TANH == (int)ACT_TANH && (int)KERNEL_RELU_SQUARED == (int)ACT_RELU_SQUARED,
     "activations have one numbering");
 
 static enum kernel_activation kernel_activation(enum activation a) {
@@ -86,11 +86,11 @@ void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struc
 }
 
 void cuda_gate(
-    struct backend *b, enum activation a, struct rows gate, struct rows up, struct rows out) {
+    struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out) {
     struct cuda *c = cuda_enter(b);
     uint32_t n = out.buf->cols;
-    BUG_IF(gate.n != out.n || up.n != out.n);
-    cuda_must(launch_gate(kernel_activation(a), rows_view(gate, n), rows_view(up, n),
+    BUG_IF(gate.n != out.n || up.n != out.n || g->limit != 0 || g->alpha != 0);
+    cuda_must(launch_gate(kernel_activation(g->activation), rows_view(gate, n), rows_view(up, n),
                   rows_view(out, n), c->stream),
         "gate");
 }
@@ -111,6 +111,7 @@ void cuda_rotate(struct backend *b, const struct rotary *r, const uint32_t *posi
         .half = r->rotary_dim / 2,
         .scale = r->scale,
         .interleaved = r->interleaved };
+    BUG_IF(r->first != 0);
     BUG_IF(a.x.bf16 || r->rotary_dim > head_dim || r->rotary_dim % 2 != 0 || a.half == 0);
     stage_begin(c);
     a.positions = stage_add(c, positions, x.n * sizeof *positions);

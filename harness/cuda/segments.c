@@ -110,6 +110,7 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
     BUG_IF(layer >= kv->n_layers || a->n_heads % a->n_kv_heads != 0 || q.n != out.n);
     BUG_IF(kv->width != a->n_kv_heads * a->head_dim);
     BUG_IF(a->head_dim > ATTEND_DIM_MAX || a->n_heads > GRID_DIM_YZ_MAX);
+    BUG_IF(a->bias.slopes || a->bias.by_distance || a->bias.rows || a->sinks || a->ancestors_only);
     struct device_rows queries = rows_view(q, width);
     BUG_IF(queries.bf16);
     struct attend_args args = { .q = queries.data,

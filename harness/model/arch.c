@@ -4,8 +4,8 @@
  *       config = function(config_json) return spec end, metadata = function(gguf_metadata) return
  * spec end }
  *
- * They run in a sandbox with a small heap and few instructions: `--arch` makes them input like any
- * other. */
+ * What several share lies in arch/lib/NAME.lua and is had by include "NAME". They run in a sandbox
+ * with a small heap and few instructions: `--arch` makes them input like any other. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@
 #include "base/luabox.h"
 #include "harness/model/spec.h"
 
-extern const struct embedded arch_files[];
+extern const struct embedded arch_files[], arch_lib_files[];
 
 enum { ARCH_FILE_MAX = 1 << 20, ARRAY_MAX = 256 };
 static const struct luabox_limits arch_limits = { .heap_bytes = 16 << 20, .instructions = 5000000 };
@@ -30,17 +30,6 @@ static bool list_has(lua_State *L, const char *key, const char *word) {
     }
     lua_pop(L, 1);
     return found;
-}
-
-static void list_names(lua_State *L, const char *key, struct strbuf *out) {
-    if (lua_getfield(L, -1, key) == LUA_TTABLE) {
-        for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n; i++) {
-            if (lua_geti(L, -1, i) == LUA_TSTRING)
-                strbuf_addf(out, "%s%s", out->len ? ", " : "", lua_tostring(L, -1));
-            lua_pop(L, 1);
-        }
-    }
-    lua_pop(L, 1);
 }
 
 /* Leaves the description's table on the stack. */
@@ -60,6 +49,27 @@ static bool description_file(struct luabox *box, const char *path, struct err *e
     return ok;
 }
 
+/* include "name": what arch/lib/name.lua returns; it runs once. */
+static int include(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, "arch.lib");
+    if (lua_getfield(L, -1, name) != LUA_TNIL)
+        return 1;
+    lua_pop(L, 1);
+    for (const struct embedded *e = arch_lib_files; e->name; e++) {
+        size_t n = strlen(name);
+        if (strncmp(e->name, name, n) != 0 || strcmp(e->name + n, ".lua") != 0)
+            continue;
+        if (luaL_loadbufferx(L, (const char *)e->data, e->size, e->name, "t") != LUA_OK)
+            return lua_error(L);
+        lua_call(L, 0, 1);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, name);
+        return 1;
+    }
+    return luaL_error(L, "there is no architecture library '%s'", name);
+}
+
 /* The built-in description whose list names this type. */
 static bool description_find(
     struct luabox *box, const struct arch_source *source, const char *type, struct err *err) {
@@ -71,13 +81,14 @@ static bool description_find(
         ok = description_run(box, e->name, (const char *)e->data, e->size, err);
         found = ok && list_has(L, list, type);
         if (ok && !found) {
-            list_names(L, list, &known);
+            int n = (int)strcspn(e->name, ".");
+            strbuf_addf(&known, "%s%.*s", known.len ? ", " : "", n, e->name);
             lua_settop(L, 0);
         }
     }
     if (ok && !found) {
         err_set(err, ERR_UNSUPPORTED, "model type '%.64s' is not supported", type);
-        err_hint(err, "known types: %.200s", strbuf_str(&known));
+        err_hint(err, "known: %.245s", strbuf_str(&known));
     }
     strbuf_release(&known);
     return ok && found;
@@ -136,6 +147,7 @@ bool arch_describe(
     struct luabox *box = luabox_open(&arch_limits, err);
     if (!box)
         return false;
+    lua_register(luabox_state(box), "include", include);
     bool ok = arch_choose(box, source, err);
     if (ok) {
         lua_State *L = luabox_state(box);

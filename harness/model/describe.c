@@ -68,15 +68,33 @@ static json_t *templates_json(const char *path) {
     return out;
 }
 
-/* Elements of the tensors that the model uses. */
+/* Elements of the tensors that the model uses, each once: parts of one tensor, and layers that
+ * share their weights, follow each other. */
+struct counting {
+    uint64_t n;
+    const struct tensor **seen;
+    size_t n_seen, capacity;
+};
+
+static bool tensor_count(void *arg, enum role role, const struct tensor *t, struct err *err) {
+    struct counting *c = arg;
+    (void)role;
+    (void)err;
+    for (size_t i = c->n_seen; i > 0 && i + 64 > c->n_seen; i--)
+        if (c->seen[i - 1] == t)
+            return true;
+    mem_grow(&c->seen, &c->capacity, c->n_seen + 1, sizeof(const struct tensor *));
+    c->seen[c->n_seen++] = t;
+    c->n += t->n_elements;
+    return true;
+}
+
 static uint64_t parameters(const struct model_source *s) {
-    uint64_t n = 0;
-    for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
-        n += s->tensors.global[r] ? s->tensors.global[r]->n_elements : 0;
-    for (uint32_t l = 0; l < s->spec.n_layers; l++)
-        for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_N; r++)
-            n += s->tensors.layer[l][r] ? s->tensors.layer[l][r]->n_elements : 0;
-    return n;
+    struct counting c = { 0 };
+    struct err err = ERR_INIT;
+    bool ok = net_tensors_visit(&s->spec, &s->tensors, tensor_count, &c, &err);
+    free(c.seen);
+    return ok ? c.n : 0;
 }
 
 static json_t *info_json(const struct model_source *s) {

@@ -368,15 +368,19 @@ static bool embed_run(struct embedder *e, const struct embed_counts *counts, str
     struct sched_run run = { .options = e->run, .total = counts->computed };
     struct step step = { 0 };
     size_t *leaders = xcalloc(net->n_rows, sizeof *leaders);
+    uint32_t length_class = 0; /* of the step at hand */
     bool ok = net_reserve_slots(net, (uint32_t)counts->longest_step, err);
     for (size_t i = 0; ok && i <= e->n; i++) {
         const struct passage *p = i < e->n ? &e->passages[i] : NULL;
         if (p && p->leader != i)
             continue;
-        if (step.n > 0 && (!p || step.n + p->n > net->n_rows)) {
+        uint32_t class = p ? rope_class(&net->spec.rope, p->n) : length_class;
+        if (step.n > 0 && (!p || step.n + p->n > net->n_rows || class != length_class)) {
             ok = step_embed(e, &step, leaders, err) && sched_progress(&run, step.n, err);
             step_reset(&step);
         }
+        length_class = class;
+        net_set_length(net, class);
         if (ok && p) {
             leaders[step.segments.n] = i;
             passage_step(e, &step, p);
@@ -420,6 +424,16 @@ bool model_embed(struct model *m, const struct embed_options *options,
         run->stats->items += n;
         run->stats->seconds += model_clock() - start;
     }
+    return ok;
+}
+
+bool model_text_ids(
+    struct model *m, struct embed_request *r, struct token_list *list, struct err *err) {
+    struct embedder e = { .model = m, .recipe = { .prompt = "" } };
+    r->err = (struct err)ERR_INIT;
+    bool ok = text_ids(&e, r, list);
+    if (!ok)
+        *err = r->err;
     return ok;
 }
 

@@ -6,6 +6,8 @@
  * continues. */
 #include "harness/model/net.h"
 
+#include <math.h>
+
 static struct rows part(struct buffer *buf, uint32_t n) {
     return (struct rows) { .buf = buf, .n = n };
 }
@@ -21,44 +23,93 @@ static void matmul(struct net *net, const struct matrix *w, const struct vector 
     net->backend->ops->matmul(net->backend, w, x, out, &(struct epilogue) { .bias = bias });
 }
 
-/* x += h · wᵀ + bias */
-static void matmul_add(struct net *net, const struct matrix *w, const struct vector *bias,
-    struct rows h, struct rows x) {
-    net->backend->ops->matmul(
-        net->backend, w, h, x, &(struct epilogue) { .bias = bias, .accumulate = true });
+/* What a product becomes: added to the residual stream, or normed first where a norm stands behind
+ * the part. */
+struct landing {
+    const struct vector *norm, *norm_bias;
+    struct rows x;
+};
+
+static void matmul_land(struct net *net, const struct matrix *w, const struct vector *bias,
+    struct rows h, const struct landing *to) {
+    float scale = (float)net->spec.residual_scale;
+    if (!to->norm) {
+        net->backend->ops->matmul(net->backend, w, h, to->x,
+            &(struct epilogue) { .bias = bias, .scale = scale, .accumulate = true });
+        return;
+    }
+    struct rows y = part(net->y, h.n);
+    matmul(net, w, bias, h, y);
+    norm(net, to->norm, to->norm_bias, y, y);
+    net->backend->ops->add(net->backend, scale, y, to->x);
 }
 
-static void rotate(struct net *net, const uint32_t *positions, uint32_t n_heads, struct rows x) {
-    if (net->spec.position == POSITION_ROTARY)
-        net->backend->ops->rotate(
-            net->backend, &net->rotary, positions, n_heads, net->spec.head_dim, x);
-}
+/* ---- embedding ---- */
 
-static void embed(struct net *net, const struct step_view *step, struct rows x) {
-    const struct backend_ops *ops = net->backend->ops;
+/* The row of the table for each position; tokens that are not counted stand before the first. */
+static void position_rows(struct net *net, const struct step_view *step) {
     const struct spec *s = &net->spec;
-    ops->gather(net->backend, net->embed, step->ids, (float)s->embedding_scale, false, x);
+    for (uint32_t i = 0; i < step->n; i++)
+        net->table_rows[i] = (int32_t)(step->positions[i] + s->position_offset);
+    if (s->pad < 0)
+        return;
+    for (uint32_t g = 0; g < step->n_segments; g++) {
+        const struct segment *seg = &step->segments[g];
+        int32_t next = (int32_t)(seg->position + s->position_offset);
+        for (uint32_t i = seg->row; i < seg->row + seg->n; i++)
+            net->table_rows[i] = step->ids[i] == s->pad ? (int32_t)s->position_offset - 1 : next++;
+    }
+}
+
+static void gather_rows(struct net *net, const struct table *table, struct rows x) {
+    net->backend->ops->gather(net->backend, table, net->table_rows, 1, true, x);
+}
+
+static void embed_beside(struct net *net, const struct step_view *step, struct rows x) {
     if (net->position) {
-        for (uint32_t i = 0; i < step->n; i++)
-            net->table_rows[i] = (int32_t)(step->positions[i] + s->position_offset);
-        ops->gather(net->backend, net->position, net->table_rows, 1, true, x);
+        position_rows(net, step);
+        gather_rows(net, net->position, x);
     }
     if (net->token_type) {
         for (uint32_t i = 0; i < step->n; i++)
-            net->table_rows[i] = 0;
-        ops->gather(net->backend, net->token_type, net->table_rows, 1, true, x);
+            net->table_rows[i] = step->types ? step->types[i] : 0;
+        gather_rows(net, net->token_type, x);
     }
     if (net->embed_norm)
         norm(net, net->embed_norm, net->embed_norm_bias, x, x);
 }
 
+static void embed(struct net *net, const struct step_view *step, struct rows x) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct spec *s = &net->spec;
+    bool narrow = net->embed_project != NULL;
+    struct rows e = narrow ? part(net->e ? net->e : net->x_read, step->n) : x;
+    ops->gather(net->backend, net->embed, step->ids, (float)s->embedding_scale, false, e);
+    if (!narrow || !s->projected_first)
+        embed_beside(net, step, e);
+    if (!narrow)
+        return;
+    struct rows act = part(net->e_act ? net->e_act : net->h, step->n);
+    ops->convert(net->backend, e, act);
+    matmul(net, net->embed_project, net->embed_project_bias, act, x);
+    if (s->projected_first)
+        embed_beside(net, step, x);
+}
+
+/* ---- attention ---- */
+
 /* What goes into a part: the residual stream, under the part's norm where norms stand before. */
 static void part_input(struct net *net, const struct vector *gain, const struct vector *bias,
     struct rows x, struct rows h) {
-    if (net->spec.norm_after)
-        net->backend->ops->convert(net->backend, x, h);
-    else
+    const struct spec *s = &net->spec;
+    bool before = s->norm_before && (gain || s->bare_norm); /* a layer may be without */
+    if (before && !s->residual_normed) {
         norm(net, gain, bias, x, h);
+        return;
+    }
+    if (before)
+        norm(net, gain, bias, x, x);
+    net->backend->ops->convert(net->backend, x, h);
 }
 
 static void part_output(
@@ -67,103 +118,395 @@ static void part_output(
         norm(net, gain, bias, x, x);
 }
 
+/* Some heads of every row, with what is done to them before they meet. */
+struct heads {
+    uint32_t n;
+    const struct vector *norm, *norm_bias;
+    const uint32_t *positions;
+    struct rows x;
+};
+
+static void heads_norm(struct net *net, const struct heads *h) {
+    const struct spec *s = &net->spec;
+    if (!h->norm)
+        return;
+    if (s->heads_normed)
+        net->backend->ops->norm_heads(
+            net->backend, s->head_norm, h->norm, h->norm_bias, (float)s->norm_eps, h->n, h->x);
+    else
+        net->backend->ops->norm(
+            net->backend, s->head_norm, h->norm, h->norm_bias, (float)s->norm_eps, h->x, h->x);
+}
+
+static void rotate(struct net *net, uint32_t l, const uint32_t *positions, uint32_t n_heads,
+    uint32_t head_dim, struct rows x) {
+    const struct layer_spec *layer = &net->spec.layer[l];
+    struct rotary rotary = layer->local ? net->sliding_rotary : net->rotary;
+    if (!layer->rotated)
+        return;
+    if (head_dim == rotary.rotary_dim)
+        rotary.first = 0;
+    net->backend->ops->rotate(net->backend, &rotary, positions, n_heads, head_dim, x);
+}
+
+static void heads_prepare(struct net *net, uint32_t l, const struct heads *h) {
+    const struct spec *s = &net->spec;
+    if (!s->normed_after_rope)
+        heads_norm(net, h);
+    if (s->qkv_clip > 0)
+        net->backend->ops->clip(net->backend, (float)s->qkv_clip, h->x);
+    rotate(net, l, h->positions, h->n, s->head_dim, h->x);
+    if (s->normed_after_rope)
+        heads_norm(net, h);
+}
+
+/* Through a narrower row with a norm, where the model has one; else h itself. */
+static struct rows latent(struct net *net, const struct matrix *down, const struct vector *gain,
+    struct buffer *f32, struct buffer *act, struct rows h) {
+    if (!down)
+        return h;
+    struct rows x = part(f32, h.n), out = part(act, h.n);
+    matmul(net, down, NULL, h, x);
+    if (gain)
+        norm(net, gain, NULL, x, out);
+    else
+        net->backend->ops->convert(net->backend, x, out);
+    return out;
+}
+
+/* The part of keys that all heads share, rotated once and put into each. */
+static void keys_share(
+    struct net *net, uint32_t l, const uint32_t *positions, struct rows h, struct rows k) {
+    const struct spec *s = &net->spec;
+    struct rows shared = part(net->k_shared, h.n);
+    if (!net->layers[l].k_shared)
+        return;
+    matmul(net, net->layers[l].k_shared, NULL, h, shared);
+    rotate(net, l, positions, 1, s->rope.dim, shared);
+    net->backend->ops->spread(net->backend, s->n_kv_heads, s->rope.first, shared, k);
+}
+
 static void keys_and_values(
     struct net *net, uint32_t l, const struct step_view *step, struct rows h) {
+    const struct spec *s = &net->spec;
     const struct layer *w = &net->layers[l];
     struct rows k = part(net->k, step->n), v = part(net->v, step->n);
-    matmul(net, w->k, w->k_bias, h, k);
-    matmul(net, w->v, w->v_bias, h, v);
-    rotate(net, step->positions, net->spec.n_kv_heads, k);
+    struct rows from =
+        latent(net, w->kv_down, w->kv_down_norm, net->kv_latent, net->kv_latent_act, h);
+    matmul(net, w->k, w->k_bias, from, k);
+    matmul(net, w->v, w->v_bias, from, v);
+    if (s->qkv_clip > 0)
+        net->backend->ops->clip(net->backend, (float)s->qkv_clip, v);
+    if (w->k_shared)
+        keys_share(net, l, step->positions, h, k);
+    else
+        heads_prepare(net, l,
+            &(struct heads) { .n = s->n_kv_heads,
+                .norm = w->k_norm,
+                .norm_bias = w->k_norm_bias,
+                .positions = step->positions,
+                .x = k });
     net->backend->ops->kv_store(net->backend, net->kv, l % net->n_kv_layers, step->slots, k, v);
 }
 
-/* x += attention(h), for rows at these positions in these segments. */
-static void attention(struct net *net, uint32_t l, const uint32_t *positions,
-    const struct segment *segments, uint32_t n_segments, struct rows h, struct rows x) {
+static struct attention attention_of(const struct net *net, uint32_t l) {
     const struct spec *s = &net->spec;
     const struct layer *w = &net->layers[l];
-    const struct attention how = {
+    struct attention how = {
         .n_heads = s->n_heads,
         .n_kv_heads = s->n_kv_heads,
         .head_dim = s->head_dim,
-        .scale = (float)s->attention_scale,
+        .scale = (float)(s->attention_scale / (s->scale_by_layer ? l + 1.0 : 1)),
         .causal = s->causal,
-        .window = s->window,
+        .window = s->layer[l].window,
         .softcap = (float)s->attention_softcap,
+        .bias = net->bias,
+        .sinks = w->sinks,
     };
+    how.bias.key_places = w->key_places;
+    how.bias.query_places = w->query_places;
+    return how;
+}
+
+/* Rows that go on in a layer, and where they stand. */
+struct standing {
+    const uint32_t *positions;
+    const struct segment *segments;
+    uint32_t n_segments;
+};
+
+/* x += attention(h) */
+static void attention(
+    struct net *net, uint32_t l, const struct standing *at, struct rows h, struct rows x) {
+    const struct layer *w = &net->layers[l];
+    const struct attention how = attention_of(net, l);
     struct rows q = part(net->q, h.n), a = part(net->a, h.n);
-    matmul(net, w->q, w->q_bias, h, q);
-    rotate(net, positions, s->n_heads, q);
+    struct rows from = latent(net, w->q_down, w->q_down_norm, net->q_latent, net->q_latent_act, h);
+    matmul(net, w->q, w->q_bias, from, q);
+    heads_prepare(net, l,
+        &(struct heads) { .n = how.n_heads,
+            .norm = w->q_norm,
+            .norm_bias = w->q_norm_bias,
+            .positions = at->positions,
+            .x = q });
     net->backend->ops->attend(
-        net->backend, &how, net->kv, l % net->n_kv_layers, segments, n_segments, q, a);
-    matmul_add(net, w->o, w->o_bias, a, x);
+        net->backend, &how, net->kv, l % net->n_kv_layers, at->segments, at->n_segments, q, a);
+    matmul_land(
+        net, w->o, w->o_bias, a, &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
+}
+
+/* ---- a recurrence in place of attention ---- */
+
+static struct recurrence recurrence_of(const struct net *net, uint32_t l) {
+    const struct mixing *m = &net->spec.mixing;
+    const struct layer *w = &net->layers[l];
+    return (struct recurrence) { .n_channels = m->channels,
+        .n_state = m->state,
+        .n_taps = m->taps,
+        .activation = net->spec.activation,
+        .taps = w->mix_taps,
+        .taps_bias = w->mix_taps_bias,
+        .decay = w->mix_a,
+        .skip = w->mix_d };
+}
+
+/* What later tokens need of these: their channels, and from the convolved ones their steps and what
+ * these bring in. The cache is written twice, for the convolution looks at channels in it. */
+static void channels_store(
+    struct net *net, uint32_t l, const struct step_view *step, struct rows h) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct layer *w = &net->layers[l];
+    const struct recurrence r = recurrence_of(net, l);
+    uint32_t n = step->n;
+    struct rows x = part(net->k, n), v = part(net->v, n), u = part(net->mixed, n),
+                u_act = part(net->mixed_act, n), low = part(net->mix_low, n),
+                low_act = part(net->mix_low_act, n), brought = part(net->mix_b, n);
+    matmul(net, w->mix_in, NULL, h, x);
+    ops->kv_store(net->backend, net->kv, l, step->slots, x, x);
+    ops->convolve(net->backend, &r, net->kv, l, step->segments, step->n_segments, u);
+    ops->convert(net->backend, u, u_act);
+    matmul(net, w->mix_step_down, NULL, u_act, low);
+    ops->convert(net->backend, low, low_act);
+    matmul(net, w->mix_step, w->mix_step_bias, low_act, v);
+    matmul(net, w->mix_b, NULL, u_act, brought);
+    ops->spread(net->backend, 1, r.n_channels, brought, v);
+    matmul(net, w->mix_c, NULL, u_act, part(net->mix_c, n));
+    ops->kv_store(net->backend, net->kv, l, step->slots, x, v);
+}
+
+/* x += recurrence(h); `read`: what each row reads of the state. */
+static void mix(struct net *net, uint32_t l, const struct standing *at, struct rows read,
+    struct rows h, struct rows x) {
+    const struct layer *w = &net->layers[l];
+    const struct recurrence r = recurrence_of(net, l);
+    struct rows gate = part(net->mix_gate, h.n), out = part(net->mixed_act, h.n);
+    matmul(net, w->mix_gate, NULL, h, gate);
+    net->backend->ops->recur(
+        net->backend, &r, net->kv, l, at->segments, at->n_segments, read, gate, out);
+    matmul_land(net, w->mix_out, NULL, out, &(struct landing) { .x = x });
+}
+
+/* ---- attention to an encoder ---- */
+
+void net_cross_store(struct net *net, struct rows encoded) {
+    const struct backend_ops *ops = net->backend->ops;
+    struct rows h = part(net->h, encoded.n), k = part(net->k, encoded.n),
+                v = part(net->v, encoded.n);
+    ops->convert(net->backend, encoded, h);
+    for (uint32_t l = 0; l < net->spec.n_layers; l++) {
+        const struct layer *w = &net->layers[l];
+        matmul(net, w->cross_k, w->cross_k_bias, h, k);
+        matmul(net, w->cross_v, w->cross_v_bias, h, v);
+        ops->kv_store(net->backend, net->cross_kv, l, net->cross_slots, k, v);
+    }
+    net->cross = (struct kv_span) { .slot = 0, .n = encoded.n };
+}
+
+/* x += attention of h to the encoder's rows: each segment has these for ancestors. */
+static void cross_attention(
+    struct net *net, uint32_t l, const struct standing *at, struct rows h, struct rows x) {
+    const struct layer *w = &net->layers[l];
+    if (!w->cross_q)
+        return;
+    struct attention how = attention_of(net, l);
+    how.bias = (struct attention_bias) { 0 };
+    how.causal = false;
+    how.ancestors_only = true;
+    how.window = 0;
+    for (uint32_t i = 0; i < at->n_segments; i++)
+        net->cross_segments[i] = (struct segment) { .row = at->segments[i].row,
+            .n = at->segments[i].n,
+            .position = net->cross.n,
+            .ancestors = &net->cross,
+            .n_ancestors = 1 };
+    struct rows q = part(net->q, h.n), a = part(net->a, h.n);
+    part_input(net, w->cross_norm, w->cross_norm_bias, x, h);
+    matmul(net, w->cross_q, w->cross_q_bias, h, q);
+    net->backend->ops->attend(
+        net->backend, &how, net->cross_kv, l, net->cross_segments, at->n_segments, q, a);
+    matmul_land(net, w->cross_o, w->cross_o_bias, a, &(struct landing) { .x = x });
+    part_output(net, w->cross_norm, w->cross_norm_bias, x);
+}
+
+/* ---- feed-forward ---- */
+
+/* What stands before the last product. */
+static struct rows ffn_middle(struct net *net, const struct ffn_part *p, struct rows h) {
+    const struct backend_ops *ops = net->backend->ops;
+    struct rows m = part(p->room.m, h.n);
+    if (!p->gate) {
+        ops->matmul(net->backend, p->up, h, m,
+            &(struct epilogue) { .bias = p->up_bias, .activation = net->spec.activation });
+        return m;
+    }
+    struct rows gate = part(p->room.gate, h.n), up = part(p->room.up, h.n);
+    matmul(net, p->gate, p->gate_bias, h, gate);
+    matmul(net, p->up, p->up_bias, h, up);
+    ops->gate(net->backend, &net->spec.gating, gate, up, m);
+    return m;
+}
+
+void net_ffn(struct net *net, const struct ffn_part *p, struct rows h, struct rows out) {
+    net->backend->ops->matmul(net->backend, p->down, ffn_middle(net, p, h), out,
+        &(struct epilogue) { .bias = p->down_bias, .scale = p->scale, .accumulate = p->add });
 }
 
 /* x += feed-forward(h) */
-static void feed_forward(struct net *net, const struct layer *w, struct rows h, struct rows x) {
-    const struct backend_ops *ops = net->backend->ops;
-    struct rows m = part(net->m, h.n);
-    if (net->spec.gated) {
-        struct rows gate = part(net->gate, h.n), up = part(net->up, h.n);
-        matmul(net, w->gate, w->gate_bias, h, gate);
-        matmul(net, w->up, w->up_bias, h, up);
-        ops->gate(net->backend, net->spec.activation, gate, up, m);
-    } else {
-        ops->matmul(net->backend, w->up, h, m,
-            &(struct epilogue) { .bias = w->up_bias, .activation = net->spec.activation });
+static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows x) {
+    const struct layer *w = &net->layers[l];
+    if (net->spec.layer[l].sparse) {
+        net_experts(net, w, h, x);
+        return;
     }
-    matmul_add(net, w->down, w->down_bias, m, x);
+    const struct ffn_part p = { .up = w->up,
+        .gate = w->gate,
+        .up_bias = w->up_bias,
+        .gate_bias = w->gate_bias,
+        .room = net->ffn };
+    matmul_land(net, w->down, w->down_bias, ffn_middle(net, &p, h),
+        &(struct landing) { w->mlp_out_norm, w->mlp_out_norm_bias, x });
+}
+
+/* ---- layers ---- */
+
+/* The streams of a layer: what is computed of all rows, and from the last layer's attention on of
+ * those that are read. */
+struct stream {
+    struct rows mix_c; /* of a recurrence: what rows read of the state */
+    struct rows x, h,
+        h_mlp; /* h_mlp: where feed-forward reads beside attention, by a norm of its own */
+    struct standing at;
+};
+
+static struct stream stream_read(
+    struct net *net, const struct step_view *step, const struct stream *s) {
+    const struct backend_ops *ops = net->backend->ops;
+    struct stream read = { .x = part(net->x_read, step->n_reads),
+        .h = part(net->h_read, step->n_reads),
+        .at = { step->read_positions, step->read_segments, step->n_read_segments } };
+    ops->pick(net->backend, s->x, step->reads, read.x);
+    ops->pick(net->backend, s->h, step->reads, read.h);
+    if (s->mix_c.buf) {
+        read.mix_c = part(net->mix_c_read, step->n_reads);
+        ops->pick(net->backend, s->mix_c, step->reads, read.mix_c);
+    }
+    if (s->h_mlp.buf) {
+        read.h_mlp = part(net->h_mlp_read, step->n_reads);
+        ops->pick(net->backend, s->h_mlp, step->reads, read.h_mlp);
+    }
+    return read;
+}
+
+/* Attention and feed-forward, one after the other or both from the row that stands before them. */
+static void layer_finish(struct net *net, uint32_t l, const struct stream *s) {
+    const struct layer *w = &net->layers[l];
+    if (w->mix_in) {
+        mix(net, l, &s->at, s->mix_c, s->h, s->x);
+        return;
+    }
+    attention(net, l, &s->at, s->h, s->x);
+    if (net->spec.parallel) {
+        feed_forward(net, l, s->h_mlp.buf ? s->h_mlp : s->h, s->x);
+        return;
+    }
+    part_output(net, w->attn_norm, w->attn_norm_bias, s->x);
+    cross_attention(net, l, &s->at, s->h, s->x);
+    part_input(net, w->mlp_norm, w->mlp_norm_bias, s->x, s->h);
+    feed_forward(net, l, s->h, s->x);
+    part_output(net, w->mlp_norm, w->mlp_norm_bias, s->x);
 }
 
 /* All layers; the rows read of the residual stream. */
 static struct rows layers(struct net *net, const struct step_view *step) {
-    const struct backend_ops *ops = net->backend->ops;
-    struct rows x = part(net->x, step->n), h = part(net->h, step->n);
-    const uint32_t *positions = step->positions;
-    const struct segment *segments = step->segments;
-    uint32_t n_segments = step->n_segments;
-    embed(net, step, x);
+    struct stream s = { .x = part(net->x, step->n),
+        .h = part(net->h, step->n),
+        .h_mlp = part(net->h_mlp, net->h_mlp ? step->n : 0),
+        .mix_c = part(net->mix_c, net->mix_c ? step->n : 0),
+        .at = { step->positions, step->segments, step->n_segments } };
+    embed(net, step, s.x);
     for (uint32_t l = 0; l < net->spec.n_layers; l++) {
         const struct layer *w = &net->layers[l];
-        part_input(net, w->attn_norm, w->attn_norm_bias, x, h);
-        keys_and_values(net, l, step, h);
+        if (s.h_mlp.buf)
+            norm(net, w->mlp_norm, w->mlp_norm_bias, s.x, s.h_mlp);
+        part_input(net, w->attn_norm, w->attn_norm_bias, s.x, s.h);
+        if (w->mix_in)
+            channels_store(net, l, step, s.h);
+        else
+            keys_and_values(net, l, step, s.h);
         bool last = l + 1 == net->spec.n_layers;
         if (last && step->n_reads == 0)
             break;
-        if (last && step->n_reads < step->n) {
-            struct rows x_read = part(net->x_read, step->n_reads);
-            struct rows h_read = part(net->h_read, step->n_reads);
-            ops->pick(net->backend, x, step->reads, x_read);
-            ops->pick(net->backend, h, step->reads, h_read);
-            x = x_read, h = h_read, positions = step->read_positions;
-            segments = step->read_segments, n_segments = step->n_read_segments;
-        }
-        attention(net, l, positions, segments, n_segments, h, x);
-        part_output(net, w->attn_norm, w->attn_norm_bias, x);
-        part_input(net, w->mlp_norm, w->mlp_norm_bias, x, h);
-        feed_forward(net, w, h, x);
-        part_output(net, w->mlp_norm, w->mlp_norm_bias, x);
+        if (last && step->n_reads < step->n)
+            s = stream_read(net, step, &s);
+        layer_finish(net, l, &s);
     }
-    return x;
+    return s.x;
+}
+
+static bool has_final_norm(const struct net *net) {
+    return net->final_norm || (net->spec.bare_norm && net->spec.norm_before);
 }
 
 struct rows net_forward_hidden(struct net *net, const struct step_view *step) {
     struct rows x = layers(net, step);
-    if (net->final_norm)
+    if (has_final_norm(net))
         norm(net, net->final_norm, net->final_norm_bias, x, x);
     return x;
 }
 
 struct rows net_forward_head(struct net *net, const struct step_view *step) {
     struct rows x = layers(net, step), h = part(net->h, x.n);
-    if (net->final_norm)
+    if (has_final_norm(net))
         norm(net, net->final_norm, net->final_norm_bias, x, h);
     else
         net->backend->ops->convert(net->backend, x, h);
-    return h;
+    if (!net->head_project)
+        return h;
+    struct rows narrow = part(net->e_act ? net->e_act : net->h_read, x.n);
+    matmul(net, net->head_project, NULL, h, narrow);
+    return narrow;
 }
 
 void net_forward_keys(struct net *net, const struct step_view *step) {
     BUG_IF(step->n_reads != 0);
     layers(net, step);
+}
+
+void net_classify(struct net *net, uint32_t n, float *out) {
+    const struct backend_ops *ops = net->backend->ops;
+    struct rows x = part(net->pooled, n), h = part(net->h, n), labels = part(net->labels, n);
+    if (net->class_dense) {
+        struct rows wide = part(net->x_read, n);
+        ops->convert(net->backend, x, h);
+        ops->matmul(net->backend, net->class_dense, h, wide,
+            &(struct epilogue) {
+                .bias = net->class_dense_bias, .activation = net->spec.classifier.activation });
+        x = wide;
+    }
+    if (net->class_norm)
+        norm(net, net->class_norm, net->class_norm_bias, x, h);
+    else
+        ops->convert(net->backend, x, h);
+    matmul(net, net->class_out, net->class_out_bias, h, labels);
+    ops->download(net->backend, labels, out);
 }

@@ -76,6 +76,8 @@ static bool prompt_add(struct generator *g, struct generate_request *r, const in
         .n = (uint32_t)(n - cut),
         .first_read = (uint32_t)(n - cut) - 1,
         .sink = g->n_sequences,
+        .length_class =
+            rope_class(&g->model->net.spec.rope, (uint32_t)(n - cut) + g->max_tokens - 1),
     };
     g->n_sequences++;
     return true;
@@ -191,7 +193,8 @@ static void step_fill(struct generator *g) {
     size_t room = g->slots.n_free > kept ? g->slots.n_free - kept : 0;
     if (room > rows - g->step.n)
         room = rows - g->step.n;
-    if (g->n_lanes < LANES_AT_ONCE && room > 0)
+    bool turns = walk_turns(&g->walk) && g->n_lanes > 0; /* lanes of one class go first */
+    if (g->n_lanes < LANES_AT_ONCE && room > 0 && !turns)
         walk_fill(&g->walk, &g->slots, &g->step, (uint32_t)room);
 }
 
@@ -355,6 +358,7 @@ static void step_read(struct generator *g, struct rows h) {
 static void step_run(struct generator *g) {
     struct net *net = &g->model->net;
     struct step_view view = step_view(&g->step);
+    net_set_length(net, g->walk.length_class);
     for (uint32_t i = 0; i < view.n; i++)
         g->n_pairs += view.positions[i] + 1.0;
     g->n_computed += view.n;

@@ -128,6 +128,11 @@ bool model_source_open(
         return false;
     if (!net_tensors_find(&s->spec, s->weights, &s->arena, &s->tensors, err))
         return err_wrap(err, "%s", path);
+    if (s->spec.decoder && !net_tensors_have(s->spec.decoder, s->weights, ROLE_Q))
+        s->spec.decoder = NULL; /* an encoder saved alone */
+    if (s->spec.decoder &&
+        !net_tensors_find(s->spec.decoder, s->weights, &s->arena, &s->decoder_tensors, err))
+        return err_wrap(err, "%s", path);
     return source.gguf || generation_config_read(&s->spec, path, err);
 }
 
@@ -135,6 +140,7 @@ void model_source_close(struct model_source *s) {
     weights_close(s->weights);
     json_decref(s->config);
     json_decref(s->tensors.extra);
+    json_decref(s->decoder_tensors.extra);
     arena_release(&s->arena);
     *s = (struct model_source) { 0 };
 }
@@ -282,6 +288,10 @@ static bool memory_plan(struct model *m, const struct model_options *o, struct e
     if (!memory_for_work(m, o, &memory, err))
         return false;
     size_t row = net_row_bytes(net), slot = net_slot_bytes(net);
+    if (m->decoder) { /* a row of both, and what the decoder keeps of the encoder's */
+        slot = net_slot_bytes(m->decoder);
+        row += net_row_bytes(m->decoder) + slot;
+    }
     size_t rows = ROWS_DEFAULT, longest = m->info.max_length;
     if (!net->spec.causal && longest > rows)
         rows = longest < ROWS_MAX_ENCODER ? longest : ROWS_MAX_ENCODER;
@@ -297,7 +307,9 @@ static bool memory_plan(struct model *m, const struct model_options *o, struct e
             "and values",
             memory, row, slot);
     m->max_slots = slots < UINT32_MAX ? (uint32_t)slots : UINT32_MAX;
-    return net_reserve_rows(net, (uint32_t)rows, err);
+    return net_reserve_rows(net, (uint32_t)rows, err) &&
+           (!m->decoder || (net_reserve_rows(m->decoder, (uint32_t)rows, err) &&
+                               net_cross_reserve(m->decoder, err)));
 }
 
 /* ---- open and close ---- */
@@ -319,10 +331,30 @@ static void info_fill(struct model *m, const struct model_source *s, enum dtype 
         .n_kv_heads = spec->n_kv_heads,
         .n_vocab = spec->n_vocab,
         .max_length = spec->max_length,
-        .causal = spec->causal,
+        .causal = spec->causal && !spec->headless,
+        .classifies = spec->has_classifier,
         .has_pooling = m->modules.present,
     };
     m->info.weight_dtype = source_dtype(s, &m->info.weight_bytes);
+}
+
+/* The decoder runs on the encoder's device. */
+static bool decoder_open(struct model *m, const struct model_source *s, struct err *err) {
+    if (!s->spec.decoder)
+        return true;
+    m->decoder = xcalloc(1, sizeof *m->decoder);
+    bool ok = net_open(m->decoder, s->spec.decoder, &s->decoder_tensors, m->net.backend, err);
+    m->decoder->borrows_backend = true;
+    m->net.n_parameters += m->decoder->n_parameters;
+    m->net.weight_bytes += m->decoder->weight_bytes;
+    return ok;
+}
+
+static void labels_name(struct model *m) {
+    uint32_t n = m->net.spec.has_classifier ? m->net.spec.n_labels : 0;
+    m->labels = xcalloc((size_t)n + 1, LABEL_NAME);
+    for (uint32_t i = 0; i < n; i++)
+        snprintf(m->labels + (size_t)i * LABEL_NAME, LABEL_NAME, "LABEL_%u", i);
 }
 
 static bool model_make(
@@ -332,11 +364,12 @@ static bool model_make(
     struct backend *b = device_open(o, source_dtype(s, &bytes), &dtype, err);
     if (b && m->is_outline)
         outline_net_open(&m->net, &s->spec, b);
-    else if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err))
+    else if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err) || !decoder_open(m, s, err))
         return false;
     if (!is_gguf(s->weights) && !modules_open(&m->modules, m->path, s->spec.width, err))
         return false;
     info_fill(m, s, dtype);
+    labels_name(m);
     tokenizer_make(m, s);
     return memory_plan(m, o, err);
 }
@@ -360,11 +393,15 @@ struct model *model_open(const char *path, const struct model_options *options, 
 void model_close(struct model *m) {
     if (!m)
         return;
+    if (m->decoder)
+        net_close(m->decoder);
+    free(m->decoder);
     net_close(&m->net);
     tokenizer_close(m->tokenizer);
     modules_close(&m->modules);
     model_source_close(&m->source);
     free(m->path);
+    free(m->labels);
     free(m);
 }
 

@@ -12,18 +12,23 @@ struct model_source {
     struct weights *weights;
     struct spec spec;
     struct net_tensors tensors;
+    struct net_tensors decoder_tensors; /* where spec.decoder is */
     struct arena arena;
 };
+
+enum { LABEL_NAME = 24 };
 
 struct model {
     struct model_info info;
     char *path;
     struct model_source source; /* its weights stay open: tables may read from them */
     struct net net;
+    struct net *decoder;         /* behind an encoder; NULL: none */
     struct tokenizer *tokenizer; /* NULL: see tokenizer_err */
     struct err tokenizer_err;    /* class ERR_NONE with a NULL tokenizer: the model has none */
     struct modules modules;
     int32_t prefix_token; /* stands for an empty context: BOS, else EOS, else -1 */
+    char *labels;         /* [labels, LABEL_NAME]: "LABEL_0", for configurations without names */
     bool is_outline;      /* without weights: it can count and plan, and not run */
     uint32_t max_slots;   /* tokens whose keys and values fit into the memory that is left beside
                              scratch */
@@ -31,6 +36,10 @@ struct model {
 
 /* The tokenizer, or the error that says why there is none. */
 const struct tokenizer *model_text(const struct model *m, struct err *err);
+
+/* embed.c: a text's ids with special tokens, cut to what the model takes. */
+MUST_CHECK bool model_text_ids(
+    struct model *m, struct embed_request *r, struct token_list *list, struct err *err);
 
 /* ERR_INPUT where an id is outside the vocabulary. */
 MUST_CHECK bool model_ids_check(

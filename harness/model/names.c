@@ -9,76 +9,286 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_EMBED] = PART_TABLE,
     [ROLE_POSITION] = PART_TABLE,
     [ROLE_TOKEN_TYPE] = PART_TABLE,
+    [ROLE_EMBED_PROJECT] = PART_MATRIX,
+    [ROLE_BUCKETS] = PART_HOST,
+    [ROLE_DISTANCES] = PART_TABLE,
+    [ROLE_HEAD_PROJECT] = PART_MATRIX,
     [ROLE_HEAD] = PART_MATRIX,
+    [ROLE_CLASS_DENSE] = PART_MATRIX,
+    [ROLE_CLASS_OUT] = PART_MATRIX,
+    [ROLE_Q_DOWN] = PART_MATRIX,
+    [ROLE_KV_DOWN] = PART_MATRIX,
+    [ROLE_K_SHARED] = PART_MATRIX,
     [ROLE_Q] = PART_MATRIX,
     [ROLE_K] = PART_MATRIX,
     [ROLE_V] = PART_MATRIX,
+    [ROLE_SINKS] = PART_HOST,
+    [ROLE_DISTANCE_K] = PART_MATRIX,
+    [ROLE_DISTANCE_Q] = PART_MATRIX,
     [ROLE_O] = PART_MATRIX,
+    [ROLE_MIX_IN] = PART_MATRIX,
+    [ROLE_MIX_GATE] = PART_MATRIX,
+    [ROLE_MIX_STEP_DOWN] = PART_MATRIX,
+    [ROLE_MIX_STEP] = PART_MATRIX,
+    [ROLE_MIX_B] = PART_MATRIX,
+    [ROLE_MIX_C] = PART_MATRIX,
+    [ROLE_MIX_OUT] = PART_MATRIX,
+    [ROLE_MIX_TAPS] = PART_HOST,
+    [ROLE_MIX_TAPS_BIAS] = PART_HOST,
+    [ROLE_MIX_A] = PART_HOST,
+    [ROLE_MIX_D] = PART_HOST,
+    [ROLE_CROSS_Q] = PART_MATRIX,
+    [ROLE_CROSS_K] = PART_MATRIX,
+    [ROLE_CROSS_V] = PART_MATRIX,
+    [ROLE_CROSS_O] = PART_MATRIX,
     [ROLE_UP] = PART_MATRIX,
     [ROLE_GATE] = PART_MATRIX,
     [ROLE_DOWN] = PART_MATRIX,
+    [ROLE_ROUTER] = PART_MATRIX,
+    [ROLE_ROUTER_CHOICE_BIAS] = PART_HOST,
+    [ROLE_SHARED_UP] = PART_MATRIX,
+    [ROLE_SHARED_GATE] = PART_MATRIX,
+    [ROLE_SHARED_DOWN] = PART_MATRIX,
+    [ROLE_SHARED_WEIGHT] = PART_MATRIX,
+    [ROLE_EXPERT_UP] = PART_MATRIX,
+    [ROLE_EXPERT_GATE] = PART_MATRIX,
+    [ROLE_EXPERT_DOWN] = PART_MATRIX,
 };
 
 enum part_kind role_part(enum role role) {
     return part_kinds[role];
 }
 
-void role_shape(const struct spec *s, enum role role, uint32_t *rows, uint32_t *cols) {
-    uint32_t q = s->n_heads * s->head_dim, kv = s->n_kv_heads * s->head_dim;
-    *cols = s->width;
-    *rows = s->width;
+/* Rows and columns of a role; columns 0: a vector. */
+struct shape {
+    uint32_t rows, cols;
+};
+
+static struct shape attention_shape(const struct spec *s, enum role role) {
+    uint32_t q = s->n_heads * s->head_dim, kv = s->n_kv_heads * s->head_dim, c = s->width;
+    switch (role) {
+    case ROLE_Q:
+        return (struct shape) { q, s->q_rank ? s->q_rank : c };
+    case ROLE_K:
+    case ROLE_V:
+        return (struct shape) { kv, s->kv_rank ? s->kv_rank : c };
+    case ROLE_O:
+    case ROLE_CROSS_O:
+        return (struct shape) { c, q };
+    case ROLE_Q_DOWN:
+        return (struct shape) { s->q_rank, c };
+    case ROLE_KV_DOWN:
+        return (struct shape) { s->kv_rank, c };
+    case ROLE_K_SHARED:
+        return (struct shape) { s->rope.dim, c };
+    case ROLE_Q_DOWN_NORM:
+        return (struct shape) { s->q_rank, 0 };
+    case ROLE_KV_DOWN_NORM:
+        return (struct shape) { s->kv_rank, 0 };
+    case ROLE_Q_NORM:
+    case ROLE_Q_NORM_BIAS:
+        return (struct shape) { s->heads_normed ? s->head_dim : q, 0 };
+    case ROLE_K_NORM:
+    case ROLE_K_NORM_BIAS:
+        return (struct shape) { s->heads_normed ? s->head_dim : kv, 0 };
+    case ROLE_SINKS:
+        return (struct shape) { s->n_heads, 0 };
+    case ROLE_DISTANCE_K:
+    case ROLE_DISTANCE_Q:
+    case ROLE_CROSS_Q:
+        return (struct shape) { q, c };
+    case ROLE_CROSS_K:
+    case ROLE_CROSS_V:
+        return (struct shape) { kv, c };
+    case ROLE_Q_BIAS:
+    case ROLE_CROSS_Q_BIAS:
+    case ROLE_DISTANCE_K_BIAS:
+    case ROLE_DISTANCE_Q_BIAS:
+        return (struct shape) { q, 0 };
+    case ROLE_K_BIAS:
+    case ROLE_V_BIAS:
+    case ROLE_CROSS_K_BIAS:
+    case ROLE_CROSS_V_BIAS:
+        return (struct shape) { kv, 0 };
+    default:
+        return (struct shape) { c, 0 };
+    }
+}
+
+/* Channels and state stand side by side in a row of the cache: what fills only one of them is
+ * packed with zeros for the other. */
+static struct shape mixing_shape(const struct spec *s, enum role role) {
+    const struct mixing *m = &s->mixing;
+    uint32_t n = m->channels, row = m->channels + m->state;
+    switch (role) {
+    case ROLE_MIX_IN:
+        return (struct shape) { row, s->width };
+    case ROLE_MIX_GATE:
+        return (struct shape) { n, s->width };
+    case ROLE_MIX_TAPS:
+        return (struct shape) { n, m->taps };
+    case ROLE_MIX_STEP_DOWN:
+        return (struct shape) { m->rank, n };
+    case ROLE_MIX_STEP:
+        return (struct shape) { row, m->rank };
+    case ROLE_MIX_STEP_BIAS:
+        return (struct shape) { row, 0 };
+    case ROLE_MIX_B:
+    case ROLE_MIX_C:
+        return (struct shape) { m->state, n };
+    case ROLE_MIX_A:
+        return (struct shape) { n, m->state };
+    case ROLE_MIX_OUT:
+        return (struct shape) { s->width, n };
+    default:
+        return (struct shape) { n, 0 };
+    }
+}
+
+static struct shape feed_forward_shape(const struct spec *s, enum role role) {
+    uint32_t c = s->width, f = s->ffn_width, e = s->experts.ffn_width, x = s->experts.shared_width;
+    switch (role) {
+    case ROLE_UP:
+    case ROLE_GATE:
+        return (struct shape) { f, c };
+    case ROLE_UP_BIAS:
+    case ROLE_GATE_BIAS:
+        return (struct shape) { f, 0 };
+    case ROLE_DOWN:
+        return (struct shape) { c, f };
+    case ROLE_ROUTER:
+        return (struct shape) { s->experts.n, c };
+    case ROLE_ROUTER_BIAS:
+    case ROLE_ROUTER_CHOICE_BIAS:
+        return (struct shape) { s->experts.n, 0 };
+    case ROLE_SHARED_UP:
+    case ROLE_SHARED_GATE:
+        return (struct shape) { x, c };
+    case ROLE_SHARED_DOWN:
+        return (struct shape) { c, x };
+    case ROLE_SHARED_WEIGHT:
+        return (struct shape) { 1, c };
+    case ROLE_EXPERT_UP:
+    case ROLE_EXPERT_GATE:
+        return (struct shape) { e, c };
+    case ROLE_EXPERT_UP_BIAS:
+    case ROLE_EXPERT_GATE_BIAS:
+        return (struct shape) { e, 0 };
+    case ROLE_EXPERT_DOWN:
+        return (struct shape) { c, e };
+    default:
+        return (struct shape) { c, 0 };
+    }
+}
+
+static struct shape global_shape(const struct spec *s, enum role role) {
+    uint32_t c = s->width, e = s->embed_width, beside = s->projected_first ? c : e;
     switch (role) {
     case ROLE_EMBED:
-    case ROLE_HEAD:
-    case ROLE_HEAD_BIAS:
-        *rows = s->n_vocab;
-        break;
+        return (struct shape) { s->n_vocab, e };
     case ROLE_POSITION:
-        *rows = s->n_positions;
-        break;
+        return (struct shape) { s->n_positions, beside };
     case ROLE_TOKEN_TYPE:
-        *rows = s->n_token_types;
-        break;
-    case ROLE_Q:
-    case ROLE_Q_BIAS:
-        *rows = q;
-        break;
-    case ROLE_K:
-    case ROLE_K_BIAS:
-    case ROLE_V:
-    case ROLE_V_BIAS:
-        *rows = kv;
-        break;
-    case ROLE_O:
-        *cols = q;
-        break;
-    case ROLE_UP:
-    case ROLE_UP_BIAS:
-    case ROLE_GATE:
-    case ROLE_GATE_BIAS:
-        *rows = s->ffn_width;
-        break;
-    case ROLE_DOWN:
-        *cols = s->ffn_width;
-        break;
+        return (struct shape) { s->n_token_types, beside };
+    case ROLE_EMBED_NORM:
+    case ROLE_EMBED_NORM_BIAS:
+        return (struct shape) { beside, 0 };
+    case ROLE_EMBED_PROJECT:
+        return (struct shape) { c, e };
+    case ROLE_BUCKETS:
+        return (struct shape) { s->bias.buckets, s->n_heads };
+    case ROLE_DISTANCES:
+        return (struct shape) { 2 * s->bias.buckets, c };
+    case ROLE_HEAD_PROJECT:
+        return (struct shape) { e, c };
+    case ROLE_HEAD:
+        return (struct shape) { s->n_vocab, spec_head_width(s) };
+    case ROLE_HEAD_BIAS:
+        return (struct shape) { s->n_vocab, 0 };
+    case ROLE_CLASS_DENSE:
+        return (struct shape) { c, c };
+    case ROLE_CLASS_OUT:
+        return (struct shape) { s->n_labels, c };
+    case ROLE_CLASS_OUT_BIAS:
+        return (struct shape) { s->n_labels, 0 };
     default:
-        break;
+        return (struct shape) { c, 0 };
     }
-    if (part_kinds[role] == PART_VECTOR)
-        *cols = 1;
+}
+
+uint32_t spec_head_width(const struct spec *s) {
+    return s->roles[ROLE_HEAD_PROJECT].n ? s->embed_width : s->width;
+}
+
+static struct shape shape_of(const struct spec *s, enum role role) {
+    if (role < ROLE_FIRST_OF_LAYER)
+        return global_shape(s, role);
+    if (role >= ROLE_MIX_IN && role <= ROLE_MIX_OUT)
+        return mixing_shape(s, role);
+    return role < ROLE_UP ? attention_shape(s, role) : feed_forward_shape(s, role);
+}
+
+void role_shape(const struct spec *s, enum role role, uint32_t *rows, uint32_t *cols) {
+    struct shape shape = shape_of(s, role);
+    *rows = shape.rows;
+    *cols = shape.cols ? shape.cols : 1;
+}
+
+/* The numbers that the file must hold for a role: heads whose values are narrower than their keys
+ * are filled with zeros as they are packed. */
+static struct shape shape_in_file(const struct spec *s, enum role role) {
+    struct shape shape = shape_of(s, role);
+    if (s->value_dim < s->head_dim && (role == ROLE_V || role == ROLE_V_BIAS))
+        shape.rows = shape.rows / s->head_dim * s->value_dim;
+    if (role == ROLE_MIX_IN || role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS)
+        shape.rows = s->mixing.channels;
+    if (s->value_dim < s->head_dim && role == ROLE_O)
+        shape.cols = shape.cols / s->head_dim * s->value_dim;
+    return shape;
+}
+
+/* One gain for all heads, or [heads, D]: a gain of its own for each. */
+static bool is_norm_of_heads(const struct spec *s, enum role role, const struct tensor *t) {
+    bool q = role == ROLE_Q_NORM || role == ROLE_Q_NORM_BIAS;
+    bool k = role == ROLE_K_NORM || role == ROLE_K_NORM_BIAS;
+    return s->heads_normed && (q || k) &&
+           t->n_elements == (uint64_t)(q ? s->n_heads : s->n_kv_heads) * s->head_dim &&
+           t->shape[t->n_dims - 1] == s->head_dim;
+}
+
+/* The tensor has the shape that the part asks for, or more rows where it holds other parts too. */
+static bool shape_fits(
+    const struct role_names *names, bool slices, struct shape want, const struct tensor *t) {
+    const uint64_t *have = t->shape;
+    uint64_t flat[2];
+    uint32_t n = t->n_dims;
+    if (slices && n > 1 + (want.cols > 0)) /* one more dimension: the experts */
+        have++, n--;
+    if (want.cols == 0 && n == 2 && have[0] == 1) /* a vector with a dimension of 1 before it */
+        have++, n--;
+    if (want.cols == 0)
+        return n == 1 && (have[0] == want.rows || (names->part && have[0] > want.rows));
+    if (n == 3 && have[1] == 1) { /* a convolution of one channel each */
+        flat[0] = have[0], flat[1] = have[2];
+        have = flat, n = 2;
+    }
+    if (n != 2)
+        return false;
+    uint64_t rows = have[names->transposed ? 1 : 0], cols = have[names->transposed ? 0 : 1];
+    return cols == want.cols && (rows == want.rows || (names->part && rows > want.rows));
 }
 
 static bool shape_check(
     const struct spec *s, enum role role, const struct tensor *t, struct err *err) {
-    uint32_t rows, cols;
-    role_shape(s, role, &rows, &cols);
-    bool vector = part_kinds[role] == PART_VECTOR;
-    if (t->n_dims != (vector ? 1 : 2) || t->shape[0] != rows || (!vector && t->shape[1] != cols))
+    struct shape want = shape_in_file(s, role);
+    bool vector = want.cols == 0;
+    if (!shape_fits(&s->roles[role], role >= ROLE_FIRST_OF_EXPERT, want, t) &&
+        !is_norm_of_heads(s, role, t))
         return err_set(err, ERR_INPUT,
             "tensor '%.128s' has shape [%llu%s%.0llu], the configuration asks for [%u%s%.0u]",
             t->name, (unsigned long long)t->shape[0], t->n_dims > 1 ? ", " : "",
-            t->n_dims > 1 ? (unsigned long long)t->shape[1] : 0, rows, vector ? "" : ", ",
-            vector ? 0 : cols);
+            t->n_dims > 1 ? (unsigned long long)t->shape[1] : 0, want.rows, vector ? "" : ", ",
+            want.cols);
     const char *type = tensor_type_info(t->type)->name;
     return tensor_type_is_real(t->type) ||
            err_set(err, ERR_UNSUPPORTED, "tensor '%.128s' holds %s, not weights", t->name, type);
@@ -99,21 +309,37 @@ static const struct tensor *find_prefixed(struct finder *f, const char *prefix, 
     return n < (int)sizeof full ? weights_find(f->weights, full) : NULL;
 }
 
-/* `name` with its '%d' replaced: not by printf, for the name may come from a stranger's file. */
-static void layer_name(char *out, size_t size, const char *name, uint32_t layer) {
-    const char *mark = strstr(name, "%d");
-    if (mark)
-        snprintf(out, size, "%.*s%u%s", (int)(mark - name), name, layer, mark + 2);
+/* `name` with a mark replaced by a number: not by printf, for it may come from a stranger's file.
+ */
+static void mark_replace(
+    char *out, size_t size, const char *name, const char *mark, uint32_t number) {
+    const char *at = strstr(name, mark);
+    if (at)
+        snprintf(out, size, "%.*s%u%s", (int)(at - name), name, number, at + strlen(mark));
     else
         snprintf(out, size, "%s", name);
 }
 
+enum { NAME_MAX_BYTES = 400 };
+
+/* Where a tensor is looked for: `layer` and `expert` stand in names. */
+struct place {
+    uint32_t layer, expert;
+};
+
+static void name_at(
+    const struct finder *f, char out[NAME_MAX_BYTES], const char *name, struct place place) {
+    char with_layer[NAME_MAX_BYTES];
+    mark_replace(with_layer, sizeof with_layer, name, "%d", place.layer / f->spec->shared_layers);
+    mark_replace(out, NAME_MAX_BYTES, with_layer, "%e", place.expert);
+}
+
 /* The first spelling that is in the file, under the model's prefix or bare. */
-static const struct tensor *find_role(struct finder *f, enum role role, uint32_t layer) {
+static const struct tensor *find_role(struct finder *f, enum role role, struct place place) {
     const struct role_names *names = &f->spec->roles[role];
     for (uint32_t i = 0; i < names->n; i++) {
-        char name[400];
-        layer_name(name, sizeof name, names->names[i], layer);
+        char name[NAME_MAX_BYTES];
+        name_at(f, name, names->names[i], place);
         const struct tensor *t = find_prefixed(f, f->prefix, name);
         t = t ? t : find_prefixed(f, "", name);
         if (t)
@@ -122,17 +348,23 @@ static const struct tensor *find_role(struct finder *f, enum role role, uint32_t
     return NULL;
 }
 
-static const struct tensor *need_role(struct finder *f, enum role role, uint32_t layer) {
+static const struct tensor *need_role(struct finder *f, enum role role, struct place place) {
     const struct role_names *names = &f->spec->roles[role];
     if (names->n == 0)
         return NULL;
-    const struct tensor *t = find_role(f, role, layer);
-    if (!t && f->n_missing++ < 4) {
-        char name[400];
-        layer_name(name, sizeof name, names->names[0], layer);
+    const struct tensor *t = find_role(f, role, place);
+    if (!t && !names->optional && f->n_missing++ < 4) {
+        char name[NAME_MAX_BYTES];
+        name_at(f, name, names->names[0], place);
         strbuf_addf(&f->missing, "%s'%s%.80s'", f->missing.len ? ", " : "", f->prefix, name);
     }
     return t;
+}
+
+/* Does the layer have this part? Those with experts have no feed-forward part of their own. */
+static bool layer_has(const struct spec *s, uint32_t l, enum role role) {
+    bool dense = role >= ROLE_UP && role <= ROLE_DOWN_BIAS, sparse = role >= ROLE_ROUTER;
+    return !(dense && s->layer[l].sparse) && !(sparse && !s->layer[l].sparse);
 }
 
 /* The prefix under which the embedding is found; without one, the first, and the embedding is
@@ -186,51 +418,121 @@ static bool vocabulary_settle(struct spec *spec, const struct tensor *embed, str
     return true;
 }
 
-/* Tied weights: the head is the embedding, and a head in the file is left alone. */
+/* A classifier's last layer says how many labels there are. */
+static bool labels_settle(struct spec *spec, const struct tensor *out, struct err *err) {
+    if (!out || spec->n_labels > 0)
+        return true;
+    if (out->n_dims != 2 || out->shape[0] < 1 || out->shape[0] > 1 << 20)
+        return err_set(err, ERR_INPUT, "tensor '%.128s' is not a classifier", out->name);
+    spec->n_labels = (uint32_t)out->shape[0];
+    return true;
+}
+
+/* Tied weights: the head is the embedding, and a head in the file is left alone. A decoder with a
+ * classifier or under sentence-transformers modules may have no head: then it can't score. */
 static void head_settle(struct finder *f, struct spec *spec) {
+    struct place first = { 0 };
+    bool missing = !find_role(f, ROLE_HEAD, first);
     if (spec->tied_if_missing)
-        spec->tied = !find_role(f, ROLE_HEAD, 0);
-    if (spec->tied)
+        spec->tied = missing;
+    bool bare = strcmp(f->prefix, spec->prefixes[0]) != 0; /* saved without what stands on top */
+    spec->headless = spec->causal && !spec->tied && missing && (spec->has_classifier || bare);
+    if (spec->tied || spec->headless)
         spec->roles[ROLE_HEAD].n = 0;
 }
 
-static bool tensors_check(const struct spec *s, const struct net_tensors *t, struct err *err) {
-    for (int r = 0; r < ROLE_N; r++) {
-        bool layered = r >= ROLE_FIRST_OF_LAYER;
-        for (uint32_t l = 0; l < (layered ? s->n_layers : 1); l++) {
-            const struct tensor *x = layered ? t->layer[l][r] : t->global[r];
-            if (x && !shape_check(s, (enum role)r, x, err))
+/* A file without the classifier's last layer is a model without a classifier. */
+static void classifier_settle(struct finder *f, struct spec *spec) {
+    if (spec->has_classifier && find_role(f, ROLE_CLASS_OUT, (struct place) { 0 }))
+        return;
+    spec->has_classifier = false;
+    for (int r = ROLE_CLASS_DENSE; r <= ROLE_CLASS_OUT_BIAS; r++)
+        spec->roles[r].n = 0;
+}
+
+bool net_tensors_visit(
+    const struct spec *s, const struct net_tensors *t, tensor_fn *fn, void *arg, struct err *err) {
+    for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
+        if (t->global[r] && !fn(arg, (enum role)r, t->global[r], err))
+            return false;
+    for (uint32_t l = 0; l < s->n_layers; l++) {
+        for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++)
+            if (t->layer[l][r] && !fn(arg, (enum role)r, t->layer[l][r], err))
                 return false;
-        }
+        for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++)
+            for (uint32_t e = 0; t->experts[l] && e < s->experts.n; e++) {
+                const struct tensor *x = t->experts[l][e][r - ROLE_FIRST_OF_EXPERT];
+                if (x && !fn(arg, (enum role)r, x, err))
+                    return false;
+            }
     }
     return true;
+}
+
+static bool tensor_check(void *arg, enum role role, const struct tensor *t, struct err *err) {
+    return shape_check(arg, role, t, err);
+}
+
+struct used {
+    const struct tensor **list;
+    size_t n, capacity;
+};
+
+static bool tensor_use(void *arg, enum role role, const struct tensor *t, struct err *err) {
+    struct used *used = arg;
+    (void)role;
+    (void)err;
+    mem_grow(&used->list, &used->capacity, used->n + 1, sizeof(const struct tensor *));
+    used->list[used->n++] = t;
+    return true;
+}
+
+static void layer_find(struct finder *f, uint32_t l, struct arena *arena, struct net_tensors *out) {
+    const struct spec *s = f->spec;
+    for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++)
+        if (layer_has(s, l, (enum role)r))
+            out->layer[l][r] = need_role(f, (enum role)r, (struct place) { .layer = l });
+    out->experts[l] =
+        s->layer[l].sparse ? arena_alloc(arena, s->experts.n * sizeof *out->experts[l]) : NULL;
+    for (uint32_t e = 0; out->experts[l] && e < s->experts.n; e++)
+        for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++)
+            out->experts[l][e][r - ROLE_FIRST_OF_EXPERT] =
+                need_role(f, (enum role)r, (struct place) { l, e });
+}
+
+static bool missing_report(const struct finder *f, struct err *err) {
+    return f->n_missing == 0 || err_set(err, ERR_INPUT, "%u tensor%s missing: %.300s%s",
+                                    f->n_missing, f->n_missing == 1 ? " is" : "s are",
+                                    strbuf_str(&f->missing), f->n_missing > 4 ? ", ..." : "");
+}
+
+bool net_tensors_have(const struct spec *spec, const struct weights *weights, enum role role) {
+    struct finder f = { .spec = spec, .weights = weights };
+    f.prefix = prefix_choose(&f);
+    return find_role(&f, role, (struct place) { 0 }) != NULL;
 }
 
 bool net_tensors_find(struct spec *spec, const struct weights *weights, struct arena *arena,
     struct net_tensors *out, struct err *err) {
     struct finder f = { .spec = spec, .weights = weights };
-    size_t n_used = 0;
+    struct used used = { 0 };
     f.prefix = prefix_choose(&f);
+    classifier_settle(&f, spec);
     head_settle(&f, spec);
-    const struct tensor **used = xcalloc((size_t)(spec->n_layers + 1) * ROLE_N, sizeof *used);
-    out->weights = weights;
-    out->layer = arena_alloc(arena, spec->n_layers * sizeof *out->layer);
-    out->extra = NULL;
+    *out = (struct net_tensors) { .weights = weights,
+        .layer = arena_alloc(arena, spec->n_layers * sizeof *out->layer),
+        .experts = arena_alloc(arena, spec->n_layers * sizeof *out->experts) };
     for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
-        if ((out->global[r] = need_role(&f, (enum role)r, 0)))
-            used[n_used++] = out->global[r];
+        out->global[r] = need_role(&f, (enum role)r, (struct place) { 0 });
     for (uint32_t l = 0; l < spec->n_layers; l++)
-        for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_N; r++)
-            if ((out->layer[l][r] = need_role(&f, (enum role)r, l)))
-                used[n_used++] = out->layer[l][r];
-    bool ok = f.n_missing == 0 || err_set(err, ERR_INPUT, "%u tensor%s missing: %.300s%s",
-                                      f.n_missing, f.n_missing == 1 ? " is" : "s are",
-                                      strbuf_str(&f.missing), f.n_missing > 4 ? ", ..." : "");
-    ok = ok && vocabulary_settle(spec, out->global[ROLE_EMBED], err) &&
-         tensors_check(spec, out, err);
+        layer_find(&f, l, arena, out);
+    bool ok = missing_report(&f, err) && vocabulary_settle(spec, out->global[ROLE_EMBED], err) &&
+              labels_settle(spec, out->global[ROLE_CLASS_OUT], err) &&
+              net_tensors_visit(spec, out, tensor_check, spec, err) &&
+              net_tensors_visit(spec, out, tensor_use, &used, err);
     if (ok)
-        out->extra = extra_names(&f, used, n_used);
+        out->extra = extra_names(&f, used.list, used.n);
     strbuf_release(&f.missing);
-    free(used);
+    free(used.list);
     return ok;
 }

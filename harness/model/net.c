@@ -2,29 +2,82 @@
  * says where it lives. */
 #include "harness/model/net.h"
 
-/* Where a role's weight is kept: in struct net, or in struct layer from ROLE_FIRST_OF_LAYER on. */
+/* Where a role's weight is kept: in struct net, in struct layer from ROLE_FIRST_OF_LAYER on, in
+ * struct expert from ROLE_FIRST_OF_EXPERT on. */
 #define GLOBAL(member) offsetof(struct net, member)
 #define LAYER(member) offsetof(struct layer, member)
+#define EXPERT(member) offsetof(struct expert, member)
 static const size_t places[ROLE_N] = {
     [ROLE_EMBED] = GLOBAL(embed),
     [ROLE_POSITION] = GLOBAL(position),
     [ROLE_TOKEN_TYPE] = GLOBAL(token_type),
     [ROLE_EMBED_NORM] = GLOBAL(embed_norm),
     [ROLE_EMBED_NORM_BIAS] = GLOBAL(embed_norm_bias),
+    [ROLE_EMBED_PROJECT] = GLOBAL(embed_project),
+    [ROLE_EMBED_PROJECT_BIAS] = GLOBAL(embed_project_bias),
+    [ROLE_BUCKETS] = GLOBAL(buckets),
+    [ROLE_DISTANCES] = GLOBAL(distances),
+    [ROLE_DISTANCES_NORM] = GLOBAL(distances_norm),
+    [ROLE_DISTANCES_NORM_BIAS] = GLOBAL(distances_norm_bias),
     [ROLE_FINAL_NORM] = GLOBAL(final_norm),
     [ROLE_FINAL_NORM_BIAS] = GLOBAL(final_norm_bias),
+    [ROLE_HEAD_PROJECT] = GLOBAL(head_project),
     [ROLE_HEAD] = GLOBAL(head),
     [ROLE_HEAD_BIAS] = GLOBAL(head_bias),
+    [ROLE_CLASS_DENSE] = GLOBAL(class_dense),
+    [ROLE_CLASS_DENSE_BIAS] = GLOBAL(class_dense_bias),
+    [ROLE_CLASS_NORM] = GLOBAL(class_norm),
+    [ROLE_CLASS_NORM_BIAS] = GLOBAL(class_norm_bias),
+    [ROLE_CLASS_OUT] = GLOBAL(class_out),
+    [ROLE_CLASS_OUT_BIAS] = GLOBAL(class_out_bias),
     [ROLE_ATTN_NORM] = LAYER(attn_norm),
     [ROLE_ATTN_NORM_BIAS] = LAYER(attn_norm_bias),
+    [ROLE_Q_DOWN] = LAYER(q_down),
+    [ROLE_Q_DOWN_NORM] = LAYER(q_down_norm),
+    [ROLE_KV_DOWN] = LAYER(kv_down),
+    [ROLE_KV_DOWN_NORM] = LAYER(kv_down_norm),
+    [ROLE_K_SHARED] = LAYER(k_shared),
     [ROLE_Q] = LAYER(q),
     [ROLE_Q_BIAS] = LAYER(q_bias),
     [ROLE_K] = LAYER(k),
     [ROLE_K_BIAS] = LAYER(k_bias),
     [ROLE_V] = LAYER(v),
     [ROLE_V_BIAS] = LAYER(v_bias),
+    [ROLE_Q_NORM] = LAYER(q_norm),
+    [ROLE_Q_NORM_BIAS] = LAYER(q_norm_bias),
+    [ROLE_K_NORM] = LAYER(k_norm),
+    [ROLE_K_NORM_BIAS] = LAYER(k_norm_bias),
+    [ROLE_SINKS] = LAYER(sinks),
+    [ROLE_DISTANCE_K] = LAYER(distance_k),
+    [ROLE_DISTANCE_K_BIAS] = LAYER(distance_k_bias),
+    [ROLE_DISTANCE_Q] = LAYER(distance_q),
+    [ROLE_DISTANCE_Q_BIAS] = LAYER(distance_q_bias),
     [ROLE_O] = LAYER(o),
     [ROLE_O_BIAS] = LAYER(o_bias),
+    [ROLE_ATTN_OUT_NORM] = LAYER(attn_out_norm),
+    [ROLE_ATTN_OUT_NORM_BIAS] = LAYER(attn_out_norm_bias),
+    [ROLE_MIX_IN] = LAYER(mix_in),
+    [ROLE_MIX_GATE] = LAYER(mix_gate),
+    [ROLE_MIX_TAPS] = LAYER(mix_taps),
+    [ROLE_MIX_TAPS_BIAS] = LAYER(mix_taps_bias),
+    [ROLE_MIX_STEP_DOWN] = LAYER(mix_step_down),
+    [ROLE_MIX_STEP] = LAYER(mix_step),
+    [ROLE_MIX_STEP_BIAS] = LAYER(mix_step_bias),
+    [ROLE_MIX_B] = LAYER(mix_b),
+    [ROLE_MIX_C] = LAYER(mix_c),
+    [ROLE_MIX_A] = LAYER(mix_a),
+    [ROLE_MIX_D] = LAYER(mix_d),
+    [ROLE_MIX_OUT] = LAYER(mix_out),
+    [ROLE_CROSS_NORM] = LAYER(cross_norm),
+    [ROLE_CROSS_NORM_BIAS] = LAYER(cross_norm_bias),
+    [ROLE_CROSS_Q] = LAYER(cross_q),
+    [ROLE_CROSS_Q_BIAS] = LAYER(cross_q_bias),
+    [ROLE_CROSS_K] = LAYER(cross_k),
+    [ROLE_CROSS_K_BIAS] = LAYER(cross_k_bias),
+    [ROLE_CROSS_V] = LAYER(cross_v),
+    [ROLE_CROSS_V_BIAS] = LAYER(cross_v_bias),
+    [ROLE_CROSS_O] = LAYER(cross_o),
+    [ROLE_CROSS_O_BIAS] = LAYER(cross_o_bias),
     [ROLE_MLP_NORM] = LAYER(mlp_norm),
     [ROLE_MLP_NORM_BIAS] = LAYER(mlp_norm_bias),
     [ROLE_UP] = LAYER(up),
@@ -33,26 +86,100 @@ static const size_t places[ROLE_N] = {
     [ROLE_GATE_BIAS] = LAYER(gate_bias),
     [ROLE_DOWN] = LAYER(down),
     [ROLE_DOWN_BIAS] = LAYER(down_bias),
+    [ROLE_MLP_OUT_NORM] = LAYER(mlp_out_norm),
+    [ROLE_MLP_OUT_NORM_BIAS] = LAYER(mlp_out_norm_bias),
+    [ROLE_ROUTER] = LAYER(router),
+    [ROLE_ROUTER_BIAS] = LAYER(router_bias),
+    [ROLE_ROUTER_CHOICE_BIAS] = LAYER(router_choice_bias),
+    [ROLE_SHARED_UP] = LAYER(shared_up),
+    [ROLE_SHARED_GATE] = LAYER(shared_gate),
+    [ROLE_SHARED_DOWN] = LAYER(shared_down),
+    [ROLE_SHARED_WEIGHT] = LAYER(shared_weight),
+    [ROLE_EXPERT_UP] = EXPERT(up),
+    [ROLE_EXPERT_UP_BIAS] = EXPERT(up_bias),
+    [ROLE_EXPERT_GATE] = EXPERT(gate),
+    [ROLE_EXPERT_GATE_BIAS] = EXPERT(gate_bias),
+    [ROLE_EXPERT_DOWN] = EXPERT(down),
+    [ROLE_EXPERT_DOWN_BIAS] = EXPERT(down_bias),
 };
 
 uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, uint32_t cols) {
     bool bf16 = net->backend->ops->caps(net->backend)->act == ELEM_BF16;
-    return role_part(role) == PART_VECTOR ? (uint64_t)rows * sizeof(float)
-                                          : (uint64_t)rows * cols * (bf16 ? 2 : 4);
+    bool packed = role_part(role) == PART_MATRIX || role_part(role) == PART_TABLE;
+    return (uint64_t)rows * cols * (packed && bf16 ? 2 : 4);
 }
 
-static bool weight_make(
-    struct net *net, enum role role, const struct tensor *t, void *base, struct err *err) {
+/* Is it the gain of a norm, which may be stored as w - 1? */
+static bool is_gain(enum role role) {
+    switch (role) {
+    case ROLE_EMBED_NORM:
+    case ROLE_FINAL_NORM:
+    case ROLE_ATTN_NORM:
+    case ROLE_Q_NORM:
+    case ROLE_K_NORM:
+    case ROLE_ATTN_OUT_NORM:
+    case ROLE_CROSS_NORM:
+    case ROLE_MLP_NORM:
+    case ROLE_MLP_OUT_NORM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Where in its tensor the role's weight lies. */
+static struct weight_source source_of(
+    const struct spec *s, enum role role, const struct tensor *t, uint32_t expert) {
+    const struct role_names *names = &s->roles[role];
+    struct weight_source source = { .tensor = t,
+        .transpose = names->transposed,
+        .row = names->from,
+        .run = names->run,
+        .every = names->every,
+        .pad = names->pad,
+        .add = is_gain(role) ? (float)s->norm_add : 0 };
+    bool vector = role_part(role) == PART_VECTOR;
+    if (role >= ROLE_FIRST_OF_EXPERT && t->n_dims == (vector ? 2 : 3))
+        source.slice = expert + 1;
+    if (s->permuted_qk && (role == ROLE_Q || role == ROLE_Q_BIAS))
+        source.permute_heads = s->n_heads;
+    if (s->permuted_qk && (role == ROLE_K || role == ROLE_K_BIAS))
+        source.permute_heads = s->n_kv_heads;
+    if (role == ROLE_MIX_IN || role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS) {
+        source.run = source.every = s->mixing.channels;
+        source.pad = s->mixing.state;
+    }
+    if (s->value_dim < s->head_dim && role == ROLE_O) {
+        source.run_columns = s->value_dim;
+        source.pad_columns = s->head_dim - s->value_dim;
+    }
+    return source;
+}
+
+/* The whole tensor as it is, on the host. */
+static const float *host_copy(struct net *net, const struct tensor *t) {
+    float *copy = arena_alloc(&net->arena, t->n_elements * sizeof *copy);
+    tensor_read_f32(t, 0, t->n_elements, copy);
+    return copy;
+}
+
+/* A norm's gain can be one for all heads or one for each: the tensor says which. */
+static uint32_t vector_length(
+    const struct tensor *t, const struct weight_source *source, uint32_t n) {
+    return source->run == 0 && source->row == 0 && source->slice == 0 && t->n_elements > n &&
+                   t->n_dims == 2
+               ? (uint32_t)t->n_elements
+               : n;
+}
+
+static bool weight_make(struct net *net, enum role role, const struct tensor *t, uint32_t expert,
+    void *base, struct err *err) {
     const struct spec *s = &net->spec;
     struct backend *b = net->backend;
     uint32_t rows, cols;
     role_shape(s, role, &rows, &cols);
-    struct weight_source source = { .tensor = t };
-    if (s->permuted_qk && role == ROLE_Q)
-        source.permute_heads = s->n_heads;
-    if (s->permuted_qk && role == ROLE_K)
-        source.permute_heads = s->n_kv_heads;
-    void *made = NULL;
+    struct weight_source source = source_of(s, role, t, expert);
+    const void *made = NULL;
     switch (role_part(role)) {
     case PART_TABLE:
         made = b->ops->table(b, &source, rows, cols, err);
@@ -61,11 +188,15 @@ static bool weight_make(
         made = b->ops->matrix(b, &source, rows, cols, err);
         break;
     case PART_VECTOR:
-        made = b->ops->vector(b, &source, rows, err);
+        made = b->ops->vector(b, &source, vector_length(t, &source, rows), err);
+        break;
+    case PART_HOST:
+        made = host_copy(net, t);
         break;
     }
-    *(void **)((char *)base + places[role]) = made;
-    net->n_parameters += t->n_elements;
+    *(const void **)((char *)base + places[role]) = made;
+    bool part = source.slice || s->roles[role].part;
+    net->n_parameters += part ? (uint64_t)rows * cols : t->n_elements;
     net->weight_bytes += role_part(role) == PART_TABLE
                              ? t->bytes /* read where it lies in the file */
                              : net_weight_bytes(net, role, rows, cols);
@@ -76,25 +207,57 @@ static bool weight_make(
 static bool tied_head_make(struct net *net, const struct tensor *embed, struct err *err) {
     const struct spec *s = &net->spec;
     struct weight_source source = { .tensor = embed };
-    net->head = net->backend->ops->matrix(net->backend, &source, s->n_vocab, s->width, err);
+    net->head =
+        net->backend->ops->matrix(net->backend, &source, s->n_vocab, spec_head_width(s), err);
     net->weight_bytes += net_weight_bytes(net, ROLE_HEAD, s->n_vocab, s->width);
     return net->head != NULL;
+}
+
+static bool experts_make(
+    struct net *net, const struct net_tensors *tensors, uint32_t l, struct err *err) {
+    struct layer *layer = &net->layers[l];
+    uint32_t n = net->spec.experts.n;
+    layer->experts = arena_alloc(&net->arena, n * sizeof *layer->experts);
+    for (uint32_t e = 0; e < n; e++)
+        for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++) {
+            const struct tensor *t = tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT];
+            if (t && !weight_make(net, (enum role)r, t, e, &layer->experts[e], err))
+                return false;
+        }
+    for (uint32_t e = 0; e < n; e++)
+        for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++)
+            if (tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT])
+                weights_forget(tensors->weights, tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT]);
+    return true;
+}
+
+/* A layer that shares its weights with the one before it has no more of its own. */
+static bool layer_make(
+    struct net *net, const struct net_tensors *tensors, uint32_t l, struct err *err) {
+    if (l % net->spec.shared_layers != 0) {
+        net->layers[l] = net->layers[l - 1];
+        return true;
+    }
+    for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++) {
+        const struct tensor *t = tensors->layer[l][r];
+        if (t && !weight_make(net, (enum role)r, t, 0, &net->layers[l], err))
+            return false;
+    }
+    for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++)
+        if (tensors->layer[l][r])
+            weights_forget(tensors->weights, tensors->layer[l][r]);
+    return !tensors->experts[l] || experts_make(net, tensors, l, err);
 }
 
 /* What has been packed need not lie in memory as pages of its file too. */
 static bool weights_make(struct net *net, const struct net_tensors *tensors, struct err *err) {
     const struct spec *s = &net->spec;
     for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
-        if (tensors->global[r] && !weight_make(net, (enum role)r, tensors->global[r], net, err))
+        if (tensors->global[r] && !weight_make(net, (enum role)r, tensors->global[r], 0, net, err))
             return false;
     for (uint32_t l = 0; l < s->n_layers; l++)
-        for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_N; r++) {
-            const struct tensor *t = tensors->layer[l][r];
-            if (t && !weight_make(net, (enum role)r, t, &net->layers[l], err))
-                return false;
-            if (t)
-                weights_forget(tensors->weights, t);
-        }
+        if (!layer_make(net, tensors, l, err))
+            return false;
     const struct tensor *embed = tensors->global[ROLE_EMBED], *head = tensors->global[ROLE_HEAD];
     bool ok = !s->causal || !s->tied || tied_head_make(net, embed, err);
     weights_forget(tensors->weights, embed);
@@ -103,27 +266,85 @@ static bool weights_make(struct net *net, const struct net_tensors *tensors, str
     return ok;
 }
 
+static void rotary_make(
+    struct net *net, const struct rope *rope, struct rotary *rotary, float **inv_freq) {
+    if (!*inv_freq)
+        *inv_freq = arena_alloc(&net->arena, rope->dim / 2 * sizeof **inv_freq);
+    *rotary = (struct rotary) {
+        .rotary_dim = rope->dim,
+        .first = rope->first,
+        .inv_freq = *inv_freq,
+        .interleaved = rope->interleaved,
+        .scale = rope_frequencies(rope, net->length_class, *inv_freq),
+    };
+}
+
+static void rotaries_make(struct net *net) {
+    const struct spec *s = &net->spec;
+    if (s->position != POSITION_ROTARY)
+        return;
+    rotary_make(net, &s->rope, &net->rotary, &net->inv_freq);
+    if (s->has_sliding_rope)
+        rotary_make(net, &s->sliding_rope, &net->sliding_rotary, &net->sliding_inv_freq);
+}
+
+void net_set_length(struct net *net, uint32_t length) {
+    uint32_t class = rope_class(&net->spec.rope, length);
+    if (class == net->length_class)
+        return;
+    net->length_class = class;
+    rotaries_make(net);
+}
+
+/* What the model needs of a device beyond what every device has. */
+static unsigned abilities_needed(const struct spec *s) {
+    unsigned can = 0;
+    bool out_norms = s->roles[ROLE_ATTN_OUT_NORM].n > 0 || s->roles[ROLE_MLP_OUT_NORM].n > 0;
+    can |= s->heads_normed && s->roles[ROLE_Q_NORM].n > 0 ? CAN_HEAD_NORMS : 0;
+    can |= s->bias.kind != BIAS_NONE ? CAN_BIAS : 0;
+    can |= s->roles[ROLE_SINKS].n > 0 ? CAN_SINKS : 0;
+    can |= s->gating.limit > 0 || s->gating.alpha > 0 ? CAN_GATING : 0;
+    can |= out_norms || s->qkv_clip > 0 || s->kv_rank > 0 ? CAN_ADD : 0;
+    can |= s->experts.n > 0 ? CAN_EXPERTS : 0;
+    can |= s->mixing.channels > 0 ? CAN_RECUR : 0;
+    can |= s->roles[ROLE_CROSS_Q].n > 0 ? CAN_CROSS : 0;
+    can |= s->rope.first > 0 ? CAN_ROTARY_INNER : 0;
+    return can;
+}
+
+static bool abilities_check(const struct spec *s, struct backend *b, struct err *err) {
+    static const char *const names[] = { "norms of heads", "attention biases", "attention sinks",
+        "clamped gates", "norms behind a part", "experts", "a rotation inside heads",
+        "attention to an encoder", "a recurrence" };
+    unsigned lacks = abilities_needed(s) & ~b->ops->caps(b)->can;
+    if (!lacks)
+        return true;
+    err_set(err, ERR_UNSUPPORTED, "the model has %s, which %s cannot run yet",
+        names[__builtin_ctz(lacks)], b->ops->caps(b)->name);
+    return err_hint(err, "use --device cpu");
+}
+
 bool net_open(struct net *net, const struct spec *spec, const struct net_tensors *tensors,
     struct backend *backend, struct err *err) {
     *net = (struct net) { .spec = *spec, .backend = backend };
     net->layers = arena_alloc(&net->arena, spec->n_layers * sizeof *net->layers);
     net->n_kv_layers = spec->causal ? spec->n_layers : 1;
-    if (spec->position == POSITION_ROTARY) {
-        net->inv_freq = arena_alloc(&net->arena, spec->rope.dim / 2 * sizeof *net->inv_freq);
-        net->rotary = (struct rotary) {
-            .rotary_dim = spec->rope.dim,
-            .inv_freq = net->inv_freq,
-            .interleaved = spec->rope.interleaved,
-            .scale = rope_frequencies(&spec->rope, net->inv_freq),
-        };
-    }
-    return weights_make(net, tensors, err);
+    rotaries_make(net);
+    return abilities_check(spec, backend, err) && weights_make(net, tensors, err);
 }
 
 void net_close(struct net *net) {
-    if (net->backend)
+    if (net->backend && !net->borrows_backend)
         net->backend->ops->close(net->backend);
+    free(net->cross_segments);
+    free(net->cross_slots);
     free(net->table_rows);
+    free(net->routes.logits);
+    free(net->routes.experts);
+    free(net->routes.weights);
+    free(net->routes.rows);
+    free(net->routes.row_weights);
+    free(net->routes.scores);
     arena_release(&net->arena);
     *net = (struct net) { 0 };
 }
@@ -136,38 +357,94 @@ struct scratch {
     uint32_t cols;
     enum elem elem;
 };
-enum { N_SCRATCH = 12 };
+enum { N_SCRATCH = 44 };
+
+/* `width` where the model has such a part. */
+static uint32_t where(bool has, uint32_t width) {
+    return has ? width : 0;
+}
 
 static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
     const struct spec *s = &net->spec;
+    const struct experts *x = &s->experts;
     enum elem act = net->backend->ops->caps(net->backend)->act;
     uint32_t c = s->width, q = s->n_heads * s->head_dim, kv = s->n_kv_heads * s->head_dim;
-    uint32_t gated = s->gated ? s->ffn_width : 0;
+    bool beside = s->parallel && s->roles[ROLE_MLP_NORM].n > 0,
+         out_norm = s->roles[ROLE_ATTN_OUT_NORM].n > 0 || s->roles[ROLE_MLP_OUT_NORM].n > 0;
+    uint32_t narrow = where(s->embed_width != c, s->embed_width);
     const struct scratch list[N_SCRATCH] = {
         { &net->x, c, ELEM_F32 },
         { &net->h, c, act },
         { &net->x_read, c, ELEM_F32 },
         { &net->h_read, c, act },
+        { &net->h_mlp, where(beside, c), act },
+        { &net->h_mlp_read, where(beside, c), act },
+        { &net->y, where(out_norm || x->n > 0, c), ELEM_F32 },
         { &net->pooled, c, ELEM_F32 },
+        { &net->e, narrow, ELEM_F32 },
+        { &net->e_act, narrow, act },
+        { &net->q_latent, s->q_rank, ELEM_F32 },
+        { &net->q_latent_act, s->q_rank, act },
+        { &net->kv_latent, s->kv_rank, ELEM_F32 },
+        { &net->kv_latent_act, s->kv_rank, act },
+        { &net->k_shared, where(s->roles[ROLE_K_SHARED].n > 0, s->rope.dim), ELEM_F32 },
         { &net->q, q, ELEM_F32 },
         { &net->k, kv, ELEM_F32 },
         { &net->v, kv, ELEM_F32 },
         { &net->a, q, act },
-        { &net->gate, gated, ELEM_F32 },
-        { &net->up, gated, ELEM_F32 },
-        { &net->m, s->ffn_width, act },
+        { &net->ffn.gate, where(s->gated, s->ffn_width), ELEM_F32 },
+        { &net->ffn.up, where(s->gated, s->ffn_width), ELEM_F32 },
+        { &net->ffn.m, s->ffn_width, act },
+        { &net->expert.gate, where(s->gated, x->ffn_width), ELEM_F32 },
+        { &net->expert.up, where(s->gated, x->ffn_width), ELEM_F32 },
+        { &net->expert.m, x->ffn_width, act },
+        { &net->shared.gate, where(s->gated, x->shared_width), ELEM_F32 },
+        { &net->shared.up, where(s->gated, x->shared_width), ELEM_F32 },
+        { &net->shared.m, x->shared_width, act },
+        { &net->mixed, s->mixing.channels, ELEM_F32 },
+        { &net->mixed_act, s->mixing.channels, act },
+        { &net->mix_low, s->mixing.rank, ELEM_F32 },
+        { &net->mix_low_act, s->mixing.rank, act },
+        { &net->mix_gate, s->mixing.channels, ELEM_F32 },
+        { &net->mix_b, s->mixing.state, ELEM_F32 },
+        { &net->mix_c, s->mixing.state, ELEM_F32 },
+        { &net->mix_c_read, s->mixing.state, ELEM_F32 },
+        { &net->expert_h, where(x->n > 0, c), act },
+        { &net->router, x->n, ELEM_F32 },
+        { &net->shared_weight, where(s->roles[ROLE_SHARED_WEIGHT].n > 0, 1), ELEM_F32 },
+        { &net->labels, where(s->has_classifier, s->n_labels), ELEM_F32 },
     };
     for (int i = 0; i < N_SCRATCH; i++)
         out[i] = list[i];
 }
 
+/* Bytes of the host's lists for a row. */
+static size_t host_row_bytes(const struct net *net) {
+    const struct experts *x = &net->spec.experts;
+    return sizeof *net->table_rows + x->n * sizeof(float) +
+           where(x->n > 0, x->n_chosen + 1) * (sizeof(uint32_t) + sizeof(float));
+}
+
 size_t net_row_bytes(struct net *net) {
     struct scratch list[N_SCRATCH];
-    size_t bytes = sizeof *net->table_rows;
+    size_t bytes = host_row_bytes(net);
     scratch_list(net, list);
     for (int i = 0; i < N_SCRATCH; i++)
         bytes += (size_t)list[i].cols * (list[i].elem == ELEM_F32 ? 4 : 2);
     return bytes;
+}
+
+static void routes_make(struct net *net, uint32_t n_rows) {
+    const struct experts *x = &net->spec.experts;
+    struct routes *r = &net->routes;
+    if (x->n == 0)
+        return;
+    r->logits = xcalloc((size_t)n_rows * x->n, sizeof *r->logits);
+    r->experts = xcalloc((size_t)n_rows * x->n_chosen, sizeof *r->experts);
+    r->weights = xcalloc((size_t)n_rows * x->n_chosen, sizeof *r->weights);
+    r->rows = xcalloc(n_rows, sizeof *r->rows);
+    r->row_weights = xcalloc(n_rows, sizeof *r->row_weights);
+    r->scores = xcalloc((size_t)2 * x->n, sizeof *r->scores);
 }
 
 size_t net_slot_bytes(const struct net *net) {
@@ -180,7 +457,7 @@ bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
     BUG_IF(net->n_rows != 0);
     scratch_list(net, list);
     for (int i = 0; i < N_SCRATCH; i++) {
-        if (list[i].cols == 0)
+        if (!list[i].buffer || list[i].cols == 0)
             continue;
         *list[i].buffer =
             net->backend->ops->buffer(net->backend, n_rows, list[i].cols, list[i].elem, err);
@@ -188,8 +465,21 @@ bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
             return err_wrap(err, "scratch for %u rows", n_rows);
     }
     net->table_rows = xcalloc(n_rows, sizeof *net->table_rows);
+    routes_make(net, n_rows);
     net->n_rows = n_rows;
+    net_bias_make(net);
     return true;
+}
+
+bool net_cross_reserve(struct net *net, struct err *err) {
+    const struct spec *s = &net->spec;
+    net->cross_kv = net->backend->ops->kv_cache(
+        net->backend, s->n_layers, net->n_rows, s->n_kv_heads * s->head_dim, err);
+    net->cross_segments = xcalloc(net->n_rows, sizeof *net->cross_segments);
+    net->cross_slots = xcalloc(net->n_rows, sizeof *net->cross_slots);
+    for (uint32_t i = 0; i < net->n_rows; i++)
+        net->cross_slots[i] = i;
+    return net->cross_kv || err_wrap(err, "an encoder's rows");
 }
 
 bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err) {
@@ -210,10 +500,27 @@ bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err) {
 
 /* ---- counting ---- */
 
-double net_token_flops(const struct spec *s) {
+/* Multiplications of one token in layer l. */
+static double layer_macs(const struct spec *s, uint32_t l) {
     double c = s->width, q = (double)s->n_heads * s->head_dim,
-           kv = (double)s->n_kv_heads * s->head_dim;
-    return 2.0 * s->n_layers * (2 * c * q + 2 * c * kv + (s->gated ? 3 : 2) * c * s->ffn_width);
+           kv = (double)s->n_kv_heads * s->head_dim, products = s->gated ? 3 : 2;
+    const struct experts *x = &s->experts;
+    double from_q = s->q_rank ? s->q_rank : c, from_kv = s->kv_rank ? s->kv_rank : c;
+    if (s->mixing.channels > 0)
+        return 3 * c * s->mixing.channels +
+               2.0 * s->mixing.channels * (s->mixing.rank + s->mixing.state);
+    double attention = c * q + from_q * q + 2 * from_kv * kv + c * s->q_rank + c * s->kv_rank;
+    double ffn = s->layer[l].sparse
+                     ? (double)x->n_chosen * x->ffn_width + x->shared_width + x->n / products
+                     : s->ffn_width;
+    return attention + products * c * ffn;
+}
+
+double net_token_flops(const struct spec *s) {
+    double macs = 0;
+    for (uint32_t l = 0; l < s->n_layers; l++)
+        macs += layer_macs(s, l);
+    return 2 * macs;
 }
 
 double net_pair_flops(const struct spec *s) {

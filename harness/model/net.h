@@ -8,40 +8,105 @@
 
 #include "harness/model/spec.h"
 
-/* Members are NULL where the model has no such part. */
+/* One of a layer's experts. */
+struct expert {
+    struct matrix *up, *gate, *down; /* [F, C], [F, C], [C, F] of experts.ffn_width */
+    struct vector *up_bias, *gate_bias, *down_bias;
+};
+
+/* Members are NULL where the model has no such part. Arrays of floats are on the host. */
 struct layer {
-    struct vector *attn_norm, *attn_norm_bias; /* [C] */
-    struct matrix *q, *k, *v, *o;              /* [H*D, C], [G*D, C], [G*D, C], [C, H*D] */
+    struct vector *attn_norm, *attn_norm_bias;  /* [C] */
+    struct matrix *q_down, *kv_down, *k_shared; /* latent attention */
+    struct vector *q_down_norm, *kv_down_norm;
+    struct matrix *q, *k, *v, *o; /* [H*D, C], [G*D, C], [G*D, C], [C, H*D] */
     struct vector *q_bias, *k_bias, *v_bias, *o_bias;
+    struct vector *q_norm, *q_norm_bias, *k_norm, *k_norm_bias;
+    struct vector *attn_out_norm, *attn_out_norm_bias; /* [C] */
+    const float *sinks;                                /* [H] */
+    struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
+    struct vector *distance_k_bias, *distance_q_bias;
+    const float *key_places, *query_places; /* made of these: [2 * buckets, H*D] */
+    struct matrix *mix_in, *mix_gate, *mix_step_down, *mix_step, *mix_b, *mix_c, *mix_out;
+    struct vector *mix_step_bias;
+    const float *mix_taps, *mix_taps_bias, *mix_a, *mix_d;
+    struct vector *cross_norm, *cross_norm_bias;          /* [C] */
+    struct matrix *cross_q, *cross_k, *cross_v, *cross_o; /* as q, k, v, o */
+    struct vector *cross_q_bias, *cross_k_bias, *cross_v_bias, *cross_o_bias;
     struct vector *mlp_norm, *mlp_norm_bias; /* [C] */
     struct matrix *up, *gate, *down;         /* [F, C], [F, C], [C, F] */
     struct vector *up_bias, *gate_bias, *down_bias;
+    struct vector *mlp_out_norm, *mlp_out_norm_bias; /* [C] */
+    struct matrix *router;                           /* [experts, C] */
+    struct vector *router_bias;
+    const float *router_choice_bias; /* [experts] */
+    struct matrix *shared_up, *shared_gate, *shared_down, *shared_weight;
+    struct expert *experts; /* [experts] */
+};
+
+/* What goes through a feed-forward part of one width. */
+struct ffn_room {
+    struct buffer *gate, *up, *m; /* f32, f32, act: [T, F] */
+};
+
+/* Host scratch of routing: lists by row, then by expert. */
+struct routes {
+    float *logits;     /* [T, experts] */
+    uint32_t *experts; /* [T, chosen], rising in a row */
+    float *weights;    /* [T, chosen] */
+    uint32_t *rows;    /* [T]: of the expert at hand */
+    float *row_weights;
+    float *scores; /* [experts] */
 };
 
 struct net {
     struct spec spec;
     struct backend *backend; /* closed with the net */
-    struct rotary rotary;
-    struct table *embed, *position, *token_type; /* [V, C], [positions, C], [types, C] */
-    struct vector *embed_norm, *embed_norm_bias, *final_norm, *final_norm_bias; /* [C] */
-    struct matrix *head;                                                        /* [V, C] */
-    struct vector *head_bias;                                                   /* [V] */
+    struct rotary rotary, sliding_rotary;
+    struct attention_bias bias;                  /* what layers share of it */
+    struct table *embed, *position, *token_type; /* [V, E], [positions, E], [types, E] */
+    struct vector *embed_norm, *embed_norm_bias, *final_norm, *final_norm_bias;
+    struct matrix *embed_project; /* [C, E] */
+    struct vector *embed_project_bias;
+    const float *buckets;    /* [buckets, H] */
+    struct table *distances; /* [2 * buckets, C] */
+    struct vector *distances_norm, *distances_norm_bias;
+    struct matrix *head_project;            /* [E, C] */
+    struct matrix *head;                    /* [V, C or E] */
+    struct vector *head_bias;               /* [V] */
+    struct matrix *class_dense, *class_out; /* [C, C], [labels, C] */
+    struct vector *class_dense_bias, *class_norm, *class_norm_bias, *class_out_bias;
     struct layer *layers;
     uint64_t n_parameters; /* elements of the tensors in use; a tied head counts once */
     uint64_t weight_bytes; /* what they take, as they are on the device */
 
-    /* Scratch for n_rows rows. x: residual stream; h: input of matrix products; a: output of
-     * attention. */
+    /* Scratch for n_rows rows. x: residual stream; h: input of matrix products; h_mlp: that of a
+     * feed-forward part with a norm of its own beside attention; y: what a part gives before its
+     * norm; a: output of attention. */
     uint32_t n_rows;
     struct buffer *x, *h, *x_read, *h_read, *pooled; /* f32, act, f32, act, f32: [T, C] */
+    struct buffer *h_mlp, *h_mlp_read, *y;           /* act, act, f32: [T, C] */
+    struct buffer *e, *e_act;                        /* f32, act: [T, E] */
     struct buffer *q, *k, *v, *a; /* f32 [T, H*D], [T, G*D], [T, G*D]; act [T, H*D] */
-    struct buffer *gate, *up, *m; /* f32, f32, act: [T, F] */
-    int32_t *table_rows;          /* [T]: learned positions, token types */
+    struct buffer *q_latent, *q_latent_act, *kv_latent, *kv_latent_act, *k_shared;
+    struct ffn_room ffn, expert, shared;
+    struct buffer *mixed, *mixed_act, *mix_low,
+        *mix_low_act; /* f32, act [T, channels], [T, rank] */
+    struct buffer *mix_gate, *mix_b, *mix_c, *mix_c_read;
+    struct buffer *expert_h, *router, *shared_weight, *labels;
+    int32_t *table_rows; /* [T]: learned positions, token types */
+    struct routes routes;
     struct kv_cache *kv;
     uint32_t n_slots, n_kv_layers;
+    struct kv_cache *cross_kv; /* of the encoder's text at hand */
+    struct kv_span cross;
+    struct segment *cross_segments; /* [T] */
+    uint32_t *cross_slots;          /* [T] */
+    bool borrows_backend;           /* another net closes it */
 
-    float *inv_freq;
-    struct arena arena; /* names, layers, host scratch */
+    float *inv_freq, *sliding_inv_freq;
+    uint32_t length_class; /* of the pass that the frequencies are for */
+    struct arena arena;    /* names, layers, host scratch */
 };
 
 /* The tensors that the spec names, found in the file and held against the shapes that the spec
@@ -49,6 +114,8 @@ struct net {
 struct net_tensors {
     const struct tensor *global[ROLE_FIRST_OF_LAYER];
     const struct tensor *(*layer)[ROLE_N]; /* [n_layers] */
+    const struct tensor *(
+        **experts)[ROLE_N - ROLE_FIRST_OF_EXPERT]; /* [n_layers][experts], or NULL */
     const struct weights *weights;
     json_t *extra; /* names of tensors that nothing uses and the description doesn't ignore: an
                       array, the caller's */
@@ -56,14 +123,22 @@ struct net_tensors {
 
 /* What kind of weight a role is, and the rows and columns that the spec gives it (a vector has 1
  * column). */
-enum part_kind { PART_VECTOR, PART_MATRIX, PART_TABLE };
+enum part_kind { PART_VECTOR, PART_MATRIX, PART_TABLE, PART_HOST };
 enum part_kind role_part(enum role role);
 void role_shape(const struct spec *s, enum role role, uint32_t *rows, uint32_t *cols);
+
+/* Does the file have this role's tensor (of the first layer)? */
+bool net_tensors_have(const struct spec *spec, const struct weights *weights, enum role role);
 
 /* Fills in what only the tensors can say (vocabulary, tied head). Names of missing tensors are in
  * the error. */
 MUST_CHECK bool net_tensors_find(struct spec *spec, const struct weights *weights,
     struct arena *arena, struct net_tensors *out, struct err *err);
+
+/* Every tensor in use, with its role; the same one as often as it is used. */
+typedef bool tensor_fn(void *arg, enum role role, const struct tensor *t, struct err *err);
+MUST_CHECK bool net_tensors_visit(
+    const struct spec *s, const struct net_tensors *t, tensor_fn *fn, void *arg, struct err *err);
 
 /* Takes the backend, also on failure. */
 MUST_CHECK bool net_open(struct net *net, const struct spec *spec,
@@ -84,6 +159,29 @@ MUST_CHECK bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *e
  * cache. */
 MUST_CHECK bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err);
 
+/* Keys and values that the decoder's layers make of an encoder's rows (f32): what follows looks at
+ * these. */
+MUST_CHECK bool net_cross_reserve(struct net *net, struct err *err);
+void net_cross_store(struct net *net, struct rows encoded);
+
+/* Frequencies for passes of this length, where they depend on it. */
+void net_set_length(struct net *net, uint32_t length);
+
+/* relative.c: what attention adds by distance, made when the weights are there. */
+void net_bias_make(struct net *net);
+
+/* experts.c: x += the chosen experts' outputs, weighed. */
+void net_experts(struct net *net, const struct layer *w, struct rows h, struct rows x);
+/* forward.c: one feed-forward part into `out`, or added to it. */
+struct ffn_part {
+    const struct matrix *up, *gate, *down;
+    const struct vector *up_bias, *gate_bias, *down_bias;
+    struct ffn_room room;
+    float scale;
+    bool add;
+};
+void net_ffn(struct net *net, const struct ffn_part *p, struct rows h, struct rows out);
+
 /* FLOPs of one token through all layers, of one attention score with its value in all layers, and
  * of one row of logits: multiplications and additions of matrix products only. */
 double net_token_flops(const struct spec *spec);
@@ -96,6 +194,7 @@ double net_logit_flops(const struct spec *spec);
 struct step_view {
     uint32_t n, n_segments, n_reads, n_read_segments;
     const int32_t *ids;
+    const uint8_t *types; /* of tokens; NULL: all 0 */
     const uint32_t *positions, *slots;
     const struct segment *segments;
     const uint32_t *reads;
@@ -108,6 +207,8 @@ struct step_view {
 struct rows net_forward_hidden(struct net *net, const struct step_view *step);
 /* ... or act elements, as the head wants them. */
 struct rows net_forward_head(struct net *net, const struct step_view *step);
+/* The classifier's numbers of n pooled rows (net->pooled), on the host: [n, labels]. */
+void net_classify(struct net *net, uint32_t n, float *out);
 /* A step of which nothing is read: the last layer ends with its keys and values. */
 void net_forward_keys(struct net *net, const struct step_view *step);
 

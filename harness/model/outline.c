@@ -23,7 +23,8 @@ static uint64_t weights_estimate(const struct net *net) {
     const struct spec *s = &net->spec;
     uint64_t bytes = 0;
     for (int r = 0; r < ROLE_N; r++) {
-        uint32_t rows, cols, times = r < ROLE_FIRST_OF_LAYER ? 1 : s->n_layers;
+        uint32_t rows, cols, times = r < ROLE_FIRST_OF_LAYER ? 1 : s->n_layers / s->shared_layers;
+        times *= r < ROLE_FIRST_OF_EXPERT ? 1 : s->experts.n;
         bool tied_head = r == ROLE_HEAD && s->causal && (s->tied || s->tied_if_missing);
         if (s->roles[r].n == 0 && !tied_head)
             continue;

@@ -8,6 +8,11 @@ bool walk_done(const struct walk *w) {
     return w->next == w->tree->n_sequences;
 }
 
+bool walk_turns(const struct walk *w) {
+    return !walk_done(w) && !w->entered &&
+           w->tree->sequences[w->next].length_class != w->length_class;
+}
+
 /* Offsets of the reads in rows [at, at + n) of the part, each row once. */
 static size_t part_offsets(struct walk *w, const struct tree_sequence *s, uint32_t n) {
     const struct tree_read *reads = w->tree->reads + s->reads;
@@ -63,6 +68,9 @@ static uint32_t part_add(struct walk *w, struct slots *slots, struct step *step,
 bool walk_fill(struct walk *w, struct slots *slots, struct step *step, uint32_t room) {
     while (!walk_done(w)) {
         const struct tree_sequence *s = &w->tree->sequences[w->next];
+        if (walk_turns(w) && step->n > 0)
+            return true;
+        w->length_class = s->length_class;
         if (!w->entered) {
             slot_path_cut(&w->path, s->shared, slots, &w->leaving);
             w->at = s->shared;
@@ -170,6 +178,11 @@ bool sched_reads(struct net *net, const struct sched_plan *plan, const struct tr
         scoring.n = 0;
         more = walk_fill(&walk, &slots, &step, plan->rows);
         BUG_IF(more && step.n == 0);
+        net_set_length(net, walk.length_class);
+        if (run->on_class && !run->on_class(run->arg, walk.length_class, err)) {
+            ok = false;
+            break;
+        }
         if (step.n > 0)
             step_score(net, &step, &scoring, results);
         walk_ran(&walk, &slots);

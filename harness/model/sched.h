@@ -27,7 +27,8 @@ struct walk {
     size_t next; /* sequence at hand */
     uint32_t at; /* its tokens that have been put into steps */
     bool entered;
-    size_t read; /* of the sequence's reads, how many are done */
+    uint32_t length_class; /* of the step at hand: a step has one */
+    size_t read;           /* of the sequence's reads, how many are done */
     struct slot_path path,
         leaving;       /* leaving: cut from the path, but the step at hand may still look at them */
     uint32_t *offsets; /* scratch: reads of a part */
@@ -41,6 +42,8 @@ bool walk_fill(struct walk *w, struct slots *slots, struct step *step, uint32_t 
 void walk_ran(
     struct walk *w, struct slots *slots); /* after the step: gives back slots that nothing needs */
 bool walk_done(const struct walk *w);
+/* Does the next sequence ask for steps of another class than those so far? */
+bool walk_turns(const struct walk *w);
 void walk_release(struct walk *w);
 
 /* What a read gave. */
@@ -52,10 +55,12 @@ struct read_result {
 /* Progress over several runs of one call: tokens done before, tokens in total. `on_results` hears
  * of the reads that a step has answered; false stops the run. */
 typedef bool sched_results_fn(void *arg, const size_t *sinks, size_t n, struct err *err);
+typedef bool sched_class_fn(void *arg, uint32_t length_class, struct err *err);
 struct sched_run {
     const struct run_options *options;
     uint64_t done, total;
     sched_results_fn *on_results;
+    sched_class_fn *on_class; /* hears of each class before its steps; may be NULL */
     void *arg;
 };
 MUST_CHECK bool sched_progress(struct sched_run *run, uint64_t n, struct err *err);

@@ -7,6 +7,8 @@
 #include "harness/model/pair.h"
 #include "harness/model/sched.h"
 
+enum { SEQUENCE_MAX = 1 << 20 }; /* tokens, where the model sets no limit */
+
 /* Which numbers belong to a choice. A request that failed has no choices here. */
 struct answer {
     struct score_choice *choice;
@@ -16,6 +18,12 @@ struct answer {
 /* A request's part of the answers and of the numbers, and how many of these are still to come. */
 struct question {
     size_t answers, n_answers, sinks, n_sinks, n_left;
+};
+
+/* A text for an encoder. */
+struct encoded {
+    const int32_t *ids;
+    uint32_t n;
 };
 
 struct scorer {
@@ -30,6 +38,9 @@ struct scorer {
     size_t n_sequences, n_answers, sequences_capacity, answers_capacity;
     size_t n_sinks;
     struct read_result *results; /* [n_sinks] */
+    struct encoded *texts;       /* what a decoder looks at, each once; its number is the class */
+    size_t n_texts, texts_capacity;
+    uint32_t text; /* the one whose rows the decoder has, from 1 on; 0: none */
 };
 
 static void scorer_release(struct scorer *s) {
@@ -39,14 +50,18 @@ static void scorer_release(struct scorer *s) {
     free(s->answers);
     free(s->questions);
     free(s->results);
+    free(s->texts);
 }
 
 /* ---- requests to sequences ---- */
 
 static void sequence_add(struct scorer *s, const int32_t *ids, uint32_t n, uint32_t first_read) {
     mem_grow(&s->sequences, &s->sequences_capacity, s->n_sequences + 1, sizeof *s->sequences);
-    s->sequences[s->n_sequences++] =
-        (struct tree_sequence) { .ids = ids, .n = n, .first_read = first_read, .sink = s->n_sinks };
+    s->sequences[s->n_sequences++] = (struct tree_sequence) { .ids = ids,
+        .n = n,
+        .first_read = first_read,
+        .sink = s->n_sinks,
+        .length_class = rope_class(&s->model->net.spec.rope, n) };
     s->n_sinks += n - first_read;
 }
 
@@ -57,10 +72,18 @@ static void answer_add(struct scorer *s, struct score_choice *c, size_t sink) {
     c->n_tokens = (uint32_t)(s->n_sinks - sink);
 }
 
+/* Tokens of a request. A rotation that goes by the length of the pass is made for more than the
+ * configuration's: texts are cut there as lm-evaluation-harness cuts them, ids are taken as they
+ * are. */
+static uint32_t length_limit(const struct scorer *s, const struct score_choice *c) {
+    bool ids = !c->text, open = s->model->net.spec.rope.kind == ROPE_DYNAMIC;
+    return ids && open ? SEQUENCE_MAX : s->model->info.max_length;
+}
+
 /* One context with one continuation: cut from the left to what the model takes. */
 static bool pair_add(struct scorer *s, struct score_request *r, struct score_choice *c,
     const int32_t *ids, size_t n, uint32_t n_context, struct err *err) {
-    uint32_t max_length = s->model->info.max_length;
+    uint32_t max_length = length_limit(s, c);
     size_t n_choice = n - n_context;
     if (n_choice > max_length)
         return err_set(err, ERR_INPUT, "a continuation of %zu tokens is longer than the model's %u",
@@ -106,6 +129,80 @@ static uint32_t decoded_bytes(const struct scorer *s, const int32_t *ids, size_t
         bytes = (uint32_t)text.len;
     strbuf_release(&text);
     return bytes;
+}
+
+/* The number of the text for the encoder; equal ones are one. */
+static uint32_t text_number(struct scorer *s, const int32_t *ids, size_t n) {
+    for (size_t i = s->n_texts; i > 0; i--)
+        if (s->texts[i - 1].n == n && memcmp(s->texts[i - 1].ids, ids, n * sizeof *ids) == 0)
+            return (uint32_t)i - 1;
+    mem_grow(&s->texts, &s->texts_capacity, s->n_texts + 1, sizeof *s->texts);
+    s->texts[s->n_texts] = (struct encoded) { .ids = ids, .n = (uint32_t)n };
+    return (uint32_t)s->n_texts++;
+}
+
+/* The encoder takes the context, and the decoder the choice behind its first token. */
+static bool seq2seq_add(struct scorer *s, struct score_choice *c, const struct token_list *context,
+    const struct token_list *choice, struct err *err) {
+    const struct model *m = s->model;
+    size_t sink = s->n_sinks;
+    uint32_t longest = m->info.max_length < m->net.n_rows ? m->info.max_length : m->net.n_rows;
+    if (context->n == 0 || choice->n == 0)
+        return err_set(err, ERR_INPUT, "the %s has no ids", choice->n ? "context" : "choice");
+    if (context->n > longest || choice->n > m->decoder->spec.max_length)
+        return err_set(err, ERR_INPUT, "%zu and %zu tokens are more than the model's %u",
+            context->n, choice->n, longest);
+    if (!model_ids_check(m, context->ids, context->n, err) ||
+        !model_ids_check(m, choice->ids, choice->n, err))
+        return false;
+    int32_t *ids = arena_alloc(&s->ids, (choice->n + 1) * sizeof *ids);
+    ids[0] = m->decoder->spec.start;
+    memcpy(ids + 1, choice->ids, choice->n * sizeof *ids);
+    sequence_add(s, ids, (uint32_t)choice->n, 0);
+    s->sequences[s->n_sequences - 1].length_class =
+        text_number(s, ids_keep(s, context), context->n);
+    answer_add(s, c, sink);
+    return true;
+}
+
+/* A list that is only read. */
+static struct token_list ids_view(const int32_t *ids, size_t n) {
+    union {
+        const int32_t *in;
+        int32_t *out;
+    } cast = { .in = ids };
+    return (struct token_list) { .ids = cast.out, .n = n };
+}
+
+static bool seq2seq_choice_add(struct scorer *s, struct score_request *r, struct score_choice *c,
+    const struct token_list *context, struct err *err) {
+    static const struct encode_options bare = { .no_special = true };
+    if (!c->text) {
+        struct token_list choice = ids_view(c->ids, c->n_ids);
+        c->n_bytes = decoded_bytes(s, c->ids, c->n_ids);
+        return seq2seq_add(s, c, context, &choice, err);
+    }
+    struct token_list choice = { 0 };
+    (void)r;
+    c->n_bytes = (uint32_t)c->text_n;
+    bool ok = tokenizer_encode(s->model->tokenizer, c->text, c->text_n, &bare, &choice, err) &&
+              seq2seq_add(s, c, context, &choice, err);
+    token_list_release(&choice);
+    return ok;
+}
+
+static bool seq2seq_request_add(struct scorer *s, struct score_request *r, struct err *err) {
+    static const struct encode_options whole = { 0 };
+    struct token_list made = { 0 };
+    struct token_list context = ids_view(r->context_ids, r->n_context_ids);
+    if (r->rolling)
+        return err_set(err, ERR_UNSUPPORTED, "an encoder with a decoder scores no rolling texts");
+    bool ok = !r->context ||
+              tokenizer_encode(s->model->tokenizer, r->context, r->context_n, &whole, &made, err);
+    for (size_t i = 0; ok && i < r->n_choices; i++)
+        ok = seq2seq_choice_add(s, r, &r->choices[i], r->context ? &made : &context, err);
+    token_list_release(&made);
+    return ok;
 }
 
 /* An empty list of context ids is an empty context: the prefix token stands for it. */
@@ -184,6 +281,8 @@ static bool id_choices_add(struct scorer *s, struct score_request *r, struct err
 static bool request_add(struct scorer *s, struct score_request *r, struct err *err) {
     if (r->n_choices == 0 || (r->rolling && r->n_choices != 1))
         return err_set(err, ERR_INPUT, "a request needs %s", r->rolling ? "one text" : "choices");
+    if (s->model->decoder)
+        return seq2seq_request_add(s, r, err);
     if (r->rolling)
         return r->choices[0].text ? rolling_text_add(s, r, err) : rolling_ids_add(s, r, err);
     if (r->context)
@@ -302,13 +401,40 @@ static void stats_add(
     stats->memory_bytes = bytes > stats->memory_bytes ? bytes : stats->memory_bytes;
 }
 
+/* The net that scores: an encoder's decoder, where there is one. */
+static struct net *scoring_net(const struct scorer *s) {
+    return s->model->decoder ? s->model->decoder : &s->model->net;
+}
+
+/* Before steps of another text: the encoder runs over it, whole, and the decoder keeps its rows. */
+static bool text_encode(void *arg, uint32_t number, struct err *err) {
+    struct scorer *s = ((const struct finishing *)arg)->scorer;
+    struct net *net = &s->model->net;
+    if (!s->model->decoder || s->text == number + 1)
+        return true;
+    struct step step = { 0 };
+    step_add(&step, &(struct step_part) {
+                        .ids = s->texts[number].ids, .n = s->texts[number].n, .whole = true });
+    bool ok = net_reserve_slots(net, net->n_rows, err);
+    if (ok) {
+        struct step_view view = step_view(&step);
+        view.n_reads = view.n;
+        net_cross_store(s->model->decoder, net_forward_hidden(net, &view));
+        s->text = number + 1;
+    }
+    step_release(&step);
+    return ok;
+}
+
 static bool tree_run(struct scorer *s, size_t n, const struct tree *tree,
     const struct sched_plan *plan, struct err *err) {
-    struct net *net = &s->model->net;
+    struct net *net = scoring_net(s);
     struct finishing finishing = { .scorer = s, .n = n };
-    struct sched_run run = {
-        .options = s->run, .total = tree->n_rows, .on_results = take_results, .arg = &finishing
-    };
+    struct sched_run run = { .options = s->run,
+        .total = tree->n_rows,
+        .on_results = take_results,
+        .on_class = text_encode,
+        .arg = &finishing };
     uint64_t filled = net->backend->ops->rows_filled(net->backend);
     s->results = xcalloc(s->n_sinks ? s->n_sinks : 1, sizeof *s->results);
     bool ok = finish_empty(s, n, err) &&
@@ -325,11 +451,11 @@ static bool scorer_run(struct scorer *s, size_t n, struct err *err) {
     tree_build(&tree, s->sequences, s->n_sequences, !(run && run->no_prefix_sharing));
     s->sequences = NULL; /* the tree's now */
     bool ok = tree.n_rows == 0 ||
-              sched_plan(&plan, &s->model->net, s->model->max_slots, tree.depth, tree.n_rows, err);
+              sched_plan(&plan, scoring_net(s), s->model->max_slots, tree.depth, tree.n_rows, err);
     if (ok && !(run && run->plan_only))
         ok = tree_run(s, n, &tree, &plan, err);
     if (ok && run && run->stats)
-        stats_add(run->stats, &s->model->net, &tree, plan.bytes);
+        stats_add(run->stats, scoring_net(s), &tree, plan.bytes);
     tree_release(&tree);
     return ok;
 }
@@ -337,7 +463,7 @@ static bool scorer_run(struct scorer *s, size_t n, struct err *err) {
 bool model_score(struct model *m, const struct score_options *options,
     struct score_request *requests, size_t n, const struct run_options *run, struct err *err) {
     double start = model_clock();
-    if (!m->info.causal)
+    if (!m->info.causal && !m->decoder)
         return err_set(
             err, ERR_UNSUPPORTED, "'%s' is an encoder: it cannot score continuations", m->path);
     struct scorer s = { .model = m, .run = run, .requests = requests };

@@ -13,41 +13,159 @@
 #include "harness/backend.h"
 
 enum position_kind { POSITION_NONE, POSITION_LEARNED, POSITION_ROTARY };
-enum rope_kind { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
+enum rope_kind {
+    ROPE_PLAIN,
+    ROPE_LINEAR,
+    ROPE_LLAMA3,
+    ROPE_YARN,
+    ROPE_DYNAMIC,  /* by the length of the pass, from max_length on */
+    ROPE_LONGROPE, /* one list of factors up to original_length, another beyond it */
+};
 
 struct rope {
     enum rope_kind kind;
     double theta, factor;
-    uint32_t dim; /* of each head, from its start, that is rotated */
+    uint32_t dim;   /* of each head that is rotated */
+    uint32_t first; /* where these begin in a head */
     bool interleaved;
     double low_factor, high_factor; /* llama3 */
     double beta_fast, beta_slow;    /* yarn */
-    double attention_factor;        /* yarn; 0: 0.1 ln(factor) + 1 */
-    uint32_t original_length;       /* llama3, yarn */
+    bool unrounded;                 /* yarn: the ramp's ends are not rounded to whole dimensions */
+    double attention_factor;        /* yarn, longrope; 0: what the rule says */
+    double mscale, mscale_all;      /* yarn; both set: the factor is the ratio of what they give */
+    uint32_t original_length;       /* llama3, yarn, dynamic, longrope */
+    const float *short_factors, *long_factors; /* longrope: [dim / 2] each */
 };
 
-/* The parts that a tensor can play. Those from ROLE_FIRST_OF_LAYER on exist once a layer. */
+/* What is added to scores by where query and key stand. */
+enum bias_kind {
+    BIAS_NONE,
+    BIAS_SLOPES,       /* ALiBi: a slope a head times key - query */
+    BIAS_SLOPES_BF16,  /* the same as Falcon rounds it: slope times key position, in bf16 */
+    BIAS_BUCKETS,      /* T5, MPNet: a learned number a head and bucket of distances */
+    BIAS_DISENTANGLED, /* DeBERTa: products of queries and keys with embeddings of distances */
+};
+
+/* How slopes go on where the number of heads is no power of two. */
+enum slope_order { SLOPES_APPENDED, SLOPES_INTERLEAVED };
+
+struct bias {
+    enum bias_kind kind;
+    enum slope_order order;
+    double slope_max;           /* the exponent of the last slope: 8 */
+    uint32_t buckets, distance; /* buckets of distances; the largest that has one of its own */
+    bool log_buckets;           /* disentangled: DeBERTa v2's buckets, else plain distances */
+    bool query_to_place, key_to_place; /* disentangled: which of the two products there are */
+};
+
+/* How experts are chosen, and what their outputs weigh. */
+enum routing { ROUTE_SOFTMAX, ROUTE_SOFTMAX_AFTER, ROUTE_SIGMOID };
+
+struct experts {
+    uint32_t n, n_chosen, ffn_width; /* n 0: the model has none */
+    uint32_t shared_width;           /* of the expert that every token passes; 0: none */
+    uint32_t n_groups, n_groups_chosen, group_best; /* groups are chosen first, by the sum of their
+                                                       group_best best experts; 0: no groups */
+    enum routing routing;
+    bool renormalize; /* the weights of the chosen sum to 1 */
+    double scale;     /* of all weights, after that */
+};
+
+/* A recurrence in place of attention (Mamba): channels, numbers of state a channel, width that
+ * steps are made from, tokens that the convolution sees. channels 0: none. */
+struct mixing {
+    uint32_t channels, state, rank, taps;
+};
+
+/* What a layer has of its own. */
+struct layer_spec {
+    uint32_t window;     /* 0: none */
+    bool rotated, local; /* local: by the second rope, `sliding_rope` */
+    bool sparse;         /* experts in place of one feed-forward part */
+};
+
+/* A classifier on top: rows are pooled, go through a dense layer and a norm where there are such,
+ * and become one number a label. */
+struct classifier {
+    enum pooling pooling;
+    enum activation activation;
+    bool many; /* labels don't exclude each other */
+};
+
+/* The parts that a tensor can play. Those from ROLE_FIRST_OF_LAYER on exist once a layer, those
+ * from ROLE_FIRST_OF_EXPERT on once an expert of a layer. */
 enum role {
     ROLE_EMBED,
     ROLE_POSITION,
     ROLE_TOKEN_TYPE,
     ROLE_EMBED_NORM,
     ROLE_EMBED_NORM_BIAS,
+    ROLE_EMBED_PROJECT,
+    ROLE_EMBED_PROJECT_BIAS,
+    ROLE_BUCKETS,
+    ROLE_DISTANCES,
+    ROLE_DISTANCES_NORM,
+    ROLE_DISTANCES_NORM_BIAS,
     ROLE_FINAL_NORM,
     ROLE_FINAL_NORM_BIAS,
+    ROLE_HEAD_PROJECT,
     ROLE_HEAD,
     ROLE_HEAD_BIAS,
+    ROLE_CLASS_DENSE,
+    ROLE_CLASS_DENSE_BIAS,
+    ROLE_CLASS_NORM,
+    ROLE_CLASS_NORM_BIAS,
+    ROLE_CLASS_OUT,
+    ROLE_CLASS_OUT_BIAS,
     ROLE_FIRST_OF_LAYER,
     ROLE_ATTN_NORM = ROLE_FIRST_OF_LAYER,
     ROLE_ATTN_NORM_BIAS,
+    ROLE_Q_DOWN,
+    ROLE_Q_DOWN_NORM,
+    ROLE_KV_DOWN,
+    ROLE_KV_DOWN_NORM,
+    ROLE_K_SHARED,
     ROLE_Q,
     ROLE_Q_BIAS,
     ROLE_K,
     ROLE_K_BIAS,
     ROLE_V,
     ROLE_V_BIAS,
+    ROLE_Q_NORM,
+    ROLE_Q_NORM_BIAS,
+    ROLE_K_NORM,
+    ROLE_K_NORM_BIAS,
+    ROLE_SINKS,
+    ROLE_DISTANCE_K,
+    ROLE_DISTANCE_K_BIAS,
+    ROLE_DISTANCE_Q,
+    ROLE_DISTANCE_Q_BIAS,
     ROLE_O,
     ROLE_O_BIAS,
+    ROLE_ATTN_OUT_NORM,
+    ROLE_ATTN_OUT_NORM_BIAS,
+    ROLE_MIX_IN,
+    ROLE_MIX_GATE,
+    ROLE_MIX_TAPS,
+    ROLE_MIX_TAPS_BIAS,
+    ROLE_MIX_STEP_DOWN,
+    ROLE_MIX_STEP,
+    ROLE_MIX_STEP_BIAS,
+    ROLE_MIX_B,
+    ROLE_MIX_C,
+    ROLE_MIX_A,
+    ROLE_MIX_D,
+    ROLE_MIX_OUT,
+    ROLE_CROSS_NORM,
+    ROLE_CROSS_NORM_BIAS,
+    ROLE_CROSS_Q,
+    ROLE_CROSS_Q_BIAS,
+    ROLE_CROSS_K,
+    ROLE_CROSS_K_BIAS,
+    ROLE_CROSS_V,
+    ROLE_CROSS_V_BIAS,
+    ROLE_CROSS_O,
+    ROLE_CROSS_O_BIAS,
     ROLE_MLP_NORM,
     ROLE_MLP_NORM_BIAS,
     ROLE_UP,
@@ -56,6 +174,22 @@ enum role {
     ROLE_GATE_BIAS,
     ROLE_DOWN,
     ROLE_DOWN_BIAS,
+    ROLE_MLP_OUT_NORM,
+    ROLE_MLP_OUT_NORM_BIAS,
+    ROLE_ROUTER,
+    ROLE_ROUTER_BIAS,
+    ROLE_ROUTER_CHOICE_BIAS,
+    ROLE_SHARED_UP,
+    ROLE_SHARED_GATE,
+    ROLE_SHARED_DOWN,
+    ROLE_SHARED_WEIGHT,
+    ROLE_FIRST_OF_EXPERT,
+    ROLE_EXPERT_UP = ROLE_FIRST_OF_EXPERT,
+    ROLE_EXPERT_UP_BIAS,
+    ROLE_EXPERT_GATE,
+    ROLE_EXPERT_GATE_BIAS,
+    ROLE_EXPERT_DOWN,
+    ROLE_EXPERT_DOWN_BIAS,
     ROLE_N,
 };
 
@@ -66,29 +200,63 @@ enum role {
 
 struct role_names {
     const char
-        *names[SPEC_MAX_NAMES]; /* spellings, the first that exists counts; '%d' is the layer */
+        *names[SPEC_MAX_NAMES]; /* spellings, the first that exists counts; '%d' is the layer,
+                                   '%e' the expert */
     uint32_t n;                 /* 0: this model has no such tensor */
+    bool optional;              /* a file may be without it */
+    /* Where the tensor holds more than this part: see struct weight_source. */
+    bool transposed, part;
+    uint32_t from, run, every, pad;
 };
 
 struct spec {
     const char *name; /* of the description: "llama" */
     uint32_t n_layers, width, n_heads, n_kv_heads, head_dim, ffn_width;
-    uint32_t n_vocab;    /* 0 until net.c has seen the embedding */
-    uint32_t max_length; /* tokens that the model takes */
-    uint32_t window;     /* sliding attention window, 0: none */
+    uint32_t n_vocab;     /* 0 until net.c has seen the embedding */
+    uint32_t max_length;  /* tokens that the model takes */
+    uint32_t window;      /* sliding attention window, 0: none */
+    uint32_t embed_width; /* of the tables, where a projection stands behind them; else `width` */
+    uint32_t value_dim;   /* of a head's values, where they are narrower than its keys */
+    uint32_t q_rank,
+        kv_rank; /* latent attention: widths that q, and k and v, are made from; 0: none */
+    uint32_t shared_layers; /* layers in a row with one set of weights; 1 */
+    uint32_t n_labels;      /* of the classifier; 0: there is none, or its tensor says how many */
+    int32_t pad;            /* learned positions: a token that is not counted; -1: all count */
     uint32_t n_positions,
         position_offset; /* learned positions: rows of the table, number of the first */
     uint32_t n_token_types;
     bool causal, gated;
     bool norm_after;  /* after the residual addition (BERT) instead of before the part (Llama) */
+    bool norm_before; /* before each part; neither: only what comes out of a part is normed (OLMo 2)
+                       */
+    bool bare_norm;   /* without gains */
+    bool residual_normed;   /* the residual goes on from the normed row (BLOOM's option) */
+    bool parallel;          /* attention and feed-forward read the same row */
+    bool projected_first;   /* the projection stands before positions are added (OPT) */
+    bool heads_normed;      /* q and k are normed head by head; else over all heads at once */
+    bool normed_after_rope; /* ... once they have been rotated */
+    bool scale_by_layer; /* layer i divides its attention scores by i too, counted from 1 (GPT-2's
+                            option) */
+    bool has_classifier;
+    bool headless;    /* a decoder whose file has no head: it can't score */
     bool permuted_qk; /* rows of q and k in GGUF's interleaved order */
     bool tied;        /* the head is the embedding */
     bool tied_if_missing;
     enum norm_kind norm;
     enum activation activation;
     enum position_kind position;
-    struct rope rope;
-    double norm_eps, embedding_scale, logit_scale, logit_softcap;
+    struct rope rope, sliding_rope;
+    bool has_sliding_rope;
+    struct bias bias;
+    struct experts experts;
+    struct mixing mixing;
+    struct classifier classifier;
+    struct gating gating;
+    struct layer_spec *layer; /* [n_layers] */
+    double norm_eps, norm_add, embedding_scale, logit_scale, logit_softcap;
+    double residual_scale; /* of what a part adds to the residual stream */
+    double qkv_clip;       /* q, k and v are cut to this; 0: not */
+    enum norm_kind head_norm;
     double attention_scale; /* 0: 1 / sqrt(head_dim) */
     double attention_softcap;
     struct role_names roles[ROLE_N];
@@ -99,7 +267,9 @@ struct spec {
     uint32_t n_ignore;
     int32_t eos[SPEC_MAX_EOS]; /* ids that end a text, from the model's own configuration */
     uint32_t n_eos;
-    int32_t bos; /* -1: not said */
+    int32_t bos;          /* -1: not said */
+    int32_t start;        /* what a decoder beside an encoder begins with; -1: not said */
+    struct spec *decoder; /* of an encoder: what looks at its rows, where the file has one */
 };
 
 /* Reads a description's table, as JSON. Strings are copied into the arena. */
@@ -108,6 +278,9 @@ MUST_CHECK bool spec_read(
 
 const char *role_key(
     enum role role); /* "q", "embed_norm_bias": the key in a description's `tensors` */
+
+/* Width of what goes into the head. */
+uint32_t spec_head_width(const struct spec *s);
 
 /* Describes a model: `config` is config.json's object or a GGUF's metadata. arch_file NULL: chosen
  * by model_type. */
@@ -120,7 +293,10 @@ struct arch_source {
 MUST_CHECK bool arch_describe(
     const struct arch_source *source, struct arena *arena, struct spec *spec, struct err *err);
 
-/* inv_freq[rope->dim / 2]; returns the factor for sin and cos. */
-float rope_frequencies(const struct rope *rope, float *inv_freq);
+/* inv_freq[rope->dim / 2] for a pass of `length` tokens; returns the factor for sin and cos. */
+float rope_frequencies(const struct rope *rope, uint32_t length, float *inv_freq);
+
+/* Passes of which lengths share their frequencies: the same number for all that do. */
+uint32_t rope_class(const struct rope *rope, uint32_t length);
 
 #endif

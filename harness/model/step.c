@@ -6,11 +6,13 @@
 
 void step_reset(struct step *s) {
     s->n = s->n_reads = s->n_spans = 0;
+    s->has_types = false;
     s->segments.n = s->read_segments.n = 0;
 }
 
 void step_release(struct step *s) {
     free(s->ids);
+    free(s->types);
     free(s->positions);
     free(s->slots);
     free(s->reads);
@@ -65,12 +67,22 @@ static void reads_add(struct step *s, const struct step_part *part) {
     }
 }
 
+static void types_add(struct step *s, const struct step_part *part) {
+    mem_grow(&s->types, &s->types_capacity, s->n + part->n, sizeof *s->types);
+    if (part->types)
+        memcpy(s->types + s->n, part->types, part->n);
+    else
+        memset(s->types + s->n, 0, part->n);
+    s->has_types = s->has_types || part->types;
+}
+
 void step_add(struct step *s, const struct step_part *part) {
     size_t need = s->n + part->n;
     mem_grow(&s->ids, &s->ids_capacity, need, sizeof *s->ids);
     mem_grow(&s->positions, &s->positions_capacity, need, sizeof *s->positions);
     mem_grow(&s->slots, &s->slots_capacity, need, sizeof *s->slots);
     memcpy(s->ids + s->n, part->ids, part->n * sizeof *s->ids);
+    types_add(s, part);
     for (uint32_t i = 0; i < part->n; i++) {
         s->positions[s->n + i] = part->position + i;
         s->slots[s->n + i] = part->slot + i;
@@ -91,6 +103,7 @@ struct step_view step_view(struct step *s) {
     return (struct step_view) {
         .n = (uint32_t)s->n,
         .ids = s->ids,
+        .types = s->has_types ? s->types : NULL,
         .positions = s->positions,
         .slots = s->slots,
         .segments = s->segments.items,

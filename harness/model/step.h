@@ -17,10 +17,12 @@ struct step_segments {
 
 struct step {
     int32_t *ids;
+    uint8_t *types; /* [n], where some part has said them */
     uint32_t *positions, *slots, *reads, *read_positions;
     struct kv_span *spans;
     size_t n, n_reads, n_spans;
-    size_t ids_capacity, positions_capacity, slots_capacity, reads_capacity,
+    bool has_types;
+    size_t ids_capacity, types_capacity, positions_capacity, slots_capacity, reads_capacity,
         read_positions_capacity;
     size_t spans_capacity;
     struct step_segments segments, read_segments;
@@ -29,6 +31,7 @@ struct step {
 /* Tokens that follow each other, into slots that follow each other. */
 struct step_part {
     const int32_t *ids;
+    const uint8_t *types; /* of tokens; NULL: all 0 */
     uint32_t n, position, slot;
     const struct kv_span *ancestors; /* slots of positions 0 .. position-1 */
     size_t n_ancestors;

@@ -14,6 +14,8 @@
  * it. */
 static int by_ids(const void *a, const void *b) {
     const struct tree_sequence *x = a, *y = b;
+    if (x->length_class != y->length_class)
+        return x->length_class < y->length_class ? -1 : 1;
     uint32_t n = x->n < y->n ? x->n : y->n;
     int order = n ? memcmp(x->ids, y->ids, n * sizeof *x->ids) : 0;
     if (order == 0)
@@ -23,6 +25,8 @@ static int by_ids(const void *a, const void *b) {
 
 static uint32_t common(const struct tree_sequence *x, const struct tree_sequence *y) {
     uint32_t i = 0, n = x->n < y->n ? x->n : y->n;
+    if (x->length_class != y->length_class)
+        return 0;
     while (i < n && x->ids[i] == y->ids[i])
         i++;
     return i;

@@ -21,6 +21,7 @@ struct tree_sequence {
     const int32_t *ids;
     uint32_t n, first_read;
     size_t sink;
+    uint32_t length_class; /* sequences of different classes share nothing (rope_class) */
     uint32_t shared;       /* out: tokens on the path of the one before it in the tree's order */
     size_t reads, n_reads; /* out: its part of `reads` */
 };

@@ -10,6 +10,7 @@ set(tokenizer_SOURCES
     tokenizer/folder_types.c
     tokenizer/gguf.c
     tokenizer/grapheme.c
+    tokenizer/join.c
     tokenizer/normal_form.c
     tokenizer/normalizer.c
     tokenizer/post.c

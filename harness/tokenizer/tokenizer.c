@@ -151,6 +151,7 @@ void tokenizer_close(struct tokenizer *t) {
         pipeline_release(&t->decoders);
         added_release(&t->added);
         post_release(&t->post);
+        join_release(&t->join);
         free(t);
     }
 }
@@ -166,6 +167,7 @@ bool tokenizer_load_json(struct tokenizer *t, const json_t *doc, struct err *err
                json_object_get(doc, "pre_tokenizer"), err) &&
            pipeline_load(&t->decoders, &STAGE_DECODER, json_object_get(doc, "decoder"), err) &&
            post_load(&t->post, json_object_get(doc, "post_processor"), err) &&
+           join_load(&t->join, json_object_get(doc, "post_processor"), err) &&
            added_load(&t->added, &t->model, json_object_get(doc, "added_tokens"), err);
 }
 

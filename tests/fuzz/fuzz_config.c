@@ -12,7 +12,7 @@ static void describe(const json_t *config, bool gguf) {
     const struct arch_source source = { .config = config, .gguf = gguf, .what = "input" };
     if (arch_describe(&source, &arena, &spec, &err) && spec.position == POSITION_ROTARY) {
         float *inv_freq = arena_alloc(&arena, spec.rope.dim / 2 * sizeof *inv_freq);
-        rope_frequencies(&spec.rope, inv_freq);
+        rope_frequencies(&spec.rope, rope_class(&spec.rope, 1 << 20), inv_freq);
     }
     arena_release(&arena);
 }

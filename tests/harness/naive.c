@@ -22,6 +22,7 @@ static struct rows run_by(forward_fn *forward, struct net *net, const int32_t *i
     for (uint32_t i = 0; i < n; i++)
         places[i] = i;
     cache_renew(net, n);
+    net_set_length(net, rope_class(&net->spec.rope, n));
     const struct segment all = { .n = n };
     const struct rows out = forward(net, &(struct step_view) { .n = n,
                                              .ids = ids,

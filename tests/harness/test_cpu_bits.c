@@ -62,8 +62,8 @@ static struct rows run_norm(struct backend *b, struct rows x) {
 
 static struct rows run_gate(struct backend *b, struct rows x) {
     struct rows out = world_empty(b, x.n, WIDTH, ELEM_F32);
-    b->ops->gate(b, ACT_GELU, x, x, out);
-    b->ops->gate(b, ACT_SILU, out, x, out);
+    b->ops->gate(b, &(struct gating) { .activation = ACT_GELU }, x, x, out);
+    b->ops->gate(b, &(struct gating) { .activation = ACT_SILU }, out, x, out);
     return out;
 }
 

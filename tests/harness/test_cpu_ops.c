@@ -85,17 +85,17 @@ static struct made run_matmul(struct backend *b, struct shape s) {
 }
 
 static struct made run_gate(struct backend *b, struct shape s) {
-    struct made parts[ACT_TANH + 1];
+    struct made parts[ACT_RELU_SQUARED + 1];
     struct rows gate =
         world_rows(b, s.rows, s.cols, ELEM_F32, noise_new(10, (size_t)s.rows * s.cols, 12));
     struct rows up = world_rows(
         b, s.rows, s.cols, b->ops->caps(b)->act, noise_new(11, (size_t)s.rows * s.cols, 1));
     struct rows out = world_empty(b, s.rows, s.cols, b->ops->caps(b)->act);
-    for (int a = ACT_NONE; a <= ACT_TANH; a++) {
-        b->ops->gate(b, (enum activation)a, gate, up, out);
+    for (int a = ACT_NONE; a <= ACT_RELU_SQUARED; a++) {
+        b->ops->gate(b, &(struct gating) { .activation = (enum activation)a }, gate, up, out);
         parts[a] = made_rows(b, out, s.cols);
     }
-    return joined(parts, ACT_TANH + 1);
+    return joined(parts, ACT_RELU_SQUARED + 1);
 }
 
 static struct made run_convert(struct backend *b, struct shape s) {
@@ -491,12 +491,17 @@ static double quick_gelu(double x) {
 }
 
 /* The gelus are x times a number that is 1 + erf or 1 + tanh in f32, as the references have it. */
+static double relu_squared(double x) {
+    return x < 0 ? 0 : x * x;
+}
+
 static const struct curve curves[] = {
     { ACT_GELU, gelu, 1.0e-7, 2e-7 },
     { ACT_GELU_TANH, gelu_tanh, 1.5e-7, 4e-7 },
     { ACT_SILU, silu, 0, 4e-7 },
     { ACT_QUICK_GELU, quick_gelu, 0, 2.5e-6 },
     { ACT_TANH, tanh, 0, 2.5e-7 },
+    { ACT_RELU_SQUARED, relu_squared, 0, 1e-7 },
 };
 
 static void check_curve(struct backend *b, const struct curve *curve) {
@@ -508,8 +513,8 @@ static void check_curve(struct backend *b, const struct curve *curve) {
         ones[i] = 1;
     }
     struct rows out = world_empty(b, 1, N, ELEM_F32);
-    b->ops->gate(b, curve->activation, world_rows(b, 1, N, ELEM_F32, x),
-        world_rows(b, 1, N, ELEM_F32, ones), out);
+    b->ops->gate(b, &(struct gating) { .activation = curve->activation },
+        world_rows(b, 1, N, ELEM_F32, x), world_rows(b, 1, N, ELEM_F32, ones), out);
     const float *got = world_read(b, out, N);
     for (int i = 0; i < N; i++) {
         double want = curve->exact((double)x[i]), error = fabs((double)got[i] - want);
@@ -543,8 +548,8 @@ static void check_nan_passes(struct backend *b) {
     b->ops->norm(b, NORM_RMS, NULL, NULL, 1e-5F, rows, out);
     float *normed = world_read(b, out, N);
     assert_true(isnan(normed[0]) && isnan(normed[39]) && isfinite(normed[40]));
-    for (int a = ACT_NONE; a <= ACT_TANH; a++) {
-        b->ops->gate(b, (enum activation)a, rows, rows, out);
+    for (int a = ACT_NONE; a <= ACT_RELU_SQUARED; a++) {
+        b->ops->gate(b, &(struct gating) { .activation = (enum activation)a }, rows, rows, out);
         float *gated = world_read(b, out, N);
         assert_true(isnan(gated[17]) && isfinite(gated[16]));
     }

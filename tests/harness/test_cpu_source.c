@@ -58,6 +58,68 @@ static void a_part_of_the_rows_is_read(void **state) {
     world_close(b);
 }
 
+/* Heads of q, k and v in turn: runs of 2 rows, of which one begins every 4, from row 1 on. */
+static void runs_of_rows_are_gathered(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(ROWS, COLS);
+    struct weight_source s = { .tensor = &t, .row = 1, .run = 2, .every = 4 };
+    const float *x = read_table(b, &s, 6, COLS);
+    static const int rows[] = { 1, 2, 5, 6, 9, 10 };
+    for (int n = 0; n < 6; n++)
+        assert_true(x[n * COLS + 3] == (float)(100 * rows[n] + 3));
+    world_close(b);
+}
+
+static void zeros_fill_runs_and_columns(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(4, 4);
+    struct weight_source s = {
+        .tensor = &t, .run = 2, .every = 2, .pad = 1, .run_columns = 2, .pad_columns = 1
+    };
+    const float *x = read_table(b, &s, 6, 6);
+    assert_true(x[0] == 0 && x[1] == 1 && x[2] == 0 && x[3] == 2 && x[4] == 3 && x[5] == 0);
+    for (int k = 0; k < 6; k++)
+        assert_true(x[2 * 6 + k] == 0 && x[5 * 6 + k] == 0);
+    assert_true(x[3 * 6 + 4] == 203);
+    world_close(b);
+}
+
+/* Every second column of one expert's [in, out]. */
+static void a_slice_is_turned_by_its_columns(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(6, 4);
+    t.n_dims = 3, t.shape[0] = 2, t.shape[1] = 3, t.shape[2] = 4;
+    struct weight_source s = {
+        .tensor = &t, .transpose = true, .slice = 2, .row = 1, .run = 1, .every = 2
+    };
+    const float *x = read_table(b, &s, 2, 3);
+    static const float want[] = { 301, 401, 501, 303, 403, 503 };
+    for (int i = 0; i < 6; i++)
+        assert_true(x[i] == want[i]);
+    world_close(b);
+}
+
+static void a_part_beyond_its_tensor_is_refused(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(ROWS, COLS);
+    const struct weight_source beyond[] = {
+        { .tensor = &t, .row = 1, .run = 2, .every = 5 },
+        { .tensor = &t, .run = 4, .every = 4 },
+        { .tensor = &t, .slice = ROWS + 1 },
+        { .tensor = &t, .run_columns = 2, .pad_columns = 1 },
+    };
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        struct err err = ERR_INIT;
+        assert_null(b->ops->table(b, &beyond[i], 6, COLS, &err));
+        assert_int_equal(err.class, ERR_INPUT);
+    }
+    world_close(b);
+}
+
 static void a_transposed_file_is_turned(void **state) {
     (void)state;
     struct backend *b = open_plain();
@@ -183,6 +245,10 @@ static void unknown_settings_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_part_of_the_rows_is_read),
+        cmocka_unit_test(runs_of_rows_are_gathered),
+        cmocka_unit_test(zeros_fill_runs_and_columns),
+        cmocka_unit_test(a_slice_is_turned_by_its_columns),
+        cmocka_unit_test(a_part_beyond_its_tensor_is_refused),
         cmocka_unit_test(a_transposed_file_is_turned),
         cmocka_unit_test(rows_of_heads_are_put_back_in_order),
         cmocka_unit_test(a_constant_is_added),

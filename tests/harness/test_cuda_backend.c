@@ -128,7 +128,7 @@ static void run_matmul(struct backend *b, struct shape s, struct made *out) {
     struct rows rounded = world_empty(b, s.rows, n, act);
     b->ops->matmul(b, w, window(x, 1, s.rows), window(f32, 2, s.rows), &residual);
     made_add(out, b, f32, n);
-    for (int a = ACT_NONE; a <= ACT_TANH; a++) {
+    for (int a = ACT_NONE; a <= ACT_RELU_SQUARED; a++) {
         struct epilogue e = { .bias = bias, .activation = (enum activation)a };
         b->ops->matmul(b, w, window(x, 1, s.rows), rounded, &e);
         made_add(out, b, rounded, n);
@@ -139,8 +139,8 @@ static void run_gate(struct backend *b, struct shape s, struct made *out) {
     struct rows gate = noise_rows(b, 10, s.rows, s.cols, ELEM_F32, 12);
     struct rows up = noise_rows(b, 11, s.rows, s.cols, b->ops->caps(b)->act, 1);
     struct rows product = world_empty(b, s.rows, s.cols, b->ops->caps(b)->act);
-    for (int a = ACT_NONE; a <= ACT_TANH; a++) {
-        b->ops->gate(b, (enum activation)a, gate, up, product);
+    for (int a = ACT_NONE; a <= ACT_RELU_SQUARED; a++) {
+        b->ops->gate(b, &(struct gating) { .activation = (enum activation)a }, gate, up, product);
         made_add(out, b, product, s.cols);
     }
 }

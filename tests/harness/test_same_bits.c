@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "harness/cpu/kernels.h"
+#include "described.h"
 #include "subjects.h"
 #include "tiny_models.h"
 
@@ -52,7 +53,24 @@ static const struct way ways[] = {
 
 /* ---- columns ---- */
 
-enum model_kind { LLAMA, CAPPED, LARGE, ENCODER, N_KINDS };
+enum model_kind {
+    LLAMA,
+    CAPPED,
+    LARGE,
+    ENCODER,
+    N_TINY,
+    /* one for each further kind of attention: see described.c */
+    SLOPES = N_TINY,
+    SINKS,
+    LATENT,
+    LONG,
+    DISTANCES,
+    BUCKETS,
+    RECURRENCE,
+    N_KINDS
+};
+static const char *const kind_names[N_KINDS] = { "llama", "capped", "large", "encoder", "slopes",
+    "sinks", "latent", "long", "distances", "buckets", "recurrence" };
 
 /* How a list went. */
 struct seen {
@@ -79,10 +97,20 @@ static const struct {
     { &subject_scores, LLAMA },
     { &subject_scores, CAPPED },
     { &subject_scores, LARGE },
+    { &subject_scores, SLOPES },
+    { &subject_scores, SINKS },
+    { &subject_scores, LATENT },
+    { &subject_scores, LONG },
+    { &subject_scores, RECURRENCE },
     { &subject_texts, LLAMA },
     { &subject_texts, CAPPED },
+    { &subject_texts, SINKS },
+    { &subject_texts, LONG },
+    { &subject_texts, RECURRENCE },
     { &subject_vectors, ENCODER },
     { &subject_vectors, CAPPED },
+    { &subject_vectors, DISTANCES },
+    { &subject_vectors, BUCKETS },
 };
 static const char *const gemms[] = { "plain", "dnnl" };
 static const enum dtype dtypes[] = { DTYPE_F32, DTYPE_BF16 };
@@ -117,13 +145,17 @@ static struct tiny shape_of(enum model_kind kind) {
 }
 
 static void models_write(const char *folder) {
-    static const char *const names[] = { "llama", "capped", "large", "encoder" };
     struct err err = ERR_INIT;
     for (enum model_kind k = 0; k < N_KINDS; k++) {
-        struct tiny t = shape_of(k);
-        world.folders[k] = path_join(folder, names[k]);
+        world.folders[k] = path_join(folder, kind_names[k]);
         if (!dir_make(world.folders[k], &err))
             fail_msg("%s", err.msg);
+        if (k >= N_TINY) {
+            described_write(described_config(kind_names[k]), 70 + k, world.folders[k]);
+            tiny_write_letters(world.folders[k]);
+            continue;
+        }
+        struct tiny t = shape_of(k);
         tiny_fill(&t, 70 + k);
         tiny_write(&t, world.folders[k]);
         if (t.vocab == 37)

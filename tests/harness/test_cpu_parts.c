@@ -1,0 +1,384 @@
+/* Ops that only some architectures need, on every instruction set, against their definitions in
+ * double precision: attention with slopes, buckets, disentangled distances and sinks; norms of
+ * heads; sums by rows; gates that are cut. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "harness/cpu/kernels.h"
+#include "tests/harness/cpu_world.h"
+
+static const char *const isas[] = { "plain", "avx2", "avx512", "avx512bf16" };
+
+/* Runs a check on each instruction set and dtype that this processor has. */
+typedef void check_fn(struct backend *b, double tolerance);
+static void everywhere(check_fn *check) {
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
+        for (int bf16 = 0; bf16 < 2; bf16++) {
+            struct backend *b = world_open(
+                &(struct setting) { isas[i], "plain", bf16 ? DTYPE_BF16 : DTYPE_F32, 2 });
+            if (!b)
+                continue;
+            check(b, bf16 ? 2e-2 : 2e-5);
+            world_close(b);
+        }
+}
+
+/* ---- attention ---- */
+
+enum { T = KEY_BLOCK + 21, H = 4, G = 2, D = 6, PLACES = 10, REACH = 40 };
+
+struct scene {
+    const float *q, *k, *v; /* [T, H*D], [T, G*D], [T, G*D] */
+    struct attention a;
+};
+
+/* What the definition adds to a score, or makes of it. */
+static double scored(const struct scene *s, uint32_t h, uint32_t i, uint32_t j) {
+    const struct attention_bias *b = &s->a.bias;
+    const float *q = s->q + ((size_t)i * H + h) * D, *k = s->k + ((size_t)j * G + h / (H / G)) * D;
+    double dot = 0, places = 0;
+    for (uint32_t d = 0; d < D; d++)
+        dot += (double)q[d] * k[d];
+    int64_t ahead = (int64_t)j - i, cut = ahead > REACH ? REACH : ahead < -REACH ? -REACH : ahead;
+    if (b->rows) {
+        size_t row = b->rows[-cut + REACH];
+        for (uint32_t d = 0; d < D; d++)
+            places += (b->key_places ? (double)q[d] * b->key_places[(row * H + h) * D + d] : 0) +
+                      (b->query_places ? (double)k[d] * b->query_places[(row * H + h) * D + d] : 0);
+    }
+    double score = (dot + places) * s->a.scale;
+    if (b->slopes && b->bf16) {
+        float slope = bf16_to_f32(bf16_from_f32(b->slopes[h]));
+        float place = bf16_to_f32(bf16_from_f32((float)j));
+        score += s->a.scale * (double)bf16_to_f32(bf16_from_f32(slope * place));
+    } else if (b->slopes) {
+        score += (double)b->slopes[h] * (double)ahead;
+    }
+    if (b->by_distance)
+        score += (double)b->by_distance[h * (2 * REACH + 1) + (uint32_t)(cut + REACH)];
+    return score;
+}
+
+static void defined(const struct scene *s, float *out) {
+    for (uint32_t i = 0; i < T; i++)
+        for (uint32_t h = 0; h < H; h++) {
+            double total = s->a.sinks ? exp((double)s->a.sinks[h]) : 0, sums[D] = { 0 };
+            for (uint32_t j = 0; j < (s->a.causal ? i + 1 : T); j++) {
+                double p = exp(scored(s, h, i, j));
+                total += p;
+                for (uint32_t d = 0; d < D; d++)
+                    sums[d] += p * (double)s->v[((size_t)j * G + h / (H / G)) * D + d];
+            }
+            for (uint32_t d = 0; d < D; d++)
+                out[((size_t)i * H + h) * D + d] = (float)(sums[d] / total);
+        }
+}
+
+/* The text as one segment, or cut in two: the second sees the first as its ancestor. */
+static const float *attended(struct backend *b, const struct scene *s, uint32_t first) {
+    struct err err = ERR_INIT;
+    struct kv_cache *kv = b->ops->kv_cache(b, 1, T, G * D, &err);
+    uint32_t slots[T];
+    for (uint32_t i = 0; i < T; i++)
+        slots[i] = i;
+    b->ops->kv_store(b, kv, 0, slots, world_rows(b, T, G * D, ELEM_F32, s->k),
+        world_rows(b, T, G * D, ELEM_F32, s->v));
+    const struct kv_span before = { .slot = 0, .n = first };
+    const struct segment segments[] = {
+        { .row = 0, .n = first, .n_after = s->a.causal ? 0 : T - first },
+        { .row = first,
+            .n = T - first,
+            .position = first,
+            .slot = first,
+            .ancestors = &before,
+            .n_ancestors = 1 },
+    };
+    struct rows out = world_empty(b, T, H * D, b->ops->caps(b)->act);
+    b->ops->attend(
+        b, &s->a, kv, 0, segments, first < T ? 2 : 1, world_rows(b, T, H * D, ELEM_F32, s->q), out);
+    return world_read(b, out, H * D);
+}
+
+static struct scene scene_make(bool causal) {
+    return (struct scene) { .q = noise_new(1, (size_t)T * H * D, 1),
+        .k = noise_new(2, (size_t)T * G * D, 1),
+        .v = noise_new(3, (size_t)T * G * D, 1),
+        .a = { .n_heads = H, .n_kv_heads = G, .head_dim = D, .scale = 0.4F, .causal = causal } };
+}
+
+static void scene_check(
+    struct backend *b, const char *what, const struct scene *s, double tolerance) {
+    float *want = world_alloc((size_t)T * H * D * sizeof *want);
+    const float *whole = attended(b, s, T), *cut = attended(b, s, 37);
+    defined(s, want);
+    assert_close(what, (size_t)T * H * D, whole, want, tolerance);
+    assert_same_bits(what, (size_t)T * H * D, cut, whole);
+}
+
+static void check_slopes(struct backend *b, double tolerance) {
+    struct scene s = scene_make(true);
+    s.a.bias.slopes = (const float[H]) { 0.5F, 0.25F, 0.07F, 0.003F };
+    scene_check(b, "slopes", &s, tolerance);
+    s.a.bias.bf16 = true;
+    scene_check(b, "slopes in bf16", &s, tolerance);
+}
+
+static void check_distances(struct backend *b, double tolerance) {
+    for (int causal = 0; causal < 2; causal++) {
+        struct scene s = scene_make(causal);
+        s.a.bias.by_distance = noise_new(4, (size_t)H * (2 * REACH + 1), 2);
+        s.a.bias.reach = REACH;
+        scene_check(b, "by distance", &s, tolerance);
+    }
+}
+
+static void check_disentangled(struct backend *b, double tolerance) {
+    uint16_t rows[2 * REACH + 1];
+    for (uint32_t i = 0; i < 2 * REACH + 1; i++)
+        rows[i] = (uint16_t)(i * PLACES / (2 * REACH + 1));
+    for (int which = 1; which < 4; which++) {
+        struct scene s = scene_make(false);
+        s.a.bias.rows = rows;
+        s.a.bias.reach = REACH;
+        s.a.bias.key_places = which & 1 ? noise_new(5, (size_t)PLACES * H * D, 1) : NULL;
+        s.a.bias.query_places = which & 2 ? noise_new(6, (size_t)PLACES * H * D, 1) : NULL;
+        scene_check(b, "disentangled", &s, tolerance);
+    }
+}
+
+static void check_sinks(struct backend *b, double tolerance) {
+    struct scene s = scene_make(true);
+    s.a.sinks = (const float[H]) { -1, 0, 2, 8 };
+    scene_check(b, "sinks", &s, tolerance);
+}
+
+static void slopes_fall_with_the_distance(void **state) {
+    (void)state;
+    everywhere(check_slopes);
+}
+
+static void each_distance_has_its_number(void **state) {
+    (void)state;
+    everywhere(check_distances);
+}
+
+static void queries_and_keys_meet_their_distance(void **state) {
+    (void)state;
+    everywhere(check_disentangled);
+}
+
+static void sinks_take_their_share(void **state) {
+    (void)state;
+    everywhere(check_sinks);
+}
+
+/* ---- a recurrence ---- */
+
+enum { N = 37, S = 3, TAPS = 4, L = 21 };
+
+static double softplus(double x) {
+    return log1p(exp(x));
+}
+
+static double silu(double x) {
+    return x / (1 + exp(-x));
+}
+
+/* Channels, raw steps with what they bring in, what is read, and gates: [L, N], [L, N + S], [L, S],
+ * [L, N]; only the first N of x's N + S columns count. */
+struct course {
+    const float *x, *v, *read, *gate;
+    struct recurrence r;
+};
+
+static void course_defined(const struct course *c, float *u_out, float *out) {
+    for (uint32_t n = 0; n < N; n++) {
+        double state[S] = { 0 };
+        for (uint32_t t = 0; t < L; t++) {
+            double u = (double)c->r.taps_bias[n], y = 0;
+            for (uint32_t k = 0; k < TAPS; k++)
+                if (t + k + 1 >= TAPS)
+                    u += (double)c->r.taps[n * TAPS + k] *
+                         (double)c->x[(t + k + 1 - TAPS) * (N + S) + n];
+            u = silu(u);
+            u_out[t * N + n] = (float)u;
+            double step = softplus((double)c->v[t * (N + S) + n]);
+            for (uint32_t s = 0; s < S; s++) {
+                state[s] = exp(-exp((double)c->r.decay[n * S + s]) * step) * state[s] +
+                           step * (double)c->v[t * (N + S) + N + s] * u;
+                y += state[s] * (double)c->read[t * S + s];
+            }
+            out[t * N + n] =
+                (float)((y + (double)c->r.skip[n] * u) * silu((double)c->gate[t * N + n]));
+        }
+    }
+}
+
+static const float *course_run(
+    struct backend *b, const struct course *c, uint32_t first, struct rows u) {
+    struct err err = ERR_INIT;
+    struct kv_cache *kv = b->ops->kv_cache(b, 1, L, N + S, &err);
+    uint32_t slots[L];
+    for (uint32_t i = 0; i < L; i++)
+        slots[i] = i;
+    b->ops->kv_store(b, kv, 0, slots, world_rows(b, L, N + S, ELEM_F32, c->x),
+        world_rows(b, L, N + S, ELEM_F32, c->v));
+    const struct kv_span before = { .slot = 0, .n = first };
+    const struct segment segments[] = {
+        { .row = 0, .n = first },
+        { .row = first,
+            .n = L - first,
+            .position = first,
+            .slot = first,
+            .ancestors = &before,
+            .n_ancestors = 1 },
+    };
+    struct rows out = world_empty(b, L, N, b->ops->caps(b)->act);
+    b->ops->convolve(b, &c->r, kv, 0, segments, first < L ? 2 : 1, u);
+    b->ops->recur(b, &c->r, kv, 0, segments, first < L ? 2 : 1,
+        world_rows(b, L, S, ELEM_F32, c->read), world_rows(b, L, N, ELEM_F32, c->gate), out);
+    return world_read(b, out, N);
+}
+
+static void check_recurrence(struct backend *b, double tolerance) {
+    const struct course c = { .x = noise_new(21, L * (N + S), 1),
+        .v = noise_new(22, L * (N + S), 1),
+        .read = noise_new(23, L * S, 1),
+        .gate = noise_new(24, L * N, 2),
+        .r = { .n_channels = N,
+            .n_state = S,
+            .n_taps = TAPS,
+            .activation = ACT_SILU,
+            .taps = noise_new(25, N * TAPS, 1),
+            .taps_bias = noise_new(26, N, 1),
+            .decay = noise_new(27, N * S, 1),
+            .skip = noise_new(28, N, 1) } };
+    float *want_u = world_alloc(L * N * sizeof *want_u), *want = world_alloc(L * N * sizeof *want);
+    struct rows u = world_empty(b, L, N, ELEM_F32);
+    course_defined(&c, want_u, want);
+    const float *whole = course_run(b, &c, L, u);
+    assert_close("convolution", L * N, world_read(b, u, N), want_u, tolerance);
+    assert_close("recurrence", L * N, whole, want, tolerance);
+    assert_same_bits("recurrence cut in two", L * N, course_run(b, &c, 2, u), whole);
+    assert_same_bits("recurrence cut in two", L * N, course_run(b, &c, 8, u), whole);
+}
+
+static void a_recurrence_goes_on_from_its_ancestors(void **state) {
+    (void)state;
+    everywhere(check_recurrence);
+}
+
+/* ---- rows ---- */
+
+enum { ROWS = 5, COLS = 21 };
+
+static void check_norm_heads(struct backend *b, double tolerance) {
+    enum { DIM = COLS / 3 };
+    const float *x = noise_new(7, ROWS * COLS, 3), *gain = noise_new(8, COLS, 1);
+    (void)tolerance;
+    for (int each = 0; each < 2; each++)
+        for (int layer = 0; layer < 2; layer++) {
+            struct rows rows = world_rows(b, ROWS, COLS, ELEM_F32, x);
+            float want[ROWS * COLS];
+            for (uint32_t i = 0; i < ROWS * 3; i++) {
+                double mean = 0, square = 0;
+                for (uint32_t d = 0; layer && d < DIM; d++)
+                    mean += (double)x[i * DIM + d] / DIM;
+                for (uint32_t d = 0; d < DIM; d++)
+                    square += pow((double)x[i * DIM + d] - mean, 2) / DIM;
+                for (uint32_t d = 0; d < DIM; d++)
+                    want[i * DIM + d] =
+                        (float)(((double)x[i * DIM + d] - mean) / sqrt(square + 1e-5) *
+                                (double)gain[(each ? i % 3 * DIM : 0) + d]);
+            }
+            b->ops->norm_heads(b, layer ? NORM_LAYER : NORM_RMS,
+                world_vector(b, each ? COLS : DIM, gain), NULL, 1e-5F, 3, rows);
+            assert_close("norm of heads", ROWS * COLS, world_read(b, rows, COLS), want, 2e-6);
+        }
+}
+
+static void check_sums(struct backend *b, double tolerance) {
+    static const uint32_t index[3] = { 4, 0, 2 };
+    static const float weights[3] = { 0.5F, -2, 3 };
+    const float *x = noise_new(9, ROWS * COLS, 1), *y = noise_new(10, ROWS * COLS, 1);
+    float want[ROWS * COLS];
+    (void)tolerance;
+    struct rows out = world_rows(b, ROWS, COLS, ELEM_F32, x);
+    b->ops->add(b, 0.25F, world_rows(b, ROWS, COLS, ELEM_F32, y), out);
+    for (uint32_t i = 0; i < ROWS * COLS; i++)
+        want[i] = x[i] + 0.25F * y[i];
+    assert_close("add", ROWS * COLS, world_read(b, out, COLS), want, 1e-6);
+    b->ops->scatter(b, index, weights, world_rows(b, 3, COLS, ELEM_F32, y), out);
+    for (uint32_t i = 0; i < 3 * COLS; i++)
+        want[index[i / COLS] * COLS + i % COLS] += weights[i / COLS] * y[i];
+    assert_close("scatter", ROWS * COLS, world_read(b, out, COLS), want, 1e-6);
+    b->ops->clip(b, 0.3F, out);
+    for (uint32_t i = 0; i < ROWS * COLS; i++)
+        want[i] = want[i] > 0.3F ? 0.3F : want[i] < -0.3F ? -0.3F : want[i];
+    assert_close("clip", ROWS * COLS, world_read(b, out, COLS), want, 1e-6);
+    b->ops->spread(b, 3, 2, world_rows(b, ROWS, 4, ELEM_F32, y), out);
+    for (uint32_t i = 0; i < ROWS; i++)
+        for (uint32_t h = 0; h < 3; h++)
+            for (uint32_t d = 0; d < 4; d++)
+                want[i * COLS + h * (COLS / 3) + 2 + d] = y[i * 4 + d];
+    assert_close("spread", ROWS * COLS, world_read(b, out, COLS), want, 1e-6);
+}
+
+static void check_gate(struct backend *b, double tolerance) {
+    const float *gate = noise_new(11, ROWS * COLS, 4), *up = noise_new(12, ROWS * COLS, 4);
+    float want[ROWS * COLS];
+    struct rows out = world_empty(b, ROWS, COLS, b->ops->caps(b)->act);
+    b->ops->gate(b, &(struct gating) { .activation = ACT_SILU, .limit = 1.5, .alpha = 1.7 },
+        world_rows(b, ROWS, COLS, ELEM_F32, gate), world_rows(b, ROWS, COLS, ELEM_F32, up), out);
+    for (uint32_t i = 0; i < ROWS * COLS; i++) {
+        double g = fmin((double)gate[i], 1.5), u = fmax(fmin((double)up[i], 1.5), -1.5);
+        want[i] = (float)((u + 1) * g / (1 + exp(-1.7 * g)));
+    }
+    assert_close("gate", ROWS * COLS, world_read(b, out, COLS), want, tolerance);
+}
+
+static void heads_are_normed_each_by_itself(void **state) {
+    (void)state;
+    everywhere(check_norm_heads);
+}
+
+static void rows_are_added_where_they_belong(void **state) {
+    (void)state;
+    everywhere(check_sums);
+}
+
+static void gates_are_cut(void **state) {
+    (void)state;
+    everywhere(check_gate);
+}
+
+static void a_nan_is_not_cut_to_a_number(void **state) {
+    (void)state;
+    struct backend *b = world_open(&(struct setting) { "plain", "plain", DTYPE_F32, 1 });
+    struct rows x = world_rows(b, 1, 2, ELEM_F32, (const float[]) { NAN, 7 });
+    b->ops->clip(b, 1, x);
+    const float *got = world_read(b, x, 2);
+    assert_true(isnan(got[0]) && got[1] == 1);
+    world_close(b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slopes_fall_with_the_distance),
+        cmocka_unit_test(each_distance_has_its_number),
+        cmocka_unit_test(queries_and_keys_meet_their_distance),
+        cmocka_unit_test(sinks_take_their_share),
+        cmocka_unit_test(a_recurrence_goes_on_from_its_ancestors),
+        cmocka_unit_test(heads_are_normed_each_by_itself),
+        cmocka_unit_test(rows_are_added_where_they_belong),
+        cmocka_unit_test(gates_are_cut),
+        cmocka_unit_test(a_nan_is_not_cut_to_a_number),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
