@@ -316,15 +316,4 @@ struct generate_request {
 MUST_CHECK bool model_generate(struct model *m, const struct generate_options *options,
     struct generate_request *requests, size_t n, const struct run_options *run, struct err *err);
 
-/* ---- products of matrices, for what learns from vectors ---- */
-
-/* A matrix B [n, k], packed to be the right side of products: out [rows, n] = a [rows, k] · Bᵀ in
- * f32. Each number is one chain of multiply-adds over k in order: its bits depend on its own row of
- * a and row of B and on the instruction set, and on nothing else. Immutable once made: any number
- * of threads may multiply by it at a time, each on its own. */
-struct panels;
-MUST_CHECK struct panels *panels_new(const float *b, uint32_t n, uint32_t k, struct err *err);
-void panels_free(struct panels *p); /* NULL is fine */
-void panels_multiply(const struct panels *p, const float *a, size_t n_rows, float *out);
-
 #endif

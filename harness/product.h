@@ -9,8 +9,21 @@
 #define ASSAY_HARNESS_PRODUCT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
+
+/* ---- on one thread: of many, each its own ---- */
+
+/* Columns for callers that are on threads already (a regression an experiment). Immutable once
+ * made: any number of threads may multiply by it at a time. b is [n, k] by rows; out [n_rows, n] is
+ * rows of `a` times rows of b. */
+struct panels;
+MUST_CHECK struct panels *panels_new(const float *b, uint32_t n, uint32_t k, struct err *err);
+void panels_free(struct panels *p); /* NULL is fine */
+void panels_multiply(const struct panels *p, const float *a, size_t n_rows, float *out);
+
+/* ---- on all threads of a pool: one product that is large ---- */
 
 struct pool;
 struct product_unit;

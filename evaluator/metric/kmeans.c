@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "evaluator/metric/learn.h"
 #include "evaluator/metric/metric.h"
-#include "harness/harness.h"
+#include "harness/product.h"
 
 enum { MAX_PASSES = 100, NO_BETTER = 10 };
 

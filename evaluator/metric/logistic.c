@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "evaluator/metric/lbfgs.h"
 #include "evaluator/metric/learn.h"
-#include "harness/harness.h"
+#include "harness/product.h"
 
 struct fit {
     struct panels *x, *transposed; /* [n, width], [width, n] */

@@ -1,10 +1,11 @@
-/* Products for callers outside of the forward pass (harness.h), through the same GEMM door: always
+/* Products for callers outside of the forward pass (product.h), through the same GEMM door: always
  * our own library, which keeps no state between calls and reads the rows where they lie, so that
  * one packed matrix serves every thread. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "harness/cpu/gemm.h"
+#include "harness/product.h"
 
 struct panels {
     struct gemm *gemm;

@@ -11,7 +11,7 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "harness/harness.h"
+#include "harness/product.h"
 
 static float *numbers(size_t n, uint32_t seed) {
     float *x = xcalloc(n + 1, sizeof *x);
