@@ -334,7 +334,8 @@ static void seen_check(const struct way *w, const struct column *c, const struct
         fail_msg("%s, %s: steps are not shorter: %llu of %llu rows at most, in plenty %llu of %llu",
             c->name, w->says, (unsigned long long)seen->steps, (unsigned long long)seen->longest,
             (unsigned long long)c->plenty.steps, (unsigned long long)c->plenty.longest);
-    if (w->memory > 0 && w->memory <= 1.5 && texts &&
+    /* Of the first models' sizes it is known that their slots are what is short. */
+    if (w->memory > 0 && w->memory <= 1.5 && texts && c->kind < N_TINY &&
         got->tokens_computed <= plenty->tokens_computed)
         fail_msg("%s, %s: nothing was spilled", c->name, w->says);
 }
@@ -368,12 +369,18 @@ struct row {
     char name[96];
 };
 
+/* The libraries' products are a matter of the first models: the others are here for what they
+ * attend to. */
+static bool is_asked(const struct column *c, const struct subject *subject) {
+    return c->subject == subject && (c->kind < N_TINY || !strcmp(c->gemm, "plain"));
+}
+
 static void row_check(void **state) {
     const struct row *r = *state;
     size_t n_cells = 0;
     for (size_t i = 0; i < N_COLUMNS; i++) {
         struct column *c = &world.columns[i];
-        if (c->subject != r->subject || !column_know(c))
+        if (!is_asked(c, r->subject) || !column_know(c))
             continue;
         cell_check(r->way, c);
         n_cells++;
