@@ -51,6 +51,7 @@ return {
     own.tied = hub.first(c.tie_word_embeddings, true)
     own.activation = c.hidden_activation or c.hidden_act or "gelu_pytorch_tanh"
     if own.activation == "gelu" then own.activation = "gelu_pytorch_tanh" end
+    own.expects_bos = true
     own.embedding_scale = c.hidden_size and c.hidden_size ^ 0.5
     own.norm = { kind = "rms", eps = c.rms_norm_eps or 1e-6, add = 1, called = { eps = "rms_norm_eps" } }
     return decoder.spec(c, own)
@@ -61,6 +62,7 @@ return {
     local width = m["gemma.embedding_length"]
     return gguf.spec(m, "gemma", {
       activation = "gelu_pytorch_tanh", embedding_scale = width and width ^ 0.5, tensors = gguf.tensors(),
+      expects_bos = true,
     })
   end,
 }

@@ -460,7 +460,8 @@ bool model_generate(struct model *m, const struct generate_options *options,
             m->info.max_length);
     struct score_options score = { .add_bos = options->add_bos };
     bool ok = model_can_run(m, NULL, err) &&
-              pair_rule_init(&g.rule, m->tokenizer, m->prefix_token, &score, err) &&
+              pair_rule_init(
+                  &g.rule, m->tokenizer, m->prefix_token, m->net.spec.expects_bos, &score, err) &&
               requests_add(&g, requests, n, err) && generator_run(&g, run, err);
     if (run && run->stats) {
         stats_add(run->stats, &g, filled);

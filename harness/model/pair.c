@@ -27,7 +27,7 @@ static const struct pair_profile *find_profile(const char *name, struct err *err
 }
 
 bool pair_rule_init(struct pair_rule *rule, const struct tokenizer *tokenizer, int32_t prefix_token,
-    const struct score_options *options, struct err *err) {
+    bool expects_bos, const struct score_options *options, struct err *err) {
     const struct pair_profile *profile = find_profile(options ? options->profile : NULL, err);
     if (!profile)
         return false;
@@ -35,6 +35,7 @@ bool pair_rule_init(struct pair_rule *rule, const struct tokenizer *tokenizer, i
         .tokenizer = tokenizer,
         .profile = profile,
         .add_bos = options ? options->add_bos : ADD_BOS_AUTO,
+        .expects_bos = expects_bos,
         .prefix_token = prefix_token,
     };
     if (tokenizer && prefix_token >= 0)
@@ -66,8 +67,9 @@ static void ids_append(struct token_list *list, const int32_t *ids, size_t n) {
 
 bool pair_encode(const struct pair_rule *rule, const char *text, size_t n, struct token_list *out,
     struct err *err) {
-    bool bare = has_prefix(rule, text, n) || rule->add_bos == ADD_BOS_NO ||
-                (rule->add_bos == ADD_BOS_AUTO && rule->profile->bare_by_default);
+    bool bare =
+        has_prefix(rule, text, n) || rule->add_bos == ADD_BOS_NO ||
+        (rule->add_bos == ADD_BOS_AUTO && rule->profile->bare_by_default && !rule->expects_bos);
     if (bare)
         return encode_bare(rule, text, n, out, err);
     const struct tokenizer_info *info = tokenizer_info(rule->tokenizer);

@@ -18,11 +18,12 @@ struct pair_rule {
     const struct tokenizer *tokenizer;
     const struct pair_profile *profile;
     enum add_bos add_bos;
+    bool expects_bos;     /* the model does: it gets its BOS even where a profile gives none */
     int32_t prefix_token; /* stands for an empty context; -1: none */
     struct strbuf prefix; /* its text: a context that begins with it gets no special tokens */
 };
 MUST_CHECK bool pair_rule_init(struct pair_rule *rule, const struct tokenizer *tokenizer,
-    int32_t prefix_token, const struct score_options *options, struct err *err);
+    int32_t prefix_token, bool expects_bos, const struct score_options *options, struct err *err);
 void pair_rule_release(struct pair_rule *rule);
 
 /* Ids of a whole text with the special tokens that the rule asks for. */

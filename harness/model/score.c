@@ -468,7 +468,8 @@ bool model_score(struct model *m, const struct score_options *options,
             err, ERR_UNSUPPORTED, "'%s' is an encoder: it cannot score continuations", m->path);
     struct scorer s = { .model = m, .run = run, .requests = requests };
     bool ok = model_can_run(m, run, err) &&
-              pair_rule_init(&s.rule, m->tokenizer, m->prefix_token, options, err) &&
+              pair_rule_init(
+                  &s.rule, m->tokenizer, m->prefix_token, m->net.spec.expects_bos, options, err) &&
               requests_add(&s, n, err) && scorer_run(&s, n, err);
     scorer_release(&s);
     if (run && run->stats) {
@@ -505,7 +506,8 @@ bool model_score_tokens(struct model *m, const struct score_options *options,
     const struct score_choice *c = &request->choices[choice];
     struct pair_rule rule;
     size_t from = out->n, limit = (size_t)m->info.max_length + 1;
-    if (!model_text(m, err) || !pair_rule_init(&rule, m->tokenizer, m->prefix_token, options, err))
+    if (!model_text(m, err) || !pair_rule_init(&rule, m->tokenizer, m->prefix_token,
+                                   m->net.spec.expects_bos, options, err))
         return false;
     bool ok = request->rolling ? rolling_tokens(&rule, c, out, n_context, err)
                                : choice_tokens(&rule, request, c, out, n_context, err);

@@ -58,6 +58,7 @@ static const struct field top_fields[] = {
     REAL("attention_scale", attention_scale, 1e-6, 1e6, 0),
     REAL("attention_softcap", attention_softcap, 1e-3, 1e6, 0),
     FLAG("causal", causal),
+    FLAG("expects_bos", expects_bos),
     FLAG("gated", gated),
     FLAG("permuted_qk", permuted_qk),
     FLAG("parallel", parallel),

@@ -226,6 +226,7 @@ struct spec {
         position_offset; /* learned positions: rows of the table, number of the first */
     uint32_t n_token_types;
     bool causal, gated;
+    bool expects_bos; /* no text without BOS was seen in training: without one, scores collapse */
     bool norm_after;  /* after the residual addition (BERT) instead of before the part (Llama) */
     bool norm_before; /* before each part; neither: only what comes out of a part is normed (OLMo 2)
                        */
