@@ -1,11 +1,11 @@
 /* JSON: strict parsing through jansson, and the writer (see json.h). */
 #include "base/json.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "base/utf8.h"
 
 /* Deeper than any real document, shallower than what the writer can nest: whatever is read can be
@@ -93,113 +93,11 @@ bool json_get_bool(const json_t *object, const char *key, bool otherwise) {
     return json_is_boolean(v) ? json_is_true(v) : otherwise;
 }
 
-/* ---- numbers ---- */
-
-/* From the digits and exponent of %.{n}e, Python's layout: exponent form from 1e16 up and below
- * 1e-4. */
-static void layout(const char *digits, int n_digits, int exponent, bool negative, char *out) {
-    char *o = out;
-    if (negative) {
-        *o++ = '-';
-    }
-    while (n_digits > 1 && digits[n_digits - 1] == '0') {
-        n_digits--;
-    }
-    if (exponent < -4 || exponent >= 16) {
-        *o++ = digits[0];
-        if (n_digits > 1) {
-            *o++ = '.';
-            memcpy(o, digits + 1, (size_t)n_digits - 1);
-            o += n_digits - 1;
-        }
-        sprintf(o, "e%c%02d", exponent < 0 ? '-' : '+', exponent < 0 ? -exponent : exponent);
-        return;
-    }
-    if (exponent < 0) {
-        *o++ = '0';
-        *o++ = '.';
-        for (int i = -1; i > exponent; i--) {
-            *o++ = '0';
-        }
-        memcpy(o, digits, (size_t)n_digits);
-        o[n_digits] = 0;
-        return;
-    }
-    for (int i = 0; i <= exponent || i < n_digits; i++) {
-        if (i == exponent + 1) {
-            *o++ = '.';
-        }
-        *o++ = i < n_digits ? digits[i] : '0';
-    }
-    strcpy(o, n_digits <= exponent + 1 ? ".0" : "");
-}
-
-/* "d.ddde±xx" to digits, exponent and sign. */
-static void repr_from(const char *scientific, char *out) {
-    char digits[24];
-    int n = 0;
-    bool negative = *scientific == '-';
-    const char *at = scientific + negative;
-    for (; *at != 'e'; at++) {
-        if (*at != '.') {
-            digits[n++] = *at;
-        }
-    }
-    layout(digits, n, atoi(at + 1), negative, out);
-}
-
-static bool reads_back(const char *text, double v, bool is_float) {
-    return is_float ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v;
-}
-
-/* Adds one to the last digit of "d.ddde±xx"; false where that would carry all the way. */
-static bool bump(char *text) {
-    for (char *at = strchr(text, 'e'); at-- > text;) {
-        if (*at >= '0' && *at < '9') {
-            ++*at;
-            return true;
-        }
-        if (*at == '9') {
-            *at = '0';
-        }
-    }
-    return false;
-}
-
-/* Below a power of two the neighbour is half as far away as above it, so that the nearest short
- * decimal may read back as another number where the next one up does not. */
-static bool bumped_reads_back(char *text, double v, bool is_float) {
-    char up[40];
-    int exponent;
-    strcpy(up, text);
-    if (fabs(frexp(v, &exponent)) != 0.5 || !bump(up) || !reads_back(up, v, is_float)) {
-        return false;
-    }
-    strcpy(text, up);
-    return true;
-}
-
-/* The shortest digits that read back, tried from `digits` up; subnormal numbers have fewer. */
-static void shortest_repr(double v, int digits, bool is_float, char *buffer) {
-    char text[40];
-    if (fabs(v) < (is_float ? (double)FLT_MIN : DBL_MIN)) {
-        digits = 1;
-    }
-    for (int most = is_float ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;; digits++) {
-        snprintf(text, sizeof text, "%.*e", digits - 1, v);
-        if (digits == most || reads_back(text, v, is_float) ||
-            bumped_reads_back(text, v, is_float)) {
-            break;
-        }
-    }
-    repr_from(text, buffer);
-}
-
 char *json_double_repr(double v, char *buffer) {
     if (!isfinite(v)) {
         return strcpy(buffer, isnan(v) ? "nan" : v > 0 ? "inf" : "-inf");
     }
-    shortest_repr(v, DBL_DIG, false, buffer);
+    number_double(v, buffer);
     return buffer;
 }
 
@@ -317,31 +215,72 @@ void jw_key(struct json_writer *w, const char *key) {
 }
 
 void jw_int(struct json_writer *w, long long v) {
+    char text[NUMBER_TEXT_MAX];
     before(w);
-    strbuf_addf(w->out, "%lld", v);
+    strbuf_add(w->out, text, number_int(v, text));
+}
+
+/* Of numbers that have at most ten digits each, and what stands around them. */
+enum { UINT_BYTES = 12, PAIR_BYTES = 2 * UINT_BYTES + 2 };
+
+void jw_uints(struct json_writer *w, const uint32_t *v, size_t n) {
+    before(w);
+    char *out = strbuf_room(w->out, n * UINT_BYTES + 2), *at = out;
+    if (!out) {
+        return;
+    }
+    *at++ = '[';
+    for (size_t i = 0; i < n; i++) {
+        at += number_uint(v[i], at);
+        *at++ = ',';
+        *at++ = ' ';
+    }
+    at -= n ? 2 : 0;
+    *at++ = ']';
+    strbuf_wrote(w->out, (size_t)(at - out));
+}
+
+void jw_uint_pairs(struct json_writer *w, const uint32_t *v, size_t n) {
+    before(w);
+    char *out = strbuf_room(w->out, n * PAIR_BYTES + 2), *at = out;
+    if (!out) {
+        return;
+    }
+    *at++ = '[';
+    for (size_t i = 0; i < n; i++) {
+        *at++ = '[';
+        at += number_uint(v[2 * i], at);
+        *at++ = ',';
+        *at++ = ' ';
+        at += number_uint(v[2 * i + 1], at);
+        memcpy(at, "], ", 3);
+        at += 3;
+    }
+    at -= n ? 2 : 0;
+    *at++ = ']';
+    strbuf_wrote(w->out, (size_t)(at - out));
 }
 
 void jw_double(struct json_writer *w, double v) {
-    char text[40];
+    char text[NUMBER_TEXT_MAX];
     if (!isfinite(v)) {
         w->non_finite = true;
         jw_null(w);
         return;
     }
     before(w);
-    strbuf_adds(w->out, json_double_repr(v, text));
+    strbuf_add(w->out, text, number_double(v, text));
 }
 
 void jw_float(struct json_writer *w, float v) {
-    char text[40];
+    char text[NUMBER_TEXT_MAX];
     if (!isfinite(v)) {
         w->non_finite = true;
         jw_null(w);
         return;
     }
     before(w);
-    shortest_repr((double)v, FLT_DIG, true, text);
-    strbuf_adds(w->out, text);
+    strbuf_add(w->out, text, number_float(v, text));
 }
 
 void jw_bool(struct json_writer *w, bool v) {

@@ -48,6 +48,8 @@ void jw_key(struct json_writer *w, const char *key);
 void jw_string(struct json_writer *w, const char *s);
 void jw_string_n(struct json_writer *w, const char *s, size_t n);
 void jw_int(struct json_writer *w, long long v);
+void jw_uints(struct json_writer *w, const uint32_t *v, size_t n); /* a list, on one line: [1, 2] */
+void jw_uint_pairs(struct json_writer *w, const uint32_t *v, size_t n); /* [[1, 2], [3, 4]] */
 void jw_double(struct json_writer *w, double v);
 void jw_float(struct json_writer *w, float v); /* shortest that reads back as the same float */
 void jw_bool(struct json_writer *w, bool v);

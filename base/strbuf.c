@@ -54,6 +54,16 @@ void strbuf_add(struct strbuf *b, const void *data, size_t n) {
     b->text[b->len] = 0;
 }
 
+char *strbuf_room(struct strbuf *b, size_t n) {
+    return reserve(b, n) ? b->text + b->len : NULL;
+}
+
+void strbuf_wrote(struct strbuf *b, size_t n) {
+    BUG_IF(n >= b->capacity - b->len);
+    b->len += n;
+    b->text[b->len] = 0;
+}
+
 void strbuf_adds(struct strbuf *b, const char *s) {
     strbuf_add(b, s, strlen(s));
 }

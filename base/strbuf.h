@@ -23,6 +23,10 @@ char *strbuf_take(
 void strbuf_add(struct strbuf *b, const void *data, size_t n);
 void strbuf_adds(struct strbuf *b, const char *s);
 void strbuf_addc(struct strbuf *b, char c);
+/* Room for n more bytes, to be written by hand; NULL past the ceiling. What was written is counted
+ * by strbuf_wrote, which also puts the NUL. */
+char *strbuf_room(struct strbuf *b, size_t n);
+void strbuf_wrote(struct strbuf *b, size_t n);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const char *strbuf_str(const struct strbuf *b); /* never NULL */
 

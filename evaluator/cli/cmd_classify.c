@@ -41,20 +41,20 @@ static void answer(struct exchange *p, const struct line *line, const struct cla
     if (!exchange_answer(p, line)) {
         return;
     }
-    jw_key(&p->json, "logits");
-    jw_array(&p->json);
+    jw_key(&p->answers.json, "logits");
+    jw_array(&p->answers.json);
     for (uint32_t i = 0; i < c->n; i++) {
-        jw_float(&p->json, c->logits[i]);
+        jw_float(&p->answers.json, c->logits[i]);
     }
-    jw_end_array(&p->json);
-    jw_key(&p->json, "scores");
-    jw_object(&p->json);
+    jw_end_array(&p->answers.json);
+    jw_key(&p->answers.json, "scores");
+    jw_object(&p->answers.json);
     for (uint32_t i = 0; i < c->n; i++) {
-        jw_key(&p->json, model_label(c->model, i));
-        jw_float(&p->json, c->scores[i]);
+        jw_key(&p->answers.json, model_label(c->model, i));
+        jw_float(&p->answers.json, c->scores[i]);
     }
-    jw_end_object(&p->json);
-    jw_kv_string(&p->json, "label", model_label(c->model, best_of(c)));
+    jw_end_object(&p->answers.json);
+    jw_kv_string(&p->answers.json, "label", model_label(c->model, best_of(c)));
     exchange_answer_end(p);
 }
 

@@ -35,12 +35,12 @@ static void answer(
     if (!exchange_answer(p, line)) {
         return;
     }
-    jw_key(&p->json, "embedding");
-    jw_array(&p->json);
+    jw_key(&p->answers.json, "embedding");
+    jw_array(&p->answers.json);
     for (uint32_t i = 0; i < width; i++) {
-        jw_float(&p->json, vector[i]);
+        jw_float(&p->answers.json, vector[i]);
     }
-    jw_end_array(&p->json);
+    jw_end_array(&p->answers.json);
     exchange_answer_end(p);
 }
 

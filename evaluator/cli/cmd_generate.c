@@ -101,15 +101,15 @@ static void answer(struct exchange *p, const struct line *line, const struct gen
         return;
     }
     if (r->text) {
-        jw_kv_string(&p->json, "text", r->text);
+        jw_kv_string(&p->answers.json, "text", r->text);
     }
-    jw_key(&p->json, "ids");
-    jw_array(&p->json);
+    jw_key(&p->answers.json, "ids");
+    jw_array(&p->answers.json);
     for (size_t i = 0; i < r->n_ids; i++) {
-        jw_int(&p->json, r->ids[i]);
+        jw_int(&p->answers.json, r->ids[i]);
     }
-    jw_end_array(&p->json);
-    jw_kv_string(&p->json, "finish", r->stopped ? "stop" : "length");
+    jw_end_array(&p->answers.json);
+    jw_kv_string(&p->answers.json, "finish", r->stopped ? "stop" : "length");
     exchange_answer_end(p);
 }
 

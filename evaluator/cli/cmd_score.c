@@ -71,7 +71,7 @@ static void answer(struct exchange *p, const struct line *line, const struct sco
     if (!exchange_answer(p, line)) {
         return;
     }
-    struct json_writer *w = &p->json;
+    struct json_writer *w = &p->answers.json;
     jw_key(w, "loglikelihood");
     jw_array(w);
     for (size_t i = 0; i < r->n_choices; i++) {

@@ -16,8 +16,8 @@ static void answer(struct chat_template *c, struct exchange *p, struct line *lin
         strbuf_reset(&text); /* the line is answered by its error */
     }
     if (exchange_answer(p, line)) {
-        jw_key(&p->json, "text");
-        jw_string_n(&p->json, strbuf_str(&text), text.len);
+        jw_key(&p->answers.json, "text");
+        jw_string_n(&p->answers.json, strbuf_str(&text), text.len);
         exchange_answer_end(p);
     }
     strbuf_release(&text);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/pool.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/exchange.h"
 #include "evaluator/hub/hub.h"
@@ -10,15 +11,29 @@ static const struct option options_tokenize[] = {
     { "no-special", 0, NULL, "leave out the special tokens that the tokenizer adds" },
     { "decode", 0, NULL, "ids to text" },
     { "skip-special", 0, NULL, "with --decode: leave special tokens out of the text" },
+    { "stats", 0, "FILE", "write counters as one JSON object" },
     { NULL, 0, NULL, NULL },
+};
+
+/* A part of the lines is one piece of work for a thread; so many bytes are read before they run. */
+enum { LINES_A_PART = 128, PARTS_AT_ONCE = 256, BYTES_AT_ONCE = 8 << 20 };
+
+/* What a thread works with. */
+struct coder {
+    struct token_list ids;
+    struct strbuf text;
+    struct arena arena;
+    size_t n_tokens;
 };
 
 struct tokenize {
     struct tokenizer *tokenizer;
     bool no_special, decode, skip_special;
-    struct token_list ids;
-    struct strbuf text;
-    struct arena arena;
+    struct exchange exchange;
+    struct pool *pool;
+    struct coder *coders;    /* one a thread */
+    struct answers *answers; /* one a part */
+    size_t n_lines;
 };
 
 static int hex_digit(char c) {
@@ -49,76 +64,123 @@ static bool take_hex(struct line *line, struct arena *arena, const char **text, 
     return digits % 2 == 0 || err_set(&line->err, ERR_INPUT, "'hex' has an odd number of digits");
 }
 
-static void encode_line(struct tokenize *t, struct line *line) {
+static void encode_line(const struct tokenize *t, struct coder *c, struct line *line) {
     const char *text;
     size_t n;
     struct encode_options options = { .no_special = t->no_special };
     bool hex = json_object_get(line->object, "hex");
-    if (hex ? take_hex(line, &t->arena, &text, &n) : line_string(line, "text", &text, &n)) {
-        token_list_reset(&t->ids);
-        t->ids.want_spans = true;
-        if (!tokenizer_encode(t->tokenizer, text, n, &options, &t->ids, &line->err)) {
+    if (hex ? take_hex(line, &c->arena, &text, &n) : line_string(line, "text", &text, &n)) {
+        token_list_reset(&c->ids);
+        c->ids.want_spans = true;
+        if (!tokenizer_encode(t->tokenizer, text, n, &options, &c->ids, &line->err)) {
             return;
         }
+        c->n_tokens += c->ids.n;
     }
 }
 
-static void decode_line(struct tokenize *t, struct line *line) {
+static void decode_line(const struct tokenize *t, struct coder *c, struct line *line) {
     const int32_t *ids;
     size_t n;
-    strbuf_reset(&t->text);
-    if (line_ids(line, &t->arena, json_object_get(line->object, "ids"), "ids", &ids, &n) &&
-        !tokenizer_decode(t->tokenizer, ids, n, t->skip_special, &t->text, &line->err)) {
+    strbuf_reset(&c->text);
+    if (line_ids(line, &c->arena, json_object_get(line->object, "ids"), "ids", &ids, &n) &&
+        !tokenizer_decode(t->tokenizer, ids, n, t->skip_special, &c->text, &line->err)) {
         return;
     }
 }
 
-static void answer(const struct tokenize *t, struct exchange *p, const struct line *line) {
-    if (!exchange_answer(p, line)) {
-        return;
+_Static_assert(sizeof(struct token_span) == 2 * sizeof(uint32_t), "spans are pairs of numbers");
+
+static void write_ids(struct json_writer *w, const struct token_list *ids) {
+    jw_key(w, "ids");
+    jw_uints(w, (const uint32_t *)ids->ids, ids->n);
+    jw_key(w, "offsets");
+    jw_uint_pairs(w, (const uint32_t *)ids->spans, ids->n);
+}
+
+static void run_line(
+    const struct tokenize *t, struct coder *c, struct answers *answers, struct line *line) {
+    line_parse(line);
+    if (line->err.class == ERR_NONE) {
+        (t->decode ? decode_line : encode_line)(t, c, line);
     }
-    struct json_writer *w = &p->json;
-    if (t->decode) {
-        jw_key(w, "text");
-        jw_string_n(w, strbuf_str(&t->text), t->text.len);
-    } else {
-        jw_key(w, "ids");
-        jw_array(w);
-        for (size_t i = 0; i < t->ids.n; i++) {
-            jw_int(w, t->ids.ids[i]);
+    if (answer_begin(answers, line)) {
+        if (t->decode) {
+            jw_key(&answers->json, "text");
+            jw_string_n(&answers->json, strbuf_str(&c->text), c->text.len);
+        } else {
+            write_ids(&answers->json, &c->ids);
         }
-        jw_end_array(w);
-        jw_key(w, "offsets");
-        jw_array(w);
-        for (size_t i = 0; i < t->ids.n; i++) {
-            jw_array(w);
-            jw_int(w, t->ids.spans[i].from);
-            jw_int(w, t->ids.spans[i].to);
-            jw_end_array(w);
-        }
-        jw_end_array(w);
+        answer_end(answers);
     }
-    exchange_answer_end(p);
+    arena_reset(&c->arena);
+    line_release(line);
+}
+
+static void run_part(void *arg, unsigned thread, size_t part) {
+    const struct tokenize *t = arg;
+    const size_t from = part * LINES_A_PART, to = from + LINES_A_PART;
+    for (size_t i = from; i < to && i < t->exchange.n; i++) {
+        run_line(t, &t->coders[thread], &t->answers[part], &t->exchange.lines[i]);
+    }
 }
 
 static bool run_lines(struct tokenize *t, struct err *err) {
-    struct exchange p = { 0 };
+    struct exchange *p = &t->exchange;
     bool ok = true, more = true;
     while (ok && more) {
-        ok = exchange_read(&p, 4096, &more, err);
-        for (size_t i = 0; ok && i < p.n; i++) {
-            struct line *line = &p.lines[i];
-            if (line->err.class == ERR_NONE) {
-                (t->decode ? decode_line : encode_line)(t, line);
-            }
-            answer(t, &p, line);
-            arena_reset(&t->arena);
+        ok = exchange_gather(p, (size_t)PARTS_AT_ONCE * LINES_A_PART, BYTES_AT_ONCE, &more, err);
+        const size_t n_parts = ok ? (p->n + LINES_A_PART - 1) / LINES_A_PART : 0;
+        pool_run(t->pool, n_parts, run_part, t);
+        for (size_t i = 0; i < n_parts; i++) {
+            exchange_write(p, &t->answers[i]);
         }
-        exchange_reset(&p);
+        t->n_lines += p->n;
+        exchange_reset(p);
     }
-    ok = ok && exchange_finish(&p, err);
-    exchange_release(&p);
-    return ok;
+    return ok && exchange_finish(p, err);
+}
+
+static bool open_tokenizer(struct tokenize *t, const struct args *args, struct err *err) {
+    struct model_options options;
+    if (!model_options_from_args(args, &options, err)) {
+        return false;
+    }
+    char *path = hub_model_path(args_get(args, "hub", NULL), args->operands[0], err);
+    t->tokenizer = path ? tokenizer_open(path, err) : NULL;
+    free(path);
+    const unsigned n = options.threads ? options.threads : pool_default_threads();
+    t->pool = t->tokenizer ? pool_new(n, err) : NULL;
+    t->coders = xcalloc(n, sizeof *t->coders);
+    t->answers = xcalloc(PARTS_AT_ONCE, sizeof *t->answers);
+    return t->pool != NULL;
+}
+
+static void close_tokenizer(struct tokenize *t) {
+    for (unsigned i = 0; t->pool && i < pool_n_threads(t->pool); i++) {
+        token_list_release(&t->coders[i].ids);
+        strbuf_release(&t->coders[i].text);
+        arena_release(&t->coders[i].arena);
+    }
+    for (size_t i = 0; t->answers && i < PARTS_AT_ONCE; i++) {
+        strbuf_release(&t->answers[i].out);
+    }
+    free(t->coders);
+    free(t->answers);
+    pool_free(t->pool);
+    tokenizer_close(t->tokenizer);
+    exchange_release(&t->exchange);
+}
+
+static bool report(
+    const struct tokenize *t, const char *path, double load_s, double run_s, struct err *err) {
+    struct run_stats stats = { .items = t->n_lines };
+    for (unsigned i = 0; i < pool_n_threads(t->pool); i++) {
+        stats.tokens_asked += t->coders[i].n_tokens;
+    }
+    return run_report_write(path,
+        &(struct run_report) { .load_s = load_s, .run_s = run_s, .stats = &stats, .device = "cpu" },
+        err);
 }
 
 static bool run(const struct args *args, struct err *err) {
@@ -127,14 +189,17 @@ static bool run(const struct args *args, struct err *err) {
         .decode = args_has(args, "decode"),
         .skip_special = args_has(args, "skip-special"),
     };
-    char *path = hub_model_path(args_get(args, "hub", NULL), args->operands[0], err);
-    t.tokenizer = path ? tokenizer_open(path, err) : NULL;
-    free(path);
-    bool ok = t.tokenizer && run_lines(&t, err);
-    tokenizer_close(t.tokenizer);
-    token_list_release(&t.ids);
-    strbuf_release(&t.text);
-    arena_release(&t.arena);
+    const char *stats = args_get(args, "stats", NULL);
+    const double start = clock_s();
+    bool ok = open_tokenizer(&t, args, err);
+    const double opened = clock_s();
+    ok = ok && run_lines(&t, err);
+    if (t.pool && stats) {
+        ok = report(
+                 &t, stats, opened - start, clock_s() - opened, ok ? err : &(struct err)ERR_INIT) &&
+             ok;
+    }
+    close_tokenizer(&t);
     return ok;
 }
 

@@ -14,12 +14,19 @@
 
 #define LINE_MAX_BYTES ((size_t)64 << 20)
 #define FLUSH_BYTES ((size_t)1 << 20)
+#define BLOCK_BYTES ((size_t)1 << 20)
 
-static void write_out(struct exchange *p) {
-    if (p->out.len && fwrite(p->out.text, 1, p->out.len, stdout) != p->out.len && !p->write_errno) {
+static void write_out(struct exchange *p, struct strbuf *out) {
+    if (out->len && fwrite(out->text, 1, out->len, stdout) != out->len && !p->write_errno) {
         p->write_errno = errno ? errno : EIO;
     }
-    strbuf_reset(&p->out);
+    strbuf_reset(out);
+}
+
+static void flush_gathered(struct exchange *p) {
+    if (p->answers.out.len >= FLUSH_BYTES) {
+        write_out(p, &p->answers.out);
+    }
 }
 
 static bool refuse_write(const struct exchange *p, struct err *err) {
@@ -27,50 +34,75 @@ static bool refuse_write(const struct exchange *p, struct err *err) {
     return err_errno(err, ERR_FAILED, "could not write to standard output");
 }
 
-static void line_parse(struct line *line, char *text, size_t n) {
-    line->object = json_parse(text, n, "request", &line->err);
-    if (line->object && !json_is_object(line->object)) {
-        err_set(&line->err, ERR_INPUT, "the request is not a JSON object");
+/* ---- lines in ---- */
+
+/* Reads more behind what is left of the block, which first moves to its front; false at the end of
+ * the input. */
+static bool refill(struct exchange *p) {
+    const size_t left = p->block_end - p->block_at;
+    if (p->block_at > 0) {
+        memmove(p->block, p->block + p->block_at, left);
     }
+    p->block_at = 0;
+    mem_grow(&p->block, &p->block_capacity, left + BLOCK_BYTES, 1);
+    const size_t got = fread(p->block + left, 1, BLOCK_BYTES, stdin);
+    p->block_end = left + got;
+    return got > 0;
 }
 
-/* The next line without its end, whatever bytes it holds: false at the end of the input. Of a line
- * that is too long only the length is taken (*n > LINE_MAX_BYTES). */
-static bool read_line(struct exchange *p, size_t *n) {
-    int c = getc_unlocked(stdin);
-    if (c == EOF) {
+/* The rest of a line that is too long, of which `seen` bytes were read: only its length counts. */
+static size_t skip_line(struct exchange *p, size_t seen) {
+    do {
+        const char *from = p->block + p->block_at;
+        const char *newline = memchr(from, '\n', p->block_end - p->block_at);
+        const size_t n = newline ? (size_t)(newline - from) : p->block_end - p->block_at;
+        seen += n;
+        p->block_at += n + (newline != NULL);
+        if (newline) {
+            break;
+        }
+    } while (refill(p));
+    return seen;
+}
+
+/* The next line without its end, whatever bytes it holds, valid until the next call; false at the
+ * end of the input. Of a line that is too long only the length is true. */
+static bool read_line(struct exchange *p, const char **line, size_t *n) {
+    const char *newline = NULL;
+    size_t searched = 0;
+    for (;;) {
+        const size_t there = p->block_end - p->block_at;
+        *line = p->block + p->block_at;
+        newline = there > searched ? memchr(*line + searched, '\n', there - searched) : NULL;
+        searched = there;
+        if (!newline && there > LINE_MAX_BYTES) {
+            *n = skip_line(p, 0);
+            return true;
+        }
+        if (newline || !refill(p)) {
+            break;
+        }
+    }
+    *line = p->block + p->block_at;
+    *n = newline ? (size_t)(newline - *line) : p->block_end - p->block_at;
+    if (!newline && *n == 0) {
         return false;
     }
-    for (*n = 0; c != EOF && c != '\n'; c = getc_unlocked(stdin)) {
-        if (*n < LINE_MAX_BYTES) {
-            mem_grow(&p->text, &p->text_capacity, *n + 1, 1);
-            p->text[*n] = (char)c;
-        }
-        *n += *n <= LINE_MAX_BYTES;
-    }
-    while (*n && *n <= LINE_MAX_BYTES && p->text[*n - 1] == '\r') {
+    p->block_at += *n + (newline != NULL);
+    while (*n && *n <= LINE_MAX_BYTES && (*line)[*n - 1] == '\r') {
         --*n;
     }
     return true;
 }
 
-bool exchange_read(struct exchange *p, size_t max_lines, bool *more, struct err *err) {
-    size_t n = 0;
-    *more = true;
-    for (size_t taken = 0; taken < max_lines && (*more = read_line(p, &n));) {
-        if (n == 0) {
-            continue;
-        }
-        mem_grow(&p->lines, &p->capacity, p->n + 1, sizeof *p->lines);
-        struct line *line = &p->lines[p->n++];
-        memset(line, 0, sizeof *line);
-        if (n > LINE_MAX_BYTES) {
-            err_set(&line->err, ERR_INPUT, "the request is longer than %zu bytes", LINE_MAX_BYTES);
-        } else {
-            line_parse(line, p->text, n);
-        }
-        taken++;
-    }
+static struct line *add_line(struct exchange *p) {
+    mem_grow(&p->lines, &p->capacity, p->n + 1, sizeof *p->lines);
+    struct line *line = &p->lines[p->n++];
+    memset(line, 0, sizeof *line);
+    return line;
+}
+
+static bool input_is_fine(struct exchange *p, struct err *err) {
     if (ferror(stdin)) {
         return err_errno(err, ERR_FAILED, "could not read standard input");
     }
@@ -78,57 +110,133 @@ bool exchange_read(struct exchange *p, size_t max_lines, bool *more, struct err 
            refuse_write(p, err); /* nobody listens any more: no use in going on */
 }
 
+bool exchange_read(struct exchange *p, size_t max_lines, bool *more, struct err *err) {
+    const char *text;
+    size_t n = 0;
+    *more = true;
+    for (size_t taken = 0; taken < max_lines && (*more = read_line(p, &text, &n)); taken += n > 0) {
+        if (n > 0) {
+            struct line *line = add_line(p);
+            line->text = text;
+            line->n = n;
+            line_parse(line);
+            line->text = NULL; /* the next read overwrites it */
+        }
+    }
+    return input_is_fine(p, err);
+}
+
+/* Lines lie in p->gathered, which may move until all are there. */
+static void point_at_gathered(struct exchange *p) {
+    const char *at = strbuf_str(&p->gathered);
+    for (size_t i = 0; i < p->n; i++) {
+        p->lines[i].text = at;
+        at += p->lines[i].n > LINE_MAX_BYTES ? 0 : p->lines[i].n;
+    }
+}
+
+bool exchange_gather(
+    struct exchange *p, size_t max_lines, size_t max_bytes, bool *more, struct err *err) {
+    const char *text;
+    size_t n = 0;
+    *more = true;
+    while (p->n < max_lines && p->gathered.len < max_bytes && (*more = read_line(p, &text, &n))) {
+        if (n > 0) {
+            add_line(p)->n = n;
+            strbuf_add(&p->gathered, text, n > LINE_MAX_BYTES ? 0 : n);
+        }
+    }
+    point_at_gathered(p);
+    return input_is_fine(p, err);
+}
+
+void line_parse(struct line *line) {
+    if (line->n > LINE_MAX_BYTES) {
+        err_set(&line->err, ERR_INPUT, "the request is longer than %zu bytes", LINE_MAX_BYTES);
+        return;
+    }
+    line->object = json_parse(line->text, line->n, "request", &line->err);
+    if (line->object && !json_is_object(line->object)) {
+        err_set(&line->err, ERR_INPUT, "the request is not a JSON object");
+    }
+}
+
+void line_release(struct line *line) {
+    json_decref(line->object);
+    line->object = NULL;
+}
+
 void exchange_reset(struct exchange *p) {
     for (size_t i = 0; i < p->n; i++) {
-        json_decref(p->lines[i].object);
+        line_release(&p->lines[i]);
     }
     p->n = 0;
+    strbuf_reset(&p->gathered);
 }
 
 void exchange_release(struct exchange *p) {
     exchange_reset(p);
     free(p->lines);
-    free(p->text);
-    strbuf_release(&p->out);
+    free(p->block);
+    strbuf_release(&p->gathered);
+    strbuf_release(&p->answers.out);
 }
 
-bool exchange_answer(struct exchange *p, const struct line *line) {
-    json_writer_init(&p->json, &p->out, false);
-    jw_object(&p->json);
-    jw_key(&p->json, "id");
+/* ---- answers out ---- */
+
+bool answer_begin(struct answers *a, const struct line *line) {
+    json_writer_init(&a->json, &a->out, false);
+    jw_object(&a->json);
+    jw_key(&a->json, "id");
     const json_t *id = line->object ? json_object_get(line->object, "id") : NULL;
     if (id) {
-        jw_json(&p->json, id);
+        jw_json(&a->json, id);
     } else {
-        jw_null(&p->json);
+        jw_null(&a->json);
     }
     if (line->err.class == ERR_NONE) {
         return true;
     }
-    jw_kv_string(&p->json, "error", line->err.msg);
-    p->n_failed++;
-    exchange_answer_end(p);
+    jw_kv_string(&a->json, "error", line->err.msg);
+    a->n_failed++;
+    answer_end(a);
+    return false;
+}
+
+void answer_end(struct answers *a) {
+    jw_end_object(&a->json);
+    strbuf_addc(&a->out, '\n');
+}
+
+bool exchange_answer(struct exchange *p, const struct line *line) {
+    if (answer_begin(&p->answers, line)) {
+        return true;
+    }
+    flush_gathered(p);
     return false;
 }
 
 void exchange_answer_end(struct exchange *p) {
-    jw_end_object(&p->json);
-    strbuf_addc(&p->out, '\n');
-    if (p->out.len >= FLUSH_BYTES) {
-        write_out(p);
-    }
+    answer_end(&p->answers);
+    flush_gathered(p);
+}
+
+void exchange_write(struct exchange *p, struct answers *answers) {
+    write_out(p, &answers->out);
+    p->answers.n_failed += answers->n_failed;
+    answers->n_failed = 0;
 }
 
 bool exchange_finish(struct exchange *p, struct err *err) {
-    write_out(p);
+    write_out(p, &p->answers.out);
     if (fflush(stdout) && !p->write_errno) {
         p->write_errno = errno;
     }
     if (p->write_errno) {
         return refuse_write(p, err);
     }
-    if (p->n_failed) {
-        err_set(err, ERR_FAILED, "%zu of the requests could not be answered", p->n_failed);
+    if (p->answers.n_failed) {
+        err_set(err, ERR_FAILED, "%zu of the requests could not be answered", p->answers.n_failed);
         return err_hint(err, "each has its reason in the field 'error' of its answer");
     }
     return true;
@@ -193,7 +301,7 @@ const struct option options_model[] = {
     { NULL, 0, NULL, NULL },
 };
 
-static double now_s(void) {
+double clock_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
@@ -253,51 +361,62 @@ bool session_open(struct session *s, const struct args *args, const char *operan
     s->stats_path = args_get(args, "stats", NULL);
     struct model_options options;
     char *path = NULL;
-    double start = now_s();
+    double start = clock_s();
     if (!model_options_from_args(args, &options, err) ||
         !(path = hub_model_path(args_get(args, "hub", NULL), operand, err))) {
         return false;
     }
     s->model = model_open(path, &options, err);
     free(path);
-    s->load_s = now_s() - start;
-    s->run_s = now_s();
+    s->load_s = clock_s() - start;
+    s->run_s = clock_s();
     s->run =
         (struct run_options) { .progress = show_progress, .progress_arg = s, .stats = &s->stats };
     return s->model != NULL;
 }
 
-static bool write_stats(const struct session *s, struct err *err) {
-    const struct model_info *info = model_info(s->model);
+bool run_report_write(const char *path, const struct run_report *r, struct err *err) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     struct strbuf out = { 0 };
     struct json_writer w;
     json_writer_init(&w, &out, true);
     jw_object(&w);
-    jw_kv_double(&w, "load_s", s->load_s);
-    jw_kv_double(&w, "run_s", now_s() - s->run_s);
-    jw_kv_int(&w, "items", (long long)s->stats.items);
-    jw_kv_int(&w, "tokens_asked", (long long)s->stats.tokens_asked);
-    jw_kv_int(&w, "tokens_computed", (long long)s->stats.tokens_computed);
-    jw_kv_int(&w, "tokens_padded", (long long)s->stats.tokens_padded);
-    jw_kv_int(&w, "rows_filled", (long long)s->stats.rows_filled);
-    jw_kv_double(&w, "flops", s->stats.flops);
-    jw_kv_int(&w, "memory_bytes", (long long)s->stats.memory_bytes);
+    jw_kv_double(&w, "load_s", r->load_s);
+    jw_kv_double(&w, "run_s", r->run_s);
+    jw_kv_int(&w, "items", (long long)r->stats->items);
+    jw_kv_int(&w, "tokens_asked", (long long)r->stats->tokens_asked);
+    jw_kv_int(&w, "tokens_computed", (long long)r->stats->tokens_computed);
+    jw_kv_int(&w, "tokens_padded", (long long)r->stats->tokens_padded);
+    jw_kv_int(&w, "rows_filled", (long long)r->stats->rows_filled);
+    jw_kv_double(&w, "flops", r->stats->flops);
+    jw_kv_int(&w, "memory_bytes", (long long)r->stats->memory_bytes);
     jw_kv_int(&w, "peak_rss_bytes", (long long)usage.ru_maxrss * 1024);
-    jw_kv_string(&w, "device", info->device);
-    jw_kv_string(&w, "dtype", info->dtype);
-    jw_kv_string(&w, "backend", info->backend);
+    jw_kv_string(&w, "device", r->device);
+    jw_kv_string(&w, "dtype", r->dtype);
+    jw_kv_string(&w, "backend", r->backend);
     jw_end_object(&w);
     strbuf_addc(&out, '\n');
-    bool ok = file_write_atomic(s->stats_path, out.text, out.len, err);
+    bool ok = file_write_atomic(path, out.text, out.len, err);
     strbuf_release(&out);
     return ok;
 }
 
+static bool session_report(const struct session *s, struct err *err) {
+    const struct model_info *info = model_info(s->model);
+    return run_report_write(s->stats_path,
+        &(struct run_report) { .load_s = s->load_s,
+            .run_s = clock_s() - s->run_s,
+            .stats = &s->stats,
+            .device = info->device,
+            .dtype = info->dtype,
+            .backend = info->backend },
+        err);
+}
+
 bool session_close(struct session *s, struct err *err) {
     progress_end(s->progress);
-    bool ok = !s->model || !s->stats_path || write_stats(s, err);
+    bool ok = !s->model || !s->stats_path || session_report(s, err);
     model_close(s->model);
     memset(s, 0, sizeof *s);
     return ok;

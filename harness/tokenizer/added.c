@@ -122,8 +122,8 @@ static void trie_add(struct added_trie *t, const char *text, size_t n, int32_t t
 static bool normalize(
     struct added *a, struct added_token *t, const struct pipeline *normalizers, struct err *err) {
     struct token_list unused = { 0 };
-    struct work w;
-    work_init(&w, t->text, t->n, true, &unused);
+    struct work w = { 0 };
+    work_begin(&w, t->text, t->n, true, &unused);
     bool ok = pipeline_apply(normalizers, &w, err);
     if (ok) {
         char *pattern = arena_alloc(&a->arena, w.text.n + 1);

@@ -359,7 +359,7 @@ static bool encode(
     if (m->ignore_merges) {
         int64_t id = vocab_find(&m->vocab, in.bytes, in.n);
         if (id >= 0) {
-            work_emit(w, p, (uint32_t)id, 0, in.n);
+            word_add(&w->word, (uint32_t)id, 0, in.n);
             return true;
         }
     }
@@ -377,7 +377,7 @@ static bool encode(
         const struct bpe_symbol *s = &w->bpe.symbols[i];
         end = at + s->n < in.n ? at + s->n : in.n; /* a prefix's bytes stand for no text */
         if (s->n) {
-            work_emit(w, p, s->id, at, end);
+            word_add(&w->word, s->id, at, end);
         }
     }
     return true;

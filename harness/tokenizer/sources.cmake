@@ -29,5 +29,6 @@ set(tokenizer_SOURCES
     tokenizer/unigram.c
     tokenizer/vocab.c
     tokenizer/vocab_files.c
+    tokenizer/word_memo.c
     tokenizer/wordpiece.c
     tokenizer/work.c)

@@ -17,7 +17,7 @@ static bool word_level_encode(
         return err_set(err, ERR_INPUT, "unknown token '%s' is not in the vocab",
             m->unk_token ? m->unk_token : "");
     }
-    work_emit(w, p, (uint32_t)id, 0, in.n);
+    word_add(&w->word, (uint32_t)id, 0, in.n);
     return true;
 }
 

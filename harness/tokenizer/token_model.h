@@ -15,6 +15,7 @@ struct token_model_type {
     bool (*load_vocab)(struct token_model *m, const json_t *vocab, struct err *err);
     bool (*load)(
         struct token_model *m, const json_t *config, struct err *err); /* after the vocabulary */
+    /* A piece's tokens, by its bytes alone, into w->word. */
     bool (*encode)(
         const struct token_model *m, struct work *w, const struct piece *p, struct err *err);
 };

@@ -72,6 +72,7 @@ static struct tokenizer *tokenizer_new(void) {
     struct tokenizer *t = xcalloc(1, sizeof *t);
     t->info = (struct tokenizer_info) { .bos = -1, .eos = -1, .pad = -1, .unk = -1 };
     added_init(&t->added);
+    t->works = work_shelf_new();
     return t;
 }
 
@@ -152,6 +153,7 @@ void tokenizer_close(struct tokenizer *t) {
         added_release(&t->added);
         post_release(&t->post);
         join_release(&t->join);
+        work_shelf_free(t->works);
         free(t);
     }
 }
@@ -220,13 +222,28 @@ static void emit_ids(struct token_list *out, const struct id_list *ids) {
     }
 }
 
+static bool encode_piece(
+    const struct tokenizer *t, struct work *w, const struct piece *p, struct err *err) {
+    const struct view in = work_view(w, p);
+    w->word.n = 0;
+    w->steps++;
+    if (!word_memo_get(&w->memo, in.bytes, in.n, &w->word)) {
+        if (!t->model.type->encode(&t->model, w, p, err)) {
+            return err_wrap(err, "%s", t->model.type->name);
+        }
+        word_memo_put(&w->memo, in.bytes, in.n, &w->word);
+    }
+    work_emit_word(w, p);
+    return true;
+}
+
 static bool run_model(const struct tokenizer *t, struct work *w, struct err *err) {
     for (size_t i = 0; i < w->pieces.n; i++) {
         const struct piece *p = &w->pieces.items[i];
         if (p->id != PIECE_NO_ID) {
             work_emit(w, p, (uint32_t)p->id, 0, p->to - p->from);
-        } else if (!t->model.type->encode(&t->model, w, p, err)) {
-            return err_wrap(err, "%s", t->model.type->name);
+        } else if (!encode_piece(t, w, p, err)) {
+            return false;
         }
     }
     return true;
@@ -253,14 +270,14 @@ bool tokenizer_encode_counted(const struct tokenizer *t, const char *text, size_
     if (special) {
         emit_ids(out, &t->post.before);
     }
-    struct work w;
-    work_init(&w, repaired ? repaired : text, n, out->want_spans || t->keep_align, out);
-    w.trim = t->post.trim;
-    w.vocab = &t->model.vocab;
-    w.covers = t->model.type == &TOKEN_MODEL_UNIGRAM ? t->model.unk_id : -1;
-    bool ok = encode(t, &w, err);
-    *steps += w.steps;
-    work_release(&w);
+    struct work *w = work_take(t->works);
+    work_begin(w, repaired ? repaired : text, n, out->want_spans || t->keep_align, out);
+    w->trim = t->post.trim;
+    w->vocab = &t->model.vocab;
+    w->covers = t->model.type == &TOKEN_MODEL_UNIGRAM ? t->model.unk_id : -1;
+    bool ok = encode(t, w, err);
+    *steps += w->steps;
+    work_return(t->works, w);
     free(repaired);
     if (!ok) {
         out->n = before;

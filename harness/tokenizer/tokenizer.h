@@ -18,6 +18,7 @@ struct tokenizer {
     bool keep_align; /* alignments decide where a prefix goes, so they are kept even if nobody asks
                         for spans */
     struct tokenizer_info info;
+    struct work_shelf *works;
 };
 
 /* As tokenizer_open on a tokenizer.json that lies in memory. */

@@ -149,10 +149,10 @@ static void emit_unknown(
         bytes = m->bytes[s[i]] >= 0;
     }
     for (size_t i = from; bytes && i < to; i++) {
-        work_emit(w, p, (uint32_t)m->bytes[s[i]], from, to);
+        word_add(&w->word, (uint32_t)m->bytes[s[i]], from, to);
     }
     if (!bytes) {
-        work_emit(w, p, (uint32_t)(id < 0 ? m->unk_id : id), from, to);
+        word_add(&w->word, (uint32_t)(id < 0 ? m->unk_id : id), from, to);
     }
 }
 
@@ -167,7 +167,7 @@ static bool encode(
         const struct lattice_node *node = &w->lattice[at];
         end = node->from;
         if (node->id != m->unk_id) {
-            work_emit(w, p, node->id, at, end);
+            word_add(&w->word, node->id, at, end);
             continue;
         }
         while (end < in.n && w->lattice[end].id == m->unk_id) {

@@ -53,7 +53,7 @@ static bool emit_unknown(
     if (m->unk_id < 0) {
         return err_set(err, ERR_INPUT, "unknown token '%s' is not in the vocab", m->unk_token);
     }
-    work_emit(w, p, (uint32_t)m->unk_id, 0, p->to - p->from);
+    word_add(&w->word, (uint32_t)m->unk_id, 0, p->to - p->from);
     return true;
 }
 
@@ -63,14 +63,13 @@ static bool encode(
     if (in.n > m->max_chars && utf8_length(in.bytes, in.n) > m->max_chars) {
         return emit_unknown(m, w, p, err);
     }
-    size_t before = w->out->n;
     for (size_t from = 0, end; from < in.n; from = end) {
         int32_t at = longest(m, w, in, from, &end);
         if (at < 0) {
-            w->out->n = before;
+            w->word.n = 0;
             return emit_unknown(m, w, p, err);
         }
-        work_emit(w, p, m->vocab.entries[at].id, from, end);
+        word_add(&w->word, m->vocab.entries[at].id, from, end);
     }
     return true;
 }

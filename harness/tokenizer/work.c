@@ -2,6 +2,7 @@
  * piece. */
 #include "harness/tokenizer/work.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -30,9 +31,15 @@ static inline void text_reserve(struct text *t, size_t need, bool want_align) {
     }
 }
 
-void work_init(
+void work_begin(
     struct work *w, const char *text, size_t n, bool want_align, struct token_list *out) {
-    *w = (struct work) { .want_align = want_align, .out = out, .first_token = out->n };
+    w->want_align = want_align;
+    w->out = out;
+    w->first_token = out->n;
+    w->overflow = false;
+    w->steps = 0;
+    w->trim = (struct trim_rule) { 0 };
+    w->n_segments = w->n_cps = 0;
     w->ceiling = n < GROWTH_MAX / GROWTH_TIMES ? n * GROWTH_TIMES + GROWTH_FREE : GROWTH_MAX;
     text_reserve(&w->text, n + 1, want_align);
     memcpy(w->text.bytes, text, n);
@@ -60,8 +67,63 @@ void work_release(struct work *w) {
     free(w->lattice);
     free(w->cps);
     free(w->changes);
+    free(w->word.tokens);
+    word_memo_release(&w->memo);
     regex_scratch_free(w->regex);
     *w = (struct work) { 0 };
+}
+
+/* ---- the shelf ---- */
+
+struct work_shelf {
+    pthread_mutex_t lock;
+    struct work *top;
+};
+
+/* What a work may hold while nobody uses it: a text as long as these is rare. */
+#define SHELVED_TEXT_BYTES ((size_t)1 << 20)
+
+struct work_shelf *work_shelf_new(void) {
+    struct work_shelf *shelf = xcalloc(1, sizeof *shelf);
+    pthread_mutex_init(&shelf->lock, NULL);
+    return shelf;
+}
+
+static void work_free(struct work *w) {
+    work_release(w);
+    free(w);
+}
+
+void work_shelf_free(struct work_shelf *shelf) {
+    if (!shelf)
+        return;
+    while (shelf->top) {
+        struct work *w = shelf->top;
+        shelf->top = w->below;
+        work_free(w);
+    }
+    pthread_mutex_destroy(&shelf->lock);
+    free(shelf);
+}
+
+struct work *work_take(struct work_shelf *shelf) {
+    pthread_mutex_lock(&shelf->lock);
+    struct work *w = shelf->top;
+    if (w)
+        shelf->top = w->below;
+    pthread_mutex_unlock(&shelf->lock);
+    return w ? w : xcalloc(1, sizeof *w);
+}
+
+void work_return(struct work_shelf *shelf, struct work *w) {
+    if (w->text.capacity > SHELVED_TEXT_BYTES || w->spare.capacity > SHELVED_TEXT_BYTES) {
+        work_free(w);
+        return;
+    }
+    pthread_mutex_lock(&shelf->lock);
+    w->below = shelf->top;
+    shelf->top = w;
+    pthread_mutex_unlock(&shelf->lock);
 }
 
 struct view work_view(const struct work *w, const struct piece *p) {
@@ -323,6 +385,13 @@ void work_emit(struct work *w, const struct piece *p, uint32_t id, size_t from, 
         }
     }
     token_list_add(w->out, (int32_t)id, span);
+}
+
+void work_emit_word(struct work *w, const struct piece *p) {
+    for (size_t i = 0; i < w->word.n; i++) {
+        const struct word_token *t = &w->word.tokens[i];
+        work_emit(w, p, t->id, t->from, t->to);
+    }
 }
 
 bool work_all_below(const struct work *w, unsigned char limit) {

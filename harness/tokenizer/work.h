@@ -8,6 +8,7 @@
 #define ASSAY_HARNESS_TOKENIZER_WORK_H
 
 #include "harness/harness.h"
+#include "harness/tokenizer/word_memo.h"
 
 struct text {
     char *bytes;
@@ -67,6 +68,8 @@ struct work {
     struct segment *segments;
     size_t n_segments, segments_capacity;
     struct bpe_scratch bpe;
+    struct word word;      /* what the token model makes of the piece at hand */
+    struct word_memo memo; /* of the model, from text to text */
     struct lattice_node *lattice;
     size_t lattice_capacity;
     struct regex_scratch *regex;
@@ -82,11 +85,22 @@ struct work {
     struct trim_rule trim;
     const struct vocab *vocab; /* for the texts of tokens; needed only to trim */
     int64_t covers;            /* a token whose text is what it covers; -1: there is none */
+    struct work *below;        /* on the shelf */
 };
 
-/* `text` is valid UTF-8 shorter than 1 GiB. */
-void work_init(struct work *w, const char *text, size_t n, bool want_align, struct token_list *out);
+/* Takes up a text: valid UTF-8 shorter than 1 GiB. The work is zeroed, or has done another text
+ * before, whose memory it goes on with. */
+void work_begin(
+    struct work *w, const char *text, size_t n, bool want_align, struct token_list *out);
 void work_release(struct work *w);
+
+/* Works that nobody is using, for whichever thread comes next. A tokenizer has one shelf, as works
+ * remember words. */
+struct work_shelf;
+struct work_shelf *work_shelf_new(void);
+void work_shelf_free(struct work_shelf *shelf);
+struct work *work_take(struct work_shelf *shelf);
+void work_return(struct work_shelf *shelf, struct work *w);
 
 /* A piece, as steps see it. */
 struct view {
@@ -133,8 +147,9 @@ void work_pieces_begin(struct work *w);
 void work_piece(struct work *w, size_t from, size_t to, int64_t id);
 void work_pieces_end(struct work *w);
 
-/* Appends a token that covers bytes [from, to) of the piece. */
+/* Appends a token that covers bytes [from, to) of the piece; the tokens of w->word. */
 void work_emit(struct work *w, const struct piece *p, uint32_t id, size_t from, size_t to);
+void work_emit_word(struct work *w, const struct piece *p);
 
 /* True if every byte is below `limit`: a quick way past most normalizers. */
 bool work_all_below(const struct work *w, unsigned char limit);

@@ -83,6 +83,27 @@ what='decode'
 code "$what" 0 "$ASSAY" tokenize $dec --decode <"$tmp/ids"
 py "$what" 'a, b = lines(sys.argv[1]); assert (a["text"], b["text"]) == ("abc 09 z", "abc"), (a, b)' "$tmp/out"
 
+# Lines in parts, parts on threads; some lines are answered by an error, one without an end.
+python3 - "$tmp" <<'PY'
+import json, random, sys
+r = random.Random(5)
+with open(sys.argv[1] + "/many", "w") as f:
+    for i in range(3000):
+        text = " ".join("".join(r.choice("abcdefghijklmnop") for _ in range(r.randint(1, 6))) for _ in range(r.randint(0, 30)))
+        f.write("not json\n" if i % 500 == 7 else "\r\n" if i % 500 == 8 else json.dumps({"id": i, "text": text}) + "\n")
+    f.write('{"id": "last", "text": "abc"}')
+PY
+what='tokenize in threads, in order'
+code "$what" 1 "$ASSAY" tokenize $dec --threads 1 <"$tmp/many"
+mv "$tmp/out" "$tmp/single"
+code "$what" 1 "$ASSAY" tokenize $dec --threads 3 --stats "$tmp/stats" <"$tmp/many"
+cmp -s "$tmp/single" "$tmp/out" || fail "$what: three threads give other bytes than one"
+py "$what" 'a, s = lines(sys.argv[1]), json.load(open(sys.argv[2]))
+assert len(a) == 2995 and a[-1]["id"] == "last" and a[-1]["ids"] == [1, 2, 3], a[-1]
+assert [x["id"] for x in a if "error" not in x] == [i for i in range(3000) if i % 500 not in (7, 8)] + ["last"]
+assert sum("error" in x for x in a) == 6 and s["items"] == 2995
+assert s["tokens_asked"] == sum(len(x.get("ids", ())) for x in a) and s["run_s"] > 0, s' "$tmp/out" "$tmp/stats"
+
 what='generate'
 printf '%s\n' '{"id": 1, "prompt": "abc"}' '{"id": 2, "prompt_ids": [1, 2, 3]}' >"$tmp/in"
 code "$what" 0 "$ASSAY" generate $dec --max-tokens 8 <"$tmp/in"
