@@ -47,8 +47,8 @@ static struct place *place_at(const struct numbers *x, size_t doc, size_t level,
 
 /* The documents from..from + n that have a label at a level, and its class. A document whose labels
  * are words and end before that level has the word "-1" there, which makes these a class of their
- * own; where labels are numbers it is left out. (mteb marks both by -1, which among words is one.)
- */
+ * own; where labels are numbers it is left out, as is one that is labelled -1. (mteb marks what is
+ * missing by -1, which among words is one.) */
 struct level {
     size_t *docs, n;
     uint32_t *classes, n_classes;
@@ -58,7 +58,7 @@ struct level {
 static bool label_at(const struct task_doc *d, size_t level, struct task_label *label) {
     if (level < d->n_labels) {
         *label = d->labels[level];
-        return true;
+        return label->text != NULL || label->number != -1;
     }
     *label = (struct task_label) { .text = "-1" };
     return d->labels[0].text != NULL;

@@ -54,7 +54,7 @@ static void share_out(
         total += (double)sizes[c];
     }
     for (uint32_t c = 0; c < n_classes; c++) {
-        double exact = (double)sizes[c] / total * (double)k;
+        double exact = (double)k * (double)sizes[c] / total;
         shares[c] = (size_t)exact;
         remainder[c] = sorted[c] = exact - floor(exact);
         left -= shares[c];

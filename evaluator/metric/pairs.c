@@ -1,6 +1,6 @@
 /* Pairs with a label of 0 or 1 and a similarity: average precision by scikit-learn's rule, and the
- * best that any threshold gives by mteb's, which walks down the pairs in order of similarity (equal
- * ones as they come, the last one never). */
+ * best that any threshold gives by mteb's (2.26), which lies between two similarities that differ:
+ * equal ones come in at once, and never all there are. */
 #include <math.h>
 
 #include "base/mem.h"
@@ -62,19 +62,26 @@ static struct cut whole(const struct ordered *o, const uint32_t *counts, size_t 
     return c;
 }
 
+/* Takes the pairs of one similarity, from the i-th on; returns where the next ones begin. */
+static size_t take_equal(const struct ordered *o, const uint32_t *counts, size_t i, struct cut *c) {
+    const double score = o->score[o->order[i]];
+    for (; i < o->n && o->score[o->order[i]] == score; i++) {
+        const uint32_t at = o->order[i];
+        c->taken += counts[at];
+        c->positives += o->gold[at] > 0 ? counts[at] : 0;
+    }
+    return i;
+}
+
 /* The first cut of all at which f is highest; none is above 0: nothing taken. */
 static struct cut best_cut(const struct ordered *o, const uint32_t *counts, size_t n, cut_fn *f) {
     struct cut c = whole(o, counts, n), best = c;
     double highest = 0;
-    for (size_t i = 0; i < o->n; i++) {
-        uint32_t at = o->order[i];
-        for (uint32_t k = 0; k < counts[at] && c.taken + 1 < c.all; k++) {
-            c.taken++;
-            c.positives += o->gold[at] > 0;
-            double value = f(&c);
-            best = value > highest ? c : best;
-            highest = value > highest ? value : highest;
-        }
+    for (size_t i = 0; i < o->n;) {
+        i = take_equal(o, counts, i, &c);
+        double value = c.taken > 0 && c.taken < c.all ? f(&c) : 0;
+        best = value > highest ? c : best;
+        highest = value > highest ? value : highest;
     }
     return best;
 }
@@ -95,12 +102,9 @@ double statistic_average_precision(const void *data, const size_t *index, size_t
     uint32_t *counts = count_pairs(o, index, n);
     struct cut c = whole(o, counts, n);
     double sum = 0;
-    for (size_t i = 0, next; i < o->n; i = next) {
+    for (size_t i = 0; i < o->n;) {
         double before = c.positives;
-        for (next = i; next < o->n && o->score[o->order[next]] == o->score[o->order[i]]; next++) {
-            c.taken += counts[o->order[next]];
-            c.positives += o->gold[o->order[next]] > 0 ? counts[o->order[next]] : 0;
-        }
+        i = take_equal(o, counts, i, &c);
         sum += c.positives > before ? (c.positives - before) * c.positives / c.taken : 0;
     }
     free(counts);

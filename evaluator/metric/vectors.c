@@ -23,9 +23,17 @@ double dot(const float *a, const float *b, size_t width) {
     return sum;
 }
 
+/* By the distance of the two at unit length, as scikit-learn has it: equal vectors are exactly 1,
+ * so that such pairs are ties. */
 double cosine(const float *a, const float *b, size_t width) {
-    double ab = dot(a, b, width), aa = dot(a, a, width), bb = dot(b, b, width);
-    return aa == 0 || bb == 0 ? 0 : ab / (sqrt(aa) * sqrt(bb));
+    double aa = sqrt(dot(a, a, width)), bb = sqrt(dot(b, b, width)), sum = 0;
+    if (aa == 0 || bb == 0)
+        return 0;
+    for (size_t i = 0; i < width; i++) {
+        double d = (double)a[i] / aa - (double)b[i] / bb;
+        sum += d * d;
+    }
+    return 1 - sum / 2;
 }
 
 double manhattan(const float *a, const float *b, size_t width) {

@@ -86,12 +86,11 @@ local function emit(io, item)
     io.refill()
 end
 
--- Sends the documents that are scored.
-function labelled.send_documents(task, io, read)
+-- Sends the documents that are scored: what the task's max_documents leaves, or else the kind's own `limit`.
+function labelled.send_documents(task, io, read, limit)
     local split, order, found, sent = io.part.split, nil, {}, 0
-    if task.max_documents then
-        order = labelled.reduction(io, task.max_documents, labelled.labels_of(task, io, split, read))
-    end
+    limit = task.max_documents or limit
+    if limit then order = labelled.reduction(io, limit, labelled.labels_of(task, io, split, read)) end
     local place = {}
     for i, n in ipairs(order or {}) do place[n] = i <= io.limit and i or nil end
     each(task, io, split, read, function(n, text, label, row, source)

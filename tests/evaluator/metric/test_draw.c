@@ -79,7 +79,7 @@ static void a_stratified_split_is_datasets_own(void **state) {
         assert_sizes(out, json_object_get(v, "out"));
         free(classes);
     }
-    assert_int_equal(i, 3);
+    assert_int_equal(i, 4);
     json_decref(all);
 }
 

@@ -48,8 +48,11 @@ static void equal_similarities_come_in_at_once(void **state) {
     struct fixture f = { .gold = { 1, 0, 1, 1, 0 }, .score = { 0.9, 0.4, 0.4, 0.4, 0.4 } };
     set(&f, 5);
     assert_same(statistic_average_precision(&f.ordered, f.index, 5), (1.0 + 2 * 3.0 / 5) / 3);
-    assert_int_equal(f.order[1], 1); /* as they come */
-    assert_int_equal(f.order[4], 4);
+    /* no threshold lies among the four: after the first pair, or nowhere */
+    assert_same(statistic_best_accuracy(&f.ordered, f.index, 5), 3.0 / 5);
+    assert_same(statistic_best_f1(&f.ordered, f.index, 5), 0.5);
+    assert_same(statistic_best_precision(&f.ordered, f.index, 5), 1);
+    assert_same(statistic_best_recall(&f.ordered, f.index, 5), 1.0 / 3);
 }
 
 static void a_resample_may_have_a_pair_twice(void **state) {
