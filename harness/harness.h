@@ -103,6 +103,17 @@ MUST_CHECK struct model *model_open(
     const char *path, const struct model_options *options, struct err *err);
 void model_close(struct model *m);
 
+/* How an embedding model says that two of its vectors are compared; far is dissimilar. */
+enum similarity {
+    SIMILARITY_COSINE,
+    SIMILARITY_DOT,
+    SIMILARITY_MANHATTAN,
+    SIMILARITY_EUCLIDEAN,
+    N_SIMILARITIES
+};
+const char *similarity_name(enum similarity similarity); /* "cosine", "dot", ... */
+MUST_CHECK bool similarity_parse(const char *name, enum similarity *out, struct err *err);
+
 struct model_info {
     const char *architecture; /* name of the Lua description: "bert", "llama" */
     const char *format;       /* "safetensors" or "gguf" */
@@ -113,6 +124,7 @@ struct model_info {
     bool causal;      /* a decoder: can score and generate */
     bool classifies;  /* has a classifier */
     bool has_pooling; /* sentence-transformers modules say how to pool */
+    enum similarity similarity;
 };
 const struct model_info *model_info(const struct model *m);
 

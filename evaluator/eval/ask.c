@@ -165,6 +165,34 @@ bool eval_has_length(const struct eval *e, size_t doc, const float *vector, stru
                e->docs[doc].index);
 }
 
+static void scale(float *v, size_t width, double by) {
+    for (size_t k = 0; k < width; k++) {
+        v[k] = (float)(v[k] / by);
+    }
+}
+
+bool eval_make_comparable(
+    const struct eval *e, const char *what, float *vectors, size_t n, struct err *err) {
+    const size_t width = e->subject->width;
+    if (e->similarity != SIMILARITY_COSINE && e->similarity != SIMILARITY_DOT) {
+        err_set(err, ERR_UNSUPPORTED, "the model compares texts by its '%s' similarity",
+            similarity_name(e->similarity));
+        return err_hint(err, "what ranks texts here goes by cosine or dot product");
+    }
+    for (size_t i = 0; i < n; i++) {
+        float *v = vectors + i * width;
+        const double length = sqrt(dot(v, v, width));
+        if (!(length > 0)) {
+            return err_set(
+                err, ERR_NUMERIC, "%s %zu: the model gives a vector of length zero", what, i);
+        }
+        if (e->similarity == SIMILARITY_COSINE) {
+            scale(v, width, length);
+        }
+    }
+    return true;
+}
+
 void eval_write_value(struct json_writer *w, const char *metric, double value) {
     if (isnan(value)) {
         jw_key(w, metric);

@@ -44,21 +44,15 @@ static size_t subset_end(const struct eval *e, size_t from) {
     return to;
 }
 
-/* Unit vectors of the first or the second sentences of documents from..from + n. */
+/* Vectors of the first or the second sentences of documents from..from + n. */
 static bool take_side(struct eval *e, const float *vectors, const size_t *where, size_t side,
     size_t from, size_t n, float *out, struct err *err) {
-    size_t width = e->subject->width;
+    const size_t width = e->subject->width;
     for (size_t i = 0; i < n; i++) {
-        const float *v = vectors + where[2 * (from + i) + side] * width;
-        double length = sqrt(dot(v, v, width));
-        if (!eval_has_length(e, from + i, v, err)) {
-            return false;
-        }
-        for (size_t k = 0; k < width; k++) {
-            out[i * width + k] = (float)(v[k] / length);
-        }
+        memcpy(
+            out + i * width, vectors + where[2 * (from + i) + side] * width, width * sizeof *out);
     }
-    return true;
+    return eval_make_comparable(e, "pair", out, n, err);
 }
 
 /* Of equal scores the first: ids would be in descending order, so its rank is the highest. */

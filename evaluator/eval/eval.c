@@ -270,6 +270,9 @@ static void add_provenance(
     json_object_set_new(r, "languages", strings_json(&i->languages));
     json_object_set_new(r, "baseline", real_or_null(i->baseline));
     json_object_set_new(r, "publish_samples", json_boolean(i->publish_samples));
+    if (e->similarity != SIMILARITY_COSINE) {
+        json_object_set_new(r, "similarity", json_string(similarity_name(e->similarity)));
+    }
     json_object_set_new(r, "device", text_or_null(e->subject->device));
     json_object_set_new(r, "dtype", text_or_null(e->subject->dtype));
     json_object_set_new(r, "backend", text_or_null(e->subject->backend));
@@ -377,7 +380,10 @@ static bool pass_on(uint64_t done, uint64_t total, void *arg) {
 
 bool eval_begin(struct eval *e, const struct task *task, const struct subject *subject,
     const struct eval_options *options, struct err *err) {
-    *e = (struct eval) { .info = task_info(task), .subject = subject, .options = options };
+    *e = (struct eval) { .info = task_info(task),
+        .subject = subject,
+        .similarity = subject->similarity,
+        .options = options };
     if (!KINDS[e->info->kind]) {
         return err_set(err, ERR_USAGE, "'%s' is a suite, not a task", e->info->name);
     }

@@ -37,6 +37,7 @@ struct subject {
     subject_score_fn *score;
     void (*release)(void *self); /* NULL: free */
     uint32_t width;              /* of its vectors */
+    enum similarity similarity;  /* by which it compares them */
 };
 
 /* A subject over an open model, which stays the caller's. add_bos: "auto", "yes", "no". */

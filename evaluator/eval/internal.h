@@ -15,6 +15,7 @@ struct eval {
     size_t n_samplings;
     size_t n; /* documents */
     const struct subject *subject;
+    enum similarity similarity; /* the subject's, or that of whoever gave the samples */
     struct run_options run;
     struct run_stats stats;
     const struct eval_options *options;
@@ -127,6 +128,12 @@ MUST_CHECK float *eval_embed_pairs(struct eval *e, size_t *where, struct err *er
 /* A vector of length zero has no direction: ERR_NUMERIC with the document. */
 MUST_CHECK bool eval_has_length(
     const struct eval *e, size_t doc, const float *vector, struct err *err);
+
+/* Vectors as the model compares them, so that a dot product says how similar two are: by cosine to
+ * length one, by dot product as they are. Of length zero: ERR_NUMERIC with `what` and its number.
+ */
+MUST_CHECK bool eval_make_comparable(
+    const struct eval *e, const char *what, float *vectors, size_t n, struct err *err);
 
 /* A metric of one document; NaN becomes null: the document does not count in it. */
 void eval_write_value(struct json_writer *w, const char *metric, double value);

@@ -1,14 +1,10 @@
 /* Pair classification, as mteb's evaluator has it: how well a similarity tells pairs that belong
  * together from others, by average precision and by the best threshold. "similarity" is the model's
- * own, which is the cosine; "max" is the best over all. */
+ * own; "max" is the best over all. */
 #include <string.h>
 
 #include "evaluator/eval/internal.h"
 #include "evaluator/metric/statistic.h"
-
-enum { COSINE, DOT, MANHATTAN, EUCLIDEAN, N_SIMILARITIES };
-
-static const char *const NAMES[N_SIMILARITIES] = { "cosine", "dot", "manhattan", "euclidean" };
 
 struct numbers {
     double *label, *of[N_SIMILARITIES]; /* distances are negated */
@@ -18,7 +14,7 @@ static struct numbers *make_numbers(struct eval *e) {
     struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
     e->kind = numbers;
     numbers->label = arena_alloc(&e->arena, e->n * sizeof *numbers->label);
-    for (size_t s = 0; s < N_SIMILARITIES; s++) {
+    for (enum similarity s = 0; s < N_SIMILARITIES; s++) {
         numbers->of[s] = arena_alloc(&e->arena, e->n * sizeof *numbers->of[s]);
     }
     return numbers;
@@ -28,10 +24,10 @@ static bool compare(struct eval *e, size_t i, const float *a, const float *b, st
     struct numbers *numbers = e->kind;
     size_t width = e->subject->width;
     numbers->label[i] = e->docs[i].score;
-    numbers->of[COSINE][i] = cosine(a, b, width);
-    numbers->of[DOT][i] = dot(a, b, width);
-    numbers->of[MANHATTAN][i] = -manhattan(a, b, width);
-    numbers->of[EUCLIDEAN][i] = -euclidean(a, b, width);
+    numbers->of[SIMILARITY_COSINE][i] = cosine(a, b, width);
+    numbers->of[SIMILARITY_DOT][i] = dot(a, b, width);
+    numbers->of[SIMILARITY_MANHATTAN][i] = -manhattan(a, b, width);
+    numbers->of[SIMILARITY_EUCLIDEAN][i] = -euclidean(a, b, width);
     return eval_has_length(e, i, a, err) && eval_has_length(e, i, b, err);
 }
 
@@ -64,8 +60,8 @@ static bool pair_recall(
     doc->text_a = texts[0];
     doc->text_b = texts[1];
     numbers->label[i] = doc->score;
-    for (size_t s = 0; s < N_SIMILARITIES; s++) {
-        if (!recall_number(sample, metrics, NAMES[s], &numbers->of[s][i], err)) {
+    for (enum similarity s = 0; s < N_SIMILARITIES; s++) {
+        if (!recall_number(sample, metrics, similarity_name(s), &numbers->of[s][i], err)) {
             return false;
         }
     }
@@ -96,9 +92,10 @@ static statistic_fn *measure_of(const char *metric) {
 }
 
 /* Which similarities a metric looks at: all, or one. */
-static bool wanted(const char *metric, size_t s) {
-    const char *name = strncmp(metric, "similarity_", 11) ? metric : "cosine_";
-    return !strncmp(metric, "max_", 4) || !strncmp(name, NAMES[s], strlen(NAMES[s]));
+static bool wanted(const struct eval *e, const char *metric, enum similarity s) {
+    const char *name = strncmp(metric, "similarity_", 11) ? metric : similarity_name(e->similarity);
+    return !strncmp(metric, "max_", 4) ||
+           !strncmp(name, similarity_name(s), strlen(similarity_name(s)));
 }
 
 /* With clusters, by what each pair adds to the similarity that is highest. */
@@ -125,8 +122,8 @@ static bool pair_measure(struct eval *e, const char *metric, size_t from, size_t
     struct ordered of[N_SIMILARITIES];
     struct highest highest = { measure_of(metric), of, 0 };
     uint32_t *order = xcalloc(N_SIMILARITIES * n + 1, sizeof *order);
-    for (size_t s = 0; s < N_SIMILARITIES; s++) {
-        if (wanted(metric, s)) {
+    for (enum similarity s = 0; s < N_SIMILARITIES; s++) {
+        if (wanted(e, metric, s)) {
             uint32_t *mine = order + highest.n * n;
             ordered_sort(numbers->of[s] + from, n, mine);
             of[highest.n++] =
@@ -152,11 +149,11 @@ static void pair_sample(const struct eval *e, size_t i, struct json_writer *w) {
     jw_string(w, d->text_b);
     jw_end_array(w);
     jw_kv_int(w, "gold", (long long)d->score);
-    jw_kv_double(w, "prediction", numbers->of[COSINE][i]);
+    jw_kv_double(w, "prediction", numbers->of[e->similarity][i]);
     jw_key(w, "metrics");
     jw_object(w);
-    for (size_t s = 0; s < N_SIMILARITIES; s++) {
-        jw_kv_double(w, NAMES[s], numbers->of[s][i]);
+    for (enum similarity s = 0; s < N_SIMILARITIES; s++) {
+        jw_kv_double(w, similarity_name(s), numbers->of[s][i]);
     }
     jw_end_object(w);
 }

@@ -1,6 +1,5 @@
-/* Passages to unit vectors, a block at a time (see ranked.h): a corpus of millions takes the memory
- * of one block. */
-#include <math.h>
+/* Passages to vectors that can be compared, a block at a time (see ranked.h): a corpus of millions
+ * takes the memory of one block. */
 #include <string.h>
 
 #include "evaluator/eval/ranked.h"
@@ -8,26 +7,10 @@
 /* Of vectors; what a model makes of a text on the way takes as much again, or more. */
 enum { BLOCK_BYTES = 64 << 20, BLOCK_LEAST = 1024, BLOCK_MOST = 16384 };
 
-/* Vectors to length one, so that a dot product is a cosine. */
-static bool normalise(float *vectors, size_t n, size_t width, struct err *err) {
-    for (size_t i = 0; i < n; i++) {
-        float *v = vectors + i * width;
-        double length = sqrt(dot(v, v, width));
-        if (!(length > 0)) {
-            return err_set(
-                err, ERR_NUMERIC, "text %zu: the model gives a vector of length zero", i);
-        }
-        for (size_t k = 0; k < width; k++) {
-            v[k] = (float)(v[k] / length);
-        }
-    }
-    return true;
-}
-
-static float *embed_unit(struct eval *e, enum subject_role role, const char *prompt,
+static float *embed_comparable(struct eval *e, enum subject_role role, const char *prompt,
     const char *const *texts, size_t n, struct err *err) {
     float *vectors = eval_embed(e, role, prompt, texts, n, err);
-    if (vectors && !normalise(vectors, n, e->subject->width, err)) {
+    if (vectors && !eval_make_comparable(e, "text", vectors, n, err)) {
         free(vectors);
         vectors = NULL;
     }
@@ -35,7 +18,7 @@ static float *embed_unit(struct eval *e, enum subject_role role, const char *pro
 }
 
 float *embed_queries(struct eval *e, const char *const *texts, size_t n, struct err *err) {
-    return embed_unit(e, SUBJECT_QUERY, e->info->prompt_query, texts, n, err);
+    return embed_comparable(e, SUBJECT_QUERY, e->info->prompt_query, texts, n, err);
 }
 
 static size_t block_size(const struct eval *e) {
@@ -53,7 +36,8 @@ bool embed_passages(struct eval *e, const size_t *which, size_t from, size_t n, 
         for (size_t i = 0; i < m; i++) {
             texts[i] = e->retrieval->passages[which ? which[at + i] : at + i].text;
         }
-        float *vectors = embed_unit(e, SUBJECT_PASSAGE, e->info->prompt_passage, texts, m, err);
+        float *vectors =
+            embed_comparable(e, SUBJECT_PASSAGE, e->info->prompt_passage, texts, m, err);
         ok = vectors && (e->plan || fn(arg, vectors, at, m, err));
         free(vectors);
         task_forget_texts(e->retrieval);

@@ -110,7 +110,7 @@ static bool make_info(
     e->bootstrap = (unsigned)json_get_int(result, "bootstrap", EVAL_BOOTSTRAP);
     info->subsets = names_of(e, json_object_get(result, "declared_subsets"));
     info->protocol = (int)json_get_int(result, "protocol", 0);
-    return true;
+    return similarity_parse(json_get_string(result, "similarity", "cosine"), &e->similarity, err);
 }
 
 static const char *or_null(struct eval *e, const json_t *sample, const char *field) {

@@ -1,6 +1,6 @@
 /* Similarity of sentence pairs against what people said, as mteb's STS evaluator has it: gold
  * scaled to 0..1, four ways to compare two vectors, two correlations. "spearman" and "pearson" are
- * of the model's own similarity, which is the cosine. A sentence that occurs in several pairs is
+ * of the model's own similarity. A sentence that occurs in several pairs is
  * embedded once. */
 #include <string.h>
 
@@ -9,6 +9,7 @@
 
 struct numbers {
     double *gold, *cosine, *manhattan, *euclidean; /* similarities: distances are negated */
+    double *dot; /* of a model that compares by it; NULL of any other */
 };
 
 static struct numbers *make_numbers(struct eval *e) {
@@ -19,6 +20,9 @@ static struct numbers *make_numbers(struct eval *e) {
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         *lists[i] = arena_alloc(&e->arena, e->n * sizeof **lists[i]);
     }
+    numbers->dot = e->similarity == SIMILARITY_DOT
+                       ? arena_alloc(&e->arena, e->n * sizeof *numbers->dot)
+                       : NULL;
     return numbers;
 }
 
@@ -37,6 +41,9 @@ static bool compare(struct eval *e, struct numbers *numbers, const float *vector
         numbers->cosine[i] = cosine(a, b, width);
         numbers->manhattan[i] = -manhattan(a, b, width);
         numbers->euclidean[i] = -euclidean(a, b, width);
+        if (numbers->dot) {
+            numbers->dot[i] = dot(a, b, width);
+        }
         if (!eval_has_length(e, i, a, err) || !eval_has_length(e, i, b, err)) {
             return false;
         }
@@ -72,22 +79,33 @@ static bool sts_recall(
     bool ok = recall_number(sample, sample, "gold", &doc->score, err) &&
               recall_number(sample, metrics, "cosine", &numbers->cosine[i], err) &&
               recall_number(sample, metrics, "manhattan", &numbers->manhattan[i], err) &&
-              recall_number(sample, metrics, "euclidean", &numbers->euclidean[i], err);
+              recall_number(sample, metrics, "euclidean", &numbers->euclidean[i], err) &&
+              (!numbers->dot || recall_number(sample, metrics, "dot", &numbers->dot[i], err));
     numbers->gold[i] = scaled(e->info, doc->score);
     return ok;
 }
 
-static const double *similarities(const struct numbers *numbers, const char *metric) {
-    return !strncmp(metric, "manhattan", 9)   ? numbers->manhattan
-           : !strncmp(metric, "euclidean", 9) ? numbers->euclidean
-                                              : numbers->cosine;
+static const double *own(const struct eval *e) {
+    const struct numbers *numbers = e->kind;
+    return e->similarity == SIMILARITY_DOT         ? numbers->dot
+           : e->similarity == SIMILARITY_MANHATTAN ? numbers->manhattan
+           : e->similarity == SIMILARITY_EUCLIDEAN ? numbers->euclidean
+                                                   : numbers->cosine;
+}
+
+static const double *similarities(const struct eval *e, const char *metric) {
+    const struct numbers *numbers = e->kind;
+    return !strncmp(metric, "cosine_", 7)       ? numbers->cosine
+           : !strncmp(metric, "manhattan_", 10) ? numbers->manhattan
+           : !strncmp(metric, "euclidean_", 10) ? numbers->euclidean
+                                                : own(e);
 }
 
 static bool sts_measure(struct eval *e, const char *metric, size_t from, size_t n,
     struct estimate *out, struct err *err) {
     const struct numbers *numbers = e->kind;
     const char *correlation = strrchr(metric, '_') ? strrchr(metric, '_') + 1 : metric;
-    struct pairs pairs = { numbers->gold + from, similarities(numbers, metric) + from };
+    struct pairs pairs = { numbers->gold + from, similarities(e, metric) + from };
     if (strcmp(correlation, "spearman") && strcmp(correlation, "pearson")) {
         return eval_unknown(metric, err);
     }
@@ -108,12 +126,15 @@ static void sts_sample(const struct eval *e, size_t i, struct json_writer *w) {
     jw_string(w, d->text_b);
     jw_end_array(w);
     jw_kv_double(w, "gold", d->score);
-    jw_kv_double(w, "prediction", numbers->cosine[i]);
+    jw_kv_double(w, "prediction", own(e)[i]);
     jw_key(w, "metrics");
     jw_object(w);
     jw_kv_double(w, "cosine", numbers->cosine[i]);
     jw_kv_double(w, "manhattan", numbers->manhattan[i]);
     jw_kv_double(w, "euclidean", numbers->euclidean[i]);
+    if (numbers->dot) {
+        jw_kv_double(w, "dot", numbers->dot[i]);
+    }
     jw_end_object(w);
 }
 

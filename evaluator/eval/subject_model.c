@@ -65,7 +65,8 @@ struct subject *subject_model_new(struct model *model, const char *name, const c
         .dtype = info->dtype,
         .device = info->device,
         .backend = info->backend,
-        .self = m };
+        .self = m,
+        .similarity = info->similarity };
     s->width = model_embed_width(model, &(struct embed_options) { 0 }, &(struct err) { 0 });
     s->embed = s->width ? model_embeds : NULL;
     s->prompt = s->width ? model_prompts_text : NULL;

@@ -66,6 +66,11 @@ static bool compare(
 }
 
 static bool summary_ask(struct eval *e, struct err *err) {
+    if (e->similarity != SIMILARITY_COSINE && e->similarity != SIMILARITY_DOT) {
+        return err_set(err, ERR_UNSUPPORTED,
+            "summaries are compared by cosine or dot product, not by '%s'",
+            similarity_name(e->similarity));
+    }
     size_t n, at = 0;
     const char **texts = list_texts(e, &n);
     size_t *where = xcalloc(n + 1, sizeof *where);
@@ -119,7 +124,8 @@ static double p_value(double r, size_t n) {
 static double value_of(const struct eval *e, const char *metric, size_t i) {
     const struct numbers *numbers = e->kind;
     const struct task_doc *d = &e->docs[i];
-    const double *score = strncmp(metric, "dot_", 4) ? numbers->cosine[i] : numbers->dot[i];
+    const bool own = strncmp(metric, "cosine_", 7) && e->similarity == SIMILARITY_DOT;
+    const double *score = own || !strncmp(metric, "dot_", 4) ? numbers->dot[i] : numbers->cosine[i];
     size_t n = d->n_machine;
     if (all_equal(d->marks, n) || all_equal(numbers->dot[i], n) ||
         all_equal(numbers->cosine[i], n)) {

@@ -147,6 +147,7 @@ json_t *model_describe(const char *path, struct err *err) {
     if (ok) {
         out = info_json(&s);
         json_object_set_new(out, "modules", modules.present ? modules_json(&modules) : json_null());
+        json_object_set_new(out, "similarity", json_string(similarity_name(modules.similarity)));
         json_object_set_new(
             out, "prompts", modules.prompts ? json_incref(modules.prompts) : json_object());
         if (modules.default_prompt)

@@ -54,6 +54,26 @@ static const struct {
     { "weightedmean", POOL_WEIGHTED_MEAN },
 };
 
+static const char *const similarity_names[] = { [SIMILARITY_COSINE] = "cosine",
+    [SIMILARITY_DOT] = "dot",
+    [SIMILARITY_MANHATTAN] = "manhattan",
+    [SIMILARITY_EUCLIDEAN] = "euclidean" };
+
+const char *similarity_name(enum similarity similarity) {
+    return similarity_names[similarity];
+}
+
+bool similarity_parse(const char *name, enum similarity *out, struct err *err) {
+    for (unsigned i = 0; i < sizeof similarity_names / sizeof similarity_names[0]; i++) {
+        if (strcmp(similarity_names[i], name) == 0) {
+            *out = (enum similarity)i;
+            return true;
+        }
+    }
+    return err_set(err, ERR_UNSUPPORTED,
+        "similarity '%.32s' is not one of cosine, dot, manhattan, euclidean", name);
+}
+
 bool pooling_parse(const char *name, enum pooling *out, struct err *err) {
     for (size_t i = 0; i < sizeof pooling_names / sizeof pooling_names[0]; i++) {
         if (strcmp(pooling_names[i].name, name) == 0) {
@@ -334,6 +354,7 @@ static void info_fill(struct model *m, const struct model_source *s, enum dtype 
         .causal = spec->causal && !spec->headless,
         .classifies = spec->has_classifier,
         .has_pooling = m->modules.present,
+        .similarity = m->modules.similarity,
     };
     m->info.weight_dtype = source_dtype(s, &m->info.weight_bytes);
 }

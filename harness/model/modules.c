@@ -234,11 +234,13 @@ static bool length_read(struct modules *m, const char *folder, struct err *err) 
     return true;
 }
 
-static bool prompts_read(struct modules *m, const char *folder, struct err *err) {
+/* What its encoding and comparing go by, unless a call says otherwise. */
+static bool defaults_read(struct modules *m, const char *folder, struct err *err) {
     bool ok;
     json_t *config = read_optional(folder, "", "config_sentence_transformers.json", &ok, err);
     json_int_t dim = json_get_int(config, "truncate_dim", 0);
     const char *chosen = json_get_string(config, "default_prompt_name", NULL);
+    const char *similarity = json_get_string(config, "similarity_fn_name", NULL);
     json_t *prompts = json_object_get(config, "prompts");
     if (dim > 0 && dim < 1 << 20)
         m->truncate_dim = (uint32_t)dim;
@@ -249,6 +251,7 @@ static bool prompts_read(struct modules *m, const char *folder, struct err *err)
         if (!json_is_string(json_object_get(prompts, chosen)))
             ok = err_set(err, ERR_INPUT, "default prompt '%.64s' is not among the prompts", chosen);
     }
+    ok = ok && (!similarity || similarity_parse(similarity, &m->similarity, err));
     json_decref(config);
     return ok;
 }
@@ -259,7 +262,7 @@ bool modules_open(struct modules *m, const char *folder, uint32_t width, struct 
     json_t *list = read_optional(folder, "", "modules.json", &ok, err);
     m->present = list != NULL;
     ok = ok && (!list || chain_read(m, folder, list, width, err));
-    ok = ok && length_read(m, folder, err) && prompts_read(m, folder, err);
+    ok = ok && length_read(m, folder, err) && defaults_read(m, folder, err);
     json_decref(list);
     return ok || err_wrap(err, "%s", folder);
 }

@@ -27,8 +27,9 @@ struct modules {
     bool exclude_prompt;              /* tokens of the prompt are not pooled */
     struct module chain[MODULES_MAX]; /* after pooling */
     uint32_t n_chain;
-    uint32_t max_length;        /* of sentence_bert_config.json; 0: not said */
-    uint32_t truncate_dim;      /* 0: whole vectors */
+    uint32_t max_length;   /* of sentence_bert_config.json; 0: not said */
+    uint32_t truncate_dim; /* 0: whole vectors */
+    enum similarity similarity;
     json_t *prompts;            /* name: text, or NULL */
     const char *default_prompt; /* a name in prompts, or NULL */
     struct arena arena;

@@ -13,6 +13,23 @@
 
 enum { WIDTH = 8 };
 
+/* What the reader is: a model that says how its vectors are compared, and may give them length one.
+ */
+static struct {
+    enum similarity similarity;
+    bool unit;
+} manner;
+
+static void to_length_one(float *v) {
+    double squares = 0;
+    for (size_t k = 0; k < WIDTH; k++) {
+        squares += (double)v[k] * (double)v[k];
+    }
+    for (size_t k = 0; k < WIDTH && squares > 0; k++) {
+        v[k] = (float)(v[k] / sqrt(squares));
+    }
+}
+
 /* A text's numbers, by eights, added up. */
 static bool read_vectors(void *self, enum subject_role role, const char *prompt,
     struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
@@ -33,12 +50,18 @@ static bool read_vectors(void *self, enum subject_role role, const char *prompt,
             }
             vectors[i * WIDTH + k % WIDTH] += x;
         }
+        if (manner.unit) {
+            to_length_one(vectors + i * WIDTH);
+        }
     }
     return true;
 }
 
 static struct subject reader(void) {
-    return (struct subject) { .name = "assay/reader", .embed = read_vectors, .width = WIDTH };
+    return (struct subject) { .name = "assay/reader",
+        .embed = read_vectors,
+        .width = WIDTH,
+        .similarity = manner.similarity };
 }
 
 static struct task *load(const char *name, long long limit) {
@@ -176,7 +199,7 @@ static void instructions_score_as_mteb_scores_them(void **state) {
 /* ---- what every kind does ---- */
 
 static const char *const ALL[] = { "pair", "pair_clustered", "bitext", "bitext_subsets", "summary",
-    "summary_protocol_1", "retrieval", "rerank", "instruction_retrieval" };
+    "summary_protocol_1", "retrieval", "rerank", "instruction_retrieval", "sts" };
 
 static void compare_metrics(const char *task, const json_t *before, const json_t *after) {
     const char *metric;
@@ -189,8 +212,7 @@ static void compare_metrics(const char *task, const json_t *before, const json_t
     }
 }
 
-static void samples_hold_all_that_metrics_are_made_of(void **state) {
-    (void)state;
+static void samples_hold_all(void) {
     for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
         struct err err = ERR_INIT;
         struct strbuf samples = { 0 }, again = { 0 };
@@ -205,6 +227,67 @@ static void samples_hold_all_that_metrics_are_made_of(void **state) {
         strbuf_release(&samples);
         strbuf_release(&again);
     }
+}
+
+static void samples_hold_all_that_metrics_are_made_of(void **state) {
+    (void)state;
+    samples_hold_all();
+    manner.similarity = SIMILARITY_DOT;
+    samples_hold_all();
+    manner.similarity = SIMILARITY_COSINE;
+}
+
+static json_t *evaluate_by(enum similarity similarity, bool unit, const char *name) {
+    manner.similarity = similarity;
+    manner.unit = unit;
+    json_t *result = evaluate(name, 0, NULL);
+    manner.similarity = SIMILARITY_COSINE;
+    manner.unit = false;
+    return result;
+}
+
+/* Where vectors have length one the two are the same; where not, a model's word counts. */
+static void a_model_that_compares_by_dot_product_is_ranked_so(void **state) {
+    (void)state;
+    static const struct {
+        const char *task, *metric;
+    } rows[] = { { "retrieval", "ndcg_at_10" }, { "rerank", "map_at_1000" },
+        { "summary", "spearman" }, { "sts", "spearman" }, { "pair", "similarity_ap" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *cosine = evaluate_by(SIMILARITY_COSINE, false, rows[i].task),
+               *unit = evaluate_by(SIMILARITY_DOT, true, rows[i].task),
+               *dot = evaluate_by(SIMILARITY_DOT, false, rows[i].task);
+        const double by_cosine = value_of(cosine, rows[i].metric);
+        assert_true(fabs(value_of(unit, rows[i].metric) - by_cosine) < 1e-6);
+        if (!(fabs(value_of(dot, rows[i].metric) - by_cosine) > 1e-4)) {
+            fail_msg("%s: still by cosine", rows[i].task);
+        }
+        assert_string_equal(json_get_string(dot, "similarity", "cosine"), "dot");
+        assert_null(json_object_get(cosine, "similarity"));
+        json_decref(cosine);
+        json_decref(unit);
+        json_decref(dot);
+    }
+    json_t *far = evaluate_by(SIMILARITY_EUCLIDEAN, false, "pair");
+    assert_same(value_of(far, "similarity_ap"), value_of(far, "euclidean_ap"));
+    json_decref(far);
+}
+
+static void what_ranks_by_neither_is_refused(void **state) {
+    (void)state;
+    static const char *const TASKS[] = { "retrieval", "rerank", "bitext", "summary" };
+    manner.similarity = SIMILARITY_EUCLIDEAN;
+    for (size_t i = 0; i < sizeof TASKS / sizeof *TASKS; i++) {
+        struct err err = ERR_INIT;
+        struct subject s = reader();
+        struct task *t = load(TASKS[i], 0);
+        json_t *result = NULL;
+        assert_false(eval_run(t, &s, NULL, &result, NULL, &err));
+        assert_int_equal(err.class, ERR_UNSUPPORTED);
+        assert_non_null(strstr(err.msg, "euclidean"));
+        task_free(t);
+    }
+    manner.similarity = SIMILARITY_COSINE;
 }
 
 /* The mean of what is kept of documents is the score, whatever a metric is made of. */
@@ -325,6 +408,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(reranking_scores_as_mteb_scores_it),
         cmocka_unit_test(instructions_score_as_mteb_scores_them),
         cmocka_unit_test(samples_hold_all_that_metrics_are_made_of),
+        cmocka_unit_test(a_model_that_compares_by_dot_product_is_ranked_so),
+        cmocka_unit_test(what_ranks_by_neither_is_refused),
         cmocka_unit_test(scores_of_documents_average_to_the_main_metric),
         cmocka_unit_test(documents_asked_by_themselves_say_the_same),
         cmocka_unit_test(every_score_has_an_error_and_an_interval),

@@ -125,18 +125,27 @@ static void prompts_and_lengths_come_from_their_files(void **state) {
         "{\"max_seq_length\":20,\"do_lower_case\":false}");
     put(*state, ".", "config_sentence_transformers.json",
         "{\"prompts\":{\"query\":\"query: "
-        "\"},\"default_prompt_name\":\"query\",\"truncate_dim\":3}");
+        "\"},\"default_prompt_name\":\"query\",\"truncate_dim\":3,"
+        "\"similarity_fn_name\":\"dot\"}");
     struct err err =
         open_as(&m, *state, "[" TRANSFORMER "," POOLING "]", "{\"pooling_mode\":\"mean\"}");
     assert_int_equal(err.class, ERR_NONE);
     assert_int_equal(m.max_length, 20);
     assert_int_equal(m.truncate_dim, 3);
     assert_string_equal(m.default_prompt, "query");
+    assert_int_equal(m.similarity, SIMILARITY_DOT);
     modules_close(&m);
     put(*state, ".", "config_sentence_transformers.json",
         "{\"prompts\":{},\"default_prompt_name\":\"query\"}");
     err = open_as(&m, *state, "[" TRANSFORMER "," POOLING "]", "{\"pooling_mode\":\"mean\"}");
     assert_error(&err, ERR_INPUT, "'query'", NULL);
+    put(*state, ".", "config_sentence_transformers.json", "{\"similarity_fn_name\":\"taste\"}");
+    err = open_as(&m, *state, "[" TRANSFORMER "," POOLING "]", "{\"pooling_mode\":\"mean\"}");
+    assert_error(&err, ERR_UNSUPPORTED, "'taste'", NULL);
+    put(*state, ".", "config_sentence_transformers.json", "{\"similarity_fn_name\":null}");
+    err = open_as(&m, *state, "[" TRANSFORMER "," POOLING "]", "{\"pooling_mode\":\"mean\"}");
+    assert_int_equal(m.similarity, SIMILARITY_COSINE);
+    modules_close(&m);
 }
 
 int main(void) {
