@@ -118,7 +118,7 @@ def table(parity, options):
     text = Table("bfloat16 beside torch's", [
         "Deviation from the float32 references, the largest of a fixture's numbers and the root of their mean square, with `--dtype bf16`",
         "and with torch's `dtype=torch.bfloat16` (%s; eager attention), on the same ids in the same run. Held where both are at most"
-        % ", ".join(f"{name} {version}" for name, version in peer["versions"].items()),
+        % (", ".join(f"{name} {version}" for name, version in peer["versions"].items()) or "not there"),
         "%g times torch's. *Weights alone*: the largest of a pass in float32 whose weights were rounded. All numbers: `bf16.json`." % LIMIT],
         ["fixture", "what was compared", "numbers", "Assay, largest", "torch, largest", "ratio", "Assay, rms", "torch, rms", "ratio", "weights alone", "held"],
         "llrrrrrrrrl")
