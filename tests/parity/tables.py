@@ -47,7 +47,8 @@ def write_index(out, names):
     """README.md: the summaries of all tables that are there, whenever they were made."""
     lines = []
     for name in names:
-        if (out / (name + ".json")).exists():
-            document = json.loads((out / (name + ".json")).read_text(encoding="utf-8"))
+        path = out / (name + ".json")
+        document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if "summary" in document:
             lines.append("| [%s](%s.md) | %s | %s | %s |\n" % (name, name, document["title"], document["summary"], document["made"]))
     (out / "README.md").write_text(INDEX + "".join(lines), encoding="utf-8")
