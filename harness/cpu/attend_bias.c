@@ -81,12 +81,17 @@ static void add_disentangled(
     const float *query = tile_query(t, i / op->group) + (size_t)(i % op->group) * op->dim;
     size_t width = (size_t)op->a->n_heads * op->dim, column = (size_t)q.head * op->dim;
     float *room = (float *)t->space + (size_t)t->n_queries * KEY_BLOCK / 2; /* behind the weights */
+    size_t last = SIZE_MAX;
+    float to_place = 0; /* many distances in a row share a place */
     for (uint32_t j = seen.from; j < seen.to; j++) {
         int64_t distance = clipped(q.position - ((int64_t)block + j), b->reach);
         size_t at = b->rows[distance + b->reach] * width + column;
         float sum = scores[j];
+        if (b->key_places && at != last)
+            to_place = dot(query, b->key_places + at, op->dim);
+        last = at;
         if (b->key_places)
-            sum += dot(query, b->key_places + at, op->dim);
+            sum += to_place;
         if (b->query_places)
             sum += dot(key_of(t, t->slots[j], room), b->query_places + at, op->dim);
         scores[j] = sum * op->a->scale;

@@ -1,5 +1,5 @@
 /* Rotary frequencies with their scaling rules, as transformers computes them (modeling_rope_utils):
- * plain, linear (positions divided), llama3 (long waves divided, a smooth passage between), yarn (a
+ * plain, linear (positions divided), bands (long waves divided, a smooth passage between), yarn (a
  * ramp between dividing and not, and a factor on sin and cos), dynamic (theta grows with the length
  * of the pass), longrope (a factor a dimension, from one of two lists). */
 #include <math.h>
@@ -8,7 +8,7 @@
 
 static const double two_pi = 6.283185307179586476925286766559;
 
-static double llama3_scaled(const struct rope *r, double inv) {
+static double bands_scaled(const struct rope *r, double inv) {
     double wave = two_pi / inv, length = r->original_length;
     if (wave < length / r->high_factor)
         return inv;
@@ -67,8 +67,8 @@ static double inverse(const struct rope *r, uint32_t length, uint32_t i) {
         break;
     case ROPE_LINEAR:
         return inv / r->factor;
-    case ROPE_LLAMA3:
-        return llama3_scaled(r, inv);
+    case ROPE_BANDS:
+        return bands_scaled(r, inv);
     case ROPE_YARN:
         return yarn_scaled(r, inv, i);
     case ROPE_LONGROPE:

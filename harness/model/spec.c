@@ -163,7 +163,7 @@ static const struct word scaling_words[] = {
     { "default", ROPE_PLAIN },
     { "none", ROPE_PLAIN },
     { "linear", ROPE_LINEAR },
-    { "llama3", ROPE_LLAMA3 },
+    { "llama3", ROPE_BANDS },
     { "yarn", ROPE_YARN },
     { "dynamic", ROPE_DYNAMIC },
     { "longrope", ROPE_LONGROPE },

@@ -16,7 +16,7 @@ enum position_kind { POSITION_NONE, POSITION_LEARNED, POSITION_ROTARY };
 enum rope_kind {
     ROPE_PLAIN,
     ROPE_LINEAR,
-    ROPE_LLAMA3,
+    ROPE_BANDS,
     ROPE_YARN,
     ROPE_DYNAMIC,  /* by the length of the pass, from max_length on */
     ROPE_LONGROPE, /* one list of factors up to original_length, another beyond it */
@@ -28,12 +28,12 @@ struct rope {
     uint32_t dim;   /* of each head that is rotated */
     uint32_t first; /* where these begin in a head */
     bool interleaved;
-    double low_factor, high_factor; /* llama3 */
+    double low_factor, high_factor; /* bands */
     double beta_fast, beta_slow;    /* yarn */
     bool unrounded;                 /* yarn: the ramp's ends are not rounded to whole dimensions */
     double attention_factor;        /* yarn, longrope; 0: what the rule says */
     double mscale, mscale_all;      /* yarn; both set: the factor is the ratio of what they give */
-    uint32_t original_length;       /* llama3, yarn, dynamic, longrope */
+    uint32_t original_length;       /* bands, yarn, dynamic, longrope */
     const float *short_factors, *long_factors; /* longrope: [dim / 2] each */
 };
 

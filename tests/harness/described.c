@@ -84,7 +84,7 @@ const struct described described_models[] = {
                  "\"partial_rotary_factor\":0.5," COMMON "}" },
     /* a recurrence in place of attention */
     { "recurrence", "{\"model_type\":\"mamba\",\"vocab_size\":37,\"hidden_size\":24,"
-                    "\"intermediate_size\":40,\"num_hidden_layers\":2,\"state_size\":5,"
+                    "\"intermediate_size\":33,\"num_hidden_layers\":2,\"state_size\":3,"
                     "\"time_step_rank\":3,\"conv_kernel\":4,\"max_position_embeddings\":320,"
                     "\"bos_token_id\":1,\"eos_token_id\":2}" },
     /* encoders */

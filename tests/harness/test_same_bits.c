@@ -8,6 +8,7 @@
  */
 #include "weight_files.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "harness/cpu/kernels.h"
@@ -237,11 +238,11 @@ static bool longest_fits(const struct column *c, size_t memory) {
     return fits;
 }
 
-/* To within one part in a hundred. */
+/* To within one part in a hundred, by geometric means: the sizes span many powers of two. */
 static size_t memory_least(const struct column *c) {
     size_t no = 1, yes = (size_t)64 << 20;
     while (yes - no > yes / 100) {
-        size_t middle = yes / no > 2 ? no * 2 : no + (yes - no) / 2;
+        size_t middle = (size_t)sqrt((double)no * (double)yes);
         if (longest_fits(c, middle))
             yes = middle;
         else
