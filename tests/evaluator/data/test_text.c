@@ -309,6 +309,26 @@ static void bombs_and_damage_in_packed_files_are_refused(void **state) {
     free(packed);
 }
 
+/* Rows of three bytes: 700 000 of them are within what a small file may expand to. */
+static void a_bomb_gives_no_row_before_it_is_refused(void **state) {
+    enum { ROWS = 4000000 };
+    char *rows = xmalloc(3 * ROWS);
+    uint8_t *packed = xmalloc(1 << 20);
+    for (size_t i = 0; i < ROWS; i++)
+        memcpy(rows + 3 * i, "{}\n", 3);
+    put_bytes(*state, "bomb.jsonl.gz", packed, gzip_of(rows, 3 * ROWS, packed, 1 << 20));
+    assert_refused(*state, "bomb.jsonl.gz", 0, "decompression bomb");
+    put_bytes(*state, "bomb.jsonl.zst", packed, ZSTD_compress(packed, 1 << 20, rows, 3 * ROWS, 3));
+    assert_refused(*state, "bomb.jsonl.zst", 0, "decompression bomb");
+    put_bytes(*state, "some.jsonl.gz", packed, gzip_of(rows, 3 * 500000, packed, 1 << 20));
+    struct err err;
+    json_t *few = rows_of_file(*state, "some.jsonl.gz", &err);
+    assert_int_equal(json_array_size(few), 500000); /* as much, and no bomb */
+    json_decref(few);
+    free(rows);
+    free(packed);
+}
+
 #define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
 
 int main(void) {
@@ -329,6 +349,7 @@ int main(void) {
         IN_FOLDER(lines_are_numbered_and_repaired),
         IN_FOLDER(packed_files_give_the_same_rows),
         IN_FOLDER(bombs_and_damage_in_packed_files_are_refused),
+        IN_FOLDER(a_bomb_gives_no_row_before_it_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
