@@ -128,6 +128,18 @@ static void project(struct row *row, const char *const *columns) {
     object->span = row->n = (size_t)(to - row->values);
 }
 
+/* The file at hand is closed, for its end or for what is wrong with it; false. */
+static bool end_file(struct data *d, struct err *why, struct err *err) {
+    close_reader(d);
+    if (why->class != ERR_NONE) {
+        name_file(d->files.items[d->next - 1].path, why);
+        if (err)
+            *err = *why;
+        d->next = d->files.n;
+    }
+    return false;
+}
+
 /* False at the end of the file, which is then closed, and on failure. */
 static bool next_of_file(struct data *d, struct err *err) {
     struct err e = ERR_INIT;
@@ -136,16 +148,7 @@ static bool next_of_file(struct data *d, struct err *err) {
     if (got && d->row.overflow)
         got = err_set(&e, ERR_INPUT, "a row is over the ceiling of %d bytes, or of %d values",
             ROW_MAX_BYTES, ROW_MAX_VALUES);
-    if (got)
-        return true;
-    close_reader(d);
-    if (e.class != ERR_NONE) {
-        name_file(d->files.items[d->next - 1].path, &e);
-        if (err)
-            *err = e;
-        d->next = d->files.n;
-    }
-    return false;
+    return got || end_file(d, &e, err);
 }
 
 const struct value *data_row(struct data *d, struct err *err) {
@@ -159,6 +162,34 @@ const struct value *data_row(struct data *d, struct err *err) {
             return NULL;
     }
     return NULL;
+}
+
+/* Takes what it skips off *n; false at the end of the file, which is then closed, and on failure.
+ */
+static bool skip_in_file(struct data *d, uint64_t *n, struct err *err) {
+    struct err e = ERR_INIT;
+    while (*n > 0) {
+        uint64_t leapt = 0;
+        bool got = !d->type->leap || d->type->leap(d->reader, *n, &leapt, &e);
+        if (got && leapt == 0) {
+            got = d->type->skip(d->reader, &e);
+            leapt = got;
+        }
+        *n -= leapt;
+        if (!got)
+            return end_file(d, &e, err);
+    }
+    return true;
+}
+
+bool data_skip(struct data *d, uint64_t n, struct err *err) {
+    struct err e = ERR_INIT;
+    while (d->reader && !skip_in_file(d, &n, &e))
+        if (e.class != ERR_NONE || (d->next < d->files.n && !open_next(d, &e))) {
+            *err = e;
+            return false;
+        }
+    return true;
 }
 
 json_t *data_next(struct data *d, struct err *err) {

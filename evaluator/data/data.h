@@ -93,6 +93,10 @@ const struct value *data_row(struct data *d, struct err *err);
 /* The same as JSON; the caller's. */
 json_t *data_next(struct data *d, struct err *err);
 
+/* Passes over the next n rows, or as many as there are, at a fraction of what reading them costs:
+ * what is skipped is not checked beyond what it takes to find its end. False on failure. */
+MUST_CHECK bool data_skip(struct data *d, uint64_t n, struct err *err);
+
 /* The format that a file's name says, or NULL. */
 const char *data_format(const char *path);
 

@@ -385,21 +385,36 @@ static bool next_in_array(struct jsondoc *d, struct err *err) {
     return true;
 }
 
+static bool kept_row(struct jsondoc *d, struct row *row, struct err *err) {
+    json_t *kept = json_array_get(d->kept, d->at++);
+    if (!json_is_object(kept))
+        return fail(d, err, "not JSON: expected a row, an object");
+    d->row++;
+    row_json(row, kept);
+    return !row->overflow || fail(d, err, "too many values in a row");
+}
+
+/* Moves to the next row of the text; false at the end and on failure. */
+static bool find_next(struct jsondoc *d, struct err *err) {
+    if (d->ended)
+        return false;
+    return d->array ? next_in_array(d, err) : peek_past_space(d, err) >= 0;
+}
+
 static bool jsondoc_next(void *reader, struct row *row, struct err *err) {
     struct jsondoc *d = reader;
-    if (d->at < json_array_size(d->kept)) {
-        json_t *kept = json_array_get(d->kept, d->at++);
-        if (!json_is_object(kept))
-            return fail(d, err, "not JSON: expected a row, an object");
-        d->row++;
-        row_json(row, kept);
-        return !row->overflow || fail(d, err, "too many values in a row");
-    }
-    if (d->ended || (d->array && !next_in_array(d, err)))
-        return false;
-    if (!d->array && peek_past_space(d, err) < 0)
-        return false;
-    bool ok = read_row(d, row, err);
+    if (d->at < json_array_size(d->kept))
+        return kept_row(d, row, err);
+    bool ok = find_next(d, err) && read_row(d, row, err);
+    d->row += ok;
+    return ok;
+}
+
+static bool jsondoc_skip(void *reader, struct err *err) {
+    struct jsondoc *d = reader;
+    bool kept = d->at < json_array_size(d->kept),
+         ok = kept || (find_next(d, err) && cut_next(d, err));
+    d->at += kept;
     d->row += ok;
     return ok;
 }
@@ -408,5 +423,6 @@ const struct reader_type reader_json = {
     .name = "json",
     .open = jsondoc_open,
     .next = jsondoc_next,
+    .skip = jsondoc_skip,
     .close = jsondoc_close,
 };

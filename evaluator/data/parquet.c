@@ -320,6 +320,25 @@ static bool parquet_next(void *reader, struct row *row, struct err *err) {
     return true;
 }
 
+/* Whole row groups go by untouched; of another one each column skips for itself. */
+static bool parquet_leap(void *reader, uint64_t n, uint64_t *skipped, struct err *err) {
+    struct parquet *p = reader;
+    if (!find_group(p, err))
+        return false;
+    uint64_t left = p->meta.groups[p->group].n_rows - p->group_row;
+    *skipped = n < left ? n : left;
+    if (n >= left) {
+        p->group++;
+        start_group(p);
+    }
+    for (uint32_t i = 0; n < left && i < p->meta.n_leaves; i++)
+        if (p->columns[i].leaf && !pq_column_skip(&p->columns[i], n, err))
+            return err_wrap(err, "behind row %llu", p->n_rows);
+    p->group_row += n < left ? n : 0;
+    p->n_rows += *skipped;
+    return true;
+}
+
 static const json_t *parquet_features(const void *reader) {
     const struct parquet *p = reader;
     return json_object_get(json_object_get(p->info, "info"), "features");
@@ -329,6 +348,7 @@ const struct reader_type reader_parquet = {
     .name = "parquet",
     .open = parquet_open,
     .next = parquet_next,
+    .leap = parquet_leap,
     .features = parquet_features,
     .close = parquet_close,
 };

@@ -17,6 +17,11 @@ struct reader_type {
     MUST_CHECK void *(*open)(const struct reader_input *input, struct err *err);
     /* Fills an empty row. False at the end, with err->class ERR_NONE, and on failure. */
     bool (*next)(void *reader, struct row *row, struct err *err);
+    /* Passes over a row, which may be damaged. True and false as of `next`. */
+    bool (*skip)(void *reader, struct err *err);
+    /* Passes over up to n rows at once, *skipped of them, as far as that costs no more than a few
+     * of them would. NULL: there is no such way. */
+    bool (*leap)(void *reader, uint64_t n, uint64_t *skipped, struct err *err);
     const json_t *(*features)(
         const void *reader); /* the `datasets` library's features; may be NULL */
     void (*close)(void *reader);

@@ -137,6 +137,20 @@ static int rows_next(lua_State *L) {
     return 2;
 }
 
+/* skip(n): the next n rows go by, or as many as there are. Upvalue 1: the rows. */
+static int rows_skip(lua_State *L) {
+    struct rows *r = lua_touserdata(L, lua_upvalueindex(1));
+    lua_Integer n = luaL_checkinteger(L, 1);
+    struct err err = ERR_INIT;
+    luaL_argcheck(L, n >= 0, 1, "is not negative");
+    if (r->frozen) {
+        r->at += (size_t)n;
+    } else if (!data_skip(r->data, (uint64_t)n, &err)) {
+        return runtime_raise(L, &err);
+    }
+    return 0;
+}
+
 static void push_row_metatable(lua_State *L, int rows) {
     lua_createtable(L, 0, 2);
     lua_createtable(L, 0, 1);
@@ -259,5 +273,7 @@ int runtime_rows(lua_State *L) {
     lua_pushvalue(L, 3);
     push_row_metatable(L, 3);
     lua_pushcclosure(L, rows_next, 2);
-    return 1;
+    lua_pushvalue(L, 3);
+    lua_pushcclosure(L, rows_skip, 1);
+    return 2;
 }

@@ -102,7 +102,8 @@ MUST_CHECK bool peek_serve(
 /* Parts of the library that C lends: lua_text.c, lua_random.c, lua_rows.c. */
 void runtime_open_text(lua_State *L);
 void runtime_open_random(lua_State *L);
-int runtime_rows(lua_State *L);       /* host.rows(source, parts, keep_text) */
+int runtime_rows(lua_State *L);       /* host.rows(source, parts, keep_text): an iterator, and what
+                                         skips rows of it */
 void runtime_push_draw(lua_State *L); /* host.draw (lua_draw.c) */
 /* What luabox_push_json makes of the same value, without the JSON in between. */
 struct value;

@@ -388,11 +388,14 @@ local function fail(field, row, message)
     error(format("%s:%d: %s: row %d: %s", host.path, host.line(field), field, row, message), 0)
 end
 
--- Calls a function of the task; its errors say at which row.
+-- Calls a function of the task; its errors say at which row. No table for the results: there are millions of rows.
+local function checked(row, ok, ...)
+    if not ok then error(format("%s (row %d)", tostring((...)), row), 0) end
+    return ...
+end
+
 local function call(row, f, ...)
-    local result = table.pack(pcall(f, ...))
-    if not result[1] then error(format("%s (row %d)", tostring(result[2]), row), 0) end
-    return table.unpack(result, 2, result.n)
+    return checked(row, pcall(f, ...))
 end
 
 local function open_rows(data, which, subset, keep)
@@ -402,13 +405,18 @@ local function open_rows(data, which, subset, keep)
     return host.rows(data.source, { { config = subset or data.config, split = data[which] or data.test } }, keep)
 end
 
--- The task's own documents, made from all rows at once.
+-- The task's own documents, made from all rows at once; kept until another subset is asked for, as a protocol may ask
+-- for one split after the other.
+local latest = {}
 local function derived(task, subset)
+    if latest.docs and latest.subset == subset then return latest.docs end
+    latest = {}
     local rows = task.data and open_rows(task.data, "test", subset, false)
     local docs = task.documents(rows and function() return (rows()) end)
     if type(docs) ~= "table" then
         error(format("%s:%d: documents: must return a list, got a %s", host.path, host.line("documents"), type(docs)), 0)
     end
+    latest = { subset = subset, docs = docs }
     return docs
 end
 
@@ -458,7 +466,8 @@ local function each_of(rows, limit)
     end
 end
 
--- The rows of one split by its name (nil: of the test split), or the list of that name that `documents` makes.
+-- The rows of one split by its name (nil: of the test split), or the list of that name that `documents` makes: an
+-- iterator, and a function that lets the next n rows go by.
 local function split_rows(task, subset, name, keep)
     if task.documents then
         local lists, i = derived(task, subset), 0
@@ -470,7 +479,7 @@ local function split_rows(task, subset, name, keep)
             i = i + 1
             host.refill()
             return list[i], keep and list[i] ~= nil and json.encode(list[i]) or nil
-        end
+        end, function(n) i = i + n end
     end
     local data = task.data
     if data.file then
