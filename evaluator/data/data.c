@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/strmap.h"
 #include "evaluator/data/card.h"
 #include "evaluator/data/files.h"
 #include "evaluator/data/reader.h"
@@ -14,7 +15,10 @@
 struct data {
     struct data_files files;
     const struct data_remote *remote;
-    const char *const *columns;      /* of the source */
+    const char *const *columns; /* of the source */
+    data_wants_fn *wants;       /* likewise */
+    void *wants_arg;
+    struct strmap *left_out;         /* NULL: none */
     const struct reader_type *fixed; /* of source->format; NULL: by each file's name */
     const struct reader_type *type;  /* of the open file */
     struct bytes *bytes;
@@ -46,6 +50,22 @@ static void name_file(const char *path, struct err *err) {
         err_wrap(err, "'%s'", path);
 }
 
+static void note_left_out(struct data *d) {
+    const char *name;
+    for (size_t i = 0; d->type->left_out && (name = d->type->left_out(d->reader, i)); i++) {
+        d->left_out = d->left_out ? d->left_out : strmap_new(16);
+        (void)strmap_add(d->left_out, name, strlen(name), 0);
+    }
+}
+
+bool data_leaves_out(const struct data *d, const char *column, size_t n) {
+    return d->left_out && strmap_find(d->left_out, column, n) >= 0;
+}
+
+bool data_leaves_out_any(const struct data *d) {
+    return d->left_out != NULL;
+}
+
 static bool open_next(struct data *d, struct err *err) {
     const struct data_file *file = &d->files.items[d->next++];
     const char *format = data_format(file->path);
@@ -55,9 +75,11 @@ static bool open_next(struct data *d, struct err *err) {
             err, ERR_UNSUPPORTED, "'%s': cannot tell the format from the name", file->path);
     d->bytes = file->remote ? bytes_open_remote(d->remote, file->remote)
                             : bytes_open_file(file->path, err);
-    struct reader_input input = { d->bytes, file->path, d->columns };
+    struct reader_input input = { d->bytes, file->path, d->columns, d->wants, d->wants_arg };
     d->reader = d->bytes ? d->type->open(&input, err) : NULL;
-    if (!d->reader)
+    if (d->reader)
+        note_left_out(d);
+    else
         name_file(file->path, err);
     return d->reader != NULL;
 }
@@ -82,6 +104,8 @@ struct data *data_open(const struct data_source *source, struct err *err) {
     bool ok = true;
     d->remote = source->remote;
     d->columns = source->columns;
+    d->wants = source->wants;
+    d->wants_arg = source->wants_arg;
     if (source->format) {
         d->fixed = reader_find(source->format);
         ok = d->fixed || err_set(err, ERR_INPUT, "unknown data format '%s'", source->format) ||
@@ -102,6 +126,7 @@ void data_close(struct data *d) {
     data_files_release(&d->files);
     row_release(&d->row);
     json_decref(d->features);
+    strmap_free(d->left_out);
     free(d);
 }
 

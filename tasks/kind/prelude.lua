@@ -398,11 +398,13 @@ local function call(row, f, ...)
     return checked(row, pcall(f, ...))
 end
 
-local function open_rows(data, which, subset, keep)
+-- keep: rows come with their JSON text. narrow: they may come without columns that the task can be seen not to name; who
+-- looks at one after all, or goes through a row, has the task started anew. For rows that nobody compares or copies.
+local function open_rows(data, which, subset, keep, narrow)
     if data.file then
-        return host.rows(which == "shots" and data.shots_source or data.source, { {} }, keep)
+        return host.rows(which == "shots" and data.shots_source or data.source, { {} }, keep, narrow)
     end
-    return host.rows(data.source, { { config = subset or data.config, split = data[which] or data.test } }, keep)
+    return host.rows(data.source, { { config = subset or data.config, split = data[which] or data.test } }, keep, narrow)
 end
 
 -- The task's own documents, made from all rows at once; kept until another subset is asked for, as a protocol may ask
@@ -411,7 +413,7 @@ local latest = {}
 local function derived(task, subset)
     if latest.docs and latest.subset == subset then return latest.docs end
     latest = {}
-    local rows = task.data and open_rows(task.data, "test", subset, false)
+    local rows = task.data and open_rows(task.data, "test", subset, false, true)
     local docs = task.documents(rows and function() return (rows()) end)
     if type(docs) ~= "table" then
         error(format("%s:%d: documents: must return a list, got a %s", host.path, host.line("documents"), type(docs)), 0)
@@ -421,7 +423,7 @@ local function derived(task, subset)
 end
 
 -- An iterator over what is evaluated: number of the row from 1, row, its JSON text where that is kept.
-local function documents(task, subset, limit, keep)
+local function documents(task, subset, limit, keep, narrow)
     local n = 0
     if task.documents then
         local docs = derived(task, subset)
@@ -433,7 +435,7 @@ local function documents(task, subset, limit, keep)
             end
         end
     end
-    local rows = open_rows(task.data, "test", subset, keep)
+    local rows = open_rows(task.data, "test", subset, keep, narrow)
     return function()
         n = n + 1
         if n > limit then return nil end
@@ -484,9 +486,9 @@ local function split_rows(task, subset, name, keep)
     local data = task.data
     if data.file then
         local source = name and data[name .. "_source"] or data.source
-        return host.rows(source, { {} }, keep)
+        return host.rows(source, { {} }, keep, true)
     end
-    return host.rows(data.source, { { config = subset or data.config, split = name or data.test } }, keep)
+    return host.rows(data.source, { { config = subset or data.config, split = name or data.test } }, keep, true)
 end
 
 -- What a kind's protocol works with. part.rows: those of the subset, where a function of the task sorts them. `stream`:
@@ -499,10 +501,11 @@ local function new_io(task, request, settled, part, stream)
     function io.rows_of(name) return split_rows(task, subset, name, request.keep_rows) end
     function io.documents()
         if part.rows then return each_of(part.rows, limit) end
-        return documents(task, not task.parallel and subset or nil, limit, request.keep_rows)
+        local narrow = settled.shots == 0 and request.order == 0 -- examples are compared, reordered rows copied
+        return documents(task, not task.parallel and subset or nil, limit, request.keep_rows, narrow)
     end
     function io.derived() return derived(task, subset) end
-    function io.rows(parts, source) return host.rows(source or task.data.source, parts, false) end
+    function io.rows(parts, source) return host.rows(source or task.data.source, parts, false, true) end
     function io.pool()
         if task.documents then return derived(task, subset) end
         local out = {}

@@ -29,9 +29,10 @@ static void assert_skips(const struct data_source *source, size_t n_rows) {
             size_t behind = at + n < n_rows ? at + n : n_rows;
             assert_int_equal(json_array_size(got), at + n_rows - behind);
             for (size_t i = 0; i < json_array_size(got); i++)
-                if (!json_equal(json_array_get(got, i),
-                        json_array_get(all, i < at ? i : i - at + behind)))
-                    fail_msg("%s: %zu rows skipped at %zu: row %zu differs", source->file, n, at, i);
+                if (!json_equal(
+                        json_array_get(got, i), json_array_get(all, i < at ? i : i - at + behind)))
+                    fail_msg(
+                        "%s: %zu rows skipped at %zu: row %zu differs", source->file, n, at, i);
             json_decref(got);
         }
     json_decref(all);
@@ -48,7 +49,8 @@ static void reading_goes_on_behind_skipped_lines_and_records(void **state) {
         { "x.json", "[{\"a\": \"]}\"}, {\"a\": [1, {}]},\n{\"a\": 3}, {}]" },
         { "seq.json", "{\"a\": 1}\n{\"a\": 2} {\"a\": 3}\n{\"a\": 4}\n" },
         { "columns.json", "{\"a\": [1, 2, 3, 4], \"b\": [5, 6, 7, 8]}" },
-        { "wrapped.json", "{\"v\": 1, \"data\": [{\"a\": 1}, {\"a\": 2}, {\"a\": 3}, {\"a\": 4}]}" },
+        { "wrapped.json",
+            "{\"v\": 1, \"data\": [{\"a\": 1}, {\"a\": 2}, {\"a\": 3}, {\"a\": 4}]}" },
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct data_source source = { .dir = *state, .file = files[i].name };
