@@ -132,10 +132,28 @@ bool stream_refill(struct stream *s, struct err *err) {
     size_t n = 0;
     if (s->failed)
         return false;
+    s->before += (uint64_t)(s->end - s->window);
     s->failed = !(s->unpacker ? unpack(s, &n, err) : take(s, s->window, STREAM_WINDOW, &n, err));
     s->at = s->window;
     s->end = s->window + (s->failed ? 0 : n);
     return !s->failed && n > 0;
+}
+
+bool stream_seek(struct stream *s, uint64_t to, struct err *err) {
+    uint64_t here = stream_tell(s), in_window = (uint64_t)(s->end - s->at);
+    BUG_IF(to < here);
+    if (!s->unpacker && to - here > in_window && to <= s->bytes->size) {
+        s->taken = s->before = to;
+        s->at = s->end = s->window;
+        return true;
+    }
+    while (to - stream_tell(s) > (uint64_t)(s->end - s->at)) {
+        s->at = s->end;
+        if (!stream_refill(s, err))
+            return s->failed ? false : err_set(err, ERR_INPUT, "the file became shorter meanwhile");
+    }
+    s->at += to - stream_tell(s);
+    return true;
 }
 
 static bool ends_with(const char *s, const char *tail) {
