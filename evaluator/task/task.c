@@ -344,7 +344,8 @@ void task_free(struct task *t) {
     free(t->training.examples);
     free(t->training.experiments);
     free(t->samplings);
-    strmap_free(t->passage_ids);
+    ids_free(t->passage_ids);
+    spool_free(t->ids);
     strmap_free(t->query_ids);
     arena_release(&t->arena);
     free(t);
