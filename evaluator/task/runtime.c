@@ -187,7 +187,7 @@ static int host_emit(lua_State *L) {
         json_decref(frame);
         return runtime_widen(L, "*");
     }
-    bool ok = frame && wire_write(runtime_of(L)->out, frame, &err);
+    bool ok = frame && wire_put(&runtime_of(L)->out, frame, &err);
     json_decref(frame);
     return ok ? 0 : runtime_raise(L, &err);
 }
@@ -270,6 +270,7 @@ void runtime_release(struct runtime *r) {
     luabox_close(r->box);
     strbuf_release(&r->source);
     strbuf_release(&r->closure);
+    strbuf_release(&r->out.waiting);
     for (size_t i = 0; i < r->n_files; i++) {
         free(r->files[i].name);
     }

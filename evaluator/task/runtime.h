@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/luabox.h"
 #include "evaluator/task/tree.h"
+#include "evaluator/task/wire.h"
 #include "evaluator/worker/sandbox.h"
 
 enum {
@@ -59,8 +60,8 @@ struct runtime {
     struct err raised;     /* the last C error that went through Lua: keeps its class */
     struct strbuf closure; /* the texts of all files that may name columns */
     bool whole;            /* rows have all columns; else those that the closure names */
-    bool wider; /* it turned out that the task looks at others: what it has sent is void */
-    int out;    /* descriptor of the parent */
+    bool wider;          /* it turned out that the task looks at others: what it has sent is void */
+    struct wire_out out; /* to the parent */
 };
 
 /* The state's runtime, from any C function that Lua calls. */

@@ -2,6 +2,7 @@
  * would never let through must not get through here either. */
 #include "task_main.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
@@ -206,6 +207,30 @@ static void messages_are_bounded(void **state) {
     assert_int_equal(err.class, ERR_NONE);
 }
 
+/* Whoever reads is not woken up for each of a million documents. */
+static void messages_go_out_many_at_a_time(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    int fds[2];
+    char got[16];
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    struct wire_out out = { .fd = fds[1] };
+    json_t *frame = json_pack("{s:i}", "a", 1);
+    assert_true(wire_put(&out, frame, &err) && wire_put(&out, frame, &err));
+    assert_true(read(fds[0], got, sizeof got) < 0);
+    assert_true(wire_flush(&out, &err));
+    assert_int_equal(read(fds[0], got, sizeof got), 16);
+    assert_memory_equal(got, "{\"a\":1}\n{\"a\":1}\n", 16);
+    for (int i = 0; i < 64 << 10; i += 8) {
+        assert_true(wire_put(&out, frame, &err));
+    }
+    assert_int_equal(read(fds[0], got, sizeof got), 16); /* so many do not wait */
+    json_decref(frame);
+    strbuf_release(&out.waiting);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_are_checked_again),
@@ -213,6 +238,7 @@ int main(void) {
         cmocka_unit_test(passages_take_no_room_in_the_arena),
         cmocka_unit_test(headers_are_checked),
         cmocka_unit_test(messages_are_bounded),
+        cmocka_unit_test(messages_go_out_many_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
