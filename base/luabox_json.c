@@ -150,12 +150,28 @@ static json_t *string_to_json(struct reader *r, int index) {
     return out;
 }
 
+/* A table that says how it is gone through is asked first: that may be refused by an error. What is
+ * read is the table itself. */
+static bool may_be_read(struct reader *r, int index) {
+    if (luaL_getmetafield(r->L, index, "__pairs") == LUA_TNIL) {
+        return true;
+    }
+    lua_pushvalue(r->L, index);
+    bool ok = lua_pcall(r->L, 1, 0, 0) == LUA_OK;
+    if (!ok) {
+        const char *why = lua_tostring(r->L, -1);
+        err_set(r->err, ERR_TASK, "%s", why ? why : "a table that cannot be read");
+        lua_pop(r->L, 1);
+    }
+    return ok;
+}
+
 static json_t *table_to_json(struct reader *r, int index, int depth) {
     if (depth > DEPTH_MAX || !lua_checkstack(r->L, 8)) {
         err_set(r->err, ERR_TASK, "a table nested more than %d deep", DEPTH_MAX);
         return NULL;
     }
-    if (!spend(r, TABLE_BYTES)) {
+    if (!spend(r, TABLE_BYTES) || !may_be_read(r, index)) {
         return NULL;
     }
     return is_array(r->L, index) ? array_to_json(r, index, depth) : object_to_json(r, index, depth);

@@ -1,5 +1,6 @@
 #include "base/metrics.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -9,16 +10,20 @@ static const struct {
     const char *ending;
     struct metric_rule rule;
 } TABLE[] = {
-    { "perplexity", { METRIC_OPEN, false } },
-    { "ppl", { METRIC_OPEN, false } },
-    { "bits_per_byte", { METRIC_OPEN, false } },
-    { "brier", { METRIC_OPEN, false } }, /* 0 to 2 */
-    { "brier_score", { METRIC_OPEN, false } },
-    { "loglikelihood", { METRIC_OPEN, true } },
-    { "bleu", { METRIC_OPEN, true } }, /* 0 to 100 */
-    { "chrf", { METRIC_OPEN, true } },
-    { "ter", { METRIC_OPEN, false } },
-    { "wer", { METRIC_OPEN, false } },
+    { "perplexity", { METRIC_OPEN, false, INFINITY } },
+    { "ppl", { METRIC_OPEN, false, INFINITY } },
+    { "bits_per_byte", { METRIC_OPEN, false, INFINITY } },
+    { "brier", { METRIC_OPEN, false, 2 } },
+    { "brier_score", { METRIC_OPEN, false, 2 } },
+    { "loglikelihood", { METRIC_OPEN, true, INFINITY } },
+    { "bleu", { METRIC_OPEN, true, 100 } },
+    { "chrf", { METRIC_OPEN, true, 100 } },
+    { "ter", { METRIC_OPEN, false, INFINITY } },
+    { "wer", { METRIC_OPEN, false, INFINITY } },
+    { "spearman", { METRIC_SHARE, true, 2 } }, /* -1 to 1, as those that follow */
+    { "pearson", { METRIC_SHARE, true, 2 } },
+    { "mcc", { METRIC_SHARE, true, 2 } },
+    { "p_mrr", { METRIC_SHARE, true, 2 } },
 };
 
 static bool is_ending(const char *ending, const char *name) {
@@ -30,7 +35,7 @@ struct metric_rule metric_rule(const char *metric) {
     for (size_t i = 0; i < sizeof TABLE / sizeof *TABLE; i++)
         if (is_ending(TABLE[i].ending, metric))
             return TABLE[i].rule;
-    return (struct metric_rule) { METRIC_SHARE, true };
+    return (struct metric_rule) { METRIC_SHARE, true, 1 };
 }
 
 struct metric_rule metric_rule_of(const char *metric, const char *main, const json_t *task) {

@@ -15,7 +15,8 @@ enum metric_scale {
 
 struct metric_rule {
     enum metric_scale scale;
-    bool higher; /* is better */
+    bool higher;   /* is better */
+    double widest; /* how far two values can lie apart */
 };
 
 /* A name that is not in the table is a share, the higher the better. */

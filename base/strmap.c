@@ -3,9 +3,9 @@
 #include "base/strmap.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/mem.h"
+#include "base/strhash.h"
 
 /* `expected` may come from a stranger's file: above this the table grows only as keys really
  * arrive. */
@@ -25,28 +25,8 @@ struct strmap {
     uint64_t seed;
 };
 
-static uint64_t mix(uint64_t x) {
-    x ^= x >> 32;
-    x *= 0xd6e8feb86659fd93u;
-    x ^= x >> 32;
-    x *= 0xd6e8feb86659fd93u;
-    return x ^ x >> 32;
-}
-
 static uint64_t hash_bytes(uint64_t seed, const char *key, size_t n) {
-    uint64_t h = seed ^ n * 0x9e3779b97f4a7c15u;
-    while (n >= 8) {
-        uint64_t word;
-        memcpy(&word, key, 8);
-        h = mix(h ^ word);
-        key += 8;
-        n -= 8;
-    }
-    uint64_t word = 0;
-    if (n) {
-        memcpy(&word, key, n);
-    }
-    h = mix(h ^ word);
+    uint64_t h = strhash(seed, key, n);
     return h ? h : 1;
 }
 
@@ -57,9 +37,7 @@ struct strmap *strmap_new(size_t expected) {
         m->n_slots *= 2;
     }
     m->slots = xcalloc(m->n_slots, sizeof *m->slots);
-    if (getrandom(&m->seed, sizeof m->seed, GRND_NONBLOCK) != sizeof m->seed) {
-        m->seed = (uint64_t)(uintptr_t)m->slots;
-    }
+    m->seed = strhash_seed(m->slots);
     return m;
 }
 

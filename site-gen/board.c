@@ -323,6 +323,7 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
         rank_by_votes(rows);
     if (!w->keep_parts)
         drop_parts(rows);
+    drop_undetectable(json_object_get(section, "tests"), 1); /* of means of shares */
     json_object_set_new(section, "range", range_of(rows, "mean", NAN));
     json_object_set_new(section, "n_ranked", json_integer(ranked));
 }

@@ -137,6 +137,11 @@ json_t *rank_rows(json_t *rows, const char *key, bool higher, const json_t *weig
     return tests;
 }
 
+void drop_undetectable(json_t *tests, double widest) {
+    if (!(json_get_number(tests, "detectable", 0) <= widest))
+        json_object_del(tests, "detectable");
+}
+
 void rank_by_votes(json_t *rows) {
     size_t i;
     json_t *row;

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "site-gen/view.h"
 
 #define NEWEST_SHOWN 12
@@ -355,6 +356,8 @@ static json_t *groups_view(const struct world *w, const json_t *task) {
         json_t *m = main_view(task, json_object_get(task, "definition"));
         json_object_set_new(
             group, "tests", rank_rows(rows, "figure", json_get_bool(m, "higher", true), NULL));
+        drop_undetectable(
+            json_object_get(group, "tests"), metric_rule(json_get_string(m, "name", "")).widest);
         drop_parts(rows);
         json_object_set_new(group, "range", range_of(rows, "figure", baseline));
         json_decref(m);

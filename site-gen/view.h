@@ -30,6 +30,8 @@ json_t *view_models(const struct world *w); /* all models, for the list of them 
  * each; sorts the array best first. Rows without a figure go last, unranked. What was tested:
  * {"pairs", "paired", "tiers", "detectable"?} (score.h). */
 json_t *rank_rows(json_t *rows, const char *key, bool higher, const json_t *weights);
+/* Takes "detectable" out of what was tested where no two figures lie that far apart. */
+void drop_undetectable(json_t *tests, double widest);
 /* Orders ranked rows by Borda's rule in place of their means: "rank" is then its rank, which rows
  * without a mean have too. Ranges of ranks and tiers stay those of the means. */
 void rank_by_votes(json_t *rows);

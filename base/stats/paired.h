@@ -50,7 +50,8 @@ struct difference difference_sum_close(const struct difference_sum *s);
 
 /* The smallest true difference that a two-sided test at 5 % finds with this probability (0.8 is
  * customary), where differences have the standard error `se`. Paired: the se of the paired
- * difference; unpaired: sqrt(se_a^2 + se_b^2). */
+ * difference; unpaired: sqrt(se_a^2 + se_b^2). Of few documents it can be more than any two values
+ * differ by: then there is no such difference, and who shows it says so. */
 double detectable_difference(double se, double power);
 
 #endif

@@ -107,6 +107,9 @@ static void add_task(struct comparison *k, const struct match *m, const struct a
     static const char *const SAME[] = { "task", "metric", "version", "profile", "shots", NULL };
     struct metric_rule rule = rule_of(m);
     json_t *view = contrast_view(c, d);
+    if (!(c->detectable <= rule.widest)) {
+        json_object_del(view, "detectable"); /* no two values differ by that much */
+    }
     copy_facts(view, m->b->facts, SAME);
     copy_facts(view, m->a->facts, SAME);
     json_object_set_new(view, "higher_is_better", json_boolean(rule.higher));

@@ -27,7 +27,7 @@ struct compare_options {
  *    "resamples", "seed", "power",
  *    "tasks": [{"task", "metric", "higher_is_better", "n", "a", "b", "difference", "low", "high",
  *               "se", "test": "mcnemar" | "t" | "bootstrap", "p", "p_exact"?, "p_holm",
- *               "verdict": "better" | "worse" | "same", "detectable",
+ *               "verdict": "better" | "worse" | "same", "detectable"?,
  *               "flips": {"both", "neither", "only_a", "only_b"}, "agreement",
  *               "clusters"?, "subsets"?, "notes": [...], "flipped": [...]}],
  *    "refused": [{"task", "why", "hint"?}],

@@ -185,13 +185,20 @@ static bool refuse_ragged(const struct csv *c, struct err *err) {
         missing ? ": column '" : "", missing ? missing : "", missing ? "' is missing" : "");
 }
 
-static bool csv_next(void *reader, struct row *row, struct err *err) {
+static bool csv_skip(void *reader, struct err *err) {
     struct csv *c = reader;
     c->row++;
     do {
         if (!read_record(c, err))
             return false;
     } while (is_blank(c));
+    return true;
+}
+
+static bool csv_next(void *reader, struct row *row, struct err *err) {
+    struct csv *c = reader;
+    if (!csv_skip(reader, err))
+        return false;
     if (c->n_fields != c->n_names)
         return refuse_ragged(c, err);
     size_t begun = row_begin(row, VALUE_OBJECT);
@@ -212,6 +219,7 @@ const struct reader_type reader_csv = {
     .name = "csv",
     .open = csv_open,
     .next = csv_next,
+    .skip = csv_skip,
     .close = csv_close,
 };
 
@@ -219,5 +227,6 @@ const struct reader_type reader_tsv = {
     .name = "tsv",
     .open = tsv_open,
     .next = csv_next,
+    .skip = csv_skip,
     .close = csv_close,
 };

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/strmap.h"
 #include "evaluator/data/card.h"
 #include "evaluator/data/files.h"
 #include "evaluator/data/reader.h"
@@ -14,7 +15,10 @@
 struct data {
     struct data_files files;
     const struct data_remote *remote;
-    const char *const *columns;      /* of the source */
+    const char *const *columns; /* of the source */
+    data_wants_fn *wants;       /* likewise */
+    void *wants_arg;
+    struct strmap *left_out;         /* NULL: none */
     const struct reader_type *fixed; /* of source->format; NULL: by each file's name */
     const struct reader_type *type;  /* of the open file */
     struct bytes *bytes;
@@ -46,6 +50,22 @@ static void name_file(const char *path, struct err *err) {
         err_wrap(err, "'%s'", path);
 }
 
+static void note_left_out(struct data *d) {
+    const char *name;
+    for (size_t i = 0; d->type->left_out && (name = d->type->left_out(d->reader, i)); i++) {
+        d->left_out = d->left_out ? d->left_out : strmap_new(16);
+        (void)strmap_add(d->left_out, name, strlen(name), 0);
+    }
+}
+
+bool data_leaves_out(const struct data *d, const char *column, size_t n) {
+    return d->left_out && strmap_find(d->left_out, column, n) >= 0;
+}
+
+bool data_leaves_out_any(const struct data *d) {
+    return d->left_out != NULL;
+}
+
 static bool open_next(struct data *d, struct err *err) {
     const struct data_file *file = &d->files.items[d->next++];
     const char *format = data_format(file->path);
@@ -55,9 +75,11 @@ static bool open_next(struct data *d, struct err *err) {
             err, ERR_UNSUPPORTED, "'%s': cannot tell the format from the name", file->path);
     d->bytes = file->remote ? bytes_open_remote(d->remote, file->remote)
                             : bytes_open_file(file->path, err);
-    struct reader_input input = { d->bytes, file->path, d->columns };
+    struct reader_input input = { d->bytes, file->path, d->columns, d->wants, d->wants_arg };
     d->reader = d->bytes ? d->type->open(&input, err) : NULL;
-    if (!d->reader)
+    if (d->reader)
+        note_left_out(d);
+    else
         name_file(file->path, err);
     return d->reader != NULL;
 }
@@ -82,6 +104,8 @@ struct data *data_open(const struct data_source *source, struct err *err) {
     bool ok = true;
     d->remote = source->remote;
     d->columns = source->columns;
+    d->wants = source->wants;
+    d->wants_arg = source->wants_arg;
     if (source->format) {
         d->fixed = reader_find(source->format);
         ok = d->fixed || err_set(err, ERR_INPUT, "unknown data format '%s'", source->format) ||
@@ -102,6 +126,7 @@ void data_close(struct data *d) {
     data_files_release(&d->files);
     row_release(&d->row);
     json_decref(d->features);
+    strmap_free(d->left_out);
     free(d);
 }
 
@@ -128,6 +153,18 @@ static void project(struct row *row, const char *const *columns) {
     object->span = row->n = (size_t)(to - row->values);
 }
 
+/* The file at hand is closed, for its end or for what is wrong with it; false. */
+static bool end_file(struct data *d, struct err *why, struct err *err) {
+    close_reader(d);
+    if (why->class != ERR_NONE) {
+        name_file(d->files.items[d->next - 1].path, why);
+        if (err)
+            *err = *why;
+        d->next = d->files.n;
+    }
+    return false;
+}
+
 /* False at the end of the file, which is then closed, and on failure. */
 static bool next_of_file(struct data *d, struct err *err) {
     struct err e = ERR_INIT;
@@ -136,16 +173,7 @@ static bool next_of_file(struct data *d, struct err *err) {
     if (got && d->row.overflow)
         got = err_set(&e, ERR_INPUT, "a row is over the ceiling of %d bytes, or of %d values",
             ROW_MAX_BYTES, ROW_MAX_VALUES);
-    if (got)
-        return true;
-    close_reader(d);
-    if (e.class != ERR_NONE) {
-        name_file(d->files.items[d->next - 1].path, &e);
-        if (err)
-            *err = e;
-        d->next = d->files.n;
-    }
-    return false;
+    return got || end_file(d, &e, err);
 }
 
 const struct value *data_row(struct data *d, struct err *err) {
@@ -159,6 +187,34 @@ const struct value *data_row(struct data *d, struct err *err) {
             return NULL;
     }
     return NULL;
+}
+
+/* Takes what it skips off *n; false at the end of the file, which is then closed, and on failure.
+ */
+static bool skip_in_file(struct data *d, uint64_t *n, struct err *err) {
+    struct err e = ERR_INIT;
+    while (*n > 0) {
+        uint64_t leapt = 0;
+        bool got = !d->type->leap || d->type->leap(d->reader, *n, &leapt, &e);
+        if (got && leapt == 0) {
+            got = d->type->skip(d->reader, &e);
+            leapt = got;
+        }
+        *n -= leapt;
+        if (!got)
+            return end_file(d, &e, err);
+    }
+    return true;
+}
+
+bool data_skip(struct data *d, uint64_t n, struct err *err) {
+    struct err e = ERR_INIT;
+    while (d->reader && !skip_in_file(d, &n, &e))
+        if (e.class != ERR_NONE || (d->next < d->files.n && !open_next(d, &e))) {
+            *err = e;
+            return false;
+        }
+    return true;
 }
 
 json_t *data_next(struct data *d, struct err *err) {

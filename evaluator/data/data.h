@@ -40,13 +40,19 @@ struct data_remote {
     void *arg;
 };
 
+/* Whether a column is wanted, so far as one can tell before any row is read. */
+typedef bool data_wants_fn(void *arg, const char *column, size_t n);
+
 struct data_source {
     const char *dir;    /* the data set's folder, or NULL with `file` */
     const char *config; /* or NULL: the default one */
     const char *split;  /* "test"; split names may be mapped by the README */
     const char *file;   /* one file in place of a data set */
     const char *format; /* "jsonl", "csv", "tsv", "json", "parquet", "lines"; NULL: by the name */
-    const char *const *columns;       /* NULL-terminated: read these only; NULL: all */
+    const char *const *columns; /* NULL-terminated: read these only; NULL: all */
+    data_wants_fn *wants; /* NULL: all columns are; else what can be left out at no cost, as parquet
+                             can, is, unless that were everything */
+    void *wants_arg;
     const struct data_remote *remote; /* files that belong into the folder; NULL: none */
 };
 
@@ -92,6 +98,14 @@ const struct value *data_row(struct data *d, struct err *err);
 
 /* The same as JSON; the caller's. */
 json_t *data_next(struct data *d, struct err *err);
+
+/* Passes over the next n rows, or as many as there are, at a fraction of what reading them costs:
+ * what is skipped is not checked beyond what it takes to find its end. False on failure. */
+MUST_CHECK bool data_skip(struct data *d, uint64_t n, struct err *err);
+
+/* Whether a column was left out of rows so far because it was not wanted. */
+bool data_leaves_out(const struct data *d, const char *column, size_t n);
+bool data_leaves_out_any(const struct data *d);
 
 /* The format that a file's name says, or NULL. */
 const char *data_format(const char *path);

@@ -6,13 +6,14 @@
  * "data": [...]});
  *   - rows by key: every value is an object; a row gets its key as "_key";
  *   - else a single row;
- * of an object over 64 MiB only a wrapper is read, row by row. An array's row and a sequence's row
- * are cut out of the text by a scan for brackets and strings, then parsed. */
+ * of an object over 64 MiB a wrapper is read, row by row, or columns are. An array's row and a
+ * sequence's row are cut out of the text by a scan for brackets and strings, then parsed. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "base/utf8.h"
+#include "evaluator/data/jsoncolumns.h"
 #include "evaluator/data/jsonrow.h"
 #include "evaluator/data/reader.h"
 #include "evaluator/data/stream.h"
@@ -25,8 +26,9 @@ struct jsondoc {
     bool array;         /* rows stand in [ ], with commas */
     bool wrapped;       /* and these within an object that is too large to be read as a whole */
     bool ended;
-    json_t *kept; /* rows of a single object, or the first row of a sequence */
-    size_t at;    /* in kept */
+    struct json_columns *columns; /* NULL, or all rows */
+    json_t *kept;                 /* rows of a single object, or the first row of a sequence */
+    size_t at;                    /* in kept */
     unsigned long long row, line, row_line; /* taken; where it stands; where the row began */
 };
 
@@ -288,7 +290,14 @@ static bool end_wrapped(struct jsondoc *d, struct err *err) {
     return d->ended && (peek_past_space(d, err) < 0 || fail(d, err, "trailing text"));
 }
 
-static bool open_wrapped(struct jsondoc *d, const struct reader_input *input, struct err *err) {
+static bool open_columns(struct jsondoc *d, const struct reader_input *input, struct err *err) {
+    d->array = d->wrapped = false;
+    d->ended = true;
+    d->columns = json_columns_open(input->bytes, input->name, err);
+    return d->columns != NULL;
+}
+
+static bool open_large(struct jsondoc *d, const struct reader_input *input, struct err *err) {
     struct err e = ERR_INIT;
     stream_close(&d->stream);
     d->line = 1;
@@ -297,10 +306,9 @@ static bool open_wrapped(struct jsondoc *d, const struct reader_input *input, st
         return false;
     if (find_rows(d, &e))
         return true;
-    if (e.class != ERR_NONE)
-        *err = e;
-    else
-        err_set(err, ERR_INPUT, "a document over 64 MiB that holds no list of rows");
+    if (e.class == ERR_NONE)
+        return open_columns(d, input, err);
+    *err = e;
     return false;
 }
 
@@ -312,7 +320,7 @@ static bool open_objects(struct jsondoc *d, const struct reader_input *input, st
     struct err e = ERR_INIT;
     json_t *first = read_document(d, &e);
     if (!first && d->text.overflow)
-        return open_wrapped(d, input, err);
+        return open_large(d, input, err);
     if (!first) {
         *err = e;
         return false;
@@ -344,6 +352,7 @@ static void jsondoc_close(void *reader) {
     struct jsondoc *d = reader;
     stream_close(&d->stream);
     strbuf_release(&d->text);
+    json_columns_close(d->columns);
     json_decref(d->kept);
     free(d);
 }
@@ -385,21 +394,40 @@ static bool next_in_array(struct jsondoc *d, struct err *err) {
     return true;
 }
 
+static bool kept_row(struct jsondoc *d, struct row *row, struct err *err) {
+    json_t *kept = json_array_get(d->kept, d->at++);
+    if (!json_is_object(kept))
+        return fail(d, err, "not JSON: expected a row, an object");
+    d->row++;
+    row_json(row, kept);
+    return !row->overflow || fail(d, err, "too many values in a row");
+}
+
+/* Moves to the next row of the text; false at the end and on failure. */
+static bool find_next(struct jsondoc *d, struct err *err) {
+    if (d->ended)
+        return false;
+    return d->array ? next_in_array(d, err) : peek_past_space(d, err) >= 0;
+}
+
 static bool jsondoc_next(void *reader, struct row *row, struct err *err) {
     struct jsondoc *d = reader;
-    if (d->at < json_array_size(d->kept)) {
-        json_t *kept = json_array_get(d->kept, d->at++);
-        if (!json_is_object(kept))
-            return fail(d, err, "not JSON: expected a row, an object");
-        d->row++;
-        row_json(row, kept);
-        return !row->overflow || fail(d, err, "too many values in a row");
-    }
-    if (d->ended || (d->array && !next_in_array(d, err)))
-        return false;
-    if (!d->array && peek_past_space(d, err) < 0)
-        return false;
-    bool ok = read_row(d, row, err);
+    if (d->columns)
+        return json_columns_next(d->columns, row, err);
+    if (d->at < json_array_size(d->kept))
+        return kept_row(d, row, err);
+    bool ok = find_next(d, err) && read_row(d, row, err);
+    d->row += ok;
+    return ok;
+}
+
+static bool jsondoc_skip(void *reader, struct err *err) {
+    struct jsondoc *d = reader;
+    if (d->columns)
+        return json_columns_next(d->columns, NULL, err);
+    bool kept = d->at < json_array_size(d->kept),
+         ok = kept || (find_next(d, err) && cut_next(d, err));
+    d->at += kept;
     d->row += ok;
     return ok;
 }
@@ -408,5 +436,6 @@ const struct reader_type reader_json = {
     .name = "json",
     .open = jsondoc_open,
     .next = jsondoc_next,
+    .skip = jsondoc_skip,
     .close = jsondoc_close,
 };

@@ -86,15 +86,26 @@ static bool blank(const char *text, size_t n) {
     return true;
 }
 
+static bool next_filled(struct lines *l, char **text, size_t *n, struct err *err) {
+    do {
+        if (!lines_next(l, text, n, err))
+            return false;
+    } while (blank(*text, *n));
+    return true;
+}
+
 static bool jsonl_next(void *reader, struct row *row, struct err *err) {
     struct lines *l = reader;
     char *text;
     size_t n;
-    do {
-        if (!lines_next(l, &text, &n, err))
-            return false;
-    } while (blank(text, n));
-    return jsonrow_parse(row, text, n, err) || err_wrap(err, "line %llu", l->number);
+    return next_filled(l, &text, &n, err) &&
+           (jsonrow_parse(row, text, n, err) || err_wrap(err, "line %llu", l->number));
+}
+
+static bool jsonl_skip(void *reader, struct err *err) {
+    char *text;
+    size_t n;
+    return next_filled(reader, &text, &n, err);
 }
 
 static void push_text(struct row *row, const char *text, size_t n) {
@@ -123,10 +134,17 @@ static bool text_next(void *reader, struct row *row, struct err *err) {
     return true;
 }
 
+static bool text_skip(void *reader, struct err *err) {
+    char *text;
+    size_t n;
+    return lines_next(reader, &text, &n, err);
+}
+
 const struct reader_type reader_jsonl = {
     .name = "jsonl",
     .open = reader_open,
     .next = jsonl_next,
+    .skip = jsonl_skip,
     .close = reader_close,
 };
 
@@ -134,5 +152,6 @@ const struct reader_type reader_lines = {
     .name = "lines",
     .open = reader_open,
     .next = text_next,
+    .skip = text_skip,
     .close = reader_close,
 };

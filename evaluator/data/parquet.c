@@ -219,17 +219,38 @@ static bool ask_for(struct parquet *p, const char *name) {
     return false;
 }
 
-static bool choose_columns(struct parquet *p, const char *const *columns, struct err *err) {
-    p->asked = xcalloc(p->meta.n_nodes, sizeof *p->asked);
-    if (!columns)
+/* Nothing wanted is a task that does not look at its rows, or hides what it looks at: all of it. */
+static void ask_for_wanted(struct parquet *p, const struct reader_input *input) {
+    const struct pq_node *nodes = p->meta.nodes;
+    bool any = false;
+    for (const struct pq_node *n = nodes + 1; n < nodes + p->meta.n_nodes; n = nodes + n->end) {
+        p->asked[n - nodes] = !input->wants || input->wants(input->wants_arg, n->name, n->name_n);
+        any = any || p->asked[n - nodes];
+    }
+    if (!any)
         memset(p->asked, 1, p->meta.n_nodes * sizeof *p->asked);
-    for (; columns && *columns; columns++)
-        if (!ask_for(p, *columns))
-            return err_set(err, ERR_INPUT, "there is no column '%.100s'", *columns);
+}
+
+static bool choose_columns(struct parquet *p, const struct reader_input *input, struct err *err) {
+    p->asked = xcalloc(p->meta.n_nodes, sizeof *p->asked);
+    if (!input->columns)
+        ask_for_wanted(p, input);
+    for (const char *const *c = input->columns; c && *c; c++)
+        if (!ask_for(p, *c))
+            return err_set(err, ERR_INPUT, "there is no column '%.100s'", *c);
     const struct pq_node *nodes = p->meta.nodes;
     for (const struct pq_node *n = nodes + 1; n < nodes + p->meta.n_nodes; n = nodes + n->end)
         p->n_asked += p->asked[n - nodes];
     return true;
+}
+
+static const char *parquet_left_out(const void *reader, size_t i) {
+    const struct parquet *p = reader;
+    const struct pq_node *nodes = p->meta.nodes;
+    for (const struct pq_node *n = nodes + 1; n < nodes + p->meta.n_nodes; n = nodes + n->end)
+        if (!p->asked[n - nodes] && i-- == 0)
+            return n->name;
+    return NULL;
 }
 
 static void open_columns(struct parquet *p) {
@@ -264,7 +285,7 @@ static void parquet_close(void *reader) {
 
 static void *parquet_open(const struct reader_input *input, struct err *err) {
     struct parquet *p = xcalloc(1, sizeof *p);
-    if (!pq_meta_open(&p->meta, input->bytes, err) || !choose_columns(p, input->columns, err)) {
+    if (!pq_meta_open(&p->meta, input->bytes, err) || !choose_columns(p, input, err)) {
         parquet_close(p);
         return NULL;
     }
@@ -320,6 +341,25 @@ static bool parquet_next(void *reader, struct row *row, struct err *err) {
     return true;
 }
 
+/* Whole row groups go by untouched; of another one each column skips for itself. */
+static bool parquet_leap(void *reader, uint64_t n, uint64_t *skipped, struct err *err) {
+    struct parquet *p = reader;
+    if (!find_group(p, err))
+        return false;
+    uint64_t left = p->meta.groups[p->group].n_rows - p->group_row;
+    *skipped = n < left ? n : left;
+    if (n >= left) {
+        p->group++;
+        start_group(p);
+    }
+    for (uint32_t i = 0; n < left && i < p->meta.n_leaves; i++)
+        if (p->columns[i].leaf && !pq_column_skip(&p->columns[i], n, err))
+            return err_wrap(err, "behind row %llu", p->n_rows);
+    p->group_row += n < left ? n : 0;
+    p->n_rows += *skipped;
+    return true;
+}
+
 static const json_t *parquet_features(const void *reader) {
     const struct parquet *p = reader;
     return json_object_get(json_object_get(p->info, "info"), "features");
@@ -329,6 +369,8 @@ const struct reader_type reader_parquet = {
     .name = "parquet",
     .open = parquet_open,
     .next = parquet_next,
+    .leap = parquet_leap,
+    .left_out = parquet_left_out,
     .features = parquet_features,
     .close = parquet_close,
 };

@@ -130,7 +130,9 @@ static bool start_data(struct pq_column *c, const struct pq_page *p, struct err 
         err, "column '%.100s', row group %u, page %u", c->leaf->name, c->pages.group, c->pages.n);
 }
 
-static bool start_page(struct pq_column *c, const struct pq_page *p, struct err *err) {
+static bool start_page(struct pq_column *c, struct pq_page *p, struct err *err) {
+    if (!pq_pages_take(&c->pages, p, err))
+        return false;
     switch (p->type) {
     case PQ_PAGE_DICTIONARY:
         return read_dictionary(c, p, err);
@@ -199,4 +201,51 @@ bool pq_column_take(struct pq_column *c, bool *present, struct pq_value *value, 
     c->page_left--;
     return !*present || pq_values_next(&c->values, value) ||
            pq_column_bad(c, err, "page ends too soon, or a value is damaged");
+}
+
+/* Where a value is a row, pages of up to *rows of them go by unread, until one has more: that one
+ * is at hand then. */
+static bool leave_pages(struct pq_column *c, uint64_t *rows, struct err *err) {
+    while (*rows > 0 && c->left > 0 && c->page_left == 0) {
+        struct pq_page p;
+        if (!pq_pages_next(&c->pages, &p, err))
+            return false;
+        bool is_data = p.type == PQ_PAGE_DATA || p.type == PQ_PAGE_DATA_V2;
+        bool whole = is_data && p.n_values >= 0 && (uint64_t)p.n_values <= *rows &&
+                     (uint64_t)p.n_values <= c->left;
+        if (!whole && !start_page(c, &p, err))
+            return false;
+        if (!whole)
+            continue;
+        pq_pages_leave(&c->pages, &p);
+        *rows -= (uint64_t)p.n_values;
+        c->left -= (uint64_t)p.n_values;
+    }
+    return true;
+}
+
+/* One row's values of the page at hand, and of those after it. */
+static bool drop_row(struct pq_column *c, struct err *err) {
+    bool present;
+    struct pq_value value;
+    do {
+        if (!pq_column_take(c, &present, &value, err))
+            return false;
+        if (c->leaf->max_rep == 0 || c->left == 0)
+            return true;
+        if (!pq_column_peek(c, err))
+            return false;
+    } while (c->rep > 0);
+    return true;
+}
+
+bool pq_column_skip(struct pq_column *c, uint64_t rows, struct err *err) {
+    while (rows > 0) {
+        if (c->leaf->max_rep == 0 && !c->loaded && !leave_pages(c, &rows, err))
+            return false;
+        if (rows > 0 && !drop_row(c, err))
+            return false;
+        rows -= rows > 0;
+    }
+    return true;
 }

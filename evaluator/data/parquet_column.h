@@ -42,4 +42,8 @@ static inline bool pq_column_peek(struct pq_column *c, struct err *err) {
 MUST_CHECK bool pq_column_take(
     struct pq_column *c, bool *present, struct pq_value *value, struct err *err);
 
+/* Passes over the values of so many rows, which the chunk has; pages of nothing else stay unread
+ * where a value is a row. */
+MUST_CHECK bool pq_column_skip(struct pq_column *c, uint64_t rows, struct err *err);
+
 #endif

@@ -168,6 +168,14 @@ bool pq_pages_next(struct pq_pages *p, struct pq_page *page, struct err *err) {
         page->packed_n > PAGE_MAX_BYTES || page->unpacked_n > PAGE_MAX_BYTES)
         return pq_pages_bad(
             p, err, "page size is over the chunk's, or over the ceiling of 128 MiB");
+    return true;
+}
+
+void pq_pages_leave(struct pq_pages *p, const struct pq_page *page) {
+    p->at += (uint64_t)page->packed_n;
+}
+
+bool pq_pages_take(struct pq_pages *p, struct pq_page *page, struct err *err) {
     size_t n = (size_t)page->packed_n;
     if (!need(p, n, &page->data, err))
         return false;

@@ -18,7 +18,7 @@ struct pq_page {
     int64_t type, n_values, encoding, def_encoding, rep_encoding, def_bytes, rep_bytes;
     int64_t unpacked_n, packed_n, crc;
     bool has_crc, is_packed;
-    const uint8_t *data; /* packed_n bytes, valid until the next page is read */
+    const uint8_t *data; /* packed_n bytes once taken, valid until the next page is read */
 };
 
 struct pq_pages {
@@ -41,8 +41,12 @@ void pq_pages_release(struct pq_pages *p);
 /* Sets *err to "column, row group, page: what"; false. */
 bool pq_pages_bad(const struct pq_pages *p, struct err *err, const char *what);
 
-/* The next page, its checksum verified where it has one. */
+/* The header of the next page, whose content is then taken or left. */
 MUST_CHECK bool pq_pages_next(struct pq_pages *p, struct pq_page *page, struct err *err);
+/* Reads the content, its checksum verified where it has one. */
+MUST_CHECK bool pq_pages_take(struct pq_pages *p, struct pq_page *page, struct err *err);
+/* Steps over it, unread. */
+void pq_pages_leave(struct pq_pages *p, const struct pq_page *page);
 
 /* What the page's bytes behind the first `skip` unpack to: a view of the window where nothing is
  * packed, else in `buffer`. */

@@ -10,6 +10,8 @@ struct reader_input {
     struct bytes *bytes;        /* closed by the caller, after the reader */
     const char *name;           /* its ending says how it is packed */
     const char *const *columns; /* a hint: NULL-terminated, or NULL for all */
+    data_wants_fn *wants;       /* another, or NULL */
+    void *wants_arg;
 };
 
 struct reader_type {
@@ -17,6 +19,13 @@ struct reader_type {
     MUST_CHECK void *(*open)(const struct reader_input *input, struct err *err);
     /* Fills an empty row. False at the end, with err->class ERR_NONE, and on failure. */
     bool (*next)(void *reader, struct row *row, struct err *err);
+    /* Passes over a row, which may be damaged. True and false as of `next`. */
+    bool (*skip)(void *reader, struct err *err);
+    /* Passes over up to n rows at once, *skipped of them, as far as that costs no more than a few
+     * of them would. NULL: there is no such way. */
+    bool (*leap)(void *reader, uint64_t n, uint64_t *skipped, struct err *err);
+    /* The i-th column that is there and not wanted, or NULL; may be NULL itself. */
+    const char *(*left_out)(const void *reader, size_t i);
     const json_t *(*features)(
         const void *reader); /* the `datasets` library's features; may be NULL */
     void (*close)(void *reader);

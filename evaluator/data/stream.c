@@ -132,10 +132,28 @@ bool stream_refill(struct stream *s, struct err *err) {
     size_t n = 0;
     if (s->failed)
         return false;
+    s->before += (uint64_t)(s->end - s->window);
     s->failed = !(s->unpacker ? unpack(s, &n, err) : take(s, s->window, STREAM_WINDOW, &n, err));
     s->at = s->window;
     s->end = s->window + (s->failed ? 0 : n);
     return !s->failed && n > 0;
+}
+
+bool stream_seek(struct stream *s, uint64_t to, struct err *err) {
+    uint64_t here = stream_tell(s), in_window = (uint64_t)(s->end - s->at);
+    BUG_IF(to < here);
+    if (!s->unpacker && to - here > in_window && to <= s->bytes->size) {
+        s->taken = s->before = to;
+        s->at = s->end = s->window;
+        return true;
+    }
+    while (to - stream_tell(s) > (uint64_t)(s->end - s->at)) {
+        s->at = s->end;
+        if (!stream_refill(s, err))
+            return s->failed ? false : err_set(err, ERR_INPUT, "the file became shorter meanwhile");
+    }
+    s->at += to - stream_tell(s);
+    return true;
 }
 
 static bool ends_with(const char *s, const char *tail) {
@@ -159,6 +177,35 @@ static bool zstd_open(struct stream *s, struct err *err) {
     return true;
 }
 
+static void rewind_packed(struct stream *s) {
+    struct unpacker *u = s->unpacker;
+    if (u->gzip_open)
+        inflateReset(&u->gzip);
+    else
+        ZSTD_DCtx_reset(u->zstd, ZSTD_reset_session_only);
+    u->left = 0;
+    u->in_total = u->out_total = 0;
+    u->last = u->done = u->between = false;
+    s->taken = 0;
+}
+
+/* The first 2 MiB prove nothing, and hold 700 000 of the shortest rows: what a task would make of
+ * them for nothing. So they are unpacked once ahead, until they are past or the input that they
+ * took allows for them. Damage is left to be found in its place. */
+static bool refuse_bomb(struct stream *s, struct err *err) {
+    struct unpacker *u = s->unpacker;
+    struct err damage = ERR_INIT;
+    bool sound = true;
+    while (sound && !u->done && u->in_total <= FREE_BYTES / MAX_RATIO) {
+        size_t made = 0;
+        sound = unpack(s, &made, &damage);
+    }
+    if (!within_ceiling(u, err))
+        return false;
+    rewind_packed(s);
+    return true;
+}
+
 static bool skip_byte_order_mark(struct stream *s, struct err *err) {
     stream_peek(s, err);
     if (s->end - s->at >= 3 && memcmp(s->at, "\xef\xbb\xbf", 3) == 0)
@@ -175,7 +222,7 @@ bool stream_open(struct stream *s, struct bytes *bytes, const char *name, struct
         ok = gzip_open(s, err);
     else if (ends_with(name, ".zst"))
         ok = zstd_open(s, err);
-    ok = ok && skip_byte_order_mark(s, err);
+    ok = ok && (!s->unpacker || refuse_bomb(s, err)) && skip_byte_order_mark(s, err);
     if (!ok)
         stream_close(s);
     return ok;

@@ -2,8 +2,9 @@
  * walks through and may change.
  *
  * Unpacking is bounded: an output that is both over 2 MiB and over 250 times the input read so far
- * is a bomb, as is one over 4 TiB. gzip members and zstd frames may follow one another; trailing
- * zeros behind a gzip member are padding, anything else is an error. */
+ * is a bomb, as is one over 4 TiB; what begins as one is refused before any of it is given. gzip
+ * members and zstd frames may follow one another; trailing zeros behind a gzip member are padding,
+ * anything else is an error. */
 #ifndef ASSAY_DATA_STREAM_H
 #define ASSAY_DATA_STREAM_H
 
@@ -19,6 +20,7 @@ struct stream {
     uint8_t *window;
     struct bytes *bytes;
     uint64_t taken;            /* of bytes, so far */
+    uint64_t before;           /* unpacked, in front of the window */
     struct unpacker *unpacker; /* NULL: a plain file */
 };
 
@@ -30,6 +32,13 @@ void stream_close(struct stream *s); /* a zeroed struct is fine */
 /* The next window into at..end once this one is used up; false at the end of the file, and on
  * failure with s->failed set. */
 bool stream_refill(struct stream *s, struct err *err);
+
+/* How far the reader has come, in unpacked bytes; and on to a place that lies ahead, which only a
+ * plain file reaches without reading what is between. False where the file ends before it too. */
+static inline uint64_t stream_tell(const struct stream *s) {
+    return s->before + (uint64_t)(s->at - s->window);
+}
+MUST_CHECK bool stream_seek(struct stream *s, uint64_t to, struct err *err);
 
 /* The next byte, or -1 at the end or on failure; stream_peek leaves it there. */
 static inline int stream_peek(struct stream *s, struct err *err) {

@@ -35,9 +35,8 @@ static struct numbers *make_numbers(struct eval *e, size_t n_experiments) {
 struct subset {
     struct eval *e;
     struct lessons lessons;
-    const float *vectors;      /* of distinct texts */
-    const size_t *of_examples; /* which of them an example is */
-    float *tests;              /* [n, width], the documents' */
+    const struct lesson_vectors *all;
+    float *tests; /* [n, width], the documents' */
     size_t from, n;
 };
 
@@ -73,64 +72,42 @@ static bool run_experiment(void *arg, size_t item, struct err *err) {
     const struct task_experiment *lesson = &s->lessons.experiments[item];
     size_t *at = xcalloc(lesson->n, sizeof *at);
     for (size_t i = 0; i < lesson->n; i++) {
-        at[i] = s->of_examples[lesson->examples[i]];
+        at[i] = s->all->of_examples[lesson->examples[i]];
     }
-    struct vectors x = { s->vectors, s->e->subject->width, at, lesson->n };
+    struct vectors x = { s->all->vectors, s->e->subject->width, at, lesson->n };
     bool ok = learn(s, item, &x, err);
     free(at);
     return ok || err_wrap(err, "experiment %zu", item + 1);
 }
 
-static bool run_subset(struct subset *s, const size_t *of_docs, struct err *err) {
-    size_t width = s->e->subject->width,
-           n_experiments = ((struct numbers *)s->e->kind)->n_experiments;
-    if (!lessons_find(s->e, s->e->docs[s->from].subset, &s->lessons, err)) {
+static bool run_subset(struct subset *s, struct err *err) {
+    size_t n_experiments = s->all->n_experiments;
+    const char *name = s->e->docs[s->from].subset;
+    if (!lessons_find(s->e, name, n_experiments, &s->lessons, err)) {
         return false;
     }
-    if (s->lessons.n != n_experiments) {
-        return err_set(err, ERR_INPUT, "subsets differ in their numbers of experiments");
-    }
-    s->tests = mem_try(s->n * width, sizeof *s->tests, "vectors", err);
-    if (!s->tests) {
-        return false;
-    }
-    for (size_t i = 0; i < s->n; i++) {
-        memcpy(s->tests + i * width, s->vectors + of_docs[s->from + i] * width,
-            width * sizeof *s->tests);
-    }
-    bool ok = experiments_run(n_experiments, run_experiment, s, err);
+    s->tests = lessons_tests(s->e, s->all, s->from, s->n, err);
+    bool ok = s->tests && experiments_run(n_experiments, run_experiment, s, err);
     free(s->tests);
     return ok;
 }
 
 static bool classification_ask(struct eval *e, struct err *err) {
-    const struct task_training *t = e->training;
-    struct lessons first;
-    struct texts texts;
-    if (!lessons_find(e, e->docs[0].subset, &first, err)) {
+    struct lesson_vectors all;
+    if (!lessons_embed(e, &all, err)) {
         return false;
     }
-    struct numbers *numbers = make_numbers(e, first.n);
-    size_t *place = arena_alloc(&e->arena, (t->n_examples + e->n) * sizeof *place);
-    texts_init(&texts, t->n_examples + e->n);
-    for (size_t i = 0; i < t->n_examples; i++) {
-        place[i] = texts_add(&texts, t->examples[i].text);
-    }
+    struct numbers *numbers = make_numbers(e, all.n_experiments);
     for (size_t i = 0; i < e->n; i++) {
         numbers->gold[i] = e->docs[i].labels[0];
-        place[t->n_examples + i] = texts_add(&texts, e->docs[i].text);
     }
-    float *vectors = texts_embed(e, &texts, err);
-    bool ok = vectors != NULL;
+    bool ok = true;
     for (size_t from = 0, to; ok && !e->plan && from < e->n; from = to) {
         to = labels_subset_end(e, from);
-        struct subset s = {
-            .e = e, .vectors = vectors, .of_examples = place, .from = from, .n = to - from
-        };
-        ok = run_subset(&s, place + t->n_examples, err);
+        struct subset s = { .e = e, .all = &all, .from = from, .n = to - from };
+        ok = run_subset(&s, err);
     }
-    free(vectors);
-    texts_release(&texts);
+    free(all.vectors);
     return ok;
 }
 

@@ -154,7 +154,7 @@ struct estimate labels_estimate(
     return out;
 }
 
-bool lessons_find(const struct eval *e, const char *subset, struct lessons *out, struct err *err) {
+static bool find(const struct eval *e, const char *subset, struct lessons *out, struct err *err) {
     const struct task_training *t = e->training;
     *out = (struct lessons) { 0 };
     for (size_t i = 0; t && i < t->n_experiments; i++) {
@@ -164,4 +164,43 @@ bool lessons_find(const struct eval *e, const char *subset, struct lessons *out,
     }
     return out->n || err_set(err, ERR_INPUT, "there is nothing to learn from for '%s'",
                          subset ? subset : e->info->name);
+}
+
+bool lessons_find(const struct eval *e, const char *subset, size_t n_experiments,
+    struct lessons *out, struct err *err) {
+    return find(e, subset, out, err) &&
+           (out->n == n_experiments ||
+               err_set(err, ERR_INPUT, "subsets differ in their numbers of experiments"));
+}
+
+bool lessons_embed(struct eval *e, struct lesson_vectors *out, struct err *err) {
+    const struct task_training *t = e->training;
+    struct lessons first;
+    struct texts texts;
+    if (!find(e, e->docs[0].subset, &first, err)) {
+        return false;
+    }
+    out->n_experiments = first.n;
+    out->of_examples = arena_alloc(&e->arena, (t->n_examples + e->n) * sizeof *out->of_examples);
+    out->of_docs = out->of_examples + t->n_examples;
+    texts_init(&texts, t->n_examples + e->n);
+    for (size_t i = 0; i < t->n_examples; i++) {
+        out->of_examples[i] = texts_add(&texts, t->examples[i].text);
+    }
+    for (size_t i = 0; i < e->n; i++) {
+        out->of_docs[i] = texts_add(&texts, e->docs[i].text);
+    }
+    out->vectors = texts_embed(e, &texts, err);
+    texts_release(&texts);
+    return out->vectors != NULL;
+}
+
+float *lessons_tests(
+    const struct eval *e, const struct lesson_vectors *v, size_t from, size_t n, struct err *err) {
+    size_t width = e->subject->width;
+    float *tests = mem_try(n * width, sizeof *tests, "vectors", err);
+    for (size_t i = 0; tests && i < n; i++) {
+        memcpy(tests + i * width, v->vectors + v->of_docs[from + i] * width, width * sizeof *tests);
+    }
+    return tests;
 }

@@ -59,7 +59,18 @@ struct lessons {
     const struct task_experiment *experiments;
     size_t n;
 };
-MUST_CHECK bool lessons_find(
-    const struct eval *e, const char *subset, struct lessons *out, struct err *err);
+/* Of each subset there are as many. */
+MUST_CHECK bool lessons_find(const struct eval *e, const char *subset, size_t n_experiments,
+    struct lessons *out, struct err *err);
+
+/* The distinct texts of all examples and documents as vectors, and which of them each one is. */
+struct lesson_vectors {
+    float *vectors; /* the caller's */
+    size_t *of_examples, *of_docs, n_experiments;
+};
+MUST_CHECK bool lessons_embed(struct eval *e, struct lesson_vectors *out, struct err *err);
+/* Those of documents from..from + n, one after the other; the caller's. */
+MUST_CHECK float *lessons_tests(
+    const struct eval *e, const struct lesson_vectors *v, size_t from, size_t n, struct err *err);
 
 #endif

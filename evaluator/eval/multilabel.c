@@ -68,8 +68,7 @@ struct subset {
     struct eval *e;
     struct lessons lessons;
     struct label_table labels;
-    const float *vectors;
-    const size_t *of_examples;
+    const struct lesson_vectors *all;
     float *tests;
     size_t from, n;
     struct arena *arenas; /* one an experiment, for the sets that it predicts */
@@ -103,10 +102,10 @@ static bool run_experiment(void *arg, size_t item, struct err *err) {
     uint8_t *has = xcalloc((lesson->n + s->n) * n_labels + 1, 1), *out = has + lesson->n * n_labels;
     for (size_t i = 0; i < lesson->n; i++) {
         const struct task_example *example = &examples[lesson->examples[i]];
-        at[i] = s->of_examples[lesson->examples[i]];
+        at[i] = s->all->of_examples[lesson->examples[i]];
         set_row(&s->labels, example->labels, example->n_labels, has + i * n_labels);
     }
-    struct vectors x = { s->vectors, s->e->subject->width, at, lesson->n };
+    struct vectors x = { s->all->vectors, s->e->subject->width, at, lesson->n };
     bool ok = predict(s, &x, has, out, err);
     for (size_t i = 0; ok && i < s->n; i++) {
         numbers->predicted[item * s->e->n + s->from + i] =
@@ -117,25 +116,14 @@ static bool run_experiment(void *arg, size_t item, struct err *err) {
     return ok || err_wrap(err, "experiment %zu", item + 1);
 }
 
-static bool run_subset(struct subset *s, const size_t *of_docs, struct err *err) {
-    struct numbers *numbers = s->e->kind;
-    size_t width = s->e->subject->width;
-    if (!lessons_find(s->e, s->e->docs[s->from].subset, &s->lessons, err)) {
+static bool run_subset(struct subset *s, struct err *err) {
+    const char *name = s->e->docs[s->from].subset;
+    if (!lessons_find(s->e, name, s->all->n_experiments, &s->lessons, err)) {
         return false;
     }
-    if (s->lessons.n != numbers->n_experiments) {
-        return err_set(err, ERR_INPUT, "subsets differ in their numbers of experiments");
-    }
-    s->labels = labels_of(&s->e->arena, numbers, s->from, s->n);
-    s->tests = mem_try(s->n * width, sizeof *s->tests, "vectors", err);
-    if (!s->tests) {
-        return false;
-    }
-    for (size_t i = 0; i < s->n; i++) {
-        memcpy(s->tests + i * width, s->vectors + of_docs[s->from + i] * width,
-            width * sizeof *s->tests);
-    }
-    bool ok = experiments_run(s->lessons.n, run_experiment, s, err);
+    s->labels = labels_of(&s->e->arena, s->e->kind, s->from, s->n);
+    s->tests = lessons_tests(s->e, s->all, s->from, s->n, err);
+    bool ok = s->tests && experiments_run(s->lessons.n, run_experiment, s, err);
     free(s->tests);
     return ok;
 }
@@ -152,19 +140,14 @@ static void keep_sets(struct eval *e, struct numbers *x) {
     }
 }
 
-static bool run_all(struct eval *e, const float *vectors, const size_t *place, struct err *err) {
+static bool run_all(struct eval *e, const struct lesson_vectors *all, struct err *err) {
     struct numbers *x = e->kind;
     struct arena *arenas = xcalloc(x->n_experiments, sizeof *arenas);
     bool ok = true;
     for (size_t from = 0, to; ok && from < e->n; from = to) {
         to = labels_subset_end(e, from);
-        struct subset s = { .e = e,
-            .vectors = vectors,
-            .of_examples = place,
-            .from = from,
-            .n = to - from,
-            .arenas = arenas };
-        ok = run_subset(&s, place + e->training->n_examples, err);
+        struct subset s = { .e = e, .all = all, .from = from, .n = to - from, .arenas = arenas };
+        ok = run_subset(&s, err);
     }
     if (ok) {
         keep_sets(e, x);
@@ -177,26 +160,16 @@ static bool run_all(struct eval *e, const float *vectors, const size_t *place, s
 }
 
 static bool multilabel_ask(struct eval *e, struct err *err) {
-    const struct task_training *t = e->training;
-    struct lessons first;
-    struct texts texts;
-    if (!lessons_find(e, e->docs[0].subset, &first, err)) {
+    struct lesson_vectors all;
+    if (!lessons_embed(e, &all, err)) {
         return false;
     }
-    struct numbers *numbers = make_numbers(e, first.n);
-    size_t *place = arena_alloc(&e->arena, (t->n_examples + e->n) * sizeof *place);
-    texts_init(&texts, t->n_examples + e->n);
-    for (size_t i = 0; i < t->n_examples; i++) {
-        place[i] = texts_add(&texts, t->examples[i].text);
-    }
+    struct numbers *numbers = make_numbers(e, all.n_experiments);
     for (size_t i = 0; i < e->n; i++) {
         numbers->gold[i] = (struct label_set) { e->docs[i].labels, e->docs[i].n_labels };
-        place[t->n_examples + i] = texts_add(&texts, e->docs[i].text);
     }
-    float *vectors = texts_embed(e, &texts, err);
-    bool ok = vectors && (e->plan || run_all(e, vectors, place, err));
-    free(vectors);
-    texts_release(&texts);
+    bool ok = e->plan || run_all(e, &all, err);
+    free(all.vectors);
     return ok;
 }
 

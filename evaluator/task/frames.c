@@ -375,9 +375,10 @@ bool frames_complete(struct task *t, const json_t *end, struct err *err) {
     const char *degraded = json_get_string(end, "degraded", NULL);
     t->info.sandbox_degraded =
         degraded ? arena_strdup(&t->arena, degraded) : t->info.sandbox_degraded;
-    strmap_free(t->passage_ids); /* of a corpus of millions most of what is left in memory */
+    ids_free(t->passage_ids); /* nothing is looked up any more */
     strmap_free(t->query_ids);
-    t->passage_ids = t->query_ids = NULL;
+    t->passage_ids = NULL;
+    t->query_ids = NULL;
     if (!t->n_docs) {
         return err_set(err, ERR_TASK, "%s: the data gives no %s", t->info.path,
             task_kind_ranks(t->info.kind) ? "queries with judgements" : "documents");

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/strmap.h"
+#include "evaluator/task/ids.h"
 #include "evaluator/task/spool.h"
 #include "evaluator/task/task.h"
 
@@ -11,6 +12,7 @@ enum {
     FRAMES_MAX_DOCS = 1000 * 1000,
     FRAMES_MAX_CHOICES = 4096,
     FRAMES_MAX_PASSAGES = 10 * 1000 * 1000,
+    FRAMES_MAX_CORPORA = 10 * 1000,
     FRAMES_MAX_CANDIDATES = 10 * 1000 /* of a query */,
     FRAMES_MAX_FROZEN = 100 * 1000,
     FRAMES_MAX_EXPERIMENTS = 100 * 1000,
@@ -24,7 +26,10 @@ struct task {
     size_t n_docs, docs_capacity;
     struct task_retrieval retrieval;
     size_t passages_capacity, corpora_capacity, judgements_capacity;
-    struct strmap *passage_ids, *query_ids; /* keys begin with the subset */
+    size_t near_corpus; /* of the last judgement */
+    struct ids *passage_ids;
+    struct spool *ids;        /* what passages are called, close to each other */
+    struct strmap *query_ids; /* keys begin with the subset */
     struct task_training training;
     size_t examples_capacity, experiments_capacity, subset_from,
         subset_to; /* examples of the last subset */

@@ -40,7 +40,7 @@ void runtime_note_labels(json_t *labels, const struct data *data, const json_t *
 static bool tell(
     struct runtime *r, const char *label, const char *key, json_t *value, struct err *err) {
     json_t *frame = json_pack("{s:{s:s, s:o}}", "frozen", "part", label, key, value);
-    bool ok = frame && wire_write(r->out, frame, err);
+    bool ok = frame && wire_put(&r->out, frame, err);
     json_decref(frame);
     return ok;
 }

@@ -17,6 +17,7 @@ struct rows {
     size_t at;            /* in these */
     json_t *kept; /* being handed over: freed by the collector if an error jumps out meanwhile */
     bool keep_text;
+    bool narrow; /* columns may have been left out */
 };
 
 static int rows_gc(lua_State *L) {
@@ -46,6 +47,9 @@ static int row_name(lua_State *L) {
     const char *column = luaL_checkstring(L, 2);
     lua_pushvalue(L, 2);
     lua_rawget(L, 1);
+    if (lua_isnil(L, -1) && r->narrow && data_leaves_out(r->data, column, strlen(column))) {
+        return runtime_widen(L, column);
+    }
     if (!lua_isinteger(L, -1)) {
         return luaL_error(L, "column '%s' holds no class label", column);
     }
@@ -137,6 +141,25 @@ static int rows_next(lua_State *L) {
     return 2;
 }
 
+/* skip(n): the next n rows go by, or as many as there are. Upvalue 1: the rows. */
+static int rows_skip(lua_State *L) {
+    struct rows *r = lua_touserdata(L, lua_upvalueindex(1));
+    lua_Integer n = luaL_checkinteger(L, 1);
+    struct err err = ERR_INIT;
+    luaL_argcheck(L, n >= 0, 1, "is not negative");
+    if (r->frozen) {
+        r->at += (size_t)n;
+    } else if (!data_skip(r->data, (uint64_t)n, &err)) {
+        return runtime_raise(L, &err);
+    }
+    return 0;
+}
+
+static bool leaves_out(const void *rows, const char *column, size_t n) {
+    const struct data *d = ((const struct rows *)rows)->data;
+    return column ? data_leaves_out(d, column, n) : data_leaves_out_any(d);
+}
+
 static void push_row_metatable(lua_State *L, int rows) {
     lua_createtable(L, 0, 2);
     lua_createtable(L, 0, 1);
@@ -146,6 +169,9 @@ static void push_row_metatable(lua_State *L, int rows) {
     lua_setfield(L, -2, "__index");
     lua_pushboolean(L, false);
     lua_setfield(L, -2, "__metatable");
+    if (((const struct rows *)lua_touserdata(L, rows))->narrow) {
+        runtime_watch_rows(L, rows, leaves_out);
+    }
 }
 
 static const char *or_empty(const char *s) {
@@ -219,7 +245,9 @@ static bool open_first(
             .format = s->format,
             .remote = s->ranges ? child_ranges_remote(s->ranges) : NULL,
             .config = luabox_get_string(L, -1, "config", NULL),
-            .split = luabox_get_string(L, -1, "split", NULL) };
+            .split = luabox_get_string(L, -1, "split", NULL),
+            .wants = rows->narrow ? runtime_names : NULL,
+            .wants_arg = r };
         struct err why = ERR_INIT;
         ok = (r->replay ? open_frozen : open_data)(r, source, &from, rows, &why);
         if (!ok && rows->data) {
@@ -242,11 +270,12 @@ int runtime_rows(lua_State *L) {
     lua_Integer source = luaL_checkinteger(L, 1);
     luaL_argcheck(L, source >= 1 && (size_t)source <= r->n_sources, 1, "no such data source");
     luaL_checktype(L, 2, LUA_TTABLE);
-    bool keep_text = lua_toboolean(L, 3);
+    bool keep_text = lua_toboolean(L, 3), narrow = lua_toboolean(L, 4) && !keep_text && !r->whole;
     lua_settop(L, 2);
     struct rows *rows = lua_newuserdatauv(L, sizeof *rows, 0);
     memset(rows, 0, sizeof *rows);
     rows->keep_text = keep_text;
+    rows->narrow = narrow;
     if (luaL_newmetatable(L, ROWS_TYPE)) {
         lua_pushcfunction(L, rows_gc);
         lua_setfield(L, -2, "__gc");
@@ -259,5 +288,7 @@ int runtime_rows(lua_State *L) {
     lua_pushvalue(L, 3);
     push_row_metatable(L, 3);
     lua_pushcclosure(L, rows_next, 2);
-    return 1;
+    lua_pushvalue(L, 3);
+    lua_pushcclosure(L, rows_skip, 1);
+    return 2;
 }

@@ -117,7 +117,7 @@ bool ranges_serve(struct ranges *g, struct runner *r, const json_t *read, struct
 
 struct child_ranges {
     struct wire *in;
-    int out;
+    struct wire_out *out;
     size_t source;
     struct data_remote remote;
     struct data_remote_file *files;
@@ -148,7 +148,7 @@ static bool ask_parent(
         json_t *frame =
             json_pack("{s{s:I, s:s, s:I, s:I}}", "read", "source", (json_int_t)c->source, "path",
                 path, "at", (json_int_t)(at + done), "n", (json_int_t)part);
-        bool ok = frame && wire_write(c->out, frame, err);
+        bool ok = frame && wire_put(c->out, frame, err) && wire_flush(c->out, err);
         json_decref(frame);
         if (!ok || !take_part(c, (char *)into + done, part, err)) {
             return false;
@@ -172,7 +172,7 @@ static bool receive_file(struct wire *in, struct data_remote_file *f, struct err
 }
 
 struct child_ranges *child_ranges_receive(
-    struct wire *in, int out, size_t source, size_t n, struct err *err) {
+    struct wire *in, struct wire_out *out, size_t source, size_t n, struct err *err) {
     struct child_ranges *c = xcalloc(1, sizeof *c);
     *c = (struct child_ranges) { .in = in, .out = out, .source = source };
     c->files = xcalloc(n + 1, sizeof *c->files);

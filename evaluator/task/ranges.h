@@ -31,9 +31,10 @@ MUST_CHECK bool ranges_serve(
 
 /* A source's remote files: `n` frames are read. NULL on failure. */
 struct wire;
+struct wire_out;
 struct child_ranges;
 struct child_ranges *child_ranges_receive(
-    struct wire *in, int out, size_t source, size_t n, struct err *err);
+    struct wire *in, struct wire_out *out, size_t source, size_t n, struct err *err);
 const struct data_remote *child_ranges_remote(const struct child_ranges *c);
 
 #endif

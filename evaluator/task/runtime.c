@@ -106,6 +106,8 @@ static bool note_file(
     }
     f.name = xstrdup(name);
     r->files[r->n_files++] = f;
+    strbuf_add(&r->closure, strbuf_str(text), text->len);
+    strbuf_addc(&r->closure, '\n');
     return true;
 }
 
@@ -181,7 +183,11 @@ static int host_line(lua_State *L) {
 static int host_emit(lua_State *L) {
     struct err err = ERR_INIT;
     json_t *frame = luabox_to_json(L, 1, &err);
-    bool ok = frame && wire_write(runtime_of(L)->out, frame, &err);
+    if (frame && runtime_of(L)->wider) {
+        json_decref(frame);
+        return runtime_widen(L, "*");
+    }
+    bool ok = frame && wire_put(&runtime_of(L)->out, frame, &err);
     json_decref(frame);
     return ok ? 0 : runtime_raise(L, &err);
 }
@@ -240,10 +246,12 @@ bool runtime_open(
     lua_setfield(L, LUA_REGISTRYINDEX, RUNTIME_KEY);
     runtime_open_text(L);
     runtime_open_random(L);
+    runtime_open_narrow(L);
     set_host(L, r, variant);
     if (!run_library(r, "kind/prelude.lua", err)) {
         return false;
     }
+    strbuf_reset(&r->closure); /* it has many words, and names no column */
     lua_setfield(L, LUA_REGISTRYINDEX, RUNTIME_DRIVER);
     lua_pushnil(L);
     lua_setglobal(L, "host");
@@ -261,6 +269,8 @@ bool runtime_open(
 void runtime_release(struct runtime *r) {
     luabox_close(r->box);
     strbuf_release(&r->source);
+    strbuf_release(&r->closure);
+    strbuf_release(&r->out.waiting);
     for (size_t i = 0; i < r->n_files; i++) {
         free(r->files[i].name);
     }

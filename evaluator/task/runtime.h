@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/luabox.h"
 #include "evaluator/task/tree.h"
+#include "evaluator/task/wire.h"
 #include "evaluator/worker/sandbox.h"
 
 enum {
@@ -56,8 +57,11 @@ struct runtime {
     json_t *frozen; /* label of a part -> {"rows": [...], "labels": {column: {number: name}}}: rows
                        that were told, or that stand in the place of all data; NULL: neither */
     struct sandbox_report sandbox;
-    struct err raised; /* the last C error that went through Lua: keeps its class */
-    int out;           /* descriptor of the parent */
+    struct err raised;     /* the last C error that went through Lua: keeps its class */
+    struct strbuf closure; /* the texts of all files that may name columns */
+    bool whole;            /* rows have all columns; else those that the closure names */
+    bool wider;          /* it turned out that the task looks at others: what it has sent is void */
+    struct wire_out out; /* to the parent */
 };
 
 /* The state's runtime, from any C function that Lua calls. */
@@ -95,6 +99,20 @@ void runtime_note_labels(json_t *labels, const struct data *data, const json_t *
 /* Takes a frame {"part", "row"} or {"part", "labels"} of the parent. */
 void runtime_thaw(struct runtime *r, const json_t *frame);
 
+/* ---- narrow.c: rows without the columns that a task can be seen not to name ---- */
+
+/* A data_wants_fn: whether any file of the task holds the name as a word. */
+bool runtime_names(void *runtime, const char *column, size_t n);
+/* Notes that the task looked at what was left out, and ends it by a Lua error, which pcall may hold
+ * up: nothing is sent any more. */
+int runtime_widen(lua_State *L, const char *column);
+/* Adds to a metatable on top of the stack what notices such looks; `leaves_out` is asked about the
+ * rows at `rows`, a userdata on the stack. NULL as a name: about any. */
+typedef bool runtime_leaves_out_fn(const void *rows, const char *column, size_t n);
+void runtime_watch_rows(lua_State *L, int rows, runtime_leaves_out_fn *leaves_out);
+/* next and rawget, which go past metatables, shall notice too. */
+void runtime_open_narrow(lua_State *L);
+
 /* The child's work where the request is to look at a file of data (peek.c). */
 MUST_CHECK bool peek_serve(
     int out, const json_t *request, struct sandbox_report *sandbox, struct err *err);
@@ -102,7 +120,8 @@ MUST_CHECK bool peek_serve(
 /* Parts of the library that C lends: lua_text.c, lua_random.c, lua_rows.c. */
 void runtime_open_text(lua_State *L);
 void runtime_open_random(lua_State *L);
-int runtime_rows(lua_State *L);       /* host.rows(source, parts, keep_text) */
+int runtime_rows(lua_State *L);       /* host.rows(source, parts, keep_text, narrow): an iterator,
+                                         and what skips rows of it */
 void runtime_push_draw(lua_State *L); /* host.draw (lua_draw.c) */
 /* What luabox_push_json makes of the same value, without the JSON in between. */
 struct value;

@@ -62,8 +62,15 @@ static bool find_place(const struct task_request *q, struct place *p, struct err
 
 /* ---- what the child is asked ---- */
 
+/* One run of the child. */
+struct attempt {
+    bool header_only, whole; /* whole: rows have all columns, whatever the task's files name */
+    bool wider;              /* and another run needs them: nothing of this one is good */
+    json_t *problems;        /* what is wrong with the file, the caller's; NULL: nothing */
+};
+
 static json_t *request_frame(
-    const struct task_request *q, const struct place *p, bool header_only, struct err *err) {
+    const struct task_request *q, const struct place *p, const struct attempt *a, struct err *err) {
     struct profile profile = { 0 };
     if (q->profile && !profile_parse(q->profile, &profile, err)) {
         return NULL;
@@ -73,14 +80,14 @@ static json_t *request_frame(
         json_array_append_new(subsets, json_string(q->subsets[i]));
     }
     json_t *frame = json_pack("{s:s, s:s?, s:s?, s:b, s:b, s:b, s:I, s:i, s:I, s:I, s:s?, s:i, "
-                              "s:i, s:i, s:I, s:I, s:b, s:o*}",
+                              "s:i, s:i, s:I, s:I, s:b, s:b, s:o*}",
         "path", p->path, "variant", p->variant, "tasks_dir", q->tasks_dir, "in_tree", p->in_tree,
-        "header_only", header_only, "keep_rows", q->keep_rows, "limit", (json_int_t)q->limit,
+        "header_only", a->header_only, "keep_rows", q->keep_rows, "limit", (json_int_t)q->limit,
         "shots", q->shots < 0 ? -1 : q->shots, "seed", (json_int_t)(q->seed < 0 ? -1 : q->seed),
         "default_seed", (json_int_t)TASK_SEED, "profile", q->profile, "order", (int)profile.order,
         "wording", (int)profile.wording, "cpu_s", (int)(q->cpu_s ? q->cpu_s : 60), "heap_bytes",
         (json_int_t)(q->heap_bytes ? q->heap_bytes : 512UL << 20), "freeze", (json_int_t)q->freeze,
-        "replay", q->frozen != NULL, "subsets", subsets);
+        "replay", q->frozen != NULL, "whole", a->whole, "subsets", subsets);
     if (!frame) {
         err_set(err, ERR_INPUT, "the request is not text");
     }
@@ -223,7 +230,7 @@ static bool receive_header(
 enum { GRANT_PASSAGES = 10000, GRANT_S = 5 };
 
 static bool receive_documents(
-    struct task *t, struct runner *r, struct ranges *ranges, struct err *err) {
+    struct task *t, struct runner *r, struct ranges *ranges, struct attempt *a, struct err *err) {
     for (size_t granted = GRANT_PASSAGES;;) {
         if (t->retrieval.n_passages >= granted) {
             granted += GRANT_PASSAGES;
@@ -232,11 +239,12 @@ static bool receive_documents(
         json_t *frame = runner_receive(r, err), *end = json_object_get(frame, "end");
         const json_t *error = json_object_get(frame, "error"),
                      *read = json_object_get(frame, "read");
+        a->wider = !a->whole && json_object_get(frame, "wider");
         bool ok = frame && (error     ? frames_error(error, err)
                                : end  ? frames_complete(t, end, err)
                                : read ? ranges_serve(ranges, r, read, err)
-                                      : frames_document(t, frame, err));
-        bool last = !ok || end;
+                                      : a->wider || frames_document(t, frame, err));
+        bool last = !ok || end || a->wider;
         json_decref(frame);
         if (last) {
             return ok;
@@ -262,40 +270,48 @@ static bool name_task(const struct place *p, const char *name, struct err *err) 
     return strstr(err->msg, p->path ? p->path : name) ? false : err_wrap(err, "task '%s'", name);
 }
 
-/* One run of the child. *problems (the caller's) is what is wrong with the file, NULL if nothing
- * is. */
-static bool run_child(const struct task_request *q, const struct place *p, bool header_only,
-    struct task *t, json_t **problems, struct err *err) {
+static bool run_child(const struct task_request *q, const struct place *p, struct attempt *a,
+    struct task *t, struct err *err) {
     struct runner r;
     struct ranges ranges = { 0 };
     unsigned wall_s = q->wall_s ? q->wall_s : 300;
-    *problems = NULL;
-    json_t *request = request_frame(q, p, header_only, err);
+    json_t *request = request_frame(q, p, a, err);
     if (!request || !runner_start(&r, q->program, q->cpu_s ? q->cpu_s : 60, wall_s, err)) {
         json_decref(request);
         return false;
     }
     bool ok = runner_send(&r, request, err);
     json_decref(request);
-    ok = ok && receive_header(t, p, &r, problems, err);
-    if (ok && !*problems && !header_only && t->info.kind != TASK_SUITE) {
-        ok = answer_sources(q, p, t, &r, &ranges, err) && receive_documents(t, &r, &ranges, err);
+    ok = ok && receive_header(t, p, &r, &a->problems, err);
+    if (ok && !a->problems && !a->header_only && t->info.kind != TASK_SUITE) {
+        ok = answer_sources(q, p, t, &r, &ranges, err) && receive_documents(t, &r, &ranges, a, err);
     }
     runner_stop(&r);
     ranges_close(&ranges);
     return ok || name_task(p, q->name, err);
 }
 
+static struct task *task_new(const struct task_request *q) {
+    struct task *t = xcalloc(1, sizeof *t);
+    t->frozen = q->freeze ? json_array() : NULL;
+    return t;
+}
+
 static struct task *load(const struct task_request *q, bool header_only, struct err *err) {
     struct place p;
-    struct task *t = xcalloc(1, sizeof *t);
-    json_t *problems = NULL;
-    t->frozen = q->freeze ? json_array() : NULL;
-    bool ok = find_place(q, &p, err) && run_child(q, &p, header_only, t, &problems, err);
-    if (ok && problems) {
-        ok = first_problem(&p, problems, err);
+    struct attempt a = { .header_only = header_only };
+    struct task *t = task_new(q);
+    bool ok = find_place(q, &p, err) && run_child(q, &p, &a, t, err);
+    if (ok && a.wider) {
+        task_free(t);
+        t = task_new(q);
+        a = (struct attempt) { .whole = true };
+        ok = run_child(q, &p, &a, t, err);
     }
-    json_decref(problems);
+    if (ok && a.problems) {
+        ok = first_problem(&p, a.problems, err);
+    }
+    json_decref(a.problems);
     place_release(&p);
     if (!ok) {
         task_free(t);
@@ -328,7 +344,8 @@ void task_free(struct task *t) {
     free(t->training.examples);
     free(t->training.experiments);
     free(t->samplings);
-    strmap_free(t->passage_ids);
+    ids_free(t->passage_ids);
+    spool_free(t->ids);
     strmap_free(t->query_ids);
     arena_release(&t->arena);
     free(t);
@@ -425,7 +442,10 @@ bool task_lint(const struct task_request *request, json_t **problems, struct err
     struct err why = ERR_INIT;
     bool ok = find_place(request, &p, err);
     *problems = NULL;
-    if (ok && !run_child(request, &p, true, t, problems, &why)) {
+    struct attempt a = { .header_only = true };
+    bool ran = ok && run_child(request, &p, &a, t, &why);
+    *problems = a.problems;
+    if (ok && !ran) {
         ok = why.class == ERR_TASK || why.class == ERR_UNSUPPORTED;
         *problems = ok ? json_pack("[o]", task_problem(p.path, &why)) : NULL;
         if (!ok) {

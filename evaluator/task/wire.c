@@ -144,18 +144,47 @@ bool wire_write_bytes(
     return true;
 }
 
-bool wire_write_by(int fd, const struct timespec *deadline, const json_t *frame, struct err *err) {
+/* A frame's line, with the newline in place of the NUL; the caller's. NULL and *err for none. */
+static char *line_of(const json_t *frame, size_t *n, struct err *err) {
     char *text = json_dumps(frame, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!text) {
-        return err_set(err, ERR_NUMERIC, "a value that has no JSON form");
+        err_set(err, ERR_NUMERIC, "a value that has no JSON form");
+        return NULL;
     }
-    size_t n = strlen(text);
-    text[n++] = '\n'; /* in place of the NUL */
-    bool ok =
-        (n <= WIRE_MAX_FRAME ||
-            err_set(err, ERR_TASK, "a document of %zu bytes is over the limit of 1 MiB", n)) &&
-        wire_write_bytes(fd, deadline, text, n, err);
-    free(text);
+    *n = strlen(text);
+    text[(*n)++] = '\n';
+    if (*n > WIRE_MAX_FRAME) {
+        err_set(err, ERR_TASK, "a document of %zu bytes is over the limit of 1 MiB", *n);
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+bool wire_write_by(int fd, const struct timespec *deadline, const json_t *frame, struct err *err) {
+    size_t n;
+    char *line = line_of(frame, &n, err);
+    bool ok = line && wire_write_bytes(fd, deadline, line, n, err);
+    free(line);
+    return ok;
+}
+
+bool wire_put(struct wire_out *w, const json_t *frame, struct err *err) {
+    enum { ENOUGH = 64 << 10 };
+    size_t n;
+    char *line = line_of(frame, &n, err);
+    if (!line) {
+        return false;
+    }
+    strbuf_add(&w->waiting, line, n);
+    free(line);
+    return w->waiting.len < ENOUGH || wire_flush(w, err);
+}
+
+bool wire_flush(struct wire_out *w, struct err *err) {
+    static const struct timespec none = { 0 };
+    bool ok = wire_write_bytes(w->fd, &none, strbuf_str(&w->waiting), w->waiting.len, err);
+    strbuf_reset(&w->waiting);
     return ok;
 }
 

@@ -33,6 +33,15 @@ MUST_CHECK bool wire_read_bytes(struct wire *w, void *into, size_t n, struct err
 
 MUST_CHECK bool wire_write(int fd, const json_t *frame, struct err *err);
 
+/* Frames that go out many at a time, so that whoever reads them is woken up less often. What waits
+ * for an answer, or is the last, flushes. */
+struct wire_out {
+    int fd;
+    struct strbuf waiting;
+};
+MUST_CHECK bool wire_put(struct wire_out *w, const json_t *frame, struct err *err);
+MUST_CHECK bool wire_flush(struct wire_out *w, struct err *err);
+
 /* The same, and bytes, where the descriptor does not block and the reader has until `deadline`. */
 MUST_CHECK bool wire_write_by(
     int fd, const struct timespec *deadline, const json_t *frame, struct err *err);

@@ -27,10 +27,15 @@ local function texts_of(task, io, n, row)
     return out, true
 end
 
--- f(n, item, set, source) for every text in order: n counts texts, `set` rows of lists.
+local function splits_of(task, io)
+    return task.joined or { io.part.split or false }
+end
+
+-- f(n, item, set, row, source) for every text in order: n counts texts, `set` rows of lists. Gives the number of rows up
+-- to the end of each split where every row is one text; else nothing.
 local function each(task, io, f)
-    local n, n_rows, sets = 0, 0, 0
-    for _, split in ipairs(task.joined or { io.part.split or false }) do
+    local n, n_rows, sets, singles, ends = 0, 0, 0, true, {}
+    for i, split in ipairs(splits_of(task, io)) do
         for row, source in io.rows_of(split or nil) do
             n_rows = n_rows + 1
             local texts, is_set = texts_of(task, io, n_rows, row)
@@ -38,11 +43,34 @@ local function each(task, io, f)
                 n = n + 1
                 f(n, item, is_set and sets or 0, row, not is_set and source or nil)
             end
+            singles = singles and not is_set
             sets = sets + 1
             io.refill()
         end
+        ends[i] = n_rows
     end
-    return n
+    return singles and ends or nil
+end
+
+-- The same for the texts with a place, `last` being the last of them, in rows that were read before. Where every row is
+-- one text, the others are skipped.
+local function each_placed(task, io, ends, place, last, f)
+    if not ends then
+        each(task, io, function(n, ...) if place[n] then f(n, ...) end end)
+        return
+    end
+    local at = 0
+    for i, split in ipairs(splits_of(task, io)) do
+        local rows, skip = io.rows_of(split or nil)
+        local n = io.labelled.next_wanted(place, math.min(last, ends[i]), at)
+        while n do
+            if n > at + 1 then skip(n - at - 1) end
+            local row, source = rows()
+            f(n, texts_of(task, io, n, row)[1], 0, row, source)
+            at, n = n, io.labelled.next_wanted(place, math.min(last, ends[i]), n)
+        end
+        at = ends[i]
+    end
 end
 
 local function send(io, n, item, set, row, source)
@@ -56,10 +84,10 @@ local function run_sets(task, io)
     end)
 end
 
--- Numbers of the texts that are left, in their order, before any are sampled.
+-- Numbers of the texts that are left, in their order, before any are sampled; and the ends of splits as `each` has them.
 local function eligible(task, io)
     local labels, count, list = {}, {}, {}
-    each(task, io, function(n, item)
+    local ends = each(task, io, function(n, item)
         labels[n] = item.levels[1]
         count[labels[n]] = (count[labels[n]] or 0) + 1
     end)
@@ -67,7 +95,7 @@ local function eligible(task, io)
         if count[label] >= (task.min_per_label or 1) then list[#list + 1] = n end
     end
     local left = io.labelled.reduction(io, task.max_documents, map(list, function(n) return labels[n] end))
-    return left and map(left, function(i) return list[i] end) or list
+    return left and map(left, function(i) return list[i] end) or list, ends
 end
 
 local function sampled(task, io, list)
@@ -91,10 +119,11 @@ end
 
 local function run_list(task, io)
     io.stream.random = io.stream.random or rng(42)
-    local list, place, found, depth = sampled(task, io, eligible(task, io)), {}, {}, 1
-    for i = 1, math.min(#list, io.limit) do place[list[i]] = i end
-    each(task, io, function(n, item, _, row, source)
-        if place[n] then found[place[n]] = { n, item, 0, row, source } end
+    local left, ends = eligible(task, io)
+    local list, place, found, depth, last = sampled(task, io, left), {}, {}, 1, 0
+    for i = 1, math.min(#list, io.limit) do place[list[i]], last = i, math.max(last, list[i]) end
+    each_placed(task, io, ends, place, last, function(n, item, _, row, source)
+        found[place[n]] = { n, item, 0, row, source }
     end)
     for i = 1, #found do
         send(io, table.unpack(found[i], 1, 5))

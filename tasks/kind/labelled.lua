@@ -27,25 +27,51 @@ function labelled.text(io, n, value)
     io.fail("item", n, ("must return a text and its label, got a %s"):format(type(value)))
 end
 
--- f(n, text, label, row, source) for every row of a split, the label as `read` takes it; stops where f says false. Of rows
--- that were read before, only those that are `wanted`.
-local function each(task, io, split, read, f, wanted)
+-- The number of the first wanted row behind row n; nil where there is none.
+function labelled.next_wanted(wanted, last, n)
+    for next = n + 1, last do
+        if wanted[next] then return next end
+    end
+end
+
+-- All labels are numbers, or all are words: these have no order among each other.
+local function kind_of(io, n, label, kind)
+    if type(label) == "table" then
+        for i = 1, #label do kind = kind_of(io, n, label[i], kind) end
+        return kind
+    end
+    if kind and type(label) ~= kind then
+        io.fail("item", n, ("a label is a %s, and those before are %ss"):format(type(label), kind))
+    end
+    return type(label)
+end
+
+-- f(n, text, label, row, source) for every row of a split, the label as `read` takes it; stops where f says false.
+local function each(task, io, split, read, f)
     local n, kind = 0, nil
     for row, source in io.rows_of(split) do
         n = n + 1
-        if not wanted or wanted[n] then
-            local text, label = io.call(n, task.item, row)
-            text, label = labelled.text(io, n, text), read(io, n, label)
-            for _, one in ipairs(type(label) == "table" and label or { label }) do
-                kind = kind or type(one)
-                if type(one) ~= kind then -- numbers and words have no order among each other
-                    io.fail("item", n, ("a label is a %s, and those before are %ss"):format(type(one), kind))
-                end
-            end
-            if f(n, text, label, row, source) == false then return end
-        end
+        local text, label = io.call(n, task.item, row)
+        text, label = labelled.text(io, n, text), read(io, n, label)
+        kind = kind_of(io, n, label, kind)
+        if f(n, text, label, row, source) == false then return end
     end
     if n == 0 then error(("the %s split has no rows"):format(split or "test"), 0) end
+end
+
+-- The same for rows of a split that was read before, those that are `wanted` (a set of numbers, of which `last` is the
+-- highest): which they are is known when the last row is, so that of millions nothing but labels stays in memory, and
+-- the others are not read again but skipped.
+local function each_wanted(task, io, split, read, f, wanted, last)
+    local rows, skip = io.rows_of(split)
+    local at, n = 0, labelled.next_wanted(wanted, last, 0)
+    while n do
+        if n > at + 1 then skip(n - at - 1) end
+        local row, source = rows()
+        local text, label = io.call(n, task.item, row)
+        f(n, labelled.text(io, n, text), read(io, n, label), row, source)
+        at, n = n, labelled.next_wanted(wanted, last, n)
+    end
 end
 
 function labelled.labels_of(task, io, split, read)
@@ -71,11 +97,10 @@ function labelled.send_examples(task, io, read, draws)
             place[n], last = true, math.max(last, n)
         end
     end
-    each(task, io, task.train or "train", read, function(n, text, label)
+    each_wanted(task, io, task.train or "train", read, function(n, text, label)
         io.send { example = { text = text, labels = as_list(label) } }
         place[n], sent = sent, sent + 1
-        return n < last
-    end, place)
+    end, place, last)
     for _, rows in ipairs(draws) do
         io.send { experiment = map(rows, function(n) return place[n] end), subset = io.part.name }
     end
@@ -86,24 +111,27 @@ local function emit(io, item)
     io.refill()
 end
 
+-- The documents at these numbers, in this order.
+local function send_chosen(task, io, read, order)
+    local place, found, last = {}, {}, 0
+    for i = 1, math.min(#order, io.limit) do place[order[i]], last = i, math.max(last, order[i]) end
+    each_wanted(task, io, io.part.split, read, function(n, text, label, row, source)
+        found[place[n]] = { n = n, text = text, label = label, row = row, source = source }
+    end, place, last)
+    for i = 1, #found do emit(io, found[i]) end
+end
+
 -- Sends the documents that are scored: what the task's max_documents leaves, or else the kind's own `limit`.
 function labelled.send_documents(task, io, read, limit)
-    local split, order, found, sent = io.part.split, nil, {}, 0
+    local split, sent = io.part.split, 0
     limit = task.max_documents or limit
-    if limit then order = labelled.reduction(io, limit, labelled.labels_of(task, io, split, read)) end
-    local place = {}
-    for i, n in ipairs(order or {}) do place[n] = i <= io.limit and i or nil end
+    local order = limit and labelled.reduction(io, limit, labelled.labels_of(task, io, split, read))
+    if order then return send_chosen(task, io, read, order) end
     each(task, io, split, read, function(n, text, label, row, source)
-        local item = { n = n, text = text, label = label, row = row, source = source }
-        if order then
-            found[place[n]] = item
-        else
-            emit(io, item)
-            sent = sent + 1
-            return sent < io.limit
-        end
-    end, order and place)
-    for i = 1, #found do emit(io, found[i]) end
+        emit(io, { n = n, text = text, label = label, row = row, source = source })
+        sent = sent + 1
+        return sent < io.limit
+    end)
 end
 
 function labelled.check(task, problem)

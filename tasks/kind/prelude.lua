@@ -388,32 +388,42 @@ local function fail(field, row, message)
     error(format("%s:%d: %s: row %d: %s", host.path, host.line(field), field, row, message), 0)
 end
 
--- Calls a function of the task; its errors say at which row.
+-- Calls a function of the task; its errors say at which row. No table for the results: there are millions of rows.
+local function checked(row, ok, ...)
+    if not ok then error(format("%s (row %d)", tostring((...)), row), 0) end
+    return ...
+end
+
 local function call(row, f, ...)
-    local result = table.pack(pcall(f, ...))
-    if not result[1] then error(format("%s (row %d)", tostring(result[2]), row), 0) end
-    return table.unpack(result, 2, result.n)
+    return checked(row, pcall(f, ...))
 end
 
-local function open_rows(data, which, subset, keep)
+-- keep: rows come with their JSON text. narrow: they may come without columns that the task can be seen not to name; who
+-- looks at one after all, or goes through a row, has the task started anew. For rows that nobody compares or copies.
+local function open_rows(data, which, subset, keep, narrow)
     if data.file then
-        return host.rows(which == "shots" and data.shots_source or data.source, { {} }, keep)
+        return host.rows(which == "shots" and data.shots_source or data.source, { {} }, keep, narrow)
     end
-    return host.rows(data.source, { { config = subset or data.config, split = data[which] or data.test } }, keep)
+    return host.rows(data.source, { { config = subset or data.config, split = data[which] or data.test } }, keep, narrow)
 end
 
--- The task's own documents, made from all rows at once.
+-- The task's own documents, made from all rows at once; kept until another subset is asked for, as a protocol may ask
+-- for one split after the other.
+local latest = {}
 local function derived(task, subset)
-    local rows = task.data and open_rows(task.data, "test", subset, false)
+    if latest.docs and latest.subset == subset then return latest.docs end
+    latest = {}
+    local rows = task.data and open_rows(task.data, "test", subset, false, true)
     local docs = task.documents(rows and function() return (rows()) end)
     if type(docs) ~= "table" then
         error(format("%s:%d: documents: must return a list, got a %s", host.path, host.line("documents"), type(docs)), 0)
     end
+    latest = { subset = subset, docs = docs }
     return docs
 end
 
 -- An iterator over what is evaluated: number of the row from 1, row, its JSON text where that is kept.
-local function documents(task, subset, limit, keep)
+local function documents(task, subset, limit, keep, narrow)
     local n = 0
     if task.documents then
         local docs = derived(task, subset)
@@ -425,7 +435,7 @@ local function documents(task, subset, limit, keep)
             end
         end
     end
-    local rows = open_rows(task.data, "test", subset, keep)
+    local rows = open_rows(task.data, "test", subset, keep, narrow)
     return function()
         n = n + 1
         if n > limit then return nil end
@@ -458,7 +468,8 @@ local function each_of(rows, limit)
     end
 end
 
--- The rows of one split by its name (nil: of the test split), or the list of that name that `documents` makes.
+-- The rows of one split by its name (nil: of the test split), or the list of that name that `documents` makes: an
+-- iterator, and a function that lets the next n rows go by.
 local function split_rows(task, subset, name, keep)
     if task.documents then
         local lists, i = derived(task, subset), 0
@@ -470,14 +481,14 @@ local function split_rows(task, subset, name, keep)
             i = i + 1
             host.refill()
             return list[i], keep and list[i] ~= nil and json.encode(list[i]) or nil
-        end
+        end, function(n) i = i + n end
     end
     local data = task.data
     if data.file then
         local source = name and data[name .. "_source"] or data.source
-        return host.rows(source, { {} }, keep)
+        return host.rows(source, { {} }, keep, true)
     end
-    return host.rows(data.source, { { config = subset or data.config, split = name or data.test } }, keep)
+    return host.rows(data.source, { { config = subset or data.config, split = name or data.test } }, keep, true)
 end
 
 -- What a kind's protocol works with. part.rows: those of the subset, where a function of the task sorts them. `stream`:
@@ -490,10 +501,11 @@ local function new_io(task, request, settled, part, stream)
     function io.rows_of(name) return split_rows(task, subset, name, request.keep_rows) end
     function io.documents()
         if part.rows then return each_of(part.rows, limit) end
-        return documents(task, not task.parallel and subset or nil, limit, request.keep_rows)
+        local narrow = settled.shots == 0 and request.order == 0 -- examples are compared, reordered rows copied
+        return documents(task, not task.parallel and subset or nil, limit, request.keep_rows, narrow)
     end
     function io.derived() return derived(task, subset) end
-    function io.rows(parts, source) return host.rows(source or task.data.source, parts, false) end
+    function io.rows(parts, source) return host.rows(source or task.data.source, parts, false, true) end
     function io.pool()
         if task.documents then return derived(task, subset) end
         local out = {}

@@ -30,6 +30,14 @@ static void every_name_has_its_direction_and_scale(void **state) {
     }
 }
 
+static void values_lie_apart_as_far_as_their_scale_reaches(void **state) {
+    (void)state;
+    assert_true(metric_rule("acc").widest == 1);
+    assert_true(metric_rule("cosine_spearman").widest == 2 && metric_rule("mcc").widest == 2);
+    assert_true(metric_rule("brier").widest == 2 && metric_rule("bleu").widest == 100);
+    assert_true(metric_rule("word_perplexity").widest > 1e300);
+}
+
 static void a_task_speaks_of_its_main_metric_alone(void **state) {
     (void)state;
     json_t *up = json_pack("{s:b}", "higher_is_better", 1),
@@ -47,6 +55,7 @@ static void a_task_speaks_of_its_main_metric_alone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_name_has_its_direction_and_scale),
+        cmocka_unit_test(values_lie_apart_as_far_as_their_scale_reaches),
         cmocka_unit_test(a_task_speaks_of_its_main_metric_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

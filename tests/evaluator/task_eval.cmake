@@ -2,7 +2,7 @@
 foreach(name task_lua task_frames task_load task_hostile task_golden task_peer task_wordnet task_variants sandbox eval eval_groups eval_write memo subject_memo rescore agree task_frozen samples ranks task_ranks task_spool labelled)
     assay_test(evaluator.${name} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_${name}.c LINK assay_evaluator TIMEOUT 900)
 endforeach()
-foreach(name prompt task_mteb)
+foreach(name prompt task_ids task_mteb task_narrow)
     assay_test(evaluator.${name} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_${name}.c LINK assay_evaluator TIMEOUT 900)
 endforeach()
 foreach(what pattern frames memo)

@@ -200,6 +200,16 @@ static void a_score_is_the_mean_over_experiments_and_over_documents(void **state
     task_free(t);
 }
 
+/* The texts of a task's documents and examples say how often `documents` had been called. */
+static void documents_are_made_once_for_all_splits(void **state) {
+    (void)state;
+    struct task *t = load("counted", 0);
+    size_t n_docs;
+    assert_string_equal(task_docs(t, &n_docs)[0].text, "test of call 1");
+    assert_string_equal(task_training(t)->examples[0].text, "train of call 1");
+    task_free(t);
+}
+
 static void a_limit_is_on_documents_not_on_examples(void **state) {
     (void)state;
     struct task *all = load("topics", 0), *few = load("topics", 5);
@@ -800,6 +810,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_text_is_embedded_once_and_only_if_it_is_used),
         cmocka_unit_test(experiments_learn_from_the_rows_that_mteb_draws),
         cmocka_unit_test(a_score_is_the_mean_over_experiments_and_over_documents),
+        cmocka_unit_test(documents_are_made_once_for_all_splits),
         cmocka_unit_test(a_limit_is_on_documents_not_on_examples),
         cmocka_unit_test(parts_are_named_by_their_splits),
         cmocka_unit_test(a_test_set_is_cut_in_proportion),

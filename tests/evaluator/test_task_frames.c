@@ -2,6 +2,7 @@
  * would never let through must not get through here either. */
 #include "task_main.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
@@ -84,6 +85,68 @@ static void documents_are_checked_again(void **state) {
     assert_false(take("sts", "{\"sampling\": {\"population\": 9, \"sampled\": 9}}"));
 }
 
+static bool take_next(struct task *t, const char *text) {
+    struct err err = ERR_INIT;
+    json_t *frame = json_parse(text, strlen(text), "frame", &err);
+    assert_non_null(frame);
+    bool ok = frames_document(t, frame, &err);
+    json_decref(frame);
+    return ok;
+}
+
+#define OF(subset, what) "{\"subset\": \"" subset "\", " what "}"
+#define PASSAGE(subset, id) "{\"passage\": " OF(subset, "\"id\": \"" id "\", \"text\": \"t\"") "}"
+#define QUERY(subset, id)                                                                          \
+    "{\"doc\": " OF(subset, "\"index\": 0, \"id\": \"" id "\", \"text\": \"q\"") "}"
+#define QREL(subset, query, passage)                                                               \
+    OF(subset, "\"qrel\": {\"query\": \"" query "\", \"passage\": \"" passage "\", \"gain\": 1}")
+
+static struct task *begin(const char *kind) {
+    struct err err = ERR_INIT;
+    struct task *t = xcalloc(1, sizeof *t);
+    json_t *h = header(kind);
+    assert_true(frames_header(t, "x.lua", h, &err));
+    json_decref(h);
+    return t;
+}
+
+static void judgements_find_passages_of_their_subset(void **state) {
+    (void)state;
+    struct task *t = begin("retrieval");
+    assert_true(take_next(t, PASSAGE("a", "p")) && take_next(t, PASSAGE("a", "r")));
+    assert_true(take_next(t, PASSAGE("b", "p")) && take_next(t, PASSAGE("b", "s")));
+    assert_false(take_next(t, PASSAGE("b", "p"))); /* twice */
+    assert_false(take_next(t, PASSAGE("a", "z"))); /* had ended */
+    assert_true(take_next(t, QUERY("a", "q")) && take_next(t, QUERY("b", "q")));
+    static const struct {
+        const char *frame;
+        size_t query, passage;
+    } judged[] = { { QREL("b", "q", "p"), 1, 2 }, { QREL("a", "q", "p"), 0, 0 },
+        { QREL("a", "q", "r"), 0, 1 }, { QREL("b", "q", "r"), 1, SIZE_MAX },
+        { QREL("b", "q", "s"), 1, 3 } };
+    for (size_t i = 0; i < sizeof judged / sizeof *judged; i++) {
+        assert_true(take_next(t, judged[i].frame));
+        assert_int_equal(t->retrieval.judgements[i].query, judged[i].query);
+        assert_true(t->retrieval.judgements[i].passage == judged[i].passage);
+    }
+    task_free(t);
+}
+
+/* Millions of them: beside the table of ids and the list there is nothing in memory. */
+static void passages_take_no_room_in_the_arena(void **state) {
+    (void)state;
+    struct task *t = begin("retrieval");
+    assert_true(take_next(t, PASSAGE("a", "p")));
+    size_t before = t->arena.used;
+    for (int i = 0; i < 1000; i++) {
+        char frame[120];
+        snprintf(frame, sizeof frame, PASSAGE("a", "p%d"), i);
+        assert_true(take_next(t, frame));
+    }
+    assert_int_equal(t->arena.used, before);
+    task_free(t);
+}
+
 static void headers_are_checked(void **state) {
     (void)state;
     static const char *const needed[] = { "kind", "described", "main", "report", "degraded",
@@ -144,11 +207,38 @@ static void messages_are_bounded(void **state) {
     assert_int_equal(err.class, ERR_NONE);
 }
 
+/* Whoever reads is not woken up for each of a million documents. */
+static void messages_go_out_many_at_a_time(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    int fds[2];
+    char got[16];
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    struct wire_out out = { .fd = fds[1] };
+    json_t *frame = json_pack("{s:i}", "a", 1);
+    assert_true(wire_put(&out, frame, &err) && wire_put(&out, frame, &err));
+    assert_true(read(fds[0], got, sizeof got) < 0);
+    assert_true(wire_flush(&out, &err));
+    assert_int_equal(read(fds[0], got, sizeof got), 16);
+    assert_memory_equal(got, "{\"a\":1}\n{\"a\":1}\n", 16);
+    for (int i = 0; i < 64 << 10; i += 8) {
+        assert_true(wire_put(&out, frame, &err));
+    }
+    assert_int_equal(read(fds[0], got, sizeof got), 16); /* so many do not wait */
+    json_decref(frame);
+    strbuf_release(&out.waiting);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_are_checked_again),
+        cmocka_unit_test(judgements_find_passages_of_their_subset),
+        cmocka_unit_test(passages_take_no_room_in_the_arena),
         cmocka_unit_test(headers_are_checked),
         cmocka_unit_test(messages_are_bounded),
+        cmocka_unit_test(messages_go_out_many_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

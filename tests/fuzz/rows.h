@@ -25,8 +25,11 @@ static inline void read_rows(const uint8_t *bytes, size_t size, const char *endi
     struct err err = ERR_INIT;
     struct data *d = data_open(&(struct data_source) { .file = path }, &err);
     json_t *row;
-    for (int i = 0; d && i < 20000 && (row = data_next(d, &err)); i++)
+    for (int i = 0; d && i < 20000 && (row = data_next(d, &err)); i++) {
         json_decref(row);
+        if (size % 2 == 1 && i % 5 == 1 && !data_skip(d, (uint64_t)i, &err)) /* of half of them */
+            break;
+    }
     if (d)
         data_label(d, "label", 0);
     data_close(d);

@@ -224,6 +224,16 @@ static void a_mean_is_over_the_sections_own_tasks(void **state) {
     drop_board(&m);
 }
 
+static void a_difference_that_cannot_be_is_not_told(void **state) {
+    (void)state;
+    json_t *tests = json_pack("{s:f}", "detectable", 1.2);
+    drop_undetectable(tests, 2);
+    assert_non_null(json_object_get(tests, "detectable"));
+    drop_undetectable(tests, 1);
+    assert_null(json_object_get(tests, "detectable"));
+    json_decref(tests);
+}
+
 /* By their errors 39.5 and 31.0 could not be told apart; but there are 30 questions that the first
  * got right alone and 13 the other way. 31.0 and 25.5 have 41 and 30. */
 static void a_board_ranks_by_the_questions_that_models_share(void **state) {
@@ -509,6 +519,7 @@ int main(void) {
         cmocka_unit_test(heat_runs_from_the_fifth_to_the_ninety_fifth_percentile),
         cmocka_unit_test(a_suite_is_split_by_what_is_asked_of_a_model),
         cmocka_unit_test(a_mean_is_over_the_sections_own_tasks),
+        cmocka_unit_test(a_difference_that_cannot_be_is_not_told),
         cmocka_unit_test(a_board_ranks_by_the_questions_that_models_share),
         cmocka_unit_test(a_board_can_spell_its_pairs_out),
         cmocka_unit_test(a_partial_row_has_a_reason_instead_of_a_mean),

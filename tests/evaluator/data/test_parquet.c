@@ -87,6 +87,31 @@ static void columns_that_nobody_asked_for_are_left_out(void **state) {
     json_decref(all);
 }
 
+static bool wants_word(void *arg, const char *column, size_t n) {
+    return strlen(arg) == n && memcmp(arg, column, n) == 0;
+}
+
+/* A hint, unlike columns that are asked for. */
+static void columns_that_are_not_wanted_are_left_out_and_known(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    struct data_source source = { .file = FIXTURES "/wide_plain_v2.parquet",
+        .wants = wants_word,
+        .wants_arg = (char[]) { "i64" } };
+    struct data *d = data_open(&source, &err);
+    assert_non_null(d);
+    assert_int_equal(data_row(d, &err)->n, 1);
+    assert_true(data_leaves_out(d, "lst", 3) && data_leaves_out_any(d));
+    assert_false(data_leaves_out(d, "i64", 3) || data_leaves_out(d, "nope", 4));
+    data_close(d);
+    source.wants_arg = (char[]) { "nope" }; /* nothing is left: then nothing is left out */
+    d = data_open(&source, &err);
+    assert_non_null(d);
+    assert_true(data_row(d, &err)->n > 1);
+    assert_false(data_leaves_out_any(d));
+    data_close(d);
+}
+
 /* What is not asked for is not looked at either: damage there goes unnoticed. */
 static void only_the_pages_of_those_columns_are_read(void **state) {
     static const char *const columns[] = { "i32", NULL };
@@ -253,6 +278,7 @@ int main(void) {
         cmocka_unit_test(every_codec_page_and_encoding_gives_the_rows_written),
         cmocka_unit_test(every_type_of_value_is_read_from_every_kind_of_file),
         cmocka_unit_test(columns_that_nobody_asked_for_are_left_out),
+        cmocka_unit_test(columns_that_are_not_wanted_are_left_out_and_known),
         IN_FOLDER(only_the_pages_of_those_columns_are_read),
         cmocka_unit_test(hadoops_lz4_is_read_with_and_without_its_frames),
         cmocka_unit_test(levels_packed_from_the_high_end_are_read),

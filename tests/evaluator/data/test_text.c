@@ -178,6 +178,69 @@ static void a_large_document_is_read_row_by_row(void **state) {
     }
 }
 
+/* {"n": [...], "text": [...]} of 70 MB; the second column may have `more` values. */
+static size_t write_columns(struct strbuf *text, int more, const char *behind) {
+    enum { ROWS = 70000 };
+    strbuf_adds(text, "{\"n\": [0");
+    for (int i = 1; i < ROWS; i++)
+        strbuf_addf(text, ", %d", i);
+    strbuf_adds(text, "],\n \"te\\u0078t\" : [");
+    for (int i = 0; i < ROWS + more; i++)
+        strbuf_addf(text, "%s[\"%016llx%0964d], \\\"\", {\"x\": [%d]}]", i ? "," : "",
+            0x9e3779b97f4a7c15ull * (unsigned long long)i, i, i);
+    strbuf_addf(text, "]%s", behind);
+    return ROWS;
+}
+
+static void assert_columns(const char *dir, const char *name, size_t want) {
+    struct err err = ERR_INIT;
+    struct data *d = data_open(&(struct data_source) { .dir = dir, .file = name }, &err);
+    size_t n = 0;
+    if (!d)
+        fail_msg("%s", err.msg);
+    for (const struct value *row; (row = data_row(d, &err)); n++) {
+        if (n == 40000) {
+            assert_true(data_skip(d, 20000, &err));
+            n += 20000;
+        }
+        if (n < 40000)
+            assert_true(row->n == 2 && row[2].i == (int64_t)n && row[3].n == 4 &&
+                        memcmp(row[3].s, "text", 4) == 0 && row[4].n == 2 && row[5].n == 984);
+    }
+    if (err.class != ERR_NONE)
+        fail_msg("%s", err.msg);
+    assert_int_equal(n, want);
+    data_close(d);
+}
+
+static void large_columns_are_read_row_by_row(void **state) {
+    struct strbuf text = { 0 };
+    size_t n = write_columns(&text, 0, "}\n");
+    uint8_t *packed = xmalloc(32 << 20);
+    assert_true(text.len > 64 << 20);
+    put_bytes(*state, "big.json", text.text, text.len);
+    assert_columns(*state, "big.json", n);
+    put_bytes(*state, "big.json.gz", packed, gzip_of(text.text, text.len, packed, 32 << 20));
+    assert_columns(*state, "big.json.gz", n);
+    free(packed);
+    strbuf_release(&text);
+}
+
+static void large_documents_that_are_no_columns_are_refused(void **state) {
+    static const struct {
+        int more;
+        const char *behind, *says;
+    } cases[] = { { 1, "}", "column \"te\\u0078t\" has 70001 values, and \"n\" has 70000" },
+        { 0, ", \"tail\": 1}", "\"tail\" is no list" }, { 0, "} x", "trailing text" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct strbuf text = { 0 };
+        write_columns(&text, cases[i].more, cases[i].behind);
+        put_bytes(*state, "big.json", text.text, text.len);
+        assert_refused(*state, "big.json", 0, cases[i].says);
+        strbuf_release(&text);
+    }
+}
+
 static void bad_json_names_file_row_and_line(void **state) {
     put(*state, "x.json", "[{\"a\": 1},\n{\"a\": }]");
     assert_refused(*state, "x.json", 1, "row 2, line 2: not JSON");
@@ -309,6 +372,26 @@ static void bombs_and_damage_in_packed_files_are_refused(void **state) {
     free(packed);
 }
 
+/* Rows of three bytes: 700 000 of them are within what a small file may expand to. */
+static void a_bomb_gives_no_row_before_it_is_refused(void **state) {
+    enum { ROWS = 4000000 };
+    char *rows = xmalloc(3 * ROWS);
+    uint8_t *packed = xmalloc(1 << 20);
+    for (size_t i = 0; i < ROWS; i++)
+        memcpy(rows + 3 * i, "{}\n", 3);
+    put_bytes(*state, "bomb.jsonl.gz", packed, gzip_of(rows, 3 * ROWS, packed, 1 << 20));
+    assert_refused(*state, "bomb.jsonl.gz", 0, "decompression bomb");
+    put_bytes(*state, "bomb.jsonl.zst", packed, ZSTD_compress(packed, 1 << 20, rows, 3 * ROWS, 3));
+    assert_refused(*state, "bomb.jsonl.zst", 0, "decompression bomb");
+    put_bytes(*state, "some.jsonl.gz", packed, gzip_of(rows, 3 * 500000, packed, 1 << 20));
+    struct err err;
+    json_t *few = rows_of_file(*state, "some.jsonl.gz", &err);
+    assert_int_equal(json_array_size(few), 500000); /* as much, and no bomb */
+    json_decref(few);
+    free(rows);
+    free(packed);
+}
+
 #define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
 
 int main(void) {
@@ -323,12 +406,15 @@ int main(void) {
         IN_FOLDER(a_line_over_the_ceiling_is_refused),
         IN_FOLDER(json_takes_every_form_of_rows),
         IN_FOLDER(a_large_document_is_read_row_by_row),
+        IN_FOLDER(large_columns_are_read_row_by_row),
+        IN_FOLDER(large_documents_that_are_no_columns_are_refused),
         IN_FOLDER(bad_json_names_file_row_and_line),
         IN_FOLDER(csv_and_tsv_are_read_as_python_reads_them),
         IN_FOLDER(bad_csv_names_file_and_line),
         IN_FOLDER(lines_are_numbered_and_repaired),
         IN_FOLDER(packed_files_give_the_same_rows),
         IN_FOLDER(bombs_and_damage_in_packed_files_are_refused),
+        IN_FOLDER(a_bomb_gives_no_row_before_it_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
