@@ -63,7 +63,7 @@ bool cache_commit(const char *repo_dir, const char *revision, char commit[41]) {
     char *path = ref_path(repo_dir, revision);
     struct strbuf text = { 0 };
     struct err ignored = ERR_INIT;
-    bool ok = repo_path_valid(revision) && file_exists(path) &&
+    bool ok = path_stays_below(revision) && file_exists(path) &&
               file_read(path, 64, &text, &ignored) && text.len >= 40;
     if (ok) {
         memcpy(commit, text.text, 40);

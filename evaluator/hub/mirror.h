@@ -51,8 +51,4 @@ MUST_CHECK bool mirror_pinned(const char *dir, char commit[41], bool *pinned, st
 /* 40 lower-case hexadecimal digits. */
 bool repo_commit_valid(const char *s);
 
-/* A path from outside that may name a file in a repository: relative, no "..", no '\\', no control
- * characters, UTF-8. */
-bool repo_path_valid(const char *path);
-
 #endif

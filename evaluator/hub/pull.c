@@ -57,7 +57,7 @@ static bool take_listed_file(struct repo_listing *l, const json_t *entry, struct
     long long size = json_get_int(entry, "size", -1);
     size_t digits = strlen(etag);
     size_t length = json_string_length(json_object_get(entry, "path"));
-    if (strlen(path) != length || !repo_path_valid(path)) { /* JSON can hold a NUL */
+    if (strlen(path) != length || !path_stays_below(path)) { /* JSON can hold a NUL */
         return err_set(
             err, ERR_INPUT, "the hub lists a file with a path that is refused: '%.80s'", path);
     }
@@ -354,7 +354,7 @@ char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err
                       "with '.' or '/'");
         return NULL;
     }
-    if (p->revision && !repo_path_valid(p->revision)) { /* it becomes a file name */
+    if (p->revision && !path_stays_below(p->revision)) { /* it becomes a file name */
         err_set(err, ERR_INPUT, "'%.100s' is not the name of a revision", p->revision);
         return NULL;
     }
