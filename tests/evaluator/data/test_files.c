@@ -256,23 +256,73 @@ static void front_matter_becomes_json(void **state) {
     json_decref(v);
 }
 
+static void words_for_null_are_null(void **state) {
+    (void)state;
+    struct err err;
+    json_t *v = front("a: ~\nb: Null\nc:\nd: '~'\ne: NULL\nf: null\n", &err);
+    assert_json(
+        v, "{\"a\": null, \"b\": null, \"c\": null, \"d\": \"~\", \"e\": null, \"f\": null}");
+    json_decref(v);
+}
+
+static void aliases_stand_for_what_was_anchored(void **state) {
+    (void)state;
+    struct err err;
+    json_t *v = front("a: &x [1, {b: 2}]\nc: *x\nd: &x 3\ne: *x\n", &err);
+    assert_json(v, "{\"a\": [\"1\", {\"b\": \"2\"}], \"c\": [\"1\", {\"b\": \"2\"}], \"d\": \"3\", "
+                   "\"e\": \"3\"}");
+    json_decref(v);
+    v = front("a: &x {k: 1, l: 2}\nb: &y {m: 3}\nc: {<<: *x, l: 4}\nd:\n  <<: [*x, *y]\n", &err);
+    assert_json(v,
+        "{\"a\": {\"k\": \"1\", \"l\": \"2\"}, \"b\": {\"m\": \"3\"},"
+        " \"c\": {\"l\": \"4\", \"k\": \"1\"}, \"d\": {\"k\": \"1\", \"l\": \"2\", \"m\": \"3\"}}");
+    json_decref(v);
+}
+
+/* A data set with a configuration a language may have thousands. */
+static void long_front_matter_is_read(void **state) {
+    (void)state;
+    struct err err;
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "configs:\n");
+    for (int i = 0; i < 6000; i++)
+        strbuf_addf(&text,
+            "- config_name: language_%d\n  data_files:\n  - split: train\n"
+            "    path: language_%d/train-*.parquet\n",
+            i, i);
+    json_t *v = front(strbuf_str(&text), &err);
+    if (!v)
+        fail_msg("%s", err.msg);
+    assert_int_equal(json_array_size(json_object_get(v, "configs")), 6000);
+    json_decref(v);
+    strbuf_release(&text);
+}
+
 static void hostile_front_matter_is_refused(void **state) {
     (void)state;
     struct err err;
-    struct strbuf deep = { 0 }, wide = { 0 };
+    struct strbuf deep = { 0 }, wide = { 0 }, laughs = { 0 };
     for (int i = 0; i < 100; i++)
         strbuf_addc(&deep, '[');
     strbuf_addc(&deep, '\n');
-    for (int i = 0; i < 30000; i++)
-        strbuf_adds(&wide, "- aaaaaaaa\n");
-    const char *const bad[] = { "a: &x 1\n", "a: *x\n", "a: &x [1]\n", "? [a]\n: b\n",
-        "a: 1\na: 2\n", "a: [\n", "\ta: 1\n", strbuf_str(&deep), strbuf_str(&wide) };
+    for (int i = 0; i < 500000; i++)
+        strbuf_adds(&wide, "- a\n");
+    strbuf_adds(&laughs, "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for (int i = 1; i < 9; i++) {
+        strbuf_addf(&laughs, "a%d: &a%d [", i, i);
+        for (int j = 0; j < 10; j++)
+            strbuf_addf(&laughs, "%s*a%d", j ? ", " : "", i - 1);
+        strbuf_adds(&laughs, "]\n");
+    }
+    const char *const bad[] = { "a: *x\n", "a: &x [*x]\n", "? [a]\n: b\n", "a: 1\na: 2\n", "a: [\n",
+        "\ta: 1\n", strbuf_str(&deep), strbuf_str(&wide), strbuf_str(&laughs) };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_null(front(bad[i], &err));
         assert_int_equal(err.class, ERR_INPUT);
     }
     strbuf_release(&deep);
     strbuf_release(&wide);
+    strbuf_release(&laughs);
 }
 
 static void patterns_match_as_the_hub_means_them(void **state) {
@@ -313,6 +363,9 @@ int main(void) {
         IN_FOLDER(labels_come_from_the_card),
         IN_FOLDER(content_hash_follows_names_and_bytes),
         cmocka_unit_test(front_matter_becomes_json),
+        cmocka_unit_test(words_for_null_are_null),
+        cmocka_unit_test(aliases_stand_for_what_was_anchored),
+        cmocka_unit_test(long_front_matter_is_read),
         cmocka_unit_test(hostile_front_matter_is_refused),
         cmocka_unit_test(patterns_match_as_the_hub_means_them),
     };
