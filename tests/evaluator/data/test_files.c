@@ -78,10 +78,58 @@ static void card_comes_before_the_layout(void **state) {
         "---\n# text\n");
     assert_files(dir, NULL, "test", "a/x-1.jsonl a/x-2.jsonl");
     assert_files(dir, "one", "dev", "a/x-1.jsonl b/deep/er/y.jsonl");
-    assert_files(dir, "one", "validation", "a/x-1.jsonl b/deep/er/y.jsonl");
+    assert_files(dir, "one", "validation", ""); /* the card's list is the only truth */
     assert_files(dir, "two", "train", "b/deep/er/y.jsonl");
     assert_files(dir, "three", "train", "c/train.csv");
     assert_files(dir, "four", "test", "a/x-2.jsonl");
+}
+
+/* What the error says, which is that something isn't there. */
+static void assert_missing(
+    const char *dir, const char *config, const char *split, const char *const *says) {
+    struct err err = ERR_INIT;
+    struct data_files files;
+    assert_false(data_files_find(
+        &(struct data_source) { .dir = dir, .config = config, .split = split }, &files, &err));
+    assert_int_equal(err.class, ERR_NOT_FOUND);
+    for (; *says; says++)
+        if (!strstr(err.msg, *says))
+            fail_msg("'%s' is not in the message '%s'", *says, err.msg);
+}
+#define ASSERT_MISSING(dir, config, split, ...)                                                    \
+    assert_missing(dir, config, split, (const char *const[]) { __VA_ARGS__, NULL })
+
+static void errors_say_what_was_looked_for_and_what_there_is(void **state) {
+    const char *dir = *state;
+    put(dir, "a.csv", "");
+    put(dir, "en/b.csv", "");
+    put(dir, ".hidden.csv", "");
+    ASSERT_MISSING(dir, NULL, "test", dir, "'test'", "data/test-<n>-of-<n>", "test/*",
+        "its files are a.csv, en/b.csv");
+    ASSERT_MISSING(dir, "fr", "test", "'fr'", "the folder 'fr/'", "its files are a.csv, en/b.csv");
+    put(dir, "README.md",
+        "---\nconfigs:\n- config_name: en\n  data_files:\n  - {split: train, path: en/x-*.csv}\n"
+        "  - {split: dev, path: en/y.csv}\n- config_name: de\n  data_files: a.csv\n---\n");
+    ASSERT_MISSING(dir, NULL, "train", dir, "no default configuration", "'en', 'de'");
+    ASSERT_MISSING(dir, "fr", "train", "no configuration 'fr'", "'en', 'de'");
+    ASSERT_MISSING(dir, "en", "test", "'en'", "no split 'test'", "'train', 'dev'");
+    ASSERT_MISSING(dir, "en", "train", "'en/x-*.csv'", "its files are a.csv, en/b.csv");
+    ASSERT_MISSING(dir, "en", "dev", "'en/y.csv', which README.md names");
+}
+
+static void a_configuration_is_a_folder_or_not_there(void **state) {
+    put(*state, "train.csv", "");
+    put(*state, "corpus.jsonl", "");
+    put(*state, "en/hard-00000-of-00001.parquet", "");
+    put(*state, "en/dev.csv", "");
+    put(*state, "en/validation.csv", "");
+    assert_files(*state, "fr", "train", "");
+    assert_files(*state, "corpus", "train", "");
+    assert_files(*state, "corpus", "corpus", "corpus.jsonl"); /* BEIR */
+    assert_files(*state, "default", "train", "train.csv");
+    assert_files(*state, "en", "hard", "en/hard-00000-of-00001.parquet");
+    assert_files(*state, "en", "dev", "en/dev.csv");
+    assert_files(*state, "en", "validation", "en/validation.csv");
 }
 
 static void card_cannot_lead_out_of_the_folder(void **state) {
@@ -354,6 +402,8 @@ int main(void) {
         IN_FOLDER(one_format_is_taken_of_several),
         IN_FOLDER(default_folder_stands_for_no_configuration),
         IN_FOLDER(card_comes_before_the_layout),
+        IN_FOLDER(errors_say_what_was_looked_for_and_what_there_is),
+        IN_FOLDER(a_configuration_is_a_folder_or_not_there),
         IN_FOLDER(card_cannot_lead_out_of_the_folder),
         IN_FOLDER(names_of_splits_are_not_paths_or_patterns),
         IN_FOLDER(parts_of_a_split_are_read_in_order),
