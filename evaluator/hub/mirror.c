@@ -9,7 +9,6 @@
 #include "base/hash.h"
 
 #define LFS_BYTES ((uint64_t)1 << 20)
-#define FILES_MAX 20000
 #define DEPTH_MAX 8
 
 const char *repo_kind_plural(enum repo_kind kind) {
@@ -43,8 +42,8 @@ void repo_listing_release(struct repo_listing *l) {
 
 static bool add_file(struct repo_listing *l, const char *full, const char *relative,
     const struct stat *st, struct err *err) {
-    if (l->n == FILES_MAX) {
-        return err_set(err, ERR_INPUT, "a repository with more than %d files", FILES_MAX);
+    if (l->n == REPO_FILES_MAX) {
+        return err_set(err, ERR_INPUT, "a repository with more than %d files", REPO_FILES_MAX);
     }
     mem_grow(&l->files, &l->capacity, l->n + 1, sizeof *l->files);
     struct repo_file *f = &l->files[l->n++];

@@ -16,7 +16,6 @@
 #include "evaluator/hub/url.h"
 
 #define REPLY_MAX ((size_t)64 << 20)
-#define FILES_MAX 20000
 #define PAGES_MAX 200
 #define FILE_BYTES_MAX (1ll << 50)
 
@@ -66,8 +65,8 @@ static bool take_listed_file(struct repo_listing *l, const json_t *entry, struct
         return err_set(
             err, ERR_INPUT, "the hub lists '%.200s' without a usable size and hash", path);
     }
-    if (l->n == FILES_MAX) {
-        return err_set(err, ERR_INPUT, "the hub lists more than %d files", FILES_MAX);
+    if (l->n == REPO_FILES_MAX) {
+        return err_set(err, ERR_INPUT, "the hub lists more than %d files", REPO_FILES_MAX);
     }
     mem_grow(&l->files, &l->capacity, l->n + 1, sizeof *l->files);
     struct repo_file *f = &l->files[l->n++];
