@@ -295,7 +295,10 @@ static json_t *features_of(const json_t *info) {
 }
 
 json_t *card_features(const json_t *card, const char *config) {
-    const json_t *info = json_object_get(card, "dataset_info");
+    const json_t *info = json_object_get(card, "dataset_info"), *chosen = NULL;
+    struct err ignored = ERR_INIT;
+    if (!config && card_config(card, NULL, &chosen, &ignored) && chosen)
+        config = config_name(chosen);
     if (json_is_object(info))
         return features_of(info);
     size_t n = json_array_size(info);

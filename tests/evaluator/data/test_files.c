@@ -263,6 +263,24 @@ static void labels_come_from_the_card(void **state) {
     data_close(d);
 }
 
+/* Of several configurations those of the one that is read, asked for by name or not. */
+static void labels_are_those_of_the_default_configuration(void **state) {
+    struct err err = ERR_INIT;
+    put(*state, "b.jsonl", "{\"label\": 1}\n");
+    put(*state, "README.md",
+        "---\nconfigs:\n- config_name: a\n  data_files: a.jsonl\n- config_name: b\n  default: "
+        "true\n"
+        "  data_files: b.jsonl\ndataset_info:\n- config_name: a\n  features:\n  - name: label\n"
+        "    dtype: {class_label: {names: [no, yes]}}\n- config_name: b\n  features:\n  - name: "
+        "label\n"
+        "    dtype: {class_label: {names: [left, right]}}\n---\n");
+    struct data *d = data_open(&(struct data_source) { .dir = *state, .split = "train" }, &err);
+    assert_non_null(d);
+    const char *label = data_label(d, "label", 1);
+    assert_string_equal(label ? label : "none", "right");
+    data_close(d);
+}
+
 static void content_hash_follows_names_and_bytes(void **state) {
     struct err err = ERR_INIT;
     char one[65], two[65], three[65];
@@ -411,6 +429,7 @@ int main(void) {
         IN_FOLDER(a_shard_that_is_named_stands_alone),
         IN_FOLDER(files_here_and_on_the_hub_are_one_split),
         IN_FOLDER(labels_come_from_the_card),
+        IN_FOLDER(labels_are_those_of_the_default_configuration),
         IN_FOLDER(content_hash_follows_names_and_bytes),
         cmocka_unit_test(front_matter_becomes_json),
         cmocka_unit_test(words_for_null_are_null),
