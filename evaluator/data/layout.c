@@ -61,8 +61,6 @@ static bool holds(const char *name, size_t n, const char *word, struct form form
 
 /* A path of which a folder (or else the file) is named so; nothing of it is hidden or special. */
 static bool path_holds(const char *path, const char *word, bool folders, struct form form) {
-    if (!strstr(path, word))
-        return false;
     for (const char *part = path, *end; part; part = end ? end + 1 : NULL) {
         end = strchr(part, '/');
         if ((end != NULL) == folders &&
@@ -86,7 +84,8 @@ static bool take_word(const struct listing *all, struct picks *p, const char *ba
     const char *word, bool folders, struct form form) {
     bool any = false;
     for (size_t i = 0; i < all->n; i++) {
-        const char *path = below(all->items[i].path, base);
+        const char *path = all->items[i].path;
+        path = strstr(path, word) ? below(path, base) : NULL; /* few hold the word at all */
         if (!path || !path_holds(path, word, folders, form))
             continue;
         any = true;
