@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 static int open_regular(const char *path, struct stat *st, struct err *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -319,6 +320,27 @@ static bool id_part_valid(const char *s, size_t n) {
         if (!memchr(ALLOWED, s[i], sizeof ALLOWED - 1) || doubled) {
             return false;
         }
+    }
+    return true;
+}
+
+bool path_stays_below(const char *path) {
+    size_t n = strlen(path);
+    if (n == 0 || n > 1024 || path[0] == '/' || path[n - 1] == '/' || !utf8_valid(path, n)) {
+        return false;
+    }
+    for (const char *at = path; *at;) {
+        size_t part = strcspn(at, "/");
+        if (part == 0 || part > 255 ||
+            (at[0] == '.' && (part == 1 || (part == 2 && at[1] == '.')))) {
+            return false;
+        }
+        for (size_t i = 0; i < part; i++) {
+            if ((unsigned char)at[i] < 0x20 || at[i] == 0x7f || at[i] == '\\') {
+                return false;
+            }
+        }
+        at += part + (at[part] == '/');
     }
     return true;
 }

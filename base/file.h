@@ -38,6 +38,10 @@ MUST_CHECK bool dir_remove(
 char *path_join(const char *a, const char *b);
 const char *path_base(const char *path); /* what follows the last '/' */
 
+/* A path from outside that may name a file below a folder of ours: relative, without "." and ".."
+ * and empty parts, no '\\', no control characters, UTF-8, at most 1024 bytes. */
+bool path_stays_below(const char *path);
+
 /* Whether a word on the command line means a path: it begins with '.' or '/', or ends with '/' or
  * with one of these endings, NULL after the last. Whatever else there is, org/name is no path by
  * its looks. */

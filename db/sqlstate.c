@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/strbuf.h"
+
 struct sqlstate {
     const char *prefix;
     enum err_class class;
@@ -45,11 +47,6 @@ static const struct sqlstate *sqlstate_find(const char *state) {
     return s;
 }
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static const char *field(const PGresult *r, int code) {
     const char *s = PQresultErrorField(r, code);
     return s ? s : "";
@@ -59,7 +56,7 @@ bool conn_error(const PGresult *result, const char *what, struct err *err) {
     const char *state = field(result, PG_DIAG_SQLSTATE);
     const struct sqlstate *s = sqlstate_find(*state ? state : "08");
     enum err_class class = s->class;
-    if (ends_with(field(result, PG_DIAG_CONSTRAINT_NAME), "_finite"))
+    if (str_ends(field(result, PG_DIAG_CONSTRAINT_NAME), "_finite"))
         class = ERR_NUMERIC;
     const char *why = field(result, PG_DIAG_MESSAGE_PRIMARY);
     err_set(err, class, "database, '%s': %s", what, *why ? why : "no answer");

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "base/strmap.h"
 #include "site-gen/site.h"
 
@@ -298,20 +299,15 @@ static size_t gzip_size(const void *data, size_t n) {
     return total;
 }
 
-static bool has_suffix(const char *s, const char *suffix) {
-    size_t n = strlen(s), m = strlen(suffix);
-    return n >= m && strcmp(s + n - m, suffix) == 0;
-}
-
 /* The budget of a file, compressed; 0: none. */
 static size_t budget_of(const char *path) {
-    if (has_suffix(path, ".css"))
+    if (str_ends(path, ".css"))
         return 8 << 10;
-    if (has_suffix(path, ".js"))
+    if (str_ends(path, ".js"))
         return 20 << 10;
     if (strcmp(path, "index.html") == 0)
         return 40 << 10;
-    return has_suffix(path, ".html") ? 60 << 10 : 0;
+    return str_ends(path, ".html") ? 60 << 10 : 0;
 }
 
 static void check_weight(struct page *p, const void *data, size_t n) {
@@ -335,7 +331,7 @@ static bool check_file(const char *root, const char *path, struct site_report *r
         r->n_files++;
         r->bytes += text.len;
         check_weight(&p, strbuf_str(&text), text.len);
-        if (has_suffix(path, ".html")) {
+        if (str_ends(path, ".html")) {
             r->n_pages++;
             check_html(&p, strbuf_str(&text), text.len);
         }

@@ -7,6 +7,7 @@
 
 #include "base/luabox.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "site-gen/template.h"
 
 #define DEPTH_MAX 16
@@ -148,11 +149,6 @@ static int keep_template(lua_State *L) {
     return 0;
 }
 
-static bool has_suffix(const char *s, const char *suffix) {
-    size_t n = strlen(s), m = strlen(suffix);
-    return n > m && strcmp(s + n - m, suffix) == 0;
-}
-
 static bool load_template(struct press *p, const struct embedded *file, struct err *err) {
     lua_State *L = luabox_state(p->box);
     struct strbuf lua = { 0 };
@@ -167,13 +163,13 @@ static bool load_template(struct press *p, const struct embedded *file, struct e
 
 static bool load_all(struct press *p, const struct embedded *templates, struct err *err) {
     for (const struct embedded *file = templates; file->name; file++) {
-        if (has_suffix(file->name, ".lua") &&
+        if (str_ends(file->name, ".lua") &&
             !luabox_run(
                 p->box, file->name, (const char *)file->data, file->size, 0, ERR_INPUT, err))
             return false;
     }
     for (const struct embedded *file = templates; file->name; file++) {
-        if (!has_suffix(file->name, ".lua") && !load_template(p, file, err))
+        if (!str_ends(file->name, ".lua") && !load_template(p, file, err))
             return false;
     }
     return true;

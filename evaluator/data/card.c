@@ -46,25 +46,125 @@ static const char *config_name(const json_t *entry) {
     return name ? name : "default";
 }
 
-const json_t *card_config(const json_t *card, const char *config) {
-    const json_t *configs = json_object_get(card, "configs");
-    size_t n = json_array_size(configs);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *entry = json_array_get(configs, i);
-        const char *is_default = text_of(entry, "default");
-        if (strcmp(config_name(entry), config ? config : "default") == 0)
-            return entry;
-        if (!config && is_default && strcasecmp(is_default, "true") == 0)
-            return entry;
-    }
-    return !config && n == 1 ? json_array_get(configs, 0) : NULL;
+/* ---- configurations ---- */
+
+/* YAML's words for true. */
+static bool is_true(const char *word) {
+    static const char *const WORDS[] = { "true", "yes", "on", "1" };
+    for (size_t i = 0; word && i < sizeof WORDS / sizeof *WORDS; i++)
+        if (strcasecmp(word, WORDS[i]) == 0)
+            return true;
+    return false;
 }
 
-static bool leaves_folder(const char *pattern) {
-    size_t n = strlen(pattern);
-    return pattern[0] == '/' || strstr(pattern, "://") || strcmp(pattern, "..") == 0 ||
-           strncmp(pattern, "../", 3) == 0 || strstr(pattern, "/../") ||
-           (n >= 3 && strcmp(pattern + n - 3, "/..") == 0);
+static bool is_default(const json_t *configs, const json_t *entry) {
+    return json_array_size(configs) == 1 || strcmp(config_name(entry), "default") == 0 ||
+           is_true(text_of(entry, "default"));
+}
+
+/* "'a', 'b' and 7 more" */
+static void say_name(struct strbuf *b, size_t i, size_t n, const char *name) {
+    if (i < 8)
+        strbuf_addf(b, "%s'%.40s'", i ? ", " : "", name);
+    else if (i == 8)
+        strbuf_addf(b, " and %zu more", n - i);
+}
+
+static bool no_config(const json_t *configs, const char *config, struct err *err) {
+    struct strbuf names = { 0 };
+    size_t n = json_array_size(configs);
+    for (size_t i = 0; i < n; i++)
+        say_name(&names, i, n, config_name(json_array_get(configs, i)));
+    if (config)
+        err_set(err, ERR_NOT_FOUND, "its README.md lists no configuration '%s', but %s", config,
+            names.text);
+    else
+        err_set(
+            err, ERR_NOT_FOUND, "its README.md lists no default configuration, but %s", names.text);
+    strbuf_release(&names);
+    return false;
+}
+
+/* Of two of one name the later one counts. */
+static const json_t *find_named(const json_t *configs, const char *config) {
+    for (size_t i = json_array_size(configs); i-- > 0;)
+        if (strcmp(config_name(json_array_get(configs, i)), config) == 0)
+            return json_array_get(configs, i);
+    return NULL;
+}
+
+static bool find_default(const json_t *configs, const json_t **entry, struct err *err) {
+    for (size_t i = 0; i < json_array_size(configs); i++) {
+        const json_t *other = json_array_get(configs, i);
+        if (!is_default(configs, other))
+            continue;
+        if (*entry && strcmp(config_name(*entry), config_name(other)) != 0)
+            return err_set(err, ERR_INPUT,
+                "its README.md lists two default configurations, '%.80s' and '%.80s'",
+                config_name(*entry), config_name(other));
+        *entry = other;
+    }
+    return true;
+}
+
+bool card_config(const json_t *card, const char *config, const json_t **entry, struct err *err) {
+    const json_t *configs = json_object_get(card, "configs");
+    *entry = NULL;
+    if (!configs || json_is_null(configs) || (json_is_array(configs) && !json_array_size(configs)))
+        return true;
+    if (!json_is_array(configs))
+        return err_set(err, ERR_INPUT, "its README.md has 'configs' that are not a list");
+    if (config)
+        *entry = find_named(configs, config);
+    else if (!find_default(configs, entry, err))
+        return false;
+    return *entry || no_config(configs, config, err);
+}
+
+/* ---- files ---- */
+
+bool card_lists_files(const json_t *entry) {
+    const json_t *files = json_object_get(entry, "data_files");
+    return files && !json_is_null(files);
+}
+
+/* Adds a path without its "." parts and doubled or last slashes. */
+static void add_path(struct strbuf *b, const char *path) {
+    for (const char *part = path; *part;) {
+        size_t n = strcspn(part, "/");
+        bool root = n == 0 && part == path; /* stays, to be refused */
+        if (root)
+            strbuf_addc(b, '/');
+        else if (n > 0 && !(n == 1 && part[0] == '.')) {
+            strbuf_adds(b, b->len && b->text[b->len - 1] != '/' ? "/" : "");
+            strbuf_add(b, part, n);
+        }
+        part += n + (part[n] == '/');
+    }
+}
+
+static bool check_path(const struct strbuf *path, const char *said, struct err *err) {
+    const char *text = strbuf_str(path);
+    if (path->len == 0 || (path_stays_below(text) && !strstr(said, "://")))
+        return true;
+    return err_set(
+        err, ERR_INPUT, "'README.md': configs: path '%.200s' leaves the data set's folder", said);
+}
+
+bool card_folder(const json_t *entry, struct strbuf *folder, struct err *err) {
+    const char *dir = text_of(entry, "data_dir");
+    add_path(folder, dir ? dir : "");
+    return check_path(folder, dir ? dir : "", err);
+}
+
+/* The library reads "**" only as a whole part of a path. */
+static bool check_stars(const char *pattern, struct err *err) {
+    for (const char *at = pattern; (at = strstr(at, "**")) != NULL; at += 2)
+        if ((at > pattern && at[-1] != '/') || (at[2] && at[2] != '/'))
+            return err_set(err, ERR_INPUT,
+                "'README.md': configs: in the path '%.200s' \"**\" is not all between two '/'",
+                pattern);
+    return true;
 }
 
 struct asked {
@@ -75,48 +175,80 @@ struct asked {
 
 static bool emit_one(const struct asked *a, const char *path, struct err *err) {
     struct strbuf joined = { 0 };
-    while (strncmp(path, "./", 2) == 0)
-        path += 2;
-    if (a->dir[0])
-        strbuf_addf(&joined, "%s/", a->dir);
-    strbuf_adds(&joined, path);
-    bool ok = !leaves_folder(strbuf_str(&joined)) ||
-              err_set(err, ERR_INPUT,
-                  "'README.md': configs: path '%.200s' leaves the data set's folder", path);
-    ok = ok && a->pattern(a->context, strbuf_str(&joined), err);
+    if (path[0] == '/') /* not below data_dir either */
+        strbuf_addc(&joined, '/');
+    add_path(&joined, a->dir);
+    add_path(&joined, path);
+    bool ok = check_path(&joined, path, err) && check_stars(path, err) &&
+              a->pattern(a->context, strbuf_str(&joined), err);
     strbuf_release(&joined);
     return ok;
 }
 
 /* A pattern or a list of them. */
 static bool emit(const struct asked *a, const json_t *paths, struct err *err) {
-    if (json_is_string(paths))
-        return emit_one(a, json_string_value(paths), err);
-    for (size_t i = 0; i < json_array_size(paths); i++) {
-        const char *path = json_string_value(json_array_get(paths, i));
-        if (path && !emit_one(a, path, err))
+    size_t n = json_is_array(paths) ? json_array_size(paths) : 1;
+    for (size_t i = 0; i < n; i++) {
+        const char *path =
+            json_string_value(json_is_array(paths) ? json_array_get(paths, i) : paths);
+        if (!path)
+            return err_set(
+                err, ERR_INPUT, "'README.md': configs: data_files with a path that is not text");
+        if (!emit_one(a, path, err))
             return false;
     }
     return true;
 }
 
-bool card_patterns(const json_t *config, const char *split, card_pattern_fn *pattern, void *context,
-    struct err *err) {
-    const json_t *files = json_object_get(config, "data_files");
-    const char *dir = text_of(config, "data_dir");
-    struct asked a = { dir ? dir : "", pattern, context };
+/* The splits of data_files with their paths, as one object; NULL on failure. */
+static json_t *splits_of(const json_t *files, struct err *err) {
+    const json_t *first = json_array_get(files, 0);
     if (json_is_object(files))
-        return emit(&a, json_object_get(files, split), err);
-    bool plain = json_is_string(files) || json_is_string(json_array_get(files, 0));
-    if (plain)
-        return strcmp(split, "train") != 0 || emit(&a, files, err);
+        return json_copy((json_t *)(uintptr_t)files);
+    if (!json_is_object(first))
+        return json_pack("{s:O}", "train", files);
+    json_t *splits = json_object();
     for (size_t i = 0; i < json_array_size(files); i++) {
         const json_t *entry = json_array_get(files, i);
         const char *name = text_of(entry, "split");
-        if (name && strcmp(name, split) == 0 && !emit(&a, json_object_get(entry, "path"), err))
-            return false;
+        json_t *path = json_object_get(entry, "path");
+        if (name && path && !json_object_get(splits, name)) {
+            json_object_set(splits, name, path);
+            continue;
+        }
+        err_set(err, ERR_INPUT,
+            "'README.md': configs: data_files that are not a list of a split "
+            "and its path each, or list a split twice");
+        json_decref(splits);
+        return NULL;
     }
-    return true;
+    return splits;
+}
+
+static bool no_split(const json_t *entry, json_t *splits, const char *split, struct err *err) {
+    struct strbuf names = { 0 };
+    const char *name;
+    json_t *unused;
+    size_t i = 0;
+    json_object_foreach(splits, name, unused) say_name(&names, i++, json_object_size(splits), name);
+    err_set(err, ERR_NOT_FOUND,
+        "configuration '%.80s' of its README.md lists no split '%s', but %s", config_name(entry),
+        split, strbuf_str(&names));
+    strbuf_release(&names);
+    return false;
+}
+
+bool card_patterns(const json_t *entry, const char *split, card_pattern_fn *pattern, void *context,
+    struct err *err) {
+    const char *dir = text_of(entry, "data_dir");
+    struct asked a = { dir ? dir : "", pattern, context };
+    json_t *splits = splits_of(json_object_get(entry, "data_files"), err);
+    if (!splits)
+        return false;
+    const json_t *paths = json_object_get(splits, split);
+    bool ok = paths ? emit(&a, paths, err) : no_split(entry, splits, split, err);
+    json_decref(splits);
+    return ok;
 }
 
 /* ---- features ---- */
@@ -163,7 +295,10 @@ static json_t *features_of(const json_t *info) {
 }
 
 json_t *card_features(const json_t *card, const char *config) {
-    const json_t *info = json_object_get(card, "dataset_info");
+    const json_t *info = json_object_get(card, "dataset_info"), *chosen = NULL;
+    struct err ignored = ERR_INIT;
+    if (!config && card_config(card, NULL, &chosen, &ignored) && chosen)
+        config = config_name(chosen);
     if (json_is_object(info))
         return features_of(info);
     size_t n = json_array_size(info);

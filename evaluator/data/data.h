@@ -4,9 +4,13 @@
  * A row is an object of the data set's columns. Where a data set's files lie is the hub room's
  * business: this one gets a folder, and of files that were not brought there their names and a
  * function that reads a part of them. It finds a split's files as the hub's `datasets` library
- * does: `configs:` in the README's front matter first, else <config>/<split>-*.parquet,
- * data/<split>-*.parquet, <split>.<ext> and <config>/<split>.<ext> (parquet, jsonl, json, csv,
- * tsv, each text format also .gz or .zst); of numbered shards (-00000-of-00005) all must be there.
+ * does: by the `configs:` in the README's front matter, and nothing else where there are any; else
+ * data/<split>-00000-of-00001.*, or folders, or else files, whose names hold a word for the split
+ * ("dev" is one for "validation"), merged; or all files as "train". Where the library has no such
+ * split, and of a configuration first, files of exactly its name are taken: <config>/<split>...,
+ * data/<split>..., <split>.<ext>. Formats are parquet, jsonl, json, csv, tsv and text, the most
+ * frequent one of a split, each text format also .gz or .zst; rows come in the card's order, then
+ * by path; of numbered shards all must be there.
  *
  * Values are JSON's. Of csv and tsv they are strings; `lines` gives {"line": text, "number": n from
  * 1}. Of parquet: integers of every width are integers, unsigned ones past 2^63 - 1 become reals,

@@ -1,4 +1,4 @@
-/* Inside the data room: which files make up a split. */
+/* Inside the data room: the files of a source, in the order in which they are read. */
 #ifndef ASSAY_DATA_FILES_H
 #define ASSAY_DATA_FILES_H
 
@@ -10,7 +10,7 @@ struct data_file {
 };
 
 struct data_files {
-    struct data_file *items; /* sorted by path; never empty */
+    struct data_file *items; /* in the card's order, of one pattern by path; never empty */
     size_t n;
     json_t *card; /* the README's front matter, or NULL */
 };

@@ -4,11 +4,22 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { MAX_BYTES = 256 * 1024, MAX_DEPTH = 32, MAX_NODES = 100000 };
+#include "base/mem.h"
+
+enum { MAX_BYTES = 4 << 20, MAX_DEPTH = 32, MAX_NODES = 500000, MAX_ANCHORS = 1000 };
+
+/* A node that aliases may stand for. */
+struct anchor {
+    char *name;
+    json_t *value;
+    unsigned nodes;
+};
 
 struct walk {
     yaml_parser_t parser;
     unsigned depth, nodes;
+    struct anchor *anchors; /* a name may be given again: the last one counts */
+    size_t n_anchors, capacity;
     struct err *err;
 };
 
@@ -24,10 +35,18 @@ static bool next_event(struct walk *w, yaml_event_t *event) {
         w->parser.problem_mark.line + 2, w->parser.problem ? w->parser.problem : "unreadable");
 }
 
+static bool is_null(const char *text, size_t n) {
+    static const char *const WORDS[] = { "", "~", "null", "Null", "NULL" };
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+        if (strlen(WORDS[i]) == n && memcmp(WORDS[i], text, n) == 0)
+            return true;
+    return false;
+}
+
 static json_t *scalar(struct walk *w, const yaml_event_t *event) {
     const char *text = (const char *)event->data.scalar.value;
     size_t n = event->data.scalar.length;
-    if (event->data.scalar.plain_implicit && (n == 0 || (n == 4 && memcmp(text, "null", 4) == 0)))
+    if (event->data.scalar.plain_implicit && is_null(text, n))
         return json_null();
     json_t *value = json_stringn(text, n);
     return value ? value : refuse(w, event, "not text");
@@ -71,6 +90,17 @@ static bool mapping_key(struct walk *w, json_t *object, json_t **key, bool *end)
     return ok;
 }
 
+/* "<<": what a mapping, or each of a list of them, says, as far as the object doesn't. */
+static void merge(json_t *object) {
+    json_t *from = json_incref(json_object_get(object, "<<"));
+    json_object_del(object, "<<");
+    if (json_is_object(from))
+        json_object_update_missing(object, from);
+    for (size_t i = 0; i < json_array_size(from); i++)
+        json_object_update_missing(object, json_array_get(from, i));
+    json_decref(from);
+}
+
 static json_t *mapping(struct walk *w) {
     json_t *object = json_object();
     for (;;) {
@@ -83,8 +113,10 @@ static json_t *mapping(struct walk *w) {
         }
         bool ok = value && json_object_set_new(object, json_string_value(key), value) == 0;
         json_decref(key);
-        if (end)
+        if (end) {
+            merge(object);
             return object;
+        }
         if (!ok)
             break;
     }
@@ -92,29 +124,73 @@ static json_t *mapping(struct walk *w) {
     return NULL;
 }
 
-static bool has_anchor(const yaml_event_t *event) {
-    return event->type == YAML_ALIAS_EVENT ||
-           (event->type == YAML_SCALAR_EVENT && event->data.scalar.anchor) ||
-           (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.anchor) ||
-           (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.anchor);
+/* ---- anchors ---- */
+
+static const char *anchor_of(const yaml_event_t *event) {
+    const yaml_char_t *name =
+        event->type == YAML_SCALAR_EVENT           ? event->data.scalar.anchor
+        : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor
+        : event->type == YAML_MAPPING_START_EVENT  ? event->data.mapping_start.anchor
+                                                   : NULL;
+    return (const char *)name;
+}
+
+static bool keep_anchor(struct walk *w, const yaml_event_t *event, json_t *value, unsigned nodes) {
+    if (w->n_anchors == MAX_ANCHORS)
+        return refuse(w, event, "too many anchors") != NULL;
+    mem_grow(&w->anchors, &w->capacity, w->n_anchors + 1, sizeof *w->anchors);
+    w->anchors[w->n_anchors++] =
+        (struct anchor) { xstrdup(anchor_of(event)), json_incref(value), nodes };
+    return true;
+}
+
+/* A copy, which counts as much as what it copies: aliases of aliases would grow without bound. */
+static json_t *alias(struct walk *w, const yaml_event_t *event) {
+    for (size_t i = w->n_anchors; i-- > 0;) {
+        const struct anchor *a = &w->anchors[i];
+        if (strcmp(a->name, (const char *)event->data.alias.anchor) != 0)
+            continue;
+        w->nodes += a->nodes;
+        return w->nodes <= MAX_NODES ? json_deep_copy(a->value)
+                                     : refuse(w, event, "too many nodes through aliases");
+    }
+    return refuse(w, event, "an alias of nothing before it");
+}
+
+static void release_anchors(struct walk *w) {
+    for (size_t i = 0; i < w->n_anchors; i++) {
+        free(w->anchors[i].name);
+        json_decref(w->anchors[i].value);
+    }
+    free(w->anchors);
+}
+
+static json_t *node_of(struct walk *w, yaml_event_t *event) {
+    switch (event->type) {
+    case YAML_SCALAR_EVENT:
+        return scalar(w, event);
+    case YAML_SEQUENCE_START_EVENT:
+        return sequence(w);
+    case YAML_MAPPING_START_EVENT:
+        return mapping(w);
+    case YAML_ALIAS_EVENT:
+        return alias(w, event);
+    default:
+        return refuse(w, event, "unexpected structure");
+    }
 }
 
 static json_t *node(struct walk *w, yaml_event_t *event) {
-    json_t *value = NULL;
-    if (has_anchor(event))
-        return refuse(w, event, "anchors and aliases are not read");
+    unsigned before = w->nodes;
     if (++w->nodes > MAX_NODES || w->depth >= MAX_DEPTH)
         return refuse(w, event, "too many nodes, or nested too deep");
     w->depth++;
-    if (event->type == YAML_SCALAR_EVENT)
-        value = scalar(w, event);
-    else if (event->type == YAML_SEQUENCE_START_EVENT)
-        value = sequence(w);
-    else if (event->type == YAML_MAPPING_START_EVENT)
-        value = mapping(w);
-    else
-        refuse(w, event, "unexpected structure");
+    json_t *value = node_of(w, event);
     w->depth--;
+    if (value && anchor_of(event) && !keep_anchor(w, event, value, w->nodes - before)) {
+        json_decref(value);
+        return NULL;
+    }
     return value;
 }
 
@@ -171,5 +247,6 @@ json_t *frontmatter_parse(const char *text, size_t n, struct err *err) {
     yaml_parser_set_input_string(&w.parser, (const unsigned char *)from, len);
     json_t *value = document(&w);
     yaml_parser_delete(&w.parser);
+    release_anchors(&w);
     return value;
 }

@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include "base/mem.h"
+#include "base/strbuf.h"
 
 enum { INPUT = 128 << 10 };
 #define FREE_BYTES ((uint64_t)2 << 20)
@@ -156,11 +157,6 @@ bool stream_seek(struct stream *s, uint64_t to, struct err *err) {
     return true;
 }
 
-static bool ends_with(const char *s, const char *tail) {
-    size_t n = strlen(s), m = strlen(tail);
-    return n >= m && strcmp(s + n - m, tail) == 0;
-}
-
 static bool gzip_open(struct stream *s, struct err *err) {
     struct unpacker *u = s->unpacker = xcalloc(1, sizeof *u);
     u->step = gzip_step;
@@ -218,9 +214,9 @@ bool stream_open(struct stream *s, struct bytes *bytes, const char *name, struct
     memset(s->window + STREAM_WINDOW, 0, STREAM_SLACK);
     s->at = s->end = s->window;
     bool ok = true;
-    if (ends_with(name, ".gz"))
+    if (str_ends(name, ".gz"))
         ok = gzip_open(s, err);
-    else if (ends_with(name, ".zst"))
+    else if (str_ends(name, ".zst"))
         ok = zstd_open(s, err);
     ok = ok && (!s->unpacker || refuse_bomb(s, err)) && skip_byte_order_mark(s, err);
     if (!ok)

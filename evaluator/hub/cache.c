@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 
+#define WANTED_MAX ((size_t)REPO_FILES_MAX * 1025)
+
 /* A variable's folder, with "~/" for the home as the hub's client takes it. */
 static char *from_env(const char *name, const char *below) {
     const char *value = getenv(name), *home = getenv("HOME");
@@ -63,7 +65,7 @@ bool cache_commit(const char *repo_dir, const char *revision, char commit[41]) {
     char *path = ref_path(repo_dir, revision);
     struct strbuf text = { 0 };
     struct err ignored = ERR_INIT;
-    bool ok = repo_path_valid(revision) && file_exists(path) &&
+    bool ok = path_stays_below(revision) && file_exists(path) &&
               file_read(path, 64, &text, &ignored) && text.len >= 40;
     if (ok) {
         memcpy(commit, text.text, 40);
@@ -81,9 +83,9 @@ char *cache_snapshot_dir(const char *repo_dir, const char *commit) {
     return strbuf_take(&path);
 }
 
-static char *marker_path(const char *repo_dir, const char *commit) {
+static char *marker_path(const char *repo_dir, const char *commit, const char *ending) {
     struct strbuf path = { 0 };
-    strbuf_addf(&path, "%s/.assay/%s.complete", repo_dir, commit);
+    strbuf_addf(&path, "%s/.assay/%s.%s", repo_dir, commit, ending);
     return strbuf_take(&path);
 }
 
@@ -95,7 +97,7 @@ bool cache_has_snapshot(const char *repo_dir, const char *commit) {
 }
 
 bool cache_is_complete(const char *repo_dir, const char *commit) {
-    char *path = marker_path(repo_dir, commit);
+    char *path = marker_path(repo_dir, commit, "complete");
     bool there = file_exists(path) &&
                  cache_has_snapshot(repo_dir, commit); /* the hub's tools may have removed it */
     free(path);
@@ -110,11 +112,49 @@ static bool make_parent(const char *path, struct err *err) {
     return ok;
 }
 
-bool cache_mark_complete(const char *repo_dir, const char *commit, struct err *err) {
-    char *path = marker_path(repo_dir, commit);
-    bool ok = make_parent(path, err) && file_write_atomic(path, "1\n", 2, err);
+static bool write_marker(const char *repo_dir, const char *commit, const char *ending,
+    const char *text, size_t n, struct err *err) {
+    char *path = marker_path(repo_dir, commit, ending);
+    bool ok = make_parent(path, err) && file_write_atomic(path, text, n, err);
     free(path);
     return ok;
+}
+
+bool cache_mark_complete(const char *repo_dir, const char *commit, struct err *err) {
+    return write_marker(repo_dir, commit, "complete", "1\n", 2, err);
+}
+
+bool cache_write_wanted(
+    const char *repo_dir, const char *commit, const char *paths, size_t n, struct err *err) {
+    return write_marker(repo_dir, commit, "wanted", paths, n, err);
+}
+
+/* The first of these paths, one a line, that the folder lacks. */
+static char *first_missing(const char *dir, char *paths) {
+    char *rest = NULL;
+    for (char *name = strtok_r(paths, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest)) {
+        char *path = path_join(dir, name);
+        bool there = file_exists(path);
+        free(path);
+        if (!there) {
+            return xstrdup(name);
+        }
+    }
+    return NULL;
+}
+
+char *cache_missing(const char *repo_dir, const char *commit) {
+    char *list = marker_path(repo_dir, commit, "wanted"), *missing = NULL;
+    char *dir = cache_snapshot_dir(repo_dir, commit);
+    struct strbuf paths = { 0 };
+    struct err ignored = ERR_INIT;
+    if (file_exists(list) && file_read(list, WANTED_MAX, &paths, &ignored) && paths.text) {
+        missing = first_missing(dir, paths.text);
+    }
+    strbuf_release(&paths);
+    free(list);
+    free(dir);
+    return missing;
 }
 
 void cache_tag(const char *root) {

@@ -31,6 +31,13 @@ bool cache_has_snapshot(const char *repo_dir, const char *commit);
 bool cache_is_complete(const char *repo_dir, const char *commit);
 MUST_CHECK bool cache_mark_complete(const char *repo_dir, const char *commit, struct err *err);
 
+/* Beside it lies, from before anything was fetched, the list of what it is to hold: paths, one a
+ * line. cache_missing gives the first of them that isn't there, NULL where all are or where no list
+ * is (somebody else fetched it); the caller frees. */
+MUST_CHECK bool cache_write_wanted(
+    const char *repo_dir, const char *commit, const char *paths, size_t n, struct err *err);
+char *cache_missing(const char *repo_dir, const char *commit);
+
 /* Says to backup programs that this is a cache. */
 void cache_tag(const char *root);
 

@@ -13,8 +13,8 @@ struct hub_data {
     struct client *client; /* NULL: nothing is remote */
     struct pulled pulled;  /* owns the paths */
     struct data_remote remote;
-    struct data_remote_file *files;
-    struct range_file *ranges; /* one a file */
+    struct data_remote_file *files; /* sorted by path, as the listing is */
+    struct range_file *ranges;      /* one a file */
     struct blocks *blocks;
 };
 
@@ -41,18 +41,22 @@ static bool fetch(void *arg, size_t file, uint64_t at, void *into, size_t n, str
     return client_range(d->client, &d->ranges[file], at, into, n, err);
 }
 
+static int by_path(const void *path, const void *file) {
+    return strcmp(path, ((const struct data_remote_file *)file)->path);
+}
+
 static bool read_remote(
     void *arg, const char *path, uint64_t at, void *into, size_t n, struct err *err) {
     struct hub_data *d = arg;
-    for (size_t i = 0; i < d->remote.n; i++) {
-        const struct data_remote_file *f = &d->files[i];
-        if (!strcmp(f->path, path)) {
-            return at <= f->size && n <= f->size - at
-                       ? blocks_read(d->blocks, i, f->size, at, into, n, err)
-                       : err_set(err, ERR_INPUT, "a read past the end of '%s'", path);
-        }
+    const struct data_remote_file *f =
+        bsearch(path, d->files, d->remote.n, sizeof *d->files, by_path);
+    if (!f) {
+        return err_set(
+            err, ERR_NOT_FOUND, "there is no file '%s' of the data set on the hub", path);
     }
-    return err_set(err, ERR_NOT_FOUND, "there is no file '%s' of the data set on the hub", path);
+    return at <= f->size && n <= f->size - at
+               ? blocks_read(d->blocks, (size_t)(f - d->files), f->size, at, into, n, err)
+               : err_set(err, ERR_INPUT, "a read past the end of '%s'", path);
 }
 
 /* ---- opening ---- */

@@ -21,7 +21,7 @@ bool hub_split(const char *model, char **repo, char **revision, struct err *err)
     const char *at = strchr(model, '@');
     *repo = at ? xstrndup(model, (size_t)(at - model)) : xstrdup(model);
     *revision = at ? xstrdup(at + 1) : NULL;
-    if (repo_id_valid(*repo) && (!*revision || repo_path_valid(*revision))) {
+    if (repo_id_valid(*repo) && (!*revision || path_stays_below(*revision))) {
         return true;
     }
     free(*repo);

@@ -7,10 +7,8 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/utf8.h"
 
 #define LFS_BYTES ((uint64_t)1 << 20)
-#define FILES_MAX 20000
 #define DEPTH_MAX 8
 
 const char *repo_kind_plural(enum repo_kind kind) {
@@ -36,27 +34,6 @@ char *mirror_dir(const char *root, enum repo_kind kind, const char *repo, struct
     return dir;
 }
 
-bool repo_path_valid(const char *path) {
-    size_t n = strlen(path);
-    if (n == 0 || n > 1024 || path[0] == '/' || path[n - 1] == '/' || !utf8_valid(path, n)) {
-        return false;
-    }
-    for (const char *at = path; *at;) {
-        size_t part = strcspn(at, "/");
-        if (part == 0 || part > 255 ||
-            (at[0] == '.' && (part == 1 || (part == 2 && at[1] == '.')))) {
-            return false;
-        }
-        for (size_t i = 0; i < part; i++) {
-            if ((unsigned char)at[i] < 0x20 || at[i] == 0x7f || at[i] == '\\') {
-                return false;
-            }
-        }
-        at += part + (at[part] == '/');
-    }
-    return true;
-}
-
 void repo_listing_release(struct repo_listing *l) {
     free(l->files);
     arena_release(&l->arena);
@@ -65,8 +42,8 @@ void repo_listing_release(struct repo_listing *l) {
 
 static bool add_file(struct repo_listing *l, const char *full, const char *relative,
     const struct stat *st, struct err *err) {
-    if (l->n == FILES_MAX) {
-        return err_set(err, ERR_INPUT, "a repository with more than %d files", FILES_MAX);
+    if (l->n == REPO_FILES_MAX) {
+        return err_set(err, ERR_INPUT, "a repository with more than %d files", REPO_FILES_MAX);
     }
     mem_grow(&l->files, &l->capacity, l->n + 1, sizeof *l->files);
     struct repo_file *f = &l->files[l->n++];
@@ -97,7 +74,7 @@ static bool list_dir(
             ok = err_errno(err, ERR_FAILED, "could not read '%s'", full);
         } else if (S_ISDIR(st.st_mode)) {
             ok = list_dir(l, full, relative, depth + 1, err);
-        } else if (S_ISREG(st.st_mode) && repo_path_valid(relative)) {
+        } else if (S_ISREG(st.st_mode) && path_stays_below(relative)) {
             ok = add_file(l, full, relative, &st, err);
         }
         free(full);

@@ -16,6 +16,8 @@ const char *repo_kind_plural(enum repo_kind kind); /* "models", "datasets" */
 MUST_CHECK char *mirror_dir(
     const char *root, enum repo_kind kind, const char *repo, struct err *err);
 
+enum { REPO_FILES_MAX = 200000 };
+
 /* A file of a repository, as a hub lists it. Files over 1 MiB are named by SHA-256 (as the hub's
  * large files are), smaller ones by git-blob SHA-1. */
 struct repo_file {
@@ -50,9 +52,5 @@ MUST_CHECK bool mirror_pinned(const char *dir, char commit[41], bool *pinned, st
 
 /* 40 lower-case hexadecimal digits. */
 bool repo_commit_valid(const char *s);
-
-/* A path from outside that may name a file in a repository: relative, no "..", no '\\', no control
- * characters, UTF-8. */
-bool repo_path_valid(const char *path);
 
 #endif

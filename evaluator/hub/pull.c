@@ -16,12 +16,12 @@
 #include "evaluator/hub/url.h"
 
 #define REPLY_MAX ((size_t)64 << 20)
-#define FILES_MAX 20000
 #define PAGES_MAX 200
 #define FILE_BYTES_MAX (1ll << 50)
 
 /* What a model is made of: names with '/' are matched as a whole, so one level of folders is named
- * where it occurs. Nothing that would have to be executed or unpickled is ever fetched. */
+ * where it occurs. Of a data set it is the card, and the files of formats that are read. Nothing
+ * that would have to be executed or unpickled is ever fetched. */
 static const char *const MODEL_FILES[] = { "*.safetensors", "*.safetensors.index.json", "*.gguf",
     NULL };
 static const char *const FACT_FILES[] = { "config.json", "generation_config.json", "modules.json",
@@ -42,7 +42,7 @@ static bool matches_any(const char *path, const char *const *patterns) {
 
 static bool wanted(const struct pull *p, const struct repo_file *f) {
     if (p->kind == REPO_DATASET) {
-        return true;
+        return !strcmp(f->path, "README.md") || data_format(f->path);
     }
     return matches_any(f->path, FACT_FILES) ||
            (!p->facts_only && matches_any(f->path, MODEL_FILES));
@@ -57,7 +57,7 @@ static bool take_listed_file(struct repo_listing *l, const json_t *entry, struct
     long long size = json_get_int(entry, "size", -1);
     size_t digits = strlen(etag);
     size_t length = json_string_length(json_object_get(entry, "path"));
-    if (strlen(path) != length || !repo_path_valid(path)) { /* JSON can hold a NUL */
+    if (strlen(path) != length || !path_stays_below(path)) { /* JSON can hold a NUL */
         return err_set(
             err, ERR_INPUT, "the hub lists a file with a path that is refused: '%.80s'", path);
     }
@@ -66,8 +66,8 @@ static bool take_listed_file(struct repo_listing *l, const json_t *entry, struct
         return err_set(
             err, ERR_INPUT, "the hub lists '%.200s' without a usable size and hash", path);
     }
-    if (l->n == FILES_MAX) {
-        return err_set(err, ERR_INPUT, "the hub lists more than %d files", FILES_MAX);
+    if (l->n == REPO_FILES_MAX) {
+        return err_set(err, ERR_INPUT, "the hub lists more than %d files", REPO_FILES_MAX);
     }
     mem_grow(&l->files, &l->capacity, l->n + 1, sizeof *l->files);
     struct repo_file *f = &l->files[l->n++];
@@ -235,14 +235,13 @@ static bool fetch_file(struct client *c, const struct pull *p, const char *root,
 
 /* ---- what stays there ---- */
 
-/* Data of some size that is named by its hash and not here yet. */
-static bool can_stay(const char *repo_dir, const struct repo_file *f) {
+static bool is_here(const char *repo_dir, const struct repo_file *f) {
     struct strbuf blob = { 0 };
     struct stat st;
     strbuf_addf(&blob, "%s/blobs/%s", repo_dir, f->etag);
     bool here = stat(blob.text, &st) == 0 && (uint64_t)st.st_size == f->size;
     strbuf_release(&blob);
-    return f->lfs && !here && data_format(f->path);
+    return here;
 }
 
 /* Free bytes where the cache lies; no limit if that is not known. */
@@ -251,15 +250,18 @@ static uint64_t free_bytes(const char *root) {
     return statvfs(root, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT64_MAX;
 }
 
-static void leave_large(
-    const struct pull *p, const char *root, const char *repo_dir, struct repo_listing *l) {
-    uint64_t bytes = 0, room = free_bytes(root) / 2;
+/* Only large files are named by the hash that the parts read are held to. */
+void pull_leave_large(
+    const struct pull *p, const char *repo_dir, uint64_t room, struct repo_listing *l) {
+    uint64_t bytes = 0;
     if (p->kind != REPO_DATASET || p->stream == HUB_STREAM_NEVER) {
         return;
     }
     for (size_t i = 0; i < l->n; i++) {
-        l->files[i].left = can_stay(repo_dir, &l->files[i]);
-        bytes += l->files[i].left ? l->files[i].size : 0;
+        struct repo_file *f = &l->files[i];
+        bool fetched = wanted(p, f) && !is_here(repo_dir, f);
+        bytes += fetched ? f->size : 0;
+        f->left = fetched && f->lfs;
     }
     bool leave = p->stream == HUB_STREAM_ALWAYS || bytes > HUB_STREAM_BYTES || bytes > room;
     for (size_t i = 0; i < l->n; i++) {
@@ -288,6 +290,33 @@ static bool fetch_wanted(struct client *c, const struct pull *p, const char *roo
     return repo_commit_valid(revision) || cache_write_ref(repo_dir, revision, l->commit, err);
 }
 
+/* What of a data set the snapshot lacks, by the list that was written before anything was fetched:
+ * a part gives other rows than the whole, and no error. NULL: nothing is known to be missing. */
+static char *missing_file(const struct pull *p, const char *repo_dir) {
+    char commit[41];
+    const char *revision = p->revision ? p->revision : "main";
+    bool known = p->kind == REPO_DATASET && cache_commit(repo_dir, revision, commit) &&
+                 cache_has_snapshot(repo_dir, commit) && !cache_is_complete(repo_dir, commit);
+    return known ? cache_missing(repo_dir, commit) : NULL;
+}
+
+/* The names of what is wanted of a data set, one a line. */
+static bool note_wanted(
+    const struct pull *p, const char *repo_dir, const struct repo_listing *l, struct err *err) {
+    struct strbuf names = { 0 };
+    if (p->kind != REPO_DATASET) {
+        return true;
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        if (wanted(p, &l->files[i])) {
+            strbuf_addf(&names, "%s\n", l->files[i].path);
+        }
+    }
+    bool ok = cache_write_wanted(repo_dir, l->commit, strbuf_str(&names), names.len, err);
+    strbuf_release(&names);
+    return ok;
+}
+
 /* A complete snapshot of a pinned commit needs no request. Where no request may be made, what the
  * ref names will do, whoever fetched it. */
 static char *cached_snapshot(const struct pull *p, const char *repo_dir) {
@@ -310,9 +339,9 @@ static char *pull_from_hub(const struct pull *p, const char *root, const char *r
     }
     bool ok = c && fetch_info(c, p, out, err) && fetch_tree(c, p, &out->listing, err);
     if (ok) {
-        leave_large(p, root, repo_dir, &out->listing);
+        pull_leave_large(p, repo_dir, free_bytes(root) / 2, &out->listing);
     }
-    if (ok && fetch_wanted(c, p, root, repo_dir, l, err) &&
+    if (ok && note_wanted(p, repo_dir, l, err) && fetch_wanted(c, p, root, repo_dir, l, err) &&
         (p->facts_only || !is_whole(l) || cache_mark_complete(repo_dir, l->commit, err))) {
         dir = cache_snapshot_dir(repo_dir, l->commit);
     }
@@ -354,7 +383,7 @@ char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err
                       "with '.' or '/'");
         return NULL;
     }
-    if (p->revision && !repo_path_valid(p->revision)) { /* it becomes a file name */
+    if (p->revision && !path_stays_below(p->revision)) { /* it becomes a file name */
         err_set(err, ERR_INPUT, "'%.100s' is not the name of a revision", p->revision);
         return NULL;
     }
@@ -364,8 +393,16 @@ char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err
     }
     struct pulled own = { 0 };
     char *repo_dir = cache_repo_dir(root, p->kind, p->repo);
-    char *dir = pulled ? NULL : cached_snapshot(p, repo_dir);
-    if (!dir && client_offline()) {
+    char *missing = client_offline() ? missing_file(p, repo_dir) : NULL;
+    char *dir = pulled || missing ? NULL : cached_snapshot(p, repo_dir);
+    if (missing) {
+        err_set(err, ERR_AUTH,
+            "only a part of '%s' is in the cache: '%.200s' stayed on the hub or was not fetched to "
+            "the end, and HF_HUB_OFFLINE forbids fetching it",
+            p->repo, missing);
+        err_hint(err, "fetch all of it while the hub can be reached: assay hub pull %s%s",
+            p->kind == REPO_DATASET ? "datasets/" : "", p->repo);
+    } else if (!dir && client_offline()) {
         err_set(err, ERR_AUTH, "'%s' is not in the cache, and HF_HUB_OFFLINE forbids fetching it",
             p->repo);
     } else if (!dir) {
@@ -375,6 +412,7 @@ char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err
         pulled_release(pulled);
     }
     pulled_release(&own);
+    free(missing);
     free(repo_dir);
     free(root);
     return dir;

@@ -35,6 +35,12 @@ uint64_t pull_missing(const struct repo_listing *l, const char *snapshot);
  * of what there is of it. NULL else; the caller frees. */
 char *pull_cached(const struct pull *p, struct err *err);
 
+/* Marks which files of a data set are `left` on the hub: those that can be read there, where the
+ * request says so, or where all that would be fetched comes to more than HUB_STREAM_BYTES or to
+ * more than `room`. */
+void pull_leave_large(
+    const struct pull *p, const char *repo_dir, uint64_t room, struct repo_listing *l);
+
 /* Where a hub serves the bytes of a file; the caller frees. */
 char *pull_file_path(const struct pull *p, const char *commit, const char *path);
 

@@ -124,7 +124,7 @@ static bool parse_target(const char *url, struct target *t) {
         return false;
     }
     t->rest = at + 1;
-    return repo_path_valid(t->rest);
+    return path_stays_below(t->rest);
 }
 
 /* ---- replies ---- */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/strbuf.h"
 #include "base/utf8.h"
 #include "harness/formats/quoted.h"
 
@@ -131,16 +132,11 @@ static bool gguf_file_read(struct weights *w, const char *path, struct err *err)
            err_wrap(err, "cannot read GGUF file '%s'", path);
 }
 
-static bool ends_with(const char *s, const char *suffix) {
-    const size_t n = strlen(s), m = strlen(suffix);
-    return n >= m && memcmp(s + n - m, suffix, m) == 0;
-}
-
 /* A file's name says what it is; blobs named by their hash are told apart by their first bytes. */
 static bool is_gguf(const char *path) {
-    if (ends_with(path, ".gguf"))
+    if (str_ends(path, ".gguf"))
         return true;
-    if (ends_with(path, ".safetensors"))
+    if (str_ends(path, ".safetensors"))
         return false;
     struct file_map map = { 0 };
     if (!file_map(&map, path, NULL))

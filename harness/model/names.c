@@ -3,6 +3,7 @@
  * tensors that are really there. */
 #include <string.h>
 
+#include "base/strbuf.h"
 #include "harness/model/net.h"
 
 static const enum part_kind part_kinds[ROLE_N] = {
@@ -381,12 +382,9 @@ static const char *prefix_choose(struct finder *f) {
 }
 
 static bool ends_with_any(const char *name, const char *const *endings, uint32_t n) {
-    size_t len = strlen(name);
-    for (uint32_t i = 0; i < n; i++) {
-        size_t end = strlen(endings[i]);
-        if (end <= len && strcmp(name + len - end, endings[i]) == 0)
+    for (uint32_t i = 0; i < n; i++)
+        if (str_ends(name, endings[i]))
             return true;
-    }
     return false;
 }
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "harness/formats/adapter.h"
 #include "harness/template/continue.h"
 #include "harness/template/template.h"
@@ -206,11 +207,6 @@ static bool gguf_open(struct chat_template *c, struct err *err) {
 
 /* ---- opening ---- */
 
-static bool ends_with(const char *s, const char *suffix) {
-    const size_t n = strlen(s), m = strlen(suffix);
-    return n >= m && strcmp(s + n - m, suffix) == 0;
-}
-
 static struct template *parsed(struct chat_template *c, struct named_template *t, struct err *err) {
     if (!t->parsed)
         t->parsed = template_parse(t->text, t->n, err);
@@ -223,9 +219,9 @@ struct chat_template *chat_template_open(const char *path, struct err *err) {
     struct chat_template *c = xcalloc(1, sizeof *c);
     c->path = xstrdup(path);
     c->tokens = json_object();
-    const bool ok = dir_exists(path)           ? folder_open(c, err)
-                    : ends_with(path, ".gguf") ? gguf_open(c, err)
-                                               : add_file(c, "default", path, err);
+    const bool ok = dir_exists(path)          ? folder_open(c, err)
+                    : str_ends(path, ".gguf") ? gguf_open(c, err)
+                                              : add_file(c, "default", path, err);
     if (ok && c->n == 1 ? parsed(c, &c->items[0], err) != NULL : ok && c->n)
         return c;
     if (ok && !c->n) {

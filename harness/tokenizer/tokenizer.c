@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/strbuf.h"
 #include "base/utf8.h"
 #include "harness/formats/adapter.h"
 #include "harness/tokenizer/decoding.h"
@@ -19,11 +20,6 @@
 #define TEXT_BYTES_MAX ((size_t)1 << 28)
 
 /* ---- opening ---- */
-
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), n_end = strlen(end);
-    return n >= n_end && strcmp(s + n - n_end, end) == 0;
-}
 
 static bool load_text(
     struct tokenizer *t, const char *text, size_t n, const char *name, struct err *err) {
@@ -108,12 +104,12 @@ static bool load_folder(struct tokenizer *t, const char *path, struct err *err) 
 
 struct tokenizer *tokenizer_open(const char *path, struct err *err) {
     struct tokenizer *t = tokenizer_new();
-    bool model = ends_with(path, ".model");
-    bool ok = dir_exists(path)                        ? load_folder(t, path, err)
-              : ends_with(path, ".gguf")              ? tokenizer_load_gguf(t, path, err)
-              : model && spm_is(path)                 ? load_model(t, path, err)
-              : model || ends_with(path, ".tiktoken") ? load_ranks_file(t, path, err)
-                                                      : load_file(t, path, err);
+    bool model = str_ends(path, ".model");
+    bool ok = dir_exists(path)                       ? load_folder(t, path, err)
+              : str_ends(path, ".gguf")              ? tokenizer_load_gguf(t, path, err)
+              : model && spm_is(path)                ? load_model(t, path, err)
+              : model || str_ends(path, ".tiktoken") ? load_ranks_file(t, path, err)
+                                                     : load_file(t, path, err);
     return finish(t, ok, path, err);
 }
 

@@ -1,11 +1,11 @@
 # Tests and fuzz targets of the data and metric parts.
-foreach(module files parquet shared skip text)
+foreach(module files layouts parquet shared skip text)
     assay_test(evaluator.data_${module} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/data/test_${module}.c LINK assay_evaluator)
 endforeach()
 foreach(module choice classes correlate draw estimate golden influence learn pairs random ranking)
     assay_test(evaluator.metric_${module} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/metric/test_${module}.c LINK assay_evaluator)
 endforeach()
-foreach(what parquet parquet_values jsonl jsonrow jsoncolumns csv frontmatter)
+foreach(what parquet parquet_values jsonl jsonrow jsoncolumns csv frontmatter split)
     file(GLOB seeds CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/seeds/${what}/*)
     assay_fuzz(${what} ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_${what}.c LINK assay_evaluator SEEDS ${seeds})
 endforeach()

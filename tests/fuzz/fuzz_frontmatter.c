@@ -14,8 +14,10 @@ static bool match(void *context, const char *pattern, struct err *err) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct err err = ERR_INIT;
     int matches = 0;
+    const json_t *entry = NULL;
     json_t *card = frontmatter_parse((const char *)bytes, size, &err);
-    if (card && !card_patterns(card_config(card, NULL), "test", match, &matches, &err))
+    if (card && card_config(card, NULL, &entry, &err) && entry &&
+        !card_patterns(entry, "test", match, &matches, &err))
         matches = 0;
     json_decref(card ? card_features(card, NULL) : NULL);
     json_decref(card);

@@ -78,10 +78,58 @@ static void card_comes_before_the_layout(void **state) {
         "---\n# text\n");
     assert_files(dir, NULL, "test", "a/x-1.jsonl a/x-2.jsonl");
     assert_files(dir, "one", "dev", "a/x-1.jsonl b/deep/er/y.jsonl");
-    assert_files(dir, "one", "validation", "a/x-1.jsonl b/deep/er/y.jsonl");
+    assert_files(dir, "one", "validation", ""); /* the card's list is the only truth */
     assert_files(dir, "two", "train", "b/deep/er/y.jsonl");
     assert_files(dir, "three", "train", "c/train.csv");
     assert_files(dir, "four", "test", "a/x-2.jsonl");
+}
+
+/* What the error says, which is that something isn't there. */
+static void assert_missing(
+    const char *dir, const char *config, const char *split, const char *const *says) {
+    struct err err = ERR_INIT;
+    struct data_files files;
+    assert_false(data_files_find(
+        &(struct data_source) { .dir = dir, .config = config, .split = split }, &files, &err));
+    assert_int_equal(err.class, ERR_NOT_FOUND);
+    for (; *says; says++)
+        if (!strstr(err.msg, *says))
+            fail_msg("'%s' is not in the message '%s'", *says, err.msg);
+}
+#define ASSERT_MISSING(dir, config, split, ...)                                                    \
+    assert_missing(dir, config, split, (const char *const[]) { __VA_ARGS__, NULL })
+
+static void errors_say_what_was_looked_for_and_what_there_is(void **state) {
+    const char *dir = *state;
+    put(dir, "a.csv", "");
+    put(dir, "en/b.csv", "");
+    put(dir, ".hidden.csv", "");
+    ASSERT_MISSING(dir, NULL, "test", dir, "'test'", "data/test-<n>-of-<n>", "test/*",
+        "its files are a.csv, en/b.csv");
+    ASSERT_MISSING(dir, "fr", "test", "'fr'", "the folder 'fr/'", "its files are a.csv, en/b.csv");
+    put(dir, "README.md",
+        "---\nconfigs:\n- config_name: en\n  data_files:\n  - {split: train, path: en/x-*.csv}\n"
+        "  - {split: dev, path: en/y.csv}\n- config_name: de\n  data_files: a.csv\n---\n");
+    ASSERT_MISSING(dir, NULL, "train", dir, "no default configuration", "'en', 'de'");
+    ASSERT_MISSING(dir, "fr", "train", "no configuration 'fr'", "'en', 'de'");
+    ASSERT_MISSING(dir, "en", "test", "'en'", "no split 'test'", "'train', 'dev'");
+    ASSERT_MISSING(dir, "en", "train", "'en/x-*.csv'", "its files are a.csv, en/b.csv");
+    ASSERT_MISSING(dir, "en", "dev", "'en/y.csv', which README.md names");
+}
+
+static void a_configuration_is_a_folder_or_not_there(void **state) {
+    put(*state, "train.csv", "");
+    put(*state, "corpus.jsonl", "");
+    put(*state, "en/hard-00000-of-00001.parquet", "");
+    put(*state, "en/dev.csv", "");
+    put(*state, "en/validation.csv", "");
+    assert_files(*state, "fr", "train", "");
+    assert_files(*state, "corpus", "train", "");
+    assert_files(*state, "corpus", "corpus", "corpus.jsonl"); /* BEIR */
+    assert_files(*state, "default", "train", "train.csv");
+    assert_files(*state, "en", "hard", "en/hard-00000-of-00001.parquet");
+    assert_files(*state, "en", "dev", "en/dev.csv");
+    assert_files(*state, "en", "validation", "en/validation.csv");
 }
 
 static void card_cannot_lead_out_of_the_folder(void **state) {
@@ -215,6 +263,24 @@ static void labels_come_from_the_card(void **state) {
     data_close(d);
 }
 
+/* Of several configurations those of the one that is read, asked for by name or not. */
+static void labels_are_those_of_the_default_configuration(void **state) {
+    struct err err = ERR_INIT;
+    put(*state, "b.jsonl", "{\"label\": 1}\n");
+    put(*state, "README.md",
+        "---\nconfigs:\n- config_name: a\n  data_files: a.jsonl\n- config_name: b\n  default: "
+        "true\n"
+        "  data_files: b.jsonl\ndataset_info:\n- config_name: a\n  features:\n  - name: label\n"
+        "    dtype: {class_label: {names: [no, yes]}}\n- config_name: b\n  features:\n  - name: "
+        "label\n"
+        "    dtype: {class_label: {names: [left, right]}}\n---\n");
+    struct data *d = data_open(&(struct data_source) { .dir = *state, .split = "train" }, &err);
+    assert_non_null(d);
+    const char *label = data_label(d, "label", 1);
+    assert_string_equal(label ? label : "none", "right");
+    data_close(d);
+}
+
 static void content_hash_follows_names_and_bytes(void **state) {
     struct err err = ERR_INIT;
     char one[65], two[65], three[65];
@@ -256,23 +322,73 @@ static void front_matter_becomes_json(void **state) {
     json_decref(v);
 }
 
+static void words_for_null_are_null(void **state) {
+    (void)state;
+    struct err err;
+    json_t *v = front("a: ~\nb: Null\nc:\nd: '~'\ne: NULL\nf: null\n", &err);
+    assert_json(
+        v, "{\"a\": null, \"b\": null, \"c\": null, \"d\": \"~\", \"e\": null, \"f\": null}");
+    json_decref(v);
+}
+
+static void aliases_stand_for_what_was_anchored(void **state) {
+    (void)state;
+    struct err err;
+    json_t *v = front("a: &x [1, {b: 2}]\nc: *x\nd: &x 3\ne: *x\n", &err);
+    assert_json(v, "{\"a\": [\"1\", {\"b\": \"2\"}], \"c\": [\"1\", {\"b\": \"2\"}], \"d\": \"3\", "
+                   "\"e\": \"3\"}");
+    json_decref(v);
+    v = front("a: &x {k: 1, l: 2}\nb: &y {m: 3}\nc: {<<: *x, l: 4}\nd:\n  <<: [*x, *y]\n", &err);
+    assert_json(v,
+        "{\"a\": {\"k\": \"1\", \"l\": \"2\"}, \"b\": {\"m\": \"3\"},"
+        " \"c\": {\"l\": \"4\", \"k\": \"1\"}, \"d\": {\"k\": \"1\", \"l\": \"2\", \"m\": \"3\"}}");
+    json_decref(v);
+}
+
+/* A data set with a configuration a language may have thousands. */
+static void long_front_matter_is_read(void **state) {
+    (void)state;
+    struct err err;
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "configs:\n");
+    for (int i = 0; i < 6000; i++)
+        strbuf_addf(&text,
+            "- config_name: language_%d\n  data_files:\n  - split: train\n"
+            "    path: language_%d/train-*.parquet\n",
+            i, i);
+    json_t *v = front(strbuf_str(&text), &err);
+    if (!v)
+        fail_msg("%s", err.msg);
+    assert_int_equal(json_array_size(json_object_get(v, "configs")), 6000);
+    json_decref(v);
+    strbuf_release(&text);
+}
+
 static void hostile_front_matter_is_refused(void **state) {
     (void)state;
     struct err err;
-    struct strbuf deep = { 0 }, wide = { 0 };
+    struct strbuf deep = { 0 }, wide = { 0 }, laughs = { 0 };
     for (int i = 0; i < 100; i++)
         strbuf_addc(&deep, '[');
     strbuf_addc(&deep, '\n');
-    for (int i = 0; i < 30000; i++)
-        strbuf_adds(&wide, "- aaaaaaaa\n");
-    const char *const bad[] = { "a: &x 1\n", "a: *x\n", "a: &x [1]\n", "? [a]\n: b\n",
-        "a: 1\na: 2\n", "a: [\n", "\ta: 1\n", strbuf_str(&deep), strbuf_str(&wide) };
+    for (int i = 0; i < 500000; i++)
+        strbuf_adds(&wide, "- a\n");
+    strbuf_adds(&laughs, "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for (int i = 1; i < 9; i++) {
+        strbuf_addf(&laughs, "a%d: &a%d [", i, i);
+        for (int j = 0; j < 10; j++)
+            strbuf_addf(&laughs, "%s*a%d", j ? ", " : "", i - 1);
+        strbuf_adds(&laughs, "]\n");
+    }
+    const char *const bad[] = { "a: *x\n", "a: &x [*x]\n", "? [a]\n: b\n", "a: 1\na: 2\n", "a: [\n",
+        "\ta: 1\n", strbuf_str(&deep), strbuf_str(&wide), strbuf_str(&laughs) };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_null(front(bad[i], &err));
         assert_int_equal(err.class, ERR_INPUT);
     }
     strbuf_release(&deep);
     strbuf_release(&wide);
+    strbuf_release(&laughs);
 }
 
 static void patterns_match_as_the_hub_means_them(void **state) {
@@ -304,6 +420,8 @@ int main(void) {
         IN_FOLDER(one_format_is_taken_of_several),
         IN_FOLDER(default_folder_stands_for_no_configuration),
         IN_FOLDER(card_comes_before_the_layout),
+        IN_FOLDER(errors_say_what_was_looked_for_and_what_there_is),
+        IN_FOLDER(a_configuration_is_a_folder_or_not_there),
         IN_FOLDER(card_cannot_lead_out_of_the_folder),
         IN_FOLDER(names_of_splits_are_not_paths_or_patterns),
         IN_FOLDER(parts_of_a_split_are_read_in_order),
@@ -311,8 +429,12 @@ int main(void) {
         IN_FOLDER(a_shard_that_is_named_stands_alone),
         IN_FOLDER(files_here_and_on_the_hub_are_one_split),
         IN_FOLDER(labels_come_from_the_card),
+        IN_FOLDER(labels_are_those_of_the_default_configuration),
         IN_FOLDER(content_hash_follows_names_and_bytes),
         cmocka_unit_test(front_matter_becomes_json),
+        cmocka_unit_test(words_for_null_are_null),
+        cmocka_unit_test(aliases_stand_for_what_was_anchored),
+        cmocka_unit_test(long_front_matter_is_read),
         cmocka_unit_test(hostile_front_matter_is_refused),
         cmocka_unit_test(patterns_match_as_the_hub_means_them),
     };

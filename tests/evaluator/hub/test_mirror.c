@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "evaluator/hub/hub.h"
 #include "evaluator/hub/mirror.h"
 
@@ -14,10 +15,10 @@ static void paths_that_leave_the_repository_are_refused(void **state) {
         "na\xc3\xafve.txt", "a b?c#d%e.txt" };
     (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
-        assert_false(repo_path_valid(BAD[i]));
+        assert_false(path_stays_below(BAD[i]));
     }
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
-        assert_true(repo_path_valid(GOOD[i]));
+        assert_true(path_stays_below(GOOD[i]));
     }
 }
 
@@ -26,18 +27,18 @@ static void lengths_of_paths_have_limits(void **state) {
     (void)state;
     memset(path, 'a', sizeof path);
     path[255] = 0;
-    assert_true(repo_path_valid(path));
+    assert_true(path_stays_below(path));
     path[255] = 'a';
     path[256] = 0;
-    assert_false(repo_path_valid(path));
+    assert_false(path_stays_below(path));
     for (size_t i = 0; i < sizeof path; i++) {
         path[i] = i % 200 == 199 ? '/' : 'a';
     }
     path[1024] = 0;
-    assert_true(repo_path_valid(path));
+    assert_true(path_stays_below(path));
     path[1024] = 'a';
     path[1025] = 0;
-    assert_false(repo_path_valid(path));
+    assert_false(path_stays_below(path));
 }
 
 static void files_are_listed_sorted_with_the_names_a_hub_gives_them(void **state) {

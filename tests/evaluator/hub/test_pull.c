@@ -312,6 +312,27 @@ static void retry_after_is_heeded_if_it_is_a_number(void **state) {
     assert_int_equal(refused(pages, &err), ERR_NETWORK);
 }
 
+/* A data set of many languages and shards; which of them are wanted is not known yet. */
+static void a_listing_may_be_long(void **state) {
+    struct repo_listing l = { 0 };
+    struct err err = ERR_INIT;
+    json_t *tree = json_array();
+    char path[32];
+    (void)state;
+    for (int i = 0; i < 50000; i++) {
+        snprintf(path, sizeof path, "data/%05d.csv", i);
+        json_array_append_new(
+            tree, json_pack("{ss, ss, si, ss}", "type", "file", "path", path, "size", 1, "oid",
+                      "0123456789012345678901234567890123456789"));
+    }
+    if (!pull_take_tree(&l, tree, &err)) {
+        fail_msg("%s", err.msg);
+    }
+    assert_int_equal(l.n, 50000);
+    json_decref(tree);
+    repo_listing_release(&l);
+}
+
 static void listings_that_lie_are_refused(void **state) {
     static const char *const TREES[] = {
         "",
@@ -646,6 +667,7 @@ int main(void) {
         cmocka_unit_test(wrong_bytes_are_refused_and_not_kept),
         cmocka_unit_test(each_status_has_its_class),
         cmocka_unit_test(retry_after_is_heeded_if_it_is_a_number),
+        cmocka_unit_test(a_listing_may_be_long),
         cmocka_unit_test(listings_that_lie_are_refused),
         cmocka_unit_test(another_commit_than_the_pinned_one_is_refused),
         cmocka_unit_test(revisions_and_names_that_leave_the_cache_are_refused),

@@ -11,6 +11,7 @@
 #include "evaluator/data/data.h"
 #include "evaluator/hub/client.h"
 #include "evaluator/hub/hub.h"
+#include "evaluator/hub/pull.h"
 #include "evaluator/task/ranges.h"
 
 #define N 100000
@@ -333,6 +334,7 @@ static int hub_start(void **state) {
 static int hub_stop(void **state) {
     void *result;
     (void)state;
+    unsetenv("HF_HUB_OFFLINE"); /* where a test broke off */
     hub.stop = true;
     assert_int_equal(pthread_join(hub.thread, &result), 0);
     assert_non_null(result);
@@ -402,6 +404,62 @@ static void a_set_left_on_the_hub_gives_the_same_rows_and_digest(void **state) {
     assert_null(hub_data_remote(d));
     assert_int_equal(blobs_over("1024k"), 2);
     hub_data_close(d);
+}
+
+static void a_set_left_on_the_hub_is_not_taken_for_whole_offline(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    struct hub_data_request q = { .hub = hub.url, .repo = "org/d", .retry_ms = 1 };
+    hub_data_close(open_set(HUB_STREAM_ALWAYS));
+    setenv("HF_HUB_OFFLINE", "1", 1);
+    assert_null(hub_data_open(&q, &err));
+    assert_int_equal(err.class, ERR_AUTH);
+    assert_non_null(strstr(err.msg, "'data/train-00000-of-00002.jsonl'"));
+    assert_non_null(strstr(err.msg, "only a part"));
+    unsetenv("HF_HUB_OFFLINE");
+    hub_data_close(open_set(HUB_STREAM_NEVER));
+    setenv("HF_HUB_OFFLINE", "1", 1);
+    struct hub_data *d = open_set(HUB_STREAM_AUTO);
+    assert_null(hub_data_remote(d));
+    hub_data_close(d);
+    unsetenv("HF_HUB_OFFLINE");
+}
+
+static void only_the_card_and_data_are_fetched(void **state) {
+    (void)state;
+    folder_text(hub.root, "datasets/org/d/images.tar", "pictures");
+    folder_text(hub.root, "datasets/org/d/evil.pkl", "code");
+    folder_text(hub.root, "datasets/org/d/load.py", "code");
+    folder_text(hub.root, "datasets/org/d/more/labels.csv.gz", "labels");
+    struct hub_data *d = open_set(HUB_STREAM_NEVER);
+    const char *dir = hub_data_dir(d);
+    assert_false(folder_has(dir, "images.tar") || folder_has(dir, "evil.pkl"));
+    assert_false(folder_has(dir, "load.py"));
+    assert_true(folder_has(dir, "README.md") && folder_has(dir, "more/labels.csv.gz"));
+    hub_data_close(d);
+}
+
+/* Whether the large file stays on a hub that lists two more of these sizes. */
+static bool stays(uint64_t small_data, uint64_t other, uint64_t room) {
+    struct repo_file files[] = {
+        { .path = "a.csv", .size = small_data, .etag = "1" },
+        { .path = "b.parquet", .size = 3ull << 30, .etag = "2", .lfs = true },
+        { .path = "c.tar", .size = other, .etag = "3", .lfs = true },
+    };
+    struct repo_listing l = { .files = files, .n = 3 };
+    struct pull p = { .kind = REPO_DATASET, .stream = HUB_STREAM_AUTO };
+    pull_leave_large(&p, hub.cache, room, &l);
+    assert_false(files[0].left || files[2].left);
+    return files[1].left;
+}
+
+static void every_byte_that_would_be_fetched_counts(void **state) {
+    (void)state;
+    assert_false(stays(1, 1, UINT64_MAX));
+    assert_true(stays(2ull << 30, 1, UINT64_MAX));
+    assert_false(stays(1, 9ull << 30, UINT64_MAX)); /* which is not fetched */
+    assert_true(stays(1, 1, 3ull << 30));
+    assert_true(stays(1ull << 29, 1, (3ull << 30) + 5));
 }
 
 static void small_sets_are_fetched_and_then_read_here(void **state) {
@@ -586,6 +644,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_file_that_changes_half_way_is_an_error),
         cmocka_unit_test(the_place_a_hub_leads_to_is_asked_until_it_dies),
         ON_HUB(a_set_left_on_the_hub_gives_the_same_rows_and_digest),
+        ON_HUB(a_set_left_on_the_hub_is_not_taken_for_whole_offline),
+        ON_HUB(only_the_card_and_data_are_fetched),
+        ON_HUB(every_byte_that_would_be_fetched_counts),
         ON_HUB(small_sets_are_fetched_and_then_read_here),
         cmocka_unit_test(a_word_says_when),
         ON_HUB(a_task_reads_through_its_parent),
