@@ -57,6 +57,11 @@ static void push_text(struct row *row, const struct pq_column *c, const struct p
         row_copy(row, (const char *)v->bytes, v->n);
 }
 
+static bool is_text(const struct pq_value *v) {
+    return v->text == PQ_TEXT_UNKNOWN ? utf8_valid((const char *)v->bytes, v->n)
+                                      : v->text == PQ_TEXT_YES;
+}
+
 static bool push_bytes(
     struct row *row, const struct pq_column *c, const struct pq_value *v, struct err *err) {
     const struct pq_node *leaf = c->leaf;
@@ -66,7 +71,7 @@ static bool push_bytes(
         row_real(row, half(v->bytes));
     else if (v->n > ROW_MAX_BYTES)
         return pq_column_bad(c, err, "a value is over the ceiling of 16 MiB");
-    else if (utf8_valid((const char *)v->bytes, v->n))
+    else if (is_text(v))
         push_text(row, c, v);
     else if (leaf->meaning != PQ_STRING)
         row_push(row, VALUE_NULL);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "evaluator/data/parquet_codec.h"
 
 enum { PAGE_MAX_VALUES = 1 << 28, VALUE_MAX_BYTES = 16 << 20 };
@@ -20,6 +21,10 @@ static bool keep_dictionary(struct pq_column *c, const uint8_t **data, size_t n,
     memcpy(b->bytes, *data, n);
     *data = b->bytes;
     return true;
+}
+
+static void look_at_text(struct pq_value *v) {
+    v->text = utf8_valid((const char *)v->bytes, v->n) ? PQ_TEXT_YES : PQ_TEXT_NO;
 }
 
 static bool read_dictionary(struct pq_column *c, const struct pq_page *p, struct err *err) {
@@ -39,9 +44,14 @@ static bool read_dictionary(struct pq_column *c, const struct pq_page *p, struct
     c->dictionary.values = malloc((count + 1) * sizeof *c->dictionary.values);
     if (!c->dictionary.values)
         return err_set(err, ERR_RESOURCE, "could not allocate a dictionary of %zu values", count);
-    for (; c->dictionary.n < count; c->dictionary.n++)
-        if (!pq_values_next(&plain, &c->dictionary.values[c->dictionary.n]))
+    bool bytes = c->leaf->type == PQ_BYTE_ARRAY || c->leaf->type == PQ_FIXED;
+    for (; c->dictionary.n < count; c->dictionary.n++) {
+        struct pq_value *v = &c->dictionary.values[c->dictionary.n];
+        if (!pq_values_next(&plain, v))
             return pq_column_bad(c, err, "dictionary page ends too soon");
+        if (bytes)
+            look_at_text(v);
+    }
     return true;
 }
 

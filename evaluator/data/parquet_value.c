@@ -204,7 +204,7 @@ static void store(struct pq_values *v, const uint8_t *p, struct pq_value *out) {
         break;
     default:
         out->bytes = p;
-        out->n = v->width;
+        out->n = (uint32_t)v->width;
     }
 }
 
@@ -222,7 +222,7 @@ static bool next_bytes(struct pq_values *v, struct pq_value *out) {
     if (left < 4 || n > left - 4)
         return false;
     out->bytes = v->at + 4;
-    out->n = (size_t)n;
+    out->n = (uint32_t)n;
     v->at += 4 + n;
     return true;
 }
@@ -264,7 +264,7 @@ static bool next_delta_length(struct pq_values *v, struct pq_value *out) {
     if (!deltas_next(&v->deltas, &n) || n < 0 || (uint64_t)n > (size_t)(v->end - v->at))
         return false;
     out->bytes = v->at;
-    out->n = (size_t)n;
+    out->n = (uint32_t)n;
     v->at += n;
     return true;
 }
@@ -279,7 +279,7 @@ static bool next_delta_bytes(struct pq_values *v, struct pq_value *out) {
     b->len = (size_t)shared;
     strbuf_add(b, suffix.bytes, suffix.n);
     out->bytes = (const uint8_t *)strbuf_str(b);
-    out->n = b->len;
+    out->n = (uint32_t)b->len;
     return !b->overflow && (v->type != PQ_FIXED || out->n == v->width);
 }
 

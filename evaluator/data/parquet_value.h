@@ -38,13 +38,17 @@ struct pq_deltas {
     bool first;
 };
 
+/* Whether bytes are UTF-8, where somebody has looked. */
+enum pq_text { PQ_TEXT_UNKNOWN, PQ_TEXT_YES, PQ_TEXT_NO };
+
 struct pq_value {
     union {
         int64_t i;
         double d;
     };
     const uint8_t *bytes;
-    size_t n;
+    uint32_t n;
+    enum pq_text text; /* of a dictionary's value, which many rows may share */
 };
 
 struct pq_dictionary {
