@@ -52,7 +52,7 @@ static void push_integer(struct row *row, const struct pq_node *leaf, int64_t i)
  * they are in a dictionary. */
 static void push_text(struct row *row, const struct pq_column *c, const struct pq_value *v) {
     if (c->leaf->max_rep == 0 || c->values.dictionary)
-        row_view(row, (const char *)v->bytes, v->n);
+        row_refer(row, (const char *)v->bytes, v->n);
     else
         row_copy(row, (const char *)v->bytes, v->n);
 }
@@ -110,6 +110,11 @@ static bool leaf_value(struct parquet *p, const struct pq_node *node, struct err
 
 /* ---- assembly ---- */
 
+static bool row_fits(const struct parquet *p, const struct pq_column *c, struct err *err) {
+    return !p->row->overflow ||
+           pq_column_bad(c, err, "the row is over the ceiling of 16 MiB, or of 4194304 values");
+}
+
 /* One value from each column below: what stands for something that is not there. */
 static bool take_absent(struct parquet *p, const struct pq_node *node, struct err *err) {
     struct pq_value v;
@@ -158,10 +163,10 @@ static bool repeated_value(
     for (; ok && there > 0; n++) {
         ok = element == node ? node_content(p, node, err) : node_value(p, element, err);
         there = ok && pq_column_peek(c, err) && c->rep == node->max_rep;
-        ok = ok && (c->loaded || c->left == 0) && !p->row->overflow;
+        ok = ok && (c->loaded || c->left == 0) && row_fits(p, c, err);
     }
     row_end(p->row, begun, n);
-    return ok || (p->row->overflow && pq_column_bad(c, err, "too many values in a row"));
+    return ok;
 }
 
 static bool struct_value(struct parquet *p, const struct pq_node *node, struct err *err) {
@@ -171,8 +176,8 @@ static bool struct_value(struct parquet *p, const struct pq_node *node, struct e
     for (uint32_t i = 0; i < node->n_children; i++, child = &p->meta.nodes[child->end]) {
         if (asked && !asked[child - p->meta.nodes])
             continue;
-        row_view(p->row, child->name, child->name_n);
-        if (!node_value(p, child, err))
+        row_refer(p->row, child->name, child->name_n);
+        if (!node_value(p, child, err) || !row_fits(p, &p->columns[child->first_leaf], err))
             return false;
     }
     row_end(p->row, begun, asked ? p->n_asked : node->n_children);

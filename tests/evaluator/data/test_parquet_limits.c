@@ -23,9 +23,30 @@ static void a_text_that_many_rows_share_is_looked_at_once(void **state) {
     assert_int_equal(err.class, ERR_NONE);
 }
 
+/* The second row points 6,000 times to the same MiB: as JSON it would be 6 GB. */
+static void a_row_of_long_texts_is_refused_wherever_they_lie(void **state) {
+    (void)state;
+    struct err err;
+    assert_int_equal(count_rows("long_text_in_a_list.parquet", &err), 1);
+    assert_int_equal(err.class, ERR_INPUT);
+    assert_non_null(strstr(err.msg, "long_text_in_a_list.parquet': row 2: column "));
+    assert_non_null(strstr(err.msg, "the row is over the ceiling of 16 MiB"));
+}
+
+/* Names stand in every struct of a list: as JSON this row would be 1 GB. */
+static void a_row_of_long_names_is_refused_too(void **state) {
+    (void)state;
+    struct err err;
+    assert_int_equal(count_rows("long_names_in_a_list.parquet", &err), 0);
+    assert_non_null(strstr(err.msg, "long_names_in_a_list.parquet': row 1: column "));
+    assert_non_null(strstr(err.msg, "the row is over the ceiling of 16 MiB"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_that_many_rows_share_is_looked_at_once),
+        cmocka_unit_test(a_row_of_long_texts_is_refused_wherever_they_lie),
+        cmocka_unit_test(a_row_of_long_names_is_refused_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
