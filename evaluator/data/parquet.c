@@ -18,6 +18,7 @@ enum { READS_BYTES = 32 << 20, READ_MIN = 64 << 10, READ_MAX = 1 << 20 };
 
 struct parquet {
     struct pq_meta meta;
+    struct pq_memory memory;   /* of all columns */
     struct pq_column *columns; /* one a leaf */
     bool *asked;               /* of each node: only what stands in the root counts */
     uint32_t n_asked;          /* of these */
@@ -251,7 +252,8 @@ static void open_columns(struct parquet *p) {
     share = share < READ_MIN ? READ_MIN : share > READ_MAX ? READ_MAX : share;
     for (uint32_t i = 0; i < n; i++)
         if (is_asked(p, i))
-            pq_column_init(&p->columns[i], &p->meta.nodes[p->meta.leaves[i]], p->meta.bytes, share);
+            pq_column_init(&p->columns[i], &p->meta.nodes[p->meta.leaves[i]], p->meta.bytes,
+                &p->memory, share);
 }
 
 static void start_group(struct parquet *p) {

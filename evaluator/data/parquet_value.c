@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { VALUE_MAX_BYTES = 16 << 20 };
+
 static bool varint(const uint8_t **at, const uint8_t *end, uint64_t *value) {
     *value = 0;
     for (unsigned shift = 0; shift < 64 && *at < end; shift += 7) {
@@ -272,25 +274,26 @@ static bool next_delta_length(struct pq_values *v, struct pq_value *out) {
 static bool next_delta_bytes(struct pq_values *v, struct pq_value *out) {
     int64_t shared;
     struct pq_value suffix;
-    struct strbuf *b = &v->previous;
-    if (!deltas_next(&v->prefixes, &shared) || shared < 0 || (uint64_t)shared > b->len ||
-        !next_delta_length(v, &suffix))
+    struct pq_buffer *b = &v->previous;
+    if (!deltas_next(&v->prefixes, &shared) || shared < 0 || (uint64_t)shared > v->previous_n ||
+        !next_delta_length(v, &suffix) || suffix.n > b->capacity - (size_t)shared)
         return false;
-    b->len = (size_t)shared;
-    strbuf_add(b, suffix.bytes, suffix.n);
-    out->bytes = (const uint8_t *)strbuf_str(b);
-    out->n = (uint32_t)b->len;
-    return !b->overflow && (v->type != PQ_FIXED || out->n == v->width);
+    if (suffix.n > 0)
+        memcpy(b->bytes + shared, suffix.bytes, suffix.n);
+    v->previous_n = (size_t)shared + suffix.n;
+    out->bytes = b->bytes;
+    out->n = (uint32_t)v->previous_n;
+    return v->type != PQ_FIXED || out->n == v->width;
 }
 
 static bool next_split(struct pq_values *v, struct pq_value *out) {
     if (v->split_i == v->split_n)
         return false;
-    char *gathered = v->previous.text;
+    uint8_t *gathered = v->previous.bytes;
     for (size_t b = 0; b < v->width; b++)
-        gathered[b] = (char)v->at[b * v->split_n + v->split_i];
+        gathered[b] = v->at[b * v->split_n + v->split_i];
     v->split_i++;
-    store(v, (const uint8_t *)gathered, out);
+    store(v, gathered, out);
     return true;
 }
 
@@ -341,7 +344,6 @@ static bool init_delta_bytes(struct pq_values *v, uint64_t max) {
     bool ok = deltas_init(&v->prefixes, v->at, v->end, max);
     const uint8_t *suffixes = ok ? deltas_end(v->prefixes) : NULL;
     enum pq_type type = v->type;
-    strbuf_reset(&v->previous);
     v->type = PQ_BYTE_ARRAY;
     ok = (type == PQ_BYTE_ARRAY || type == PQ_FIXED) && suffixes &&
          init_delta_length(v, suffixes, max);
@@ -354,9 +356,6 @@ static bool init_split(struct pq_values *v) {
     size_t n = (size_t)(v->end - v->at);
     if (v->width == 0 || n % v->width != 0)
         return false;
-    strbuf_reset(&v->previous);
-    for (size_t b = 0; b < v->width; b++) /* room for one */
-        strbuf_addc(&v->previous, '\0');
     v->split_n = n / v->width;
     v->split_i = 0;
     v->next = next_split;
@@ -388,6 +387,16 @@ static bool init_as(struct pq_values *v, int encoding, uint64_t max, bool *known
     }
 }
 
+/* How long the value in `previous` can become: of deltas, whatever it is made of stands in the
+ * page.
+ */
+static size_t previous_max(const struct pq_values *v, int encoding, size_t n) {
+    return encoding == PQ_STREAM_SPLIT  ? v->width
+           : encoding != PQ_DELTA_BYTES ? 0
+           : n < VALUE_MAX_BYTES        ? n
+                                        : VALUE_MAX_BYTES;
+}
+
 bool pq_values_init(struct pq_values *v, int encoding, const struct pq_node *leaf,
     const uint8_t *data, size_t n, uint64_t max, const struct pq_dictionary *dictionary,
     struct err *err) {
@@ -397,6 +406,10 @@ bool pq_values_init(struct pq_values *v, int encoding, const struct pq_node *lea
     v->type = leaf->type;
     v->width = type_width(leaf);
     v->bit = 0;
+    v->previous_n = 0;
+    size_t previous = previous_max(v, encoding, n);
+    if (previous > 0 && !pq_buffer_fit(&v->previous, v->memory, previous, err))
+        return false;
     bool indexed = encoding == PQ_PLAIN_DICTIONARY || encoding == PQ_RLE_DICTIONARY;
     v->dictionary = indexed ? dictionary : NULL;
     if (init_as(v, encoding, max, &known))

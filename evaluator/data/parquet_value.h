@@ -3,7 +3,7 @@
 #ifndef ASSAY_DATA_PARQUET_VALUE_H
 #define ASSAY_DATA_PARQUET_VALUE_H
 
-#include "base/strbuf.h"
+#include "evaluator/data/parquet_memory.h"
 #include "evaluator/data/parquet_meta.h"
 
 /* Runs of one value, and groups of eight packed by bits, mixed: levels, dictionary indices,
@@ -77,13 +77,16 @@ struct pq_values {
     struct pq_runs runs;
     const struct pq_dictionary *dictionary; /* NULL: values stand in the page */
     struct pq_deltas deltas, prefixes;
-    /* DELTA_BYTE_ARRAY: the value before; BYTE_STREAM_SPLIT: the one at hand; kept from page to
-     * page as a buffer. */
-    struct strbuf previous;
+    /* DELTA_BYTE_ARRAY: the value before; BYTE_STREAM_SPLIT: the one at hand. Kept from page to
+     * page as a buffer, out of `memory`. */
+    struct pq_buffer previous;
+    struct pq_memory *memory;
+    size_t previous_n;
     size_t split_i, split_n; /* BYTE_STREAM_SPLIT */
 };
 
-/* `max` bounds how many values the page can hold. */
+/* `max` bounds how many values the page can hold. A zeroed struct with its memory set, or one that
+ * was used for another page. */
 MUST_CHECK bool pq_values_init(struct pq_values *v, int encoding, const struct pq_node *leaf,
     const uint8_t *data, size_t n, uint64_t max, const struct pq_dictionary *dictionary,
     struct err *err);

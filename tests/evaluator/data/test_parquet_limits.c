@@ -42,11 +42,31 @@ static void a_row_of_long_names_is_refused_too(void **state) {
     assert_non_null(strstr(err.msg, "the row is over the ceiling of 16 MiB"));
 }
 
+/* Six columns, of each a page of 120 MB in 150 bytes. */
+static void pages_of_many_columns_share_one_ceiling(void **state) {
+    (void)state;
+    static const char *const three[] = { "c0", "c3", "c5", NULL };
+    struct err err;
+    assert_int_equal(count_rows("long_pages.parquet", &err), 0);
+    assert_int_equal(err.class, ERR_UNSUPPORTED);
+    assert_non_null(
+        strstr(err.msg, "long_pages.parquet': row 1: column 'c4', row group 1, page 1"));
+    assert_non_null(strstr(err.msg, "take more than 512 MiB at once"));
+    err = (struct err)ERR_INIT;
+    struct data *d = data_open(
+        &(struct data_source) { .dir = FIXTURES, .file = "long_pages.parquet", .columns = three },
+        &err);
+    assert_non_null(d);
+    assert_non_null(data_row(d, &err));
+    data_close(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_that_many_rows_share_is_looked_at_once),
         cmocka_unit_test(a_row_of_long_texts_is_refused_wherever_they_lie),
         cmocka_unit_test(a_row_of_long_names_is_refused_too),
+        cmocka_unit_test(pages_of_many_columns_share_one_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
