@@ -25,8 +25,7 @@ struct pq_buffer {
     uint8_t *bytes;
     size_t capacity;
 };
-MUST_CHECK bool pq_buffer_fit(
-    struct pq_buffer *b, struct pq_memory *m, size_t n, struct err *err);
+MUST_CHECK bool pq_buffer_fit(struct pq_buffer *b, struct pq_memory *m, size_t n, struct err *err);
 void pq_buffer_release(struct pq_buffer *b, struct pq_memory *m);
 
 #endif

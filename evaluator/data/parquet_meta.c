@@ -14,6 +14,7 @@ enum {
     GUESS = 64 << 10, /* of the footer's size: one read for most files */
     MAX_FOOTER = 256 << 20,
 };
+#define ROWS_MAX (1ll << 32)
 
 struct footer {
     struct thrift thrift;
@@ -295,6 +296,23 @@ static void read_key_values(struct footer *f, const struct thrift_field *field) 
         read_key_value(f);
 }
 
+/* How many there really are is what the pages say when they are read; this is only the end of
+ * patience, past what any file of a data set has. */
+static bool check_rows(struct footer *f, int64_t rows) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < f->meta->n_groups; i++) {
+        uint64_t n = f->meta->groups[i].n_rows;
+        sum += n <= ROWS_MAX ? n : ROWS_MAX + 1;
+    }
+    if (rows > ROWS_MAX)
+        return err_set(f->err, ERR_UNSUPPORTED,
+            "parquet footer: %lld rows are over the ceiling of %lld", (long long)rows, ROWS_MAX);
+    return (int64_t)sum == rows ||
+           err_set(f->err, ERR_INPUT,
+               "parquet footer: the file has %lld rows, but its row groups have %llu together",
+               (long long)rows, (unsigned long long)sum);
+}
+
 static bool read_footer(struct footer *f, uint64_t limit) {
     struct thrift *t = &f->thrift;
     struct thrift_field field = { 0 };
@@ -314,14 +332,7 @@ static bool read_footer(struct footer *f, uint64_t limit) {
         else if (field.id != 2 && field.id != 4)
             thrift_skip(t, &field);
     }
-    if (t->failed || !f->meta->groups)
-        return bad(f, "cannot be decoded");
-    uint64_t sum = 0, ceiling = 1000000 + 64 * f->meta->bytes->size;
-    for (uint32_t i = 0; i < f->meta->n_groups; i++)
-        sum += f->meta->groups[i].n_rows < ceiling ? f->meta->groups[i].n_rows : ceiling;
-    if (rows < 0 || sum != (uint64_t)rows || sum >= ceiling)
-        return bad(f, "number of rows is wrong, or too large for the file");
-    return true;
+    return t->failed || !f->meta->groups ? bad(f, "cannot be decoded") : check_rows(f, rows);
 }
 
 static uint32_t little32(const uint8_t *p) {

@@ -61,12 +61,42 @@ static void pages_of_many_columns_share_one_ceiling(void **state) {
     data_close(d);
 }
 
+/* 9 KB: what a row takes in the file says nothing of how many there may be. */
+static void millions_of_equal_rows_are_no_reason_to_refuse(void **state) {
+    (void)state;
+    struct err err;
+    assert_int_equal(count_rows("many_rows.parquet", &err), 2000000);
+    assert_int_equal(err.class, ERR_NONE);
+}
+
+static void a_number_of_rows_is_refused_as_too_large_or_as_inconsistent(void **state) {
+    struct err err = ERR_INIT;
+    struct file_map map;
+    assert_refused(FIXTURES, "too_many_rows.parquet", 0,
+        "parquet footer: 8589934592 rows are over the ceiling of 4294967296");
+    assert_true(file_map(&map, FIXTURES "/labels.parquet", &err));
+    uint8_t *bytes = xmalloc(map.size), *rows;
+    memcpy(bytes, map.data, map.size);
+    rows = memmem(bytes, map.size, "\x16\x06\x19", 3); /* 3 of them; then the row groups */
+    assert_non_null(rows);
+    rows[1] = 8;
+    put_bytes(*state, "four.parquet", bytes, map.size);
+    assert_refused(*state, "four.parquet", 0,
+        "parquet footer: the file has 4 rows, but its row groups have 3 together");
+    free(bytes);
+    file_unmap(&map);
+}
+
+#define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_that_many_rows_share_is_looked_at_once),
         cmocka_unit_test(a_row_of_long_texts_is_refused_wherever_they_lie),
         cmocka_unit_test(a_row_of_long_names_is_refused_too),
         cmocka_unit_test(pages_of_many_columns_share_one_ceiling),
+        cmocka_unit_test(millions_of_equal_rows_are_no_reason_to_refuse),
+        IN_FOLDER(a_number_of_rows_is_refused_as_too_large_or_as_inconsistent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
