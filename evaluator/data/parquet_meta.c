@@ -152,6 +152,43 @@ static uint32_t link_node(struct footer *f, uint32_t at, uint8_t def, uint8_t re
     return next;
 }
 
+static int compare_names(const void *a, const void *b) {
+    const struct pq_node *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* The columns of the root, or of a struct. `sorted` has room for them. */
+static bool check_names(
+    struct footer *f, const struct pq_node *parent, const struct pq_node **sorted) {
+    const struct pq_node *nodes = f->meta->nodes, *child = parent + 1;
+    for (uint32_t i = 0; i < parent->n_children; i++, child = &nodes[child->end])
+        sorted[i] = child;
+    qsort(sorted, parent->n_children, sizeof *sorted, compare_names);
+    for (uint32_t i = 1; i < parent->n_children; i++) {
+        const char *name = sorted[i]->name;
+        if (strcmp(sorted[i - 1]->name, name) != 0)
+            continue;
+        return parent == nodes
+                   ? err_set(
+                         f->err, ERR_INPUT, "parquet footer: two columns are named '%.100s'", name)
+                   : err_set(f->err, ERR_INPUT,
+                         "parquet footer: two columns within '%.100s' are named '%.100s'",
+                         parent->name, name);
+    }
+    return true;
+}
+
+/* A row is an object: of two values of one name it would lose one. */
+static bool check_all_names(struct footer *f) {
+    const struct pq_meta *m = f->meta;
+    const struct pq_node **sorted = xcalloc(m->n_nodes, sizeof *sorted);
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < m->n_nodes; i++)
+        ok = m->nodes[i].leaf || check_names(f, &m->nodes[i], sorted);
+    free(sorted);
+    return ok;
+}
+
 static bool read_schema(struct footer *f, const struct thrift_field *field) {
     struct pq_meta *m = f->meta;
     struct thrift_field element;
@@ -166,7 +203,8 @@ static bool read_schema(struct footer *f, const struct thrift_field *field) {
     if (f->thrift.failed)
         return false;
     uint32_t end = m->nodes[0].leaf ? 0 : link_node(f, 0, 0, 0, 0);
-    return !f->thrift.failed && (end == n || bad(f, "schema tree is damaged"));
+    return !f->thrift.failed && (end == n || bad(f, "schema tree is damaged")) &&
+           check_all_names(f);
 }
 
 /* ---- row groups ---- */

@@ -169,6 +169,14 @@ static void decimals_are_the_nearest_doubles(void **state) {
     assert_true(decimal_from_bytes(third, 33, 0) != decimal_from_bytes(third, 33, 0)); /* NaN */
 }
 
+/* JSON objects would keep one of them. */
+static void columns_of_one_name_are_refused(void **state) {
+    (void)state;
+    assert_refused(FIXTURES, "same_name_twice.parquet", 0, "two columns are named 'a'");
+    assert_refused(
+        FIXTURES, "same_name_in_a_struct.parquet", 0, "two columns within 's' are named 'b'");
+}
+
 static void labels_come_from_the_files_own_features(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -257,6 +265,7 @@ int main(void) {
         cmocka_unit_test(hadoops_lz4_is_read_with_and_without_its_frames),
         cmocka_unit_test(levels_packed_from_the_high_end_are_read),
         cmocka_unit_test(decimals_are_the_nearest_doubles),
+        cmocka_unit_test(columns_of_one_name_are_refused),
         cmocka_unit_test(labels_come_from_the_files_own_features),
         IN_FOLDER(a_file_that_is_cut_off_is_refused),
         IN_FOLDER(damage_is_named_by_row_group_column_and_page),
