@@ -8,7 +8,7 @@
 
 enum {
     MAX_NODES = 10000,
-    MAX_DEPTH = 24,
+    MAX_DEPTH = 128, /* a list is two levels, or three with its elements */
     MAGIC = 4,
     TAIL = 8,
     GUESS = 64 << 10, /* of the footer's size: one read for most files */
@@ -131,11 +131,20 @@ static void read_element(struct footer *f, struct pq_node *node) {
     node->n_children = (uint32_t)e.children;
 }
 
+static void too_deep(struct footer *f) {
+    f->thrift.failed = true;
+    err_set(f->err, ERR_UNSUPPORTED,
+        "parquet footer: columns that nest more than %d levels deep are not read", MAX_DEPTH);
+}
+
 /* Levels, leaves and ends of the subtree at `at`; 0 on failure, else the node after it. */
 static uint32_t link_node(struct footer *f, uint32_t at, uint8_t def, uint8_t rep, unsigned depth) {
     struct pq_meta *m = f->meta;
     if (at >= m->n_nodes || depth > MAX_DEPTH) {
-        bad(f, "schema tree is damaged, or too deep");
+        if (at >= m->n_nodes)
+            bad(f, "schema tree is damaged");
+        else
+            too_deep(f);
         return 0;
     }
     struct pq_node *node = &m->nodes[at];
@@ -380,6 +389,9 @@ static uint32_t little32(const uint8_t *p) {
 /* Of the last `n` bytes of the file: how long the footer is that ends with them. */
 static bool measure(const struct bytes *b, const uint8_t *tail, size_t n, struct footer *f) {
     size_t length = n < MAGIC + TAIL ? 0 : little32(tail + n - TAIL);
+    if (n >= MAGIC + TAIL && memcmp(tail + n - MAGIC, "PARE", MAGIC) == 0)
+        return err_set(f->err, ERR_UNSUPPORTED,
+            "the parquet footer is encrypted: files with encryption are not read");
     if (n < MAGIC + TAIL || memcmp(tail + n - MAGIC, "PAR1", MAGIC) != 0)
         return err_set(f->err, ERR_INPUT,
             "not a parquet file, or cut off: the magic bytes of its start or footer are missing");

@@ -177,6 +177,34 @@ static void columns_of_one_name_are_refused(void **state) {
         FIXTURES, "same_name_in_a_struct.parquet", 0, "two columns within 's' are named 'b'");
 }
 
+static void lists_nest_as_deep_as_anybody_wants_but_not_without_end(void **state) {
+    (void)state;
+    struct err err;
+    json_t *rows = rows_of_file(FIXTURES, "lists_40_deep.parquet", &err);
+    if (err.class != ERR_NONE)
+        fail_msg("%s", err.msg);
+    const json_t *v = json_object_get(json_array_get(rows, 0), "l");
+    for (int depth = 1; depth < 40; depth++, v = json_array_get(v, 0))
+        assert_int_equal(json_array_size(v), 1);
+    assert_int_equal(json_integer_value(json_array_get(v, 0)), 1);
+    json_decref(rows);
+    assert_refused(FIXTURES, "lists_200_deep.parquet", 0, "nest more than 128 levels deep");
+}
+
+static void an_encrypted_footer_is_called_one(void **state) {
+    struct err err = ERR_INIT;
+    struct file_map map;
+    assert_true(file_map(&map, FIXTURES "/labels.parquet", &err));
+    uint8_t *bytes = xmalloc(map.size);
+    memcpy(bytes, map.data, map.size);
+    memcpy(bytes, "PARE", 4);
+    memcpy(bytes + map.size - 4, "PARE", 4);
+    put_bytes(*state, "locked.parquet", bytes, map.size);
+    assert_refused(*state, "locked.parquet", 0, "the parquet footer is encrypted");
+    free(bytes);
+    file_unmap(&map);
+}
+
 static void labels_come_from_the_files_own_features(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -266,6 +294,8 @@ int main(void) {
         cmocka_unit_test(levels_packed_from_the_high_end_are_read),
         cmocka_unit_test(decimals_are_the_nearest_doubles),
         cmocka_unit_test(columns_of_one_name_are_refused),
+        cmocka_unit_test(lists_nest_as_deep_as_anybody_wants_but_not_without_end),
+        IN_FOLDER(an_encrypted_footer_is_called_one),
         cmocka_unit_test(labels_come_from_the_files_own_features),
         IN_FOLDER(a_file_that_is_cut_off_is_refused),
         IN_FOLDER(damage_is_named_by_row_group_column_and_page),
