@@ -90,7 +90,7 @@ static bool take_levels(struct pq_column *c, struct pq_runs *runs, unsigned max,
     }
     if (encoding != PQ_RLE)
         return err_set(err, ERR_UNSUPPORTED,
-            "column '%.100s': levels in encoding %lld are not read", c->leaf->name,
+            "column '%.100s': levels in encoding %lld are not read", c->leaf->path,
             (long long)encoding);
     if (!cut_levels(c, 4, data, n, &prefix, err))
         return false;
@@ -170,7 +170,7 @@ static bool next_page(struct pq_column *c, struct err *err) {
 void pq_column_init(struct pq_column *c, const struct pq_node *leaf, struct bytes *bytes,
     struct pq_memory *memory, size_t read_size) {
     *c = (struct pq_column) { .leaf = leaf, .values.memory = memory };
-    pq_pages_init(&c->pages, bytes, memory, leaf->name, read_size);
+    pq_pages_init(&c->pages, bytes, memory, leaf->path, read_size);
 }
 
 void pq_column_start(struct pq_column *c, const struct pq_chunk *chunk, unsigned group) {

@@ -137,7 +137,15 @@ static void too_deep(struct footer *f) {
         "parquet footer: columns that nest more than %d levels deep are not read", MAX_DEPTH);
 }
 
-/* Levels, leaves and ends of the subtree at `at`; 0 on failure, else the node after it. */
+/* Long names are cut: what they add up to over a deep tree has no other bound. */
+static const char *path_of(
+    struct footer *f, const struct pq_node *parent, const struct pq_node *node) {
+    return parent == f->meta->nodes
+               ? node->name
+               : arena_printf(&f->meta->arena, "%.100s.%.100s", parent->path, node->name);
+}
+
+/* Levels, paths, leaves and ends of the subtree at `at`; 0 on failure, else the node after it. */
 static uint32_t link_node(struct footer *f, uint32_t at, uint8_t def, uint8_t rep, unsigned depth) {
     struct pq_meta *m = f->meta;
     if (at >= m->n_nodes || depth > MAX_DEPTH) {
@@ -154,8 +162,11 @@ static uint32_t link_node(struct footer *f, uint32_t at, uint8_t def, uint8_t re
     if (node->leaf)
         m->leaves[m->n_leaves++] = at;
     uint32_t next = at + 1;
-    for (uint32_t i = 0; i < node->n_children && next; i++)
+    for (uint32_t i = 0; i < node->n_children && next; i++) {
+        if (next < m->n_nodes)
+            m->nodes[next].path = path_of(f, node, &m->nodes[next]);
         next = link_node(f, next, node->max_def, node->max_rep, depth + 1);
+    }
     node->n_leaves = m->n_leaves - node->first_leaf;
     node->end = next;
     return next;
