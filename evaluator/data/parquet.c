@@ -10,6 +10,7 @@
 
 #include "base/utf8.h"
 #include "evaluator/data/decimal.h"
+#include "evaluator/data/little.h"
 #include "evaluator/data/parquet_column.h"
 #include "evaluator/data/reader.h"
 
@@ -32,7 +33,7 @@ struct parquet {
 /* ---- leaves ---- */
 
 static double half(const uint8_t *p) {
-    unsigned bits = p[0] | (unsigned)p[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
+    unsigned bits = (unsigned)little(p, 2), exponent = bits >> 10 & 31, fraction = bits & 1023;
     double size = exponent == 0    ? ldexp(fraction, -24)
                   : exponent == 31 ? INFINITY
                                    : ldexp(1024 + fraction, (int)exponent - 25);

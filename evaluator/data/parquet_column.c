@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "evaluator/data/little.h"
 #include "evaluator/data/parquet_codec.h"
 
 enum { PAGE_MAX_VALUES = 1 << 28 };
@@ -94,8 +95,7 @@ static bool take_levels(struct pq_column *c, struct pq_runs *runs, unsigned max,
             (long long)encoding);
     if (!cut_levels(c, 4, data, n, &prefix, err))
         return false;
-    size_t len =
-        prefix[0] | (size_t)prefix[1] << 8 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 24;
+    size_t len = (size_t)little(prefix, 4);
     if (!cut_levels(c, len, data, n, &levels, err))
         return false;
     pq_runs_init(runs, levels, len, width);

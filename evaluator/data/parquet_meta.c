@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "evaluator/data/little.h"
 #include "evaluator/data/thrift.h"
 
 enum {
@@ -393,13 +394,9 @@ static bool read_footer(struct footer *f, uint64_t limit) {
     return t->failed || !f->meta->groups ? bad(f, "cannot be decoded") : check_rows(f, rows);
 }
 
-static uint32_t little32(const uint8_t *p) {
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* Of the last `n` bytes of the file: how long the footer is that ends with them. */
 static bool measure(const struct bytes *b, const uint8_t *tail, size_t n, struct footer *f) {
-    size_t length = n < MAGIC + TAIL ? 0 : little32(tail + n - TAIL);
+    size_t length = n < MAGIC + TAIL ? 0 : (size_t)little(tail + n - TAIL, 4);
     if (n >= MAGIC + TAIL && memcmp(tail + n - MAGIC, "PARE", MAGIC) == 0)
         return err_set(f->err, ERR_UNSUPPORTED,
             "the parquet footer is encrypted: files with encryption are not read");

@@ -3,18 +3,9 @@
 
 #include <string.h>
 
-enum { VALUE_MAX_BYTES = 16 << 20 };
+#include "evaluator/data/little.h"
 
-static bool varint(const uint8_t **at, const uint8_t *end, uint64_t *value) {
-    *value = 0;
-    for (unsigned shift = 0; shift < 64 && *at < end; shift += 7) {
-        uint8_t byte = *(*at)++;
-        *value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return true;
-    }
-    return false;
-}
+enum { VALUE_MAX_BYTES = 16 << 20 };
 
 static uint64_t bits_by_byte(const uint8_t *p, uint64_t bit, unsigned width) {
     uint64_t value = 0;
@@ -43,13 +34,6 @@ static uint32_t bits_from_high(const uint8_t *p, uint64_t bit, unsigned width) {
     uint32_t value = 0;
     for (unsigned i = 0; i < width; i++, bit++)
         value = value << 1 | ((uint32_t)p[bit / 8] >> (7 - bit % 8) & 1);
-    return value;
-}
-
-static uint64_t little(const uint8_t *p, size_t n) {
-    uint64_t value = 0;
-    for (size_t i = n; i-- > 0;)
-        value = value << 8 | p[i];
     return value;
 }
 
@@ -123,7 +107,7 @@ static bool deltas_init(struct pq_deltas *d, const uint8_t *at, const uint8_t *e
     d->per_mini = block / n_mini;
     d->n_mini = d->mini = n_mini;
     d->left = total;
-    d->last = first >> 1 ^ -(first & 1);
+    d->last = (uint64_t)zigzag(first);
     return true;
 }
 
@@ -131,7 +115,7 @@ static bool start_block(struct pq_deltas *d) {
     uint64_t delta;
     if (!varint(&d->at, d->end, &delta) || d->n_mini > (size_t)(d->end - d->at))
         return false;
-    d->min_delta = delta >> 1 ^ -(delta & 1);
+    d->min_delta = (uint64_t)zigzag(delta);
     d->widths = d->at;
     d->at += d->n_mini;
     d->mini = 0;

@@ -3,6 +3,7 @@
 #include <lz4.h>
 
 #include "evaluator/data/decimal.h"
+#include "evaluator/data/little.h"
 #include "evaluator/data/parquet_codec.h"
 #include "evaluator/data/parquet_value.h"
 #include "rows.h"
@@ -167,6 +168,23 @@ static void hadoops_lz4_is_read_with_and_without_its_frames(void **state) {
     assert_null(pq_codec_name(3));
 }
 
+static void varints_end_within_ten_bytes_and_within_the_data(void **state) {
+    (void)state;
+    static const uint8_t bytes[] = { 0xac, 0x02, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+        0x80, 0x80, 0x01 };
+    const uint8_t *at = bytes;
+    uint64_t value;
+    assert_true(varint(&at, bytes + 2, &value));
+    assert_int_equal(value, 300);
+    assert_ptr_equal(at, bytes + 2);
+    assert_false(varint(&at, bytes + sizeof bytes, &value));
+    at = bytes;
+    assert_false(varint(&at, bytes + 1, &value));
+    assert_int_equal(zigzag(3), -2);
+    assert_int_equal(zigzag(UINT64_MAX), INT64_MIN);
+    assert_int_equal(little(bytes, 3), 0x8002ac);
+}
+
 /* The example of the format's Encodings.md: 0 to 7, three bits each. */
 static void levels_packed_from_the_high_end_are_read(void **state) {
     (void)state;
@@ -328,6 +346,7 @@ int main(void) {
         cmocka_unit_test(columns_that_nobody_asked_for_are_left_out),
         IN_FOLDER(only_the_pages_of_those_columns_are_read),
         cmocka_unit_test(hadoops_lz4_is_read_with_and_without_its_frames),
+        cmocka_unit_test(varints_end_within_ten_bytes_and_within_the_data),
         cmocka_unit_test(levels_packed_from_the_high_end_are_read),
         cmocka_unit_test(decimals_are_the_nearest_doubles),
         cmocka_unit_test(columns_of_one_name_are_refused),
