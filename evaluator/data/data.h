@@ -19,8 +19,9 @@
  * a map is an array of {"key", "value"}; bytes that are not text, NaN and infinities are null.
  *
  * Memory is bounded whatever a file's size: files are read in windows, parquet column by column
- * and page by page, a row's text is at most 16 MiB, and what a packed file expands to is bounded
- * by ratio. */
+ * and page by page, where all columns' windows, pages and dictionaries together are at most
+ * 512 MiB (a page of common size is 1 MiB) and the footer at most 256 MiB; a row's text is at most
+ * 16 MiB, and what a packed text file expands to is bounded by ratio. */
 #ifndef ASSAY_DATA_H
 #define ASSAY_DATA_H
 

@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EXACT_POWER = 22, LIMBS = DECIMAL_MAX_BYTES / 4, DIGITS = 9 };
+enum { LIMBS = DECIMAL_MAX_BYTES / 4, DIGITS = 9 };
 #define POWER 1000000000u // of DIGITS
+
+const double decimal_powers[DECIMAL_EXACT_POWERS] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8,
+    1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 
 /* A magnitude: 32 bits each, the highest first. */
 struct magnitude {
@@ -63,7 +66,7 @@ double decimal_from_bytes(const uint8_t *bytes, size_t n, unsigned scale) {
         return NAN;
     bool negative = n > 0 && bytes[0] >= 128;
     read_magnitude(&m, bytes, n, negative);
-    if (m.first == LIMBS - 1 && scale <= EXACT_POWER) {
+    if (m.first == LIMBS - 1 && scale < DECIMAL_EXACT_POWERS) {
         int64_t small = (int64_t)m.limbs[LIMBS - 1];
         return decimal_from_int(negative ? -small : small, scale);
     }
@@ -72,10 +75,8 @@ double decimal_from_bytes(const uint8_t *bytes, size_t n, unsigned scale) {
 }
 
 double decimal_from_int(int64_t i, unsigned scale) {
-    static const double powers[EXACT_POWER + 1] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8,
-        1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
-    if (-(1ll << 53) <= i && i <= 1ll << 53 && scale <= EXACT_POWER)
-        return (double)i / powers[scale];
+    if (-(1ll << 53) <= i && i <= 1ll << 53 && scale < DECIMAL_EXACT_POWERS)
+        return (double)i / decimal_powers[scale];
     uint8_t bytes[8];
     for (int b = 0; b < 8; b++)
         bytes[b] = (uint8_t)((uint64_t)i >> (56 - 8 * b));

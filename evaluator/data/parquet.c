@@ -10,6 +10,7 @@
 
 #include "base/utf8.h"
 #include "evaluator/data/decimal.h"
+#include "evaluator/data/little.h"
 #include "evaluator/data/parquet_column.h"
 #include "evaluator/data/reader.h"
 
@@ -18,6 +19,7 @@ enum { READS_BYTES = 32 << 20, READ_MIN = 64 << 10, READ_MAX = 1 << 20 };
 
 struct parquet {
     struct pq_meta meta;
+    struct pq_memory memory;   /* of all columns */
     struct pq_column *columns; /* one a leaf */
     bool *asked;               /* of each node: only what stands in the root counts */
     uint32_t n_asked;          /* of these */
@@ -31,7 +33,7 @@ struct parquet {
 /* ---- leaves ---- */
 
 static double half(const uint8_t *p) {
-    unsigned bits = p[0] | (unsigned)p[1] << 8, exponent = bits >> 10 & 31, fraction = bits & 1023;
+    unsigned bits = (unsigned)little(p, 2), exponent = bits >> 10 & 31, fraction = bits & 1023;
     double size = exponent == 0    ? ldexp(fraction, -24)
                   : exponent == 31 ? INFINITY
                                    : ldexp(1024 + fraction, (int)exponent - 25);
@@ -52,9 +54,14 @@ static void push_integer(struct row *row, const struct pq_node *leaf, int64_t i)
  * they are in a dictionary. */
 static void push_text(struct row *row, const struct pq_column *c, const struct pq_value *v) {
     if (c->leaf->max_rep == 0 || c->values.dictionary)
-        row_view(row, (const char *)v->bytes, v->n);
+        row_refer(row, (const char *)v->bytes, v->n);
     else
         row_copy(row, (const char *)v->bytes, v->n);
+}
+
+static bool is_text(const struct pq_value *v) {
+    return v->text == PQ_TEXT_UNKNOWN ? utf8_valid((const char *)v->bytes, v->n)
+                                      : v->text == PQ_TEXT_YES;
 }
 
 static bool push_bytes(
@@ -66,7 +73,7 @@ static bool push_bytes(
         row_real(row, half(v->bytes));
     else if (v->n > ROW_MAX_BYTES)
         return pq_column_bad(c, err, "a value is over the ceiling of 16 MiB");
-    else if (utf8_valid((const char *)v->bytes, v->n))
+    else if (is_text(v))
         push_text(row, c, v);
     else if (leaf->meaning != PQ_STRING)
         row_push(row, VALUE_NULL);
@@ -104,6 +111,11 @@ static bool leaf_value(struct parquet *p, const struct pq_node *node, struct err
 }
 
 /* ---- assembly ---- */
+
+static bool row_fits(const struct parquet *p, const struct pq_column *c, struct err *err) {
+    return !p->row->overflow ||
+           pq_column_bad(c, err, "the row is over the ceiling of 16 MiB, or of 4194304 values");
+}
 
 /* One value from each column below: what stands for something that is not there. */
 static bool take_absent(struct parquet *p, const struct pq_node *node, struct err *err) {
@@ -153,10 +165,10 @@ static bool repeated_value(
     for (; ok && there > 0; n++) {
         ok = element == node ? node_content(p, node, err) : node_value(p, element, err);
         there = ok && pq_column_peek(c, err) && c->rep == node->max_rep;
-        ok = ok && (c->loaded || c->left == 0) && !p->row->overflow;
+        ok = ok && (c->loaded || c->left == 0) && row_fits(p, c, err);
     }
     row_end(p->row, begun, n);
-    return ok || (p->row->overflow && pq_column_bad(c, err, "too many values in a row"));
+    return ok;
 }
 
 static bool struct_value(struct parquet *p, const struct pq_node *node, struct err *err) {
@@ -166,8 +178,8 @@ static bool struct_value(struct parquet *p, const struct pq_node *node, struct e
     for (uint32_t i = 0; i < node->n_children; i++, child = &p->meta.nodes[child->end]) {
         if (asked && !asked[child - p->meta.nodes])
             continue;
-        row_view(p->row, child->name, child->name_n);
-        if (!node_value(p, child, err))
+        row_refer(p->row, child->name, child->name_n);
+        if (!node_value(p, child, err) || !row_fits(p, &p->columns[child->first_leaf], err))
             return false;
     }
     row_end(p->row, begun, asked ? p->n_asked : node->n_children);
@@ -262,7 +274,8 @@ static void open_columns(struct parquet *p) {
     share = share < READ_MIN ? READ_MIN : share > READ_MAX ? READ_MAX : share;
     for (uint32_t i = 0; i < n; i++)
         if (is_asked(p, i))
-            pq_column_init(&p->columns[i], &p->meta.nodes[p->meta.leaves[i]], p->meta.bytes, share);
+            pq_column_init(&p->columns[i], &p->meta.nodes[p->meta.leaves[i]], p->meta.bytes,
+                &p->memory, share);
 }
 
 static void start_group(struct parquet *p) {

@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+#include "evaluator/data/little.h"
 #include "evaluator/data/parquet_codec.h"
 
-enum { PAGE_MAX_VALUES = 1 << 28, VALUE_MAX_BYTES = 16 << 20 };
+enum { PAGE_MAX_VALUES = 1 << 28 };
 
 /* ---- the dictionary ---- */
 
@@ -15,11 +17,15 @@ static bool keep_dictionary(struct pq_column *c, const uint8_t **data, size_t n,
     struct pq_buffer *b = &c->dictionary_page;
     if (*data == b->bytes)
         return true;
-    if (!pq_buffer_fit(b, n, err))
-        return false;
+    if (!pq_buffer_fit(b, c->pages.memory, n, err))
+        return pq_pages_wrap(&c->pages, err);
     memcpy(b->bytes, *data, n);
     *data = b->bytes;
     return true;
+}
+
+static void look_at_text(struct pq_value *v) {
+    v->text = utf8_valid((const char *)v->bytes, v->n) ? PQ_TEXT_YES : PQ_TEXT_NO;
 }
 
 static bool read_dictionary(struct pq_column *c, const struct pq_page *p, struct err *err) {
@@ -34,14 +40,19 @@ static bool read_dictionary(struct pq_column *c, const struct pq_page *p, struct
     size_t count = (size_t)p->n_values;
     if (count > n) /* a value takes a byte at least */
         return pq_column_bad(c, err, "dictionary says more values than it has bytes");
-    if (!pq_values_init(&plain, PQ_PLAIN, c->leaf, data, n, count, NULL, err))
-        return false;
-    c->dictionary.values = malloc((count + 1) * sizeof *c->dictionary.values);
-    if (!c->dictionary.values)
-        return err_set(err, ERR_RESOURCE, "could not allocate a dictionary of %zu values", count);
-    for (; c->dictionary.n < count; c->dictionary.n++)
-        if (!pq_values_next(&plain, &c->dictionary.values[c->dictionary.n]))
+    if (!pq_values_init(&plain, PQ_PLAIN, c->leaf, data, n, count, NULL, err) ||
+        !pq_buffer_fit(
+            &c->dictionary_values, c->pages.memory, count * sizeof *c->dictionary.values, err))
+        return pq_pages_wrap(&c->pages, err);
+    c->dictionary.values = (struct pq_value *)(void *)c->dictionary_values.bytes;
+    bool bytes = c->leaf->type == PQ_BYTE_ARRAY || c->leaf->type == PQ_FIXED;
+    for (; c->dictionary.n < count; c->dictionary.n++) {
+        struct pq_value *v = &c->dictionary.values[c->dictionary.n];
+        if (!pq_values_next(&plain, v))
             return pq_column_bad(c, err, "dictionary page ends too soon");
+        if (bytes)
+            look_at_text(v);
+    }
     return true;
 }
 
@@ -80,12 +91,11 @@ static bool take_levels(struct pq_column *c, struct pq_runs *runs, unsigned max,
     }
     if (encoding != PQ_RLE)
         return err_set(err, ERR_UNSUPPORTED,
-            "column '%.100s': levels in encoding %lld are not read", c->leaf->name,
+            "column '%.100s': levels in encoding %lld are not read", c->leaf->path,
             (long long)encoding);
     if (!cut_levels(c, 4, data, n, &prefix, err))
         return false;
-    size_t len =
-        prefix[0] | (size_t)prefix[1] << 8 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 24;
+    size_t len = (size_t)little(prefix, 4);
     if (!cut_levels(c, len, data, n, &levels, err))
         return false;
     pq_runs_init(runs, levels, len, width);
@@ -106,9 +116,13 @@ static bool start_v2(struct pq_column *c, const struct pq_page *p, const uint8_t
         p->def_bytes > p->packed_n - p->rep_bytes)
         return pq_column_bad(c, err, "levels are longer than the page");
     size_t rep_n = (size_t)p->rep_bytes, def_n = (size_t)p->def_bytes;
-    pq_runs_init(&c->reps, p->data, rep_n, level_width(c->leaf->max_rep));
-    pq_runs_init(&c->defs, p->data + rep_n, def_n, level_width(c->leaf->max_def));
-    return pq_pages_unpack(&c->pages, p, rep_n + def_n, &c->page, data, n, err);
+    const uint8_t *reps, *defs;
+    if (!pq_pages_unpack(&c->pages, p, rep_n + def_n, &c->page, data, n, err) ||
+        !cut_levels(c, rep_n, data, n, &reps, err) || !cut_levels(c, def_n, data, n, &defs, err))
+        return false;
+    pq_runs_init(&c->reps, reps, rep_n, level_width(c->leaf->max_rep));
+    pq_runs_init(&c->defs, defs, def_n, level_width(c->leaf->max_def));
+    return true;
 }
 
 /* ---- pages ---- */
@@ -123,11 +137,9 @@ static bool start_data(struct pq_column *c, const struct pq_page *p, struct err 
     c->page_left = (uint64_t)p->n_values;
     if (n == 0) /* only nulls, or nothing: no decoder needs to look */
         return pq_values_init(&c->values, PQ_PLAIN, c->leaf, data, 0, 0, NULL, err);
-    if (pq_values_init(
-            &c->values, (int)p->encoding, c->leaf, data, n, c->page_left, &c->dictionary, err))
-        return true;
-    return err_wrap(
-        err, "column '%.100s', row group %u, page %u", c->leaf->name, c->pages.group, c->pages.n);
+    return pq_values_init(
+               &c->values, (int)p->encoding, c->leaf, data, n, c->page_left, &c->dictionary, err) ||
+           pq_pages_wrap(&c->pages, err);
 }
 
 static bool start_page(struct pq_column *c, struct pq_page *p, struct err *err) {
@@ -157,15 +169,13 @@ static bool next_page(struct pq_column *c, struct err *err) {
 
 /* ---- the cursor ---- */
 
-void pq_column_init(
-    struct pq_column *c, const struct pq_node *leaf, struct bytes *bytes, size_t read_size) {
-    *c = (struct pq_column) { .leaf = leaf };
-    pq_pages_init(&c->pages, bytes, leaf->name, read_size);
-    strbuf_init(&c->values.previous, VALUE_MAX_BYTES);
+void pq_column_init(struct pq_column *c, const struct pq_node *leaf, struct bytes *bytes,
+    struct pq_memory *memory, size_t read_size) {
+    *c = (struct pq_column) { .leaf = leaf, .values.memory = memory };
+    pq_pages_init(&c->pages, bytes, memory, leaf->path, read_size);
 }
 
 void pq_column_start(struct pq_column *c, const struct pq_chunk *chunk, unsigned group) {
-    free(c->dictionary.values);
     c->dictionary = (struct pq_dictionary) { 0 };
     pq_pages_start(&c->pages, chunk, group);
     c->left = chunk->n_values;
@@ -174,10 +184,10 @@ void pq_column_start(struct pq_column *c, const struct pq_chunk *chunk, unsigned
 }
 
 void pq_column_release(struct pq_column *c) {
-    strbuf_release(&c->values.previous);
-    free(c->dictionary.values);
-    free(c->dictionary_page.bytes);
-    free(c->page.bytes);
+    struct pq_buffer *const buffers[] = { &c->values.previous, &c->dictionary_values,
+        &c->dictionary_page, &c->page };
+    for (size_t i = 0; c->leaf && i < sizeof buffers / sizeof *buffers; i++)
+        pq_buffer_release(buffers[i], c->pages.memory);
     pq_pages_release(&c->pages);
     *c = (struct pq_column) { 0 };
 }

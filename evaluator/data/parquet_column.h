@@ -1,5 +1,5 @@
-/* Inside the data room: one column chunk as a cursor over its values, page by page. Holds one
- * unpacked page and the dictionary, nothing else. */
+/* Inside the data room: one column chunk as a cursor over its values, page by page. Holds a window
+ * of the file, one unpacked page and the dictionary, out of the memory that all columns share. */
 #ifndef ASSAY_DATA_PARQUET_COLUMN_H
 #define ASSAY_DATA_PARQUET_COLUMN_H
 
@@ -15,13 +15,14 @@ struct pq_column {
     struct pq_values values;
     struct pq_dictionary dictionary;
     struct pq_buffer page, dictionary_page; /* unpacked bytes */
+    struct pq_buffer dictionary_values;     /* what `dictionary` points to */
     uint32_t rep, def;                      /* of the value under the cursor */
     bool loaded;                            /* rep and def are valid */
 };
 
 /* Reads `read_size` bytes at a time, or more where a page is longer. */
-void pq_column_init(
-    struct pq_column *c, const struct pq_node *leaf, struct bytes *bytes, size_t read_size);
+void pq_column_init(struct pq_column *c, const struct pq_node *leaf, struct bytes *bytes,
+    struct pq_memory *memory, size_t read_size);
 void pq_column_start(struct pq_column *c, const struct pq_chunk *chunk, unsigned group);
 void pq_column_release(struct pq_column *c); /* a zeroed column is fine */
 

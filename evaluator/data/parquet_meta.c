@@ -4,16 +4,18 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "evaluator/data/little.h"
 #include "evaluator/data/thrift.h"
 
 enum {
     MAX_NODES = 10000,
-    MAX_DEPTH = 24,
+    MAX_DEPTH = 128, /* a list is two levels, or three with its elements */
     MAGIC = 4,
     TAIL = 8,
     GUESS = 64 << 10, /* of the footer's size: one read for most files */
     MAX_FOOTER = 256 << 20,
 };
+#define ROWS_MAX (1ll << 32)
 
 struct footer {
     struct thrift thrift;
@@ -130,11 +132,28 @@ static void read_element(struct footer *f, struct pq_node *node) {
     node->n_children = (uint32_t)e.children;
 }
 
-/* Levels, leaves and ends of the subtree at `at`; 0 on failure, else the node after it. */
+static void too_deep(struct footer *f) {
+    f->thrift.failed = true;
+    err_set(f->err, ERR_UNSUPPORTED,
+        "parquet footer: columns that nest more than %d levels deep are not read", MAX_DEPTH);
+}
+
+/* Long names are cut: what they add up to over a deep tree has no other bound. */
+static const char *path_of(
+    struct footer *f, const struct pq_node *parent, const struct pq_node *node) {
+    return parent == f->meta->nodes
+               ? node->name
+               : arena_printf(&f->meta->arena, "%.100s.%.100s", parent->path, node->name);
+}
+
+/* Levels, paths, leaves and ends of the subtree at `at`; 0 on failure, else the node after it. */
 static uint32_t link_node(struct footer *f, uint32_t at, uint8_t def, uint8_t rep, unsigned depth) {
     struct pq_meta *m = f->meta;
     if (at >= m->n_nodes || depth > MAX_DEPTH) {
-        bad(f, "schema tree is damaged, or too deep");
+        if (at >= m->n_nodes)
+            bad(f, "schema tree is damaged");
+        else
+            too_deep(f);
         return 0;
     }
     struct pq_node *node = &m->nodes[at];
@@ -144,11 +163,51 @@ static uint32_t link_node(struct footer *f, uint32_t at, uint8_t def, uint8_t re
     if (node->leaf)
         m->leaves[m->n_leaves++] = at;
     uint32_t next = at + 1;
-    for (uint32_t i = 0; i < node->n_children && next; i++)
+    for (uint32_t i = 0; i < node->n_children && next; i++) {
+        if (next < m->n_nodes)
+            m->nodes[next].path = path_of(f, node, &m->nodes[next]);
         next = link_node(f, next, node->max_def, node->max_rep, depth + 1);
+    }
     node->n_leaves = m->n_leaves - node->first_leaf;
     node->end = next;
     return next;
+}
+
+static int compare_names(const void *a, const void *b) {
+    const struct pq_node *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* The columns of the root, or of a struct. `sorted` has room for them. */
+static bool check_names(
+    struct footer *f, const struct pq_node *parent, const struct pq_node **sorted) {
+    const struct pq_node *nodes = f->meta->nodes, *child = parent + 1;
+    for (uint32_t i = 0; i < parent->n_children; i++, child = &nodes[child->end])
+        sorted[i] = child;
+    qsort(sorted, parent->n_children, sizeof *sorted, compare_names);
+    for (uint32_t i = 1; i < parent->n_children; i++) {
+        const char *name = sorted[i]->name;
+        if (strcmp(sorted[i - 1]->name, name) != 0)
+            continue;
+        return parent == nodes
+                   ? err_set(
+                         f->err, ERR_INPUT, "parquet footer: two columns are named '%.100s'", name)
+                   : err_set(f->err, ERR_INPUT,
+                         "parquet footer: two columns within '%.100s' are named '%.100s'",
+                         parent->name, name);
+    }
+    return true;
+}
+
+/* A row is an object: of two values of one name it would lose one. */
+static bool check_all_names(struct footer *f) {
+    const struct pq_meta *m = f->meta;
+    const struct pq_node **sorted = xcalloc(m->n_nodes, sizeof *sorted);
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < m->n_nodes; i++)
+        ok = m->nodes[i].leaf || check_names(f, &m->nodes[i], sorted);
+    free(sorted);
+    return ok;
 }
 
 static bool read_schema(struct footer *f, const struct thrift_field *field) {
@@ -165,7 +224,8 @@ static bool read_schema(struct footer *f, const struct thrift_field *field) {
     if (f->thrift.failed)
         return false;
     uint32_t end = m->nodes[0].leaf ? 0 : link_node(f, 0, 0, 0, 0);
-    return !f->thrift.failed && (end == n || bad(f, "schema tree is damaged"));
+    return !f->thrift.failed && (end == n || bad(f, "schema tree is damaged")) &&
+           check_all_names(f);
 }
 
 /* ---- row groups ---- */
@@ -295,6 +355,23 @@ static void read_key_values(struct footer *f, const struct thrift_field *field) 
         read_key_value(f);
 }
 
+/* How many there really are is what the pages say when they are read; this is only the end of
+ * patience, past what any file of a data set has. */
+static bool check_rows(struct footer *f, int64_t rows) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < f->meta->n_groups; i++) {
+        uint64_t n = f->meta->groups[i].n_rows;
+        sum += n <= ROWS_MAX ? n : ROWS_MAX + 1;
+    }
+    if (rows > ROWS_MAX)
+        return err_set(f->err, ERR_UNSUPPORTED,
+            "parquet footer: %lld rows are over the ceiling of %lld", (long long)rows, ROWS_MAX);
+    return (int64_t)sum == rows ||
+           err_set(f->err, ERR_INPUT,
+               "parquet footer: the file has %lld rows, but its row groups have %llu together",
+               (long long)rows, (unsigned long long)sum);
+}
+
 static bool read_footer(struct footer *f, uint64_t limit) {
     struct thrift *t = &f->thrift;
     struct thrift_field field = { 0 };
@@ -314,23 +391,15 @@ static bool read_footer(struct footer *f, uint64_t limit) {
         else if (field.id != 2 && field.id != 4)
             thrift_skip(t, &field);
     }
-    if (t->failed || !f->meta->groups)
-        return bad(f, "cannot be decoded");
-    uint64_t sum = 0, ceiling = 1000000 + 64 * f->meta->bytes->size;
-    for (uint32_t i = 0; i < f->meta->n_groups; i++)
-        sum += f->meta->groups[i].n_rows < ceiling ? f->meta->groups[i].n_rows : ceiling;
-    if (rows < 0 || sum != (uint64_t)rows || sum >= ceiling)
-        return bad(f, "number of rows is wrong, or too large for the file");
-    return true;
-}
-
-static uint32_t little32(const uint8_t *p) {
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    return t->failed || !f->meta->groups ? bad(f, "cannot be decoded") : check_rows(f, rows);
 }
 
 /* Of the last `n` bytes of the file: how long the footer is that ends with them. */
 static bool measure(const struct bytes *b, const uint8_t *tail, size_t n, struct footer *f) {
-    size_t length = n < MAGIC + TAIL ? 0 : little32(tail + n - TAIL);
+    size_t length = n < MAGIC + TAIL ? 0 : (size_t)little(tail + n - TAIL, 4);
+    if (n >= MAGIC + TAIL && memcmp(tail + n - MAGIC, "PARE", MAGIC) == 0)
+        return err_set(f->err, ERR_UNSUPPORTED,
+            "the parquet footer is encrypted: files with encryption are not read");
     if (n < MAGIC + TAIL || memcmp(tail + n - MAGIC, "PAR1", MAGIC) != 0)
         return err_set(f->err, ERR_INPUT,
             "not a parquet file, or cut off: the magic bytes of its start or footer are missing");

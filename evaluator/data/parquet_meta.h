@@ -39,6 +39,7 @@ enum pq_meaning {
 struct pq_node {
     const char *name; /* UTF-8 */
     size_t name_n;
+    const char *path; /* the names from the root's column to this one, for messages */
     enum pq_repetition repetition;
     enum pq_meaning meaning;
     bool leaf;

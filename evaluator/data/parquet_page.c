@@ -11,24 +11,20 @@
 
 enum { PAGE_MAX_BYTES = 128 << 20, HEADER_GUESS = 512, HEADER_MAX = 16 << 20 };
 
+bool pq_pages_wrap(const struct pq_pages *p, struct err *err) {
+    return err_wrap(err, "column '%.100s', row group %u, page %u", p->column, p->group, p->n);
+}
+
 bool pq_pages_bad(const struct pq_pages *p, struct err *err, const char *what) {
-    return err_set(err, ERR_INPUT, "column '%.100s', row group %u, page %u: %s", p->column,
-        p->group, p->n, what);
+    err_set(err, ERR_INPUT, "%s", what);
+    return pq_pages_wrap(p, err);
 }
 
-/* Not zeroed: a page that lies about its size costs address space only. */
-bool pq_buffer_fit(struct pq_buffer *b, size_t n, struct err *err) {
-    if (n <= b->capacity && b->bytes)
-        return true;
-    free(b->bytes);
-    b->bytes = malloc(n + 1);
-    b->capacity = b->bytes ? n : 0;
-    return b->bytes ||
-           err_set(err, ERR_RESOURCE, "could not allocate %zu bytes for a parquet page", n);
-}
-
-void pq_pages_init(struct pq_pages *p, struct bytes *bytes, const char *column, size_t read_size) {
-    *p = (struct pq_pages) { .bytes = bytes, .column = column, .read_size = read_size };
+void pq_pages_init(struct pq_pages *p, struct bytes *bytes, struct pq_memory *memory,
+    const char *column, size_t read_size) {
+    *p = (struct pq_pages) {
+        .bytes = bytes, .memory = memory, .column = column, .read_size = read_size
+    };
 }
 
 void pq_pages_start(struct pq_pages *p, const struct pq_chunk *chunk, unsigned group) {
@@ -41,7 +37,8 @@ void pq_pages_start(struct pq_pages *p, const struct pq_chunk *chunk, unsigned g
 }
 
 void pq_pages_release(struct pq_pages *p) {
-    free(p->window.bytes);
+    if (p->memory)
+        pq_buffer_release(&p->window, p->memory);
     *p = (struct pq_pages) { 0 };
 }
 
@@ -55,11 +52,19 @@ static bool move_window(struct pq_pages *p, size_t from, size_t kept, size_t n, 
         return true;
     }
     p->window = (struct pq_buffer) { 0 };
-    bool ok = pq_buffer_fit(&p->window, n, err);
+    bool ok = pq_buffer_fit(&p->window, p->memory, n, err);
     if (ok && kept > 0)
         memcpy(p->window.bytes, old.bytes + from, kept);
-    free(old.bytes);
+    pq_buffer_release(&old, p->memory);
     return ok;
+}
+
+/* Where memory is tight, a window that grew for one long page does not outlive it. */
+static void drop_long_window(struct pq_pages *p) {
+    if (p->window.capacity <= p->read_size || !pq_memory_is_tight(p->memory))
+        return;
+    pq_buffer_release(&p->window, p->memory);
+    p->window_n = 0;
 }
 
 /* The next n bytes of the chunk, which has them, as *data. */
@@ -74,8 +79,7 @@ static bool need(struct pq_pages *p, size_t n, const uint8_t **data, struct err 
         p->window_n = 0;
         if (!move_window(p, from, kept, want, err) ||
             !bytes_read(p->bytes, p->at + kept, p->window.bytes + kept, want - kept, err))
-            return err_wrap(
-                err, "column '%.100s', row group %u, page %u", p->column, p->group, p->n);
+            return pq_pages_wrap(p, err);
         p->window_at = p->at;
         p->window_n = want;
         from = 0;
@@ -186,24 +190,33 @@ bool pq_pages_take(struct pq_pages *p, struct pq_page *page, struct err *err) {
 
 /* ---- unpacking ---- */
 
+static bool unpack(const struct pq_pages *p, const struct pq_page *page, size_t skip, uint8_t *to) {
+    size_t packed = (size_t)page->packed_n - skip, unpacked = (size_t)page->unpacked_n - skip;
+    if (skip > 0)
+        memcpy(to, page->data, skip);
+    return (unpacked == 0 && packed == 0) ||
+           pq_unpack(p->codec, page->data + skip, packed, to + skip, unpacked);
+}
+
 bool pq_pages_unpack(struct pq_pages *p, const struct pq_page *page, size_t skip,
     struct pq_buffer *buffer, const uint8_t **out, size_t *n, struct err *err) {
     size_t packed = (size_t)page->packed_n, unpacked = (size_t)page->unpacked_n;
     if (skip > packed || skip > unpacked)
         return pq_pages_bad(p, err, "levels are longer than the page");
-    *n = unpacked - skip;
-    *out = page->data + skip;
+    *n = unpacked;
+    *out = page->data;
     if (p->codec == PQ_UNPACKED || !page->is_packed)
         return packed == unpacked || pq_pages_bad(p, err, "page sizes differ in an unpacked page");
     const char *codec = pq_codec_name(p->codec);
     if (!codec)
         return err_set(err, ERR_UNSUPPORTED, "column '%.100s': parquet codec %d is not read",
             p->column, p->codec);
-    if (!pq_buffer_fit(buffer, *n, err))
-        return false;
+    if (!pq_buffer_fit(buffer, p->memory, unpacked, err))
+        return pq_pages_wrap(p, err);
     *out = buffer->bytes;
-    if ((*n == 0 && packed == skip) ||
-        pq_unpack(p->codec, page->data + skip, packed - skip, buffer->bytes, *n))
+    bool ok = unpack(p, page, skip, buffer->bytes);
+    drop_long_window(p);
+    if (ok)
         return true;
     char what[80];
     snprintf(what, sizeof what,

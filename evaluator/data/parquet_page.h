@@ -3,16 +3,10 @@
 #ifndef ASSAY_DATA_PARQUET_PAGE_H
 #define ASSAY_DATA_PARQUET_PAGE_H
 
+#include "evaluator/data/parquet_memory.h"
 #include "evaluator/data/parquet_meta.h"
 
 enum { PQ_PAGE_DATA = 0, PQ_PAGE_INDEX = 1, PQ_PAGE_DICTIONARY = 2, PQ_PAGE_DATA_V2 = 3 };
-
-/* Memory that is used again and again; what it held may be lost when it grows. */
-struct pq_buffer {
-    uint8_t *bytes;
-    size_t capacity;
-};
-MUST_CHECK bool pq_buffer_fit(struct pq_buffer *b, size_t n, struct err *err);
 
 struct pq_page {
     int64_t type, n_values, encoding, def_encoding, rep_encoding, def_bytes, rep_bytes;
@@ -23,6 +17,7 @@ struct pq_page {
 
 struct pq_pages {
     struct bytes *bytes;
+    struct pq_memory *memory;
     const char *column;
     uint64_t at, end;        /* of the chunk: what has not been given yet */
     struct pq_buffer window; /* the file from window_at on, */
@@ -33,11 +28,14 @@ struct pq_pages {
     unsigned group, n; /* for messages: the row group, pages read so far */
 };
 
-/* `column` outlives the pages. */
-void pq_pages_init(struct pq_pages *p, struct bytes *bytes, const char *column, size_t read_size);
+/* `memory` and `column` outlive the pages. */
+void pq_pages_init(struct pq_pages *p, struct bytes *bytes, struct pq_memory *memory,
+    const char *column, size_t read_size);
 void pq_pages_start(struct pq_pages *p, const struct pq_chunk *chunk, unsigned group);
 void pq_pages_release(struct pq_pages *p);
 
+/* Puts "column, row group, page" in front of *err; false. */
+bool pq_pages_wrap(const struct pq_pages *p, struct err *err);
 /* Sets *err to "column, row group, page: what"; false. */
 bool pq_pages_bad(const struct pq_pages *p, struct err *err, const char *what);
 
@@ -48,8 +46,8 @@ MUST_CHECK bool pq_pages_take(struct pq_pages *p, struct pq_page *page, struct e
 /* Steps over it, unread. */
 void pq_pages_leave(struct pq_pages *p, const struct pq_page *page);
 
-/* What the page's bytes behind the first `skip` unpack to: a view of the window where nothing is
- * packed, else in `buffer`. */
+/* The page's unpacked bytes, of which the first `skip` are not packed in the file either: a view of
+ * the window where nothing is packed, else in `buffer`; the page's own bytes may be gone then. */
 MUST_CHECK bool pq_pages_unpack(struct pq_pages *p, const struct pq_page *page, size_t skip,
     struct pq_buffer *buffer, const uint8_t **out, size_t *n, struct err *err);
 

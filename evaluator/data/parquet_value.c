@@ -3,16 +3,9 @@
 
 #include <string.h>
 
-static bool varint(const uint8_t **at, const uint8_t *end, uint64_t *value) {
-    *value = 0;
-    for (unsigned shift = 0; shift < 64 && *at < end; shift += 7) {
-        uint8_t byte = *(*at)++;
-        *value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return true;
-    }
-    return false;
-}
+#include "evaluator/data/little.h"
+
+enum { VALUE_MAX_BYTES = 16 << 20 };
 
 static uint64_t bits_by_byte(const uint8_t *p, uint64_t bit, unsigned width) {
     uint64_t value = 0;
@@ -41,13 +34,6 @@ static uint32_t bits_from_high(const uint8_t *p, uint64_t bit, unsigned width) {
     uint32_t value = 0;
     for (unsigned i = 0; i < width; i++, bit++)
         value = value << 1 | ((uint32_t)p[bit / 8] >> (7 - bit % 8) & 1);
-    return value;
-}
-
-static uint64_t little(const uint8_t *p, size_t n) {
-    uint64_t value = 0;
-    for (size_t i = n; i-- > 0;)
-        value = value << 8 | p[i];
     return value;
 }
 
@@ -121,7 +107,7 @@ static bool deltas_init(struct pq_deltas *d, const uint8_t *at, const uint8_t *e
     d->per_mini = block / n_mini;
     d->n_mini = d->mini = n_mini;
     d->left = total;
-    d->last = first >> 1 ^ -(first & 1);
+    d->last = (uint64_t)zigzag(first);
     return true;
 }
 
@@ -129,7 +115,7 @@ static bool start_block(struct pq_deltas *d) {
     uint64_t delta;
     if (!varint(&d->at, d->end, &delta) || d->n_mini > (size_t)(d->end - d->at))
         return false;
-    d->min_delta = delta >> 1 ^ -(delta & 1);
+    d->min_delta = (uint64_t)zigzag(delta);
     d->widths = d->at;
     d->at += d->n_mini;
     d->mini = 0;
@@ -204,7 +190,7 @@ static void store(struct pq_values *v, const uint8_t *p, struct pq_value *out) {
         break;
     default:
         out->bytes = p;
-        out->n = v->width;
+        out->n = (uint32_t)v->width;
     }
 }
 
@@ -222,7 +208,7 @@ static bool next_bytes(struct pq_values *v, struct pq_value *out) {
     if (left < 4 || n > left - 4)
         return false;
     out->bytes = v->at + 4;
-    out->n = (size_t)n;
+    out->n = (uint32_t)n;
     v->at += 4 + n;
     return true;
 }
@@ -264,7 +250,7 @@ static bool next_delta_length(struct pq_values *v, struct pq_value *out) {
     if (!deltas_next(&v->deltas, &n) || n < 0 || (uint64_t)n > (size_t)(v->end - v->at))
         return false;
     out->bytes = v->at;
-    out->n = (size_t)n;
+    out->n = (uint32_t)n;
     v->at += n;
     return true;
 }
@@ -272,25 +258,26 @@ static bool next_delta_length(struct pq_values *v, struct pq_value *out) {
 static bool next_delta_bytes(struct pq_values *v, struct pq_value *out) {
     int64_t shared;
     struct pq_value suffix;
-    struct strbuf *b = &v->previous;
-    if (!deltas_next(&v->prefixes, &shared) || shared < 0 || (uint64_t)shared > b->len ||
-        !next_delta_length(v, &suffix))
+    struct pq_buffer *b = &v->previous;
+    if (!deltas_next(&v->prefixes, &shared) || shared < 0 || (uint64_t)shared > v->previous_n ||
+        !next_delta_length(v, &suffix) || suffix.n > b->capacity - (size_t)shared)
         return false;
-    b->len = (size_t)shared;
-    strbuf_add(b, suffix.bytes, suffix.n);
-    out->bytes = (const uint8_t *)strbuf_str(b);
-    out->n = b->len;
-    return !b->overflow && (v->type != PQ_FIXED || out->n == v->width);
+    if (suffix.n > 0)
+        memcpy(b->bytes + shared, suffix.bytes, suffix.n);
+    v->previous_n = (size_t)shared + suffix.n;
+    out->bytes = b->bytes;
+    out->n = (uint32_t)v->previous_n;
+    return v->type != PQ_FIXED || out->n == v->width;
 }
 
 static bool next_split(struct pq_values *v, struct pq_value *out) {
     if (v->split_i == v->split_n)
         return false;
-    char *gathered = v->previous.text;
+    uint8_t *gathered = v->previous.bytes;
     for (size_t b = 0; b < v->width; b++)
-        gathered[b] = (char)v->at[b * v->split_n + v->split_i];
+        gathered[b] = v->at[b * v->split_n + v->split_i];
     v->split_i++;
-    store(v, (const uint8_t *)gathered, out);
+    store(v, gathered, out);
     return true;
 }
 
@@ -341,7 +328,6 @@ static bool init_delta_bytes(struct pq_values *v, uint64_t max) {
     bool ok = deltas_init(&v->prefixes, v->at, v->end, max);
     const uint8_t *suffixes = ok ? deltas_end(v->prefixes) : NULL;
     enum pq_type type = v->type;
-    strbuf_reset(&v->previous);
     v->type = PQ_BYTE_ARRAY;
     ok = (type == PQ_BYTE_ARRAY || type == PQ_FIXED) && suffixes &&
          init_delta_length(v, suffixes, max);
@@ -354,9 +340,6 @@ static bool init_split(struct pq_values *v) {
     size_t n = (size_t)(v->end - v->at);
     if (v->width == 0 || n % v->width != 0)
         return false;
-    strbuf_reset(&v->previous);
-    for (size_t b = 0; b < v->width; b++) /* room for one */
-        strbuf_addc(&v->previous, '\0');
     v->split_n = n / v->width;
     v->split_i = 0;
     v->next = next_split;
@@ -388,6 +371,16 @@ static bool init_as(struct pq_values *v, int encoding, uint64_t max, bool *known
     }
 }
 
+/* How long the value in `previous` can become: of deltas, whatever it is made of stands in the
+ * page.
+ */
+static size_t previous_max(const struct pq_values *v, int encoding, size_t n) {
+    return encoding == PQ_STREAM_SPLIT  ? v->width
+           : encoding != PQ_DELTA_BYTES ? 0
+           : n < VALUE_MAX_BYTES        ? n
+                                        : VALUE_MAX_BYTES;
+}
+
 bool pq_values_init(struct pq_values *v, int encoding, const struct pq_node *leaf,
     const uint8_t *data, size_t n, uint64_t max, const struct pq_dictionary *dictionary,
     struct err *err) {
@@ -397,6 +390,10 @@ bool pq_values_init(struct pq_values *v, int encoding, const struct pq_node *lea
     v->type = leaf->type;
     v->width = type_width(leaf);
     v->bit = 0;
+    v->previous_n = 0;
+    size_t previous = previous_max(v, encoding, n);
+    if (previous > 0 && !pq_buffer_fit(&v->previous, v->memory, previous, err))
+        return false;
     bool indexed = encoding == PQ_PLAIN_DICTIONARY || encoding == PQ_RLE_DICTIONARY;
     v->dictionary = indexed ? dictionary : NULL;
     if (init_as(v, encoding, max, &known))

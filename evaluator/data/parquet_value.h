@@ -3,7 +3,7 @@
 #ifndef ASSAY_DATA_PARQUET_VALUE_H
 #define ASSAY_DATA_PARQUET_VALUE_H
 
-#include "base/strbuf.h"
+#include "evaluator/data/parquet_memory.h"
 #include "evaluator/data/parquet_meta.h"
 
 /* Runs of one value, and groups of eight packed by bits, mixed: levels, dictionary indices,
@@ -38,13 +38,17 @@ struct pq_deltas {
     bool first;
 };
 
+/* Whether bytes are UTF-8, where somebody has looked. */
+enum pq_text { PQ_TEXT_UNKNOWN, PQ_TEXT_YES, PQ_TEXT_NO };
+
 struct pq_value {
     union {
         int64_t i;
         double d;
     };
     const uint8_t *bytes;
-    size_t n;
+    uint32_t n;
+    enum pq_text text; /* of a dictionary's value, which many rows may share */
 };
 
 struct pq_dictionary {
@@ -73,13 +77,16 @@ struct pq_values {
     struct pq_runs runs;
     const struct pq_dictionary *dictionary; /* NULL: values stand in the page */
     struct pq_deltas deltas, prefixes;
-    /* DELTA_BYTE_ARRAY: the value before; BYTE_STREAM_SPLIT: the one at hand; kept from page to
-     * page as a buffer. */
-    struct strbuf previous;
+    /* DELTA_BYTE_ARRAY: the value before; BYTE_STREAM_SPLIT: the one at hand. Kept from page to
+     * page as a buffer, out of `memory`. */
+    struct pq_buffer previous;
+    struct pq_memory *memory;
+    size_t previous_n;
     size_t split_i, split_n; /* BYTE_STREAM_SPLIT */
 };
 
-/* `max` bounds how many values the page can hold. */
+/* `max` bounds how many values the page can hold. A zeroed struct with its memory set, or one that
+ * was used for another page. */
 MUST_CHECK bool pq_values_init(struct pq_values *v, int encoding, const struct pq_node *leaf,
     const uint8_t *data, size_t n, uint64_t max, const struct pq_dictionary *dictionary,
     struct err *err);

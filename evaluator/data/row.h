@@ -45,6 +45,15 @@ static inline void row_view(struct row *r, const char *s, size_t n) {
     v->s = s;
 }
 
+/* The same of a text that may stand in a row many times: it counts as if it were copied. */
+static inline void row_refer(struct row *r, const char *s, size_t n) {
+    if (n > ROW_MAX_BYTES - r->text_bytes)
+        r->overflow = true;
+    else
+        r->text_bytes += n;
+    row_view(r, s, n);
+}
+
 /* Room for n bytes, which stay where they are until the row is reset. NULL past the ceiling. */
 char *row_text(struct row *r, size_t n);
 void row_copy(struct row *r, const char *s, size_t n);

@@ -1,6 +1,8 @@
 /* See thrift.h. */
 #include "evaluator/data/thrift.h"
 
+#include "evaluator/data/little.h"
+
 enum { MAX_DEPTH = 32 };
 
 static void fail(struct thrift *t) {
@@ -15,21 +17,12 @@ static unsigned byte_next(struct thrift *t) {
     return 0;
 }
 
-static uint64_t varint(struct thrift *t) {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        unsigned byte = byte_next(t);
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80)
-            return value;
-    }
+static uint64_t number(struct thrift *t) {
+    uint64_t value;
+    if (varint(&t->at, t->end, &value))
+        return value;
     fail(t);
     return 0;
-}
-
-static int64_t zigzag(struct thrift *t) {
-    uint64_t value = varint(t);
-    return (int64_t)(value >> 1 ^ -(value & 1));
 }
 
 static size_t left(const struct thrift *t) {
@@ -41,7 +34,7 @@ bool thrift_next(struct thrift *t, struct thrift_field *f) {
     f->type = (enum thrift_type)(header & 15);
     if (f->type == THRIFT_STOP || t->failed)
         return false;
-    int64_t id = step ? f->id + (int64_t)step : zigzag(t);
+    int64_t id = step ? f->id + (int64_t)step : zigzag(number(t));
     if (f->type > THRIFT_STRUCT || id < INT16_MIN || id > INT16_MAX)
         fail(t);
     f->id = (int)id;
@@ -49,7 +42,7 @@ bool thrift_next(struct thrift *t, struct thrift_field *f) {
 }
 
 static const uint8_t *view(struct thrift *t, size_t *n) {
-    uint64_t length = varint(t);
+    uint64_t length = number(t);
     if (length > left(t))
         fail(t);
     const uint8_t *bytes = t->at;
@@ -61,7 +54,7 @@ static const uint8_t *view(struct thrift *t, size_t *n) {
 /* An element takes a byte at least, so a count over what is left is a lie. */
 static size_t list_header(struct thrift *t, enum thrift_type *element) {
     unsigned header = byte_next(t);
-    uint64_t n = header >> 4 == 15 ? varint(t) : header >> 4;
+    uint64_t n = header >> 4 == 15 ? number(t) : header >> 4;
     *element = (enum thrift_type)(header & 15);
     if (n > left(t) || *element == THRIFT_STOP || *element > THRIFT_STRUCT)
         fail(t);
@@ -78,7 +71,7 @@ static void skip_list(struct thrift *t, unsigned depth) {
 }
 
 static void skip_map(struct thrift *t, unsigned depth) {
-    uint64_t n = varint(t);
+    uint64_t n = number(t);
     unsigned types = n > 0 ? byte_next(t) : 0;
     if (n > left(t))
         fail(t);
@@ -119,7 +112,7 @@ static void skip_value(struct thrift *t, enum thrift_type type, bool in_list, un
     case THRIFT_I16:
     case THRIFT_I32:
     case THRIFT_I64:
-        varint(t);
+        number(t);
         break;
     case THRIFT_DOUBLE:
         skip_bytes(t, 8);
@@ -151,7 +144,7 @@ int64_t thrift_int(struct thrift *t, const struct thrift_field *f) {
     if (f->type == THRIFT_BYTE)
         return (int8_t)byte_next(t);
     if (f->type >= THRIFT_I16 && f->type <= THRIFT_I64)
-        return zigzag(t);
+        return zigzag(number(t));
     fail(t);
     return 0;
 }

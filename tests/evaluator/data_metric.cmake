@@ -1,5 +1,5 @@
 # Tests and fuzz targets of the data and metric parts.
-foreach(module files layouts parquet shared skip text)
+foreach(module files layouts parquet parquet_limits shared skip text)
     assay_test(evaluator.data_${module} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/data/test_${module}.c LINK assay_evaluator)
 endforeach()
 foreach(module choice classes correlate draw estimate golden influence learn pairs random ranking)

@@ -18,16 +18,17 @@ static void read_values(
     const uint8_t *bytes, size_t size, int encoding, const struct pq_node *leaf) {
     struct pq_value entries[3] = { { .n = 0 } };
     struct pq_dictionary dictionary = { entries, 3 };
-    struct pq_values values = { 0 };
+    struct pq_memory memory = { 0 };
+    struct pq_values values = { .memory = &memory };
     struct pq_value v = { 0 };
     struct err err = ERR_INIT;
-    strbuf_init(&values.previous, 1 << 20);
     if (pq_values_init(&values, encoding, leaf, bytes, size, 10000, &dictionary, &err))
         for (int i = 0; i < 10000 && pq_values_next(&values, &v); i++)
             use(&v, leaf->type);
     else
         BUG_IF(err.class == ERR_NONE);
-    strbuf_release(&values.previous);
+    pq_buffer_release(&values.previous, &memory);
+    BUG_IF(memory.used != 0);
 }
 
 static void read_levels(const uint8_t *bytes, size_t size, unsigned width) {

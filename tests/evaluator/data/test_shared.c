@@ -1,5 +1,6 @@
-/* The data sets and the malformed files of the folder that ASSAY_SHARED names: row counts, and what
- * each damaged file must be refused for. Skipped where there is no such folder. */
+/* The data sets and the malformed files of the folder that ASSAY_SHARED names: their values, and
+ * what each damaged file must be refused for. Skipped where there is no such folder. */
+#include "base/hash.h"
 #include "rows.h"
 
 static char *shared(const char *path) {
@@ -7,54 +8,54 @@ static char *shared(const char *path) {
     return path_join(dir ? dir : ASSAY_TESTS_DIR "/../../shared", path);
 }
 
-static const struct {
-    const char *dir, *config, *split;
-    size_t n;
-} SETS[] = {
-    { "mteb/stsbenchmark-sts", NULL, "test", 1379 },
-    { "mteb/banking77", NULL, "train", 10003 },
-    { "mteb/banking77", NULL, "test", 3080 },
-    { "mteb/sib200", "eng_Latn", "train", 701 },
-    { "mteb/sib200", "deu_Latn", "validation", 99 },
-    { "mteb/sib200", "fra_Latn", "test", 204 },
-    { "mteb/sts14-sts", NULL, "test", 3750 },
-    { "allenai/ai2_arc", "ARC-Easy", "test", 2376 },
-    { "allenai/ai2_arc", "ARC-Challenge", "test", 1172 },
-    { "allenai/ai2_arc", "ARC-Challenge", "train", 1056 },
-    { "allenai/openbookqa", "main", "test", 500 },
-    { "Rowan/hellaswag", NULL, "validation", 10042 },
-    { "baber/piqa", NULL, "validation", 1838 },
-    { "aps/super_glue", "boolq", "validation", 3270 },
-    { "EleutherAI/lambada_openai", NULL, "test", 5153 },
-    { "EleutherAI/lambada_openai", "default", "test", 5153 },
-    { "openai/gsm8k", "main", "train", 7473 },
-    { "openai/gsm8k", "main", "test", 1319 },
-    { "cais/mmlu", "anatomy", "dev", 5 },
-    { "assay-data/cranfield", NULL, "corpus", 1400 },
-    { "assay-data/cranfield", NULL, "queries", 225 },
-    { "assay-data/cranfield", "qrels", "test", 1837 },
-};
+/* The values of a row, as record_sets.py adds them up. */
+static void add_row(struct sha256 *h, const struct value *row) {
+    static const char kinds[] = "nftidsao";
+    for (const struct value *v = row; v < value_after(row); v++) {
+        sha256_add(h, &kinds[v->kind], 1);
+        if (v->kind == VALUE_INT || v->kind == VALUE_REAL)
+            sha256_add(h, &v->i, 8);
+        else if (v->kind > VALUE_REAL)
+            sha256_add(h, &v->n, 4);
+        if (v->kind == VALUE_STRING)
+            sha256_add(h, v->s, v->n);
+    }
+}
 
-static void real_data_sets_have_the_rows_their_cards_say(void **state) {
+static void check_set(const char *hub, const json_t *set) {
+    struct err err = ERR_INIT;
+    char hex[65], *dir = path_join(hub, json_get_string(set, "dir", ""));
+    struct data_source source = { .dir = dir,
+        .config = json_get_string(set, "config", NULL),
+        .split = json_get_string(set, "split", "") };
+    struct sha256 *h = sha256_new();
+    struct data *d = data_open(&source, &err);
+    const struct value *row;
+    long long n = 0;
+    for (; d && (row = data_row(d, &err)); n++)
+        add_row(h, row);
+    sha256_end(h, hex);
+    if (err.class != ERR_NONE || n != json_get_int(set, "rows", -1) ||
+        strcmp(hex, json_get_string(set, "sha256", "")) != 0)
+        fail_msg("%s %s: %lld rows, values %s, %s", dir, source.split, n, hex, err.msg);
+    data_close(d);
+    free(dir);
+}
+
+static void real_data_sets_have_the_values_that_others_read(void **state) {
     (void)state;
+    struct err err = ERR_INIT;
     char *hub = shared("hub/datasets");
     if (!dir_exists(hub)) {
         print_message("skipped: no folder '%s'\n", hub);
         free(hub);
         skip();
     }
-    for (size_t i = 0; i < sizeof SETS / sizeof *SETS; i++) {
-        struct err err;
-        char *dir = path_join(hub, SETS[i].dir);
-        json_t *rows = rows_of(
-            &(struct data_source) { .dir = dir, .config = SETS[i].config, .split = SETS[i].split },
-            &err);
-        if (err.class != ERR_NONE || json_array_size(rows) != SETS[i].n)
-            fail_msg(
-                "%s %s: %zu rows, %s", SETS[i].dir, SETS[i].split, json_array_size(rows), err.msg);
-        json_decref(rows);
-        free(dir);
-    }
+    json_t *sets = json_parse_file(FIXTURES "/sets.json", 1 << 20, &err), *set;
+    size_t i;
+    assert_int_equal(json_array_size(sets), 22);
+    json_array_foreach(sets, i, set) check_set(hub, set);
+    json_decref(sets);
     free(hub);
 }
 
@@ -113,7 +114,7 @@ static void malformed_files_are_refused_with_file_and_reason(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(real_data_sets_have_the_rows_their_cards_say),
+        cmocka_unit_test(real_data_sets_have_the_values_that_others_read),
         cmocka_unit_test(malformed_files_are_refused_with_file_and_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
