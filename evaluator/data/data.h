@@ -16,7 +16,8 @@
  * 1}. Of parquet: integers of every width are integers, unsigned ones past 2^63 - 1 become reals,
  * as do integers of such a size in JSON; decimals and halves are reals; dates are days since 1970,
  * times and timestamps the integers stored, in the column's own unit, INT96 nanoseconds since 1970;
- * a map is an array of {"key", "value"}; bytes that are not text, NaN and infinities are null.
+ * a map is an array of {"key", "value"}; UUIDs are text in their usual form; bytes that are not
+ * text, NaN and infinities are null.
  *
  * Memory is bounded whatever a file's size: files are read in windows, parquet column by column
  * and page by page, where all columns' windows, pages and dictionaries together are at most

@@ -80,12 +80,12 @@ static bool describes_others(const char *path) {
     return false;
 }
 
-const struct kind *kind_of_most(const char *const *paths, size_t n) {
+const struct kind *kind_of_most(const char *const *paths, const size_t *times, size_t n) {
     size_t counts[2][N_KINDS] = { 0 }, best = 0;
     for (size_t i = 0; i < n; i++) {
         const struct kind *kind = kind_of(paths[i]);
         if (kind)
-            counts[describes_others(paths[i])][kind - KINDS]++;
+            counts[describes_others(paths[i])][kind - KINDS] += times[i];
     }
     for (size_t other = 0; other < 2; other++) {
         for (size_t i = 1; i < N_KINDS; i++)

@@ -15,9 +15,10 @@ struct kind {
 /* NULL: no data to anybody. */
 const struct kind *kind_of(const char *path);
 
-/* Which kind the files of a split are, as the library finds it: the most frequent one; files that
- * describe others (metadata.csv) count only where there is nothing else. NULL of no files. */
-const struct kind *kind_of_most(const char *const *paths, size_t n);
+/* Which kind the files of a split are, as the library finds it: the most frequent one, each file
+ * counting as often as it was taken; files that describe others (metadata.csv) count only where
+ * there is nothing else. NULL of no files. */
+const struct kind *kind_of_most(const char *const *paths, const size_t *times, size_t n);
 
 /* The card, and what the hub's tools keep beside the data (dataset_infos.json, config.json): no
  * rows unless somebody names them. */

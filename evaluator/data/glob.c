@@ -39,10 +39,17 @@ static void add(const char *p, size_t i, bool *set) {
         if (p[i] != '*')
             return;
         bool deep = p[i + 1] == '*';
-        if (deep && p[i + 2] == '/')
-            add(p, i + 3, set);
-        i += deep ? 2 : 1;
+        i += !deep ? 1 : p[i + 2] == '/' ? 3 : 2;
     }
+}
+
+/* "**" before a '/' stands for whole folders: past it goes who reads a '/'. */
+static void step_deep(const char *p, size_t i, uint32_t c, bool *next) {
+    if (p[i + 2] != '/')
+        add(p, i, next);
+    else if (c == '/')
+        add(p, i + 3, next);
+    next[i] = true;
 }
 
 /* Where position i leads on reading c. */
@@ -51,7 +58,7 @@ static void step(const char *p, size_t i, uint32_t c, bool *next) {
     size_t len;
     uint32_t own;
     if (p[i] == '*' && p[i + 1] == '*')
-        add(p, i, next);
+        step_deep(p, i, c, next);
     else if (p[i] == '*' && c != '/')
         add(p, i, next);
     else if (p[i] == '?' && c != '/')

@@ -59,6 +59,20 @@ static void push_text(struct row *row, const struct pq_column *c, const struct p
         row_copy(row, (const char *)v->bytes, v->n);
 }
 
+/* 8, 4, 4, 4 and 12 digits. */
+static void push_uuid(struct row *row, const uint8_t bytes[16]) {
+    enum { LENGTH = 36 };
+    static const char digits[] = "0123456789abcdef";
+    char *text = row_text(row, LENGTH), *to = text;
+    for (int i = 0; text && i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *to++ = '-';
+        *to++ = digits[bytes[i] >> 4];
+        *to++ = digits[bytes[i] & 15];
+    }
+    row_view(row, text, text ? LENGTH : 0);
+}
+
 static bool is_text(const struct pq_value *v) {
     return v->text == PQ_TEXT_UNKNOWN ? utf8_valid((const char *)v->bytes, v->n)
                                       : v->text == PQ_TEXT_YES;
@@ -71,6 +85,8 @@ static bool push_bytes(
         row_real(row, decimal_from_bytes(v->bytes, v->n, leaf->scale));
     else if (leaf->meaning == PQ_FLOAT16 && v->n == 2)
         row_real(row, half(v->bytes));
+    else if (leaf->meaning == PQ_UUID && v->n == 16)
+        push_uuid(row, v->bytes);
     else if (v->n > ROW_MAX_BYTES)
         return pq_column_bad(c, err, "a value is over the ceiling of 16 MiB");
     else if (is_text(v))

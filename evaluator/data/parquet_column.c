@@ -116,7 +116,7 @@ static bool start_v2(struct pq_column *c, const struct pq_page *p, const uint8_t
         p->def_bytes > p->packed_n - p->rep_bytes)
         return pq_column_bad(c, err, "levels are longer than the page");
     size_t rep_n = (size_t)p->rep_bytes, def_n = (size_t)p->def_bytes;
-    const uint8_t *reps, *defs;
+    const uint8_t *reps = NULL, *defs = NULL;
     if (!pq_pages_unpack(&c->pages, p, rep_n + def_n, &c->page, data, n, err) ||
         !cut_levels(c, rep_n, data, n, &reps, err) || !cut_levels(c, def_n, data, n, &defs, err))
         return false;

@@ -49,6 +49,7 @@ static void read_logical(struct thrift *t, struct pq_node *node) {
         [4] = PQ_STRING,
         [5] = PQ_DECIMAL,
         [12] = PQ_STRING,
+        [14] = PQ_UUID,
         [15] = PQ_FLOAT16,
     };
     struct thrift_field f = { 0 };

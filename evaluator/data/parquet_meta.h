@@ -32,6 +32,7 @@ enum pq_meaning {
     PQ_UNSIGNED,
     PQ_DECIMAL,
     PQ_FLOAT16,
+    PQ_UUID,
     PQ_LIST,
     PQ_MAP
 };

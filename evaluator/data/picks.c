@@ -12,22 +12,25 @@ void picks_init(struct picks *p, const struct listing *all) {
     *p = (struct picks) { .all = all,
         .paths = xcalloc(all->n + 1, sizeof *p->paths),
         .remotes = xcalloc(all->n + 1, sizeof *p->remotes),
-        .taken = xcalloc(all->n + 1, sizeof *p->taken) };
+        .times = xcalloc(all->n + 1, sizeof *p->times),
+        .where = xcalloc(all->n + 1, sizeof *p->where) };
 }
 
 void picks_release(struct picks *p) {
     free(p->paths);
     free(p->remotes);
-    free(p->taken);
+    free(p->times);
+    free(p->where);
     *p = (struct picks) { 0 };
 }
 
 void picks_take(struct picks *p, size_t i) {
-    if (p->taken[i])
-        return;
-    p->taken[i] = true;
-    p->paths[p->n] = p->all->items[i].path;
-    p->remotes[p->n++] = p->all->items[i].remote;
+    if (p->where[i] == 0) {
+        p->paths[p->n] = p->all->items[i].path;
+        p->remotes[p->n] = p->all->items[i].remote;
+        p->where[i] = ++p->n;
+    }
+    p->times[p->where[i] - 1]++;
 }
 
 size_t picks_take_pattern(struct picks *p, const char *pattern) {
@@ -44,7 +47,7 @@ size_t picks_take_pattern(struct picks *p, const char *pattern) {
 }
 
 bool picks_agree(struct picks *p, bool mixed, struct err *err) {
-    const struct kind *most = kind_of_most(p->paths, p->n);
+    const struct kind *most = kind_of_most(p->paths, p->times, p->n);
     size_t n = 0;
     if (most && !most->format)
         return err_set(err, ERR_UNSUPPORTED, "its files are %s, as '%.150s', which are not read",

@@ -8,8 +8,9 @@ struct picks {
     const struct listing *all;
     const char **paths; /* the listing's */
     const struct data_remote_file **remotes;
+    size_t *times; /* how often each was taken: it is read once, but counts so in picks_agree */
     size_t n;
-    bool *taken; /* of each listed file whether it is picked: none is read twice */
+    size_t *where; /* of each listed file its number here, from 1; 0: not picked */
 };
 
 void picks_init(struct picks *p, const struct listing *all);

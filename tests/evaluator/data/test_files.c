@@ -398,6 +398,9 @@ static void patterns_match_as_the_hub_means_them(void **state) {
     assert_false(glob_match("*.jsonl", "a/x.jsonl"));
     assert_true(glob_match("**/*.jsonl", "x.jsonl"));
     assert_true(glob_match("**/*.jsonl", "a/b/x.jsonl"));
+    assert_false(glob_match("**/train.csv", "notrain.csv"));
+    assert_false(glob_match("**/t*/x.csv", "data/x.csv"));
+    assert_true(glob_match("**/t*/**/x.csv", "a/t/t/b/x.csv"));
     assert_true(glob_match("a/**", "a/b/c"));
     assert_false(glob_match("a/**", "b/a/c"));
     assert_true(glob_match("x-[0-9]?.csv", "x-7a.csv"));

@@ -239,6 +239,17 @@ static void decimals_are_the_nearest_doubles(void **state) {
     assert_true(decimal_from_bytes(third, 33, 0) != decimal_from_bytes(third, 33, 0)); /* NaN */
 }
 
+/* Python's text of each stands beside it; one of them would be text as it is stored. */
+static void uuids_are_text_in_their_usual_form(void **state) {
+    (void)state;
+    assert_rows(FIXTURES, "uuids.parquet",
+        "[{\"id\": \"80000000-0000-0000-0000-000000000005\","
+        " \"s\": \"80000000-0000-0000-0000-000000000005\"},"
+        " {\"id\": null, \"s\": null},"
+        " {\"id\": \"61626364-6566-6768-696a-6b6c6d6e6f70\","
+        " \"s\": \"61626364-6566-6768-696a-6b6c6d6e6f70\"}]");
+}
+
 /* JSON objects would keep one of them. */
 static void columns_of_one_name_are_refused(void **state) {
     (void)state;
@@ -375,6 +386,7 @@ int main(void) {
         cmocka_unit_test(varints_end_within_ten_bytes_and_within_the_data),
         cmocka_unit_test(levels_packed_from_the_high_end_are_read),
         cmocka_unit_test(decimals_are_the_nearest_doubles),
+        cmocka_unit_test(uuids_are_text_in_their_usual_form),
         cmocka_unit_test(columns_of_one_name_are_refused),
         cmocka_unit_test(lists_nest_as_deep_as_anybody_wants_but_not_without_end),
         IN_FOLDER(an_encrypted_footer_is_called_one),
