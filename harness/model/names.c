@@ -33,6 +33,7 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_MIX_B] = PART_MATRIX,
     [ROLE_MIX_C] = PART_MATRIX,
     [ROLE_MIX_OUT] = PART_MATRIX,
+    [ROLE_MIX_STEP_FROM] = PART_HOST,
     [ROLE_MIX_TAPS] = PART_HOST,
     [ROLE_MIX_TAPS_BIAS] = PART_HOST,
     [ROLE_MIX_A] = PART_HOST,
@@ -119,27 +120,43 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
  * packed with zeros for the other. */
 static struct shape mixing_shape(const struct spec *s, enum role role) {
     const struct mixing *m = &s->mixing;
-    uint32_t n = m->channels, row = m->channels + m->state;
+    uint32_t n = m->channels, row = mixing_slot_width(m), convolved = mixing_convolved(m);
+    bool heads = m->heads > 0;
     switch (role) {
     case ROLE_MIX_IN:
         return (struct shape) { row, s->width };
+    case ROLE_MIX_IN_BIAS:
+        return (struct shape) { row, 0 };
     case ROLE_MIX_GATE:
         return (struct shape) { n, s->width };
     case ROLE_MIX_TAPS:
-        return (struct shape) { n, m->taps };
+        return (struct shape) { convolved, m->taps };
+    case ROLE_MIX_TAPS_BIAS:
+        return (struct shape) { convolved, 0 };
     case ROLE_MIX_STEP_DOWN:
         return (struct shape) { m->rank, n };
+    case ROLE_MIX_STEP_NORM:
+        return (struct shape) { m->rank, 0 };
     case ROLE_MIX_STEP:
-        return (struct shape) { row, m->rank };
+        return heads ? (struct shape) { m->heads, s->width } : (struct shape) { row, m->rank };
     case ROLE_MIX_STEP_BIAS:
-        return (struct shape) { row, 0 };
+        return (struct shape) { heads ? m->heads : row, 0 };
+    case ROLE_MIX_STEP_FROM:
+        return (struct shape) { m->heads, 0 };
     case ROLE_MIX_B:
     case ROLE_MIX_C:
         return (struct shape) { m->state, n };
+    case ROLE_MIX_B_NORM:
+    case ROLE_MIX_C_NORM:
+        return (struct shape) { m->state, 0 };
     case ROLE_MIX_A:
-        return (struct shape) { n, m->state };
+        return heads ? (struct shape) { m->heads, 0 } : (struct shape) { n, m->state };
+    case ROLE_MIX_D:
+        return (struct shape) { heads ? m->heads : n, 0 };
     case ROLE_MIX_OUT:
         return (struct shape) { s->width, n };
+    case ROLE_MIX_OUT_BIAS:
+        return (struct shape) { s->width, 0 };
     default:
         return (struct shape) { n, 0 };
     }
@@ -223,7 +240,7 @@ uint32_t spec_head_width(const struct spec *s) {
 static struct shape shape_of(const struct spec *s, enum role role) {
     if (role < ROLE_FIRST_OF_LAYER)
         return global_shape(s, role);
-    if (role >= ROLE_MIX_IN && role <= ROLE_MIX_OUT)
+    if (role >= ROLE_MIX_IN && role <= ROLE_MIX_OUT_BIAS)
         return mixing_shape(s, role);
     return role < ROLE_UP ? attention_shape(s, role) : feed_forward_shape(s, role);
 }
@@ -234,14 +251,24 @@ void role_shape(const struct spec *s, enum role role, uint32_t *rows, uint32_t *
     *cols = shape.cols ? shape.cols : 1;
 }
 
+bool mixing_is_padded(const struct spec *s, enum role role) {
+    bool steps = role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS;
+    return role == ROLE_MIX_IN || role == ROLE_MIX_IN_BIAS || (steps && s->mixing.heads == 0);
+}
+
+uint32_t mixing_filled(const struct spec *s, enum role role) {
+    bool in = role == ROLE_MIX_IN || role == ROLE_MIX_IN_BIAS;
+    return in ? mixing_convolved(&s->mixing) : s->mixing.channels;
+}
+
 /* The numbers that the file must hold for a role: heads whose values are narrower than their keys
  * are filled with zeros as they are packed. */
 static struct shape shape_in_file(const struct spec *s, enum role role) {
     struct shape shape = shape_of(s, role);
     if (s->value_dim < s->head_dim && (role == ROLE_V || role == ROLE_V_BIAS))
         shape.rows = shape.rows / s->head_dim * s->value_dim;
-    if (role == ROLE_MIX_IN || role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS)
-        shape.rows = s->mixing.channels;
+    if (mixing_is_padded(s, role))
+        shape.rows = mixing_filled(s, role);
     if (s->value_dim < s->head_dim && role == ROLE_O)
         shape.cols = shape.cols / s->head_dim * s->value_dim;
     return shape;
@@ -363,8 +390,13 @@ static const struct tensor *need_role(struct finder *f, enum role role, struct p
 
 /* Does the layer have this part? Those with experts have no feed-forward part of their own. */
 static bool layer_has(const struct spec *s, uint32_t l, enum role role) {
+    const struct layer_spec *layer = &s->layer[l];
+    bool mixing = role >= ROLE_MIX_IN && role <= ROLE_MIX_OUT_BIAS;
+    bool attention = role >= ROLE_Q_DOWN && role <= ROLE_O_BIAS;
     bool dense = role >= ROLE_UP && role <= ROLE_DOWN_BIAS, sparse = role >= ROLE_ROUTER;
-    return !(dense && s->layer[l].sparse) && !(sparse && !s->layer[l].sparse);
+    bool fed = role == ROLE_MLP_NORM || role == ROLE_MLP_NORM_BIAS || dense || sparse;
+    return !(mixing && !layer->mixes) && !(attention && !layer->attends) &&
+           !(fed && !layer->feeds) && !(dense && layer->sparse) && !(sparse && !layer->sparse);
 }
 
 /* The prefix under which the embedding is found; without one, the first, and the embedding is

@@ -28,8 +28,9 @@ struct layer {
     struct vector *distance_k_bias, *distance_q_bias;
     const float *key_places, *query_places; /* made of these: [2 * buckets, H*D] */
     struct matrix *mix_in, *mix_gate, *mix_step_down, *mix_step, *mix_b, *mix_c, *mix_out;
-    struct vector *mix_step_bias;
-    const float *mix_taps, *mix_taps_bias, *mix_a, *mix_d;
+    struct vector *mix_in_bias, *mix_gate_bias, *mix_step_bias, *mix_out_bias;
+    struct vector *mix_step_norm, *mix_b_norm, *mix_c_norm, *mix_norm;
+    const float *mix_taps, *mix_taps_bias, *mix_step_from, *mix_a, *mix_d;
     struct vector *cross_norm, *cross_norm_bias;          /* [C] */
     struct matrix *cross_q, *cross_k, *cross_v, *cross_o; /* as q, k, v, o */
     struct vector *cross_q_bias, *cross_k_bias, *cross_v_bias, *cross_o_bias;
@@ -90,14 +91,16 @@ struct net {
     struct buffer *q, *k, *v, *a; /* f32 [T, H*D], [T, G*D], [T, G*D]; act [T, H*D] */
     struct buffer *q_latent, *q_latent_act, *kv_latent, *kv_latent_act, *k_shared;
     struct ffn_room ffn, expert, shared;
-    struct buffer *mixed, *mixed_act, *mix_low,
-        *mix_low_act; /* f32, act [T, channels], [T, rank] */
-    struct buffer *mix_gate, *mix_b, *mix_c, *mix_c_read;
+    struct buffer *mix_x, *mix_v;                       /* what slots hold: f32 [T, slot width] */
+    struct buffer *mixed, *mixed_act;                   /* f32, act [T, channels] */
+    struct buffer *mix_low, *mix_low_act, *mix_step;    /* f32, act [T, rank], f32 [T, heads] */
+    struct buffer *mix_gate, *mix_b, *mix_c, *mix_c_read; /* mix_c: what rows read of the state */
     struct buffer *expert_h, *router, *shared_weight, *labels;
     int32_t *table_rows; /* [T]: learned positions, token types */
     struct routes routes;
-    struct kv_cache *kv;
-    uint32_t n_slots, n_kv_layers;
+    struct kv_cache *kv, *mix_kv;      /* of layers that attend, and of those with a recurrence */
+    uint32_t n_slots, n_kv_layers, n_mix_layers;
+    uint32_t *cache_layer, *mix_layer; /* [n_layers]: which of these a layer is */
     struct kv_cache *cross_kv; /* of the encoder's text at hand */
     struct kv_span cross;
     struct segment *cross_segments; /* [T] */
@@ -144,6 +147,14 @@ MUST_CHECK bool net_tensors_visit(
 MUST_CHECK bool net_open(struct net *net, const struct spec *spec,
     const struct net_tensors *tensors, struct backend *backend, struct err *err);
 void net_close(struct net *net);
+
+/* Roles whose rows are filled with zeros up to the width of a slot, and how many rows the file has.
+ */
+bool mixing_is_padded(const struct spec *s, enum role role);
+uint32_t mixing_filled(const struct spec *s, enum role role);
+
+/* Says which layer of a cache each layer has. */
+void net_caches_count(struct net *net);
 
 /* Bytes of a role's weight as it lies on the device; a table is counted as the same elements. */
 uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, uint32_t cols);

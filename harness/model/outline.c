@@ -54,6 +54,6 @@ bool outline_source_open(
 
 void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend) {
     *net = (struct net) { .spec = *spec, .backend = backend };
-    net->n_kv_layers = spec->causal ? spec->n_layers : 1;
+    net_caches_count(net);
     net->weight_bytes = weights_estimate(net);
 }

@@ -93,8 +93,14 @@ static const struct field expert_fields[] = {
 static const struct field mixing_fields[] = {
     NEEDED("channels", mixing.channels, 1, 1 << 17),
     NEEDED("state", mixing.state, 1, 1 << 10),
-    NEEDED("rank", mixing.rank, 1, 1 << 16),
+    COUNT("rank", mixing.rank, 1, 1 << 16, 0),
     NEEDED("taps", mixing.taps, 1, 16),
+    COUNT("heads", mixing.heads, 1, 1 << 12, 0),
+    COUNT("groups", mixing.groups, 1, 1 << 12, 1),
+    REAL("step_min", mixing.step_min, 0, 1e6, 0),
+    REAL("step_max", mixing.step_max, 0, 1e30, 1e30),
+    COUNT("norm_groups", mixing.norm_groups, 1, 1 << 12, 1),
+    REAL("norm_eps", mixing.norm_eps, 1e-14, 1, 0),
 };
 static const struct field bias_fields[] = {
     REAL("max", bias.slope_max, 1, 64, 8),
@@ -232,17 +238,25 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_ATTN_OUT_NORM] = "attn_out_norm",
     [ROLE_ATTN_OUT_NORM_BIAS] = "attn_out_norm_bias",
     [ROLE_MIX_IN] = "mix_in",
+    [ROLE_MIX_IN_BIAS] = "mix_in_bias",
     [ROLE_MIX_GATE] = "mix_gate",
+    [ROLE_MIX_GATE_BIAS] = "mix_gate_bias",
     [ROLE_MIX_TAPS] = "mix_taps",
     [ROLE_MIX_TAPS_BIAS] = "mix_taps_bias",
     [ROLE_MIX_STEP_DOWN] = "mix_step_down",
+    [ROLE_MIX_STEP_NORM] = "mix_step_norm",
     [ROLE_MIX_STEP] = "mix_step",
     [ROLE_MIX_STEP_BIAS] = "mix_step_bias",
+    [ROLE_MIX_STEP_FROM] = "mix_step_from",
     [ROLE_MIX_B] = "mix_b",
+    [ROLE_MIX_B_NORM] = "mix_b_norm",
     [ROLE_MIX_C] = "mix_c",
+    [ROLE_MIX_C_NORM] = "mix_c_norm",
     [ROLE_MIX_A] = "mix_a",
     [ROLE_MIX_D] = "mix_d",
+    [ROLE_MIX_NORM] = "mix_norm",
     [ROLE_MIX_OUT] = "mix_out",
+    [ROLE_MIX_OUT_BIAS] = "mix_out_bias",
     [ROLE_CROSS_NORM] = "cross_norm",
     [ROLE_CROSS_NORM_BIAS] = "cross_norm_bias",
     [ROLE_CROSS_Q] = "cross_q",
@@ -486,7 +500,30 @@ static bool experts_read(const json_t *experts, struct spec *spec, struct err *e
 }
 
 static bool mixing_read(const json_t *mixing, struct spec *spec, struct err *err) {
-    return !mixing || FIELDS_READ(mixing, mixing_fields, spec, err) || err_wrap(err, "mixing");
+    const struct mixing *m = &spec->mixing;
+    if (!mixing)
+        return true;
+    if (!FIELDS_READ(mixing, mixing_fields, spec, err))
+        return err_wrap(err, "mixing");
+    if ((m->heads == 0) != (m->rank > 0))
+        return err_set(err, ERR_INPUT, "mixing: it takes either 'heads' or 'rank'");
+    if (m->heads > 0 && (m->channels % m->heads != 0 || m->heads % m->groups != 0))
+        return err_set(err, ERR_INPUT, "mixing: %u channels do not suit %u heads in %u groups",
+            m->channels, m->heads, m->groups);
+    if (m->channels % m->norm_groups != 0 || m->step_min > m->step_max)
+        return err_set(err, ERR_INPUT, "mixing: 'norm_groups' or 'step_min' is out of range");
+    return true;
+}
+
+uint32_t mixing_convolved(const struct mixing *m) {
+    return m->channels + (m->heads > 0 ? 2 * m->groups * m->state : 0);
+}
+
+/* Keys are what goes into the convolution. Values: of channels with their own steps, these and what
+ * they bring in; of heads, what has been convolved, and steps in place of what was read. */
+uint32_t mixing_slot_width(const struct mixing *m) {
+    uint32_t values = m->channels + (m->heads > 0 ? m->groups * m->state + m->heads : m->state);
+    return values > mixing_convolved(m) ? values : mixing_convolved(m);
 }
 
 static bool gating_read(const json_t *table, struct spec *spec, struct err *err) {
@@ -523,21 +560,27 @@ static bool layer_flag(
     return json_is_true(flag);
 }
 
-/* What layers have of their own: `sliding`, `unrotated` and `sparse` are lists of true and false.
- */
+/* What layers have of their own: `sliding`, `unrotated`, `sparse`, `attends`, `mixes` and `feeds`
+ * are lists of true and false. */
 static bool layers_read(
     const json_t *table, struct spec *spec, struct arena *arena, struct err *err) {
-    bool ok = true;
+    bool ok = true, mixing = spec->mixing.channels > 0;
+    bool feeds = spec->roles[ROLE_UP].n > 0 || spec->experts.n > 0;
     spec->layer = arena_alloc(arena, spec->n_layers * sizeof *spec->layer);
     for (uint32_t l = 0; ok && l < spec->n_layers; l++) {
         bool sliding = layer_flag(table, "sliding", l, spec->window > 0, err, &ok);
+        bool mixes = mixing && layer_flag(table, "mixes", l, true, err, &ok);
         spec->layer[l] = (struct layer_spec) {
+            .attends = layer_flag(table, "attends", l, !mixes, err, &ok),
+            .mixes = mixes,
+            .feeds = feeds && layer_flag(table, "feeds", l, true, err, &ok),
             .window = sliding ? spec->window : 0,
             .rotated = spec->position == POSITION_ROTARY &&
                        !layer_flag(table, "unrotated", l, false, err, &ok),
             .local = sliding && spec->has_sliding_rope,
-            .sparse = spec->experts.n > 0 && layer_flag(table, "sparse", l, true, err, &ok),
         };
+        spec->layer[l].sparse = spec->experts.n > 0 && spec->layer[l].feeds &&
+                                layer_flag(table, "sparse", l, true, err, &ok);
     }
     return ok;
 }
@@ -709,10 +752,14 @@ struct demand {
 
 /* Parts without which there is nothing to run, and parts that contradict each other. */
 static bool roles_check(const struct spec *s, struct err *err) {
-    bool mixing = s->mixing.channels > 0, attention = !mixing;
-    bool experts = s->experts.n > 0, dense = !experts && !mixing;
-    for (uint32_t l = 0; l < s->n_layers; l++)
-        dense = dense || (!s->layer[l].sparse && !mixing);
+    bool experts = s->experts.n > 0, dense = false, attention = false, mixing = false;
+    for (uint32_t l = 0; l < s->n_layers; l++) {
+        const struct layer_spec *layer = &s->layer[l];
+        attention = attention || layer->attends;
+        mixing = mixing || layer->mixes;
+        dense = dense || (layer->feeds && !layer->sparse) || (!layer->mixes && !experts);
+    }
+    bool heads = mixing && s->mixing.heads > 0, ranked = mixing && !heads;
     const struct demand demands[] = {
         { ROLE_EMBED, true, "every model" },
         { ROLE_Q, attention, "attention" },
@@ -722,10 +769,11 @@ static bool roles_check(const struct spec *s, struct err *err) {
         { ROLE_MIX_IN, mixing, "'mixing'" },
         { ROLE_MIX_GATE, mixing, "'mixing'" },
         { ROLE_MIX_TAPS, mixing, "'mixing'" },
-        { ROLE_MIX_STEP_DOWN, mixing, "'mixing'" },
+        { ROLE_MIX_STEP_DOWN, ranked, "mixing.rank" },
         { ROLE_MIX_STEP, mixing, "'mixing'" },
-        { ROLE_MIX_B, mixing, "'mixing'" },
-        { ROLE_MIX_C, mixing, "'mixing'" },
+        { ROLE_MIX_STEP_FROM, heads, "mixing.heads" },
+        { ROLE_MIX_B, ranked, "mixing.rank" },
+        { ROLE_MIX_C, ranked, "mixing.rank" },
         { ROLE_MIX_A, mixing, "'mixing'" },
         { ROLE_MIX_D, mixing, "'mixing'" },
         { ROLE_MIX_OUT, mixing, "'mixing'" },
@@ -763,8 +811,7 @@ static bool roles_check(const struct spec *s, struct err *err) {
             err, ERR_INPUT, "tensors: 'token_type' and 'token_types' contradict each other");
     if (s->causal && s->roles[ROLE_HEAD].n == 0 && !s->tied)
         return err_set(err, ERR_INPUT, "tensors: a causal model needs 'head' or tied = true");
-    if (mixing &&
-        (!s->causal || s->n_heads != 1 || s->head_dim != s->mixing.channels + s->mixing.state))
+    if (mixing && (!s->causal || s->parallel || s->norm_after))
         return err_set(err, ERR_UNSUPPORTED, "a recurrence is not run so");
     if (s->bias.kind == BIAS_DISENTANGLED && s->causal)
         return err_set(

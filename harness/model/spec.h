@@ -71,10 +71,16 @@ struct experts {
     double scale;     /* of all weights, after that */
 };
 
-/* A recurrence in place of attention (Mamba): channels, numbers of state a channel, width that
- * steps are made from, tokens that the convolution sees. channels 0: none. */
+/* A recurrence (Mamba): channels, numbers of state a channel, width that steps are made from,
+ * tokens that the convolution sees. channels 0: none. Heads (Mamba 2): one step and one decay for
+ * so many channels, and what a token brings in and what it reads are convolved beside the channels,
+ * for each group of heads. */
 struct mixing {
     uint32_t channels, state, rank, taps;
+    uint32_t heads, groups; /* heads 0: each channel has its own */
+    double step_min, step_max;
+    uint32_t norm_groups; /* what comes out is normed in so many parts */
+    double norm_eps;      /* of steps, of what they bring in, of what is read; 0: not normed */
 };
 
 /* What a layer has of its own. */
@@ -82,6 +88,7 @@ struct layer_spec {
     uint32_t window;     /* 0: none */
     bool rotated, local; /* local: by the second rope, `sliding_rope` */
     bool sparse;         /* experts in place of one feed-forward part */
+    bool attends, mixes, feeds; /* has attention, a recurrence, a feed-forward part */
 };
 
 /* A classifier on top: rows are pooled, go through a dense layer and a norm where there are such,
@@ -145,17 +152,25 @@ enum role {
     ROLE_ATTN_OUT_NORM,
     ROLE_ATTN_OUT_NORM_BIAS,
     ROLE_MIX_IN,
+    ROLE_MIX_IN_BIAS,
     ROLE_MIX_GATE,
+    ROLE_MIX_GATE_BIAS,
     ROLE_MIX_TAPS,
     ROLE_MIX_TAPS_BIAS,
     ROLE_MIX_STEP_DOWN,
+    ROLE_MIX_STEP_NORM,
     ROLE_MIX_STEP,
     ROLE_MIX_STEP_BIAS,
+    ROLE_MIX_STEP_FROM,
     ROLE_MIX_B,
+    ROLE_MIX_B_NORM,
     ROLE_MIX_C,
+    ROLE_MIX_C_NORM,
     ROLE_MIX_A,
     ROLE_MIX_D,
+    ROLE_MIX_NORM,
     ROLE_MIX_OUT,
+    ROLE_MIX_OUT_BIAS,
     ROLE_CROSS_NORM,
     ROLE_CROSS_NORM_BIAS,
     ROLE_CROSS_Q,
@@ -281,6 +296,11 @@ const char *role_key(
 
 /* Width of what goes into the head. */
 uint32_t spec_head_width(const struct spec *s);
+
+/* Of a recurrence: channels that are convolved, and numbers that a token's slot has for keys and
+ * for values. */
+uint32_t mixing_convolved(const struct mixing *m);
+uint32_t mixing_slot_width(const struct mixing *m);
 
 /* Describes a model: `config` is config.json's object or a GGUF's metadata. arch_file NULL: chosen
  * by model_type. */

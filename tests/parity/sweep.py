@@ -157,7 +157,7 @@ def lean(full, model_type):
 
 
 def alike(a, b):
-    skip = ("dtype", "transformers_version", "architectures", "_name_or_path", "rope_scaling", "torch_dtype")
+    skip = ("time_step_limit", "dtype", "transformers_version", "architectures", "_name_or_path", "rope_scaling", "torch_dtype")
     return all(a.get(k) == b.get(k) for k in set(a) | set(b) if k not in skip)
 
 
@@ -165,6 +165,7 @@ def spellings(folder, model_type):
     """The lean spelling is written where transformers understands the same by it."""
     full = json.loads((folder / "config.json").read_text())
     full.pop("transformers_version", None)
+    full.pop("time_step_limit", None) # may hold what JSON has no word for
     understood = AutoConfig.for_model(**{"torch_dtype": "float32", **lean(copy.deepcopy(full), model_type)}).to_dict()
     meant = AutoConfig.for_model(**copy.deepcopy(full)).to_dict()
     if not alike(understood, meant):
@@ -199,7 +200,7 @@ def make(folder, family, task, change, seed):
     model.to(getattr(torch, dtype))
     folder.mkdir(parents=True)
     model.save_pretrained(folder, max_shard_size=shards)
-    model = type(model).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    model = type(model).from_pretrained(folder, config=copy.deepcopy(config), dtype=torch.float32, attn_implementation="eager").eval()
     vocab = config.vocab_size
     sequences = [torch.randint(3, vocab - 1, (n,), generator=generator).tolist() for n in family.get("lengths", LENGTHS)]
     with torch.no_grad():
