@@ -56,7 +56,7 @@ struct rows {
  * each run, `pad_columns` columns of zeros each `run_columns` columns (heads whose values are
  * narrower than their keys). `slice`: of a tensor of one more dimension, which of the first, from 1
  * on (an expert); 0: it has none. `add`: a constant added to every element (norm gains stored as w
- * - 1). */
+ * - 1). `scale`: of every number, before that; 0 means 1. */
 struct weight_source {
     const struct tensor *tensor;
     bool transpose;
@@ -65,7 +65,7 @@ struct weight_source {
     uint32_t run, every, pad;
     uint32_t run_columns, pad_columns;
     uint64_t slice;
-    float add;
+    float add, scale;
 };
 
 /* Rotary embedding: `inv_freq` has rotary_dim / 2 numbers (scaling already in them), `scale`

@@ -1,6 +1,7 @@
 -- DeepSeek V2 and V3: keys and values from one narrow row, a rotated part that all heads share, values narrower than
 -- keys; experts in groups beside shared ones, dense parts in the first layers.
 local hub, decoder = include "hub", include "decoder"
+local defaults = include "defaults"
 
 local function attention(c, t)
   local layer, heads = "layers.%d.self_attn.", c.num_attention_heads
@@ -15,6 +16,11 @@ local function attention(c, t)
   t.k = { name = both, run = nope, every = nope + value, pad = rope }
   t.v = { name = both, from = nope, run = value, every = nope + value, pad = nope + rope - value }
   t.o = layer .. "o_proj.weight"
+  if c.attention_bias then
+    t.o_bias, t.kv_down_bias = layer .. "o_proj.bias", { name = layer .. "kv_a_proj_with_mqa.bias", part = true }
+    t.k_shared_bias = { name = layer .. "kv_a_proj_with_mqa.bias", from = c.kv_lora_rank, part = true }
+    if c.q_lora_rank then t.q_down_bias = layer .. "q_a_proj.bias" end
+  end
   return {
     heads = heads, kv_heads = heads, head_dim = nope + rope, value_dim = value,
     q_rank = c.q_lora_rank, kv_rank = c.kv_lora_rank,
@@ -46,6 +52,7 @@ return {
   name = "deepseek",
   types = { "deepseek_v2", "deepseek_v3" },
   config = function(c)
+    c = defaults(c)
     for _, key in ipairs { "num_attention_heads", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "kv_lora_rank" } do
       if type(c[key]) ~= "number" then return { unsupported = "DeepSeek without '" .. key .. "'" } end
     end

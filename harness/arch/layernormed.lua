@@ -1,6 +1,7 @@
 -- Decoders with layer norms under Llama's names: StarCoder2 (a plain feed-forward part), StableLM (a part of each head
 -- rotated, parallel parts as an option), Nemotron (gains stored as w - 1, squared ReLU), Phi 1 and 2 (parallel parts).
 local hub, decoder = include "hub", include "decoder"
+local defaults = include "defaults"
 
 local norms = { attn_norm = "input_layernorm", mlp_norm = "post_attention_layernorm" }
 local plain = { up = "mlp.up_proj", down = "mlp.down_proj" }
@@ -53,12 +54,19 @@ local function phi(c)
   }
 end
 
-local of = { starcoder2 = starcoder2, stablelm = stablelm, nemotron = nemotron, phi = phi }
+local function jais2(c)
+  local bias, mlp = hub.first(c.attention_bias, true), hub.first(c.mlp_bias, true)
+  return { tensors = decoder.tensors({ norms, decoder.attention, plain }, with_norm_bias(decoder.biases(bias, bias, mlp))),
+    eps = c.layer_norm_eps or 1e-5, activation = c.hidden_act or "relu2" }
+end
+
+local of = { jais2 = jais2, starcoder2 = starcoder2, stablelm = stablelm, nemotron = nemotron, phi = phi }
 
 return {
   name = "layernormed",
-  types = { "starcoder2", "stablelm", "nemotron", "phi" },
+  types = { "starcoder2", "stablelm", "nemotron", "phi", "jais2" },
   config = function(c)
+    c = defaults(c)
     local own = of[c.model_type](c)
     own.tensors.final_norm_bias = own.tensors.final_norm:gsub("weight$", "bias")
     own.norm = { kind = "layer", eps = own.eps, add = own.add, called = { eps = own.eps_called or "layer_norm_eps" } }

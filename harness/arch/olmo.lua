@@ -29,6 +29,7 @@ return {
     if c.model_type == "olmo3" then
       own.window, own.sliding = c.sliding_window or 4096, hub.sliding(c, function(i) return i % 4 ~= 0 end)
       own.position = hub.rotary(c, nil, "full_attention")
+      if not c.rope_parameters then own.position.theta = c.rope_theta or 10000.0 end
       -- scaling is for layers that see everything
       own.position.sliding = { theta = own.position.theta, scaling = "default" }
       if c.rope_parameters and c.rope_parameters.sliding_attention then

@@ -13,14 +13,18 @@ return {
       q = "self_attn.q_proj", k = "self_attn.k_proj", v = "self_attn.v_proj", o = "self_attn.out_proj",
       attn_norm = "self_attn_layer_norm", up = "fc1", down = "fc2", mlp_norm = "final_layer_norm",
     }, { q = bias, k = bias, v = bias, o = bias, up = bias, down = bias, attn_norm = true, mlp_norm = true })
-    if before and not c._remove_final_layer_norm then
+    local bare = c.layer_norm_elementwise_affine == false
+    if bare then
+      for _, role in ipairs { "attn_norm", "attn_norm_bias", "mlp_norm", "mlp_norm_bias" } do t[role] = nil end
+    end
+    if before and not bare and not c._remove_final_layer_norm then
       t.final_norm, t.final_norm_bias = "final_layer_norm.weight", "final_layer_norm.bias"
     end
     if narrow then t.embed_project, t.head_project = "project_in.weight", "project_out.weight" end
     return hub.spec(c, {
       ffn = c.ffn_dim, embed_width = narrow, projected_first = true,
       causal = true, activation = c.activation_function or "relu",
-      norm = { kind = "layer", eps = 1e-5, after = not before },
+      norm = { kind = "layer", eps = 1e-5, after = not before, bare = bare },
       position = {
         kind = "learned", count = c.max_position_embeddings and c.max_position_embeddings + 2, offset = 2,
         called = { count = "max_position_embeddings" },

@@ -155,6 +155,9 @@ void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *o
     else
         for (uint64_t r = 0; r < n_rows; r++)
             read_row(s, row + r, out + r * s->k);
+    if (f->scale != 0 && f->scale != 1)
+        for (uint64_t i = 0; i < n_rows * s->k; i++)
+            out[i] *= f->scale;
     if (f->add != 0)
         for (uint64_t i = 0; i < n_rows * s->k; i++)
             out[i] += f->add;

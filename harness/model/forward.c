@@ -161,14 +161,19 @@ static void heads_prepare(struct net *net, uint32_t l, const struct heads *h) {
 }
 
 /* Through a narrower row with a norm, where the model has one; else h itself. */
-static struct rows latent(struct net *net, const struct matrix *down, const struct vector *gain,
-    struct buffer *f32, struct buffer *act, struct rows h) {
-    if (!down)
+struct narrowing {
+    const struct matrix *down;
+    const struct vector *bias, *norm;
+    struct buffer *f32, *act;
+};
+
+static struct rows latent(struct net *net, const struct narrowing *by, struct rows h) {
+    if (!by->down)
         return h;
-    struct rows x = part(f32, h.n), out = part(act, h.n);
-    matmul(net, down, NULL, h, x);
-    if (gain)
-        norm(net, gain, NULL, x, out);
+    struct rows x = part(by->f32, h.n), out = part(by->act, h.n);
+    matmul(net, by->down, by->bias, h, x);
+    if (by->norm)
+        norm(net, by->norm, NULL, x, out);
     else
         net->backend->ops->convert(net->backend, x, out);
     return out;
@@ -181,7 +186,7 @@ static void keys_share(
     struct rows shared = part(net->k_shared, h.n);
     if (!net->layers[l].k_shared)
         return;
-    matmul(net, net->layers[l].k_shared, NULL, h, shared);
+    matmul(net, net->layers[l].k_shared, net->layers[l].k_shared_bias, h, shared);
     rotate(net, l, positions, 1, s->rope.dim, shared);
     net->backend->ops->spread(net->backend, s->n_kv_heads, s->rope.first, shared, k);
 }
@@ -191,8 +196,10 @@ static void keys_and_values(
     const struct spec *s = &net->spec;
     const struct layer *w = &net->layers[l];
     struct rows k = part(net->k, step->n), v = part(net->v, step->n);
-    struct rows from =
-        latent(net, w->kv_down, w->kv_down_norm, net->kv_latent, net->kv_latent_act, h);
+    const struct narrowing by = {
+        w->kv_down, w->kv_down_bias, w->kv_down_norm, net->kv_latent, net->kv_latent_act
+    };
+    struct rows from = latent(net, &by, h);
     matmul(net, w->k, w->k_bias, from, k);
     matmul(net, w->v, w->v_bias, from, v);
     if (s->qkv_clip > 0)
@@ -223,6 +230,7 @@ static struct attention attention_of(const struct net *net, uint32_t l) {
         .bias = net->bias,
         .sinks = w->sinks,
     };
+    how.bias.by_distance = w->by_distance;
     how.bias.key_places = w->key_places;
     how.bias.query_places = w->query_places;
     return how;
@@ -241,7 +249,10 @@ static void attention(
     const struct layer *w = &net->layers[l];
     const struct attention how = attention_of(net, l);
     struct rows q = part(net->q, h.n), a = part(net->a, h.n);
-    struct rows from = latent(net, w->q_down, w->q_down_norm, net->q_latent, net->q_latent_act, h);
+    const struct narrowing by = {
+        w->q_down, w->q_down_bias, w->q_down_norm, net->q_latent, net->q_latent_act
+    };
+    struct rows from = latent(net, &by, h);
     matmul(net, w->q, w->q_bias, from, q);
     heads_prepare(net, l,
         &(struct heads) { .n = how.n_heads,
@@ -545,10 +556,20 @@ void net_forward_keys(struct net *net, const struct step_view *step) {
     layers(net, step);
 }
 
+void net_classify_rows(struct net *net, struct rows x) {
+    struct rows h = part(net->h, x.n);
+    if (!net->spec.classifier.late)
+        return;
+    net->backend->ops->convert(net->backend, x, h);
+    net->backend->ops->matmul(net->backend, net->class_dense, h, x,
+        &(struct epilogue) {
+            .bias = net->class_dense_bias, .activation = net->spec.classifier.activation });
+}
+
 void net_classify(struct net *net, uint32_t n, float *out) {
     const struct backend_ops *ops = net->backend->ops;
     struct rows x = part(net->pooled, n), h = part(net->h, n), labels = part(net->labels, n);
-    if (net->class_dense) {
+    if (net->class_dense && !net->spec.classifier.late) {
         struct rows wide = part(net->x_read, n);
         ops->convert(net->backend, x, h);
         ops->matmul(net->backend, net->class_dense, h, wide,

@@ -82,10 +82,14 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
         return (struct shape) { s->kv_rank, c };
     case ROLE_K_SHARED:
         return (struct shape) { s->rope.dim, c };
+    case ROLE_Q_DOWN_BIAS:
     case ROLE_Q_DOWN_NORM:
         return (struct shape) { s->q_rank, 0 };
+    case ROLE_KV_DOWN_BIAS:
     case ROLE_KV_DOWN_NORM:
         return (struct shape) { s->kv_rank, 0 };
+    case ROLE_K_SHARED_BIAS:
+        return (struct shape) { s->rope.dim, 0 };
     case ROLE_Q_NORM:
     case ROLE_Q_NORM_BIAS:
         return (struct shape) { s->heads_normed ? s->head_dim : q, 0 };
@@ -94,6 +98,8 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
         return (struct shape) { s->heads_normed ? s->head_dim : kv, 0 };
     case ROLE_SINKS:
         return (struct shape) { s->n_heads, 0 };
+    case ROLE_BUCKETS:
+        return (struct shape) { s->bias.buckets, s->n_heads };
     case ROLE_DISTANCE_K:
     case ROLE_DISTANCE_Q:
     case ROLE_CROSS_Q:
@@ -212,8 +218,6 @@ static struct shape global_shape(const struct spec *s, enum role role) {
         return (struct shape) { beside, 0 };
     case ROLE_EMBED_PROJECT:
         return (struct shape) { c, e };
-    case ROLE_BUCKETS:
-        return (struct shape) { s->bias.buckets, s->n_heads };
     case ROLE_DISTANCES:
         return (struct shape) { 2 * s->bias.buckets, c };
     case ROLE_HEAD_PROJECT:
@@ -471,6 +475,8 @@ static void head_settle(struct finder *f, struct spec *spec) {
     spec->headless = spec->causal && !spec->tied && missing && (spec->has_classifier || bare);
     if (spec->tied || spec->headless)
         spec->roles[ROLE_HEAD].n = 0;
+    if (spec->headless)
+        spec->roles[ROLE_HEAD_BIAS].n = 0;
 }
 
 /* A file without the classifier's last layer is a model without a classifier. */

@@ -15,7 +15,6 @@ static const size_t places[ROLE_N] = {
     [ROLE_EMBED_NORM_BIAS] = GLOBAL(embed_norm_bias),
     [ROLE_EMBED_PROJECT] = GLOBAL(embed_project),
     [ROLE_EMBED_PROJECT_BIAS] = GLOBAL(embed_project_bias),
-    [ROLE_BUCKETS] = GLOBAL(buckets),
     [ROLE_DISTANCES] = GLOBAL(distances),
     [ROLE_DISTANCES_NORM] = GLOBAL(distances_norm),
     [ROLE_DISTANCES_NORM_BIAS] = GLOBAL(distances_norm_bias),
@@ -33,10 +32,13 @@ static const size_t places[ROLE_N] = {
     [ROLE_ATTN_NORM] = LAYER(attn_norm),
     [ROLE_ATTN_NORM_BIAS] = LAYER(attn_norm_bias),
     [ROLE_Q_DOWN] = LAYER(q_down),
+    [ROLE_Q_DOWN_BIAS] = LAYER(q_down_bias),
     [ROLE_Q_DOWN_NORM] = LAYER(q_down_norm),
     [ROLE_KV_DOWN] = LAYER(kv_down),
+    [ROLE_KV_DOWN_BIAS] = LAYER(kv_down_bias),
     [ROLE_KV_DOWN_NORM] = LAYER(kv_down_norm),
     [ROLE_K_SHARED] = LAYER(k_shared),
+    [ROLE_K_SHARED_BIAS] = LAYER(k_shared_bias),
     [ROLE_Q] = LAYER(q),
     [ROLE_Q_BIAS] = LAYER(q_bias),
     [ROLE_K] = LAYER(k),
@@ -48,6 +50,7 @@ static const size_t places[ROLE_N] = {
     [ROLE_K_NORM] = LAYER(k_norm),
     [ROLE_K_NORM_BIAS] = LAYER(k_norm_bias),
     [ROLE_SINKS] = LAYER(sinks),
+    [ROLE_BUCKETS] = LAYER(buckets),
     [ROLE_DISTANCE_K] = LAYER(distance_k),
     [ROLE_DISTANCE_K_BIAS] = LAYER(distance_k_bias),
     [ROLE_DISTANCE_Q] = LAYER(distance_q),
@@ -145,6 +148,7 @@ static struct weight_source source_of(
         .run = names->run,
         .every = names->every,
         .pad = names->pad,
+        .scale = (float)names->scale,
         .add = is_gain(role) ? (float)s->norm_add : 0 };
     bool vector = role_part(role) == PART_VECTOR;
     if (role >= ROLE_FIRST_OF_EXPERT && t->n_dims == (vector ? 2 : 3))
@@ -164,10 +168,14 @@ static struct weight_source source_of(
     return source;
 }
 
-/* The whole tensor as it is, on the host. */
+/* The whole tensor as it is, on the host; one copy where layer after layer names the same. */
 static const float *host_copy(struct net *net, const struct tensor *t) {
+    if (t == net->last_copied)
+        return net->last_copy;
     float *copy = arena_alloc(&net->arena, t->n_elements * sizeof *copy);
     tensor_read_f32(t, 0, t->n_elements, copy);
+    net->last_copied = t;
+    net->last_copy = copy;
     return copy;
 }
 

@@ -18,12 +18,14 @@ struct expert {
 struct layer {
     struct vector *attn_norm, *attn_norm_bias;  /* [C] */
     struct matrix *q_down, *kv_down, *k_shared; /* latent attention */
+    struct vector *q_down_bias, *kv_down_bias, *k_shared_bias;
     struct vector *q_down_norm, *kv_down_norm;
     struct matrix *q, *k, *v, *o; /* [H*D, C], [G*D, C], [G*D, C], [C, H*D] */
     struct vector *q_bias, *k_bias, *v_bias, *o_bias;
     struct vector *q_norm, *q_norm_bias, *k_norm, *k_norm_bias;
     struct vector *attn_out_norm, *attn_out_norm_bias; /* [C] */
     const float *sinks;                                /* [H] */
+    const float *buckets, *by_distance; /* [buckets, H]; made of these: see attention_bias */
     struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
     struct vector *distance_k_bias, *distance_q_bias;
     const float *key_places, *query_places; /* made of these: [2 * buckets, H*D] */
@@ -69,7 +71,6 @@ struct net {
     struct vector *embed_norm, *embed_norm_bias, *final_norm, *final_norm_bias;
     struct matrix *embed_project; /* [C, E] */
     struct vector *embed_project_bias;
-    const float *buckets;    /* [buckets, H] */
     struct table *distances; /* [2 * buckets, C] */
     struct vector *distances_norm, *distances_norm_bias;
     struct matrix *head_project;            /* [E, C] */
@@ -108,6 +109,8 @@ struct net {
     bool borrows_backend;           /* another net closes it */
 
     float *inv_freq, *sliding_inv_freq;
+    const struct tensor *last_copied; /* to the host, and where it lies */
+    const float *last_copy;
     uint32_t length_class; /* of the pass that the frequencies are for */
     struct arena arena;    /* names, layers, host scratch */
 };
@@ -218,6 +221,8 @@ struct step_view {
 struct rows net_forward_hidden(struct net *net, const struct step_view *step);
 /* ... or act elements, as the head wants them. */
 struct rows net_forward_head(struct net *net, const struct step_view *step);
+/* Rows through the classifier's dense layer, in place, where it stands before pooling. */
+void net_classify_rows(struct net *net, struct rows x);
 /* The classifier's numbers of n pooled rows (net->pooled), on the host: [n, labels]. */
 void net_classify(struct net *net, uint32_t n, float *out);
 /* A step of which nothing is read: the last layer ends with its keys and values. */

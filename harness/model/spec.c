@@ -89,6 +89,7 @@ static const struct field expert_fields[] = {
     COUNT("group_best", experts.group_best, 1, 256, 1),
     FLAG("renormalize", experts.renormalize),
     REAL("scale", experts.scale, 1e-6, 1e6, 1),
+    REAL("near", experts.near, 0, 1e3, 0),
 };
 static const struct field mixing_fields[] = {
     NEEDED("channels", mixing.channels, 1, 1 << 17),
@@ -112,6 +113,7 @@ static const struct field bias_fields[] = {
 };
 static const struct field classifier_fields[] = {
     FLAG("many", classifier.many),
+    FLAG("late", classifier.late),
 };
 static const struct field learned_fields[] = {
     NEEDED("count", n_positions, 1, 1 << 28),
@@ -153,6 +155,9 @@ static const struct word activation_words[] = {
     { "gelu_new", ACT_GELU_TANH },
     { "gelu_fast", ACT_GELU_TANH },
     { "gelu_pytorch_tanh", ACT_GELU_TANH },
+    { "gelu_python", ACT_GELU },
+    { "gelu_python_tanh", ACT_GELU_TANH },
+    { "gelu_accurate", ACT_GELU_TANH },
     { "silu", ACT_SILU },
     { "swish", ACT_SILU },
     { "relu", ACT_RELU },
@@ -184,7 +189,8 @@ static const struct word bias_words[] = {
 static const struct word order_words[] = { { "appended", SLOPES_APPENDED },
     { "interleaved", SLOPES_INTERLEAVED }, { 0, 0 } };
 static const struct word routing_words[] = { { "softmax", ROUTE_SOFTMAX },
-    { "softmax_after", ROUTE_SOFTMAX_AFTER }, { "sigmoid", ROUTE_SIGMOID }, { 0, 0 } };
+    { "softmax_after", ROUTE_SOFTMAX_AFTER }, { "sigmoid", ROUTE_SIGMOID },
+    { "nearest", ROUTE_NEAREST }, { 0, 0 } };
 static const struct word pooling_words[] = { { "cls", POOL_CLS }, { "mean", POOL_MEAN },
     { "last", POOL_LAST }, { 0, 0 } };
 
@@ -214,10 +220,13 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_ATTN_NORM] = "attn_norm",
     [ROLE_ATTN_NORM_BIAS] = "attn_norm_bias",
     [ROLE_Q_DOWN] = "q_down",
+    [ROLE_Q_DOWN_BIAS] = "q_down_bias",
     [ROLE_Q_DOWN_NORM] = "q_down_norm",
     [ROLE_KV_DOWN] = "kv_down",
+    [ROLE_KV_DOWN_BIAS] = "kv_down_bias",
     [ROLE_KV_DOWN_NORM] = "kv_down_norm",
     [ROLE_K_SHARED] = "k_shared",
+    [ROLE_K_SHARED_BIAS] = "k_shared_bias",
     [ROLE_Q] = "q",
     [ROLE_Q_BIAS] = "q_bias",
     [ROLE_K] = "k",
@@ -622,6 +631,7 @@ static const struct field part_fields[] = {
     { "transposed", FIELD_FLAG, offsetof(struct role_names, transposed), 0, 1, false, 0 },
     { "part", FIELD_FLAG, offsetof(struct role_names, part), 0, 1, false, 0 },
     { "optional", FIELD_FLAG, offsetof(struct role_names, optional), 0, 1, false, 0 },
+    { "scale", FIELD_REAL, offsetof(struct role_names, scale), -1e6, 1e6, false, 1 },
 };
 
 /* A role's names, or a table with `name` and where the part lies in the tensor. */
@@ -629,6 +639,7 @@ static bool role_read(const json_t *tensors, enum role role, struct role_names *
     struct arena *arena, struct err *err) {
     const json_t *value = json_object_get(tensors, role_keys[role]);
     const char *key = role_keys[role];
+    names->scale = 1;
     if (json_object_get(value, "name")) {
         if (!FIELDS_READ(value, part_fields, names, err))
             return err_wrap(err, "%s", key);
@@ -796,6 +807,7 @@ static bool roles_check(const struct spec *s, struct err *err) {
         { ROLE_SHARED_UP, s->experts.shared_width > 0, "experts.shared" },
         { ROLE_SHARED_DOWN, s->experts.shared_width > 0, "experts.shared" },
         { ROLE_CLASS_OUT, s->has_classifier, "'classifier'" },
+        { ROLE_CLASS_DENSE, s->has_classifier && s->classifier.late, "classifier.late" },
     };
     for (size_t i = 0; i < sizeof demands / sizeof *demands; i++)
         if (demands[i].wanted && s->roles[demands[i].role].n == 0)

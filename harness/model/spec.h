@@ -59,7 +59,12 @@ struct bias {
 };
 
 /* How experts are chosen, and what their outputs weigh. */
-enum routing { ROUTE_SOFTMAX, ROUTE_SOFTMAX_AFTER, ROUTE_SIGMOID };
+enum routing {
+    ROUTE_SOFTMAX,
+    ROUTE_SOFTMAX_AFTER, /* of the chosen alone */
+    ROUTE_SIGMOID,
+    ROUTE_NEAREST, /* one after the other, each by a softmax of those that come near it */
+};
 
 struct experts {
     uint32_t n, n_chosen, ffn_width; /* n 0: the model has none */
@@ -69,6 +74,7 @@ struct experts {
     enum routing routing;
     bool renormalize; /* the weights of the chosen sum to 1 */
     double scale;     /* of all weights, after that */
+    double near;      /* what counts as near: a share of a score's size */
 };
 
 /* A recurrence (Mamba): channels, numbers of state a channel, width that steps are made from,
@@ -97,6 +103,7 @@ struct classifier {
     enum pooling pooling;
     enum activation activation;
     bool many; /* labels don't exclude each other */
+    bool late; /* rows go through the dense layer, and are pooled then */
 };
 
 /* The parts that a tensor can play. Those from ROLE_FIRST_OF_LAYER on exist once a layer, those
@@ -109,7 +116,6 @@ enum role {
     ROLE_EMBED_NORM_BIAS,
     ROLE_EMBED_PROJECT,
     ROLE_EMBED_PROJECT_BIAS,
-    ROLE_BUCKETS,
     ROLE_DISTANCES,
     ROLE_DISTANCES_NORM,
     ROLE_DISTANCES_NORM_BIAS,
@@ -128,10 +134,13 @@ enum role {
     ROLE_ATTN_NORM = ROLE_FIRST_OF_LAYER,
     ROLE_ATTN_NORM_BIAS,
     ROLE_Q_DOWN,
+    ROLE_Q_DOWN_BIAS,
     ROLE_Q_DOWN_NORM,
     ROLE_KV_DOWN,
+    ROLE_KV_DOWN_BIAS,
     ROLE_KV_DOWN_NORM,
     ROLE_K_SHARED,
+    ROLE_K_SHARED_BIAS,
     ROLE_Q,
     ROLE_Q_BIAS,
     ROLE_K,
@@ -143,6 +152,7 @@ enum role {
     ROLE_K_NORM,
     ROLE_K_NORM_BIAS,
     ROLE_SINKS,
+    ROLE_BUCKETS,
     ROLE_DISTANCE_K,
     ROLE_DISTANCE_K_BIAS,
     ROLE_DISTANCE_Q,
@@ -222,6 +232,7 @@ struct role_names {
     /* Where the tensor holds more than this part: see struct weight_source. */
     bool transposed, part;
     uint32_t from, run, every, pad;
+    double scale; /* of its numbers; 1 */
 };
 
 struct spec {
