@@ -23,7 +23,7 @@ local function glm(c, own)
   local t, grouped = own.tensors, (c.n_group or 1) > 1
   experts(t, "layers.%d.mlp.", true)
   t.router_choice_bias = { "layers.%d.mlp.gate.e_score_correction_bias", "layers.%d.mlp.e_score_correction_bias" }
-  own.sparse = from_layer(c, c.first_k_dense_replace or 0)
+  own.sparse = from_layer(c, c.model_type ~= "solar_open" and c.first_k_dense_replace or 0)
   own.experts = {
     routing = "sigmoid", count = c.n_routed_experts or c.num_experts or c.num_local_experts, chosen = c.num_experts_per_tok,
     ffn = c.moe_intermediate_size, shared = (c.n_shared_experts or c.num_shared_experts or 1) * (c.moe_intermediate_size or 0),
@@ -40,8 +40,7 @@ local function minimax(c, own)
     t["expert_" .. role], t[role] = layer .. "experts.%e." .. name .. ".weight", nil
   end
   own.qk_norm = { kind = "rms" }
-  local dim = c.rotary_dim or (c.rope_parameters and nil)
-  if dim then own.position = hub.rotary(c, { dim = dim }) end
+  if c.rotary_dim then own.position = hub.rotary(c, { dim = c.rotary_dim }) end
   own.experts = { routing = "sigmoid", count = c.num_local_experts, chosen = c.num_experts_per_tok, ffn = c.intermediate_size, renormalize = true }
   return own
 end
@@ -66,15 +65,20 @@ return {
   types = { "glm4_moe", "dots1", "solar_open", "minimax_m2", "exaone_moe", "ernie4_5_moe" },
   config = function(c)
     c = defaults(c)
+    if c.model_type == "ernie4_5_moe" and c.use_bias then return { unsupported = "use_bias in ERNIE 4.5 with experts" } end
     local parts, type = { decoder.norms, decoder.attention, decoder.ffn }, c.model_type
     local qk = normed[type] or type == "glm4_moe" and c.use_qk_norm
     if qk then parts[4] = heads end
-    local bias = c.attention_bias or type == "ernie4_5_moe" and c.use_bias
+    local bias = c.attention_bias
     local out = type ~= "glm4_moe" and bias
     local own = { qk_norm = qk and { kind = "rms", heads = true } or nil,
-      tensors = decoder.tensors(parts, decoder.biases(bias, out, type == "ernie4_5_moe" and c.use_bias)) }
+      tensors = decoder.tensors(parts, decoder.biases(bias, out, false)) }
     if type == "dots1" or type == "exaone_moe" then
       own.window, own.sliding = c.sliding_window, c.sliding_window and hub.sliding(c, function() return false end)
+    end
+    if type == "exaone_moe" and own.sliding then -- only layers that slide rotate
+      own.unrotated = {}
+      for i, slides in ipairs(own.sliding) do own.unrotated[i] = not slides end
     end
     local run = type == "minimax_m2" and minimax or type == "ernie4_5_moe" and ernie or glm
     return decoder.spec(c, run(c, own))

@@ -46,7 +46,7 @@ function of.cwm(c)
 end
 
 function of.internlm3(c)
-  return { tensors = decoder.tensors(parts, decoder.biases(c.qkv_bias, c.bias, c.bias)) }
+  return { head_dim = c.head_dim, tensors = decoder.tensors(parts, decoder.biases(hub.first(c.qkv_bias, c.attention_bias), hub.first(c.bias, c.attention_bias), hub.first(c.bias, c.mlp_bias))) }
 end
 
 -- Ministral 3 stretches queries beyond the length that it was first trained with, which is not run: it ends there.

@@ -70,6 +70,9 @@ local function phimoe(c, t)
   own.norm = { kind = "layer", eps = c.rms_norm_eps, called = { eps = "rms_norm_eps" } }
   for _, role in ipairs { "attn_norm", "mlp_norm", "final_norm" } do t[role .. "_bias"] = t[role]:gsub("weight$", "bias") end
   if c.lm_head_bias then t.head_bias = "lm_head.bias" end
+  local s = c.rope_parameters or c.rope_scaling or {}
+  if s.short_mscale ~= s.long_mscale then return { unsupported = "a factor of rotation that depends on length" } end
+  own.position = hub.rotary(c, { attention_factor = s.short_mscale, long_factors = s.short_factor }) -- as transformers 5 runs it
   own.experts = { routing = "nearest", near = 2 * (c.router_jitter_noise or 0.01), count = c.num_local_experts, ffn = c.intermediate_size }
   return own
 end
@@ -107,6 +110,7 @@ return {
     if own_dense then parts[3] = decoder.ffn end
     local t = decoder.tensors(parts, decoder.biases(qkv, c.attention_bias, false))
     local own = of[c.model_type](c, t)
+    if own.unsupported then return own end
     own.tensors = t
     own.experts.chosen = c.num_experts_per_tok
     return decoder.spec(c, own)

@@ -24,9 +24,9 @@ local function stack(c, side, gated)
 end
 
 -- Version 1.0 has one table for words on both sides and scales logits for it; later ones have a head of their own. mT5
--- never scales.
+-- never scales, umT5 always does, as transformers 5 runs them.
 local function decoder(c, own, gated)
-  local tied = c.model_type == "t5" and hub.first(c.scale_decoder_outputs, c.tie_word_embeddings, true)
+  local tied = c.model_type == "umt5" or c.model_type == "t5" and hub.first(c.scale_decoder_outputs, c.tie_word_embeddings, true)
   local t = stack(c, "decoder", gated)
   t.head = "lm_head.weight"
   return hub.with(own, {

@@ -433,11 +433,26 @@ void net_ffn(struct net *net, const struct ffn_part *p, struct rows h, struct ro
         &(struct epilogue) { .bias = p->down_bias, .scale = p->scale, .accumulate = p->add });
 }
 
+/* x += experts(h), normed first where a norm stands behind the part: then they add to nothing. */
+static void experts_land(struct net *net, const struct layer *w, struct rows h, struct rows x) {
+    const struct backend_ops *ops = net->backend->ops;
+    if (!w->mlp_out_norm) {
+        net_experts(net, w, h, x);
+        return;
+    }
+    struct rows y = part(net->experts_y, h.n);
+    ops->convert(net->backend, x, y);
+    ops->add(net->backend, -1, x, y);
+    net_experts(net, w, h, y);
+    norm(net, w->mlp_out_norm, w->mlp_out_norm_bias, y, y);
+    ops->add(net->backend, 1, y, x);
+}
+
 /* x += feed-forward(h) */
 static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows x) {
     const struct layer *w = &net->layers[l];
     if (net->spec.layer[l].sparse) {
-        net_experts(net, w, h, x);
+        experts_land(net, w, h, x);
         return;
     }
     const struct ffn_part p = { .up = w->up,

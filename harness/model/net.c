@@ -388,7 +388,7 @@ struct scratch {
     uint32_t cols;
     enum elem elem;
 };
-enum { N_SCRATCH = 48 };
+enum { N_SCRATCH = 50 };
 
 /* `width` where the model has such a part. */
 static uint32_t where(bool has, uint32_t width) {
@@ -449,6 +449,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->mix_c, read, ELEM_F32 },
         { &net->mix_c_read, read, ELEM_F32 },
         { &net->expert_h, where(x->n > 0, c), act },
+        { &net->experts_y, where(x->n > 0 && s->roles[ROLE_MLP_OUT_NORM].n > 0, c), ELEM_F32 },
         { &net->router, x->n, ELEM_F32 },
         { &net->shared_weight, where(s->roles[ROLE_SHARED_WEIGHT].n > 0, 1), ELEM_F32 },
         { &net->labels, where(s->has_classifier, s->n_labels), ELEM_F32 },

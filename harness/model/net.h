@@ -96,7 +96,7 @@ struct net {
     struct buffer *mixed, *mixed_act;                   /* f32, act [T, channels] */
     struct buffer *mix_low, *mix_low_act, *mix_step;    /* f32, act [T, rank], f32 [T, heads] */
     struct buffer *mix_gate, *mix_b, *mix_c, *mix_c_read; /* mix_c: what rows read of the state */
-    struct buffer *expert_h, *router, *shared_weight, *labels;
+    struct buffer *expert_h, *experts_y, *router, *shared_weight, *labels;
     int32_t *table_rows; /* [T]: learned positions, token types */
     struct routes routes;
     struct kv_cache *kv, *mix_kv;      /* of layers that attend, and of those with a recurrence */

@@ -117,7 +117,7 @@ family("bloom", "dec cls", dict(vocab_size=211, hidden_size=48, n_layer=3, n_hea
        after=dict(apply_residual_connection_post_layernorm=True), f16=F16, twelve=dict(n_head=12))
 FALCON = dict(vocab_size=211, hidden_size=48, num_hidden_layers=3, num_attention_heads=6, bos_token_id=11, eos_token_id=11, ffn_hidden_size=128, max_position_embeddings=128)
 family("falcon", "dec cls", FALCON, new=dict(new_decoder_architecture=True, num_kv_heads=2), new_one=dict(new_decoder_architecture=True, num_kv_heads=2, num_ln_in_parallel_attn=1),
-       rw=dict(alibi=True, multi_query=False, parallel_attn=False, bias=True), mha=dict(multi_query=False), seq=dict(parallel_attn=False), alibi=dict(alibi=True), bias=dict(bias=True),
+       rw=dict(alibi=True, multi_query=False, parallel_attn=False, bias=True, _attention="sdpa"), mha=dict(multi_query=False), seq=dict(parallel_attn=False), alibi=dict(alibi=True, _attention="sdpa"), bias=dict(bias=True),
        new_bias=dict(new_decoder_architecture=True, num_kv_heads=3, bias=True), linear=LINEAR, theta=rope("default", 500.0), eps=dict(layer_norm_epsilon=1e-3), bf16=BF16,
        untied=dict(tie_word_embeddings=False), new_mha=dict(new_decoder_architecture=True, num_kv_heads=6), tanh=dict(activation="gelu_pytorch_tanh"))
 MPT = dict(vocab_size=211, d_model=48, n_heads=6, n_layers=3, expansion_ratio=2, max_seq_len=128)
@@ -131,8 +131,8 @@ family("llama", "dec cls", base(), bias=dict(attention_bias=True, mlp_bias=True)
 SLIDES = dict(sliding_window=8)
 family("mistral", "dec cls", base(sliding_window=None), window=SLIDES, head=dict(head_dim=16), **LLAMAS)
 family("ministral", "dec", base(sliding_window=8, head_dim=8), full=dict(layer_types=["full_attention"] * 3), mixed=dict(layer_types=["full_attention", "sliding_attention", "full_attention"]))
-family("ministral3", "dec", base(head_dim=8, rope_parameters={"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 32.0, "beta_slow": 1.0,
-       "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1}), plain=rope("default", 10000.0, llama_4_scaling_beta=0.1, original_max_position_embeddings=16))
+family("ministral3", "dec", base(head_dim=8, rope_parameters={"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0, "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0,
+       "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1}), plain=rope("default", 10000.0, llama_4_scaling_beta=0.1, original_max_position_embeddings=64))
 family("mixtral", "dec cls", base(num_local_experts=5), window=SLIDES, three=dict(num_experts_per_tok=3), head=dict(head_dim=16), f16=F16, theta=rope("default", 777.0), odd=ODD, eps=dict(rms_norm_eps=1e-3))
 QWEN_SLIDES = dict(use_sliding_window=True, sliding_window=8, max_window_layers=1)
 family("qwen2", "dec cls", base(), window=QWEN_SLIDES, window_all=dict(use_sliding_window=True, sliding_window=8, max_window_layers=0), unused=dict(sliding_window=8, max_window_layers=1), **LLAMAS)
@@ -158,7 +158,7 @@ family("phi3", "dec cls", base(), window=SLIDES, long=dict(rope("longrope", shor
        partial=dict(num_attention_heads=6, hidden_size=96, **rope("default", partial_rotary_factor=0.75)), tied=dict(tie_word_embeddings=True), mha=dict(num_key_value_heads=6),
        phi4mini=dict(hidden_size=96, tie_word_embeddings=True, max_position_embeddings=256, **rope("longrope", partial_rotary_factor=0.75, short_factor=[1.0] * 6, long_factor=[1.0, 1.1, 1.5, 2.0, 3.0, 4.0], original_max_position_embeddings=32), original_max_position_embeddings=32))
 family("phimoe", "dec cls", base(num_local_experts=5), bias=dict(attention_bias=True, lm_head_bias=True), window=SLIDES, many=dict(num_local_experts=16),
-       long=dict(rope("longrope", short_factor=[1.0, 1.2, 1.5, 2.0], long_factor=[1.5, 2.0, 3.0, 4.0], short_mscale=1.2, long_mscale=1.3, original_max_position_embeddings=32), original_max_position_embeddings=32))
+       long=dict(rope("longrope", short_factor=[1.0, 1.2, 1.5, 2.0], long_factor=[1.5, 2.0, 3.0, 4.0], short_mscale=1.2, long_mscale=1.2, original_max_position_embeddings=32), original_max_position_embeddings=32))
 family("stablelm", "dec cls", base(), bias=dict(use_qkv_bias=True), parallel=dict(use_parallel_residual=True), qk=dict(qk_layernorm=True), qk_parallel=dict(qk_layernorm=True, use_parallel_residual=True),
        rotary=rope("default", partial_rotary_factor=0.5), tied=dict(tie_word_embeddings=True), eps=dict(layer_norm_eps=1e-3), f16=F16, mha=dict(num_key_value_heads=6))
 family("olmo", "dec cls", base(), clip=dict(clip_qkv=0.5), bias=BIASED, tied=dict(tie_word_embeddings=True), linear=LINEAR, mha=dict(num_key_value_heads=6))

@@ -149,11 +149,11 @@ def old_words(c):
 def lean(full, model_type):
     """Without what equals the type's default."""
     defaults = AutoConfig.for_model(model_type).to_dict()
-    kept = {k: v for k, v in full.items() if k in ("model_type", "architectures", "dtype", "rope_parameters") or
+    kept = {k: v for k, v in full.items() if k in ("model_type", "architectures", "dtype", "rope_parameters", "eos_token_id") or
             k not in defaults or defaults[k] != v}
     old_default = old_words(dict(defaults, model_type=model_type, dtype="float32"))
     out = old_words(kept)
-    return {k: v for k, v in out.items() if k in ("model_type", "architectures") or old_default.get(k, math.nan) != v}
+    return {k: v for k, v in out.items() if k in ("model_type", "architectures", "eos_token_id") or old_default.get(k, math.nan) != v}
 
 
 def alike(a, b):
@@ -191,22 +191,24 @@ def make(folder, family, task, change, seed):
     torch.manual_seed(seeded(folder.name, seed))
     settings = merged(family["config"], change)
     dtype, shards = settings.pop("_dtype", "float32"), settings.pop("_shards", "1GB")
+    # Falcon adds its slopes twice where attention is eager
+    attention = settings.pop("_attention", "eager")
     if task == "cls":
         settings.setdefault("num_labels", 3)
         settings.setdefault("pad_token_id", 0)
     config = AutoConfig.for_model(family["type"], **settings)
-    model = getattr(transformers, CLASSES[task]).from_config(config, attn_implementation="eager").eval()
+    model = getattr(transformers, CLASSES[task]).from_config(config, attn_implementation=attention).eval()
     fill(model, generator)
     model.to(getattr(torch, dtype))
     folder.mkdir(parents=True)
     model.save_pretrained(folder, max_shard_size=shards)
-    model = type(model).from_pretrained(folder, config=copy.deepcopy(config), dtype=torch.float32, attn_implementation="eager").eval()
+    model = type(model).from_pretrained(folder, config=copy.deepcopy(config), dtype=torch.float32, attn_implementation=attention).eval()
     vocab = config.vocab_size
     sequences = [torch.randint(3, vocab - 1, (n,), generator=generator).tolist() for n in family.get("lengths", LENGTHS)]
     with torch.no_grad():
         reference = reference_of(model, task, sequences, generator)
     document = {"name": folder.name, "task": task, "architecture": type(model).__name__, "weights_dtype": dtype,
-                "compute_dtype": "float32", "attention": "eager", "seed": seeded(folder.name, seed),
+                "compute_dtype": "float32", "attention": attention, "seed": seeded(folder.name, seed),
                 "versions": {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__},
                 "reference": reference}
     (folder / "reference.json").write_text(json.dumps(document))
