@@ -48,6 +48,12 @@ struct rows {
     uint32_t row, n;
 };
 
+/* So many rows of a weight, times a factor. */
+struct row_scale {
+    uint32_t n;
+    float factor;
+};
+
 /* Where a weight comes from: a tensor of the file, dequantised and rounded as it is packed.
  * `transpose`: the file has [K, N]. `permute_heads`: undo GGUF's interleaved order of the rows
  * of q and k (number of heads; 0: no). `row`/`n_rows`: a part of the tensor's rows (fused qkv);
@@ -56,7 +62,7 @@ struct rows {
  * each run, `pad_columns` columns of zeros each `run_columns` columns (heads whose values are
  * narrower than their keys). `slice`: of a tensor of one more dimension, which of the first, from 1
  * on (an expert); 0: it has none. `add`: a constant added to every element (norm gains stored as w
- * - 1). `scale`: of every number, before that; 0 means 1. */
+ * - 1). `scales`: factors of rows, from the first on, before that; those behind them have 1. */
 struct weight_source {
     const struct tensor *tensor;
     bool transpose;
@@ -65,7 +71,9 @@ struct weight_source {
     uint32_t run, every, pad;
     uint32_t run_columns, pad_columns;
     uint64_t slice;
-    float add, scale;
+    float add;
+    const struct row_scale *scales;
+    uint32_t n_scales;
 };
 
 /* Rotary embedding: `inv_freq` has rotary_dim / 2 numbers (scaling already in them), `scale`

@@ -1,10 +1,11 @@
 -- BART: learned positions that begin at 2, norms behind each part and behind the embedding, on both sides. mBART norms
 -- before each part, and once more at the end.
 local hub = include "hub"
+local defaults = include "defaults"
 
 -- Norms before each part, and at the end; Pegasus and Blenderbot have none behind the embedding.
 local before = { mbart = true, pegasus = true, blenderbot = true }
-local from_zero = { pegasus = true, blenderbot = true, ["blenderbot-small"] = true }
+local from_zero = { pegasus = true, blenderbot = true }
 
 local function stack(c, side)
   local t = { embed = { "shared.weight", side .. ".embed_tokens.weight" }, position = side .. ".embed_positions.weight" }
@@ -43,8 +44,9 @@ end
 
 return {
   name = "bart",
-  types = { "bart", "mbart", "pegasus", "plbart", "mvp", "blenderbot", "blenderbot-small" },
+  types = { "bart", "mbart", "pegasus", "plbart", "mvp", "blenderbot" },
   config = function(c)
+    c = defaults(c)
     local own, decoder = side(c, "encoder"), side(c, "decoder")
     decoder.causal, decoder.tied, decoder.start = true, "if missing", c.decoder_start_token_id or 2
     decoder.tensors.head = "lm_head.weight"

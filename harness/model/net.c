@@ -148,7 +148,8 @@ static struct weight_source source_of(
         .run = names->run,
         .every = names->every,
         .pad = names->pad,
-        .scale = (float)names->scale,
+        .scales = names->scales,
+        .n_scales = names->n_scales,
         .add = is_gain(role) ? (float)s->norm_add : 0 };
     bool vector = role_part(role) == PART_VECTOR;
     if (role >= ROLE_FIRST_OF_EXPERT && t->n_dims == (vector ? 2 : 3))

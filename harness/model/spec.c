@@ -631,17 +631,34 @@ static const struct field part_fields[] = {
     { "transposed", FIELD_FLAG, offsetof(struct role_names, transposed), 0, 1, false, 0 },
     { "part", FIELD_FLAG, offsetof(struct role_names, part), 0, 1, false, 0 },
     { "optional", FIELD_FLAG, offsetof(struct role_names, optional), 0, 1, false, 0 },
-    { "scale", FIELD_REAL, offsetof(struct role_names, scale), -1e6, 1e6, false, 1 },
 };
+
+/* `scale`: a factor of all rows, or a list of pairs, how many rows and their factor. */
+static bool scales_read(const json_t *value, struct role_names *names, struct err *err) {
+    size_t n = json_array_size(value);
+    bool ok = n <= SPEC_MAX_SCALES && (!value || json_is_number(value) || json_is_array(value));
+    names->n_scales = !value ? 0 : json_is_number(value) ? 1 : (uint32_t)n;
+    if (ok && json_is_number(value))
+        names->scales[0] = (struct row_scale) { UINT32_MAX, (float)json_number_value(value) };
+    for (size_t i = 0; ok && i < n; i++) {
+        const json_t *pair = json_array_get(value, i), *rows = json_array_get(pair, 0);
+        ok = id_of(rows) >= 0 && json_is_number(json_array_get(pair, 1));
+        names->scales[i] = (struct row_scale) { (uint32_t)json_integer_value(rows),
+            (float)json_number_value(json_array_get(pair, 1)) };
+    }
+    for (uint32_t i = 0; ok && i < names->n_scales; i++)
+        ok = fabsf(names->scales[i].factor) < 1e6F;
+    return ok || err_set(err, ERR_INPUT, "'scale' is not a factor, nor a short list of [rows, factor]");
+}
 
 /* A role's names, or a table with `name` and where the part lies in the tensor. */
 static bool role_read(const json_t *tensors, enum role role, struct role_names *names,
     struct arena *arena, struct err *err) {
     const json_t *value = json_object_get(tensors, role_keys[role]);
     const char *key = role_keys[role];
-    names->scale = 1;
     if (json_object_get(value, "name")) {
-        if (!FIELDS_READ(value, part_fields, names, err))
+        if (!FIELDS_READ(value, part_fields, names, err) ||
+            !scales_read(json_object_get(value, "scale"), names, err))
             return err_wrap(err, "%s", key);
         if (names->run > 0 && names->every < names->run)
             return err_set(err, ERR_INPUT, "%s: 'every' is less than 'run'", key);

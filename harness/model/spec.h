@@ -222,6 +222,7 @@ enum role {
 #define SPEC_MAX_PREFIXES 8
 #define SPEC_MAX_IGNORE 32
 #define SPEC_MAX_EOS 16
+#define SPEC_MAX_SCALES 4
 
 struct role_names {
     const char
@@ -232,7 +233,8 @@ struct role_names {
     /* Where the tensor holds more than this part: see struct weight_source. */
     bool transposed, part;
     uint32_t from, run, every, pad;
-    double scale; /* of its numbers; 1 */
+    struct row_scale scales[SPEC_MAX_SCALES]; /* factors of its rows */
+    uint32_t n_scales;
 };
 
 struct spec {

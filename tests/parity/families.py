@@ -204,14 +204,14 @@ HYBRID = base(num_hidden_layers=4)
 family("bamba", "dec", dict(HYBRID, attn_layer_indices=[1, 3], mamba_n_heads=12, mamba_d_head=8, mamba_n_groups=2, mamba_d_state=16, mamba_chunk_size=8), one=dict(mamba_n_groups=1, attn_layer_indices=[2]), bias=dict(mamba_proj_bias=True),
        no_conv_bias=dict(mamba_conv_bias=False), tied=dict(tie_word_embeddings=True), expand=dict(mamba_expand=1, mamba_n_heads=6), f16=F16)
 family("falcon_h1", "dec", dict(HYBRID, mamba_n_heads=12, mamba_d_head=8, mamba_d_ssm=96, mamba_n_groups=2, mamba_d_state=16, mamba_chunk_size=8, head_dim=8), multipliers=dict(lm_head_multiplier=0.5, embedding_multiplier=2.0, mlp_multipliers=[0.5, 1.5], key_multiplier=0.7,
-       attention_out_multiplier=0.8, attention_in_multiplier=1.2, ssm_multipliers=[0.5, 0.6, 0.7, 0.8, 0.9], ssm_in_multiplier=1.1, ssm_out_multiplier=0.9), rms=dict(mamba_rms_norm=True), narrow=dict(mamba_d_ssm=64, mamba_n_heads=8), tied=dict(tie_word_embeddings=True))
+       attention_out_multiplier=0.8, attention_in_multiplier=1.2, ssm_multipliers=[0.5, 0.6, 0.7, 0.8, 0.9], ssm_in_multiplier=1.1, ssm_out_multiplier=0.9), rms=dict(mamba_rms_norm=True, mamba_norm_before_gate=False), before_gate=dict(mamba_rms_norm=True), narrow=dict(mamba_d_ssm=64, mamba_n_heads=8), tied=dict(tie_word_embeddings=True))
 family("granitemoehybrid", "dec", dict(HYBRID, layer_types=["mamba", "attention", "mamba", "mamba"], num_local_experts=5, num_experts_per_tok=2, shared_intermediate_size=40, mamba_n_heads=12, mamba_d_head=8, mamba_n_groups=1, mamba_d_state=16, mamba_chunk_size=8, **GRANITES),
        dense=dict(num_local_experts=0), rope=dict(position_embedding_type="rope"), groups=dict(mamba_n_groups=2))
 family("zamba2", "dec", dict(without(HYBRID, "intermediate_size"), intermediate_size=80, num_key_value_heads=6, attention_hidden_size=96, attention_head_dim=16, mamba_d_state=16, mamba_ngroups=2, n_mamba_heads=12, mamba_headdim=8, chunk_size=8, layers_block_type=["mamba", "hybrid", "mamba", "mamba"], num_mem_blocks=1, adapter_rank=8))
 family("zamba", "dec", dict(HYBRID, num_key_value_heads=6, attention_hidden_size=96, attention_head_dim=16, mamba_d_state=8, mamba_dt_rank=4, n_mamba_heads=2, attn_layer_period=2, attn_layer_offset=1))
 family("jamba", "dec", dict(HYBRID, num_experts=4, num_experts_per_tok=2, attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1, mamba_d_state=8, mamba_dt_rank=4, use_mamba_kernels=False),
        dense=dict(num_experts=1), bias=dict(mamba_proj_bias=True), no_conv_bias=dict(mamba_conv_bias=False), tied=dict(tie_word_embeddings=True), late=dict(attn_layer_period=4, attn_layer_offset=2))
-family("nemotron_h", "dec", dict(HYBRID, hybrid_override_pattern="M-*M", mamba_num_heads=12, mamba_head_dim=8, n_groups=2, ssm_state_size=16, chunk_size=8, head_dim=8))
+family("nemotron_h", "dec", dict(HYBRID, layers_block_type=["linear_attention", "mlp", "full_attention", "linear_attention"], mamba_num_heads=12, mamba_head_dim=8, n_groups=2, ssm_state_size=16, chunk_size=8, head_dim=8))
 
 # ---- relatives ----
 

@@ -36,7 +36,7 @@ def fill(model, generator):
         return torch.randn(p.shape, generator=generator, dtype=torch.float32)
 
     learned = [(name, p) for name, p in model.named_buffers() if name.endswith(LEARNED_BUFFERS)]
-    for name, p in list(model.named_parameters()) + learned:
+    for name, p in [(name, p) for name, p in model.named_parameters() if p.requires_grad] + learned:
         kept = p.data.float()
         if p.dim() < 2 and bool((kept == 0).all() or (kept == 1).all()):
             p.data.copy_(kept + 0.2 * noise(p))
