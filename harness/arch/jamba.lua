@@ -13,6 +13,7 @@ local function recurrence(c, t)
     channels = width * (c.mamba_expand or 2), state = c.mamba_d_state or 16,
     rank = type(rank) == "number" and rank or (width + 15) // 16, taps = c.mamba_d_conv or 4,
     bias = c.mamba_proj_bias, taps_bias = c.mamba_conv_bias, norm_eps = c.rms_norm_eps or 1e-6,
+    activation = c.hidden_act,
   })
 end
 

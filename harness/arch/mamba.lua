@@ -30,8 +30,10 @@ return {
       attn_norm = "layers.%d.norm.weight",
     }
     local two = c.model_type == "mamba2"
+    local mixing = (two and heads or channels)(c, t)
+    mixing.activation = c.hidden_act
     return mamba.only(c, {
-      mixing = (two and heads or channels)(c, t), tensors = t,
+      mixing = mixing, tensors = t,
       tied = hub.first(c.tie_word_embeddings, not two),
     })
   end,

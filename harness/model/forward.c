@@ -279,7 +279,7 @@ static struct recurrence recurrence_of(const struct net *net, uint32_t l) {
         .step_from = w->mix_step_from,
         .step_min = (float)m->step_min,
         .step_max = (float)m->step_max,
-        .activation = net->spec.activation,
+        .activation = m->activation,
         .taps = w->mix_taps,
         .taps_bias = w->mix_taps_bias,
         .decay = w->mix_a,

@@ -509,11 +509,15 @@ static bool experts_read(const json_t *experts, struct spec *spec, struct err *e
 }
 
 static bool mixing_read(const json_t *mixing, struct spec *spec, struct err *err) {
-    const struct mixing *m = &spec->mixing;
+    struct mixing *m = &spec->mixing;
+    int activation = ACT_SILU;
     if (!mixing)
         return true;
-    if (!FIELDS_READ(mixing, mixing_fields, spec, err))
+    if (!FIELDS_READ(mixing, mixing_fields, spec, err) ||
+        (json_object_get(mixing, "activation") &&
+            !word_read(mixing, "activation", activation_words, &activation, err)))
         return err_wrap(err, "mixing");
+    m->activation = (enum activation)activation;
     if ((m->heads == 0) != (m->rank > 0))
         return err_set(err, ERR_INPUT, "mixing: it takes either 'heads' or 'rank'");
     if (m->heads > 0 && (m->channels % m->heads != 0 || m->heads % m->groups != 0))

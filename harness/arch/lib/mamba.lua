@@ -47,7 +47,7 @@ function mamba.hybrid_heads(c)
   return {
     channels = math.floor(channels), state = c.mamba_d_state, heads = c.mamba_n_heads, groups = c.mamba_n_groups or 1,
     taps = c.mamba_d_conv or 4, bias = c.mamba_proj_bias, taps_bias = c.mamba_conv_bias, limit = c.time_step_limit,
-    norm_groups = c.mamba_n_groups or 1, normed = true,
+    norm_groups = c.mamba_n_groups or 1, normed = true, activation = c.hidden_act,
   }
 end
 
