@@ -138,8 +138,8 @@ static void run(struct cpu *c, struct recur_op *op, uint32_t n_segments) {
 
 /* What a slot must have room for: see struct recurrence. */
 static void recurrence_check(const struct recurrence *r, const struct kv_cache *kv) {
-    uint32_t values = r->n_channels + (r->n_heads > 0 ? r->n_groups * r->n_state + r->n_heads
-                                                      : r->n_state);
+    uint32_t values =
+        r->n_channels + (r->n_heads > 0 ? r->n_groups * r->n_state + r->n_heads : r->n_state);
     BUG_IF(kv->width < convolved(r) || kv->width < values || r->n_taps > TAPS_MAX ||
            r->n_state > STATE_MAX);
 }

@@ -1,6 +1,6 @@
-/* The recurrence of heads (Mamba 2): a head's state is a matrix [S, P] of its P channels, which decays
- * as one. What the convolution gave lies in the cache, so tokens of ancestors are taken from there.
- * A work item is a segment × a head; sums over the state run in the order of its numbers. */
+/* The recurrence of heads (Mamba 2): a head's state is a matrix [S, P] of its P channels, which
+ * decays as one. What the convolution gave lies in the cache, so tokens of ancestors are taken from
+ * there. A work item is a segment × a head; sums over the state run in the order of its numbers. */
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +33,8 @@ static void head_step(const struct head *h, uint32_t slot, float *u) {
     float brought[STATE_MAX], step = step_of(h, slot);
     float keep = expf(-expf(r->decay[h->number]) * step);
     recur_cell(op, op->kv->values, slot, h->number * h->width, h->width, u);
-    recur_cell(op, op->kv->values, slot, r->n_channels + h->group * r->n_state, r->n_state, brought);
+    recur_cell(
+        op, op->kv->values, slot, r->n_channels + h->group * r->n_state, r->n_state, brought);
     k->scale((size_t)r->n_state * h->width, keep, h->state);
     for (uint32_t s = 0; s < r->n_state; s++)
         k->scale_add(h->width, step * brought[s], u, h->state + (size_t)s * h->width);

@@ -70,7 +70,8 @@ static void groups_choose(const struct experts *x, float *choice) {
 
 /* The chosen expert's share among those that come near it: others don't count. `out` are chosen
  * already, and are -inf. */
-static float share_of_near(const struct experts *x, const float *scores, const float *left, uint32_t best) {
+static float share_of_near(
+    const struct experts *x, const float *scores, const float *left, uint32_t best) {
     double sum = 0, top = (double)left[best];
     for (uint32_t e = 0; e < x->n; e++) {
         double size = fmax(fabs((double)scores[e]), top);

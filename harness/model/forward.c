@@ -196,9 +196,8 @@ static void keys_and_values(
     const struct spec *s = &net->spec;
     const struct layer *w = &net->layers[l];
     struct rows k = part(net->k, step->n), v = part(net->v, step->n);
-    const struct narrowing by = {
-        w->kv_down, w->kv_down_bias, w->kv_down_norm, net->kv_latent, net->kv_latent_act
-    };
+    const struct narrowing by = { w->kv_down, w->kv_down_bias, w->kv_down_norm, net->kv_latent,
+        net->kv_latent_act };
     struct rows from = latent(net, &by, h);
     matmul(net, w->k, w->k_bias, from, k);
     matmul(net, w->v, w->v_bias, from, v);
@@ -249,9 +248,8 @@ static void attention(
     const struct layer *w = &net->layers[l];
     const struct attention how = attention_of(net, l);
     struct rows q = part(net->q, h.n), a = part(net->a, h.n);
-    const struct narrowing by = {
-        w->q_down, w->q_down_bias, w->q_down_norm, net->q_latent, net->q_latent_act
-    };
+    const struct narrowing by = { w->q_down, w->q_down_bias, w->q_down_norm, net->q_latent,
+        net->q_latent_act };
     struct rows from = latent(net, &by, h);
     matmul(net, w->q, w->q_bias, from, q);
     heads_prepare(net, l,

@@ -490,10 +490,9 @@ static void routes_make(struct net *net, uint32_t n_rows) {
 
 size_t net_slot_bytes(const struct net *net) {
     const struct spec *s = &net->spec;
-    size_t mix = net->n_mix_layers == 0
-                     ? 0
-                     : net->backend->ops->kv_bytes_per_slot(
-                           net->backend, net->n_mix_layers, mixing_slot_width(&s->mixing));
+    size_t mix = net->n_mix_layers == 0 ? 0
+                                        : net->backend->ops->kv_bytes_per_slot(net->backend,
+                                              net->n_mix_layers, mixing_slot_width(&s->mixing));
     return mix + net->backend->ops->kv_bytes_per_slot(
                      net->backend, net->n_kv_layers, s->n_kv_heads * s->head_dim);
 }
@@ -545,8 +544,7 @@ bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err) {
     if (n_slots <= net->n_slots)
         return true;
     net->n_slots = 0;
-    if (!cache_renew(
-            net, &net->kv, net->n_kv_layers, s->n_kv_heads * s->head_dim, n_slots, err) ||
+    if (!cache_renew(net, &net->kv, net->n_kv_layers, s->n_kv_heads * s->head_dim, n_slots, err) ||
         !cache_renew(
             net, &net->mix_kv, net->n_mix_layers, mixing_slot_width(&s->mixing), n_slots, err))
         return false;
@@ -573,9 +571,8 @@ static double layer_macs(const struct spec *s, uint32_t l) {
     double from_q = s->q_rank ? s->q_rank : c, from_kv = s->kv_rank ? s->kv_rank : c;
     const struct layer_spec *layer = &s->layer[l];
     double mixing = layer->mixes ? mixing_macs(s) : 0;
-    double attention = layer->attends
-                           ? c * q + from_q * q + 2 * from_kv * kv + c * s->q_rank + c * s->kv_rank
-                           : 0;
+    double attention =
+        layer->attends ? c * q + from_q * q + 2 * from_kv * kv + c * s->q_rank + c * s->kv_rank : 0;
     double ffn = layer->sparse
                      ? (double)x->n_chosen * x->ffn_width + x->shared_width + x->n / products
                      : s->ffn_width;

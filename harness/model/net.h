@@ -25,7 +25,7 @@ struct layer {
     struct vector *q_norm, *q_norm_bias, *k_norm, *k_norm_bias;
     struct vector *attn_out_norm, *attn_out_norm_bias; /* [C] */
     const float *sinks;                                /* [H] */
-    const float *buckets, *by_distance; /* [buckets, H]; made of these: see attention_bias */
+    const float *buckets, *by_distance;     /* [buckets, H]; made of these: see attention_bias */
     struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
     struct vector *distance_k_bias, *distance_q_bias;
     const float *key_places, *query_places; /* made of these: [2 * buckets, H*D] */
@@ -92,17 +92,17 @@ struct net {
     struct buffer *q, *k, *v, *a; /* f32 [T, H*D], [T, G*D], [T, G*D]; act [T, H*D] */
     struct buffer *q_latent, *q_latent_act, *kv_latent, *kv_latent_act, *k_shared;
     struct ffn_room ffn, expert, shared;
-    struct buffer *mix_x, *mix_v;                       /* what slots hold: f32 [T, slot width] */
-    struct buffer *mixed, *mixed_act;                   /* f32, act [T, channels] */
-    struct buffer *mix_low, *mix_low_act, *mix_step;    /* f32, act [T, rank], f32 [T, heads] */
+    struct buffer *mix_x, *mix_v;                         /* what slots hold: f32 [T, slot width] */
+    struct buffer *mixed, *mixed_act;                     /* f32, act [T, channels] */
+    struct buffer *mix_low, *mix_low_act, *mix_step;      /* f32, act [T, rank], f32 [T, heads] */
     struct buffer *mix_gate, *mix_b, *mix_c, *mix_c_read; /* mix_c: what rows read of the state */
     struct buffer *expert_h, *experts_y, *router, *shared_weight, *labels;
     int32_t *table_rows; /* [T]: learned positions, token types */
     struct routes routes;
-    struct kv_cache *kv, *mix_kv;      /* of layers that attend, and of those with a recurrence */
+    struct kv_cache *kv, *mix_kv; /* of layers that attend, and of those with a recurrence */
     uint32_t n_slots, n_kv_layers, n_mix_layers;
     uint32_t *cache_layer, *mix_layer; /* [n_layers]: which of these a layer is */
-    struct kv_cache *cross_kv; /* of the encoder's text at hand */
+    struct kv_cache *cross_kv;         /* of the encoder's text at hand */
     struct kv_span cross;
     struct segment *cross_segments; /* [T] */
     uint32_t *cross_slots;          /* [T] */

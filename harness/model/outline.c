@@ -41,7 +41,7 @@ bool outline_source_open(
     bool ok =
         file_exists(file) ||
         err_set(err, ERR_INPUT, "'%s' has no config.json: its files must be here first", path);
-    s->config = ok ? json_parse_file(file, MODEL_CONFIG_MAX, err) : NULL;
+    s->config = ok ? json_parse_python_file(file, MODEL_CONFIG_MAX, err) : NULL;
     const struct arch_source source = { .config = s->config, .arch_file = arch_file, .what = file };
     ok = s->config && arch_describe(&source, &s->arena, &s->spec, err);
     if (ok)

@@ -652,7 +652,8 @@ static bool scales_read(const json_t *value, struct role_names *names, struct er
     }
     for (uint32_t i = 0; ok && i < names->n_scales; i++)
         ok = fabsf(names->scales[i].factor) < 1e6F;
-    return ok || err_set(err, ERR_INPUT, "'scale' is not a factor, nor a short list of [rows, factor]");
+    return ok ||
+           err_set(err, ERR_INPUT, "'scale' is not a factor, nor a short list of [rows, factor]");
 }
 
 /* A role's names, or a table with `name` and where the part lies in the tensor. */

@@ -92,9 +92,9 @@ struct mixing {
 
 /* What a layer has of its own. */
 struct layer_spec {
-    uint32_t window;     /* 0: none */
-    bool rotated, local; /* local: by the second rope, `sliding_rope` */
-    bool sparse;         /* experts in place of one feed-forward part */
+    uint32_t window;            /* 0: none */
+    bool rotated, local;        /* local: by the second rope, `sliding_rope` */
+    bool sparse;                /* experts in place of one feed-forward part */
     bool attends, mixes, feeds; /* has attention, a recurrence, a feed-forward part */
 };
 

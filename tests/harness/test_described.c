@@ -135,7 +135,8 @@ static void many_requests_are_each_as_if_alone(void **state) {
 /* ---- classes ---- */
 
 static void classes_are_each_as_if_alone(void **state) {
-    static const char *const names[] = { "shared-layers", "buckets", "both-ways", "long" };
+    static const char *const names[] = { "shared-layers", "buckets", "both-ways", "long",
+        "late-classes" };
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         struct err err = ERR_INIT;
         struct text *texts = xcalloc(TEXTS, sizeof *texts);
