@@ -35,7 +35,7 @@ return {
       mixing = mamba.heads(t, layer, {
         channels = heads * dim, state = c.ssm_state_size or 128, heads = heads, groups = groups, norm_groups = groups,
         taps = c.mamba_d_conv or c.conv_kernel or 4, bias = c.use_bias or c.mamba_proj_bias,
-        taps_bias = hub.first(c.mamba_conv_bias, c.use_conv_bias), limit = c.mamba_dt_limit or c.time_step_limit,
+        taps_bias = hub.first(c.mamba_conv_bias, c.use_conv_bias), limit = { c.mamba_dt_min or c.time_step_min or 0.001 }, -- whatever the limit says
         normed = true, activation = c.mamba_hidden_act,
       }),
       prefixes = { "backbone.", "model.", "" },

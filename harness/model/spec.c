@@ -520,7 +520,8 @@ static bool mixing_read(const json_t *mixing, struct spec *spec, struct err *err
     m->activation = (enum activation)activation;
     if ((m->heads == 0) != (m->rank > 0))
         return err_set(err, ERR_INPUT, "mixing: it takes either 'heads' or 'rank'");
-    if (m->heads > 0 && (m->channels % m->heads != 0 || m->heads % m->groups != 0))
+    if (m->heads > 0 && (m->channels % m->heads != 0 || m->heads % m->groups != 0 ||
+                            m->channels / m->heads > 1 << 10))
         return err_set(err, ERR_INPUT, "mixing: %u channels do not suit %u heads in %u groups",
             m->channels, m->heads, m->groups);
     if (m->channels % m->norm_groups != 0 || m->step_min > m->step_max)
