@@ -25,10 +25,13 @@ local function stablelm(c)
   local parts = c.use_parallel_residual and { attn_norm = "input_layernorm" } or norms
   local t = decoder.tensors({ parts, decoder.attention, decoder.ffn },
     with_norm_bias(decoder.biases(c.use_qkv_bias, false, false)))
+  if c.qk_layernorm then -- a tensor for each head
+    t.q_norm, t.k_norm = "layers.%d.self_attn.q_layernorm.norms.%h.weight", "layers.%d.self_attn.k_layernorm.norms.%h.weight"
+  end
   return {
     tensors = t, eps = c.layer_norm_eps or 1e-5, gated = true, parallel = c.use_parallel_residual,
     part = hub.first(c.partial_rotary_factor, c.rope_pct, not c.rope_parameters and 0.25 or nil),
-    unsupported = c.qk_layernorm and "a norm with tensors of its own for each head (qk_layernorm)" or nil,
+    qk_norm = c.qk_layernorm and { kind = "layer", heads = true } or nil,
   }
 end
 

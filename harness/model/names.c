@@ -325,6 +325,12 @@ static bool shape_check(
            err_set(err, ERR_UNSUPPORTED, "tensor '%.128s' holds %s, not weights", t->name, type);
 }
 
+/* Tensors that some role has. */
+struct used {
+    const struct tensor **list;
+    size_t n, capacity;
+};
+
 /* What finding needs beside the spec. */
 struct finder {
     const struct spec *spec;
@@ -332,6 +338,8 @@ struct finder {
     const char *prefix;
     struct strbuf missing;
     uint32_t n_missing;
+    struct arena *arena;
+    struct used *used; /* tensors that are in no role by themselves: those of heads */
 };
 
 static const struct tensor *find_prefixed(struct finder *f, const char *prefix, const char *name) {
@@ -353,16 +361,17 @@ static void mark_replace(
 
 enum { NAME_MAX_BYTES = 400 };
 
-/* Where a tensor is looked for: `layer` and `expert` stand in names. */
+/* Where a tensor is looked for: these numbers stand in names. */
 struct place {
-    uint32_t layer, expert;
+    uint32_t layer, expert, head;
 };
 
 static void name_at(
     const struct finder *f, char out[NAME_MAX_BYTES], const char *name, struct place place) {
-    char with_layer[NAME_MAX_BYTES];
+    char with_layer[NAME_MAX_BYTES], with_expert[NAME_MAX_BYTES];
     mark_replace(with_layer, sizeof with_layer, name, "%d", place.layer / f->spec->shared_layers);
-    mark_replace(out, NAME_MAX_BYTES, with_layer, "%e", place.expert);
+    mark_replace(with_expert, sizeof with_expert, with_layer, "%e", place.expert);
+    mark_replace(out, NAME_MAX_BYTES, with_expert, "%h", place.head);
 }
 
 /* The first spelling that is in the file, under the model's prefix or bare. */
@@ -379,11 +388,43 @@ static const struct tensor *find_role(struct finder *f, enum role role, struct p
     return NULL;
 }
 
+static void used_add(struct used *used, const struct tensor *t) {
+    mem_grow(&used->list, &used->capacity, used->n + 1, sizeof(const struct tensor *));
+    used->list[used->n++] = t;
+}
+
+/* Norms of heads that are tensors of their own become one, [heads, D]; NULL where one is missing or
+ * is no such norm. */
+static const struct tensor *gather_heads(struct finder *f, enum role role, struct place place) {
+    const struct spec *s = f->spec;
+    bool q = role == ROLE_Q_NORM || role == ROLE_Q_NORM_BIAS;
+    uint32_t n = q ? s->n_heads : s->n_kv_heads;
+    float *gains = arena_alloc(f->arena, (size_t)n * s->head_dim * sizeof *gains);
+    struct tensor *all = arena_alloc(f->arena, sizeof *all);
+    for (place.head = 0; place.head < n; place.head++) {
+        const struct tensor *t = find_role(f, role, place);
+        if (!t || t->n_elements != s->head_dim || !tensor_type_is_real(t->type))
+            return NULL;
+        tensor_read_f32(t, 0, s->head_dim, gains + (size_t)place.head * s->head_dim);
+        used_add(f->used, t);
+        all->name = t->name;
+    }
+    all->type = TENSOR_F32;
+    all->n_dims = 2;
+    all->shape[0] = n;
+    all->shape[1] = s->head_dim;
+    all->n_elements = (uint64_t)n * s->head_dim;
+    all->data = (const uint8_t *)gains;
+    all->bytes = all->n_elements * sizeof *gains;
+    return all;
+}
+
 static const struct tensor *need_role(struct finder *f, enum role role, struct place place) {
     const struct role_names *names = &f->spec->roles[role];
     if (names->n == 0)
         return NULL;
-    const struct tensor *t = find_role(f, role, place);
+    bool by_head = strstr(names->names[0], "%h") != NULL;
+    const struct tensor *t = by_head ? gather_heads(f, role, place) : find_role(f, role, place);
     if (!t && !names->optional && f->n_missing++ < 4) {
         char name[NAME_MAX_BYTES];
         name_at(f, name, names->names[0], place);
@@ -511,17 +552,11 @@ static bool tensor_check(void *arg, enum role role, const struct tensor *t, stru
     return shape_check(arg, role, t, err);
 }
 
-struct used {
-    const struct tensor **list;
-    size_t n, capacity;
-};
-
 static bool tensor_use(void *arg, enum role role, const struct tensor *t, struct err *err) {
     struct used *used = arg;
     (void)role;
     (void)err;
-    mem_grow(&used->list, &used->capacity, used->n + 1, sizeof(const struct tensor *));
-    used->list[used->n++] = t;
+    used_add(used, t);
     return true;
 }
 
@@ -535,7 +570,7 @@ static void layer_find(struct finder *f, uint32_t l, struct arena *arena, struct
     for (uint32_t e = 0; out->experts[l] && e < s->experts.n; e++)
         for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++)
             out->experts[l][e][r - ROLE_FIRST_OF_EXPERT] =
-                need_role(f, (enum role)r, (struct place) { l, e });
+                need_role(f, (enum role)r, (struct place) { .layer = l, .expert = e });
 }
 
 static bool missing_report(const struct finder *f, struct err *err) {
@@ -552,8 +587,8 @@ bool net_tensors_have(const struct spec *spec, const struct weights *weights, en
 
 bool net_tensors_find(struct spec *spec, const struct weights *weights, struct arena *arena,
     struct net_tensors *out, struct err *err) {
-    struct finder f = { .spec = spec, .weights = weights };
     struct used used = { 0 };
+    struct finder f = { .spec = spec, .weights = weights, .arena = arena, .used = &used };
     f.prefix = prefix_choose(&f);
     classifier_settle(&f, spec);
     head_settle(&f, spec);

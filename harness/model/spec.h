@@ -228,7 +228,8 @@ enum role {
 struct role_names {
     const char
         *names[SPEC_MAX_NAMES]; /* spellings, the first that exists counts; '%d' is the layer,
-                                   '%e' the expert */
+                                   '%e' the expert, '%h' a head of q or k whose norm is a tensor
+                                   of its own */
     uint32_t n;                 /* 0: this model has no such tensor */
     bool optional;              /* a file may be without it */
     /* Where the tensor holds more than this part: see struct weight_source. */
