@@ -38,7 +38,7 @@ local function scale(c)
 end
 
 local function experts(c, t)
-  if not c.n_routed_experts then return end -- MiniCPM 3
+  if not c.n_routed_experts then return end -- Youtu, MiniCPM 3
   local v3, layer = c.model_type ~= "deepseek_v2", "layers.%d.mlp."
   local grouped = v3 or c.topk_method == "group_limited_greedy"
   t.router = layer .. "gate.weight"
@@ -66,7 +66,7 @@ end
 
 return {
   name = "deepseek",
-  types = { "deepseek_v2", "deepseek_v3", "glm4_moe_lite", "minicpm3" },
+  types = { "deepseek_v2", "deepseek_v3", "glm4_moe_lite", "youtu", "minicpm3" },
   config = function(c)
     c = defaults(c)
     for _, key in ipairs { "num_attention_heads", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "kv_lora_rank" } do
