@@ -252,6 +252,11 @@ static void recurrences_give_the_reference_numbers(void **state) {
     decoder_folder_check(ASSAY_TESTS_DIR "/fixtures/models/jamba");
 }
 
+static void heads_with_norms_in_tensors_of_their_own_give_the_reference_numbers(void **state) {
+    (void)state;
+    decoder_folder_check(ASSAY_TESTS_DIR "/fixtures/models/norms-of-heads");
+}
+
 static void experts_chosen_one_after_the_other_give_the_reference_numbers(void **state) {
     (void)state;
     decoder_folder_check(ASSAY_TESTS_DIR "/fixtures/models/nearest-experts");
@@ -388,6 +393,7 @@ static void gguf_files_give_the_reference_numbers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recurrences_give_the_reference_numbers),
+        cmocka_unit_test(heads_with_norms_in_tensors_of_their_own_give_the_reference_numbers),
         cmocka_unit_test(experts_chosen_one_after_the_other_give_the_reference_numbers),
         cmocka_unit_test(bert_gives_the_reference_vectors),
         cmocka_unit_test(bert_with_hub_names_and_heads_to_ignore_gives_the_reference_vectors),

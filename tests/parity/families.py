@@ -3,10 +3,12 @@
 FAMILIES = []
 
 
-def family(name, tasks, config, type=None, lengths=None, **variants):
+def family(name, tasks, config, type=None, lengths=None, cls=None, **variants):
     known = {"name": name, "type": type or name, "tasks": tasks.split(), "config": config, "variants": {"base": {}, **variants}}
     if lengths:
         known["lengths"] = lengths
+    if cls:
+        known["class"] = cls
     FAMILIES.append(known)
 
 
@@ -86,6 +88,7 @@ T5S = dict(gated=dict(feed_forward_proj="gated-gelu"), silu=dict(feed_forward_pr
            flan=dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False, _dtype="bfloat16"))
 for name in ("t5", "mt5", "umt5"):
     family(name, "s2s", T5ENC, **T5S)
+    family(name + "-encoder", "enc", T5ENC, type=name, cls=name.upper() + "EncoderModel", **T5S)
 BART = dict(vocab_size=211, d_model=48, encoder_layers=2, decoder_layers=3, encoder_attention_heads=6, decoder_attention_heads=4, encoder_ffn_dim=80, decoder_ffn_dim=64,
             max_position_embeddings=128, pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2)
 BARTS = dict(scaled=dict(scale_embedding=True), relu=dict(activation_function="relu"), f16=F16, gelu=dict(activation_function="gelu"))
@@ -212,6 +215,13 @@ family("zamba", "dec", dict(HYBRID, num_key_value_heads=6, attention_hidden_size
 family("jamba", "dec", dict(HYBRID, num_experts=4, num_experts_per_tok=2, attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2, expert_layer_offset=1, mamba_d_state=8, mamba_dt_rank=4, use_mamba_kernels=False),
        dense=dict(num_experts=1), bias=dict(mamba_proj_bias=True), no_conv_bias=dict(mamba_conv_bias=False), tied=dict(tie_word_embeddings=True), late=dict(attn_layer_period=4, attn_layer_offset=2))
 family("nemotron_h", "dec", dict(HYBRID, layers_block_type=["linear_attention", "mlp", "full_attention", "linear_attention"], mamba_num_heads=12, mamba_head_dim=8, n_groups=2, ssm_state_size=16, chunk_size=8, head_dim=8))
+
+# ---- decoders that embed ----
+
+for name, config in (("llama", base()), ("mistral", base(sliding_window=8)), ("qwen2", base()), ("qwen3", base(head_dim=8)), ("gpt2", GPT2), ("bloom", dict(vocab_size=211, hidden_size=48, n_layer=3, n_head=6)),
+                     ("gpt_neox", NEOX), ("falcon", FALCON), ("opt", OPT), ("mamba", MAMBA), ("mamba2", M2), ("gemma2", base(head_dim=16, sliding_window=8, query_pre_attn_scalar=12)), ("phi3", base()),
+                     ("mixtral", base(num_local_experts=5))):
+    family(name + "-body", "enc", config, type=name)
 
 # ---- relatives ----
 

@@ -197,7 +197,8 @@ def make(folder, family, task, change, seed):
         settings.setdefault("num_labels", 3)
         settings.setdefault("pad_token_id", 0)
     config = AutoConfig.for_model(family["type"], **settings)
-    model = getattr(transformers, CLASSES[task]).from_config(config, attn_implementation=attention).eval()
+    own = getattr(transformers, family["class"])._from_config if "class" in family else getattr(transformers, CLASSES[task]).from_config
+    model = own(config, attn_implementation=attention).eval()
     fill(model, generator)
     model.to(getattr(torch, dtype))
     folder.mkdir(parents=True)
