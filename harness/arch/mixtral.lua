@@ -1,11 +1,7 @@
 -- Decoders like Llama with experts in place of the feed-forward part: Mixtral, Qwen2-MoE (a shared expert under a gate of
--- its own), Qwen3-MoE (norms on heads), OLMoE (q and k normed over all heads), Granite-MoE (experts in one tensor).
+-- its own), Qwen3-MoE (norms on heads).
 local hub, decoder = include "hub", include "decoder"
 local defaults = include "defaults"
-
-local function experts(t, layer, names)
-  for role, name in pairs(names) do t["expert_" .. role] = layer .. name .. ".weight" end
-end
 
 -- Layers that keep one dense part: those named, and all but every n-th.
 local function sparse(c)
@@ -15,18 +11,16 @@ local function sparse(c)
   return list
 end
 
-local gate_up_down = { gate = "mlp.experts.%e.gate_proj", up = "mlp.experts.%e.up_proj", down = "mlp.experts.%e.down_proj" }
-
 local function mixtral(c, t)
   t.router = { "layers.%d.block_sparse_moe.gate.weight", "layers.%d.mlp.gate.weight" }
-  experts(t, "layers.%d.block_sparse_moe.experts.%e.", { gate = "w1", up = "w3", down = "w2" })
+  decoder.experts(t, "layers.%d.block_sparse_moe.experts.%e.", { gate = "w1", up = "w3", down = "w2" })
   return { experts = { routing = "softmax", count = c.num_local_experts, renormalize = true, ffn = c.intermediate_size },
     window = c.sliding_window }
 end
 
 local function qwen(c, t)
   t.router = "layers.%d.mlp.gate.weight"
-  experts(t, "layers.%d.", gate_up_down)
+  decoder.experts(t, "layers.%d.", decoder.gate_up_down)
   local shared = c.model_type == "qwen2_moe" and c.shared_expert_intermediate_size or nil
   if shared then
     hub.layer(t, "layers.%d.mlp.", { shared_gate = "shared_expert.gate_proj", shared_up = "shared_expert.up_proj",
@@ -46,62 +40,11 @@ local function qwen(c, t)
   }
 end
 
-local function olmoe(c, t)
-  t.router = "layers.%d.mlp.gate.weight"
-  experts(t, "layers.%d.", gate_up_down)
-  hub.layer(t, "layers.%d.", { q_norm = "self_attn.q_norm", k_norm = "self_attn.k_norm" })
-  return { qk_norm = { kind = "rms" }, qkv_clip = c.clip_qkv,
-    norm = { kind = "rms", eps = c.rms_norm_eps or 1e-5, called = { eps = "rms_norm_eps" } },
-    experts = { routing = "softmax", count = c.num_experts, renormalize = c.norm_topk_prob, ffn = c.intermediate_size } }
-end
-
--- FlexOlmo: OLMoE with norms behind the parts.
-local function flexolmo(c, t)
-  t.attn_norm, t.attn_out_norm = nil, "layers.%d.post_attention_layernorm.weight"
-  t.mlp_norm, t.mlp_out_norm = nil, "layers.%d.post_feedforward_layernorm.weight"
-  local own = olmoe(c, t)
-  own.norm.eps = c.rms_norm_eps or 1e-6
-  return own
-end
-
--- Phi-3.5-MoE: layer norms, and two experts that are chosen one after the other, each against those that come near it.
-local function phimoe(c, t)
-  local own = mixtral(c, t)
-  own.norm = { kind = "layer", eps = c.rms_norm_eps, called = { eps = "rms_norm_eps" } }
-  for _, role in ipairs { "attn_norm", "mlp_norm", "final_norm" } do t[role .. "_bias"] = t[role]:gsub("weight$", "bias") end
-  if c.lm_head_bias then t.head_bias = "lm_head.bias" end
-  local s = c.rope_parameters or c.rope_scaling or {}
-  if s.short_mscale ~= s.long_mscale then return { unsupported = "a factor of rotation that depends on length" } end
-  own.position = hub.rotary(c, { attention_factor = s.short_mscale, long_factors = s.short_factor }) -- as transformers 5 runs it
-  own.experts = { routing = "nearest", near = 2 * (c.router_jitter_noise or 0.01), count = c.num_local_experts, ffn = c.intermediate_size }
-  return own
-end
-
-local function granitemoe(c, t)
-  local layer, f = "layers.%d.block_sparse_moe.", c.intermediate_size or 0
-  t.router = layer .. "router.layer.weight"
-  t.expert_gate = { name = layer .. "input_linear.weight", part = true }
-  t.expert_up = { name = layer .. "input_linear.weight", from = f, part = true }
-  t.expert_down = layer .. "output_linear.weight"
-  local shared = c.model_type == "granitemoeshared" and c.shared_intermediate_size or 0
-  if shared > 0 then
-    t.shared_gate = { name = "layers.%d.shared_mlp.input_linear.weight", part = true }
-    t.shared_up = { name = "layers.%d.shared_mlp.input_linear.weight", from = shared, part = true }
-    t.shared_down = "layers.%d.shared_mlp.output_linear.weight"
-  end
-  return {
-    embedding_scale = c.embedding_multiplier, residual_scale = c.residual_multiplier,
-    attention_scale = c.attention_multiplier, logit_scale = c.logits_scaling and 1 / c.logits_scaling,
-    experts = { routing = "softmax_after", count = c.num_local_experts, ffn = f, shared = shared > 0 and shared or nil },
-  }
-end
-
-local of = { mixtral = mixtral, qwen2_moe = qwen, qwen3_moe = qwen, olmoe = olmoe, flex_olmo = flexolmo, phimoe = phimoe,
-  granitemoe = granitemoe, granitemoeshared = granitemoe }
+local of = { mixtral = mixtral, qwen2_moe = qwen, qwen3_moe = qwen }
 
 return {
   name = "mixtral",
-  types = { "mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "flex_olmo", "phimoe", "granitemoe", "granitemoeshared" },
+  types = { "mixtral", "qwen2_moe", "qwen3_moe" },
   config = function(c)
     c = defaults(c)
     local qkv = c.attention_bias or c.model_type == "qwen2_moe" and hub.first(c.qkv_bias, true)
@@ -110,7 +53,6 @@ return {
     if own_dense then parts[3] = decoder.ffn end
     local t = decoder.tensors(parts, decoder.biases(qkv, c.attention_bias, false))
     local own = of[c.model_type](c, t)
-    if own.unsupported then return own end
     own.tensors = t
     own.experts.chosen = c.num_experts_per_tok
     return decoder.spec(c, own)
