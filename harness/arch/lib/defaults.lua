@@ -34,7 +34,7 @@ local of = {
   internlm3 = { rms_norm_eps = 1e-5, num_key_value_heads = 2, head_dim = 128 },
   glm4_moe_lite = { first_k_dense_replace = 1, n_shared_experts = 1, n_routed_experts = 64, num_experts_per_tok = 4, n_group = 1,
     topk_group = 1, routed_scaling_factor = 1.8, norm_topk_prob = yes, moe_intermediate_size = 1536, rms_norm_eps = 1e-5 },
-  minicpm3 = { tie_word_embeddings = yes },
+  minicpm3 = { tie_word_embeddings = yes, scale_emb = 12, scale_depth = 1.4, dim_model_base = 256 },
   youtu = { tie_word_embeddings = yes },
   minimax_m2 = { rope_theta = 5e6 },
   mixtral = { num_experts_per_tok = 2, num_local_experts = 8, rope_theta = 1e6, rms_norm_eps = 1e-5 },
@@ -51,7 +51,7 @@ local of = {
   umt5 = { feed_forward_proj = "gated-gelu", num_heads = 6 },
 }
 
--- c with what it leaves to its type; rotary settings of version 5 have their theta in a table of their own.
+-- c with what it leaves to its type.
 return function(c)
   local own = of[c.model_type]
   if not own then return c end
