@@ -59,6 +59,43 @@ json_t *json_parse_file(const char *path, size_t max_bytes, struct err *err) {
     return json;
 }
 
+/* `null` and blanks in place of a word of Python's that begins at `at`: its length, or 0. */
+static size_t word_forget(char *at, size_t left) {
+    static const char word[] = "Infinity";
+    size_t sign = left > 0 && at[0] == '-', n = sign + sizeof word - 1;
+    if (n > left || memcmp(at + sign, word, sizeof word - 1) != 0) {
+        return 0;
+    }
+    memset(at, ' ', n);
+    memcpy(at, "null", 4);
+    return n;
+}
+
+void json_forget_infinity(char *text, size_t len) {
+    bool quoted = false;
+    for (size_t i = 0; i < len; i++) {
+        if (quoted && text[i] == '\\') {
+            i++;
+        } else if (text[i] == '"') {
+            quoted = !quoted;
+        } else if (!quoted) {
+            size_t n = word_forget(text + i, len - i);
+            i += n > 0 ? n - 1 : 0;
+        }
+    }
+}
+
+json_t *json_parse_python_file(const char *path, size_t max_bytes, struct err *err) {
+    struct strbuf text = { 0 };
+    json_t *json = NULL;
+    if (file_read(path, max_bytes, &text, err)) {
+        json_forget_infinity(text.text, text.len);
+        json = json_parse(strbuf_str(&text), text.len, path, err);
+    }
+    strbuf_release(&text);
+    return json;
+}
+
 bool json_lines_next(struct json_lines *l, const char **line, size_t *n) {
     if (l->left == 0) {
         return false;

@@ -16,6 +16,10 @@
 MUST_CHECK json_t *json_parse(const char *text, size_t len, const char *name, struct err *err);
 MUST_CHECK json_t *json_parse_file(const char *path, size_t max_bytes, struct err *err);
 
+/* The same of a file that Python wrote: Infinity, which JSON has no word for, is null. */
+MUST_CHECK json_t *json_parse_python_file(const char *path, size_t max_bytes, struct err *err);
+void json_forget_infinity(char *text, size_t len); /* in place */
+
 /* JSON lines, one after the other, without copies: *line, its length in *n and, from 1, its number.
  * False at the end. An empty line is one; a text may end with or without its last newline. */
 struct json_lines {

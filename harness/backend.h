@@ -48,6 +48,12 @@ struct rows {
     uint32_t row, n;
 };
 
+/* So many rows of a weight, times a factor. */
+struct row_scale {
+    uint32_t n;
+    float factor;
+};
+
 /* Where a weight comes from: a tensor of the file, dequantised and rounded as it is packed.
  * `transpose`: the file has [K, N]. `permute_heads`: undo GGUF's interleaved order of the rows
  * of q and k (number of heads; 0: no). `row`/`n_rows`: a part of the tensor's rows (fused qkv);
@@ -56,7 +62,7 @@ struct rows {
  * each run, `pad_columns` columns of zeros each `run_columns` columns (heads whose values are
  * narrower than their keys). `slice`: of a tensor of one more dimension, which of the first, from 1
  * on (an expert); 0: it has none. `add`: a constant added to every element (norm gains stored as w
- * - 1). */
+ * - 1). `scales`: factors of rows, from the first on, before that; those behind them have 1. */
 struct weight_source {
     const struct tensor *tensor;
     bool transpose;
@@ -66,6 +72,8 @@ struct weight_source {
     uint32_t run_columns, pad_columns;
     uint64_t slice;
     float add;
+    const struct row_scale *scales;
+    uint32_t n_scales;
 };
 
 /* Rotary embedding: `inv_freq` has rotary_dim / 2 numbers (scaling already in them), `scale`
@@ -110,12 +118,21 @@ struct attention_bias {
 
 /* A selective recurrence (Mamba) of N channels with S numbers of state each. A slot of the cache
  * holds in its keys a token's channels [N], in its values the raw steps [N] and what they bring in
- * [S]; its rows are N + S wide. Lists are on the host. */
+ * [S]; its rows are N + S wide.
+ *
+ * With n_heads (Mamba 2), channels of a head have one step and one decay, and G groups of heads
+ * share what tokens bring in and read; these are convolved beside the channels, M = N + 2 * G * S
+ * in all: channels, what is brought in by each group, what each reads. Keys hold these [M] before
+ * the convolution, values the channels and what is brought in [N + G * S] behind it, then the raw
+ * steps [n_heads]. Lists are on the host. */
 struct recurrence {
     uint32_t n_channels, n_state, n_taps;
+    uint32_t n_heads, n_groups; /* n_heads 0: each channel by itself */
     enum activation activation;
-    const float *taps, *taps_bias; /* [N, taps], [N] or NULL */
-    const float *decay, *skip;     /* [N, S]: logarithms; [N] */
+    const float *taps, *taps_bias; /* [N or M, taps], [N or M] or NULL */
+    const float *decay, *skip;     /* [N, S] or [n_heads], logarithms; [N] or [n_heads] */
+    const float *step_from;        /* [n_heads]: added to raw steps */
+    float step_min, step_max;      /* of heads: a step is cut to these */
 };
 
 struct attention {
@@ -261,14 +278,15 @@ struct backend_ops {
         uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
         struct rows out);
 
-    /* u = activation(convolution of the cached channels up to each row's), f32 [T, N]. */
+    /* u = activation(convolution of the cached channels up to each row's), f32 [T, N or M]. */
     void (*convolve)(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
         uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows u);
 
     /* Every segment's rows, from a state that begins at position 0 with zeros:
      *     state = exp(step * -exp(decay)) * state + step * brought * u,  step = softplus(raw)
      *     out = (state · read + skip * u) * activation(gate)
-     * read: f32 [T, S], gate: f32 [T, N]; out has act elements. */
+     * read: f32 [T, S], of heads what `convolve` gave [T, M]; gate: f32 [T, N]; out has f32 or act
+     * elements. */
     void (*recur)(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
         uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows read,
         struct rows gate, struct rows out);

@@ -87,7 +87,7 @@ static const char *licence_of(const json_t *card) {
 static json_t *config_of(const char *dir) {
     char *path = path_join(dir, "config.json");
     struct err ignored = ERR_INIT;
-    json_t *config = file_exists(path) ? json_parse_file(path, CONFIG_MAX, &ignored) : NULL;
+    json_t *config = file_exists(path) ? json_parse_python_file(path, CONFIG_MAX, &ignored) : NULL;
     free(path);
     return config;
 }

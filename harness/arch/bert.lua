@@ -33,7 +33,7 @@ end
 
 -- A classifier with a dense layer of its own (RoBERTa and its kin), or over the pooler (BERT).
 local function classify(c, t)
-  local own = c.model_type ~= "bert"
+  local own = c.model_type ~= "bert" and c.model_type ~= "ernie"
   local dense = own and "classifier.dense" or "pooler.dense"
   t.class_dense, t.class_dense_bias = dense .. ".weight", dense .. ".bias"
   local out = own and "classifier.out_proj" or "classifier"
@@ -41,15 +41,16 @@ local function classify(c, t)
   return hub.classifier(c, "cls", c.model_type == "electra" and "gelu" or "tanh")
 end
 
-local counts_from_pad = { roberta = true, ["xlm-roberta"] = true, camembert = true, mpnet = true, ["xlm-roberta-xl"] = true }
+local counts_from_pad = { roberta = true, ["xlm-roberta"] = true, camembert = true, mpnet = true, ["data2vec-text"] = true }
 
 return {
   name = "bert",
-  types = { "bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet" },
+  types = { "bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet", "data2vec-text", "ernie" },
   config = function(c)
     if (c.position_embedding_type or "absolute") ~= "absolute" then
       return { unsupported = "position_embedding_type '" .. tostring(c.position_embedding_type) .. "'" }
     end
+    if c.use_task_id then return { unsupported = "a type of tasks beside that of tokens (use_task_id)" } end
     local t, pad = tensors(c), counts_from_pad[c.model_type] and (c.pad_token_id or 1) or nil
     local narrow = c.model_type == "electra" and c.embedding_size ~= c.hidden_size and c.embedding_size or nil
     if narrow then t.embed_project, t.embed_project_bias = "embeddings_project.weight", "embeddings_project.bias" end
@@ -65,7 +66,7 @@ return {
       bias = c.model_type == "mpnet" and { kind = "buckets", buckets = 32, distance = 128 } or nil,
       token_types = c.model_type ~= "mpnet" and (c.type_vocab_size or 2) or nil,
       classifier = classify(c, t),
-      prefixes = { "", "bert.", "roberta.", "electra.", "mpnet." },
+      prefixes = { "", "bert.", "roberta.", "electra.", "mpnet.", "data2vec_text.", "ernie." },
       tensors = t,
       ignore = { "embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias" },
     })

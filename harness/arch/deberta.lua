@@ -30,7 +30,8 @@ local function tensors(c, v1, span)
   if not v1 then
     hub.layer(t, layer, { q = "attention.self.query_proj", k = "attention.self.key_proj", v = "attention.self.value_proj" }, true)
     if not c.share_att_key and span then
-      hub.layer(t, layer, { distance_k = "attention.self.pos_key_proj", distance_q = "attention.self.pos_query_proj" }, true)
+      if has(c.pos_att_type, "c2p") then hub.layer(t, layer, { distance_k = "attention.self.pos_key_proj" }, true) end
+      if has(c.pos_att_type, "p2c") then hub.layer(t, layer, { distance_q = "attention.self.pos_query_proj" }, true) end
     end
     return t
   end

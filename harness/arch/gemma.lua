@@ -21,12 +21,23 @@ local function gemma2(c)
   }
 end
 
+-- VaultGemma: Gemma 2 without norms behind the parts.
+local function vault(c)
+  local spec = gemma2(c)
+  spec.tensors = decoder.tensors({
+    { attn_norm = "input_layernorm", mlp_norm = "pre_feedforward_layernorm" }, decoder.attention, decoder.ffn,
+  }, decoder.biases(c.attention_bias, c.attention_bias))
+  return spec
+end
+
 local function gemma3(c)
   local every = c.sliding_window_pattern or c._sliding_window_pattern or 6
   local spec = gemma2(c)
   spec.sliding = hub.sliding(c, function(i) return i % every ~= 0 end)
+  spec.attention_softcap = nil -- whatever the configuration says
   spec.qk_norm = { kind = "rms", heads = true }
   spec.position = hub.rotary(c, nil, "full_attention")
+  if not c.rope_parameters then spec.position.theta = c.rope_theta or 1e6 end
   local nested = c.rope_parameters and c.rope_parameters.sliding_attention
   local slow = { theta = c.rope_local_base_freq or 10000.0, scaling = "default" }
   spec.position.sliding = nested and hub.rotary(c, nil, "sliding_attention") or slow
@@ -41,13 +52,13 @@ end
 
 return {
   name = "gemma",
-  types = { "gemma", "gemma2", "gemma3_text", "gemma3" },
+  types = { "gemma", "gemma2", "gemma3_text", "gemma3", "vaultgemma" },
   gguf = { "gemma" },
 
   config = function(c)
     if type(c.text_config) == "table" then c = hub.with(c, c.text_config) end
-    local own = c.model_type == "gemma" and { tensors = gemma1(c) }
-      or c.model_type == "gemma2" and gemma2(c) or gemma3(c)
+    local own = c.model_type == "gemma" and { tensors = gemma1(c) } or c.model_type == "gemma2" and gemma2(c)
+      or c.model_type == "vaultgemma" and vault(c) or gemma3(c)
     own.tied = hub.first(c.tie_word_embeddings, true)
     own.activation = c.hidden_activation or c.hidden_act or "gelu_pytorch_tanh"
     if own.activation == "gelu" then own.activation = "gelu_pytorch_tanh" end

@@ -1,4 +1,5 @@
 -- GPT-2 and GPT-BigCode (StarCoder 1): learned positions, layer norms before each part, q, k and v in one tensor.
+-- GPT-1 norms what comes out of each part.
 -- GPT-2 keeps weights as [in, out]; GPT-BigCode as [out, in], with one key head for all queries, or heads in turn.
 local hub = include "hub"
 
@@ -20,14 +21,16 @@ end
 
 return {
   name = "gpt2",
-  types = { "gpt2", "gpt_bigcode" },
+  types = { "gpt2", "gpt_bigcode", "openai-gpt" },
   config = function(c)
     if c.add_cross_attention then return { unsupported = "cross-attention in GPT-2" } end
-    local transposed, layer = c.model_type == "gpt2" or nil, "h.%d."
+    local first = c.model_type == "openai-gpt"
+    local transposed, layer = c.model_type ~= "gpt_bigcode" or nil, "h.%d."
     local t = {
       embed = "wte.weight", position = "wpe.weight", final_norm = "ln_f.weight", final_norm_bias = "ln_f.bias",
       head = "lm_head.weight", class_out = "score.weight",
     }
+    if first then t.embed, t.position, t.final_norm, t.final_norm_bias = "tokens_embed.weight", "positions_embed.weight", nil, nil end
     hub.layer(t, layer, { attn_norm = "ln_1", mlp_norm = "ln_2", o = "attn.c_proj", up = "mlp.c_fc", down = "mlp.c_proj" }, true)
     for _, role in ipairs { "o", "up", "down" } do t[role] = { name = t[role], transposed = transposed } end
     local whole = type(c.n_embd) == "number" and type(c.n_head) == "number" and c.n_head > 0
@@ -35,8 +38,8 @@ return {
     return {
       layers = c.n_layer, width = c.n_embd, heads = c.n_head, kv_heads = kv,
       ffn = c.n_inner or (whole and 4 * c.n_embd or nil), vocab = c.vocab_size, max_length = c.n_positions,
-      causal = true, activation = c.activation_function or "gelu_new",
-      norm = { kind = "layer", eps = c.layer_norm_epsilon or 1e-5, called = { eps = "layer_norm_epsilon" } },
+      causal = true, activation = c.activation_function or c.afn ~= "gelu" and c.afn or "gelu_new",
+      norm = { kind = "layer", eps = c.layer_norm_epsilon or 1e-5, after = first, called = { eps = "layer_norm_epsilon" } },
       position = { kind = "learned", count = c.n_positions, called = { count = "n_positions" } },
       attention_scale = c.scale_attn_weights == false and 1 or nil,
       scale_by_layer = c.scale_attn_by_inverse_layer_idx,

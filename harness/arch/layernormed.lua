@@ -1,6 +1,7 @@
 -- Decoders with layer norms under Llama's names: StarCoder2 (a plain feed-forward part), StableLM (a part of each head
 -- rotated, parallel parts as an option), Nemotron (gains stored as w - 1, squared ReLU), Phi 1 and 2 (parallel parts).
 local hub, decoder = include "hub", include "decoder"
+local defaults = include "defaults"
 
 local norms = { attn_norm = "input_layernorm", mlp_norm = "post_attention_layernorm" }
 local plain = { up = "mlp.up_proj", down = "mlp.down_proj" }
@@ -24,10 +25,13 @@ local function stablelm(c)
   local parts = c.use_parallel_residual and { attn_norm = "input_layernorm" } or norms
   local t = decoder.tensors({ parts, decoder.attention, decoder.ffn },
     with_norm_bias(decoder.biases(c.use_qkv_bias, false, false)))
+  if c.qk_layernorm then -- a tensor for each head
+    t.q_norm, t.k_norm = "layers.%d.self_attn.q_layernorm.norms.%h.weight", "layers.%d.self_attn.k_layernorm.norms.%h.weight"
+  end
   return {
     tensors = t, eps = c.layer_norm_eps or 1e-5, gated = true, parallel = c.use_parallel_residual,
     part = hub.first(c.partial_rotary_factor, c.rope_pct, not c.rope_parameters and 0.25 or nil),
-    unsupported = c.qk_layernorm and "a norm with tensors of its own for each head (qk_layernorm)" or nil,
+    qk_norm = c.qk_layernorm and { kind = "layer", heads = true } or nil,
   }
 end
 
@@ -53,12 +57,19 @@ local function phi(c)
   }
 end
 
-local of = { starcoder2 = starcoder2, stablelm = stablelm, nemotron = nemotron, phi = phi }
+local function jais2(c)
+  local bias, mlp = hub.first(c.attention_bias, true), hub.first(c.mlp_bias, true)
+  return { tensors = decoder.tensors({ norms, decoder.attention, plain }, with_norm_bias(decoder.biases(bias, bias, mlp))),
+    eps = c.layer_norm_eps or 1e-5, activation = c.hidden_act or "relu2" }
+end
+
+local of = { jais2 = jais2, starcoder2 = starcoder2, stablelm = stablelm, nemotron = nemotron, phi = phi }
 
 return {
   name = "layernormed",
-  types = { "starcoder2", "stablelm", "nemotron", "phi" },
+  types = { "starcoder2", "stablelm", "nemotron", "phi", "jais2" },
   config = function(c)
+    c = defaults(c)
     local own = of[c.model_type](c)
     own.tensors.final_norm_bias = own.tensors.final_norm:gsub("weight$", "bias")
     own.norm = { kind = "layer", eps = own.eps, add = own.add, called = { eps = own.eps_called or "layer_norm_eps" } }

@@ -1,10 +1,7 @@
 -- Decoders like Llama with experts in place of the feed-forward part: Mixtral, Qwen2-MoE (a shared expert under a gate of
--- its own), Qwen3-MoE (norms on heads), OLMoE (q and k normed over all heads), Granite-MoE (experts in one tensor).
+-- its own), Qwen3-MoE (norms on heads).
 local hub, decoder = include "hub", include "decoder"
-
-local function experts(t, layer, names)
-  for role, name in pairs(names) do t["expert_" .. role] = layer .. name .. ".weight" end
-end
+local defaults = include "defaults"
 
 -- Layers that keep one dense part: those named, and all but every n-th.
 local function sparse(c)
@@ -14,18 +11,16 @@ local function sparse(c)
   return list
 end
 
-local gate_up_down = { gate = "mlp.experts.%e.gate_proj", up = "mlp.experts.%e.up_proj", down = "mlp.experts.%e.down_proj" }
-
 local function mixtral(c, t)
   t.router = { "layers.%d.block_sparse_moe.gate.weight", "layers.%d.mlp.gate.weight" }
-  experts(t, "layers.%d.block_sparse_moe.experts.%e.", { gate = "w1", up = "w3", down = "w2" })
+  decoder.experts(t, "layers.%d.block_sparse_moe.experts.%e.", { gate = "w1", up = "w3", down = "w2" })
   return { experts = { routing = "softmax", count = c.num_local_experts, renormalize = true, ffn = c.intermediate_size },
     window = c.sliding_window }
 end
 
 local function qwen(c, t)
   t.router = "layers.%d.mlp.gate.weight"
-  experts(t, "layers.%d.", gate_up_down)
+  decoder.experts(t, "layers.%d.", decoder.gate_up_down)
   local shared = c.model_type == "qwen2_moe" and c.shared_expert_intermediate_size or nil
   if shared then
     hub.layer(t, "layers.%d.mlp.", { shared_gate = "shared_expert.gate_proj", shared_up = "shared_expert.up_proj",
@@ -36,40 +31,22 @@ local function qwen(c, t)
   local window = c.use_sliding_window and c.sliding_window or nil
   return {
     sparse = sparse(c), qk_norm = qk, window = window ~= 0 and window or nil,
-    sliding = window and window ~= 0 and hub.sliding(c, function(i) return i > (c.max_window_layers or 28) end) or nil,
+    -- Qwen3's slide in all layers, Qwen2's in every second of the first ones
+    sliding = window and window ~= 0 and not qk and hub.sliding(c, function(i)
+      return i % 2 == 1 and i <= (c.max_window_layers or 28)
+    end) or nil,
     experts = { routing = "softmax", count = c.num_experts or c.num_local_experts, renormalize = c.norm_topk_prob,
       ffn = c.moe_intermediate_size, shared = shared },
   }
 end
 
-local function olmoe(c, t)
-  t.router = "layers.%d.mlp.gate.weight"
-  experts(t, "layers.%d.", gate_up_down)
-  hub.layer(t, "layers.%d.", { q_norm = "self_attn.q_norm", k_norm = "self_attn.k_norm" })
-  return { qk_norm = { kind = "rms" }, qkv_clip = c.clip_qkv,
-    norm = { kind = "rms", eps = c.rms_norm_eps or 1e-5, called = { eps = "rms_norm_eps" } },
-    experts = { routing = "softmax", count = c.num_experts, renormalize = c.norm_topk_prob, ffn = c.intermediate_size } }
-end
-
-local function granitemoe(c, t)
-  local layer, f = "layers.%d.block_sparse_moe.", c.intermediate_size or 0
-  t.router = layer .. "router.layer.weight"
-  t.expert_gate = { name = layer .. "input_linear.weight", part = true }
-  t.expert_up = { name = layer .. "input_linear.weight", from = f, part = true }
-  t.expert_down = layer .. "output_linear.weight"
-  return {
-    embedding_scale = c.embedding_multiplier, residual_scale = c.residual_multiplier,
-    attention_scale = c.attention_multiplier, logit_scale = c.logits_scaling and 1 / c.logits_scaling,
-    experts = { routing = "softmax_after", count = c.num_local_experts, ffn = f },
-  }
-end
-
-local of = { mixtral = mixtral, qwen2_moe = qwen, qwen3_moe = qwen, olmoe = olmoe, granitemoe = granitemoe }
+local of = { mixtral = mixtral, qwen2_moe = qwen, qwen3_moe = qwen }
 
 return {
   name = "mixtral",
-  types = { "mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "granitemoe" },
+  types = { "mixtral", "qwen2_moe", "qwen3_moe" },
   config = function(c)
+    c = defaults(c)
     local qkv = c.attention_bias or c.model_type == "qwen2_moe" and hub.first(c.qkv_bias, true)
     local parts = { decoder.norms, decoder.attention }
     local own_dense = (c.mlp_only_layers and #c.mlp_only_layers > 0) or (c.decoder_sparse_step or 1) > 1

@@ -2,6 +2,7 @@
 -- layers one sees all, the others a window to both sides, with another theta. The first layer has no norm before
 -- attention: the embedding's stands there.
 local hub = include "hub"
+local defaults = include "defaults"
 
 local function tensors(c)
   local width, ffn, layer = c.hidden_size or 0, c.intermediate_size or 0, "layers.%d."
@@ -40,11 +41,12 @@ return {
   name = "modernbert",
   types = { "modernbert" },
   config = function(c)
+    c = defaults(c)
     local every = c.global_attn_every_n_layers or 3
     local position = hub.rotary(c, nil, "full_attention")
-    position.theta = c.global_rope_theta or position.theta
+    if not c.rope_parameters then position.theta = c.global_rope_theta end
     position.sliding = hub.rotary(c, nil, "sliding_attention")
-    position.sliding.theta = c.local_rope_theta or position.sliding.theta
+    if not c.rope_parameters then position.sliding.theta = c.local_rope_theta end
     return hub.spec(c, {
       causal = false, gated = true, activation = c.hidden_activation or "gelu",
       norm = { kind = "layer", eps = c.norm_eps or 1e-5, called = { eps = "norm_eps" } },

@@ -1,6 +1,7 @@
 -- OLMo 1 to 3. OLMo 1 has layer norms without gains and may cut q, k and v; OLMo 2 norms only what comes out of a part,
 -- and q and k over all heads at once; OLMo 3 adds windows in three layers of four.
 local hub, decoder = include "hub", include "decoder"
+local defaults = include "defaults"
 
 local behind = { attn_out_norm = "post_attention_layernorm", mlp_out_norm = "post_feedforward_layernorm" }
 local qk = { q_norm = "self_attn.q_norm", k_norm = "self_attn.k_norm" }
@@ -24,11 +25,13 @@ return {
   name = "olmo",
   types = { "olmo", "olmo2", "olmo3" },
   config = function(c)
+    c = defaults(c)
     if c.model_type == "olmo" then return decoder.spec(c, olmo1(c)) end
     local own = olmo2(c)
     if c.model_type == "olmo3" then
       own.window, own.sliding = c.sliding_window or 4096, hub.sliding(c, function(i) return i % 4 ~= 0 end)
       own.position = hub.rotary(c, nil, "full_attention")
+      if not c.rope_parameters then own.position.theta = c.rope_theta or 10000.0 end
       -- scaling is for layers that see everything
       own.position.sliding = { theta = own.position.theta, scaling = "default" }
       if c.rope_parameters and c.rope_parameters.sliding_attention then

@@ -2,6 +2,7 @@
 -- configurations occur in the words of transformers and in those of the code which came with the models. EuroBERT is
 -- Llama seen both ways.
 local hub, decoder = include "hub", include "decoder"
+local defaults = include "defaults"
 
 local function embeddings(own)
   return hub.with({
@@ -43,11 +44,19 @@ local function nomic(c)
   hub.layer(t, layer, { attn_norm = "norm1", mlp_norm = "norm2" }, true)
   hub.layer(t, layer, { o = "attn.out_proj", up = "mlp.fc11", gate = "mlp.fc12", down = "mlp.fc2" },
     { o = c.qkv_proj_bias, up = c.mlp_fc1_bias, gate = c.mlp_fc1_bias, down = c.mlp_fc2_bias })
+  for _, role in ipairs { "o_bias", "up_bias", "gate_bias", "down_bias" } do
+    if t[role] then t[role] = { name = t[role], optional = true } end
+  end
   for i, role in ipairs { "q", "k", "v" } do
     t[role] = { name = layer .. "attn.Wqkv.weight", from = (i - 1) * width, part = true }
-    if c.qkv_proj_bias then t[role .. "_bias"] = { name = layer .. "attn.Wqkv.bias", from = (i - 1) * width, part = true } end
+    if c.qkv_proj_bias then
+      t[role .. "_bias"] = { name = layer .. "attn.Wqkv.bias", from = (i - 1) * width, part = true, optional = true }
+    end
   end
-  return encoder(c, { tensors = t, prefixes = { "", "bert.", "nomic_bert." } })
+  local position = hub.rotary(c) -- of the whole head, whatever the settings say in the words of transformers
+  local head, part = width // (c.num_attention_heads or 1), c.rotary_emb_fraction
+  position.dim = part and part > 0 and part < 1 and math.floor(head * part) or nil
+  return encoder(c, { tensors = t, position = position, prefixes = { "", "bert.", "nomic_bert." } })
 end
 
 local function gte(c)
@@ -71,18 +80,17 @@ local function eurobert(c)
   local t = decoder.tensors({ decoder.norms, decoder.attention, decoder.ffn },
     decoder.biases(c.attention_bias, c.attention_bias, c.mlp_bias))
   t.head, t.class_out, t.class_out_bias = nil, "classifier.weight", "classifier.bias"
-  local late = (c.classifier_pooling or "late") == "late" -- classes of every token, averaged: those of the average
-  if not late then t.class_dense, t.class_dense_bias = "dense.weight", "dense.bias" end
-  local pooling = c.classifier_pooling == "bos" and "cls" or "mean"
-  return decoder.spec(c, {
-    causal = false, tensors = t, classifier = hub.classifier(c, pooling, not late and "gelu" or nil),
-  })
+  t.class_dense, t.class_dense_bias = "dense.weight", "dense.bias"
+  local classifier = hub.classifier(c, c.classifier_pooling == "bos" and "cls" or "mean", "gelu")
+  classifier.late = (c.classifier_pooling or "late") == "late"
+  return decoder.spec(c, { causal = false, tensors = t, classifier = classifier })
 end
 
 return {
   name = "rotarybert",
   types = { "nomic_bert", "gte", "new", "eurobert" },
   config = function(c)
+    c = defaults(c)
     return ({ nomic_bert = nomic, gte = gte, new = gte, eurobert = eurobert })[c.model_type](c)
   end,
 }

@@ -1,11 +1,13 @@
--- T5 and mT5: RMS norms before each part, no positions but a learned bias by distance that all layers share, scores that
+-- T5, mT5 and umT5: RMS norms before each part, no positions but a learned bias by distance that all layers share, scores that
 -- are not scaled. An encoder saved alone embeds; with its decoder it scores.
 local hub = include "hub"
+local defaults = include "defaults"
 
 local function stack(c, side, gated)
   local t = {
     embed = { "shared.weight", side .. ".embed_tokens.weight" }, final_norm = side .. ".final_layer_norm.weight",
-    buckets = side .. ".block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+    -- umT5's layers have one each
+    buckets = side .. (c.model_type == "umt5" and ".block.%d" or ".block.0") .. ".layer.0.SelfAttention.relative_attention_bias.weight",
   }
   local ffn = side == "decoder" and "2." or "1."
   local names = {
@@ -22,9 +24,9 @@ local function stack(c, side, gated)
 end
 
 -- Version 1.0 has one table for words on both sides and scales logits for it; later ones have a head of their own. mT5
--- never scales.
+-- never scales, umT5 always does, as transformers 5 runs them.
 local function decoder(c, own, gated)
-  local tied = c.model_type == "t5" and hub.first(c.tie_word_embeddings, true)
+  local tied = c.model_type == "umt5" or c.model_type == "t5" and hub.first(c.scale_decoder_outputs, c.tie_word_embeddings, true)
   local t = stack(c, "decoder", gated)
   t.head = "lm_head.weight"
   return hub.with(own, {
@@ -37,7 +39,7 @@ return {
   name = "t5",
   types = { "t5", "mt5", "umt5" },
   config = function(c)
-    if c.model_type == "umt5" then return { unsupported = "umT5, whose layers have a bias each," } end
+    c = defaults(c)
     local proj = c.feed_forward_proj or "relu"
     local gated = proj:find("gated", 1, true) ~= nil
     local act = proj:gsub("gated%-", "")

@@ -5,18 +5,14 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "harness/cpu/cpu.h"
+#include "harness/cpu/recur.h"
 
-enum { CHANNELS = 32, TAPS_MAX = 16 };
+enum { CHANNELS = 32 };
 
-struct recur_op {
-    const struct cpu *cpu;
-    const struct recurrence *r;
-    const struct kv_cache *kv;
-    uint32_t layer, n_blocks;
-    const struct segment *segments;
-    struct rows u, read, gate, out; /* u: a convolution only */
-};
+/* Channels that go through the convolution: of heads, what tokens bring in and read too. */
+static uint32_t convolved(const struct recurrence *r) {
+    return r->n_channels + (r->n_heads > 0 ? 2 * r->n_groups * r->n_state : 0);
+}
 
 /* Some channels of one sequence, from position 0 on. */
 struct channels {
@@ -31,9 +27,8 @@ static const uint8_t *cell(const struct recur_op *op, const uint8_t *cache, uint
     return cache + ((size_t)op->layer * kv->n_slots + slot) * kv->width * elem_bytes(kv->elem);
 }
 
-/* n numbers of a slot from `column` on, as f32. */
-static void cell_read(const struct recur_op *op, const uint8_t *cache, uint32_t slot,
-    uint32_t column, uint32_t n, float *out) {
+void recur_cell(const struct recur_op *op, const uint8_t *cache, uint32_t slot, uint32_t column,
+    uint32_t n, float *out) {
     const uint8_t *at = cell(op, cache, slot) + (size_t)column * elem_bytes(op->kv->elem);
     if (op->kv->elem == ELEM_BF16)
         op->cpu->kernels->from_bf16(n, (const uint16_t *)(const void *)at, out);
@@ -55,19 +50,35 @@ static void channels_convolve(const struct channels *c, uint32_t position, float
     c->op->cpu->kernels->activate(r->activation, c->n, u, u);
 }
 
-static float softplus(float x) {
+float recur_softplus(float x) {
     return x > 20 ? x : log1pf(expf(x));
+}
+
+void recur_write(const struct recur_op *op, uint32_t row, uint32_t first, uint32_t n, float *y) {
+    if (op->out.buf->elem == ELEM_BF16)
+        op->cpu->kernels->to_bf16(n, y, (uint16_t *)row_at(op->out, row) + first);
+    else
+        memcpy((float *)row_at(op->out, row) + first, y, n * sizeof *y);
+}
+
+void recur_walk(const struct segment *s, recur_token *token, void *arg) {
+    uint32_t position = 0;
+    for (uint32_t a = 0; a < s->n_ancestors; a++)
+        for (uint32_t i = 0; i < s->ancestors[a].n; i++)
+            token(arg, s, position++, s->ancestors[a].slot + i);
+    for (uint32_t i = 0; i < s->n; i++)
+        token(arg, s, position++, s->slot + i);
 }
 
 static void channels_step(struct channels *c, uint32_t slot, const float *u) {
     const struct recur_op *op = c->op;
     uint32_t n_state = op->r->n_state;
-    float raw[CHANNELS], brought[1024];
-    cell_read(op, op->kv->values, slot, c->first, c->n, raw);
-    cell_read(op, op->kv->values, slot, op->r->n_channels, n_state, brought);
+    float raw[CHANNELS], brought[STATE_MAX];
+    recur_cell(op, op->kv->values, slot, c->first, c->n, raw);
+    recur_cell(op, op->kv->values, slot, op->r->n_channels, n_state, brought);
     for (uint32_t i = 0; i < c->n; i++) {
         const float *decay = op->r->decay + (size_t)(c->first + i) * n_state;
-        float *state = c->state + (size_t)i * n_state, step = softplus(raw[i]);
+        float *state = c->state + (size_t)i * n_state, step = recur_softplus(raw[i]);
         for (uint32_t s = 0; s < n_state; s++)
             state[s] = expf(-expf(decay[s]) * step) * state[s] + step * brought[s] * u[i];
     }
@@ -86,19 +97,16 @@ static void channels_out(const struct channels *c, uint32_t row, const float *u)
             sum += c->state[(size_t)i * n_state + s] * read[s];
         y[i] = (sum + op->r->skip[c->first + i] * u[i]) * open[i];
     }
-    if (op->out.buf->elem == ELEM_BF16)
-        op->cpu->kernels->to_bf16(c->n, y, (uint16_t *)row_at(op->out, row) + c->first);
-    else
-        memcpy((float *)row_at(op->out, row) + c->first, y, c->n * sizeof *y);
+    recur_write(op, row, c->first, c->n, y);
 }
 
-static void token_take(
-    struct channels *c, const struct segment *s, uint32_t position, uint32_t slot) {
+static void token_take(void *arg, const struct segment *s, uint32_t position, uint32_t slot) {
+    struct channels *c = arg;
     const struct recur_op *op = c->op;
     bool convolution = op->u.buf != NULL, own = position >= s->position;
     uint32_t row = s->row + (position - s->position);
     float u[CHANNELS];
-    cell_read(op, op->kv->keys, slot, c->first, c->n, c->recent[position % op->r->n_taps]);
+    recur_cell(op, op->kv->keys, slot, c->first, c->n, c->recent[position % op->r->n_taps]);
     if (convolution && !own)
         return;
     channels_convolve(c, position, u);
@@ -115,30 +123,32 @@ static void segment_run(void *arg, unsigned thread, size_t item) {
     const struct recur_op *op = arg;
     const struct segment *s = &op->segments[item / op->n_blocks];
     struct channels c = { .op = op, .first = (uint32_t)(item % op->n_blocks) * CHANNELS };
-    uint32_t left = op->r->n_channels - c.first, position = 0;
+    uint32_t left = convolved(op->r) - c.first;
     c.n = left < CHANNELS ? left : CHANNELS;
     c.state = cpu_scratch(op->cpu, thread);
     memset(c.state, 0, (size_t)c.n * op->r->n_state * sizeof *c.state);
-    for (uint32_t a = 0; a < s->n_ancestors; a++)
-        for (uint32_t i = 0; i < s->ancestors[a].n; i++)
-            token_take(&c, s, position++, s->ancestors[a].slot + i);
-    for (uint32_t i = 0; i < s->n; i++)
-        token_take(&c, s, position++, s->slot + i);
+    recur_walk(s, token_take, &c);
 }
 
 static void run(struct cpu *c, struct recur_op *op, uint32_t n_segments) {
-    const struct recurrence *r = op->r;
-    BUG_IF(
-        op->kv->width != r->n_channels + r->n_state || r->n_taps > TAPS_MAX || r->n_state > 1024);
-    op->n_blocks = (r->n_channels + CHANNELS - 1) / CHANNELS;
-    cpu_reserve(c, (size_t)CHANNELS * r->n_state * sizeof(float));
+    op->n_blocks = (convolved(op->r) + CHANNELS - 1) / CHANNELS;
+    cpu_reserve(c, (size_t)CHANNELS * op->r->n_state * sizeof(float));
     pool_run(c->pool, (size_t)n_segments * op->n_blocks, segment_run, op);
+}
+
+/* What a slot must have room for: see struct recurrence. */
+static void recurrence_check(const struct recurrence *r, const struct kv_cache *kv) {
+    uint32_t values =
+        r->n_channels + (r->n_heads > 0 ? r->n_groups * r->n_state + r->n_heads : r->n_state);
+    BUG_IF(kv->width < convolved(r) || kv->width < values || r->n_taps > TAPS_MAX ||
+           r->n_state > STATE_MAX);
 }
 
 void cpu_convolve(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
     uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows u) {
     struct cpu *c = cpu_of(b);
-    rows_check(u, r->n_channels);
+    recurrence_check(r, kv);
+    rows_check(u, convolved(r));
     struct recur_op op = {
         .cpu = c, .r = r, .kv = kv, .layer = layer, .segments = segments, .u = u
     };
@@ -149,7 +159,8 @@ void cpu_recur(struct backend *b, const struct recurrence *r, struct kv_cache *k
     const struct segment *segments, uint32_t n_segments, struct rows read, struct rows gate,
     struct rows out) {
     struct cpu *c = cpu_of(b);
-    rows_check(read, r->n_state);
+    recurrence_check(r, kv);
+    rows_check(read, r->n_heads > 0 ? convolved(r) : r->n_state);
     rows_check(gate, r->n_channels);
     rows_check(out, r->n_channels);
     struct recur_op op = { .cpu = c,
@@ -160,5 +171,8 @@ void cpu_recur(struct backend *b, const struct recurrence *r, struct kv_cache *k
         .read = read,
         .gate = gate,
         .out = out };
-    run(c, &op, n_segments);
+    if (r->n_heads > 0)
+        recur_heads(c, &op, n_segments);
+    else
+        run(c, &op, n_segments);
 }

@@ -144,6 +144,19 @@ static void read_transposed(const struct source *s, uint64_t row, uint64_t n_row
     free(whole);
 }
 
+/* The row's factor, where it has one. */
+static void row_scale(const struct source *s, uint64_t row, float *out) {
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < s->from.n_scales; i++) {
+        end += s->from.scales[i].n;
+        if (row >= end)
+            continue;
+        for (uint64_t j = 0; j < s->k; j++)
+            out[j] *= s->from.scales[i].factor;
+        return;
+    }
+}
+
 void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
     const struct weight_source *f = &s->from;
     bool plain = f->permute_heads == 0 && f->run == 0 && f->run_columns == 0 && f->slice == 0;
@@ -155,6 +168,8 @@ void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *o
     else
         for (uint64_t r = 0; r < n_rows; r++)
             read_row(s, row + r, out + r * s->k);
+    for (uint64_t r = 0; f->n_scales > 0 && r < n_rows; r++)
+        row_scale(s, row + r, out + r * s->k);
     if (f->add != 0)
         for (uint64_t i = 0; i < n_rows * s->k; i++)
             out[i] += f->add;

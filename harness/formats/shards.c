@@ -222,7 +222,7 @@ static bool derive(struct weights *w, const char *dir, struct err *err) {
     json_t *config = NULL;
     bool ok = true;
     if (file_exists(path)) {
-        config = json_parse_file(path, CONFIG_BYTES_MAX, err);
+        config = json_parse_python_file(path, CONFIG_BYTES_MAX, err);
         ok = config != NULL;
     }
     ok = ok &&

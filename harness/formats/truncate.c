@@ -93,7 +93,7 @@ static bool link_tree(
 
 static json_t *config_read(const char *source, unsigned layers, struct err *err) {
     char *path = path_join(source, "config.json");
-    json_t *config = json_parse_file(path, CONFIG_BYTES_MAX, err);
+    json_t *config = json_parse_python_file(path, CONFIG_BYTES_MAX, err);
     if (config && !config_cut(config, layers, err)) {
         err_wrap(err, "model '%s'", source);
         json_decref(config);

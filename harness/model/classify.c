@@ -202,6 +202,7 @@ static void step_classify(struct classifying *c, struct step *step, size_t first
             pooling == POOL_MEAN ? view.segments[i] : (struct segment) { .row = i, .n = 1 };
     view.n_reads = view.n_reads ? view.n_reads : view.n;
     struct rows x = net_forward_hidden(net, &view), pooled = { .buf = net->pooled, .n = n };
+    net_classify_rows(net, x);
     net->backend->ops->pool(net->backend, pooling, x, segments, n, pooled);
     net_classify(net, n, logits);
     for (uint32_t i = 0; i < n; i++)

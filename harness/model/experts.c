@@ -68,10 +68,47 @@ static void groups_choose(const struct experts *x, float *choice) {
     }
 }
 
+/* The chosen expert's share among those that come near it: others don't count. `out` are chosen
+ * already, and are -inf. */
+static float share_of_near(
+    const struct experts *x, const float *scores, const float *left, uint32_t best) {
+    double sum = 0, top = (double)left[best];
+    for (uint32_t e = 0; e < x->n; e++) {
+        double size = fmax(fabs((double)scores[e]), top);
+        if ((top - (double)scores[e]) / size <= x->near)
+            sum += exp((double)left[e] - top);
+    }
+    return (float)(1 / sum);
+}
+
+/* One expert after the other; `left` has the scores of those that are not chosen yet. */
+static void route_nearest(
+    const struct experts *x, const float *scores, float *left, uint32_t *chosen, float *weights) {
+    for (uint32_t e = 0; e < x->n; e++)
+        left[e] = scores[e];
+    for (uint32_t k = 0; k < x->n_chosen; k++) {
+        uint32_t best;
+        best_of(left, x->n, 1, &best);
+        float weight = share_of_near(x, scores, left, best) * (float)x->scale;
+        left[best] = -INFINITY;
+        uint32_t at = k; /* kept in the order of their numbers */
+        for (; at > 0 && chosen[at - 1] > best; at--) {
+            chosen[at] = chosen[at - 1];
+            weights[at] = weights[at - 1];
+        }
+        chosen[at] = best;
+        weights[at] = weight;
+    }
+}
+
 /* One row: its experts and their weights. `scores` becomes what they weigh, `choice` by what they
  * are chosen. */
 static void route(const struct experts *x, const float *choice_bias, float *scores, float *choice,
     uint32_t *chosen, float *weights) {
+    if (x->routing == ROUTE_NEAREST) {
+        route_nearest(x, scores, choice, chosen, weights);
+        return;
+    }
     if (x->routing == ROUTE_SOFTMAX)
         softmax(scores, x->n);
     for (uint32_t e = 0; e < x->n; e++) {

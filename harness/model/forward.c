@@ -161,14 +161,19 @@ static void heads_prepare(struct net *net, uint32_t l, const struct heads *h) {
 }
 
 /* Through a narrower row with a norm, where the model has one; else h itself. */
-static struct rows latent(struct net *net, const struct matrix *down, const struct vector *gain,
-    struct buffer *f32, struct buffer *act, struct rows h) {
-    if (!down)
+struct narrowing {
+    const struct matrix *down;
+    const struct vector *bias, *norm;
+    struct buffer *f32, *act;
+};
+
+static struct rows latent(struct net *net, const struct narrowing *by, struct rows h) {
+    if (!by->down)
         return h;
-    struct rows x = part(f32, h.n), out = part(act, h.n);
-    matmul(net, down, NULL, h, x);
-    if (gain)
-        norm(net, gain, NULL, x, out);
+    struct rows x = part(by->f32, h.n), out = part(by->act, h.n);
+    matmul(net, by->down, by->bias, h, x);
+    if (by->norm)
+        norm(net, by->norm, NULL, x, out);
     else
         net->backend->ops->convert(net->backend, x, out);
     return out;
@@ -181,7 +186,7 @@ static void keys_share(
     struct rows shared = part(net->k_shared, h.n);
     if (!net->layers[l].k_shared)
         return;
-    matmul(net, net->layers[l].k_shared, NULL, h, shared);
+    matmul(net, net->layers[l].k_shared, net->layers[l].k_shared_bias, h, shared);
     rotate(net, l, positions, 1, s->rope.dim, shared);
     net->backend->ops->spread(net->backend, s->n_kv_heads, s->rope.first, shared, k);
 }
@@ -191,8 +196,9 @@ static void keys_and_values(
     const struct spec *s = &net->spec;
     const struct layer *w = &net->layers[l];
     struct rows k = part(net->k, step->n), v = part(net->v, step->n);
-    struct rows from =
-        latent(net, w->kv_down, w->kv_down_norm, net->kv_latent, net->kv_latent_act, h);
+    const struct narrowing by = { w->kv_down, w->kv_down_bias, w->kv_down_norm, net->kv_latent,
+        net->kv_latent_act };
+    struct rows from = latent(net, &by, h);
     matmul(net, w->k, w->k_bias, from, k);
     matmul(net, w->v, w->v_bias, from, v);
     if (s->qkv_clip > 0)
@@ -206,7 +212,7 @@ static void keys_and_values(
                 .norm_bias = w->k_norm_bias,
                 .positions = step->positions,
                 .x = k });
-    net->backend->ops->kv_store(net->backend, net->kv, l % net->n_kv_layers, step->slots, k, v);
+    net->backend->ops->kv_store(net->backend, net->kv, net->cache_layer[l], step->slots, k, v);
 }
 
 static struct attention attention_of(const struct net *net, uint32_t l) {
@@ -223,6 +229,7 @@ static struct attention attention_of(const struct net *net, uint32_t l) {
         .bias = net->bias,
         .sinks = w->sinks,
     };
+    how.bias.by_distance = w->by_distance;
     how.bias.key_places = w->key_places;
     how.bias.query_places = w->query_places;
     return how;
@@ -241,7 +248,9 @@ static void attention(
     const struct layer *w = &net->layers[l];
     const struct attention how = attention_of(net, l);
     struct rows q = part(net->q, h.n), a = part(net->a, h.n);
-    struct rows from = latent(net, w->q_down, w->q_down_norm, net->q_latent, net->q_latent_act, h);
+    const struct narrowing by = { w->q_down, w->q_down_bias, w->q_down_norm, net->q_latent,
+        net->q_latent_act };
+    struct rows from = latent(net, &by, h);
     matmul(net, w->q, w->q_bias, from, q);
     heads_prepare(net, l,
         &(struct heads) { .n = how.n_heads,
@@ -250,7 +259,7 @@ static void attention(
             .positions = at->positions,
             .x = q });
     net->backend->ops->attend(
-        net->backend, &how, net->kv, l % net->n_kv_layers, at->segments, at->n_segments, q, a);
+        net->backend, &how, net->kv, net->cache_layer[l], at->segments, at->n_segments, q, a);
     matmul_land(
         net, w->o, w->o_bias, a, &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
 }
@@ -263,47 +272,98 @@ static struct recurrence recurrence_of(const struct net *net, uint32_t l) {
     return (struct recurrence) { .n_channels = m->channels,
         .n_state = m->state,
         .n_taps = m->taps,
-        .activation = net->spec.activation,
+        .n_heads = m->heads,
+        .n_groups = m->groups,
+        .step_from = w->mix_step_from,
+        .step_min = (float)m->step_min,
+        .step_max = (float)m->step_max,
+        .activation = m->activation,
         .taps = w->mix_taps,
         .taps_bias = w->mix_taps_bias,
         .decay = w->mix_a,
         .skip = w->mix_d };
 }
 
-/* What later tokens need of these: their channels, and from the convolved ones their steps and what
- * these bring in. The cache is written twice, for the convolution looks at channels in it. */
+/* A part of what tokens bring in, or of what they read, normed where the model does so. */
+static void part_norm(struct net *net, const struct vector *gain, struct rows x, struct rows out) {
+    double eps = net->spec.mixing.norm_eps;
+    if (eps > 0)
+        net->backend->ops->norm(net->backend, NORM_RMS, gain, NULL, (float)eps, x, out);
+    else if (out.buf != x.buf)
+        net->backend->ops->convert(net->backend, x, out);
+}
+
+/* Steps of channels, what they bring in and what rows read, made from the convolved ones. The
+ * cache is written twice, for the convolution looks at channels in it. */
+static void steps_of_channels(
+    struct net *net, uint32_t l, const struct step_view *step, const struct recurrence *r) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct layer *w = &net->layers[l];
+    uint32_t n = step->n;
+    struct rows v = part(net->mix_v, n), u = part(net->mixed, n), u_act = part(net->mixed_act, n),
+                low = part(net->mix_low, n), low_act = part(net->mix_low_act, n),
+                brought = part(net->mix_b, n), read = part(net->mix_c, n);
+    ops->convolve(
+        net->backend, r, net->mix_kv, net->mix_layer[l], step->segments, step->n_segments, u);
+    ops->convert(net->backend, u, u_act);
+    matmul(net, w->mix_step_down, NULL, u_act, low);
+    part_norm(net, w->mix_step_norm, low, low_act);
+    matmul(net, w->mix_step, w->mix_step_bias, low_act, v);
+    matmul(net, w->mix_b, NULL, u_act, brought);
+    part_norm(net, w->mix_b_norm, brought, brought);
+    ops->spread(net->backend, 1, r->n_channels, brought, v);
+    matmul(net, w->mix_c, NULL, u_act, read);
+    part_norm(net, w->mix_c_norm, read, read);
+}
+
+/* Of heads: what has been convolved goes into the slot as it is, and steps behind what it brings
+ * in, where what is read stood. */
+static void steps_of_heads(struct net *net, uint32_t l, const struct step_view *step,
+    const struct recurrence *r, struct rows h) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct layer *w = &net->layers[l];
+    struct rows v = part(net->mix_v, step->n), u = part(net->mix_c, step->n),
+                steps = part(net->mix_step, step->n);
+    ops->convolve(
+        net->backend, r, net->mix_kv, net->mix_layer[l], step->segments, step->n_segments, u);
+    matmul(net, w->mix_step, w->mix_step_bias, h, steps);
+    ops->spread(net->backend, 1, 0, u, v);
+    ops->spread(net->backend, 1, r->n_channels + r->n_groups * r->n_state, steps, v);
+}
+
+/* What later tokens need of these: their channels, their steps and what these bring in. */
 static void channels_store(
     struct net *net, uint32_t l, const struct step_view *step, struct rows h) {
     const struct backend_ops *ops = net->backend->ops;
     const struct layer *w = &net->layers[l];
     const struct recurrence r = recurrence_of(net, l);
-    uint32_t n = step->n;
-    struct rows x = part(net->k, n), v = part(net->v, n), u = part(net->mixed, n),
-                u_act = part(net->mixed_act, n), low = part(net->mix_low, n),
-                low_act = part(net->mix_low_act, n), brought = part(net->mix_b, n);
-    matmul(net, w->mix_in, NULL, h, x);
-    ops->kv_store(net->backend, net->kv, l, step->slots, x, x);
-    ops->convolve(net->backend, &r, net->kv, l, step->segments, step->n_segments, u);
-    ops->convert(net->backend, u, u_act);
-    matmul(net, w->mix_step_down, NULL, u_act, low);
-    ops->convert(net->backend, low, low_act);
-    matmul(net, w->mix_step, w->mix_step_bias, low_act, v);
-    matmul(net, w->mix_b, NULL, u_act, brought);
-    ops->spread(net->backend, 1, r.n_channels, brought, v);
-    matmul(net, w->mix_c, NULL, u_act, part(net->mix_c, n));
-    ops->kv_store(net->backend, net->kv, l, step->slots, x, v);
+    struct rows x = part(net->mix_x, step->n), v = part(net->mix_v, step->n);
+    matmul(net, w->mix_in, w->mix_in_bias, h, x);
+    ops->kv_store(net->backend, net->mix_kv, net->mix_layer[l], step->slots, x, x);
+    if (r.n_heads > 0)
+        steps_of_heads(net, l, step, &r, h);
+    else
+        steps_of_channels(net, l, step, &r);
+    ops->kv_store(net->backend, net->mix_kv, net->mix_layer[l], step->slots, x, v);
 }
 
 /* x += recurrence(h); `read`: what each row reads of the state. */
 static void mix(struct net *net, uint32_t l, const struct standing *at, struct rows read,
     struct rows h, struct rows x) {
+    const struct backend_ops *ops = net->backend->ops;
     const struct layer *w = &net->layers[l];
     const struct recurrence r = recurrence_of(net, l);
-    struct rows gate = part(net->mix_gate, h.n), out = part(net->mixed_act, h.n);
-    matmul(net, w->mix_gate, NULL, h, gate);
-    net->backend->ops->recur(
-        net->backend, &r, net->kv, l, at->segments, at->n_segments, read, gate, out);
-    matmul_land(net, w->mix_out, NULL, out, &(struct landing) { .x = x });
+    struct rows gate = part(net->mix_gate, h.n), out = part(net->mixed_act, h.n),
+                y = part(net->mixed, h.n);
+    matmul(net, w->mix_gate, w->mix_gate_bias, h, gate);
+    ops->recur(net->backend, &r, net->mix_kv, net->mix_layer[l], at->segments, at->n_segments, read,
+        gate, w->mix_norm ? y : out);
+    if (w->mix_norm) {
+        ops->norm_heads(net->backend, NORM_RMS, w->mix_norm, NULL, (float)net->spec.norm_eps,
+            net->spec.mixing.norm_groups, y);
+        ops->convert(net->backend, y, out);
+    }
+    matmul_land(net, w->mix_out, w->mix_out_bias, out, &(struct landing) { .x = x });
 }
 
 /* ---- attention to an encoder ---- */
@@ -371,11 +431,26 @@ void net_ffn(struct net *net, const struct ffn_part *p, struct rows h, struct ro
         &(struct epilogue) { .bias = p->down_bias, .scale = p->scale, .accumulate = p->add });
 }
 
+/* x += experts(h), normed first where a norm stands behind the part: then they add to nothing. */
+static void experts_land(struct net *net, const struct layer *w, struct rows h, struct rows x) {
+    const struct backend_ops *ops = net->backend->ops;
+    if (!w->mlp_out_norm) {
+        net_experts(net, w, h, x);
+        return;
+    }
+    struct rows y = part(net->experts_y, h.n);
+    ops->convert(net->backend, x, y);
+    ops->add(net->backend, -1, x, y);
+    net_experts(net, w, h, y);
+    norm(net, w->mlp_out_norm, w->mlp_out_norm_bias, y, y);
+    ops->add(net->backend, 1, y, x);
+}
+
 /* x += feed-forward(h) */
 static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows x) {
     const struct layer *w = &net->layers[l];
     if (net->spec.layer[l].sparse) {
-        net_experts(net, w, h, x);
+        experts_land(net, w, h, x);
         return;
     }
     const struct ffn_part p = { .up = w->up,
@@ -420,11 +495,13 @@ static struct stream stream_read(
 /* Attention and feed-forward, one after the other or both from the row that stands before them. */
 static void layer_finish(struct net *net, uint32_t l, const struct stream *s) {
     const struct layer *w = &net->layers[l];
-    if (w->mix_in) {
+    const struct layer_spec *has = &net->spec.layer[l];
+    if (has->mixes)
         mix(net, l, &s->at, s->mix_c, s->h, s->x);
+    if (has->attends)
+        attention(net, l, &s->at, s->h, s->x);
+    if (!has->feeds)
         return;
-    }
-    attention(net, l, &s->at, s->h, s->x);
     if (net->spec.parallel) {
         feed_forward(net, l, s->h_mlp.buf ? s->h_mlp : s->h, s->x);
         return;
@@ -449,9 +526,9 @@ static struct rows layers(struct net *net, const struct step_view *step) {
         if (s.h_mlp.buf)
             norm(net, w->mlp_norm, w->mlp_norm_bias, s.x, s.h_mlp);
         part_input(net, w->attn_norm, w->attn_norm_bias, s.x, s.h);
-        if (w->mix_in)
+        if (net->spec.layer[l].mixes)
             channels_store(net, l, step, s.h);
-        else
+        if (net->spec.layer[l].attends)
             keys_and_values(net, l, step, s.h);
         bool last = l + 1 == net->spec.n_layers;
         if (last && step->n_reads == 0)
@@ -492,10 +569,20 @@ void net_forward_keys(struct net *net, const struct step_view *step) {
     layers(net, step);
 }
 
+void net_classify_rows(struct net *net, struct rows x) {
+    struct rows h = part(net->h, x.n);
+    if (!net->spec.classifier.late)
+        return;
+    net->backend->ops->convert(net->backend, x, h);
+    net->backend->ops->matmul(net->backend, net->class_dense, h, x,
+        &(struct epilogue) {
+            .bias = net->class_dense_bias, .activation = net->spec.classifier.activation });
+}
+
 void net_classify(struct net *net, uint32_t n, float *out) {
     const struct backend_ops *ops = net->backend->ops;
     struct rows x = part(net->pooled, n), h = part(net->h, n), labels = part(net->labels, n);
-    if (net->class_dense) {
+    if (net->class_dense && !net->spec.classifier.late) {
         struct rows wide = part(net->x_read, n);
         ops->convert(net->backend, x, h);
         ops->matmul(net->backend, net->class_dense, h, wide,

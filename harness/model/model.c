@@ -104,7 +104,7 @@ bool model_config_read(
         return true;
     }
     char *file = model_file(path, "config.json");
-    *out = json_parse_file(file, MODEL_CONFIG_MAX, err);
+    *out = json_parse_python_file(file, MODEL_CONFIG_MAX, err);
     bool ok = *out && (json_is_object(*out) ||
                           err_set(err, ERR_INPUT, "'%s' does not hold an object", file));
     free(file);

@@ -34,6 +34,7 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_MIX_B] = PART_MATRIX,
     [ROLE_MIX_C] = PART_MATRIX,
     [ROLE_MIX_OUT] = PART_MATRIX,
+    [ROLE_MIX_STEP_FROM] = PART_HOST,
     [ROLE_MIX_TAPS] = PART_HOST,
     [ROLE_MIX_TAPS_BIAS] = PART_HOST,
     [ROLE_MIX_A] = PART_HOST,
@@ -82,10 +83,14 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
         return (struct shape) { s->kv_rank, c };
     case ROLE_K_SHARED:
         return (struct shape) { s->rope.dim, c };
+    case ROLE_Q_DOWN_BIAS:
     case ROLE_Q_DOWN_NORM:
         return (struct shape) { s->q_rank, 0 };
+    case ROLE_KV_DOWN_BIAS:
     case ROLE_KV_DOWN_NORM:
         return (struct shape) { s->kv_rank, 0 };
+    case ROLE_K_SHARED_BIAS:
+        return (struct shape) { s->rope.dim, 0 };
     case ROLE_Q_NORM:
     case ROLE_Q_NORM_BIAS:
         return (struct shape) { s->heads_normed ? s->head_dim : q, 0 };
@@ -94,6 +99,8 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
         return (struct shape) { s->heads_normed ? s->head_dim : kv, 0 };
     case ROLE_SINKS:
         return (struct shape) { s->n_heads, 0 };
+    case ROLE_BUCKETS:
+        return (struct shape) { s->bias.buckets, s->n_heads };
     case ROLE_DISTANCE_K:
     case ROLE_DISTANCE_Q:
     case ROLE_CROSS_Q:
@@ -120,27 +127,43 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
  * packed with zeros for the other. */
 static struct shape mixing_shape(const struct spec *s, enum role role) {
     const struct mixing *m = &s->mixing;
-    uint32_t n = m->channels, row = m->channels + m->state;
+    uint32_t n = m->channels, row = mixing_slot_width(m), convolved = mixing_convolved(m);
+    bool heads = m->heads > 0;
     switch (role) {
     case ROLE_MIX_IN:
         return (struct shape) { row, s->width };
+    case ROLE_MIX_IN_BIAS:
+        return (struct shape) { row, 0 };
     case ROLE_MIX_GATE:
         return (struct shape) { n, s->width };
     case ROLE_MIX_TAPS:
-        return (struct shape) { n, m->taps };
+        return (struct shape) { convolved, m->taps };
+    case ROLE_MIX_TAPS_BIAS:
+        return (struct shape) { convolved, 0 };
     case ROLE_MIX_STEP_DOWN:
         return (struct shape) { m->rank, n };
+    case ROLE_MIX_STEP_NORM:
+        return (struct shape) { m->rank, 0 };
     case ROLE_MIX_STEP:
-        return (struct shape) { row, m->rank };
+        return heads ? (struct shape) { m->heads, s->width } : (struct shape) { row, m->rank };
     case ROLE_MIX_STEP_BIAS:
-        return (struct shape) { row, 0 };
+        return (struct shape) { heads ? m->heads : row, 0 };
+    case ROLE_MIX_STEP_FROM:
+        return (struct shape) { m->heads, 0 };
     case ROLE_MIX_B:
     case ROLE_MIX_C:
         return (struct shape) { m->state, n };
+    case ROLE_MIX_B_NORM:
+    case ROLE_MIX_C_NORM:
+        return (struct shape) { m->state, 0 };
     case ROLE_MIX_A:
-        return (struct shape) { n, m->state };
+        return heads ? (struct shape) { m->heads, 0 } : (struct shape) { n, m->state };
+    case ROLE_MIX_D:
+        return (struct shape) { heads ? m->heads : n, 0 };
     case ROLE_MIX_OUT:
         return (struct shape) { s->width, n };
+    case ROLE_MIX_OUT_BIAS:
+        return (struct shape) { s->width, 0 };
     default:
         return (struct shape) { n, 0 };
     }
@@ -196,8 +219,6 @@ static struct shape global_shape(const struct spec *s, enum role role) {
         return (struct shape) { beside, 0 };
     case ROLE_EMBED_PROJECT:
         return (struct shape) { c, e };
-    case ROLE_BUCKETS:
-        return (struct shape) { s->bias.buckets, s->n_heads };
     case ROLE_DISTANCES:
         return (struct shape) { 2 * s->bias.buckets, c };
     case ROLE_HEAD_PROJECT:
@@ -224,7 +245,7 @@ uint32_t spec_head_width(const struct spec *s) {
 static struct shape shape_of(const struct spec *s, enum role role) {
     if (role < ROLE_FIRST_OF_LAYER)
         return global_shape(s, role);
-    if (role >= ROLE_MIX_IN && role <= ROLE_MIX_OUT)
+    if (role >= ROLE_MIX_IN && role <= ROLE_MIX_OUT_BIAS)
         return mixing_shape(s, role);
     return role < ROLE_UP ? attention_shape(s, role) : feed_forward_shape(s, role);
 }
@@ -235,14 +256,24 @@ void role_shape(const struct spec *s, enum role role, uint32_t *rows, uint32_t *
     *cols = shape.cols ? shape.cols : 1;
 }
 
+bool mixing_is_padded(const struct spec *s, enum role role) {
+    bool steps = role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS;
+    return role == ROLE_MIX_IN || role == ROLE_MIX_IN_BIAS || (steps && s->mixing.heads == 0);
+}
+
+uint32_t mixing_filled(const struct spec *s, enum role role) {
+    bool in = role == ROLE_MIX_IN || role == ROLE_MIX_IN_BIAS;
+    return in ? mixing_convolved(&s->mixing) : s->mixing.channels;
+}
+
 /* The numbers that the file must hold for a role: heads whose values are narrower than their keys
  * are filled with zeros as they are packed. */
 static struct shape shape_in_file(const struct spec *s, enum role role) {
     struct shape shape = shape_of(s, role);
     if (s->value_dim < s->head_dim && (role == ROLE_V || role == ROLE_V_BIAS))
         shape.rows = shape.rows / s->head_dim * s->value_dim;
-    if (role == ROLE_MIX_IN || role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS)
-        shape.rows = s->mixing.channels;
+    if (mixing_is_padded(s, role))
+        shape.rows = mixing_filled(s, role);
     if (s->value_dim < s->head_dim && role == ROLE_O)
         shape.cols = shape.cols / s->head_dim * s->value_dim;
     return shape;
@@ -295,6 +326,12 @@ static bool shape_check(
            err_set(err, ERR_UNSUPPORTED, "tensor '%.128s' holds %s, not weights", t->name, type);
 }
 
+/* Tensors that some role has. */
+struct used {
+    const struct tensor **list;
+    size_t n, capacity;
+};
+
 /* What finding needs beside the spec. */
 struct finder {
     const struct spec *spec;
@@ -302,6 +339,8 @@ struct finder {
     const char *prefix;
     struct strbuf missing;
     uint32_t n_missing;
+    struct arena *arena;
+    struct used *used; /* tensors that are in no role by themselves: those of heads */
 };
 
 static const struct tensor *find_prefixed(struct finder *f, const char *prefix, const char *name) {
@@ -323,16 +362,17 @@ static void mark_replace(
 
 enum { NAME_MAX_BYTES = 400 };
 
-/* Where a tensor is looked for: `layer` and `expert` stand in names. */
+/* Where a tensor is looked for: these numbers stand in names. */
 struct place {
-    uint32_t layer, expert;
+    uint32_t layer, expert, head;
 };
 
 static void name_at(
     const struct finder *f, char out[NAME_MAX_BYTES], const char *name, struct place place) {
-    char with_layer[NAME_MAX_BYTES];
+    char with_layer[NAME_MAX_BYTES], with_expert[NAME_MAX_BYTES];
     mark_replace(with_layer, sizeof with_layer, name, "%d", place.layer / f->spec->shared_layers);
-    mark_replace(out, NAME_MAX_BYTES, with_layer, "%e", place.expert);
+    mark_replace(with_expert, sizeof with_expert, with_layer, "%e", place.expert);
+    mark_replace(out, NAME_MAX_BYTES, with_expert, "%h", place.head);
 }
 
 /* The first spelling that is in the file, under the model's prefix or bare. */
@@ -349,11 +389,43 @@ static const struct tensor *find_role(struct finder *f, enum role role, struct p
     return NULL;
 }
 
+static void used_add(struct used *used, const struct tensor *t) {
+    mem_grow(&used->list, &used->capacity, used->n + 1, sizeof(const struct tensor *));
+    used->list[used->n++] = t;
+}
+
+/* Norms of heads that are tensors of their own become one, [heads, D]; NULL where one is missing or
+ * is no such norm. */
+static const struct tensor *gather_heads(struct finder *f, enum role role, struct place place) {
+    const struct spec *s = f->spec;
+    bool q = role == ROLE_Q_NORM || role == ROLE_Q_NORM_BIAS;
+    uint32_t n = q ? s->n_heads : s->n_kv_heads;
+    float *gains = arena_alloc(f->arena, (size_t)n * s->head_dim * sizeof *gains);
+    struct tensor *all = arena_alloc(f->arena, sizeof *all);
+    for (place.head = 0; place.head < n; place.head++) {
+        const struct tensor *t = find_role(f, role, place);
+        if (!t || t->n_elements != s->head_dim || !tensor_type_is_real(t->type))
+            return NULL;
+        tensor_read_f32(t, 0, s->head_dim, gains + (size_t)place.head * s->head_dim);
+        used_add(f->used, t);
+        all->name = t->name;
+    }
+    all->type = TENSOR_F32;
+    all->n_dims = 2;
+    all->shape[0] = n;
+    all->shape[1] = s->head_dim;
+    all->n_elements = (uint64_t)n * s->head_dim;
+    all->data = (const uint8_t *)gains;
+    all->bytes = all->n_elements * sizeof *gains;
+    return all;
+}
+
 static const struct tensor *need_role(struct finder *f, enum role role, struct place place) {
     const struct role_names *names = &f->spec->roles[role];
     if (names->n == 0)
         return NULL;
-    const struct tensor *t = find_role(f, role, place);
+    bool by_head = strstr(names->names[0], "%h") != NULL;
+    const struct tensor *t = by_head ? gather_heads(f, role, place) : find_role(f, role, place);
     if (!t && !names->optional && f->n_missing++ < 4) {
         char name[NAME_MAX_BYTES];
         name_at(f, name, names->names[0], place);
@@ -364,8 +436,13 @@ static const struct tensor *need_role(struct finder *f, enum role role, struct p
 
 /* Does the layer have this part? Those with experts have no feed-forward part of their own. */
 static bool layer_has(const struct spec *s, uint32_t l, enum role role) {
+    const struct layer_spec *layer = &s->layer[l];
+    bool mixing = role >= ROLE_MIX_IN && role <= ROLE_MIX_OUT_BIAS;
+    bool attention = role >= ROLE_Q_DOWN && role <= ROLE_O_BIAS;
     bool dense = role >= ROLE_UP && role <= ROLE_DOWN_BIAS, sparse = role >= ROLE_ROUTER;
-    return !(dense && s->layer[l].sparse) && !(sparse && !s->layer[l].sparse);
+    bool fed = role == ROLE_MLP_NORM || role == ROLE_MLP_NORM_BIAS || dense || sparse;
+    return !(mixing && !layer->mixes) && !(attention && !layer->attends) &&
+           !(fed && !layer->feeds) && !(dense && layer->sparse) && !(sparse && !layer->sparse);
 }
 
 /* The prefix under which the embedding is found; without one, the first, and the embedding is
@@ -437,6 +514,8 @@ static void head_settle(struct finder *f, struct spec *spec) {
     spec->headless = spec->causal && !spec->tied && missing && (spec->has_classifier || bare);
     if (spec->tied || spec->headless)
         spec->roles[ROLE_HEAD].n = 0;
+    if (spec->headless)
+        spec->roles[ROLE_HEAD_BIAS].n = 0;
 }
 
 /* A file without the classifier's last layer is a model without a classifier. */
@@ -471,17 +550,11 @@ static bool tensor_check(void *arg, enum role role, const struct tensor *t, stru
     return shape_check(arg, role, t, err);
 }
 
-struct used {
-    const struct tensor **list;
-    size_t n, capacity;
-};
-
 static bool tensor_use(void *arg, enum role role, const struct tensor *t, struct err *err) {
     struct used *used = arg;
     (void)role;
     (void)err;
-    mem_grow(&used->list, &used->capacity, used->n + 1, sizeof(const struct tensor *));
-    used->list[used->n++] = t;
+    used_add(used, t);
     return true;
 }
 
@@ -495,7 +568,7 @@ static void layer_find(struct finder *f, uint32_t l, struct arena *arena, struct
     for (uint32_t e = 0; out->experts[l] && e < s->experts.n; e++)
         for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++)
             out->experts[l][e][r - ROLE_FIRST_OF_EXPERT] =
-                need_role(f, (enum role)r, (struct place) { l, e });
+                need_role(f, (enum role)r, (struct place) { .layer = l, .expert = e });
 }
 
 static bool missing_report(const struct finder *f, struct err *err) {
@@ -512,8 +585,8 @@ bool net_tensors_have(const struct spec *spec, const struct weights *weights, en
 
 bool net_tensors_find(struct spec *spec, const struct weights *weights, struct arena *arena,
     struct net_tensors *out, struct err *err) {
-    struct finder f = { .spec = spec, .weights = weights };
     struct used used = { 0 };
+    struct finder f = { .spec = spec, .weights = weights, .arena = arena, .used = &used };
     f.prefix = prefix_choose(&f);
     classifier_settle(&f, spec);
     head_settle(&f, spec);

@@ -15,7 +15,6 @@ static const size_t places[ROLE_N] = {
     [ROLE_EMBED_NORM_BIAS] = GLOBAL(embed_norm_bias),
     [ROLE_EMBED_PROJECT] = GLOBAL(embed_project),
     [ROLE_EMBED_PROJECT_BIAS] = GLOBAL(embed_project_bias),
-    [ROLE_BUCKETS] = GLOBAL(buckets),
     [ROLE_DISTANCES] = GLOBAL(distances),
     [ROLE_DISTANCES_NORM] = GLOBAL(distances_norm),
     [ROLE_DISTANCES_NORM_BIAS] = GLOBAL(distances_norm_bias),
@@ -33,10 +32,13 @@ static const size_t places[ROLE_N] = {
     [ROLE_ATTN_NORM] = LAYER(attn_norm),
     [ROLE_ATTN_NORM_BIAS] = LAYER(attn_norm_bias),
     [ROLE_Q_DOWN] = LAYER(q_down),
+    [ROLE_Q_DOWN_BIAS] = LAYER(q_down_bias),
     [ROLE_Q_DOWN_NORM] = LAYER(q_down_norm),
     [ROLE_KV_DOWN] = LAYER(kv_down),
+    [ROLE_KV_DOWN_BIAS] = LAYER(kv_down_bias),
     [ROLE_KV_DOWN_NORM] = LAYER(kv_down_norm),
     [ROLE_K_SHARED] = LAYER(k_shared),
+    [ROLE_K_SHARED_BIAS] = LAYER(k_shared_bias),
     [ROLE_Q] = LAYER(q),
     [ROLE_Q_BIAS] = LAYER(q_bias),
     [ROLE_K] = LAYER(k),
@@ -48,6 +50,7 @@ static const size_t places[ROLE_N] = {
     [ROLE_K_NORM] = LAYER(k_norm),
     [ROLE_K_NORM_BIAS] = LAYER(k_norm_bias),
     [ROLE_SINKS] = LAYER(sinks),
+    [ROLE_BUCKETS] = LAYER(buckets),
     [ROLE_DISTANCE_K] = LAYER(distance_k),
     [ROLE_DISTANCE_K_BIAS] = LAYER(distance_k_bias),
     [ROLE_DISTANCE_Q] = LAYER(distance_q),
@@ -57,17 +60,25 @@ static const size_t places[ROLE_N] = {
     [ROLE_ATTN_OUT_NORM] = LAYER(attn_out_norm),
     [ROLE_ATTN_OUT_NORM_BIAS] = LAYER(attn_out_norm_bias),
     [ROLE_MIX_IN] = LAYER(mix_in),
+    [ROLE_MIX_IN_BIAS] = LAYER(mix_in_bias),
     [ROLE_MIX_GATE] = LAYER(mix_gate),
+    [ROLE_MIX_GATE_BIAS] = LAYER(mix_gate_bias),
     [ROLE_MIX_TAPS] = LAYER(mix_taps),
     [ROLE_MIX_TAPS_BIAS] = LAYER(mix_taps_bias),
     [ROLE_MIX_STEP_DOWN] = LAYER(mix_step_down),
+    [ROLE_MIX_STEP_NORM] = LAYER(mix_step_norm),
     [ROLE_MIX_STEP] = LAYER(mix_step),
     [ROLE_MIX_STEP_BIAS] = LAYER(mix_step_bias),
+    [ROLE_MIX_STEP_FROM] = LAYER(mix_step_from),
     [ROLE_MIX_B] = LAYER(mix_b),
+    [ROLE_MIX_B_NORM] = LAYER(mix_b_norm),
     [ROLE_MIX_C] = LAYER(mix_c),
+    [ROLE_MIX_C_NORM] = LAYER(mix_c_norm),
     [ROLE_MIX_A] = LAYER(mix_a),
     [ROLE_MIX_D] = LAYER(mix_d),
+    [ROLE_MIX_NORM] = LAYER(mix_norm),
     [ROLE_MIX_OUT] = LAYER(mix_out),
+    [ROLE_MIX_OUT_BIAS] = LAYER(mix_out_bias),
     [ROLE_CROSS_NORM] = LAYER(cross_norm),
     [ROLE_CROSS_NORM_BIAS] = LAYER(cross_norm_bias),
     [ROLE_CROSS_Q] = LAYER(cross_q),
@@ -137,6 +148,8 @@ static struct weight_source source_of(
         .run = names->run,
         .every = names->every,
         .pad = names->pad,
+        .scales = names->scales,
+        .n_scales = names->n_scales,
         .add = is_gain(role) ? (float)s->norm_add : 0 };
     bool vector = role_part(role) == PART_VECTOR;
     if (role >= ROLE_FIRST_OF_EXPERT && t->n_dims == (vector ? 2 : 3))
@@ -145,9 +158,9 @@ static struct weight_source source_of(
         source.permute_heads = s->n_heads;
     if (s->permuted_qk && (role == ROLE_K || role == ROLE_K_BIAS))
         source.permute_heads = s->n_kv_heads;
-    if (role == ROLE_MIX_IN || role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS) {
-        source.run = source.every = s->mixing.channels;
-        source.pad = s->mixing.state;
+    if (mixing_is_padded(s, role)) {
+        source.run = source.every = mixing_filled(s, role);
+        source.pad = mixing_slot_width(&s->mixing) - source.run;
     }
     if (s->value_dim < s->head_dim && role == ROLE_O) {
         source.run_columns = s->value_dim;
@@ -156,10 +169,14 @@ static struct weight_source source_of(
     return source;
 }
 
-/* The whole tensor as it is, on the host. */
+/* The whole tensor as it is, on the host; one copy where layer after layer names the same. */
 static const float *host_copy(struct net *net, const struct tensor *t) {
+    if (t == net->last_copied)
+        return net->last_copy;
     float *copy = arena_alloc(&net->arena, t->n_elements * sizeof *copy);
     tensor_read_f32(t, 0, t->n_elements, copy);
+    net->last_copied = t;
+    net->last_copy = copy;
     return copy;
 }
 
@@ -324,11 +341,26 @@ static bool abilities_check(const struct spec *s, struct backend *b, struct err 
     return err_hint(err, "use --device cpu");
 }
 
+/* Layers of an encoder share one: it never looks back past a step. */
+void net_caches_count(struct net *net) {
+    const struct spec *s = &net->spec;
+    net->cache_layer = arena_alloc(&net->arena, s->n_layers * sizeof *net->cache_layer);
+    net->mix_layer = arena_alloc(&net->arena, s->n_layers * sizeof *net->mix_layer);
+    net->n_kv_layers = s->causal ? 0 : 1;
+    net->n_mix_layers = 0;
+    for (uint32_t l = 0; l < s->n_layers; l++) {
+        net->cache_layer[l] = s->causal ? net->n_kv_layers : 0;
+        net->mix_layer[l] = net->n_mix_layers;
+        net->n_kv_layers += s->causal && s->layer[l].attends ? 1 : 0;
+        net->n_mix_layers += s->layer[l].mixes ? 1 : 0;
+    }
+}
+
 bool net_open(struct net *net, const struct spec *spec, const struct net_tensors *tensors,
     struct backend *backend, struct err *err) {
     *net = (struct net) { .spec = *spec, .backend = backend };
     net->layers = arena_alloc(&net->arena, spec->n_layers * sizeof *net->layers);
-    net->n_kv_layers = spec->causal ? spec->n_layers : 1;
+    net_caches_count(net);
     rotaries_make(net);
     return abilities_check(spec, backend, err) && weights_make(net, tensors, err);
 }
@@ -357,7 +389,7 @@ struct scratch {
     uint32_t cols;
     enum elem elem;
 };
-enum { N_SCRATCH = 44 };
+enum { N_SCRATCH = 50 };
 
 /* `width` where the model has such a part. */
 static uint32_t where(bool has, uint32_t width) {
@@ -368,7 +400,12 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
     const struct spec *s = &net->spec;
     const struct experts *x = &s->experts;
     enum elem act = net->backend->ops->caps(net->backend)->act;
-    uint32_t c = s->width, q = s->n_heads * s->head_dim, kv = s->n_kv_heads * s->head_dim;
+    const struct mixing *m = &s->mixing;
+    bool heads = m->heads > 0, attends = net->n_kv_layers > 0;
+    uint32_t c = s->width, q = where(attends, s->n_heads * s->head_dim),
+             kv = where(attends, s->n_kv_heads * s->head_dim);
+    uint32_t slot = where(m->channels > 0, mixing_slot_width(m));
+    uint32_t read = heads ? mixing_convolved(m) : m->state;
     bool beside = s->parallel && s->roles[ROLE_MLP_NORM].n > 0,
          out_norm = s->roles[ROLE_ATTN_OUT_NORM].n > 0 || s->roles[ROLE_MLP_OUT_NORM].n > 0;
     uint32_t narrow = where(s->embed_width != c, s->embed_width);
@@ -401,15 +438,19 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->shared.gate, where(s->gated, x->shared_width), ELEM_F32 },
         { &net->shared.up, where(s->gated, x->shared_width), ELEM_F32 },
         { &net->shared.m, x->shared_width, act },
-        { &net->mixed, s->mixing.channels, ELEM_F32 },
-        { &net->mixed_act, s->mixing.channels, act },
-        { &net->mix_low, s->mixing.rank, ELEM_F32 },
-        { &net->mix_low_act, s->mixing.rank, act },
-        { &net->mix_gate, s->mixing.channels, ELEM_F32 },
-        { &net->mix_b, s->mixing.state, ELEM_F32 },
-        { &net->mix_c, s->mixing.state, ELEM_F32 },
-        { &net->mix_c_read, s->mixing.state, ELEM_F32 },
+        { &net->mix_x, slot, ELEM_F32 },
+        { &net->mix_v, slot, ELEM_F32 },
+        { &net->mixed, m->channels, ELEM_F32 },
+        { &net->mixed_act, m->channels, act },
+        { &net->mix_low, m->rank, ELEM_F32 },
+        { &net->mix_low_act, m->rank, act },
+        { &net->mix_step, m->heads, ELEM_F32 },
+        { &net->mix_gate, m->channels, ELEM_F32 },
+        { &net->mix_b, where(!heads, m->state), ELEM_F32 },
+        { &net->mix_c, read, ELEM_F32 },
+        { &net->mix_c_read, read, ELEM_F32 },
         { &net->expert_h, where(x->n > 0, c), act },
+        { &net->experts_y, where(x->n > 0 && s->roles[ROLE_MLP_OUT_NORM].n > 0, c), ELEM_F32 },
         { &net->router, x->n, ELEM_F32 },
         { &net->shared_weight, where(s->roles[ROLE_SHARED_WEIGHT].n > 0, 1), ELEM_F32 },
         { &net->labels, where(s->has_classifier, s->n_labels), ELEM_F32 },
@@ -448,8 +489,12 @@ static void routes_make(struct net *net, uint32_t n_rows) {
 }
 
 size_t net_slot_bytes(const struct net *net) {
-    return net->backend->ops->kv_bytes_per_slot(
-        net->backend, net->n_kv_layers, net->spec.n_kv_heads * net->spec.head_dim);
+    const struct spec *s = &net->spec;
+    size_t mix = net->n_mix_layers == 0 ? 0
+                                        : net->backend->ops->kv_bytes_per_slot(net->backend,
+                                              net->n_mix_layers, mixing_slot_width(&s->mixing));
+    return mix + net->backend->ops->kv_bytes_per_slot(
+                     net->backend, net->n_kv_layers, s->n_kv_heads * s->head_dim);
 }
 
 bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
@@ -482,23 +527,41 @@ bool net_cross_reserve(struct net *net, struct err *err) {
     return net->cross_kv || err_wrap(err, "an encoder's rows");
 }
 
+/* A cache in place of another; none where no layer needs it. */
+static bool cache_renew(struct net *net, struct kv_cache **kv, uint32_t n_layers, uint32_t width,
+    uint32_t n_slots, struct err *err) {
+    if (*kv && net->backend->ops->kv_free)
+        net->backend->ops->kv_free(net->backend, *kv);
+    *kv = NULL;
+    if (n_layers == 0)
+        return true;
+    *kv = net->backend->ops->kv_cache(net->backend, n_layers, n_slots, width, err);
+    return *kv || err_wrap(err, "keys and values of %u tokens", n_slots);
+}
+
 bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err) {
+    const struct spec *s = &net->spec;
     if (n_slots <= net->n_slots)
         return true;
-    if (net->kv && net->backend->ops->kv_free)
-        net->backend->ops->kv_free(net->backend, net->kv);
-    net->kv = NULL;
     net->n_slots = 0;
-    struct kv_cache *kv = net->backend->ops->kv_cache(
-        net->backend, net->n_kv_layers, n_slots, net->spec.n_kv_heads * net->spec.head_dim, err);
-    if (!kv)
-        return err_wrap(err, "keys and values of %u tokens", n_slots);
-    net->kv = kv;
+    if (!cache_renew(net, &net->kv, net->n_kv_layers, s->n_kv_heads * s->head_dim, n_slots, err) ||
+        !cache_renew(
+            net, &net->mix_kv, net->n_mix_layers, mixing_slot_width(&s->mixing), n_slots, err))
+        return false;
     net->n_slots = n_slots;
     return true;
 }
 
 /* ---- counting ---- */
+
+/* Of a recurrence: into it, its gate and out of it, and what steps and states are made with. */
+static double mixing_macs(const struct spec *s) {
+    const struct mixing *m = &s->mixing;
+    double c = s->width, n = m->channels;
+    if (m->heads > 0)
+        return c * (2 * n + mixing_convolved(m) + m->heads);
+    return 3 * c * n + 2 * n * (m->rank + m->state);
+}
 
 /* Multiplications of one token in layer l. */
 static double layer_macs(const struct spec *s, uint32_t l) {
@@ -506,14 +569,14 @@ static double layer_macs(const struct spec *s, uint32_t l) {
            kv = (double)s->n_kv_heads * s->head_dim, products = s->gated ? 3 : 2;
     const struct experts *x = &s->experts;
     double from_q = s->q_rank ? s->q_rank : c, from_kv = s->kv_rank ? s->kv_rank : c;
-    if (s->mixing.channels > 0)
-        return 3 * c * s->mixing.channels +
-               2.0 * s->mixing.channels * (s->mixing.rank + s->mixing.state);
-    double attention = c * q + from_q * q + 2 * from_kv * kv + c * s->q_rank + c * s->kv_rank;
-    double ffn = s->layer[l].sparse
+    const struct layer_spec *layer = &s->layer[l];
+    double mixing = layer->mixes ? mixing_macs(s) : 0;
+    double attention =
+        layer->attends ? c * q + from_q * q + 2 * from_kv * kv + c * s->q_rank + c * s->kv_rank : 0;
+    double ffn = layer->sparse
                      ? (double)x->n_chosen * x->ffn_width + x->shared_width + x->n / products
                      : s->ffn_width;
-    return attention + products * c * ffn;
+    return mixing + attention + (layer->feeds ? products * c * ffn : 0);
 }
 
 double net_token_flops(const struct spec *s) {
@@ -524,7 +587,10 @@ double net_token_flops(const struct spec *s) {
 }
 
 double net_pair_flops(const struct spec *s) {
-    return 4.0 * s->n_layers * s->n_heads * s->head_dim;
+    double layers = 0;
+    for (uint32_t l = 0; l < s->n_layers; l++)
+        layers += s->layer[l].attends ? 1 : 0;
+    return 4.0 * layers * s->n_heads * s->head_dim;
 }
 
 double net_logit_flops(const struct spec *s) {

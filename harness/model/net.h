@@ -18,18 +18,21 @@ struct expert {
 struct layer {
     struct vector *attn_norm, *attn_norm_bias;  /* [C] */
     struct matrix *q_down, *kv_down, *k_shared; /* latent attention */
+    struct vector *q_down_bias, *kv_down_bias, *k_shared_bias;
     struct vector *q_down_norm, *kv_down_norm;
     struct matrix *q, *k, *v, *o; /* [H*D, C], [G*D, C], [G*D, C], [C, H*D] */
     struct vector *q_bias, *k_bias, *v_bias, *o_bias;
     struct vector *q_norm, *q_norm_bias, *k_norm, *k_norm_bias;
     struct vector *attn_out_norm, *attn_out_norm_bias; /* [C] */
     const float *sinks;                                /* [H] */
+    const float *buckets, *by_distance;     /* [buckets, H]; made of these: see attention_bias */
     struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
     struct vector *distance_k_bias, *distance_q_bias;
     const float *key_places, *query_places; /* made of these: [2 * buckets, H*D] */
     struct matrix *mix_in, *mix_gate, *mix_step_down, *mix_step, *mix_b, *mix_c, *mix_out;
-    struct vector *mix_step_bias;
-    const float *mix_taps, *mix_taps_bias, *mix_a, *mix_d;
+    struct vector *mix_in_bias, *mix_gate_bias, *mix_step_bias, *mix_out_bias;
+    struct vector *mix_step_norm, *mix_b_norm, *mix_c_norm, *mix_norm;
+    const float *mix_taps, *mix_taps_bias, *mix_step_from, *mix_a, *mix_d;
     struct vector *cross_norm, *cross_norm_bias;          /* [C] */
     struct matrix *cross_q, *cross_k, *cross_v, *cross_o; /* as q, k, v, o */
     struct vector *cross_q_bias, *cross_k_bias, *cross_v_bias, *cross_o_bias;
@@ -68,7 +71,6 @@ struct net {
     struct vector *embed_norm, *embed_norm_bias, *final_norm, *final_norm_bias;
     struct matrix *embed_project; /* [C, E] */
     struct vector *embed_project_bias;
-    const float *buckets;    /* [buckets, H] */
     struct table *distances; /* [2 * buckets, C] */
     struct vector *distances_norm, *distances_norm_bias;
     struct matrix *head_project;            /* [E, C] */
@@ -90,21 +92,25 @@ struct net {
     struct buffer *q, *k, *v, *a; /* f32 [T, H*D], [T, G*D], [T, G*D]; act [T, H*D] */
     struct buffer *q_latent, *q_latent_act, *kv_latent, *kv_latent_act, *k_shared;
     struct ffn_room ffn, expert, shared;
-    struct buffer *mixed, *mixed_act, *mix_low,
-        *mix_low_act; /* f32, act [T, channels], [T, rank] */
-    struct buffer *mix_gate, *mix_b, *mix_c, *mix_c_read;
-    struct buffer *expert_h, *router, *shared_weight, *labels;
+    struct buffer *mix_x, *mix_v;                         /* what slots hold: f32 [T, slot width] */
+    struct buffer *mixed, *mixed_act;                     /* f32, act [T, channels] */
+    struct buffer *mix_low, *mix_low_act, *mix_step;      /* f32, act [T, rank], f32 [T, heads] */
+    struct buffer *mix_gate, *mix_b, *mix_c, *mix_c_read; /* mix_c: what rows read of the state */
+    struct buffer *expert_h, *experts_y, *router, *shared_weight, *labels;
     int32_t *table_rows; /* [T]: learned positions, token types */
     struct routes routes;
-    struct kv_cache *kv;
-    uint32_t n_slots, n_kv_layers;
-    struct kv_cache *cross_kv; /* of the encoder's text at hand */
+    struct kv_cache *kv, *mix_kv; /* of layers that attend, and of those with a recurrence */
+    uint32_t n_slots, n_kv_layers, n_mix_layers;
+    uint32_t *cache_layer, *mix_layer; /* [n_layers]: which of these a layer is */
+    struct kv_cache *cross_kv;         /* of the encoder's text at hand */
     struct kv_span cross;
     struct segment *cross_segments; /* [T] */
     uint32_t *cross_slots;          /* [T] */
     bool borrows_backend;           /* another net closes it */
 
     float *inv_freq, *sliding_inv_freq;
+    const struct tensor *last_copied; /* to the host, and where it lies */
+    const float *last_copy;
     uint32_t length_class; /* of the pass that the frequencies are for */
     struct arena arena;    /* names, layers, host scratch */
 };
@@ -144,6 +150,14 @@ MUST_CHECK bool net_tensors_visit(
 MUST_CHECK bool net_open(struct net *net, const struct spec *spec,
     const struct net_tensors *tensors, struct backend *backend, struct err *err);
 void net_close(struct net *net);
+
+/* Roles whose rows are filled with zeros up to the width of a slot, and how many rows the file has.
+ */
+bool mixing_is_padded(const struct spec *s, enum role role);
+uint32_t mixing_filled(const struct spec *s, enum role role);
+
+/* Says which layer of a cache each layer has. */
+void net_caches_count(struct net *net);
 
 /* Bytes of a role's weight as it lies on the device; a table is counted as the same elements. */
 uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, uint32_t cols);
@@ -207,6 +221,8 @@ struct step_view {
 struct rows net_forward_hidden(struct net *net, const struct step_view *step);
 /* ... or act elements, as the head wants them. */
 struct rows net_forward_head(struct net *net, const struct step_view *step);
+/* Rows through the classifier's dense layer, in place, where it stands before pooling. */
+void net_classify_rows(struct net *net, struct rows x);
 /* The classifier's numbers of n pooled rows (net->pooled), on the host: [n, labels]. */
 void net_classify(struct net *net, uint32_t n, float *out);
 /* A step of which nothing is read: the last layer ends with its keys and values. */

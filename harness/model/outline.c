@@ -41,7 +41,7 @@ bool outline_source_open(
     bool ok =
         file_exists(file) ||
         err_set(err, ERR_INPUT, "'%s' has no config.json: its files must be here first", path);
-    s->config = ok ? json_parse_file(file, MODEL_CONFIG_MAX, err) : NULL;
+    s->config = ok ? json_parse_python_file(file, MODEL_CONFIG_MAX, err) : NULL;
     const struct arch_source source = { .config = s->config, .arch_file = arch_file, .what = file };
     ok = s->config && arch_describe(&source, &s->arena, &s->spec, err);
     if (ok)
@@ -54,6 +54,6 @@ bool outline_source_open(
 
 void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend) {
     *net = (struct net) { .spec = *spec, .backend = backend };
-    net->n_kv_layers = spec->causal ? spec->n_layers : 1;
+    net_caches_count(net);
     net->weight_bytes = weights_estimate(net);
 }

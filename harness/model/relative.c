@@ -45,19 +45,30 @@ static uint32_t bucket_of(const struct bias *b, bool causal, int64_t ahead) {
     return base + (far < half ? far : half - 1);
 }
 
-static void buckets_make(struct net *net) {
+/* A layer's buckets spread over distances: [H, 2 * reach + 1]. */
+static const float *by_distance_make(struct net *net, const float *buckets) {
     const struct spec *s = &net->spec;
-    if (!net->buckets) /* an outline has no weights */
-        return;
     uint32_t reach = s->bias.distance, width = 2 * reach + 1;
     float *list = arena_alloc(&net->arena, (size_t)s->n_heads * width * sizeof *list);
     for (uint32_t h = 0; h < s->n_heads; h++)
         for (uint32_t i = 0; i < width; i++) {
             uint32_t bucket = bucket_of(&s->bias, s->causal, (int64_t)i - reach);
-            list[(size_t)h * width + i] = net->buckets[(size_t)bucket * s->n_heads + h];
+            list[(size_t)h * width + i] = buckets[(size_t)bucket * s->n_heads + h];
         }
-    net->bias.by_distance = list;
-    net->bias.reach = reach;
+    return list;
+}
+
+/* Layers may share their buckets (T5) or have their own (umT5). */
+static void buckets_make(struct net *net) {
+    const struct spec *s = &net->spec;
+    if (!net->layers || !net->layers[0].buckets) /* an outline has no weights */
+        return;
+    for (uint32_t l = 0; l < s->n_layers; l++) {
+        struct layer *w = &net->layers[l];
+        bool alike = l > 0 && w->buckets == net->layers[l - 1].buckets;
+        w->by_distance = alike ? net->layers[l - 1].by_distance : by_distance_make(net, w->buckets);
+    }
+    net->bias.reach = s->bias.distance;
 }
 
 /* ---- disentangled ---- */

@@ -90,12 +90,19 @@ static const struct field expert_fields[] = {
     COUNT("group_best", experts.group_best, 1, 256, 1),
     FLAG("renormalize", experts.renormalize),
     REAL("scale", experts.scale, 1e-6, 1e6, 1),
+    REAL("near", experts.near, 0, 1e3, 0),
 };
 static const struct field mixing_fields[] = {
     NEEDED("channels", mixing.channels, 1, 1 << 17),
     NEEDED("state", mixing.state, 1, 1 << 10),
-    NEEDED("rank", mixing.rank, 1, 1 << 16),
+    COUNT("rank", mixing.rank, 1, 1 << 16, 0),
     NEEDED("taps", mixing.taps, 1, 16),
+    COUNT("heads", mixing.heads, 1, 1 << 12, 0),
+    COUNT("groups", mixing.groups, 1, 1 << 12, 1),
+    REAL("step_min", mixing.step_min, 0, 1e6, 0),
+    REAL("step_max", mixing.step_max, 0, 1e30, 1e30),
+    COUNT("norm_groups", mixing.norm_groups, 1, 1 << 12, 1),
+    REAL("norm_eps", mixing.norm_eps, 1e-14, 1, 0),
 };
 static const struct field bias_fields[] = {
     REAL("max", bias.slope_max, 1, 64, 8),
@@ -107,6 +114,7 @@ static const struct field bias_fields[] = {
 };
 static const struct field classifier_fields[] = {
     FLAG("many", classifier.many),
+    FLAG("late", classifier.late),
 };
 static const struct field learned_fields[] = {
     NEEDED("count", n_positions, 1, 1 << 28),
@@ -148,6 +156,9 @@ static const struct word activation_words[] = {
     { "gelu_new", ACT_GELU_TANH },
     { "gelu_fast", ACT_GELU_TANH },
     { "gelu_pytorch_tanh", ACT_GELU_TANH },
+    { "gelu_python", ACT_GELU },
+    { "gelu_python_tanh", ACT_GELU_TANH },
+    { "gelu_accurate", ACT_GELU_TANH },
     { "silu", ACT_SILU },
     { "swish", ACT_SILU },
     { "relu", ACT_RELU },
@@ -179,7 +190,8 @@ static const struct word bias_words[] = {
 static const struct word order_words[] = { { "appended", SLOPES_APPENDED },
     { "interleaved", SLOPES_INTERLEAVED }, { 0, 0 } };
 static const struct word routing_words[] = { { "softmax", ROUTE_SOFTMAX },
-    { "softmax_after", ROUTE_SOFTMAX_AFTER }, { "sigmoid", ROUTE_SIGMOID }, { 0, 0 } };
+    { "softmax_after", ROUTE_SOFTMAX_AFTER }, { "sigmoid", ROUTE_SIGMOID },
+    { "nearest", ROUTE_NEAREST }, { 0, 0 } };
 static const struct word pooling_words[] = { { "cls", POOL_CLS }, { "mean", POOL_MEAN },
     { "last", POOL_LAST }, { 0, 0 } };
 
@@ -209,10 +221,13 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_ATTN_NORM] = "attn_norm",
     [ROLE_ATTN_NORM_BIAS] = "attn_norm_bias",
     [ROLE_Q_DOWN] = "q_down",
+    [ROLE_Q_DOWN_BIAS] = "q_down_bias",
     [ROLE_Q_DOWN_NORM] = "q_down_norm",
     [ROLE_KV_DOWN] = "kv_down",
+    [ROLE_KV_DOWN_BIAS] = "kv_down_bias",
     [ROLE_KV_DOWN_NORM] = "kv_down_norm",
     [ROLE_K_SHARED] = "k_shared",
+    [ROLE_K_SHARED_BIAS] = "k_shared_bias",
     [ROLE_Q] = "q",
     [ROLE_Q_BIAS] = "q_bias",
     [ROLE_K] = "k",
@@ -233,17 +248,25 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_ATTN_OUT_NORM] = "attn_out_norm",
     [ROLE_ATTN_OUT_NORM_BIAS] = "attn_out_norm_bias",
     [ROLE_MIX_IN] = "mix_in",
+    [ROLE_MIX_IN_BIAS] = "mix_in_bias",
     [ROLE_MIX_GATE] = "mix_gate",
+    [ROLE_MIX_GATE_BIAS] = "mix_gate_bias",
     [ROLE_MIX_TAPS] = "mix_taps",
     [ROLE_MIX_TAPS_BIAS] = "mix_taps_bias",
     [ROLE_MIX_STEP_DOWN] = "mix_step_down",
+    [ROLE_MIX_STEP_NORM] = "mix_step_norm",
     [ROLE_MIX_STEP] = "mix_step",
     [ROLE_MIX_STEP_BIAS] = "mix_step_bias",
+    [ROLE_MIX_STEP_FROM] = "mix_step_from",
     [ROLE_MIX_B] = "mix_b",
+    [ROLE_MIX_B_NORM] = "mix_b_norm",
     [ROLE_MIX_C] = "mix_c",
+    [ROLE_MIX_C_NORM] = "mix_c_norm",
     [ROLE_MIX_A] = "mix_a",
     [ROLE_MIX_D] = "mix_d",
+    [ROLE_MIX_NORM] = "mix_norm",
     [ROLE_MIX_OUT] = "mix_out",
+    [ROLE_MIX_OUT_BIAS] = "mix_out_bias",
     [ROLE_CROSS_NORM] = "cross_norm",
     [ROLE_CROSS_NORM_BIAS] = "cross_norm_bias",
     [ROLE_CROSS_Q] = "cross_q",
@@ -487,7 +510,35 @@ static bool experts_read(const json_t *experts, struct spec *spec, struct err *e
 }
 
 static bool mixing_read(const json_t *mixing, struct spec *spec, struct err *err) {
-    return !mixing || FIELDS_READ(mixing, mixing_fields, spec, err) || err_wrap(err, "mixing");
+    struct mixing *m = &spec->mixing;
+    int activation = ACT_SILU;
+    if (!mixing)
+        return true;
+    if (!FIELDS_READ(mixing, mixing_fields, spec, err) ||
+        (json_object_get(mixing, "activation") &&
+            !word_read(mixing, "activation", activation_words, &activation, err)))
+        return err_wrap(err, "mixing");
+    m->activation = (enum activation)activation;
+    if ((m->heads == 0) != (m->rank > 0))
+        return err_set(err, ERR_INPUT, "mixing: it takes either 'heads' or 'rank'");
+    if (m->heads > 0 && (m->channels % m->heads != 0 || m->heads % m->groups != 0 ||
+                            m->channels / m->heads > 1 << 10))
+        return err_set(err, ERR_INPUT, "mixing: %u channels do not suit %u heads in %u groups",
+            m->channels, m->heads, m->groups);
+    if (m->channels % m->norm_groups != 0 || m->step_min > m->step_max)
+        return err_set(err, ERR_INPUT, "mixing: 'norm_groups' or 'step_min' is out of range");
+    return true;
+}
+
+uint32_t mixing_convolved(const struct mixing *m) {
+    return m->channels + (m->heads > 0 ? 2 * m->groups * m->state : 0);
+}
+
+/* Keys are what goes into the convolution. Values: of channels with their own steps, these and what
+ * they bring in; of heads, what has been convolved, and steps in place of what was read. */
+uint32_t mixing_slot_width(const struct mixing *m) {
+    uint32_t values = m->channels + (m->heads > 0 ? m->groups * m->state + m->heads : m->state);
+    return values > mixing_convolved(m) ? values : mixing_convolved(m);
 }
 
 static bool gating_read(const json_t *table, struct spec *spec, struct err *err) {
@@ -524,21 +575,27 @@ static bool layer_flag(
     return json_is_true(flag);
 }
 
-/* What layers have of their own: `sliding`, `unrotated` and `sparse` are lists of true and false.
- */
+/* What layers have of their own: `sliding`, `unrotated`, `sparse`, `attends`, `mixes` and `feeds`
+ * are lists of true and false. */
 static bool layers_read(
     const json_t *table, struct spec *spec, struct arena *arena, struct err *err) {
-    bool ok = true;
+    bool ok = true, mixing = spec->mixing.channels > 0;
+    bool feeds = spec->roles[ROLE_UP].n > 0 || spec->experts.n > 0;
     spec->layer = arena_alloc(arena, spec->n_layers * sizeof *spec->layer);
     for (uint32_t l = 0; ok && l < spec->n_layers; l++) {
         bool sliding = layer_flag(table, "sliding", l, spec->window > 0, err, &ok);
+        bool mixes = mixing && layer_flag(table, "mixes", l, true, err, &ok);
         spec->layer[l] = (struct layer_spec) {
+            .attends = layer_flag(table, "attends", l, !mixes, err, &ok),
+            .mixes = mixes,
+            .feeds = feeds && layer_flag(table, "feeds", l, true, err, &ok),
             .window = sliding ? spec->window : 0,
             .rotated = spec->position == POSITION_ROTARY &&
                        !layer_flag(table, "unrotated", l, false, err, &ok),
             .local = sliding && spec->has_sliding_rope,
-            .sparse = spec->experts.n > 0 && layer_flag(table, "sparse", l, true, err, &ok),
         };
+        spec->layer[l].sparse = spec->experts.n > 0 && spec->layer[l].feeds &&
+                                layer_flag(table, "sparse", l, true, err, &ok);
     }
     return ok;
 }
@@ -582,13 +639,33 @@ static const struct field part_fields[] = {
     { "optional", FIELD_FLAG, offsetof(struct role_names, optional), 0, 1, false, 0 },
 };
 
+/* `scale`: a factor of all rows, or a list of pairs, how many rows and their factor. */
+static bool scales_read(const json_t *value, struct role_names *names, struct err *err) {
+    size_t n = json_array_size(value);
+    bool ok = n <= SPEC_MAX_SCALES && (!value || json_is_number(value) || json_is_array(value));
+    names->n_scales = !value ? 0 : json_is_number(value) ? 1 : (uint32_t)n;
+    if (ok && json_is_number(value))
+        names->scales[0] = (struct row_scale) { UINT32_MAX, (float)json_number_value(value) };
+    for (size_t i = 0; ok && i < n; i++) {
+        const json_t *pair = json_array_get(value, i), *rows = json_array_get(pair, 0);
+        ok = id_of(rows) >= 0 && json_is_number(json_array_get(pair, 1));
+        names->scales[i] = (struct row_scale) { (uint32_t)json_integer_value(rows),
+            (float)json_number_value(json_array_get(pair, 1)) };
+    }
+    for (uint32_t i = 0; ok && i < names->n_scales; i++)
+        ok = fabsf(names->scales[i].factor) < 1e6F;
+    return ok ||
+           err_set(err, ERR_INPUT, "'scale' is not a factor, nor a short list of [rows, factor]");
+}
+
 /* A role's names, or a table with `name` and where the part lies in the tensor. */
 static bool role_read(const json_t *tensors, enum role role, struct role_names *names,
     struct arena *arena, struct err *err) {
     const json_t *value = json_object_get(tensors, role_keys[role]);
     const char *key = role_keys[role];
     if (json_object_get(value, "name")) {
-        if (!FIELDS_READ(value, part_fields, names, err))
+        if (!FIELDS_READ(value, part_fields, names, err) ||
+            !scales_read(json_object_get(value, "scale"), names, err))
             return err_wrap(err, "%s", key);
         if (names->run > 0 && names->every < names->run)
             return err_set(err, ERR_INPUT, "%s: 'every' is less than 'run'", key);
@@ -710,10 +787,14 @@ struct demand {
 
 /* Parts without which there is nothing to run, and parts that contradict each other. */
 static bool roles_check(const struct spec *s, struct err *err) {
-    bool mixing = s->mixing.channels > 0, attention = !mixing;
-    bool experts = s->experts.n > 0, dense = !experts && !mixing;
-    for (uint32_t l = 0; l < s->n_layers; l++)
-        dense = dense || (!s->layer[l].sparse && !mixing);
+    bool experts = s->experts.n > 0, dense = false, attention = false, mixing = false;
+    for (uint32_t l = 0; l < s->n_layers; l++) {
+        const struct layer_spec *layer = &s->layer[l];
+        attention = attention || layer->attends;
+        mixing = mixing || layer->mixes;
+        dense = dense || (layer->feeds && !layer->sparse) || (!layer->mixes && !experts);
+    }
+    bool heads = mixing && s->mixing.heads > 0, ranked = mixing && !heads;
     const struct demand demands[] = {
         { ROLE_EMBED, true, "every model" },
         { ROLE_Q, attention, "attention" },
@@ -723,10 +804,11 @@ static bool roles_check(const struct spec *s, struct err *err) {
         { ROLE_MIX_IN, mixing, "'mixing'" },
         { ROLE_MIX_GATE, mixing, "'mixing'" },
         { ROLE_MIX_TAPS, mixing, "'mixing'" },
-        { ROLE_MIX_STEP_DOWN, mixing, "'mixing'" },
+        { ROLE_MIX_STEP_DOWN, ranked, "mixing.rank" },
         { ROLE_MIX_STEP, mixing, "'mixing'" },
-        { ROLE_MIX_B, mixing, "'mixing'" },
-        { ROLE_MIX_C, mixing, "'mixing'" },
+        { ROLE_MIX_STEP_FROM, heads, "mixing.heads" },
+        { ROLE_MIX_B, ranked, "mixing.rank" },
+        { ROLE_MIX_C, ranked, "mixing.rank" },
         { ROLE_MIX_A, mixing, "'mixing'" },
         { ROLE_MIX_D, mixing, "'mixing'" },
         { ROLE_MIX_OUT, mixing, "'mixing'" },
@@ -749,6 +831,7 @@ static bool roles_check(const struct spec *s, struct err *err) {
         { ROLE_SHARED_UP, s->experts.shared_width > 0, "experts.shared" },
         { ROLE_SHARED_DOWN, s->experts.shared_width > 0, "experts.shared" },
         { ROLE_CLASS_OUT, s->has_classifier, "'classifier'" },
+        { ROLE_CLASS_DENSE, s->has_classifier && s->classifier.late, "classifier.late" },
     };
     for (size_t i = 0; i < sizeof demands / sizeof *demands; i++)
         if (demands[i].wanted && s->roles[demands[i].role].n == 0)
@@ -764,8 +847,7 @@ static bool roles_check(const struct spec *s, struct err *err) {
             err, ERR_INPUT, "tensors: 'token_type' and 'token_types' contradict each other");
     if (s->causal && s->roles[ROLE_HEAD].n == 0 && !s->tied)
         return err_set(err, ERR_INPUT, "tensors: a causal model needs 'head' or tied = true");
-    if (mixing &&
-        (!s->causal || s->n_heads != 1 || s->head_dim != s->mixing.channels + s->mixing.state))
+    if (mixing && (!s->causal || s->parallel || s->norm_after))
         return err_set(err, ERR_UNSUPPORTED, "a recurrence is not run so");
     if (s->bias.kind == BIAS_DISENTANGLED && s->causal)
         return err_set(

@@ -59,7 +59,12 @@ struct bias {
 };
 
 /* How experts are chosen, and what their outputs weigh. */
-enum routing { ROUTE_SOFTMAX, ROUTE_SOFTMAX_AFTER, ROUTE_SIGMOID };
+enum routing {
+    ROUTE_SOFTMAX,
+    ROUTE_SOFTMAX_AFTER, /* of the chosen alone */
+    ROUTE_SIGMOID,
+    ROUTE_NEAREST, /* one after the other, each by a softmax of those that come near it */
+};
 
 struct experts {
     uint32_t n, n_chosen, ffn_width; /* n 0: the model has none */
@@ -69,19 +74,28 @@ struct experts {
     enum routing routing;
     bool renormalize; /* the weights of the chosen sum to 1 */
     double scale;     /* of all weights, after that */
+    double near;      /* what counts as near: a share of a score's size */
 };
 
-/* A recurrence in place of attention (Mamba): channels, numbers of state a channel, width that
- * steps are made from, tokens that the convolution sees. channels 0: none. */
+/* A recurrence (Mamba): channels, numbers of state a channel, width that steps are made from,
+ * tokens that the convolution sees. channels 0: none. Heads (Mamba 2): one step and one decay for
+ * so many channels, and what a token brings in and what it reads are convolved beside the channels,
+ * for each group of heads. */
 struct mixing {
     uint32_t channels, state, rank, taps;
+    uint32_t heads, groups; /* heads 0: each channel has its own */
+    double step_min, step_max;
+    enum activation activation;
+    uint32_t norm_groups; /* what comes out is normed in so many parts */
+    double norm_eps;      /* of steps, of what they bring in, of what is read; 0: not normed */
 };
 
 /* What a layer has of its own. */
 struct layer_spec {
-    uint32_t window;     /* 0: none */
-    bool rotated, local; /* local: by the second rope, `sliding_rope` */
-    bool sparse;         /* experts in place of one feed-forward part */
+    uint32_t window;            /* 0: none */
+    bool rotated, local;        /* local: by the second rope, `sliding_rope` */
+    bool sparse;                /* experts in place of one feed-forward part */
+    bool attends, mixes, feeds; /* has attention, a recurrence, a feed-forward part */
 };
 
 /* A classifier on top: rows are pooled, go through a dense layer and a norm where there are such,
@@ -90,6 +104,7 @@ struct classifier {
     enum pooling pooling;
     enum activation activation;
     bool many; /* labels don't exclude each other */
+    bool late; /* rows go through the dense layer, and are pooled then */
 };
 
 /* The parts that a tensor can play. Those from ROLE_FIRST_OF_LAYER on exist once a layer, those
@@ -102,7 +117,6 @@ enum role {
     ROLE_EMBED_NORM_BIAS,
     ROLE_EMBED_PROJECT,
     ROLE_EMBED_PROJECT_BIAS,
-    ROLE_BUCKETS,
     ROLE_DISTANCES,
     ROLE_DISTANCES_NORM,
     ROLE_DISTANCES_NORM_BIAS,
@@ -121,10 +135,13 @@ enum role {
     ROLE_ATTN_NORM = ROLE_FIRST_OF_LAYER,
     ROLE_ATTN_NORM_BIAS,
     ROLE_Q_DOWN,
+    ROLE_Q_DOWN_BIAS,
     ROLE_Q_DOWN_NORM,
     ROLE_KV_DOWN,
+    ROLE_KV_DOWN_BIAS,
     ROLE_KV_DOWN_NORM,
     ROLE_K_SHARED,
+    ROLE_K_SHARED_BIAS,
     ROLE_Q,
     ROLE_Q_BIAS,
     ROLE_K,
@@ -136,6 +153,7 @@ enum role {
     ROLE_K_NORM,
     ROLE_K_NORM_BIAS,
     ROLE_SINKS,
+    ROLE_BUCKETS,
     ROLE_DISTANCE_K,
     ROLE_DISTANCE_K_BIAS,
     ROLE_DISTANCE_Q,
@@ -145,17 +163,25 @@ enum role {
     ROLE_ATTN_OUT_NORM,
     ROLE_ATTN_OUT_NORM_BIAS,
     ROLE_MIX_IN,
+    ROLE_MIX_IN_BIAS,
     ROLE_MIX_GATE,
+    ROLE_MIX_GATE_BIAS,
     ROLE_MIX_TAPS,
     ROLE_MIX_TAPS_BIAS,
     ROLE_MIX_STEP_DOWN,
+    ROLE_MIX_STEP_NORM,
     ROLE_MIX_STEP,
     ROLE_MIX_STEP_BIAS,
+    ROLE_MIX_STEP_FROM,
     ROLE_MIX_B,
+    ROLE_MIX_B_NORM,
     ROLE_MIX_C,
+    ROLE_MIX_C_NORM,
     ROLE_MIX_A,
     ROLE_MIX_D,
+    ROLE_MIX_NORM,
     ROLE_MIX_OUT,
+    ROLE_MIX_OUT_BIAS,
     ROLE_CROSS_NORM,
     ROLE_CROSS_NORM_BIAS,
     ROLE_CROSS_Q,
@@ -197,16 +223,20 @@ enum role {
 #define SPEC_MAX_PREFIXES 8
 #define SPEC_MAX_IGNORE 32
 #define SPEC_MAX_EOS 16
+#define SPEC_MAX_SCALES 4
 
 struct role_names {
     const char
         *names[SPEC_MAX_NAMES]; /* spellings, the first that exists counts; '%d' is the layer,
-                                   '%e' the expert */
+                                   '%e' the expert, '%h' a head of q or k whose norm is a tensor
+                                   of its own */
     uint32_t n;                 /* 0: this model has no such tensor */
     bool optional;              /* a file may be without it */
     /* Where the tensor holds more than this part: see struct weight_source. */
     bool transposed, part;
     uint32_t from, run, every, pad;
+    struct row_scale scales[SPEC_MAX_SCALES]; /* factors of its rows */
+    uint32_t n_scales;
 };
 
 struct spec {
@@ -282,6 +312,11 @@ const char *role_key(
 
 /* Width of what goes into the head. */
 uint32_t spec_head_width(const struct spec *s);
+
+/* Of a recurrence: channels that are convolved, and numbers that a token's slot has for keys and
+ * for values. */
+uint32_t mixing_convolved(const struct mixing *m);
+uint32_t mixing_slot_width(const struct mixing *m);
 
 /* Describes a model: `config` is config.json's object or a GGUF's metadata. arch_file NULL: chosen
  * by model_type. */

@@ -49,6 +49,7 @@ static json_t *read_config_file(const char *path, struct err *err) {
     json_t *value = NULL;
     if (file_read(path, TOKENIZER_CONFIG_BYTES_MAX, &text, err)) {
         widen_numbers(&text, &wide);
+        json_forget_infinity(wide.text, wide.len);
         value = json_parse(strbuf_str(&wide), wide.len, path, err);
     }
     strbuf_release(&text);

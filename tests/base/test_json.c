@@ -294,6 +294,27 @@ static void files_are_read_up_to_their_ceiling(void **state) {
     assert_int_equal(err.class, ERR_NOT_FOUND);
 }
 
+static void infinity_in_a_file_of_pythons_is_null(void **state) {
+    static const char text[] =
+        "{\"a\": [0.0, Infinity], \"b\": -Infinity, \"c\": \"\\\"Infinity\"}";
+    (void)state;
+    char path[] = "/tmp/assay-json-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    struct err err = ERR_INIT;
+    json_t *json = json_parse_python_file(path, 1 << 10, &err);
+    assert_ok(json, &err);
+    assert_true(json_is_null(json_array_get(json_object_get(json, "a"), 1)));
+    assert_true(json_is_null(json_object_get(json, "b")));
+    assert_string_equal(json_get_string(json, "c", ""), "\"Infinity");
+    json_decref(json);
+    assert_null(json_parse_file(path, 1 << 10, &err));
+    assert_int_equal(err.class, ERR_INPUT);
+    unlink(path);
+}
+
 static void lines_are_walked_with_or_without_the_last_newline(void **state) {
     static const struct {
         const char *text, *want;
@@ -329,6 +350,7 @@ int main(void) {
         cmocka_unit_test(nesting_is_limited_to_what_can_be_written),
         cmocka_unit_test(fields_have_defaults_for_absent_and_wrong_types),
         cmocka_unit_test(files_are_read_up_to_their_ceiling),
+        cmocka_unit_test(infinity_in_a_file_of_pythons_is_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

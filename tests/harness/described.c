@@ -87,7 +87,44 @@ const struct described described_models[] = {
                     "\"intermediate_size\":33,\"num_hidden_layers\":2,\"state_size\":3,"
                     "\"time_step_rank\":3,\"conv_kernel\":4,\"max_position_embeddings\":320,"
                     "\"bos_token_id\":1,\"eos_token_id\":2}" },
+    /* one step a head, in groups that share what they read */
+    { "recurrence-of-heads", "{\"model_type\":\"mamba2\",\"vocab_size\":37,\"hidden_size\":24,"
+                             "\"num_hidden_layers\":2,\"state_size\":5,\"num_heads\":6,"
+                             "\"head_dim\":8,\"n_groups\":2,\"conv_kernel\":3,\"use_bias\":true,"
+                             "\"time_step_limit\":[0.01,0.9],\"max_position_embeddings\":320,"
+                             "\"bos_token_id\":1,\"eos_token_id\":2}" },
+    /* layers that attend between such as don't, each with experts ... */
+    { "hybrid", "{\"model_type\":\"granitemoehybrid\",\"layer_types\":[\"mamba\",\"attention\"],"
+                "\"num_key_value_heads\":1,\"num_local_experts\":4,\"num_experts_per_tok\":2,"
+                "\"shared_intermediate_size\":12,\"mamba_n_heads\":6,\"mamba_d_state\":5,"
+                "\"mamba_n_groups\":1,\"mamba_d_conv\":4,\"attention_multiplier\":0.3,"
+                "\"residual_multiplier\":0.7," COMMON "}" },
+    /* ... or with steps that are normed, ... */
+    { "normed-steps", "{\"model_type\":\"jamba\",\"num_key_value_heads\":1,\"mamba_dt_rank\":3,"
+                      "\"mamba_d_state\":5,\"attn_layer_period\":2,\"attn_layer_offset\":1,"
+                      "\"num_experts\":1," COMMON "}" },
+    /* ... or each under one norm ... */
+    { "one-thing-a-layer",
+        "{\"model_type\":\"nemotron_h\",\"hybrid_override_pattern\":\"-*M\",\"head_dim\":8,"
+        "\"num_key_value_heads\":1,\"mamba_num_heads\":4,\"mamba_head_dim\":6,\"n_groups\":2,"
+        "\"ssm_state_size\":5," COMMON "}" },
+    /* ... or both side by side, under multipliers */
+    { "side-by-side", "{\"model_type\":\"falcon_h1\",\"num_key_value_heads\":1,\"mamba_d_ssm\":24,"
+                      "\"mamba_n_heads\":4,\"mamba_d_state\":5,\"mamba_n_groups\":2,"
+                      "\"ssm_multipliers\":[0.5,0.6,0.7,0.8,0.9],\"ssm_in_multiplier\":1.1,"
+                      "\"key_multiplier\":0.7,\"mlp_multipliers\":[0.5,1.5]," COMMON "}" },
+    /* experts one after the other, and behind a norm */
+    { "nearest-experts", "{\"model_type\":\"phimoe\",\"num_key_value_heads\":1,"
+                         "\"num_local_experts\":5,\"router_jitter_noise\":0.4," COMMON "}" },
+    { "experts-behind", "{\"model_type\":\"flex_olmo\",\"num_key_value_heads\":1,"
+                        "\"num_experts\":4,\"num_experts_per_tok\":2," COMMON "}" },
     /* encoders */
+    { "buckets-of-layers", "{\"model_type\":\"umt5\",\"vocab_size\":37,\"d_model\":24,\"d_kv\":6,"
+                           "\"d_ff\":20,\"num_layers\":2,\"num_heads\":3,\"n_positions\":320,"
+                           "\"relative_attention_num_buckets\":8,\"is_encoder_decoder\":false,"
+                           "\"relative_attention_max_distance\":30}" },
+    { "late-classes", "{\"model_type\":\"eurobert\",\"num_key_value_heads\":1,"
+                      "\"classifier_pooling\":\"late\"," COMMON "}" },
     { "distances",
         "{\"model_type\":\"deberta-v2\",\"relative_attention\":true,"
         "\"pos_att_type\":[\"p2c\",\"c2p\"],\"position_buckets\":8,\"share_att_key\":true,"
@@ -154,14 +191,13 @@ static void tensor_want(struct filling *f, const struct spec *s, enum role role,
     uint32_t rows, cols;
     role_shape(s, role, &rows, &cols);
     const struct role_names *names = &s->roles[role];
-    if (role == ROLE_MIX_IN || role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS)
-        rows = s->mixing.channels; /* the rest of a row of the cache is not in the file */
+    if (mixing_is_padded(s, role))
+        rows = mixing_filled(s, role); /* the rest of a row of the cache is not in the file */
     uint64_t r = rows_of(names, rows), c = cols;
     if (role == ROLE_O && s->value_dim < s->head_dim)
         c = c / s->head_dim * s->value_dim;
     enum part_kind kind = role_part(role);
-    bool vector = kind == PART_VECTOR || role == ROLE_SINKS || role == ROLE_ROUTER_CHOICE_BIAS ||
-                  role == ROLE_MIX_TAPS_BIAS || role == ROLE_MIX_D;
+    bool vector = kind == PART_VECTOR || (kind == PART_HOST && cols == 1);
     bool stacked = role >= ROLE_FIRST_OF_EXPERT && !strstr(names->names[0], "%e");
     uint64_t shape[3] = { s->experts.n, names->transposed ? c : r, names->transposed ? r : c };
     size_t at = 0;

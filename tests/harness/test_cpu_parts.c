@@ -274,6 +274,91 @@ static void a_recurrence_goes_on_from_its_ancestors(void **state) {
     everywhere(check_recurrence);
 }
 
+/* ---- a recurrence of heads ---- */
+
+enum { HEADS = 4, P = 5, GROUPS = 2, HN = HEADS * P, M = HN + 2 * GROUPS * S, SLOT = M };
+
+/* What stands in a slot's keys and values, and gates: [L, SLOT], [L, HN + GROUPS * S + HEADS] with
+ * the rest of SLOT unused, [L, HN]. What rows read lies in `u` as the convolution gives it. */
+struct heads_course {
+    const float *x, *v, *u, *gate;
+    struct recurrence r;
+};
+
+static void heads_defined(const struct heads_course *c, float *out) {
+    for (uint32_t n = 0; n < HN; n++) {
+        double state[S] = { 0 };
+        uint32_t head = n / P, group = head / (HEADS / GROUPS);
+        for (uint32_t t = 0; t < L; t++) {
+            const float *v = c->v + t * SLOT, *u = c->u + t * M;
+            double y = 0, step = softplus(
+                              (double)v[HN + GROUPS * S + head] + (double)c->r.step_from[head]);
+            step = fmin(fmax(step, (double)c->r.step_min), (double)c->r.step_max);
+            for (uint32_t s = 0; s < S; s++) {
+                state[s] = exp(-exp((double)c->r.decay[head]) * step) * state[s] +
+                           step * (double)v[HN + group * S + s] * (double)v[n];
+                y += state[s] * (double)u[HN + (GROUPS + group) * S + s];
+            }
+            y += (double)c->r.skip[head] * (double)v[n];
+            out[t * HN + n] = (float)(y * silu((double)c->gate[t * HN + n]));
+        }
+    }
+}
+
+static const float *heads_run(struct backend *b, const struct heads_course *c, uint32_t first) {
+    struct err err = ERR_INIT;
+    struct kv_cache *kv = b->ops->kv_cache(b, 1, L, SLOT, &err);
+    uint32_t slots[L];
+    for (uint32_t i = 0; i < L; i++)
+        slots[i] = i;
+    b->ops->kv_store(b, kv, 0, slots, world_rows(b, L, SLOT, ELEM_F32, c->x),
+        world_rows(b, L, SLOT, ELEM_F32, c->v));
+    const struct kv_span before = { .slot = 0, .n = first };
+    const struct segment segments[] = {
+        { .row = 0, .n = first },
+        { .row = first,
+            .n = L - first,
+            .position = first,
+            .slot = first,
+            .ancestors = &before,
+            .n_ancestors = 1 },
+    };
+    struct rows out = world_empty(b, L, HN, ELEM_F32);
+    b->ops->recur(b, &c->r, kv, 0, segments, first < L ? 2 : 1, world_rows(b, L, M, ELEM_F32, c->u),
+        world_rows(b, L, HN, ELEM_F32, c->gate), out);
+    return world_read(b, out, HN);
+}
+
+static void check_heads(struct backend *b, double tolerance) {
+    const struct heads_course c = { .x = noise_new(41, L * SLOT, 1),
+        .v = noise_new(42, L * SLOT, 1),
+        .u = noise_new(43, L * M, 1),
+        .gate = noise_new(44, L * HN, 2),
+        .r = { .n_channels = HN,
+            .n_state = S,
+            .n_taps = TAPS,
+            .n_heads = HEADS,
+            .n_groups = GROUPS,
+            .activation = ACT_SILU,
+            .step_from = noise_new(45, HEADS, 1),
+            .step_min = 0.3F,
+            .step_max = 1.2F,
+            .taps = noise_new(46, M * TAPS, 1),
+            .decay = noise_new(47, HEADS, 1),
+            .skip = noise_new(48, HEADS, 1) } };
+    float *want = world_alloc(L * HN * sizeof *want);
+    heads_defined(&c, want);
+    const float *whole = heads_run(b, &c, L);
+    assert_close("recurrence of heads", L * HN, whole, want, tolerance);
+    assert_same_bits("recurrence of heads cut in two", L * HN, heads_run(b, &c, 2), whole);
+    assert_same_bits("recurrence of heads cut in two", L * HN, heads_run(b, &c, 8), whole);
+}
+
+static void a_recurrence_of_heads_goes_on_from_its_ancestors(void **state) {
+    (void)state;
+    everywhere(check_heads);
+}
+
 /* ---- rows ---- */
 
 enum { ROWS = 5, COLS = 21 };
@@ -375,6 +460,7 @@ int main(void) {
         cmocka_unit_test(queries_and_keys_meet_their_distance),
         cmocka_unit_test(sinks_take_their_share),
         cmocka_unit_test(a_recurrence_goes_on_from_its_ancestors),
+        cmocka_unit_test(a_recurrence_of_heads_goes_on_from_its_ancestors),
         cmocka_unit_test(heads_are_normed_each_by_itself),
         cmocka_unit_test(rows_are_added_where_they_belong),
         cmocka_unit_test(gates_are_cut),

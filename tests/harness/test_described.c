@@ -135,7 +135,8 @@ static void many_requests_are_each_as_if_alone(void **state) {
 /* ---- classes ---- */
 
 static void classes_are_each_as_if_alone(void **state) {
-    static const char *const names[] = { "shared-layers", "buckets", "both-ways", "long" };
+    static const char *const names[] = { "shared-layers", "buckets", "both-ways", "long",
+        "late-classes" };
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         struct err err = ERR_INIT;
         struct text *texts = xcalloc(TEXTS, sizeof *texts);
@@ -232,9 +233,10 @@ static void what_is_not_known_is_refused_by_its_word(void **state) {
         { "{\"model_type\":\"deberta-v2\",\"hidden_size\":24,\"num_attention_heads\":3,"
           "\"conv_kernel_size\":3}",
             "conv_kernel_size", ERR_UNSUPPORTED },
-        { "{\"model_type\":\"stablelm\",\"qk_layernorm\":true,\"hidden_size\":24,"
-          "\"num_attention_heads\":3}",
-            "qk_layernorm", ERR_UNSUPPORTED },
+        { "{\"model_type\":\"falcon_h1\",\"mamba_rms_norm\":true}", "mamba_norm_before_gate",
+            ERR_UNSUPPORTED },
+        { "{\"model_type\":\"nemotron_h\",\"hybrid_override_pattern\":\"ME\"}", "moe",
+            ERR_UNSUPPORTED },
         { "{\"model_type\":\"mpt\",\"d_model\":24,\"attn_config\":{\"qk_ln\":true}}", "qk_ln",
             ERR_UNSUPPORTED },
         { "{\"model_type\":\"albert\",\"inner_group_num\":2}", "inner_group_num", ERR_UNSUPPORTED },

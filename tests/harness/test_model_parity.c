@@ -207,10 +207,7 @@ static void sequences_check(struct model *m, const json_t *sequences, double tol
     }
 }
 
-static void decoder_check(const char *name) {
-    char *folder = shared_path(name);
-    if (!folder)
-        return;
+static void decoder_folder_check(const char *folder) {
     char *file = path_join(folder, "reference.json");
     json_t *reference = reference_read(file), *r = json_object_get(reference, "reference");
     struct model *m = f32_open(folder);
@@ -218,6 +215,13 @@ static void decoder_check(const char *name) {
     model_close(m);
     json_decref(reference);
     free(file);
+}
+
+static void decoder_check(const char *name) {
+    char *folder = shared_path(name);
+    if (!folder)
+        return;
+    decoder_folder_check(folder);
     free(folder);
 }
 
@@ -236,6 +240,26 @@ static void gguf_check(const char *name) {
     json_decref(reference);
     strbuf_release(&path);
     free(folder);
+}
+
+/* Models of noise of our own (fixtures/models): recurrences by heads and by channels, beside
+ * attention and between it. */
+static void recurrences_give_the_reference_numbers(void **state) {
+    (void)state;
+    decoder_folder_check(ASSAY_TESTS_DIR "/fixtures/models/mamba2");
+    decoder_folder_check(ASSAY_TESTS_DIR "/fixtures/models/bamba");
+    decoder_folder_check(ASSAY_TESTS_DIR "/fixtures/models/falcon-h1");
+    decoder_folder_check(ASSAY_TESTS_DIR "/fixtures/models/jamba");
+}
+
+static void heads_with_norms_in_tensors_of_their_own_give_the_reference_numbers(void **state) {
+    (void)state;
+    decoder_folder_check(ASSAY_TESTS_DIR "/fixtures/models/norms-of-heads");
+}
+
+static void experts_chosen_one_after_the_other_give_the_reference_numbers(void **state) {
+    (void)state;
+    decoder_folder_check(ASSAY_TESTS_DIR "/fixtures/models/nearest-experts");
 }
 
 static void bert_gives_the_reference_vectors(void **state) {
@@ -368,6 +392,9 @@ static void gguf_files_give_the_reference_numbers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recurrences_give_the_reference_numbers),
+        cmocka_unit_test(heads_with_norms_in_tensors_of_their_own_give_the_reference_numbers),
+        cmocka_unit_test(experts_chosen_one_after_the_other_give_the_reference_numbers),
         cmocka_unit_test(bert_gives_the_reference_vectors),
         cmocka_unit_test(bert_with_hub_names_and_heads_to_ignore_gives_the_reference_vectors),
         cmocka_unit_test(relatives_of_bert_give_the_reference_vectors),

@@ -68,10 +68,11 @@ enum model_kind {
     DISTANCES,
     BUCKETS,
     RECURRENCE,
+    HYBRID,
     N_KINDS
 };
 static const char *const kind_names[N_KINDS] = { "llama", "capped", "large", "encoder", "slopes",
-    "sinks", "latent", "long", "distances", "buckets", "recurrence" };
+    "sinks", "latent", "long", "distances", "buckets", "recurrence", "hybrid" };
 
 /* How a list went. */
 struct seen {
@@ -103,11 +104,13 @@ static const struct {
     { &subject_scores, LATENT },
     { &subject_scores, LONG },
     { &subject_scores, RECURRENCE },
+    { &subject_scores, HYBRID },
     { &subject_texts, LLAMA },
     { &subject_texts, CAPPED },
     { &subject_texts, SINKS },
     { &subject_texts, LONG },
     { &subject_texts, RECURRENCE },
+    { &subject_texts, HYBRID },
     { &subject_vectors, ENCODER },
     { &subject_vectors, CAPPED },
     { &subject_vectors, DISTANCES },

@@ -8,6 +8,12 @@ decoder.attention = {
 decoder.ffn = { gate = "mlp.gate_proj", up = "mlp.up_proj", down = "mlp.down_proj" }
 decoder.norms = { attn_norm = "input_layernorm", mlp_norm = "post_attention_layernorm" }
 
+-- Experts' tensors, by the names of their parts under `layer`.
+decoder.gate_up_down = { gate = "mlp.experts.%e.gate_proj", up = "mlp.experts.%e.up_proj", down = "mlp.experts.%e.down_proj" }
+function decoder.experts(t, layer, names)
+  for role, name in pairs(names) do t["expert_" .. role] = layer .. name .. ".weight" end
+end
+
 -- Which roles have biases: by groups, each a flag.
 function decoder.biases(qkv, o, ffn)
   return { q = qkv, k = qkv, v = qkv, o = o, gate = ffn, up = ffn, down = ffn }
