@@ -64,7 +64,7 @@ static void packed_weights_are_what_they_stand_for(void **state) {
         packed_check(row);
         json_decref(row);
     }
-    assert_int_equal(n, 20);
+    assert_int_equal(n, 27);
     strbuf_release(&rows);
 }
 
@@ -82,9 +82,9 @@ static const struct misfit {
     { "{\"quantization_config\": {\"quant_method\": \"gptq\"}}",
         "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]}}", 256,
         ERR_INPUT, "packed weight 'l.weight': its part '.scales' is missing" },
-    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 3}}",
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 5}}",
         "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]}}", 256,
-        ERR_UNSUPPORTED, "3 bits are not supported" },
+        ERR_UNSUPPORTED, "5 bits are not supported" },
     { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"group_size\": 64}}",
         "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]},"
         "\"l.scales\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[256,320]},"
@@ -178,8 +178,10 @@ static const struct {
     const char *says;
 } bad_adapters[] = {
     { "{\"peft_type\": \"IA3\"}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED, "peft_type 'IA3'" },
-    { "{\"peft_type\": \"LORA\", \"use_dora\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED,
-        "use_dora" },
+    { "{\"peft_type\": \"LORA\", \"lora_bias\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED,
+        "lora_bias" },
+    { "{\"peft_type\": \"LORA\", \"use_dora\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_INPUT,
+        "lora_magnitude_vector) are missing" },
     { "{\"peft_type\": \"LORA\"}", PAIR("[1,4]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
     { "{\"peft_type\": \"LORA\"}", PAIR("[2,2]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
     { "{\"peft_type\": \"LORA\"}",
