@@ -51,6 +51,19 @@ static json_t *config_read(const char *dir, struct err *err) {
     return config;
 }
 
+bool adapter_base_name(const char *dir, char name[ADAPTER_BASE_NAME_MAX + 1]) {
+    json_t *config = config_read(dir, NULL);
+    const char *given = json_get_string(config, "base_model_name_or_path", "");
+    const size_t n =
+        strspn(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/");
+    const bool ok = n > 0 && n <= ADAPTER_BASE_NAME_MAX && given[n] == 0 && given[0] != '/' &&
+                    given[0] != '.' && given[0] != '-';
+    if (ok)
+        memcpy(name, given, n + 1);
+    json_decref(config);
+    return ok;
+}
+
 json_t *adapter_describe(const char *dir) {
     char *base = adapter_base(dir);
     json_t *config = base ? config_read(dir, NULL) : NULL;

@@ -202,6 +202,17 @@ static const struct {
         "convert the model to safetensors (transformers: from_flax=True, save_pretrained)" },
 };
 
+/* An adapter says which model it was made on. */
+static bool hint_give(const char *dir, size_t i, struct err *err) {
+    char name[ADAPTER_BASE_NAME_MAX + 1];
+    if (i > 0 || !adapter_base_name(dir, name))
+        return err_hint(err, "%s", others[i].hint);
+    return err_hint(err,
+        "it was made on '%s': 'assay hub pull %s' prints a folder; put a copy of it into the "
+        "adapter's, named base_model",
+        name, name);
+}
+
 static bool no_weights(const char *dir, struct err *err) {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char *path = path_join(dir, others[i].file);
@@ -209,7 +220,7 @@ static bool no_weights(const char *dir, struct err *err) {
         free(path);
         if (there) {
             err_set(err, ERR_UNSUPPORTED, "folder '%s' %s", dir, others[i].is);
-            return err_hint(err, "%s", others[i].hint);
+            return hint_give(dir, i, err);
         }
     }
     return err_set(err, ERR_NOT_FOUND,

@@ -231,6 +231,26 @@ static void an_adapter_without_its_base_is_refused_by_name(void **state) {
     assert_non_null(strstr(err.hint, "base_model"));
 }
 
+/* Who has the adapter only is told which model it was made on; a name that no hub could have is not
+ * repeated. */
+static void an_adapter_without_its_base_names_it(void **state) {
+    static const struct {
+        const char *config, *hint;
+    } cases[] = {
+        { "{\"base_model_name_or_path\": \"org/base-1\"}", "hub pull org/base-1'" },
+        { "{\"base_model_name_or_path\": \"../x y\"}", "the base model's folder" },
+        { "{}", "the base model's folder" },
+        { "[", "the base model's folder" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err err = ERR_INIT;
+        free(file_put(*state, "adapter_config.json", cases[i].config, strlen(cases[i].config)));
+        assert_null(weights_open(*state, &err));
+        assert_error(&err, ERR_UNSUPPORTED, "without its base model", NULL);
+        assert_non_null(strstr(err.hint, cases[i].hint));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_weights_are_what_they_stand_for),
@@ -238,6 +258,7 @@ int main(void) {
         WITH_SCRATCH(a_folder_without_packed_parts_is_left_alone),
         WITH_SCRATCH(adapters_that_do_not_fit_are_refused),
         WITH_SCRATCH(an_adapter_without_its_base_is_refused_by_name),
+        WITH_SCRATCH(an_adapter_without_its_base_names_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
