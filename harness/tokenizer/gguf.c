@@ -41,7 +41,7 @@
                                                              "|" SPACES
 #define BAILING                                                                                    \
     "'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|" LETTERS "|\\p{N}|" OTHERS "|\\s*[\\r\\n]"        \
-                                                                            "|" SPACES
+    "|" SPACES
 #define CJK "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"
 
 enum { CUTS_MAX = 6 };
