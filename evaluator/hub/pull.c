@@ -29,8 +29,8 @@ static const char *const FACT_FILES[] = { "config.json", "generation_config.json
     "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "spm.model",
     "sentencepiece.bpe.model", "sentencepiece.model", "tekken.json", "*.tiktoken",
     "sentence_bert_config.json", "config_sentence_transformers.json", "chat_template.jinja",
-    "chat_template.json", "adapter_config.json", "additional_chat_templates/*.jinja",
-    "[0-9]_*/config.json", "README.md", NULL };
+    "chat_template.json", "adapter_config.json", "delta_config.json",
+    "additional_chat_templates/*.jinja", "[0-9]_*/config.json", "README.md", NULL };
 
 static bool matches_any(const char *path, const char *const *patterns) {
     for (; *patterns; patterns++) {

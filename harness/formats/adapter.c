@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "harness/formats/delta.h"
 #include "harness/formats/derived.h"
 #include "harness/formats/quoted.h"
 
@@ -25,7 +26,8 @@ static bool is_there(const char *dir, const char *name) {
 }
 
 char *adapter_base(const char *dir) {
-    if (!is_there(dir, "adapter_config.json") || is_there(dir, "config.json"))
+    const bool adapter = is_there(dir, "adapter_config.json") && !is_there(dir, "config.json");
+    if (!adapter && !delta_is(dir))
         return NULL;
     char *base = path_join(dir, "base_model");
     struct stat st;
@@ -52,7 +54,9 @@ static json_t *config_read(const char *dir, struct err *err) {
 }
 
 bool adapter_base_name(const char *dir, char name[ADAPTER_BASE_NAME_MAX + 1]) {
-    json_t *config = config_read(dir, NULL);
+    char *path = path_join(dir, delta_is(dir) ? "delta_config.json" : "adapter_config.json");
+    json_t *config = json_parse_file(path, ADAPTER_CONFIG_MAX, NULL);
+    free(path);
     const char *given = json_get_string(config, "base_model_name_or_path", "");
     const size_t n =
         strspn(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/");
@@ -65,7 +69,7 @@ bool adapter_base_name(const char *dir, char name[ADAPTER_BASE_NAME_MAX + 1]) {
 }
 
 json_t *adapter_describe(const char *dir) {
-    char *base = adapter_base(dir);
+    char *base = delta_is(dir) ? NULL : adapter_base(dir);
     json_t *config = base ? config_read(dir, NULL) : NULL;
     json_t *out = config ? json_pack("{s:s, s:f, s:f}", "base",
                                json_get_string(config, "base_model_name_or_path", ""), "rank",

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "harness/formats/adapter.h"
+#include "harness/formats/delta.h"
 #include "harness/model/model.h"
 
 static const char *pooling_words[] = {
@@ -127,6 +128,11 @@ static json_t *info_json(const struct model_source *s) {
     return out;
 }
 
+static json_t *delta_json(const char *path) {
+    char base[ADAPTER_BASE_NAME_MAX + 1];
+    return json_pack("{s:s?}", "base", adapter_base_name(path, base) ? base : NULL);
+}
+
 static json_t *config_json(const json_t *config) {
     json_t *out = json_object(), *value;
     const char *key;
@@ -172,6 +178,8 @@ json_t *model_describe(const char *path, const char *arch_file, struct err *err)
         json_object_set_new(out, "tokenizer", tokenizer_json(path));
         json_object_set_new(out, "chat_templates", templates_json(path));
         json_object_set_new(out, "adapter", adapter_describe(path));
+        if (delta_is(path))
+            json_object_set_new(out, "delta", delta_json(path));
         json_object_set_new(out, "config", config_json(s.config));
         json_object_set(out, "extra_tensors", s.tensors.extra);
     }

@@ -64,7 +64,7 @@ static void packed_weights_are_what_they_stand_for(void **state) {
         packed_check(row);
         json_decref(row);
     }
-    assert_int_equal(n, 27);
+    assert_int_equal(n, 29);
     strbuf_release(&rows);
 }
 
@@ -251,6 +251,40 @@ static void an_adapter_without_its_base_names_it(void **state) {
     }
 }
 
+/* A delta is nothing without its base, and fits no other. */
+static void a_delta_is_added_to_its_base_only(void **state) {
+    static const char name[] = "{\"base_model_name_or_path\": \"org/base\"}";
+    static const struct {
+        const char *header, *says;
+    } cases[] = {
+        { "{\"l\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}",
+            "delta of 'l': the base has no such tensor" },
+        { "{\"k\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}",
+            "delta of 'k': it has another shape" },
+        { "{}", "the delta has no tensors" },
+    };
+    struct err err = ERR_INIT;
+    struct strbuf file = { 0 };
+    free(file_put(*state, "delta_config.json", name, strlen(name)));
+    assert_null(weights_open(*state, &err));
+    assert_error(&err, ERR_UNSUPPORTED, "the difference from a base model", NULL);
+    assert_non_null(strstr(err.hint, "hub pull org/base'"));
+    char *base = path_join(*state, "base_model");
+    assert_true(dir_make(base, &err));
+    st_build(&file, "{\"k\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", 16);
+    free(file_put(base, "model.safetensors", file.text, file.len));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err refused = ERR_INIT;
+        strbuf_reset(&file);
+        st_build(&file, cases[i].header, cases[i].header[1] == '}' ? 0 : 16);
+        free(file_put(*state, "model.safetensors", file.text, file.len));
+        assert_null(weights_open(*state, &refused));
+        assert_error(&refused, ERR_INPUT, cases[i].says, NULL);
+    }
+    strbuf_release(&file);
+    free(base);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_weights_are_what_they_stand_for),
@@ -259,6 +293,7 @@ int main(void) {
         WITH_SCRATCH(adapters_that_do_not_fit_are_refused),
         WITH_SCRATCH(an_adapter_without_its_base_is_refused_by_name),
         WITH_SCRATCH(an_adapter_without_its_base_names_it),
+        WITH_SCRATCH(a_delta_is_added_to_its_base_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
