@@ -196,7 +196,9 @@ return {
   gguf = names,
   metadata = function(m)
     local name = m["general.architecture"]
-    local own = of_name[name](m, function(key) return m[name .. "." .. key] end)
+    local function of(key) return m[name .. "." .. key] end
+    if not gguf.measured(of) then return gguf.spec(m, name, { tensors = gguf.tensors() }) end
+    local own = of_name[name](m, of)
     local spec = gguf.spec(m, name, own)
     if own.position_sliding then spec.position.sliding, spec.position_sliding = own.position_sliding, nil end
     if own.interleaved then spec.position.interleaved, spec.interleaved = true, nil end

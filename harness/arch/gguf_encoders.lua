@@ -37,6 +37,6 @@ return {
   metadata = function(m)
     local name = m["general.architecture"]
     local function of(key) return m[name .. "." .. key] end
-    return gguf.spec(m, name, (name == "bert" and bert or nomic)(m, of))
+    return gguf.spec(m, name, gguf.measured(of) and (name == "bert" and bert or nomic)(m, of) or { tensors = gguf.tensors() })
   end,
 }

@@ -37,6 +37,7 @@ return {
   gguf = { "qwen2moe", "qwen3moe", "olmoe", "granitemoe" },
   metadata = function(m)
     local name = m["general.architecture"]
-    return gguf.spec(m, name, of_name[name](function(key) return m[name .. "." .. key] end))
+    local function of(key) return m[name .. "." .. key] end
+    return gguf.spec(m, name, gguf.measured(of) and of_name[name](of) or { tensors = gguf.tensors() })
   end,
 }

@@ -610,6 +610,23 @@ static void architectures_are_known_by_the_names_of_their_files(void **state) {
             fail_msg("%s: %s", NAMES[i], err.msg);
         }
     }
+    /* sizes are missing or nothing to calculate with: the message names one */
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        struct strbuf f = { 0 };
+        struct err bad = ERR_INIT;
+        char key[64];
+        gguf_begin(&f, 3, 0, 2);
+        gguf_key_string(&f, "general.architecture", NAMES[i]);
+        snprintf(key, sizeof key, "%s.attention.head_count", NAMES[i]);
+        gguf_key_string(&f, key, "many");
+        gguf_pad(&f, 32);
+        char *path = file_put(*state, "sizeless.gguf", f.text, f.len);
+        assert_null(model_open(path, &(struct model_options) { .dtype = DTYPE_F32 }, &bad));
+        assert_error(&bad, ERR_INPUT, "sizeless.gguf", "'", NULL);
+        assert_null(strstr(bad.msg, "attempt to"));
+        free(path);
+        strbuf_release(&f);
+    }
     struct err err = open_bare(*state, "perceptron");
     assert_error(&err, ERR_UNSUPPORTED, "'perceptron'", NULL);
 }

@@ -16,7 +16,7 @@ end
 -- Experts lie in one tensor a role. `own`: fields that differ.
 function gguf.experts(of, t, own)
   local count = of "expert_count" or 0
-  if count == 0 then return end
+  if count == 0 or type(count) ~= "number" then return end
   local shared = of "expert_shared_feed_forward_length"
   t.router = "blk.%d.ffn_gate_inp.weight"
   for _, role in ipairs { "gate", "up", "down" } do
@@ -30,6 +30,16 @@ function gguf.experts(of, t, own)
   }
   for k, v in pairs(own or {}) do e[k] = v end
   return e
+end
+
+-- Are the sizes that descriptions calculate with there? Where they aren't, gguf.spec alone gets a word about which.
+function gguf.measured(of)
+  for _, key in ipairs { "block_count", "embedding_length", "attention.head_count", "feed_forward_length" } do
+    local n = of(key)
+    if math.type(n) ~= "integer" or n < 1 then return false end
+  end
+  local kv = of "attention.head_count_kv"
+  return kv == nil or math.type(kv) == "integer"
 end
 
 -- Every list of sliding layers: those of which the function says so.
