@@ -132,9 +132,10 @@ const struct model_info *model_info(const struct model *m);
 MUST_CHECK bool model_speed(struct model *m, double *flops_per_s, struct err *err);
 const struct tokenizer *model_tokenizer(const struct model *m);
 
-/* Everything that `assay model show` says, as one JSON object (the caller owns it): info,
- * config, tokenizer, modules, prompts, extra tensors that no part of the model uses. */
-MUST_CHECK json_t *model_describe(const char *path, struct err *err);
+/* Everything that `assay model show` says, as one JSON object (the caller owns it): info, memory by
+ * dtype, config, tokenizer, modules, prompts, extra tensors that no part of the model uses.
+ * `arch_file`: a description in place of the built-in one, or NULL. */
+MUST_CHECK json_t *model_describe(const char *path, const char *arch_file, struct err *err);
 
 /* One call a tensor, in the file's order; numbers are after dequantising to f32. */
 struct tensor_report {

@@ -13,19 +13,32 @@ static const struct option options_truncate[] = {
     { NULL, 0, NULL, NULL },
 };
 
+static const struct option options_show[] = {
+    { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
+    { NULL, 0, NULL, NULL },
+};
+
 static char *path_of(const struct args *args, struct err *err) {
     return hub_model_path(args_get(args, "hub", NULL), args->operands[0], err);
 }
 
 /* ---- show ---- */
 
+/* The card's, or what a GGUF file's metadata says. */
+static json_t *licence_of(const json_t *facts, const char *path) {
+    const char *said = json_get_string(json_object_get(facts, "config"), "general.license", NULL);
+    return said ? json_string(said) : hub_folder_licence(path);
+}
+
 static bool run_show(const struct args *args, struct err *err) {
     char *path = path_of(args, err);
-    json_t *facts = path ? model_describe(path, err) : NULL;
-    free(path);
+    json_t *facts = path ? model_describe(path, args_get(args, "arch", NULL), err) : NULL;
     if (!facts) {
+        free(path);
         return false;
     }
+    json_object_set_new(facts, "licence", licence_of(facts, path));
+    free(path);
     print_document(facts, args_has(args, "json"));
     json_decref(facts);
     return true;
@@ -34,8 +47,8 @@ static bool run_show(const struct args *args, struct err *err) {
 const struct command cmd_model_show = {
     .name = "model show",
     .operands = "MODEL",
-    .summary = "what a model is: architecture, sizes, tokenizer, pooling",
-    .options = { options_device },
+    .summary = "what a model is: architecture, sizes, memory, tokenizer, pooling, licence",
+    .options = { options_show, options_device },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_show,

@@ -91,7 +91,7 @@ static json_t *local_model(const char *path, const char *commit, struct err *err
     char hex[65], name[80];
     snprintf(hex, sizeof hex, "%s", commit ? commit : "");
     char *full = realpath(path, NULL);
-    json_t *described = full ? model_describe(full, err) : NULL, *model = NULL;
+    json_t *described = full ? model_describe(full, NULL, err) : NULL, *model = NULL;
     if (!full) {
         err_errno(err, ERR_NOT_FOUND, "could not find '%s'", path);
     } else if (described && (commit || hub_model_commit(NULL, full, full, hex, err))) {

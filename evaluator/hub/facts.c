@@ -57,7 +57,7 @@ json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo,
     if (kind == REPO_MODEL) {
         struct err ignored = ERR_INIT;
         char *path = model_file_in(dir, l);
-        json_t *described = model_describe(path, &ignored);
+        json_t *described = model_describe(path, NULL, &ignored);
         if (described) {
             /* the hub has this under "safetensors" or "gguf", by the format */
             json_object_set_new(info, json_get_string(described, "format", "safetensors"),
@@ -82,6 +82,14 @@ static const char *licence_of(const json_t *card) {
     }
     const char *text = json_string_value(v);
     return text && !strcmp(text, "other") ? json_get_string(card, "license_name", text) : text;
+}
+
+json_t *hub_folder_licence(const char *path) {
+    json_t *card = dir_exists(path) ? read_card(path) : NULL;
+    const char *text = licence_of(card);
+    json_t *licence = text ? json_string(text) : json_null();
+    json_decref(card);
+    return licence;
 }
 
 static json_t *config_of(const char *dir) {

@@ -72,6 +72,9 @@ MUST_CHECK bool hub_split(const char *model, char **repo, char **revision, struc
  * ["embed", "score"], card. Reads headers and the card, not the weights. */
 MUST_CHECK json_t *hub_model_facts(const char *hub, const char *model, struct err *err);
 
+/* What the card in a model's folder says of its licence; null where it says nothing. */
+json_t *hub_folder_licence(const char *path);
+
 /* Serves a mirror tree on 127.0.0.1 over the hub's HTTP API until *stop becomes non-zero. The port
  * is written to port_file once it listens (port 0: any free one). */
 struct hub_serve_options {

@@ -23,13 +23,14 @@
  * where it occurs. Of a data set it is the card, and the files of formats that are read. Nothing
  * that would have to be executed or unpickled is ever fetched. */
 static const char *const MODEL_FILES[] = { "*.safetensors", "*.safetensors.index.json", "*.gguf",
-    NULL };
+    "[0-9]_*/*.safetensors", NULL };
 static const char *const FACT_FILES[] = { "config.json", "generation_config.json", "modules.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "sentence_bert_config.json",
-    "config_sentence_transformers.json", "chat_template.jinja", "chat_template.json",
-    "adapter_config.json", "additional_chat_templates/*.jinja", "[0-9]_*/config.json", "README.md",
-    NULL };
+    "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "spm.model",
+    "sentencepiece.bpe.model", "sentencepiece.model", "tekken.json", "*.tiktoken",
+    "sentence_bert_config.json", "config_sentence_transformers.json", "chat_template.jinja",
+    "chat_template.json", "adapter_config.json", "delta_config.json",
+    "additional_chat_templates/*.jinja", "[0-9]_*/config.json", "README.md", NULL };
 
 static bool matches_any(const char *path, const char *const *patterns) {
     for (; *patterns; patterns++) {

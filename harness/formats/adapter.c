@@ -1,5 +1,6 @@
 /* A weight with a LoRA adapter is W + scaling · B·A, where A is [rank, inputs] and B [outputs,
- * rank]; of a Conv1D or an embedding, whose W is [inputs, outputs], the product is transposed.
+ * rank]; of a Conv1D or an embedding, whose W is [inputs, outputs], the product is transposed. DoRA
+ * then brings each output's row of weights to a length that was learned with it.
  * Other tensors of the adapter (modules_to_save, biases) stand in place of the base's. What the
  * config asks for beyond that changes the sum, so it is refused. */
 #include "harness/formats/adapter.h"
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "harness/formats/delta.h"
 #include "harness/formats/derived.h"
 #include "harness/formats/quoted.h"
 
@@ -24,7 +26,8 @@ static bool is_there(const char *dir, const char *name) {
 }
 
 char *adapter_base(const char *dir) {
-    if (!is_there(dir, "adapter_config.json") || is_there(dir, "config.json"))
+    const bool adapter = is_there(dir, "adapter_config.json") && !is_there(dir, "config.json");
+    if (!adapter && !delta_is(dir))
         return NULL;
     char *base = path_join(dir, "base_model");
     struct stat st;
@@ -50,8 +53,23 @@ static json_t *config_read(const char *dir, struct err *err) {
     return config;
 }
 
+bool adapter_base_name(const char *dir, char name[ADAPTER_BASE_NAME_MAX + 1]) {
+    char *path = path_join(dir, delta_is(dir) ? "delta_config.json" : "adapter_config.json");
+    json_t *config = json_parse_file(path, ADAPTER_CONFIG_MAX, NULL);
+    free(path);
+    const char *given = json_get_string(config, "base_model_name_or_path", "");
+    const size_t n =
+        strspn(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/");
+    const bool ok = n > 0 && n <= ADAPTER_BASE_NAME_MAX && given[n] == 0 && given[0] != '/' &&
+                    given[0] != '.' && given[0] != '-';
+    if (ok)
+        memcpy(name, given, n + 1);
+    json_decref(config);
+    return ok;
+}
+
 json_t *adapter_describe(const char *dir) {
-    char *base = adapter_base(dir);
+    char *base = delta_is(dir) ? NULL : adapter_base(dir);
     json_t *config = base ? config_read(dir, NULL) : NULL;
     json_t *out = config ? json_pack("{s:s, s:f, s:f}", "base",
                                json_get_string(config, "base_model_name_or_path", ""), "rank",
@@ -64,7 +82,7 @@ json_t *adapter_describe(const char *dir) {
 }
 
 static bool config_check(const json_t *config, struct err *err) {
-    static const char *const unknown[] = { "use_dora", "use_qalora", "lora_bias" };
+    static const char *const unknown[] = { "use_qalora", "lora_bias" };
     const char *type = json_get_string(config, "peft_type", "");
     struct quoted q;
     if (strcmp(type, "LORA") != 0)
@@ -131,7 +149,21 @@ static void lora_row(const struct derived *d, uint64_t row, uint64_t from, uint6
                               : d->b[row * d->rank + k] * d->a[k * d->cols + from + at + i];
         for (uint64_t i = 0; i < here; i++)
             out[at + i] += sum[i] * d->scaling;
+        for (uint64_t i = 0; d->gains && i < here; i++)
+            out[at + i] *= d->gains[d->transposed ? from + at + i : row];
     }
+}
+
+/* Lengths of the sums' rows of weights, an output each. */
+static void lengths_of(const struct derived *d, double *lengths) {
+    float patch[PATCH];
+    for (uint64_t row = 0; row < d->rows; row++)
+        for (uint64_t from = 0; from < d->cols; from += PATCH) {
+            const uint64_t n = d->cols - from < PATCH ? d->cols - from : PATCH;
+            lora_row(d, row, from, n, patch);
+            for (uint64_t i = 0; i < n; i++)
+                lengths[d->transposed ? from + i : row] += (double)patch[i] * (double)patch[i];
+        }
 }
 
 /* The tensor's numbers in the arena. */
@@ -178,8 +210,28 @@ static bool shapes_check(struct applying *p, const char *module, const struct te
            refuse(p, module, "its matrices are not real numbers");
 }
 
+/* The learned lengths, as what each output is multiplied by. */
+static bool gains_settle(
+    struct applying *p, const char *module, const struct tensor *lengths, struct derived *d) {
+    const uint64_t outputs = d->transposed ? d->cols : d->rows;
+    if (lengths->n_elements != outputs || lengths->type > TENSOR_BF16)
+        return refuse(p, module, "its lengths (lora_magnitude_vector) are not one an output");
+    const float *learned = numbers_of(p->base, lengths);
+    float *gains = arena_alloc(&p->base->arena, (size_t)outputs * sizeof *gains);
+    double *now = xcalloc((size_t)outputs, sizeof *now);
+    lengths_of(d, now);
+    bool ok = true;
+    for (uint64_t i = 0; i < outputs; i++) {
+        gains[i] = (float)((double)learned[i] / sqrt(now[i]));
+        ok = ok && isfinite(gains[i]);
+    }
+    free(now);
+    d->gains = gains;
+    return ok || refuse(p, module, "an output's weights have no length");
+}
+
 static bool apply_pair(struct applying *p, const char *module, const struct tensor *a,
-    const struct tensor *b, bool transposed) {
+    const struct tensor *b, const struct tensor *lengths, bool transposed) {
     char *name = arena_printf(&p->base->arena, "%s.weight", module);
     struct tensor *w = base_find(p->base, name);
     if (!b)
@@ -200,6 +252,8 @@ static bool apply_pair(struct applying *p, const char *module, const struct tens
     d->b = numbers_of(p->base, b);
     d->scaling = (float)(alpha_of(p, module) /
                          (json_get_bool(p->config, "use_rslora", false) ? sqrt(rank) : rank));
+    if (lengths && !gains_settle(p, module, lengths, d))
+        return false;
     w->derived = d;
     p->n_applied++;
     return true;
@@ -239,6 +293,18 @@ static const struct tensor *other_half(
     return weights_find(p->adapter, full);
 }
 
+/* DoRA's lengths beside the first matrix: older files have them without a suffix. */
+static bool lengths_find(
+    struct applying *p, const char *name, const char *mark, const struct tensor **out) {
+    static const char other[] = ".lora_magnitude_vector";
+    char bare[WEIGHTS_NAME_MAX + 64];
+    snprintf(bare, sizeof bare, "%.*s%s", (int)(strstr(name, mark) - name), name, other);
+    const struct tensor *t = other_half(p, name, mark, other);
+    *out = t ? t : weights_find(p->adapter, bare);
+    const bool wanted = json_get_bool(p->config, "use_dora", false);
+    return !wanted || *out || refuse(p, name, "its lengths (lora_magnitude_vector) are missing");
+}
+
 static bool apply_one(struct applying *p, const struct tensor *t) {
     static const struct {
         const char *a, *b;
@@ -247,13 +313,17 @@ static bool apply_one(struct applying *p, const struct tensor *t) {
         { ".lora_embedding_A", ".lora_embedding_B", true } };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         const char *module = module_of(p->adapter, t->name, pairs[i].a);
+        const struct tensor *lengths = NULL;
         if (module)
-            return apply_pair(p, module, t, other_half(p, t->name, pairs[i].a, pairs[i].b),
-                pairs[i].embedding || json_get_bool(p->config, "fan_in_fan_out", false));
+            return lengths_find(p, t->name, pairs[i].a, &lengths) &&
+                   apply_pair(p, module, t, other_half(p, t->name, pairs[i].a, pairs[i].b), lengths,
+                       pairs[i].embedding || json_get_bool(p->config, "fan_in_fan_out", false));
         if (module_of(p->adapter, t->name, pairs[i].b))
             return other_half(p, t->name, pairs[i].b, pairs[i].a) ||
                    refuse(p, t->name, "its first matrix is missing");
     }
+    if (json_get_bool(p->config, "use_dora", false) && strstr(t->name, ".lora_magnitude_vector"))
+        return true; /* taken with its matrices */
     return strstr(t->name, "lora_") ? refuse(p, t->name, "a part that is not understood")
                                     : apply_whole(p, t);
 }

@@ -9,7 +9,8 @@
 
 struct weights;
 
-/* The base's folder where `dir` is an adapter's; NULL where it isn't. The caller frees. */
+/* The base's folder where `dir` is an adapter's, or holds delta weights; NULL where it isn't. The
+ * caller frees. */
 char *adapter_base(const char *dir);
 
 /* dir/name, or base_model/name where dir is an adapter's folder that has no such file. The caller
@@ -18,6 +19,11 @@ char *model_file(const char *dir, const char *name);
 
 /* Puts the adapter in `dir` on the base's weights. */
 MUST_CHECK bool adapter_apply(struct weights *base, const char *dir, struct err *err);
+
+/* The name of the model that the adapter or delta in `dir` was made on, as it says; false where it
+ * names none that a hub could have. */
+#define ADAPTER_BASE_NAME_MAX 128
+bool adapter_base_name(const char *dir, char name[ADAPTER_BASE_NAME_MAX + 1]);
 
 /* {"base", "rank", "alpha"} for people; NULL where dir is no adapter's. */
 json_t *adapter_describe(const char *dir);

@@ -26,6 +26,7 @@ struct derived {
     float codes[16];                 /* what four bits stand for */
     /* of an adapter: a [rank, inputs], b [outputs, rank] */
     const float *a, *b;
+    const float *gains; /* DoRA: of each output, to the length that was learned; NULL: none */
     uint32_t rank;
     float scaling;
     bool transposed; /* the weight is [inputs, outputs] */

@@ -141,13 +141,34 @@ static bool check_overlap(const struct weights *w, const struct gguf_header *h, 
     return ok;
 }
 
+/* Factors of the rotation are a tensor, but belong to the description: Llama 3's and Phi 3's. */
+static bool add_factors(struct weights *w, const struct gguf_tensor *t, struct err *err) {
+    enum { FACTORS_MAX = 1024 };
+    static const char *const NAMES[] = { "rope_freqs.weight", "rope_factors_long.weight",
+        "rope_factors_short.weight" };
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        if (strlen(NAMES[i]) == t->name_n && memcmp(NAMES[i], t->name, t->name_n) == 0 &&
+            t->type->type == TENSOR_F32 && t->n_elements <= FACTORS_MAX) {
+            const struct tensor *tensor = weights_find(w, NAMES[i]);
+            struct gguf_key key = { .name = NAMES[i],
+                .name_n = t->name_n,
+                .type = GGUF_F32,
+                .at = tensor->data,
+                .is_array = true,
+                .count = t->n_elements };
+            return add_metadata(w, &key, err);
+        }
+    }
+    return true;
+}
+
 static bool fill(struct weights *w, const struct gguf_header *h, struct err *err) {
     w->metadata = json_object();
     for (size_t i = 0; i < h->n_keys; i++)
         if (!add_metadata(w, &h->keys[i], err))
             return false;
     for (size_t i = 0; i < h->n_tensors; i++)
-        if (!add_tensor(w, h, &h->tensors[i], err))
+        if (!add_tensor(w, h, &h->tensors[i], err) || !add_factors(w, &h->tensors[i], err))
             return false;
     return check_overlap(w, h, err);
 }

@@ -1,9 +1,10 @@
 /* How packed weights are laid out, and how a row of one is read.
  *
  * Whole numbers stand in 32-bit words, the first in the lowest bits: along the inputs in GPTQ
- * (qweight [in / 8, out]), along the outputs in AWQ (qweight [in, out / 8], in an order of its
- * own), along the inputs of each output in compressed-tensors (weight_packed [out, in / 8]). A
- * weight is (number - zero point) * scale, a scale serving a group of inputs. */
+ * (qweight [in / 8, out]; numbers of 3 bits run on from word to word), along the outputs in AWQ
+ * (qweight [in, out / 8], in an order of its own), along the inputs of each output in
+ * compressed-tensors (weight_packed [out, in / 8]). A weight is (number - zero point) * scale, a
+ * scale serving a group of inputs. */
 #include "harness/formats/packed.h"
 
 #include <math.h>
@@ -32,6 +33,17 @@ static uint32_t packed_at(
     return word_at(t, first + i / per * stride) >> (i % per * bits) & ((1u << bits) - 1);
 }
 
+/* The same where numbers run on from one word to the next. */
+static uint32_t streamed_at(
+    const struct tensor *t, uint64_t first, uint64_t stride, uint64_t i, uint32_t bits) {
+    const uint64_t word = i * bits / 32;
+    const uint32_t shift = (uint32_t)(i * bits % 32);
+    uint64_t both = word_at(t, first + word * stride);
+    if (shift + bits > 32)
+        both |= (uint64_t)word_at(t, first + (word + 1) * stride) << 32;
+    return (uint32_t)(both >> shift) & ((1u << bits) - 1);
+}
+
 static bool has(const struct derived *d, size_t at) {
     return d->parts[at].data != NULL;
 }
@@ -45,7 +57,8 @@ static bool bits_check(struct making *m, long long bits) {
     if (bits == 2 || bits == 4 || bits == 8)
         return true;
     return err_set(m->err, ERR_UNSUPPORTED,
-        "packed weight '%s': %lld bits are not supported (2, 4 and 8 are)", m->name, bits);
+        "packed weight '%s': %lld bits are not supported (2, 4 and 8 are; of GPTQ also 3)", m->name,
+        bits);
 }
 
 static bool group_check(struct making *m, long long group, uint64_t inputs) {
@@ -79,16 +92,19 @@ static bool order_check(struct making *m, uint64_t groups) {
 
 static bool gptq_make(struct making *m) {
     struct derived *d = m->d;
-    if (!bits_check(m, setting(m, "bits", 4)) || !part_take(m, WEIGHT, ".qweight", true) ||
+    const long long bits = setting(m, "bits", 4);
+    if ((bits != 3 && !bits_check(m, bits)) || !part_take(m, WEIGHT, ".qweight", true) ||
         !part_take(m, SCALES, ".scales", true) || !part_take(m, ZEROS, ".qzeros", true) ||
         !part_take(m, ORDER, ".g_idx", false) ||
         !part_has_type(m, WEIGHT, TENSOR_I32, "packed numbers") ||
         !part_has_type(m, ZEROS, TENSOR_I32, "zero points") || !matrix_check(m, WEIGHT) ||
         !part_is_real(m, SCALES, "scales"))
         return false;
-    const uint32_t per = 32 / d->bits;
+    d->bits = (uint32_t)bits;
     d->rows = d->parts[WEIGHT].shape[1];
-    d->cols = d->parts[WEIGHT].shape[0] * per;
+    d->cols = d->parts[WEIGHT].shape[0] * 32 / d->bits;
+    if (d->parts[WEIGHT].shape[0] * 32 % d->bits)
+        return part_refuse(m, "its inputs are no whole words");
     if (!group_check(m, setting(m, "group_size", 128), d->cols))
         return false;
     const uint64_t groups = (d->cols + d->group - 1) / d->group;
@@ -97,17 +113,18 @@ static bool gptq_make(struct making *m) {
             ? 0
             : 1; /* the older format stores zero points less one */
     return part_is(m, SCALES, groups, d->rows, "scales") &&
-           (d->rows % per == 0 || part_refuse(m, "its outputs are no whole words")) &&
-           part_is(m, ZEROS, groups, d->rows / per, "zero points") && order_check(m, groups);
+           (d->rows * d->bits % 32 == 0 || part_refuse(m, "its outputs are no whole words")) &&
+           part_is(m, ZEROS, groups, d->rows * d->bits / 32, "zero points") &&
+           order_check(m, groups);
 }
 
 static void gptq_row(const struct derived *d, uint64_t row, uint64_t from, uint64_t n, float *out) {
-    const uint64_t words = d->rows / (32 / d->bits);
+    const uint64_t words = d->rows * d->bits / 32;
     for (uint64_t i = from; i < from + n; i++) {
         const uint64_t group = has(d, ORDER) ? word_at(&d->parts[ORDER], i) : i / d->group;
         const float zero =
-            (float)packed_at(&d->parts[ZEROS], group * words, 1, row, d->bits) + d->offset;
-        const float q = (float)packed_at(&d->parts[WEIGHT], row, d->rows, i, d->bits);
+            (float)streamed_at(&d->parts[ZEROS], group * words, 1, row, d->bits) + d->offset;
+        const float q = (float)streamed_at(&d->parts[WEIGHT], row, d->rows, i, d->bits);
         *out++ = (q - zero) * real_at(&d->parts[SCALES], group * d->rows + row);
     }
 }

@@ -5,6 +5,7 @@
  * download caches lay models out. Every tensor that the index lists must be in the shard that it
  * names; the index's total_size is ignored, as everywhere. */
 #include "harness/formats/adapter.h"
+#include "harness/formats/delta.h"
 #include "harness/formats/derived.h"
 
 #include <string.h>
@@ -202,6 +203,23 @@ static const struct {
         "convert the model to safetensors (transformers: from_flax=True, save_pretrained)" },
 };
 
+/* An adapter says which model it was made on. */
+static bool hint_give(const char *dir, size_t i, struct err *err) {
+    char name[ADAPTER_BASE_NAME_MAX + 1];
+    if (i > 0 || !adapter_base_name(dir, name))
+        return err_hint(err, "%s", others[i].hint);
+    return err_hint(err,
+        "it was made on '%s': 'assay hub pull %s' prints a folder; put a copy of it into this "
+        "one, named base_model",
+        name, name);
+}
+
+static bool no_base(const char *dir, struct err *err) {
+    err_set(err, ERR_UNSUPPORTED,
+        "folder '%s' holds the difference from a base model that is not there", dir);
+    return hint_give(dir, 0, err);
+}
+
 static bool no_weights(const char *dir, struct err *err) {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char *path = path_join(dir, others[i].file);
@@ -209,7 +227,7 @@ static bool no_weights(const char *dir, struct err *err) {
         free(path);
         if (there) {
             err_set(err, ERR_UNSUPPORTED, "folder '%s' %s", dir, others[i].is);
-            return err_hint(err, "%s", others[i].hint);
+            return hint_give(dir, i, err);
         }
     }
     return err_set(err, ERR_NOT_FOUND,
@@ -243,10 +261,18 @@ static bool plain_folder_read(struct weights *w, const char *dir, struct err *er
     return ok && derive(w, dir, err);
 }
 
+static bool delta_read(struct weights *w, const char *dir, const char *base, struct err *err) {
+    w->beside = weights_new("safetensors");
+    return plain_folder_read(w, base, err) && plain_folder_read(w->beside, dir, err) &&
+           (delta_apply(w, w->beside, err) || err_wrap(err, "cannot apply the delta in '%s'", dir));
+}
+
 bool folder_read(struct weights *w, const char *dir, struct err *err) {
     char *base = adapter_base(dir);
-    const bool ok = base ? plain_folder_read(w, base, err) && adapter_apply(w, dir, err)
-                         : plain_folder_read(w, dir, err);
+    const bool ok = !base && delta_is(dir) ? no_base(dir, err)
+                    : !base                ? plain_folder_read(w, dir, err)
+                    : delta_is(dir)        ? delta_read(w, dir, base, err)
+                                    : plain_folder_read(w, base, err) && adapter_apply(w, dir, err);
     free(base);
     return ok;
 }

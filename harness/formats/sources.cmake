@@ -1,6 +1,7 @@
 set(formats_SOURCES
     formats/adapter.c
     formats/config_cut.c
+    formats/delta.c
     formats/derived.c
     formats/extent.c
     formats/gguf.c

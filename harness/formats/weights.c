@@ -19,6 +19,7 @@ struct weights *weights_new(const char *format) {
 void weights_close(struct weights *w) {
     if (!w)
         return;
+    weights_close(w->beside);
     for (size_t i = 0; i < w->n_maps; i++)
         file_unmap(&w->maps[i]);
     free(w->maps);
@@ -106,6 +107,8 @@ void weights_forget(const struct weights *w, const struct tensor *t) {
     for (size_t i = 0; t->derived && i < DERIVED_PARTS_MAX; i++)
         if (t->derived->parts[i].data)
             weights_forget(w, &t->derived->parts[i]);
+    if (w->beside)
+        weights_forget(w->beside, t);
     for (size_t i = 0; i < w->n_maps; i++)
         file_map_forget(&w->maps[i], t->data, t->bytes);
 }

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "harness/formats/adapter.h"
+#include "harness/formats/delta.h"
 #include "harness/model/model.h"
 
 static const char *pooling_words[] = {
@@ -127,6 +128,11 @@ static json_t *info_json(const struct model_source *s) {
     return out;
 }
 
+static json_t *delta_json(const char *path) {
+    char base[ADAPTER_BASE_NAME_MAX + 1];
+    return json_pack("{s:s?}", "base", adapter_base_name(path, base) ? base : NULL);
+}
+
 static json_t *config_json(const json_t *config) {
     json_t *out = json_object(), *value;
     const char *key;
@@ -137,15 +143,33 @@ static json_t *config_json(const json_t *config) {
     return out;
 }
 
-json_t *model_describe(const char *path, struct err *err) {
+/* What the weights take as they are computed with, and each token of a text beside them. */
+static json_t *memory_json(const struct model_source *s) {
+    static const struct {
+        const char *name;
+        uint64_t bytes;
+    } dtypes[] = { { "f32", 4 }, { "bf16", 2 } };
+    const struct spec *spec = &s->spec;
+    const uint64_t n = parameters(s),
+                   row = 2ull * spec->n_layers * spec->n_kv_heads * spec->head_dim;
+    json_t *out = json_object();
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++)
+        json_object_set_new(out, dtypes[i].name,
+            json_pack("{s:I, s:I}", "weight_bytes", (json_int_t)(n * dtypes[i].bytes),
+                "bytes_a_token", (json_int_t)(row * dtypes[i].bytes)));
+    return out;
+}
+
+json_t *model_describe(const char *path, const char *arch_file, struct err *err) {
     struct model_source s;
     struct modules modules = { 0 };
     json_t *out = NULL;
-    bool ok = model_source_open(&s, path, NULL, err);
+    bool ok = model_source_open(&s, path, arch_file, err);
     if (ok && strcmp(weights_format(s.weights), "gguf") != 0)
         ok = modules_open(&modules, path, s.spec.width, err);
     if (ok) {
         out = info_json(&s);
+        json_object_set_new(out, "memory", memory_json(&s));
         json_object_set_new(out, "modules", modules.present ? modules_json(&modules) : json_null());
         json_object_set_new(out, "similarity", json_string(similarity_name(modules.similarity)));
         json_object_set_new(
@@ -155,6 +179,8 @@ json_t *model_describe(const char *path, struct err *err) {
         json_object_set_new(out, "tokenizer", tokenizer_json(path));
         json_object_set_new(out, "chat_templates", templates_json(path));
         json_object_set_new(out, "adapter", adapter_describe(path));
+        if (delta_is(path))
+            json_object_set_new(out, "delta", delta_json(path));
         json_object_set_new(out, "config", config_json(s.config));
         json_object_set(out, "extra_tensors", s.tensors.extra);
     }

@@ -695,7 +695,7 @@ static struct value chosen(
         return run_fail(r, ERR_INPUT, "the name of an attribute is needed");
     if (call->n > test_at && !by_name_find(r, call, test_at, test_find, &by))
         return value_undefined(NULL);
-    const struct sequence *items = value_items(r, self);
+    const struct sequence *items = items_if_any(r, self);
     struct sequence *out = sequence_new(r, SEQUENCE_GENERATOR, 0);
     for (size_t i = 0; items && i < items->n && run_spend(r, 1); i++) {
         struct value v = by_attribute

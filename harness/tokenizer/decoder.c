@@ -54,11 +54,26 @@ static bool each(const struct stage *s, struct decoding *d, string_fn *f) {
     return true;
 }
 
+/* Nothing is found at both ends and between any two characters. */
+static void put_between(const char *s, size_t n, const char *by, struct strbuf *out) {
+    strbuf_adds(out, by);
+    for (size_t i = 0; i < n; i++) {
+        strbuf_addc(out, s[i]);
+        if (i + 1 == n || ((unsigned char)s[i + 1] & 0xc0) != 0x80) {
+            strbuf_adds(out, by);
+        }
+    }
+}
+
 static void replace_all(
     const char *s, size_t n, const char *what, const char *by, struct strbuf *out) {
     size_t n_what = strlen(what);
     const char *end = s + n, *found;
-    while (n_what && (found = memmem(s, (size_t)(end - s), what, n_what))) {
+    if (n_what == 0) {
+        put_between(s, n, by, out);
+        return;
+    }
+    while ((found = memmem(s, (size_t)(end - s), what, n_what))) {
         strbuf_add(out, s, (size_t)(found - s));
         strbuf_adds(out, by);
         s = found + n_what;
@@ -348,7 +363,7 @@ static bool ctc_load(struct stage *s, const json_t *config, struct arena *arena,
            stage_string(config, "word_delimiter_token", arena, &o->delimiter, err);
 }
 
-/* Of tokens that repeat one counts; padding goes. */
+/* Of tokens that repeat one counts; padding goes, and with it what was nothing else. */
 static bool ctc_decode(const struct stage *s, struct decoding *d, struct err *err) {
     (void)err;
     const struct ctc_options *o = s->options;
@@ -363,6 +378,7 @@ static bool ctc_decode(const struct stage *s, struct decoding *d, struct err *er
         }
         before = text;
         n_before = n;
+        size_t start = d->spare.text.len;
         strbuf_reset(&kept);
         strbuf_reset(&clean);
         replace_all(text, n, o->pad, "", &kept);
@@ -372,7 +388,9 @@ static bool ctc_decode(const struct stage *s, struct decoding *d, struct err *er
         } else {
             strbuf_add(&d->spare.text, strbuf_str(&kept), kept.len);
         }
-        list_end(&d->spare);
+        if (d->spare.text.len > start) {
+            list_end(&d->spare);
+        }
     }
     strbuf_release(&kept);
     strbuf_release(&clean);

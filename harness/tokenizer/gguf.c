@@ -32,6 +32,16 @@
 #define DEEPSEEK3                                                                                  \
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?"           \
     "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" LINES "|" SPACES
+#define KIMI_UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]"
+#define KIMI_LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]"
+#define KIMI_WORD(upper, lower)                                                                    \
+    "[^\\r\\n\\p{L}\\p{N}]?" KIMI_UPPER upper KIMI_LOWER lower CONTRACTIONS "?"
+#define KIMI                                                                                       \
+    "\\p{Han}+|" KIMI_WORD("*", "+") "|" KIMI_WORD("+", "*") "|\\p{N}{1,3}|" OTHERS "|" LINES      \
+                                                             "|" SPACES
+#define BAILING                                                                                    \
+    "'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|" LETTERS "|\\p{N}|" OTHERS "|\\s*[\\r\\n]"        \
+    "|" SPACES
 #define CJK "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"
 
 enum { CUTS_MAX = 6 };
@@ -57,6 +67,14 @@ static const struct pre PRES[] = {
     { .name = "jina-v2-de", .cuts = { GPT2 } },
     { .name = "jina-v2-code", .cuts = { GPT2 } },
     { .name = "exaone4", .cuts = { GPT2 } },
+    { .name = "a.x-4.0", .cuts = { GPT2 } },
+    { .name = "gigachat", .cuts = { GPT2 } },
+    { .name = "mellum", .cuts = { GPT2 } },
+    { .name = "modern-bert", .cuts = { GPT2 } },
+    { .name = "bailingmoe", .cuts = { BAILING } },
+    { .name = "bailingmoe2", .cuts = { BAILING } },
+    { .name = "llada-moe", .cuts = { BAILING } },
+    { .name = "kimi-k2", .cuts = { KIMI } },
     { .name = "smollm", .cuts = { "\\p{N}", GPT2 } },
     { .name = "starcoder", .cuts = { "\\p{N}", GPT2 } },
     { .name = "refact", .cuts = { "\\p{N}", GPT2 } },

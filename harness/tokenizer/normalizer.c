@@ -305,6 +305,15 @@ static bool replace_load(
     return true;
 }
 
+/* What is put before all else stands for no character, at the place of the first. */
+static void put_at_start(struct work *w, const char *text, struct view in) {
+    size_t n = w->spare.n;
+    work_put(w, text, strlen(text), in, 0);
+    for (; w->want_align && n < w->spare.n; n++) {
+        w->spare.align[n].to = w->spare.align[n].from;
+    }
+}
+
 /* What is put in place of a match stands for the match's last character. */
 static void replace(struct work *w, const void *options, struct view in) {
     struct replace *r = (struct replace *)(uintptr_t)options;
@@ -315,8 +324,10 @@ static void replace(struct work *w, const void *options, struct view in) {
     }
     for (size_t i = 0; i < w->n_segments; i++) {
         const struct segment *s = &w->segments[i];
-        if (s->match) {
-            work_put(w, r->content, strlen(r->content), in, s->to ? s->to - 1 : 0);
+        if (s->match && s->to == 0) {
+            put_at_start(w, r->content, in);
+        } else if (s->match) {
+            work_put(w, r->content, strlen(r->content), in, s->to - 1);
         } else {
             work_copy(w, in, s->from, s->to);
         }

@@ -1,8 +1,5 @@
-/* Oniguruma's dialect by PCRE2 (see regex.h).
- *
- * What differs and is rewritten: a class inside a class is a union; \h is a hexadecimal digit; $
- * and ^ look at lines. In the wide program \s and \S are White_Space exactly (PCRE2 takes U+180E
- * for a space), and \p{L} and \p{N} get the code points assigned since Unicode 14. */
+/* Oniguruma's regular expressions by PCRE2 (see regex.h; regex_dialect.c rewrites them). $ and ^
+ * look at lines. The wide program knows the code points assigned since Unicode 14. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "harness/tokenizer/regex.h"
 
@@ -11,8 +8,8 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "harness/tokenizer/regex_dialect.h"
 #include "harness/tokenizer/unicode.h"
-#include "harness/tokenizer/unicode_data.h"
 
 enum regex_limit {
     PATTERN_BYTES_MAX = 64 * 1024,
@@ -31,140 +28,6 @@ struct regex_scratch {
     pcre2_match_context *context;
     pcre2_jit_stack *stack;
 };
-
-/* ---- from one dialect to the other ---- */
-
-struct translation {
-    const char *at, *end;
-    struct strbuf out;
-    int class_depth;
-    bool wide;
-};
-
-static void put_class(struct translation *t, const char *inside) {
-    if (t->class_depth) {
-        strbuf_adds(&t->out, inside);
-    } else {
-        strbuf_addf(&t->out, "[%s]", inside);
-    }
-}
-
-static bool starts(const struct translation *t, const char *prefix) {
-    size_t n = strlen(prefix);
-    return (size_t)(t->end - t->at) >= n && memcmp(t->at, prefix, n) == 0;
-}
-
-static const char *new_ranges(const char *name, size_t n) {
-    const struct unicode_category *c = UNICODE_NEW_CATEGORIES;
-    while (c->name && (strlen(c->name) != n || memcmp(c->name, name, n) != 0)) {
-        c++;
-    }
-    return c->name ? c->ranges : "";
-}
-
-/* \p{X} with what newer Unicode versions added to X; likewise \P{X}, but not inside a class. */
-static bool put_property(struct translation *t) {
-    const char *close = memchr(t->at, '}', (size_t)(t->end - t->at));
-    bool negated = starts(t, "\\P{");
-    if (!close || (!starts(t, "\\p{") && (!negated || t->class_depth))) {
-        return false;
-    }
-    const char *name = t->at + 3;
-    strbuf_adds(&t->out, t->class_depth ? "" : negated ? "[^" : "[");
-    strbuf_addf(&t->out, "\\p{%.*s}%s", (int)(close - name), name,
-        new_ranges(name, (size_t)(close - name)));
-    strbuf_adds(&t->out, t->class_depth ? "" : "]");
-    t->at = close + 1;
-    return true;
-}
-
-/* Oniguruma's \w: alphabetic, marks, digits, connectors; outside of a class also the other numbers
- * below U+0100. */
-#define WORD                                                                                       \
-    "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{"     \
-    "1f169}"                                                                                       \
-    "\\x{1f170}-\\x{1f189}"
-#define WORD_LATIN "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
-
-static void put_word(struct translation *t, bool negated) {
-    struct strbuf inside = { 0 };
-    strbuf_adds(&inside, negated ? "^" WORD : WORD);
-    strbuf_adds(&inside, t->class_depth ? "" : WORD_LATIN);
-    for (const char *name = "L\0M\0Nd\0Nl\0Pc\0"; t->wide && *name; name += strlen(name) + 1) {
-        strbuf_adds(&inside, new_ranges(name, strlen(name)));
-    }
-    put_class(t, strbuf_str(&inside));
-    strbuf_release(&inside);
-}
-
-static void put_escape(struct translation *t) {
-    if (starts(t, "\\h")) {
-        put_class(t, "0-9a-fA-F");
-    } else if (starts(t, "\\w") || (starts(t, "\\W") && !t->class_depth)) {
-        put_word(t, t->at[1] == 'W');
-    } else if (t->wide && starts(t, "\\s")) {
-        strbuf_adds(&t->out, "\\p{White_Space}");
-    } else if (t->wide && starts(t, "\\S")) {
-        strbuf_adds(&t->out, "\\P{White_Space}");
-    } else if (t->wide && starts(t, "\\d")) {
-        struct strbuf inside = { 0 };
-        strbuf_addf(&inside, "\\d%s", new_ranges("Nd", 2));
-        put_class(t, strbuf_str(&inside));
-        strbuf_release(&inside);
-    } else if (t->wide && put_property(t)) {
-        return;
-    } else {
-        strbuf_add(&t->out, t->at, t->at + 1 < t->end ? 2 : 1);
-    }
-    t->at += t->at + 1 < t->end ? 2 : 1;
-}
-
-static void close_class(struct translation *t) {
-    if (t->class_depth <= 1) { /* an inner class's members have joined the outer one's */
-        strbuf_addc(&t->out, ']');
-    }
-    t->class_depth -= t->class_depth > 0;
-    t->at++;
-}
-
-static bool open_class(struct translation *t, struct err *err) {
-    const char *named = starts(t, "[:") ? memmem(t->at, (size_t)(t->end - t->at), ":]", 2) : NULL;
-    if (t->class_depth == 0) {
-        strbuf_addc(&t->out, *t->at++);
-        if (starts(t, "^")) {
-            strbuf_addc(&t->out, *t->at++);
-        }
-    } else if (named) {
-        strbuf_add(&t->out, t->at, (size_t)(named + 2 - t->at));
-        t->at = named + 2;
-        return true;
-    } else if (starts(t, "[^")) {
-        return err_set(err, ERR_UNSUPPORTED, "regex has a negated class inside a class");
-    } else {
-        t->at++;
-    }
-    t->class_depth++;
-    return true;
-}
-
-static bool translate(struct translation *t, struct err *err) {
-    while (t->at < t->end) {
-        if (*t->at == '\\') {
-            put_escape(t);
-        } else if (*t->at == ']') {
-            close_class(t);
-        } else if (*t->at == '[') {
-            if (!open_class(t, err)) {
-                return false;
-            }
-        } else if (t->class_depth && starts(t, "&&")) {
-            return err_set(err, ERR_UNSUPPORTED, "regex has an intersection of classes");
-        } else {
-            strbuf_addc(&t->out, *t->at++);
-        }
-    }
-    return true;
-}
 
 /* ---- compiling ---- */
 
@@ -192,12 +55,12 @@ static pcre2_code *compile(const char *text, size_t n, uint32_t options, struct 
 }
 
 static pcre2_code *compile_translated(const char *pattern, size_t n, bool wide, struct err *err) {
-    struct translation t = { .at = pattern, .end = pattern + n, .wide = wide };
+    struct strbuf text = { 0 };
     pcre2_code *program = NULL;
-    if (translate(&t, err)) {
-        program = compile(strbuf_str(&t.out), t.out.len, PCRE2_MULTILINE | PCRE2_UCP, err);
+    if (regex_translate(pattern, n, wide, &text, err)) {
+        program = compile(strbuf_str(&text), text.len, PCRE2_MULTILINE | PCRE2_UCP, err);
     }
-    strbuf_release(&t.out);
+    strbuf_release(&text);
     return program;
 }
 

@@ -5,6 +5,7 @@ set(tokenizer_SOURCES
     tokenizer/byte_vocab.c
     tokenizer/charsmap.c
     tokenizer/decoder.c
+    tokenizer/fit.c
     tokenizer/folder.c
     tokenizer/folder_class.c
     tokenizer/folder_types.c
@@ -17,6 +18,7 @@ set(tokenizer_SOURCES
     tokenizer/pretokenizer.c
     tokenizer/protobuf.c
     tokenizer/regex.c
+    tokenizer/regex_dialect.c
     tokenizer/sentencepiece.c
     tokenizer/spm_pipeline.c
     tokenizer/stage.c

@@ -27,6 +27,7 @@ static bool load_text(
     bool tekken = doc && tekken_is(doc);
     bool ok = doc && (!tekken || tekken_to_doc(doc, &whole, err)) &&
               tokenizer_load_json(t, tekken ? whole : doc, err) &&
+              (tekken || fit_load(&t->fit, doc, err)) &&
               (!tekken || bpe_make_merges(&t->model, BPE_BY_HALVES, err));
     json_decref(whole);
     json_decref(doc);
@@ -266,6 +267,7 @@ bool tokenizer_encode_counted(const struct tokenizer *t, const char *text, size_
     if (special) {
         emit_ids(out, &t->post.before);
     }
+    size_t own = out->n;
     struct work *w = work_take(t->works);
     work_begin(w, repaired ? repaired : text, n, out->want_spans || t->keep_align, out);
     w->trim = t->post.trim;
@@ -275,13 +277,15 @@ bool tokenizer_encode_counted(const struct tokenizer *t, const char *text, size_
     *steps += w->steps;
     work_return(t->works, w);
     free(repaired);
-    if (!ok) {
+    if (!ok ||
+        !fit_truncate(&t->fit, special ? t->post.before.n + t->post.after.n : 0, out, own, err)) {
         out->n = before;
         return false;
     }
     if (special) {
         emit_ids(out, &t->post.after);
     }
+    fit_pad(&t->fit, out, before);
     return true;
 }
 

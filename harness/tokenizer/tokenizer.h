@@ -3,6 +3,7 @@
 #define ASSAY_HARNESS_TOKENIZER_TOKENIZER_H
 
 #include "harness/tokenizer/added.h"
+#include "harness/tokenizer/fit.h"
 #include "harness/tokenizer/join.h"
 #include "harness/tokenizer/post.h"
 #include "harness/tokenizer/stage.h"
@@ -14,6 +15,7 @@ struct tokenizer {
     struct added added;
     struct post post;
     struct join join; /* of two texts */
+    struct fit fit;   /* of a bare tokenizer.json */
     bool clean_up;   /* tidy decoded text, as transformers does for WordPiece and Unigram folders */
     bool keep_align; /* alignments decide where a prefix goes, so they are kept even if nobody asks
                         for spans */

@@ -50,6 +50,17 @@ t = json.load(open(sys.argv[1]))["chat_templates"]
 text = open(sys.argv[2], "rb").read()
 assert t == [{"name": "default", "bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}], t' "$tmp/out" "$dec/chat_template.jinja"
 
+what='model show takes a description, and says what the card says of the licence'
+printf -- '---\nlicense: mit\n---\n' >"$tmp/README.md.card"
+mkdir -p "$tmp/shown"
+cp -r "$dec"/. "$tmp/shown"/
+cp "$tmp/README.md.card" "$tmp/shown/README.md"
+code "$what" 0 "$ASSAY" model show "$tmp/shown" --json
+py "$what" 'd = json.load(open(sys.argv[1]))
+assert d["licence"] == "mit" and d["memory"]["f32"]["weight_bytes"] == 4 * d["parameters"], d' "$tmp/out"
+printf 'return { name = "mine", types = {}, config = function() return { unsupported = "all of it" } end }\n' >"$tmp/mine.lua"
+code "$what" 6 "$ASSAY" model show "$tmp/shown" --arch "$tmp/mine.lua"
+
 # ---- adapters ----
 
 what='an adapter of rank 1, its base, and the two merged'

@@ -179,12 +179,15 @@ static void a_model_is_described_without_running_it(void **state) {
     t.tensors[t.n_tensors++].data = xcalloc(2, sizeof(float));
     tiny_write(&t, *state);
     tiny_release(&t);
-    json_t *d = model_describe(*state, &err);
+    json_t *d = model_describe(*state, NULL, &err);
     if (!d)
         fail_msg("%s", err.msg);
     assert_string_equal(json_get_string(d, "architecture", ""), "llama");
     assert_int_equal(json_get_int(d, "parameters", 0),
         2 * 37 * 24 + 24 + 2 * (2 * 24 + 2 * 24 * 24 + 2 * 12 * 24 + 3 * 40 * 24));
+    const json_t *memory = json_object_get(json_object_get(d, "memory"), "bf16");
+    assert_int_equal(json_get_int(memory, "weight_bytes", 0), 2 * json_get_int(d, "parameters", 0));
+    assert_int_equal(json_get_int(memory, "bytes_a_token", 0), 2 * 2 * 2 * 12);
     json_t *extra = json_object_get(d, "extra_tensors");
     assert_int_equal(json_array_size(extra), 1);
     assert_string_equal(json_string_value(json_array_get(extra, 0)), "odd.one");

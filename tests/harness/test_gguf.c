@@ -546,6 +546,91 @@ static void reports_show_what_is_not_finite_and_what_is_short(void **state) {
     strbuf_release(&f);
 }
 
+/* Llama 3's factors come as a tensor, and are part of the description. */
+static void factors_of_the_rotation_are_metadata(void **state) {
+    static const uint64_t dims[] = { 2, 0 };
+    static const float factors[] = { 1.0f, 8.0f };
+    struct strbuf f = { 0 };
+    struct err err = ERR_INIT;
+    gguf_begin(&f, 3, 1, 1);
+    gguf_key_string(&f, "general.architecture", "llama");
+    gguf_tensor(&f, "rope_freqs.weight", dims, 0, 0);
+    gguf_pad(&f, 32);
+    strbuf_add(&f, factors, sizeof factors);
+    char *path = file_put(*state, "factors.gguf", f.text, f.len);
+    struct weights *w = weights_open(path, &err);
+    assert_non_null(w);
+    const json_t *list = json_object_get(weights_metadata(w), "rope_freqs.weight");
+    assert_int_equal(json_array_size(list), 2);
+    assert_true(json_number_value(json_array_get(list, 1)) == 8.0);
+    weights_close(w);
+    free(path);
+    strbuf_release(&f);
+}
+
+/* A file of the architecture with metadata and no tensors: what is said of it. */
+static struct err open_bare(const char *folder, const char *name) {
+    static const char *const NUMBERS[] = { "block_count", "embedding_length",
+        "attention.head_count", "feed_forward_length", "context_length", "expert_count",
+        "expert_used_count" };
+    struct strbuf f = { 0 };
+    struct err err = ERR_INIT;
+    gguf_begin(&f, 3, 0, 10);
+    gguf_key_string(&f, "general.architecture", name);
+    for (size_t i = 0; i < 7; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%s.%s", name, NUMBERS[i]);
+        gguf_key_u32(&f, key, i == 1 || i == 3 ? 8 : i == 4 ? 64 : i >= 5 ? 0 : 2);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        char key[64];
+        const float eps = 1e-5f;
+        snprintf(key, sizeof key, "%s.attention.layer_norm%s_epsilon", name, i ? "_rms" : "");
+        gguf_key(&f, key, 6);
+        strbuf_add(&f, &eps, sizeof eps);
+    }
+    gguf_pad(&f, 32);
+    char *path = file_put(folder, "bare.gguf", f.text, f.len);
+    struct model *m = model_open(path, &(struct model_options) { .dtype = DTYPE_F32 }, &err);
+    assert_null(m);
+    free(path);
+    strbuf_release(&f);
+    return err;
+}
+
+/* Each architecture's metadata is understood so far that only tensors are missing. */
+static void architectures_are_known_by_the_names_of_their_files(void **state) {
+    static const char *const NAMES[] = { "llama", "qwen2", "qwen3", "gemma", "gemma2", "gemma3",
+        "phi2", "phi3", "starcoder", "starcoder2", "stablelm", "nemotron", "gptneox", "gpt2",
+        "bloom", "mpt", "falcon", "command-r", "cohere2", "olmo", "olmo2", "granite", "smollm3",
+        "qwen2moe", "qwen3moe", "olmoe", "granitemoe", "bert", "nomic-bert" };
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        struct err err = open_bare(*state, NAMES[i]);
+        if (!strstr(err.msg, "missing: 'token_embd.weight'")) {
+            fail_msg("%s: %s", NAMES[i], err.msg);
+        }
+    }
+    /* sizes are missing or nothing to calculate with: the message names one */
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        struct strbuf f = { 0 };
+        struct err bad = ERR_INIT;
+        char key[64];
+        gguf_begin(&f, 3, 0, 2);
+        gguf_key_string(&f, "general.architecture", NAMES[i]);
+        snprintf(key, sizeof key, "%s.attention.head_count", NAMES[i]);
+        gguf_key_string(&f, key, "many");
+        gguf_pad(&f, 32);
+        char *path = file_put(*state, "sizeless.gguf", f.text, f.len);
+        assert_null(model_open(path, &(struct model_options) { .dtype = DTYPE_F32 }, &bad));
+        assert_error(&bad, ERR_INPUT, "sizeless.gguf", "'", NULL);
+        assert_null(strstr(bad.msg, "attempt to"));
+        free(path);
+        strbuf_release(&f);
+    }
+    struct err err = open_bare(*state, "perceptron");
+    assert_error(&err, ERR_UNSUPPORTED, "'perceptron'", NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(metadata_becomes_json_and_strings_stay_in_place),
@@ -566,6 +651,8 @@ int main(void) {
         cmocka_unit_test(fixtures_dequantise_to_the_reference_bit_for_bit),
         WITH_SCRATCH(a_report_can_be_stopped),
         WITH_SCRATCH(reports_show_what_is_not_finite_and_what_is_short),
+        WITH_SCRATCH(factors_of_the_rotation_are_metadata),
+        WITH_SCRATCH(architectures_are_known_by_the_names_of_their_files),
     };
     return cmocka_run_group_tests_name("gguf", tests, NULL, NULL);
 }

@@ -64,7 +64,7 @@ static void packed_weights_are_what_they_stand_for(void **state) {
         packed_check(row);
         json_decref(row);
     }
-    assert_int_equal(n, 20);
+    assert_int_equal(n, 29);
     strbuf_release(&rows);
 }
 
@@ -82,9 +82,9 @@ static const struct misfit {
     { "{\"quantization_config\": {\"quant_method\": \"gptq\"}}",
         "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]}}", 256,
         ERR_INPUT, "packed weight 'l.weight': its part '.scales' is missing" },
-    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 3}}",
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 5}}",
         "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]}}", 256,
-        ERR_UNSUPPORTED, "3 bits are not supported" },
+        ERR_UNSUPPORTED, "5 bits are not supported" },
     { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"group_size\": 64}}",
         "{\"l.qweight\":{\"dtype\":\"I32\",\"shape\":[8,8],\"data_offsets\":[0,256]},"
         "\"l.scales\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[256,320]},"
@@ -178,8 +178,10 @@ static const struct {
     const char *says;
 } bad_adapters[] = {
     { "{\"peft_type\": \"IA3\"}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED, "peft_type 'IA3'" },
-    { "{\"peft_type\": \"LORA\", \"use_dora\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED,
-        "use_dora" },
+    { "{\"peft_type\": \"LORA\", \"lora_bias\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED,
+        "lora_bias" },
+    { "{\"peft_type\": \"LORA\", \"use_dora\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_INPUT,
+        "lora_magnitude_vector) are missing" },
     { "{\"peft_type\": \"LORA\"}", PAIR("[1,4]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
     { "{\"peft_type\": \"LORA\"}", PAIR("[2,2]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
     { "{\"peft_type\": \"LORA\"}",
@@ -229,6 +231,60 @@ static void an_adapter_without_its_base_is_refused_by_name(void **state) {
     assert_non_null(strstr(err.hint, "base_model"));
 }
 
+/* Who has the adapter only is told which model it was made on; a name that no hub could have is not
+ * repeated. */
+static void an_adapter_without_its_base_names_it(void **state) {
+    static const struct {
+        const char *config, *hint;
+    } cases[] = {
+        { "{\"base_model_name_or_path\": \"org/base-1\"}", "hub pull org/base-1'" },
+        { "{\"base_model_name_or_path\": \"../x y\"}", "the base model's folder" },
+        { "{}", "the base model's folder" },
+        { "[", "the base model's folder" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err err = ERR_INIT;
+        free(file_put(*state, "adapter_config.json", cases[i].config, strlen(cases[i].config)));
+        assert_null(weights_open(*state, &err));
+        assert_error(&err, ERR_UNSUPPORTED, "without its base model", NULL);
+        assert_non_null(strstr(err.hint, cases[i].hint));
+    }
+}
+
+/* A delta is nothing without its base, and fits no other. */
+static void a_delta_is_added_to_its_base_only(void **state) {
+    static const char name[] = "{\"base_model_name_or_path\": \"org/base\"}";
+    static const struct {
+        const char *header, *says;
+    } cases[] = {
+        { "{\"l\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}",
+            "delta of 'l': the base has no such tensor" },
+        { "{\"k\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}",
+            "delta of 'k': it has another shape" },
+        { "{}", "the delta has no tensors" },
+    };
+    struct err err = ERR_INIT;
+    struct strbuf file = { 0 };
+    free(file_put(*state, "delta_config.json", name, strlen(name)));
+    assert_null(weights_open(*state, &err));
+    assert_error(&err, ERR_UNSUPPORTED, "the difference from a base model", NULL);
+    assert_non_null(strstr(err.hint, "hub pull org/base'"));
+    char *base = path_join(*state, "base_model");
+    assert_true(dir_make(base, &err));
+    st_build(&file, "{\"k\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", 16);
+    free(file_put(base, "model.safetensors", file.text, file.len));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err refused = ERR_INIT;
+        strbuf_reset(&file);
+        st_build(&file, cases[i].header, cases[i].header[1] == '}' ? 0 : 16);
+        free(file_put(*state, "model.safetensors", file.text, file.len));
+        assert_null(weights_open(*state, &refused));
+        assert_error(&refused, ERR_INPUT, cases[i].says, NULL);
+    }
+    strbuf_release(&file);
+    free(base);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_weights_are_what_they_stand_for),
@@ -236,6 +292,8 @@ int main(void) {
         WITH_SCRATCH(a_folder_without_packed_parts_is_left_alone),
         WITH_SCRATCH(adapters_that_do_not_fit_are_refused),
         WITH_SCRATCH(an_adapter_without_its_base_is_refused_by_name),
+        WITH_SCRATCH(an_adapter_without_its_base_names_it),
+        WITH_SCRATCH(a_delta_is_added_to_its_base_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

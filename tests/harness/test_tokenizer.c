@@ -190,9 +190,6 @@ static void documents_that_make_no_tokenizer_are_refused(void **state) {
         { "{" BPE ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a\"},"
           "\"behavior\":\"Removed\"}}",
             ERR_INPUT, "regex" },
-        { "{" BPE ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&b]\"},"
-          "\"behavior\":\"Removed\"}}",
-            ERR_UNSUPPORTED, "intersection" },
         { "{" BPE
           ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":\"a\",\"behavior\":\"Eaten\"}}",
             ERR_INPUT, "'Eaten'" },

@@ -649,6 +649,43 @@ static void what_we_serve_is_what_we_pull(void **state) {
     folder_remove(root);
 }
 
+/* Vocabularies under every name that the tokenizers read, weights of the modules behind a model;
+ * and nothing that would be executed. */
+static void what_a_model_needs_is_pulled_and_no_program(void **state) {
+    static const char *const NEEDED[] = { "config.json", "spm.model", "spiece.model",
+        "sentencepiece.bpe.model", "tekken.json", "qwen.tiktoken", "2_Dense/model.safetensors",
+        "2_Dense/config.json", "modules.json" };
+    static const char *const LEFT[] = { "modeling_x.py", "pytorch_model.bin", "onnx/model.onnx",
+        "2_Dense/pytorch_model.bin" };
+    struct serving s;
+    struct err err = ERR_INIT;
+    char *root = folder_make(), *cache = cache_open(), path[96];
+    (void)state;
+    for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
+        snprintf(path, sizeof path, "models/org/m/%s", NEEDED[i]);
+        folder_text(root, path, "{}");
+    }
+    for (size_t i = 0; i < sizeof LEFT / sizeof *LEFT; i++) {
+        snprintf(path, sizeof path, "models/org/m/%s", LEFT[i]);
+        folder_text(root, path, "{}");
+    }
+    serve_open(&s, root);
+    char *dir = hub_model_path(s.url, "org/m", &err);
+    assert_non_null(dir);
+    for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
+        if (!folder_has(dir, NEEDED[i])) {
+            fail_msg("%s was not pulled", NEEDED[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof LEFT / sizeof *LEFT; i++) {
+        assert_false(folder_has(dir, LEFT[i]));
+    }
+    free(dir);
+    serve_close(&s);
+    folder_remove(cache);
+    folder_remove(root);
+}
+
 int main(void) {
     signal(SIGPIPE, SIG_IGN);
     progress_disable();
@@ -678,6 +715,7 @@ int main(void) {
         cmocka_unit_test(a_redirect_loop_ends),
         cmocka_unit_test(an_error_page_without_end_is_cut),
         cmocka_unit_test(what_we_serve_is_what_we_pull),
+        cmocka_unit_test(what_a_model_needs_is_pulled_and_no_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
