@@ -15,13 +15,13 @@ median_of() {
     wc -l "$@" | grep -v ' total$' | awk '{ print $1 }' | sort -n | awk '{ n[NR] = $1 } END { print n[int(NR / 2) + 1] }'
 }
 
-# names_of DIR: one a line, without the numbers of versions ("qwen2", "qwen3": "qwen"), but for "t5". "new" is a type, too.
+# names_of DIR: one a line, without the numbers of versions ("qwen2", "qwen3": "qwen"), but for "t5". "new" is a type, too: words that any code has are left out.
 names_of() {
     for file in "$1"/*.lua; do
         basename "$file" .lua
         sed -n 's/^ *types = {\(.*\)},* *$/\1/p' "$file" | grep -o '"[^"]*"' | tr -d '"'
     done | tr 'A-Z' 'a-z' | tr -s '_-' '\n' | sed 's/[0-9.]*$//; s/^t$/t5/' | grep -E '^..' |
-        grep -vxE 'new|moe|style|text|small|seed|xlm|model' | sort -u
+        grep -vxE 'new|moe|style|text|small|seed|xlm|model|open|dense|experts|generation|gguf|decoders|encoders' | sort -u
 }
 
 # words_of FILE: of its code and its strings, alike cut short.
