@@ -70,28 +70,42 @@ static int include(lua_State *L) {
     return luaL_error(L, "there is no architecture library '%s'", name);
 }
 
+/* What to do about a type that no description names: as many of them as a hint has room for. */
+static bool refuse_type(const char *type, struct err *err) {
+    enum { ROOM = 190 };
+    struct strbuf known = { 0 };
+    size_t n_more = 0;
+    for (const struct embedded *e = arch_files; e->name; e++) {
+        const int n = (int)strcspn(e->name, ".");
+        if (str_begins(e->name, "lib/")) {
+            continue;
+        }
+        if (known.len + (size_t)n + 2 > ROOM) {
+            n_more++;
+        } else {
+            strbuf_addf(&known, "%s%.*s", known.len ? ", " : "", n, e->name);
+        }
+    }
+    err_set(err, ERR_UNSUPPORTED, "model type '%.64s' is not supported", type);
+    err_hint(err, "describe it by --arch FILE.lua; built in: %s and %zu more", strbuf_str(&known),
+        n_more);
+    strbuf_release(&known);
+    return false;
+}
+
 /* The built-in description whose list names this type. */
 static bool description_find(
     struct luabox *box, const struct arch_source *source, const char *type, struct err *err) {
     lua_State *L = luabox_state(box);
     const char *list = source->gguf ? "gguf" : "types";
-    struct strbuf known = { 0 };
     bool ok = true, found = false;
     for (const struct embedded *e = arch_files; ok && !found && e->name; e++) {
         ok = description_run(box, e->name, (const char *)e->data, e->size, err);
         found = ok && list_has(L, list, type);
-        if (ok && !found) {
-            int n = (int)strcspn(e->name, ".");
-            strbuf_addf(&known, "%s%.*s", known.len ? ", " : "", n, e->name);
+        if (ok && !found)
             lua_settop(L, 0);
-        }
     }
-    if (ok && !found) {
-        err_set(err, ERR_UNSUPPORTED, "model type '%.64s' is not supported", type);
-        err_hint(err, "known: %.245s", strbuf_str(&known));
-    }
-    strbuf_release(&known);
-    return ok && found;
+    return found || (ok && refuse_type(type, err));
 }
 
 /* A GGUF's metadata without its vocabulary-sized arrays. */
