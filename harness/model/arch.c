@@ -77,7 +77,7 @@ static bool refuse_type(const char *type, struct err *err) {
     size_t n_more = 0;
     for (const struct embedded *e = arch_files; e->name; e++) {
         const int n = (int)strcspn(e->name, ".");
-        if (str_begins(e->name, "lib/")) {
+        if (str_begins(e->name, "gguf_")) {
             continue;
         }
         if (known.len + (size_t)n + 2 > ROOM) {
