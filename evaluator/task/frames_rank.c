@@ -67,7 +67,7 @@ bool frames_query(struct task *t, struct task_doc *d, const json_t *doc) {
            frames_texts(t, doc, "queries", &d->queries, &d->n_queries) &&
            read_passages(t, d, json_object_get(doc, "candidates"), &d->candidates, &d->n_candidates,
                &there) &&
-           there && !d->n_candidates == whole &&
+           there && json_is_array(json_object_get(doc, "candidates")) != whole &&
            read_passages(
                t, d, json_object_get(doc, "changed"), &d->changed, &d->n_changed, &ignored) &&
            number_query(t, d->subset, d->id, (int32_t)t->n_docs) >= 0;

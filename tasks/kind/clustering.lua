@@ -16,7 +16,9 @@
 local function texts_of(task, io, n, row)
     local text, label = io.call(n, task.item, row)
     local function levels(value)
-        return type(value) == "table" and io.labelled.labels(io, n, value) or { io.labelled.label(io, n, value) }
+        if type(value) ~= "table" then return { io.labelled.label(io, n, value) } end
+        if #value == 0 then io.fail("item", n, "a text has no label") end
+        return io.labelled.labels(io, n, value)
     end
     if type(text) ~= "table" then return { { text = io.labelled.text(io, n, text), levels = levels(label) } } end
     if type(label) ~= "table" or #label ~= #text then
@@ -34,13 +36,14 @@ end
 -- f(n, item, set, row, source) for every text in order: n counts texts, `set` rows of lists. Gives the number of rows up
 -- to the end of each split where every row is one text; else nothing.
 local function each(task, io, f)
-    local n, n_rows, sets, singles, ends = 0, 0, 0, true, {}
+    local n, n_rows, sets, singles, ends, kind = 0, 0, 0, true, {}, nil
     for i, split in ipairs(splits_of(task, io)) do
         for row, source in io.rows_of(split or nil) do
             n_rows = n_rows + 1
             local texts, is_set = texts_of(task, io, n_rows, row)
             for _, item in ipairs(texts) do
                 n = n + 1
+                kind = io.labelled.kind_of(io, n_rows, item.levels, kind)
                 f(n, item, is_set and sets or 0, row, not is_set and source or nil)
             end
             singles = singles and not is_set

@@ -161,12 +161,15 @@ local function send_passages(io, rows, wanted)
 end
 
 -- For each query the candidates that some first stage has found, and which passages that makes.
+-- A query without candidates finds nothing; where none has any, the ids of the two are of different kinds.
 local function add_candidates(io, list, ranked)
     local wanted = {}
     for _, query in ipairs(list) do
-        if not ranked[query.id] then io.fail("top_ranked", 0, ("has no candidates for query '%s'"):format(query.id)) end
-        query.candidates = strings_of(io, "top_ranked", ranked[query.id])
+        query.candidates = strings_of(io, "top_ranked", ranked[query.id] or {})
         for _, id in ipairs(query.candidates) do wanted[id] = true end
+    end
+    if not next(wanted) and list[1] then
+        io.fail("top_ranked", 0, ("has no candidates for any query: none for '%s', to begin with"):format(list[1].id))
     end
     return wanted
 end

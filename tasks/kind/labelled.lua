@@ -35,9 +35,9 @@ function labelled.next_wanted(wanted, last, n)
 end
 
 -- All labels are numbers, or all are words: these have no order among each other.
-local function kind_of(io, n, label, kind)
+function labelled.kind_of(io, n, label, kind)
     if type(label) == "table" then
-        for i = 1, #label do kind = kind_of(io, n, label[i], kind) end
+        for i = 1, #label do kind = labelled.kind_of(io, n, label[i], kind) end
         return kind
     end
     if kind and type(label) ~= kind then
@@ -53,7 +53,7 @@ local function each(task, io, split, read, f)
         n = n + 1
         local text, label = io.call(n, task.item, row)
         text, label = labelled.text(io, n, text), read(io, n, label)
-        kind = kind_of(io, n, label, kind)
+        kind = labelled.kind_of(io, n, label, kind)
         if f(n, text, label, row, source) == false then return end
     end
     if n == 0 then error(("the %s split has no rows"):format(split or "test"), 0) end

@@ -553,13 +553,19 @@ static void lint_says_which_field_is_wrong(void **state) {
 /* What `item` may not return. */
 static void an_item_is_a_text_and_its_label(void **state) {
     static const struct {
-        const char *item, *message;
+        const char *item, *message, *kind; /* NULL: classification */
     } CASES[] = {
         { "return 3, \"x\"", "must return a text and its label, got a number" },
         { "return \"t\", 1.5", "a label must be an integer, a string or a boolean, got a number" },
         { "return \"t\"", "got a nil" },
         { "return \"t\", row == 1 and 1 or \"x\"",
             "a label is a string, and those before are numbers" },
+        { "return \"t\", row == 1 and 1 or \"x\"",
+            "a label is a string, and those before are numbers",
+            "clustering { version_of_protocol = 1," },
+        { "return \"t\", { 1, \"x\" }", "a label is a string, and those before are numbers",
+            "clustering { version_of_protocol = 2," },
+        { "return \"t\", {}", "a text has no label", "clustering { version_of_protocol = 2," },
     };
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -569,10 +575,10 @@ static void an_item_is_a_text_and_its_label(void **state) {
         struct strbuf text = { 0 };
         int fd = mkstemps(path, 4);
         strbuf_addf(&text,
-            "return classification { name = \"x\", version = 1,\n"
-            "  documents = function() return { train = { 1, 2 }, test = { 1 } } end,\n"
+            "return %s name = \"x\", version = 1,\n"
+            "  documents = function() return { train = { 1, 2 }, test = { 1, 2 } } end,\n"
             "  item = function(row) %s end }\n",
-            CASES[i].item);
+            CASES[i].kind ? CASES[i].kind : "classification {", CASES[i].item);
         assert_int_equal(write(fd, strbuf_str(&text), text.len), text.len);
         close(fd);
         q.tasks_dir = TASKS_DIR;

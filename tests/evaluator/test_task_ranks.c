@@ -256,6 +256,12 @@ static void rows_without_positives_or_negatives_are_left_out(void **state) {
     "_id = 'q', text = '?' } }, qrels = { { ['query-id'] = 'q', ['corpus-id'] = 'c', score = 1 } " \
     "}, top_ranked = { " top_ranked " } } end }"
 
+#define TWO_QUERIES                                                                                \
+    "return rerank { name = 'R', version = 1, documents = function() return { corpus = { { _id = " \
+    "'c', text = 'x' } }, queries = { { _id = 'q', text = '?' }, { _id = 'r', text = '!' } }, "    \
+    "qrels = { { ['query-id'] = 'q', ['corpus-id'] = 'c', score = 1 }, { ['query-id'] = 'r', "     \
+    "['corpus-id'] = 'c', score = 1 } }, top_ranked = { %s } } end }"
+
 static void only_candidates_are_ranked(void **state) {
     struct box b;
     size_t n;
@@ -269,7 +275,29 @@ static void only_candidates_are_ranked(void **state) {
     box_close(&b);
     refused(RANKED("{ ['query-id'] = 'q', ['corpus-ids'] = { 'gone' } }"),
         "passage 'gone', which the corpus lacks");
-    refused(RANKED(""), "no candidates for query 'q'");
+    refused(RANKED(""), "none for 'q'");
+}
+
+/* It finds nothing, and counts. */
+static void a_query_without_candidates_stays(void **state) {
+    struct box b;
+    size_t n;
+    (void)state;
+    static const char *const rows[] = {
+        "{ ['query-id'] = 'q', ['corpus-ids'] = { 'c' } }",
+        "{ ['query-id'] = 'q', ['corpus-ids'] = { 'c' } }, { ['query-id'] = 'r', ['corpus-ids'] = "
+        "{} }",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        char task[1024];
+        snprintf(task, sizeof task, TWO_QUERIES, rows[i]);
+        box_open(&b);
+        const struct task_doc *d = docs_of(&b, task, 0, NULL, &n);
+        assert_int_equal(n, 2);
+        assert_int_equal(d[0].n_candidates, 1);
+        assert_int_equal(d[1].n_candidates, 0);
+        box_close(&b);
+    }
 }
 
 /* ---- pairs, bitext, summaries ---- */
@@ -384,6 +412,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_subset_has_parts_of_its_own),
         cmocka_unit_test(rows_without_positives_or_negatives_are_left_out),
         cmocka_unit_test(only_candidates_are_ranked),
+        cmocka_unit_test(a_query_without_candidates_stays),
         cmocka_unit_test(labels_are_0_or_1),
         cmocka_unit_test(rows_are_sorted_by_subset_in_order_of_appearance),
         cmocka_unit_test(parallel_rows_belong_to_every_pair_of_languages),
