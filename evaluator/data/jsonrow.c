@@ -286,6 +286,11 @@ static bool parse_word(struct parser *p, const char *word, enum value_kind kind)
     return true;
 }
 
+/* "-Infinity", or a number. */
+static bool parse_negative(struct parser *p) {
+    return p->at[1] == 'I' ? parse_word(p, "-Infinity", VALUE_NULL) : parse_number(p);
+}
+
 static bool parse_key(struct parser *p) {
     if (*p->at != '"')
         return bad(p, "expected a string as key");
@@ -341,8 +346,14 @@ static bool parse_value(struct parser *p, unsigned depth) {
         return parse_word(p, "false", VALUE_FALSE);
     case 'n':
         return parse_word(p, "null", VALUE_NULL);
+    case 'N':
+        return parse_word(p, "NaN", VALUE_NULL);
+    case 'I':
+        return parse_word(p, "Infinity", VALUE_NULL);
+    case '-':
+        return parse_negative(p);
     default:
-        return *p->at == '-' || is_digit(*p->at) ? parse_number(p) : bad(p, "expected a value");
+        return is_digit(*p->at) ? parse_number(p) : bad(p, "expected a value");
     }
 }
 

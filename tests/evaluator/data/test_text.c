@@ -19,8 +19,10 @@ static void bad_jsonl_names_file_and_line(void **state) {
     assert_refused(*state, "x.jsonl", 1, "line 3: not JSON");
     put(*state, "x.jsonl", "{\"a\": 1}\n{\"a\": \"\xff\"}\n");
     assert_refused(*state, "x.jsonl", 1, "line 2: not text: invalid UTF-8 at byte 8");
-    put(*state, "x.jsonl", "[1]\n");
+    put(*state, "x.jsonl", "1\n");
     assert_refused(*state, "x.jsonl", 0, "line 1: a row must be a JSON object");
+    put(*state, "x.jsonl", "{\"a\": 1}\n[{\"a\": 2}]\n");
+    assert_refused(*state, "x.jsonl", 1, "line 2: a row must be a JSON object");
     put(*state, "x.jsonl", "{\"a\": 1} {\"a\": 2}\n");
     assert_refused(*state, "x.jsonl", 0, "line 1: not JSON");
     put(*state, "x.jsonl", "{\"a\": 1, \"a\": 2}\n");
@@ -55,8 +57,8 @@ static void strings_are_unescaped_wherever_they_lie(void **state) {
 static void what_json_does_not_allow_is_refused(void **state) {
     static const char *const values[] = { "\"\\x\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ude00\"",
         "\"\\ud800\\u0041\"", "\"\t\"", "\"open", "01", "+1", "1.", ".5", "1e", "-", "1e999", "nul",
-        "NaN", "'a'", "[1,]", "[1 2]", "{\"b\" 1}", "{b: 1}", "{\"b\": 1, \"b\": 2}",
-        "{\"\\u0000\": 1}", "1 2", "\"a\"b", "" };
+        "nan", "NaNs", "Inf", "-Inf", "+Infinity", "'a'", "[1,]", "[1 2]", "{\"b\" 1}", "{b: 1}",
+        "{\"b\": 1, \"b\": 2}", "{\"\\u0000\": 1}", "1 2", "\"a\"b", "" };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         char text[64];
         snprintf(text, sizeof text, "{\"a\": %s}\n", values[i]);
@@ -65,6 +67,31 @@ static void what_json_does_not_allow_is_refused(void **state) {
     }
     put(*state, "x.jsonl", "{\"a\": \"\xed\xa0\x80\"}\n"); /* a surrogate in three bytes */
     assert_refused(*state, "x.jsonl", 0, "line 1: not text: invalid UTF-8 at byte 8");
+}
+
+/* As Python's json module writes them. */
+static void numbers_that_json_lacks_are_null(void **state) {
+    static const char *const names[] = { "x.jsonl", "x.json" };
+    static const char want[] = "[{\"a\": null, \"b\": [null, null, -1]}, {\"a\": 2}]";
+    put(*state, "x.jsonl", "{\"a\": NaN, \"b\": [Infinity, -Infinity, -1]}\n{\"a\": 2}\n");
+    assert_rows(*state, "x.jsonl", want);
+    for (size_t i = 0; i < 2; i++) {
+        put(*state, names[i], "[{\"a\": NaN, \"b\": [Infinity,-Infinity,-1]}, {\"a\": 2}]");
+        assert_rows(*state, names[i], want);
+    }
+}
+
+static void an_array_goes_by_the_name_of_lines_too(void **state) {
+    uint8_t packed[256];
+    static const char text[] = "\n  [{\"a\": 1},\n{\"a\": 2}]\n";
+    put(*state, "x.jsonl", text);
+    assert_rows(*state, "x.jsonl", TWO);
+    put_bytes(*state, "x.jsonl.gz", packed, gzip_of(text, strlen(text), packed, sizeof packed));
+    assert_rows(*state, "x.jsonl.gz", TWO);
+    put(*state, "x.jsonl", "[{\"a\": 1},\n{\"a\": }]\n");
+    assert_refused(*state, "x.jsonl", 1, "row 2, line 2: not JSON");
+    put(*state, "x.jsonl", "[1]\n");
+    assert_refused(*state, "x.jsonl", 0, "row 1, line 1: not JSON: expected a row, an object");
 }
 
 static void many_keys_are_told_apart(void **state) {
@@ -418,3 +445,5 @@ int main(void) {
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        IN_FOLDER(numbers_that_json_lacks_are_null),
+        IN_FOLDER(an_array_goes_by_the_name_of_lines_too),
