@@ -393,6 +393,41 @@ static void bombs_and_damage_in_packed_files_are_refused(void **state) {
     assert_refused(*state, "tail.jsonl.gz", 0, "1 trailing bytes");
     put(*state, "not.jsonl.gz", "{\"a\": 1}\n");
     assert_refused(*state, "not.jsonl.gz", 0, "incorrect header check");
+/* Rows in one frame that asks for a window of 2^window_log. */
+static void put_zstd(const char *dir, int window_log) {
+    enum { SIZE = 200 << 10 };
+    char *rows = xmalloc(SIZE + 1);
+    uint8_t *packed = xmalloc(SIZE);
+    for (size_t i = 0; i + 12 <= SIZE; i += 12)
+        snprintf(rows + i, 13, "{\"a\":%05zu}\n", 10000 + i / 12);
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    ZSTD_inBuffer from = { rows, SIZE / 12 * 12, 0 };
+    ZSTD_outBuffer to = { packed, SIZE, 0 };
+    assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, window_log)));
+    while (ZSTD_compressStream2(z, &to, &from, ZSTD_e_flush) > 0) /* the size is not known yet */
+        ;
+    while (ZSTD_compressStream2(z, &to, &from, ZSTD_e_end) > 0)
+        ;
+    put_bytes(dir, "x.jsonl.zst", packed, to.pos);
+    ZSTD_freeCCtx(z);
+    free(rows);
+    free(packed);
+}
+
+static void zstd_windows_have_a_ceiling(void **state) {
+    struct err err;
+    put_zstd(*state, 27); /* --long and --ultra -22 */
+    json_t *rows = rows_of_file(*state, "x.jsonl.zst", &err);
+    assert_int_equal(err.class, ERR_NONE);
+    assert_int_equal(json_array_size(rows), (200 << 10) / 12);
+    json_decref(rows);
+    put_zstd(*state, 28);
+    assert_refused(
+        *state, "x.jsonl.zst", 0, "zstd window of 256 MiB is over the ceiling of 128 MiB");
+    json_decref(rows_of_file(*state, "x.jsonl.zst", &err));
+    assert_int_equal(err.class, ERR_UNSUPPORTED);
+}
+
     put(*state, "empty.jsonl.gz", "");
     assert_refused(*state, "empty.jsonl.gz", 0, "truncated");
     free(spaces);
@@ -447,3 +482,4 @@ int main(void) {
 }
         IN_FOLDER(numbers_that_json_lacks_are_null),
         IN_FOLDER(an_array_goes_by_the_name_of_lines_too),
+        IN_FOLDER(zstd_windows_have_a_ceiling),
