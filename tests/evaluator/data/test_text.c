@@ -324,6 +324,21 @@ static void bad_csv_names_file_and_line(void **state) {
         *state, "x.csv", 1, "row 2, line 3: 1 value for 3 columns: column 'b' is missing");
     put(*state, "x.csv", "a,b\n1,2\n1,\"x\n\n");
     assert_refused(*state, "x.csv", 1, "row 2, line 3: column 'b': quoted field never ends");
+static void csv_columns_without_a_name_are_numbered(void **state) {
+    put(*state, "x.csv", "\r\n\n\na,b\n1,2\n");
+    assert_rows(*state, "x.csv", "[{\"a\": \"1\", \"b\": \"2\"}]");
+    put(*state, "x.csv", ",a,\"\"\n0,1,2\n");
+    assert_rows(*state, "x.csv", "[{\"Unnamed: 0\": \"0\", \"a\": \"1\", \"Unnamed: 2\": \"2\"}]");
+    put(*state, "x.tsv", "\n\"\"\n1\n");
+    assert_rows(*state, "x.tsv", "[{\"Unnamed: 0\": \"1\"}]");
+    put(*state, "x.csv", "\n\na,b\n1\n");
+    assert_refused(*state, "x.csv", 0, "row 1, line 4: 1 value for 2 columns");
+    put(*state, "x.csv", "Unnamed: 1,\n1,2\n");
+    assert_refused(*state, "x.csv", 0, "two columns are named 'Unnamed: 1'");
+    put(*state, "x.csv", "\n\n");
+    assert_refused(*state, "x.csv", 0, "no header row");
+}
+
     put(*state, "x.csv", "a,b\n1,\xff\n");
     assert_refused(*state, "x.csv", 0, "row 1, line 2: column 'b': the value is not text");
     put(*state, "x.csv", "a,a\n1,2\n");
@@ -483,3 +498,4 @@ int main(void) {
         IN_FOLDER(numbers_that_json_lacks_are_null),
         IN_FOLDER(an_array_goes_by_the_name_of_lines_too),
         IN_FOLDER(zstd_windows_have_a_ceiling),
+        IN_FOLDER(csv_columns_without_a_name_are_numbered),
