@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "evaluator/data/little.h"
 
 /* What `zstd --ultra -22` and `--long` take; each reader of a file holds a window. */
 enum { INPUT = 128 << 10, ZSTD_WINDOW_LOG_MAX = 27 };
@@ -40,6 +41,8 @@ static const char *gzip_reason(int status, const char *msg) {
         return "gzip data is truncated";
     if (msg && strcmp(msg, "incorrect data check") == 0)
         return "gzip CRC does not match";
+    if (msg && strcmp(msg, "incorrect header check") == 0)
+        return "not gzip data: incorrect header check";
     return msg ? msg : "gzip data is damaged";
 }
 
@@ -76,9 +79,6 @@ static bool gzip_step(struct unpacker *u, uint8_t *out, size_t *made, struct err
     return !u->between || u->left == 0 || gzip_between(u, err);
 }
 
-/* A whole frame may end with the input; in the midst of one the input may not. */
-static bool zstd_step(struct unpacker *u, uint8_t *out, size_t *made, struct err *err) {
-    ZSTD_inBuffer from = { u->in, u->left, 0 };
 enum { ZSTD_HEADER_BYTES = 18 };
 
 /* What a frame's header asks for (RFC 8878, 3.1.1.1); 0 where it does not begin here, or is not all
@@ -109,6 +109,9 @@ static bool zstd_refuse(size_t status, const ZSTD_inBuffer *from, struct err *er
         1 << (ZSTD_WINDOW_LOG_MAX - 20));
 }
 
+/* A whole frame may end with the input; in the midst of one the input may not. */
+static bool zstd_step(struct unpacker *u, uint8_t *out, size_t *made, struct err *err) {
+    ZSTD_inBuffer from = { u->in, u->left, 0 };
     ZSTD_outBuffer to = { out, STREAM_WINDOW, 0 };
     size_t status = ZSTD_decompressStream(u->zstd, &to, &from);
     if (ZSTD_isError(status))

@@ -428,6 +428,31 @@ static void put_zstd(const char *dir, int window_log) {
     free(rows);
     free(packed);
 }
+static void bombs_and_damage_in_packed_files_are_refused(void **state) {
+    size_t n = 64 << 20, len;
+    char *spaces = xmalloc(n);
+    uint8_t *packed = xmalloc(1 << 20);
+    memset(spaces, ' ', n);
+    for (size_t i = 100; i < n; i += 100)
+        spaces[i] = '\n';
+    len = gzip_of(spaces, n, packed, 1 << 20);
+    put_bytes(*state, "bomb.jsonl.gz", packed, len);
+    assert_refused(*state, "bomb.jsonl.gz", 0, "decompression bomb");
+    len = ZSTD_compress(packed, 1 << 20, spaces, n, 3);
+    put_bytes(*state, "bomb.jsonl.zst", packed, len);
+    assert_refused(*state, "bomb.jsonl.zst", 0, "decompression bomb");
+    len = gzip_of("{\"a\": 1}\n", 9, packed, 1 << 20);
+    packed[len - 8] ^= 1;
+    put_bytes(*state, "crc.jsonl.gz", packed, len);
+    assert_refused(*state, "crc.jsonl.gz", 0, "CRC");
+    packed[len - 8] ^= 1;
+    packed[len] = 'x';
+    put_bytes(*state, "tail.jsonl.gz", packed, len + 1);
+    assert_refused(*state, "tail.jsonl.gz", 0, "1 trailing bytes");
+    put(*state, "not.jsonl.gz", "{\"a\": 1}\n");
+    assert_refused(*state, "not.jsonl.gz", 0, "not gzip data: incorrect header check");
+    put(*state, "not.jsonl.zst", "{\"a\": 1}\n");
+    assert_refused(*state, "not.jsonl.zst", 0, "not zstd data");
 
 static void zstd_windows_have_a_ceiling(void **state) {
     struct err err;
