@@ -120,7 +120,8 @@ static bool count_values(struct stream *s, uint64_t *n, struct err *err) {
 static bool find_column(struct json_columns *c, struct stream *s, struct err *err) {
     size_t most = s->unpacker ? COLUMNS_PACKED_MAX : COLUMNS_MAX;
     if (c->n == most)
-        return err_set(err, ERR_INPUT, "a document over 64 MiB with more than %zu columns", most);
+        return err_set(err, ERR_INPUT,
+            "a document too large to be read as a whole, of more than %zu columns", most);
     struct column *one = &c->columns[c->n++];
     if (!take_key(s, &one->key, err) || !take_mark(s, ':', err))
         return false;
@@ -128,8 +129,8 @@ static bool find_column(struct json_columns *c, struct stream *s, struct err *er
     if (first != '[')
         return s->failed ? false
                          : err_set(err, ERR_INPUT,
-                               "a document over 64 MiB that is neither rows nor columns: %s is no "
-                               "list",
+                               "a document too large to be read as a whole is neither rows nor "
+                               "columns: %s is no list",
                                one->key);
     stream_get(s, err);
     one->at = stream_tell(s);
@@ -213,8 +214,9 @@ bool json_columns_next(struct json_columns *c, struct row *row, struct err *err)
     bool ok = take_row(c, row ? &c->text : NULL, err);
     if (ok && row) {
         strbuf_add(&c->text, end, sizeof end);
-        ok = c->text.overflow ? err_set(err, ERR_INPUT, "row is over the ceiling of its size")
-                              : jsonrow_parse(row, c->text.text, c->text.len - JSONROW_SLACK, err);
+        ok = c->text.overflow
+                 ? err_set(err, ERR_INPUT, "row is over the ceiling of its size")
+                 : jsonrow_parse(row, c->text.text, c->text.len - JSONROW_SLACK, NULL, err);
     }
     return ok || err_wrap(err, "row %llu", (unsigned long long)c->row);
 }

@@ -64,7 +64,7 @@ static bool jsonl_next(void *reader, struct row *row, struct err *err) {
     if (j->array)
         return reader_json.next(j->array, row, err);
     return next_filled(&j->lines, &text, &n, err) &&
-           (jsonrow_parse(row, text, n, err) || err_wrap(err, "line %llu", j->lines.number));
+           (jsonrow_parse(row, text, n, NULL, err) || err_wrap(err, "line %llu", j->lines.number));
 }
 
 static bool jsonl_skip(void *reader, struct err *err) {

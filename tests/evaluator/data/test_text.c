@@ -1,4 +1,6 @@
 /* jsonl, json, csv, tsv and lines, plain and packed, good and bad. */
+#include <sys/resource.h>
+
 #include "rows.h"
 
 #define TWO "[{\"a\": 1}, {\"a\": 2}]"
@@ -157,16 +159,130 @@ static void json_takes_every_form_of_rows(void **state) {
     assert_rows(*state, "x.json", TWO);
     put(*state, "x.json", "{\"a\": 1}\n{\"a\": 2}\n");
     assert_rows(*state, "x.json", TWO);
-    put(*state, "x.json", "{\"version\": \"1\", \"data\": [{\"a\": 1}, {\"a\": 2}]}");
+    put(*state, "x.json", "{\"version\": \"1\",\n\"data\": [{\"a\": 1}, {\"a\": 2}]}");
     assert_rows(*state, "x.json", TWO);
-    put(*state, "x.json", "{\"a\": [1, 2], \"b\": [\"x\", \"y]}\\\"{\"]}");
+    put(*state, "x.json", "{\"a\": [1, 2],\n\"b\": [\"x\", \"y]}\\\"{\"]}");
     assert_rows(*state, "x.json", "[{\"a\": 1, \"b\": \"x\"}, {\"a\": 2, \"b\": \"y]}\\\"{\"}]");
-    put(*state, "x.json", "{\"k\": {\"a\": 1}, \"l\": {\"a\": 2}}");
+    put(*state, "x.json", "{\"k\": {\"a\": 1},\n\"l\": {\"a\": 2}}");
     assert_rows(*state, "x.json", "[{\"a\": 1, \"_key\": \"k\"}, {\"a\": 2, \"_key\": \"l\"}]");
-    put(*state, "x.json", "{\"a\": 1, \"b\": [1, 2]}");
+    put(*state, "x.json", "{\"k\": {\"a\": 1, \"_key\": 5},\n\"l\": {}}");
+    assert_rows(*state, "x.json", "[{\"a\": 1, \"_key\": 5}, {\"_key\": \"l\"}]");
+    put(*state, "x.json", "{\"a\": 1,\n\"b\": [1, 2]}");
     assert_rows(*state, "x.json", "[{\"a\": 1, \"b\": [1, 2]}]");
+    put(*state, "x.json", "{\n}");
+    assert_rows(*state, "x.json", "[{}]");
+    put(*state, "x.json", "{\n\"a\": [], \"b\": []}");
+    assert_rows(*state, "x.json", "[]");
+    put(*state, "x.json", "{\n\"data\": [{\"a\": 1}, 2]}");
+    assert_refused(*state, "x.json", 1, "row 2: a row must be a JSON object");
     put(*state, "x.json", "[]");
     assert_rows(*state, "x.json", "[]");
+}
+
+/* A file of a single row means what the same row means before others. */
+static void an_object_on_one_line_is_a_row(void **state) {
+    static const char *const rows[] = {
+        "{\"question\": \"q\", \"choices\": [{\"t\": \"a\"}, {\"t\": \"b\"}]}",
+        "{\"tokens\": [1, 2], \"tags\": [3, 4]}",
+        "{\"translation\": {\"en\": \"a\", \"fr\": \"b\"}}",
+        "{\"a\": []}",
+        "{}",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[256], want[256];
+        snprintf(text, sizeof text, "\n %s \n\n", rows[i]);
+        snprintf(want, sizeof want, "[%s]", rows[i]);
+        put(*state, "x.json", text);
+        assert_rows(*state, "x.json", want);
+        snprintf(text, sizeof text, "%s\n%s\n", rows[i], rows[i]);
+        snprintf(want, sizeof want, "[%s, %s]", rows[i], rows[i]);
+        put(*state, "x.json", text);
+        assert_rows(*state, "x.json", want);
+    }
+}
+
+static void a_document_stands_alone(void **state) {
+    put(*state, "x.json", "{\"a\":\n1}\n{\"a\": 2}\n");
+    assert_refused(*state, "x.json", 0, "line 3: text after an object of several lines");
+    size_t n = 17 << 20;
+    char *text = xmalloc(n + 32);
+    memset(text, ' ', n + 32);
+    memcpy(text, "{\"data\": [", 10);
+    memcpy(text + n, "{\"a\": 1}]}", 10);
+    put_bytes(*state, "x.json", text, n + 10);
+    assert_refused(*state, "x.json", 0, "row 1, line 1: an object on one line is a row");
+    text[12] = '\n';
+    put_bytes(*state, "x.json", text, n + 10);
+    assert_rows(*state, "x.json", "[{\"a\": 1}]");
+    free(text);
+}
+
+/* What is read as a whole goes through the parser that every other row goes through. */
+static void documents_have_the_same_numbers_and_depth(void **state) {
+    static const char *const rows[] = { "9223372036854775808", "[NaN, Infinity, -Infinity]" };
+    static const char *const want[] = { "[{\"a\": 9223372036854775808.0}]",
+        "[{\"a\": [null, null, null]}]" };
+    for (size_t i = 0; i < 4; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "{\"a\":%s%s}", i % 2 ? "\n" : "", rows[i / 2]);
+        put(*state, "x.json", text);
+        if (i == 3) /* columns */
+            assert_rows(*state, "x.json", "[{\"a\": null}, {\"a\": null}, {\"a\": null}]");
+        else
+            assert_rows(*state, "x.json", want[i / 2]);
+    }
+    for (int lines = 0; lines < 2; lines++) {
+        char text[2048] = "{\"a\": ";
+        text[6] = lines ? '\n' : ' ';
+        size_t at = strlen(text);
+        memset(text + at, '[', 600);
+        memset(text + at + 600, ']', 600);
+        text[at + 1200] = '}';
+        put(*state, "x.json", text);
+        assert_refused(*state, "x.json", 0, "nesting depth");
+    }
+}
+
+/* One number a row: as objects, all at once, they took a hundred times what the text takes. */
+static void columns_are_no_rows_before_they_are_read(void **state) {
+    enum { ROWS = 3000000 };
+    struct rusage before, after;
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "{\"a\":\n[0");
+    for (size_t i = 1; i < ROWS; i++)
+        strbuf_adds(&text, ",0");
+    strbuf_adds(&text, "]}");
+    put_bytes(*state, "x.json", text.text, text.len);
+    strbuf_release(&text);
+    getrusage(RUSAGE_SELF, &before);
+    struct err err = ERR_INIT;
+    struct data *d = data_open(&(struct data_source) { .dir = *state, .file = "x.json" }, &err);
+    size_t n = 0;
+    for (const struct value *row; d && (row = data_row(d, &err)); n++)
+        assert_true(row->n == 1 && row[2].kind == VALUE_INT);
+    data_close(d);
+    getrusage(RUSAGE_SELF, &after);
+    assert_int_equal(n, ROWS);
+    assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 512 << 10);
+}
+
+/* More values than are held at once. */
+static void a_document_of_many_values_is_read_from_its_columns(void **state) {
+    enum { ROWS = 5000000 };
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "{\"a\":\n[0");
+    for (size_t i = 1; i < ROWS; i++)
+        strbuf_adds(&text, ",0");
+    strbuf_adds(&text, "]}");
+    put_bytes(*state, "x.json", text.text, text.len);
+    strbuf_release(&text);
+    struct err err = ERR_INIT;
+    struct data *d = data_open(&(struct data_source) { .dir = *state, .file = "x.json" }, &err);
+    assert_non_null(d);
+    assert_true(data_skip(d, ROWS - 1, &err));
+    assert_non_null(data_row(d, &err));
+    assert_null(data_row(d, &err));
+    data_close(d);
 }
 
 /* {"version": ..., "data": [rows], ...}, larger than what is read as one document. */
@@ -271,6 +387,14 @@ static void large_documents_that_are_no_columns_are_refused(void **state) {
 static void bad_json_names_file_row_and_line(void **state) {
     put(*state, "x.json", "[{\"a\": 1},\n{\"a\": }]");
     assert_refused(*state, "x.json", 1, "row 2, line 2: not JSON");
+    put(*state, "x.json", "[{\"a\": 1}, {\"a\": 2,\n\n  \"b\": ?}]");
+    assert_refused(*state, "x.json", 1, "row 2, line 3: not JSON: expected a value (column 8)");
+    put(*state, "x.json", "\n[{\"a\": 1}, {\"a\": ?}]");
+    assert_refused(*state, "x.json", 1, "row 2, line 2: not JSON: expected a value (column 18)");
+    put(*state, "x.json", "\n {\"a\": \"\\n\\n\",\n\"b\":\n1?}");
+    assert_refused(*state, "x.json", 0, "row 1, line 4: not JSON: expected ',' or '}' (column 2)");
+    put(*state, "x.json", "[{\"a\": ?,\n\"b\": \"\xff\"}]");
+    assert_refused(*state, "x.json", 0, "row 1, line 2: not text: invalid UTF-8 at byte 7");
     put(*state, "x.json", "[{\"a\": 1} {\"a\": 2}]");
     assert_refused(*state, "x.json", 1, "expected ',' or ']'");
     put(*state, "x.json", "[{\"a\": 1},]");
@@ -316,14 +440,6 @@ static void csv_and_tsv_are_read_as_python_reads_them(void **state) {
     json_decref(cases);
 }
 
-static void bad_csv_names_file_and_line(void **state) {
-    put(*state, "x.csv", "a,b\n1,2\n\"x\ny\",2\n1,2,3\n");
-    assert_refused(*state, "x.csv", 2, "row 3, line 5: 3 values for 2 columns");
-    put(*state, "x.csv", "a,b,c\n1,2,3\n1\n");
-    assert_refused(
-        *state, "x.csv", 1, "row 2, line 3: 1 value for 3 columns: column 'b' is missing");
-    put(*state, "x.csv", "a,b\n1,2\n1,\"x\n\n");
-    assert_refused(*state, "x.csv", 1, "row 2, line 3: column 'b': quoted field never ends");
 static void csv_columns_without_a_name_are_numbered(void **state) {
     put(*state, "x.csv", "\r\n\n\na,b\n1,2\n");
     assert_rows(*state, "x.csv", "[{\"a\": \"1\", \"b\": \"2\"}]");
@@ -339,6 +455,14 @@ static void csv_columns_without_a_name_are_numbered(void **state) {
     assert_refused(*state, "x.csv", 0, "no header row");
 }
 
+static void bad_csv_names_file_and_line(void **state) {
+    put(*state, "x.csv", "a,b\n1,2\n\"x\ny\",2\n1,2,3\n");
+    assert_refused(*state, "x.csv", 2, "row 3, line 5: 3 values for 2 columns");
+    put(*state, "x.csv", "a,b,c\n1,2,3\n1\n");
+    assert_refused(
+        *state, "x.csv", 1, "row 2, line 3: 1 value for 3 columns: column 'b' is missing");
+    put(*state, "x.csv", "a,b\n1,2\n1,\"x\n\n");
+    assert_refused(*state, "x.csv", 1, "row 2, line 3: column 'b': quoted field never ends");
     put(*state, "x.csv", "a,b\n1,\xff\n");
     assert_refused(*state, "x.csv", 0, "row 1, line 2: column 'b': the value is not text");
     put(*state, "x.csv", "a,a\n1,2\n");
@@ -385,29 +509,6 @@ static void packed_files_give_the_same_rows(void **state) {
     free(packed);
 }
 
-static void bombs_and_damage_in_packed_files_are_refused(void **state) {
-    size_t n = 64 << 20, len;
-    char *spaces = xmalloc(n);
-    uint8_t *packed = xmalloc(1 << 20);
-    memset(spaces, ' ', n);
-    for (size_t i = 100; i < n; i += 100)
-        spaces[i] = '\n';
-    len = gzip_of(spaces, n, packed, 1 << 20);
-    put_bytes(*state, "bomb.jsonl.gz", packed, len);
-    assert_refused(*state, "bomb.jsonl.gz", 0, "decompression bomb");
-    len = ZSTD_compress(packed, 1 << 20, spaces, n, 3);
-    put_bytes(*state, "bomb.jsonl.zst", packed, len);
-    assert_refused(*state, "bomb.jsonl.zst", 0, "decompression bomb");
-    len = gzip_of("{\"a\": 1}\n", 9, packed, 1 << 20);
-    packed[len - 8] ^= 1;
-    put_bytes(*state, "crc.jsonl.gz", packed, len);
-    assert_refused(*state, "crc.jsonl.gz", 0, "CRC");
-    packed[len - 8] ^= 1;
-    packed[len] = 'x';
-    put_bytes(*state, "tail.jsonl.gz", packed, len + 1);
-    assert_refused(*state, "tail.jsonl.gz", 0, "1 trailing bytes");
-    put(*state, "not.jsonl.gz", "{\"a\": 1}\n");
-    assert_refused(*state, "not.jsonl.gz", 0, "incorrect header check");
 /* Rows in one frame that asks for a window of 2^window_log. */
 static void put_zstd(const char *dir, int window_log) {
     enum { SIZE = 200 << 10 };
@@ -428,6 +529,21 @@ static void put_zstd(const char *dir, int window_log) {
     free(rows);
     free(packed);
 }
+
+static void zstd_windows_have_a_ceiling(void **state) {
+    struct err err;
+    put_zstd(*state, 27); /* --long and --ultra -22 */
+    json_t *rows = rows_of_file(*state, "x.jsonl.zst", &err);
+    assert_int_equal(err.class, ERR_NONE);
+    assert_int_equal(json_array_size(rows), (200 << 10) / 12);
+    json_decref(rows);
+    put_zstd(*state, 28);
+    assert_refused(
+        *state, "x.jsonl.zst", 0, "zstd window of 256 MiB is over the ceiling of 128 MiB");
+    json_decref(rows_of_file(*state, "x.jsonl.zst", &err));
+    assert_int_equal(err.class, ERR_UNSUPPORTED);
+}
+
 static void bombs_and_damage_in_packed_files_are_refused(void **state) {
     size_t n = 64 << 20, len;
     char *spaces = xmalloc(n);
@@ -453,21 +569,6 @@ static void bombs_and_damage_in_packed_files_are_refused(void **state) {
     assert_refused(*state, "not.jsonl.gz", 0, "not gzip data: incorrect header check");
     put(*state, "not.jsonl.zst", "{\"a\": 1}\n");
     assert_refused(*state, "not.jsonl.zst", 0, "not zstd data");
-
-static void zstd_windows_have_a_ceiling(void **state) {
-    struct err err;
-    put_zstd(*state, 27); /* --long and --ultra -22 */
-    json_t *rows = rows_of_file(*state, "x.jsonl.zst", &err);
-    assert_int_equal(err.class, ERR_NONE);
-    assert_int_equal(json_array_size(rows), (200 << 10) / 12);
-    json_decref(rows);
-    put_zstd(*state, 28);
-    assert_refused(
-        *state, "x.jsonl.zst", 0, "zstd window of 256 MiB is over the ceiling of 128 MiB");
-    json_decref(rows_of_file(*state, "x.jsonl.zst", &err));
-    assert_int_equal(err.class, ERR_UNSUPPORTED);
-}
-
     put(*state, "empty.jsonl.gz", "");
     assert_refused(*state, "empty.jsonl.gz", 0, "truncated");
     free(spaces);
@@ -498,29 +599,34 @@ static void a_bomb_gives_no_row_before_it_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        IN_FOLDER(columns_are_no_rows_before_they_are_read), /* ahead of what takes more */
         IN_FOLDER(jsonl_gives_a_row_a_line),
         IN_FOLDER(bad_jsonl_names_file_and_line),
         IN_FOLDER(strings_are_unescaped_wherever_they_lie),
         IN_FOLDER(what_json_does_not_allow_is_refused),
+        IN_FOLDER(numbers_that_json_lacks_are_null),
+        IN_FOLDER(an_array_goes_by_the_name_of_lines_too),
         IN_FOLDER(many_keys_are_told_apart),
         IN_FOLDER(rows_beyond_all_bounds_are_refused),
         IN_FOLDER(only_the_columns_asked_for_are_given),
         IN_FOLDER(a_line_over_the_ceiling_is_refused),
         IN_FOLDER(json_takes_every_form_of_rows),
+        IN_FOLDER(an_object_on_one_line_is_a_row),
+        IN_FOLDER(a_document_stands_alone),
+        IN_FOLDER(documents_have_the_same_numbers_and_depth),
+        IN_FOLDER(a_document_of_many_values_is_read_from_its_columns),
         IN_FOLDER(a_large_document_is_read_row_by_row),
         IN_FOLDER(large_columns_are_read_row_by_row),
         IN_FOLDER(large_documents_that_are_no_columns_are_refused),
         IN_FOLDER(bad_json_names_file_row_and_line),
         IN_FOLDER(csv_and_tsv_are_read_as_python_reads_them),
+        IN_FOLDER(csv_columns_without_a_name_are_numbered),
         IN_FOLDER(bad_csv_names_file_and_line),
         IN_FOLDER(lines_are_numbered_and_repaired),
         IN_FOLDER(packed_files_give_the_same_rows),
+        IN_FOLDER(zstd_windows_have_a_ceiling),
         IN_FOLDER(bombs_and_damage_in_packed_files_are_refused),
         IN_FOLDER(a_bomb_gives_no_row_before_it_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-        IN_FOLDER(numbers_that_json_lacks_are_null),
-        IN_FOLDER(an_array_goes_by_the_name_of_lines_too),
-        IN_FOLDER(zstd_windows_have_a_ceiling),
-        IN_FOLDER(csv_columns_without_a_name_are_numbered),
