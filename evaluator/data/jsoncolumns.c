@@ -10,7 +10,7 @@
 #include "evaluator/data/stream.h"
 
 /* Each column has its window, and where the file is packed an unpacker. */
-enum { COLUMNS_MAX = 64, COLUMNS_PACKED_MAX = 16, KEY_MAX = 4096 };
+enum { COLUMNS_MAX = 64, COLUMNS_PACKED_MAX = 16, UNPACKERS_MAX_BYTES = 512 << 20, KEY_MAX = 4096 };
 
 struct column {
     char *key; /* as it stands there, with its quotes */
@@ -156,10 +156,17 @@ static bool find_columns(struct json_columns *c, struct stream *s, struct err *e
 
 static bool open_cursors(
     struct json_columns *c, struct bytes *bytes, const char *name, struct err *err) {
-    for (size_t i = 0; i < c->n; i++)
-        if (!stream_open(&c->columns[i].stream, bytes, name, err) ||
-            !stream_seek(&c->columns[i].stream, c->columns[i].at, err))
+    size_t memory = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        struct stream *s = &c->columns[i].stream;
+        if (!stream_open(s, bytes, name, err) || !stream_seek(s, c->columns[i].at, err))
             return false;
+        memory += stream_memory(s);
+        if (memory > UNPACKERS_MAX_BYTES)
+            return err_set(err, ERR_UNSUPPORTED,
+                "a document of %zu columns: unpacking them takes over %d MiB", c->n,
+                UNPACKERS_MAX_BYTES >> 20);
+    }
     c->n_rows = c->columns[0].n;
     return true;
 }

@@ -192,6 +192,12 @@ bool stream_seek(struct stream *s, uint64_t to, struct err *err) {
     return true;
 }
 
+size_t stream_memory(const struct stream *s) {
+    if (!s->unpacker)
+        return 0;
+    return sizeof *s->unpacker + (s->unpacker->zstd ? ZSTD_sizeof_DStream(s->unpacker->zstd) : 0);
+}
+
 static bool gzip_open(struct stream *s, struct err *err) {
     struct unpacker *u = s->unpacker = xcalloc(1, sizeof *u);
     u->step = gzip_step;

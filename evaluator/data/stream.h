@@ -40,6 +40,9 @@ static inline uint64_t stream_tell(const struct stream *s) {
 }
 MUST_CHECK bool stream_seek(struct stream *s, uint64_t to, struct err *err);
 
+/* What unpacking takes beside the window, as the file asks for it. */
+size_t stream_memory(const struct stream *s);
+
 /* The next byte, or -1 at the end or on failure; stream_peek leaves it there. */
 static inline int stream_peek(struct stream *s, struct err *err) {
     return s->at < s->end || stream_refill(s, err) ? *s->at : -1;

@@ -509,39 +509,62 @@ static void packed_files_give_the_same_rows(void **state) {
     free(packed);
 }
 
-/* Rows in one frame that asks for a window of 2^window_log. */
-static void put_zstd(const char *dir, int window_log) {
-    enum { SIZE = 200 << 10 };
-    char *rows = xmalloc(SIZE + 1);
-    uint8_t *packed = xmalloc(SIZE);
-    for (size_t i = 0; i + 12 <= SIZE; i += 12)
-        snprintf(rows + i, 13, "{\"a\":%05zu}\n", 10000 + i / 12);
+/* In one frame that asks for a window of 2^window_log. */
+static void put_zstd(const char *dir, const char *name, const struct strbuf *text, int window_log) {
+    size_t max = ZSTD_compressBound(text->len);
+    uint8_t *packed = xmalloc(max);
     ZSTD_CCtx *z = ZSTD_createCCtx();
-    ZSTD_inBuffer from = { rows, SIZE / 12 * 12, 0 };
-    ZSTD_outBuffer to = { packed, SIZE, 0 };
+    ZSTD_inBuffer from = { text->text, text->len, 0 };
+    ZSTD_outBuffer to = { packed, max, 0 };
     assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, window_log)));
     while (ZSTD_compressStream2(z, &to, &from, ZSTD_e_flush) > 0) /* the size is not known yet */
         ;
     while (ZSTD_compressStream2(z, &to, &from, ZSTD_e_end) > 0)
         ;
-    put_bytes(dir, "x.jsonl.zst", packed, to.pos);
+    put_bytes(dir, name, packed, to.pos);
     ZSTD_freeCCtx(z);
-    free(rows);
     free(packed);
 }
 
 static void zstd_windows_have_a_ceiling(void **state) {
     struct err err;
-    put_zstd(*state, 27); /* --long and --ultra -22 */
-    json_t *rows = rows_of_file(*state, "x.jsonl.zst", &err);
-    assert_int_equal(err.class, ERR_NONE);
-    assert_int_equal(json_array_size(rows), (200 << 10) / 12);
-    json_decref(rows);
-    put_zstd(*state, 28);
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "{\"a\": 1}\n{\"a\": 2}\n");
+    put_zstd(*state, "x.jsonl.zst", &text, 27); /* as --long and --ultra -22 do */
+    assert_rows(*state, "x.jsonl.zst", TWO);
+    put_zstd(*state, "x.jsonl.zst", &text, 28);
     assert_refused(
         *state, "x.jsonl.zst", 0, "zstd window of 256 MiB is over the ceiling of 128 MiB");
     json_decref(rows_of_file(*state, "x.jsonl.zst", &err));
     assert_int_equal(err.class, ERR_UNSUPPORTED);
+    strbuf_release(&text);
+}
+
+/* Each column of a document that is not read as a whole has a window of its own. */
+static void windows_of_columns_have_one_ceiling(void **state) {
+    enum { VALUES = 4400000 };
+    for (int columns = 3; columns <= 5; columns += 2) {
+        struct strbuf text = { 0 };
+        for (int c = 0; c < columns; c++) {
+            strbuf_addf(&text, "%s\n\"%d\": [1", c ? "," : "{", c);
+            for (int i = 1; i < VALUES / columns; i++)
+                strbuf_addf(&text, ",%d", i);
+            strbuf_adds(&text, "]");
+        }
+        strbuf_adds(&text, "}");
+        put_zstd(*state, "x.json.zst", &text, 27);
+        strbuf_release(&text);
+        if (columns == 5) {
+            assert_refused(*state, "x.json.zst", 0, "5 columns: unpacking them takes over 512 MiB");
+            continue;
+        }
+        struct err err = ERR_INIT;
+        struct data *d =
+            data_open(&(struct data_source) { .dir = *state, .file = "x.json.zst" }, &err);
+        assert_non_null(d);
+        assert_int_equal(data_row(d, &err)->n, 3);
+        data_close(d);
+    }
 }
 
 static void bombs_and_damage_in_packed_files_are_refused(void **state) {
@@ -625,6 +648,7 @@ int main(void) {
         IN_FOLDER(lines_are_numbered_and_repaired),
         IN_FOLDER(packed_files_give_the_same_rows),
         IN_FOLDER(zstd_windows_have_a_ceiling),
+        IN_FOLDER(windows_of_columns_have_one_ceiling),
         IN_FOLDER(bombs_and_damage_in_packed_files_are_refused),
         IN_FOLDER(a_bomb_gives_no_row_before_it_is_refused),
     };
