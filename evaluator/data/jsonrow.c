@@ -33,7 +33,7 @@ static void end_line(struct parser *p) {
 }
 
 static void skip_space(struct parser *p) {
-    for (;; p->at++)
+    for (; (uint8_t)*p->at <= ' '; p->at++)
         if (*p->at == '\n')
             end_line(p);
         else if (*p->at != ' ' && *p->at != '\t' && *p->at != '\r')
