@@ -1,8 +1,9 @@
 /* CSV and TSV as Python's csv module reads them (RFC 4180, double quotes doubled): the first record
- * names the columns, every value is a string. A record ends at "\n", "\r" or "\r\n" outside quotes;
- * a quote inside an unquoted field is an ordinary character, and so is what follows a closing
- * quote. Empty lines are skipped; a record of more or fewer values than there are columns is an
- * error, and so is a quote that never closes. */
+ * names the columns, every value is a string; a column without a name is "Unnamed: N", N counted
+ * from 0, as the hub's `datasets` library has it. A record ends at "\n", "\r" or "\r\n" outside
+ * quotes; a quote inside an unquoted field is an ordinary character, and so is what follows a
+ * closing quote. Empty lines are skipped; a record of more or fewer values than there are columns
+ * is an error, and so is a quote that never closes. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -131,15 +132,30 @@ static bool is_blank(const struct csv *c) {
     return c->n_fields == 1 && c->fields[0].len == 0 && !c->quoted;
 }
 
+static bool read_filled(struct csv *c, struct err *err) {
+    do {
+        if (!read_record(c, err))
+            return false;
+    } while (is_blank(c));
+    return true;
+}
+
+static char *name_of(const struct csv *c, size_t i) {
+    const struct field *f = &c->fields[i];
+    char unnamed[32];
+    snprintf(unnamed, sizeof unnamed, "Unnamed: %zu", i);
+    return f->len ? xstrndup(strbuf_str(&c->text) + f->from, f->len) : xstrdup(unnamed);
+}
+
 static bool read_names(struct csv *c, struct err *err) {
-    if (!read_record(c, err))
-        return c->stream.failed || c->n_fields ? false : err_set(err, ERR_INPUT, "no header row");
+    if (!read_filled(c, err))
+        return err->class != ERR_NONE ? false : err_set(err, ERR_INPUT, "no header row");
     c->names = xcalloc(c->n_fields, sizeof *c->names);
     for (size_t i = 0; i < c->n_fields; i++) {
         const char *name = strbuf_str(&c->text) + c->fields[i].from;
         if (!utf8_valid(name, c->fields[i].len) || memchr(name, 0, c->fields[i].len))
             return fail(c, err, "the name of a column is not text");
-        c->names[c->n_names++] = xstrndup(name, c->fields[i].len);
+        c->names[c->n_names++] = name_of(c, i);
         for (size_t j = 0; j < i; j++)
             if (strcmp(c->names[i], c->names[j]) == 0)
                 return err_set(
@@ -188,11 +204,7 @@ static bool refuse_ragged(const struct csv *c, struct err *err) {
 static bool csv_skip(void *reader, struct err *err) {
     struct csv *c = reader;
     c->row++;
-    do {
-        if (!read_record(c, err))
-            return false;
-    } while (is_blank(c));
-    return true;
+    return read_filled(c, err);
 }
 
 static bool csv_next(void *reader, struct row *row, struct err *err) {

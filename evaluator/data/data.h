@@ -12,17 +12,27 @@
  * frequent one of a split, each text format also .gz or .zst; rows come in the card's order, then
  * by path; of numbered shards all must be there.
  *
- * Values are JSON's. Of csv and tsv they are strings; `lines` gives {"line": text, "number": n from
- * 1}. Of parquet: integers of every width are integers, unsigned ones past 2^63 - 1 become reals,
- * as do integers of such a size in JSON; decimals and halves are reals; dates are days since 1970,
- * times and timestamps the integers stored, in the column's own unit, INT96 nanoseconds since 1970;
- * a map is an array of {"key", "value"}; UUIDs are text in their usual form; bytes that are not
- * text, NaN and infinities are null.
+ * A .json is an array of rows, or rows one after the other, the first within one line: whatever
+ * their number, each object is a row. An object alone that is written over several lines is a
+ * document, and nothing may follow it: its rows are its one list of objects ({"version": ...,
+ * "data": [...]}), or its columns, lists of one length, or its values, all objects, which get their
+ * keys as "_key"; else it is one row. (The hub's library makes one row of every document.) A .jsonl
+ * that begins with '[' is read as a .json.
  *
- * Memory is bounded whatever a file's size: files are read in windows, parquet column by column
- * and page by page, where all columns' windows, pages and dictionaries together are at most
- * 512 MiB (a page of common size is 1 MiB) and the footer at most 256 MiB; a row's text is at most
- * 16 MiB, and what a packed text file expands to is bounded by ratio. */
+ * Values are JSON's; its NaN and infinities, which Python writes, are null. Of csv and tsv they are
+ * strings, of columns without a name by "Unnamed: N", N from 0; `lines` gives {"line": text,
+ * "number": n from 1}. Of parquet: integers of every width are integers, unsigned ones past 2^63 -
+ * 1 become reals, as do integers of such a size in JSON; decimals and halves are reals; dates are
+ * days since 1970, times and timestamps the integers stored, in the column's own unit, INT96
+ * nanoseconds since 1970; a map is an array of {"key", "value"}; UUIDs are text in their usual
+ * form; bytes that are not text, NaN and infinities are null.
+ *
+ * Memory is bounded whatever a file's size: files are read in windows, parquet column by column and
+ * page by page, where all columns' windows, pages and dictionaries together are at most 512 MiB (a
+ * page of common size is 1 MiB) and the footer at most 256 MiB; a row's text is at most 16 MiB, a
+ * JSON document is held up to 64 MiB and 4 million values (a larger one is read by its list or
+ * columns, and refused if it has neither), and what a packed text file expands to is bounded by
+ * ratio, the window of a zstd one by 128 MiB. */
 #ifndef ASSAY_DATA_H
 #define ASSAY_DATA_H
 

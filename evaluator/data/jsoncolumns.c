@@ -10,7 +10,7 @@
 #include "evaluator/data/stream.h"
 
 /* Each column has its window, and where the file is packed an unpacker. */
-enum { COLUMNS_MAX = 64, COLUMNS_PACKED_MAX = 16, KEY_MAX = 4096 };
+enum { COLUMNS_MAX = 64, COLUMNS_PACKED_MAX = 16, UNPACKERS_MAX_BYTES = 512 << 20, KEY_MAX = 4096 };
 
 struct column {
     char *key; /* as it stands there, with its quotes */
@@ -120,7 +120,8 @@ static bool count_values(struct stream *s, uint64_t *n, struct err *err) {
 static bool find_column(struct json_columns *c, struct stream *s, struct err *err) {
     size_t most = s->unpacker ? COLUMNS_PACKED_MAX : COLUMNS_MAX;
     if (c->n == most)
-        return err_set(err, ERR_INPUT, "a document over 64 MiB with more than %zu columns", most);
+        return err_set(err, ERR_INPUT,
+            "a document too large to be read as a whole, of more than %zu columns", most);
     struct column *one = &c->columns[c->n++];
     if (!take_key(s, &one->key, err) || !take_mark(s, ':', err))
         return false;
@@ -128,8 +129,8 @@ static bool find_column(struct json_columns *c, struct stream *s, struct err *er
     if (first != '[')
         return s->failed ? false
                          : err_set(err, ERR_INPUT,
-                               "a document over 64 MiB that is neither rows nor columns: %s is no "
-                               "list",
+                               "a document too large to be read as a whole is neither rows nor "
+                               "columns: %s is no list",
                                one->key);
     stream_get(s, err);
     one->at = stream_tell(s);
@@ -155,10 +156,17 @@ static bool find_columns(struct json_columns *c, struct stream *s, struct err *e
 
 static bool open_cursors(
     struct json_columns *c, struct bytes *bytes, const char *name, struct err *err) {
-    for (size_t i = 0; i < c->n; i++)
-        if (!stream_open(&c->columns[i].stream, bytes, name, err) ||
-            !stream_seek(&c->columns[i].stream, c->columns[i].at, err))
+    size_t memory = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        struct stream *s = &c->columns[i].stream;
+        if (!stream_open(s, bytes, name, err) || !stream_seek(s, c->columns[i].at, err))
             return false;
+        memory += stream_memory(s);
+        if (memory > UNPACKERS_MAX_BYTES)
+            return err_set(err, ERR_UNSUPPORTED,
+                "a document of %zu columns: unpacking them takes over %d MiB", c->n,
+                UNPACKERS_MAX_BYTES >> 20);
+    }
     c->n_rows = c->columns[0].n;
     return true;
 }
@@ -213,8 +221,9 @@ bool json_columns_next(struct json_columns *c, struct row *row, struct err *err)
     bool ok = take_row(c, row ? &c->text : NULL, err);
     if (ok && row) {
         strbuf_add(&c->text, end, sizeof end);
-        ok = c->text.overflow ? err_set(err, ERR_INPUT, "row is over the ceiling of its size")
-                              : jsonrow_parse(row, c->text.text, c->text.len - JSONROW_SLACK, err);
+        ok = c->text.overflow
+                 ? err_set(err, ERR_INPUT, "row is over the ceiling of its size")
+                 : jsonrow_parse(row, c->text.text, c->text.len - JSONROW_SLACK, NULL, err);
     }
     return ok || err_wrap(err, "row %llu", (unsigned long long)c->row);
 }

@@ -1,20 +1,20 @@
-/* The format "json": whatever goes by that ending. An array of rows, read row by row; a sequence of
- * rows with white space between them (JSON lines under another name); or one object, which is,
- * tried in this order,
- *   - columns: every value is an array, all of one length, and not all of them hold objects;
+/* The format "json": whatever goes by that ending. An array of rows, or a sequence of them with
+ * white space between, each row cut out of the text by a scan for brackets and strings, then
+ * parsed. Or a document: one object, over several lines, which is, tried in this order,
  *   - a wrapper: exactly one value is an array of objects, and those are the rows ({"version": ...,
  * "data": [...]});
+ *   - columns: every value is an array, all of one length;
  *   - rows by key: every value is an object; a row gets its key as "_key";
- *   - else a single row;
- * of an object over 64 MiB a wrapper is read, row by row, or columns are. An array's row and a
- * sequence's row are cut out of the text by a scan for brackets and strings, then parsed. */
+ *   - else a single row.
+ * An object on one line is a row, so that a file of one row means what a file of many does. Of a
+ * document over 64 MiB, or of 4 million values, a wrapper is read, row by row, or columns are. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/strbuf.h"
-#include "base/utf8.h"
 #include "evaluator/data/jsoncolumns.h"
 #include "evaluator/data/jsonrow.h"
+#include "evaluator/data/jsonwhole.h"
 #include "evaluator/data/reader.h"
 #include "evaluator/data/stream.h"
 
@@ -23,22 +23,31 @@ enum { DOCUMENT_MAX_BYTES = 64 << 20 };
 struct jsondoc {
     struct stream stream;
     struct strbuf text; /* of the row at hand */
+    size_t most;        /* bytes of it */
+    bool cut;           /* it is the first of a sequence, and was not yet given */
     bool array;         /* rows stand in [ ], with commas */
     bool wrapped;       /* and these within an object that is too large to be read as a whole */
     bool ended;
     struct json_columns *columns; /* NULL, or all rows */
-    json_t *kept;                 /* rows of a single object, or the first row of a sequence */
-    size_t at;                    /* in kept */
-    unsigned long long row, line, row_line; /* taken; where it stands; where the row began */
+    struct json_whole *whole;     /* likewise */
+    unsigned long long row, line; /* taken; where it stands */
+    uint64_t line_at;             /* where in the stream that line begins */
+    struct jsonrow_place begun;   /* the row at hand */
 };
 
 static bool fail(const struct jsondoc *d, struct err *err, const char *what) {
     return err_set(err, ERR_INPUT, "row %llu, line %llu: %s", d->row + 1, d->line, what);
 }
 
+static void end_line(struct jsondoc *d, uint64_t next_at) {
+    d->line++;
+    d->line_at = next_at;
+}
+
 static int get(struct jsondoc *d, struct err *err) {
     int byte = stream_get(&d->stream, err);
-    d->line += byte == '\n';
+    if (byte == '\n')
+        end_line(d, stream_tell(&d->stream));
     return byte;
 }
 
@@ -76,7 +85,16 @@ static const uint8_t *scan(struct cut *c, const uint8_t *p, const uint8_t *end) 
 
 static void count_lines(struct jsondoc *d, const uint8_t *from, const uint8_t *to) {
     for (; (from = memchr(from, '\n', (size_t)(to - from))) != NULL; from++)
-        d->line++;
+        end_line(d, d->stream.before + (uint64_t)(from + 1 - d->stream.window));
+}
+
+static void set_ceiling(struct jsondoc *d, size_t most) {
+    d->most = most;
+    d->text.max = most + JSONROW_SLACK;
+}
+
+static bool is_within(const struct jsondoc *d) {
+    return d->text.len <= d->most && !d->text.overflow;
 }
 
 /* Copies one object, from its '{' to the '}' that closes it. */
@@ -91,113 +109,33 @@ static bool cut_object(struct jsondoc *d, struct err *err) {
         s->at += scan(&cut, from, s->end) - from;
         count_lines(d, from, s->at);
         strbuf_add(&d->text, from, (size_t)(s->at - from));
-    } while (cut.depth > 0 && !d->text.overflow);
-    return !d->text.overflow || fail(d, err, "row is over the ceiling of its size");
+    } while (cut.depth > 0 && d->text.len <= d->most && !d->text.overflow);
+    return is_within(d) || fail(d, err, "row is over the ceiling of its size");
 }
 
 /* The next object's text into d->text. */
 static bool cut_next(struct jsondoc *d, struct err *err) {
     if (peek_past_space(d, err) != '{')
         return d->stream.failed ? false : fail(d, err, "not JSON: expected a row, an object");
-    d->row_line = d->line;
+    d->begun = (struct jsonrow_place) { d->line, stream_tell(&d->stream) - d->line_at + 1 };
     return cut_object(d, err);
 }
 
-static bool name_row(const struct jsondoc *d, struct err *err) {
-    return err_wrap(err, "row %llu, line %llu", d->row + 1, d->row_line);
-}
-
-static bool read_row(struct jsondoc *d, struct row *row, struct err *err) {
+static size_t add_slack(struct strbuf *text) {
     static const char slack[JSONROW_SLACK] = { 0 };
-    if (!cut_next(d, err))
-        return false;
-    size_t n = d->text.len;
-    strbuf_add(&d->text, slack, sizeof slack);
-    return jsonrow_parse(row, d->text.text, n, err) || name_row(d, err);
+    size_t n = text->len;
+    strbuf_add(text, slack, sizeof slack);
+    return n;
 }
 
-/* The first object of a file, which may be all of it. */
-static json_t *read_document(struct jsondoc *d, struct err *err) {
-    json_error_t e;
-    if (!cut_next(d, err))
-        return NULL;
-    if (!utf8_valid(d->text.text, d->text.len)) {
-        err_set(err, ERR_INPUT, "not text: invalid UTF-8");
-        name_row(d, err);
-        return NULL;
-    }
-    json_t *object =
-        json_loadb(d->text.text, d->text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
-    if (!object) {
-        err_set(err, ERR_INPUT, "not JSON: %s (column %d)", e.text, e.column);
-        name_row(d, err);
-    }
-    return object;
+/* Of what went wrong in the row that was cut. */
+static bool name_row(const struct jsondoc *d, struct err *err) {
+    return err_wrap(err, "row %llu, line %llu", d->row + 1, d->begun.line);
 }
 
-static json_t *wrapped_rows(json_t *object) {
-    json_t *value, *found = NULL;
-    const char *key;
-    json_object_foreach(object, key, value) {
-        if (!json_is_object(json_array_get(value, 0)))
-            continue;
-        if (found)
-            return NULL;
-        found = value;
-    }
-    return json_incref(found);
-}
-
-/* {"a": [1, 2], "b": [3, 4]} → [{"a": 1, "b": 3}, {"a": 2, "b": 4}]. NULL where it is not columns.
- */
-static json_t *rows_of_columns(json_t *object) {
-    json_t *value;
-    const char *key;
-    size_t n = SIZE_MAX;
-    json_object_foreach(object, key, value) {
-        if (!json_is_array(value) || (n != SIZE_MAX && json_array_size(value) != n))
-            return NULL;
-        n = json_array_size(value);
-    }
-    json_t *rows = json_array();
-    for (size_t i = 0; n != SIZE_MAX && i < n; i++) {
-        json_t *row = json_object();
-        json_object_foreach(object, key, value) json_object_set(row, key, json_array_get(value, i));
-        json_array_append_new(rows, row);
-    }
-    return rows;
-}
-
-/* NULL where a value is not an object. */
-static json_t *rows_by_key(json_t *object) {
-    json_t *value, *rows = json_array();
-    const char *key;
-    json_object_foreach(object, key, value) {
-        if (!json_is_object(value)) {
-            json_decref(rows);
-            return NULL;
-        }
-        json_t *row = json_copy(value);
-        if (!json_object_get(row, "_key"))
-            json_object_set_new(row, "_key", json_string(key));
-        json_array_append_new(rows, row);
-    }
-    return rows;
-}
-
-/* Takes `object`; gives its rows. */
-static json_t *rows_of_object(json_t *object) {
-    json_t *rows = wrapped_rows(object);
-    if (!rows && json_object_size(object) > 0)
-        rows = rows_of_columns(object);
-    if (!rows && json_object_size(object) > 0)
-        rows = rows_by_key(object);
-    if (!rows) {
-        rows = json_array();
-        json_array_append(rows, object);
-    }
-    json_decref(object);
-    return rows;
+static bool parse_row(struct jsondoc *d, struct row *row, struct err *err) {
+    size_t n = add_slack(&d->text);
+    return jsonrow_parse(row, d->text.text, n, &d->begun, err) || name_row(d, err);
 }
 
 /* ---- an object too large to be read as a whole ---- */
@@ -297,12 +235,19 @@ static bool open_columns(struct jsondoc *d, const struct reader_input *input, st
     return d->columns != NULL;
 }
 
+static bool begin(struct jsondoc *d, const struct reader_input *input, struct err *err) {
+    bool ok = stream_open(&d->stream, input->bytes, input->name, err);
+    d->line = 1;
+    d->line_at = ok ? stream_tell(&d->stream) : 0;
+    return ok;
+}
+
 static bool open_large(struct jsondoc *d, const struct reader_input *input, struct err *err) {
     struct err e = ERR_INIT;
     stream_close(&d->stream);
-    d->line = 1;
+    strbuf_release(&d->text);
     d->array = d->wrapped = true;
-    if (!stream_open(&d->stream, input->bytes, input->name, err) || !take_mark(d, '{', err))
+    if (!begin(d, input, err) || !take_mark(d, '{', err))
         return false;
     if (find_rows(d, &e))
         return true;
@@ -314,25 +259,50 @@ static bool open_large(struct jsondoc *d, const struct reader_input *input, stru
 
 /* ---- opening ---- */
 
-/* One object and nothing after it is a document; more after it, and it was the first row of a
- * sequence. */
+static bool stands_alone(struct jsondoc *d, struct err *err) {
+    if (peek_past_space(d, err) < 0)
+        return !d->stream.failed;
+    return err_set(err, ERR_INPUT, "line %llu: text after an object of several lines", d->line) ||
+           err_hint(err, "rows that follow one another begin with one on a line of its own; or put "
+                         "them into an array");
+}
+
+static bool open_whole(struct jsondoc *d, const struct reader_input *input, struct err *err) {
+    struct err e = ERR_INIT;
+    bool too_many = false;
+    add_slack(&d->text);
+    d->whole = json_whole_open(&d->text, &d->begun, &too_many, &e);
+    d->ended = true;
+    if (d->whole)
+        return stands_alone(d, err);
+    d->ended = false;
+    if (too_many)
+        return open_large(d, input, err);
+    *err = e;
+    return name_row(d, err);
+}
+
+static bool refuse_long_line(const struct jsondoc *d, struct err *err) {
+    err_set(err, ERR_INPUT, "an object on one line is a row, and over the ceiling of %d MiB",
+        ROW_MAX_BYTES >> 20);
+    err_hint(err, "an object that holds rows is read as such if it is written over several lines");
+    return name_row(d, err);
+}
+
+/* By whether the first object ends in the line where it began. */
 static bool open_objects(struct jsondoc *d, const struct reader_input *input, struct err *err) {
     struct err e = ERR_INIT;
-    json_t *first = read_document(d, &e);
-    if (!first && d->text.overflow)
+    bool ok = cut_next(d, &e), on_one_line = d->line == d->begun.line;
+    if (on_one_line && (!is_within(d) || d->text.len > ROW_MAX_BYTES))
+        return refuse_long_line(d, err);
+    if (!is_within(d))
         return open_large(d, input, err);
-    if (!first) {
+    if (ok && !on_one_line)
+        return open_whole(d, input, err);
+    d->cut = ok;
+    if (!ok)
         *err = e;
-        return false;
-    }
-    if (peek_past_space(d, err) >= 0) {
-        d->kept = json_array();
-        json_array_append_new(d->kept, first);
-        return true;
-    }
-    d->kept = rows_of_object(first);
-    d->ended = true;
-    return !d->stream.failed;
+    return ok;
 }
 
 static bool open_document(struct jsondoc *d, const struct reader_input *input, struct err *err) {
@@ -353,17 +323,15 @@ static void jsondoc_close(void *reader) {
     stream_close(&d->stream);
     strbuf_release(&d->text);
     json_columns_close(d->columns);
-    json_decref(d->kept);
+    json_whole_close(d->whole);
     free(d);
 }
 
 static void *jsondoc_open(const struct reader_input *input, struct err *err) {
     struct jsondoc *d = xcalloc(1, sizeof *d);
-    d->line = 1;
-    strbuf_init(&d->text, DOCUMENT_MAX_BYTES);
-    if (stream_open(&d->stream, input->bytes, input->name, err) && open_document(d, input, err)) {
-        strbuf_release(&d->text); /* a document may have been large */
-        strbuf_init(&d->text, ROW_MAX_BYTES + JSONROW_SLACK);
+    set_ceiling(d, DOCUMENT_MAX_BYTES);
+    if (begin(d, input, err) && open_document(d, input, err)) {
+        set_ceiling(d, ROW_MAX_BYTES);
         return d;
     }
     jsondoc_close(d);
@@ -394,15 +362,6 @@ static bool next_in_array(struct jsondoc *d, struct err *err) {
     return true;
 }
 
-static bool kept_row(struct jsondoc *d, struct row *row, struct err *err) {
-    json_t *kept = json_array_get(d->kept, d->at++);
-    if (!json_is_object(kept))
-        return fail(d, err, "not JSON: expected a row, an object");
-    d->row++;
-    row_json(row, kept);
-    return !row->overflow || fail(d, err, "too many values in a row");
-}
-
 /* Moves to the next row of the text; false at the end and on failure. */
 static bool find_next(struct jsondoc *d, struct err *err) {
     if (d->ended)
@@ -410,13 +369,20 @@ static bool find_next(struct jsondoc *d, struct err *err) {
     return d->array ? next_in_array(d, err) : peek_past_space(d, err) >= 0;
 }
 
+/* The next row's text into d->text. */
+static bool take_next(struct jsondoc *d, struct err *err) {
+    bool ok = d->cut || (find_next(d, err) && cut_next(d, err));
+    d->cut = false;
+    return ok;
+}
+
 static bool jsondoc_next(void *reader, struct row *row, struct err *err) {
     struct jsondoc *d = reader;
     if (d->columns)
         return json_columns_next(d->columns, row, err);
-    if (d->at < json_array_size(d->kept))
-        return kept_row(d, row, err);
-    bool ok = find_next(d, err) && read_row(d, row, err);
+    if (d->whole)
+        return json_whole_next(d->whole, row, err);
+    bool ok = take_next(d, err) && parse_row(d, row, err);
     d->row += ok;
     return ok;
 }
@@ -425,9 +391,9 @@ static bool jsondoc_skip(void *reader, struct err *err) {
     struct jsondoc *d = reader;
     if (d->columns)
         return json_columns_next(d->columns, NULL, err);
-    bool kept = d->at < json_array_size(d->kept),
-         ok = kept || (find_next(d, err) && cut_next(d, err));
-    d->at += kept;
+    if (d->whole)
+        return json_whole_next(d->whole, NULL, err);
+    bool ok = take_next(d, err);
     d->row += ok;
     return ok;
 }

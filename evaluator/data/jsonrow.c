@@ -12,9 +12,11 @@
 enum { DEPTH_MAX = 512, FEW_KEYS = 16 };
 
 struct parser {
-    char *begin, *at, *end;
+    char *at, *end;
     struct row *row;
-    const char *what; /* is wrong at `at` */
+    const char *what;                /* is wrong at `at` */
+    char *line;                      /* where the line at hand begins */
+    struct jsonrow_place line_began; /* and its number, and column */
 };
 
 static bool bad(struct parser *p, const char *what) {
@@ -23,9 +25,19 @@ static bool bad(struct parser *p, const char *what) {
     return false;
 }
 
+/* Strings hold no line's end. */
+static void end_line(struct parser *p) {
+    p->line = p->at + 1;
+    p->line_began.line++;
+    p->line_began.column = 1;
+}
+
 static void skip_space(struct parser *p) {
-    while (*p->at == ' ' || *p->at == '\t' || *p->at == '\n' || *p->at == '\r')
-        p->at++;
+    for (; (uint8_t)*p->at <= ' '; p->at++)
+        if (*p->at == '\n')
+            end_line(p);
+        else if (*p->at != ' ' && *p->at != '\t' && *p->at != '\r')
+            return;
 }
 
 /* ---- strings ---- */
@@ -286,6 +298,11 @@ static bool parse_word(struct parser *p, const char *word, enum value_kind kind)
     return true;
 }
 
+/* "-Infinity", or a number. */
+static bool parse_negative(struct parser *p) {
+    return p->at[1] == 'I' ? parse_word(p, "-Infinity", VALUE_NULL) : parse_number(p);
+}
+
 static bool parse_key(struct parser *p) {
     if (*p->at != '"')
         return bad(p, "expected a string as key");
@@ -341,29 +358,49 @@ static bool parse_value(struct parser *p, unsigned depth) {
         return parse_word(p, "false", VALUE_FALSE);
     case 'n':
         return parse_word(p, "null", VALUE_NULL);
+    case 'N':
+        return parse_word(p, "NaN", VALUE_NULL);
+    case 'I':
+        return parse_word(p, "Infinity", VALUE_NULL);
+    case '-':
+        return parse_negative(p);
     default:
-        return *p->at == '-' || is_digit(*p->at) ? parse_number(p) : bad(p, "expected a value");
+        return is_digit(*p->at) ? parse_number(p) : bad(p, "expected a value");
     }
 }
 
-static size_t valid_prefix(const char *text, size_t n) {
+static struct jsonrow_place place_of(const struct parser *p) {
+    struct jsonrow_place place = p->line_began;
+    place.column += (size_t)(p->at - p->line);
+    return place;
+}
+
+/* To the first byte that is no text, or to the end. */
+static void skip_text(struct parser *p) {
     uint32_t cp;
-    size_t i = 0, step;
-    while (i < n && (step = utf8_decode(text + i, n - i, &cp)) > 0)
-        i += step;
-    return i;
+    for (size_t n; p->at < p->end && (n = utf8_decode(p->at, (size_t)(p->end - p->at), &cp)) > 0;
+         p->at += n)
+        if (*p->at == '\n')
+            end_line(p);
 }
 
 /* What is no text at all is not said to be bad JSON. From p->at on the text is as it was. */
-static bool refuse(struct parser *p, size_t n, struct err *err) {
-    size_t at = (size_t)(p->at - p->begin), valid = at + valid_prefix(p->at, n - at);
-    if (valid < n)
-        return err_set(err, ERR_INPUT, "not text: invalid UTF-8 at byte %zu", valid + 1);
-    return err_set(err, ERR_INPUT, "not JSON: %s (column %zu)", p->what, at + 1);
+static bool refuse(struct parser *p, struct jsonrow_place *place, struct err *err) {
+    *place = place_of(p);
+    skip_text(p);
+    if (p->at == p->end)
+        return err_set(err, ERR_INPUT, "not JSON: %s (column %zu)", p->what, place->column);
+    *place = place_of(p);
+    return err_set(err, ERR_INPUT, "not text: invalid UTF-8 at byte %zu", place->column);
 }
 
-bool jsonrow_parse(struct row *row, char *text, size_t n, struct err *err) {
-    struct parser p = { .begin = text, .at = text, .end = text + n, .row = row };
+bool jsonrow_parse(
+    struct row *row, char *text, size_t n, struct jsonrow_place *place, struct err *err) {
+    struct jsonrow_place first_column = { 1, 1 };
+    place = place ? place : &first_column;
+    struct parser p = {
+        .at = text, .end = text + n, .row = row, .line = text, .line_began = *place
+    };
     text[n] = '\0';
     skip_space(&p);
     char first = *p.at;
@@ -371,6 +408,6 @@ bool jsonrow_parse(struct row *row, char *text, size_t n, struct err *err) {
     skip_space(&p);
     ok = ok && (p.at == p.end || bad(&p, "text after the value"));
     if (!ok)
-        return refuse(&p, n, err);
+        return refuse(&p, place, err);
     return first == '{' || err_set(err, ERR_INPUT, "a row must be a JSON object");
 }

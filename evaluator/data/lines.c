@@ -1,13 +1,11 @@
-/* See lines.h; and the two formats that are lines: "jsonl", one JSON object a line, blank lines
- * skipped, and "lines", where each line becomes {"line": text, "number": n}, bytes that are not
- * UTF-8 replaced as Python does. */
+/* See lines.h; and the format "lines", where each line becomes {"line": text, "number": n}, bytes
+ * that are not UTF-8 replaced as Python does. */
 #include "evaluator/data/lines.h"
 
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "evaluator/data/jsonrow.h"
 #include "evaluator/data/reader.h"
 
 bool lines_open(struct lines *l, struct bytes *bytes, const char *name, struct err *err) {
@@ -79,35 +77,6 @@ static void reader_close(void *reader) {
     free(reader);
 }
 
-static bool blank(const char *text, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
-            return false;
-    return true;
-}
-
-static bool next_filled(struct lines *l, char **text, size_t *n, struct err *err) {
-    do {
-        if (!lines_next(l, text, n, err))
-            return false;
-    } while (blank(*text, *n));
-    return true;
-}
-
-static bool jsonl_next(void *reader, struct row *row, struct err *err) {
-    struct lines *l = reader;
-    char *text;
-    size_t n;
-    return next_filled(l, &text, &n, err) &&
-           (jsonrow_parse(row, text, n, err) || err_wrap(err, "line %llu", l->number));
-}
-
-static bool jsonl_skip(void *reader, struct err *err) {
-    char *text;
-    size_t n;
-    return next_filled(reader, &text, &n, err);
-}
-
 static void push_text(struct row *row, const char *text, size_t n) {
     if (utf8_valid(text, n)) {
         row_view(row, text, n);
@@ -139,14 +108,6 @@ static bool text_skip(void *reader, struct err *err) {
     size_t n;
     return lines_next(reader, &text, &n, err);
 }
-
-const struct reader_type reader_jsonl = {
-    .name = "jsonl",
-    .open = reader_open,
-    .next = jsonl_next,
-    .skip = jsonl_skip,
-    .close = reader_close,
-};
 
 const struct reader_type reader_lines = {
     .name = "lines",

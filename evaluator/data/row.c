@@ -87,40 +87,12 @@ void row_end(struct row *r, size_t begun, size_t n) {
     r->values[begun].span = r->n - begun;
 }
 
-static void push_object(struct row *r, json_t *object) {
-    const char *key;
-    size_t n;
-    json_t *item;
-    size_t begun = row_begin(r, VALUE_OBJECT);
-    json_object_keylen_foreach(object, key, n, item) {
-        row_view(r, key, n);
-        row_json(r, item);
-    }
-    row_end(r, begun, json_object_size(object));
-}
-
-static void push_array(struct row *r, json_t *array) {
-    size_t begun = row_begin(r, VALUE_ARRAY);
-    for (size_t i = 0; i < json_array_size(array); i++)
-        row_json(r, json_array_get(array, i));
-    row_end(r, begun, json_array_size(array));
-}
-
-void row_json(struct row *r, json_t *value) {
-    if (json_is_object(value))
-        push_object(r, value);
-    else if (json_is_array(value))
-        push_array(r, value);
-    else if (json_is_string(value))
-        row_view(r, json_string_value(value), json_string_length(value));
-    else if (json_is_integer(value))
-        row_int(r, json_integer_value(value));
-    else if (json_is_real(value))
-        row_real(r, json_real_value(value));
-    else
-        row_push(r, json_is_true(value)    ? VALUE_TRUE
-                    : json_is_false(value) ? VALUE_FALSE
-                                           : VALUE_NULL);
+void row_copy_value(struct row *r, const struct value *v) {
+    for (const struct value *end = value_after(v); v < end; v++)
+        if (v->kind == VALUE_STRING)
+            row_refer(r, v->s, v->n);
+        else
+            *row_push(r, v->kind) = *v;
 }
 
 /* ---- back to JSON ---- */

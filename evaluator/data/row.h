@@ -66,7 +66,7 @@ static inline size_t row_begin(struct row *r, enum value_kind kind) {
 
 void row_end(struct row *r, size_t begun, size_t n);
 
-/* Takes over a value from elsewhere, of which the texts must outlive the row's use. */
-void row_json(struct row *r, json_t *value);
+/* A value from elsewhere with all that it holds; its texts must outlive the row's use. */
+void row_copy_value(struct row *r, const struct value *v);
 
 #endif

@@ -5,11 +5,14 @@
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "evaluator/data/little.h"
 
-enum { INPUT = 128 << 10 };
+/* What `zstd --ultra -22` and `--long` take; each reader of a file holds a window. */
+enum { INPUT = 128 << 10, ZSTD_WINDOW_LOG_MAX = 27 };
 #define FREE_BYTES ((uint64_t)2 << 20)
 #define MAX_BYTES ((uint64_t)4 << 40)
 #define MAX_RATIO 250
@@ -38,6 +41,8 @@ static const char *gzip_reason(int status, const char *msg) {
         return "gzip data is truncated";
     if (msg && strcmp(msg, "incorrect data check") == 0)
         return "gzip CRC does not match";
+    if (msg && strcmp(msg, "incorrect header check") == 0)
+        return "not gzip data: incorrect header check";
     return msg ? msg : "gzip data is damaged";
 }
 
@@ -74,13 +79,43 @@ static bool gzip_step(struct unpacker *u, uint8_t *out, size_t *made, struct err
     return !u->between || u->left == 0 || gzip_between(u, err);
 }
 
+enum { ZSTD_HEADER_BYTES = 18 };
+
+/* What a frame's header asks for (RFC 8878, 3.1.1.1); 0 where it does not begin here, or is not all
+ * here. */
+static uint64_t zstd_window(const uint8_t *frame, size_t n) {
+    if (n < ZSTD_HEADER_BYTES || memcmp(frame, "\x28\xb5\x2f\xfd", 4) != 0)
+        return 0;
+    const unsigned flags = frame[4], of_id = (1u << (flags & 3)) >> 1;
+    if (!(flags & 0x20)) {
+        const uint64_t base = 1024ull << (frame[5] >> 3);
+        return base + base / 8 * (frame[5] & 7);
+    }
+    const uint8_t *size = frame + 5 + of_id; /* one segment: all of the content, of a known size */
+    return little(size, (size_t)1 << (flags >> 6));
+}
+
+static bool zstd_refuse(size_t status, const ZSTD_inBuffer *from, struct err *err) {
+    const ZSTD_ErrorCode code = ZSTD_getErrorCode(status);
+    const uint64_t window = zstd_window(from->src, from->size);
+    char of[32] = "";
+    if (code == ZSTD_error_prefix_unknown)
+        return err_set(err, ERR_INPUT, "not zstd data: %s", ZSTD_getErrorName(status));
+    if (code != ZSTD_error_frameParameter_windowTooLarge)
+        return err_set(err, ERR_INPUT, "zstd data is damaged: %s", ZSTD_getErrorName(status));
+    if (window > 0)
+        snprintf(of, sizeof of, " of %llu MiB", (unsigned long long)((window - 1) >> 20) + 1);
+    return err_set(err, ERR_UNSUPPORTED, "zstd window%s is over the ceiling of %d MiB", of,
+        1 << (ZSTD_WINDOW_LOG_MAX - 20));
+}
+
 /* A whole frame may end with the input; in the midst of one the input may not. */
 static bool zstd_step(struct unpacker *u, uint8_t *out, size_t *made, struct err *err) {
     ZSTD_inBuffer from = { u->in, u->left, 0 };
     ZSTD_outBuffer to = { out, STREAM_WINDOW, 0 };
     size_t status = ZSTD_decompressStream(u->zstd, &to, &from);
     if (ZSTD_isError(status))
-        return err_set(err, ERR_INPUT, "zstd data is damaged: %s", ZSTD_getErrorName(status));
+        return zstd_refuse(status, &from, err);
     use(u, from.pos);
     *made = to.pos;
     u->between = status == 0;
@@ -157,6 +192,12 @@ bool stream_seek(struct stream *s, uint64_t to, struct err *err) {
     return true;
 }
 
+size_t stream_memory(const struct stream *s) {
+    if (!s->unpacker)
+        return 0;
+    return sizeof *s->unpacker + (s->unpacker->zstd ? ZSTD_sizeof_DStream(s->unpacker->zstd) : 0);
+}
+
 static bool gzip_open(struct stream *s, struct err *err) {
     struct unpacker *u = s->unpacker = xcalloc(1, sizeof *u);
     u->step = gzip_step;
@@ -168,7 +209,8 @@ static bool zstd_open(struct stream *s, struct err *err) {
     struct unpacker *u = s->unpacker = xcalloc(1, sizeof *u);
     u->step = zstd_step;
     u->zstd = ZSTD_createDStream();
-    if (!u->zstd || ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_windowLogMax, 26)))
+    if (!u->zstd ||
+        ZSTD_isError(ZSTD_DCtx_setParameter(u->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX)))
         return err_set(err, ERR_RESOURCE, "could not start zstd");
     return true;
 }

@@ -3,8 +3,8 @@
  *
  * Unpacking is bounded: an output that is both over 2 MiB and over 250 times the input read so far
  * is a bomb, as is one over 4 TiB; what begins as one is refused before any of it is given. gzip
- * members and zstd frames may follow one another; trailing zeros behind a gzip member are padding,
- * anything else is an error. */
+ * members and zstd frames may follow one another, the latter with windows of up to 128 MiB;
+ * trailing zeros behind a gzip member are padding, anything else is an error. */
 #ifndef ASSAY_DATA_STREAM_H
 #define ASSAY_DATA_STREAM_H
 
@@ -39,6 +39,9 @@ static inline uint64_t stream_tell(const struct stream *s) {
     return s->before + (uint64_t)(s->at - s->window);
 }
 MUST_CHECK bool stream_seek(struct stream *s, uint64_t to, struct err *err);
+
+/* What unpacking takes beside the window, as the file asks for it. */
+size_t stream_memory(const struct stream *s);
 
 /* The next byte, or -1 at the end or on failure; stream_peek leaves it there. */
 static inline int stream_peek(struct stream *s, struct err *err) {

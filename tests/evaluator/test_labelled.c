@@ -555,11 +555,12 @@ static void an_item_is_a_text_and_its_label(void **state) {
     static const struct {
         const char *item, *message, *kind; /* NULL: classification */
     } CASES[] = {
-        { "return 3, \"x\"", "must return a text and its label, got a number" },
-        { "return \"t\", 1.5", "a label must be an integer, a string or a boolean, got a number" },
-        { "return \"t\"", "got a nil" },
+        { "return 3, \"x\"", "must return a text and its label, got a number", NULL },
+        { "return \"t\", 1.5", "a label must be an integer, a string or a boolean, got a number",
+            NULL },
+        { "return \"t\"", "got a nil", NULL },
         { "return \"t\", row == 1 and 1 or \"x\"",
-            "a label is a string, and those before are numbers" },
+            "a label is a string, and those before are numbers", NULL },
         { "return \"t\", row == 1 and 1 or \"x\"",
             "a label is a string, and those before are numbers",
             "clustering { version_of_protocol = 1," },

@@ -1,6 +1,6 @@
 /* Bytes as JSON text for a row, beside what jansson says of them: the same verdict and the same
  * value, but for what is meant to differ (integers past 64 bits, depth past 512, a root that is no
- * object). */
+ * object, and NaN and infinities, which are null here). */
 #include <string.h>
 
 #include "base/mem.h"
@@ -30,12 +30,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     char *text = xcalloc(size + JSONROW_SLACK, 1);
     if (size > 0)
         memcpy(text, bytes, size);
+    bool words = strstr(text, "NaN") || strstr(text, "Infinity");
     json_t *theirs = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
-    bool ok = jsonrow_parse(&row, text, size, &err);
+    bool ok = jsonrow_parse(&row, text, size, NULL, &err);
     if (ok && theirs)
         compare(&row, theirs);
     else
-        BUG_IF((ok || theirs) && !meant_to_differ(&e, &err));
+        BUG_IF((ok || theirs) && !(ok && words) && !meant_to_differ(&e, &err));
     BUG_IF(ok == (err.class != ERR_NONE));
     json_decref(theirs);
     row_release(&row);

@@ -48,9 +48,10 @@ static void reading_goes_on_behind_skipped_lines_and_records(void **state) {
         { "x.txt", "one\n\nthree\nfour\n" },
         { "x.json", "[{\"a\": \"]}\"}, {\"a\": [1, {}]},\n{\"a\": 3}, {}]" },
         { "seq.json", "{\"a\": 1}\n{\"a\": 2} {\"a\": 3}\n{\"a\": 4}\n" },
-        { "columns.json", "{\"a\": [1, 2, 3, 4], \"b\": [5, 6, 7, 8]}" },
+        { "columns.json", "{\"a\": [1, 2, 3, 4],\n\"b\": [5, 6, 7, 8]}" },
+        { "keyed.json", "{\"k\": {\"a\": 1},\n\"l\": {}, \"m\": {\"a\": []}, \"n\": {\"b\": 1}}" },
         { "wrapped.json",
-            "{\"v\": 1, \"data\": [{\"a\": 1}, {\"a\": 2}, {\"a\": 3}, {\"a\": 4}]}" },
+            "{\"v\": 1,\n\"data\": [{\"a\": 1}, {\"a\": 2}, {\"a\": 3}, {\"a\": 4}]}" },
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct data_source source = { .dir = *state, .file = files[i].name };

@@ -1,4 +1,6 @@
 /* jsonl, json, csv, tsv and lines, plain and packed, good and bad. */
+#include <sys/resource.h>
+
 #include "rows.h"
 
 #define TWO "[{\"a\": 1}, {\"a\": 2}]"
@@ -19,8 +21,10 @@ static void bad_jsonl_names_file_and_line(void **state) {
     assert_refused(*state, "x.jsonl", 1, "line 3: not JSON");
     put(*state, "x.jsonl", "{\"a\": 1}\n{\"a\": \"\xff\"}\n");
     assert_refused(*state, "x.jsonl", 1, "line 2: not text: invalid UTF-8 at byte 8");
-    put(*state, "x.jsonl", "[1]\n");
+    put(*state, "x.jsonl", "1\n");
     assert_refused(*state, "x.jsonl", 0, "line 1: a row must be a JSON object");
+    put(*state, "x.jsonl", "{\"a\": 1}\n[{\"a\": 2}]\n");
+    assert_refused(*state, "x.jsonl", 1, "line 2: a row must be a JSON object");
     put(*state, "x.jsonl", "{\"a\": 1} {\"a\": 2}\n");
     assert_refused(*state, "x.jsonl", 0, "line 1: not JSON");
     put(*state, "x.jsonl", "{\"a\": 1, \"a\": 2}\n");
@@ -55,8 +59,8 @@ static void strings_are_unescaped_wherever_they_lie(void **state) {
 static void what_json_does_not_allow_is_refused(void **state) {
     static const char *const values[] = { "\"\\x\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ude00\"",
         "\"\\ud800\\u0041\"", "\"\t\"", "\"open", "01", "+1", "1.", ".5", "1e", "-", "1e999", "nul",
-        "NaN", "'a'", "[1,]", "[1 2]", "{\"b\" 1}", "{b: 1}", "{\"b\": 1, \"b\": 2}",
-        "{\"\\u0000\": 1}", "1 2", "\"a\"b", "" };
+        "nan", "NaNs", "Inf", "-Inf", "+Infinity", "'a'", "[1,]", "[1 2]", "{\"b\" 1}", "{b: 1}",
+        "{\"b\": 1, \"b\": 2}", "{\"\\u0000\": 1}", "1 2", "\"a\"b", "" };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         char text[64];
         snprintf(text, sizeof text, "{\"a\": %s}\n", values[i]);
@@ -65,6 +69,31 @@ static void what_json_does_not_allow_is_refused(void **state) {
     }
     put(*state, "x.jsonl", "{\"a\": \"\xed\xa0\x80\"}\n"); /* a surrogate in three bytes */
     assert_refused(*state, "x.jsonl", 0, "line 1: not text: invalid UTF-8 at byte 8");
+}
+
+/* As Python's json module writes them. */
+static void numbers_that_json_lacks_are_null(void **state) {
+    static const char *const names[] = { "x.jsonl", "x.json" };
+    static const char want[] = "[{\"a\": null, \"b\": [null, null, -1]}, {\"a\": 2}]";
+    put(*state, "x.jsonl", "{\"a\": NaN, \"b\": [Infinity, -Infinity, -1]}\n{\"a\": 2}\n");
+    assert_rows(*state, "x.jsonl", want);
+    for (size_t i = 0; i < 2; i++) {
+        put(*state, names[i], "[{\"a\": NaN, \"b\": [Infinity,-Infinity,-1]}, {\"a\": 2}]");
+        assert_rows(*state, names[i], want);
+    }
+}
+
+static void an_array_goes_by_the_name_of_lines_too(void **state) {
+    uint8_t packed[256];
+    static const char text[] = "\n  [{\"a\": 1},\n{\"a\": 2}]\n";
+    put(*state, "x.jsonl", text);
+    assert_rows(*state, "x.jsonl", TWO);
+    put_bytes(*state, "x.jsonl.gz", packed, gzip_of(text, strlen(text), packed, sizeof packed));
+    assert_rows(*state, "x.jsonl.gz", TWO);
+    put(*state, "x.jsonl", "[{\"a\": 1},\n{\"a\": }]\n");
+    assert_refused(*state, "x.jsonl", 1, "row 2, line 2: not JSON");
+    put(*state, "x.jsonl", "[1]\n");
+    assert_refused(*state, "x.jsonl", 0, "row 1, line 1: not JSON: expected a row, an object");
 }
 
 static void many_keys_are_told_apart(void **state) {
@@ -130,16 +159,130 @@ static void json_takes_every_form_of_rows(void **state) {
     assert_rows(*state, "x.json", TWO);
     put(*state, "x.json", "{\"a\": 1}\n{\"a\": 2}\n");
     assert_rows(*state, "x.json", TWO);
-    put(*state, "x.json", "{\"version\": \"1\", \"data\": [{\"a\": 1}, {\"a\": 2}]}");
+    put(*state, "x.json", "{\"version\": \"1\",\n\"data\": [{\"a\": 1}, {\"a\": 2}]}");
     assert_rows(*state, "x.json", TWO);
-    put(*state, "x.json", "{\"a\": [1, 2], \"b\": [\"x\", \"y]}\\\"{\"]}");
+    put(*state, "x.json", "{\"a\": [1, 2],\n\"b\": [\"x\", \"y]}\\\"{\"]}");
     assert_rows(*state, "x.json", "[{\"a\": 1, \"b\": \"x\"}, {\"a\": 2, \"b\": \"y]}\\\"{\"}]");
-    put(*state, "x.json", "{\"k\": {\"a\": 1}, \"l\": {\"a\": 2}}");
+    put(*state, "x.json", "{\"k\": {\"a\": 1},\n\"l\": {\"a\": 2}}");
     assert_rows(*state, "x.json", "[{\"a\": 1, \"_key\": \"k\"}, {\"a\": 2, \"_key\": \"l\"}]");
-    put(*state, "x.json", "{\"a\": 1, \"b\": [1, 2]}");
+    put(*state, "x.json", "{\"k\": {\"a\": 1, \"_key\": 5},\n\"l\": {}}");
+    assert_rows(*state, "x.json", "[{\"a\": 1, \"_key\": 5}, {\"_key\": \"l\"}]");
+    put(*state, "x.json", "{\"a\": 1,\n\"b\": [1, 2]}");
     assert_rows(*state, "x.json", "[{\"a\": 1, \"b\": [1, 2]}]");
+    put(*state, "x.json", "{\n}");
+    assert_rows(*state, "x.json", "[{}]");
+    put(*state, "x.json", "{\n\"a\": [], \"b\": []}");
+    assert_rows(*state, "x.json", "[]");
+    put(*state, "x.json", "{\n\"data\": [{\"a\": 1}, 2]}");
+    assert_refused(*state, "x.json", 1, "row 2: a row must be a JSON object");
     put(*state, "x.json", "[]");
     assert_rows(*state, "x.json", "[]");
+}
+
+/* A file of a single row means what the same row means before others. */
+static void an_object_on_one_line_is_a_row(void **state) {
+    static const char *const rows[] = {
+        "{\"question\": \"q\", \"choices\": [{\"t\": \"a\"}, {\"t\": \"b\"}]}",
+        "{\"tokens\": [1, 2], \"tags\": [3, 4]}",
+        "{\"translation\": {\"en\": \"a\", \"fr\": \"b\"}}",
+        "{\"a\": []}",
+        "{}",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[256], want[256];
+        snprintf(text, sizeof text, "\n %s \n\n", rows[i]);
+        snprintf(want, sizeof want, "[%s]", rows[i]);
+        put(*state, "x.json", text);
+        assert_rows(*state, "x.json", want);
+        snprintf(text, sizeof text, "%s\n%s\n", rows[i], rows[i]);
+        snprintf(want, sizeof want, "[%s, %s]", rows[i], rows[i]);
+        put(*state, "x.json", text);
+        assert_rows(*state, "x.json", want);
+    }
+}
+
+static void a_document_stands_alone(void **state) {
+    put(*state, "x.json", "{\"a\":\n1}\n{\"a\": 2}\n");
+    assert_refused(*state, "x.json", 0, "line 3: text after an object of several lines");
+    size_t n = 17 << 20;
+    char *text = xmalloc(n + 32);
+    memset(text, ' ', n + 32);
+    memcpy(text, "{\"data\": [", 10);
+    memcpy(text + n, "{\"a\": 1}]}", 10);
+    put_bytes(*state, "x.json", text, n + 10);
+    assert_refused(*state, "x.json", 0, "row 1, line 1: an object on one line is a row");
+    text[12] = '\n';
+    put_bytes(*state, "x.json", text, n + 10);
+    assert_rows(*state, "x.json", "[{\"a\": 1}]");
+    free(text);
+}
+
+/* What is read as a whole goes through the parser that every other row goes through. */
+static void documents_have_the_same_numbers_and_depth(void **state) {
+    static const char *const rows[] = { "9223372036854775808", "[NaN, Infinity, -Infinity]" };
+    static const char *const want[] = { "[{\"a\": 9223372036854775808.0}]",
+        "[{\"a\": [null, null, null]}]" };
+    for (size_t i = 0; i < 4; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "{\"a\":%s%s}", i % 2 ? "\n" : "", rows[i / 2]);
+        put(*state, "x.json", text);
+        if (i == 3) /* columns */
+            assert_rows(*state, "x.json", "[{\"a\": null}, {\"a\": null}, {\"a\": null}]");
+        else
+            assert_rows(*state, "x.json", want[i / 2]);
+    }
+    for (int lines = 0; lines < 2; lines++) {
+        char text[2048] = "{\"a\": ";
+        text[6] = lines ? '\n' : ' ';
+        size_t at = strlen(text);
+        memset(text + at, '[', 600);
+        memset(text + at + 600, ']', 600);
+        text[at + 1200] = '}';
+        put(*state, "x.json", text);
+        assert_refused(*state, "x.json", 0, "nesting depth");
+    }
+}
+
+/* One number a row: as objects, all at once, they took a hundred times what the text takes. */
+static void columns_are_no_rows_before_they_are_read(void **state) {
+    enum { ROWS = 3000000 };
+    struct rusage before, after;
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "{\"a\":\n[0");
+    for (size_t i = 1; i < ROWS; i++)
+        strbuf_adds(&text, ",0");
+    strbuf_adds(&text, "]}");
+    put_bytes(*state, "x.json", text.text, text.len);
+    strbuf_release(&text);
+    getrusage(RUSAGE_SELF, &before);
+    struct err err = ERR_INIT;
+    struct data *d = data_open(&(struct data_source) { .dir = *state, .file = "x.json" }, &err);
+    size_t n = 0;
+    for (const struct value *row; d && (row = data_row(d, &err)); n++)
+        assert_true(row->n == 1 && row[2].kind == VALUE_INT);
+    data_close(d);
+    getrusage(RUSAGE_SELF, &after);
+    assert_int_equal(n, ROWS);
+    assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 512 << 10);
+}
+
+/* More values than are held at once. */
+static void a_document_of_many_values_is_read_from_its_columns(void **state) {
+    enum { ROWS = 5000000 };
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "{\"a\":\n[0");
+    for (size_t i = 1; i < ROWS; i++)
+        strbuf_adds(&text, ",0");
+    strbuf_adds(&text, "]}");
+    put_bytes(*state, "x.json", text.text, text.len);
+    strbuf_release(&text);
+    struct err err = ERR_INIT;
+    struct data *d = data_open(&(struct data_source) { .dir = *state, .file = "x.json" }, &err);
+    assert_non_null(d);
+    assert_true(data_skip(d, ROWS - 1, &err));
+    assert_non_null(data_row(d, &err));
+    assert_null(data_row(d, &err));
+    data_close(d);
 }
 
 /* {"version": ..., "data": [rows], ...}, larger than what is read as one document. */
@@ -244,6 +387,14 @@ static void large_documents_that_are_no_columns_are_refused(void **state) {
 static void bad_json_names_file_row_and_line(void **state) {
     put(*state, "x.json", "[{\"a\": 1},\n{\"a\": }]");
     assert_refused(*state, "x.json", 1, "row 2, line 2: not JSON");
+    put(*state, "x.json", "[{\"a\": 1}, {\"a\": 2,\n\n  \"b\": ?}]");
+    assert_refused(*state, "x.json", 1, "row 2, line 3: not JSON: expected a value (column 8)");
+    put(*state, "x.json", "\n[{\"a\": 1}, {\"a\": ?}]");
+    assert_refused(*state, "x.json", 1, "row 2, line 2: not JSON: expected a value (column 18)");
+    put(*state, "x.json", "\n {\"a\": \"\\n\\n\",\n\"b\":\n1?}");
+    assert_refused(*state, "x.json", 0, "row 1, line 4: not JSON: expected ',' or '}' (column 2)");
+    put(*state, "x.json", "[{\"a\": ?,\n\"b\": \"\xff\"}]");
+    assert_refused(*state, "x.json", 0, "row 1, line 2: not text: invalid UTF-8 at byte 7");
     put(*state, "x.json", "[{\"a\": 1} {\"a\": 2}]");
     assert_refused(*state, "x.json", 1, "expected ',' or ']'");
     put(*state, "x.json", "[{\"a\": 1},]");
@@ -287,6 +438,21 @@ static void csv_and_tsv_are_read_as_python_reads_them(void **state) {
         free(want);
     }
     json_decref(cases);
+}
+
+static void csv_columns_without_a_name_are_numbered(void **state) {
+    put(*state, "x.csv", "\r\n\n\na,b\n1,2\n");
+    assert_rows(*state, "x.csv", "[{\"a\": \"1\", \"b\": \"2\"}]");
+    put(*state, "x.csv", ",a,\"\"\n0,1,2\n");
+    assert_rows(*state, "x.csv", "[{\"Unnamed: 0\": \"0\", \"a\": \"1\", \"Unnamed: 2\": \"2\"}]");
+    put(*state, "x.tsv", "\n\"\"\n1\n");
+    assert_rows(*state, "x.tsv", "[{\"Unnamed: 0\": \"1\"}]");
+    put(*state, "x.csv", "\n\na,b\n1\n");
+    assert_refused(*state, "x.csv", 0, "row 1, line 4: 1 value for 2 columns");
+    put(*state, "x.csv", "Unnamed: 1,\n1,2\n");
+    assert_refused(*state, "x.csv", 0, "two columns are named 'Unnamed: 1'");
+    put(*state, "x.csv", "\n\n");
+    assert_refused(*state, "x.csv", 0, "no header row");
 }
 
 static void bad_csv_names_file_and_line(void **state) {
@@ -343,6 +509,64 @@ static void packed_files_give_the_same_rows(void **state) {
     free(packed);
 }
 
+/* In one frame that asks for a window of 2^window_log. */
+static void put_zstd(const char *dir, const char *name, const struct strbuf *text, int window_log) {
+    size_t max = ZSTD_compressBound(text->len);
+    uint8_t *packed = xmalloc(max);
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    ZSTD_inBuffer from = { text->text, text->len, 0 };
+    ZSTD_outBuffer to = { packed, max, 0 };
+    assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, window_log)));
+    while (ZSTD_compressStream2(z, &to, &from, ZSTD_e_flush) > 0) /* the size is not known yet */
+        ;
+    while (ZSTD_compressStream2(z, &to, &from, ZSTD_e_end) > 0)
+        ;
+    put_bytes(dir, name, packed, to.pos);
+    ZSTD_freeCCtx(z);
+    free(packed);
+}
+
+static void zstd_windows_have_a_ceiling(void **state) {
+    struct err err;
+    struct strbuf text = { 0 };
+    strbuf_adds(&text, "{\"a\": 1}\n{\"a\": 2}\n");
+    put_zstd(*state, "x.jsonl.zst", &text, 27); /* as --long and --ultra -22 do */
+    assert_rows(*state, "x.jsonl.zst", TWO);
+    put_zstd(*state, "x.jsonl.zst", &text, 28);
+    assert_refused(
+        *state, "x.jsonl.zst", 0, "zstd window of 256 MiB is over the ceiling of 128 MiB");
+    json_decref(rows_of_file(*state, "x.jsonl.zst", &err));
+    assert_int_equal(err.class, ERR_UNSUPPORTED);
+    strbuf_release(&text);
+}
+
+/* Each column of a document that is not read as a whole has a window of its own. */
+static void windows_of_columns_have_one_ceiling(void **state) {
+    enum { VALUES = 4400000 };
+    for (int columns = 3; columns <= 5; columns += 2) {
+        struct strbuf text = { 0 };
+        for (int c = 0; c < columns; c++) {
+            strbuf_addf(&text, "%s\n\"%d\": [1", c ? "," : "{", c);
+            for (int i = 1; i < VALUES / columns; i++)
+                strbuf_addf(&text, ",%d", i);
+            strbuf_adds(&text, "]");
+        }
+        strbuf_adds(&text, "}");
+        put_zstd(*state, "x.json.zst", &text, 27);
+        strbuf_release(&text);
+        if (columns == 5) {
+            assert_refused(*state, "x.json.zst", 0, "5 columns: unpacking them takes over 512 MiB");
+            continue;
+        }
+        struct err err = ERR_INIT;
+        struct data *d =
+            data_open(&(struct data_source) { .dir = *state, .file = "x.json.zst" }, &err);
+        assert_non_null(d);
+        assert_int_equal(data_row(d, &err)->n, 3);
+        data_close(d);
+    }
+}
+
 static void bombs_and_damage_in_packed_files_are_refused(void **state) {
     size_t n = 64 << 20, len;
     char *spaces = xmalloc(n);
@@ -365,7 +589,9 @@ static void bombs_and_damage_in_packed_files_are_refused(void **state) {
     put_bytes(*state, "tail.jsonl.gz", packed, len + 1);
     assert_refused(*state, "tail.jsonl.gz", 0, "1 trailing bytes");
     put(*state, "not.jsonl.gz", "{\"a\": 1}\n");
-    assert_refused(*state, "not.jsonl.gz", 0, "incorrect header check");
+    assert_refused(*state, "not.jsonl.gz", 0, "not gzip data: incorrect header check");
+    put(*state, "not.jsonl.zst", "{\"a\": 1}\n");
+    assert_refused(*state, "not.jsonl.zst", 0, "not zstd data");
     put(*state, "empty.jsonl.gz", "");
     assert_refused(*state, "empty.jsonl.gz", 0, "truncated");
     free(spaces);
@@ -396,23 +622,33 @@ static void a_bomb_gives_no_row_before_it_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        IN_FOLDER(columns_are_no_rows_before_they_are_read), /* ahead of what takes more */
         IN_FOLDER(jsonl_gives_a_row_a_line),
         IN_FOLDER(bad_jsonl_names_file_and_line),
         IN_FOLDER(strings_are_unescaped_wherever_they_lie),
         IN_FOLDER(what_json_does_not_allow_is_refused),
+        IN_FOLDER(numbers_that_json_lacks_are_null),
+        IN_FOLDER(an_array_goes_by_the_name_of_lines_too),
         IN_FOLDER(many_keys_are_told_apart),
         IN_FOLDER(rows_beyond_all_bounds_are_refused),
         IN_FOLDER(only_the_columns_asked_for_are_given),
         IN_FOLDER(a_line_over_the_ceiling_is_refused),
         IN_FOLDER(json_takes_every_form_of_rows),
+        IN_FOLDER(an_object_on_one_line_is_a_row),
+        IN_FOLDER(a_document_stands_alone),
+        IN_FOLDER(documents_have_the_same_numbers_and_depth),
+        IN_FOLDER(a_document_of_many_values_is_read_from_its_columns),
         IN_FOLDER(a_large_document_is_read_row_by_row),
         IN_FOLDER(large_columns_are_read_row_by_row),
         IN_FOLDER(large_documents_that_are_no_columns_are_refused),
         IN_FOLDER(bad_json_names_file_row_and_line),
         IN_FOLDER(csv_and_tsv_are_read_as_python_reads_them),
+        IN_FOLDER(csv_columns_without_a_name_are_numbered),
         IN_FOLDER(bad_csv_names_file_and_line),
         IN_FOLDER(lines_are_numbered_and_repaired),
         IN_FOLDER(packed_files_give_the_same_rows),
+        IN_FOLDER(zstd_windows_have_a_ceiling),
+        IN_FOLDER(windows_of_columns_have_one_ceiling),
         IN_FOLDER(bombs_and_damage_in_packed_files_are_refused),
         IN_FOLDER(a_bomb_gives_no_row_before_it_is_refused),
     };

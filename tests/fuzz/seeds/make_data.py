@@ -32,6 +32,7 @@ def jsonrow():
     put("jsonrow/plain.json", json.dumps({"a": 1, "b": [True, False, None, -2.5e3, "x"], "c": {"d": {}}}).encode())
     put("jsonrow/escapes.json", rb'{"\u00e4\ud83d\ude00":"\"\\\/\b\f\n\r\t\u0000","s":"\uD800"}')
     put("jsonrow/numbers.json", b'{"a":-0,"b":0.1,"c":1e-7,"d":9223372036854775807,"e":9223372036854775808,"f":1e400,"g":123456789012345678901234.5E-9}')
+    put("jsonrow/words.json", b'{"a":NaN,"b":[-Infinity,Infinity,-1],"c":"NaN"}')
     put("jsonrow/text.json", '{"é":"日本語 γάμμα 😀 plain ascii that is longer than eight bytes"}'.encode())
     put("jsonrow/many_keys.json", json.dumps({f"k{i % 19}{'' if i < 19 else 'x'}": i for i in range(38)}).encode())
 
