@@ -181,6 +181,14 @@ static void summaries_score_by_both_protocols(void **state) {
     compare("summary_protocol_1", "summary_protocol_1");
 }
 
+/* mteb leaves out a text as soon as one of its similarities is the same for all. */
+static void a_text_of_equal_similarities_says_nothing(void **state) {
+    (void)state;
+    json_t *result = evaluate("summary_equal", 0, NULL);
+    assert_same(value_of(result, "cosine_spearman"), 1);
+    json_decref(result);
+}
+
 static void retrieval_scores_as_mteb_scores_it(void **state) {
     (void)state;
     compare("retrieval", "retrieval");
@@ -404,6 +412,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(bitext_scores_as_mteb_scores_it),
         cmocka_unit_test(a_sentence_is_sought_among_those_of_its_subset),
         cmocka_unit_test(summaries_score_by_both_protocols),
+        cmocka_unit_test(a_text_of_equal_similarities_says_nothing),
         cmocka_unit_test(retrieval_scores_as_mteb_scores_it),
         cmocka_unit_test(reranking_scores_as_mteb_scores_it),
         cmocka_unit_test(instructions_score_as_mteb_scores_them),
