@@ -26,11 +26,17 @@ static bool is_printable(uint32_t cp) {
     return !(unicode_flags(cp) & UNICODE_OTHER) && !pystr_space(cp) && cp != 0xad;
 }
 
+/* Texts of texts of texts are mostly these. */
+static void add_escaped(struct strbuf *out, char c) {
+    const char pair[2] = { '\\', c };
+    strbuf_add(out, pair, sizeof pair);
+}
+
 static void repr_escape(struct strbuf *out, uint32_t cp) {
     static const char from[] = "\n\r\t\\", to[] = "nrt\\";
     const char *plain = cp && cp < 0x80 ? strchr(from, (int)cp) : NULL;
     if (plain)
-        strbuf_addf(out, "\\%c", to[plain - from]);
+        add_escaped(out, to[plain - from]);
     else if (cp < 0x100)
         strbuf_addf(out, "\\x%02x", cp);
     else
@@ -42,11 +48,11 @@ static void repr_text(struct strbuf *out, struct value v) {
     const char quote = single && !twice ? '"' : '\'';
     uint32_t cp;
     strbuf_addc(out, quote);
-    for (size_t at = 0, n; at < v.n; at += n) {
+    for (size_t at = 0, n; at < v.n && !out->overflow; at += n) {
         n = utf8_decode(v.text + at, v.n - at, &cp);
         n = n ? n : 1;
         if (cp == (uint32_t)quote)
-            strbuf_addf(out, "\\%c", quote);
+            add_escaped(out, quote);
         else if (cp != '\\' && is_printable(cp))
             strbuf_add(out, v.text + at, n);
         else
@@ -168,7 +174,7 @@ static void dump_escape(struct strbuf *out, uint32_t cp) {
     static const char from[] = "\"\\\n\r\t\f\b", to[] = "\"\\nrtfb";
     const char *plain = cp && cp < 0x80 ? strchr(from, (int)cp) : NULL;
     if (plain) {
-        strbuf_addf(out, "\\%c", to[plain - from]);
+        add_escaped(out, to[plain - from]);
     } else if (cp < 0x10000) {
         strbuf_addf(out, "\\u%04x", cp);
     } else {
