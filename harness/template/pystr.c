@@ -4,8 +4,8 @@
 
 #include "base/utf8.h"
 #include "harness/template/value.h"
-#include "harness/tokenizer/unicode.h"
-#include "harness/tokenizer/unicode_data.h"
+#include "harness/tokenizer/unicode/unicode.h"
+#include "harness/tokenizer/unicode/unicode_data.h"
 
 bool pystr_space(uint32_t cp) {
     return unicode_is_space(cp) || (cp >= 0x1c && cp <= 0x1f);

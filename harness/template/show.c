@@ -4,7 +4,7 @@
 
 #include "base/utf8.h"
 #include "harness/template/value.h"
-#include "harness/tokenizer/unicode.h"
+#include "harness/tokenizer/unicode/unicode.h"
 
 /* ---- str and repr ---- */
 

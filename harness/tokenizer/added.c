@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "harness/tokenizer/unicode.h"
+#include "harness/tokenizer/unicode/unicode.h"
 
 void added_init(struct added *a) {
     *a = (struct added) { .index = strmap_new(64) };

@@ -2,8 +2,8 @@
 #ifndef ASSAY_HARNESS_TOKENIZER_ADDED_H
 #define ASSAY_HARNESS_TOKENIZER_ADDED_H
 
-#include "harness/tokenizer/stage.h"
-#include "harness/tokenizer/token_model.h"
+#include "harness/tokenizer/pipeline/stage.h"
+#include "harness/tokenizer/model/token_model.h"
 
 struct added_token {
     const char *text;

@@ -1,36 +1,36 @@
 set(tokenizer_SOURCES
     tokenizer/added.c
-    tokenizer/bpe.c
-    tokenizer/bpe_vocab.c
-    tokenizer/byte_vocab.c
-    tokenizer/charsmap.c
-    tokenizer/decoder.c
     tokenizer/fit.c
-    tokenizer/folder.c
-    tokenizer/folder_class.c
-    tokenizer/folder_types.c
-    tokenizer/gguf.c
-    tokenizer/grapheme.c
     tokenizer/join.c
-    tokenizer/normal_form.c
-    tokenizer/normalizer.c
-    tokenizer/post.c
-    tokenizer/pretokenizer.c
-    tokenizer/protobuf.c
-    tokenizer/regex.c
-    tokenizer/regex_dialect.c
-    tokenizer/sentencepiece.c
-    tokenizer/spm_pipeline.c
-    tokenizer/stage.c
     tokenizer/token_list.c
-    tokenizer/token_model.c
-    tokenizer/token_trie.c
     tokenizer/tokenizer.c
-    tokenizer/unicode.c
-    tokenizer/unicode_data.c
-    tokenizer/unigram.c
-    tokenizer/vocab.c
-    tokenizer/vocab_files.c
-    tokenizer/word_memo.c
-    tokenizer/wordpiece.c
-    tokenizer/work.c)
+    tokenizer/work.c
+    tokenizer/files/byte_vocab.c
+    tokenizer/files/folder.c
+    tokenizer/files/folder_class.c
+    tokenizer/files/folder_types.c
+    tokenizer/files/gguf.c
+    tokenizer/files/protobuf.c
+    tokenizer/files/sentencepiece.c
+    tokenizer/files/spm_pipeline.c
+    tokenizer/files/vocab_files.c
+    tokenizer/model/bpe.c
+    tokenizer/model/bpe_vocab.c
+    tokenizer/model/token_model.c
+    tokenizer/model/token_trie.c
+    tokenizer/model/unigram.c
+    tokenizer/model/vocab.c
+    tokenizer/model/word_memo.c
+    tokenizer/model/wordpiece.c
+    tokenizer/pipeline/charsmap.c
+    tokenizer/pipeline/decoder.c
+    tokenizer/pipeline/normal_form.c
+    tokenizer/pipeline/normalizer.c
+    tokenizer/pipeline/post.c
+    tokenizer/pipeline/pretokenizer.c
+    tokenizer/pipeline/stage.c
+    tokenizer/regex/regex.c
+    tokenizer/regex/regex_dialect.c
+    tokenizer/unicode/grapheme.c
+    tokenizer/unicode/unicode.c
+    tokenizer/unicode/unicode_data.c)

@@ -12,10 +12,10 @@
 #include "base/strbuf.h"
 #include "base/utf8.h"
 #include "harness/formats/adapter.h"
-#include "harness/tokenizer/decoding.h"
-#include "harness/tokenizer/sentencepiece.h"
+#include "harness/tokenizer/pipeline/decoding.h"
+#include "harness/tokenizer/files/sentencepiece.h"
 #include "harness/tokenizer/token_list.h"
-#include "harness/tokenizer/vocab_files.h"
+#include "harness/tokenizer/files/vocab_files.h"
 
 #define TEXT_BYTES_MAX ((size_t)1 << 28)
 

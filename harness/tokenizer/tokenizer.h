@@ -5,9 +5,9 @@
 #include "harness/tokenizer/added.h"
 #include "harness/tokenizer/fit.h"
 #include "harness/tokenizer/join.h"
-#include "harness/tokenizer/post.h"
-#include "harness/tokenizer/stage.h"
-#include "harness/tokenizer/token_model.h"
+#include "harness/tokenizer/pipeline/post.h"
+#include "harness/tokenizer/pipeline/stage.h"
+#include "harness/tokenizer/model/token_model.h"
 
 struct tokenizer {
     struct token_model model;

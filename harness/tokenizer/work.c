@@ -7,10 +7,10 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "harness/tokenizer/regex.h"
+#include "harness/tokenizer/regex/regex.h"
 #include "harness/tokenizer/token_list.h"
-#include "harness/tokenizer/unicode.h"
-#include "harness/tokenizer/vocab.h"
+#include "harness/tokenizer/unicode/unicode.h"
+#include "harness/tokenizer/model/vocab.h"
 
 /* What normalizing may make of a text: the longest decomposition is eleven times as long, and bytes
  * as characters twice that. */

@@ -8,7 +8,7 @@
 #define ASSAY_HARNESS_TOKENIZER_WORK_H
 
 #include "harness/harness.h"
-#include "harness/tokenizer/word_memo.h"
+#include "harness/tokenizer/model/word_memo.h"
 
 struct text {
     char *bytes;

@@ -1,7 +1,7 @@
 /* Bytes as a SentencePiece model; with what is accepted a text is tokenised and given back, by
  * SentencePiece's own rules and by the document that transformers makes of a model. */
-#include "harness/tokenizer/folder.h"
-#include "harness/tokenizer/sentencepiece.h"
+#include "harness/tokenizer/files/folder.h"
+#include "harness/tokenizer/files/sentencepiece.h"
 #include "tokenize.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

@@ -2,7 +2,7 @@
  * vocab.txt, 'm' a vocab.json and, after a NUL, a merges.txt. */
 #include <string.h>
 
-#include "harness/tokenizer/vocab_files.h"
+#include "harness/tokenizer/files/vocab_files.h"
 #include "tokenize.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

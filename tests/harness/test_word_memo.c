@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "harness/tokenizer/word_memo.h"
+#include "harness/tokenizer/model/word_memo.h"
 
 /* The i-th word and its tokens: many more than there are slots, some of them long. */
 static size_t name_of(unsigned i, char out[64]) {
