@@ -6,6 +6,12 @@ set(template_SOURCES
     template/continue.c
     template/eval.c
     template/exec.c
+    template/expression.c
+    template/filter_by_name.c
+    template/filter_number.c
+    template/filter_order.c
+    template/filter_sequence.c
+    template/filter_text.c
     template/filters.c
     template/format.c
     template/functions.c
@@ -13,6 +19,7 @@ set(template_SOURCES
     template/methods.c
     template/parser.c
     template/show.c
+    template/statement.c
     template/template.c
     template/tests.c
     template/pystr.c
