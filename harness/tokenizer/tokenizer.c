@@ -271,14 +271,14 @@ bool tokenizer_encode_counted(const struct tokenizer *t, const char *text, size_
     struct work *w = work_take(t->works);
     work_begin(w, repaired ? repaired : text, n, out->want_spans || t->keep_align, out);
     w->trim = t->post.trim;
+    w->trim.behind = w->trim.behind && special;
     w->vocab = &t->model.vocab;
     w->covers = t->model.type == &TOKEN_MODEL_UNIGRAM ? t->model.unk_id : -1;
     bool ok = encode(t, w, err);
     *steps += w->steps;
     work_return(t->works, w);
     free(repaired);
-    if (!ok ||
-        !fit_truncate(&t->fit, special ? t->post.before.n + t->post.after.n : 0, out, own, err)) {
+    if (!ok || !fit_truncate(&t->fit, special ? t->post.n_counted : 0, out, own, err)) {
         out->n = before;
         return false;
     }

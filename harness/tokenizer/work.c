@@ -254,19 +254,22 @@ void work_segment(struct work *w, size_t from, size_t to, bool match) {
     w->segments[w->n_segments++] = (struct segment) { (uint32_t)from, (uint32_t)to, match };
 }
 
-/* A match joins what stands before it, unless that is a match itself. */
+/* A match joins what stands before it, unless that is a match itself; before it may stand nothing
+ * (an empty match, turned round), and that counts. */
 static void merge_with_previous(struct work *w, uint32_t base) {
+    struct segment last = { 0 };
     bool previous = false;
-    size_t first = w->spare_pieces.n;
     for (size_t i = 0; i < w->n_segments; i++) {
         const struct segment *s = &w->segments[i];
-        if (s->match && !previous && w->spare_pieces.n > first) {
-            w->spare_pieces.items[w->spare_pieces.n - 1].to = base + s->to;
+        if (i > 0 && s->match && !previous) {
+            last.to = s->to;
         } else {
-            work_piece(w, base + s->from, base + s->to, PIECE_NO_ID);
+            work_piece(w, base + last.from, base + last.to, PIECE_NO_ID);
+            last = *s;
         }
         previous = s->match;
     }
+    work_piece(w, base + last.from, base + last.to, PIECE_NO_ID);
 }
 
 /* A match joins what stands after it, unless that is a match itself. */
@@ -362,7 +365,7 @@ static void trim_span(const struct work *w, const struct piece *p, uint32_t id, 
     const struct vocab_entry *e = own ? vocab_at(w->vocab, id) : NULL;
     uint32_t leading, trailing;
     count_blanks(e ? e->text : in.bytes, e ? e->n : in.n, &leading, &trailing);
-    bool first = w->out->n == w->first_token || span->from == 0;
+    bool first = (w->out->n == w->first_token && !w->trim.behind) || span->from == 0;
     if (first && w->trim.add_prefix_space && leading == 1) {
         leading = 0; /* the space that was put before the text */
     }

@@ -59,6 +59,7 @@ struct vocab;
  * trim_offsets). */
 struct trim_rule {
     bool trim, add_prefix_space;
+    bool behind; /* other tokens stand before the text's first, which is no longer the first then */
 };
 
 struct work {

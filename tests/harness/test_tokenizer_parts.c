@@ -105,6 +105,29 @@ static void words_end_where_oniguruma_says(void **state) {
     check_pieces(SPLIT("(?m:a.b)"), "ca\nb", "c|a\nb");
 }
 
+static void letters_that_escape_nothing_are_letters(void **state) {
+    (void)state;
+    check_pieces(SPLIT("\\\\pL|\\\\E"), "apLbE", "a|pL|b|E");
+    check_pieces(SPLIT("[\\\\X\\\\q]"), "aXbqc", "a|X|b|q|c");
+    check_pieces(SPLIT("\\\\v"), "a\nb\vc", "a\nb|\v|c");
+    check_pieces(SPLIT("\\\\C-J"), "a\nb", "a|\n|b");
+}
+
+static void clusters_hold_one_pictograph(void **state) {
+    (void)state;
+    check_ids(SPLIT("\\\\X"),
+        "a\xf0\x9f\x99\x82\xf0\x9f\x99\x82"
+        " b",
+        "1 0 0 19 2");
+}
+
+static void nothing_before_a_match_is_joined(void **state) {
+    (void)state;
+    check_pieces(",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?=b)\"},"
+                 "\"behavior\":\"MergedWithPrevious\",\"invert\":true}",
+        "abab", "a|ba|b");
+}
+
 static void classes_without_an_end_are_refused(void **state) {
     (void)state;
     static const char *const PATTERNS[] = { "[a", "[a[b]", "[a&&", "[[:alpha:]" };
@@ -150,6 +173,20 @@ static void a_bare_file_pads_its_texts(void **state) {
     check_ids(CHARS ",\"padding\":{\"strategy\":{\"Fixed\":2},\"direction\":\"Left\",\"pad_id\":7,"
                     "\"pad_type_id\":0,\"pad_token\":\"B\"}",
         "abc", "1 2 3");
+}
+
+#define BERT "{\"type\":\"BertProcessing\",\"sep\":[\"-\",22],\"cls\":[\"!\",21]}"
+
+/* The second processor sees three parts and ends each, but says that it adds two tokens. */
+static void truncation_leaves_room_for_what_processors_say(void **state) {
+    (void)state;
+    check_ids(CHARS
+        ",\"post_processor\":{\"type\":\"Sequence\",\"processors\":["
+        "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"!\","
+        "\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],"
+        "\"special_tokens\":{\"!\":{\"id\":\"!\",\"ids\":[21],\"tokens\":[\"!\"]}}}," BERT
+        "]}" TRUNCATION("Right", "5"),
+        "abcde", "21 21 22 1 2 22");
 }
 
 static void truncation_that_leaves_no_room_is_an_error(void **state) {
@@ -201,6 +238,10 @@ int main(void) {
         cmocka_unit_test(names_of_properties_are_oniguruma_s),
         cmocka_unit_test(counts_after_counts_repeat),
         cmocka_unit_test(words_end_where_oniguruma_says),
+        cmocka_unit_test(letters_that_escape_nothing_are_letters),
+        cmocka_unit_test(clusters_hold_one_pictograph),
+        cmocka_unit_test(nothing_before_a_match_is_joined),
+        cmocka_unit_test(truncation_leaves_room_for_what_processors_say),
         cmocka_unit_test(classes_without_an_end_are_refused),
         cmocka_unit_test(a_bare_file_truncates_its_texts),
         cmocka_unit_test(a_bare_file_pads_its_texts),

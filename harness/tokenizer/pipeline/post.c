@@ -94,9 +94,22 @@ static bool add_piece(const struct parts *old, const json_t *tokens, const json_
     return put_all(to, &old->items[which], err);
 }
 
+/* A template counts what it adds to one text, whichever of its lists is taken. */
+static size_t count_single(const json_t *config) {
+    const json_t *pieces = json_object_get(config, "single"),
+                 *tokens = json_object_get(config, "special_tokens");
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(pieces); i++) {
+        const json_t *special = json_object_get(json_array_get(pieces, i), "SpecialToken");
+        const char *name = json_get_string(special, "id", "");
+        n += json_array_size(json_object_get(json_object_get(tokens, name), "ids"));
+    }
+    return n;
+}
+
 static bool load_template(
     struct post *post, struct parts *parts, const json_t *config, struct err *err) {
-    (void)post;
+    post->n_counted += count_single(config);
     const char *which = parts->n == 1 ? "single" : "pair";
     const json_t *pieces = json_object_get(config, which),
                  *tokens = json_object_get(config, "special_tokens");
@@ -133,18 +146,31 @@ static bool surround(struct parts *parts, const json_t *config, bool twice, stru
     return true;
 }
 
+/* Has an earlier processor put tokens before the text, in the part that the text is in? */
+static bool text_is_behind(const struct parts *parts) {
+    for (size_t i = 0; i < parts->n; i++) {
+        for (size_t k = 1; k < parts->items[i].n; k++) {
+            if (parts->items[i].items[k] == TEXT) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* "cls": ["[CLS]", 101], "sep": ["[SEP]", 102] */
 static bool load_bert(
     struct post *post, struct parts *parts, const json_t *config, struct err *err) {
-    (void)post;
+    post->n_counted += 2;
     return surround(parts, config, false, err);
 }
 
 static bool load_byte_level(
     struct post *post, struct parts *parts, const json_t *config, struct err *err) {
-    (void)parts, (void)err;
+    (void)err;
     if (json_get_bool(config, "trim_offsets", true)) {
         post->trim.trim = true;
+        post->trim.behind = text_is_behind(parts);
         post->trim.add_prefix_space = json_get_bool(config, "add_prefix_space", true);
     }
     return true;
@@ -152,6 +178,7 @@ static bool load_byte_level(
 
 static bool load_roberta(
     struct post *post, struct parts *parts, const json_t *config, struct err *err) {
+    post->n_counted += 2;
     return load_byte_level(post, parts, config, err) && surround(parts, config, true, err);
 }
 

@@ -12,6 +12,7 @@ struct id_list {
 struct post {
     struct id_list before, after;
     struct trim_rule trim;
+    size_t n_counted; /* what processors say they add, which truncation leaves room for */
 };
 
 MUST_CHECK bool post_load(struct post *post, const json_t *config, struct err *err);

@@ -275,10 +275,38 @@ static bool code_point(struct translation *t, struct strbuf *out) {
     return ok;
 }
 
-static void copy_escape(struct translation *t, struct strbuf *out) {
-    size_t n = t->at + 1 < t->end ? 2 : 1;
-    strbuf_add(out, t->at, n);
-    t->at += n;
+/* Escapes that say the same in both dialects; any other letter stands for itself in Oniguruma. */
+#define SAME "aefnrtxocbBAzZGRK"
+#define SAME_IN_CLASS "aefnrtxocb"
+
+static void put_letter(struct translation *t, const char *same, struct strbuf *out) {
+    const char letter = t->at[1];
+    if (letter == 'v') { /* one character there, a class here */
+        strbuf_adds(out, "\\x0b");
+    } else if (isalpha((unsigned char)letter) && !strchr(same, letter)) {
+        strbuf_addc(out, letter);
+    } else {
+        strbuf_add(out, t->at, 2);
+    }
+    t->at += 2;
+}
+
+/* \cA and \C-A */
+static bool control(struct translation *t, struct strbuf *out) {
+    if (!starts(t, "\\C-") || t->end - t->at < 4) {
+        return false;
+    }
+    strbuf_addf(out, "\\c%c", t->at[3]);
+    t->at += 4;
+    return true;
+}
+
+static void copy_escape(struct translation *t, const char *same, struct strbuf *out) {
+    if (t->at + 1 == t->end) {
+        strbuf_addc(out, *t->at++);
+    } else if (!control(t, out)) {
+        put_letter(t, same, out);
+    }
 }
 
 /* ---- classes ---- */
@@ -334,7 +362,7 @@ static bool posix_class(struct translation *t, struct set *s) {
 static void member(struct translation *t, struct set *s) {
     if (*t->at == '\\') {
         if (!property(t, s) && !shorthand(t, true, s) && !code_point(t, &s->members)) {
-            copy_escape(t, &s->members);
+            copy_escape(t, SAME_IN_CLASS, &s->members);
         }
         return;
     }
@@ -411,18 +439,54 @@ static bool boundary(struct translation *t) {
     return true;
 }
 
-static void escape(struct translation *t) {
+/* A cluster that begins with a pictograph: PCRE2 up to 10.42 takes the next one along. */
+#define PICTOGRAPH                                                                                 \
+    "\\p{ExtPict}(?:[\\p{Grapheme_Extend}\\p{Emoji_Modifier}]*\\x{200d}\\p{ExtPict})*"             \
+    "[\\p{Grapheme_Extend}\\p{Emoji_Modifier}\\p{Mc}\\x{200d}]*"
+
+/* Escapes that PCRE2 has another word for; names and numbers of groups are the same in both. */
+static bool other_word(struct translation *t) {
+    static const char *const WORDS[][2] = {
+        { "\\O", "[\\s\\S]" },
+        { "\\X", "(?>(?!\\p{ExtPict})\\X|" PICTOGRAPH ")" },
+        { "\\N", "\\N" },
+        { "\\k<", "\\k<" },
+        { "\\k'", "\\k'" },
+        { "\\g<", "\\g<" },
+        { "\\g'", "\\g'" },
+    };
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        if (starts(t, WORDS[i][0])) {
+            strbuf_adds(t->out, WORDS[i][1]);
+            t->at += strlen(WORDS[i][0]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Text segments and meta characters: neither is in PCRE2, and neither is a letter that could stand
+ * for itself. */
+static bool is_known(const struct translation *t, struct err *err) {
+    return !starts(t, "\\y") && !starts(t, "\\Y") && !starts(t, "\\M-")
+               ? true
+               : err_set(
+                     err, ERR_UNSUPPORTED, "regex has '\\%c', which is not supported", t->at[1]);
+}
+
+static bool escape(struct translation *t, struct err *err) {
     struct set s = { 0 };
     t->atom = t->out->len;
+    if (!is_known(t, err)) {
+        return false;
+    }
     if (property(t, &s) || shorthand(t, false, &s)) {
         set_text(&s, t->out);
-    } else if (starts(t, "\\O")) {
-        strbuf_adds(t->out, "[\\s\\S]");
-        t->at += 2;
-    } else if (!boundary(t) && !code_point(t, t->out)) {
-        copy_escape(t, t->out);
+    } else if (!other_word(t) && !boundary(t) && !code_point(t, t->out)) {
+        copy_escape(t, SAME, t->out);
     }
     set_release(&s);
+    return true;
 }
 
 static bool open_group(struct translation *t, struct err *err) {
@@ -485,8 +549,7 @@ static bool interval(struct translation *t) {
 static bool step(struct translation *t, struct err *err) {
     switch (*t->at) {
     case '\\':
-        escape(t);
-        return true;
+        return escape(t, err);
     case '[':
         t->atom = t->out->len;
         return class_whole(t, err);
