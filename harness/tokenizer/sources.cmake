@@ -8,6 +8,7 @@ set(tokenizer_SOURCES
     tokenizer/files/byte_vocab.c
     tokenizer/files/folder.c
     tokenizer/files/folder_class.c
+    tokenizer/files/folder_program.c
     tokenizer/files/folder_types.c
     tokenizer/files/gguf.c
     tokenizer/files/protobuf.c

@@ -375,6 +375,72 @@ static void a_folder_with_a_sentencepiece_model_takes_its_class(void **state) {
     tokenizer_close(t);
 }
 
+static void classes_that_are_programs_are_refused_by_name(void **state) {
+    struct err err = ERR_INIT;
+    put(*state, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n");
+    put(*state, "tokenizer_config.json", "{\"tokenizer_class\":\"BertJapaneseTokenizer\"}");
+    assert_null(tokenizer_open(*state, &err));
+    assert_error(&err, ERR_UNSUPPORTED, "BertJapaneseTokenizer", NULL);
+    put(*state, "tokenizer_config.json", "{}");
+    put(*state, "config.json",
+        "{\"model_type\":\"tapas\"}"); /* the type of the model says it, too */
+    err = (struct err)ERR_INIT;
+    assert_null(tokenizer_open(*state, &err));
+    assert_error(&err, ERR_UNSUPPORTED, "TapasTokenizer", NULL);
+    put(*state, "config.json", "{\"model_type\":\"bert\"}");
+    struct tokenizer *t = tokenizer_open(*state, &err);
+    assert_non_null(t);
+    tokenizer_close(t);
+}
+
+#define ENGLISH "{\"id\":6,\"content\":\"en_XX\",\"special\":true}"
+#define GERMAN "{\"id\":7,\"content\":\"de_DE\",\"special\":true}"
+
+static void check_language(void **state, const char *config, const int32_t *ids, size_t n) {
+    struct err err = ERR_INIT;
+    put(*state, "tokenizer_config.json", config);
+    struct tokenizer *t = tokenizer_open(*state, &err);
+    if (!t) {
+        fail_msg("%s", err.msg);
+    }
+    check_ids(t, "a b", 3, ids, n);
+    tokenizer_close(t);
+}
+
+/* mBART's language is behind the text, mBART-50's before it, whatever the file says. */
+static void a_language_stands_beside_the_text(void **state) {
+    put(*state, "tokenizer.json",
+        "{\"added_tokens\":[" ENGLISH "," GERMAN "],\"model\":{\"type\":\"Unigram\",\"unk_id\":3,"
+        "\"vocab\":[[\"<s>\",0],[\"<pad>\",0],[\"</s>\",0],[\"<unk>\",0],[\"\xe2\x96\x81"
+        "a\",-1],[\"\xe2\x96\x81"
+        "b\",-1],[\"en_XX\",0],[\"de_DE\",0]]}}");
+    check_language(state, "{\"tokenizer_class\":\"MBartTokenizer\"}", IDS(4, 5, 2, 6));
+    check_language(state, "{\"tokenizer_class\":\"MBart50TokenizerFast\",\"src_lang\":\"de_DE\"}",
+        IDS(7, 4, 5, 2));
+}
+
+/* CodeLlama begins with BOS unless it is told not to; Llama only where it is told to. */
+static void code_llama_begins_with_bos(void **state) {
+    static const struct {
+        const char *config;
+        bool begins;
+    } CASES[] = {
+        { "{\"tokenizer_class\":\"CodeLlamaTokenizer\"}", true },
+        { "{\"tokenizer_class\":\"CodeLlamaTokenizer\",\"add_eos_token\":true}", true },
+        { "{\"tokenizer_class\":\"CodeLlamaTokenizer\",\"add_bos_token\":false}", false },
+        { "{\"tokenizer_class\":\"LlamaTokenizer\"}", false },
+    };
+    copy_into(*state, "spm-bpe-bytes.model", "tokenizer.model");
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct err err = ERR_INIT;
+        put(*state, "tokenizer_config.json", CASES[i].config);
+        struct tokenizer *t = tokenizer_open(*state, &err);
+        assert_non_null(t);
+        assert_int_equal(tokenizer_info(t)->adds_bos, CASES[i].begins);
+        tokenizer_close(t);
+    }
+}
+
 /* The class puts fairseq's own special tokens in front of the model's pieces. */
 static void pieces_of_xlm_roberta_are_numbered_anew(void **state) {
     struct err err = ERR_INIT;
@@ -832,6 +898,9 @@ int main(void) {
         WITH_SCRATCH(a_bert_folder_needs_only_its_vocabulary),
         WITH_SCRATCH(the_class_of_a_folder_replaces_the_pipeline_of_its_file),
         WITH_SCRATCH(a_folder_with_a_sentencepiece_model_takes_its_class),
+        WITH_SCRATCH(classes_that_are_programs_are_refused_by_name),
+        WITH_SCRATCH(a_language_stands_beside_the_text),
+        WITH_SCRATCH(code_llama_begins_with_bos),
         WITH_SCRATCH(pieces_of_xlm_roberta_are_numbered_anew),
         WITH_SCRATCH(ranks_of_tiktoken_are_merges),
         WITH_SCRATCH(tekken_numbers_its_tokens_after_the_special_ones),

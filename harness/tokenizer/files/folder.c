@@ -210,20 +210,38 @@ static void add_end(struct id_list *ends, int32_t id) {
     }
 }
 
+static void add_language(struct id_list *ends, const struct tokenizer *t, const struct folder *f,
+    const struct folder_class *class) {
+    const char *name = json_get_string(f->config, "src_lang", class->language);
+    add_end(ends, (int32_t)tokenizer_find(t, name, strlen(name)));
+}
+
+static void add_named_end(struct id_list *ends, const char *word, size_t n,
+    const struct tokenizer *t, const struct folder *f, const struct folder_class *class) {
+    for (int which = 0; which < SPECIAL_N; which++) {
+        if (strncmp(SPECIAL_KEYS[which], word, n) == 0 && SPECIAL_KEYS[which][n] == '_') {
+            add_end(ends, special_id(t, f, class, (enum special_token)which));
+        }
+    }
+    if (class->language && strncmp(word, "lang", n) == 0) {
+        add_language(ends, t, f, class);
+    }
+}
+
 /* "cls $ sep": names of special tokens before and after the text. */
 static void set_ends(
     struct tokenizer *t, const struct folder *f, const struct folder_class *class) {
     struct id_list *ends = &t->post.before;
     struct trim_rule trim = t->post.trim; /* spans stay those of the file */
+    bool legacy = class->post_legacy && json_get_bool(f->config, "legacy_behaviour", false);
     post_release(&t->post);
-    for (const char *word = class->post; *word;) {
+    for (const char *word = legacy ? class->post_legacy : class->post; *word;) {
         size_t n = strcspn(word, " ");
-        for (int which = 0; which < SPECIAL_N; which++) {
-            if (strncmp(SPECIAL_KEYS[which], word, n) == 0 && SPECIAL_KEYS[which][n] == '_') {
-                add_end(ends, special_id(t, f, class, (enum special_token)which));
-            }
+        if (*word == '$') {
+            ends = &t->post.after;
+        } else {
+            add_named_end(ends, word, n, t, f, class);
         }
-        ends = *word == '$' ? &t->post.after : ends;
         word += n + (word[n] == ' ');
     }
     t->post.trim = trim;
@@ -243,12 +261,14 @@ static void set_post(
     const json_t *own = json_object_get(f->doc, "post_processor");
     bool flags = !f->has_json && (bos || eos), has_own = own && !json_is_null(own);
     if (flags) {
+        bool adds_bos = bos ? json_is_true(bos) : class && class->adds_bos;
         post_release(&t->post);
-        add_end(&t->post.before, json_is_true(bos) ? t->info.bos : -1);
+        add_end(&t->post.before, adds_bos ? t->info.bos : -1);
         add_end(&t->post.after, json_is_true(eos) ? t->info.eos : -1);
     }
-    bool yields = class && ((class->post_yields && (has_own || flags)) ||
-                               (class->post_of_json && !f->has_json));
+    bool yields =
+        class && ((class->post_yields && (has_own || flags)) || (class->flags_count && flags) ||
+                     (class->post_of_json && !f->has_json));
     if (class && class->post && !yields) {
         set_ends(t, f, class);
     }
@@ -284,7 +304,8 @@ bool tokenizer_build(struct tokenizer *t, struct folder *f, struct err *err) {
 
 bool tokenizer_load_folder(struct tokenizer *t, const char *path, struct err *err) {
     struct folder f = { .path = path, .unk_id = -1 };
-    bool ok = read_config(&f, err) && read_doc(&f, err) && tokenizer_build(t, &f, err);
+    bool ok = read_config(&f, err) && folder_class_check(&f, err) && read_doc(&f, err) &&
+              tokenizer_build(t, &f, err);
     json_decref(f.config);
     json_decref(f.model);
     json_decref(f.doc);

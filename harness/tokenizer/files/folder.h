@@ -39,19 +39,28 @@ struct folder_class {
     const char *tokens[SPECIAL_N];
     /* What stands around a text, as names of special tokens and $; NULL: what the file says. */
     const char *post;
-    const char *scheme;     /* of Metaspace without add_prefix_space; NULL: "never" */
-    unsigned unk_otherwise; /* $unk_id where the unknown token isn't in the vocabulary */
-    bool asks_model;        /* before unk_otherwise, what the model says itself */
-    bool post_of_json;      /* `post` counts only over a tokenizer.json */
-    bool post_yields;       /* the file's post-processor goes before `post` */
-    bool trims, trims_add;  /* spans are trimmed like RobertaProcessing's */
-    bool cased;             /* text is lowered only if do_lower_case says so */
-    bool keeps_accents;     /* unless keep_accents says otherwise */
-    bool no_prefix;         /* add_prefix_space is false where nothing is said */
-    bool not_byte_level;    /* a file with ByteLevel is taken as it is */
-    bool mask_strips;       /* the mask takes the space before it along */
+    const char *post_legacy; /* with legacy_behaviour */
+    const char *language;    /* "lang" in `post` where src_lang isn't given */
+    const char *scheme;      /* of Metaspace without add_prefix_space; NULL: "never" */
+    unsigned unk_otherwise;  /* $unk_id where the unknown token isn't in the vocabulary */
+    bool asks_model;         /* before unk_otherwise, what the model says itself */
+    bool post_of_json;       /* `post` counts only over a tokenizer.json */
+    bool post_yields;        /* the file's post-processor goes before `post` */
+    bool flags_count;        /* add_bos_token and add_eos_token go before `post`, too */
+    bool never_legacy;       /* `legacy` says nothing of Metaspace */
+    bool adds_bos;           /* what add_bos_token is where it isn't given */
+    bool trims, trims_add;   /* spans are trimmed like RobertaProcessing's */
+    bool cased;              /* text is lowered only if do_lower_case says so */
+    bool keeps_accents;      /* unless keep_accents says otherwise */
+    bool no_prefix;          /* add_prefix_space is false where nothing is said */
+    bool not_byte_level;     /* a file with ByteLevel is taken as it is */
+    bool mask_strips;        /* the mask takes the space before it along */
 };
 
+/* The name of the folder's class, without "Fast"; its length goes to *n, 0 if there is none. */
+const char *folder_class_name(const struct folder *f, size_t *n);
+/* Refuses classes that are programs of their own, so that nobody's ids are another's. */
+MUST_CHECK bool folder_class_check(const struct folder *f, struct err *err);
 /* The class that builds the folder's pipeline; NULL: the file is taken as it is. */
 const struct folder_class *folder_class_find(const struct folder *f);
 /* Puts the class's pipeline and options into the document. */

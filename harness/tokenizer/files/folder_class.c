@@ -45,6 +45,11 @@ const char *const SPECIAL_KEYS[SPECIAL_N] = { "bos_token", "eos_token", "unk_tok
 #define QWEN2_REGEX(letter, letters)                                                               \
     "(?i:" CONTRACTIONS ")|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?" letter "+|\\\\p{N}| ?[^\\\\s" letters   \
     "\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+#define CLIP_REGEX                                                                                 \
+    "<\\\\|startoftext\\\\|>|<\\\\|endoftext\\\\|>|" CONTRACTIONS                                  \
+    "|[\\\\p{L}]+|[\\\\p{N}]|[^\\\\s\\\\p{L}\\\\p{N}]+"
+#define BYTES_OF_WORDS                                                                             \
+    "{'type':'ByteLevel','add_prefix_space':false,'trim_offsets':true,'use_regex':true}"
 #define SPACE_BACK REPLACE("\\u2581", " ")
 #define SPM_DECODER "[" SPACE_BACK ",{'type':'ByteFallback'},{'type':'Fuse'}"
 #define SUFFIX_DECODER "{'type':'BPEDecoder','suffix':'</w>'}"
@@ -66,7 +71,7 @@ static const struct folder_class CLASSES[] = {
     { .name = "BertTokenizer", .model = "WordPiece",
         .also = " DistilBertTokenizer ElectraTokenizer MobileBertTokenizer"
                 " LayoutLMTokenizer LxmertTokenizer DPRQuestionEncoderTokenizer"
-                " DPRContextEncoderTokenizer DPRReaderTokenizer SqueezeBertTokenizer ",
+                " DPRContextEncoderTokenizer DPRReaderTokenizer SqueezeBertTokenizer SplinterTokenizer ",
         .options = "{'unk_token':'$unk'}",
         .normalizer = BERT, .pre_tokenizer = BERT_PRE,
         .decoder = "{'type':'WordPiece','prefix':'##','cleanup':true}",
@@ -81,13 +86,22 @@ static const struct folder_class CLASSES[] = {
     { .name = "CamembertTokenizer", .model = "Unigram", .options = "{'unk_id':'$unk_id'}",
         .normalizer = "['$charsmap']", .pre_tokenizer = "[" WORDS "," META "]", .decoder = META,
         .tokens = { S_TOKENS }, .post = "bos $ eos", .mask_strips = true },
+    { .name = "CLIPTokenizer", .model = "BPE",
+        .options = "{'unk_token':'$unk','end_of_word_suffix':'</w>'}",
+        .normalizer = "[" NFC "," REPLACE_ALL("\\\\s+", " ") ",{'type':'Lowercase'}]",
+        .pre_tokenizer = "[" SPLIT(CLIP_REGEX, "Removed", "true") "," BYTES_OF_WORDS "]",
+        .decoder = "[" BYTE_DECODER "," REPLACE("</w>", " ") "," REPLACE_ALL("^\\\\s+|\\\\s+$", "") "]",
+        .tokens = { "<|startoftext|>", "<|endoftext|>", "<|endoftext|>", NULL, "<|endoftext|>" },
+        .post = "bos $ eos" },
     { .name = "CodeGenTokenizer", .model = "BPE", .options = "{}", .pre_tokenizer = BYTE_LEVEL,
         .decoder = BYTE_DECODER, .tokens = { TEXT_ENDS }, .no_prefix = true },
     { .name = "CodeLlamaTokenizer", .model = "BPE",
         .options = "{'unk_token':'$unk','fuse_unk':true,'byte_fallback':true}",
         .pre_tokenizer = META_WHOLE,
         .decoder = SPM_DECODER ",{'type':'Strip','content':' ','start':1,'stop':0}]",
-        .tokens = { "<s>", "</s>", "<unk>" }, .not_byte_level = true },
+        .tokens = { "<s>", "</s>", "<unk>" }, .not_byte_level = true,
+        .post = "bos $", .flags_count = true, .adds_bos = true,
+        .never_legacy = true },
     { .name = "CohereTokenizer", .model = "BPE", .options = "{}", .normalizer = NFC,
         .pre_tokenizer = "[" DIGITS "," BYTE_LEVEL "]", .decoder = BYTE_DECODER, .no_prefix = true,
         .tokens = { "<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>", "<UNK>", "<SEP>", "<PAD>", "<CLS>",
@@ -118,7 +132,7 @@ static const struct folder_class CLASSES[] = {
         .decoder = BYTE_DECODER, .tokens = { TEXT_ENDS }, .no_prefix = true },
     { .name = "GPTNeoXTokenizer", .model = "BPE", .options = "{}", .normalizer = NFC,
         .pre_tokenizer = BYTE_LEVEL, .decoder = BYTE_DECODER, .no_prefix = true,
-        .tokens = { TEXT_ENDS, NULL, "<|padding|>" }, .post = "$" },
+        .tokens = { TEXT_ENDS, NULL, "<|padding|>" }, .post = "$", .flags_count = true },
     { .name = "HerbertTokenizer", .model = "BPE",
         .options = "{'unk_token':'$unk','end_of_word_suffix':'</w>'}",
         .normalizer = "{'type':'BertNormalizer','clean_text':true,'handle_chinese_chars':true,"
@@ -129,11 +143,23 @@ static const struct folder_class CLASSES[] = {
         .options = "{'fuse_unk':true,'byte_fallback':true}", .pre_tokenizer = META_WHOLE,
         .decoder = SPM_DECODER ",'$strip_first']", .tokens = { "<s>", "</s>", "<unk>" },
         .not_byte_level = true },
+    { .name = "MBartTokenizer", .model = "Unigram", .options = "{'unk_id':3}",
+        .pre_tokenizer = "[" WORDS "," META_ALWAYS "]", .decoder = META_ALWAYS,
+        .tokens = { S_TOKENS }, .post = "$ eos lang", .language = "en_XX", .mask_strips = true },
+    { .name = "MBart50Tokenizer", .model = "Unigram", .options = "{'unk_id':3}",
+        .normalizer = "['$charsmap'," SPACES(" ") "]", .pre_tokenizer = META_ALWAYS,
+        .decoder = META_ALWAYS, .tokens = { NULL, "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>" },
+        .post = "lang $ eos", .language = "en_XX", .mask_strips = true },
     { .name = "MPNetTokenizer", .model = "WordPiece", .options = "{'unk_token':'$unk'}",
         .normalizer = BERT, .pre_tokenizer = BERT_PRE,
         .decoder = "{'type':'WordPiece','prefix':'##','cleanup':true}",
         .tokens = { "<s>", "</s>", "[UNK]", "</s>", "<pad>", "<s>", "<mask>" },
         .post = "cls $ sep", .trims = true, .mask_strips = true },
+    { .name = "NllbTokenizer", .model = "BPE",
+        .options = "{'unk_token':'$unk','fuse_unk':true}",
+        .normalizer = "['$charsmap','$charsmap_spaces']", .pre_tokenizer = META_ALWAYS,
+        .decoder = META_ALWAYS, .tokens = { S_TOKENS }, .post = "lang $ eos",
+        .post_legacy = "$ eos lang", .language = "eng_Latn", .mask_strips = true },
     { .name = "OpenAIGPTTokenizer", .model = "BPE",
         .options = "{'unk_token':'$unk','end_of_word_suffix':'</w>'}",
         .normalizer = "{'type':'BertNormalizer','clean_text':true,'handle_chinese_chars':true,"
@@ -175,8 +201,8 @@ static const struct folder_class CLASSES[] = {
         .normalizer = "['$charsmap']", .pre_tokenizer = "[" WORDS "," META "]", .decoder = META,
         .tokens = { S_TOKENS }, .post = "bos $ eos" },
     { .name = "XLNetTokenizer", .model = "Unigram", .options = "{'unk_id':'$unk_given'}", .cased = true,
-        .normalizer = "[" QUOTES ",'$accents','$lower','$charsmap']",
-        .pre_tokenizer = "[" WORDS "," META "]", .decoder = META, .mask_strips = true,
+        .normalizer = "[" QUOTES ",{'type':'NFKD'},{'type':'StripAccents'},'$lower','$charsmap']",
+        .pre_tokenizer = "[" WORDS "," META_ALWAYS "]", .decoder = META_ALWAYS, .mask_strips = true,
         .tokens = { "<s>", "</s>", "<unk>", "<sep>", "<pad>", "<cls>", "<mask>" },
         .post = "$ sep cls" },
 };
@@ -225,22 +251,22 @@ static bool has_type(const json_t *value, const char *type, int depth) {
 }
 
 /* What the folder names, unless the type of its model is known for another one. */
-static const struct folder_class *named_class(const struct folder *f) {
+const char *folder_class_name(const struct folder *f, size_t *n) {
     const char *named = json_get_string(
         f->config, "tokenizer_class", json_get_string(f->model, "tokenizer_class", ""));
-    size_t n = length_without_fast(named);
     const struct folder_type *type = folder_type_find(json_get_string(f->model, "model_type", ""));
-    if (!type) {
-        return class_named(named, n);
+    *n = length_without_fast(named);
+    bool usual = type && (*n == 0 || type->names_wrongly || !*type->class);
+    if (usual) { /* without a class: the file is to be taken as it is, whatever the folder names */
+        *n = strlen(type->class);
     }
-    const struct folder_class *usual = class_named(type->class, strlen(type->class));
-    if (n == 0 || (strlen(type->class) == n && memcmp(type->class, named, n) == 0)) {
-        return usual;
-    }
-    if (!*type->class) {
-        return NULL; /* the file is to be taken as it is, whatever the folder names */
-    }
-    return type->names_wrongly ? usual : class_named(named, n);
+    return usual ? type->class : named;
+}
+
+static const struct folder_class *named_class(const struct folder *f) {
+    size_t n;
+    const char *name = folder_class_name(f, &n);
+    return class_named(name, n);
 }
 
 const struct folder_class *folder_class_find(const struct folder *f) {
@@ -300,7 +326,8 @@ static json_t *scheme(const struct folder_class *c, const struct folder *f) {
         return json_string(c->scheme ? c->scheme : "never");
     }
     bool llama = c->not_byte_level; /* their text begins with a space only where it begins */
-    return json_string(llama && !json_get_bool(f->config, "legacy", false) ? "first" : "always");
+    bool legacy = !c->never_legacy && json_get_bool(f->config, "legacy", false);
+    return json_string(llama && !legacy ? "first" : "always");
 }
 
 /* The value that a $-name stands for; NULL: nothing, and the member goes. */
