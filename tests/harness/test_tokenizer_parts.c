@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "harness/harness.h"
 #include "harness/tokenizer/tokenizer.h"
 
@@ -119,6 +120,23 @@ static void clusters_hold_one_pictograph(void **state) {
         "a\xf0\x9f\x99\x82\xf0\x9f\x99\x82"
         " b",
         "1 0 0 19 2");
+}
+
+/* BLOOM's class of what no word has: a '|' among its members made alternatives of it, each of whose
+ * repetitions took stack. */
+static void a_class_repeats_without_end(void **state) {
+    (void)state;
+    enum { N = 3000000 };
+    struct tokenizer *t = open_chars(SPLIT(" ?[^(\\\\s|[.,!?])]+"));
+    struct token_list list = { 0 };
+    struct err err = ERR_INIT;
+    char *text = xmalloc(N);
+    memset(text, 'a', N);
+    assert_true(tokenizer_encode(t, text, N, NULL, &list, &err));
+    assert_int_equal(list.n, 1);
+    free(text);
+    token_list_release(&list);
+    tokenizer_close(t);
 }
 
 static void nothing_before_a_match_is_joined(void **state) {
@@ -240,6 +258,7 @@ int main(void) {
         cmocka_unit_test(words_end_where_oniguruma_says),
         cmocka_unit_test(letters_that_escape_nothing_are_letters),
         cmocka_unit_test(clusters_hold_one_pictograph),
+        cmocka_unit_test(a_class_repeats_without_end),
         cmocka_unit_test(nothing_before_a_match_is_joined),
         cmocka_unit_test(truncation_leaves_room_for_what_processors_say),
         cmocka_unit_test(classes_without_an_end_are_refused),

@@ -1,6 +1,7 @@
 /* Tokenizer classes that are programs of their own: they cut words by dictionaries, clean texts by
- * rules of their language, or count ids in a way that no tokenizer.json says. Their vocabularies are
- * in files that look like anybody's, so without this they would be taken for BERT's or GPT-2's. */
+ * rules of their language, or count ids in a way that no tokenizer.json says. Their vocabularies
+ * are in files that look like anybody's, so without this they would be taken for BERT's or GPT-2's.
+ */
 #include "harness/tokenizer/files/folder.h"
 
 #include <string.h>
@@ -12,14 +13,16 @@ static const char PROGRAMS[] =
     " BartphoTokenizer BertGenerationTokenizer BertJapaneseTokenizer BertweetTokenizer"
     " BioGptTokenizer BlenderbotSmallTokenizer ByT5Tokenizer CanineTokenizer ClvpTokenizer"
     " CpmAntTokenizer CpmTokenizer CTRLTokenizer DiaTokenizer EsmTokenizer"
-    " FastSpeech2ConformerTokenizer FlaubertTokenizer FNetTokenizer FSMTTokenizer GPTNeoXJapaneseTokenizer"
+    " FastSpeech2ConformerTokenizer FlaubertTokenizer FNetTokenizer FSMTTokenizer "
+    "GPTNeoXJapaneseTokenizer"
     " GPTSw3Tokenizer JukeboxTokenizer LasrTokenizer LayoutXLMTokenizer LukeTokenizer"
     " M2M100Tokenizer MarianTokenizer MBart50Tokenizer MBartTokenizer MgpstrTokenizer"
     " MLukeTokenizer MyT5Tokenizer NllbTokenizer NougatTokenizer ParakeetTokenizer"
     " PerceiverTokenizer PhobertTokenizer PLBartTokenizer Pop2PianoTokenizer ProphetNetTokenizer"
     " RoCBertTokenizer RoFormerTokenizer SeamlessM4TTokenizer SiglipTokenizer"
     " Speech2TextTokenizer SpeechT5Tokenizer TapasTokenizer UdopTokenizer VitsTokenizer"
-    " Wav2Vec2CTCTokenizer Wav2Vec2PhonemeCTCTokenizer WhisperTokenizer XGLMTokenizer XLMTokenizer ";
+    " Wav2Vec2CTCTokenizer Wav2Vec2PhonemeCTCTokenizer WhisperTokenizer XGLMTokenizer "
+    "XLMTokenizer ";
 
 /* Its tokenizer.json leaves the cutting of Chinese to a library. */
 static const char ALWAYS[] = " RoFormerTokenizer ";

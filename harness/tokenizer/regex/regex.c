@@ -122,21 +122,22 @@ static struct regex_scratch *scratch_new(struct err *err) {
     return s;
 }
 
+static int match_with(const pcre2_code *program, struct view in, size_t at, uint32_t options,
+    struct regex_scratch *s) {
+    return pcre2_match(program, (PCRE2_SPTR)in.bytes, in.n, at, PCRE2_NO_UTF_CHECK | options,
+        s->match, s->context);
+}
+
 /* Compiled programs begin on 32 KiB of the thread's own stack; only the rare match that needs more
- * pays for one of its own. */
+ * pays for one of its own, and one that needs still more is interpreted, on the heap. */
 static int match(const pcre2_code *program, struct view in, size_t at, struct regex_scratch *s) {
-    int rc = pcre2_match(
-        program, (PCRE2_SPTR)in.bytes, in.n, at, PCRE2_NO_UTF_CHECK, s->match, s->context);
-    if (rc != PCRE2_ERROR_JIT_STACKLIMIT || s->stack) {
-        return rc;
+    int rc = match_with(program, in, at, 0, s);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT && !s->stack) {
+        s->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, NULL);
+        pcre2_jit_stack_assign(s->context, NULL, s->stack);
+        rc = match_with(program, in, at, 0, s);
     }
-    s->stack = pcre2_jit_stack_create(JIT_STACK_START, JIT_STACK_MAX, NULL);
-    if (!s->stack) {
-        return rc;
-    }
-    pcre2_jit_stack_assign(s->context, NULL, s->stack);
-    return pcre2_match(
-        program, (PCRE2_SPTR)in.bytes, in.n, at, PCRE2_NO_UTF_CHECK, s->match, s->context);
+    return rc == PCRE2_ERROR_JIT_STACKLIMIT ? match_with(program, in, at, PCRE2_NO_JIT, s) : rc;
 }
 
 static bool needs_wide(struct view in) {

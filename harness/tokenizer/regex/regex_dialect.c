@@ -31,11 +31,13 @@ struct translation {
 /* One operand of &&: what stands in brackets, and what can't. */
 struct set {
     struct strbuf members, others; /* others: "|" and a pattern of one character, repeatedly */
+    size_t n_others;
 };
 
 static void set_release(struct set *s) {
     strbuf_release(&s->members);
     strbuf_release(&s->others);
+    s->n_others = 0;
 }
 
 static bool starts(const struct translation *t, const char *prefix) {
@@ -109,6 +111,7 @@ static void set_put(const struct translation *t, const char *members, const char
         put_members(t, members, new, &s->members);
         return;
     }
+    s->n_others++;
     strbuf_adds(&s->others, "|[^");
     put_members(t, members, new, &s->others);
     strbuf_addc(&s->others, ']');
@@ -330,6 +333,7 @@ static void close_class(
     }
     struct strbuf text = { 0 };
     set_text(s, &text);
+    to->n_others++;
     if (negated && before->len == 0 && s->others.len == 0 && s->members.len) {
         strbuf_addf(&to->others, "|[^%s]", strbuf_str(&s->members));
     } else if (negated) {
@@ -412,9 +416,9 @@ static bool class_put(struct translation *t, struct set *to, int depth, struct e
 static bool class_whole(struct translation *t, struct err *err) {
     struct set s = { 0 };
     bool ok = class_put(t, &s, 0, err);
-    if (ok && s.members.len == 0 && s.others.len > 1 && s.others.text[1] == '[' &&
-        !strstr(strbuf_str(&s.others) + 1, "|")) {
-        strbuf_adds(t->out, strbuf_str(&s.others) + 1); /* a negated class is a class */
+    if (ok && s.members.len == 0 && s.n_others == 1 && s.others.text[1] == '[') {
+        strbuf_adds(t->out, strbuf_str(&s.others) + 1); /* a negated class is a class: one that
+                                                           repeats takes no stack */
     } else if (ok) {
         set_text(&s, t->out);
     }
