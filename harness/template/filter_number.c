@@ -87,6 +87,19 @@ FILTER(filter_float) {
     return is_given(ARG(0)) ? ARG(0) : value_float(0);
 }
 
+/* To tens, hundreds and so on; halves go to the even one, as Python's round() has it. */
+static int64_t round_whole(int64_t n, int64_t places) {
+    int64_t unit = 1;
+    for (int64_t i = 0; i < places; i++) {
+        if (unit > INT64_MAX / 20)
+            return 0;
+        unit *= 10;
+    }
+    const int64_t rest = n % unit, below = n - rest, twice = 2 * (rest < 0 ? -rest : rest);
+    const bool away = twice > unit || (twice == unit && below / unit % 2 != 0);
+    return away ? below + (n < 0 ? -unit : unit) : below;
+}
+
 FILTER(filter_round) {
     const int64_t precision = filter_whole(r, ARG(0), 0);
     const struct value method = ARG(1);
@@ -98,8 +111,8 @@ FILTER(filter_round) {
         return value_float((*method.text == 'c' ? ceil(v * scale) : floor(v * scale)) / scale);
     if (is_given(method) && !pystr_is(method, "common"))
         return run_fail(r, ERR_INPUT, "round: the method is 'common', 'ceil' or 'floor'");
-    if (is_whole(self) && precision >= 0)
-        return value_int(whole_of(self));
+    if (is_whole(self))
+        return value_int(precision < 0 ? round_whole(whole_of(self), -precision) : whole_of(self));
     char text[400];
     if (precision < 0 || precision > 17 || !isfinite(v))
         return value_float(rint(v * scale) / scale);
