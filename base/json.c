@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/jsontree.h"
 #include "base/number.h"
 #include "base/utf8.h"
 
@@ -35,6 +36,10 @@ static bool depth_fits(const char *text, size_t len) {
 }
 
 json_t *json_parse(const char *text, size_t len, const char *name, struct err *err) {
+    json_t *read = jsontree_parse(text, len, DEPTH_MAX);
+    if (read) {
+        return read;
+    }
     if (!depth_fits(text, len)) {
         err_set(err, ERR_INPUT, "'%s' is nested more than %d deep", name, DEPTH_MAX);
         return NULL;

@@ -2,9 +2,10 @@
 #ifndef ASSAY_DATA_JSONROW_H
 #define ASSAY_DATA_JSONROW_H
 
+#include "base/jsonscan.h"
 #include "evaluator/data/row.h"
 
-enum { JSONROW_SLACK = 8 };
+enum { JSONROW_SLACK = JSONSCAN_SLACK };
 
 /* Both from 1. */
 struct jsonrow_place {

@@ -7,9 +7,9 @@
 
 enum { SLOTS = 1 << 15, WORD_BYTES = 32, WORD_TOKENS = 5 };
 
-/* One line of the cache. */
+/* One line of the processor's cache, and begins where one does. */
 struct word_memo_slot {
-    uint32_t ids[WORD_TOKENS];
+    _Alignas(64) uint32_t ids[WORD_TOKENS];
     uint8_t from[WORD_TOKENS], to[WORD_TOKENS];
     uint8_t n_bytes, n_tokens; /* n_bytes 0: empty */
     char bytes[WORD_BYTES];
@@ -51,11 +51,18 @@ bool word_memo_get(const struct word_memo *m, const char *bytes, size_t n, struc
     return true;
 }
 
+/* Where there's no room for it, words are taken apart each time. */
+static bool begin(struct word_memo *m) {
+    struct err no_room = { 0 };
+    m->slots = mem_try(SLOTS, sizeof *m->slots, "words", &no_room);
+    return m->slots != NULL;
+}
+
 void word_memo_put(struct word_memo *m, const char *bytes, size_t n, const struct word *word) {
     if (n == 0 || n > WORD_BYTES || word->n > WORD_TOKENS)
         return;
-    if (!m->slots)
-        m->slots = xcalloc(SLOTS, sizeof *m->slots);
+    if (!m->slots && !begin(m))
+        return;
     struct word_memo_slot *s = &m->slots[slot_of(bytes, n)];
     s->n_bytes = (uint8_t)n;
     s->n_tokens = (uint8_t)word->n;
