@@ -55,7 +55,7 @@ struct row_scale {
 };
 
 /* Where a weight comes from: a tensor of the file, dequantised and rounded as it is packed.
- * `transpose`: the file has [K, N]. `permute_heads`: undo GGUF's interleaved order of the rows
+ * `transpose`: the file has [K, N], or a stack of such tables whose columns follow each other. `permute_heads`: undo GGUF's interleaved order of the rows
  * of q and k (number of heads; 0: no). `row`/`n_rows`: a part of the tensor's rows (fused qkv);
  * n_rows 0: all. `run`: rows lie in the file in runs of so many, of which one begins every `every`
  * rows (heads of q, k and v in turn; every second row); 0: all in one. `pad` rows of zeros follow

@@ -64,6 +64,7 @@ static const struct field top_fields[] = {
     FLAG("parallel", parallel),
     FLAG("projected_first", projected_first),
     FLAG("scale_by_layer", scale_by_layer),
+    FLAG("exact", exact),
 };
 static const struct field norm_fields[] = {
     { "eps", FIELD_REAL, offsetof(struct spec, norm_eps), 1e-14, 1, true, 0 },
@@ -103,6 +104,7 @@ static const struct field mixing_fields[] = {
     REAL("step_max", mixing.step_max, 0, 1e30, 1e30),
     COUNT("norm_groups", mixing.norm_groups, 1, 1 << 12, 1),
     REAL("norm_eps", mixing.norm_eps, 1e-14, 1, 0),
+    FLAG("rates", mixing.rates),
 };
 static const struct field bias_fields[] = {
     REAL("max", bias.slope_max, 1, 64, 8),

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""What llama.cpp's converter makes of tiny random models, asked of Assay, beside transformers' numbers.
+
+    sweep_gguf.py DIR --converter LLAMA_CPP --assay BIN [--only GLOB] [--variants] [--out TABLE]
+
+LLAMA_CPP is a copy of that repository (convert_hf_to_gguf.py, conversion/, gguf-py/). Models and their references are the
+sweep's (sweep.py, families.py); each becomes a GGUF file of f32 with a vocabulary of names only, and is asked by ids. A model
+type that the converter has not, or refuses, is in the table with its reason. Tolerances are the fixtures': 2e-4 a
+log-probability, 2e-5 a hidden state. Where transformers is absent, it says so and exits 77."""
+import argparse, collections, contextlib, fnmatch, io, json, logging, os, pathlib, subprocess, sys
+
+import sweep
+from families import FAMILIES
+
+import torch
+
+TOLERANCE = {"dec": 2e-4, "enc": 2e-5, "s2s": 2e-4}
+# What folders of transformers 5 call themselves, and what the converter knows it by.
+KNOWN_AS = {"LlamaModel": "LlamaForCausalLM", "MistralModel": "MistralForCausalLM", "MptForCausalLM": "MPTForCausalLM", "PhimoeForCausalLM": "PhiMoEForCausalLM",
+            "Qwen2Model": "Qwen2ForCausalLM", "MinistralForCausalLM": "MistralForCausalLM", "CamembertModel": "RobertaModel"}
+# Settings that a file has no word for, so that it means one of them always; words that the converter looks for; and
+# layers as wide as it takes for granted.
+FIXED = {
+    "gemma2": dict(query_pre_attn_scalar=16), "gemma3_text": dict(query_pre_attn_scalar=16), "embeddinggemma": dict(query_pre_attn_scalar=16),
+    "qwen3_moe": dict(norm_topk_prob=True), "deepseek_v3": dict(scoring_func="sigmoid"), "glm4_moe_lite": dict(scoring_func="sigmoid"), "phi": dict(intermediate_size=192),
+    "glm": dict(head_dim=8, seq_length=256), "minicpm3": dict(scale_emb=12, scale_depth=1.4, dim_model_base=256), "gpt2": dict(n_ctx=128),
+    "gpt_neox": dict(rotary_pct=0.25), "cohere2": dict(rotary_pct=1.0), "minimax_m2": dict(rotary_dim=16), "gpt_bigcode": dict(n_ctx=128),
+    "bloom": {}, "eurobert": dict(classifier_pooling="mean"), "exaone_moe": dict(scoring_func="sigmoid"), "dots1": dict(scoring_func="sigmoid", norm_topk_prob=True),
+    "solar_open": dict(scoring_func="sigmoid", norm_topk_prob=True), "hunyuan_v1_moe": dict(moe_intermediate_size=[80] * 3, num_shared_expert=[1] * 3, moe_topk=[2] * 3),
+}
+
+
+# ---- converting ----
+
+def converter(path):
+    sys.path[:0] = [str(path), str(path / "gguf-py")]
+    logging.disable(logging.WARNING)
+    import conversion, gguf
+    return conversion, gguf
+
+
+def names_only(model, gguf):
+    """A vocabulary in which token i is called so, as long as the embedding: ids are asked, never texts."""
+    n = model.find_hparam(["vocab_size"])
+    tokens = ["<t%d>" % i for i in range(n)]
+    model.vocab_size = n
+    model.gguf_writer.add_tokenizer_model("gpt2")
+    model.gguf_writer.add_tokenizer_pre("gpt-2")
+    model.gguf_writer.add_token_list(tokens)
+    model.gguf_writer.add_token_types([1] * n)
+    model.gguf_writer.add_token_merges([])
+    if "type_vocab_size" in model.hparams:
+        model.gguf_writer.add_token_type_count(model.hparams["type_vocab_size"])
+    for key, add in (("bos_token_id", model.gguf_writer.add_bos_token_id), ("eos_token_id", model.gguf_writer.add_eos_token_id)):
+        if isinstance(model.hparams.get(key), int):
+            add(model.hparams[key])
+
+
+@contextlib.contextmanager
+def vocabulary_beside(folder, hparams):
+    """Some models are cut to as many tokens as their tokenizer has."""
+    path = folder / "tokenizer.json"
+    path.write_text(json.dumps({"model": {"type": "WordPiece", "vocab": {"<t%d>" % i: i for i in range(hparams["vocab_size"])}}, "added_tokens": []}))
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+def convert(folder, out, tools):
+    conversion, gguf = tools
+    hparams = conversion.ModelBase.load_hparams(folder, False)
+    name = conversion.get_model_architecture(hparams, conversion.ModelType.TEXT)
+    kind = conversion.get_model_class(KNOWN_AS.get(name, name))
+    with torch.inference_mode(), vocabulary_beside(folder, hparams):
+        model = kind(folder, gguf.LlamaFileType.ALL_F32, out)
+        model.set_vocab = lambda: names_only(model, gguf)
+        model.write()
+    return model.gguf_writer.arch
+
+
+def converted(folder, out, tools):
+    """What its architecture is called; or nothing, and why."""
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return convert(folder, out, tools), ""
+    except (Exception, SystemExit) as error:
+        out.unlink(missing_ok=True)
+        return None, "%s: %s" % (type(error).__name__, (str(error).splitlines() or [""])[0][:120])
+
+
+# ---- asking ----
+
+def asked(assay, arguments, questions):
+    """Answers by id; or none, and what Assay says."""
+    run = subprocess.run([assay, *arguments, "--device", "cpu", "--dtype", "f32"], capture_output=True, text=True, check=False,
+                         input="".join(json.dumps(q) + "\n" for q in questions), timeout=120)
+    answers = {a["id"]: a for a in map(json.loads, run.stdout.splitlines())}
+    trouble = next((a["error"] for a in answers.values() if "error" in a), None)
+    if run.returncode or trouble:
+        return None, run.returncode, trouble or run.stderr.strip().splitlines()[0] if run.stderr.strip() or trouble else "?"
+    return answers, 0, ""
+
+
+def decoder_distance(assay, path, sequences):
+    questions = [{"id": "%d/%d" % (i, t), "context_ids": s["ids"][:t], "choices_ids": [[s["ids"][t]]]}
+                 for i, s in enumerate(sequences) for t in range(1, len(s["ids"]))]
+    answers, code, why = asked(assay, ["score", path], questions)
+    if answers is None:
+        return None, code, why
+    return max(abs(answers["%d/%d" % (i, t)]["loglikelihood"][0] - s["next_logprobs"][t - 1])
+               for i, s in enumerate(sequences) for t in range(1, len(s["ids"]))), 0, ""
+
+
+def pair_distance(assay, path, sequences):
+    questions = [{"id": i, "context_ids": s["encoder_ids"], "choices_ids": [s["labels"]]} for i, s in enumerate(sequences)]
+    answers, code, why = asked(assay, ["score", path], questions)
+    if answers is None:
+        return None, code, why
+    return max(abs(answers[i]["loglikelihood"][0] - s["loglikelihood"]) / len(s["labels"]) for i, s in enumerate(sequences)), 0, ""
+
+
+def encoder_distance(assay, path, reference):
+    worst, questions = 0.0, [{"id": i, "ids": ids} for i, ids in enumerate(reference["sequences"])]
+    for key, pooling in (("mean", "mean"), ("cls", "cls"), ("lasttoken", "last")):
+        answers, code, why = asked(assay, ["embed", path, "--pooling", pooling, "--no-normalize"], questions)
+        if answers is None:
+            return None, code, why
+        for i, wanted in enumerate(reference["batches"][0]["pooled"][key]):
+            worst = max([worst] + [abs(a - b) for a, b in zip(answers[i]["embedding"], wanted)])
+    return worst, 0, ""
+
+
+def distance(assay, path, document):
+    reference = document["reference"]
+    if document["task"] == "dec":
+        return decoder_distance(assay, path, reference["sequences"])
+    if document["task"] == "s2s":
+        return pair_distance(assay, path, reference["sequences"])
+    return encoder_distance(assay, path, reference)
+
+
+# ---- the table ----
+
+Row = collections.namedtuple("Row", "family task variant arch worst word why")
+
+
+def row_of(a, tools, family, task, variant):
+    name = "%s-%s-%s" % (family["name"], task, variant)
+    folder, out = a.root / "models" / name, a.root / "gguf" / (name + ".gguf")
+    if not (folder / "reference.json").exists():
+        return Row(family["name"], task, variant, "", None, "not made", "")
+    arch, why = converted(folder, out, tools)
+    if not arch:
+        return Row(family["name"], task, variant, "", None, "not converted", why)
+    worst, code, why = distance(a.assay, str(out), json.loads((folder / "reference.json").read_text()))
+    word = "refused" if code == 6 else "FAIL" if worst is None or not worst <= TOLERANCE[task] else "pass"
+    return Row(family["name"], task, variant, arch, worst, word, why.replace("error: ", "").replace(str(out) + ": ", ""))
+
+
+def line(row):
+    return "| %s | %s | %s | %s | %s | %s%s |" % (row.family, row.task, row.variant, row.arch or "–", "–" if row.worst is None else "%.2g" % row.worst,
+                                             row.word, row.why and ": " + row.why.replace("|", "/")[:160])
+
+
+def document(rows, version):
+    counts = collections.Counter(row.word for row in rows)
+    return "\n".join([
+        "# GGUF architectures", "",
+        "Tiny random models of each family (`tests/parity/families.py`) as llama.cpp's converter writes them (f32; gguf %s), asked of Assay" % version,
+        "and compared with what transformers says of the folder they were made from: the furthest log-probability (2e-4 passes), hidden",
+        "state (2e-5). Made by `tests/parity/sweep_gguf.py DIR --converter LLAMA_CPP --assay BIN --variants --out results/parity/gguf_architectures.md`.", "",
+        "**" + ", ".join("%d %s" % (n, word) for word, n in counts.most_common()) + "**", "",
+        "| family | task | variant | architecture | worst | |", "|---|---|---|---|--:|---|", *map(line, rows)]) + "\n"
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("root", type=pathlib.Path)
+    ap.add_argument("--converter", type=pathlib.Path, required=True)
+    ap.add_argument("--assay", required=True)
+    ap.add_argument("--only", default="*", metavar="GLOB")
+    ap.add_argument("--variants", action="store_true", help="all of them, not the base alone")
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--out", type=pathlib.Path)
+    a = ap.parse_args()
+    only = a.only if a.variants else a.only + "-base"
+    for family in FAMILIES:
+        family["config"].update(FIXED.get(family["name"].replace("-body", ""), {}))
+    sweep.make_all(a.root, only, a.seed)
+    (a.root / "gguf").mkdir(exist_ok=True)
+    tools, rows = converter(a.converter), []
+    for family in FAMILIES:
+        for task in family["tasks"]:
+            for variant in family["variants"]:
+                if task in TOLERANCE and fnmatch.fnmatch("%s-%s-%s" % (family["name"], task, variant), only):
+                    rows.append(row_of(a, tools, family, task, variant))
+                    print(line(rows[-1]), flush=True)
+    print(", ".join("%d %s" % (n, word) for word, n in collections.Counter(row.word for row in rows).items()))
+    if a.out:
+        import importlib.metadata
+        a.out.write_text(document(rows, importlib.metadata.version("gguf")), encoding="utf-8")
+    sys.exit(any(row.word == "FAIL" for row in rows))
+
+
+if __name__ == "__main__":
+    main()
