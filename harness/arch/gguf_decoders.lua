@@ -115,8 +115,8 @@ function of_name.cohere2(m, of, has)
 end
 
 function of_name.olmo(m, of)
-  local t = gguf.without(gguf.tensors(), "attn_norm", "mlp_norm")
-  t.final_norm, t.final_norm_bias = nil, nil
+  local t = gguf.without(gguf.tensors(nil, {}), "attn_norm", "mlp_norm") -- biases would lie as on the hub
+  t.final_norm = nil
   return {
     tensors = t, norm = { kind = "layer", eps = of "attention.layer_norm_epsilon", bare = true },
     qkv_clip = of "attention.clamp_kqv", permuted_qk = true,

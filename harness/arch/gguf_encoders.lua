@@ -3,7 +3,7 @@
 local gguf = include "gguf"
 
 local function layered(of, own)
-  own.norm = { kind = "layer", eps = of "attention.layer_norm_epsilon", after = own.after }
+  own.norm = { kind = "layer", eps = of "attention.layer_norm_epsilon" or of "attention.layer_norm_rms_epsilon", after = own.after }
   own.after, own.causal = nil, false
   return own
 end
@@ -84,9 +84,7 @@ of_name["modern-bert"] = function(m, of)
   own.classifier = { pooling = of "classifier.pooling_type" == 2 and "cls" or "mean", activation = "gelu" }
   own.window, own.sliding = window > 0 and window // 2 + 1 or nil, gguf.sliding(of, function(i) return (i - 1) % 3 ~= 0 end, true)
   own.position = gguf.rotary(m, of, { sliding = { theta = of "rope.freq_base_swa" or 10000.0, scaling = "default" } })
-  own = layered(of, own)
-  own.norm.eps = own.norm.eps or of "attention.layer_norm_rms_epsilon"
-  return own
+  return layered(of, own)
 end
 
 return gguf.description("gguf_encoders", of_name)

@@ -45,9 +45,7 @@ end
 
 function of_name.glm4moe(m, of, has)
   local qk = has["blk.0.attn_q_norm.weight"]
-  local halves = of("rope.dimension_sections", true) == nil or nil
-  return own(of, gguf.tensors(gguf.with(behind, qk and gguf.heads)), sigmoid(of, "sigmoid"),
-    { qk_norm = qk and normed or nil, position = gguf.rotary(m, of, { interleaved = not halves or nil }) })
+  return own(of, gguf.tensors(gguf.with(behind, qk and gguf.heads)), sigmoid(of, "sigmoid"), { qk_norm = qk and normed or nil })
 end
 
 function of_name.dots1(m, of) return own(of, gguf.tensors(gguf.heads), sigmoid(of, "sigmoid"), { qk_norm = normed }) end
@@ -72,7 +70,7 @@ of_name["ernie4_5-moe"] = function(m, of)
 end
 
 of_name["minimax-m2"] = function(m, of)
-  return own(of, gguf.tensors(gguf.heads), sigmoid(of, "sigmoid"), { qk_norm = { kind = "rms" } })
+  return own(of, gguf.tensors(gguf.heads), gguf.with(sigmoid(of, "sigmoid"), { renormalize = true }), { qk_norm = { kind = "rms" } })
 end
 
 of_name["hunyuan-moe"] = function(m, of)

@@ -112,6 +112,14 @@ function of_name.granite(m, of)
   }
 end
 
+-- Windows in some layers, and a sink in each head.
+function of_name.granite_swa(m, of)
+  local own = of_name.granite(m, of)
+  own.tensors.sinks = { name = "blk.%d.attn_sinks.weight", optional = true }
+  own.sliding = gguf.sliding(of, function() return true end)
+  return own
+end
+
 function of_name.minicpm(m, of)
   local own, width = of_name.granite(m, of), of "embedding_length"
   own.embedding_scale, own.attention_scale = own.embedding_scale or 12, nil

@@ -48,7 +48,7 @@ local of_name = {}
 
 function of_name.mamba(m, of, has)
   local own = alone(of, channels, has)
-  if of "ssm.dt_b_c_rms" then own.mixing.norm_eps = of "attention.layer_norm_rms_epsilon" end
+  if of "ssm.dt_b_c_rms" then own.mixing.norm_eps = 1e-6 end -- Falcon Mamba's; the file has that of its other norms only
   return own
 end
 
@@ -69,10 +69,13 @@ function of_name.jamba(m, of, has)
     t[role] = layer .. "ssm_" .. name .. "_norm.weight"
   end
   own.mixing.norm_eps = of "attention.layer_norm_rms_epsilon"
+  local any = false -- which layers have experts, tensors alone say
   own.experts, own.sparse = gguf.experts(of, t, { renormalize = false })
-  if own.experts then -- the file says so by its tensors alone
-    for i = 1, of "block_count" do own.sparse[i] = has["blk." .. i - 1 .. ".ffn_gate_inp.weight"] == true end
+  for i = 1, own.experts and of "block_count" or 0 do
+    own.sparse[i] = has["blk." .. i - 1 .. ".ffn_gate_inp.weight"] == true
+    any = any or own.sparse[i]
   end
+  if not any then own.experts = false end
   return own
 end
 
@@ -85,6 +88,7 @@ function of_name.granitehybrid(m, of, has)
     logit_scale = of "logit_scale" and 1 / of "logit_scale",
   })
   own.experts, own.sparse = gguf.experts(of, t, { routing = "softmax_after", renormalize = false })
+  if not own.experts then own.ffn = of "expert_shared_feed_forward_length" or of "feed_forward_length" end
   if of "rope.scaling.finetuned" == false then own.position, own.permuted_qk = { kind = "none" }, nil end
   return own
 end
@@ -107,7 +111,7 @@ function of_name.nemotron_h(m, of, has)
     own.mixes[i] = not own.feeds[i] and not own.attends[i]
   end
   return gguf.with(own, {
-    tensors = t, mixing = heads(t, of, has), gated = false, activation = "relu2", position = { kind = "none" },
+    tensors = t, mixing = heads(t, of, has), gated = false, activation = "relu2", position = { kind = "none" }, experts = false,
   })
 end
 

@@ -575,6 +575,49 @@ static void a_gguf_of_bert_has_words_the_other_way_round(void **state) {
     free(path);
 }
 
+/* Ends by the names that a file has for them: `keys` are pairs of a key and an id. */
+static struct tokenizer *open_gguf_bert(
+    const char *dir, const char *const *keys, const uint32_t *ids, size_t n, bool cased) {
+    static const char *const TOKENS[] = { "[CLS]", "[SEP]", "<odd>", "\xe2\x96\x81he",
+        "\xe2\x96\x81He", "llo" };
+    static const int32_t TYPES[] = { 3, 3, 3, 1, 1, 1 };
+    struct strbuf f = { 0 };
+    gguf_begin(&f, 3, 0, 5 + n);
+    gguf_key_string(&f, "general.architecture", "bert");
+    gguf_key_string(&f, "tokenizer.ggml.model", "bert");
+    gguf_key_array(&f, "tokenizer.ggml.tokens", 8, 6);
+    for (size_t i = 0; i < 6; i++) {
+        gguf_string(&f, TOKENS[i]);
+    }
+    gguf_key_array(&f, "tokenizer.ggml.token_type", 5, 6);
+    strbuf_add(&f, TYPES, sizeof TYPES);
+    gguf_key(&f, "tokenizer.ggml.normalizer.lowercase", 7);
+    strbuf_addc(&f, !cased);
+    for (size_t i = 0; i < n; i++) {
+        gguf_key_u32(&f, keys[i], ids[i]);
+    }
+    char *path = file_put(dir, "b.gguf", f.text, f.len);
+    struct err err = ERR_INIT;
+    struct tokenizer *t = tokenizer_open(path, &err);
+    if (!t) {
+        fail_msg("%s", err.msg);
+    }
+    strbuf_release(&f);
+    free(path);
+    return t;
+}
+
+static void ends_of_a_gguf_of_bert_have_many_names(void **state) {
+    static const char *const KEYS[] = { "tokenizer.ggml.cls_token_id",
+        "tokenizer.ggml.seperator_token_id", "tokenizer.ggml.unknown_token_id" };
+    struct tokenizer *t = open_gguf_bert(*state, NULL, NULL, 0, false);
+    check_ids(t, "Hello", 5, IDS(0, 3, 5, 1)); /* by their texts */
+    tokenizer_close(t);
+    t = open_gguf_bert(*state, KEYS, (const uint32_t[]) { 1, 0, 2 }, 3, true);
+    check_ids(t, "Hello x", 7, IDS(1, 4, 5, 2, 0));
+    tokenizer_close(t);
+}
+
 /* ---- texts ---- */
 
 static struct tokenizer *fixture(const char *name) {
@@ -840,6 +883,7 @@ int main(void) {
         WITH_SCRATCH(a_gguf_of_sentencepiece_merges_by_score),
         WITH_SCRATCH(pieces_of_one_score_merge_from_the_left),
         WITH_SCRATCH(a_gguf_of_bert_has_words_the_other_way_round),
+        WITH_SCRATCH(ends_of_a_gguf_of_bert_have_many_names),
         cmocka_unit_test(invalid_bytes_count_as_one_replacement_each_part),
         cmocka_unit_test(the_bytes_of_ids_are_raw_where_a_character_is_cut),
         cmocka_unit_test(a_list_goes_on_where_it_ended),

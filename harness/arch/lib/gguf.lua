@@ -120,13 +120,14 @@ function gguf.spec(m, own)
   local window = of "attention.sliding_window"
   own = own or {}
   local experts, sparse
-  if own.tensors and not own.experts then experts, sparse = gguf.experts(of, own.tensors) end
+  if own.tensors and own.experts == nil then experts, sparse = gguf.experts(of, own.tensors) end
+  if own.experts == false then own.experts = nil end
   return gguf.with({
     layers = count, width = of "embedding_length", heads = of "attention.head_count",
     kv_heads = of "attention.head_count_kv", head_dim = of "attention.key_length", ffn = of "feed_forward_length",
     max_length = of "context_length", window = window ~= 0 and window or nil,
     causal = true, gated = true, activation = "silu",
-    norm = { kind = "rms", eps = of "attention.layer_norm_rms_epsilon" },
+    norm = { kind = "rms", eps = of "attention.layer_norm_rms_epsilon" or of "attention.layer_norm_epsilon" },
     position = gguf.rotary(m, of), experts = experts, sparse = sparse, tied = "if missing", exact = true,
     prefixes = { "" }, ignore = unused,
     eos = m["tokenizer.ggml.eos_token_id"], bos = m["tokenizer.ggml.bos_token_id"],
