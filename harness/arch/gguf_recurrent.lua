@@ -110,8 +110,10 @@ function of_name.nemotron_h(m, of, has)
     own.attends[i] = not own.feeds[i] and (type(kv) ~= "table" or kv[i] ~= 0)
     own.mixes[i] = not own.feeds[i] and not own.attends[i]
   end
+  local mixing = heads(t, of, has)
+  mixing.step_min = 0.001
   return gguf.with(own, {
-    tensors = t, mixing = heads(t, of, has), gated = false, activation = "relu2", position = { kind = "none" }, experts = false,
+    tensors = t, mixing = mixing, gated = false, activation = "relu2", position = { kind = "none" }, experts = false,
   })
 end
 

@@ -26,7 +26,8 @@ static uint64_t columns_read(const struct source *s) {
     return run == 0 ? s->k : s->k / each * run;
 }
 
-/* Tables that a transposed tensor holds: of a stack, [tables, K, rows of each], one after the other. */
+/* Tables that a transposed tensor holds: of a stack, [tables, K, rows of each], one after the
+ * other. */
 static uint64_t tables(const struct source *s) {
     return file_dims(s) == 3 ? file_shape(s)[0] : 1;
 }

@@ -212,13 +212,19 @@ static bool file_make(
     return ok;
 }
 
+static bool is_whole(const struct gguf_header *h, struct err *err) {
+    return h->split.count <= 1 ||
+           err_set(err, ERR_UNSUPPORTED, "it is one of several parts; merge them first");
+}
+
 bool gguf_truncate(const char *source, const char *target, unsigned layers, struct err *err) {
     struct cut cut = { .layers = layers };
     struct strbuf header = { 0 };
     struct file_map map = { 0 };
     if (!file_map(&map, source, err))
         return false;
-    bool ok = gguf_header_parse(&cut.h, map.data, map.size, err) && cut_plan(&cut, err);
+    bool ok = gguf_header_parse(&cut.h, map.data, map.size, err) && is_whole(&cut.h, err) &&
+              cut_plan(&cut, err);
     if (!ok) {
         err_wrap(err, "cannot truncate GGUF file '%s'", source);
         goto out;

@@ -136,10 +136,10 @@ static json_t *tensor_names(const struct weights *weights) {
     return names;
 }
 
-static bool push_arguments(
-    struct luabox *box, const struct arch_source *source, struct err *err) {
+static bool push_arguments(struct luabox *box, const struct arch_source *source, struct err *err) {
     json_t *config = without_long_arrays(source->config), *names = tensor_names(source->weights);
-    const bool ok = luabox_push(box, config, ERR_INPUT, err) && luabox_push(box, names, ERR_INPUT, err);
+    const bool ok =
+        luabox_push(box, config, ERR_INPUT, err) && luabox_push(box, names, ERR_INPUT, err);
     json_decref(config);
     json_decref(names);
     return ok;

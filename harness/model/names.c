@@ -602,7 +602,8 @@ static bool missing_report(const struct finder *f, struct err *err) {
 static bool extra_refuse(const struct spec *s, const json_t *extra, struct err *err) {
     if (!s->exact || json_array_size(extra) == 0)
         return true;
-    return err_set(err, ERR_UNSUPPORTED, "tensor '%.128s' is no part of this architecture as it is described",
+    return err_set(err, ERR_UNSUPPORTED,
+        "tensor '%.128s' is no part of this architecture as it is described",
         json_string_value(json_array_get(extra, 0)));
 }
 

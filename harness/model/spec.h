@@ -86,7 +86,7 @@ struct mixing {
     uint32_t heads, groups; /* heads 0: each channel has its own */
     double step_min, step_max;
     enum activation activation;
-    bool rates;             /* decays lie in the file as what they mean, -exp(a), not as logarithms */
+    bool rates;           /* decays lie in the file as what they mean, -exp(a), not as logarithms */
     uint32_t norm_groups; /* what comes out is normed in so many parts */
     double norm_eps;      /* of steps, of what they bring in, of what is read; 0: not normed */
 };

@@ -16,14 +16,14 @@
 #define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|" SPACES
 #define LLAMA3 CONTRACTIONS "|" LETTERS "|\\p{N}{1,3}|" OTHERS "|" LINES "|" SPACES
 #define SPACES_HALVED                                                                              \
-    "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)|\\s{16}(?!\\S)"         \
+    "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)|\\s{16}(?!\\S)" \
     "|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s"
 #define JAIS2 CONTRACTIONS "|" LETTERS "|\\p{N}{1,3}|" OTHERS "|" LINES "|" SPACES_HALVED
 #define UNCONTRACTED LETTERS "|\\p{N}|" OTHERS "|" LINES "|" SPACES
 #define QWEN2 CONTRACTIONS "|" UNCONTRACTED
 #define MINICPM5 CONTRACTIONS "|" LETTERS "|\\p{N}+|" OTHERS "|" LINES "|" SPACES
 #define EXAONE_MOE                                                                                 \
-    CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}"                     \
+    CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}"             \
                  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|" SPACES
 #define QWEN35                                                                                     \
     CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"                                   \
@@ -43,7 +43,7 @@
     "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+"
 #define DEEPSEEK3 DEEPSEEK3_WORDS "[\\r\\n]*|" LINES "|" SPACES
 #define YOUTU                                                                                      \
-    "[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b\uff0c"      \
+    "[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b\uff0c"  \
     "\u3001-\u303f\ufe30-\ufe4f]+|[\u3105-\u312f]+|" HAN_KANA
 #define CHAMELEON                                                                                  \
     "<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", "([\\t\\n]|    |  )", "\\p{N}",    \
@@ -251,8 +251,8 @@ static bool load_pipeline(struct tokenizer *t, const struct pre *pre, struct err
     return ok;
 }
 
-/* Which token stands at an end: the first of the keys that is there, else the one of that text, else
- * the one that models of this kind have there. */
+/* Which token stands at an end: the first of the keys that is there, else the one of that text,
+ * else the one that models of this kind have there. */
 struct end {
     const char *keys[2], *text;
     int32_t otherwise;
@@ -264,8 +264,7 @@ struct ends {
     bool adds_first, adds_last; /* where the file does not say */
 };
 
-static int32_t end_id(
-    const struct tokenizer *t, const json_t *metadata, const struct end *end) {
+static int32_t end_id(const struct tokenizer *t, const json_t *metadata, const struct end *end) {
     for (size_t i = 0; i < 2 && end->keys[i]; i++)
         if (json_object_get(metadata, end->keys[i]))
             return read_id(t, metadata, end->keys[i]);
@@ -279,10 +278,12 @@ static void load_ends(struct tokenizer *t, const json_t *metadata, const struct 
     t->info.eos = end_id(t, metadata, &ends->last);
     t->info.pad = read_id(t, metadata, "tokenizer.ggml.padding_token_id");
     t->info.unk = read_id(t, metadata, "tokenizer.ggml.unknown_token_id");
-    if (json_get_bool(metadata, "tokenizer.ggml.add_bos_token", ends->adds_first) && t->info.bos >= 0) {
+    if (json_get_bool(metadata, "tokenizer.ggml.add_bos_token", ends->adds_first) &&
+        t->info.bos >= 0) {
         id_list_add(&t->post.before, (uint32_t)t->info.bos);
     }
-    if (json_get_bool(metadata, "tokenizer.ggml.add_eos_token", ends->adds_last) && t->info.eos >= 0) {
+    if (json_get_bool(metadata, "tokenizer.ggml.add_eos_token", ends->adds_last) &&
+        t->info.eos >= 0) {
         id_list_add(&t->post.after, (uint32_t)t->info.eos);
     }
 }
@@ -302,7 +303,8 @@ static bool load_gpt2(struct tokenizer *t, const struct weights *w, struct err *
         return false;
     }
     add_special(t, json_object_get(metadata, "tokenizer.ggml.token_type"));
-    load_ends(t, metadata, &(struct ends) { { { BOS }, NULL, -1 }, { { EOS }, NULL, -1 }, pre->adds_bos, false });
+    load_ends(t, metadata,
+        &(struct ends) { { { BOS }, NULL, -1 }, { { EOS }, NULL, -1 }, pre->adds_bos, false });
     return true;
 }
 
@@ -353,7 +355,9 @@ static bool load_spm(struct tokenizer *t, const struct weights *w, bool bpe, str
         json_get_bool(metadata, "tokenizer.ggml.remove_extra_whitespaces", !bpe);
     bool ok = add_pieces(&s, w, err) && tokenizer_load_spm(t, &s, err);
     if (ok) {
-        load_ends(t, metadata, &(struct ends) { { { BOS }, NULL, bpe ? 1 : -1 }, { { EOS }, NULL, bpe ? 2 : 1 }, bpe, !bpe });
+        load_ends(t, metadata,
+            &(struct ends) {
+                { { BOS }, NULL, bpe ? 1 : -1 }, { { EOS }, NULL, bpe ? 2 : 1 }, bpe, !bpe });
     }
     spm_release(&s);
     free(charsmap);
@@ -388,28 +392,27 @@ static json_t *bert_vocab(const struct weights *w) {
 static const char *bert_token(const json_t *vocab, json_int_t id, const char *otherwise) {
     const char *text;
     json_t *value;
-    json_object_foreach((json_t *)vocab, text, value)
-        if (json_integer_value(value) == id)
-            return text;
+    json_object_foreach(
+        (json_t *)vocab, text, value) if (json_integer_value(value) == id) return text;
     return otherwise;
 }
 
 /* What llama.cpp's writer calls a separator is spelt like this. */
-static const struct ends BERT_ENDS = {
-    { { "tokenizer.ggml.cls_token_id", BOS }, "[CLS]", -1 },
+static const struct ends BERT_ENDS = { { { "tokenizer.ggml.cls_token_id", BOS }, "[CLS]", -1 },
     { { "tokenizer.ggml.seperator_token_id", EOS }, "[SEP]", -1 }, true, true };
 
 static bool load_bert(struct tokenizer *t, const struct weights *w, struct err *err) {
     const json_t *metadata = weights_metadata(w);
     const bool lower = json_get_bool(metadata, "tokenizer.ggml.normalizer.lowercase", true);
     json_t *vocab = bert_vocab(w);
-    const char *unk = bert_token(
-        vocab, json_get_int(metadata, "tokenizer.ggml.unknown_token_id", -1), "[UNK]");
+    const char *unk =
+        bert_token(vocab, json_get_int(metadata, "tokenizer.ggml.unknown_token_id", -1), "[UNK]");
     json_t *doc = json_pack("{s:{s:s, s:O, s:s}, s:{s:s, s:b, s:b}, s:{s:s}, s:{s:s, s:s, s:b}}",
         "model", "type", "WordPiece", "vocab", vocab, "unk_token", unk, "normalizer", "type",
         "BertNormalizer", "lowercase", lower, "strip_accents",
         json_get_bool(metadata, "tokenizer.ggml.normalizer.strip_accents", lower), "pre_tokenizer",
-        "type", "BertPreTokenizer", "decoder", "type", "WordPiece", "prefix", "##", "cleanup", true);
+        "type", "BertPreTokenizer", "decoder", "type", "WordPiece", "prefix", "##", "cleanup",
+        true);
     json_decref(vocab);
     BUG_IF(!doc);
     bool ok = tokenizer_load_json(t, doc, err);

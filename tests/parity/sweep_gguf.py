@@ -23,7 +23,7 @@ KNOWN_AS = {"LlamaModel": "LlamaForCausalLM", "MptForCausalLM": "MPTForCausalLM"
 FIXED = {
     "gemma2": dict(query_pre_attn_scalar=16), "gemma3_text": dict(query_pre_attn_scalar=16), "embeddinggemma": dict(query_pre_attn_scalar=16),
     "qwen3_moe": dict(norm_topk_prob=True), "deepseek_v2": dict(topk_method="group_limited_greedy"), "deepseek_v3": dict(scoring_func="sigmoid"),
-    "glm4_moe_lite": dict(scoring_func="sigmoid"), "phi": dict(intermediate_size=192), "glm": dict(head_dim=8, seq_length=256),
+    "glm4_moe_lite": dict(scoring_func="sigmoid"), "phi": dict(intermediate_size=192), "glm": dict(head_dim=8, seq_length=256, rms_norm_eps=1e-5),
     "minicpm3": dict(scale_emb=12, scale_depth=1.4, dim_model_base=256), "minimax_m2": dict(rotary_dim=16), "eurobert": dict(classifier_pooling="mean"),
     "exaone_moe": dict(scoring_func="sigmoid"), "dots1": dict(scoring_func="sigmoid", norm_topk_prob=True),
     "solar_open": dict(scoring_func="sigmoid", norm_topk_prob=True, first_k_dense_replace=0), "bamba": dict(attn_rotary_emb=4),
