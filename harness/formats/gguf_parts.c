@@ -58,7 +58,8 @@ static bool parts_read(
     struct weights *w, const char *path, const struct gguf_split *all, struct err *err) {
     uint64_t expected = 0;
     if (all->count > WEIGHTS_SHARDS_MAX)
-        return err_set(err, ERR_INPUT, "'%s' is one of more than %d parts", path, WEIGHTS_SHARDS_MAX);
+        return err_set(
+            err, ERR_INPUT, "'%s' is one of more than %d parts", path, WEIGHTS_SHARDS_MAX);
     for (uint64_t no = 0; no < all->count; no++)
         if (!sibling_read(w, path, no, all, &expected, err))
             return false;

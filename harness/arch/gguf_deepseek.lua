@@ -58,5 +58,5 @@ function of_name.minicpm3(m, of)
   return stretched(of, own, gguf.rotary(m, of, { first = nope }))
 end
 
-return gguf.description("gguf_latent", of_name,
+return gguf.description("gguf_deepseek", of_name,
   { "block_count", "embedding_length", "attention.head_count", "feed_forward_length", "attention.kv_lora_rank", "rope.dimension_count" })
