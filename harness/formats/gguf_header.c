@@ -57,6 +57,7 @@ static const struct ggml_type_info ggml_types[] = {
     { 39, "MXFP4", 32, 17, TENSOR_MXFP4 },
     { 40, "NVFP4", 64, 36, TENSOR_NVFP4 },
     { 41, "Q1_0", 128, 18, TENSOR_Q1_0 },
+    { 42, "Q2_0", 64, 18, TENSOR_Q2_0 },
 };
 
 const struct ggml_type_info *ggml_type_find(uint32_t id) {

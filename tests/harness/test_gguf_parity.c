@@ -40,7 +40,8 @@ static void row_check(struct model *m, const json_t *row) {
         fail_msg("%s", err.msg);
     const double want = json_get_number(row, "loglikelihood", 0);
     if (!(fabs(choice.loglikelihood - want) <= 2e-5 * sqrt((double)choice.n_ids)))
-        fail_msg("%zu tokens: %.9g, transformers says %.9g", choice.n_ids, choice.loglikelihood, want);
+        fail_msg(
+            "%zu tokens: %.9g, transformers says %.9g", choice.n_ids, choice.loglikelihood, want);
     free(context);
     free(ids);
 }
