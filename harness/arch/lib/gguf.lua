@@ -113,6 +113,13 @@ local function layers(of)
   return count - more, unused
 end
 
+-- Ids that end a text: of the whole, of a turn, of a message.
+local function ends(m)
+  local list = {}
+  for _, name in ipairs { "eos", "eot", "eom" } do list[#list + 1] = m["tokenizer.ggml." .. name .. "_token_id"] end
+  return list
+end
+
 -- m: the metadata; own: fields of the spec that differ.
 function gguf.spec(m, own)
   local of = gguf.reader(m)
@@ -130,7 +137,7 @@ function gguf.spec(m, own)
     norm = { kind = "rms", eps = of "attention.layer_norm_rms_epsilon" or of "attention.layer_norm_epsilon" },
     position = gguf.rotary(m, of), experts = experts, sparse = sparse, tied = "if missing", exact = true,
     prefixes = { "" }, ignore = unused,
-    eos = m["tokenizer.ggml.eos_token_id"], bos = m["tokenizer.ggml.bos_token_id"],
+    eos = ends(m), bos = m["tokenizer.ggml.bos_token_id"],
   }, own)
 end
 
