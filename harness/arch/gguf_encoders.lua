@@ -21,6 +21,20 @@ local function bertlike(m, of, has, own, more)
   return layered(of, own)
 end
 
+-- A reranker, or a model of classes: a dense layer where there is one, and a layer of labels.
+local function classified(own, has)
+  local t = own.tensors
+  if has["cls.output.weight"] and not has["cls.weight"] then -- BERT's own, which the converter leaves out
+    return { unsupported = "a classifier whose dense layer is not in the file" }
+  end
+  if not has["cls.weight"] then return own end
+  local out = has["cls.output.weight"] and "cls.output" or "cls"
+  if out ~= "cls" then t.class_dense, t.class_dense_bias = "cls.weight", { name = "cls.bias", optional = true } end
+  t.class_out, t.class_out_bias = out .. ".weight", { name = out .. ".bias", optional = true }
+  own.classifier = { pooling = "cls", activation = "tanh" }
+  return own
+end
+
 local function plain(own)
   gguf.without(own.tensors, "gate")
   own.gated, own.activation = false, "gelu"
@@ -32,7 +46,7 @@ local of_name = {}
 function of_name.bert(m, of, has)
   local own = plain(bertlike(m, of, has, { position = { kind = "learned", count = of "context_length" } }))
   own.tensors.position = "position_embd.weight"
-  return own
+  return classified(own, has)
 end
 
 of_name["nomic-bert"] = function(m, of, has) return bertlike(m, of, has, {}) end

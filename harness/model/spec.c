@@ -543,6 +543,16 @@ uint32_t mixing_slot_width(const struct mixing *m) {
     return values > mixing_convolved(m) ? values : mixing_convolved(m);
 }
 
+/* `pooling`: optional, for nearly all files leave it to sentence-transformers' modules. */
+static bool pooling_read(const json_t *table, struct spec *spec, struct err *err) {
+    int pooling = POOL_AUTO;
+    if (json_object_get(table, "pooling") &&
+        !word_read(table, "pooling", pooling_words, &pooling, err))
+        return false;
+    spec->pooling = (enum pooling)pooling;
+    return true;
+}
+
 static bool gating_read(const json_t *table, struct spec *spec, struct err *err) {
     const json_t *gating = json_object_get(table, "gating");
     if (gating && !FIELDS_READ(gating, gating_fields, spec, err))
@@ -898,7 +908,7 @@ bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, stru
     spec->activation = (enum activation)activation;
     ends_read(table, spec);
     spec->start = id_of(json_object_get(table, "start"));
-    return gating_read(table, spec, err) && layers_read(table, spec, arena, err) &&
+    return gating_read(table, spec, err) && pooling_read(table, spec, err) && layers_read(table, spec, arena, err) &&
            spec_relate(spec, err) && roles_check(spec, err) &&
            decoder_read(table, arena, spec, err);
 }

@@ -277,6 +277,7 @@ struct spec {
     bool exact; /* a tensor of the file that is in no role is none of this model: it is refused */
     enum norm_kind norm;
     enum activation activation;
+    enum pooling pooling; /* how rows become a vector, where the model's file says so; POOL_AUTO */
     enum position_kind position;
     struct rope rope, sliding_rope;
     bool has_sliding_rope;

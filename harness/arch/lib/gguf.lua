@@ -50,6 +50,7 @@ function gguf.rotary(m, of, own)
   return gguf.with(factors(m, of, position), own)
 end
 
+local poolings = { "mean", "cls", "last" }
 local routings = { "softmax", "sigmoid", "softmax_after" }
 
 -- Experts lie in one tensor a role. `own`: fields that differ. Also: which layers have them.
@@ -137,6 +138,7 @@ function gguf.spec(m, own)
     norm = { kind = "rms", eps = of "attention.layer_norm_rms_epsilon" or of "attention.layer_norm_epsilon" },
     position = gguf.rotary(m, of), experts = experts, sparse = sparse, tied = "if missing", exact = true,
     prefixes = { "" }, ignore = unused,
+    pooling = poolings[of "pooling_type" or 0],
     eos = ends(m), bos = m["tokenizer.ggml.bos_token_id"],
   }, own)
 end
@@ -195,7 +197,11 @@ function gguf.description(name, of_name, needs)
     metadata = function(m, tensors)
       local of = gguf.reader(m)
       if not measured(of, needs or sizes) then return gguf.spec(m, { tensors = gguf.tensors() }) end
-      return gguf.spec(m, of_name[m["general.architecture"]](m, of, tensors or {}))
+      local own = of_name[m["general.architecture"]](m, of, tensors or {})
+      if own.unsupported then return own end
+      local t = own.tensors -- the converter has an option to put q, k and v together, whatever the model
+      if tensors and tensors["blk.0.attn_qkv.weight"] and t.q == "blk.%d.attn_q.weight" then gguf.fused(t, of) end
+      return gguf.spec(m, own)
     end,
   }
 end
