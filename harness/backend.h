@@ -104,7 +104,7 @@ struct segment {
 /* What is added to a head's score by where query and key stand; at most one of the three. Lists are
  * on the host. */
 struct attention_bias {
-    /* slope[head] * (key - query); or, `bf16`, of the slope and the key's position in bf16, the
+    /* slope[head] * -|key - query|; or, `bf16`, of the slope and the key's position in bf16, the
      * product too, before the score is scaled */
     const float *slopes; /* [H] */
     bool bf16;

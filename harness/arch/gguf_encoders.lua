@@ -65,7 +65,7 @@ of_name["jina-bert-v2"] = function(m, of, has)
   if has["blk.0.attn_norm_2.weight"] then return { unsupported = "a second norm behind attention (attn_norm_2)" } end
   local normed = has["blk.0.attn_q_norm.weight"]
   local own = bertlike(m, of, has, {
-    position = { kind = "none" }, bias = { kind = "slopes", order = "interleaved" }, activation = "gelu",
+    position = { kind = "none" }, bias = { kind = "slopes" }, activation = "gelu",
     qk_norm = normed and { kind = "layer" } or nil,
   }, normed and gguf.heads)
   if not has["blk.0.ffn_gate.weight"] then gguf.gated_up(own.tensors, of) end

@@ -908,7 +908,7 @@ bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, stru
     spec->activation = (enum activation)activation;
     ends_read(table, spec);
     spec->start = id_of(json_object_get(table, "start"));
-    return gating_read(table, spec, err) && pooling_read(table, spec, err) && layers_read(table, spec, arena, err) &&
-           spec_relate(spec, err) && roles_check(spec, err) &&
-           decoder_read(table, arena, spec, err);
+    return gating_read(table, spec, err) && pooling_read(table, spec, err) &&
+           layers_read(table, spec, arena, err) && spec_relate(spec, err) &&
+           roles_check(spec, err) && decoder_read(table, arena, spec, err);
 }
