@@ -21,16 +21,14 @@ local function bertlike(m, of, has, own, more)
   return layered(of, own)
 end
 
--- A reranker, or a model of classes: a dense layer where there is one, and a layer of labels.
+-- A reranker, or a model of classes: RoBERTa's dense layer and a layer of labels. Of BERT's the converter leaves the dense
+-- layer out.
 local function classified(own, has)
-  local t = own.tensors
-  if has["cls.output.weight"] and not has["cls.weight"] then -- BERT's own, which the converter leaves out
-    return { unsupported = "a classifier whose dense layer is not in the file" }
-  end
-  if not has["cls.weight"] then return own end
-  local out = has["cls.output.weight"] and "cls.output" or "cls"
-  if out ~= "cls" then t.class_dense, t.class_dense_bias = "cls.weight", { name = "cls.bias", optional = true } end
-  t.class_out, t.class_out_bias = out .. ".weight", { name = out .. ".bias", optional = true }
+  local t, dense, out = own.tensors, has["cls.weight"], has["cls.output.weight"]
+  if (dense or out) and not (dense and out) then return { unsupported = "a classifier whose dense layer is not in the file" } end
+  if not out then return own end
+  t.class_dense, t.class_dense_bias = "cls.weight", { name = "cls.bias", optional = true }
+  t.class_out, t.class_out_bias = "cls.output.weight", { name = "cls.output.bias", optional = true }
   own.classifier = { pooling = "cls", activation = "tanh" }
   return own
 end
