@@ -447,22 +447,24 @@ static void tekken_numbers_its_tokens_after_the_special_ones(void **state) {
 /* ---- GGUF ---- */
 
 static char *put_gguf(const char *dir, const char *pre) {
-    static const char *const TOKENS[] = { "<|e|>", "1", "2", "12", "\xc4\xa0", "x", "\xc4\xa0x" };
-    static const char *const MERGES[] = { "1 2", "\xc4\xa0 x" };
-    static const int32_t TYPES[] = { 3, 1, 1, 1, 1, 1, 1 };
+    static const char *const TOKENS[] = { "<|e|>", "1", "2", "12", "\xc4\xa0", "x", "\xc4\xa0x",
+        "\xc3\x83", "\xc2\xa9", "\xc3\x83\xc2\xa9" };
+    static const char *const MERGES[] = { "1 2", "\xc4\xa0 x", "\xc3\x83 \xc2\xa9" };
+    static const int32_t TYPES[] = { 3, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
     struct strbuf f = { 0 };
     gguf_begin(&f, 3, 0, 8);
     gguf_key_string(&f, "general.architecture", "llama");
     gguf_key_string(&f, "tokenizer.ggml.model", "gpt2");
     gguf_key_string(&f, "tokenizer.ggml.pre", pre);
-    gguf_key_array(&f, "tokenizer.ggml.tokens", 8, 7);
-    for (size_t i = 0; i < 7; i++) {
+    gguf_key_array(&f, "tokenizer.ggml.tokens", 8, 10);
+    for (size_t i = 0; i < 10; i++) {
         gguf_string(&f, TOKENS[i]);
     }
-    gguf_key_array(&f, "tokenizer.ggml.merges", 8, 2);
+    gguf_key_array(&f, "tokenizer.ggml.merges", 8, 3);
     gguf_string(&f, MERGES[0]);
     gguf_string(&f, MERGES[1]);
-    gguf_key_array(&f, "tokenizer.ggml.token_type", 5, 7);
+    gguf_string(&f, MERGES[2]);
+    gguf_key_array(&f, "tokenizer.ggml.token_type", 5, 10);
     strbuf_add(&f, TYPES, sizeof TYPES);
     gguf_key_u32(&f, "tokenizer.ggml.bos_token_id", 0);
     gguf_key_u32(&f, "tokenizer.ggml.eos_token_id", 99); /* out of range: as if absent */
@@ -502,6 +504,20 @@ static void a_gguf_is_cut_as_its_pre_tokenizer_says(void **state) {
     assert_null(tokenizer_open(path, &err));
     assert_error(&err, ERR_UNSUPPORTED, "'gpt-99'", "t.gguf", NULL);
     free(path);
+}
+
+/* Families whose tokenizers compose characters first: an e and its accent are one. */
+static void a_gguf_is_composed_where_its_family_is(void **state) {
+    static const char *const COMPOSED[] = { "modern-bert", "olmo", "mpt", "command-r", "qwen2" };
+    for (size_t i = 0; i < sizeof COMPOSED / sizeof *COMPOSED; i++) {
+        struct err err = ERR_INIT;
+        char *path = put_gguf(*state, COMPOSED[i]);
+        struct tokenizer *t = tokenizer_open(path, &err);
+        assert_non_null(t);
+        check_ids(t, "e\xcc\x81", 3, IDS(9));
+        tokenizer_close(t);
+        free(path);
+    }
 }
 
 static char *put_gguf_model(const char *dir, const char *model, const char *const *tokens,
@@ -880,6 +896,7 @@ int main(void) {
         WITH_SCRATCH(tekken_numbers_its_tokens_after_the_special_ones),
         WITH_SCRATCH(vocabulary_files_take_their_ends_from_the_configuration),
         WITH_SCRATCH(a_gguf_is_cut_as_its_pre_tokenizer_says),
+        WITH_SCRATCH(a_gguf_is_composed_where_its_family_is),
         WITH_SCRATCH(a_gguf_of_sentencepiece_merges_by_score),
         WITH_SCRATCH(pieces_of_one_score_merge_from_the_left),
         WITH_SCRATCH(a_gguf_of_bert_has_words_the_other_way_round),
