@@ -108,7 +108,7 @@ end
 -- Layers that predict further tokens come last; they are not run.
 local function layers(of)
   local count, more = of "block_count", of "nextn_predict_layers" or 0
-  local unused = { "rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight" }
+  local unused = { "rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight", "attn_rot_embd.weight" }
   if math.type(count) ~= "integer" or math.type(more) ~= "integer" then return count, unused end
   for i = 1, math.min(more, 8) do unused[#unused + 1] = "^blk." .. count - i .. "." end
   return count - more, unused
