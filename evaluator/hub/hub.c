@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "evaluator/hub/pull.h"
 #include "evaluator/hub/source.h"
+#include "harness/harness.h"
 
 void hub_source_find(const char *hub, struct hub_source *out) {
     const char *name = hub && *hub ? hub : getenv("HF_ENDPOINT");
@@ -175,12 +176,32 @@ static char *model_path(const char *hub, const char *model, uint64_t *missing, s
     return dir ? folder_or_gguf(dir, model, err) : NULL;
 }
 
+/* Of several files that are one model, over the hashes of all; of one its own. */
+static bool file_hash(const char *path, char hex[65], struct err *err) {
+    struct strbuf text = { 0 };
+    bool ok = true;
+    char *part;
+    uint64_t n = 0;
+    for (; ok && (part = model_part(path, n)); n++) {
+        ok = sha256_file(part, hex, err);
+        strbuf_addf(&text, "%s %s\n", path_base(part), hex);
+        free(part);
+    }
+    if (ok && n == 0) {
+        ok = sha256_file(path, hex, err);
+    } else if (ok) {
+        sha256_hex(strbuf_str(&text), text.len, hex);
+    }
+    strbuf_release(&text);
+    return ok;
+}
+
 /* Names and hashes of a folder's files; of one file its own. */
 static bool content_hash(const char *path, char hex[65], struct err *err) {
     struct repo_listing l;
     struct strbuf text = { 0 };
     if (file_exists(path)) {
-        return sha256_file(path, hex, err);
+        return file_hash(path, hex, err);
     }
     if (!mirror_list(path, &l, err)) {
         return false;

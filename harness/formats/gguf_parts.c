@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "harness/formats/formats.h"
 #include "harness/formats/gguf_header.h"
+#include "harness/harness.h"
 
 #define ENDING_BYTES 20 /* of "-00001-of-00003.gguf" */
 
@@ -33,6 +34,22 @@ static bool name_is_part(const char *path, struct gguf_split *out) {
     return out->no-- > 0 && out->no < out->count && out->count > 1;
 }
 
+static const char *part_name(
+    struct arena *arena, const char *path, uint64_t no, const struct gguf_split *all) {
+    return arena_printf(arena, "%.*s-%05" PRIu64 "-of-%05" PRIu64 ".gguf",
+        (int)(strlen(path) - ENDING_BYTES), path, no + 1, all->count);
+}
+
+char *model_part(const char *path, uint64_t i) {
+    struct gguf_split all;
+    struct arena arena = { 0 };
+    char *part = NULL;
+    if (name_is_part(path, &all) && i < all.count && i < WEIGHTS_SHARDS_MAX)
+        part = xstrdup(part_name(&arena, path, i, &all));
+    arena_release(&arena);
+    return part;
+}
+
 static bool part_read(struct weights *w, const char *path, const struct gguf_split *part,
     uint64_t *n_tensors, struct err *err) {
     struct file_map map;
@@ -45,8 +62,7 @@ static bool part_read(struct weights *w, const char *path, const struct gguf_spl
 static bool sibling_read(struct weights *w, const char *path, uint64_t no,
     const struct gguf_split *all, uint64_t *n_tensors, struct err *err) {
     const struct gguf_split part = { no, all->count, 0 };
-    const char *sibling = arena_printf(&w->arena, "%.*s-%05" PRIu64 "-of-%05" PRIu64 ".gguf",
-        (int)(strlen(path) - ENDING_BYTES), path, no + 1, all->count);
+    const char *sibling = part_name(&w->arena, path, no, all);
     if (!file_exists(sibling))
         return err_set(err, ERR_NOT_FOUND, "'%s' is missing, one of %" PRIu64 " parts of a model",
             sibling, all->count);

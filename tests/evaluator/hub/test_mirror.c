@@ -213,6 +213,11 @@ static void parts_of_a_gguf_are_one_model(void **state) {
     char *path = hub_model_path(root, "org/m", &err);
     assert_non_null(path);
     assert_string_equal(path_base(path), "m-00001-of-00002.gguf");
+    char before[65], after[65];
+    assert_true(hub_model_commit(root, path, path, before, &err));
+    folder_text(root, "models/org/m/m-00002-of-00002.gguf", "GGUF, changed");
+    assert_true(hub_model_commit(root, path, path, after, &err));
+    assert_string_not_equal(before, after);
     free(path);
     folder_remove(root);
 }
