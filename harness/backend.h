@@ -55,13 +55,14 @@ struct row_scale {
 };
 
 /* Where a weight comes from: a tensor of the file, dequantised and rounded as it is packed.
- * `transpose`: the file has [K, N]. `permute_heads`: undo GGUF's interleaved order of the rows
- * of q and k (number of heads; 0: no). `row`/`n_rows`: a part of the tensor's rows (fused qkv);
- * n_rows 0: all. `run`: rows lie in the file in runs of so many, of which one begins every `every`
- * rows (heads of q, k and v in turn; every second row); 0: all in one. `pad` rows of zeros follow
- * each run, `pad_columns` columns of zeros each `run_columns` columns (heads whose values are
- * narrower than their keys). `slice`: of a tensor of one more dimension, which of the first, from 1
- * on (an expert); 0: it has none. `add`: a constant added to every element (norm gains stored as w
+ * `transpose`: the file has [K, N], or a stack of such tables whose columns follow each other.
+ * `permute_heads`: undo GGUF's interleaved order of the rows of q and k (number of heads; 0: no).
+ * `row`/`n_rows`: a part of the tensor's rows (fused qkv); n_rows 0: all. `run`: rows lie in the
+ * file in runs of so many, of which one begins every `every` rows (heads of q, k and v in turn;
+ * every second row); 0: all in one. `pad` rows of zeros follow each run, `pad_columns` columns of
+ * zeros each `run_columns` columns (heads whose values are narrower than their keys). `slice`: of a
+ * tensor of one more dimension, which of the first, from 1 on (an expert); 0: it has none. `add`: a
+ * constant added to every element (norm gains stored as w
  * - 1). `scales`: factors of rows, from the first on, before that; those behind them have 1. */
 struct weight_source {
     const struct tensor *tensor;
@@ -103,7 +104,7 @@ struct segment {
 /* What is added to a head's score by where query and key stand; at most one of the three. Lists are
  * on the host. */
 struct attention_bias {
-    /* slope[head] * (key - query); or, `bf16`, of the slope and the key's position in bf16, the
+    /* slope[head] * -|key - query|; or, `bf16`, of the slope and the key's position in bf16, the
      * product too, before the score is scaled */
     const float *slopes; /* [H] */
     bool bf16;

@@ -183,6 +183,10 @@ struct run_options {
     struct run_stats *stats; /* added to; may be NULL */
 };
 
+/* The i-th file, from 0, of a model in several GGUF files, of which `path` names one; NULL past the
+ * last, and where the model is in one. The caller frees. */
+char *model_part(const char *path, uint64_t i);
+
 enum pooling {
     POOL_AUTO,
     POOL_MEAN,

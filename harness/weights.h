@@ -58,6 +58,7 @@ enum tensor_type {
     TENSOR_MXFP4,
     TENSOR_NVFP4,
     TENSOR_Q1_0,
+    TENSOR_Q2_0,
     TENSOR_GPTQ, /* this and what follows: computed from other tensors as it is read */
     TENSOR_AWQ,
     TENSOR_INT_PACKED,

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "evaluator/hub/pull.h"
 #include "evaluator/hub/source.h"
+#include "harness/harness.h"
 
 void hub_source_find(const char *hub, struct hub_source *out) {
     const char *name = hub && *hub ? hub : getenv("HF_ENDPOINT");
@@ -37,35 +38,59 @@ bool hub_is_path(const char *model) {
         (const char *const[]) { ".gguf", ".safetensors", ".json", ".model", ".jinja", NULL });
 }
 
-/* A repository without config.json that holds exactly one .gguf file is that file. Takes `dir`
+/* Does the file stand for a model of text? What a model sees with lies beside it, and of several
+ * parts the first stands for all. */
+static int is_gguf_model(const struct dirent *e) {
+    const char *name = e->d_name;
+    const size_t n = strlen(name), ending = strlen("-00001-of-00002.gguf");
+    const char *end = n > ending ? name + n - ending : "";
+    const bool part = end[0] == '-' && !strncmp(end + 6, "-of-", 4);
+    return str_ends(name, ".gguf") && !str_begins(name, "mmproj") &&
+           (!part || !strncmp(end, "-00001", 6));
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* What there is to choose from. */
+static bool refuse_choice(
+    const char *dir, const char *model, struct dirent **files, int n, struct err *err) {
+    struct strbuf list = { .max = 400 };
+    for (int i = 0; i < n; i++) {
+        strbuf_addf(&list, "%s%s", i ? ", " : "", files[i]->d_name);
+    }
+    err_set(err, ERR_UNSUPPORTED, "'%s' holds %d models as .gguf files: %s%s", model, n,
+        strbuf_str(&list), list.overflow ? ", ..." : "");
+    strbuf_release(&list);
+    return err_hint(err, "name one of them as a file: %s/%s", dir, files[0]->d_name);
+}
+
+/* The only .gguf model of a folder without config.json; NULL where there is none, or several. */
+static char *gguf_in(const char *dir, const char *model, bool *ok, struct err *err) {
+    struct dirent **files = NULL;
+    const int n = scandir(dir, &files, is_gguf_model, by_name);
+    char *found = n == 1 ? path_join(dir, files[0]->d_name) : NULL;
+    *ok = n <= 1 || refuse_choice(dir, model, files, n, err);
+    for (int i = 0; i < n; i++) {
+        free(files[i]);
+    }
+    free(files);
+    return found;
+}
+
+/* A repository without config.json that holds exactly one model as .gguf is that file. Takes `dir`
  * away. */
 static char *folder_or_gguf(char *dir, const char *model, struct err *err) {
     char *config = path_join(dir, "config.json");
-    bool folder = file_exists(config);
+    bool ok = true;
+    char *file = file_exists(config) ? NULL : gguf_in(dir, model, &ok, err);
     free(config);
-    DIR *d = folder ? NULL : opendir(dir);
-    char *found = NULL;
-    unsigned n = 0;
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (str_ends(e->d_name, ".gguf") && n++ == 0) {
-            found = path_join(dir, e->d_name);
-        }
+    if (!file && ok) {
+        return dir;
     }
-    if (d) {
-        closedir(d);
-    }
-    if (n == 1) {
-        free(dir);
-        return found;
-    }
-    free(found);
-    if (n > 1) {
-        err_set(err, ERR_UNSUPPORTED, "'%s' holds %u .gguf files", model, n);
-        err_hint(err, "name one of them as a file: %s/<file>.gguf", dir);
-        free(dir);
-        return NULL;
-    }
-    return dir;
+    free(dir);
+    return file;
 }
 
 /* A mirror holds one revision of each repository. A model that was asked for by its commit must be
@@ -151,12 +176,32 @@ static char *model_path(const char *hub, const char *model, uint64_t *missing, s
     return dir ? folder_or_gguf(dir, model, err) : NULL;
 }
 
+/* Of several files that are one model, over the hashes of all; of one its own. */
+static bool file_hash(const char *path, char hex[65], struct err *err) {
+    struct strbuf text = { 0 };
+    bool ok = true;
+    char *part;
+    uint64_t n = 0;
+    for (; ok && (part = model_part(path, n)); n++) {
+        ok = sha256_file(part, hex, err);
+        strbuf_addf(&text, "%s %s\n", path_base(part), hex);
+        free(part);
+    }
+    if (ok && n == 0) {
+        ok = sha256_file(path, hex, err);
+    } else if (ok) {
+        sha256_hex(strbuf_str(&text), text.len, hex);
+    }
+    strbuf_release(&text);
+    return ok;
+}
+
 /* Names and hashes of a folder's files; of one file its own. */
 static bool content_hash(const char *path, char hex[65], struct err *err) {
     struct repo_listing l;
     struct strbuf text = { 0 };
     if (file_exists(path)) {
-        return sha256_file(path, hex, err);
+        return file_hash(path, hex, err);
     }
     if (!mirror_list(path, &l, err)) {
         return false;

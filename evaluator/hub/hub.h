@@ -23,7 +23,8 @@ bool hub_is_path(const char *model);
 
 /* Which content it is that hub_model_path gave: the commit of a repository (in a mirror without
  * .revision the first 40 digits of a hash over its files), the 64 digits of a hash over a folder's
- * files or of a file. Where no commit tells, every byte is read. */
+ * files, or of a file and those that are one model with it. Where no commit tells, every byte is
+ * read. */
 MUST_CHECK bool hub_model_commit(
     const char *hub, const char *model, const char *path, char commit[65], struct err *err);
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "harness/harness.h"
 
 #define PATHS_MAX 4096
 #define DEPTH_MAX 4
@@ -61,6 +62,17 @@ static bool add_whole(struct paths *p, const char *path, struct err *err) {
     return ok;
 }
 
+/* A file that is one of several brings the others. */
+static bool add_model(struct paths *p, const char *model, struct err *err) {
+    bool ok = add_whole(p, model, err);
+    char *part;
+    for (uint64_t i = 0; ok && (part = model_part(model, i)); i++) {
+        ok = add_whole(p, part, err);
+        free(part);
+    }
+    return ok;
+}
+
 static bool confine(struct paths *p, bool ok, struct sandbox_report *report, struct err *err) {
     ok = ok && sandbox_confine_reads(p->items, report, err);
     arena_release(&p->arena);
@@ -71,7 +83,7 @@ static bool confine(struct paths *p, bool ok, struct sandbox_report *report, str
 bool doors_close(
     const char *model, const char *extra, struct sandbox_report *report, struct err *err) {
     struct paths *p = xcalloc(1, sizeof *p);
-    bool ok = add_whole(p, model, err) && (!extra || add(p, extra, err));
+    bool ok = add_model(p, model, err) && (!extra || add(p, extra, err));
     for (size_t i = 0; ok && i < sizeof SYSTEM / sizeof *SYSTEM; i++) {
         ok = add(p, SYSTEM[i], err);
     }

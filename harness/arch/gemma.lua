@@ -1,6 +1,6 @@
 -- Gemma 1 to 3 and EmbeddingGemma: norms scaled by 1 + w, embeddings by sqrt(width). Gemma 2 adds norms behind each
 -- part, soft caps, and a window in every second layer; Gemma 3 norms on heads, and another theta where layers slide.
-local hub, decoder, gguf = include "hub", include "decoder", include "gguf"
+local hub, decoder = include "hub", include "decoder"
 
 local sandwich = {
   attn_norm = "input_layernorm", attn_out_norm = "post_attention_layernorm",
@@ -53,7 +53,6 @@ end
 return {
   name = "gemma",
   types = { "gemma", "gemma2", "gemma3_text", "gemma3", "vaultgemma" },
-  gguf = { "gemma" },
 
   config = function(c)
     if type(c.text_config) == "table" then c = hub.with(c, c.text_config) end
@@ -66,14 +65,5 @@ return {
     own.embedding_scale = c.hidden_size and c.hidden_size ^ 0.5
     own.norm = { kind = "rms", eps = c.rms_norm_eps or 1e-6, add = 1, called = { eps = "rms_norm_eps" } }
     return decoder.spec(c, own)
-  end,
-
-  -- gains hold 1 + w here
-  metadata = function(m)
-    local width = m["gemma.embedding_length"]
-    return gguf.spec(m, "gemma", {
-      activation = "gelu_pytorch_tanh", embedding_scale = width and width ^ 0.5, tensors = gguf.tensors(),
-      expects_bos = true,
-    })
   end,
 }

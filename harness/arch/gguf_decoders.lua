@@ -1,27 +1,11 @@
--- Decoders as GGUF files describe them: what each differs in from Llama's file. Tensors were renamed, and some were
--- rewritten, when such a file was made: q, k and v of one tensor lie one after the other, gains are what they are.
+-- Decoders with layer norms, or without a gate, as GGUF files describe them: what each differs in from Llama's file.
+-- Tensors were renamed, and some were rewritten, when such a file was made: q, k and v of one tensor lie one after the
+-- other, gains are what they are.
 local gguf = include "gguf"
-
--- q, k and v in the rows of attn_qkv, with their biases where there are some.
-local function fused(t, m, of)
-  local heads, kv = of "attention.head_count" or 1, of "attention.head_count_kv" or of "attention.head_count" or 1
-  local dim, from = of "attention.key_length" or (of "embedding_length" or 0) // heads, 0
-  for _, part in ipairs { { "q", heads * dim }, { "k", kv * dim }, { "v", kv * dim } } do
-    t[part[1]] = { name = "blk.%d.attn_qkv.weight", from = from, part = true }
-    t[part[1] .. "_bias"] = { name = "blk.%d.attn_qkv.bias", from = from, part = true, optional = true }
-    from = from + part[2]
-  end
-  return t
-end
-
-local function without(t, roles)
-  for _, role in ipairs(roles) do t[role], t[role .. "_bias"] = nil, nil end
-  return t
-end
 
 -- A feed-forward part without a gate, layer norms, biases where the file has them.
 local function plain(of, more)
-  local t = without(gguf.tensors(more, "any"), { "gate" })
+  local t = gguf.without(gguf.tensors(more), "gate")
   return t, { tensors = t, gated = false, norm = { kind = "layer", eps = of "attention.layer_norm_epsilon" } }
 end
 
@@ -30,47 +14,12 @@ local function learned(of, t, own)
   own.position = { kind = "learned", count = of "context_length" }
 end
 
-local sandwich = { attn_out_norm = "post_attention_norm", mlp_out_norm = "post_ffw_norm" }
-local heads = { q_norm = "attn_q_norm", k_norm = "attn_k_norm" }
-
-local function with(a, b)
-  local out = {}
-  for _, t in ipairs { a, b } do for k, v in pairs(t) do out[k] = v end end
-  return out
-end
-
 local of_name = {}
 
-function of_name.gemma2(m, of)
-  local large = of "block_count" == 46
-  local dim = large and (of "embedding_length") / (of "attention.head_count") or of "attention.key_length" or 256
-  return {
-    tensors = gguf.tensors(sandwich), activation = "gelu_pytorch_tanh", embedding_scale = (of "embedding_length") ^ 0.5,
-    attention_scale = dim ^ -0.5, window = of "attention.sliding_window",
-    sliding = gguf.sliding(of, function(i) return i % 2 == 1 end),
-    attention_softcap = of "attn_logit_softcapping", logit_softcap = of "final_logit_softcapping",
-  }
-end
-
-function of_name.gemma3(m, of)
-  local own = of_name.gemma2(m, of)
-  own.attention_softcap, own.qk_norm = nil, { kind = "rms", heads = true }
-  if of "block_count" == 62 then own.attention_scale = ((of "embedding_length") / (of "attention.head_count")) ^ -0.5 end
-  own.sliding = gguf.sliding(of, function(i) return i % (of "attention.sliding_window_pattern" or 6) ~= 0 end)
-  own.tensors = gguf.tensors(with(sandwich, heads))
-  own.position_sliding = { theta = of "rope.freq_base_swa" or 10000.0, scaling = "default" }
-  return own
-end
-
-function of_name.phi3(m, of)
-  local t, f = fused(gguf.tensors(), m, of), of "feed_forward_length" or 0
-  t.gate, t.up = { name = "blk.%d.ffn_up.weight", part = true }, { name = "blk.%d.ffn_up.weight", from = f, part = true }
-  return { tensors = t, window = of "attention.sliding_window" }
-end
-
-function of_name.phi2(m, of)
+function of_name.phi2(m, of, has)
   local t, own = plain(of)
-  without(t, { "mlp_norm" })
+  gguf.without(t, "mlp_norm")
+  if has["blk.0.attn_qkv.weight"] then gguf.fused(t, of) end
   t.head_bias, own.parallel, own.activation = "output.bias", true, "gelu_new"
   return own
 end
@@ -81,11 +30,13 @@ function of_name.starcoder2(m, of)
   return own
 end
 
-function of_name.stablelm(m, of)
-  local t, own = plain(of)
+function of_name.stablelm(m, of, has)
+  local normed = has["blk.0.attn_q_norm.weight"]
+  local t, own = plain(of, normed and gguf.heads)
   t.gate = "blk.%d.ffn_gate.weight"
   own.gated, own.parallel = true, of "use_parallel_residual"
-  if own.parallel then without(t, { "mlp_norm" }) end
+  own.qk_norm = normed and { kind = "layer", heads = true } or nil
+  if own.parallel then gguf.without(t, "mlp_norm") end
   return own
 end
 
@@ -94,37 +45,42 @@ function of_name.nemotron(m, of)
   own.activation = "relu2"
   return own
 end
+of_name.jais2 = of_name.nemotron
+
+function of_name.arcee(m, of)
+  return { tensors = gguf.without(gguf.tensors(), "gate"), gated = false, activation = "relu2", permuted_qk = true }
+end
 
 function of_name.gptneox(m, of)
   local t, own = plain(of)
-  fused(t, m, of)
+  gguf.fused(t, of)
   own.activation, own.parallel = "gelu", of "use_parallel_residual"
   return own
 end
 
 function of_name.gpt2(m, of)
   local t, own = plain(of)
-  learned(of, fused(t, m, of), own)
+  learned(of, gguf.fused(t, of), own)
   own.activation = "gelu_new"
   return own
 end
-
-function of_name.starcoder(m, of)
-  return of_name.gpt2(m, of)
-end
+of_name.starcoder = of_name.gpt2
 
 function of_name.bloom(m, of)
   local t, own = plain(of)
-  fused(t, m, of)
+  gguf.fused(t, of)
   t.embed_norm, t.embed_norm_bias = "token_embd_norm.weight", "token_embd_norm.bias"
   own.position, own.bias, own.activation = { kind = "none" }, { kind = "slopes" }, "gelu_new"
   return own
 end
 
-function of_name.mpt(m, of)
-  local t, own = plain(of)
-  fused(t, m, of)
+function of_name.mpt(m, of, has)
+  local t, own = plain(of, has["blk.0.attn_q_norm.weight"] and gguf.heads)
+  gguf.fused(t, of)
   own.position, own.bias = { kind = "none" }, { kind = "slopes", order = "interleaved" }
+  if has["position_embd.weight"] then learned(of, t, own) end
+  if (of "attention.max_alibi_bias" or 8.0) == 0 then own.bias = nil end
+  own.qk_norm = t.q_norm and { kind = "layer" }
   own.activation, own.qkv_clip = "gelu", of "attention.clamp_kqv"
   return own
 end
@@ -132,7 +88,7 @@ end
 -- Falcon 40b norms attention by tensors of their own; the others take one normed row for both parts.
 function of_name.falcon(m, of)
   local t, own = plain(of)
-  fused(t, m, of)
+  gguf.fused(t, of)
   for _, kind in ipairs { "weight", "bias" } do
     local role, one = kind == "bias" and "_norm_bias" or "_norm", "blk.%d.attn_norm." .. kind
     t["attn" .. role], t["mlp" .. role] = { "blk.%d.attn_norm_2." .. kind, one }, one
@@ -141,25 +97,25 @@ function of_name.falcon(m, of)
   return own
 end
 
-function of_name.cohere(m, of)
-  local t = without(gguf.tensors(), { "mlp_norm" })
+function of_name.cohere(m, of, has)
+  local normed = has["blk.0.attn_q_norm.weight"]
+  local t = gguf.without(gguf.tensors(normed and gguf.heads), "mlp_norm")
   return {
-    tensors = t, parallel = true, logit_scale = of "logit_scale",
-    norm = { kind = "layer", eps = of "attention.layer_norm_epsilon" }, interleaved = true,
+    tensors = t, parallel = true, logit_scale = of "logit_scale", qk_norm = normed and { kind = "layer", heads = true } or nil,
+    norm = { kind = "layer", eps = of "attention.layer_norm_epsilon" }, position = gguf.rotary(m, of, { interleaved = true }),
   }
 end
 of_name["command-r"] = of_name.cohere
 
-function of_name.cohere2(m, of)
-  local own, unrotated = of_name.cohere(m, of), {}
-  own.window, own.sliding = of "attention.sliding_window", gguf.sliding(of, function(i) return i % 4 ~= 0 end)
-  for i, slides in ipairs(own.sliding) do unrotated[i] = not slides end
-  own.unrotated = unrotated
+function of_name.cohere2(m, of, has)
+  local own = of_name.cohere(m, of, has)
+  own.sliding = gguf.sliding(of, function(i) return i % 4 ~= 0 end)
+  own.unrotated = gguf.inverse(own.sliding)
   return own
 end
 
 function of_name.olmo(m, of)
-  local t = without(gguf.tensors(), { "attn_norm", "mlp_norm" })
+  local t = gguf.without(gguf.tensors(nil, {}), "attn_norm", "mlp_norm") -- biases would lie as on the hub
   t.final_norm = nil
   return {
     tensors = t, norm = { kind = "layer", eps = of "attention.layer_norm_epsilon", bare = true },
@@ -167,41 +123,4 @@ function of_name.olmo(m, of)
   }
 end
 
-function of_name.olmo2(m, of)
-  return {
-    tensors = without(gguf.tensors(with(sandwich, heads)), { "attn_norm", "mlp_norm" }), qk_norm = { kind = "rms" },
-  }
-end
-
-function of_name.granite(m, of)
-  return {
-    tensors = gguf.tensors(nil, "any"), permuted_qk = true, embedding_scale = of "embedding_scale",
-    residual_scale = of "residual_scale", attention_scale = of "attention.scale",
-    logit_scale = of "logit_scale" and 1 / of "logit_scale",
-  }
-end
-
-function of_name.smollm3(m, of)
-  return {
-    tensors = gguf.tensors(), permuted_qk = true, unrotated = gguf.sliding(of, function(i) return i % 4 == 0 end),
-  }
-end
-
-local names = {}
-for name in pairs(of_name) do names[#names + 1] = name end
-
-return {
-  name = "gguf_decoders",
-  types = {},
-  gguf = names,
-  metadata = function(m)
-    local name = m["general.architecture"]
-    local function of(key) return m[name .. "." .. key] end
-    if not gguf.measured(of) then return gguf.spec(m, name, { tensors = gguf.tensors() }) end
-    local own = of_name[name](m, of)
-    local spec = gguf.spec(m, name, own)
-    if own.position_sliding then spec.position.sliding, spec.position_sliding = own.position_sliding, nil end
-    if own.interleaved then spec.position.interleaved, spec.interleaved = true, nil end
-    return spec
-  end,
-}
+return gguf.description("gguf_decoders", of_name)

@@ -1,6 +1,6 @@
 -- Llama and its closest relatives: RMS norms before each part, rotary positions, grouped keys and values, SwiGLU.
 -- Mistral adds a sliding window; Qwen2 biases on q, k and v; Seed-OSS and EXAONE 4 flags and windows of their own kind.
-local hub, decoder, gguf = include "hub", include "decoder", include "gguf"
+local hub, decoder = include "hub", include "decoder"
 local defaults = include "defaults"
 
 local function window(c)
@@ -31,7 +31,6 @@ end
 return {
   name = "llama",
   types = { "llama", "mistral", "qwen2", "seed_oss", "ernie4_5", "smollm3" },
-  gguf = { "llama" },
 
   config = function(c)
     c = defaults(c)
@@ -43,7 +42,4 @@ return {
       tensors = decoder.tensors({ decoder.norms, decoder.attention, decoder.ffn }, biases(c)),
     })
   end,
-
-  -- q and k lie in the order of interleaved pairs
-  metadata = function(m) return gguf.spec(m, "llama", { permuted_qk = true, tensors = gguf.tensors() }) end,
 }

@@ -24,8 +24,11 @@ static void add_slopes(
     const struct tile *t, struct query q, uint32_t block, struct sight seen, float *scores) {
     const struct attention *a = t->op->a;
     float slope = a->bias.slopes[q.head];
-    for (uint32_t j = seen.from; j < seen.to; j++)
-        scores[j] = scores[j] * a->scale + slope * (float)((int64_t)block + j - q.position);
+    for (uint32_t j = seen.from; j < seen.to; j++) {
+        const int64_t ahead =
+            (int64_t)block + j - q.position; /* of an encoder's keys, to both sides */
+        scores[j] = scores[j] * a->scale + slope * (float)(ahead > 0 ? -ahead : ahead);
+    }
 }
 
 static float rounded(float x) {

@@ -26,6 +26,12 @@ static uint64_t columns_read(const struct source *s) {
     return run == 0 ? s->k : s->k / each * run;
 }
 
+/* Tables that a transposed tensor holds: of a stack, [tables, K, rows of each], one after the
+ * other. */
+static uint64_t tables(const struct source *s) {
+    return file_dims(s) == 3 ? file_shape(s)[0] : 1;
+}
+
 static uint64_t file_columns(const struct source *s) {
     return s->from.transpose ? file_shape(s)[file_dims(s) - 1] : columns_read(s);
 }
@@ -50,8 +56,11 @@ static bool fits(const struct source *s) {
     elements = slice_elements(s);
     if (rows < s->from.row)
         return false;
-    if (f->transpose)
-        return file_dims(s) == 2 && file_shape(s)[0] == columns && rows <= file_shape(s)[1];
+    if (f->transpose) {
+        const uint32_t n = file_dims(s);
+        return (n == 2 || n == 3) && file_shape(s)[n - 2] == columns &&
+               rows <= tables(s) * file_shape(s)[n - 1];
+    }
     uint32_t block = tensor_type_info(t->type)->block_n;
     return elements % columns == 0 && rows <= elements / columns &&
            (columns % block == 0 || s->n * s->k % block == 0);
@@ -129,13 +138,13 @@ static void read_row(const struct source *s, uint64_t row, float *out) {
     free(room);
 }
 
-/* Rows are columns of the file: each of its rows is read once, from the first column to the last
- * that is needed. */
+/* Rows are columns of the file: each of its rows is read once. */
 static void read_transposed(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
-    uint64_t width = file_columns(s);
-    float *whole = xmalloc((size_t)width * sizeof *whole);
-    for (uint64_t i = 0; i < columns_read(s); i++) {
-        read_columns(s, i, 0, width, whole);
+    uint64_t width = file_columns(s), depth = columns_read(s), n_tables = tables(s);
+    float *whole = xmalloc((size_t)(width * n_tables) * sizeof *whole);
+    for (uint64_t i = 0; i < depth; i++) {
+        for (uint64_t t = 0; t < n_tables; t++)
+            read_columns(s, t * depth + i, 0, width, whole + t * width);
         for (uint64_t r = 0; r < n_rows; r++) {
             int64_t at = file_row(s, row + r);
             out[r * s->k + i] = at == NO_ROW ? 0 : whole[at];

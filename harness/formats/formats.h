@@ -72,11 +72,19 @@ MUST_CHECK bool safetensors_read(
     struct weights *w, const uint8_t *bytes, size_t size, struct err *err);
 MUST_CHECK bool gguf_read(struct weights *w, const uint8_t *bytes, size_t size, struct err *err);
 
+/* One file of several; `asked` is which one its name says, and n_tensors becomes the number that
+ * all of them are to have, or 0. */
+struct gguf_split;
+MUST_CHECK bool gguf_part_read(struct weights *w, const uint8_t *bytes, size_t size,
+    const struct gguf_split *asked, uint64_t *n_tensors, struct err *err);
+
 /* A folder's model.safetensors, or the shards that its model.safetensors.index.json names. */
 MUST_CHECK bool folder_read(struct weights *w, const char *dir, struct err *err);
 
 /* One file of the kind; errors name it. */
 MUST_CHECK bool safetensors_file_read(struct weights *w, const char *path, struct err *err);
+MUST_CHECK bool gguf_file_read(
+    struct weights *w, const char *path, struct err *err); /* and its siblings (gguf_parts.c) */
 
 /* The weight_map of an index: tensor names to shards, parsed from text, before any shard is opened.
  */

@@ -4,6 +4,7 @@
  * has no value. */
 #include "harness/formats/gguf_header.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -130,12 +131,14 @@ static bool add_tensor(struct weights *w, const struct gguf_header *h,
     return true;
 }
 
-/* The file may have padding or spare room between tensors, but no byte belongs to two. */
-static bool check_overlap(const struct weights *w, const struct gguf_header *h, struct err *err) {
+/* The file may have padding or spare room between tensors, but no byte belongs to two. Its first
+ * tensor is `first` of all. */
+static bool check_overlap(
+    const struct weights *w, const struct gguf_header *h, size_t first, struct err *err) {
     struct extent *extents = xcalloc(h->n_tensors + 1, sizeof *extents);
     for (size_t i = 0; i < h->n_tensors; i++)
-        extents[i] =
-            (struct extent) { h->tensors[i].offset, h->tensors[i].offset + h->tensors[i].bytes, i };
+        extents[i] = (struct extent) { h->tensors[i].offset,
+            h->tensors[i].offset + h->tensors[i].bytes, first + i };
     const bool ok = extents_check(extents, h->n_tensors, w, false, err);
     free(extents);
     return ok;
@@ -162,22 +165,49 @@ static bool add_factors(struct weights *w, const struct gguf_tensor *t, struct e
     return true;
 }
 
+/* Of several files the first one's metadata counts: those of the others say which they are. */
 static bool fill(struct weights *w, const struct gguf_header *h, struct err *err) {
-    w->metadata = json_object();
-    for (size_t i = 0; i < h->n_keys; i++)
+    const size_t first = w->n_tensors;
+    const bool begins = !w->metadata;
+    if (begins)
+        w->metadata = json_object();
+    for (size_t i = 0; begins && i < h->n_keys; i++)
         if (!add_metadata(w, &h->keys[i], err))
             return false;
     for (size_t i = 0; i < h->n_tensors; i++)
         if (!add_tensor(w, h, &h->tensors[i], err) || !add_factors(w, &h->tensors[i], err))
             return false;
-    return check_overlap(w, h, err);
+    return check_overlap(w, h, first, err);
 }
 
-bool gguf_read(struct weights *w, const uint8_t *bytes, size_t size, struct err *err) {
+/* Is it the part that is asked for? */
+static bool part_check(
+    const struct gguf_split *is, const struct gguf_split *asked, struct err *err) {
+    const uint64_t count = is->count > 1 ? is->count : 1;
+    if (!asked && count > 1)
+        return err_set(err, ERR_UNSUPPORTED,
+            "this is one of %" PRIu64 " parts of a split file, and its name does not say which",
+            count);
+    if (!asked || (count == asked->count && is->no == asked->no))
+        return true;
+    return err_set(err, ERR_INPUT,
+        "by its metadata this is part %" PRIu64 " of %" PRIu64 ", by its name part %" PRIu64
+        " of %" PRIu64,
+        is->no + 1, count, asked->no + 1, asked->count);
+}
+
+bool gguf_part_read(struct weights *w, const uint8_t *bytes, size_t size,
+    const struct gguf_split *asked, uint64_t *n_tensors, struct err *err) {
     struct gguf_header h;
     if (!gguf_header_parse(&h, bytes, size, err))
         return false;
-    const bool ok = fill(w, &h, err);
+    const bool ok = part_check(&h.split, asked, err) && fill(w, &h, err);
+    *n_tensors = h.split.n_tensors;
     gguf_header_release(&h);
     return ok;
+}
+
+bool gguf_read(struct weights *w, const uint8_t *bytes, size_t size, struct err *err) {
+    uint64_t n_tensors;
+    return gguf_part_read(w, bytes, size, NULL, &n_tensors, err);
 }

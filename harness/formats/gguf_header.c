@@ -57,6 +57,7 @@ static const struct ggml_type_info ggml_types[] = {
     { 39, "MXFP4", 32, 17, TENSOR_MXFP4 },
     { 40, "NVFP4", 64, 36, TENSOR_NVFP4 },
     { 41, "Q1_0", 128, 18, TENSOR_Q1_0 },
+    { 42, "Q2_0", 64, 18, TENSOR_Q2_0 },
 };
 
 const struct ggml_type_info *ggml_type_find(uint32_t id) {
@@ -238,22 +239,32 @@ bool gguf_key_uint(const struct gguf_key *key, uint64_t *out) {
     return true;
 }
 
+static uint64_t uint_of(const struct gguf_header *h, const char *name) {
+    const struct gguf_key *key = gguf_key_find(h, name);
+    uint64_t n = 0;
+    return key && gguf_key_uint(key, &n) ? n : 0;
+}
+
+static void split_find(struct gguf_header *h) {
+    h->split = (struct gguf_split) { uint_of(h, "split.no"), uint_of(h, "split.count"),
+        uint_of(h, "split.tensors.count") };
+}
+
 /* Keys that decide how the rest is read. */
 static bool keys_check(struct gguf_header *h, struct err *err) {
     const struct gguf_key *architecture = gguf_key_find(h, "general.architecture");
-    if (!architecture || architecture->is_array || architecture->type != GGUF_STRING)
+    split_find(h);
+    const bool follows =
+        h->split.count > 1 && h->split.no > 0; /* the first part has the keys of all */
+    if (!follows && (!architecture || architecture->is_array || architecture->type != GGUF_STRING))
         return err_set(err, ERR_INPUT, "there is no general.architecture");
-    const struct gguf_key *alignment = gguf_key_find(h, "general.alignment"),
-                          *split = gguf_key_find(h, "split.count");
+    const struct gguf_key *alignment = gguf_key_find(h, "general.alignment");
     uint64_t n = 32;
     if (alignment && (alignment->type != GGUF_U32 || alignment->is_array))
         return err_set(err, ERR_INPUT, "general.alignment is not a u32");
     if (alignment && (!gguf_key_uint(alignment, &n) || !n || n & (n - 1)))
         return err_set(err, ERR_INPUT, "alignment %" PRIu64 " is not a power of two", n);
     h->alignment = (uint32_t)n;
-    if (split && gguf_key_uint(split, &n) && n > 1)
-        return err_set(err, ERR_UNSUPPORTED,
-            "this is one of %" PRIu64 " parts of a split file; merge them first", n);
     return true;
 }
 

@@ -47,8 +47,15 @@ struct gguf_tensor {
     const struct ggml_type_info *type;
 };
 
+/* Of a model in several files: which of how many this is, counted from 0, and the tensors of all.
+ */
+struct gguf_split {
+    uint64_t no, count, n_tensors; /* count 0 or 1: it is the only one */
+};
+
 struct gguf_header {
     uint32_t version, alignment;
+    struct gguf_split split;
     struct gguf_key *keys;
     size_t n_keys;
     struct gguf_tensor *tensors;

@@ -200,6 +200,7 @@ static const struct tensor_type_info types[TENSOR_N_TYPES] = {
     [TENSOR_MXFP4] = { "MXFP4", QUANT_N, 17, mxfp4_to_f32 },
     [TENSOR_NVFP4] = { "NVFP4", 64, 36, nvfp4_to_f32 },
     [TENSOR_Q1_0] = { "Q1_0", 128, 18, q1_0_to_f32 },
+    [TENSOR_Q2_0] = { "Q2_0", 64, 18, q2_0_to_f32 },
     [TENSOR_GPTQ] = { "GPTQ", 1, 1, NULL },
     [TENSOR_AWQ] = { "AWQ", 1, 1, NULL },
     [TENSOR_INT_PACKED] = { "INT_PACKED", 1, 1, NULL },

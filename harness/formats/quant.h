@@ -53,7 +53,7 @@ to_f32_fn q2_k_to_f32, q3_k_to_f32, q4_k_to_f32, q5_k_to_f32, q6_k_to_f32, q8_k_
 to_f32_fn iq1_s_to_f32, iq1_m_to_f32, iq2_xxs_to_f32, iq2_xs_to_f32, iq2_s_to_f32, iq3_xxs_to_f32,
     iq3_s_to_f32, iq4_nl_to_f32, iq4_xs_to_f32;
 /* quant_small.c: ternary and 4-bit floating point */
-to_f32_fn tq1_0_to_f32, tq2_0_to_f32, mxfp4_to_f32, nvfp4_to_f32, q1_0_to_f32;
+to_f32_fn tq1_0_to_f32, tq2_0_to_f32, mxfp4_to_f32, nvfp4_to_f32, q1_0_to_f32, q2_0_to_f32;
 /* quant_fp8.c */
 to_f32_fn e4m3_to_f32, e5m2_to_f32, e8m0_to_f32, e4m3_fnuz_to_f32, e5m2_fnuz_to_f32;
 

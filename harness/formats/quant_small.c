@@ -42,6 +42,15 @@ void q1_0_to_f32(const uint8_t *in, size_t n, float *out) {
     }
 }
 
+/* d, 64 times two bits: -1 to 2 times d */
+void q2_0_to_f32(const uint8_t *in, size_t n, float *out) {
+    for (; n; n -= 64, in += 18, out += 64) {
+        const float d = load_half(in);
+        for (int i = 0; i < 64; i++)
+            out[i] = (float)((in[2 + i / 4] >> (i % 4 * 2) & 3) - 1) * d;
+    }
+}
+
 /* E2M1: one sign, two bits of exponent, one of mantissa; twice the value, so that it is whole. */
 static const int8_t e2m1_doubled[16] = { 0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12 };
 

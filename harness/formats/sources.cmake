@@ -6,6 +6,7 @@ set(formats_SOURCES
     formats/extent.c
     formats/gguf.c
     formats/gguf_header.c
+    formats/gguf_parts.c
     formats/iq_grids.c
     formats/packed.c
     formats/quant.c

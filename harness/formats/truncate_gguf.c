@@ -55,6 +55,13 @@ static bool is_layer_count(const struct cut *cut, const struct gguf_key *key) {
     return own_key_in(cut, key, names, 2) && gguf_key_uint(key, &n) && n > cut->layers;
 }
 
+/* Layers that predict further tokens are the last ones: they go first. */
+static bool is_further_count(const struct cut *cut, const struct gguf_key *key) {
+    static const char *const names[] = { "nextn_predict_layers" };
+    uint64_t n;
+    return own_key_in(cut, key, names, 1) && gguf_key_uint(key, &n);
+}
+
 /* These may be one number, or one a layer. */
 static bool is_layer_list(const struct cut *cut, const struct gguf_key *key) {
     static const char *const names[] = { "feed_forward_length", "attention.head_count",
@@ -119,8 +126,11 @@ static void add_name(struct strbuf *out, const struct cut *cut, const struct ggu
 
 static void add_key(struct strbuf *out, const struct cut *cut, const struct gguf_key *key) {
     const size_t each = gguf_type_bytes(key->type);
-    const uint64_t layers = cut->layers;
-    if (is_layer_count(cut, key)) {
+    const uint64_t layers = cut->layers, none = 0;
+    if (is_further_count(cut, key)) {
+        add_range(out, key->begin, key->at);
+        strbuf_add(out, &none, each);
+    } else if (is_layer_count(cut, key)) {
         add_range(out, key->begin, key->at);
         strbuf_add(out, &layers, each); /* little-endian: the low bytes come first */
     } else if (is_layer_list(cut, key)) {
@@ -212,13 +222,19 @@ static bool file_make(
     return ok;
 }
 
+static bool is_whole(const struct gguf_header *h, struct err *err) {
+    return h->split.count <= 1 ||
+           err_set(err, ERR_UNSUPPORTED, "it is one of several parts; merge them first");
+}
+
 bool gguf_truncate(const char *source, const char *target, unsigned layers, struct err *err) {
     struct cut cut = { .layers = layers };
     struct strbuf header = { 0 };
     struct file_map map = { 0 };
     if (!file_map(&map, source, err))
         return false;
-    bool ok = gguf_header_parse(&cut.h, map.data, map.size, err) && cut_plan(&cut, err);
+    bool ok = gguf_header_parse(&cut.h, map.data, map.size, err) && is_whole(&cut.h, err) &&
+              cut_plan(&cut, err);
     if (!ok) {
         err_wrap(err, "cannot truncate GGUF file '%s'", source);
         goto out;

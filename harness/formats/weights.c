@@ -127,14 +127,6 @@ bool weights_strings(const struct weights *w, const char *key, struct gguf_strin
     return false;
 }
 
-static bool gguf_file_read(struct weights *w, const char *path, struct err *err) {
-    struct file_map map;
-    if (!weights_map(w, path, &map, err))
-        return false;
-    return gguf_read(w, map.data, map.size, err) ||
-           err_wrap(err, "cannot read GGUF file '%s'", path);
-}
-
 /* A file's name says what it is; blobs named by their hash are told apart by their first bytes. */
 static bool is_gguf(const char *path) {
     if (str_ends(path, ".gguf"))

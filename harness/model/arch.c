@@ -1,8 +1,8 @@
 /* Which description fits a model, and running it. Descriptions are Lua files that return
  *
  *     { name = "llama", types = { model_type, ... }, gguf = { general.architecture, ... },
- *       config = function(config_json) return spec end, metadata = function(gguf_metadata) return
- * spec end }
+ *       config = function(config_json) return spec end,
+ *       metadata = function(gguf_metadata, tensors) return spec end }   tensors: { [name] = true }
  *
  * What several share lies in arch/lib/NAME.lua and is had by include "NAME". They run in a sandbox
  * with a small heap and few instructions: `--arch` makes them input like any other. */
@@ -125,8 +125,28 @@ static int raw_field(lua_State *L, const char *key) {
     return lua_rawget(L, -2);
 }
 
-/* Calls the description's function with the configuration; what it returned, as JSON (the
- * caller's). */
+/* The names that tensors have, each with `true`: metadata does not say of every part whether it is
+ * there. A file's first ones are enough, for its layers are alike. */
+static json_t *tensor_names(const struct weights *weights) {
+    enum { NAMES_MAX = 4096 };
+    json_t *names = json_object();
+    const size_t n = weights ? weights_count(weights) : 0;
+    for (size_t i = 0; i < n && i < NAMES_MAX; i++)
+        json_object_set_new(names, weights_at(weights, i)->name, json_true());
+    return names;
+}
+
+static bool push_arguments(struct luabox *box, const struct arch_source *source, struct err *err) {
+    json_t *config = without_long_arrays(source->config), *names = tensor_names(source->weights);
+    const bool ok =
+        luabox_push(box, config, ERR_INPUT, err) && luabox_push(box, names, ERR_INPUT, err);
+    json_decref(config);
+    json_decref(names);
+    return ok;
+}
+
+/* Calls the description's function with the configuration and the names of tensors; what it
+ * returned, as JSON (the caller's). */
 static json_t *description_call(
     struct luabox *box, const struct arch_source *source, struct err *err) {
     lua_State *L = luabox_state(box);
@@ -135,10 +155,7 @@ static json_t *description_call(
         err_set(err, ERR_UNSUPPORTED, "the architecture has no function '%s'", function);
         return NULL;
     }
-    json_t *config = without_long_arrays(source->config);
-    luabox_push_json(L, config);
-    json_decref(config);
-    if (!luabox_call(box, 1, 1, ERR_INPUT, err))
+    if (!push_arguments(box, source, err) || !luabox_call(box, 2, 1, ERR_INPUT, err))
         return NULL;
     json_t *table = luabox_to_json(L, -1, err);
     if (!table)

@@ -46,6 +46,10 @@ static bool pooling_choose(
         r->poolings[r->n_poolings++] = asked;
         return true;
     }
+    if (!m->modules.present && m->net.spec.pooling != POOL_AUTO) {
+        r->poolings[r->n_poolings++] = m->net.spec.pooling;
+        return true;
+    }
     if (!m->modules.present) {
         err_set(err, ERR_INPUT, "'%s' does not say how to pool: it has no modules.json", m->path);
         return err_hint(err, "say how: --pooling mean, cls, last or max");

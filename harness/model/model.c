@@ -141,6 +141,7 @@ bool model_source_open(
     const struct arch_source source = {
         .config = s->config,
         .gguf = is_gguf(s->weights),
+        .weights = s->weights,
         .arch_file = arch_file,
         .what = source.gguf ? path : arena_printf(&s->arena, "%s/config.json", path),
     };

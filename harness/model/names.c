@@ -266,11 +266,20 @@ uint32_t mixing_filled(const struct spec *s, enum role role) {
     return in ? mixing_convolved(&s->mixing) : s->mixing.channels;
 }
 
+/* Rows of the file up to the end of the last run: zeros that follow a run are not in it. */
+static uint32_t rows_of_runs(const struct role_names *names, uint32_t rows) {
+    uint32_t n = rows / (names->run + names->pad);
+    return n ? names->from + (n - 1) * names->every + names->run : names->from;
+}
+
 /* The numbers that the file must hold for a role: heads whose values are narrower than their keys
  * are filled with zeros as they are packed. */
 static struct shape shape_in_file(const struct spec *s, enum role role) {
+    const struct role_names *names = &s->roles[role];
     struct shape shape = shape_of(s, role);
-    if (s->value_dim < s->head_dim && (role == ROLE_V || role == ROLE_V_BIAS))
+    if (names->run && names->pad)
+        shape.rows = rows_of_runs(names, shape.rows);
+    else if (s->value_dim < s->head_dim && (role == ROLE_V || role == ROLE_V_BIAS))
         shape.rows = shape.rows / s->head_dim * s->value_dim;
     if (mixing_is_padded(s, role))
         shape.rows = mixing_filled(s, role);
@@ -288,6 +297,15 @@ static bool is_norm_of_heads(const struct spec *s, enum role role, const struct 
            t->shape[t->n_dims - 1] == s->head_dim;
 }
 
+/* A vector may lie in the file as a table: a group a row, or with a dimension of 1. */
+static bool vector_fits(
+    const struct role_names *names, uint32_t want, const uint64_t *have, uint32_t n) {
+    uint64_t all = 1;
+    for (uint32_t i = 0; i < n; i++)
+        all *= have[i];
+    return n >= 1 && n <= 2 && (all == want || (names->part && n == 1 && all > want));
+}
+
 /* The tensor has the shape that the part asks for, or more rows where it holds other parts too. */
 static bool shape_fits(
     const struct role_names *names, bool slices, struct shape want, const struct tensor *t) {
@@ -296,17 +314,18 @@ static bool shape_fits(
     uint32_t n = t->n_dims;
     if (slices && n > 1 + (want.cols > 0)) /* one more dimension: the experts */
         have++, n--;
-    if (want.cols == 0 && n == 2 && have[0] == 1) /* a vector with a dimension of 1 before it */
-        have++, n--;
     if (want.cols == 0)
-        return n == 1 && (have[0] == want.rows || (names->part && have[0] > want.rows));
-    if (n == 3 && have[1] == 1) { /* a convolution of one channel each */
-        flat[0] = have[0], flat[1] = have[2];
-        have = flat, n = 2;
+        return vector_fits(names, want.rows, have, n);
+    if (n == 3) { /* a convolution of one channel each; a table a head */
+        flat[0] = have[0] * have[names->transposed ? 2 : 1];
+        flat[1] = have[names->transposed ? 1 : 2];
+    } else {
+        flat[0] = have[names->transposed ? 1 : 0];
+        flat[1] = have[names->transposed ? 0 : 1];
     }
-    if (n != 2)
+    if (n != 2 && n != 3)
         return false;
-    uint64_t rows = have[names->transposed ? 1 : 0], cols = have[names->transposed ? 0 : 1];
+    uint64_t rows = flat[0], cols = flat[1];
     return cols == want.cols && (rows == want.rows || (names->part && rows > want.rows));
 }
 
@@ -458,9 +477,10 @@ static const char *prefix_choose(struct finder *f) {
     return f->spec->prefixes[0];
 }
 
-static bool ends_with_any(const char *name, const char *const *endings, uint32_t n) {
+/* Is the name one of those that don't matter: by its ending, or after a '^' by its beginning? */
+static bool is_ignored(const char *name, const char *const *ends, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
-        if (str_ends(name, endings[i]))
+        if (ends[i][0] == '^' ? str_begins(name, ends[i] + 1) : str_ends(name, ends[i]))
             return true;
     return false;
 }
@@ -470,14 +490,14 @@ static int by_address(const void *a, const void *b) {
     return (*x > *y) - (*x < *y);
 }
 
-/* What is in the file and in no role: reported by `model show`, never an error. */
+/* What is in the file and in no role: reported by `model show`. */
 static json_t *extra_names(const struct finder *f, const struct tensor **used, size_t n_used) {
     json_t *extra = json_array();
     qsort(used, n_used, sizeof *used, by_address);
     for (size_t i = 0; i < weights_count(f->weights); i++) {
         const struct tensor *t = weights_at(f->weights, i);
         if (!bsearch(&t, used, n_used, sizeof *used, by_address) &&
-            !ends_with_any(t->name, f->spec->ignore, f->spec->n_ignore))
+            !is_ignored(t->name, f->spec->ignore, f->spec->n_ignore))
             json_array_append_new(extra, json_string(t->name));
     }
     return extra;
@@ -577,6 +597,16 @@ static bool missing_report(const struct finder *f, struct err *err) {
                                     strbuf_str(&f->missing), f->n_missing > 4 ? ", ..." : "");
 }
 
+/* Of a format that has no room for what its model doesn't use, a tensor too many is a part that is
+ * not run. */
+static bool extra_refuse(const struct spec *s, const json_t *extra, struct err *err) {
+    if (!s->exact || json_array_size(extra) == 0)
+        return true;
+    return err_set(err, ERR_UNSUPPORTED,
+        "tensor '%.128s' is no part of this architecture as it is described",
+        json_string_value(json_array_get(extra, 0)));
+}
+
 bool net_tensors_have(const struct spec *spec, const struct weights *weights, enum role role) {
     struct finder f = { .spec = spec, .weights = weights };
     f.prefix = prefix_choose(&f);
@@ -601,8 +631,10 @@ bool net_tensors_find(struct spec *spec, const struct weights *weights, struct a
               labels_settle(spec, out->global[ROLE_CLASS_OUT], err) &&
               net_tensors_visit(spec, out, tensor_check, spec, err) &&
               net_tensors_visit(spec, out, tensor_use, &used, err);
-    if (ok)
+    if (ok) {
         out->extra = extra_names(&f, used.list, used.n);
+        ok = extra_refuse(spec, out->extra, err);
+    }
     strbuf_release(&f.missing);
     free(used.list);
     return ok;

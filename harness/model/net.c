@@ -2,6 +2,8 @@
  * says where it lives. */
 #include "harness/model/net.h"
 
+#include <math.h>
+
 /* Where a role's weight is kept: in struct net, in struct layer from ROLE_FIRST_OF_LAYER on, in
  * struct expert from ROLE_FIRST_OF_EXPERT on. */
 #define GLOBAL(member) offsetof(struct net, member)
@@ -169,12 +171,15 @@ static struct weight_source source_of(
     return source;
 }
 
-/* The whole tensor as it is, on the host; one copy where layer after layer names the same. */
-static const float *host_copy(struct net *net, const struct tensor *t) {
+/* The whole tensor as it is, on the host; one copy where layer after layer names the same. Decays
+ * are kept as logarithms, whichever way the file has them. */
+static const float *host_copy(struct net *net, enum role role, const struct tensor *t) {
     if (t == net->last_copied)
         return net->last_copy;
     float *copy = arena_alloc(&net->arena, t->n_elements * sizeof *copy);
     tensor_read_f32(t, 0, t->n_elements, copy);
+    for (size_t i = 0; role == ROLE_MIX_A && net->spec.mixing.rates && i < t->n_elements; i++)
+        copy[i] = logf(-copy[i]);
     net->last_copied = t;
     net->last_copy = copy;
     return copy;
@@ -208,7 +213,7 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
         made = b->ops->vector(b, &source, vector_length(t, &source, rows), err);
         break;
     case PART_HOST:
-        made = host_copy(net, t);
+        made = host_copy(net, role, t);
         break;
     }
     *(const void **)((char *)base + places[role]) = made;

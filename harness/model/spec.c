@@ -64,6 +64,7 @@ static const struct field top_fields[] = {
     FLAG("parallel", parallel),
     FLAG("projected_first", projected_first),
     FLAG("scale_by_layer", scale_by_layer),
+    FLAG("exact", exact),
 };
 static const struct field norm_fields[] = {
     { "eps", FIELD_REAL, offsetof(struct spec, norm_eps), 1e-14, 1, true, 0 },
@@ -103,6 +104,7 @@ static const struct field mixing_fields[] = {
     REAL("step_max", mixing.step_max, 0, 1e30, 1e30),
     COUNT("norm_groups", mixing.norm_groups, 1, 1 << 12, 1),
     REAL("norm_eps", mixing.norm_eps, 1e-14, 1, 0),
+    FLAG("rates", mixing.rates),
 };
 static const struct field bias_fields[] = {
     REAL("max", bias.slope_max, 1, 64, 8),
@@ -541,6 +543,16 @@ uint32_t mixing_slot_width(const struct mixing *m) {
     return values > mixing_convolved(m) ? values : mixing_convolved(m);
 }
 
+/* `pooling`: optional, for nearly all files leave it to sentence-transformers' modules. */
+static bool pooling_read(const json_t *table, struct spec *spec, struct err *err) {
+    int pooling = POOL_AUTO;
+    if (json_object_get(table, "pooling") &&
+        !word_read(table, "pooling", pooling_words, &pooling, err))
+        return false;
+    spec->pooling = (enum pooling)pooling;
+    return true;
+}
+
 static bool gating_read(const json_t *table, struct spec *spec, struct err *err) {
     const json_t *gating = json_object_get(table, "gating");
     if (gating && !FIELDS_READ(gating, gating_fields, spec, err))
@@ -896,7 +908,7 @@ bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, stru
     spec->activation = (enum activation)activation;
     ends_read(table, spec);
     spec->start = id_of(json_object_get(table, "start"));
-    return gating_read(table, spec, err) && layers_read(table, spec, arena, err) &&
-           spec_relate(spec, err) && roles_check(spec, err) &&
-           decoder_read(table, arena, spec, err);
+    return gating_read(table, spec, err) && pooling_read(table, spec, err) &&
+           layers_read(table, spec, arena, err) && spec_relate(spec, err) &&
+           roles_check(spec, err) && decoder_read(table, arena, spec, err);
 }

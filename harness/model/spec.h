@@ -86,6 +86,7 @@ struct mixing {
     uint32_t heads, groups; /* heads 0: each channel has its own */
     double step_min, step_max;
     enum activation activation;
+    bool rates;           /* decays lie in the file as what they mean, -exp(a), not as logarithms */
     uint32_t norm_groups; /* what comes out is normed in so many parts */
     double norm_eps;      /* of steps, of what they bring in, of what is read; 0: not normed */
 };
@@ -273,8 +274,10 @@ struct spec {
     bool permuted_qk; /* rows of q and k in GGUF's interleaved order */
     bool tied;        /* the head is the embedding */
     bool tied_if_missing;
+    bool exact; /* a tensor of the file that is in no role is none of this model: it is refused */
     enum norm_kind norm;
     enum activation activation;
+    enum pooling pooling; /* how rows become a vector, where the model's file says so; POOL_AUTO */
     enum position_kind position;
     struct rope rope, sliding_rope;
     bool has_sliding_rope;
@@ -294,7 +297,8 @@ struct spec {
     const char *prefixes[SPEC_MAX_PREFIXES]; /* put before names; the one under which the embedding
                                                 is found counts */
     uint32_t n_prefixes;
-    const char *ignore[SPEC_MAX_IGNORE]; /* endings of tensor names that are known not to matter */
+    const char *ignore[SPEC_MAX_IGNORE]; /* endings of tensor names that are known not to matter, or
+                                            after a '^' beginnings */
     uint32_t n_ignore;
     int32_t eos[SPEC_MAX_EOS]; /* ids that end a text, from the model's own configuration */
     uint32_t n_eos;
@@ -323,6 +327,7 @@ uint32_t mixing_slot_width(const struct mixing *m);
 struct arch_source {
     const json_t *config;
     bool gguf;
+    const struct weights *weights; /* NULL: names of tensors are not known */
     const char *arch_file;
     const char *what; /* for messages: the path of config.json or of the .gguf */
 };

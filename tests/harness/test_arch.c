@@ -87,6 +87,19 @@ static void values_out_of_range_are_refused_by_name(void **state) {
     }
 }
 
+/* More objects than a description's heap has room for: an error, where Lua alone would end the
+ * process. */
+static void a_configuration_that_fills_the_heap_is_refused(void **state) {
+    struct strbuf value = { 0 };
+    strbuf_addc(&value, '{');
+    for (int i = 0; i < 200000; i++)
+        strbuf_addf(&value, "%s\"k%d\": {}", i ? ", " : "", i);
+    strbuf_addc(&value, '}');
+    const struct err err = open_with(*state, TINY_LLAMA, "x", strbuf_str(&value));
+    strbuf_release(&value);
+    assert_error(&err, ERR_INPUT, "config.json", "bytes of memory", NULL);
+}
+
 static void an_unknown_type_is_told_which_are_known(void **state) {
     const struct err err = open_with(*state, TINY_LLAMA, "model_type", "\"made-up\"");
     assert_non_null(strstr(err.hint, "--arch"));
@@ -246,6 +259,7 @@ int main(void) {
         WITH_SCRATCH(an_unknown_type_is_told_which_are_known),
         WITH_SCRATCH(tied_weights_need_no_head),
         WITH_SCRATCH(hostile_descriptions_are_errors),
+        WITH_SCRATCH(a_configuration_that_fills_the_heap_is_refused),
         WITH_SCRATCH(a_description_of_ones_own_replaces_the_built_in_one),
         WITH_SCRATCH(a_model_is_described_without_running_it),
         cmocka_unit_test(malformed_folders_are_refused_by_name),

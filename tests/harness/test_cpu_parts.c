@@ -58,7 +58,7 @@ static double scored(const struct scene *s, uint32_t h, uint32_t i, uint32_t j) 
         float place = bf16_to_f32(bf16_from_f32((float)j));
         score += s->a.scale * (double)bf16_to_f32(bf16_from_f32(slope * place));
     } else if (b->slopes) {
-        score += (double)b->slopes[h] * (double)ahead;
+        score -= (double)b->slopes[h] * fabs((double)ahead);
     }
     if (b->by_distance)
         score += (double)b->by_distance[h * (2 * REACH + 1) + (uint32_t)(cut + REACH)];
@@ -127,6 +127,9 @@ static void check_slopes(struct backend *b, double tolerance) {
     scene_check(b, "slopes", &s, tolerance);
     s.a.bias.bf16 = true;
     scene_check(b, "slopes in bf16", &s, tolerance);
+    struct scene both = scene_make(false);
+    both.a.bias.slopes = s.a.bias.slopes;
+    scene_check(b, "slopes to both sides", &both, tolerance);
 }
 
 static void check_distances(struct backend *b, double tolerance) {

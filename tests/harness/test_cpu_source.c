@@ -102,6 +102,21 @@ static void a_slice_is_turned_by_its_columns(void **state) {
     world_close(b);
 }
 
+/* Heads' tables [in, rows of the head], one after the other; a row of zeros follows each head's. */
+static void a_stack_is_turned_table_by_table(void **state) {
+    (void)state;
+    struct backend *b = open_plain();
+    struct tensor t = numbered(6, 2);
+    t.n_dims = 3, t.shape[0] = 2, t.shape[1] = 3, t.shape[2] = 2;
+    struct weight_source s = { .tensor = &t, .transpose = true, .run = 2, .every = 2, .pad = 1 };
+    const float *x = read_table(b, &s, 6, 3);
+    static const float want[] = { 0, 100, 200, 1, 101, 201, 0, 0, 0, 300, 400, 500, 301, 401, 501,
+        0, 0, 0 };
+    for (int i = 0; i < 18; i++)
+        assert_true(x[i] == want[i]);
+    world_close(b);
+}
+
 static void a_part_beyond_its_tensor_is_refused(void **state) {
     (void)state;
     struct backend *b = open_plain();
@@ -248,6 +263,7 @@ int main(void) {
         cmocka_unit_test(runs_of_rows_are_gathered),
         cmocka_unit_test(zeros_fill_runs_and_columns),
         cmocka_unit_test(a_slice_is_turned_by_its_columns),
+        cmocka_unit_test(a_stack_is_turned_table_by_table),
         cmocka_unit_test(a_part_beyond_its_tensor_is_refused),
         cmocka_unit_test(a_transposed_file_is_turned),
         cmocka_unit_test(rows_of_heads_are_put_back_in_order),

@@ -97,6 +97,71 @@ static void tensors_have_their_rows_first(void **state) {
     }
 }
 
+/* ---- several files ---- */
+
+/* Part `no` of 2 with one tensor of its own, named `name`; only the first has other keys. */
+static void put_part(
+    const char *dir, const char *file, uint16_t no, const char *name, int32_t all) {
+    struct strbuf f = { 0 };
+    gguf_begin(&f, 3, 1, no ? 3 : 4);
+    if (!no)
+        gguf_key_string(&f, "general.architecture", "llama");
+    gguf_key(&f, "split.no", 2);
+    strbuf_add(&f, &no, sizeof no);
+    gguf_key(&f, "split.count", 2);
+    strbuf_add(&f, &(uint16_t) { 2 }, 2);
+    gguf_key(&f, "split.tensors.count", 5);
+    strbuf_add(&f, &all, sizeof all);
+    gguf_tensor(&f, name, dims_8, F32, 0);
+    gguf_pad(&f, ALIGNMENT);
+    for (int i = 0; i < 8; i++)
+        strbuf_add(&f, &(float) { (float)(i + 10 * no) }, 4);
+    free(file_put(dir, file, f.text, f.len));
+    strbuf_release(&f);
+}
+
+static struct weights *open_in(const char *dir, const char *file, struct err *err) {
+    char *path = path_join(dir, file);
+    struct weights *w = weights_open(path, err);
+    free(path);
+    return w;
+}
+
+static void any_part_stands_for_all_of_them(void **state) {
+    static const char *const FILES[] = { "m-00001-of-00002.gguf", "m-00002-of-00002.gguf" };
+    put_part(*state, FILES[0], 0, "a", 2);
+    put_part(*state, FILES[1], 1, "b", 2);
+    for (int i = 0; i < 2; i++) {
+        struct err err = ERR_INIT;
+        struct weights *w = open_in(*state, FILES[i], &err);
+        if (!w)
+            fail_msg("%s", err.msg);
+        float last;
+        assert_int_equal(weights_count(w), 2);
+        tensor_read_f32(weights_find(w, "b"), 7, 1, &last);
+        assert_true(last == 17);
+        assert_string_equal(
+            json_get_string(weights_metadata(w), "general.architecture", ""), "llama");
+        weights_close(w);
+    }
+}
+
+static void parts_that_do_not_go_together_are_named(void **state) {
+    struct err err = ERR_INIT;
+    put_part(*state, "n-00001-of-00002.gguf", 0, "a", 2);
+    assert_null(open_in(*state, "n-00001-of-00002.gguf", &err));
+    assert_error(&err, ERR_NOT_FOUND, "n-00002-of-00002.gguf' is missing", NULL);
+    put_part(*state, "n-00002-of-00002.gguf", 0, "b", 2);
+    assert_null(open_in(*state, "n-00001-of-00002.gguf", &err));
+    assert_error(&err, ERR_INPUT, "this is part 1 of 2, by its name part 2 of 2", NULL);
+    put_part(*state, "n-00002-of-00002.gguf", 1, "a", 2);
+    assert_null(open_in(*state, "n-00001-of-00002.gguf", &err));
+    assert_error(&err, ERR_INPUT, "duplicate tensor name 'a'", NULL);
+    put_part(*state, "n-00002-of-00002.gguf", 1, "b", 3);
+    assert_null(open_in(*state, "n-00001-of-00002.gguf", &err));
+    assert_error(&err, ERR_INPUT, "hold 2 tensors together, not the 3", NULL);
+}
+
 static void every_truncation_is_refused(void **state) {
     (void)state;
     struct strbuf f = { 0 };
@@ -635,6 +700,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(metadata_becomes_json_and_strings_stay_in_place),
         WITH_SCRATCH(tensors_have_their_rows_first),
+        WITH_SCRATCH(any_part_stands_for_all_of_them),
+        WITH_SCRATCH(parts_that_do_not_go_together_are_named),
         cmocka_unit_test(every_truncation_is_refused),
         WITH_SCRATCH(versions_and_byte_orders_that_are_not_read_are_named),
         WITH_SCRATCH(bad_metadata_is_refused_with_its_reason),

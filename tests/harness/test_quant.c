@@ -251,7 +251,7 @@ static void every_type_of_ggml_is_gguf_pys_bit_for_bit(void **state) {
         block_check(row);
         json_decref(row);
     }
-    assert_int_equal(n, TENSOR_Q1_0 - TENSOR_Q4_0 + 1);
+    assert_int_equal(n, TENSOR_Q2_0 - TENSOR_Q4_0 + 1);
     strbuf_release(&text);
 }
 

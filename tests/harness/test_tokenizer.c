@@ -513,22 +513,24 @@ static void tekken_numbers_its_tokens_after_the_special_ones(void **state) {
 /* ---- GGUF ---- */
 
 static char *put_gguf(const char *dir, const char *pre) {
-    static const char *const TOKENS[] = { "<|e|>", "1", "2", "12", "\xc4\xa0", "x", "\xc4\xa0x" };
-    static const char *const MERGES[] = { "1 2", "\xc4\xa0 x" };
-    static const int32_t TYPES[] = { 3, 1, 1, 1, 1, 1, 1 };
+    static const char *const TOKENS[] = { "<|e|>", "1", "2", "12", "\xc4\xa0", "x", "\xc4\xa0x",
+        "\xc3\x83", "\xc2\xa9", "\xc3\x83\xc2\xa9" };
+    static const char *const MERGES[] = { "1 2", "\xc4\xa0 x", "\xc3\x83 \xc2\xa9" };
+    static const int32_t TYPES[] = { 3, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
     struct strbuf f = { 0 };
     gguf_begin(&f, 3, 0, 8);
     gguf_key_string(&f, "general.architecture", "llama");
     gguf_key_string(&f, "tokenizer.ggml.model", "gpt2");
     gguf_key_string(&f, "tokenizer.ggml.pre", pre);
-    gguf_key_array(&f, "tokenizer.ggml.tokens", 8, 7);
-    for (size_t i = 0; i < 7; i++) {
+    gguf_key_array(&f, "tokenizer.ggml.tokens", 8, 10);
+    for (size_t i = 0; i < 10; i++) {
         gguf_string(&f, TOKENS[i]);
     }
-    gguf_key_array(&f, "tokenizer.ggml.merges", 8, 2);
+    gguf_key_array(&f, "tokenizer.ggml.merges", 8, 3);
     gguf_string(&f, MERGES[0]);
     gguf_string(&f, MERGES[1]);
-    gguf_key_array(&f, "tokenizer.ggml.token_type", 5, 7);
+    gguf_string(&f, MERGES[2]);
+    gguf_key_array(&f, "tokenizer.ggml.token_type", 5, 10);
     strbuf_add(&f, TYPES, sizeof TYPES);
     gguf_key_u32(&f, "tokenizer.ggml.bos_token_id", 0);
     gguf_key_u32(&f, "tokenizer.ggml.eos_token_id", 99); /* out of range: as if absent */
@@ -568,6 +570,20 @@ static void a_gguf_is_cut_as_its_pre_tokenizer_says(void **state) {
     assert_null(tokenizer_open(path, &err));
     assert_error(&err, ERR_UNSUPPORTED, "'gpt-99'", "t.gguf", NULL);
     free(path);
+}
+
+/* Families whose tokenizers compose characters first: an e and its accent are one. */
+static void a_gguf_is_composed_where_its_family_is(void **state) {
+    static const char *const COMPOSED[] = { "modern-bert", "olmo", "mpt", "command-r", "qwen2" };
+    for (size_t i = 0; i < sizeof COMPOSED / sizeof *COMPOSED; i++) {
+        struct err err = ERR_INIT;
+        char *path = put_gguf(*state, COMPOSED[i]);
+        struct tokenizer *t = tokenizer_open(path, &err);
+        assert_non_null(t);
+        check_ids(t, "e\xcc\x81", 3, IDS(9));
+        tokenizer_close(t);
+        free(path);
+    }
 }
 
 static char *put_gguf_model(const char *dir, const char *model, const char *const *tokens,
@@ -639,6 +655,49 @@ static void a_gguf_of_bert_has_words_the_other_way_round(void **state) {
     check_ids(t, "Hello llo", 9, IDS(1, 4, 5, 3, 2));
     tokenizer_close(t);
     free(path);
+}
+
+/* Ends by the names that a file has for them: `keys` are pairs of a key and an id. */
+static struct tokenizer *open_gguf_bert(
+    const char *dir, const char *const *keys, const uint32_t *ids, size_t n, bool cased) {
+    static const char *const TOKENS[] = { "[CLS]", "[SEP]", "<odd>", "\xe2\x96\x81he",
+        "\xe2\x96\x81He", "llo" };
+    static const int32_t TYPES[] = { 3, 3, 3, 1, 1, 1 };
+    struct strbuf f = { 0 };
+    gguf_begin(&f, 3, 0, 5 + n);
+    gguf_key_string(&f, "general.architecture", "bert");
+    gguf_key_string(&f, "tokenizer.ggml.model", "bert");
+    gguf_key_array(&f, "tokenizer.ggml.tokens", 8, 6);
+    for (size_t i = 0; i < 6; i++) {
+        gguf_string(&f, TOKENS[i]);
+    }
+    gguf_key_array(&f, "tokenizer.ggml.token_type", 5, 6);
+    strbuf_add(&f, TYPES, sizeof TYPES);
+    gguf_key(&f, "tokenizer.ggml.normalizer.lowercase", 7);
+    strbuf_addc(&f, !cased);
+    for (size_t i = 0; i < n; i++) {
+        gguf_key_u32(&f, keys[i], ids[i]);
+    }
+    char *path = file_put(dir, "b.gguf", f.text, f.len);
+    struct err err = ERR_INIT;
+    struct tokenizer *t = tokenizer_open(path, &err);
+    if (!t) {
+        fail_msg("%s", err.msg);
+    }
+    strbuf_release(&f);
+    free(path);
+    return t;
+}
+
+static void ends_of_a_gguf_of_bert_have_many_names(void **state) {
+    static const char *const KEYS[] = { "tokenizer.ggml.cls_token_id",
+        "tokenizer.ggml.seperator_token_id", "tokenizer.ggml.unknown_token_id" };
+    struct tokenizer *t = open_gguf_bert(*state, NULL, NULL, 0, false);
+    check_ids(t, "Hello", 5, IDS(0, 3, 5, 1)); /* by their texts */
+    tokenizer_close(t);
+    t = open_gguf_bert(*state, KEYS, (const uint32_t[]) { 1, 0, 2 }, 3, true);
+    check_ids(t, "Hello x", 7, IDS(1, 4, 5, 2, 0));
+    tokenizer_close(t);
 }
 
 /* ---- texts ---- */
@@ -906,9 +965,11 @@ int main(void) {
         WITH_SCRATCH(tekken_numbers_its_tokens_after_the_special_ones),
         WITH_SCRATCH(vocabulary_files_take_their_ends_from_the_configuration),
         WITH_SCRATCH(a_gguf_is_cut_as_its_pre_tokenizer_says),
+        WITH_SCRATCH(a_gguf_is_composed_where_its_family_is),
         WITH_SCRATCH(a_gguf_of_sentencepiece_merges_by_score),
         WITH_SCRATCH(pieces_of_one_score_merge_from_the_left),
         WITH_SCRATCH(a_gguf_of_bert_has_words_the_other_way_round),
+        WITH_SCRATCH(ends_of_a_gguf_of_bert_have_many_names),
         cmocka_unit_test(invalid_bytes_count_as_one_replacement_each_part),
         cmocka_unit_test(the_bytes_of_ids_are_raw_where_a_character_is_cut),
         cmocka_unit_test(a_list_goes_on_where_it_ended),

@@ -180,9 +180,10 @@ static char *gguf_make(const char *dir, const char *count_key) {
     static const char *const names[] = { "token_embd.weight", "blk.0.x", "blk.1.x", "blk.2.x",
         "blk.10.x", "output" };
     struct strbuf f = { 0 };
-    gguf_begin(&f, 3, 6, 6);
+    gguf_begin(&f, 3, 6, 7);
     gguf_key_string(&f, "general.architecture", "llama");
     gguf_key_string(&f, "general.name", "Tiny");
+    gguf_key_u32(&f, "llama.nextn_predict_layers", 1);
     gguf_key_u32(&f, count_key, 3);
     gguf_key_array(&f, "llama.attention.head_count_kv", 4, 3);
     gguf_u32(&f, 5), gguf_u32(&f, 6), gguf_u32(&f, 7);
@@ -222,6 +223,7 @@ static void a_gguf_file_gets_a_new_header_and_the_kept_tensors(void **state) {
     assert_int_equal(json_get_int(m, "llama.block_count", 0), 2);
     assert_string_equal(json_get_string(m, "general.name", ""), "Tiny (first 2 layers)");
     assert_int_equal(json_array_size(json_object_get(m, "llama.attention.head_count_kv")), 2);
+    assert_int_equal(json_get_int(m, "llama.nextn_predict_layers", 9), 0);
     assert_int_equal(json_get_int(m, "general.alignment", 0), 64);
     struct gguf_strings it;
     const char *s;

@@ -183,7 +183,7 @@ def spellings(folder, model_type):
 def merged(base, change):
     out = copy.deepcopy(base)
     for key, value in change.items():
-        out[key] = value
+        out[key] = copy.deepcopy(value)  # transformers writes into what it is given
     return out
 
 

@@ -15,7 +15,16 @@
 #define OTHERS " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
 #define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|" SPACES
 #define LLAMA3 CONTRACTIONS "|" LETTERS "|\\p{N}{1,3}|" OTHERS "|" LINES "|" SPACES
-#define QWEN2 CONTRACTIONS "|" LETTERS "|\\p{N}|" OTHERS "|" LINES "|" SPACES
+#define SPACES_HALVED                                                                              \
+    "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)|\\s{16}(?!\\S)" \
+    "|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s"
+#define JAIS2 CONTRACTIONS "|" LETTERS "|\\p{N}{1,3}|" OTHERS "|" LINES "|" SPACES_HALVED
+#define UNCONTRACTED LETTERS "|\\p{N}|" OTHERS "|" LINES "|" SPACES
+#define QWEN2 CONTRACTIONS "|" UNCONTRACTED
+#define MINICPM5 CONTRACTIONS "|" LETTERS "|\\p{N}+|" OTHERS "|" LINES "|" SPACES
+#define EXAONE_MOE                                                                                 \
+    CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}"             \
+                 "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|" SPACES
 #define QWEN35                                                                                     \
     CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"                                   \
                  "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" LINES "|" SPACES
@@ -29,9 +38,16 @@
 #define TEKKEN CAMEL("") "|\\p{N}|" OTHERS_SLASH "|" LINES "|" SPACES
 #define BLOOM " ?[^(\\s|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)]+"
 #define HAN_KANA "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"
-#define DEEPSEEK3                                                                                  \
+#define DEEPSEEK3_WORDS                                                                            \
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?"           \
-    "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" LINES "|" SPACES
+    "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+"
+#define DEEPSEEK3 DEEPSEEK3_WORDS "[\\r\\n]*|" LINES "|" SPACES
+#define YOUTU                                                                                      \
+    "[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b\uff0c"  \
+    "\u3001-\u303f\ufe30-\ufe4f]+|[\u3105-\u312f]+|" HAN_KANA
+#define CHAMELEON                                                                                  \
+    "<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", "([\\t\\n]|    |  )", "\\p{N}",    \
+        "[\\p{P}!-/:-@\\[-`{-~]", GPT2
 #define KIMI_UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]"
 #define KIMI_LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}&&[^\\p{Han}]]"
 #define KIMI_WORD(upper, lower)                                                                    \
@@ -57,8 +73,8 @@ static const struct pre PRES[] = {
     { .name = "gpt2", .cuts = { GPT2 } },
     { .name = "default", .cuts = { "[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]" } },
     { .name = "phi-2", .cuts = { GPT2 } },
-    { .name = "mpt", .cuts = { GPT2 } },
-    { .name = "olmo", .cuts = { GPT2 } },
+    { .name = "mpt", .cuts = { GPT2 }, .nfc = true },
+    { .name = "olmo", .cuts = { GPT2 }, .nfc = true },
     { .name = "jais", .cuts = { GPT2 } },
     { .name = "trillion", .cuts = { GPT2 } },
     { .name = "roberta-bpe", .cuts = { GPT2 } },
@@ -70,7 +86,11 @@ static const struct pre PRES[] = {
     { .name = "a.x-4.0", .cuts = { GPT2 } },
     { .name = "gigachat", .cuts = { GPT2 } },
     { .name = "mellum", .cuts = { GPT2 } },
-    { .name = "modern-bert", .cuts = { GPT2 } },
+    { .name = "modern-bert", .cuts = { GPT2 }, .nfc = true },
+    { .name = "jina-es", .cuts = { GPT2 } },
+    { .name = "jina-de", .cuts = { GPT2 } },
+    { .name = "granite-docling", .cuts = { GPT2 } },
+    { .name = "chameleon", .cuts = { CHAMELEON }, .adds_bos = true },
     { .name = "bailingmoe", .cuts = { BAILING } },
     { .name = "bailingmoe2", .cuts = { BAILING } },
     { .name = "llada-moe", .cuts = { BAILING } },
@@ -79,9 +99,10 @@ static const struct pre PRES[] = {
     { .name = "starcoder", .cuts = { "\\p{N}", GPT2 } },
     { .name = "refact", .cuts = { "\\p{N}", GPT2 } },
     { .name = "codeshell", .cuts = { "\\p{N}", GPT2 } },
-    { .name = "command-r", .cuts = { "\\p{N}", GPT2 } },
+    { .name = "command-r", .cuts = { "\\p{N}", GPT2 }, .nfc = true },
     { .name = "exaone", .cuts = { "\\p{N}", GPT2 } },
     { .name = "minerva-7b", .cuts = { "\\p{N}", GPT2 } },
+    { .name = "mellum2", .cuts = { "\\p{N}", GPT2 } },
     { .name = "falcon", .cuts = { "[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT2, "[0-9][0-9][0-9]" } },
     { .name = "llama-bpe", .cuts = { LLAMA3 }, .ignore_merges = true, .adds_bos = true },
     { .name = "llama3", .cuts = { LLAMA3 }, .ignore_merges = true, .adds_bos = true },
@@ -91,21 +112,35 @@ static const struct pre PRES[] = {
     { .name = "pixtral", .cuts = { LLAMA3 }, .ignore_merges = true, .adds_bos = true },
     { .name = "midm-2.0", .cuts = { LLAMA3 }, .ignore_merges = true, .adds_bos = true },
     { .name = "lfm2", .cuts = { LLAMA3 }, .ignore_merges = true, .adds_bos = true },
+    { .name = "jina-v5-nano", .cuts = { LLAMA3 }, .ignore_merges = true, .adds_bos = true },
+    { .name = "jais-2", .cuts = { JAIS2 } },
+    { .name = "minicpm5", .cuts = { "\\p{N}{1,3}", MINICPM5 }, .ignore_merges = true },
+    { .name = "exaone-moe", .cuts = { EXAONE_MOE } },
     { .name = "dbrx", .cuts = { LLAMA3 } },
     { .name = "smaug-bpe", .cuts = { LLAMA3 } },
     { .name = "chatglm-bpe", .cuts = { LLAMA3 } },
-    { .name = "glm4", .cuts = { LLAMA3 } },
+    { .name = "glm4", .cuts = { LLAMA3 }, .ignore_merges = true },
+    { .name = "glm5", .cuts = { LLAMA3 }, .ignore_merges = true },
     { .name = "qwen2", .cuts = { QWEN2 }, .nfc = true },
     { .name = "deepseek-r1-qwen", .cuts = { QWEN2 }, .nfc = true },
+    { .name = "f2llmv2", .cuts = { QWEN2 }, .nfc = true },
+    { .name = "kormo", .cuts = { QWEN2 } },
+    { .name = "solar-open", .cuts = { QWEN2 } },
+    { .name = "ufakzeka", .cuts = { UNCONTRACTED } },
+    { .name = "laguna", .cuts = { "[^\\n]+|[\\n]+", QWEN2 } },
     { .name = "stablelm2", .cuts = { QWEN2 } },
     { .name = "hunyuan", .cuts = { QWEN2 } },
     { .name = "megrez", .cuts = { QWEN2 } },
     { .name = "grok-2", .cuts = { QWEN2 } },
     { .name = "qwen35", .cuts = { QWEN35 }, .nfc = true },
-    { .name = "deepseek-llm", .cuts = { "[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "\\s+$", CJK, "\\p{N}+" } },
+    { .name = "deepseek-llm", .cuts = { "[\\r\\n]", "\\s?[\\p{Lu}\\p{Ll}\\p{Lt}]+", "\\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+", "\\s+$", CJK, "\\p{N}+" } },
     { .name = "deepseek-coder", .cuts = { "[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", CJK, "\\p{N}" } },
     { .name = "deepseek-v3", .cuts = { "\\p{N}{1,3}", HAN_KANA, DEEPSEEK3 } },
     { .name = "hunyuan-dense", .cuts = { "\\p{N}{1,3}", HAN_KANA, DEEPSEEK3 } },
+    { .name = "joyai-llm", .cuts = { "\\p{N}{1,3}", HAN_KANA, DEEPSEEK3 } },
+    { .name = "hy_v4", .cuts = { "\\p{N}{1,3}", HAN_KANA, DEEPSEEK3 } },
+    { .name = "spark2_5", .cuts = { "\\p{N}{1,3}", HAN_KANA, DEEPSEEK3_WORDS "|[\\r\\n]|" SPACES, "\\p{N}" } },
+    { .name = "youtu", .cuts = { YOUTU, CAMEL(CONTRACTIONS "?") "|\\p{N}|" OTHERS_SLASH "|" LINES "|" SPACES }, .ignore_merges = true },
     { .name = "bloom", .cuts = { BLOOM } },
     { .name = "poro-chat", .cuts = { BLOOM } },
     { .name = "gpt3-finnish", .cuts = { BLOOM } },
@@ -114,6 +149,11 @@ static const struct pre PRES[] = {
     { .name = "gpt-4o", .cuts = { GPT4O } },
     { .name = "llama4", .cuts = { GPT4O }, .ignore_merges = true, .adds_bos = true },
     { .name = "minimax-m2", .cuts = { GPT4O } },
+    { .name = "kanana2", .cuts = { GPT4O } },
+    { .name = "talkie", .cuts = { GPT4O } },
+    { .name = "granite-embed-multi-97m", .cuts = { GPT4O }, .ignore_merges = true },
+    { .name = "tiny_aya", .cuts = { "\\d{1,3}(?=(?:\\d{3})*\\b)", GPT4O } },
+    { .name = "cohere2moe", .cuts = { "\\d{1,3}(?=(?:\\d{3})*\\b)", GPT4O } },
     { .name = "superbpe", .cuts = { "\\p{N}+", "(?=(\\d{3})+(?!\\d))" } },
     { .name = "seed-coder", .cuts = { CONTRACTIONS "|" LETTERS "|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" LINES "|" SPACES } },
 };
@@ -211,15 +251,39 @@ static bool load_pipeline(struct tokenizer *t, const struct pre *pre, struct err
     return ok;
 }
 
-static void load_ends(struct tokenizer *t, const json_t *metadata, bool adds_bos, bool adds_eos) {
-    t->info.bos = read_id(t, metadata, "tokenizer.ggml.bos_token_id");
-    t->info.eos = read_id(t, metadata, "tokenizer.ggml.eos_token_id");
+/* Which token stands at an end: the first of the keys that is there, else the one of that text,
+ * else the one that models of this kind have there. */
+struct end {
+    const char *keys[2], *text;
+    int32_t otherwise;
+};
+#define BOS "tokenizer.ggml.bos_token_id"
+#define EOS "tokenizer.ggml.eos_token_id"
+struct ends {
+    struct end first, last;
+    bool adds_first, adds_last; /* where the file does not say */
+};
+
+static int32_t end_id(const struct tokenizer *t, const json_t *metadata, const struct end *end) {
+    for (size_t i = 0; i < 2 && end->keys[i]; i++)
+        if (json_object_get(metadata, end->keys[i]))
+            return read_id(t, metadata, end->keys[i]);
+    if (end->text)
+        return (int32_t)vocab_find(&t->model.vocab, end->text, strlen(end->text));
+    return (size_t)end->otherwise < t->model.vocab.n ? end->otherwise : -1;
+}
+
+static void load_ends(struct tokenizer *t, const json_t *metadata, const struct ends *ends) {
+    t->info.bos = end_id(t, metadata, &ends->first);
+    t->info.eos = end_id(t, metadata, &ends->last);
     t->info.pad = read_id(t, metadata, "tokenizer.ggml.padding_token_id");
     t->info.unk = read_id(t, metadata, "tokenizer.ggml.unknown_token_id");
-    if (json_get_bool(metadata, "tokenizer.ggml.add_bos_token", adds_bos) && t->info.bos >= 0) {
+    if (json_get_bool(metadata, "tokenizer.ggml.add_bos_token", ends->adds_first) &&
+        t->info.bos >= 0) {
         id_list_add(&t->post.before, (uint32_t)t->info.bos);
     }
-    if (json_get_bool(metadata, "tokenizer.ggml.add_eos_token", adds_eos) && t->info.eos >= 0) {
+    if (json_get_bool(metadata, "tokenizer.ggml.add_eos_token", ends->adds_last) &&
+        t->info.eos >= 0) {
         id_list_add(&t->post.after, (uint32_t)t->info.eos);
     }
 }
@@ -239,7 +303,8 @@ static bool load_gpt2(struct tokenizer *t, const struct weights *w, struct err *
         return false;
     }
     add_special(t, json_object_get(metadata, "tokenizer.ggml.token_type"));
-    load_ends(t, metadata, pre->adds_bos, false);
+    load_ends(t, metadata,
+        &(struct ends) { { { BOS }, NULL, -1 }, { { EOS }, NULL, -1 }, pre->adds_bos, false });
     return true;
 }
 
@@ -290,7 +355,9 @@ static bool load_spm(struct tokenizer *t, const struct weights *w, bool bpe, str
         json_get_bool(metadata, "tokenizer.ggml.remove_extra_whitespaces", !bpe);
     bool ok = add_pieces(&s, w, err) && tokenizer_load_spm(t, &s, err);
     if (ok) {
-        load_ends(t, metadata, bpe, !bpe);
+        load_ends(t, metadata,
+            &(struct ends) {
+                { { BOS }, NULL, bpe ? 1 : -1 }, { { EOS }, NULL, bpe ? 2 : 1 }, bpe, !bpe });
     }
     spm_release(&s);
     free(charsmap);
@@ -321,18 +388,38 @@ static json_t *bert_vocab(const struct weights *w) {
     return vocab;
 }
 
+/* The text of a token, by its id. */
+static const char *bert_token(const json_t *vocab, json_int_t id, const char *otherwise) {
+    const char *text;
+    json_t *value;
+    json_object_foreach(
+        (json_t *)vocab, text, value) if (json_integer_value(value) == id) return text;
+    return otherwise;
+}
+
+/* What llama.cpp's writer calls a separator is spelt like this. */
+static const struct ends BERT_ENDS = { { { "tokenizer.ggml.cls_token_id", BOS }, "[CLS]", -1 },
+    { { "tokenizer.ggml.seperator_token_id", EOS }, "[SEP]", -1 }, true, true };
+
 static bool load_bert(struct tokenizer *t, const struct weights *w, struct err *err) {
     const json_t *metadata = weights_metadata(w);
-    json_t *doc = json_pack("{s:{s:s, s:o, s:s}, s:{s:s, s:b}, s:{s:s}, s:{s:s, s:s, s:b}}",
-        "model", "type", "WordPiece", "vocab", bert_vocab(w), "unk_token", "[UNK]", "normalizer",
-        "type", "BertNormalizer", "lowercase", true, "pre_tokenizer", "type", "BertPreTokenizer",
-        "decoder", "type", "WordPiece", "prefix", "##", "cleanup", true);
+    const bool lower = json_get_bool(metadata, "tokenizer.ggml.normalizer.lowercase", true);
+    json_t *vocab = bert_vocab(w);
+    const char *unk =
+        bert_token(vocab, json_get_int(metadata, "tokenizer.ggml.unknown_token_id", -1), "[UNK]");
+    json_t *doc = json_pack("{s:{s:s, s:O, s:s}, s:{s:s, s:b, s:b}, s:{s:s}, s:{s:s, s:s, s:b}}",
+        "model", "type", "WordPiece", "vocab", vocab, "unk_token", unk, "normalizer", "type",
+        "BertNormalizer", "lowercase", lower, "strip_accents",
+        json_get_bool(metadata, "tokenizer.ggml.normalizer.strip_accents", lower), "pre_tokenizer",
+        "type", "BertPreTokenizer", "decoder", "type", "WordPiece", "prefix", "##", "cleanup",
+        true);
+    json_decref(vocab);
     BUG_IF(!doc);
     bool ok = tokenizer_load_json(t, doc, err);
     json_decref(doc);
     if (ok) {
         add_special(t, json_object_get(metadata, "tokenizer.ggml.token_type"));
-        load_ends(t, metadata, true, true);
+        load_ends(t, metadata, &BERT_ENDS);
     }
     return ok;
 }

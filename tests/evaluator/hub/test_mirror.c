@@ -193,9 +193,32 @@ static void a_repository_of_one_gguf_is_that_file(void **state) {
     assert_non_null(path);
     assert_string_equal(path_base(path), "m.gguf");
     free(path);
+    folder_text(root, "models/org/m/mmproj-m.gguf", "GGUF"); /* sees for it */
+    path = hub_model_path(root, "org/m", &err);
+    assert_non_null(path);
+    free(path);
     folder_text(root, "models/org/m/other.gguf", "GGUF");
     assert_null(hub_model_path(root, "org/m", &err));
     assert_int_equal(err.class, ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "2 models as .gguf files: m.gguf, other.gguf"));
+    folder_remove(root);
+}
+
+static void parts_of_a_gguf_are_one_model(void **state) {
+    struct err err = ERR_INIT;
+    char *root = folder_make();
+    (void)state;
+    folder_text(root, "models/org/m/m-00002-of-00002.gguf", "GGUF");
+    folder_text(root, "models/org/m/m-00001-of-00002.gguf", "GGUF");
+    char *path = hub_model_path(root, "org/m", &err);
+    assert_non_null(path);
+    assert_string_equal(path_base(path), "m-00001-of-00002.gguf");
+    char before[65], after[65];
+    assert_true(hub_model_commit(root, path, path, before, &err));
+    folder_text(root, "models/org/m/m-00002-of-00002.gguf", "GGUF, changed");
+    assert_true(hub_model_commit(root, path, path, after, &err));
+    assert_string_not_equal(before, after);
+    free(path);
     folder_remove(root);
 }
 
@@ -247,6 +270,7 @@ int main(void) {
         cmocka_unit_test(
             models_are_found_by_name_and_revisions_other_than_the_pinned_one_are_refused),
         cmocka_unit_test(a_repository_of_one_gguf_is_that_file),
+        cmocka_unit_test(parts_of_a_gguf_are_one_model),
         cmocka_unit_test(facts_come_from_card_configuration_and_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

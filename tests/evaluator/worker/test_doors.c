@@ -107,11 +107,25 @@ static void a_single_file_opens_nothing_of_its_folder(void **state) {
     folder_remove(dir);
 }
 
+static void parts_of_a_model_are_read_whichever_was_named(void **state) {
+    char *dir = folder_make();
+    (void)state;
+    folder_text(dir, "m-00001-of-00002.gguf", "one");
+    folder_text(dir, "m-00002-of-00002.gguf", "two");
+    folder_text(dir, "other.gguf", "another's");
+    char *model = path_join(dir, "m-00001-of-00002.gguf");
+    expect(model, dir, "m-00002-of-00002.gguf", SEEN_READABLE);
+    expect(model, dir, "other.gguf", SEEN_REFUSED);
+    free(model);
+    folder_remove(dir);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_is_read_through_its_links_and_nothing_beside_it),
         cmocka_unit_test(data_is_read_through_its_links_and_nothing_beside_it),
         cmocka_unit_test(a_single_file_opens_nothing_of_its_folder),
+        cmocka_unit_test(parts_of_a_model_are_read_whichever_was_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
