@@ -291,6 +291,8 @@ static const struct backend_ops cpu_ops = {
     .normalize = cpu_normalize,
     .logprobs = cpu_logprobs,
     .logits = cpu_logits,
+    .roof = cpu_roof,
+    .stream = cpu_stream,
     .download = cpu_download,
     .rows_filled = cpu_rows_filled,
 };
