@@ -68,6 +68,7 @@ struct cpu {
     uint64_t rotary_clock;
     uint64_t n_rows_filled;
     struct owned *owned;
+    struct slabs slabs; /* packed weights, activations */
 };
 
 static inline struct cpu *cpu_of(const struct backend *b) {

@@ -9,6 +9,7 @@
 #define ASSAY_HARNESS_CPU_GEMM_H
 
 #include "harness/cpu/kernels.h"
+#include "harness/cpu/slab.h"
 
 struct gemm {
     const struct gemm_ops *ops;
@@ -20,6 +21,7 @@ struct gemm {
     uint32_t k_step;    /* rows have a multiple of this many elements, zeros at the end */
     uint32_t n_step;    /* sums come in rows of the chunk's columns rounded up to this */
     bool whole_blocks;
+    struct slabs *slabs; /* see gemm_config */
 };
 
 struct gemm_weight {
@@ -44,6 +46,8 @@ struct gemm_ops {
     /* rows: the chunk's rows of the weight, [columns, K] in f32; may run on any thread of the pool.
      */
     bool (*pack)(struct gemm_weight *w, uint32_t chunk, const float *rows, struct err *err);
+    /* The same of rows in the gemm's own elements; NULL: not in this library. */
+    void (*pack_own)(struct gemm_weight *w, uint32_t chunk, const void *rows);
     void (*multiply)(const struct gemm_call *call);
 };
 
@@ -60,7 +64,8 @@ static inline uint32_t gemm_stride(const struct gemm_weight *w, uint32_t chunk) 
 }
 
 struct gemm_config {
-    const char *name; /* "auto", "dnnl" or "plain" */
+    const char *name;    /* "auto", "dnnl" or "plain" */
+    struct slabs *slabs; /* where packed weights lie until the end; NULL: each by itself */
     const struct kernels *kernels;
     enum elem elem;
     unsigned n_threads;
