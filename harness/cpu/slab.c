@@ -18,8 +18,8 @@ struct slab {
     size_t left;
 };
 
-/* There in builds with AddressSanitizer, which knows of malloc's pieces only: it is told of ours, so
- * that a write past one is found here too. */
+/* There in builds with AddressSanitizer, which knows of malloc's pieces only: it is told of ours,
+ * so that a write past one is found here too. */
 extern void __asan_poison_memory_region(void const volatile *, size_t) __attribute__((weak));
 extern void __asan_unpoison_memory_region(void const volatile *, size_t) __attribute__((weak));
 
