@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json_read.h"
 #include "base/number.h"
 #include "base/utf8.h"
 
@@ -40,8 +41,11 @@ json_t *json_parse(const char *text, size_t len, const char *name, struct err *e
         return NULL;
     }
     json_error_t why;
-    json_t *json =
-        json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_t *json = json_read(text, len);
+    if (!json) {
+        json =
+            json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    }
     if (!json) {
         err_set(err, ERR_INPUT, "'%s' is not valid JSON: line %d column %d: %s", name, why.line,
             why.column, why.text);

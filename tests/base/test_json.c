@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_read.h"
 
 static json_t *parse(const char *text, struct err *err) {
     return json_parse(text, strlen(text), "text", err);
@@ -335,8 +336,81 @@ static void lines_are_walked_with_or_without_the_last_newline(void **state) {
     }
 }
 
+/* What the quick reader makes of a text is what jansson makes of it, keys in the same order. */
+static bool read_quickly(const char *text, size_t n) {
+    json_t *quick = json_read(text, n),
+           *slow =
+               json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    bool took = quick != NULL;
+    if (took) {
+        assert_non_null(slow);
+        char *a = json_dumps(quick, JSON_ENCODE_ANY), *b = json_dumps(slow, JSON_ENCODE_ANY);
+        assert_true(json_equal(quick, slow));
+        assert_string_equal(a, b);
+        free(a), free(b);
+    }
+    json_decref(quick);
+    json_decref(slow);
+    return took;
+}
+
+static void ordinary_documents_are_read_quickly(void **state) {
+    (void)state;
+    static const char *const texts[] = { "{}", "[]", " [ ] ", "{\"a\":1}",
+        "[1,-2,0,-0,3.5,1e3,2E-7,0.1]", "{\"a\" : [ {\"b\":null} , true,false ] , \"c\":\"\"}\n",
+        "\"x\"", "17", "null",
+        "\"\\u0120\\u00e9\\ud83d\\ude00 \\\" \\\\ \\/ \\b\\f\\n\\r\\t \xc4\xa0\xf0\x9f\x98\x80\"",
+        "123456789012345678", "[[[[[[[[1]]]]]]]]", "\t\r\n[1 ,\n2]" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!read_quickly(texts[i], strlen(texts[i]))) {
+            fail_msg("not read: %s", texts[i]);
+        }
+    }
+}
+
+/* Wrong, or not ordinary: left to jansson, which refuses most of these. */
+static void what_is_not_certain_is_left_alone(void **state) {
+    (void)state;
+    static const char *const texts[] = { "", " ", "{", "[", "[1", "[1,", "[1,]", "{,}", "{\"a\"}",
+        "{\"a\":}", "{\"a\":1,}", "{a:1}", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "tru",
+        "nul", "truex", "01", "-", "+1", "1.", ".5", "1e", "1e+", "--1", "0x10", "1e999", "-1e999",
+        "1234567890123456789", "99999999999999999999", "\"", "\"\\", "\"\\x\"", "\"\\u12\"",
+        "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\u0000\"", "\"\n\"",
+        "\"\x1f\"", "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "[1] 2", "[1]]", "1 2", "'a'",
+        "NaN", "Infinity", "\xef\xbb\xbf[1]" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (read_quickly(texts[i], strlen(texts[i]))) {
+            fail_msg("read: %s", texts[i]);
+        }
+    }
+    assert_false(read_quickly("[1]\0", 4));
+    assert_false(read_quickly("{\"a\0b\":1}", 9));
+}
+
+/* Documents with a byte changed, cut off or put in, at each place of them. */
+static void damaged_documents_are_read_as_jansson_reads_them(void **state) {
+    (void)state;
+    static const char text[] = "{\"a\":[1,-2.5e1,\"\\u00e9\\ud83d\\ude00\\n\"],\"b\":{\"c\":true}}";
+    static const char bytes[] = { 0, '"', '\\', '{', '}', '[', ']', ',', ':', '0', '9', '-', 'e',
+        'u', ' ', '\x80' };
+    for (size_t i = 0; i < sizeof text - 1; i++) {
+        char damaged[sizeof text];
+        read_quickly(text, i);
+        for (size_t b = 0; b < sizeof bytes; b++) {
+            memcpy(damaged, text, sizeof text);
+            damaged[i] = bytes[b];
+            read_quickly(damaged, sizeof text - 1);
+            memmove(damaged + i + 1, text + i, sizeof text - 1 - i);
+            read_quickly(damaged, sizeof text);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ordinary_documents_are_read_quickly),
+        cmocka_unit_test(what_is_not_certain_is_left_alone),
+        cmocka_unit_test(damaged_documents_are_read_as_jansson_reads_them),
         cmocka_unit_test(lines_are_walked_with_or_without_the_last_newline),
         cmocka_unit_test(doubles_print_as_python_does),
         cmocka_unit_test(every_double_reads_back_as_itself_from_few_bytes),
