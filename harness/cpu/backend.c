@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+enum { LINE = 64 }; /* of the cache: rows begin with one */
+
 /* ---- rows and scratch ---- */
 
 void rows_check(struct rows r, uint32_t cols) {
@@ -73,7 +75,9 @@ static void own(struct cpu *c, void *object, void (*release)(void *)) {
 }
 
 static void buffer_release(void *object) {
-    free(object); /* its rows go with the slabs */
+    struct buffer *buf = object;
+    free(buf->block);
+    free(buf);
 }
 
 static void vector_release(void *object) {
@@ -100,13 +104,15 @@ static struct buffer *cpu_buffer(
     struct buffer *buf = xcalloc(1, sizeof *buf);
     *buf = (struct buffer) { .elem = elem, .n_rows = n_rows, .cols = cols };
     size_t n, bytes;
-    if (mem_mul(n_rows, cols, &n) && mem_mul(n, elem_bytes(elem), &bytes))
-        buf->data = slab_take(&cpu_of(b)->slabs, bytes);
-    if (buf->data == NULL) {
+    if (mem_mul(n_rows, cols, &n) && mem_mul(n, elem_bytes(elem), &bytes) &&
+        mem_add(bytes, LINE, &bytes))
+        buf->block = calloc(bytes, 1); /* not mem_try: rows that no step uses shall cost nothing */
+    if (buf->block == NULL) {
         err_set(err, ERR_RESOURCE, "cannot hold %u rows of %u activations", n_rows, cols);
         free(buf);
         return NULL;
     }
+    buf->data = (void *)(((uintptr_t)buf->block + LINE - 1) / LINE * LINE);
     own(cpu_of(b), buf, buffer_release);
     return buf;
 }
@@ -268,7 +274,6 @@ static void cpu_close(struct backend *b) {
         free(c->scratch[t].data);
     free(c->scratch);
     free(c->shared.data);
-    slabs_release(&c->slabs);
     free(c);
 }
 
@@ -324,7 +329,6 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
     c->caps.act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32;
     struct gemm_config gemm = {
         .name = config->gemm,
-        .slabs = &c->slabs,
         .kernels = c->kernels,
         .elem = c->caps.act,
         .n_threads = n,

@@ -10,7 +10,8 @@
 struct buffer {
     enum elem elem;
     uint32_t n_rows, cols;
-    void *data; /* [n_rows, cols] */
+    void *data;  /* [n_rows, cols] */
+    void *block; /* of memory, in which they lie */
 };
 
 struct vector {
@@ -68,7 +69,6 @@ struct cpu {
     uint64_t rotary_clock;
     uint64_t n_rows_filled;
     struct owned *owned;
-    struct slabs slabs; /* packed weights, activations */
 };
 
 static inline struct cpu *cpu_of(const struct backend *b) {

@@ -9,7 +9,6 @@
 #define ASSAY_HARNESS_CPU_GEMM_H
 
 #include "harness/cpu/kernels.h"
-#include "harness/cpu/slab.h"
 
 struct gemm {
     const struct gemm_ops *ops;
@@ -21,7 +20,6 @@ struct gemm {
     uint32_t k_step;    /* rows have a multiple of this many elements, zeros at the end */
     uint32_t n_step;    /* sums come in rows of the chunk's columns rounded up to this */
     bool whole_blocks;
-    struct slabs *slabs; /* see gemm_config */
 };
 
 struct gemm_weight {
@@ -64,8 +62,7 @@ static inline uint32_t gemm_stride(const struct gemm_weight *w, uint32_t chunk) 
 }
 
 struct gemm_config {
-    const char *name;    /* "auto", "dnnl" or "plain" */
-    struct slabs *slabs; /* where packed weights lie until the end; NULL: each by itself */
+    const char *name; /* "auto", "dnnl" or "plain" */
     const struct kernels *kernels;
     enum elem elem;
     unsigned n_threads;

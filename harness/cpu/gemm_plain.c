@@ -27,15 +27,8 @@ static void plain_close(struct gemm *g) {
 }
 
 static void plain_free_weight(struct gemm_weight *w) {
-    if (w->gemm->slabs == NULL)
-        free(((struct plain_weight *)w)->panels);
+    free(((struct plain_weight *)w)->panels);
     free(w);
-}
-
-/* Packing writes all of it, on all threads. */
-static uint8_t *panels_room(struct gemm *g, size_t bytes) {
-    return g->slabs != NULL ? slab_take(g->slabs, bytes)
-                            : aligned_alloc(64, (bytes + 63) / 64 * 64);
 }
 
 static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, struct err *err) {
@@ -48,7 +41,8 @@ static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, 
     w->panel_bytes = (size_t)w->k_padded * panel * elem_size(g->elem);
     size_t bytes;
     if (mem_mul((n + panel - 1) / panel, w->panel_bytes, &bytes))
-        w->panels = panels_room(g, bytes);
+        w->panels = aligned_alloc(
+            64, (bytes + 63) / 64 * 64); /* packing writes all of it, on all threads */
     if (w->panels == NULL) {
         free(w);
         err_set(err, ERR_RESOURCE, "cannot hold packed weights: %u rows of %u", n, k);
@@ -157,7 +151,6 @@ struct gemm *gemm_open_plain(const struct gemm_config *config, struct err *err) 
         .name = "plain",
         .kernels = config->kernels,
         .elem = config->elem,
-        .slabs = config->slabs,
         .row_block = ROW_BLOCK,
         .chunk = CHUNK,
         .k_step = config->elem == ELEM_BF16 ? 2 : 1,

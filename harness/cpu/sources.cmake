@@ -19,7 +19,6 @@ set(cpu_SOURCES
     cpu/recur.c
     cpu/recur_heads.c
     cpu/rotate.c
-    cpu/slab.c
     cpu/source.c)
 set_source_files_properties(cpu/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")

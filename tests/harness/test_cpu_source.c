@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "harness/cpu/kernels.h"
-#include "harness/cpu/slab.h"
 #include "harness/cpu/source.h"
 #include "tests/harness/cpu_world.h"
 
@@ -262,29 +261,6 @@ static void only_what_needs_no_change_is_taken_where_it_lies(void **state) {
     assert_null(source_view(&s, ELEM_F32, 0));
 }
 
-static void pieces_of_a_slab_are_zeroes_and_apart(void **state) {
-    (void)state;
-    static const size_t sizes[] = { 1, 64, 65, 0, 3 << 20, 40 << 20, 100, 31 << 20, 7 };
-    enum { PIECES = sizeof sizes / sizeof *sizes };
-    struct slabs s = { 0 };
-    uint8_t *at[PIECES];
-    for (int i = 0; i < PIECES; i++) {
-        at[i] = slab_take(&s, sizes[i]);
-        assert_non_null(at[i]);
-        assert_true((uintptr_t)at[i] % 64 == 0);
-        for (size_t j = 0; j < sizes[i]; j += 997)
-            assert_true(at[i][j] == 0);
-        memset(at[i], i + 1, sizes[i]);
-    }
-    for (int i = 0; i < PIECES; i++)
-        for (size_t j = 0; j < sizes[i]; j += 997)
-            assert_true(at[i][j] == i + 1 && (sizes[i] == 0 || at[i][sizes[i] - 1] == i + 1));
-    assert_null(slab_take(&s, SIZE_MAX - 70));
-    assert_null(slab_take(&s, SIZE_MAX / 2));
-    slabs_release(&s);
-    slabs_release(&s);
-}
-
 static void quantised_rows_are_gathered_where_they_lie(void **state) {
     (void)state;
     struct backend *b = open_plain();
@@ -357,7 +333,6 @@ int main(void) {
         cmocka_unit_test(a_matrix_is_packed_from_its_source),
         cmocka_unit_test(a_weight_is_packed_from_its_file_or_from_a_copy),
         cmocka_unit_test(only_what_needs_no_change_is_taken_where_it_lies),
-        cmocka_unit_test(pieces_of_a_slab_are_zeroes_and_apart),
         cmocka_unit_test(quantised_rows_are_gathered_where_they_lie),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(unknown_settings_are_refused),
