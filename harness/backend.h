@@ -312,6 +312,12 @@ struct backend_ops {
     void (*logits)(struct backend *b, const struct matrix *head, const struct vector *bias,
         float scale, float softcap, struct rows x, float *out);
 
+    /* What the device gives at this moment, over about so many seconds, on all of its threads:
+     * multiply-adds a second times two in the elements of `act`, with nothing to wait for; bytes a
+     * second read from its memory. May be NULL: not measured. */
+    double (*roof)(struct backend *b, double seconds);
+    double (*stream)(struct backend *b, double seconds);
+
     void (*download)(
         struct backend *b, struct rows x, float *out); /* f32 or act rows to host f32 */
     uint64_t (*rows_filled)(const struct backend *b);  /* since open */

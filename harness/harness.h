@@ -130,6 +130,17 @@ const struct model_info *model_info(const struct model *m);
 
 /* FLOPs a second of the forward pass on this device, from a step or two that are run for it. */
 MUST_CHECK bool model_speed(struct model *m, double *flops_per_s, struct err *err);
+
+/* What the device itself gives at this moment, whatever the model, over about so many seconds:
+ * FLOPs a second of multiply-adds in the dtype that products run in, with nothing to wait for, and
+ * bytes a second read from its memory. 0: not measured on such a device. */
+double model_roof(struct model *m, double seconds);
+double model_stream(struct model *m, double seconds);
+/* Bytes that are read in a step of one token each for `n` texts, `length` tokens of which are
+ * behind them: weights of products (of experts, as many as n tokens are likely to choose), keys and
+ * values. */
+double model_step_bytes(const struct model *m, uint32_t n, uint32_t length);
+
 const struct tokenizer *model_tokenizer(const struct model *m);
 
 /* Everything that `assay model show` says, as one JSON object (the caller owns it): info, memory by
@@ -311,6 +322,7 @@ MUST_CHECK bool model_embed_tokens(struct model *m, const struct embed_options *
 struct generate_options {
     uint32_t max_tokens; /* 0: 256 */
     double temperature;  /* 0: greedy */
+    bool run_on;         /* no token ends a text before max_tokens: for measuring */
     uint64_t seed;
     enum add_bos add_bos;
 };

@@ -1,19 +1,26 @@
 #!/usr/bin/env python3
-"""Measures the harness on workloads made here from WordNet's glosses, so that anybody can make the same ones, and the
-ranking of a corpus for many queries on vectors of noise.
+"""Measures the harness on workloads made here from WordNet's glosses, so that anybody can make the same ones; the ranking of a
+corpus for many queries on vectors of noise; and all of the peer kit's works beside the peers that are installed (bench_peers.py).
 
-usage: bench_cpu.py ASSAY MODELS [--runs N] [--threads N] [--dtype f32,bf16] [--only embed,neighbours]
+usage: bench_cpu.py ASSAY MODELS [--runs N] [--threads N] [--dtype f32,bf16] [--only embed,neighbours,w1,w7] [--out FOLDER]
 
 Each workload runs several times in turn with the others. Beside it, on its first few requests, the same with every request
-computed by itself: what the tree saves, measured in the same round. Prints a table; times are spreads, min / median / max."""
+computed by itself: what the tree saves, measured in the same round. Prints tables; times are spreads, min / median / max. All that
+was measured goes to FOLDER/cpu-<processor>-<threads>-threads.json, and how far ahead of the peers Assay is to a picture of that
+name: into results/bench when everything was run, else only where --out says."""
 import argparse
+import datetime
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
+import sys
 import tempfile
+
+import bench_host
+import bench_peers
+import bench_plot
 
 GLOSSES = "/usr/share/wordnet/data.noun"
 MINILM, SMOLLM = "sentence-transformers/all-MiniLM-L6-v2", "HuggingFaceTB/SmolLM2-135M-Instruct-GGUF"
@@ -92,9 +99,7 @@ def spread(values, digits=3):
 
 
 def processor():
-    with open("/proc/cpuinfo") as f:
-        names = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    return bench_host.fields(bench_host.cpuinfo()).get("model name", bench_host.slug(bench_host.cpuinfo()))
 
 
 def report(dtype, work, passes, pairs):
@@ -118,6 +123,7 @@ def neighbours(assay, rounds, threads):
     print("| s | processor s | GFLOP/s | limit, GFLOP/s | share | share of processor time | peak RSS, MiB |\n|---|---|---|---|---|---|---:|")
     print(f"| {of('seconds')} | {of('cpu_seconds')} | {of('flops', 1e9)} | {of('limit', 1e9)} | {of('share')} | {of('share_of_cpu')} "
           f"| {r['peak_rss_bytes'] / 2**20:.0f} |")
+    return r
 
 
 def pipelines(args, works):
@@ -140,6 +146,32 @@ def pipelines(args, works):
     print("|---|---|---:|---:|---:|---|---|---|---:|---:|")
     for (dtype, work), some in passes.items():
         print(report(dtype, work, some, pairs.get((dtype, work), [])))
+    return [{"work": work, "what": works[work][0], "model": works[work][2], "dtype": dtype, "passes": some,
+             "shared_and_alone": pairs.get((dtype, work), [])} for (dtype, work), some in passes.items()]
+
+
+def commit():
+    """Of the sources that were built, with a mark where they were changed since."""
+    ask = lambda *words: subprocess.run(["git", *words], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+    return (ask("rev-parse", "--short=9", "HEAD") or "unknown") + ("+" if ask("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def write(document, folder):
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, f"cpu-{document['processor']}-{document['threads']}-threads")
+    with open(path + ".json", "w", encoding="utf-8") as f:
+        f.write(json.dumps(document, indent=1) + "\n")
+    print(f"\nwritten: {path}.json", file=sys.stderr)
+    script = bench_plot.ahead_script(document)
+    if script:
+        bench_plot.gnuplot(script, path + ".svg")
+        print(f"written: {path}.svg", file=sys.stderr)
+
+
+def say_left_out(left_out):
+    print("\nleft out:")
+    for item in left_out:
+        print(f"- {item['who']} on {', '.join(item['works'])}: {item['why']}")
 
 
 def main():
@@ -149,13 +181,28 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--dtype", default="f32,bf16")
-    parser.add_argument("--only", default=",".join([*WORKS, "neighbours"]))
+    every = [*WORKS, "neighbours", *bench_peers.WORKS]
+    parser.add_argument("--only", default=",".join(every))
+    parser.add_argument("--out", help="where figures are written (default: results/bench, for a run of everything)")
     args = parser.parse_args()
     only = args.only.split(",")
+    if unknown := [work for work in only if work not in every]:
+        parser.error(f"{', '.join(unknown)}: not one of {', '.join(every)}")
+    document = {"schema": "assay.bench-cpu/1", "processor": bench_host.slug(bench_host.cpuinfo()), "model_name": processor(),
+                "threads": args.threads, "rounds": args.runs, "commit": commit(), "date": f"{datetime.date.today()}"}
+    document["what"] = f"{document['model_name']} ({document['processor']}), {args.threads} threads, median of {args.runs} rounds, lowest and highest"
     if any(work in WORKS for work in only):
-        pipelines(args, {work: what for work, what in WORKS.items() if work in only})
+        document["own"] = pipelines(args, {work: what for work, what in WORKS.items() if work in only})
     if "neighbours" in only:
-        neighbours(args.assay, args.runs, args.threads)
+        document["neighbours"] = neighbours(args.assay, args.runs, args.threads)
+    works = [work for work in bench_peers.WORKS if work in only]
+    document["peers"] = bench_peers.measure(args.assay, works, args.dtype.split(","), args.threads, args.runs) if works else {"rows": [], "left_out": []}
+    left_out = document["peers"]["left_out"] + [{"who": "all", "works": [work], "why": "not asked for"} for work in every if work not in only]
+    document["left_out"] = left_out
+    say_left_out(left_out)
+    folder = args.out or ("results/bench" if set(only) == set(every) else None)
+    if folder:
+        write(document, folder)
 
 
 if __name__ == "__main__":

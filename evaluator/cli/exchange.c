@@ -375,9 +375,25 @@ bool session_open(struct session *s, const struct args *args, const char *operan
     return s->model != NULL;
 }
 
-bool run_report_write(const char *path, const struct run_report *r, struct err *err) {
+/* The kernel's high-water mark of this program. That of getrusage would begin with what the process
+ * that started us held when it did. */
+static long long peak_rss_bytes(void) {
     struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
+    char line[256];
+    long long kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && kib == 0 && fgets(line, sizeof line, f)) {
+        if (str_begins(line, "VmHWM:")) {
+            kib = strtoll(line + strlen("VmHWM:"), NULL, 10);
+        }
+    }
+    if (f) {
+        fclose(f);
+    }
+    return 1024 * (kib > 0 || getrusage(RUSAGE_SELF, &usage) ? kib : (long long)usage.ru_maxrss);
+}
+
+bool run_report_write(const char *path, const struct run_report *r, struct err *err) {
     struct strbuf out = { 0 };
     struct json_writer w;
     json_writer_init(&w, &out, true);
@@ -391,7 +407,7 @@ bool run_report_write(const char *path, const struct run_report *r, struct err *
     jw_kv_int(&w, "rows_filled", (long long)r->stats->rows_filled);
     jw_kv_double(&w, "flops", r->stats->flops);
     jw_kv_int(&w, "memory_bytes", (long long)r->stats->memory_bytes);
-    jw_kv_int(&w, "peak_rss_bytes", (long long)usage.ru_maxrss * 1024);
+    jw_kv_int(&w, "peak_rss_bytes", peak_rss_bytes());
     jw_kv_string(&w, "device", r->device);
     jw_kv_string(&w, "dtype", r->dtype);
     jw_kv_string(&w, "backend", r->backend);

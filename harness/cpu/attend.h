@@ -39,10 +39,13 @@ struct tile {
     float *max;                            /* [n_queries] */
     float *out;                            /* [n_queries, dim_padded] */
     /* In f32 or bf16 pairs, see attend_f32.c and attend_bf16.c; sized for f32. */
-    void *queries; /* [n_queries, dim_even] */
-    void *keys;    /* [KEY_BLOCK / panel, dim_even, panel] */
-    void *values;  /* [KEY_BLOCK, dim_padded] */
-    void *space;   /* [KEY_BLOCK, max(n_queries, dim_padded)]: whatever else */
+    void *queries;         /* [n_queries, dim_even] */
+    void *keys;            /* [KEY_BLOCK / panel, dim_even, panel] */
+    void *values;          /* [KEY_BLOCK, dim_padded] */
+    const float *in_place; /* f32: values of the block's key `first` and of those behind it, where
+                              they lie in the cache; NULL: they are in `values` */
+    uint32_t first;
+    void *space; /* [KEY_BLOCK, max(n_queries, dim_padded)]: whatever else */
 };
 
 struct tile_ops {
@@ -51,7 +54,7 @@ struct tile_ops {
     void (*take_queries)(const struct tile *t);
     /* Brings keys and values of slots[seen) of a block into the tile; the rest of a panel is zeros.
      */
-    void (*gather)(const struct tile *t, const uint32_t *slots, struct sight seen);
+    void (*gather)(struct tile *t, const uint32_t *slots, struct sight seen);
     /* scores[i .. i + n)[p .. p + panel) = q · k */
     void (*score)(const struct tile *t, uint32_t i, uint32_t n, uint32_t p);
     /* Makes query i's weights ready for `add`; may be NULL. */

@@ -49,7 +49,7 @@ static const uint16_t *value_of(
     return j < seen.from || j >= seen.to ? NULL : tile_cell(t, t->op->kv->values, slots[j]);
 }
 
-static void gather(const struct tile *t, const uint32_t *slots, struct sight seen) {
+static void gather(struct tile *t, const uint32_t *slots, struct sight seen) {
     const struct attend *op = t->op;
     gather_keys(t, slots, seen);
     for (uint32_t j = seen.from / 2 * 2; j < seen.to; j += 2) {

@@ -10,15 +10,35 @@ static void take_queries(const struct tile *t) {
         memcpy((float *)t->queries + r * n, tile_query(t, r), n * sizeof(float));
 }
 
-static void gather(const struct tile *t, const uint32_t *slots, struct sight seen) {
+/* A micro-tile of queries or less reads each value once: a copy would cost more than the product.
+ * Rows must follow each other, and have no filling between them. */
+static bool can_stay(const struct tile *t, const uint32_t *slots, struct sight seen) {
+    if (t->n_queries > t->op->cpu->kernels->tile || t->op->dim != t->op->dim_padded)
+        return false;
+    for (uint32_t j = seen.from; j + 1 < seen.to; j++)
+        if (slots[j + 1] != slots[j] + 1)
+            return false;
+    return seen.from < seen.to;
+}
+
+static void copy_values(const struct tile *t, const uint32_t *slots, struct sight seen) {
     const struct attend *op = t->op;
-    const float *keys[KEY_BLOCK] = { NULL };
     for (uint32_t j = seen.from; j < seen.to; j++) {
         float *value = (float *)t->values + (size_t)j * op->dim_padded;
-        keys[j] = tile_cell(t, op->kv->keys, slots[j]);
         memcpy(value, tile_cell(t, op->kv->values, slots[j]), op->dim * sizeof *value);
         memset(value + op->dim, 0, (op->dim_padded - op->dim) * sizeof *value);
     }
+}
+
+static void gather(struct tile *t, const uint32_t *slots, struct sight seen) {
+    const struct attend *op = t->op;
+    const float *keys[KEY_BLOCK] = { NULL };
+    for (uint32_t j = seen.from; j < seen.to; j++)
+        keys[j] = tile_cell(t, op->kv->keys, slots[j]);
+    t->first = seen.from;
+    t->in_place = can_stay(t, slots, seen) ? tile_cell(t, op->kv->values, slots[seen.from]) : NULL;
+    if (t->in_place == NULL)
+        copy_values(t, slots, seen);
     uint32_t panel = op->cpu->kernels->panel;
     for (uint32_t p = seen.from / panel * panel; p < seen.to; p += panel)
         op->cpu->kernels->transpose(op->dim, keys + p, (float *)t->keys + (size_t)p * op->dim);
@@ -35,11 +55,14 @@ static void score(const struct tile *t, uint32_t i, uint32_t n, uint32_t p) {
 static void add(const struct tile *t, uint32_t i, uint32_t n, uint32_t from, uint32_t to) {
     const struct attend *op = t->op;
     const struct kernels *k = op->cpu->kernels;
-    const float *values = (float *)t->values + (size_t)from * op->dim_padded;
+    bool stays = t->in_place != NULL;
+    size_t stride = stays ? op->kv->width : op->dim_padded;
+    const float *values =
+        stays ? t->in_place + (from - t->first) * stride : (const float *)t->values + from * stride;
     float *out = t->out + (size_t)i * op->dim_padded;
     for (uint32_t d = 0; d < op->dim_padded; d += k->panel)
         k->multiply_f32(n, to - from, t->scores + (size_t)i * KEY_BLOCK + from, KEY_BLOCK,
-            values + d, op->dim_padded, out + d, op->dim_padded, true);
+            values + d, stride, out + d, op->dim_padded, true);
 }
 
 const struct tile_ops tile_ops_f32 = {

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+enum { LINE = 64 }; /* of the cache: rows begin with one */
+
 /* ---- rows and scratch ---- */
 
 void rows_check(struct rows r, uint32_t cols) {
@@ -74,7 +76,7 @@ static void own(struct cpu *c, void *object, void (*release)(void *)) {
 
 static void buffer_release(void *object) {
     struct buffer *buf = object;
-    free(buf->data);
+    free(buf->block);
     free(buf);
 }
 
@@ -101,15 +103,16 @@ static struct buffer *cpu_buffer(
     struct backend *b, uint32_t n_rows, uint32_t cols, enum elem elem, struct err *err) {
     struct buffer *buf = xcalloc(1, sizeof *buf);
     *buf = (struct buffer) { .elem = elem, .n_rows = n_rows, .cols = cols };
-    size_t n;
-    if (mem_mul(n_rows, cols, &n))
-        buf->data = mem_try(n == 0 ? 1 : n, elem_bytes(elem), "activations", err);
-    else
+    size_t n, bytes;
+    if (mem_mul(n_rows, cols, &n) && mem_mul(n, elem_bytes(elem), &bytes) &&
+        mem_add(bytes, LINE, &bytes))
+        buf->block = calloc(bytes, 1); /* not mem_try: rows that no step uses shall cost nothing */
+    if (buf->block == NULL) {
         err_set(err, ERR_RESOURCE, "cannot hold %u rows of %u activations", n_rows, cols);
-    if (buf->data == NULL) {
         free(buf);
         return NULL;
     }
+    buf->data = (void *)(((uintptr_t)buf->block + LINE - 1) / LINE * LINE);
     own(cpu_of(b), buf, buffer_release);
     return buf;
 }
@@ -187,9 +190,22 @@ struct packing {
     struct err *errs; /* one a thread */
 };
 
+/* Rows that the file has as the product wants them are packed from where they lie. */
+static bool pack_view(const struct packing *p, uint32_t chunk) {
+    const struct gemm *g = p->cpu->gemm;
+    const void *rows = g->ops->pack_own != NULL && p->weight->k % g->k_step == 0
+                           ? source_view(&p->source, g->elem, (uint64_t)chunk * g->chunk)
+                           : NULL;
+    if (rows != NULL)
+        g->ops->pack_own(p->weight, chunk, rows);
+    return rows != NULL;
+}
+
 static void pack_chunk(void *arg, unsigned thread, size_t item) {
     struct packing *p = arg;
     uint32_t chunk = (uint32_t)item, columns = gemm_columns(p->weight, chunk);
+    if (pack_view(p, chunk))
+        return;
     float *rows = cpu_scratch(p->cpu, thread);
     source_read(&p->source, (uint64_t)chunk * p->cpu->gemm->chunk, columns, rows);
     if (!p->cpu->gemm->ops->pack(p->weight, chunk, rows, &p->errs[thread]))
@@ -291,6 +307,8 @@ static const struct backend_ops cpu_ops = {
     .normalize = cpu_normalize,
     .logprobs = cpu_logprobs,
     .logits = cpu_logits,
+    .roof = cpu_roof,
+    .stream = cpu_stream,
     .download = cpu_download,
     .rows_filled = cpu_rows_filled,
 };
@@ -310,7 +328,10 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
     c->caps.threads = n;
     c->caps.act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32;
     struct gemm_config gemm = {
-        .name = config->gemm, .kernels = c->kernels, .elem = c->caps.act, .n_threads = n
+        .name = config->gemm,
+        .kernels = c->kernels,
+        .elem = c->caps.act,
+        .n_threads = n,
     };
     c->gemm = gemm_open(&gemm, err);
     return c->gemm != NULL;

@@ -10,7 +10,8 @@
 struct buffer {
     enum elem elem;
     uint32_t n_rows, cols;
-    void *data; /* [n_rows, cols] */
+    void *data;  /* [n_rows, cols] */
+    void *block; /* of memory, in which they lie */
 };
 
 struct vector {
@@ -144,6 +145,8 @@ void cpu_logprobs(struct backend *b, const struct matrix *head, const struct vec
     float scale, float softcap, struct rows x, struct target *targets, size_t n);
 void cpu_logits(struct backend *b, const struct matrix *head, const struct vector *bias,
     float scale, float softcap, struct rows x, float *out);
+double cpu_roof(struct backend *b, double seconds);
+double cpu_stream(struct backend *b, double seconds);
 void cpu_download(struct backend *b, struct rows x, float *out);
 
 /* Blocks of rows for the GEMM: x is split into blocks of gemm->row_block rows; a block that needs

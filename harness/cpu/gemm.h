@@ -44,6 +44,8 @@ struct gemm_ops {
     /* rows: the chunk's rows of the weight, [columns, K] in f32; may run on any thread of the pool.
      */
     bool (*pack)(struct gemm_weight *w, uint32_t chunk, const float *rows, struct err *err);
+    /* The same of rows in the gemm's own elements; NULL: not in this library. */
+    void (*pack_own)(struct gemm_weight *w, uint32_t chunk, const void *rows);
     void (*multiply)(const struct gemm_call *call);
 };
 

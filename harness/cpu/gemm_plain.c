@@ -72,12 +72,17 @@ static void round_rows(
     }
 }
 
+static uint8_t *chunk_panels(const struct plain_weight *w, uint32_t chunk) {
+    const struct gemm *g = w->base.gemm;
+    return w->panels + (size_t)chunk * (g->chunk / g->kernels->panel) * w->panel_bytes;
+}
+
 static bool plain_pack(
     struct gemm_weight *base, uint32_t chunk, const float *rows, struct err *err) {
     (void)err;
     struct plain_weight *w = (struct plain_weight *)base;
     uint32_t panel = base->gemm->kernels->panel, columns = gemm_columns(base, chunk);
-    uint8_t *out = w->panels + (size_t)chunk * (base->gemm->chunk / panel) * w->panel_bytes;
+    uint8_t *out = chunk_panels(w, chunk);
     bool rounds = base->gemm->elem == ELEM_BF16;
     uint16_t *rounded = rounds ? xmalloc((size_t)panel * w->k_padded * sizeof *rounded) : NULL;
     for (uint32_t from = 0; from < columns; from += panel, out += w->panel_bytes) {
@@ -89,6 +94,18 @@ static bool plain_pack(
     }
     free(rounded);
     return true;
+}
+
+/* Rows of an odd number of bf16 elements have no place for the zero at their end. */
+static void plain_pack_own(struct gemm_weight *base, uint32_t chunk, const void *rows) {
+    struct plain_weight *w = (struct plain_weight *)base;
+    uint32_t panel = base->gemm->kernels->panel, columns = gemm_columns(base, chunk);
+    size_t row_bytes = base->k * elem_size(base->gemm->elem);
+    uint8_t *out = chunk_panels(w, chunk);
+    BUG_IF(base->k != w->k_padded);
+    for (uint32_t from = 0; from < columns; from += panel, out += w->panel_bytes)
+        pack_panel(w, columns - from < panel ? columns - from : panel,
+            (const uint8_t *)rows + from * row_bytes, (float *)(void *)out);
 }
 
 static void multiply_panel(const struct gemm_call *call, const uint8_t *panel, float *sums) {
@@ -112,7 +129,7 @@ static void plain_multiply(const struct gemm_call *call) {
     const struct plain_weight *w = (const struct plain_weight *)call->weight;
     const struct gemm *g = w->base.gemm;
     uint32_t panel = g->kernels->panel, columns = gemm_columns(call->weight, call->chunk);
-    const uint8_t *at = w->panels + (size_t)call->chunk * (g->chunk / panel) * w->panel_bytes;
+    const uint8_t *at = chunk_panels(w, call->chunk);
     for (uint32_t from = 0; from < columns; from += panel, at += w->panel_bytes)
         multiply_panel(call, at, call->sums + from);
 }
@@ -122,6 +139,7 @@ static const struct gemm_ops plain_ops = {
     .weight = plain_weight,
     .free_weight = plain_free_weight,
     .pack = plain_pack,
+    .pack_own = plain_pack_own,
     .multiply = plain_multiply,
 };
 

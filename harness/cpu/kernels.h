@@ -76,6 +76,15 @@ struct kernels {
     float (*find_max)(
         size_t n, const float *x, size_t *first); /* NaN passed over; all NaN: -inf at 0 */
     double (*exp_sum)(size_t n, const float *x, float max); /* of exp(x - max) */
+
+    /* What the processor gives (roof.h): so many steps of roof_flops operations each, and a pass
+     * over memory. The results mean nothing. */
+    struct roof {
+        float (*f32)(uint64_t steps);
+        float (*bf16)(uint64_t steps);
+        float (*stream)(size_t n, const float *x);
+        uint32_t f32_flops, bf16_flops;
+    } roof;
 };
 
 extern const struct kernels kernels_plain;

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "harness/cpu/roof.h"
+
 enum { TILE = 4, PANEL = 16 };
 
 static void multiply_f32(uint32_t rows, uint32_t k, const float *a, size_t lda, const float *b,
@@ -214,6 +216,32 @@ static double exp_sum(size_t n, const float *x, float max) {
     return sum;
 }
 
+/* What the compiler makes of the loops above on a processor of no kind that we know: four lanes. */
+enum { ROOF_LANES = 4 };
+typedef float four __attribute__((vector_size(ROOF_LANES * sizeof(float))));
+
+static inline four four_set(float x) {
+    return (four) { x, x, x, x };
+}
+
+static inline four four_load(const float *p) {
+    four x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+static inline float four_sum(four x) {
+    return x[0] + x[1] + x[2] + x[3];
+}
+
+#define ROOF_SET four_set
+#define ROOF_PLUS(x, y) ((x) + (y))
+#define ROOF_LOAD four_load
+#define ROOF_SUM four_sum
+#define ROOF_MULTIPLY_ADD(sum, a, b) ((sum) * (a) + (b))
+ROOF_MULTIPLY(roof_f32, four)
+ROOF_STREAM(roof_stream, four)
+
 const struct kernels kernels_plain = {
     .name = "plain",
     .tile = TILE,
@@ -239,4 +267,9 @@ const struct kernels kernels_plain = {
     .cap = cap,
     .find_max = find_max,
     .exp_sum = exp_sum,
+    .roof = { .f32 = roof_f32,
+        .bf16 = roof_f32,
+        .stream = roof_stream,
+        .f32_flops = 2 * ROOF_CHAINS * ROOF_LANES,
+        .bf16_flops = 2 * ROOF_CHAINS * ROOF_LANES },
 };

@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "harness/cpu/roof.h"
+
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* ---- exp, erf, tanh ---- */
@@ -494,14 +496,34 @@ static double exp_sum(size_t n, const float *x, float max) {
     return total;
 }
 
-#define SIMD_KERNELS(isa)                                                                          \
+/* ---- what the processor gives ---- */
+
+#define ROOF_SET v_set
+#define ROOF_PLUS v_add
+#define ROOF_LOAD v_load
+#define ROOF_SUM v_sum
+#define ROOF_LANES W
+#define ROOF_MULTIPLY_ADD(sum, a, b) v_fma(sum, a, b)
+ROOF_MULTIPLY(roof_f32, vec)
+ROOF_STREAM(roof_stream, vec)
+#undef ROOF_MULTIPLY_ADD
+
+/* Of each instruction set: how many bf16 products a lane its dot product makes at a time, by the
+ * roof that it has for them. */
+#define SIMD_ROOF(bf16_roof, products)                                                             \
+    {                                                                                              \
+        .f32 = roof_f32, .bf16 = bf16_roof, .stream = roof_stream,                                 \
+        .f32_flops = 2 * ROOF_CHAINS * W, .bf16_flops = 2 * ROOF_CHAINS * W * (products)           \
+    }
+
+#define SIMD_KERNELS(isa, roof_of)                                                                 \
     {                                                                                              \
         .name = isa, .tile = TILE, .panel = PANEL, .multiply_f32 = multiply_f32,                   \
         .multiply_bf16 = multiply_bf16, .to_bf16 = to_bf16, .from_bf16 = from_bf16, .norm = norm,  \
         .activate = activate, .finish = finish, .add = add, .multiply = multiply, .scale = scale,  \
         .scale_add = scale_add, .maximum = maximum, .sum_squares = sum_squares, .turn = turn,      \
         .transpose = transpose, .interleave = interleave, .soften = soften, .lane_sum = lane_sum,  \
-        .cap = cap, .find_max = find_max, .exp_sum = exp_sum                                       \
+        .cap = cap, .find_max = find_max, .exp_sum = exp_sum, .roof = roof_of                      \
     }
 
 #endif

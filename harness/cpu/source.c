@@ -166,9 +166,25 @@ static void row_scale(const struct source *s, uint64_t row, float *out) {
     }
 }
 
+/* Row r is the file's, so many rows on. */
+static bool is_in_order(const struct weight_source *f) {
+    return f->permute_heads == 0 && f->run == 0 && f->run_columns == 0 && f->slice == 0;
+}
+
+const void *source_view(const struct source *s, enum elem elem, uint64_t row) {
+    const struct weight_source *f = &s->from;
+    const struct tensor *t = f->tensor;
+    size_t size = elem == ELEM_BF16 ? sizeof(uint16_t) : sizeof(float);
+    bool same = t->type == (elem == ELEM_BF16 ? TENSOR_BF16 : TENSOR_F32) && t->derived == NULL;
+    if (!same || f->transpose || f->n_scales > 0 || f->add != 0 || !is_in_order(f) ||
+        (uintptr_t)t->data % size != 0)
+        return NULL;
+    return t->data + (f->row + row) * s->k * size;
+}
+
 void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
     const struct weight_source *f = &s->from;
-    bool plain = f->permute_heads == 0 && f->run == 0 && f->run_columns == 0 && f->slice == 0;
+    bool plain = is_in_order(f);
     BUG_IF(row + n_rows > s->n);
     if (f->transpose)
         read_transposed(s, row, n_rows, out);

@@ -10,6 +10,7 @@ set(cpu_SOURCES
     cpu/gemm_plain.c
     cpu/isa.c
     cpu/kernels_plain.c
+    cpu/limits.c
     cpu/logprobs.c
     cpu/matmul.c
     cpu/ops_row.c

@@ -315,7 +315,7 @@ static void lane_advance(struct generator *g, struct lane *lane, const float *lo
         lane->ended = true;
         return;
     }
-    if (is_eos(&g->model->net.spec, token)) {
+    if (!g->options->run_on && is_eos(&g->model->net.spec, token)) {
         lane_end(g, lane, true);
         return;
     }

@@ -122,6 +122,11 @@ uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, 
     return (uint64_t)rows * cols * (packed && bf16 ? 2 : 4);
 }
 
+/* Weights that products read: what a step costs however few its tokens are. */
+static void product_count(struct net *net, enum role role, uint64_t bytes) {
+    *(role >= ROLE_FIRST_OF_EXPERT ? &net->expert_bytes : &net->product_bytes) += bytes;
+}
+
 /* Is it the gain of a norm, which may be stored as w - 1? */
 static bool is_gain(enum role role) {
     switch (role) {
@@ -222,6 +227,8 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
     net->weight_bytes += role_part(role) == PART_TABLE
                              ? t->bytes /* read where it lies in the file */
                              : net_weight_bytes(net, role, rows, cols);
+    if (role_part(role) == PART_MATRIX)
+        product_count(net, role, net_weight_bytes(net, role, rows, cols));
     return made || err_wrap(err, "tensor '%.128s'", t->name);
 }
 
@@ -232,6 +239,7 @@ static bool tied_head_make(struct net *net, const struct tensor *embed, struct e
     net->head =
         net->backend->ops->matrix(net->backend, &source, s->n_vocab, spec_head_width(s), err);
     net->weight_bytes += net_weight_bytes(net, ROLE_HEAD, s->n_vocab, s->width);
+    product_count(net, ROLE_HEAD, net_weight_bytes(net, ROLE_HEAD, s->n_vocab, s->width));
     return net->head != NULL;
 }
 

@@ -1,5 +1,7 @@
 /* model_speed: a plan's FLOPs become seconds by running a step of the model and looking at the
- * clock. */
+ * clock. And what the device could give at most. */
+#include <math.h>
+
 #include "harness/model/model.h"
 #include "harness/model/step.h"
 
@@ -48,4 +50,27 @@ bool model_speed(struct model *m, double *flops_per_s, struct err *err) {
     step_release(&t.step);
     free(t.ids);
     return true;
+}
+
+double model_roof(struct model *m, double seconds) {
+    struct backend *b = m->net.backend;
+    return b->ops->roof ? b->ops->roof(b, seconds) : 0;
+}
+
+double model_stream(struct model *m, double seconds) {
+    struct backend *b = m->net.backend;
+    return b->ops->stream ? b->ops->stream(b, seconds) : 0;
+}
+
+/* The share of a layer's experts that n tokens choose, were each choice a draw. */
+static double experts_met(const struct spec *s, uint32_t n) {
+    double missed = 1 - (double)s->experts.n_chosen / s->experts.n;
+    return 1 - pow(missed, n);
+}
+
+double model_step_bytes(const struct model *m, uint32_t n, uint32_t length) {
+    const struct net *net = m->decoder ? m->decoder : &m->net;
+    double experts = net->expert_bytes ? experts_met(&net->spec, n) : 0;
+    return (double)net->product_bytes + experts * (double)net->expert_bytes +
+           (double)n * length * (double)net_slot_bytes(net);
 }

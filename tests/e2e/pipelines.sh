@@ -31,6 +31,14 @@ assert s["items"] == 7 and s["device"] == "cpu" and s["dtype"] == "f32" and s["p
 assert 0 < s["tokens_computed"] < s["tokens_asked"], s   # two texts are equal
 assert s["tokens_padded"] == 0 and s["flops"] > 0' "$tmp/stats"
 
+what='a large program that starts us is not part of our memory'
+echo '{"id": 1, "text": "abc"}' >"$tmp/in"
+py "$what" 'import subprocess
+ballast = b"x" * (1 << 30)
+with open(sys.argv[3]) as lines:
+    subprocess.run([sys.argv[1], "embed", sys.argv[2], "--stats", sys.argv[4]], stdin=lines, stdout=subprocess.DEVNULL, check=True)
+assert json.load(open(sys.argv[4]))["peak_rss_bytes"] < 900 << 20' "$ASSAY" $enc "$tmp/in" "$tmp/stats"
+
 what='a line that cannot be used has its error in its place'
 cat >"$tmp/in" <<'J'
 {"id": 1, "text": "abc"}

@@ -123,7 +123,8 @@ static void check_row_op(struct backend *b, const struct row_op *op, float *cons
 
 /* ---- attention ---- */
 
-enum { HEADS = 6, KV_HEADS = 2, DIM = 40, POSITIONS = 210, SLOTS = 700 };
+/* Heads of a width that panels fill up, and the same columns as heads of one that they don't. */
+enum { HEADS = 12, KV_HEADS = 4, DIM = 40, POSITIONS = 210, SLOTS = 700 };
 
 /* A cut of one sequence: [0, before) are ancestors in spans of these lengths, the rest comes in
  * segments. */
@@ -247,7 +248,7 @@ static void check_logprobs(struct backend *b, const double *want, double *out) {
 /* What one thread made of everything, to hold the other runs against. */
 struct record {
     float *rows[sizeof row_ops / sizeof *row_ops];
-    float *attention[3];
+    float *attention[4];
     double logprobs[ROWS];
 };
 
@@ -265,6 +266,11 @@ static const struct attention attentions[] = {
         .scale = 0.2F,
         .causal = true,
         .softcap = 3 },
+    { .n_heads = HEADS * DIM / 32,
+        .n_kv_heads = KV_HEADS * DIM / 32,
+        .head_dim = 32,
+        .scale = 0.2F,
+        .causal = true },
 };
 
 static float *keep(const float *data, size_t n) {
@@ -289,7 +295,7 @@ static void make_record(struct backend *b, struct record *r) {
         world_rows(
             b, POSITIONS, KV_HEADS * DIM, ELEM_F32, noise_new(33, POSITIONS * KV_HEADS * DIM, 1)),
     };
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         r->attention[i] = keep(attend_cut(b, &attentions[i], &cuts[0], s), POSITIONS * HEADS * DIM);
     check_logprobs(b, NULL, r->logprobs);
 }
@@ -297,7 +303,7 @@ static void make_record(struct backend *b, struct record *r) {
 static void hold_against(struct backend *b, const struct record *r) {
     for (size_t i = 0; i < sizeof row_ops / sizeof *row_ops; i++)
         check_row_op(b, &row_ops[i], &r->rows[i]);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         check_attention(b, &attentions[i], &r->attention[i]);
     check_logprobs(b, r->logprobs, NULL);
 }
@@ -305,7 +311,7 @@ static void hold_against(struct backend *b, const struct record *r) {
 static void free_record(struct record *r) {
     for (size_t i = 0; i < sizeof row_ops / sizeof *row_ops; i++)
         free(r->rows[i]);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         free(r->attention[i]);
 }
 

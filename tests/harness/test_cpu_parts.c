@@ -456,6 +456,55 @@ static void a_nan_is_not_cut_to_a_number(void **state) {
     world_close(b);
 }
 
+/* ---- what the processor gives ---- */
+
+/* A chain that starts at i, after so many steps times 0.9999 plus a millionth. */
+static double chain_after(double i, int steps) {
+    while (steps-- > 0)
+        i = i * 0.9999 + 1e-6;
+    return i;
+}
+
+/* The sums of all chains say that each was really run as often as its FLOPs are counted. */
+static void the_roof_counts_what_it_computes(void **state) {
+    (void)state;
+    enum { CHAINS = 12, STEPS = 1000 };
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        struct err err = ERR_INIT;
+        setenv("ASSAY_ISA", isas[i], 1);
+        const struct kernels *k = kernels_choose(&err);
+        if (!k)
+            continue;
+        double lanes = k->roof.f32_flops / (2.0 * CHAINS), want = 0.9999;
+        for (int c = 0; c < CHAINS; c++)
+            want += chain_after(c, STEPS);
+        assert_true(fabs((double)k->roof.f32(STEPS) - lanes * want) < 1e-3 * lanes * want);
+        bool pairs = !strcmp(isas[i], "avx512bf16");
+        assert_true(k->roof.bf16_flops == k->roof.f32_flops * (pairs ? 2 : 1));
+        assert_true(isfinite(k->roof.bf16(STEPS)));
+    }
+    unsetenv("ASSAY_ISA");
+}
+
+static void the_stream_reads_every_number(void **state) {
+    (void)state;
+    enum { NUMBERS = 12 * 16 * 5 };
+    static float x[NUMBERS];
+    for (int i = 0; i < NUMBERS; i++)
+        x[i] = (float)(i % 7);
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        struct err err = ERR_INIT;
+        setenv("ASSAY_ISA", isas[i], 1);
+        const struct kernels *k = kernels_choose(&err);
+        double want = 0, lanes = k ? k->roof.f32_flops / 24.0 : 0;
+        for (int j = 0; j < NUMBERS; j++)
+            want += x[j];
+        /* each lane of a chain starts at the chain's number */
+        assert_true(!k || fabs((double)k->roof.stream(NUMBERS, x) - (want + lanes * 66)) < 0.5);
+    }
+    unsetenv("ASSAY_ISA");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slopes_fall_with_the_distance),
@@ -468,6 +517,8 @@ int main(void) {
         cmocka_unit_test(rows_are_added_where_they_belong),
         cmocka_unit_test(gates_are_cut),
         cmocka_unit_test(a_nan_is_not_cut_to_a_number),
+        cmocka_unit_test(the_roof_counts_what_it_computes),
+        cmocka_unit_test(the_stream_reads_every_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "harness/cpu/kernels.h"
+#include "harness/cpu/source.h"
 #include "tests/harness/cpu_world.h"
 
 enum { ROWS = 12, COLS = 5 };
@@ -198,6 +200,82 @@ static void a_matrix_is_packed_from_its_source(void **state) {
 }
 
 /* Q8_0 rows: 32 elements in 34 bytes, an f16 scale and signed bytes. */
+/* The product of some rows with a matrix of these bytes, which lie `shift` bytes off. */
+static const float *product_of(
+    struct backend *b, enum tensor_type type, const void *bytes, size_t size, size_t shift) {
+    enum { N = 300, K = 36 };
+    struct err err = ERR_INIT;
+    uint8_t *data = world_alloc(size + shift);
+    memcpy(data + shift, bytes, size);
+    struct tensor t = { .name = "a weight",
+        .type = type,
+        .n_dims = 2,
+        .shape = { N, K },
+        .n_elements = N * K,
+        .data = data + shift,
+        .bytes = size };
+    struct matrix *m = b->ops->matrix(b, &(struct weight_source) { .tensor = &t }, N, K, &err);
+    assert_non_null(m);
+    enum elem act = b->ops->caps(b)->act;
+    struct rows x = world_rows(b, 7, K, act, noise_new(3, 7 * K, 1)),
+                out = world_empty(b, 7, N, ELEM_F32);
+    b->ops->matmul(b, m, x, out, NULL);
+    return world_read(b, out, N);
+}
+
+/* A weight that the file has as the product wants it is packed from where it lies; one that begins
+ * between two elements is copied first, as any other is. */
+static void a_weight_is_packed_from_its_file_or_from_a_copy(void **state) {
+    (void)state;
+    enum { N = 300, K = 36 };
+    static const char *const isas[] = { "plain", "avx2", "avx512", "avx512bf16" };
+    for (size_t i = 0; i < 2 * sizeof isas / sizeof *isas; i++) {
+        bool bf16 = i % 2;
+        struct backend *b = world_open(
+            &(struct setting) { isas[i / 2], "plain", bf16 ? DTYPE_BF16 : DTYPE_F32, 2 });
+        if (!b)
+            continue;
+        float *full = noise_new(9, N * K, 1);
+        uint16_t *half = world_alloc(N * K * sizeof *half);
+        for (size_t j = 0; j < N * K; j++)
+            half[j] = bf16_from_f32(full[j]);
+        const void *bytes = bf16 ? (const void *)half : full;
+        size_t size = N * K * (bf16 ? sizeof *half : sizeof *full);
+        enum tensor_type type = bf16 ? TENSOR_BF16 : TENSOR_F32;
+        assert_same_bits("packed where it lies", 7 * N, product_of(b, type, bytes, size, 0),
+            product_of(b, type, bytes, size, 1));
+        world_close(b);
+    }
+}
+
+/* Of a source that is changed as it is read, or lies elsewhere than in order, there is no view. */
+static void only_what_needs_no_change_is_taken_where_it_lies(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    struct tensor t = numbered(ROWS, COLS), odd = t;
+    odd.data++;
+    const struct row_scale twice = { .n = ROWS, .factor = 2 };
+    const struct weight_source as_it_is = { .tensor = &t, .row = 2 };
+    const struct weight_source changed[] = {
+        { .tensor = &odd },
+        { .tensor = &t, .add = 1 },
+        { .tensor = &t, .scales = &twice, .n_scales = 1 },
+        { .tensor = &t, .permute_heads = 1 },
+        { .tensor = &t, .run = 1, .every = 2 },
+    };
+    struct source s;
+    assert_true(source_open(&s, &as_it_is, 6, COLS, &err));
+    assert_ptr_equal(source_view(&s, ELEM_F32, 3), t.data + 5 * COLS * sizeof(float));
+    assert_null(source_view(&s, ELEM_BF16, 3));
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
+        assert_true(source_open(&s, &changed[i], 6, COLS, &err));
+        assert_null(source_view(&s, ELEM_F32, 0));
+    }
+    assert_true(source_open(
+        &s, &(struct weight_source) { .tensor = &t, .transpose = true }, COLS, ROWS, &err));
+    assert_null(source_view(&s, ELEM_F32, 0));
+}
+
 static void quantised_rows_are_gathered_where_they_lie(void **state) {
     (void)state;
     struct backend *b = open_plain();
@@ -269,6 +347,8 @@ int main(void) {
         cmocka_unit_test(rows_of_heads_are_put_back_in_order),
         cmocka_unit_test(a_constant_is_added),
         cmocka_unit_test(a_matrix_is_packed_from_its_source),
+        cmocka_unit_test(a_weight_is_packed_from_its_file_or_from_a_copy),
+        cmocka_unit_test(only_what_needs_no_change_is_taken_where_it_lies),
         cmocka_unit_test(quantised_rows_are_gathered_where_they_lie),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(unknown_settings_are_refused),

@@ -240,6 +240,67 @@ static void speed_is_a_number(void **state) {
     model_close(m);
 }
 
+static void the_device_tells_what_it_gives(void **state) {
+    struct err err = ERR_INIT;
+    static const enum tiny_kind kinds[] = { TINY_LLAMA, TINY_BERT };
+    for (int i = 0; i < 2; i++) {
+        struct model *m =
+            tiny_model(*state, kinds[i], (struct model_options) { .threads = 2 }, &err);
+        double roof = model_roof(m, 0.001), stream = model_stream(m, 0.001);
+        assert_true(roof > 0 && isfinite(roof) && stream > 0 && isfinite(stream));
+        model_close(m);
+    }
+}
+
+/* Two layers of q and o of 24x24, k and v of 12x24, three of 40x24, and the head of 37x24; a token
+ * keeps 12 numbers for its key and 12 for its value in each layer. */
+static void a_step_reads_its_weights_and_what_is_kept(void **state) {
+    struct err err = ERR_INIT;
+    struct model *m = tiny_model(*state, TINY_LLAMA, (struct model_options) { 0 }, &err);
+    double weights = 4.0 * (2 * (2 * 24 * 24 + 2 * 12 * 24 + 3 * 40 * 24) + 37 * 24);
+    assert_true(model_step_bytes(m, 1, 0) == weights);
+    assert_true(model_step_bytes(m, 7, 0) == weights);
+    assert_true(model_step_bytes(m, 3, 10) == weights + 3 * 10 * (2 * 2 * 12 * 4));
+    model_close(m);
+}
+
+enum { LINES = 20, MADE = 30 };
+
+static void generate_lines(struct model *m, bool run_on, struct generate_request *r) {
+    static int32_t ids[LINES][3];
+    struct err err = ERR_INIT;
+    struct generate_options o = {
+        .max_tokens = MADE, .temperature = 2, .seed = 5, .run_on = run_on
+    };
+    for (int i = 0; i < LINES; i++) {
+        ids[i][0] = 5 + i % 4, ids[i][1] = 10 + i, ids[i][2] = 3;
+        r[i] = (struct generate_request) { .prompt_ids = ids[i], .n_prompt_ids = 3 };
+    }
+    assert_true(model_generate(m, &o, r, LINES, NULL, &err));
+}
+
+static void a_text_can_be_made_to_run_on_past_its_end(void **state) {
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 3);
+    t.max_length = 64;
+    tiny_write(&t, *state);
+    tiny_release(&t);
+    struct model *m = model_open(*state, &(struct model_options) { .dtype = DTYPE_F32 }, &err);
+    struct generate_request ending[LINES], running[LINES];
+    generate_lines(m, false, ending);
+    generate_lines(m, true, running);
+    int stopped = 0;
+    for (int i = 0; i < LINES; i++) {
+        stopped += ending[i].stopped;
+        assert_true(running[i].n_ids == MADE && !running[i].stopped);
+        assert_memory_equal(ending[i].ids, running[i].ids, ending[i].n_ids * sizeof(int32_t));
+        free(ending[i].ids), free(ending[i].text), free(running[i].ids), free(running[i].text);
+    }
+    assert_true(stopped > 0);
+    model_close(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(each_request_is_reported_once_when_it_has_its_numbers),
@@ -251,6 +312,9 @@ int main(void) {
         WITH_SCRATCH(first_and_last_rows_are_what_the_definition_says),
         WITH_SCRATCH(a_ceiling_is_for_weights_and_work_together),
         WITH_SCRATCH(speed_is_a_number),
+        WITH_SCRATCH(the_device_tells_what_it_gives),
+        WITH_SCRATCH(a_step_reads_its_weights_and_what_is_kept),
+        WITH_SCRATCH(a_text_can_be_made_to_run_on_past_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
