@@ -116,7 +116,7 @@ MUST_CHECK bool similarity_parse(const char *name, enum similarity *out, struct 
 
 struct model_info {
     const char *architecture; /* name of the Lua description: "bert", "llama" */
-    const char *format;       /* "safetensors" or "gguf" */
+    const char *format;       /* "safetensors", "gguf" or "pytorch" */
     const char *device, *backend, *gemm, *dtype;
     const char *weight_dtype; /* of most weights in the file: "F32", "Q4_1" */
     uint64_t n_parameters, weight_bytes;

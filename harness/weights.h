@@ -93,12 +93,12 @@ struct tensor {
 
 struct weights;
 
-/* A folder (model.safetensors, or model.safetensors.index.json with its shards), a .safetensors
- * file, or a .gguf. */
+/* A folder (model.safetensors, or model.safetensors.index.json with its shards; else
+ * pytorch_model.bin likewise), a .safetensors file, a .gguf, or PyTorch's .bin, .pt or .pth. */
 MUST_CHECK struct weights *weights_open(const char *path, struct err *err);
 void weights_close(struct weights *w);
 
-const char *weights_format(const struct weights *w); /* "safetensors" or "gguf" */
+const char *weights_format(const struct weights *w); /* "safetensors", "gguf" or "pytorch" */
 size_t weights_count(const struct weights *w);
 const struct tensor *weights_at(const struct weights *w, size_t i);           /* file order */
 const struct tensor *weights_find(const struct weights *w, const char *name); /* NULL if absent */

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "harness/formats/delta.h"
 #include "harness/formats/derived.h"
+#include "harness/formats/pytorch.h"
 #include "harness/formats/quoted.h"
 
 #define ADAPTER_CONFIG_MAX (1u << 20)
@@ -275,12 +276,20 @@ static bool apply_whole(struct applying *p, const struct tensor *t) {
     if (!w)
         return false;
     const char *kept = w->name;
-    uint8_t *data = arena_alloc(&p->base->arena, t->bytes);
-    if (t->bytes)
-        memcpy(data, t->data, t->bytes);
-    *w = *t;
+    if (t->derived) { /* out of order in the file: the numbers themselves */
+        *w = (struct tensor) { .type = TENSOR_F32, .n_dims = t->n_dims };
+        memcpy(w->shape, t->shape, sizeof w->shape);
+        if (!tensor_measure(w))
+            return refuse(p, name, "its shape overflows");
+        w->data = (const uint8_t *)numbers_of(p->base, t);
+    } else {
+        uint8_t *data = arena_alloc(&p->base->arena, t->bytes);
+        if (t->bytes)
+            memcpy(data, t->data, t->bytes);
+        *w = *t;
+        w->data = data;
+    }
     w->name = kept;
-    w->data = data;
     p->n_applied++;
     return true;
 }
@@ -328,12 +337,21 @@ static bool apply_one(struct applying *p, const struct tensor *t) {
                                     : apply_whole(p, t);
 }
 
+static bool matrices_read(struct weights *w, const char *dir, struct err *err) {
+    static const char older[] = "adapter_model.bin", name[] = "adapter_model.safetensors";
+    const bool is_older = !is_there(dir, name) && is_there(dir, older);
+    char *path = path_join(dir, is_older ? older : name);
+    const bool ok =
+        is_older ? pytorch_file_read(w, path, err) : safetensors_file_read(w, path, err);
+    free(path);
+    return ok;
+}
+
 bool adapter_apply(struct weights *base, const char *dir, struct err *err) {
-    char *path = path_join(dir, "adapter_model.safetensors");
     struct applying p = { .base = base, .adapter = weights_new("safetensors"), .err = err };
     json_t *config = config_read(dir, err);
     p.config = config;
-    bool ok = config && config_check(config, err) && safetensors_file_read(p.adapter, path, err);
+    bool ok = config && config_check(config, err) && matrices_read(p.adapter, dir, err);
     for (size_t i = 0; ok && i < weights_count(p.adapter); i++)
         ok = apply_one(&p, weights_at(p.adapter, i));
     if (ok && !p.n_applied)
@@ -342,6 +360,5 @@ bool adapter_apply(struct weights *base, const char *dir, struct err *err) {
         err_wrap(err, "cannot apply the adapter in '%s'", dir);
     weights_close(p.adapter);
     json_decref(config);
-    free(path);
     return ok;
 }

@@ -1,4 +1,5 @@
-/* LoRA adapters (PEFT): a folder with adapter_config.json and adapter_model.safetensors, and the
+/* LoRA adapters (PEFT): a folder with adapter_config.json and adapter_model.safetensors
+ * (or .bin), and the
  * model that it changes in its subfolder base_model. The sum is computed as weights are read; to
  * everybody above, the adapter's folder is a model. The base lies within the folder, so that
  * whatever hashes or allows the folder covers both. Private to the harness. */

@@ -34,6 +34,8 @@ static const struct tensor *part_find(struct making *m, const char *suffix) {
 
 bool part_take(struct making *m, size_t at, const char *suffix, bool needed) {
     const struct tensor *t = part_find(m, suffix);
+    if (t && t->derived)
+        return part_refuse(m, "a part of it does not lie in order");
     if (t) {
         m->d->parts[at] = *t;
         m->used[t - m->w->tensors] = true;

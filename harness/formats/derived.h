@@ -29,7 +29,8 @@ struct derived {
     const float *gains; /* DoRA: of each output, to the length that was learned; NULL: none */
     uint32_t rank;
     float scaling;
-    bool transposed; /* the weight is [inputs, outputs] */
+    bool transposed;                   /* the weight is [inputs, outputs] */
+    uint64_t strides[TENSOR_MAX_DIMS]; /* in elements: of a tensor that does not lie in order */
 };
 
 void derived_read(const struct tensor *t, size_t from, size_t n, float *out);

@@ -8,6 +8,8 @@ set(formats_SOURCES
     formats/gguf_header.c
     formats/iq_grids.c
     formats/packed.c
+    formats/pickle.c
+    formats/pytorch.c
     formats/quant.c
     formats/quant_fp8.c
     formats/quant_iq.c
@@ -20,4 +22,5 @@ set(formats_SOURCES
     formats/shards.c
     formats/truncate.c
     formats/truncate_gguf.c
-    formats/weights.c)
+    formats/weights.c
+    formats/zip.c)
