@@ -59,7 +59,8 @@ json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo,
         char *path = model_file_in(dir, l);
         json_t *described = model_describe(path, NULL, &ignored);
         if (described) {
-            /* the hub has this under "safetensors" or "gguf", by the format */
+            /* the hub has this under "safetensors" or "gguf", by the format; of PyTorch's files it
+             * knows nothing */
             json_object_set_new(info, json_get_string(described, "format", "safetensors"),
                 json_pack("{s:I, s:{s:I}, s:s}", "total",
                     (json_int_t)json_get_int(described, "parameters", 0), "parameters",
@@ -104,15 +105,6 @@ static void set_text(json_t *object, const char *key, const char *text) {
     json_object_set_new(object, key, text && *text ? json_string(text) : json_null());
 }
 
-static bool has_file(const struct repo_listing *l, const char *path) {
-    for (size_t i = 0; i < l->n; i++) {
-        if (!strcmp(l->files[i].path, path)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What can be asked of the model: sentence-transformers modules say how it embeds; a language model
  * scores text. */
 static json_t *abilities_of(
@@ -120,7 +112,7 @@ static json_t *abilities_of(
     json_t *list = json_array();
     const char *class =
         json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
-    if (has_file(l, "modules.json")) {
+    if (repo_listing_has(l, "modules.json")) {
         json_array_append_new(list, json_string("embed"));
     } else if ((format && !strcmp(format, "gguf")) ||
                (class && (strstr(class, "ForCausalLM") || strstr(class, "LMHead")))) {
@@ -143,6 +135,14 @@ static const char *dtype_of(const json_t *sizes) {
     return most;
 }
 
+/* The format of a file of weights; NULL for any other file. */
+static const char *weights_format_of(const struct repo_listing *l, const char *path) {
+    return str_ends(path, ".safetensors") ? "safetensors"
+           : str_ends(path, ".gguf")      ? "gguf"
+           : pull_wants_pytorch(l, path)  ? "pytorch"
+                                          : NULL;
+}
+
 static json_t *build_facts(
     const char *repo, const char *dir, const struct repo_listing *l, const json_t *info) {
     json_t *facts = json_object(), *files = json_array();
@@ -153,10 +153,10 @@ static json_t *build_facts(
         json_t *file = json_pack("{s:s, s:I}", "path", f->path, "size", (json_int_t)f->size);
         json_object_set_new(file, f->lfs ? "sha256" : "git_sha1", json_string(f->etag));
         json_array_append_new(files, file);
-        const char *dot = strrchr(f->path, '.');
-        if (dot && (!strcmp(dot, ".safetensors") || !strcmp(dot, ".gguf"))) {
+        const char *found = weights_format_of(l, f->path);
+        if (found) {
             bytes += f->size;
-            format = dot + 1;
+            format = found;
         }
     }
     json_t *config = config_of(dir), *card = read_card(dir);
