@@ -103,6 +103,10 @@ size_t weights_count(const struct weights *w);
 const struct tensor *weights_at(const struct weights *w, size_t i);           /* file order */
 const struct tensor *weights_find(const struct weights *w, const char *name); /* NULL if absent */
 
+/* An adapter has told the head from the embedding: the head is one of these tensors, whatever the
+ * config says of tied weights. */
+bool weights_untied(const struct weights *w);
+
 /* The tensor has been copied: its pages leave this process's memory, and come back from the file
  * where they are read again. */
 void weights_forget(const struct weights *w, const struct tensor *t);

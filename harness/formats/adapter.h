@@ -10,6 +10,9 @@
 
 struct weights;
 
+/* The folder holds an adapter and no weights of a whole model. */
+bool adapter_is(const char *dir);
+
 /* The base's folder where `dir` is an adapter's, or holds delta weights; NULL where it isn't. The
  * caller frees. */
 char *adapter_base(const char *dir);

@@ -37,6 +37,7 @@ struct weights {
     json_t *metadata;
     struct string_array *arrays;
     size_t n_arrays, arrays_capacity;
+    bool untied;            /* see weights_untied */
     struct weights *beside; /* whose tensors are parts of these: closed with them */
 };
 

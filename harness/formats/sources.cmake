@@ -7,6 +7,8 @@ set(formats_SOURCES
     formats/gguf.c
     formats/gguf_header.c
     formats/iq_grids.c
+    formats/lora.c
+    formats/module_pattern.c
     formats/packed.c
     formats/pickle.c
     formats/pytorch.c

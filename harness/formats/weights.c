@@ -104,6 +104,10 @@ const struct tensor *weights_find(const struct weights *w, const char *name) {
     return i < 0 ? NULL : &w->tensors[i];
 }
 
+bool weights_untied(const struct weights *w) {
+    return w->untied;
+}
+
 void weights_forget(const struct weights *w, const struct tensor *t) {
     for (size_t i = 0; t->derived && i < DERIVED_PARTS_MAX; i++)
         if (t->derived->parts[i].data)

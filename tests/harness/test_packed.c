@@ -64,7 +64,7 @@ static void packed_weights_are_what_they_stand_for(void **state) {
         packed_check(row);
         json_decref(row);
     }
-    assert_int_equal(n, 29);
+    assert_int_equal(n, 40);
     strbuf_release(&rows);
 }
 
@@ -180,6 +180,20 @@ static const struct {
     { "{\"peft_type\": \"IA3\"}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED, "peft_type 'IA3'" },
     { "{\"peft_type\": \"LORA\", \"lora_bias\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED,
         "lora_bias" },
+    { "{\"peft_type\": \"LORA\", \"target_parameters\": [\"experts.up\"]}", PAIR("[1,4]", "[4,1]"),
+        32, ERR_UNSUPPORTED, "target_parameters" },
+    { "{\"peft_type\": \"LORA\", \"trainable_token_indices\": {\"embed\": [1]}}",
+        PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED, "trainable_token_indices" },
+    { "{\"peft_type\": \"LORA\", \"init_lora_weights\": \"pissa_niter_4\"}", PAIR("[1,4]", "[4,1]"),
+        32, ERR_UNSUPPORTED, "init_lora_weights 'pissa_niter_4'" },
+    { "{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"(\": 3}}", PAIR("[1,4]", "[4,1]"), 32,
+        ERR_UNSUPPORTED, "the pattern '(' for modules is not understood" },
+    { "{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"(a|a|aa)*[bc]\": 3}}",
+        "{\"base_model.model.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.lora_A.weight\":{\"dtype\":"
+        "\"F32\",\"shape\":[1,4],\"data_offsets\":[0,16]},"
+        "\"base_model.model.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.lora_B.weight\":{\"dtype\":"
+        "\"F32\",\"shape\":[4,1],\"data_offsets\":[16,32]}}",
+        32, ERR_UNSUPPORTED, "searches without end" },
     { "{\"peft_type\": \"LORA\", \"use_dora\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_INPUT,
         "lora_magnitude_vector) are missing" },
     { "{\"peft_type\": \"LORA\"}", PAIR("[1,4]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
@@ -210,7 +224,10 @@ static void adapters_that_do_not_fit_are_refused(void **state) {
     assert_true(dir_make(base, &err));
     put(base, "config.json", "{}");
     put_tensors(base, "model.safetensors",
-        "{\"l.weight\":{\"dtype\":\"F32\",\"shape\":[4,4],\"data_offsets\":[0,64]}}", 64);
+        "{\"l.weight\":{\"dtype\":\"F32\",\"shape\":[4,4],\"data_offsets\":[0,64]},"
+        "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.weight\":{\"dtype\":\"F32\",\"shape\":[4,4],"
+        "\"data_offsets\":[64,128]}}",
+        128);
     for (size_t i = 0; i < sizeof bad_adapters / sizeof *bad_adapters; i++) {
         struct err why = ERR_INIT;
         put(dir, "adapter_config.json", bad_adapters[i].config);
@@ -220,6 +237,35 @@ static void adapters_that_do_not_fit_are_refused(void **state) {
             fail_msg("accepted: %s", bad_adapters[i].says);
         assert_error(&why, bad_adapters[i].class, bad_adapters[i].says, dir, NULL);
     }
+    free(base);
+}
+
+/* A config beside it makes no whole model of an adapter; weights do. */
+static void an_adapter_may_have_a_config_of_its_own(void **state) {
+    const char *dir = *state;
+    char *base = path_join(dir, "base_model");
+    struct err err = ERR_INIT;
+    const struct tensor *t;
+    float one;
+    assert_true(dir_make(base, &err));
+    put(base, "config.json", "{}");
+    put(dir, "config.json", "{}");
+    put(dir, "adapter_config.json", "{\"peft_type\": \"LORA\", \"lora_alpha\": 1}");
+    put_tensors(base, "model.safetensors",
+        "{\"l.weight\":{\"dtype\":\"U8\",\"shape\":[4,4],\"data_offsets\":[0,16]}}", 16);
+    put_tensors(dir, "adapter_model.safetensors", PAIR("[1,4]", "[4,1]"), 32);
+    struct weights *w = weights_open(dir, &err);
+    assert_non_null(w);
+    t = weights_find(w, "l.weight");
+    assert_non_null(t->derived);
+    weights_close(w);
+    put_tensors(dir, "model.safetensors",
+        "{\"l.weight\":{\"dtype\":\"U8\",\"shape\":[4,4],\"data_offsets\":[0,16]}}", 16);
+    w = weights_open(dir, &err);
+    assert_non_null(w);
+    tensor_read_f32(weights_find(w, "l.weight"), 15, 1, &one);
+    assert_true(one == 15.0f);
+    weights_close(w);
     free(base);
 }
 
@@ -291,6 +337,7 @@ int main(void) {
         WITH_SCRATCH(parts_that_do_not_fit_are_refused),
         WITH_SCRATCH(a_folder_without_packed_parts_is_left_alone),
         WITH_SCRATCH(adapters_that_do_not_fit_are_refused),
+        WITH_SCRATCH(an_adapter_may_have_a_config_of_its_own),
         WITH_SCRATCH(an_adapter_without_its_base_is_refused_by_name),
         WITH_SCRATCH(an_adapter_without_its_base_names_it),
         WITH_SCRATCH(a_delta_is_added_to_its_base_only),
