@@ -132,6 +132,15 @@ const struct model_info *model_info(const struct model *m);
 MUST_CHECK bool model_speed(struct model *m, double *flops_per_s, struct err *err);
 const struct tokenizer *model_tokenizer(const struct model *m);
 
+/* What an adapter's folder, or one that holds a difference, says of the model that it was made on:
+ * a name that a hub could have, and a revision, which may be empty. False where the folder is no
+ * such one, or brings its base along in base_model (unless that came from a hub and has a
+ * .revision). */
+struct model_base {
+    char name[129], revision[129];
+};
+bool model_base_find(const char *path, struct model_base *base);
+
 /* Everything that `assay model show` says, as one JSON object (the caller owns it): info, memory by
  * dtype, config, tokenizer, modules, prompts, extra tensors that no part of the model uses.
  * `arch_file`: a description in place of the built-in one, or NULL. */

@@ -93,8 +93,8 @@ json_t *hub_folder_licence(const char *path) {
     return licence;
 }
 
-static json_t *config_of(const char *dir) {
-    char *path = path_join(dir, "config.json");
+static json_t *config_of(const char *dir, const char *file) {
+    char *path = path_join(dir, file);
     struct err ignored = ERR_INIT;
     json_t *config = file_exists(path) ? json_parse_python_file(path, CONFIG_MAX, &ignored) : NULL;
     free(path);
@@ -105,19 +105,27 @@ static void set_text(json_t *object, const char *key, const char *text) {
     json_object_set_new(object, key, text && *text ? json_string(text) : json_null());
 }
 
+/* An adapter says what its base has become. */
+static const char *adapter_task_of(const char *dir, json_t **held) {
+    *held = config_of(dir, "adapter_config.json");
+    return json_get_string(*held, "task_type", "");
+}
+
 /* What can be asked of the model: sentence-transformers modules say how it embeds; a language model
  * scores text. */
 static json_t *abilities_of(
-    const struct repo_listing *l, const json_t *config, const char *format) {
-    json_t *list = json_array();
+    const char *dir, const struct repo_listing *l, const json_t *config, const char *format) {
+    json_t *list = json_array(), *held;
+    const char *task = adapter_task_of(dir, &held);
     const char *class =
         json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
     if (repo_listing_has(l, "modules.json")) {
         json_array_append_new(list, json_string("embed"));
-    } else if ((format && !strcmp(format, "gguf")) ||
+    } else if (!strcmp(task, "CAUSAL_LM") || (format && !strcmp(format, "gguf")) ||
                (class && (strstr(class, "ForCausalLM") || strstr(class, "LMHead")))) {
         json_array_append_new(list, json_string("score"));
     }
+    json_decref(held);
     return list;
 }
 
@@ -159,7 +167,7 @@ static json_t *build_facts(
             format = found;
         }
     }
-    json_t *config = config_of(dir), *card = read_card(dir);
+    json_t *config = config_of(dir, "config.json"), *card = read_card(dir);
     const json_t *sizes = json_object_get(info, format ? format : "");
     const json_t *gated = json_object_get(info, "gated");
     set_text(facts, "repo", repo);
@@ -174,7 +182,7 @@ static json_t *build_facts(
     set_text(facts, "dtype", dtype_of(sizes));
     json_object_set_new(facts, "bytes", json_integer((json_int_t)bytes));
     json_object_set_new(facts, "files", files);
-    json_object_set_new(facts, "abilities", abilities_of(l, config, format));
+    json_object_set_new(facts, "abilities", abilities_of(dir, l, config, format));
     json_object_set_new(facts, "card", card ? card : json_object());
     json_decref(config);
     return facts;

@@ -10,6 +10,7 @@
 #include "harness/formats/lora.h"
 #include "harness/formats/pytorch.h"
 #include "harness/formats/quoted.h"
+#include "harness/harness.h"
 
 #define ADAPTER_CONFIG_MAX (1u << 20)
 
@@ -57,17 +58,36 @@ static json_t *config_read(const char *dir, struct err *err) {
     return config;
 }
 
+static bool is_plain_text(const char *text, char out[ADAPTER_BASE_NAME_MAX + 1]) {
+    const size_t n =
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/");
+    const bool ok = n > 0 && n <= ADAPTER_BASE_NAME_MAX && text[n] == 0 && text[0] != '/' &&
+                    text[0] != '.' && text[0] != '-';
+    if (ok)
+        memcpy(out, text, n + 1);
+    return ok;
+}
+
+bool model_base_find(const char *path, struct model_base *base) {
+    *base = (struct model_base) { 0 };
+    if ((!adapter_is(path) && !delta_is(path)) || !adapter_base_name(path, base->name))
+        return false;
+    char *here = adapter_base(path), *revision = here ? path_join(here, ".revision") : NULL;
+    const bool own = here && !file_exists(revision);
+    free(revision);
+    free(here);
+    json_t *config = own || delta_is(path) ? NULL : config_read(path, NULL);
+    if (!is_plain_text(json_get_string(config, "revision", ""), base->revision))
+        base->revision[0] = 0;
+    json_decref(config);
+    return !own;
+}
+
 bool adapter_base_name(const char *dir, char name[ADAPTER_BASE_NAME_MAX + 1]) {
     char *path = path_join(dir, delta_is(dir) ? "delta_config.json" : "adapter_config.json");
     json_t *config = json_parse_file(path, ADAPTER_CONFIG_MAX, NULL);
     free(path);
-    const char *given = json_get_string(config, "base_model_name_or_path", "");
-    const size_t n =
-        strspn(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/");
-    const bool ok = n > 0 && n <= ADAPTER_BASE_NAME_MAX && given[n] == 0 && given[0] != '/' &&
-                    given[0] != '.' && given[0] != '-';
-    if (ok)
-        memcpy(name, given, n + 1);
+    const bool ok = is_plain_text(json_get_string(config, "base_model_name_or_path", ""), name);
     json_decref(config);
     return ok;
 }

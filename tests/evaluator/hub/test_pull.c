@@ -706,6 +706,99 @@ static void weights_of_pytorch_are_pulled_where_there_are_no_others(void **state
     pulled_check(NEEDED, LEFT);
 }
 
+#define ADAPTER_CONFIG "{\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"org/m\"}"
+
+/* An adapter's folder is whole once it is pulled: its base is linked into it, and stays the one
+ * that it was when the base has moved on, or no hub is there. */
+static void an_adapter_is_pulled_with_its_base(void **state) {
+    struct serving s;
+    struct err err = ERR_INIT;
+    char *root = folder_make(), *cache = cache_open(), first[41], second[41];
+    (void)state;
+    folder_text(root, "models/org/a/adapter_config.json", ADAPTER_CONFIG);
+    folder_text(root, "models/org/a/adapter_model.safetensors", "a");
+    folder_text(root, "models/org/m/config.json", "{}");
+    folder_text(root, "models/org/m/model.safetensors", "m");
+    folder_text(root, "models/org/m/1_Pooling/config.json", "{\"p\": 1}");
+    serve_open(&s, root);
+    char *dir = hub_model_path(s.url, "org/a", &err);
+    if (!dir) {
+        fail_msg("%s", err.msg);
+    }
+    assert_true(folder_has(dir, "adapter_model.safetensors"));
+    assert_true(folder_has(dir, "base_model/model.safetensors"));
+    char *text = folder_read(dir, "base_model/1_Pooling/config.json");
+    assert_string_equal(text, "{\"p\": 1}");
+    free(text);
+    assert_true(hub_base_commit(dir, first));
+    free(dir);
+    folder_text(root, "models/org/m/config.json", "{\"later\": 1}");
+    dir = hub_model_path(s.url, "org/a", &err);
+    assert_true(dir && hub_base_commit(dir, second));
+    assert_string_equal(first, second);
+    text = folder_read(dir, "base_model/config.json");
+    assert_string_equal(text, "{}");
+    free(text);
+    free(dir);
+    serve_close(&s);
+    setenv("HF_HUB_OFFLINE", "1", 1);
+    dir = hub_model_path(s.url, "org/a", &err);
+    unsetenv("HF_HUB_OFFLINE");
+    assert_true(dir && folder_has(dir, "base_model/config.json"));
+    free(dir);
+    folder_remove(cache);
+    folder_remove(root);
+}
+
+static void a_base_that_is_not_there_is_named(void **state) {
+    struct serving s;
+    struct err err = ERR_INIT;
+    char *root = folder_make(), *cache = cache_open();
+    (void)state;
+    folder_text(root, "models/org/a/adapter_config.json", ADAPTER_CONFIG);
+    folder_text(root, "models/org/b/adapter_config.json",
+        "{\"base_model_name_or_path\": \"/home/somebody/base\"}");
+    serve_open(&s, root);
+    assert_null(hub_model_path(s.url, "org/a", &err));
+    assert_int_equal(err.class, ERR_NOT_FOUND);
+    assert_non_null(strstr(err.msg, "base model of 'org/a'"));
+    char *dir = hub_model_path(s.url, "org/b", &err); /* what isn't a hub's is the user's affair */
+    assert_non_null(dir);
+    assert_false(folder_has(dir, "base_model"));
+    free(dir);
+    serve_close(&s);
+    folder_remove(cache);
+    folder_remove(root);
+}
+
+/* Before weights are fetched, what is cheap of the base is: its configuration says what a run
+ * takes.
+ */
+static void an_outline_of_an_adapter_has_its_base(void **state) {
+    struct serving s;
+    struct err err = ERR_INIT;
+    uint64_t missing = 0;
+    char *root = folder_make(), *cache = cache_open();
+    (void)state;
+    folder_text(root, "models/org/a/adapter_config.json", ADAPTER_CONFIG);
+    folder_text(root, "models/org/a/adapter_model.safetensors", "aa");
+    folder_text(root, "models/org/m/config.json", "{}");
+    folder_text(root, "models/org/m/model.safetensors", "mmm");
+    serve_open(&s, root);
+    char *dir = hub_model_outline(s.url, "org/a", &missing, &err);
+    assert_non_null(dir);
+    assert_int_equal(missing, 5);
+    assert_true(folder_has(dir, "base_model/config.json"));
+    assert_false(folder_has(dir, "base_model/model.safetensors"));
+    free(dir);
+    dir = hub_model_path(s.url, "org/a", &err);
+    assert_true(dir && folder_has(dir, "base_model/model.safetensors"));
+    free(dir);
+    serve_close(&s);
+    folder_remove(cache);
+    folder_remove(root);
+}
+
 int main(void) {
     signal(SIGPIPE, SIG_IGN);
     progress_disable();
@@ -737,6 +830,9 @@ int main(void) {
         cmocka_unit_test(what_we_serve_is_what_we_pull),
         cmocka_unit_test(what_a_model_needs_is_pulled_and_no_program),
         cmocka_unit_test(weights_of_pytorch_are_pulled_where_there_are_no_others),
+        cmocka_unit_test(an_adapter_is_pulled_with_its_base),
+        cmocka_unit_test(a_base_that_is_not_there_is_named),
+        cmocka_unit_test(an_outline_of_an_adapter_has_its_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
