@@ -65,6 +65,7 @@ enum tensor_type {
     TENSOR_NF4,
     TENSOR_FP4,
     TENSOR_MXFP4_EXPERTS,
+    TENSOR_FP4_SCALED,
     TENSOR_N_TYPES,
 };
 

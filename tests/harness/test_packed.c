@@ -64,7 +64,7 @@ static void packed_weights_are_what_they_stand_for(void **state) {
         packed_check(row);
         json_decref(row);
     }
-    assert_int_equal(n, 40);
+    assert_int_equal(n, 48);
     strbuf_release(&rows);
 }
 
@@ -114,6 +114,30 @@ static const struct misfit {
         "\"l.weight.quant_state.bitsandbytes__nf4\":{\"dtype\":\"U8\",\"shape\":[4],"
         "\"data_offsets\":[8,12]}}",
         12, ERR_INPUT, "l.weight" },
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"checkpoint_format\": \"marlin\"}}",
+        "{}", 0, ERR_UNSUPPORTED, "in the layout 'marlin' are not supported" },
+    { "{\"quantization_config\": {\"quant_method\": \"compressed-tensors\", \"sparsity_config\": "
+      "{\"format\": \"sparse-24-bitmask\"}}}",
+        "{}", 0, ERR_UNSUPPORTED, "in the layout 'sparse-24-bitmask'" },
+    { "{\"quantization_config\": {\"quant_method\": \"awq\", \"backend\": \"llm-awq\"}}", "{}", 0,
+        ERR_UNSUPPORTED, "in the layout 'llm-awq'" },
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"dynamic\": {\"-:.*down.*\": {}, "
+      "\"+:.*up.*\": {\"bits\": 8}}}}",
+        "{}", 0, ERR_UNSUPPORTED, "for the modules '+:.*up.*' (dynamic)" },
+    { "{\"quantization_config\": {\"load_in_8bit\": true}}",
+        "{\"l.SCB\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+        "\"l.weight\":{\"dtype\":\"I8\",\"shape\":[2,2],\"data_offsets\":[8,12]},"
+        "\"l.weight_format\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[12,13]}}",
+        13, ERR_UNSUPPORTED, "only weights that lie by rows" },
+    { "{\"quantization_config\": {\"quant_method\": \"compressed-tensors\"}}",
+        "{\"l.weight_packed\":{\"dtype\":\"U8\",\"shape\":[1,16],\"data_offsets\":[0,16]},"
+        "\"l.weight_scale\":{\"dtype\":\"U8\",\"shape\":[1,2],\"data_offsets\":[16,18]}}",
+        18, ERR_INPUT, "scales have the wrong shape (1 x 1 are needed)" },
+    { "{\"quantization_config\": {\"quant_method\": \"modelopt\"}}",
+        "{\"l.weight\":{\"dtype\":\"U8\",\"shape\":[1,8],\"data_offsets\":[0,8]},"
+        "\"l.weight_scale\":{\"dtype\":\"F8_E4M3\",\"shape\":[1,1],\"data_offsets\":[8,9]},"
+        "\"l.weight_scale_2\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[9,17]}}",
+        17, ERR_INPUT, "not one scale of scales" },
     { "{\"quantization_config\": {\"quant_method\": \"mxfp4\"}}",
         "{\"x_blocks\":{\"dtype\":\"U8\",\"shape\":[1,1,2,16],\"data_offsets\":[0,32]},"
         "\"x_scales\":{\"dtype\":\"U8\",\"shape\":[1,2,1],\"data_offsets\":[32,34]}}",
