@@ -232,7 +232,7 @@ static bool push_tuple_of(struct machine *m, size_t n) {
     if (height(m) < n)
         return refuse(m, "nothing is on the stack");
     struct value *v = value_new(m, VALUE_TUPLE);
-    if (!v || !append(m, v, m->stack + m->n_stack - n, n))
+    if (!v || (n && !append(m, v, m->stack + m->n_stack - n, n)))
         return false;
     m->n_stack -= n;
     return push(m, v);
@@ -260,7 +260,7 @@ static bool unmark(struct machine *m, size_t *n) {
 }
 
 static bool do_tuple(struct machine *m) {
-    size_t n;
+    size_t n = 0;
     return unmark(m, &n) && push_tuple_of(m, n);
 }
 
@@ -286,7 +286,7 @@ static bool do_append(struct machine *m) {
 }
 
 static bool do_appends(struct machine *m) {
-    size_t n;
+    size_t n = 0;
     return unmark(m, &n) && put(m, n, VALUE_LIST, 1);
 }
 
@@ -295,7 +295,7 @@ static bool do_item(struct machine *m) {
 }
 
 static bool do_items(struct machine *m) {
-    size_t n;
+    size_t n = 0;
     return unmark(m, &n) && put(m, n, VALUE_DICT, 2);
 }
 

@@ -477,6 +477,8 @@ static bool is_tar(const uint8_t *bytes, size_t size) {
 }
 
 static bool any_read(struct container *c, const uint8_t *bytes) {
+    if (!c->size)
+        return err_set(c->err, ERR_INPUT, "it is empty");
     if (lfs_pointer_refuse(bytes, c->size, c->err))
         return false;
     if (is_tar(bytes, c->size))

@@ -528,7 +528,7 @@ static void other_things_in_a_bin_are_told_apart(void **state) {
     err = (struct err)ERR_INIT;
     free(file_put(*state, "pytorch_model.bin", "", 0));
     assert_null(weights_open(*state, &err));
-    assert_error(&err, ERR_INPUT, "no pickle", *state, NULL);
+    assert_error(&err, ERR_INPUT, "it is empty", *state, NULL);
 }
 
 static void an_index_of_bins_names_bins(void **state) {
