@@ -732,7 +732,12 @@ static void an_adapter_is_pulled_with_its_base(void **state) {
     free(text);
     assert_true(hub_base_commit(dir, first));
     free(dir);
+    serve_close(&s);
+    char *port = path_join(root, "port");
+    assert_int_equal(unlink(port), 0);
+    free(port);
     folder_text(root, "models/org/m/config.json", "{\"later\": 1}");
+    serve_open(&s, root);
     dir = hub_model_path(s.url, "org/a", &err);
     assert_true(dir && hub_base_commit(dir, second));
     assert_string_equal(first, second);
