@@ -116,7 +116,7 @@ MUST_CHECK bool similarity_parse(const char *name, enum similarity *out, struct 
 
 struct model_info {
     const char *architecture; /* name of the Lua description: "bert", "llama" */
-    const char *format;       /* "safetensors" or "gguf" */
+    const char *format;       /* "safetensors", "gguf" or "pytorch" */
     const char *device, *backend, *gemm, *dtype;
     const char *weight_dtype; /* of most weights in the file: "F32", "Q4_1" */
     uint64_t n_parameters, weight_bytes;
@@ -142,6 +142,15 @@ double model_stream(struct model *m, double seconds);
 double model_step_bytes(const struct model *m, uint32_t n, uint32_t length);
 
 const struct tokenizer *model_tokenizer(const struct model *m);
+
+/* What an adapter's folder, or one that holds a difference, says of the model that it was made on:
+ * a name that a hub could have, and a revision, which may be empty. False where the folder is no
+ * such one, or brings its base along in base_model (unless that came from a hub and has a
+ * .revision). */
+struct model_base {
+    char name[129], revision[129];
+};
+bool model_base_find(const char *path, struct model_base *base);
 
 /* Everything that `assay model show` says, as one JSON object (the caller owns it): info, memory by
  * dtype, config, tokenizer, modules, prompts, extra tensors that no part of the model uses.

@@ -66,6 +66,7 @@ enum tensor_type {
     TENSOR_NF4,
     TENSOR_FP4,
     TENSOR_MXFP4_EXPERTS,
+    TENSOR_FP4_SCALED,
     TENSOR_N_TYPES,
 };
 
@@ -94,15 +95,19 @@ struct tensor {
 
 struct weights;
 
-/* A folder (model.safetensors, or model.safetensors.index.json with its shards), a .safetensors
- * file, or a .gguf. */
+/* A folder (model.safetensors, or model.safetensors.index.json with its shards; else
+ * pytorch_model.bin likewise), a .safetensors file, a .gguf, or PyTorch's .bin, .pt or .pth. */
 MUST_CHECK struct weights *weights_open(const char *path, struct err *err);
 void weights_close(struct weights *w);
 
-const char *weights_format(const struct weights *w); /* "safetensors" or "gguf" */
+const char *weights_format(const struct weights *w); /* "safetensors", "gguf" or "pytorch" */
 size_t weights_count(const struct weights *w);
 const struct tensor *weights_at(const struct weights *w, size_t i);           /* file order */
 const struct tensor *weights_find(const struct weights *w, const char *name); /* NULL if absent */
+
+/* An adapter has told the head from the embedding: the head is one of these tensors, whatever the
+ * config says of tied weights. */
+bool weights_untied(const struct weights *w);
 
 /* The tensor has been copied: its pages leave this process's memory, and come back from the file
  * where they are read again. */

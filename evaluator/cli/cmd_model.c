@@ -116,7 +116,7 @@ static bool run_tensors(const struct args *args, struct err *err) {
 const struct command cmd_model_tensors = {
     .name = "model tensors",
     .operands = "MODEL",
-    .summary = "list the tensors of a model, .safetensors or .gguf file",
+    .summary = "list the tensors of a model, .safetensors, .gguf or .bin file",
     .details = "With --json one line a tensor: name, dtype, shape (rows first), first8, last8, sum "
                "and abs_sum\n"
                "after dequantising to f32.\n",

@@ -30,9 +30,10 @@ static bool check_policy(const json_t *model, struct err *err) {
     const json_t *manifest = json_object_get(model, "manifest");
     const char *name = json_get_string(model, "name", "");
     if (!json_is_string(json_object_get(manifest, "format"))) {
-        err_set(err, ERR_UNSUPPORTED, "'%s' has no weights as safetensors or GGUF", name);
-        return err_hint(err, "files that must be unpickled or run are never fetched: ask its "
-                             "author for safetensors");
+        err_set(
+            err, ERR_UNSUPPORTED, "'%s' has no weights as safetensors, GGUF or PyTorch's", name);
+        return err_hint(
+            err, "files that must be run are never fetched: ask its author for safetensors");
     }
     if (json_is_true(json_object_get(manifest, "gated")) && !getenv("HF_TOKEN")) {
         err_set(err, ERR_AUTH, "'%s' is gated", name);

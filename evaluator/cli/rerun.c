@@ -153,6 +153,7 @@ static json_t *make_spec(const struct args *args, const struct evidence *e, cons
     set_text(spec, "add_bos", json_get_string(e->result, "add_bos", NULL));
     set_text(spec, "gemm", json_get_string(settings, "gemm", NULL));
     set_text(spec, "arch", json_get_string(settings, "arch", NULL));
+    set_text(spec, "base_revision", json_get_string(e->result, "base_revision", NULL));
     json_object_set_new(
         spec, "threads", json_integer(strtol(args_get(args, "threads", "0"), NULL, 10)));
     json_object_set_new(

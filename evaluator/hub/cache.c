@@ -1,12 +1,14 @@
 /* The hub's cache layout (see cache.h). */
 #include "evaluator/hub/cache.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 
+#define BASE_DEPTH_MAX 4
 #define WANTED_MAX ((size_t)REPO_FILES_MAX * 1025)
 
 /* A variable's folder, with "~/" for the home as the hub's client takes it. */
@@ -204,6 +206,63 @@ bool cache_link(
     bool ok = make_parent(path.text, err) && link_atomic(target.text, path.text, err);
     strbuf_release(&path);
     strbuf_release(&target);
+    return ok;
+}
+
+/* The links' folder, which lies `depth` folders below base_model, and what it is to mirror: a
+ * folder of the base's snapshot, as a path from the cache's root. */
+struct mirroring {
+    const char *dir, *base_dir, *base_path;
+    unsigned depth;
+};
+
+static bool mirror_links(const struct mirroring *m, struct err *err);
+
+static bool mirror_entry(
+    const struct mirroring *m, const char *name, unsigned char type, struct err *err) {
+    struct strbuf target = { 0 };
+    char *path = path_join(m->dir, name), *base_dir = path_join(m->base_dir, name),
+         *base_path = path_join(m->base_path, name);
+    bool ok = true;
+    if (type == DT_DIR && m->depth < BASE_DEPTH_MAX) {
+        ok = mirror_links(&(struct mirroring) { path, base_dir, base_path, m->depth + 1 }, err);
+    } else if (type == DT_LNK) {
+        for (unsigned up = 0; up < m->depth + 4; up++) {
+            strbuf_adds(&target, "../"); /* base_model, commit, snapshots, repository */
+        }
+        strbuf_adds(&target, base_path);
+        ok = link_atomic(target.text, path, err);
+    }
+    strbuf_release(&target);
+    free(path);
+    free(base_dir);
+    free(base_path);
+    return ok;
+}
+
+static bool mirror_links(const struct mirroring *m, struct err *err) {
+    DIR *d = dir_make(m->dir, err) ? opendir(m->base_dir) : NULL;
+    bool ok = d != NULL;
+    if (!ok) {
+        return err_errno(err, ERR_FAILED, "could not read '%s'", m->base_dir);
+    }
+    for (struct dirent *e; ok && (e = readdir(d));) {
+        ok = e->d_name[0] == '.' || mirror_entry(m, e->d_name, e->d_type, err);
+    }
+    closedir(d);
+    return ok;
+}
+
+bool cache_link_base(
+    const char *repo_dir, const char *commit, const char *base_dir, struct err *err) {
+    char *snapshot = cache_snapshot_dir(repo_dir, commit), *dir = path_join(snapshot, "base_model"),
+         *revision = path_join(dir, ".revision");
+    const size_t root = (size_t)(path_base(repo_dir) - repo_dir); /* both lie in it */
+    bool ok = mirror_links(&(struct mirroring) { dir, base_dir, base_dir + root, 0 }, err) &&
+              file_write_atomic(revision, path_base(base_dir), 40, err);
+    free(revision);
+    free(dir);
+    free(snapshot);
     return ok;
 }
 

@@ -44,6 +44,11 @@ void cache_tag(const char *root);
 /* Links snapshots/<commit>/<path> to its blob and writes refs/<revision>. */
 MUST_CHECK bool cache_link(
     const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err);
+
+/* Links the files of another repository's snapshot into the folder base_model of this one, and
+ * writes its commit to .revision there. What is linked already stays. */
+MUST_CHECK bool cache_link_base(
+    const char *repo_dir, const char *commit, const char *base_dir, struct err *err);
 MUST_CHECK bool cache_write_ref(
     const char *repo_dir, const char *revision, const char *commit, struct err *err);
 

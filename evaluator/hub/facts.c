@@ -59,7 +59,8 @@ json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo,
         char *path = model_file_in(dir, l);
         json_t *described = model_describe(path, NULL, &ignored);
         if (described) {
-            /* the hub has this under "safetensors" or "gguf", by the format */
+            /* the hub has this under "safetensors" or "gguf", by the format; of PyTorch's files it
+             * knows nothing */
             json_object_set_new(info, json_get_string(described, "format", "safetensors"),
                 json_pack("{s:I, s:{s:I}, s:s}", "total",
                     (json_int_t)json_get_int(described, "parameters", 0), "parameters",
@@ -92,8 +93,8 @@ json_t *hub_folder_licence(const char *path) {
     return licence;
 }
 
-static json_t *config_of(const char *dir) {
-    char *path = path_join(dir, "config.json");
+static json_t *config_of(const char *dir, const char *file) {
+    char *path = path_join(dir, file);
     struct err ignored = ERR_INIT;
     json_t *config = file_exists(path) ? json_parse_python_file(path, CONFIG_MAX, &ignored) : NULL;
     free(path);
@@ -104,28 +105,27 @@ static void set_text(json_t *object, const char *key, const char *text) {
     json_object_set_new(object, key, text && *text ? json_string(text) : json_null());
 }
 
-static bool has_file(const struct repo_listing *l, const char *path) {
-    for (size_t i = 0; i < l->n; i++) {
-        if (!strcmp(l->files[i].path, path)) {
-            return true;
-        }
-    }
-    return false;
+/* An adapter says what its base has become. */
+static const char *adapter_task_of(const char *dir, json_t **held) {
+    *held = config_of(dir, "adapter_config.json");
+    return json_get_string(*held, "task_type", "");
 }
 
 /* What can be asked of the model: sentence-transformers modules say how it embeds; a language model
  * scores text. */
 static json_t *abilities_of(
-    const struct repo_listing *l, const json_t *config, const char *format) {
-    json_t *list = json_array();
+    const char *dir, const struct repo_listing *l, const json_t *config, const char *format) {
+    json_t *list = json_array(), *held;
+    const char *task = adapter_task_of(dir, &held);
     const char *class =
         json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
-    if (has_file(l, "modules.json")) {
+    if (repo_listing_has(l, "modules.json")) {
         json_array_append_new(list, json_string("embed"));
-    } else if ((format && !strcmp(format, "gguf")) ||
+    } else if (!strcmp(task, "CAUSAL_LM") || (format && !strcmp(format, "gguf")) ||
                (class && (strstr(class, "ForCausalLM") || strstr(class, "LMHead")))) {
         json_array_append_new(list, json_string("score"));
     }
+    json_decref(held);
     return list;
 }
 
@@ -143,6 +143,14 @@ static const char *dtype_of(const json_t *sizes) {
     return most;
 }
 
+/* The format of a file of weights; NULL for any other file. */
+static const char *weights_format_of(const struct repo_listing *l, const char *path) {
+    return str_ends(path, ".safetensors") ? "safetensors"
+           : str_ends(path, ".gguf")      ? "gguf"
+           : pull_wants_pytorch(l, path)  ? "pytorch"
+                                          : NULL;
+}
+
 static json_t *build_facts(
     const char *repo, const char *dir, const struct repo_listing *l, const json_t *info) {
     json_t *facts = json_object(), *files = json_array();
@@ -153,13 +161,13 @@ static json_t *build_facts(
         json_t *file = json_pack("{s:s, s:I}", "path", f->path, "size", (json_int_t)f->size);
         json_object_set_new(file, f->lfs ? "sha256" : "git_sha1", json_string(f->etag));
         json_array_append_new(files, file);
-        const char *dot = strrchr(f->path, '.');
-        if (dot && (!strcmp(dot, ".safetensors") || !strcmp(dot, ".gguf"))) {
+        const char *found = weights_format_of(l, f->path);
+        if (found) {
             bytes += f->size;
-            format = dot + 1;
+            format = found;
         }
     }
-    json_t *config = config_of(dir), *card = read_card(dir);
+    json_t *config = config_of(dir, "config.json"), *card = read_card(dir);
     const json_t *sizes = json_object_get(info, format ? format : "");
     const json_t *gated = json_object_get(info, "gated");
     set_text(facts, "repo", repo);
@@ -174,7 +182,7 @@ static json_t *build_facts(
     set_text(facts, "dtype", dtype_of(sizes));
     json_object_set_new(facts, "bytes", json_integer((json_int_t)bytes));
     json_object_set_new(facts, "files", files);
-    json_object_set_new(facts, "abilities", abilities_of(l, config, format));
+    json_object_set_new(facts, "abilities", abilities_of(dir, l, config, format));
     json_object_set_new(facts, "card", card ? card : json_object());
     json_decref(config);
     return facts;

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "evaluator/hub/base.h"
 #include "evaluator/hub/pull.h"
 #include "evaluator/hub/source.h"
 #include "harness/harness.h"
@@ -127,7 +128,12 @@ static char *repo_dir_of(
     struct pull p = {
         .endpoint = source.endpoint, .kind = kind, .repo = repo, .revision = revision
     };
-    return pull_snapshot(&p, NULL, err);
+    char *dir = pull_snapshot(&p, NULL, err);
+    if (dir && kind == REPO_MODEL && !base_pull(&p, dir, NULL, err)) {
+        free(dir);
+        return NULL;
+    }
+    return dir;
 }
 
 static char *path_on_disk(const char *model, struct err *err) {
@@ -156,6 +162,10 @@ static char *snapshot_of(
     char *dir = pull_snapshot(&p, &pulled, err);
     *missing = dir ? pull_missing(&pulled.listing, dir) : 0;
     pulled_release(&pulled);
+    if (dir && !base_pull(&p, dir, missing, err)) {
+        free(dir);
+        return NULL;
+    }
     return dir;
 }
 

@@ -28,6 +28,10 @@ bool hub_is_path(const char *model);
 MUST_CHECK bool hub_model_commit(
     const char *hub, const char *model, const char *path, char commit[65], struct err *err);
 
+/* The commit of the base model that an adapter's folder from a hub has; false where `path` is no
+ * such folder. Adapters are pulled with their base, which is linked into their folder. */
+bool hub_base_commit(const char *path, char commit[41]);
+
 /* As hub_model_path, but without the weights of a model that is on a hub and not here yet: the
  * folder then holds its configuration, tokenizer and card, and *missing says how many bytes are
  * still to come. */

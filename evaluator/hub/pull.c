@@ -21,9 +21,18 @@
 
 /* What a model is made of: names with '/' are matched as a whole, so one level of folders is named
  * where it occurs. Of a data set it is the card, and the files of formats that are read. Nothing
- * that would have to be executed or unpickled is ever fetched. */
+ * that would have to be executed is ever fetched. */
 static const char *const MODEL_FILES[] = { "*.safetensors", "*.safetensors.index.json", "*.gguf",
     "[0-9]_*/*.safetensors", NULL };
+/* PyTorch's own files of weights, where a folder has not what is read ahead of them. */
+static const struct {
+    const char *names[3]; /* of a file, without its folder */
+    const char *better[2];
+} OLDER_FILES[] = {
+    { { "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin" },
+        { "model.safetensors", "model.safetensors.index.json" } },
+    { { "adapter_model.bin" }, { "adapter_model.safetensors" } },
+};
 static const char *const FACT_FILES[] = { "config.json", "generation_config.json", "modules.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "spm.model",
@@ -31,6 +40,10 @@ static const char *const FACT_FILES[] = { "config.json", "generation_config.json
     "sentence_bert_config.json", "config_sentence_transformers.json", "chat_template.jinja",
     "chat_template.json", "adapter_config.json", "delta_config.json",
     "additional_chat_templates/*.jinja", "[0-9]_*/config.json", "README.md", NULL };
+
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const struct repo_file *)a)->path, ((const struct repo_file *)b)->path);
+}
 
 static bool matches_any(const char *path, const char *const *patterns) {
     for (; *patterns; patterns++) {
@@ -41,12 +54,43 @@ static bool matches_any(const char *path, const char *const *patterns) {
     return false;
 }
 
-static bool wanted(const struct pull *p, const struct repo_file *f) {
+bool repo_listing_has(const struct repo_listing *l, const char *path) {
+    const struct repo_file wanted = { .path = path };
+    return l->n && bsearch(&wanted, l->files, l->n, sizeof *l->files, by_path);
+}
+
+static bool has_beside(const struct repo_listing *l, const char *path, const char *name) {
+    struct strbuf other = { 0 };
+    strbuf_addf(&other, "%.*s%s", (int)(path_base(path) - path), path, name);
+    bool has = repo_listing_has(l, other.text);
+    strbuf_release(&other);
+    return has;
+}
+
+bool pull_wants_pytorch(const struct repo_listing *l, const char *path) {
+    const char *name = path_base(path);
+    if (name != path && fnmatch("[0-9]_*/*", path, FNM_PATHNAME)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof OLDER_FILES / sizeof *OLDER_FILES; i++) {
+        for (size_t k = 0; k < 3 && OLDER_FILES[i].names[k]; k++) {
+            if (!fnmatch(OLDER_FILES[i].names[k], name, 0)) {
+                const char *const *better = OLDER_FILES[i].better;
+                return !has_beside(l, path, better[0]) &&
+                       (!better[1] || !has_beside(l, path, better[1]));
+            }
+        }
+    }
+    return false;
+}
+
+static bool wanted(const struct pull *p, const struct repo_listing *l, const struct repo_file *f) {
     if (p->kind == REPO_DATASET) {
         return !strcmp(f->path, "README.md") || data_format(f->path);
     }
     return matches_any(f->path, FACT_FILES) ||
-           (!p->facts_only && matches_any(f->path, MODEL_FILES));
+           (!p->facts_only &&
+               (matches_any(f->path, MODEL_FILES) || pull_wants_pytorch(l, f->path)));
 }
 
 /* ---- what the hub says ---- */
@@ -128,10 +172,6 @@ static bool fetch_info(
     }
     memcpy(out->listing.commit, sha, sizeof out->listing.commit);
     return true;
-}
-
-static int by_path(const void *a, const void *b) {
-    return strcmp(((const struct repo_file *)a)->path, ((const struct repo_file *)b)->path);
 }
 
 /* Sorted; a path that is listed twice could be two files. */
@@ -260,7 +300,7 @@ void pull_leave_large(
     }
     for (size_t i = 0; i < l->n; i++) {
         struct repo_file *f = &l->files[i];
-        bool fetched = wanted(p, f) && !is_here(repo_dir, f);
+        bool fetched = wanted(p, l, f) && !is_here(repo_dir, f);
         bytes += fetched ? f->size : 0;
         f->left = fetched && f->lfs;
     }
@@ -282,7 +322,7 @@ static bool is_whole(const struct repo_listing *l) {
 static bool fetch_wanted(struct client *c, const struct pull *p, const char *root,
     const char *repo_dir, const struct repo_listing *l, struct err *err) {
     for (size_t i = 0; i < l->n; i++) {
-        if (!l->files[i].left && wanted(p, &l->files[i]) &&
+        if (!l->files[i].left && wanted(p, l, &l->files[i]) &&
             !fetch_file(c, p, root, repo_dir, l->commit, &l->files[i], err)) {
             return false;
         }
@@ -309,7 +349,7 @@ static bool note_wanted(
         return true;
     }
     for (size_t i = 0; i < l->n; i++) {
-        if (wanted(p, &l->files[i])) {
+        if (wanted(p, l, &l->files[i])) {
             strbuf_addf(&names, "%s\n", l->files[i].path);
         }
     }
@@ -360,7 +400,7 @@ uint64_t pull_missing(const struct repo_listing *l, const char *snapshot) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < l->n; i++) {
         char *path = path_join(snapshot, l->files[i].path);
-        bytes += wanted(&whole, &l->files[i]) && !file_exists(path) ? l->files[i].size : 0;
+        bytes += wanted(&whole, l, &l->files[i]) && !file_exists(path) ? l->files[i].size : 0;
         free(path);
     }
     return bytes;

@@ -28,6 +28,13 @@ void pulled_release(struct pulled *p);
  * sizes and hashes is ERR_INPUT. */
 MUST_CHECK bool pull_take_tree(struct repo_listing *l, const json_t *tree, struct err *err);
 
+/* A sorted listing has a file of this path. */
+bool repo_listing_has(const struct repo_listing *l, const char *path);
+
+/* The file holds weights in PyTorch's format, and they are what a model is read from: in its folder
+ * nothing lies that is read ahead of them. */
+bool pull_wants_pytorch(const struct repo_listing *l, const char *path);
+
 /* Bytes of the files that a model needs and the snapshot lacks. */
 uint64_t pull_missing(const struct repo_listing *l, const char *snapshot);
 

@@ -11,13 +11,27 @@ static bool hash_arch(struct session *s, struct err *err) {
     return !arch || sha256_file(arch, s->arch_sha256, err);
 }
 
-bool session_find_revision(struct session *s, struct err *err) {
+/* An adapter's commit says nothing of its base's. */
+static bool find_base(struct session *s, struct err *err) {
+    const char *known = json_get_string(s->spec, "base_revision", NULL);
+    if (!hub_base_commit(s->model_path, s->base_revision)) {
+        s->base_revision[0] = 0;
+    }
+    if (known && strcmp(known, s->base_revision)) {
+        return err_set(err, ERR_INPUT,
+            "the base of model '%s' is not the one that is meant: it is %.12s, and was %.12s",
+            json_get_string(s->spec, "model", ""), s->base_revision, known);
+    }
+    return true;
+}
+
+static bool find_content(struct session *s, struct err *err) {
     const char *known = json_get_string(s->spec, "revision", NULL),
                *model = json_get_string(s->spec, "model", "");
     bool checked = json_get_bool(s->spec, "revision_checked", false);
     if (known && !checked) {
         snprintf(s->revision, sizeof s->revision, "%s", known);
-        return hash_arch(s, err);
+        return true;
     }
     session_at(s, "hashing the model");
     if (!hub_model_commit(
@@ -29,7 +43,11 @@ bool session_find_revision(struct session *s, struct err *err) {
             "model '%s' is not the one that is meant: its content is %.12s, and was %.12s", model,
             s->revision, known);
     }
-    return hash_arch(s, err);
+    return true;
+}
+
+bool session_find_revision(struct session *s, struct err *err) {
+    return find_content(s, err) && find_base(s, err) && hash_arch(s, err);
 }
 
 void session_add_settings(const struct session *s, size_t task, json_t *result) {
@@ -47,6 +65,9 @@ void session_add_settings(const struct session *s, size_t task, json_t *result) 
     }
     if (json_object_size(settings)) {
         json_object_set(result, "settings", settings);
+    }
+    if (*s->base_revision) {
+        json_object_set_new(result, "base_revision", json_string(s->base_revision));
     }
     json_decref(settings);
 }

@@ -18,10 +18,11 @@ struct session {
     size_t n_tasks;
     char *model_path;
     struct model *model;
-    char revision[65];     /* of the model; "" where it is not looked up */
-    char arch_sha256[65];  /* of the description in place of the built-in one; "" where none is */
-    char identity[65];     /* of the model's files; "" where there are no memos */
-    int memo_fds[STORE_N]; /* -1: none */
+    char revision[65];      /* of the model; "" where it is not looked up */
+    char base_revision[41]; /* of an adapter's base from a hub; "": there is none */
+    char arch_sha256[65];   /* of the description in place of the built-in one; "" where none is */
+    char identity[65];      /* of the model's files; "" where there are no memos */
+    int memo_fds[STORE_N];  /* -1: none */
     struct memo *memos[STORE_N];
     double flops_per_s; /* of a dry run; 0: not measured yet */
     uint64_t missing;   /* of a dry run: bytes of the model that would have to be fetched */

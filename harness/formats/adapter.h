@@ -1,4 +1,5 @@
-/* LoRA adapters (PEFT): a folder with adapter_config.json and adapter_model.safetensors, and the
+/* LoRA adapters (PEFT): a folder with adapter_config.json and adapter_model.safetensors
+ * (or .bin), and the
  * model that it changes in its subfolder base_model. The sum is computed as weights are read; to
  * everybody above, the adapter's folder is a model. The base lies within the folder, so that
  * whatever hashes or allows the folder covers both. Private to the harness. */
@@ -8,6 +9,9 @@
 #include "base/json.h"
 
 struct weights;
+
+/* The folder holds an adapter and no weights of a whole model. */
+bool adapter_is(const char *dir);
 
 /* The base's folder where `dir` is an adapter's, or holds delta weights; NULL where it isn't. The
  * caller frees. */

@@ -32,8 +32,14 @@ static const struct tensor *part_find(struct making *m, const char *suffix) {
     return weights_find(m->w, full);
 }
 
+bool part_is_there(struct making *m, const char *suffix) {
+    return part_find(m, suffix) != NULL;
+}
+
 bool part_take(struct making *m, size_t at, const char *suffix, bool needed) {
     const struct tensor *t = part_find(m, suffix);
+    if (t && t->derived)
+        return part_refuse(m, "a part of it does not lie in order");
     if (t) {
         m->d->parts[at] = *t;
         m->used[t - m->w->tensors] = true;
@@ -103,13 +109,13 @@ static bool make(struct deriver *d, size_t i, const struct packing *p) {
         .quantization = d->quantization,
         .stem = arena_strndup(&w->arena, t->name, stem),
         .d = arena_alloc(&w->arena, sizeof *m.d),
+        .type = p->type,
         .err = d->err };
     m.name = arena_printf(&w->arena, "%s%s", m.stem, p->becomes);
-    struct tensor made = { .name = m.name, .type = p->type, .n_dims = 2 };
     if (!p->make(&m))
         return false;
-    m.d->row = p->row;
-    made.derived = m.d;
+    struct tensor made = { .name = m.name, .type = m.type, .n_dims = 2, .derived = m.d };
+    m.d->row = m.d->row ? m.d->row : p->row;
     made.shape[0] = m.d->rows;
     made.shape[1] = m.d->cols;
     if (p->shape)
@@ -125,10 +131,51 @@ static bool make(struct deriver *d, size_t i, const struct packing *p) {
     return true;
 }
 
+/* Some of bitsandbytes' first configs name no method. */
+static const char *method_of(const json_t *quantization) {
+    const bool bits = json_get_bool(quantization, "load_in_8bit", false) ||
+                      json_get_bool(quantization, "load_in_4bit", false);
+    return json_get_string(quantization, "quant_method", bits ? "bitsandbytes" : NULL);
+}
+
+/* Layouts that a method has beside those that are read. */
+static bool layout_check(const json_t *quantization, struct err *err) {
+    static const char *const foreign[] = { "marlin", "marlin-24", "sparse", "bitblas", "gemv_fast",
+        "llm-awq", "exl2", "mxfp6", NULL };
+    const json_t *sparsity = json_object_get(quantization, "sparsity_config");
+    const char *const layouts[] = { json_get_string(quantization, "format", ""),
+        json_get_string(quantization, "checkpoint_format", ""),
+        json_get_string(quantization, "version", ""), json_get_string(quantization, "backend", ""),
+        json_get_string(sparsity, "format", "") };
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        for (const char *const *f = foreign; *f; f++)
+            if (strncasecmp(layouts[i], *f, strlen(*f)) == 0) {
+                struct quoted q;
+                return err_set(err, ERR_UNSUPPORTED, "weights in the layout '%s' are not supported",
+                    quoted_str(&q, layouts[i]));
+            }
+    return true;
+}
+
+/* "-:pattern" leaves modules as they are, which shows by itself; "+:pattern" and a bare one give
+ * them settings of their own. */
+static bool dynamic_check(const json_t *quantization, struct err *err) {
+    const json_t *dynamic = json_object_get(quantization, "dynamic"), *value;
+    const char *key;
+    json_object_foreach((json_t *)(uintptr_t)dynamic, key, value) {
+        struct quoted q;
+        if (strncmp(key, "-:", 2) != 0 && json_object_size(value))
+            return err_set(err, ERR_UNSUPPORTED,
+                "settings of their own for the modules '%s' (dynamic) are not supported",
+                quoted_str(&q, key));
+    }
+    return true;
+}
+
 static bool method_check(const json_t *quantization, struct err *err) {
     static const char *const known[] = { "gptq", "awq", "compressed-tensors", "bitsandbytes", "fp8",
         "fbgemm_fp8", "modelopt", "mxfp4" };
-    const char *method = json_get_string(quantization, "quant_method", NULL);
+    const char *method = method_of(quantization);
     for (size_t i = 0; method && i < sizeof known / sizeof *known; i++)
         if (strcmp(method, known[i]) == 0)
             return true;
@@ -168,7 +215,8 @@ bool weights_derive(struct weights *w, const json_t *config, struct err *err) {
     const json_t *quantization = json_object_get(config, "quantization_config");
     if (!quantization)
         quantization = json_object_get(config, "compression_config");
-    if (!method_check(quantization, err))
+    if (!method_check(quantization, err) || !layout_check(quantization, err) ||
+        !dynamic_check(quantization, err))
         return false;
     struct deriver d = { .w = w, .quantization = quantization, .err = err };
     d.used = xcalloc(w->n_tensors + 1, sizeof *d.used);

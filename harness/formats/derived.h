@@ -20,6 +20,7 @@ struct derived {
     struct tensor parts[DERIVED_PARTS_MAX]; /* by kind; absent ones have no data */
     uint64_t rows, cols;
     uint32_t bits, group;            /* of packed whole numbers; elements that share a scale */
+    bool dense;                      /* packed numbers run on from one word to the next */
     uint64_t block_rows, block_cols; /* that share a scale */
     float offset;                    /* added to a stored zero point, or to a nested scale */
     uint32_t nested_group;           /* scales that share a scale; 0: none */
@@ -29,7 +30,9 @@ struct derived {
     const float *gains; /* DoRA: of each output, to the length that was learned; NULL: none */
     uint32_t rank;
     float scaling;
+    bool divides;    /* of 4-bit floating point: scales are divided by `scaling`, not multiplied */
     bool transposed; /* the weight is [inputs, outputs] */
+    uint64_t strides[TENSOR_MAX_DIMS]; /* in elements: of a tensor that does not lie in order */
 };
 
 void derived_read(const struct tensor *t, size_t from, size_t n, float *out);

@@ -37,6 +37,7 @@ struct weights {
     json_t *metadata;
     struct string_array *arrays;
     size_t n_arrays, arrays_capacity;
+    bool untied;            /* see weights_untied */
     struct weights *beside; /* whose tensors are parts of these: closed with them */
 };
 
@@ -78,7 +79,12 @@ struct gguf_split;
 MUST_CHECK bool gguf_part_read(struct weights *w, const uint8_t *bytes, size_t size,
     const struct gguf_split *asked, uint64_t *n_tensors, struct err *err);
 
-/* A folder's model.safetensors, or the shards that its model.safetensors.index.json names. */
+/* True, with the error that says so, where the bytes only point at weights that stayed elsewhere.
+ */
+MUST_CHECK bool lfs_pointer_refuse(const uint8_t *bytes, size_t size, struct err *err);
+
+/* A folder's model.safetensors, or the shards that its model.safetensors.index.json names; where
+ * there is neither, PyTorch's pytorch_model.bin likewise. */
 MUST_CHECK bool folder_read(struct weights *w, const char *dir, struct err *err);
 
 /* One file of the kind; errors name it. */
@@ -86,8 +92,8 @@ MUST_CHECK bool safetensors_file_read(struct weights *w, const char *path, struc
 MUST_CHECK bool gguf_file_read(
     struct weights *w, const char *path, struct err *err); /* and its siblings (gguf_parts.c) */
 
-/* The weight_map of an index: tensor names to shards, parsed from text, before any shard is opened.
- */
+/* The weight_map of an index: tensor names to shards, whose names have the ending, parsed from text
+ * before any shard is opened. */
 struct shard_map {
     struct arena arena;
     struct shard_entry {
@@ -97,7 +103,8 @@ struct shard_map {
     const char **shards; /* distinct, in order of first mention */
     size_t n_shards, shards_capacity;
 };
-MUST_CHECK bool shard_map_parse(struct shard_map *map, const char *text, size_t n, struct err *err);
+MUST_CHECK bool shard_map_parse(
+    struct shard_map *map, const char *ending, const char *text, size_t n, struct err *err);
 void shard_map_release(struct shard_map *map);
 
 #endif

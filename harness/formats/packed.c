@@ -54,11 +54,10 @@ static long long setting(const struct making *m, const char *key, long long othe
 
 static bool bits_check(struct making *m, long long bits) {
     m->d->bits = (uint32_t)bits;
-    if (bits == 2 || bits == 4 || bits == 8)
+    if (bits == 2 || bits == 3 || bits == 4 || bits == 8)
         return true;
     return err_set(m->err, ERR_UNSUPPORTED,
-        "packed weight '%s': %lld bits are not supported (2, 4 and 8 are; of GPTQ also 3)", m->name,
-        bits);
+        "packed weight '%s': %lld bits are not supported (2, 3, 4 and 8 are)", m->name, bits);
 }
 
 static bool group_check(struct making *m, long long group, uint64_t inputs) {
@@ -90,17 +89,21 @@ static bool order_check(struct making *m, uint64_t groups) {
     return true;
 }
 
+static bool gptq_is_v2(const struct making *m) {
+    const char *format = json_get_string(m->quantization, "format", "gptq");
+    return strcmp(json_get_string(m->quantization, "checkpoint_format", format), "gptq_v2") == 0;
+}
+
 static bool gptq_make(struct making *m) {
     struct derived *d = m->d;
     const long long bits = setting(m, "bits", 4);
-    if ((bits != 3 && !bits_check(m, bits)) || !part_take(m, WEIGHT, ".qweight", true) ||
+    if (!bits_check(m, bits) || !part_take(m, WEIGHT, ".qweight", true) ||
         !part_take(m, SCALES, ".scales", true) || !part_take(m, ZEROS, ".qzeros", true) ||
         !part_take(m, ORDER, ".g_idx", false) ||
         !part_has_type(m, WEIGHT, TENSOR_I32, "packed numbers") ||
         !part_has_type(m, ZEROS, TENSOR_I32, "zero points") || !matrix_check(m, WEIGHT) ||
         !part_is_real(m, SCALES, "scales"))
         return false;
-    d->bits = (uint32_t)bits;
     d->rows = d->parts[WEIGHT].shape[1];
     d->cols = d->parts[WEIGHT].shape[0] * 32 / d->bits;
     if (d->parts[WEIGHT].shape[0] * 32 % d->bits)
@@ -108,10 +111,7 @@ static bool gptq_make(struct making *m) {
     if (!group_check(m, setting(m, "group_size", 128), d->cols))
         return false;
     const uint64_t groups = (d->cols + d->group - 1) / d->group;
-    d->offset =
-        strcmp(json_get_string(m->quantization, "checkpoint_format", "gptq"), "gptq_v2") == 0
-            ? 0
-            : 1; /* the older format stores zero points less one */
+    d->offset = gptq_is_v2(m) ? 0 : 1; /* the older format stores zero points less one */
     return part_is(m, SCALES, groups, d->rows, "scales") &&
            (d->rows * d->bits % 32 == 0 || part_refuse(m, "its outputs are no whole words")) &&
            part_is(m, ZEROS, groups, d->rows * d->bits / 32, "zero points") &&
@@ -131,20 +131,54 @@ static void gptq_row(const struct derived *d, uint64_t row, uint64_t from, uint6
 
 /* ---- AWQ ---- */
 
+/* The layout for single rows of inputs: by outputs, in plain order; scales and zero points padded.
+ */
+static bool gemv_make(struct making *m) {
+    struct derived *d = m->d;
+    d->rows = d->parts[WEIGHT].shape[0];
+    d->cols = d->parts[WEIGHT].shape[1] * 8;
+    if (!group_check(m, setting(m, "group_size", 128), d->cols))
+        return false;
+    const struct tensor *scales = &d->parts[SCALES];
+    const uint64_t groups = (d->cols + d->group - 1) / d->group,
+                   padded = scales->n_dims == 2 ? scales->shape[1] : 0;
+    if (padded < groups || padded % 8 || padded > groups + 64)
+        return part_refuse(m, "its scales have another number than its groups");
+    return part_is(m, SCALES, d->rows, padded, "scales") &&
+           part_is(m, ZEROS, d->rows, padded / 8, "zero points");
+}
+
+static void gemv_row(const struct derived *d, uint64_t row, uint64_t from, uint64_t n, float *out) {
+    const uint64_t words = d->cols / 8, padded = d->parts[SCALES].shape[1];
+    for (uint64_t i = from; i < from + n; i++) {
+        const uint64_t group = i / d->group;
+        const uint32_t q = packed_at(&d->parts[WEIGHT], row * words, 1, i, 4),
+                       zero = packed_at(&d->parts[ZEROS], row * padded / 8, 1, group, 4);
+        *out++ = (float)((int)q - (int)zero) * real_at(&d->parts[SCALES], row * padded + group);
+    }
+}
+
 static bool awq_make(struct making *m) {
     struct derived *d = m->d;
+    const char *format = json_get_string(m->quantization, "format", "gemm"),
+               *version = json_get_string(m->quantization, "version", format);
     if (!part_take(m, WEIGHT, ".qweight", true) || !part_take(m, SCALES, ".scales", true) ||
         !part_take(m, ZEROS, ".qzeros", true) ||
         !part_has_type(m, WEIGHT, TENSOR_I32, "packed numbers") ||
         !part_has_type(m, ZEROS, TENSOR_I32, "zero points") || !matrix_check(m, WEIGHT) ||
         !part_is_real(m, SCALES, "scales"))
         return false;
-    if (setting(m, "bits", 4) != 4 ||
-        strcasecmp(json_get_string(m->quantization, "version", "gemm"), "gemm") != 0)
+    const bool gemv = strcasecmp(version, "gemv") == 0;
+    if (setting(m, "bits", 4) != 4 || (!gemv && strcasecmp(version, "gemm") != 0))
         return err_set(m->err, ERR_UNSUPPORTED,
-            "packed weight '%s': of AWQ only 4 bits in the order of version 'gemm' are supported",
+            "packed weight '%s': of AWQ only 4 bits of the versions 'gemm' and 'gemv' are "
+            "supported",
             m->name);
     d->bits = 4;
+    if (gemv) {
+        d->row = gemv_row;
+        return gemv_make(m);
+    }
     d->rows = d->parts[WEIGHT].shape[1] * 8;
     d->cols = d->parts[WEIGHT].shape[0];
     if (!group_check(m, setting(m, "group_size", 128), d->cols))
@@ -177,11 +211,93 @@ static const json_t *weight_scheme(const struct making *m) {
     return NULL;
 }
 
+/* 32-bit words that n numbers take. */
+static uint64_t words_of(const struct derived *d, uint64_t n) {
+    const uint32_t per = 32 / d->bits;
+    return d->dense ? (n * d->bits + 31) / 32 : (n + per - 1) / per;
+}
+
+/* Bits of a number and how words are filled: as the scheme has it, or, where layers have several
+ * schemes, as the dimensions do. What fills no word evenly ran on in newer versions, and left some
+ * bits unused in older ones. */
+static bool packing_settle(struct making *m) {
+    struct derived *d = m->d;
+    const long long scheme = json_get_int(weight_scheme(m), "num_bits", 4);
+    const uint32_t candidates[] = { scheme > 1 && scheme < 9 ? (uint32_t)scheme : 4, 4, 8, 2 };
+    for (size_t i = 0; i < 2 * (sizeof candidates / sizeof *candidates); i++) {
+        d->bits = candidates[i / 2];
+        d->dense = i % 2 == 0;
+        if (words_of(d, d->cols) == d->parts[WEIGHT].shape[1])
+            return true;
+    }
+    return false;
+}
+
+static uint32_t number_at(
+    const struct derived *d, size_t part, uint64_t first, uint64_t stride, uint64_t i) {
+    return d->dense ? streamed_at(&d->parts[part], first, stride, i, d->bits)
+                    : packed_at(&d->parts[part], first, stride, i, d->bits);
+}
+
+/* ---- 4-bit floating point with a scale for every few ---- */
+
+/* E2M1, the first of two numbers in the low half of their byte. Scales of groups of 16 are in
+ * E4M3, and have a scale of their own; those of groups of 32 are powers of two. */
+static void fp4_scaled_row(
+    const struct derived *d, uint64_t row, uint64_t from, uint64_t n, float *out) {
+    static const float values[16] = { 0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3,
+        -4, -6 };
+    const uint64_t groups = d->cols / d->group;
+    const uint8_t *bytes = d->parts[WEIGHT].data + row * (d->cols / 2);
+    uint64_t group = UINT64_MAX;
+    float scale = 0;
+    for (uint64_t i = from; i < from + n; i++) {
+        if (i / d->group != group) {
+            group = i / d->group;
+            scale = real_at(&d->parts[SCALES], row * groups + group);
+            scale = d->divides ? scale / d->scaling : scale * d->scaling;
+        }
+        *out++ = values[i % 2 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15] * scale;
+    }
+}
+
+static bool fp4_scaled_make(struct making *m, const char *weight, const char *global) {
+    struct derived *d = m->d;
+    if (!part_take(m, WEIGHT, weight, true) || !part_take(m, SCALES, ".weight_scale", true) ||
+        !part_has_type(m, WEIGHT, TENSOR_U8, "packed numbers") || !matrix_check(m, WEIGHT))
+        return false;
+    d->rows = d->parts[WEIGHT].shape[0];
+    d->cols = d->parts[WEIGHT].shape[1] * 2;
+    d->group = global ? 16 : 32;
+    d->scaling = 1;
+    d->row = fp4_scaled_row;
+    m->type = global ? TENSOR_FP4_SCALED : TENSOR_MXFP4_EXPERTS;
+    if (d->cols % d->group ||
+        !part_has_type(m, SCALES, global ? TENSOR_F8_E4M3 : TENSOR_U8, "scales"))
+        return d->cols % d->group ? part_refuse(m, "its inputs are no whole groups") : false;
+    d->parts[SCALES].type =
+        global ? TENSOR_F8_E4M3 : TENSOR_F8_E8M0; /* of which U8 are the bytes */
+    if (global && (!part_take(m, EXTRA, global, true) || !part_is_real(m, EXTRA, "a scale")))
+        return false;
+    if (global && d->parts[EXTRA].n_elements != 1)
+        return part_refuse(m, "it has not one scale of scales");
+    d->scaling = global ? real_at(&d->parts[EXTRA], 0) : 1;
+    return part_is(m, SCALES, d->rows, d->cols / d->group, "scales");
+}
+
+static bool is_fp4(struct making *m) {
+    return m->d->parts[WEIGHT].type == TENSOR_U8;
+}
+
 static bool int_packed_make(struct making *m) {
     struct derived *d = m->d;
-    if (!bits_check(m, json_get_int(weight_scheme(m), "num_bits", 4)) ||
-        !part_take(m, WEIGHT, ".weight_packed", true) ||
-        !part_take(m, SCALES, ".weight_scale", true) ||
+    if (!part_take(m, WEIGHT, ".weight_packed", true))
+        return false;
+    if (is_fp4(m)) {
+        d->divides = part_is_there(m, ".weight_global_scale");
+        return fp4_scaled_make(m, ".weight_packed", d->divides ? ".weight_global_scale" : NULL);
+    }
+    if (!part_take(m, SCALES, ".weight_scale", true) ||
         !part_take(m, ZEROS, ".weight_zero_point", false) ||
         !part_take(m, ORDER, ".weight_g_idx", false) ||
         !part_take(m, EXTRA, ".weight_shape", true) ||
@@ -189,13 +305,12 @@ static bool int_packed_make(struct making *m) {
         !part_is_real(m, SCALES, "scales") || !part_has_type(m, EXTRA, TENSOR_I64, "dimensions") ||
         !part_is(m, EXTRA, 1, 2, "dimensions"))
         return false;
-    const uint32_t per = 32 / d->bits;
     int64_t shape[2];
     memcpy(shape, d->parts[EXTRA].data, sizeof shape);
     d->rows = d->parts[WEIGHT].shape[0];
     d->cols = (uint64_t)shape[1];
-    if (shape[0] < 1 || shape[1] < 1 || (uint64_t)shape[0] != d->rows || d->cols > INT32_MAX ||
-        (d->cols + per - 1) / per != d->parts[WEIGHT].shape[1])
+    if (shape[0] < 1 || (uint64_t)shape[0] != d->rows || shape[1] < 1 || shape[1] > INT32_MAX ||
+        !packing_settle(m))
         return part_refuse(m, "its dimensions are not those of the packed part");
     const struct tensor *scales = &d->parts[SCALES];
     const uint64_t groups = scales->n_dims == 2 ? scales->shape[1] : 1;
@@ -203,7 +318,7 @@ static bool int_packed_make(struct making *m) {
         return part_refuse(m, "its inputs are no whole groups");
     d->group = (uint32_t)(d->cols / groups);
     if (has(d, ZEROS) && (!part_has_type(m, ZEROS, TENSOR_I32, "zero points") ||
-                             !part_is(m, ZEROS, (d->rows + per - 1) / per, groups, "zero points")))
+                             !part_is(m, ZEROS, words_of(d, d->rows), groups, "zero points")))
         return false;
     return part_is(m, SCALES, d->rows, groups, "scales") && order_check(m, groups);
 }
@@ -214,10 +329,9 @@ static void int_packed_row(
     const float middle = (float)(1u << (d->bits - 1)); /* numbers are stored without their sign */
     for (uint64_t i = from; i < from + n; i++) {
         const uint64_t group = has(d, ORDER) ? word_at(&d->parts[ORDER], i) : i / d->group;
-        const float q = (float)packed_at(&d->parts[WEIGHT], row * words, 1, i, d->bits) - middle;
+        const float q = (float)number_at(d, WEIGHT, row * words, 1, i) - middle;
         const float zero =
-            has(d, ZEROS) ? (float)packed_at(&d->parts[ZEROS], group, groups, row, d->bits) - middle
-                          : 0;
+            has(d, ZEROS) ? (float)number_at(d, ZEROS, group, groups, row) - middle : 0;
         *out++ = (q - zero) * real_at(&d->parts[SCALES], row * groups + group);
     }
 }
@@ -268,7 +382,10 @@ static bool scaled_make_by(struct making *m, const char *scales) {
                                       part_refuse(m, "zero points and scales differ in number"))));
 }
 
+/* ModelOpt's 4-bit weights have scales of scales, and the names of its FP8. */
 static bool scaled_make(struct making *m) {
+    if (part_is_there(m, ".weight_scale_2"))
+        return fp4_scaled_make(m, ".weight", ".weight_scale_2");
     return scaled_make_by(m, ".weight_scale");
 }
 
@@ -299,6 +416,9 @@ static bool scb_make(struct making *m) {
         !part_has_type(m, WEIGHT, TENSOR_I8, "numbers") || !matrix_check(m, WEIGHT) ||
         !part_is_real(m, SCALES, "scales"))
         return false;
+    if (has(d, EXTRA) && (d->parts[EXTRA].n_elements != 1 || real_at(&d->parts[EXTRA], 0) != 0))
+        return err_set(m->err, ERR_UNSUPPORTED,
+            "packed weight '%s': only weights that lie by rows are supported", m->name);
     d->rows = d->parts[WEIGHT].shape[0];
     d->cols = d->parts[WEIGHT].shape[1];
     return part_is(m, SCALES, d->rows, 1, "scales");
@@ -333,7 +453,8 @@ static bool four_shape(struct making *m, const json_t *state) {
     d->rows = (uint64_t)rows;
     d->cols = (uint64_t)cols;
     d->group = (uint32_t)group;
-    return d->parts[WEIGHT].n_elements == (d->rows * d->cols + 1) / 2 ||
+    /* the bytes may be dressed up as another type, for sharding (bnb_4bit_quant_storage) */
+    return d->parts[WEIGHT].bytes == (d->rows * d->cols + 1) / 2 ||
            part_refuse(m, "its packed part has another length than its shape says");
 }
 
@@ -364,7 +485,6 @@ static bool four_make_by(struct making *m, const char *kind) {
     const bool ok = state && part_take(m, WEIGHT, ".weight", true) &&
                     part_take(m, SCALES, ".weight.absmax", true) &&
                     part_take(m, ZEROS, ".weight.quant_map", true) &&
-                    part_has_type(m, WEIGHT, TENSOR_U8, "packed numbers") &&
                     part_is_real(m, ZEROS, "codes") && part_is(m, ZEROS, 16, 1, "codes") &&
                     four_shape(m, state) && four_scales(m, state);
     for (int i = 0; ok && i < 16; i++)

@@ -11,11 +11,13 @@ struct making {
     const json_t *quantization;
     const char *stem, *name;
     struct derived *d;
+    enum tensor_type type; /* the table's, unless the parts are of another kind */
     struct err *err;
 };
 
 /* Complaints are ERR_INPUT, name the weight, and return false. */
 MUST_CHECK bool part_refuse(struct making *m, const char *why);
+bool part_is_there(struct making *m, const char *suffix);
 /* parts[at] = the tensor named stem + suffix. */
 MUST_CHECK bool part_take(struct making *m, size_t at, const char *suffix, bool needed);
 MUST_CHECK bool part_is(

@@ -208,6 +208,7 @@ static const struct tensor_type_info types[TENSOR_N_TYPES] = {
     [TENSOR_NF4] = { "NF4", 1, 1, NULL },
     [TENSOR_FP4] = { "FP4", 1, 1, NULL },
     [TENSOR_MXFP4_EXPERTS] = { "MXFP4", 1, 1, NULL },
+    [TENSOR_FP4_SCALED] = { "NVFP4", 1, 1, NULL },
 };
 
 const struct tensor_type_info *tensor_type_info(enum tensor_type type) {

@@ -19,6 +19,12 @@ static inline uint32_t load_u32(const uint8_t *p) {
     return v;
 }
 
+static inline uint64_t load_u64(const uint8_t *p) {
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
 static inline float float_of_bits(uint32_t bits) {
     float f;
     memcpy(&f, &bits, sizeof f);

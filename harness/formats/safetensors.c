@@ -199,17 +199,19 @@ static bool data_assign(struct header *h, const uint8_t *data, struct err *err) 
     return true;
 }
 
-static bool is_lfs_pointer(const uint8_t *bytes, size_t size) {
+bool lfs_pointer_refuse(const uint8_t *bytes, size_t size, struct err *err) {
     static const char mark[] = "version https://git-lfs";
-    return size >= sizeof mark - 1 && memcmp(bytes, mark, sizeof mark - 1) == 0;
+    if (size < sizeof mark - 1 || memcmp(bytes, mark, sizeof mark - 1) != 0)
+        return false;
+    err_set(err, ERR_INPUT, "this is a Git LFS pointer, not the weights that it points at");
+    err_hint(err, "run 'git lfs pull' where the file was cloned, or download it again");
+    return true;
 }
 
 /* The length that the file claims for its header, held against the file and the ceiling. */
 static bool header_length(const uint8_t *bytes, size_t size, size_t *out, struct err *err) {
-    if (is_lfs_pointer(bytes, size)) {
-        err_set(err, ERR_INPUT, "this is a Git LFS pointer, not the weights that it points at");
-        return err_hint(err, "run 'git lfs pull' where the file was cloned, or download it again");
-    }
+    if (lfs_pointer_refuse(bytes, size, err))
+        return false;
     if (size < 8)
         return err_set(
             err, ERR_INPUT, "too short: %zu bytes, and the header length alone takes 8", size);

@@ -1,7 +1,8 @@
-/* A folder of weights: model.safetensors, or shards named by model.safetensors.index.json.
+/* A folder of weights: model.safetensors, or shards named by model.safetensors.index.json; else
+ * PyTorch's pytorch_model.bin, or its shards.
  *
- * The index is a stranger's text that names files to open. A name must be a plain basename ending
- * in .safetensors, so none leads out of the folder; the file may be a link, since that is how
+ * The index is a stranger's text that names files to open. A name must be a plain basename with the
+ * ending of its format, so none leads out of the folder; the file may be a link, since that is how
  * download caches lay models out. Every tensor that the index lists must be in the shard that it
  * names; the index's total_size is ignored, as everywhere. */
 #include "harness/formats/adapter.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "harness/formats/pytorch.h"
 #include "harness/formats/scan.h"
 
 #define INDEX_DEPTH_MAX 32
@@ -19,11 +21,10 @@
 
 /* ---- the index ---- */
 
-static bool is_plain_name(const char *name, size_t n) {
-    static const char suffix[] = ".safetensors";
-    const size_t m = sizeof suffix - 1;
+static bool is_plain_name(const char *name, size_t n, const char *ending) {
+    const size_t m = strlen(ending);
     if (n <= m || n > SHARD_NAME_MAX || strlen(name) != n || *name == '.' ||
-        strcmp(name + n - m, suffix) != 0)
+        strcmp(name + n - m, ending) != 0)
         return false;
     for (size_t i = 0; i < n; i++) {
         const unsigned char c = (unsigned char)name[i];
@@ -36,6 +37,7 @@ static bool is_plain_name(const char *name, size_t n) {
 /* Reading the index: `shards` finds a name that was seen before. */
 struct index_reader {
     struct shard_map *map;
+    const char *ending;
     struct strmap *tensors, *shards;
     bool has_map;
 };
@@ -49,10 +51,10 @@ static bool shard_intern(
         return true;
     }
     struct quoted q;
-    if (!is_plain_name(name, n))
+    if (!is_plain_name(name, n, r->ending))
         return err_set(err, ERR_INPUT,
-            "weight_map names the path '%s': a shard must be a plain *.safetensors file name",
-            quoted(&q, name, n));
+            "weight_map names the path '%s': a shard must be a plain *%s file name",
+            quoted(&q, name, n), r->ending);
     if (map->n_shards == WEIGHTS_SHARDS_MAX)
         return err_set(err, ERR_INPUT, "weight_map names more than %d shards", WEIGHTS_SHARDS_MAX);
     mem_grow(&map->shards, &map->shards_capacity, map->n_shards + 1, sizeof *map->shards);
@@ -94,10 +96,13 @@ static bool index_field(struct scan *s, void *arg, struct err *err) {
     return scan_object(s, weight_map_field, r, err);
 }
 
-bool shard_map_parse(struct shard_map *map, const char *text, size_t n, struct err *err) {
+bool shard_map_parse(
+    struct shard_map *map, const char *ending, const char *text, size_t n, struct err *err) {
     if (!utf8_valid(text, n))
         return err_set(err, ERR_INPUT, "the index is not UTF-8");
-    struct index_reader r = { .map = map, .tensors = strmap_new(512), .shards = strmap_new(16) };
+    struct index_reader r = {
+        .map = map, .ending = ending, .tensors = strmap_new(512), .shards = strmap_new(16)
+    };
     struct scan s;
     scan_init(&s, text, n);
     bool ok = scan_object(&s, index_field, &r, err) && scan_end(&s, err);
@@ -118,19 +123,29 @@ void shard_map_release(struct shard_map *map) {
 
 /* ---- the shards ---- */
 
+/* What a folder may have its weights in; the first that is there counts. */
+static const struct kind {
+    const char *format, *single, *index, *ending; /* of the shards */
+    bool (*read)(struct weights *w, const char *path, struct err *err);
+} kinds[] = {
+    { "safetensors", "model.safetensors", "model.safetensors.index.json", ".safetensors",
+        safetensors_file_read },
+    { "pytorch", "pytorch_model.bin", "pytorch_model.bin.index.json", ".bin", pytorch_file_read },
+};
+
 static int name_compare(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Reads the shards in the order of their names; first[i] is the index of shard i's first tensor,
  * first[n] the end. */
-static bool shards_read(
-    struct weights *w, struct shard_map *map, const char *dir, size_t *first, struct err *err) {
+static bool shards_read(struct weights *w, const struct kind *kind, struct shard_map *map,
+    const char *dir, size_t *first, struct err *err) {
     qsort(map->shards, map->n_shards, sizeof *map->shards, name_compare);
     for (size_t i = 0; i < map->n_shards; i++) {
         first[i] = w->n_tensors;
         char *path = path_join(dir, map->shards[i]);
-        const bool ok = safetensors_file_read(w, path, err);
+        const bool ok = kind->read(w, path, err);
         free(path);
         if (!ok)
             return false;
@@ -157,20 +172,21 @@ static bool shards_check(
     return true;
 }
 
-static bool index_read(struct weights *w, const char *dir, const char *index, struct err *err) {
+static bool index_read(struct weights *w, const struct kind *kind, const char *dir,
+    const char *index, struct err *err) {
     struct strbuf text = { .max = SAFETENSORS_INDEX_MAX + 1 };
     struct shard_map map = { 0 };
     size_t *first = NULL;
     bool ok = file_read(index, SAFETENSORS_INDEX_MAX, &text, err);
     if (!ok)
         goto out;
-    ok = shard_map_parse(&map, text.text, text.len, err);
+    ok = shard_map_parse(&map, kind->ending, text.text, text.len, err);
     if (!ok) {
         err_wrap(err, "cannot read index '%s'", index);
         goto out;
     }
     first = xcalloc(map.n_shards + 1, sizeof *first);
-    ok = shards_read(w, &map, dir, first, err);
+    ok = shards_read(w, kind, &map, dir, first, err);
     if (!ok)
         goto out;
     ok = shards_check(w, &map, first, err) || err_wrap(err, "cannot use index '%s'", index);
@@ -181,20 +197,12 @@ out:
     return ok;
 }
 
-/* What else lies there, for the message. PyTorch's files are pickles, programs that build the
- * weights as they run: they are refused, not read carefully. */
+/* What else lies there, for the message. */
 static const struct {
     const char *file, *is, *hint;
 } others[] = {
     { "adapter_config.json", "is an adapter without its base model",
         "put a copy of the base model's folder into it, named base_model" },
-    { "pytorch_model.bin",
-        "has its weights as PyTorch's pickles in pytorch_model.bin only, not as safetensors",
-        "convert the model to safetensors (transformers: save_pretrained)" },
-    { "pytorch_model.bin.index.json",
-        "has its weights as PyTorch's pickles in pytorch_model.bin.index.json only, not as "
-        "safetensors",
-        "convert the model to safetensors (transformers: save_pretrained)" },
     { "tf_model.h5",
         "has its weights in TensorFlow's format in tf_model.h5 only, not as safetensors",
         "convert the model to safetensors (transformers: from_tf=True, save_pretrained)" },
@@ -231,7 +239,7 @@ static bool no_weights(const char *dir, struct err *err) {
         }
     }
     return err_set(err, ERR_NOT_FOUND,
-        "folder '%s' has no model.safetensors and no model.safetensors.index.json", dir);
+        "folder '%s' has no model.safetensors, no pytorch_model.bin, and no index of shards", dir);
 }
 
 /* What the config says of how the weights are packed. A folder without a config has plain ones. */
@@ -250,14 +258,25 @@ static bool derive(struct weights *w, const char *dir, struct err *err) {
     return ok;
 }
 
-static bool plain_folder_read(struct weights *w, const char *dir, struct err *err) {
-    char *single = path_join(dir, "model.safetensors"),
-         *index = path_join(dir, "model.safetensors.index.json");
-    const bool ok = file_exists(single)  ? safetensors_file_read(w, single, err)
-                    : file_exists(index) ? index_read(w, dir, index, err)
-                                         : no_weights(dir, err);
+static bool kind_read(
+    struct weights *w, const struct kind *kind, const char *dir, bool *there, struct err *err) {
+    char *single = path_join(dir, kind->single), *index = path_join(dir, kind->index);
+    const bool whole = file_exists(single);
+    *there = whole || file_exists(index);
+    w->format = *there ? kind->format : w->format;
+    const bool ok =
+        *there && (whole ? kind->read(w, single, err) : index_read(w, kind, dir, index, err));
     free(single);
     free(index);
+    return ok;
+}
+
+static bool plain_folder_read(struct weights *w, const char *dir, struct err *err) {
+    bool there = false, ok = false;
+    for (size_t i = 0; !there && i < sizeof kinds / sizeof *kinds; i++)
+        ok = kind_read(w, &kinds[i], dir, &there, err);
+    if (!there)
+        return no_weights(dir, err);
     return ok && derive(w, dir, err);
 }
 

@@ -8,7 +8,11 @@ set(formats_SOURCES
     formats/gguf_header.c
     formats/gguf_parts.c
     formats/iq_grids.c
+    formats/lora.c
+    formats/module_pattern.c
     formats/packed.c
+    formats/pickle.c
+    formats/pytorch.c
     formats/quant.c
     formats/quant_fp8.c
     formats/quant_iq.c
@@ -21,4 +25,5 @@ set(formats_SOURCES
     formats/shards.c
     formats/truncate.c
     formats/truncate_gguf.c
-    formats/weights.c)
+    formats/weights.c
+    formats/zip.c)

@@ -34,19 +34,24 @@ static bool link_file(const char *from, const char *to, struct err *err) {
 }
 
 /* Weights in other formats keep all their layers and can't be cut by a config: they'd be wrong
- * beside it. */
-static bool is_left_out(const char *name) {
+ * beside it. PyTorch's are read where there are no safetensors beside them. */
+static bool is_left_out(const char *name, bool safetensors) {
     static const char *const suffixes[] = { ".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx",
         ".ot", ".gguf" };
-    const size_t n = strlen(name);
     if (*name == '.') /* also .revision: this isn't that revision any more */
         return true;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        const size_t m = strlen(suffixes[i]);
-        if (n > m && strcmp(name + n - m, suffixes[i]) == 0)
+    for (size_t i = safetensors ? 0 : 1; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (str_ends(name, suffixes[i]))
             return true;
-    }
     return false;
+}
+
+static bool has_safetensors(DIR *dir) {
+    bool has = false;
+    for (const struct dirent *e; (e = readdir(dir));)
+        has = has || str_ends(e->d_name, ".safetensors");
+    rewinddir(dir);
+    return has;
 }
 
 static bool link_tree(
@@ -75,9 +80,10 @@ static bool link_tree(
     DIR *dir = opendir(from);
     if (!dir)
         return err_errno(err, ERR_FAILED, "could not open folder '%s'", from);
+    const bool safetensors = has_safetensors(dir);
     bool ok = true;
     for (const struct dirent *e; ok && (e = readdir(dir));) {
-        if (is_left_out(e->d_name) ||
+        if (is_left_out(e->d_name, safetensors) ||
             (depth == TREE_DEPTH_MAX && strcmp(e->d_name, "config.json") == 0))
             continue;
         char *source = path_join(from, e->d_name), *target = path_join(to, e->d_name);

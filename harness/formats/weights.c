@@ -7,6 +7,7 @@
 
 #include "base/strbuf.h"
 #include "base/utf8.h"
+#include "harness/formats/pytorch.h"
 #include "harness/formats/quoted.h"
 
 struct weights *weights_new(const char *format) {
@@ -103,6 +104,10 @@ const struct tensor *weights_find(const struct weights *w, const char *name) {
     return i < 0 ? NULL : &w->tensors[i];
 }
 
+bool weights_untied(const struct weights *w) {
+    return w->untied;
+}
+
 void weights_forget(const struct weights *w, const struct tensor *t) {
     for (size_t i = 0; t->derived && i < DERIVED_PARTS_MAX; i++)
         if (t->derived->parts[i].data)
@@ -127,27 +132,45 @@ bool weights_strings(const struct weights *w, const char *key, struct gguf_strin
     return false;
 }
 
-/* A file's name says what it is; blobs named by their hash are told apart by their first bytes. */
-static bool is_gguf(const char *path) {
-    if (str_ends(path, ".gguf"))
-        return true;
-    if (str_ends(path, ".safetensors"))
-        return false;
+static bool gguf_is(const uint8_t *bytes, size_t size) {
+    return size >= 4 && memcmp(bytes, "GGUF", 4) == 0;
+}
+
+struct format {
+    const char *name;
+    const char *endings[4];
+    bool (*is)(const uint8_t *bytes, size_t size);
+    bool (*read)(struct weights *w, const char *path, struct err *err);
+};
+
+/* A file's name says what it is; blobs named by their hash are told apart by their first bytes.
+ * What begins like nothing else is safetensors. */
+static const struct format *format_of(const char *path) {
+    static const struct format formats[] = {
+        { "safetensors", { ".safetensors" }, NULL, safetensors_file_read },
+        { "gguf", { ".gguf" }, gguf_is, gguf_file_read },
+        { "pytorch", { ".bin", ".pt", ".pth" }, pytorch_is, pytorch_file_read },
+    };
+    const size_t n = sizeof formats / sizeof *formats;
+    for (size_t i = 0; i < n; i++)
+        for (const char *const *ending = formats[i].endings; *ending; ending++)
+            if (str_ends(path, *ending))
+                return &formats[i];
     struct file_map map = { 0 };
+    const struct format *found = &formats[0];
     if (!file_map(&map, path, NULL))
-        return false;
-    const bool yes = map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0;
+        return found;
+    for (size_t i = 1; i < n; i++)
+        if (formats[i].is(map.data, map.size))
+            found = &formats[i];
     file_unmap(&map);
-    return yes;
+    return found;
 }
 
 struct weights *weights_open(const char *path, struct err *err) {
-    const bool folder = dir_exists(path), gguf = !folder && is_gguf(path);
-    struct weights *w = weights_new(gguf ? "gguf" : "safetensors");
-    const bool ok = folder ? folder_read(w, path, err)
-                    : gguf ? gguf_file_read(w, path, err)
-                           : safetensors_file_read(w, path, err);
-    if (ok)
+    const struct format *file = dir_exists(path) ? NULL : format_of(path);
+    struct weights *w = weights_new(file ? file->name : "safetensors");
+    if (file ? file->read(w, path, err) : folder_read(w, path, err))
         return w;
     weights_close(w);
     return NULL;

@@ -117,6 +117,10 @@ static float *dense_tensor(struct modules *m, const struct weights *w, const cha
 static bool dense_weights(
     struct modules *m, struct module *d, const char *dir, bool bias, struct err *err) {
     char *path = path_join(dir, "model.safetensors");
+    if (!file_exists(path)) { /* older modules have PyTorch's */
+        free(path);
+        path = path_join(dir, "pytorch_model.bin");
+    }
     struct weights *w = weights_open(path, err);
     bool ok = w != NULL;
     if (ok) {

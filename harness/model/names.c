@@ -528,7 +528,7 @@ static bool labels_settle(struct spec *spec, const struct tensor *out, struct er
 static void head_settle(struct finder *f, struct spec *spec) {
     struct place first = { 0 };
     bool missing = !find_role(f, ROLE_HEAD, first);
-    if (spec->tied_if_missing)
+    if (spec->tied_if_missing || weights_untied(f->weights))
         spec->tied = missing;
     bool bare = strcmp(f->prefix, spec->prefixes[0]) != 0; /* saved without what stands on top */
     spec->headless = spec->causal && !spec->tied && missing && (spec->has_classifier || bare);

@@ -112,6 +112,15 @@ code 'eval: the base is written anew' 0 "$ASSAY" eval "$tmp/adapted" -t E2EChoic
 py 'the hash covers the base' 'a, b = (result(p) for p in sys.argv[1:])
 assert a["metrics"] == b["metrics"] and a["revision"] != b["revision"], (a, b)' "$tmp/adapted.out" "$tmp/out"
 mv "$tmp/adapted/base_model" "$tmp/elsewhere"
+mkdir "$tmp/hub/models/tiny/adapter"
+cp "$tmp/adapted"/adapter_* "$tmp/hub/models/tiny/adapter"
 code 'an adapter alone is refused' 6 "$ASSAY" score "$tmp/adapted" <"$tmp/in"
 has 'by name' base_model "$tmp/err"
+
+what='an adapter of a hub is evaluated on its base there, whose commit the result has'
+hub
+export HF_HOME="$tmp/hf"
+code 'eval: an adapter of a hub' 0 "$ASSAY" eval tiny/adapter -t E2EChoice --no-db --json
+py "$what" 'a, b = (result(p) for p in sys.argv[1:])
+assert a["metrics"] == b["metrics"] and len(a["base_revision"]) == 40, (a, b)' "$tmp/out" "$tmp/merged.out"
 finish

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     }
     weights_close(w);
     struct shard_map map = { 0 };
-    if (!shard_map_parse(&map, (const char *)bytes, size, &err))
+    if (!shard_map_parse(&map, ".safetensors", (const char *)bytes, size, &err))
         BUG_IF(err.class == ERR_NONE);
     shard_map_release(&map);
     return 0;

@@ -1,6 +1,6 @@
 /* An architecture is a description and no C: tiny models of transformers' (fixtures/arch), by
  * descriptions that are built in, and one by a file that only stands beside it, give transformers'
- * own log-probabilities. */
+ * own log-probabilities; with adapters (fixtures/adapters), PEFT's. */
 #include "weight_files.h"
 
 #include <math.h>
@@ -77,6 +77,16 @@ static void a_built_in_description_is_what_transformers_computes(void **state) {
     model_check("biogpt", NULL);
 }
 
+static void an_adapter_is_what_peft_runs(void **state) {
+    static const char *const names[] = { "tied", "tied-saved", "conv1d" };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "../adapters/%s", names[i]);
+        model_check(path, NULL);
+    }
+}
+
 static void a_description_of_ones_own_computes_it_too(void **state) {
     (void)state;
     model_check("biogpt", "biogpt.lua");
@@ -85,6 +95,7 @@ static void a_description_of_ones_own_computes_it_too(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_built_in_description_is_what_transformers_computes),
+        cmocka_unit_test(an_adapter_is_what_peft_runs),
         cmocka_unit_test(a_description_of_ones_own_computes_it_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,9 +88,27 @@ static void what_is_not_understood_is_refused(void **state) {
     }
 }
 
-static void a_dense_module_multiplies_adds_and_bends(void **state) {
+static void dense_check(const char *folder, const char *file, const struct strbuf *bytes) {
     struct modules m;
+    char *dir = path_join(folder, "2_Dense"), *path = file_put(dir, file, bytes->text, bytes->len);
+    const struct err err = open_as(
+        &m, folder, "[" TRANSFORMER "," POOLING "," DENSE "]", "{\"pooling_mode\":\"mean\"}");
+    if (err.class != ERR_NONE)
+        fail_msg("%s", err.msg);
+    float x[4] = { 1, 2, 3, 4 }, scratch[4];
+    assert_int_equal(modules_width(&m, 4), 2);
+    assert_int_equal(modules_widest(&m, 4), 4);
+    assert_int_equal(modules_apply(&m, true, x, 4, scratch), 2);
+    assert_true(fabs(x[0] - tanh(1.25)) < 1e-7 && fabs(x[1] - tanh(0.75)) < 1e-7);
+    modules_close(&m);
+    assert_int_equal(remove(path), 0);
+    free(path);
+    free(dir);
+}
+
+static void a_dense_module_multiplies_adds_and_bends(void **state) {
     struct strbuf file = { 0 };
+    struct err err = ERR_INIT;
     const float weights[] = { 1, 0, 0, 0, 0, 0.5f, 0, 0, 0.25f,
         -0.25f }; /* two rows of four, then two biases */
     const char *header =
@@ -103,20 +121,11 @@ static void a_dense_module_multiplies_adds_and_bends(void **state) {
     put(*state, "2_Dense", "config.json",
         "{\"in_features\":4,\"out_features\":2,\"bias\":true,"
         "\"activation_function\":\"torch.nn.modules.activation.Tanh\"}");
-    char *dir = path_join(*state, "2_Dense");
-    free(file_put(dir, "model.safetensors", file.text, file.len));
-    const struct err err = open_as(
-        &m, *state, "[" TRANSFORMER "," POOLING "," DENSE "]", "{\"pooling_mode\":\"mean\"}");
-    if (err.class != ERR_NONE)
-        fail_msg("%s", err.msg);
-    float x[4] = { 1, 2, 3, 4 }, scratch[4];
-    assert_int_equal(modules_width(&m, 4), 2);
-    assert_int_equal(modules_widest(&m, 4), 4);
-    assert_int_equal(modules_apply(&m, true, x, 4, scratch), 2);
-    assert_true(fabs(x[0] - tanh(1.25)) < 1e-7 && fabs(x[1] - tanh(0.75)) < 1e-7);
-    modules_close(&m);
+    dense_check(*state, "model.safetensors", &file);
+    strbuf_reset(&file);
+    assert_true(file_read(ASSAY_TESTS_DIR "/fixtures/pytorch/dense.bin", 1 << 20, &file, &err));
+    dense_check(*state, "pytorch_model.bin", &file);
     strbuf_release(&file);
-    free(dir);
 }
 
 static void prompts_and_lengths_come_from_their_files(void **state) {

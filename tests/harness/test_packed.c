@@ -64,7 +64,7 @@ static void packed_weights_are_what_they_stand_for(void **state) {
         packed_check(row);
         json_decref(row);
     }
-    assert_int_equal(n, 29);
+    assert_int_equal(n, 48);
     strbuf_release(&rows);
 }
 
@@ -114,6 +114,30 @@ static const struct misfit {
         "\"l.weight.quant_state.bitsandbytes__nf4\":{\"dtype\":\"U8\",\"shape\":[4],"
         "\"data_offsets\":[8,12]}}",
         12, ERR_INPUT, "l.weight" },
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"checkpoint_format\": \"marlin\"}}",
+        "{}", 0, ERR_UNSUPPORTED, "in the layout 'marlin' are not supported" },
+    { "{\"quantization_config\": {\"quant_method\": \"compressed-tensors\", \"sparsity_config\": "
+      "{\"format\": \"sparse-24-bitmask\"}}}",
+        "{}", 0, ERR_UNSUPPORTED, "in the layout 'sparse-24-bitmask'" },
+    { "{\"quantization_config\": {\"quant_method\": \"awq\", \"backend\": \"llm-awq\"}}", "{}", 0,
+        ERR_UNSUPPORTED, "in the layout 'llm-awq'" },
+    { "{\"quantization_config\": {\"quant_method\": \"gptq\", \"dynamic\": {\"-:.*down.*\": {}, "
+      "\"+:.*up.*\": {\"bits\": 8}}}}",
+        "{}", 0, ERR_UNSUPPORTED, "for the modules '+:.*up.*' (dynamic)" },
+    { "{\"quantization_config\": {\"load_in_8bit\": true}}",
+        "{\"l.SCB\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+        "\"l.weight\":{\"dtype\":\"I8\",\"shape\":[2,2],\"data_offsets\":[8,12]},"
+        "\"l.weight_format\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[12,13]}}",
+        13, ERR_UNSUPPORTED, "only weights that lie by rows" },
+    { "{\"quantization_config\": {\"quant_method\": \"compressed-tensors\"}}",
+        "{\"l.weight_packed\":{\"dtype\":\"U8\",\"shape\":[1,16],\"data_offsets\":[0,16]},"
+        "\"l.weight_scale\":{\"dtype\":\"U8\",\"shape\":[1,2],\"data_offsets\":[16,18]}}",
+        18, ERR_INPUT, "scales have the wrong shape (1 x 1 are needed)" },
+    { "{\"quantization_config\": {\"quant_method\": \"modelopt\"}}",
+        "{\"l.weight\":{\"dtype\":\"U8\",\"shape\":[1,8],\"data_offsets\":[0,8]},"
+        "\"l.weight_scale\":{\"dtype\":\"F8_E4M3\",\"shape\":[1,1],\"data_offsets\":[8,9]},"
+        "\"l.weight_scale_2\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[9,17]}}",
+        17, ERR_INPUT, "not one scale of scales" },
     { "{\"quantization_config\": {\"quant_method\": \"mxfp4\"}}",
         "{\"x_blocks\":{\"dtype\":\"U8\",\"shape\":[1,1,2,16],\"data_offsets\":[0,32]},"
         "\"x_scales\":{\"dtype\":\"U8\",\"shape\":[1,2,1],\"data_offsets\":[32,34]}}",
@@ -180,6 +204,20 @@ static const struct {
     { "{\"peft_type\": \"IA3\"}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED, "peft_type 'IA3'" },
     { "{\"peft_type\": \"LORA\", \"lora_bias\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED,
         "lora_bias" },
+    { "{\"peft_type\": \"LORA\", \"target_parameters\": [\"experts.up\"]}", PAIR("[1,4]", "[4,1]"),
+        32, ERR_UNSUPPORTED, "target_parameters" },
+    { "{\"peft_type\": \"LORA\", \"trainable_token_indices\": {\"embed\": [1]}}",
+        PAIR("[1,4]", "[4,1]"), 32, ERR_UNSUPPORTED, "trainable_token_indices" },
+    { "{\"peft_type\": \"LORA\", \"init_lora_weights\": \"pissa_niter_4\"}", PAIR("[1,4]", "[4,1]"),
+        32, ERR_UNSUPPORTED, "init_lora_weights 'pissa_niter_4'" },
+    { "{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"(\": 3}}", PAIR("[1,4]", "[4,1]"), 32,
+        ERR_UNSUPPORTED, "the pattern '(' for modules is not understood" },
+    { "{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"(a|a|aa)*[bc]\": 3}}",
+        "{\"base_model.model.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.lora_A.weight\":{\"dtype\":"
+        "\"F32\",\"shape\":[1,4],\"data_offsets\":[0,16]},"
+        "\"base_model.model.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.lora_B.weight\":{\"dtype\":"
+        "\"F32\",\"shape\":[4,1],\"data_offsets\":[16,32]}}",
+        32, ERR_UNSUPPORTED, "searches without end" },
     { "{\"peft_type\": \"LORA\", \"use_dora\": true}", PAIR("[1,4]", "[4,1]"), 32, ERR_INPUT,
         "lora_magnitude_vector) are missing" },
     { "{\"peft_type\": \"LORA\"}", PAIR("[1,4]", "[2,2]"), 32, ERR_INPUT, "do not fit" },
@@ -210,7 +248,10 @@ static void adapters_that_do_not_fit_are_refused(void **state) {
     assert_true(dir_make(base, &err));
     put(base, "config.json", "{}");
     put_tensors(base, "model.safetensors",
-        "{\"l.weight\":{\"dtype\":\"F32\",\"shape\":[4,4],\"data_offsets\":[0,64]}}", 64);
+        "{\"l.weight\":{\"dtype\":\"F32\",\"shape\":[4,4],\"data_offsets\":[0,64]},"
+        "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.weight\":{\"dtype\":\"F32\",\"shape\":[4,4],"
+        "\"data_offsets\":[64,128]}}",
+        128);
     for (size_t i = 0; i < sizeof bad_adapters / sizeof *bad_adapters; i++) {
         struct err why = ERR_INIT;
         put(dir, "adapter_config.json", bad_adapters[i].config);
@@ -220,6 +261,35 @@ static void adapters_that_do_not_fit_are_refused(void **state) {
             fail_msg("accepted: %s", bad_adapters[i].says);
         assert_error(&why, bad_adapters[i].class, bad_adapters[i].says, dir, NULL);
     }
+    free(base);
+}
+
+/* A config beside it makes no whole model of an adapter; weights do. */
+static void an_adapter_may_have_a_config_of_its_own(void **state) {
+    const char *dir = *state;
+    char *base = path_join(dir, "base_model");
+    struct err err = ERR_INIT;
+    const struct tensor *t;
+    float one;
+    assert_true(dir_make(base, &err));
+    put(base, "config.json", "{}");
+    put(dir, "config.json", "{}");
+    put(dir, "adapter_config.json", "{\"peft_type\": \"LORA\", \"lora_alpha\": 1}");
+    put_tensors(base, "model.safetensors",
+        "{\"l.weight\":{\"dtype\":\"U8\",\"shape\":[4,4],\"data_offsets\":[0,16]}}", 16);
+    put_tensors(dir, "adapter_model.safetensors", PAIR("[1,4]", "[4,1]"), 32);
+    struct weights *w = weights_open(dir, &err);
+    assert_non_null(w);
+    t = weights_find(w, "l.weight");
+    assert_non_null(t->derived);
+    weights_close(w);
+    put_tensors(dir, "model.safetensors",
+        "{\"l.weight\":{\"dtype\":\"U8\",\"shape\":[4,4],\"data_offsets\":[0,16]}}", 16);
+    w = weights_open(dir, &err);
+    assert_non_null(w);
+    tensor_read_f32(weights_find(w, "l.weight"), 15, 1, &one);
+    assert_true(one == 15.0f);
+    weights_close(w);
     free(base);
 }
 
@@ -291,6 +361,7 @@ int main(void) {
         WITH_SCRATCH(parts_that_do_not_fit_are_refused),
         WITH_SCRATCH(a_folder_without_packed_parts_is_left_alone),
         WITH_SCRATCH(adapters_that_do_not_fit_are_refused),
+        WITH_SCRATCH(an_adapter_may_have_a_config_of_its_own),
         WITH_SCRATCH(an_adapter_without_its_base_is_refused_by_name),
         WITH_SCRATCH(an_adapter_without_its_base_names_it),
         WITH_SCRATCH(a_delta_is_added_to_its_base_only),

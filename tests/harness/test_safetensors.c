@@ -290,7 +290,7 @@ static bool index_parses(int n, bool shards, struct err *err) {
         strbuf_addf(&text, "%c\"t%d\":\"s%d.safetensors\"", i ? ',' : '{', i, shards ? i : 0);
     strbuf_adds(&text, "}}");
     struct shard_map map = { 0 };
-    const bool ok = shard_map_parse(&map, text.text, text.len, err);
+    const bool ok = shard_map_parse(&map, ".safetensors", text.text, text.len, err);
     if (ok)
         assert_int_equal(map.n_shards, shards ? n : 1);
     shard_map_release(&map);
@@ -455,9 +455,9 @@ static void a_folder_without_safetensors_says_what_it_has(void **state) {
     struct err err = ERR_INIT;
     assert_null(weights_open(*state, &err));
     assert_error(&err, ERR_NOT_FOUND, "has no model.safetensors", *state, NULL);
-    free(file_put(*state, "pytorch_model.bin", "PK", 2));
+    free(file_put(*state, "flax_model.msgpack", "", 0));
     assert_null(weights_open(*state, &err));
-    assert_error(&err, ERR_UNSUPPORTED, "in pytorch_model.bin only", *state, NULL);
+    assert_error(&err, ERR_UNSUPPORTED, "in flax_model.msgpack only", *state, NULL);
     static const char pointer[] =
         "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
     free(file_put(*state, "model.safetensors", pointer, sizeof pointer - 1));

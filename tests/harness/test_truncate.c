@@ -148,6 +148,29 @@ static void a_folder_gets_links_and_a_smaller_config(void **state) {
     free(source);
 }
 
+/* Where there are no safetensors, what PyTorch wrote is the model. */
+static void a_folder_of_pytorchs_keeps_them(void **state) {
+    struct err err = ERR_INIT;
+    struct strbuf bin = { 0 };
+    char *source = folder_make(*state), *target = below(*state, "target"),
+         *safetensors = below(source, "model.safetensors"), *pooling = below(source, "1_Pooling");
+    assert_int_equal(unlink(safetensors), 0);
+    assert_true(file_read(ASSAY_TESTS_DIR "/fixtures/pytorch/module.bin", 1 << 20, &bin, &err));
+    free(file_put(source, "pytorch_model.bin", bin.text, bin.len));
+    free(file_put(source, "model.onnx", "x", 1));
+    free(file_put(pooling, "pytorch_model.bin", bin.text, bin.len));
+    if (!model_truncate(source, target, 2, &err))
+        fail_msg("%s", err.msg);
+    assert_true(holds(target, "pytorch_model.bin"));
+    assert_true(holds(target, "1_Pooling/pytorch_model.bin"));
+    assert_false(holds(target, "model.onnx"));
+    strbuf_release(&bin);
+    free(pooling);
+    free(safetensors);
+    free(target);
+    free(source);
+}
+
 static void a_folder_that_cannot_be_cut_leaves_nothing_behind(void **state) {
     struct err err = ERR_INIT;
     char *source = folder_make(*state), *target = below(*state, "target");
@@ -301,6 +324,7 @@ int main(void) {
         cmocka_unit_test(each_family_of_config_is_cut_by_the_keys_that_it_has),
         cmocka_unit_test(a_config_is_cut_to_fewer_layers_but_not_to_none),
         WITH_SCRATCH(a_folder_gets_links_and_a_smaller_config),
+        WITH_SCRATCH(a_folder_of_pytorchs_keeps_them),
         WITH_SCRATCH(a_folder_that_cannot_be_cut_leaves_nothing_behind),
         WITH_SCRATCH(a_gguf_file_gets_a_new_header_and_the_kept_tensors),
         WITH_SCRATCH(a_gguf_file_that_cannot_be_cut_leaves_nothing_behind),

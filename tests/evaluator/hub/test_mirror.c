@@ -250,6 +250,16 @@ static void facts_come_from_card_configuration_and_names(void **state) {
     json_decref(facts);
     folder_text(root, "models/org/bare/README.md", "no front matter");
     folder_text(root, "models/org/bare/config.json", "not json");
+    folder_text(root, "models/org/bin/pytorch_model.bin", "123");
+    facts = hub_model_facts(root, "org/bin", &err);
+    assert_string_equal(json_get_string(facts, "format", ""), "pytorch");
+    assert_int_equal(json_get_int(facts, "bytes", 0), 3);
+    json_decref(facts);
+    folder_text(root, "models/org/lora/adapter_config.json", "{\"task_type\": \"CAUSAL_LM\"}");
+    facts = hub_model_facts(root, "org/lora", &err);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(facts, "abilities"), 0)), "score");
+    json_decref(facts);
     facts = hub_model_facts(root, "org/bare", &err);
     assert_true(json_is_null(json_object_get(facts, "licence")));
     assert_true(json_is_null(json_object_get(facts, "format")));

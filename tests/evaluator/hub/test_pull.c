@@ -151,7 +151,7 @@ static void a_repository_arrives_in_the_layout_of_the_hubs_own_client(void **sta
     static const struct page PAGES[] = { INFO_PAGE,
         TREE_OF("[" CONFIG_ENTRY ", {\"type\": \"file\", \"path\": \"1_Pooling/config.json\","
                 "\"size\": 6, \"oid\": \"" HELLO_OID "\"},"
-                "{\"type\": \"file\", \"path\": \"pytorch_model.bin\", \"size\": 1, \"oid\": "
+                "{\"type\": \"file\", \"path\": \"training_args.bin\", \"size\": 1, \"oid\": "
                 "\"" HELLO_OID "\"}]"),
         { "/org/m/resolve/" COMMIT "/1_Pooling/config.json", 200, "hello\n", NULL, NULL, 0 }, END };
     struct hub h;
@@ -162,7 +162,7 @@ static void a_repository_arrives_in_the_layout_of_the_hubs_own_client(void **sta
     char *dir = pull(h.url, NULL, &err);
     assert_non_null(dir);
     assert_int_equal(h.n_requests,
-        3); /* the second file is the same blob; what would be unpickled is never asked for */
+        3); /* the second file is the same blob; what would be run is never asked for */
     char *ref = folder_read(cache, "models--org--m/refs/main");
     assert_string_equal(ref, COMMIT); /* no newline */
     char *text = folder_read(cache, "models--org--m/blobs/" HELLO_OID);
@@ -177,7 +177,7 @@ static void a_repository_arrives_in_the_layout_of_the_hubs_own_client(void **sta
     assert_string_equal(target, "../../../blobs/" HELLO_OID);
     assert_true(file_exists(link));
     assert_true(folder_has(cache, "CACHEDIR.TAG"));
-    assert_false(folder_has(dir, "pytorch_model.bin"));
+    assert_false(folder_has(dir, "training_args.bin"));
     assert_true(folder_has(cache, ".locks/models--org--m/" HELLO_OID ".lock"));
     free(link);
     free(text);
@@ -649,37 +649,155 @@ static void what_we_serve_is_what_we_pull(void **state) {
     folder_remove(root);
 }
 
-/* Vocabularies under every name that the tokenizers read, weights of the modules behind a model;
- * and nothing that would be executed. */
-static void what_a_model_needs_is_pulled_and_no_program(void **state) {
-    static const char *const NEEDED[] = { "config.json", "spm.model", "spiece.model",
-        "sentencepiece.bpe.model", "tekken.json", "qwen.tiktoken", "2_Dense/model.safetensors",
-        "2_Dense/config.json", "modules.json" };
-    static const char *const LEFT[] = { "modeling_x.py", "pytorch_model.bin", "onnx/model.onnx",
-        "2_Dense/pytorch_model.bin" };
+/* What of a repository of these files is pulled; both lists end with NULL. */
+static void pulled_check(const char *const *needed, const char *const *left) {
     struct serving s;
     struct err err = ERR_INIT;
     char *root = folder_make(), *cache = cache_open(), path[96];
-    (void)state;
-    for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
-        snprintf(path, sizeof path, "models/org/m/%s", NEEDED[i]);
+    for (size_t i = 0; needed[i]; i++) {
+        snprintf(path, sizeof path, "models/org/m/%s", needed[i]);
         folder_text(root, path, "{}");
     }
-    for (size_t i = 0; i < sizeof LEFT / sizeof *LEFT; i++) {
-        snprintf(path, sizeof path, "models/org/m/%s", LEFT[i]);
+    for (size_t i = 0; left[i]; i++) {
+        snprintf(path, sizeof path, "models/org/m/%s", left[i]);
         folder_text(root, path, "{}");
     }
     serve_open(&s, root);
     char *dir = hub_model_path(s.url, "org/m", &err);
     assert_non_null(dir);
-    for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; i++) {
-        if (!folder_has(dir, NEEDED[i])) {
-            fail_msg("%s was not pulled", NEEDED[i]);
+    for (size_t i = 0; needed[i]; i++) {
+        if (!folder_has(dir, needed[i])) {
+            fail_msg("%s was not pulled", needed[i]);
         }
     }
-    for (size_t i = 0; i < sizeof LEFT / sizeof *LEFT; i++) {
-        assert_false(folder_has(dir, LEFT[i]));
+    for (size_t i = 0; left[i]; i++) {
+        if (folder_has(dir, left[i])) {
+            fail_msg("%s was pulled", left[i]);
+        }
     }
+    free(dir);
+    serve_close(&s);
+    folder_remove(cache);
+    folder_remove(root);
+}
+
+/* Vocabularies under every name that the tokenizers read, weights of the modules behind a model;
+ * and nothing that would be executed, nor the same weights twice. */
+static void what_a_model_needs_is_pulled_and_no_program(void **state) {
+    static const char *const NEEDED[] = { "config.json", "spm.model", "spiece.model",
+        "sentencepiece.bpe.model", "tekken.json", "qwen.tiktoken", "2_Dense/model.safetensors",
+        "2_Dense/config.json", "3_Dense/pytorch_model.bin", "modules.json",
+        "model.safetensors.index.json", "model-00001-of-00001.safetensors", NULL };
+    static const char *const LEFT[] = { "modeling_x.py", "pytorch_model.bin",
+        "pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json", "onnx/model.onnx",
+        "2_Dense/pytorch_model.bin", NULL };
+    (void)state;
+    pulled_check(NEEDED, LEFT);
+}
+
+static void weights_of_pytorch_are_pulled_where_there_are_no_others(void **state) {
+    static const char *const NEEDED[] = { "config.json", "pytorch_model.bin",
+        "pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json",
+        "2_Dense/pytorch_model.bin", "adapter_model.bin", NULL };
+    static const char *const LEFT[] = { "training_args.bin", "optimizer.pt", "rust_model.ot",
+        "tf_model.h5", "x/pytorch_model.bin", "pytorch_model.fp16.bin", "flax_model.msgpack",
+        NULL };
+    (void)state;
+    pulled_check(NEEDED, LEFT);
+}
+
+#define ADAPTER_CONFIG "{\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"org/m\"}"
+
+/* An adapter's folder is whole once it is pulled: its base is linked into it, and stays the one
+ * that it was when the base has moved on, or no hub is there. */
+static void an_adapter_is_pulled_with_its_base(void **state) {
+    struct serving s;
+    struct err err = ERR_INIT;
+    char *root = folder_make(), *cache = cache_open(), first[41], second[41];
+    (void)state;
+    folder_text(root, "models/org/a/adapter_config.json", ADAPTER_CONFIG);
+    folder_text(root, "models/org/a/adapter_model.safetensors", "a");
+    folder_text(root, "models/org/m/config.json", "{}");
+    folder_text(root, "models/org/m/model.safetensors", "m");
+    folder_text(root, "models/org/m/1_Pooling/config.json", "{\"p\": 1}");
+    serve_open(&s, root);
+    char *dir = hub_model_path(s.url, "org/a", &err);
+    if (!dir) {
+        fail_msg("%s", err.msg);
+    }
+    assert_true(folder_has(dir, "adapter_model.safetensors"));
+    assert_true(folder_has(dir, "base_model/model.safetensors"));
+    char *text = folder_read(dir, "base_model/1_Pooling/config.json");
+    assert_string_equal(text, "{\"p\": 1}");
+    free(text);
+    assert_true(hub_base_commit(dir, first));
+    free(dir);
+    serve_close(&s);
+    char *port = path_join(root, "port");
+    assert_int_equal(unlink(port), 0);
+    free(port);
+    folder_text(root, "models/org/m/config.json", "{\"later\": 1}");
+    serve_open(&s, root);
+    dir = hub_model_path(s.url, "org/a", &err);
+    assert_true(dir && hub_base_commit(dir, second));
+    assert_string_equal(first, second);
+    text = folder_read(dir, "base_model/config.json");
+    assert_string_equal(text, "{}");
+    free(text);
+    free(dir);
+    serve_close(&s);
+    setenv("HF_HUB_OFFLINE", "1", 1);
+    dir = hub_model_path(s.url, "org/a", &err);
+    unsetenv("HF_HUB_OFFLINE");
+    assert_true(dir && folder_has(dir, "base_model/config.json"));
+    free(dir);
+    folder_remove(cache);
+    folder_remove(root);
+}
+
+static void a_base_that_is_not_there_is_named(void **state) {
+    struct serving s;
+    struct err err = ERR_INIT;
+    char *root = folder_make(), *cache = cache_open();
+    (void)state;
+    folder_text(root, "models/org/a/adapter_config.json", ADAPTER_CONFIG);
+    folder_text(root, "models/org/b/adapter_config.json",
+        "{\"base_model_name_or_path\": \"/home/somebody/base\"}");
+    serve_open(&s, root);
+    assert_null(hub_model_path(s.url, "org/a", &err));
+    assert_int_equal(err.class, ERR_NOT_FOUND);
+    assert_non_null(strstr(err.msg, "base model of 'org/a'"));
+    char *dir = hub_model_path(s.url, "org/b", &err); /* what isn't a hub's is the user's affair */
+    assert_non_null(dir);
+    assert_false(folder_has(dir, "base_model"));
+    free(dir);
+    serve_close(&s);
+    folder_remove(cache);
+    folder_remove(root);
+}
+
+/* Before weights are fetched, what is cheap of the base is: its configuration says what a run
+ * takes.
+ */
+static void an_outline_of_an_adapter_has_its_base(void **state) {
+    struct serving s;
+    struct err err = ERR_INIT;
+    uint64_t missing = 0;
+    char *root = folder_make(), *cache = cache_open();
+    (void)state;
+    folder_text(root, "models/org/a/adapter_config.json", ADAPTER_CONFIG);
+    folder_text(root, "models/org/a/adapter_model.safetensors", "aa");
+    folder_text(root, "models/org/m/config.json", "{}");
+    folder_text(root, "models/org/m/model.safetensors", "mmm");
+    serve_open(&s, root);
+    char *dir = hub_model_outline(s.url, "org/a", &missing, &err);
+    assert_non_null(dir);
+    assert_int_equal(missing, 5);
+    assert_true(folder_has(dir, "base_model/config.json"));
+    assert_false(folder_has(dir, "base_model/model.safetensors"));
+    free(dir);
+    dir = hub_model_path(s.url, "org/a", &err);
+    assert_true(dir && folder_has(dir, "base_model/model.safetensors"));
     free(dir);
     serve_close(&s);
     folder_remove(cache);
@@ -716,6 +834,10 @@ int main(void) {
         cmocka_unit_test(an_error_page_without_end_is_cut),
         cmocka_unit_test(what_we_serve_is_what_we_pull),
         cmocka_unit_test(what_a_model_needs_is_pulled_and_no_program),
+        cmocka_unit_test(weights_of_pytorch_are_pulled_where_there_are_no_others),
+        cmocka_unit_test(an_adapter_is_pulled_with_its_base),
+        cmocka_unit_test(a_base_that_is_not_there_is_named),
+        cmocka_unit_test(an_outline_of_an_adapter_has_its_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
