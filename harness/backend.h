@@ -155,6 +155,12 @@ struct gating {
     double limit, alpha;
 };
 
+/* An activation with learned numbers (xIELU): above * x² + linear * x where x > 0, else
+ * below * (exp(min(x, edge)) - 1 - x) + linear * x. */
+struct curve {
+    float above, below, linear, edge;
+};
+
 /* Parts of an architecture that not every device can run. */
 enum ability {
     CAN_HEAD_NORMS = 1 << 0,   /* norm_heads */
@@ -166,6 +172,8 @@ enum ability {
     CAN_ROTARY_INNER = 1 << 6, /* rotary.first */
     CAN_CROSS = 1 << 7,        /* attention.ancestors_only */
     CAN_RECUR = 1 << 8,        /* convolve, recur */
+    CAN_UNFOLD = 1 << 9,       /* unfold */
+    CAN_CURVE = 1 << 10,       /* curve */
 };
 
 enum target_flags { TARGET_WANT_BEST = 1 };
@@ -238,9 +246,17 @@ struct backend_ops {
     void (*matmul)(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
         const struct epilogue *epilogue);
 
-    /* out = activation(gate) * up, elementwise; out has act elements. */
+    /* out = activation(gate) * up, elementwise; out has f32 or act elements. */
     void (*gate)(struct backend *b, const struct gating *g, struct rows gate, struct rows up,
         struct rows out);
+
+    /* out = curve(x), elementwise, where x is f32; out has act elements. */
+    void (*curve)(struct backend *b, const struct curve *c, struct rows x, struct rows out);
+
+    /* A row's neighbours in its segment, number by number: out[t, i * taps + j] = x[t + j - taps /
+     * 2, i], or 0 where the segment has no such row. out has act elements [T, C * taps]. */
+    void (*unfold)(struct backend *b, uint32_t taps, const struct segment *segments,
+        uint32_t n_segments, struct rows x, struct rows out);
 
     /* The norm of each head of x by itself, in place (f32). Gain and bias have D numbers, for all
      * heads, or H*D. */
@@ -285,8 +301,8 @@ struct backend_ops {
     /* Every segment's rows, from a state that begins at position 0 with zeros:
      *     state = exp(step * -exp(decay)) * state + step * brought * u,  step = softplus(raw)
      *     out = (state · read + skip * u) * activation(gate)
-     * read: f32 [T, S], of heads what `convolve` gave [T, M]; gate: f32 [T, N]; out has f32 or act
-     * elements. */
+     * read: f32 [T, S], of heads what `convolve` gave [T, M]; gate: f32 [T, N], or none (no
+     * buffer): out is not gated. out has f32 or act elements. */
     void (*recur)(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
         uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows read,
         struct rows gate, struct rows out);

@@ -14,6 +14,7 @@ local function tensors(c)
     position = "embeddings.position_embeddings.weight",
     token_type = "embeddings.token_type_embeddings.weight",
   }
+  if c.use_task_id then t.task_type = "embeddings.task_type_embeddings.weight" end -- ERNIE's
   t.embed_norm, t.embed_norm_bias = norm("embeddings.LayerNorm")
   local layer = "encoder.layer.%d."
   local names = {
@@ -50,7 +51,6 @@ return {
     if (c.position_embedding_type or "absolute") ~= "absolute" then
       return { unsupported = "position_embedding_type '" .. tostring(c.position_embedding_type) .. "'" }
     end
-    if c.use_task_id then return { unsupported = "a type of tasks beside that of tokens (use_task_id)" } end
     local t, pad = tensors(c), counts_from_pad[c.model_type] and (c.pad_token_id or 1) or nil
     local narrow = c.model_type == "electra" and c.embedding_size ~= c.hidden_size and c.embedding_size or nil
     if narrow then t.embed_project, t.embed_project_bias = "embeddings_project.weight", "embeddings_project.bias" end
@@ -65,6 +65,7 @@ return {
       -- whatever the configuration says, MPNet has 32 buckets up to a distance of 128
       bias = c.model_type == "mpnet" and { kind = "buckets", buckets = 32, distance = 128 } or nil,
       token_types = c.model_type ~= "mpnet" and (c.type_vocab_size or 2) or nil,
+      task_types = c.use_task_id and (c.task_type_vocab_size or 3) or nil,
       classifier = classify(c, t),
       prefixes = { "", "bert.", "roberta.", "electra.", "mpnet.", "data2vec_text.", "ernie." },
       tensors = t,

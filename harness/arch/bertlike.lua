@@ -49,12 +49,12 @@ return {
       kind = "learned", count = c.max_position_embeddings, offset = pad and pad + 1 or 0, pad = pad,
       called = { count = "max_position_embeddings" },
     }
-    if type == "roformer" and c.rotary_value then return { unsupported = "rotary_value" } end
     local head = own_head[type] == true and (c.hidden_act or "gelu") or "tanh"
     return hub.spec(c, {
       causal = false, embed_width = narrow, activation = c.hidden_act or "gelu",
       norm = { kind = "layer", eps = c.layer_norm_eps or 1e-12, after = not before[type], called = { eps = "layer_norm_eps" } },
       position = type == "roformer" and hub.rotary(c, { interleaved = true }) or learned,
+      values_rotated = type == "roformer" and c.rotary_value or nil,
       token_types = type ~= "bert-generation" and (c.type_vocab_size or 2) or nil,
       classifier = type ~= "bert-generation" and hub.classifier(c, "cls", head) or nil,
       prefixes = { "", "roberta.", "roberta_prelayernorm.", "bert.", "rembert.", "roformer.", "encoder." }, tensors = t,

@@ -4,7 +4,7 @@
 
 #include "harness/cpu/cpu.h"
 
-enum { TAPS_MAX = 16, STATE_MAX = 1024 };
+enum { TAPS_MAX = 16, STATE_MAX = 1024, RECUR_GATED_MAX = 1024 };
 
 struct recur_op {
     const struct cpu *cpu;
@@ -22,6 +22,10 @@ void recur_cell(const struct recur_op *op, const uint8_t *cache, uint32_t slot, 
 /* A segment's sequence from position 0 on: its ancestors' tokens, then its own. */
 typedef void recur_token(void *arg, const struct segment *s, uint32_t position, uint32_t slot);
 void recur_walk(const struct segment *s, recur_token *token, void *arg);
+
+/* y *= activation(gate) in columns [first, first + n) of a row, where there is a gate; n is at most
+ * RECUR_GATED_MAX. */
+void recur_gate(const struct recur_op *op, uint32_t row, uint32_t first, uint32_t n, float *y);
 
 /* n numbers to columns [first, first + n) of row `row` of the output, in its elements. */
 void recur_write(const struct recur_op *op, uint32_t row, uint32_t first, uint32_t n, float *y);

@@ -72,7 +72,7 @@ static bool recipe_make(
     *r = (struct recipe) { .normalize = !o->no_normalize };
     if (!pooling_choose(m, o->pooling, r, err) || !prompt_choose(m, o, r, err))
         return false;
-    r->pooled_width = r->n_poolings * m->net.spec.width;
+    r->pooled_width = r->n_poolings * spec_hidden_width(&m->net.spec);
     uint32_t whole = r->chain ? modules_width(r->chain, r->pooled_width) : r->pooled_width;
     uint32_t dim = o->dim ? o->dim : m->modules.truncate_dim;
     if (o->dim > whole)
@@ -337,7 +337,7 @@ static bool step_embed(
     const struct backend_ops *ops = net->backend->ops;
     const struct recipe *r = &e->recipe;
     struct step_view view = step_view(step);
-    uint32_t n = view.n_segments, c = net->spec.width;
+    uint32_t n = view.n_segments, c = spec_hidden_width(&net->spec);
     uint32_t widest = r->chain ? modules_widest(r->chain, r->pooled_width) : r->pooled_width;
     struct segment *segments = xcalloc(n, sizeof *segments);
     float *pooled = xcalloc((size_t)n * r->pooled_width, sizeof *pooled);

@@ -387,7 +387,8 @@ static bool model_make(
         outline_net_open(&m->net, &s->spec, b);
     else if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err) || !decoder_open(m, s, err))
         return false;
-    if (!is_gguf(s->weights) && !modules_open(&m->modules, m->path, s->spec.width, err))
+    if (!is_gguf(s->weights) &&
+        !modules_open(&m->modules, m->path, spec_hidden_width(&s->spec), err))
         return false;
     info_fill(m, s, dtype);
     labels_name(m);

@@ -1,6 +1,8 @@
 -- What a configuration means where it is silent: values that its type has and that others of its kind don't share.
 local yes, no = true, false
 local of = {
+  apertus = { rms_norm_eps = 1e-5 },
+  lfm2 = { tie_word_embeddings = yes, rope_theta = 1e6, num_key_value_heads = 8 },
   bamba = { rms_norm_eps = 1e-5 },
   bloom = { n_head = 8 },
   cohere = { rope_theta = 500000.0 },
