@@ -1,7 +1,6 @@
 -- Apertus: Llama with a norm on each head of q and k, and a plain feed-forward part behind xIELU, a curve whose numbers
 -- each layer learns.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local parts = {
   attn_norm = "attention_layernorm", mlp_norm = "feedforward_layernorm", up = "mlp.up_proj", down = "mlp.down_proj",
@@ -12,7 +11,6 @@ return {
   name = "apertus",
   types = { "apertus" },
   config = function(c)
-    c = defaults(c)
     local t = decoder.tensors({ parts, decoder.attention }, decoder.biases(c.attention_bias, c.attention_bias))
     local curved = (c.hidden_act or "xielu") == "xielu"
     if curved then

@@ -1,7 +1,6 @@
 -- BART: learned positions that begin at 2, norms behind each part and behind the embedding, on both sides. mBART norms
 -- before each part, and once more at the end.
 local hub = include "hub"
-local defaults = include "defaults"
 
 -- Norms before each part, and at the end; Pegasus and Blenderbot have none behind the embedding.
 local before = { mbart = true, pegasus = true, blenderbot = true }
@@ -46,7 +45,6 @@ return {
   name = "bart",
   types = { "bart", "mbart", "pegasus", "plbart", "mvp", "blenderbot" },
   config = function(c)
-    c = defaults(c)
     local own, decoder = side(c, "encoder"), side(c, "decoder")
     decoder.causal, decoder.tied, decoder.start = true, "if missing", c.decoder_start_token_id or 2
     decoder.tensors.head = "lm_head.weight"

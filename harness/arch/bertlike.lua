@@ -1,7 +1,6 @@
 -- BERT with its norms or embeddings elsewhere: norms before each part (XLM-RoBERTa XL, RoBERTa-PreLayerNorm, Megatron-BERT),
 -- narrow embeddings (RemBERT), no types (BERT-generation), a rotation in interleaved pairs (RoFormer).
 local hub = include "hub"
-local defaults = include "defaults"
 
 -- Names of norms: before attention, before the feed-forward part, at the end, behind the embedding.
 local before = {
@@ -34,7 +33,6 @@ return {
   name = "bertlike",
   types = { "xlm-roberta-xl", "roberta-prelayernorm", "megatron-bert", "rembert", "bert-generation", "roformer" },
   config = function(c)
-    c = defaults(c)
     if (c.position_embedding_type or "absolute") ~= "absolute" then
       return { unsupported = "position_embedding_type '" .. tostring(c.position_embedding_type) .. "'" }
     end

@@ -1,7 +1,6 @@
 -- Decoders with DeepSeek V3's experts beside Llama's attention: GLM-4.5, dots.llm1, Solar Open, K-EXAONE, MiniMax M2; and
 -- ERNIE 4.5, whose router is a softmax. Experts are chosen by their scores with a bias, and weighed without it.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local heads = { q_norm = "self_attn.q_norm", k_norm = "self_attn.k_norm" }
 
@@ -65,7 +64,6 @@ return {
   name = "glmmoe",
   types = { "glm4_moe", "dots1", "solar_open", "minimax_m2", "exaone_moe", "ernie4_5_moe" },
   config = function(c)
-    c = defaults(c)
     local parts, type = { decoder.norms, decoder.attention, decoder.ffn }, c.model_type
     local qk = normed[type] or type == "glm4_moe" and c.use_qk_norm
     if qk then parts[4] = heads end
@@ -74,7 +72,8 @@ return {
     local own = { qk_norm = qk and { kind = "rms", heads = true } or nil,
       tensors = decoder.tensors(parts, decoder.biases(bias, out, c.use_bias)) }
     if type == "dots1" or type == "exaone_moe" then
-      own.window, own.sliding = c.sliding_window, c.sliding_window and hub.sliding(c, function() return false end)
+      local every = type == "exaone_moe" and (c.sliding_window_pattern or 4) or 1
+      own.window, own.sliding = c.sliding_window, c.sliding_window and hub.sliding(c, function(i) return i % every ~= 0 end)
     end
     if type == "exaone_moe" and own.sliding then -- only layers that slide rotate
       own.unrotated = {}

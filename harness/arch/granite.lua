@@ -1,7 +1,6 @@
 -- Granite: Llama with four multipliers: of embeddings, of what a part adds, of attention scores, of logits. Granite-MoE has
 -- experts in one tensor, and may have one that all tokens pass.
 local decoder = include "decoder"
-local defaults = include "defaults"
 
 local function experts(c, t)
   local layer, f = "layers.%d.block_sparse_moe.", c.intermediate_size or 0
@@ -23,7 +22,6 @@ return {
   name = "granite",
   types = { "granite", "granitemoe", "granitemoeshared" },
   config = function(c)
-    c = defaults(c)
     local sparse = c.model_type ~= "granite"
     local parts = { decoder.norms, decoder.attention, not sparse and decoder.ffn or nil }
     local t = decoder.tensors(parts, decoder.biases(c.attention_bias, c.attention_bias, c.mlp_bias))

@@ -1,6 +1,5 @@
 -- LFM2: attention in some layers, in the others a short convolution between two gates; a gated feed-forward part in all.
 local hub, decoder, mamba = include "hub", include "decoder", include "mamba"
-local defaults = include "defaults"
 
 local layer = "layers.%d."
 local parts = {
@@ -32,7 +31,6 @@ return {
   name = "lfm2",
   types = { "lfm2" },
   config = function(c)
-    c = defaults(c)
     local t, all, attends = decoder.tensors { parts }, not c.layer_types and not c.full_attn_idxs, {}
     t.final_norm = { "embedding_norm.weight", "norm.weight" }
     for i, kind in ipairs(c.layer_types or {}) do attends[i - 1] = kind == "full_attention" end

@@ -1,7 +1,6 @@
 -- Llama and its closest relatives: RMS norms before each part, rotary positions, grouped keys and values, SwiGLU.
 -- Mistral adds a sliding window; Qwen2 biases on q, k and v; Seed-OSS and EXAONE 4 flags and windows of their own kind.
 local hub, decoder, gguf = include "hub", include "decoder", include "gguf"
-local defaults = include "defaults"
 
 local function window(c)
   if c.model_type == "mistral" then return c.sliding_window end
@@ -34,7 +33,6 @@ return {
   gguf = { "llama" },
 
   config = function(c)
-    c = defaults(c)
     local sliding, layers = window(c)
     local interleaved = c.model_type == "ernie4_5" or nil
     return decoder.spec(c, {

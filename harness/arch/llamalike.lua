@@ -1,7 +1,6 @@
 -- Llama with one thing changed: Helium and its interleaved rotation, Arcee's plain feed-forward part behind a squared
 -- ReLU, HunYuan's norms on heads once they have been rotated, CWM's and Ministral's windows, biases of InternLM 3.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local parts = { decoder.norms, decoder.attention, decoder.ffn }
 local of = {}
@@ -60,7 +59,6 @@ return {
   name = "llamalike",
   types = { "helium", "arcee", "hunyuan_v1_dense", "cwm", "ministral", "ministral3", "internlm3" },
   config = function(c)
-    c = defaults(c)
     return decoder.spec(c, of[c.model_type](c))
   end,
 }
