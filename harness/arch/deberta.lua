@@ -72,7 +72,7 @@ return {
     local act = c.pooler_hidden_act or "gelu"
     return hub.spec(c, {
       causal = false, activation = c.hidden_act or "gelu",
-      embed_width = c.embedding_size, embed_normed_last = true,
+      embed_width = c.embedding_size, embed_normed = "projected",
       convolution = taps and { taps = taps, activation = c.conv_act or "tanh" } or nil,
       norm = { kind = "layer", eps = c.layer_norm_eps or 1e-7, after = true, called = { eps = "layer_norm_eps" } },
       position = learned and { kind = "learned", count = c.max_position_embeddings } or { kind = "none" },

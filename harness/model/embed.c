@@ -168,12 +168,7 @@ static void passage_add(
 }
 
 static bool ids_usable(const struct model *m, const int32_t *ids, size_t n, struct err *err) {
-    if (n == 0)
-        return err_set(err, ERR_INPUT, "there are no tokens to embed");
-    if (n > m->info.max_length || n > m->net.n_rows)
-        return err_set(err, ERR_INPUT, "%zu tokens are more than the model's %u", n,
-            m->info.max_length < m->net.n_rows ? m->info.max_length : m->net.n_rows);
-    return model_ids_check(m, ids, n, err);
+    return model_pass_check(m, "to embed", ids, n, err);
 }
 
 /* False only where no text can be encoded at all; what is wrong with one request is in its err. */

@@ -90,13 +90,15 @@ static void embed_norm(struct net *net, struct rows x) {
 static void embed(struct net *net, const struct step_view *step, struct rows x) {
     const struct backend_ops *ops = net->backend->ops;
     const struct spec *s = &net->spec;
-    bool narrow = net->embed_project != NULL, first = narrow && s->projected_first,
-         last = first || (narrow && s->embed_normed_last);
+    bool narrow = net->embed_project != NULL, first = narrow && s->projected_first;
+    bool last = narrow && (first || s->embed_normed == NORMED_PROJECTED);
     struct rows e = narrow ? part(net->e, step->n) : x;
     ops->gather(net->backend, net->embed, step->ids, (float)s->embedding_scale, false, e);
+    if (s->embed_normed == NORMED_TOKENS)
+        embed_norm(net, e);
     if (!first)
         embed_beside(net, step, e);
-    if (!last)
+    if (!last && s->embed_normed != NORMED_TOKENS)
         embed_norm(net, e);
     if (!narrow)
         return;

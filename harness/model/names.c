@@ -236,7 +236,7 @@ static struct shape global_shape(const struct spec *s, enum role role) {
         return (struct shape) { s->n_task_types, beside };
     case ROLE_EMBED_NORM:
     case ROLE_EMBED_NORM_BIAS:
-        return (struct shape) { s->embed_normed_last ? c : beside, 0 };
+        return (struct shape) { s->embed_normed == NORMED_PROJECTED ? c : beside, 0 };
     case ROLE_EMBED_PROJECT:
         return (struct shape) { c, e };
     case ROLE_DISTANCES:
@@ -448,7 +448,7 @@ static const struct tensor *gather_heads(struct finder *f, enum role role, struc
     return all;
 }
 
-/* Positions as waves, [positions, E]: no file needs to have them. */
+/* Positions as waves, [positions, C], where the file has none. */
 static const struct tensor *waves_make(struct finder *f) {
     const struct spec *s = f->spec;
     uint32_t half = s->width / 2;
@@ -473,12 +473,12 @@ static const struct tensor *waves_make(struct finder *f) {
 
 static const struct tensor *need_role(struct finder *f, enum role role, struct place place) {
     const struct role_names *names = &f->spec->roles[role];
-    if (role == ROLE_POSITION && f->spec->position == POSITION_WAVES)
-        return waves_make(f);
     if (names->n == 0)
         return NULL;
     bool by_head = strstr(names->names[0], "%h") != NULL;
     const struct tensor *t = by_head ? gather_heads(f, role, place) : find_role(f, role, place);
+    if (!t && role == ROLE_POSITION && f->spec->position == POSITION_WAVES)
+        return waves_make(f);
     if (!t && !names->optional && f->n_missing++ < 4) {
         char name[NAME_MAX_BYTES];
         name_at(f, name, names->names[0], place);

@@ -66,7 +66,6 @@ static const struct field top_fields[] = {
     FLAG("permuted_qk", permuted_qk),
     FLAG("parallel", parallel),
     FLAG("projected_first", projected_first),
-    FLAG("embed_normed_last", embed_normed_last),
     FLAG("values_rotated", values_rotated),
     FLAG("scale_by_layer", scale_by_layer),
 };
@@ -193,6 +192,8 @@ static const struct word scaling_words[] = {
     { "longrope", ROPE_LONGROPE },
     { 0, 0 },
 };
+static const struct word embed_normed_words[] = { { "sum", NORMED_SUM },
+    { "tokens", NORMED_TOKENS }, { "projected", NORMED_PROJECTED }, { 0, 0 } };
 static const struct word bias_words[] = {
     { "slopes", BIAS_SLOPES },
     { "slopes_bf16", BIAS_SLOPES_BF16 },
@@ -589,12 +590,16 @@ static bool convolution_read(const json_t *table, struct spec *spec, struct err 
                spec->convolution.taps);
 }
 
-static bool head_read(const json_t *table, struct spec *spec, struct err *err) {
-    int activation = ACT_NONE;
-    if (json_object_get(table, "head_activation") &&
-        !word_read(table, "head_activation", activation_words, &activation, err))
+/* Words at either end of the layers. */
+static bool ends_words_read(const json_t *table, struct spec *spec, struct err *err) {
+    int activation = ACT_NONE, normed = NORMED_SUM;
+    if ((json_object_get(table, "head_activation") &&
+            !word_read(table, "head_activation", activation_words, &activation, err)) ||
+        (json_object_get(table, "embed_normed") &&
+            !word_read(table, "embed_normed", embed_normed_words, &normed, err)))
         return false;
     spec->head_activation = (enum activation)activation;
+    spec->embed_normed = (enum embed_normed)normed;
     return true;
 }
 
@@ -879,6 +884,7 @@ static bool roles_check(const struct spec *s, struct err *err) {
         { ROLE_MLP_NORM, s->norm_after, "norm.after" },
         { ROLE_EMBED_PROJECT, s->embed_width != s->width, "'embed_width'" },
         { ROLE_POSITION, s->position == POSITION_LEARNED, "position.kind" },
+        { ROLE_POSITION, s->position == POSITION_WAVES, "position.kind" },
         { ROLE_TOKEN_TYPE, s->n_token_types > 0, "'token_types'" },
         { ROLE_TASK_TYPE, s->n_task_types > 0, "'task_types'" },
         { ROLE_BUCKETS, s->bias.kind == BIAS_BUCKETS, "bias.kind" },
@@ -904,7 +910,8 @@ static bool roles_check(const struct spec *s, struct err *err) {
                 role_keys[demands[i].role], demands[i].because);
     if (s->gated != (s->roles[ROLE_GATE].n > 0 || s->roles[ROLE_EXPERT_GATE].n > 0))
         return err_set(err, ERR_INPUT, "tensors: 'gate' and 'gated' contradict each other");
-    if ((s->position == POSITION_LEARNED) != (s->roles[ROLE_POSITION].n > 0))
+    bool table = s->position == POSITION_LEARNED || s->position == POSITION_WAVES;
+    if (table != (s->roles[ROLE_POSITION].n > 0))
         return err_set(
             err, ERR_INPUT, "tensors: 'position' and position.kind contradict each other");
     if ((s->n_token_types > 0) != (s->roles[ROLE_TOKEN_TYPE].n > 0))
@@ -960,7 +967,7 @@ bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, stru
         !experts_read(json_object_get(table, "experts"), spec, err) ||
         !mixing_read(json_object_get(table, "mixing"), spec, err) ||
         !convolution_read(json_object_get(table, "convolution"), spec, err) ||
-        !head_read(table, spec, err) ||
+        !ends_words_read(table, spec, err) ||
         !classifier_read(json_object_get(table, "classifier"), spec, err) ||
         !tied_read(table, spec, err) || !tensors_read(table, arena, spec, err))
         return false;

@@ -14,6 +14,10 @@
 
 /* Waves are a table like a learned one, whose rows are sines, then cosines, of the position. */
 enum position_kind { POSITION_NONE, POSITION_LEARNED, POSITION_WAVES, POSITION_ROTARY };
+/* What the embedding's norm is of: tokens alone, with positions and types, or behind the
+ * projection.
+ */
+enum embed_normed { NORMED_SUM, NORMED_TOKENS, NORMED_PROJECTED };
 enum rope_kind {
     ROPE_PLAIN,
     ROPE_LINEAR,
@@ -292,10 +296,10 @@ struct spec {
     bool norm_before; /* before each part; neither: only what comes out of a part is normed (OLMo 2)
                        */
     bool bare_norm;   /* without gains */
-    bool residual_normed;   /* the residual goes on from the normed row (BLOOM's option) */
-    bool parallel;          /* attention and feed-forward read the same row */
-    bool projected_first;   /* the projection stands before positions are added (OPT) */
-    bool embed_normed_last; /* the embedding's norm stands behind the projection (DeBERTa) */
+    bool residual_normed; /* the residual goes on from the normed row (BLOOM's option) */
+    bool parallel;        /* attention and feed-forward read the same row */
+    bool projected_first; /* the projection stands before positions are added (OPT) */
+    enum embed_normed embed_normed;
     bool values_rotated;    /* values are rotated as keys are (RoFormer's option) */
     bool heads_normed;      /* q and k are normed head by head; else over all heads at once */
     bool normed_after_rope; /* ... once they have been rotated */
