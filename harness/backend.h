@@ -157,7 +157,7 @@ struct gating {
 
 /* An activation with learned numbers (xIELU): above * x² + linear * x where x > 0, else
  * below * (exp(min(x, edge)) - 1 - x) + linear * x. */
-struct curve {
+struct learned_curve {
     float above, below, linear, edge;
 };
 
@@ -251,7 +251,7 @@ struct backend_ops {
         struct rows out);
 
     /* out = curve(x), elementwise, where x is f32; out has act elements. */
-    void (*curve)(struct backend *b, const struct curve *c, struct rows x, struct rows out);
+    void (*curve)(struct backend *b, const struct learned_curve *c, struct rows x, struct rows out);
 
     /* A row's neighbours in its segment, number by number: out[t, i * taps + j] = x[t + j - taps /
      * 2, i], or 0 where the segment has no such row. out has act elements [T, C * taps]. */

@@ -14,7 +14,7 @@ struct row_op {
     struct rows x, y, out;
     enum norm_kind kind;
     const struct gating *gating;
-    const struct curve *curve;
+    const struct learned_curve *curve;
     const float *gain, *bias, *weights;
     float eps, factor;
     bool add, gain_each; /* gain_each: every head has gains of its own */
@@ -128,7 +128,7 @@ void cpu_gate(
 static void curve_rows(
     const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
     const struct row_op *op = arg;
-    const struct curve *k = op->curve;
+    const struct learned_curve *k = op->curve;
     float *y = cpu_scratch(c, thread);
     for (uint32_t i = from; i < to; i++) {
         const float *row = row_at(op->x, i);
@@ -141,7 +141,8 @@ static void curve_rows(
     }
 }
 
-void cpu_curve(struct backend *b, const struct curve *curve, struct rows x, struct rows out) {
+void cpu_curve(
+    struct backend *b, const struct learned_curve *curve, struct rows x, struct rows out) {
     struct cpu *c = cpu_of(b);
     rows_check(x, out.buf->cols);
     rows_check(out, x.buf->cols);

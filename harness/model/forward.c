@@ -493,9 +493,9 @@ static void experts_land(struct net *net, const struct layer *w, struct rows h, 
 }
 
 /* A layer's curve, its numbers made positive as they are trained. */
-static struct curve curve_of(const struct layer *w) {
+static struct learned_curve curve_of(const struct layer *w) {
     float linear = w->curve_linear ? *w->curve_linear : 0.5F;
-    return (struct curve) { .above = log1pf(expf(*w->curve_above)),
+    return (struct learned_curve) { .above = log1pf(expf(*w->curve_above)),
         .below = linear + log1pf(expf(*w->curve_below)),
         .linear = linear,
         .edge = w->curve_edge ? *w->curve_edge : -1e-6F };
@@ -508,7 +508,7 @@ static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows
         experts_land(net, w, h, x);
         return;
     }
-    struct curve curve;
+    struct learned_curve curve;
     if (w->curve_above)
         curve = curve_of(w);
     const struct ffn_part p = { .up = w->up,

@@ -200,7 +200,7 @@ void net_experts(struct net *net, const struct layer *w, struct rows h, struct r
 struct ffn_part {
     const struct matrix *up, *gate, *down;
     const struct vector *up_bias, *gate_bias, *down_bias;
-    const struct curve *curve; /* of what has no gate; NULL: the model's activation */
+    const struct learned_curve *curve; /* of what has no gate; NULL: the model's activation */
     struct ffn_room room;
     float scale;
     bool add;

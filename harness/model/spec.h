@@ -290,7 +290,7 @@ struct spec {
     uint32_t n_token_types;
     uint32_t n_task_types; /* a table beside that of types: its first row is every token's */
     bool causal, gated;
-    bool curved;      /* the activation has learned numbers, a layer its own: see struct curve */
+    bool curved; /* the activation has learned numbers, a layer its own: see struct learned_curve */
     bool expects_bos; /* no text without BOS was seen in training: without one, scores collapse */
     bool norm_after;  /* after the residual addition (BERT) instead of before the part (Llama) */
     bool norm_before; /* before each part; neither: only what comes out of a part is normed (OLMo 2)
