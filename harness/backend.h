@@ -124,8 +124,14 @@ struct attention_bias {
  * share what tokens bring in and read; these are convolved beside the channels, M = N + 2 * G * S
  * in all: channels, what is brought in by each group, what each reads. Keys hold these [M] before
  * the convolution, values the channels and what is brought in [N + G * S] behind it, then the raw
- * steps [n_heads]. Lists are on the host. */
+ * steps [n_heads]. Lists are on the host.
+ *
+ * With `corrects` (a gated delta rule), heads bring in what their state doesn't recall yet: what is
+ * read, what is brought in and the channels [M] stand in this order, and values hold raw steps
+ * [n_heads] and raw weights [n_heads] behind them. Both of the first are scaled to length 1, and
+ * what is read by 1 / sqrt(S) then. */
 struct recurrence {
+    bool corrects;
     uint32_t n_channels, n_state, n_taps;
     uint32_t n_heads, n_groups; /* n_heads 0: each channel by itself */
     enum activation activation;
@@ -153,6 +159,7 @@ struct attention {
 struct gating {
     enum activation activation;
     double limit, alpha;
+    bool sigmoid; /* of the gate, whatever the activation */
 };
 
 /* An activation with learned numbers (xIELU): above * x² + linear * x where x > 0, else
@@ -166,7 +173,7 @@ enum ability {
     CAN_HEAD_NORMS = 1 << 0,   /* norm_heads */
     CAN_BIAS = 1 << 1,         /* attention.bias */
     CAN_SINKS = 1 << 2,        /* attention.sinks */
-    CAN_GATING = 1 << 3,       /* gating.limit, gating.alpha */
+    CAN_GATING = 1 << 3,       /* gating.limit, gating.alpha, gating.sigmoid */
     CAN_ADD = 1 << 4,          /* add, clip, spread */
     CAN_EXPERTS = 1 << 5,      /* scatter */
     CAN_ROTARY_INNER = 1 << 6, /* rotary.first */
@@ -302,7 +309,9 @@ struct backend_ops {
      *     state = exp(step * -exp(decay)) * state + step * brought * u,  step = softplus(raw)
      *     out = (state · read + skip * u) * activation(gate)
      * read: f32 [T, S], of heads what `convolve` gave [T, M]; gate: f32 [T, N], or none (no
-     * buffer): out is not gated. out has f32 or act elements. */
+     * buffer): out is not gated. out has f32 or act elements. Where the recurrence corrects:
+     *     state = exp(step * -exp(decay)) * state
+     *     state += brought * sigmoid(weight) * (u - state · brought),  out = state · read */
     void (*recur)(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
         uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows read,
         struct rows gate, struct rows out);

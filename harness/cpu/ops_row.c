@@ -101,7 +101,12 @@ static void gate_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t 
     uint32_t n = op->out.buf->cols;
     float *product = cpu_scratch(c, thread), *space = product + n;
     for (uint32_t i = from; i < to; i++) {
-        if (op->gating->alpha > 0) {
+        if (op->gating->sigmoid) {
+            memcpy(product, row_f32(c, op->y, i, space), n * sizeof *product);
+            const float *gate = row_f32(c, op->x, i, space);
+            for (uint32_t j = 0; j < n; j++)
+                product[j] *= 1 / (1 + expf(-gate[j]));
+        } else if (op->gating->alpha > 0) {
             memcpy(product, row_f32(c, op->y, i, space), n * sizeof *product);
             gate_cut(op->gating, n, row_f32(c, op->x, i, space), product);
         } else {

@@ -148,7 +148,9 @@ static void run(struct cpu *c, struct recur_op *op, uint32_t n_segments) {
 /* What a slot must have room for: see struct recurrence. */
 static void recurrence_check(const struct recurrence *r, const struct kv_cache *kv) {
     uint32_t values =
-        r->n_channels + (r->n_heads > 0 ? r->n_groups * r->n_state + r->n_heads : r->n_state);
+        r->corrects
+            ? convolved(r) + 2 * r->n_heads
+            : r->n_channels + (r->n_heads > 0 ? r->n_groups * r->n_state + r->n_heads : r->n_state);
     BUG_IF(kv->width < convolved(r) || kv->width < values || r->n_taps > TAPS_MAX ||
            r->n_state > STATE_MAX);
 }
@@ -181,7 +183,9 @@ void cpu_recur(struct backend *b, const struct recurrence *r, struct kv_cache *k
         .read = read,
         .gate = gate,
         .out = out };
-    if (r->n_heads > 0)
+    if (r->corrects)
+        recur_delta(c, &op, n_segments);
+    else if (r->n_heads > 0)
         recur_heads(c, &op, n_segments);
     else
         run(c, &op, n_segments);

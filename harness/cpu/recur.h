@@ -32,6 +32,9 @@ void recur_write(const struct recur_op *op, uint32_t row, uint32_t first, uint32
 
 float recur_softplus(float x);
 
+/* recur_delta.c: heads that correct what they recall. */
+void recur_delta(struct cpu *c, struct recur_op *op, uint32_t n_segments);
+
 /* recur_heads.c: a step and a decay a head. */
 void recur_heads(struct cpu *c, struct recur_op *op, uint32_t n_segments);
 

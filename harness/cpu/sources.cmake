@@ -16,6 +16,7 @@ set(cpu_SOURCES
     cpu/panels.c
     cpu/product.c
     cpu/recur.c
+    cpu/recur_delta.c
     cpu/recur_heads.c
     cpu/rotate.c
     cpu/source.c

@@ -277,6 +277,11 @@ static void attention(
             .x = q });
     net->backend->ops->attend(
         net->backend, &how, net->kv, net->cache_layer[l], at->segments, at->n_segments, q, a);
+    if (w->attn_gate) {
+        struct rows gate = part(net->attn_gate, h.n);
+        matmul(net, w->attn_gate, w->attn_gate_bias, h, gate);
+        net->backend->ops->gate(net->backend, &(struct gating) { .sigmoid = true }, gate, a, a);
+    }
     matmul_land(
         net, w->o, w->o_bias, a, &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
 }
@@ -286,7 +291,8 @@ static void attention(
 static struct recurrence recurrence_of(const struct net *net, uint32_t l) {
     const struct mixing *m = &net->spec.mixing;
     const struct layer *w = &net->layers[l];
-    return (struct recurrence) { .n_channels = m->channels,
+    return (struct recurrence) { .corrects = m->corrects,
+        .n_channels = m->channels,
         .n_state = m->state,
         .n_taps = m->taps,
         .n_heads = m->heads,
@@ -348,6 +354,36 @@ static void steps_of_heads(struct net *net, uint32_t l, const struct step_view *
     ops->spread(net->backend, 1, r->n_channels + r->n_groups * r->n_state, steps, v);
 }
 
+/* Of heads that correct: what goes into the convolution, out of three products. */
+static void parts_join(struct net *net, const struct layer *w, struct rows h, struct rows x) {
+    const struct mixing *m = &net->spec.mixing;
+    uint32_t all = m->groups * m->state;
+    struct rows narrow = part(net->mix_b, h.n), channels = part(net->mixed, h.n);
+    matmul(net, w->mix_c, NULL, h, narrow);
+    net->backend->ops->spread(net->backend, 1, 0, narrow, x);
+    matmul(net, w->mix_b, NULL, h, narrow);
+    net->backend->ops->spread(net->backend, 1, all, narrow, x);
+    matmul(net, w->mix_in, w->mix_in_bias, h, channels);
+    net->backend->ops->spread(net->backend, 1, 2 * all, channels, x);
+}
+
+/* ... and what a slot holds behind what came out of it. */
+static void steps_of_corrections(struct net *net, uint32_t l, const struct step_view *step,
+    const struct recurrence *r, struct rows h) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct layer *w = &net->layers[l];
+    uint32_t from = mixing_convolved(&net->spec.mixing);
+    struct rows v = part(net->mix_v, step->n), u = part(net->mix_c, step->n),
+                steps = part(net->mix_step, step->n);
+    ops->convolve(
+        net->backend, r, net->mix_kv, net->mix_layer[l], step->segments, step->n_segments, u);
+    ops->spread(net->backend, 1, 0, u, v);
+    matmul(net, w->mix_step, w->mix_step_bias, h, steps);
+    ops->spread(net->backend, 1, from, steps, v);
+    matmul(net, w->mix_weight, NULL, h, steps);
+    ops->spread(net->backend, 1, from + r->n_heads, steps, v);
+}
+
 /* What later tokens need of these: their channels, their steps and what these bring in. */
 static void channels_store(
     struct net *net, uint32_t l, const struct step_view *step, struct rows h) {
@@ -355,7 +391,10 @@ static void channels_store(
     const struct layer *w = &net->layers[l];
     const struct recurrence r = recurrence_of(net, l);
     struct rows x = part(net->mix_x, step->n), v = part(net->mix_v, step->n);
-    matmul(net, w->mix_in, w->mix_in_bias, h, x);
+    if (r.corrects)
+        parts_join(net, w, h, x);
+    else
+        matmul(net, w->mix_in, w->mix_in_bias, h, x);
     if (w->mix_entry) {
         matmul(net, w->mix_entry, w->mix_entry_bias, h, v);
         ops->gate(net->backend, &(struct gating) { .activation = ACT_NONE }, v, x, x);
@@ -366,7 +405,9 @@ static void channels_store(
             step->n_segments, part(net->mix_c, step->n));
         return;
     }
-    if (r.n_heads > 0)
+    if (r.corrects)
+        steps_of_corrections(net, l, step, &r, h);
+    else if (r.n_heads > 0)
         steps_of_heads(net, l, step, &r, h);
     else
         steps_of_channels(net, l, step, &r);

@@ -27,6 +27,7 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_Q] = PART_MATRIX,
     [ROLE_K] = PART_MATRIX,
     [ROLE_V] = PART_MATRIX,
+    [ROLE_ATTN_GATE] = PART_MATRIX,
     [ROLE_SINKS] = PART_HOST,
     [ROLE_DISTANCE_K] = PART_MATRIX,
     [ROLE_DISTANCE_Q] = PART_MATRIX,
@@ -36,6 +37,7 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_MIX_GATE] = PART_MATRIX,
     [ROLE_MIX_STEP_DOWN] = PART_MATRIX,
     [ROLE_MIX_STEP] = PART_MATRIX,
+    [ROLE_MIX_WEIGHT] = PART_MATRIX,
     [ROLE_MIX_B] = PART_MATRIX,
     [ROLE_MIX_C] = PART_MATRIX,
     [ROLE_MIX_OUT] = PART_MATRIX,
@@ -83,6 +85,10 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
     case ROLE_K:
     case ROLE_V:
         return (struct shape) { kv, s->kv_rank ? s->kv_rank : c };
+    case ROLE_ATTN_GATE:
+        return (struct shape) { q, c };
+    case ROLE_ATTN_GATE_BIAS:
+        return (struct shape) { q, 0 };
     case ROLE_O:
     case ROLE_CROSS_O:
         return (struct shape) { c, q };
@@ -140,9 +146,9 @@ static struct shape mixing_shape(const struct spec *s, enum role role) {
     bool heads = m->heads > 0;
     switch (role) {
     case ROLE_MIX_IN:
-        return (struct shape) { row, s->width };
+        return (struct shape) { m->corrects ? n : row, s->width };
     case ROLE_MIX_IN_BIAS:
-        return (struct shape) { row, 0 };
+        return (struct shape) { m->corrects ? n : row, 0 };
     case ROLE_MIX_ENTRY:
     case ROLE_MIX_GATE:
         return (struct shape) { n, s->width };
@@ -160,9 +166,14 @@ static struct shape mixing_shape(const struct spec *s, enum role role) {
         return (struct shape) { heads ? m->heads : row, 0 };
     case ROLE_MIX_STEP_FROM:
         return (struct shape) { m->heads, 0 };
+    case ROLE_MIX_WEIGHT:
+        return (struct shape) { m->heads, s->width };
     case ROLE_MIX_B:
     case ROLE_MIX_C:
-        return (struct shape) { m->state, n };
+        return m->corrects ? (struct shape) { m->groups * m->state, s->width }
+                           : (struct shape) { m->state, n };
+    case ROLE_MIX_NORM:
+        return (struct shape) { m->corrects ? n / m->heads : n, 0 };
     case ROLE_MIX_B_NORM:
     case ROLE_MIX_C_NORM:
         return (struct shape) { m->state, 0 };
@@ -281,6 +292,8 @@ void role_shape(const struct spec *s, enum role role, uint32_t *rows, uint32_t *
 
 bool mixing_is_padded(const struct spec *s, enum role role) {
     bool steps = role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS;
+    if (s->mixing.corrects) /* its parts are spread into a row */
+        return false;
     return role == ROLE_MIX_IN || role == ROLE_MIX_IN_BIAS || (steps && s->mixing.heads == 0);
 }
 
@@ -564,11 +577,14 @@ static void head_settle(struct finder *f, struct spec *spec) {
     if (spec->tied_if_missing)
         spec->tied = missing;
     bool bare = strcmp(f->prefix, spec->prefixes[0]) != 0; /* saved without what stands on top */
-    spec->headless = spec->causal && !spec->tied && missing && (spec->has_classifier || bare);
+    bool dense = spec->roles[ROLE_HEAD_DENSE].n > 0;
+    missing = dense ? !find_role(f, ROLE_HEAD_DENSE, first) : missing && !spec->tied;
+    spec->headless = spec->causal && missing && (spec->has_classifier || bare);
     if (spec->tied || spec->headless)
         spec->roles[ROLE_HEAD].n = 0;
-    if (spec->headless)
-        spec->roles[ROLE_HEAD_BIAS].n = 0;
+    for (int r = ROLE_HEAD_BIAS; spec->headless && r <= ROLE_HEAD_NORM_BIAS; r++)
+        spec->roles[r].n = 0;
+    spec->tied = spec->tied && !spec->headless;
 }
 
 /* A file without the classifier's last layer is a model without a classifier. */

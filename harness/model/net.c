@@ -58,6 +58,8 @@ static const size_t places[ROLE_N] = {
     [ROLE_Q_NORM_BIAS] = LAYER(q_norm_bias),
     [ROLE_K_NORM] = LAYER(k_norm),
     [ROLE_K_NORM_BIAS] = LAYER(k_norm_bias),
+    [ROLE_ATTN_GATE] = LAYER(attn_gate),
+    [ROLE_ATTN_GATE_BIAS] = LAYER(attn_gate_bias),
     [ROLE_SINKS] = LAYER(sinks),
     [ROLE_BUCKETS] = LAYER(buckets),
     [ROLE_DISTANCE_K] = LAYER(distance_k),
@@ -81,6 +83,7 @@ static const size_t places[ROLE_N] = {
     [ROLE_MIX_STEP] = LAYER(mix_step),
     [ROLE_MIX_STEP_BIAS] = LAYER(mix_step_bias),
     [ROLE_MIX_STEP_FROM] = LAYER(mix_step_from),
+    [ROLE_MIX_WEIGHT] = LAYER(mix_weight),
     [ROLE_MIX_B] = LAYER(mix_b),
     [ROLE_MIX_B_NORM] = LAYER(mix_b_norm),
     [ROLE_MIX_C] = LAYER(mix_c),
@@ -339,7 +342,8 @@ static unsigned abilities_needed(const struct spec *s) {
     can |= s->heads_normed && s->roles[ROLE_Q_NORM].n > 0 ? CAN_HEAD_NORMS : 0;
     can |= s->bias.kind != BIAS_NONE ? CAN_BIAS : 0;
     can |= s->roles[ROLE_SINKS].n > 0 ? CAN_SINKS : 0;
-    can |= s->gating.limit > 0 || s->gating.alpha > 0 ? CAN_GATING : 0;
+    bool gated = s->gating.limit > 0 || s->gating.alpha > 0 || s->roles[ROLE_ATTN_GATE].n > 0;
+    can |= gated ? CAN_GATING : 0;
     can |= out_norms || s->qkv_clip > 0 || s->kv_rank > 0 ? CAN_ADD : 0;
     can |= s->experts.n > 0 ? CAN_EXPERTS : 0;
     can |= s->mixing.channels > 0 ? CAN_RECUR : 0;
@@ -352,7 +356,7 @@ static unsigned abilities_needed(const struct spec *s) {
 
 static bool abilities_check(const struct spec *s, struct backend *b, struct err *err) {
     static const char *const names[] = { "norms of heads", "attention biases", "attention sinks",
-        "clamped gates", "norms behind a part", "experts", "a rotation inside heads",
+        "gates of its own kind", "norms behind a part", "experts", "a rotation inside heads",
         "attention to an encoder", "a recurrence", "a convolution",
         "an activation with learned numbers" };
     unsigned lacks = abilities_needed(s) & ~b->ops->caps(b)->can;
@@ -456,6 +460,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->k, kv, ELEM_F32 },
         { &net->v, kv, ELEM_F32 },
         { &net->a, q, act },
+        { &net->attn_gate, where(s->roles[ROLE_ATTN_GATE].n > 0, q), ELEM_F32 },
         { &net->ffn.gate, where(s->gated, s->ffn_width), ELEM_F32 },
         { &net->ffn.up, s->gated ? s->ffn_width : curved, ELEM_F32 },
         { &net->ffn.m, s->ffn_width, act },
@@ -473,7 +478,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->mix_low_act, m->rank, act },
         { &net->mix_step, m->heads, ELEM_F32 },
         { &net->mix_gate, m->channels, ELEM_F32 },
-        { &net->mix_b, where(!heads, m->state), ELEM_F32 },
+        { &net->mix_b, m->corrects ? m->groups * m->state : where(!heads, m->state), ELEM_F32 },
         { &net->mix_c, read, ELEM_F32 },
         { &net->mix_c_read, read, ELEM_F32 },
         { &net->expert_h, where(x->n > 0, c), act },

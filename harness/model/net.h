@@ -24,11 +24,14 @@ struct layer {
     struct vector *q_bias, *k_bias, *v_bias, *o_bias;
     struct vector *q_norm, *q_norm_bias, *k_norm, *k_norm_bias;
     struct vector *attn_out_norm, *attn_out_norm_bias; /* [C] */
-    const float *sinks;                                /* [H] */
+    struct matrix *attn_gate;                          /* [H*D, C] */
+    struct vector *attn_gate_bias;
+    const float *sinks;                     /* [H] */
     const float *buckets, *by_distance;     /* [buckets, H]; made of these: see attention_bias */
     struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
     struct vector *distance_k_bias, *distance_q_bias;
     const float *key_places, *query_places; /* made of these: [2 * buckets, H*D] */
+    struct matrix *mix_weight;
     struct matrix *mix_in, *mix_entry, *mix_gate, *mix_step_down, *mix_step, *mix_b, *mix_c,
         *mix_out;
     struct vector *mix_in_bias, *mix_entry_bias, *mix_gate_bias, *mix_step_bias, *mix_out_bias;
@@ -98,6 +101,7 @@ struct net {
     struct buffer *pooled;                  /* f32 [T, C or E] */
     struct buffer *h_mlp, *h_mlp_read, *y;  /* act, act, f32: [T, C] */
     struct buffer *e, *e_act;               /* f32, act: [T, E] */
+    struct buffer *attn_gate;               /* f32 [T, H*D] */
     struct buffer *q, *k, *v, *a;           /* f32 [T, H*D], [T, G*D], [T, G*D]; act [T, H*D] */
     struct buffer *conv_in, *conv_y, *conv_y_read; /* act [T, C * taps], f32 [T, C] */
     struct buffer *q_latent, *q_latent_act, *kv_latent, *kv_latent_act, *k_shared;

@@ -107,6 +107,7 @@ static const struct field mixing_fields[] = {
     REAL("step_max", mixing.step_max, 0, 1e30, 1e30),
     COUNT("norm_groups", mixing.norm_groups, 1, 1 << 12, 1),
     FLAG("normed_ungated", mixing.normed_ungated),
+    FLAG("corrects", mixing.corrects),
     REAL("norm_eps", mixing.norm_eps, 1e-14, 1, 0),
 };
 static const struct field bias_fields[] = {
@@ -261,6 +262,8 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_Q_NORM_BIAS] = "q_norm_bias",
     [ROLE_K_NORM] = "k_norm",
     [ROLE_K_NORM_BIAS] = "k_norm_bias",
+    [ROLE_ATTN_GATE] = "attn_gate",
+    [ROLE_ATTN_GATE_BIAS] = "attn_gate_bias",
     [ROLE_SINKS] = "sinks",
     [ROLE_DISTANCE_K] = "distance_k",
     [ROLE_DISTANCE_K_BIAS] = "distance_k_bias",
@@ -283,6 +286,7 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_MIX_STEP] = "mix_step",
     [ROLE_MIX_STEP_BIAS] = "mix_step_bias",
     [ROLE_MIX_STEP_FROM] = "mix_step_from",
+    [ROLE_MIX_WEIGHT] = "mix_weight",
     [ROLE_MIX_B] = "mix_b",
     [ROLE_MIX_B_NORM] = "mix_b_norm",
     [ROLE_MIX_C] = "mix_c",
@@ -560,6 +564,8 @@ static bool mixing_read(const json_t *mixing, struct spec *spec, struct err *err
                             m->channels / m->heads > 1 << 10))
         return err_set(err, ERR_INPUT, "mixing: %u channels do not suit %u heads in %u groups",
             m->channels, m->heads, m->groups);
+    if (m->corrects && m->heads == 0)
+        return err_set(err, ERR_INPUT, "mixing: 'corrects' takes 'heads'");
     if (m->channels % m->norm_groups != 0 || m->step_min > m->step_max)
         return err_set(err, ERR_INPUT, "mixing: 'norm_groups' or 'step_min' is out of range");
     return true;
@@ -570,8 +576,11 @@ uint32_t mixing_convolved(const struct mixing *m) {
 }
 
 /* Keys are what goes into the convolution. Values: of channels with their own steps, these and what
- * they bring in; of heads, what has been convolved, and steps in place of what was read. */
+ * they bring in; of heads, what has been convolved, and steps in place of what was read; of heads
+ * that correct, all of it with steps and weights behind. */
 uint32_t mixing_slot_width(const struct mixing *m) {
+    if (m->corrects)
+        return mixing_convolved(m) + 2 * m->heads;
     uint32_t values = m->channels + (m->heads > 0 ? m->groups * m->state + m->heads : m->state);
     return values > mixing_convolved(m) ? values : mixing_convolved(m);
 }
@@ -858,7 +867,7 @@ static bool roles_check(const struct spec *s, struct err *err) {
         dense = dense || (layer->feeds && !layer->sparse) || (!layer->mixes && !experts);
     }
     bool recurs = mixing && s->mixing.state > 0, heads = mixing && s->mixing.heads > 0,
-         ranked = recurs && !heads, curved = s->curved;
+         ranked = recurs && !heads, curved = s->curved, corrects = heads && s->mixing.corrects;
     const struct demand demands[] = {
         { ROLE_EMBED, true, "every model" },
         { ROLE_Q, attention, "attention" },
@@ -872,10 +881,11 @@ static bool roles_check(const struct spec *s, struct err *err) {
         { ROLE_MIX_STEP_DOWN, ranked, "mixing.rank" },
         { ROLE_MIX_STEP, recurs, "mixing.state" },
         { ROLE_MIX_STEP_FROM, heads, "mixing.heads" },
-        { ROLE_MIX_B, ranked, "mixing.rank" },
-        { ROLE_MIX_C, ranked, "mixing.rank" },
+        { ROLE_MIX_B, ranked || corrects, "'mixing'" },
+        { ROLE_MIX_C, ranked || corrects, "'mixing'" },
+        { ROLE_MIX_WEIGHT, corrects, "mixing.corrects" },
         { ROLE_MIX_A, recurs, "mixing.state" },
-        { ROLE_MIX_D, recurs, "mixing.state" },
+        { ROLE_MIX_D, recurs && !corrects, "mixing.state" },
         { ROLE_MIX_OUT, mixing, "'mixing'" },
         { ROLE_UP, dense, "a layer without experts" },
         { ROLE_DOWN, dense, "a layer without experts" },

@@ -92,6 +92,7 @@ struct mixing {
     double step_min, step_max;
     enum activation activation;
     uint32_t norm_groups; /* what comes out is normed in so many parts */
+    bool corrects;        /* heads bring in what their state does not recall: a gated delta rule */
     bool normed_ungated;  /* ... before the gate, instead of behind it */
     double norm_eps;      /* of steps, of what they bring in, of what is read; 0: not normed */
 };
@@ -141,12 +142,12 @@ enum role {
     ROLE_FINAL_NORM,
     ROLE_FINAL_NORM_BIAS,
     ROLE_HEAD_PROJECT,
+    ROLE_HEAD,
+    ROLE_HEAD_BIAS,
     ROLE_HEAD_DENSE,
     ROLE_HEAD_DENSE_BIAS,
     ROLE_HEAD_NORM,
     ROLE_HEAD_NORM_BIAS,
-    ROLE_HEAD,
-    ROLE_HEAD_BIAS,
     ROLE_CLASS_DENSE,
     ROLE_CLASS_DENSE_BIAS,
     ROLE_CLASS_NORM,
@@ -174,6 +175,8 @@ enum role {
     ROLE_Q_NORM_BIAS,
     ROLE_K_NORM,
     ROLE_K_NORM_BIAS,
+    ROLE_ATTN_GATE,
+    ROLE_ATTN_GATE_BIAS,
     ROLE_SINKS,
     ROLE_BUCKETS,
     ROLE_DISTANCE_K,
@@ -197,6 +200,7 @@ enum role {
     ROLE_MIX_STEP,
     ROLE_MIX_STEP_BIAS,
     ROLE_MIX_STEP_FROM,
+    ROLE_MIX_WEIGHT,
     ROLE_MIX_B,
     ROLE_MIX_B_NORM,
     ROLE_MIX_C,

@@ -130,6 +130,11 @@ const struct described described_models[] = {
         "{\"model_type\":\"falcon_h1\",\"mamba_n_heads\":4,\"mamba_d_head\":8,\"mamba_d_ssm\":32,"
         "\"mamba_n_groups\":2,\"mamba_d_state\":8,\"mamba_rms_norm\":true,\"head_dim\":8,"
         "\"num_key_value_heads\":1," COMMON "}" },
+    { "corrections",
+        "{\"model_type\":\"qwen3_5_text\",\"layer_types\":[\"linear_attention\",\"full_attention\"]"
+        ","
+        "\"linear_num_key_heads\":2,\"linear_num_value_heads\":4,\"linear_key_head_dim\":6,"
+        "\"linear_value_head_dim\":5,\"head_dim\":8,\"num_key_value_heads\":1," COMMON "}" },
     /* encoders */
     { "convolution",
         "{\"model_type\":\"deberta-v2\",\"relative_attention\":true,\"pos_att_type\":[\"p2c\"],"

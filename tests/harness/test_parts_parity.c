@@ -1,5 +1,5 @@
-/* Parts that few architectures have, each in a tiny model of transformers' (fixtures/parts): what is
- * scored, embedded and classified is what transformers computes. */
+/* Parts that few architectures have, each in a tiny model of transformers' (fixtures/parts): what
+ * is scored, embedded and classified is what transformers computes. */
 #include "weight_files.h"
 
 #include <math.h>
@@ -23,7 +23,8 @@ static struct ids ids_of(const json_t *sequence, const char *key) {
     return ids;
 }
 
-static void numbers_check(const char *name, const json_t *want, const float *got, double tolerance) {
+static void numbers_check(
+    const char *name, const json_t *want, const float *got, double tolerance) {
     for (size_t i = 0; i < json_array_size(want); i++) {
         double x = json_number_value(json_array_get(want, i));
         if (!(fabs((double)got[i] - x) <= tolerance))
@@ -31,11 +32,13 @@ static void numbers_check(const char *name, const json_t *want, const float *got
     }
 }
 
-/* log p of each of the tokens behind those before it: of a text, or of labels behind an encoder's. */
+/* log p of each of the tokens behind those before it: of a text, or of labels behind an encoder's.
+ */
 static void scored_check(const char *name, struct model *m, const json_t *sequence) {
     struct err err = ERR_INIT;
     const json_t *labels = json_object_get(sequence, "labels");
-    struct ids context = ids_of(sequence, "ids"), fed = labels ? ids_of(sequence, "labels") : context;
+    struct ids context = ids_of(sequence, "ids"),
+               fed = labels ? ids_of(sequence, "labels") : context;
     size_t first = labels ? 0 : 1;
     struct score_choice choices[LONGEST];
     struct score_request requests[LONGEST];
@@ -48,8 +51,7 @@ static void scored_check(const char *name, struct model *m, const json_t *sequen
             .choices = &choices[i],
             .n_choices = 1 };
     }
-    if (!model_score(
-            m, &(struct score_options) { 0 }, requests + first, fed.n - first, NULL, &err))
+    if (!model_score(m, &(struct score_options) { 0 }, requests + first, fed.n - first, NULL, &err))
         fail_msg("%s: %s", name, err.msg);
     for (size_t i = first; i < fed.n; i++)
         got[i - first] = (float)(choices[i].loglikelihood -
@@ -101,7 +103,8 @@ static void model_check(const char *name) {
     const char *task = json_get_string(root, "task", "");
     size_t n_checked = 0;
     for (size_t t = 0; t < sizeof tasks / sizeof tasks[0]; t++)
-        for (size_t s = 0; strcmp(tasks[t].task, task) == 0 && s < json_array_size(sequences); s++) {
+        for (size_t s = 0; strcmp(tasks[t].task, task) == 0 && s < json_array_size(sequences);
+             s++) {
             tasks[t].check(name, m, json_array_get(sequences, s));
             n_checked++;
         }
@@ -157,6 +160,11 @@ static void recurrences_are_gated_and_normed_in_their_order(void **state) {
     CHECK_ALL("norm-before-gate", "short-convolution");
 }
 
+static void heads_correct_what_they_recall(void **state) {
+    (void)state;
+    CHECK_ALL("corrections", "corrections-in-parts");
+}
+
 static void experts_stand_beside_shared_ones(void **state) {
     (void)state;
     CHECK_ALL("shared-biases", "shared-expert-and-head-norms");
@@ -191,6 +199,7 @@ int main(void) {
         cmocka_unit_test(rows_are_as_wide_as_the_projection_behind_them),
         cmocka_unit_test(ids_beyond_the_length_are_classified_where_the_rotation_goes_by_it),
         cmocka_unit_test(recurrences_are_gated_and_normed_in_their_order),
+        cmocka_unit_test(heads_correct_what_they_recall),
         cmocka_unit_test(experts_stand_beside_shared_ones),
         cmocka_unit_test(an_activation_has_learned_numbers),
         cmocka_unit_test(positions_are_waves_without_a_table),
