@@ -72,8 +72,8 @@ return {
     local own = { qk_norm = qk and { kind = "rms", heads = true } or nil,
       tensors = decoder.tensors(parts, decoder.biases(bias, out, c.use_bias)) }
     if type == "dots1" or type == "exaone_moe" then
-      local every = type == "exaone_moe" and (c.sliding_window_pattern or 4) or 1
-      own.window, own.sliding = c.sliding_window, c.sliding_window and hub.sliding(c, function(i) return i % every ~= 0 end)
+      local by = hub.pattern(type == "exaone_moe" and (c.sliding_window_pattern or 4) or 1)
+      own.window, own.sliding = c.sliding_window, c.sliding_window and hub.sliding(c, by)
     end
     if type == "exaone_moe" and own.sliding then -- only layers that slide rotate
       own.unrotated = {}

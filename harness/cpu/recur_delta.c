@@ -1,7 +1,7 @@
 /* The gated delta rule: a head's state is a matrix [S, P] that recalls, for what a token brings in,
- * the channels that came with it; the token's own replace what was recalled, by its weight. What the
- * convolution gave lies in the cache, so tokens of ancestors are taken from there. A work item is a
- * segment × a head; sums over the state run in the order of its numbers. */
+ * the channels that came with it; the token's own replace what was recalled, by its weight. What
+ * the convolution gave lies in the cache, so tokens of ancestors are taken from there. A work item
+ * is a segment × a head; sums over the state run in the order of its numbers. */
 #include <math.h>
 #include <string.h>
 

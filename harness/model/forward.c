@@ -414,37 +414,41 @@ static void channels_store(
     ops->kv_store(net->backend, net->mix_kv, net->mix_layer[l], step->slots, x, v);
 }
 
-/* Of a convolution alone: what it gave, behind the second gate. */
-static void convolved_open(struct net *net, struct rows u, struct rows gate, struct rows out) {
-    net->backend->ops->gate(
-        net->backend, &(struct gating) { .activation = ACT_NONE }, gate, u, out);
+/* What the state gave, under its gate and norm, in the model's order of these. `read`: what each
+ * row reads of the state; without a state, what the convolution gave. */
+static struct rows mixed(
+    struct net *net, uint32_t l, const struct standing *at, struct rows read, struct rows gate) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct vector *gain = net->layers[l].mix_norm;
+    const struct mixing *m = &net->spec.mixing;
+    const struct recurrence r = recurrence_of(net, l);
+    struct rows y = part(net->mixed, gate.n), out = part(net->mixed_act, gate.n);
+    const struct gating opens = { .activation = m->activation }, plain = { 0 };
+    if (m->state == 0) {
+        ops->gate(net->backend, &plain, gate, read, out);
+        return out;
+    }
+    bool ungated = gain && m->normed_ungated;
+    ops->recur(net->backend, &r, net->mix_kv, net->mix_layer[l], at->segments, at->n_segments, read,
+        ungated ? (struct rows) { 0 } : gate, gain ? y : out);
+    if (gain)
+        ops->norm_heads(
+            net->backend, NORM_RMS, gain, NULL, (float)net->spec.norm_eps, m->norm_groups, y);
+    if (ungated)
+        ops->gate(net->backend, &opens, gate, y, out);
+    else if (gain)
+        ops->convert(net->backend, y, out);
+    return out;
 }
 
-/* x += recurrence(h); `read`: what each row reads of the state. */
+/* x += recurrence(h) */
 static void mix(struct net *net, uint32_t l, const struct standing *at, struct rows read,
     struct rows h, struct rows x) {
-    const struct backend_ops *ops = net->backend->ops;
     const struct layer *w = &net->layers[l];
-    const struct recurrence r = recurrence_of(net, l);
-    struct rows gate = part(net->mix_gate, h.n), out = part(net->mixed_act, h.n),
-                y = part(net->mixed, h.n);
+    struct rows gate = part(net->mix_gate, h.n);
     matmul(net, w->mix_gate, w->mix_gate_bias, h, gate);
-    if (r.n_state == 0) {
-        convolved_open(net, read, gate, out);
-        matmul_land(net, w->mix_out, w->mix_out_bias, out, &(struct landing) { .x = x });
-        return;
-    }
-    bool ungated = w->mix_norm && net->spec.mixing.normed_ungated;
-    ops->recur(net->backend, &r, net->mix_kv, net->mix_layer[l], at->segments, at->n_segments, read,
-        ungated ? (struct rows) { 0 } : gate, w->mix_norm ? y : out);
-    if (w->mix_norm)
-        ops->norm_heads(net->backend, NORM_RMS, w->mix_norm, NULL, (float)net->spec.norm_eps,
-            net->spec.mixing.norm_groups, y);
-    if (ungated)
-        ops->gate(net->backend, &(struct gating) { .activation = r.activation }, gate, y, out);
-    else if (w->mix_norm)
-        ops->convert(net->backend, y, out);
-    matmul_land(net, w->mix_out, w->mix_out_bias, out, &(struct landing) { .x = x });
+    matmul_land(net, w->mix_out, w->mix_out_bias, mixed(net, l, at, read, gate),
+        &(struct landing) { .x = x });
 }
 
 /* ---- attention to an encoder ---- */
@@ -549,9 +553,7 @@ static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows
         experts_land(net, w, h, x);
         return;
     }
-    struct learned_curve curve;
-    if (w->curve_above)
-        curve = curve_of(w);
+    const struct learned_curve curve = w->curve_above ? curve_of(w) : (struct learned_curve) { 0 };
     const struct ffn_part p = { .up = w->up,
         .gate = w->gate,
         .up_bias = w->up_bias,

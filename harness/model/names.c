@@ -173,7 +173,7 @@ static struct shape mixing_shape(const struct spec *s, enum role role) {
         return m->corrects ? (struct shape) { m->groups * m->state, s->width }
                            : (struct shape) { m->state, n };
     case ROLE_MIX_NORM:
-        return (struct shape) { m->corrects ? n / m->heads : n, 0 };
+        return (struct shape) { m->corrects ? n / m->norm_groups : n, 0 };
     case ROLE_MIX_B_NORM:
     case ROLE_MIX_C_NORM:
         return (struct shape) { m->state, 0 };

@@ -9,7 +9,7 @@
 /* A length is a count that may be absurd: nothing is sized by it, so it is cut instead of refused.
  */
 enum field_kind { FIELD_COUNT, FIELD_LENGTH, FIELD_REAL, FIELD_FLAG };
-enum { LENGTH_MAX = 1 << 28 };
+enum { LENGTH_MAX = 1 << 28, WAVES_MAX = 1 << 26 };
 
 /* One entry of a table of fields. Counts must be integers: "12" and 12.5 in a config.json are
  * refused. */
@@ -846,6 +846,10 @@ static bool spec_relate(struct spec *s, struct err *err) {
     bool table = s->position == POSITION_LEARNED || s->position == POSITION_WAVES;
     if (table && !learned_relate(s, err))
         return false;
+    /* no file bounds a table that is made */
+    if (s->position == POSITION_WAVES && (uint64_t)s->n_positions * s->width > WAVES_MAX)
+        return err_set(err, ERR_UNSUPPORTED, "%u positions as waves of width %u are not supported",
+            s->n_positions, s->width);
     s->norm_before = !s->norm_after && (s->bare_norm || s->roles[ROLE_ATTN_NORM].n > 0);
     return true;
 }
@@ -931,6 +935,9 @@ static bool roles_check(const struct spec *s, struct err *err) {
         return err_set(err, ERR_INPUT, "tensors: a causal model needs 'head' or tied = true");
     if (mixing && (!s->causal || s->parallel || s->norm_after))
         return err_set(err, ERR_UNSUPPORTED, "a recurrence is not run so");
+    if (s->roles[ROLE_HEAD_PROJECT].n > 0 && s->roles[ROLE_CLASS_DENSE].n > 0)
+        return err_set(
+            err, ERR_UNSUPPORTED, "a classifier's dense layer behind a projection is not run");
     if (curved && (s->gated || experts))
         return err_set(err, ERR_UNSUPPORTED, "an activation with learned numbers is not run so");
     if (s->convolution.taps > 0 && s->causal)

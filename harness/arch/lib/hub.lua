@@ -81,6 +81,15 @@ function hub.sliding(c, otherwise)
   return list
 end
 
+-- Which layers slide by a pattern. "LLLG": a letter a layer, again and again; a number: every n-th sees everything.
+function hub.pattern(pattern)
+  return function(i)
+    if type(pattern) ~= "string" then return i % pattern ~= 0 end
+    local at = (i - 1) % #pattern + 1
+    return pattern:sub(at, at) == "L"
+  end
+end
+
 -- Is it a model of classes? Its tensors say whether there is a classifier; this, what its labels mean.
 function hub.classifier(c, pooling, activation)
   return { pooling = pooling, activation = activation, many = c.problem_type == "multi_label_classification" }
