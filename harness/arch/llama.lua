@@ -29,7 +29,7 @@ end
 
 return {
   name = "llama",
-  types = { "llama", "mistral", "qwen2", "seed_oss", "ernie4_5", "smollm3" },
+  types = { "llama", "mistral", "qwen2", "seed_oss", "ernie4_5", "smollm3", "iquestcoder" },
   gguf = { "llama" },
 
   config = function(c)

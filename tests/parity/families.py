@@ -255,7 +255,7 @@ YOUTU = without(DS, "n_routed_experts", "n_shared_experts", "num_experts_per_tok
 family("youtu", "dec", YOUTU)  # transformers draws the padding token's row anew as it loads
 family("cwm", "dec", base(num_hidden_layers=5, sliding_window=8, head_dim=8))
 family("minimax_m2", "dec", base(head_dim=16, num_local_experts=6, num_experts_per_tok=2, intermediate_size=40))
-family("afmoe", "dec", base(head_dim=8, num_hidden_layers=4, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=24, num_dense_layers=1, num_shared_experts=1, sliding_window=8, global_attn_every_n_layers=2))
+family("afmoe", "dec", base(head_dim=8, num_hidden_layers=4, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=24, num_dense_layers=1, num_shared_experts=1, sliding_window=8, global_attn_every_n_layers=2), mup=dict(mup_enabled=True, route_scale=1.7), two=dict(num_shared_experts=2, num_dense_layers=2))
 family("exaone_moe", "dec", base(head_dim=8, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=24, num_hidden_layers=4, sliding_window=8, n_group=1, topk_group=1, first_k_dense_replace=1))
 family("dbrx", "dec", dict(vocab_size=211, d_model=48, n_heads=6, n_layers=2, max_seq_len=128, attn_config={"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0}, ffn_config={"ffn_hidden_size": 40, "moe_num_experts": 4, "moe_top_k": 2, "hidden_size": 48}))
 family("jetmoe", "dec", base(kv_channels=8, num_local_experts=4, num_experts_per_tok=2))

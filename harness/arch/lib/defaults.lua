@@ -3,6 +3,8 @@
 local yes, no = true, false
 
 return {
+  afmoe = { head_dim = 128, max_position_embeddings = 16384, moe_intermediate_size = 1408, num_experts = 64,
+    num_experts_per_tok = 6, rms_norm_eps = 1e-05, sliding_window = 1024 },
   albert = { max_position_embeddings = 512 },
   apertus = { max_position_embeddings = 65536, rms_norm_eps = 1e-05,
     rope_scaling = { factor = 8.0, high_freq_factor = 4.0, low_freq_factor = 1.0, original_max_position_embeddings = 8192, rope_type = "llama3" },
@@ -85,6 +87,7 @@ return {
   helium = { head_dim = 128, max_position_embeddings = 4096, num_key_value_heads = 20, rms_norm_eps = 1e-08,
     rope_theta = 1e5 },
   internlm3 = { head_dim = 128, max_position_embeddings = 32768, num_key_value_heads = 2, rms_norm_eps = 1e-05 },
+  iquestcoder = { head_dim = 128, max_position_embeddings = 131072, num_key_value_heads = 8, rms_norm_eps = 1e-05 },
   jais2 = { max_position_embeddings = 8192 },
   jamba = { max_position_embeddings = 262144, num_key_value_heads = 8 },
   jina_embeddings_v3 = { max_position_embeddings = 8194, rope_theta = 20000.0 },
