@@ -250,6 +250,17 @@ static void null_says_that_there_is_none(void **state) {
     arena_release(&arena);
 }
 
+static void of_a_model_with_several_parts_the_text_is_described(void **state) {
+    (void)state;
+    struct arena arena = { 0 };
+    struct spec s = described("{\"model_type\":\"gemma3\",\"vision_config\":{\"hidden_size\":7},"
+                              "\"text_config\":{\"model_type\":\"gemma3_text\"," SIZES "}}",
+        &arena);
+    assert_int_equal(s.width, 32);
+    assert_int_equal(s.head_dim, 256);
+    arena_release(&arena);
+}
+
 static void other_words_for_the_same_are_understood(void **state) {
     (void)state;
     struct arena arena = { 0 };
@@ -341,6 +352,7 @@ int main(void) {
         WITH_SCRATCH(a_model_is_described_without_running_it),
         cmocka_unit_test(what_a_configuration_leaves_out_its_type_says),
         cmocka_unit_test(null_says_that_there_is_none),
+        cmocka_unit_test(of_a_model_with_several_parts_the_text_is_described),
         cmocka_unit_test(other_words_for_the_same_are_understood),
         cmocka_unit_test(a_rotation_was_made_for_its_whole_length_where_nothing_else_is_said),
         cmocka_unit_test(malformed_folders_are_refused_by_name),
