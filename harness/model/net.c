@@ -593,7 +593,7 @@ static double mixing_macs(const struct spec *s) {
     if (m->state == 0)
         return 4 * c * n;
     if (m->heads > 0)
-        return c * (2 * n + mixing_convolved(m) + m->heads);
+        return c * (2 * n + mixing_convolved(m) + (m->corrects ? 2 : 1) * m->heads);
     return 3 * c * n + 2 * n * (m->rank + m->state);
 }
 
@@ -607,6 +607,8 @@ static double layer_macs(const struct spec *s, uint32_t l) {
     double mixing = layer->mixes ? mixing_macs(s) : 0;
     double attention =
         layer->attends ? c * q + from_q * q + 2 * from_kv * kv + c * s->q_rank + c * s->kv_rank : 0;
+    if (layer->attends && s->roles[ROLE_ATTN_GATE].n > 0)
+        attention += c * q;
     double ffn = layer->sparse
                      ? (double)x->n_chosen * x->ffn_width + x->shared_width + x->n / products
                      : s->ffn_width;
@@ -614,7 +616,7 @@ static double layer_macs(const struct spec *s, uint32_t l) {
 }
 
 double net_token_flops(const struct spec *s) {
-    double macs = 0;
+    double c = s->width, macs = c * c * s->convolution.taps;
     for (uint32_t l = 0; l < s->n_layers; l++)
         macs += layer_macs(s, l);
     return 2 * macs;
@@ -628,5 +630,6 @@ double net_pair_flops(const struct spec *s) {
 }
 
 double net_logit_flops(const struct spec *s) {
-    return 2.0 * spec_hidden_width(s) * s->n_vocab;
+    double c = s->width, dense = s->roles[ROLE_HEAD_DENSE].n > 0 ? c * c : 0;
+    return 2 * (dense + (double)spec_hidden_width(s) * s->n_vocab);
 }

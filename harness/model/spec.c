@@ -935,9 +935,15 @@ static bool roles_check(const struct spec *s, struct err *err) {
         return err_set(err, ERR_INPUT, "tensors: a causal model needs 'head' or tied = true");
     if (mixing && (!s->causal || s->parallel || s->norm_after))
         return err_set(err, ERR_UNSUPPORTED, "a recurrence is not run so");
-    if (s->roles[ROLE_HEAD_PROJECT].n > 0 && s->roles[ROLE_CLASS_DENSE].n > 0)
+    bool projected = s->roles[ROLE_HEAD_PROJECT].n > 0;
+    if (projected && (s->roles[ROLE_CLASS_DENSE].n > 0 || s->roles[ROLE_CLASS_NORM].n > 0))
+        return err_set(err, ERR_UNSUPPORTED,
+            "a classifier's dense layer or norm behind a projection is not run");
+    if (recurs && s->roles[ROLE_MIX_ENTRY].n > 0)
         return err_set(
-            err, ERR_UNSUPPORTED, "a classifier's dense layer behind a projection is not run");
+            err, ERR_INPUT, "tensors: 'mix_entry' and mixing.state contradict each other");
+    if (curved != (s->roles[ROLE_CURVE_ABOVE].n > 0))
+        return err_set(err, ERR_INPUT, "tensors: 'curve_above' and 'curved' contradict each other");
     if (curved && (s->gated || experts))
         return err_set(err, ERR_UNSUPPORTED, "an activation with learned numbers is not run so");
     if (s->convolution.taps > 0 && s->causal)
@@ -962,7 +968,8 @@ static bool decoder_read(
     const struct spec *d = spec->decoder;
     if (!d->causal || spec->causal || d->width != spec->width || d->roles[ROLE_CROSS_Q].n == 0 ||
         d->roles[ROLE_CROSS_K].n == 0 || d->roles[ROLE_CROSS_V].n == 0 ||
-        d->roles[ROLE_CROSS_O].n == 0 || d->position == POSITION_ROTARY || d->start < 0)
+        d->roles[ROLE_CROSS_O].n == 0 || d->position == POSITION_ROTARY || d->start < 0 ||
+        spec->roles[ROLE_HEAD_PROJECT].n > 0)
         return err_set(err, ERR_UNSUPPORTED, "this decoder does not go with its encoder");
     return true;
 }

@@ -115,6 +115,35 @@ static struct err open_by(const char *folder, const char *lua) {
     return err;
 }
 
+/* A description of Llama with more tensors or other fields: parts that nothing runs together. */
+static void parts_that_contradict_each_other_are_refused(void **state) {
+    static const struct {
+        const char *tensors, *fields, *says;
+    } cases[] = {
+        { "t.curve_above = 'x'", "", "'curve_above' and 'curved'" },
+        { "t.position = 'x'", "position = { kind = 'waves', count = 1 << 27, steps = 12 },",
+            "as waves of width 24" },
+        { "t.head_project, t.class_dense = 'x', 'y'", "", "behind a projection" },
+        { "t.mix_entry = 'x' t.mix_in, t.mix_gate, t.mix_taps, t.mix_step, t.mix_step_from, "
+          "t.mix_a, "
+          "t.mix_d, t.mix_out = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'",
+            "mixing = { channels = 8, state = 2, heads = 2, taps = 4 },",
+            "'mix_entry' and mixing.state" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct strbuf lua = { 0 };
+        strbuf_addf(&lua,
+            "local d = include 'decoder' return { config = function(c) "
+            "local t = d.tensors { d.norms, d.attention, d.ffn } %s "
+            "return d.spec(c, { %s tensors = t }) end }",
+            cases[i].tensors, cases[i].fields);
+        const struct err err = open_by(*state, strbuf_str(&lua));
+        if (err.class == ERR_NONE || !strstr(err.msg, cases[i].says))
+            fail_msg("case %zu: \"%s\" does not say \"%s\"", i, err.msg, cases[i].says);
+        strbuf_release(&lua);
+    }
+}
+
 static void hostile_descriptions_are_errors(void **state) {
     static const struct {
         const char *lua, *says;
@@ -348,6 +377,7 @@ int main(void) {
         WITH_SCRATCH(an_unknown_type_is_told_which_are_known),
         WITH_SCRATCH(tied_weights_need_no_head),
         WITH_SCRATCH(hostile_descriptions_are_errors),
+        WITH_SCRATCH(parts_that_contradict_each_other_are_refused),
         WITH_SCRATCH(a_description_of_ones_own_replaces_the_built_in_one),
         WITH_SCRATCH(a_model_is_described_without_running_it),
         cmocka_unit_test(what_a_configuration_leaves_out_its_type_says),
