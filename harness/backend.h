@@ -125,8 +125,14 @@ struct attention_bias {
  * share what tokens bring in and read; these are convolved beside the channels, M = N + 2 * G * S
  * in all: channels, what is brought in by each group, what each reads. Keys hold these [M] before
  * the convolution, values the channels and what is brought in [N + G * S] behind it, then the raw
- * steps [n_heads]. Lists are on the host. */
+ * steps [n_heads]. Lists are on the host.
+ *
+ * With `corrects` (a gated delta rule), heads bring in what their state doesn't recall yet: what is
+ * read, what is brought in and the channels [M] stand in this order, and values hold raw steps
+ * [n_heads] and raw weights [n_heads] behind them. Both of the first are scaled to length 1, and
+ * what is read by 1 / sqrt(S) then. */
 struct recurrence {
+    bool corrects;
     uint32_t n_channels, n_state, n_taps;
     uint32_t n_heads, n_groups; /* n_heads 0: each channel by itself */
     enum activation activation;
@@ -154,6 +160,13 @@ struct attention {
 struct gating {
     enum activation activation;
     double limit, alpha;
+    bool sigmoid; /* of the gate, whatever the activation */
+};
+
+/* An activation with learned numbers (xIELU): above * x² + linear * x where x > 0, else
+ * below * (exp(min(x, edge)) - 1 - x) + linear * x. */
+struct learned_curve {
+    float above, below, linear, edge;
 };
 
 /* Parts of an architecture that not every device can run. */
@@ -161,12 +174,14 @@ enum ability {
     CAN_HEAD_NORMS = 1 << 0,   /* norm_heads */
     CAN_BIAS = 1 << 1,         /* attention.bias */
     CAN_SINKS = 1 << 2,        /* attention.sinks */
-    CAN_GATING = 1 << 3,       /* gating.limit, gating.alpha */
+    CAN_GATING = 1 << 3,       /* gating.limit, gating.alpha, gating.sigmoid */
     CAN_ADD = 1 << 4,          /* add, clip, spread */
     CAN_EXPERTS = 1 << 5,      /* scatter */
     CAN_ROTARY_INNER = 1 << 6, /* rotary.first */
     CAN_CROSS = 1 << 7,        /* attention.ancestors_only */
     CAN_RECUR = 1 << 8,        /* convolve, recur */
+    CAN_UNFOLD = 1 << 9,       /* unfold */
+    CAN_CURVE = 1 << 10,       /* curve */
 };
 
 enum target_flags { TARGET_WANT_BEST = 1 };
@@ -239,9 +254,17 @@ struct backend_ops {
     void (*matmul)(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
         const struct epilogue *epilogue);
 
-    /* out = activation(gate) * up, elementwise; out has act elements. */
+    /* out = activation(gate) * up, elementwise; out has f32 or act elements. */
     void (*gate)(struct backend *b, const struct gating *g, struct rows gate, struct rows up,
         struct rows out);
+
+    /* out = curve(x), elementwise, where x is f32; out has act elements. */
+    void (*curve)(struct backend *b, const struct learned_curve *c, struct rows x, struct rows out);
+
+    /* A row's neighbours in its segment, number by number: out[t, i * taps + j] = x[t + j - taps /
+     * 2, i], or 0 where the segment has no such row. out has act elements [T, C * taps]. */
+    void (*unfold)(struct backend *b, uint32_t taps, const struct segment *segments,
+        uint32_t n_segments, struct rows x, struct rows out);
 
     /* The norm of each head of x by itself, in place (f32). Gain and bias have D numbers, for all
      * heads, or H*D. */
@@ -286,8 +309,10 @@ struct backend_ops {
     /* Every segment's rows, from a state that begins at position 0 with zeros:
      *     state = exp(step * -exp(decay)) * state + step * brought * u,  step = softplus(raw)
      *     out = (state · read + skip * u) * activation(gate)
-     * read: f32 [T, S], of heads what `convolve` gave [T, M]; gate: f32 [T, N]; out has f32 or act
-     * elements. */
+     * read: f32 [T, S], of heads what `convolve` gave [T, M]; gate: f32 [T, N], or none (no
+     * buffer): out is not gated. out has f32 or act elements. Where the recurrence corrects:
+     *     state = exp(step * -exp(decay)) * state
+     *     state += brought * sigmoid(weight) * (u - state · brought),  out = state · read */
     void (*recur)(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
         uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows read,
         struct rows gate, struct rows out);

@@ -5,8 +5,7 @@ return {
   name = "albert",
   types = { "albert" },
   config = function(c)
-    if (c.inner_group_num or 1) ~= 1 then return { unsupported = "inner_group_num " .. tostring(c.inner_group_num) } end
-    local layers, groups = c.num_hidden_layers, c.num_hidden_groups or 1
+    local layers, groups, inner = c.num_hidden_layers, c.num_hidden_groups or 1, c.inner_group_num or 1
     if type(layers) == "number" and groups > 0 and layers % groups ~= 0 then
       return { unsupported = layers .. " layers in " .. groups .. " groups" }
     end
@@ -19,12 +18,13 @@ return {
       class_dense = "pooler.weight", class_dense_bias = "pooler.bias",
       class_out = "classifier.weight", class_out_bias = "classifier.bias",
     }
-    hub.layer(t, "encoder.albert_layer_groups.%d.albert_layers.0.", {
+    hub.layer(t, "encoder.albert_layer_groups.%d.albert_layers.%i.", {
       q = "attention.query", k = "attention.key", v = "attention.value", o = "attention.dense",
       attn_norm = "attention.LayerNorm", up = "ffn", down = "ffn_output", mlp_norm = "full_layer_layer_norm",
     }, true)
     return hub.spec(c, {
       causal = false, embed_width = c.embedding_size or 128,
+      layers = type(layers) == "number" and layers * inner or layers, inner_layers = inner,
       shared_layers = type(layers) == "number" and layers // groups or nil,
       norm = { kind = "layer", eps = c.layer_norm_eps or 1e-12, after = true, called = { eps = "layer_norm_eps" } },
       activation = c.hidden_act or "gelu_new",

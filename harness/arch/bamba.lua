@@ -1,7 +1,6 @@
 -- Bamba and Granite 4 (hybrid): Mamba 2 in most layers, attention in the others, each with a feed-forward part. Bamba
 -- rotates half of each head; Granite does not rotate, has its four multipliers, and experts beside a shared one.
 local hub, decoder, mamba = include "hub", include "decoder", include "mamba"
-local defaults = include "defaults"
 
 local function bamba(c, t)
   hub.layer(t, "layers.%d.", {
@@ -45,7 +44,6 @@ return {
   name = "bamba",
   types = { "bamba", "granitemoehybrid" },
   config = function(c)
-    c = defaults(c)
     local t = decoder.tensors({ decoder.attention }, decoder.biases(c.attention_bias, c.attention_bias, false))
     local own, attends = (c.model_type == "bamba" and bamba or granite)(c, t)
     own.attends, own.mixes = mamba.layers(c, attends)

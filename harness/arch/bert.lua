@@ -14,6 +14,7 @@ local function tensors(c)
     position = "embeddings.position_embeddings.weight",
     token_type = "embeddings.token_type_embeddings.weight",
   }
+  if c.use_task_id then t.task_type = "embeddings.task_type_embeddings.weight" end -- ERNIE's
   t.embed_norm, t.embed_norm_bias = norm("embeddings.LayerNorm")
   local layer = "encoder.layer.%d."
   local names = {
@@ -41,6 +42,15 @@ local function classify(c, t)
   return hub.classifier(c, "cls", c.model_type == "electra" and "gelu" or "tanh")
 end
 
+-- What predicts tokens, where the model is a decoder: a dense layer and its norm before the head.
+local function predict(c, t)
+  local head = c.model_type == "bert" and "cls.predictions." or "lm_head."
+  local dense = head .. (c.model_type == "bert" and "transform.dense" or "dense")
+  t.head_norm, t.head_norm_bias = norm(head .. (c.model_type == "bert" and "transform.LayerNorm" or "layer_norm"))
+  t.head_dense, t.head_dense_bias = dense .. ".weight", dense .. ".bias"
+  t.head, t.head_bias = head .. "decoder.weight", { name = { head .. "bias", head .. "decoder.bias" }, optional = true }
+end
+
 local counts_from_pad = { roberta = true, ["xlm-roberta"] = true, camembert = true, mpnet = true, ["data2vec-text"] = true }
 
 return {
@@ -50,12 +60,14 @@ return {
     if (c.position_embedding_type or "absolute") ~= "absolute" then
       return { unsupported = "position_embedding_type '" .. tostring(c.position_embedding_type) .. "'" }
     end
-    if c.use_task_id then return { unsupported = "a type of tasks beside that of tokens (use_task_id)" } end
     local t, pad = tensors(c), counts_from_pad[c.model_type] and (c.pad_token_id or 1) or nil
     local narrow = c.model_type == "electra" and c.embedding_size ~= c.hidden_size and c.embedding_size or nil
     if narrow then t.embed_project, t.embed_project_bias = "embeddings_project.weight", "embeddings_project.bias" end
+    local decodes = c.is_decoder == true
+    if decodes then predict(c, t) end
     return hub.spec(c, {
-      causal = false, embed_width = narrow,
+      causal = decodes, tied = hub.first(c.tie_word_embeddings, true), embed_width = narrow,
+      head_activation = decodes and (c.hidden_act or "gelu") or nil,
       norm = { kind = "layer", eps = c.layer_norm_eps or 1e-12, after = true, called = { eps = "layer_norm_eps" } },
       activation = c.hidden_act or "gelu",
       position = {
@@ -65,6 +77,7 @@ return {
       -- whatever the configuration says, MPNet has 32 buckets up to a distance of 128
       bias = c.model_type == "mpnet" and { kind = "buckets", buckets = 32, distance = 128 } or nil,
       token_types = c.model_type ~= "mpnet" and (c.type_vocab_size or 2) or nil,
+      task_types = c.use_task_id and (c.task_type_vocab_size or 3) or nil,
       classifier = classify(c, t),
       prefixes = { "", "bert.", "roberta.", "electra.", "mpnet.", "data2vec_text.", "ernie." },
       tensors = t,

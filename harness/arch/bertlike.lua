@@ -1,7 +1,6 @@
 -- BERT with its norms or embeddings elsewhere: norms before each part (XLM-RoBERTa XL, RoBERTa-PreLayerNorm, Megatron-BERT),
 -- narrow embeddings (RemBERT), no types (BERT-generation), a rotation in interleaved pairs (RoFormer).
 local hub = include "hub"
-local defaults = include "defaults"
 
 -- Names of norms: before attention, before the feed-forward part, at the end, behind the embedding.
 local before = {
@@ -34,7 +33,6 @@ return {
   name = "bertlike",
   types = { "xlm-roberta-xl", "roberta-prelayernorm", "megatron-bert", "rembert", "bert-generation", "roformer" },
   config = function(c)
-    c = defaults(c)
     if (c.position_embedding_type or "absolute") ~= "absolute" then
       return { unsupported = "position_embedding_type '" .. tostring(c.position_embedding_type) .. "'" }
     end
@@ -49,12 +47,12 @@ return {
       kind = "learned", count = c.max_position_embeddings, offset = pad and pad + 1 or 0, pad = pad,
       called = { count = "max_position_embeddings" },
     }
-    if type == "roformer" and c.rotary_value then return { unsupported = "rotary_value" } end
     local head = own_head[type] == true and (c.hidden_act or "gelu") or "tanh"
     return hub.spec(c, {
       causal = false, embed_width = narrow, activation = c.hidden_act or "gelu",
       norm = { kind = "layer", eps = c.layer_norm_eps or 1e-12, after = not before[type], called = { eps = "layer_norm_eps" } },
       position = type == "roformer" and hub.rotary(c, { interleaved = true }) or learned,
+      values_rotated = type == "roformer" and c.rotary_value or nil,
       token_types = type ~= "bert-generation" and (c.type_vocab_size or 2) or nil,
       classifier = type ~= "bert-generation" and hub.classifier(c, "cls", head) or nil,
       prefixes = { "", "roberta.", "roberta_prelayernorm.", "bert.", "rembert.", "roformer.", "encoder." }, tensors = t,

@@ -1,12 +1,10 @@
 -- BLOOM: ALiBi, heads of q, k and v in turn in one tensor, a norm behind the embedding.
 local hub = include "hub"
-local defaults = include "defaults"
 
 return {
   name = "bloom",
   types = { "bloom" },
   config = function(c)
-    c = defaults(c)
     local width, heads = c.hidden_size or c.n_embed, c.n_head or c.num_attention_heads
     local t = {
       embed = "word_embeddings.weight", final_norm = "ln_f.weight", final_norm_bias = "ln_f.bias",

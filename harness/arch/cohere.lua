@@ -2,13 +2,11 @@
 -- rotation, scaled logits. Command R+ norms each head with gains of its own; R7B slides in three layers of four, and
 -- only those rotate.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 return {
   name = "cohere",
   types = { "cohere", "cohere2" },
   config = function(c)
-    c = defaults(c)
     local norms = { attn_norm = "input_layernorm" }
     if c.use_qk_norm then norms.q_norm, norms.k_norm = "self_attn.q_norm", "self_attn.k_norm" end
     local sliding, unrotated

@@ -24,6 +24,10 @@ local function tensors(c, v1, span)
     o = "attention.output.dense", attn_norm = "attention.output.LayerNorm", up = "intermediate.dense",
     down = "output.dense", mlp_norm = "output.LayerNorm",
   }, true)
+  if not v1 and (c.conv_kernel_size or 0) > 0 then
+    t.conv, t.conv_bias = "encoder.conv.conv.weight", "encoder.conv.conv.bias"
+    t.conv_norm, t.conv_norm_bias = "encoder.conv.LayerNorm.weight", "encoder.conv.LayerNorm.bias"
+  end
   if c.embedding_size and c.embedding_size ~= c.hidden_size then t.embed_project = "embeddings.embed_proj.weight" end
   if (c.type_vocab_size or 0) > 0 then t.token_type = "embeddings.token_type_embeddings.weight" end
   if hub.first(c.position_biased_input, true) then t.position = "embeddings.position_embeddings.weight" end
@@ -54,7 +58,8 @@ return {
   types = { "deberta", "deberta-v2" },
   config = function(c)
     local v1 = c.model_type == "deberta"
-    if (c.conv_kernel_size or 0) > 0 then return { unsupported = "a convolution in DeBERTa (conv_kernel_size)" } end
+    if (c.conv_groups or 1) ~= 1 then return { unsupported = "conv_groups " .. tostring(c.conv_groups) } end
+    local taps = not v1 and (c.conv_kernel_size or 0) > 0 and c.conv_kernel_size or nil
     if c.talking_head then return { unsupported = "talking_head" } end
     if not (c.hidden_size and c.num_attention_heads) then return hub.spec(c, {}) end
     local longest = c.max_relative_positions or -1
@@ -67,7 +72,8 @@ return {
     local act = c.pooler_hidden_act or "gelu"
     return hub.spec(c, {
       causal = false, activation = c.hidden_act or "gelu",
-      embed_width = c.embedding_size,
+      embed_width = c.embedding_size, embed_normed = "projected",
+      convolution = taps and { taps = taps, activation = c.conv_act or "tanh" } or nil,
       norm = { kind = "layer", eps = c.layer_norm_eps or 1e-7, after = true, called = { eps = "layer_norm_eps" } },
       position = learned and { kind = "learned", count = c.max_position_embeddings } or { kind = "none" },
       attention_scale = (c.hidden_size // c.num_attention_heads * products) ^ -0.5,

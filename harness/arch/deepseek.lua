@@ -1,7 +1,6 @@
 -- DeepSeek V2 and V3: keys and values from one narrow row, a rotated part that all heads share, values narrower than
 -- keys; experts in groups beside shared ones, dense parts in the first layers.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local function attention(c, t)
   local layer, heads = "layers.%d.self_attn.", c.num_attention_heads
@@ -68,7 +67,6 @@ return {
   name = "deepseek",
   types = { "deepseek_v2", "deepseek_v3", "glm4_moe_lite", "youtu", "minicpm3" },
   config = function(c)
-    c = defaults(c)
     for _, key in ipairs { "num_attention_heads", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "kv_lora_rank" } do
       if type(c[key]) ~= "number" then return { unsupported = "DeepSeek without '" .. key .. "'" } end
     end

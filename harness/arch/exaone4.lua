@@ -4,14 +4,10 @@ local hub, decoder = include "hub", include "decoder"
 local behind = { attn_out_norm = "post_attention_layernorm", mlp_out_norm = "post_feedforward_layernorm" }
 local heads = { q_norm = "self_attn.q_norm", k_norm = "self_attn.k_norm" }
 
--- "LLLG": a letter a layer, again and again; a number: every n-th is global. The last layer always is.
+-- By a pattern; the last layer never does.
 local function slides(c)
-  local pattern = c.sliding_window_pattern or 4
-  return function(i)
-    if i == c.num_hidden_layers then return false end
-    if type(pattern) == "string" then return pattern:sub((i - 1) % #pattern + 1, (i - 1) % #pattern + 1) == "L" end
-    return i % pattern ~= 0
-  end
+  local by = hub.pattern(c.sliding_window_pattern or 4)
+  return function(i) return i ~= c.num_hidden_layers and by(i) end
 end
 
 return {

@@ -1,7 +1,6 @@
 -- Falcon: 7b (one key head, attention beside feed-forward from one normed row), 40b and 11b (groups of heads, a norm for
 -- each of the two, or one), rw (ALiBi as it rounds it, one part after the other).
 local hub = include "hub"
-local defaults = include "defaults"
 
 -- How heads lie in the rows of the one tensor: in groups of queries with their key and value, or q, k, v in turn.
 local function qkv(t, c, heads, kv, dim)
@@ -19,7 +18,6 @@ return {
   name = "falcon",
   types = { "falcon", "RefinedWeb", "RefinedWebModel" },
   config = function(c)
-    c = defaults(c)
     local heads, layers = c.num_attention_heads or c.n_head, c.num_hidden_layers or c.n_layer
     local new, width = c.new_decoder_architecture, c.hidden_size
     if not (heads and width) then return hub.spec(c, {}) end

@@ -11,7 +11,7 @@ end
 
 local function recurrence(c, t)
   local m = mamba.hybrid_heads(c)
-  m.normed = c.mamba_rms_norm
+  m.normed, m.normed_ungated = c.mamba_rms_norm, hub.first(c.mamba_norm_before_gate, true)
   local mixing = mamba.heads(t, "layers.%d.mamba.", m)
   local f, into = c.ssm_multipliers or { 1, 1, 1, 1, 1 }, c.ssm_in_multiplier or 1
   for _, end_ in ipairs { "", "_bias" } do
@@ -30,9 +30,6 @@ return {
   name = "falconh1",
   types = { "falcon_h1" },
   config = function(c)
-    if c.mamba_rms_norm and c.mamba_norm_before_gate ~= false then
-      return { unsupported = "a norm before the gate (mamba_norm_before_gate)" }
-    end
     local t = decoder.tensors({ decoder.attention, {
       attn_norm = "input_layernorm", mlp_norm = "pre_ff_layernorm", gate = "feed_forward.gate_proj",
       up = "feed_forward.up_proj", down = "feed_forward.down_proj",

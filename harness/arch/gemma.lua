@@ -55,7 +55,6 @@ return {
   types = { "gemma", "gemma2", "gemma3_text", "gemma3", "vaultgemma" },
 
   config = function(c)
-    if type(c.text_config) == "table" then c = hub.with(c, c.text_config) end
     local own = c.model_type == "gemma" and { tensors = gemma1(c) } or c.model_type == "gemma2" and gemma2(c)
       or c.model_type == "vaultgemma" and vault(c) or gemma3(c)
     own.tied = hub.first(c.tie_word_embeddings, true)

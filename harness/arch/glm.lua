@@ -1,13 +1,11 @@
 -- GLM and GLM-4: part of each head rotated in interleaved pairs, gate and up in one tensor; GLM-4 (2025) also norms what
 -- comes out of each part.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 return {
   name = "glm",
   types = { "glm", "glm4" },
   config = function(c)
-    c = defaults(c)
     local norms = decoder.norms
     if c.model_type == "glm4" then
       norms = hub.with(norms, { attn_out_norm = "post_self_attn_layernorm", mlp_out_norm = "post_mlp_layernorm" })

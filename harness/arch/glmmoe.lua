@@ -1,15 +1,14 @@
 -- Decoders with DeepSeek V3's experts beside Llama's attention: GLM-4.5, dots.llm1, Solar Open, K-EXAONE, MiniMax M2; and
 -- ERNIE 4.5, whose router is a softmax. Experts are chosen by their scores with a bias, and weighed without it.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local heads = { q_norm = "self_attn.q_norm", k_norm = "self_attn.k_norm" }
 
-local function experts(t, layer, shared)
+local function experts(t, layer, shared, biased)
   t.router = layer .. "gate.weight"
   for _, role in ipairs { "gate", "up", "down" } do
     t["expert_" .. role] = layer .. "experts.%e." .. role .. "_proj.weight"
-    if shared then t["shared_" .. role] = layer .. "shared_experts." .. role .. "_proj.weight" end
+    if shared then hub.layer(t, layer .. "shared_experts.", { ["shared_" .. role] = role .. "_proj" }, biased) end
   end
 end
 
@@ -47,7 +46,8 @@ end
 
 local function ernie(c, own)
   local t, last, every, shared = own.tensors, c.moe_layer_end_index or -1, c.moe_layer_interval, c.moe_num_shared_experts
-  experts(t, "layers.%d.mlp.", shared > 0)
+  experts(t, "layers.%d.mlp.", shared > 0, c.use_bias)
+  if c.use_bias then t.head_bias = "lm_head.bias" end
   t.router_choice_bias = "layers.%d.mlp.moe_statics.e_score_correction_bias"
   own.sparse = {}
   if last < 0 then last = c.num_hidden_layers + last end
@@ -64,17 +64,16 @@ return {
   name = "glmmoe",
   types = { "glm4_moe", "dots1", "solar_open", "minimax_m2", "exaone_moe", "ernie4_5_moe" },
   config = function(c)
-    c = defaults(c)
-    if c.model_type == "ernie4_5_moe" and c.use_bias then return { unsupported = "use_bias in ERNIE 4.5 with experts" } end
     local parts, type = { decoder.norms, decoder.attention, decoder.ffn }, c.model_type
     local qk = normed[type] or type == "glm4_moe" and c.use_qk_norm
     if qk then parts[4] = heads end
-    local bias = c.attention_bias
+    local bias = hub.first(c.attention_bias, c.use_bias)
     local out = type ~= "glm4_moe" and bias
     local own = { qk_norm = qk and { kind = "rms", heads = true } or nil,
-      tensors = decoder.tensors(parts, decoder.biases(bias, out, false)) }
+      tensors = decoder.tensors(parts, decoder.biases(bias, out, c.use_bias)) }
     if type == "dots1" or type == "exaone_moe" then
-      own.window, own.sliding = c.sliding_window, c.sliding_window and hub.sliding(c, function() return false end)
+      local by = hub.pattern(type == "exaone_moe" and (c.sliding_window_pattern or 4) or 1)
+      own.window, own.sliding = c.sliding_window, c.sliding_window and hub.sliding(c, by)
     end
     if type == "exaone_moe" and own.sliding then -- only layers that slide rotate
       own.unrotated = {}

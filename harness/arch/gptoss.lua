@@ -1,13 +1,11 @@
 -- gpt-oss: a sink in each head, a window in every second layer, YaRN, and experts behind gates that are cut off, with
 -- gate and up in every second column of one tensor.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 return {
   name = "gptoss",
   types = { "gpt_oss" },
   config = function(c)
-    c = defaults(c)
     local bias = hub.first(c.attention_bias, true)
     local t = decoder.tensors({ decoder.norms, decoder.attention }, decoder.biases(bias, bias, false))
     local layer = "layers.%d.mlp."

@@ -1,7 +1,6 @@
 -- Decoders with layer norms under Llama's names: StarCoder2 (a plain feed-forward part), StableLM (a part of each head
 -- rotated, parallel parts as an option), Nemotron (gains stored as w - 1, squared ReLU), Phi 1 and 2 (parallel parts).
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local norms = { attn_norm = "input_layernorm", mlp_norm = "post_attention_layernorm" }
 local plain = { up = "mlp.up_proj", down = "mlp.down_proj" }
@@ -69,7 +68,6 @@ return {
   name = "layernormed",
   types = { "starcoder2", "stablelm", "nemotron", "phi", "jais2" },
   config = function(c)
-    c = defaults(c)
     local own = of[c.model_type](c)
     own.tensors.final_norm_bias = own.tensors.final_norm:gsub("weight$", "bias")
     own.norm = { kind = "layer", eps = own.eps, add = own.add, called = { eps = own.eps_called or "layer_norm_eps" } }

@@ -1,7 +1,6 @@
 -- Llama and its closest relatives: RMS norms before each part, rotary positions, grouped keys and values, SwiGLU.
 -- Mistral adds a sliding window; Qwen2 biases on q, k and v; Seed-OSS and EXAONE 4 flags and windows of their own kind.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local function window(c)
   if c.model_type == "mistral" then return c.sliding_window end
@@ -30,10 +29,9 @@ end
 
 return {
   name = "llama",
-  types = { "llama", "mistral", "qwen2", "seed_oss", "ernie4_5", "smollm3" },
+  types = { "llama", "mistral", "qwen2", "seed_oss", "ernie4_5", "smollm3", "iquestcoder" },
 
   config = function(c)
-    c = defaults(c)
     local sliding, layers = window(c)
     local interleaved = c.model_type == "ernie4_5" or nil
     return decoder.spec(c, {

@@ -1,7 +1,6 @@
 -- Llama with one thing changed: Helium and its interleaved rotation, Arcee's plain feed-forward part behind a squared
--- ReLU, HunYuan's norms on heads once they have been rotated, CWM's and Ministral's windows, biases of InternLM 3.
+-- ReLU, CWM's and Ministral's windows, biases of InternLM 3.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local parts = { decoder.norms, decoder.attention, decoder.ffn }
 local of = {}
@@ -16,21 +15,6 @@ function of.arcee(c)
     gated = false, activation = c.hidden_act or "relu2",
     norm = { kind = "rms", eps = c.rms_norm_eps or 1e-5, called = { eps = "rms_norm_eps" } },
     tensors = decoder.tensors({ decoder.norms, decoder.attention, plain }, decoder.biases(c.attention_bias, c.attention_bias, c.mlp_bias)),
-  }
-end
-
--- A scaling called "dynamic" with an alpha is none by length: theta is another.
-function of.hunyuan_v1_dense(c)
-  local position, s = hub.rotary(c), c.rope_parameters or c.rope_scaling or {}
-  local dim = c.head_dim or (c.hidden_size and c.hidden_size // (c.num_attention_heads or 1)) or 2
-  if s.alpha and position.scaling == "dynamic" then
-    position.scaling, position.theta = "default", position.theta * s.alpha ^ (dim / (dim - 2))
-  end
-  local names = { q_norm = "self_attn.query_layernorm", k_norm = "self_attn.key_layernorm" }
-  return {
-    position = position, qk_norm = { kind = "rms", heads = true, after_rope = true },
-    norm = { kind = "rms", eps = c.rms_norm_eps or 1e-5, called = { eps = "rms_norm_eps" } },
-    tensors = decoder.tensors({ names, table.unpack(parts) }, decoder.biases(c.attention_bias, c.attention_bias, c.mlp_bias)),
   }
 end
 
@@ -58,9 +42,8 @@ end
 
 return {
   name = "llamalike",
-  types = { "helium", "arcee", "hunyuan_v1_dense", "cwm", "ministral", "ministral3", "internlm3" },
+  types = { "helium", "arcee", "cwm", "ministral", "ministral3", "internlm3" },
   config = function(c)
-    c = defaults(c)
     return decoder.spec(c, of[c.model_type](c))
   end,
 }

@@ -1,7 +1,6 @@
 -- Decoders like Llama with experts in place of the feed-forward part: Mixtral, Qwen2-MoE (a shared expert under a gate of
 -- its own), Qwen3-MoE (norms on heads).
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 -- Layers that keep one dense part: those named, and all but every n-th.
 local function sparse(c)
@@ -46,7 +45,6 @@ return {
   name = "mixtral",
   types = { "mixtral", "qwen2_moe", "qwen3_moe" },
   config = function(c)
-    c = defaults(c)
     local qkv = c.attention_bias or c.model_type == "qwen2_moe" and hub.first(c.qkv_bias, true)
     local parts = { decoder.norms, decoder.attention }
     local own_dense = (c.mlp_only_layers and #c.mlp_only_layers > 0) or (c.decoder_sparse_step or 1) > 1

@@ -2,7 +2,6 @@
 -- layers one sees all, the others a window to both sides, with another theta. The first layer has no norm before
 -- attention: the embedding's stands there.
 local hub = include "hub"
-local defaults = include "defaults"
 
 local function tensors(c)
   local width, ffn, layer = c.hidden_size or 0, c.intermediate_size or 0, "layers.%d."
@@ -41,7 +40,6 @@ return {
   name = "modernbert",
   types = { "modernbert" },
   config = function(c)
-    c = defaults(c)
     local every = c.global_attn_every_n_layers or 3
     local position = hub.rotary(c, nil, "full_attention")
     if not c.rope_parameters then position.theta = c.global_rope_theta end

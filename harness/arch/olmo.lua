@@ -1,7 +1,6 @@
 -- OLMo 1 to 3. OLMo 1 has layer norms without gains and may cut q, k and v; OLMo 2 norms only what comes out of a part,
 -- and q and k over all heads at once; OLMo 3 adds windows in three layers of four.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local behind = { attn_out_norm = "post_attention_layernorm", mlp_out_norm = "post_feedforward_layernorm" }
 local qk = { q_norm = "self_attn.q_norm", k_norm = "self_attn.k_norm" }
@@ -25,7 +24,6 @@ return {
   name = "olmo",
   types = { "olmo", "olmo2", "olmo3" },
   config = function(c)
-    c = defaults(c)
     if c.model_type == "olmo" then return decoder.spec(c, olmo1(c)) end
     local own = olmo2(c)
     if c.model_type == "olmo3" then

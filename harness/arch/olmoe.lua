@@ -1,6 +1,5 @@
 -- OLMoE: Llama with experts, q and k normed over all heads; FlexOlmo has its norms behind the parts.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local function olmoe(c, t)
   t.router = "layers.%d.mlp.gate.weight"
@@ -23,7 +22,6 @@ return {
   name = "olmoe",
   types = { "olmoe", "flex_olmo" },
   config = function(c)
-    c = defaults(c)
     local t = decoder.tensors({ decoder.norms, decoder.attention }, decoder.biases(c.attention_bias, c.attention_bias, false))
     local own = (c.model_type == "olmoe" and olmoe or flexolmo)(c, t)
     own.tensors, own.experts.chosen = t, c.num_experts_per_tok

@@ -1,12 +1,10 @@
 -- Phi-3 and Phi-4: Llama with q, k, v in one tensor, gate and up in another, and longrope for long texts.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 return {
   name = "phi3",
   types = { "phi3" },
   config = function(c)
-    c = defaults(c)
     local heads, kv = c.num_attention_heads, c.num_key_value_heads or c.num_attention_heads
     local dim = c.head_dim or (c.hidden_size and heads and c.hidden_size // heads)
     if not dim or not c.intermediate_size then return decoder.spec(c, {}) end

@@ -1,12 +1,10 @@
 -- Phi-3.5-MoE: layer norms, and two experts that are chosen one after the other, each against those that come near it.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 return {
   name = "phimoe",
   types = { "phimoe" },
   config = function(c)
-    c = defaults(c)
     local s, layer = c.rope_parameters or c.rope_scaling or {}, "layers.%d.block_sparse_moe."
     if s.short_mscale ~= s.long_mscale then return { unsupported = "a factor of rotation that depends on length" } end
     local t = decoder.tensors({ decoder.norms, decoder.attention }, decoder.biases(c.attention_bias, c.attention_bias, false))

@@ -2,7 +2,6 @@
 -- configurations occur in the words of transformers and in those of the code which came with the models. EuroBERT is
 -- Llama seen both ways.
 local hub, decoder = include "hub", include "decoder"
-local defaults = include "defaults"
 
 local function embeddings(own)
   return hub.with({
@@ -90,7 +89,6 @@ return {
   name = "rotarybert",
   types = { "nomic_bert", "gte", "new", "eurobert" },
   config = function(c)
-    c = defaults(c)
     return ({ nomic_bert = nomic, gte = gte, new = gte, eurobert = eurobert })[c.model_type](c)
   end,
 }

@@ -1,7 +1,6 @@
 -- T5, mT5 and umT5: RMS norms before each part, no positions but a learned bias by distance that all layers share, scores that
 -- are not scaled. An encoder saved alone embeds; with its decoder it scores.
 local hub = include "hub"
-local defaults = include "defaults"
 
 local function stack(c, side, gated)
   local t = {
@@ -39,7 +38,6 @@ return {
   name = "t5",
   types = { "t5", "mt5", "umt5" },
   config = function(c)
-    c = defaults(c)
     local proj = c.feed_forward_proj or "relu"
     local gated = proj:find("gated", 1, true) ~= nil
     local act = proj:gsub("gated%-", "")

@@ -291,6 +291,8 @@ static const struct backend_ops cpu_ops = {
     .norm = cpu_norm,
     .matmul = cpu_matmul,
     .gate = cpu_gate,
+    .curve = cpu_curve,
+    .unfold = cpu_unfold,
     .norm_heads = cpu_norm_heads,
     .add = cpu_add,
     .clip = cpu_clip,
@@ -348,7 +350,7 @@ struct backend *backend_cpu_open(const struct backend_config *config, struct err
     c->caps.name = c->name;
     c->caps.gemm = c->gemm->name;
     c->caps.can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
-                  CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR;
+                  CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE;
     c->caps.row_block = c->gemm->whole_blocks ? c->gemm->row_block : c->kernels->tile;
     return &c->base;
 }

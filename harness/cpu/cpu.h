@@ -117,6 +117,10 @@ void cpu_matmul(struct backend *b, const struct matrix *w, struct rows x, struct
     const struct epilogue *epilogue);
 void cpu_gate(
     struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out);
+void cpu_curve(
+    struct backend *b, const struct learned_curve *curve, struct rows x, struct rows out);
+void cpu_unfold(struct backend *b, uint32_t taps, const struct segment *segments,
+    uint32_t n_segments, struct rows x, struct rows out);
 void cpu_norm_heads(struct backend *b, enum norm_kind kind, const struct vector *gain,
     const struct vector *bias, float eps, uint32_t n_heads, struct rows x);
 void cpu_add(struct backend *b, float scale, struct rows x, struct rows out);

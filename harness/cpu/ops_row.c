@@ -14,6 +14,7 @@ struct row_op {
     struct rows x, y, out;
     enum norm_kind kind;
     const struct gating *gating;
+    const struct learned_curve *curve;
     const float *gain, *bias, *weights;
     float eps, factor;
     bool add, gain_each; /* gain_each: every head has gains of its own */
@@ -100,7 +101,12 @@ static void gate_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t 
     uint32_t n = op->out.buf->cols;
     float *product = cpu_scratch(c, thread), *space = product + n;
     for (uint32_t i = from; i < to; i++) {
-        if (op->gating->alpha > 0) {
+        if (op->gating->sigmoid) {
+            memcpy(product, row_f32(c, op->y, i, space), n * sizeof *product);
+            const float *gate = row_f32(c, op->x, i, space);
+            for (uint32_t j = 0; j < n; j++)
+                product[j] *= 1 / (1 + expf(-gate[j]));
+        } else if (op->gating->alpha > 0) {
             memcpy(product, row_f32(c, op->y, i, space), n * sizeof *product);
             gate_cut(op->gating, n, row_f32(c, op->x, i, space), product);
         } else {
@@ -122,6 +128,33 @@ void cpu_gate(
     struct row_op op = { .x = gate, .y = up, .out = out, .gating = g };
     cpu_reserve(c, 2 * (size_t)n * sizeof(float));
     cpu_rows(c, out.n, GRAIN, gate_rows, &op);
+}
+
+static void curve_rows(
+    const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    const struct row_op *op = arg;
+    const struct learned_curve *k = op->curve;
+    float *y = cpu_scratch(c, thread);
+    for (uint32_t i = from; i < to; i++) {
+        const float *row = row_at(op->x, i);
+        for (uint32_t j = 0; j < op->x.buf->cols; j++) {
+            float x = row[j], near = x < k->edge ? x : k->edge;
+            float bent = x > 0 ? k->above * x * x : (expm1f(near) - x) * k->below;
+            y[j] = bent + k->linear * x;
+        }
+        row_write(c, op->out, i, y);
+    }
+}
+
+void cpu_curve(
+    struct backend *b, const struct learned_curve *curve, struct rows x, struct rows out) {
+    struct cpu *c = cpu_of(b);
+    rows_check(x, out.buf->cols);
+    rows_check(out, x.buf->cols);
+    BUG_IF(x.n != out.n || x.buf->elem != ELEM_F32);
+    struct row_op op = { .x = x, .out = out, .curve = curve };
+    cpu_reserve(c, x.buf->cols * sizeof(float));
+    cpu_rows(c, x.n, GRAIN, curve_rows, &op);
 }
 
 /* ---- heads ---- */

@@ -54,6 +54,15 @@ float recur_softplus(float x) {
     return x > 20 ? x : log1pf(expf(x));
 }
 
+void recur_gate(const struct recur_op *op, uint32_t row, uint32_t first, uint32_t n, float *y) {
+    float open[RECUR_GATED_MAX];
+    if (!op->gate.buf)
+        return;
+    const float *gate = (const float *)row_at(op->gate, row) + first;
+    op->cpu->kernels->activate(op->r->activation, n, gate, open);
+    op->cpu->kernels->multiply(n, open, y);
+}
+
 void recur_write(const struct recur_op *op, uint32_t row, uint32_t first, uint32_t n, float *y) {
     if (op->out.buf->elem == ELEM_BF16)
         op->cpu->kernels->to_bf16(n, y, (uint16_t *)row_at(op->out, row) + first);
@@ -87,16 +96,16 @@ static void channels_step(struct channels *c, uint32_t slot, const float *u) {
 /* What comes out at row `row`: act elements. */
 static void channels_out(const struct channels *c, uint32_t row, const float *u) {
     const struct recur_op *op = c->op;
-    const float *read = row_at(op->read, row), *gate = row_at(op->gate, row);
+    const float *read = row_at(op->read, row);
     uint32_t n_state = op->r->n_state;
-    float y[CHANNELS], open[CHANNELS];
-    op->cpu->kernels->activate(op->r->activation, c->n, gate + c->first, open);
+    float y[CHANNELS];
     for (uint32_t i = 0; i < c->n; i++) {
         float sum = 0;
         for (uint32_t s = 0; s < n_state; s++)
             sum += c->state[(size_t)i * n_state + s] * read[s];
-        y[i] = (sum + op->r->skip[c->first + i] * u[i]) * open[i];
+        y[i] = sum + op->r->skip[c->first + i] * u[i];
     }
+    recur_gate(op, row, c->first, c->n, y);
     recur_write(op, row, c->first, c->n, y);
 }
 
@@ -139,7 +148,9 @@ static void run(struct cpu *c, struct recur_op *op, uint32_t n_segments) {
 /* What a slot must have room for: see struct recurrence. */
 static void recurrence_check(const struct recurrence *r, const struct kv_cache *kv) {
     uint32_t values =
-        r->n_channels + (r->n_heads > 0 ? r->n_groups * r->n_state + r->n_heads : r->n_state);
+        r->corrects
+            ? convolved(r) + 2 * r->n_heads
+            : r->n_channels + (r->n_heads > 0 ? r->n_groups * r->n_state + r->n_heads : r->n_state);
     BUG_IF(kv->width < convolved(r) || kv->width < values || r->n_taps > TAPS_MAX ||
            r->n_state > STATE_MAX);
 }
@@ -161,7 +172,8 @@ void cpu_recur(struct backend *b, const struct recurrence *r, struct kv_cache *k
     struct cpu *c = cpu_of(b);
     recurrence_check(r, kv);
     rows_check(read, r->n_heads > 0 ? convolved(r) : r->n_state);
-    rows_check(gate, r->n_channels);
+    if (gate.buf)
+        rows_check(gate, r->n_channels);
     rows_check(out, r->n_channels);
     struct recur_op op = { .cpu = c,
         .r = r,
@@ -171,7 +183,9 @@ void cpu_recur(struct backend *b, const struct recurrence *r, struct kv_cache *k
         .read = read,
         .gate = gate,
         .out = out };
-    if (r->n_heads > 0)
+    if (r->corrects)
+        recur_delta(c, &op, n_segments);
+    else if (r->n_heads > 0)
         recur_heads(c, &op, n_segments);
     else
         run(c, &op, n_segments);

@@ -4,7 +4,7 @@
 
 #include "harness/cpu/cpu.h"
 
-enum { TAPS_MAX = 16, STATE_MAX = 1024 };
+enum { TAPS_MAX = 16, STATE_MAX = 1024, RECUR_GATED_MAX = 1024 };
 
 struct recur_op {
     const struct cpu *cpu;
@@ -23,10 +23,17 @@ void recur_cell(const struct recur_op *op, const uint8_t *cache, uint32_t slot, 
 typedef void recur_token(void *arg, const struct segment *s, uint32_t position, uint32_t slot);
 void recur_walk(const struct segment *s, recur_token *token, void *arg);
 
+/* y *= activation(gate) in columns [first, first + n) of a row, where there is a gate; n is at most
+ * RECUR_GATED_MAX. */
+void recur_gate(const struct recur_op *op, uint32_t row, uint32_t first, uint32_t n, float *y);
+
 /* n numbers to columns [first, first + n) of row `row` of the output, in its elements. */
 void recur_write(const struct recur_op *op, uint32_t row, uint32_t first, uint32_t n, float *y);
 
 float recur_softplus(float x);
+
+/* recur_delta.c: heads that correct what they recall. */
+void recur_delta(struct cpu *c, struct recur_op *op, uint32_t n_segments);
 
 /* recur_heads.c: a step and a decay a head. */
 void recur_heads(struct cpu *c, struct recur_op *op, uint32_t n_segments);

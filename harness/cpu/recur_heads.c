@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "harness/cpu/recur.h"
 
-enum { WIDTH_MAX = 1024 };
+enum { WIDTH_MAX = RECUR_GATED_MAX };
 
 /* One head of one sequence. */
 struct head {
@@ -47,13 +47,12 @@ static void head_out(const struct head *h, uint32_t row, const float *u) {
     const struct kernels *k = op->cpu->kernels;
     const float *read = (const float *)row_at(op->read, row) + r->n_channels +
                         (size_t)(r->n_groups + h->group) * r->n_state;
-    float y[WIDTH_MAX] = { 0 }, open[WIDTH_MAX];
+    float y[WIDTH_MAX] = { 0 };
     uint32_t first = h->number * h->width;
     for (uint32_t s = 0; s < r->n_state; s++)
         k->scale_add(h->width, read[s], h->state + (size_t)s * h->width, y);
     k->scale_add(h->width, r->skip[h->number], u, y);
-    k->activate(r->activation, h->width, (const float *)row_at(op->gate, row) + first, open);
-    k->multiply(h->width, open, y);
+    recur_gate(op, row, first, h->width, y);
     recur_write(op, row, first, h->width, y);
 }
 

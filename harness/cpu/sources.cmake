@@ -17,9 +17,11 @@ set(cpu_SOURCES
     cpu/panels.c
     cpu/product.c
     cpu/recur.c
+    cpu/recur_delta.c
     cpu/recur_heads.c
     cpu/rotate.c
-    cpu/source.c)
+    cpu/source.c
+    cpu/unfold.c)
 set_source_files_properties(cpu/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
     list(APPEND cpu_SOURCES cpu/kernels_avx2.c cpu/kernels_avx512.c cpu/kernels_avx512bf16.c)

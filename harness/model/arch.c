@@ -5,7 +5,10 @@
  *       metadata = function(gguf_metadata, tensors) return spec end }   tensors: { [name] = true }
  *
  * What several share lies in arch/lib/NAME.lua and is had by include "NAME". They run in a sandbox
- * with a small heap and few instructions: `--arch` makes them input like any other. */
+ * with a small heap and few instructions: `--arch` makes them input like any other.
+ *
+ * A config.json is completed first, by what is known of its model type: other words for the same
+ * (lib/aliases.lua), and what it leaves out (lib/defaults.lua). */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -49,6 +52,15 @@ static bool description_file(struct luabox *box, const char *path, struct err *e
     return ok;
 }
 
+/* arch/lib/name.lua; NULL: there is none. */
+static const struct embedded *lib_find(const char *name) {
+    size_t n = strlen(name);
+    for (const struct embedded *e = arch_lib_files; e->name; e++)
+        if (strncmp(e->name, name, n) == 0 && strcmp(e->name + n, ".lua") == 0)
+            return e;
+    return NULL;
+}
+
 /* include "name": what arch/lib/name.lua returns; it runs once. */
 static int include(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
@@ -56,18 +68,15 @@ static int include(lua_State *L) {
     if (lua_getfield(L, -1, name) != LUA_TNIL)
         return 1;
     lua_pop(L, 1);
-    for (const struct embedded *e = arch_lib_files; e->name; e++) {
-        size_t n = strlen(name);
-        if (strncmp(e->name, name, n) != 0 || strcmp(e->name + n, ".lua") != 0)
-            continue;
-        if (luaL_loadbufferx(L, (const char *)e->data, e->size, e->name, "t") != LUA_OK)
-            return lua_error(L);
-        lua_call(L, 0, 1);
-        lua_pushvalue(L, -1);
-        lua_setfield(L, -3, name);
-        return 1;
-    }
-    return luaL_error(L, "there is no architecture library '%s'", name);
+    const struct embedded *e = lib_find(name);
+    if (!e)
+        return luaL_error(L, "there is no architecture library '%s'", name);
+    if (luaL_loadbufferx(L, (const char *)e->data, e->size, e->name, "t") != LUA_OK)
+        return lua_error(L);
+    lua_call(L, 0, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, name);
+    return 1;
 }
 
 /* What to do about a type that no description names: as many of them as a hint has room for. */
@@ -136,26 +145,71 @@ static json_t *tensor_names(const struct weights *weights) {
     return names;
 }
 
-static bool push_arguments(struct luabox *box, const struct arch_source *source, struct err *err) {
-    json_t *config = without_long_arrays(source->config), *names = tensor_names(source->weights);
+static bool push_arguments(
+    struct luabox *box, const struct arch_source *source, const json_t *config, struct err *err) {
+    json_t *names = tensor_names(source->weights);
     const bool ok =
         luabox_push(box, config, ERR_INPUT, err) && luabox_push(box, names, ERR_INPUT, err);
-    json_decref(config);
     json_decref(names);
+    return ok;
+}
+
+/* What arch/lib/`lib`.lua, a table by model type, says of a type (the caller's); NULL: nothing. */
+static bool said_of_type(
+    struct luabox *box, const char *lib, const char *type, json_t **said, struct err *err) {
+    lua_State *L = luabox_state(box);
+    const struct embedded *e = lib_find(lib);
+    *said = NULL;
+    BUG_IF(!e);
+    if (!description_run(box, e->name, (const char *)e->data, e->size, err))
+        return false;
+    bool there = lua_getfield(L, -1, type) == LUA_TTABLE;
+    if (there)
+        *said = luabox_to_json(L, -1, err);
+    lua_pop(L, 2);
+    return *said || !there;
+}
+
+/* Keys that are absent; one that is null is there, and says that there is no such value. */
+static void aliases_resolve(json_t *config, const json_t *aliases) {
+    const char *alias;
+    json_t *name;
+    json_object_foreach((json_t *)(uintptr_t)aliases, alias, name) {
+        json_t *value = json_object_get(config, alias);
+        if (value && !json_object_get(config, json_string_value(name)))
+            json_object_set(config, json_string_value(name), value);
+    }
+}
+
+/* The configuration as descriptions see it: of the text part, where a model has more than one, and
+ * complete. */
+static bool config_complete(struct luabox *box, json_t *config, struct err *err) {
+    json_t *text = json_object_get(config, "text_config"), *aliases = NULL, *defaults = NULL;
+    if (json_is_object(text))
+        json_object_update(config, text);
+    const char *type = json_get_string(config, "model_type", "");
+    bool ok = said_of_type(box, "aliases", type, &aliases, err) &&
+              said_of_type(box, "defaults", type, &defaults, err);
+    if (ok && aliases)
+        aliases_resolve(config, aliases);
+    if (ok && defaults)
+        json_object_update_missing(config, defaults);
+    json_decref(aliases);
+    json_decref(defaults);
     return ok;
 }
 
 /* Calls the description's function with the configuration and the names of tensors; what it
  * returned, as JSON (the caller's). */
 static json_t *description_call(
-    struct luabox *box, const struct arch_source *source, struct err *err) {
+    struct luabox *box, const struct arch_source *source, const json_t *config, struct err *err) {
     lua_State *L = luabox_state(box);
     const char *function = source->gguf ? "metadata" : "config";
     if (raw_field(L, function) != LUA_TFUNCTION) {
         err_set(err, ERR_UNSUPPORTED, "the architecture has no function '%s'", function);
         return NULL;
     }
-    if (!push_arguments(box, source, err) || !luabox_call(box, 2, 1, ERR_INPUT, err))
+    if (!push_arguments(box, source, config, err) || !luabox_call(box, 2, 1, ERR_INPUT, err))
         return NULL;
     json_t *table = luabox_to_json(L, -1, err);
     if (!table)
@@ -179,17 +233,19 @@ bool arch_describe(
     if (!box)
         return false;
     lua_register(luabox_state(box), "include", include);
-    bool ok = arch_choose(box, source, err);
+    json_t *config = without_long_arrays(source->config);
+    bool ok = (source->gguf || config_complete(box, config, err)) && arch_choose(box, source, err);
     if (ok) {
         lua_State *L = luabox_state(box);
         const char *name = raw_field(L, "name") == LUA_TSTRING ? lua_tostring(L, -1) : "unnamed";
         name = arena_strdup(arena, name);
         lua_pop(L, 1);
-        json_t *table = description_call(box, source, err);
+        json_t *table = description_call(box, source, config, err);
         ok = table && spec_read(table, arena, spec, err);
         spec->name = name;
         json_decref(table);
     }
+    json_decref(config);
     luabox_close(box);
     return ok || err_wrap(err, "%s", source->what);
 }

@@ -88,12 +88,7 @@ static bool item_add(struct classifying *c, size_t request, const struct token_l
     const struct token_list *types, struct err *err) {
     const struct model *m = c->model;
     uint32_t n_types = m->net.spec.n_token_types;
-    if (ids->n == 0)
-        return err_set(err, ERR_INPUT, "there are no tokens to classify");
-    if (ids->n > m->info.max_length || ids->n > m->net.n_rows)
-        return err_set(err, ERR_INPUT, "%zu tokens are more than the model's %u", ids->n,
-            m->info.max_length < m->net.n_rows ? m->info.max_length : m->net.n_rows);
-    if (!model_ids_check(m, ids->ids, ids->n, err))
+    if (!model_pass_check(m, "to classify", ids->ids, ids->n, err))
         return false;
     int32_t *kept = arena_alloc(&c->arena, ids->n * sizeof *kept);
     memcpy(kept, ids->ids, ids->n * sizeof *kept);

@@ -166,7 +166,7 @@ json_t *model_describe(const char *path, const char *arch_file, struct err *err)
     json_t *out = NULL;
     bool ok = model_source_open(&s, path, arch_file, err);
     if (ok && strcmp(weights_format(s.weights), "gguf") != 0)
-        ok = modules_open(&modules, path, s.spec.width, err);
+        ok = modules_open(&modules, path, spec_hidden_width(&s.spec), err);
     if (ok) {
         out = info_json(&s);
         json_object_set_new(out, "memory", memory_json(&s));

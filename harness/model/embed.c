@@ -76,7 +76,7 @@ static bool recipe_make(
     *r = (struct recipe) { .normalize = !o->no_normalize };
     if (!pooling_choose(m, o->pooling, r, err) || !prompt_choose(m, o, r, err))
         return false;
-    r->pooled_width = r->n_poolings * m->net.spec.width;
+    r->pooled_width = r->n_poolings * spec_hidden_width(&m->net.spec);
     uint32_t whole = r->chain ? modules_width(r->chain, r->pooled_width) : r->pooled_width;
     uint32_t dim = o->dim ? o->dim : m->modules.truncate_dim;
     if (o->dim > whole)
@@ -172,12 +172,7 @@ static void passage_add(
 }
 
 static bool ids_usable(const struct model *m, const int32_t *ids, size_t n, struct err *err) {
-    if (n == 0)
-        return err_set(err, ERR_INPUT, "there are no tokens to embed");
-    if (n > m->info.max_length || n > m->net.n_rows)
-        return err_set(err, ERR_INPUT, "%zu tokens are more than the model's %u", n,
-            m->info.max_length < m->net.n_rows ? m->info.max_length : m->net.n_rows);
-    return model_ids_check(m, ids, n, err);
+    return model_pass_check(m, "to embed", ids, n, err);
 }
 
 /* False only where no text can be encoded at all; what is wrong with one request is in its err. */
@@ -341,7 +336,7 @@ static bool step_embed(
     const struct backend_ops *ops = net->backend->ops;
     const struct recipe *r = &e->recipe;
     struct step_view view = step_view(step);
-    uint32_t n = view.n_segments, c = net->spec.width;
+    uint32_t n = view.n_segments, c = spec_hidden_width(&net->spec);
     uint32_t widest = r->chain ? modules_widest(r->chain, r->pooled_width) : r->pooled_width;
     struct segment *segments = xcalloc(n, sizeof *segments);
     float *pooled = xcalloc((size_t)n * r->pooled_width, sizeof *pooled);

@@ -184,6 +184,9 @@ static void shared_run(struct net *net, const struct layer *w, struct rows h, st
     const struct ffn_part p = { .up = w->shared_up,
         .gate = w->shared_gate,
         .down = w->shared_down,
+        .up_bias = w->shared_up_bias,
+        .gate_bias = w->shared_gate_bias,
+        .down_bias = w->shared_down_bias,
         .room = net->shared,
         .scale = (float)net->spec.residual_scale,
         .add = !w->shared_weight };

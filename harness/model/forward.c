@@ -7,6 +7,7 @@
 #include "harness/model/net.h"
 
 #include <math.h>
+#include <string.h>
 
 static struct rows part(struct buffer *buf, uint32_t n) {
     return (struct rows) { .buf = buf, .n = n };
@@ -75,6 +76,13 @@ static void embed_beside(struct net *net, const struct step_view *step, struct r
             net->table_rows[i] = step->types ? step->types[i] : 0;
         gather_rows(net, net->token_type, x);
     }
+    if (net->task_type) {
+        memset(net->table_rows, 0, step->n * sizeof *net->table_rows);
+        gather_rows(net, net->task_type, x);
+    }
+}
+
+static void embed_norm(struct net *net, struct rows x) {
     if (net->embed_norm)
         norm(net, net->embed_norm, net->embed_norm_bias, x, x);
 }
@@ -82,18 +90,25 @@ static void embed_beside(struct net *net, const struct step_view *step, struct r
 static void embed(struct net *net, const struct step_view *step, struct rows x) {
     const struct backend_ops *ops = net->backend->ops;
     const struct spec *s = &net->spec;
-    bool narrow = net->embed_project != NULL;
-    struct rows e = narrow ? part(net->e ? net->e : net->x_read, step->n) : x;
+    bool narrow = net->embed_project != NULL, first = narrow && s->projected_first;
+    bool last = narrow && (first || s->embed_normed == NORMED_PROJECTED);
+    struct rows e = narrow ? part(net->e, step->n) : x;
     ops->gather(net->backend, net->embed, step->ids, (float)s->embedding_scale, false, e);
-    if (!narrow || !s->projected_first)
+    if (s->embed_normed == NORMED_TOKENS)
+        embed_norm(net, e);
+    if (!first)
         embed_beside(net, step, e);
+    if (!last && s->embed_normed != NORMED_TOKENS)
+        embed_norm(net, e);
     if (!narrow)
         return;
-    struct rows act = part(net->e_act ? net->e_act : net->h, step->n);
+    struct rows act = part(net->e_act, step->n);
     ops->convert(net->backend, e, act);
     matmul(net, net->embed_project, net->embed_project_bias, act, x);
-    if (s->projected_first)
+    if (first)
         embed_beside(net, step, x);
+    if (last)
+        embed_norm(net, x);
 }
 
 /* ---- attention ---- */
@@ -203,6 +218,8 @@ static void keys_and_values(
     matmul(net, w->v, w->v_bias, from, v);
     if (s->qkv_clip > 0)
         net->backend->ops->clip(net->backend, (float)s->qkv_clip, v);
+    if (s->values_rotated)
+        rotate(net, l, step->positions, s->n_kv_heads, s->head_dim, v);
     if (w->k_shared)
         keys_share(net, l, step->positions, h, k);
     else
@@ -260,6 +277,11 @@ static void attention(
             .x = q });
     net->backend->ops->attend(
         net->backend, &how, net->kv, net->cache_layer[l], at->segments, at->n_segments, q, a);
+    if (w->attn_gate) {
+        struct rows gate = part(net->attn_gate, h.n);
+        matmul(net, w->attn_gate, w->attn_gate_bias, h, gate);
+        net->backend->ops->gate(net->backend, &(struct gating) { .sigmoid = true }, gate, a, a);
+    }
     matmul_land(
         net, w->o, w->o_bias, a, &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
 }
@@ -269,7 +291,8 @@ static void attention(
 static struct recurrence recurrence_of(const struct net *net, uint32_t l) {
     const struct mixing *m = &net->spec.mixing;
     const struct layer *w = &net->layers[l];
-    return (struct recurrence) { .n_channels = m->channels,
+    return (struct recurrence) { .corrects = m->corrects,
+        .n_channels = m->channels,
         .n_state = m->state,
         .n_taps = m->taps,
         .n_heads = m->heads,
@@ -331,6 +354,36 @@ static void steps_of_heads(struct net *net, uint32_t l, const struct step_view *
     ops->spread(net->backend, 1, r->n_channels + r->n_groups * r->n_state, steps, v);
 }
 
+/* Of heads that correct: what goes into the convolution, out of three products. */
+static void parts_join(struct net *net, const struct layer *w, struct rows h, struct rows x) {
+    const struct mixing *m = &net->spec.mixing;
+    uint32_t all = m->groups * m->state;
+    struct rows narrow = part(net->mix_b, h.n), channels = part(net->mixed, h.n);
+    matmul(net, w->mix_c, NULL, h, narrow);
+    net->backend->ops->spread(net->backend, 1, 0, narrow, x);
+    matmul(net, w->mix_b, NULL, h, narrow);
+    net->backend->ops->spread(net->backend, 1, all, narrow, x);
+    matmul(net, w->mix_in, w->mix_in_bias, h, channels);
+    net->backend->ops->spread(net->backend, 1, 2 * all, channels, x);
+}
+
+/* ... and what a slot holds behind what came out of it. */
+static void steps_of_corrections(struct net *net, uint32_t l, const struct step_view *step,
+    const struct recurrence *r, struct rows h) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct layer *w = &net->layers[l];
+    uint32_t from = mixing_convolved(&net->spec.mixing);
+    struct rows v = part(net->mix_v, step->n), u = part(net->mix_c, step->n),
+                steps = part(net->mix_step, step->n);
+    ops->convolve(
+        net->backend, r, net->mix_kv, net->mix_layer[l], step->segments, step->n_segments, u);
+    ops->spread(net->backend, 1, 0, u, v);
+    matmul(net, w->mix_step, w->mix_step_bias, h, steps);
+    ops->spread(net->backend, 1, from, steps, v);
+    matmul(net, w->mix_weight, NULL, h, steps);
+    ops->spread(net->backend, 1, from + r->n_heads, steps, v);
+}
+
 /* What later tokens need of these: their channels, their steps and what these bring in. */
 static void channels_store(
     struct net *net, uint32_t l, const struct step_view *step, struct rows h) {
@@ -338,32 +391,64 @@ static void channels_store(
     const struct layer *w = &net->layers[l];
     const struct recurrence r = recurrence_of(net, l);
     struct rows x = part(net->mix_x, step->n), v = part(net->mix_v, step->n);
-    matmul(net, w->mix_in, w->mix_in_bias, h, x);
+    if (r.corrects)
+        parts_join(net, w, h, x);
+    else
+        matmul(net, w->mix_in, w->mix_in_bias, h, x);
+    if (w->mix_entry) {
+        matmul(net, w->mix_entry, w->mix_entry_bias, h, v);
+        ops->gate(net->backend, &(struct gating) { .activation = ACT_NONE }, v, x, x);
+    }
     ops->kv_store(net->backend, net->mix_kv, net->mix_layer[l], step->slots, x, x);
-    if (r.n_heads > 0)
+    if (r.n_state == 0) {
+        ops->convolve(net->backend, &r, net->mix_kv, net->mix_layer[l], step->segments,
+            step->n_segments, part(net->mix_c, step->n));
+        return;
+    }
+    if (r.corrects)
+        steps_of_corrections(net, l, step, &r, h);
+    else if (r.n_heads > 0)
         steps_of_heads(net, l, step, &r, h);
     else
         steps_of_channels(net, l, step, &r);
     ops->kv_store(net->backend, net->mix_kv, net->mix_layer[l], step->slots, x, v);
 }
 
-/* x += recurrence(h); `read`: what each row reads of the state. */
+/* What the state gave, under its gate and norm, in the model's order of these. `read`: what each
+ * row reads of the state; without a state, what the convolution gave. */
+static struct rows mixed(
+    struct net *net, uint32_t l, const struct standing *at, struct rows read, struct rows gate) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct vector *gain = net->layers[l].mix_norm;
+    const struct mixing *m = &net->spec.mixing;
+    const struct recurrence r = recurrence_of(net, l);
+    struct rows y = part(net->mixed, gate.n), out = part(net->mixed_act, gate.n);
+    const struct gating opens = { .activation = m->activation }, plain = { 0 };
+    if (m->state == 0) {
+        ops->gate(net->backend, &plain, gate, read, out);
+        return out;
+    }
+    bool ungated = gain && m->normed_ungated;
+    ops->recur(net->backend, &r, net->mix_kv, net->mix_layer[l], at->segments, at->n_segments, read,
+        ungated ? (struct rows) { 0 } : gate, gain ? y : out);
+    if (gain)
+        ops->norm_heads(
+            net->backend, NORM_RMS, gain, NULL, (float)net->spec.norm_eps, m->norm_groups, y);
+    if (ungated)
+        ops->gate(net->backend, &opens, gate, y, out);
+    else if (gain)
+        ops->convert(net->backend, y, out);
+    return out;
+}
+
+/* x += recurrence(h) */
 static void mix(struct net *net, uint32_t l, const struct standing *at, struct rows read,
     struct rows h, struct rows x) {
-    const struct backend_ops *ops = net->backend->ops;
     const struct layer *w = &net->layers[l];
-    const struct recurrence r = recurrence_of(net, l);
-    struct rows gate = part(net->mix_gate, h.n), out = part(net->mixed_act, h.n),
-                y = part(net->mixed, h.n);
+    struct rows gate = part(net->mix_gate, h.n);
     matmul(net, w->mix_gate, w->mix_gate_bias, h, gate);
-    ops->recur(net->backend, &r, net->mix_kv, net->mix_layer[l], at->segments, at->n_segments, read,
-        gate, w->mix_norm ? y : out);
-    if (w->mix_norm) {
-        ops->norm_heads(net->backend, NORM_RMS, w->mix_norm, NULL, (float)net->spec.norm_eps,
-            net->spec.mixing.norm_groups, y);
-        ops->convert(net->backend, y, out);
-    }
-    matmul_land(net, w->mix_out, w->mix_out_bias, out, &(struct landing) { .x = x });
+    matmul_land(net, w->mix_out, w->mix_out_bias, mixed(net, l, at, read, gate),
+        &(struct landing) { .x = x });
 }
 
 /* ---- attention to an encoder ---- */
@@ -414,6 +499,12 @@ static void cross_attention(
 static struct rows ffn_middle(struct net *net, const struct ffn_part *p, struct rows h) {
     const struct backend_ops *ops = net->backend->ops;
     struct rows m = part(p->room.m, h.n);
+    if (p->curve) {
+        struct rows x = part(p->room.up, h.n);
+        matmul(net, p->up, p->up_bias, h, x);
+        ops->curve(net->backend, p->curve, x, m);
+        return m;
+    }
     if (!p->gate) {
         ops->matmul(net->backend, p->up, h, m,
             &(struct epilogue) { .bias = p->up_bias, .activation = net->spec.activation });
@@ -446,6 +537,15 @@ static void experts_land(struct net *net, const struct layer *w, struct rows h, 
     ops->add(net->backend, 1, y, x);
 }
 
+/* A layer's curve, its numbers made positive as they are trained. */
+static struct learned_curve curve_of(const struct layer *w) {
+    float linear = w->curve_linear ? *w->curve_linear : 0.5F;
+    return (struct learned_curve) { .above = log1pf(expf(*w->curve_above)),
+        .below = linear + log1pf(expf(*w->curve_below)),
+        .linear = linear,
+        .edge = w->curve_edge ? *w->curve_edge : -1e-6F };
+}
+
 /* x += feed-forward(h) */
 static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows x) {
     const struct layer *w = &net->layers[l];
@@ -453,10 +553,12 @@ static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows
         experts_land(net, w, h, x);
         return;
     }
+    const struct learned_curve curve = w->curve_above ? curve_of(w) : (struct learned_curve) { 0 };
     const struct ffn_part p = { .up = w->up,
         .gate = w->gate,
         .up_bias = w->up_bias,
         .gate_bias = w->gate_bias,
+        .curve = w->curve_above ? &curve : NULL,
         .room = net->ffn };
     matmul_land(net, w->down, w->down_bias, ffn_middle(net, &p, h),
         &(struct landing) { w->mlp_out_norm, w->mlp_out_norm_bias, x });
@@ -467,7 +569,8 @@ static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows
 /* The streams of a layer: what is computed of all rows, and from the last layer's attention on of
  * those that are read. */
 struct stream {
-    struct rows mix_c; /* of a recurrence: what rows read of the state */
+    struct rows mix_c;  /* of a recurrence: what rows read of the state */
+    struct rows conv_y; /* what the convolution over embedded tokens gave */
     struct rows x, h,
         h_mlp; /* h_mlp: where feed-forward reads beside attention, by a norm of its own */
     struct standing at;
@@ -484,6 +587,10 @@ static struct stream stream_read(
     if (s->mix_c.buf) {
         read.mix_c = part(net->mix_c_read, step->n_reads);
         ops->pick(net->backend, s->mix_c, step->reads, read.mix_c);
+    }
+    if (s->conv_y.buf) {
+        read.conv_y = part(net->conv_y_read, step->n_reads);
+        ops->pick(net->backend, s->conv_y, step->reads, read.conv_y);
     }
     if (s->h_mlp.buf) {
         read.h_mlp = part(net->h_mlp_read, step->n_reads);
@@ -513,6 +620,26 @@ static void layer_finish(struct net *net, uint32_t l, const struct stream *s) {
     part_output(net, w->mlp_norm, w->mlp_norm_bias, s->x);
 }
 
+/* The convolution over the embedded tokens, behind its activation; no rows where there is none. */
+static struct rows convolve(struct net *net, const struct step_view *step, struct rows x) {
+    const struct convolution *c = &net->spec.convolution;
+    if (c->taps == 0)
+        return (struct rows) { 0 };
+    struct rows in = part(net->conv_in, step->n), y = part(net->conv_y, step->n);
+    net->backend->ops->unfold(net->backend, c->taps, step->segments, step->n_segments, x, in);
+    net->backend->ops->matmul(net->backend, net->conv, in, y,
+        &(struct epilogue) { .bias = net->conv_bias, .activation = c->activation });
+    return y;
+}
+
+/* Behind the first layer. */
+static void convolution_land(struct net *net, const struct stream *s) {
+    if (!s->conv_y.buf)
+        return;
+    net->backend->ops->add(net->backend, 1, s->conv_y, s->x);
+    norm(net, net->conv_norm, net->conv_norm_bias, s->x, s->x);
+}
+
 /* All layers; the rows read of the residual stream. */
 static struct rows layers(struct net *net, const struct step_view *step) {
     struct stream s = { .x = part(net->x, step->n),
@@ -521,6 +648,7 @@ static struct rows layers(struct net *net, const struct step_view *step) {
         .mix_c = part(net->mix_c, net->mix_c ? step->n : 0),
         .at = { step->positions, step->segments, step->n_segments } };
     embed(net, step, s.x);
+    s.conv_y = convolve(net, step, s.x);
     for (uint32_t l = 0; l < net->spec.n_layers; l++) {
         const struct layer *w = &net->layers[l];
         if (s.h_mlp.buf)
@@ -536,6 +664,8 @@ static struct rows layers(struct net *net, const struct step_view *step) {
         if (last && step->n_reads < step->n)
             s = stream_read(net, step, &s);
         layer_finish(net, l, &s);
+        if (l == 0)
+            convolution_land(net, &s);
     }
     return s.x;
 }
@@ -544,22 +674,46 @@ static bool has_final_norm(const struct net *net) {
     return net->final_norm || (net->spec.bare_norm && net->spec.norm_before);
 }
 
+/* What comes out of the last layer, as matrix products take it: under the final norm. */
+static struct rows final_act(struct net *net, struct rows x) {
+    struct rows h = part(net->h, x.n);
+    if (has_final_norm(net))
+        norm(net, net->final_norm, net->final_norm_bias, x, h);
+    else
+        net->backend->ops->convert(net->backend, x, h);
+    return h;
+}
+
 struct rows net_forward_hidden(struct net *net, const struct step_view *step) {
     struct rows x = layers(net, step);
+    if (net->head_project) {
+        struct rows narrow = part(net->e, x.n);
+        matmul(net, net->head_project, NULL, final_act(net, x), narrow);
+        return narrow;
+    }
     if (has_final_norm(net))
         norm(net, net->final_norm, net->final_norm_bias, x, x);
     return x;
 }
 
-struct rows net_forward_head(struct net *net, const struct step_view *step) {
-    struct rows x = layers(net, step), h = part(net->h, x.n);
-    if (has_final_norm(net))
-        norm(net, net->final_norm, net->final_norm_bias, x, h);
+/* h through the dense layer that stands before a head, and its norm; `x`: room. */
+static void head_dense(struct net *net, struct rows h, struct rows x) {
+    net->backend->ops->matmul(net->backend, net->head_dense, h, x,
+        &(struct epilogue) {
+            .bias = net->head_dense_bias, .activation = net->spec.head_activation });
+    if (net->head_norm)
+        norm(net, net->head_norm, net->head_norm_bias, x, h);
     else
         net->backend->ops->convert(net->backend, x, h);
+}
+
+struct rows net_forward_head(struct net *net, const struct step_view *step) {
+    struct rows x = layers(net, step), h = final_act(net, x);
+    if (net->head_dense)
+        head_dense(net, h, x);
     if (!net->head_project)
         return h;
-    struct rows narrow = part(net->e_act ? net->e_act : net->h_read, x.n);
+    struct rows narrow = part(net->e_act, x.n);
     matmul(net, net->head_project, NULL, h, narrow);
     return narrow;
 }
@@ -581,7 +735,8 @@ void net_classify_rows(struct net *net, struct rows x) {
 
 void net_classify(struct net *net, uint32_t n, float *out) {
     const struct backend_ops *ops = net->backend->ops;
-    struct rows x = part(net->pooled, n), h = part(net->h, n), labels = part(net->labels, n);
+    struct rows x = part(net->pooled, n), labels = part(net->labels, n),
+                h = part(net->head_project ? net->e_act : net->h, n);
     if (net->class_dense && !net->spec.classifier.late) {
         struct rows wide = part(net->x_read, n);
         ops->convert(net->backend, x, h);

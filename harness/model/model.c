@@ -242,6 +242,21 @@ bool model_ids_check(const struct model *m, const int32_t *ids, size_t n, struct
     return true;
 }
 
+uint32_t model_longest(const struct model *m) {
+    enum { OPEN_MAX = 1 << 20 };
+    return m->net.spec.rope.kind == ROPE_DYNAMIC ? OPEN_MAX : m->info.max_length;
+}
+
+bool model_pass_check(
+    const struct model *m, const char *for_what, const int32_t *ids, size_t n, struct err *err) {
+    uint32_t longest = model_longest(m) < m->net.n_rows ? model_longest(m) : m->net.n_rows;
+    if (n == 0)
+        return err_set(err, ERR_INPUT, "there are no tokens %s", for_what);
+    if (n > longest)
+        return err_set(err, ERR_INPUT, "%zu tokens are more than the model's %u", n, longest);
+    return model_ids_check(m, ids, n, err);
+}
+
 /* ---- device and memory ---- */
 
 /* Files in f32 run in f32; others in bf16 where the processor has it (the backend's name says so).
@@ -388,7 +403,8 @@ static bool model_make(
         outline_net_open(&m->net, &s->spec, b);
     else if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err) || !decoder_open(m, s, err))
         return false;
-    if (!is_gguf(s->weights) && !modules_open(&m->modules, m->path, s->spec.width, err))
+    if (!is_gguf(s->weights) &&
+        !modules_open(&m->modules, m->path, spec_hidden_width(&s->spec), err))
         return false;
     info_fill(m, s, dtype);
     labels_name(m);

@@ -41,6 +41,15 @@ const struct tokenizer *model_text(const struct model *m, struct err *err);
 MUST_CHECK bool model_text_ids(
     struct model *m, struct embed_request *r, struct token_list *list, struct err *err);
 
+/* Tokens that a pass can have: a rotation that goes by its length is made for more than the
+ * configuration's. */
+uint32_t model_longest(const struct model *m);
+
+/* ERR_INPUT where there are no ids (`for_what`: "to embed"), or more than a pass or a step can
+ * have, or one is outside the vocabulary. */
+MUST_CHECK bool model_pass_check(
+    const struct model *m, const char *for_what, const int32_t *ids, size_t n, struct err *err);
+
 /* ERR_INPUT where an id is outside the vocabulary. */
 MUST_CHECK bool model_ids_check(
     const struct model *m, const int32_t *ids, size_t n, struct err *err);

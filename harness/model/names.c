@@ -1,6 +1,7 @@
 /* Finds the tensors that the spec names in the file and holds them against the shapes that the spec
  * gives them. After this nothing about the file can surprise: the sum of all sizes is bounded by
  * tensors that are really there. */
+#include <math.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -10,10 +11,13 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_EMBED] = PART_TABLE,
     [ROLE_POSITION] = PART_TABLE,
     [ROLE_TOKEN_TYPE] = PART_TABLE,
+    [ROLE_TASK_TYPE] = PART_TABLE,
     [ROLE_EMBED_PROJECT] = PART_MATRIX,
     [ROLE_BUCKETS] = PART_HOST,
     [ROLE_DISTANCES] = PART_TABLE,
+    [ROLE_CONV] = PART_MATRIX,
     [ROLE_HEAD_PROJECT] = PART_MATRIX,
+    [ROLE_HEAD_DENSE] = PART_MATRIX,
     [ROLE_HEAD] = PART_MATRIX,
     [ROLE_CLASS_DENSE] = PART_MATRIX,
     [ROLE_CLASS_OUT] = PART_MATRIX,
@@ -23,14 +27,17 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_Q] = PART_MATRIX,
     [ROLE_K] = PART_MATRIX,
     [ROLE_V] = PART_MATRIX,
+    [ROLE_ATTN_GATE] = PART_MATRIX,
     [ROLE_SINKS] = PART_HOST,
     [ROLE_DISTANCE_K] = PART_MATRIX,
     [ROLE_DISTANCE_Q] = PART_MATRIX,
     [ROLE_O] = PART_MATRIX,
     [ROLE_MIX_IN] = PART_MATRIX,
+    [ROLE_MIX_ENTRY] = PART_MATRIX,
     [ROLE_MIX_GATE] = PART_MATRIX,
     [ROLE_MIX_STEP_DOWN] = PART_MATRIX,
     [ROLE_MIX_STEP] = PART_MATRIX,
+    [ROLE_MIX_WEIGHT] = PART_MATRIX,
     [ROLE_MIX_B] = PART_MATRIX,
     [ROLE_MIX_C] = PART_MATRIX,
     [ROLE_MIX_OUT] = PART_MATRIX,
@@ -46,6 +53,10 @@ static const enum part_kind part_kinds[ROLE_N] = {
     [ROLE_UP] = PART_MATRIX,
     [ROLE_GATE] = PART_MATRIX,
     [ROLE_DOWN] = PART_MATRIX,
+    [ROLE_CURVE_ABOVE] = PART_HOST,
+    [ROLE_CURVE_BELOW] = PART_HOST,
+    [ROLE_CURVE_LINEAR] = PART_HOST,
+    [ROLE_CURVE_EDGE] = PART_HOST,
     [ROLE_ROUTER] = PART_MATRIX,
     [ROLE_ROUTER_CHOICE_BIAS] = PART_HOST,
     [ROLE_SHARED_UP] = PART_MATRIX,
@@ -74,6 +85,10 @@ static struct shape attention_shape(const struct spec *s, enum role role) {
     case ROLE_K:
     case ROLE_V:
         return (struct shape) { kv, s->kv_rank ? s->kv_rank : c };
+    case ROLE_ATTN_GATE:
+        return (struct shape) { q, c };
+    case ROLE_ATTN_GATE_BIAS:
+        return (struct shape) { q, 0 };
     case ROLE_O:
     case ROLE_CROSS_O:
         return (struct shape) { c, q };
@@ -131,9 +146,10 @@ static struct shape mixing_shape(const struct spec *s, enum role role) {
     bool heads = m->heads > 0;
     switch (role) {
     case ROLE_MIX_IN:
-        return (struct shape) { row, s->width };
+        return (struct shape) { m->corrects ? n : row, s->width };
     case ROLE_MIX_IN_BIAS:
-        return (struct shape) { row, 0 };
+        return (struct shape) { m->corrects ? n : row, 0 };
+    case ROLE_MIX_ENTRY:
     case ROLE_MIX_GATE:
         return (struct shape) { n, s->width };
     case ROLE_MIX_TAPS:
@@ -150,9 +166,14 @@ static struct shape mixing_shape(const struct spec *s, enum role role) {
         return (struct shape) { heads ? m->heads : row, 0 };
     case ROLE_MIX_STEP_FROM:
         return (struct shape) { m->heads, 0 };
+    case ROLE_MIX_WEIGHT:
+        return (struct shape) { m->heads, s->width };
     case ROLE_MIX_B:
     case ROLE_MIX_C:
-        return (struct shape) { m->state, n };
+        return m->corrects ? (struct shape) { m->groups * m->state, s->width }
+                           : (struct shape) { m->state, n };
+    case ROLE_MIX_NORM:
+        return (struct shape) { m->corrects ? n / m->norm_groups : n, 0 };
     case ROLE_MIX_B_NORM:
     case ROLE_MIX_C_NORM:
         return (struct shape) { m->state, 0 };
@@ -180,6 +201,11 @@ static struct shape feed_forward_shape(const struct spec *s, enum role role) {
         return (struct shape) { f, 0 };
     case ROLE_DOWN:
         return (struct shape) { c, f };
+    case ROLE_CURVE_ABOVE:
+    case ROLE_CURVE_BELOW:
+    case ROLE_CURVE_LINEAR:
+    case ROLE_CURVE_EDGE:
+        return (struct shape) { 1, 0 };
     case ROLE_ROUTER:
         return (struct shape) { s->experts.n, c };
     case ROLE_ROUTER_BIAS:
@@ -188,6 +214,9 @@ static struct shape feed_forward_shape(const struct spec *s, enum role role) {
     case ROLE_SHARED_UP:
     case ROLE_SHARED_GATE:
         return (struct shape) { x, c };
+    case ROLE_SHARED_UP_BIAS:
+    case ROLE_SHARED_GATE_BIAS:
+        return (struct shape) { x, 0 };
     case ROLE_SHARED_DOWN:
         return (struct shape) { c, x };
     case ROLE_SHARED_WEIGHT:
@@ -214,23 +243,28 @@ static struct shape global_shape(const struct spec *s, enum role role) {
         return (struct shape) { s->n_positions, beside };
     case ROLE_TOKEN_TYPE:
         return (struct shape) { s->n_token_types, beside };
+    case ROLE_TASK_TYPE:
+        return (struct shape) { s->n_task_types, beside };
     case ROLE_EMBED_NORM:
     case ROLE_EMBED_NORM_BIAS:
-        return (struct shape) { beside, 0 };
+        return (struct shape) { s->embed_normed == NORMED_PROJECTED ? c : beside, 0 };
     case ROLE_EMBED_PROJECT:
         return (struct shape) { c, e };
     case ROLE_DISTANCES:
         return (struct shape) { 2 * s->bias.buckets, c };
+    case ROLE_CONV:
+        return (struct shape) { c, c * s->convolution.taps };
     case ROLE_HEAD_PROJECT:
         return (struct shape) { e, c };
     case ROLE_HEAD:
-        return (struct shape) { s->n_vocab, spec_head_width(s) };
+        return (struct shape) { s->n_vocab, spec_hidden_width(s) };
     case ROLE_HEAD_BIAS:
         return (struct shape) { s->n_vocab, 0 };
+    case ROLE_HEAD_DENSE:
     case ROLE_CLASS_DENSE:
         return (struct shape) { c, c };
     case ROLE_CLASS_OUT:
-        return (struct shape) { s->n_labels, c };
+        return (struct shape) { s->n_labels, spec_hidden_width(s) };
     case ROLE_CLASS_OUT_BIAS:
         return (struct shape) { s->n_labels, 0 };
     default:
@@ -238,7 +272,7 @@ static struct shape global_shape(const struct spec *s, enum role role) {
     }
 }
 
-uint32_t spec_head_width(const struct spec *s) {
+uint32_t spec_hidden_width(const struct spec *s) {
     return s->roles[ROLE_HEAD_PROJECT].n ? s->embed_width : s->width;
 }
 
@@ -258,6 +292,8 @@ void role_shape(const struct spec *s, enum role role, uint32_t *rows, uint32_t *
 
 bool mixing_is_padded(const struct spec *s, enum role role) {
     bool steps = role == ROLE_MIX_STEP || role == ROLE_MIX_STEP_BIAS;
+    if (s->mixing.corrects) /* its parts are spread into a row */
+        return false;
     return role == ROLE_MIX_IN || role == ROLE_MIX_IN_BIAS || (steps && s->mixing.heads == 0);
 }
 
@@ -297,18 +333,21 @@ static bool is_norm_of_heads(const struct spec *s, enum role role, const struct 
            t->shape[t->n_dims - 1] == s->head_dim;
 }
 
-/* A vector may lie in the file as a table: a group a row, or with a dimension of 1. */
+/* A vector may lie in the file as a table: a group a row, or with a dimension of 1; and one number
+ * without any. */
 static bool vector_fits(
     const struct role_names *names, uint32_t want, const uint64_t *have, uint32_t n) {
     uint64_t all = 1;
     for (uint32_t i = 0; i < n; i++)
         all *= have[i];
-    return n >= 1 && n <= 2 && (all == want || (names->part && n == 1 && all > want));
+    bool row = n == 1 || (n == 2 && have[0] == 1);
+    return n <= 2 && (all == want || (names->part && row && all > want));
 }
 
 /* The tensor has the shape that the part asks for, or more rows where it holds other parts too. */
 static bool shape_fits(
-    const struct role_names *names, bool slices, struct shape want, const struct tensor *t) {
+    const struct role_names *names, enum role role, struct shape want, const struct tensor *t) {
+    bool slices = role >= ROLE_FIRST_OF_EXPERT;
     const uint64_t *have = t->shape;
     uint64_t flat[2];
     uint32_t n = t->n_dims;
@@ -316,7 +355,10 @@ static bool shape_fits(
         have++, n--;
     if (want.cols == 0)
         return vector_fits(names, want.rows, have, n);
-    if (n == 3) { /* a convolution of one channel each; a table a head */
+    if (n == 3 && role == ROLE_CONV) { /* a convolution of all channels */
+        flat[0] = have[0];
+        flat[1] = have[1] * have[2];
+    } else if (n == 3) { /* of one channel each; a table a head */
         flat[0] = have[0] * have[names->transposed ? 2 : 1];
         flat[1] = have[names->transposed ? 1 : 2];
     } else {
@@ -333,8 +375,7 @@ static bool shape_check(
     const struct spec *s, enum role role, const struct tensor *t, struct err *err) {
     struct shape want = shape_in_file(s, role);
     bool vector = want.cols == 0;
-    if (!shape_fits(&s->roles[role], role >= ROLE_FIRST_OF_EXPERT, want, t) &&
-        !is_norm_of_heads(s, role, t))
+    if (!shape_fits(&s->roles[role], role, want, t) && !is_norm_of_heads(s, role, t))
         return err_set(err, ERR_INPUT,
             "tensor '%.128s' has shape [%llu%s%.0llu], the configuration asks for [%u%s%.0u]",
             t->name, (unsigned long long)t->shape[0], t->n_dims > 1 ? ", " : "",
@@ -388,9 +429,12 @@ struct place {
 
 static void name_at(
     const struct finder *f, char out[NAME_MAX_BYTES], const char *name, struct place place) {
-    char with_layer[NAME_MAX_BYTES], with_expert[NAME_MAX_BYTES];
-    mark_replace(with_layer, sizeof with_layer, name, "%d", place.layer / f->spec->shared_layers);
-    mark_replace(with_expert, sizeof with_expert, with_layer, "%e", place.expert);
+    const struct spec *s = f->spec;
+    char with_layer[NAME_MAX_BYTES], with_inner[NAME_MAX_BYTES], with_expert[NAME_MAX_BYTES];
+    uint32_t group = place.layer / s->inner_layers / s->shared_layers;
+    mark_replace(with_layer, sizeof with_layer, name, "%d", group);
+    mark_replace(with_inner, sizeof with_inner, with_layer, "%i", place.layer % s->inner_layers);
+    mark_replace(with_expert, sizeof with_expert, with_inner, "%e", place.expert);
     mark_replace(out, NAME_MAX_BYTES, with_expert, "%h", place.head);
 }
 
@@ -439,12 +483,37 @@ static const struct tensor *gather_heads(struct finder *f, enum role role, struc
     return all;
 }
 
+/* Positions as waves, [positions, C], where the file has none. */
+static const struct tensor *waves_make(struct finder *f) {
+    const struct spec *s = f->spec;
+    uint32_t half = s->width / 2;
+    uint64_t n = (uint64_t)s->n_positions * s->width;
+    float *rows = arena_alloc(f->arena, n * sizeof *rows);
+    for (uint32_t p = s->position_offset; p < s->n_positions; p++)
+        for (uint32_t i = 0; i < half; i++) {
+            double angle = p * pow(10000, -(i / s->wave_steps));
+            rows[(size_t)p * s->width + i] = (float)sin(angle);
+            rows[(size_t)p * s->width + half + i] = (float)cos(angle);
+        }
+    struct tensor *t = arena_alloc(f->arena, sizeof *t);
+    *t = (struct tensor) { .name = "positions",
+        .type = TENSOR_F32,
+        .n_dims = 2,
+        .shape = { s->n_positions, s->width },
+        .n_elements = n,
+        .data = (const uint8_t *)rows,
+        .bytes = n * sizeof *rows };
+    return t;
+}
+
 static const struct tensor *need_role(struct finder *f, enum role role, struct place place) {
     const struct role_names *names = &f->spec->roles[role];
     if (names->n == 0)
         return NULL;
     bool by_head = strstr(names->names[0], "%h") != NULL;
     const struct tensor *t = by_head ? gather_heads(f, role, place) : find_role(f, role, place);
+    if (!t && role == ROLE_POSITION && f->spec->position == POSITION_WAVES)
+        return waves_make(f);
     if (!t && !names->optional && f->n_missing++ < 4) {
         char name[NAME_MAX_BYTES];
         name_at(f, name, names->names[0], place);
@@ -458,7 +527,7 @@ static bool layer_has(const struct spec *s, uint32_t l, enum role role) {
     const struct layer_spec *layer = &s->layer[l];
     bool mixing = role >= ROLE_MIX_IN && role <= ROLE_MIX_OUT_BIAS;
     bool attention = role >= ROLE_Q_DOWN && role <= ROLE_O_BIAS;
-    bool dense = role >= ROLE_UP && role <= ROLE_DOWN_BIAS, sparse = role >= ROLE_ROUTER;
+    bool dense = role >= ROLE_UP && role <= ROLE_CURVE_EDGE, sparse = role >= ROLE_ROUTER;
     bool fed = role == ROLE_MLP_NORM || role == ROLE_MLP_NORM_BIAS || dense || sparse;
     return !(mixing && !layer->mixes) && !(attention && !layer->attends) &&
            !(fed && !layer->feeds) && !(dense && layer->sparse) && !(sparse && !layer->sparse);
@@ -531,11 +600,14 @@ static void head_settle(struct finder *f, struct spec *spec) {
     if (spec->tied_if_missing || weights_untied(f->weights))
         spec->tied = missing;
     bool bare = strcmp(f->prefix, spec->prefixes[0]) != 0; /* saved without what stands on top */
-    spec->headless = spec->causal && !spec->tied && missing && (spec->has_classifier || bare);
+    bool dense = spec->roles[ROLE_HEAD_DENSE].n > 0;
+    missing = dense ? !find_role(f, ROLE_HEAD_DENSE, first) : missing && !spec->tied;
+    spec->headless = spec->causal && missing && (spec->has_classifier || bare);
     if (spec->tied || spec->headless)
         spec->roles[ROLE_HEAD].n = 0;
-    if (spec->headless)
-        spec->roles[ROLE_HEAD_BIAS].n = 0;
+    for (int r = ROLE_HEAD_BIAS; spec->headless && r <= ROLE_HEAD_NORM_BIAS; r++)
+        spec->roles[r].n = 0;
+    spec->tied = spec->tied && !spec->headless;
 }
 
 /* A file without the classifier's last layer is a model without a classifier. */

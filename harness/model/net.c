@@ -13,6 +13,7 @@ static const size_t places[ROLE_N] = {
     [ROLE_EMBED] = GLOBAL(embed),
     [ROLE_POSITION] = GLOBAL(position),
     [ROLE_TOKEN_TYPE] = GLOBAL(token_type),
+    [ROLE_TASK_TYPE] = GLOBAL(task_type),
     [ROLE_EMBED_NORM] = GLOBAL(embed_norm),
     [ROLE_EMBED_NORM_BIAS] = GLOBAL(embed_norm_bias),
     [ROLE_EMBED_PROJECT] = GLOBAL(embed_project),
@@ -20,9 +21,17 @@ static const size_t places[ROLE_N] = {
     [ROLE_DISTANCES] = GLOBAL(distances),
     [ROLE_DISTANCES_NORM] = GLOBAL(distances_norm),
     [ROLE_DISTANCES_NORM_BIAS] = GLOBAL(distances_norm_bias),
+    [ROLE_CONV] = GLOBAL(conv),
+    [ROLE_CONV_BIAS] = GLOBAL(conv_bias),
+    [ROLE_CONV_NORM] = GLOBAL(conv_norm),
+    [ROLE_CONV_NORM_BIAS] = GLOBAL(conv_norm_bias),
     [ROLE_FINAL_NORM] = GLOBAL(final_norm),
     [ROLE_FINAL_NORM_BIAS] = GLOBAL(final_norm_bias),
     [ROLE_HEAD_PROJECT] = GLOBAL(head_project),
+    [ROLE_HEAD_DENSE] = GLOBAL(head_dense),
+    [ROLE_HEAD_DENSE_BIAS] = GLOBAL(head_dense_bias),
+    [ROLE_HEAD_NORM] = GLOBAL(head_norm),
+    [ROLE_HEAD_NORM_BIAS] = GLOBAL(head_norm_bias),
     [ROLE_HEAD] = GLOBAL(head),
     [ROLE_HEAD_BIAS] = GLOBAL(head_bias),
     [ROLE_CLASS_DENSE] = GLOBAL(class_dense),
@@ -51,6 +60,8 @@ static const size_t places[ROLE_N] = {
     [ROLE_Q_NORM_BIAS] = LAYER(q_norm_bias),
     [ROLE_K_NORM] = LAYER(k_norm),
     [ROLE_K_NORM_BIAS] = LAYER(k_norm_bias),
+    [ROLE_ATTN_GATE] = LAYER(attn_gate),
+    [ROLE_ATTN_GATE_BIAS] = LAYER(attn_gate_bias),
     [ROLE_SINKS] = LAYER(sinks),
     [ROLE_BUCKETS] = LAYER(buckets),
     [ROLE_DISTANCE_K] = LAYER(distance_k),
@@ -63,6 +74,8 @@ static const size_t places[ROLE_N] = {
     [ROLE_ATTN_OUT_NORM_BIAS] = LAYER(attn_out_norm_bias),
     [ROLE_MIX_IN] = LAYER(mix_in),
     [ROLE_MIX_IN_BIAS] = LAYER(mix_in_bias),
+    [ROLE_MIX_ENTRY] = LAYER(mix_entry),
+    [ROLE_MIX_ENTRY_BIAS] = LAYER(mix_entry_bias),
     [ROLE_MIX_GATE] = LAYER(mix_gate),
     [ROLE_MIX_GATE_BIAS] = LAYER(mix_gate_bias),
     [ROLE_MIX_TAPS] = LAYER(mix_taps),
@@ -72,6 +85,7 @@ static const size_t places[ROLE_N] = {
     [ROLE_MIX_STEP] = LAYER(mix_step),
     [ROLE_MIX_STEP_BIAS] = LAYER(mix_step_bias),
     [ROLE_MIX_STEP_FROM] = LAYER(mix_step_from),
+    [ROLE_MIX_WEIGHT] = LAYER(mix_weight),
     [ROLE_MIX_B] = LAYER(mix_b),
     [ROLE_MIX_B_NORM] = LAYER(mix_b_norm),
     [ROLE_MIX_C] = LAYER(mix_c),
@@ -99,14 +113,21 @@ static const size_t places[ROLE_N] = {
     [ROLE_GATE_BIAS] = LAYER(gate_bias),
     [ROLE_DOWN] = LAYER(down),
     [ROLE_DOWN_BIAS] = LAYER(down_bias),
+    [ROLE_CURVE_ABOVE] = LAYER(curve_above),
+    [ROLE_CURVE_BELOW] = LAYER(curve_below),
+    [ROLE_CURVE_LINEAR] = LAYER(curve_linear),
+    [ROLE_CURVE_EDGE] = LAYER(curve_edge),
     [ROLE_MLP_OUT_NORM] = LAYER(mlp_out_norm),
     [ROLE_MLP_OUT_NORM_BIAS] = LAYER(mlp_out_norm_bias),
     [ROLE_ROUTER] = LAYER(router),
     [ROLE_ROUTER_BIAS] = LAYER(router_bias),
     [ROLE_ROUTER_CHOICE_BIAS] = LAYER(router_choice_bias),
     [ROLE_SHARED_UP] = LAYER(shared_up),
+    [ROLE_SHARED_UP_BIAS] = LAYER(shared_up_bias),
     [ROLE_SHARED_GATE] = LAYER(shared_gate),
+    [ROLE_SHARED_GATE_BIAS] = LAYER(shared_gate_bias),
     [ROLE_SHARED_DOWN] = LAYER(shared_down),
+    [ROLE_SHARED_DOWN_BIAS] = LAYER(shared_down_bias),
     [ROLE_SHARED_WEIGHT] = LAYER(shared_weight),
     [ROLE_EXPERT_UP] = EXPERT(up),
     [ROLE_EXPERT_UP_BIAS] = EXPERT(up_bias),
@@ -237,9 +258,10 @@ static bool tied_head_make(struct net *net, const struct tensor *embed, struct e
     const struct spec *s = &net->spec;
     struct weight_source source = { .tensor = embed };
     net->head =
-        net->backend->ops->matrix(net->backend, &source, s->n_vocab, spec_head_width(s), err);
-    net->weight_bytes += net_weight_bytes(net, ROLE_HEAD, s->n_vocab, s->width);
-    product_count(net, ROLE_HEAD, net_weight_bytes(net, ROLE_HEAD, s->n_vocab, s->width));
+        net->backend->ops->matrix(net->backend, &source, s->n_vocab, spec_hidden_width(s), err);
+    net->weight_bytes += net_weight_bytes(net, ROLE_HEAD, s->n_vocab, spec_hidden_width(s));
+    product_count(
+        net, ROLE_HEAD, net_weight_bytes(net, ROLE_HEAD, s->n_vocab, spec_hidden_width(s)));
     return net->head != NULL;
 }
 
@@ -261,11 +283,12 @@ static bool experts_make(
     return true;
 }
 
-/* A layer that shares its weights with the one before it has no more of its own. */
+/* A layer that shares its weights with that of the group before it has no more of its own. */
 static bool layer_make(
     struct net *net, const struct net_tensors *tensors, uint32_t l, struct err *err) {
-    if (l % net->spec.shared_layers != 0) {
-        net->layers[l] = net->layers[l - 1];
+    uint32_t inner = net->spec.inner_layers;
+    if (l / inner % net->spec.shared_layers != 0) {
+        net->layers[l] = net->layers[l - inner];
         return true;
     }
     for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++) {
@@ -333,19 +356,23 @@ static unsigned abilities_needed(const struct spec *s) {
     can |= s->heads_normed && s->roles[ROLE_Q_NORM].n > 0 ? CAN_HEAD_NORMS : 0;
     can |= s->bias.kind != BIAS_NONE ? CAN_BIAS : 0;
     can |= s->roles[ROLE_SINKS].n > 0 ? CAN_SINKS : 0;
-    can |= s->gating.limit > 0 || s->gating.alpha > 0 ? CAN_GATING : 0;
+    bool gated = s->gating.limit > 0 || s->gating.alpha > 0 || s->roles[ROLE_ATTN_GATE].n > 0;
+    can |= gated ? CAN_GATING : 0;
     can |= out_norms || s->qkv_clip > 0 || s->kv_rank > 0 ? CAN_ADD : 0;
     can |= s->experts.n > 0 ? CAN_EXPERTS : 0;
     can |= s->mixing.channels > 0 ? CAN_RECUR : 0;
     can |= s->roles[ROLE_CROSS_Q].n > 0 ? CAN_CROSS : 0;
     can |= s->rope.first > 0 ? CAN_ROTARY_INNER : 0;
+    can |= s->convolution.taps > 0 ? CAN_UNFOLD : 0;
+    can |= s->curved ? CAN_CURVE : 0;
     return can;
 }
 
 static bool abilities_check(const struct spec *s, struct backend *b, struct err *err) {
     static const char *const names[] = { "norms of heads", "attention biases", "attention sinks",
-        "clamped gates", "norms behind a part", "experts", "a rotation inside heads",
-        "attention to an encoder", "a recurrence" };
+        "gates of its own kind", "norms behind a part", "experts", "a rotation inside heads",
+        "attention to an encoder", "a recurrence", "a convolution",
+        "an activation with learned numbers" };
     unsigned lacks = abilities_needed(s) & ~b->ops->caps(b)->can;
     if (!lacks)
         return true;
@@ -418,10 +445,12 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
     uint32_t c = s->width, q = where(attends, s->n_heads * s->head_dim),
              kv = where(attends, s->n_kv_heads * s->head_dim);
     uint32_t slot = where(m->channels > 0, mixing_slot_width(m));
-    uint32_t read = heads ? mixing_convolved(m) : m->state;
+    uint32_t read = heads || m->state == 0 ? mixing_convolved(m) : m->state;
+    uint32_t taps = s->convolution.taps, curved = where(s->curved, s->ffn_width);
     bool beside = s->parallel && s->roles[ROLE_MLP_NORM].n > 0,
          out_norm = s->roles[ROLE_ATTN_OUT_NORM].n > 0 || s->roles[ROLE_MLP_OUT_NORM].n > 0;
-    uint32_t narrow = where(s->embed_width != c, s->embed_width);
+    bool projects = s->roles[ROLE_EMBED_PROJECT].n > 0 || s->roles[ROLE_HEAD_PROJECT].n > 0;
+    uint32_t narrow = where(projects, s->embed_width);
     const struct scratch list[N_SCRATCH] = {
         { &net->x, c, ELEM_F32 },
         { &net->h, c, act },
@@ -430,9 +459,12 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->h_mlp, where(beside, c), act },
         { &net->h_mlp_read, where(beside, c), act },
         { &net->y, where(out_norm || x->n > 0, c), ELEM_F32 },
-        { &net->pooled, c, ELEM_F32 },
+        { &net->pooled, spec_hidden_width(s), ELEM_F32 },
         { &net->e, narrow, ELEM_F32 },
         { &net->e_act, narrow, act },
+        { &net->conv_in, taps * c, act },
+        { &net->conv_y, where(taps > 0, c), ELEM_F32 },
+        { &net->conv_y_read, where(taps > 0, c), ELEM_F32 },
         { &net->q_latent, s->q_rank, ELEM_F32 },
         { &net->q_latent_act, s->q_rank, act },
         { &net->kv_latent, s->kv_rank, ELEM_F32 },
@@ -442,8 +474,9 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->k, kv, ELEM_F32 },
         { &net->v, kv, ELEM_F32 },
         { &net->a, q, act },
+        { &net->attn_gate, where(s->roles[ROLE_ATTN_GATE].n > 0, q), ELEM_F32 },
         { &net->ffn.gate, where(s->gated, s->ffn_width), ELEM_F32 },
-        { &net->ffn.up, where(s->gated, s->ffn_width), ELEM_F32 },
+        { &net->ffn.up, s->gated ? s->ffn_width : curved, ELEM_F32 },
         { &net->ffn.m, s->ffn_width, act },
         { &net->expert.gate, where(s->gated, x->ffn_width), ELEM_F32 },
         { &net->expert.up, where(s->gated, x->ffn_width), ELEM_F32 },
@@ -459,7 +492,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->mix_low_act, m->rank, act },
         { &net->mix_step, m->heads, ELEM_F32 },
         { &net->mix_gate, m->channels, ELEM_F32 },
-        { &net->mix_b, where(!heads, m->state), ELEM_F32 },
+        { &net->mix_b, m->corrects ? m->groups * m->state : where(!heads, m->state), ELEM_F32 },
         { &net->mix_c, read, ELEM_F32 },
         { &net->mix_c_read, read, ELEM_F32 },
         { &net->expert_h, where(x->n > 0, c), act },
@@ -571,8 +604,10 @@ bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err) {
 static double mixing_macs(const struct spec *s) {
     const struct mixing *m = &s->mixing;
     double c = s->width, n = m->channels;
+    if (m->state == 0)
+        return 4 * c * n;
     if (m->heads > 0)
-        return c * (2 * n + mixing_convolved(m) + m->heads);
+        return c * (2 * n + mixing_convolved(m) + (m->corrects ? 2 : 1) * m->heads);
     return 3 * c * n + 2 * n * (m->rank + m->state);
 }
 
@@ -586,6 +621,8 @@ static double layer_macs(const struct spec *s, uint32_t l) {
     double mixing = layer->mixes ? mixing_macs(s) : 0;
     double attention =
         layer->attends ? c * q + from_q * q + 2 * from_kv * kv + c * s->q_rank + c * s->kv_rank : 0;
+    if (layer->attends && s->roles[ROLE_ATTN_GATE].n > 0)
+        attention += c * q;
     double ffn = layer->sparse
                      ? (double)x->n_chosen * x->ffn_width + x->shared_width + x->n / products
                      : s->ffn_width;
@@ -593,7 +630,7 @@ static double layer_macs(const struct spec *s, uint32_t l) {
 }
 
 double net_token_flops(const struct spec *s) {
-    double macs = 0;
+    double c = s->width, macs = c * c * s->convolution.taps;
     for (uint32_t l = 0; l < s->n_layers; l++)
         macs += layer_macs(s, l);
     return 2 * macs;
@@ -607,5 +644,6 @@ double net_pair_flops(const struct spec *s) {
 }
 
 double net_logit_flops(const struct spec *s) {
-    return 2.0 * s->width * s->n_vocab;
+    double c = s->width, dense = s->roles[ROLE_HEAD_DENSE].n > 0 ? c * c : 0;
+    return 2 * (dense + (double)spec_hidden_width(s) * s->n_vocab);
 }

@@ -24,13 +24,17 @@ struct layer {
     struct vector *q_bias, *k_bias, *v_bias, *o_bias;
     struct vector *q_norm, *q_norm_bias, *k_norm, *k_norm_bias;
     struct vector *attn_out_norm, *attn_out_norm_bias; /* [C] */
-    const float *sinks;                                /* [H] */
+    struct matrix *attn_gate;                          /* [H*D, C] */
+    struct vector *attn_gate_bias;
+    const float *sinks;                     /* [H] */
     const float *buckets, *by_distance;     /* [buckets, H]; made of these: see attention_bias */
     struct matrix *distance_k, *distance_q; /* [H*D, C]; NULL: distances go through k and q */
     struct vector *distance_k_bias, *distance_q_bias;
     const float *key_places, *query_places; /* made of these: [2 * buckets, H*D] */
-    struct matrix *mix_in, *mix_gate, *mix_step_down, *mix_step, *mix_b, *mix_c, *mix_out;
-    struct vector *mix_in_bias, *mix_gate_bias, *mix_step_bias, *mix_out_bias;
+    struct matrix *mix_weight;
+    struct matrix *mix_in, *mix_entry, *mix_gate, *mix_step_down, *mix_step, *mix_b, *mix_c,
+        *mix_out;
+    struct vector *mix_in_bias, *mix_entry_bias, *mix_gate_bias, *mix_step_bias, *mix_out_bias;
     struct vector *mix_step_norm, *mix_b_norm, *mix_c_norm, *mix_norm;
     const float *mix_taps, *mix_taps_bias, *mix_step_from, *mix_a, *mix_d;
     struct vector *cross_norm, *cross_norm_bias;          /* [C] */
@@ -39,11 +43,13 @@ struct layer {
     struct vector *mlp_norm, *mlp_norm_bias; /* [C] */
     struct matrix *up, *gate, *down;         /* [F, C], [F, C], [C, F] */
     struct vector *up_bias, *gate_bias, *down_bias;
-    struct vector *mlp_out_norm, *mlp_out_norm_bias; /* [C] */
-    struct matrix *router;                           /* [experts, C] */
+    const float *curve_above, *curve_below, *curve_linear, *curve_edge; /* a number each */
+    struct vector *mlp_out_norm, *mlp_out_norm_bias;                    /* [C] */
+    struct matrix *router;                                              /* [experts, C] */
     struct vector *router_bias;
     const float *router_choice_bias; /* [experts] */
     struct matrix *shared_up, *shared_gate, *shared_down, *shared_weight;
+    struct vector *shared_up_bias, *shared_gate_bias, *shared_down_bias;
     struct expert *experts; /* [experts] */
 };
 
@@ -68,12 +74,17 @@ struct net {
     struct rotary rotary, sliding_rotary;
     struct attention_bias bias;                  /* what layers share of it */
     struct table *embed, *position, *token_type; /* [V, E], [positions, E], [types, E] */
+    struct table *task_type;                     /* [types of tasks, E] */
     struct vector *embed_norm, *embed_norm_bias, *final_norm, *final_norm_bias;
     struct matrix *embed_project; /* [C, E] */
     struct vector *embed_project_bias;
     struct table *distances; /* [2 * buckets, C] */
     struct vector *distances_norm, *distances_norm_bias;
-    struct matrix *head_project;            /* [E, C] */
+    struct matrix *conv; /* [C, C * taps] */
+    struct vector *conv_bias, *conv_norm, *conv_norm_bias;
+    struct matrix *head_project; /* [E, C] */
+    struct matrix *head_dense;   /* [C, C] */
+    struct vector *head_dense_bias, *head_norm, *head_norm_bias;
     struct matrix *head;                    /* [V, C or E] */
     struct vector *head_bias;               /* [V] */
     struct matrix *class_dense, *class_out; /* [C, C], [labels, C] */
@@ -87,10 +98,13 @@ struct net {
      * feed-forward part with a norm of its own beside attention; y: what a part gives before its
      * norm; a: output of attention. */
     uint32_t n_rows;
-    struct buffer *x, *h, *x_read, *h_read, *pooled; /* f32, act, f32, act, f32: [T, C] */
-    struct buffer *h_mlp, *h_mlp_read, *y;           /* act, act, f32: [T, C] */
-    struct buffer *e, *e_act;                        /* f32, act: [T, E] */
-    struct buffer *q, *k, *v, *a; /* f32 [T, H*D], [T, G*D], [T, G*D]; act [T, H*D] */
+    struct buffer *x, *h, *x_read, *h_read; /* f32, act, f32, act: [T, C] */
+    struct buffer *pooled;                  /* f32 [T, C or E] */
+    struct buffer *h_mlp, *h_mlp_read, *y;  /* act, act, f32: [T, C] */
+    struct buffer *e, *e_act;               /* f32, act: [T, E] */
+    struct buffer *attn_gate;               /* f32 [T, H*D] */
+    struct buffer *q, *k, *v, *a;           /* f32 [T, H*D], [T, G*D], [T, G*D]; act [T, H*D] */
+    struct buffer *conv_in, *conv_y, *conv_y_read; /* act [T, C * taps], f32 [T, C] */
     struct buffer *q_latent, *q_latent_act, *kv_latent, *kv_latent_act, *k_shared;
     struct ffn_room ffn, expert, shared;
     struct buffer *mix_x, *mix_v;                         /* what slots hold: f32 [T, slot width] */
@@ -191,6 +205,7 @@ void net_experts(struct net *net, const struct layer *w, struct rows h, struct r
 struct ffn_part {
     const struct matrix *up, *gate, *down;
     const struct vector *up_bias, *gate_bias, *down_bias;
+    const struct learned_curve *curve; /* of what has no gate; NULL: the model's activation */
     struct ffn_room room;
     float scale;
     bool add;

@@ -7,8 +7,6 @@
 #include "harness/model/pair.h"
 #include "harness/model/sched.h"
 
-enum { SEQUENCE_MAX = 1 << 20 }; /* tokens, where the model sets no limit */
-
 /* Which numbers belong to a choice. A request that failed has no choices here. */
 struct answer {
     struct score_choice *choice;
@@ -72,12 +70,10 @@ static void answer_add(struct scorer *s, struct score_choice *c, size_t sink) {
     c->n_tokens = (uint32_t)(s->n_sinks - sink);
 }
 
-/* Tokens of a request. A rotation that goes by the length of the pass is made for more than the
- * configuration's: texts are cut there as lm-evaluation-harness cuts them, ids are taken as they
- * are. */
+/* Tokens of a request: texts are cut as lm-evaluation-harness cuts them, ids are taken as they are
+ * where the model can. */
 static uint32_t length_limit(const struct scorer *s, const struct score_choice *c) {
-    bool ids = !c->text, open = s->model->net.spec.rope.kind == ROPE_DYNAMIC;
-    return ids && open ? SEQUENCE_MAX : s->model->info.max_length;
+    return c->text ? s->model->info.max_length : model_longest(s->model);
 }
 
 /* One context with one continuation: cut from the left to what the model takes. */

@@ -9,7 +9,7 @@
 /* A length is a count that may be absurd: nothing is sized by it, so it is cut instead of refused.
  */
 enum field_kind { FIELD_COUNT, FIELD_LENGTH, FIELD_REAL, FIELD_FLAG };
-enum { LENGTH_MAX = 1 << 28 };
+enum { LENGTH_MAX = 1 << 28, WAVES_MAX = 1 << 26 };
 
 /* One entry of a table of fields. Counts must be integers: "12" and 12.5 in a config.json are
  * refused. */
@@ -44,10 +44,12 @@ static const struct field top_fields[] = {
     LENGTH("max_length", max_length, 2048),
     LENGTH("window", window, 0),
     COUNT("token_types", n_token_types, 0, 1 << 16, 0),
+    COUNT("task_types", n_task_types, 0, 1 << 16, 0),
     COUNT("embed_width", embed_width, 1, 1 << 16, 0),
     COUNT("value_dim", value_dim, 1, 1 << 13, 0),
     COUNT("q_rank", q_rank, 1, 1 << 16, 0),
     COUNT("kv_rank", kv_rank, 1, 1 << 16, 0),
+    COUNT("inner_layers", inner_layers, 1, 1024, 1),
     COUNT("shared_layers", shared_layers, 1, 1024, 1),
     COUNT("labels", n_labels, 1, 1 << 20, 0),
     REAL("residual_scale", residual_scale, 1e-6, 1e6, 1),
@@ -60,9 +62,11 @@ static const struct field top_fields[] = {
     FLAG("causal", causal),
     FLAG("expects_bos", expects_bos),
     FLAG("gated", gated),
+    FLAG("curved", curved),
     FLAG("permuted_qk", permuted_qk),
     FLAG("parallel", parallel),
     FLAG("projected_first", projected_first),
+    FLAG("values_rotated", values_rotated),
     FLAG("scale_by_layer", scale_by_layer),
     FLAG("exact", exact),
 };
@@ -95,7 +99,7 @@ static const struct field expert_fields[] = {
 };
 static const struct field mixing_fields[] = {
     NEEDED("channels", mixing.channels, 1, 1 << 17),
-    NEEDED("state", mixing.state, 1, 1 << 10),
+    NEEDED("state", mixing.state, 0, 1 << 10),
     COUNT("rank", mixing.rank, 1, 1 << 16, 0),
     NEEDED("taps", mixing.taps, 1, 16),
     COUNT("heads", mixing.heads, 1, 1 << 12, 0),
@@ -103,6 +107,8 @@ static const struct field mixing_fields[] = {
     REAL("step_min", mixing.step_min, 0, 1e6, 0),
     REAL("step_max", mixing.step_max, 0, 1e30, 1e30),
     COUNT("norm_groups", mixing.norm_groups, 1, 1 << 12, 1),
+    FLAG("normed_ungated", mixing.normed_ungated),
+    FLAG("corrects", mixing.corrects),
     REAL("norm_eps", mixing.norm_eps, 1e-14, 1, 0),
     FLAG("rates", mixing.rates),
 };
@@ -117,6 +123,12 @@ static const struct field bias_fields[] = {
 static const struct field classifier_fields[] = {
     FLAG("many", classifier.many),
     FLAG("late", classifier.late),
+};
+static const struct field convolution_fields[] = {
+    NEEDED("taps", convolution.taps, 1, 63),
+};
+static const struct field wave_fields[] = {
+    { "steps", FIELD_REAL, offsetof(struct spec, wave_steps), 1, 1 << 16, true, 0 },
 };
 static const struct field learned_fields[] = {
     NEEDED("count", n_positions, 1, 1 << 28),
@@ -171,7 +183,8 @@ static const struct word activation_words[] = {
     { 0, 0 },
 };
 static const struct word position_words[] = { { "none", POSITION_NONE },
-    { "learned", POSITION_LEARNED }, { "rotary", POSITION_ROTARY }, { 0, 0 } };
+    { "learned", POSITION_LEARNED }, { "waves", POSITION_WAVES }, { "rotary", POSITION_ROTARY },
+    { 0, 0 } };
 static const struct word scaling_words[] = {
     { "default", ROPE_PLAIN },
     { "none", ROPE_PLAIN },
@@ -182,6 +195,8 @@ static const struct word scaling_words[] = {
     { "longrope", ROPE_LONGROPE },
     { 0, 0 },
 };
+static const struct word embed_normed_words[] = { { "sum", NORMED_SUM },
+    { "tokens", NORMED_TOKENS }, { "projected", NORMED_PROJECTED }, { 0, 0 } };
 static const struct word bias_words[] = {
     { "slopes", BIAS_SLOPES },
     { "slopes_bf16", BIAS_SLOPES_BF16 },
@@ -201,6 +216,7 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_EMBED] = "embed",
     [ROLE_POSITION] = "position",
     [ROLE_TOKEN_TYPE] = "token_type",
+    [ROLE_TASK_TYPE] = "task_type",
     [ROLE_EMBED_NORM] = "embed_norm",
     [ROLE_EMBED_NORM_BIAS] = "embed_norm_bias",
     [ROLE_EMBED_PROJECT] = "embed_project",
@@ -209,9 +225,17 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_DISTANCES] = "distances",
     [ROLE_DISTANCES_NORM] = "distances_norm",
     [ROLE_DISTANCES_NORM_BIAS] = "distances_norm_bias",
+    [ROLE_CONV] = "conv",
+    [ROLE_CONV_BIAS] = "conv_bias",
+    [ROLE_CONV_NORM] = "conv_norm",
+    [ROLE_CONV_NORM_BIAS] = "conv_norm_bias",
     [ROLE_FINAL_NORM] = "final_norm",
     [ROLE_FINAL_NORM_BIAS] = "final_norm_bias",
     [ROLE_HEAD_PROJECT] = "head_project",
+    [ROLE_HEAD_DENSE] = "head_dense",
+    [ROLE_HEAD_DENSE_BIAS] = "head_dense_bias",
+    [ROLE_HEAD_NORM] = "head_norm",
+    [ROLE_HEAD_NORM_BIAS] = "head_norm_bias",
     [ROLE_HEAD] = "head",
     [ROLE_HEAD_BIAS] = "head_bias",
     [ROLE_CLASS_DENSE] = "class_dense",
@@ -240,6 +264,8 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_Q_NORM_BIAS] = "q_norm_bias",
     [ROLE_K_NORM] = "k_norm",
     [ROLE_K_NORM_BIAS] = "k_norm_bias",
+    [ROLE_ATTN_GATE] = "attn_gate",
+    [ROLE_ATTN_GATE_BIAS] = "attn_gate_bias",
     [ROLE_SINKS] = "sinks",
     [ROLE_DISTANCE_K] = "distance_k",
     [ROLE_DISTANCE_K_BIAS] = "distance_k_bias",
@@ -251,6 +277,8 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_ATTN_OUT_NORM_BIAS] = "attn_out_norm_bias",
     [ROLE_MIX_IN] = "mix_in",
     [ROLE_MIX_IN_BIAS] = "mix_in_bias",
+    [ROLE_MIX_ENTRY] = "mix_entry",
+    [ROLE_MIX_ENTRY_BIAS] = "mix_entry_bias",
     [ROLE_MIX_GATE] = "mix_gate",
     [ROLE_MIX_GATE_BIAS] = "mix_gate_bias",
     [ROLE_MIX_TAPS] = "mix_taps",
@@ -260,6 +288,7 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_MIX_STEP] = "mix_step",
     [ROLE_MIX_STEP_BIAS] = "mix_step_bias",
     [ROLE_MIX_STEP_FROM] = "mix_step_from",
+    [ROLE_MIX_WEIGHT] = "mix_weight",
     [ROLE_MIX_B] = "mix_b",
     [ROLE_MIX_B_NORM] = "mix_b_norm",
     [ROLE_MIX_C] = "mix_c",
@@ -287,14 +316,21 @@ static const char *const role_keys[ROLE_N] = {
     [ROLE_GATE_BIAS] = "gate_bias",
     [ROLE_DOWN] = "down",
     [ROLE_DOWN_BIAS] = "down_bias",
+    [ROLE_CURVE_ABOVE] = "curve_above",
+    [ROLE_CURVE_BELOW] = "curve_below",
+    [ROLE_CURVE_LINEAR] = "curve_linear",
+    [ROLE_CURVE_EDGE] = "curve_edge",
     [ROLE_MLP_OUT_NORM] = "mlp_out_norm",
     [ROLE_MLP_OUT_NORM_BIAS] = "mlp_out_norm_bias",
     [ROLE_ROUTER] = "router",
     [ROLE_ROUTER_BIAS] = "router_bias",
     [ROLE_ROUTER_CHOICE_BIAS] = "router_choice_bias",
     [ROLE_SHARED_UP] = "shared_up",
+    [ROLE_SHARED_UP_BIAS] = "shared_up_bias",
     [ROLE_SHARED_GATE] = "shared_gate",
+    [ROLE_SHARED_GATE_BIAS] = "shared_gate_bias",
     [ROLE_SHARED_DOWN] = "shared_down",
+    [ROLE_SHARED_DOWN_BIAS] = "shared_down_bias",
     [ROLE_SHARED_WEIGHT] = "shared_weight",
     [ROLE_EXPERT_UP] = "expert_up",
     [ROLE_EXPERT_UP_BIAS] = "expert_up_bias",
@@ -456,7 +492,9 @@ static bool position_read(
     if (!word_read(position, "kind", position_words, &kind, err))
         return err_wrap(err, "position");
     spec->position = (enum position_kind)kind;
-    if ((kind == POSITION_LEARNED && !FIELDS_READ(position, learned_fields, spec, err)) ||
+    bool waves = kind == POSITION_WAVES, table = waves || kind == POSITION_LEARNED;
+    if ((table && !FIELDS_READ(position, learned_fields, spec, err)) ||
+        (waves && !FIELDS_READ(position, wave_fields, spec, err)) ||
         (kind == POSITION_ROTARY && !rotary_read(position, spec, arena, err)))
         return err_wrap(err, "position");
     spec->pad = id_of(json_object_get(position, "pad"));
@@ -521,12 +559,15 @@ static bool mixing_read(const json_t *mixing, struct spec *spec, struct err *err
             !word_read(mixing, "activation", activation_words, &activation, err)))
         return err_wrap(err, "mixing");
     m->activation = (enum activation)activation;
-    if ((m->heads == 0) != (m->rank > 0))
-        return err_set(err, ERR_INPUT, "mixing: it takes either 'heads' or 'rank'");
+    bool recurs = m->state > 0;
+    if (recurs ? (m->heads == 0) != (m->rank > 0) : m->heads > 0 || m->rank > 0)
+        return err_set(err, ERR_INPUT, "mixing: a state takes either 'heads' or 'rank'");
     if (m->heads > 0 && (m->channels % m->heads != 0 || m->heads % m->groups != 0 ||
                             m->channels / m->heads > 1 << 10))
         return err_set(err, ERR_INPUT, "mixing: %u channels do not suit %u heads in %u groups",
             m->channels, m->heads, m->groups);
+    if (m->corrects && m->heads == 0)
+        return err_set(err, ERR_INPUT, "mixing: 'corrects' takes 'heads'");
     if (m->channels % m->norm_groups != 0 || m->step_min > m->step_max)
         return err_set(err, ERR_INPUT, "mixing: 'norm_groups' or 'step_min' is out of range");
     return true;
@@ -537,8 +578,11 @@ uint32_t mixing_convolved(const struct mixing *m) {
 }
 
 /* Keys are what goes into the convolution. Values: of channels with their own steps, these and what
- * they bring in; of heads, what has been convolved, and steps in place of what was read. */
+ * they bring in; of heads, what has been convolved, and steps in place of what was read; of heads
+ * that correct, all of it with steps and weights behind. */
 uint32_t mixing_slot_width(const struct mixing *m) {
+    if (m->corrects)
+        return mixing_convolved(m) + 2 * m->heads;
     uint32_t values = m->channels + (m->heads > 0 ? m->groups * m->state + m->heads : m->state);
     return values > mixing_convolved(m) ? values : mixing_convolved(m);
 }
@@ -550,6 +594,33 @@ static bool pooling_read(const json_t *table, struct spec *spec, struct err *err
         !word_read(table, "pooling", pooling_words, &pooling, err))
         return false;
     spec->pooling = (enum pooling)pooling;
+    return true;
+}
+
+/* A convolution beside the first layer: as many neighbours on both sides of a token. */
+static bool convolution_read(const json_t *table, struct spec *spec, struct err *err) {
+    int activation;
+    if (!table)
+        return true;
+    if (!FIELDS_READ(table, convolution_fields, spec, err) ||
+        !word_read(table, "activation", activation_words, &activation, err))
+        return err_wrap(err, "convolution");
+    spec->convolution.activation = (enum activation)activation;
+    return spec->convolution.taps % 2 == 1 ||
+           err_set(err, ERR_UNSUPPORTED, "convolution: %u taps are not supported: an odd number is",
+               spec->convolution.taps);
+}
+
+/* Words at either end of the layers. */
+static bool ends_words_read(const json_t *table, struct spec *spec, struct err *err) {
+    int activation = ACT_NONE, normed = NORMED_SUM;
+    if ((json_object_get(table, "head_activation") &&
+            !word_read(table, "head_activation", activation_words, &activation, err)) ||
+        (json_object_get(table, "embed_normed") &&
+            !word_read(table, "embed_normed", embed_normed_words, &normed, err)))
+        return false;
+    spec->head_activation = (enum activation)activation;
+    spec->embed_normed = (enum embed_normed)normed;
     return true;
 }
 
@@ -784,8 +855,13 @@ static bool spec_relate(struct spec *s, struct err *err) {
         (!rope_relate(s, &s->rope, err) ||
             (s->has_sliding_rope && !rope_relate(s, &s->sliding_rope, err))))
         return false;
-    if (s->position == POSITION_LEARNED && !learned_relate(s, err))
+    bool table = s->position == POSITION_LEARNED || s->position == POSITION_WAVES;
+    if (table && !learned_relate(s, err))
         return false;
+    /* no file bounds a table that is made */
+    if (s->position == POSITION_WAVES && (uint64_t)s->n_positions * s->width > WAVES_MAX)
+        return err_set(err, ERR_UNSUPPORTED, "%u positions as waves of width %u are not supported",
+            s->n_positions, s->width);
     s->norm_before = !s->norm_after && (s->bare_norm || s->roles[ROLE_ATTN_NORM].n > 0);
     return true;
 }
@@ -806,7 +882,8 @@ static bool roles_check(const struct spec *s, struct err *err) {
         mixing = mixing || layer->mixes;
         dense = dense || (layer->feeds && !layer->sparse) || (!layer->mixes && !experts);
     }
-    bool heads = mixing && s->mixing.heads > 0, ranked = mixing && !heads;
+    bool recurs = mixing && s->mixing.state > 0, heads = mixing && s->mixing.heads > 0,
+         ranked = recurs && !heads, curved = s->curved, corrects = heads && s->mixing.corrects;
     const struct demand demands[] = {
         { ROLE_EMBED, true, "every model" },
         { ROLE_Q, attention, "attention" },
@@ -815,14 +892,16 @@ static bool roles_check(const struct spec *s, struct err *err) {
         { ROLE_O, attention, "attention" },
         { ROLE_MIX_IN, mixing, "'mixing'" },
         { ROLE_MIX_GATE, mixing, "'mixing'" },
+        { ROLE_MIX_ENTRY, mixing && !recurs, "mixing.state" },
         { ROLE_MIX_TAPS, mixing, "'mixing'" },
         { ROLE_MIX_STEP_DOWN, ranked, "mixing.rank" },
-        { ROLE_MIX_STEP, mixing, "'mixing'" },
+        { ROLE_MIX_STEP, recurs, "mixing.state" },
         { ROLE_MIX_STEP_FROM, heads, "mixing.heads" },
-        { ROLE_MIX_B, ranked, "mixing.rank" },
-        { ROLE_MIX_C, ranked, "mixing.rank" },
-        { ROLE_MIX_A, mixing, "'mixing'" },
-        { ROLE_MIX_D, mixing, "'mixing'" },
+        { ROLE_MIX_B, ranked || corrects, "'mixing'" },
+        { ROLE_MIX_C, ranked || corrects, "'mixing'" },
+        { ROLE_MIX_WEIGHT, corrects, "mixing.corrects" },
+        { ROLE_MIX_A, recurs, "mixing.state" },
+        { ROLE_MIX_D, recurs && !corrects, "mixing.state" },
         { ROLE_MIX_OUT, mixing, "'mixing'" },
         { ROLE_UP, dense, "a layer without experts" },
         { ROLE_DOWN, dense, "a layer without experts" },
@@ -831,9 +910,15 @@ static bool roles_check(const struct spec *s, struct err *err) {
         { ROLE_MLP_NORM, s->norm_after, "norm.after" },
         { ROLE_EMBED_PROJECT, s->embed_width != s->width, "'embed_width'" },
         { ROLE_POSITION, s->position == POSITION_LEARNED, "position.kind" },
+        { ROLE_POSITION, s->position == POSITION_WAVES, "position.kind" },
         { ROLE_TOKEN_TYPE, s->n_token_types > 0, "'token_types'" },
+        { ROLE_TASK_TYPE, s->n_task_types > 0, "'task_types'" },
         { ROLE_BUCKETS, s->bias.kind == BIAS_BUCKETS, "bias.kind" },
         { ROLE_DISTANCES, s->bias.kind == BIAS_DISENTANGLED, "bias.kind" },
+        { ROLE_CONV, s->convolution.taps > 0, "'convolution'" },
+        { ROLE_CONV_NORM, s->convolution.taps > 0, "'convolution'" },
+        { ROLE_CURVE_ABOVE, curved, "'curved'" },
+        { ROLE_CURVE_BELOW, curved, "'curved'" },
         { ROLE_Q_DOWN, s->q_rank > 0, "'q_rank'" },
         { ROLE_KV_DOWN, s->kv_rank > 0, "'kv_rank'" },
         { ROLE_ROUTER, experts, "'experts'" },
@@ -851,7 +936,8 @@ static bool roles_check(const struct spec *s, struct err *err) {
                 role_keys[demands[i].role], demands[i].because);
     if (s->gated != (s->roles[ROLE_GATE].n > 0 || s->roles[ROLE_EXPERT_GATE].n > 0))
         return err_set(err, ERR_INPUT, "tensors: 'gate' and 'gated' contradict each other");
-    if ((s->position == POSITION_LEARNED) != (s->roles[ROLE_POSITION].n > 0))
+    bool table = s->position == POSITION_LEARNED || s->position == POSITION_WAVES;
+    if (table != (s->roles[ROLE_POSITION].n > 0))
         return err_set(
             err, ERR_INPUT, "tensors: 'position' and position.kind contradict each other");
     if ((s->n_token_types > 0) != (s->roles[ROLE_TOKEN_TYPE].n > 0))
@@ -861,6 +947,19 @@ static bool roles_check(const struct spec *s, struct err *err) {
         return err_set(err, ERR_INPUT, "tensors: a causal model needs 'head' or tied = true");
     if (mixing && (!s->causal || s->parallel || s->norm_after))
         return err_set(err, ERR_UNSUPPORTED, "a recurrence is not run so");
+    bool projected = s->roles[ROLE_HEAD_PROJECT].n > 0;
+    if (projected && (s->roles[ROLE_CLASS_DENSE].n > 0 || s->roles[ROLE_CLASS_NORM].n > 0))
+        return err_set(err, ERR_UNSUPPORTED,
+            "a classifier's dense layer or norm behind a projection is not run");
+    if (recurs && s->roles[ROLE_MIX_ENTRY].n > 0)
+        return err_set(
+            err, ERR_INPUT, "tensors: 'mix_entry' and mixing.state contradict each other");
+    if (curved != (s->roles[ROLE_CURVE_ABOVE].n > 0))
+        return err_set(err, ERR_INPUT, "tensors: 'curve_above' and 'curved' contradict each other");
+    if (curved && (s->gated || experts))
+        return err_set(err, ERR_UNSUPPORTED, "an activation with learned numbers is not run so");
+    if (s->convolution.taps > 0 && s->causal)
+        return err_set(err, ERR_UNSUPPORTED, "a convolution in a decoder is not supported");
     if (s->bias.kind == BIAS_DISENTANGLED && s->causal)
         return err_set(
             err, ERR_UNSUPPORTED, "disentangled attention in a decoder is not supported");
@@ -881,7 +980,8 @@ static bool decoder_read(
     const struct spec *d = spec->decoder;
     if (!d->causal || spec->causal || d->width != spec->width || d->roles[ROLE_CROSS_Q].n == 0 ||
         d->roles[ROLE_CROSS_K].n == 0 || d->roles[ROLE_CROSS_V].n == 0 ||
-        d->roles[ROLE_CROSS_O].n == 0 || d->position == POSITION_ROTARY || d->start < 0)
+        d->roles[ROLE_CROSS_O].n == 0 || d->position == POSITION_ROTARY || d->start < 0 ||
+        spec->roles[ROLE_HEAD_PROJECT].n > 0)
         return err_set(err, ERR_UNSUPPORTED, "this decoder does not go with its encoder");
     return true;
 }
@@ -902,6 +1002,8 @@ bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, stru
         !head_norm_read(json_object_get(table, "qk_norm"), spec, err) ||
         !experts_read(json_object_get(table, "experts"), spec, err) ||
         !mixing_read(json_object_get(table, "mixing"), spec, err) ||
+        !convolution_read(json_object_get(table, "convolution"), spec, err) ||
+        !ends_words_read(table, spec, err) ||
         !classifier_read(json_object_get(table, "classifier"), spec, err) ||
         !tied_read(table, spec, err) || !tensors_read(table, arena, spec, err))
         return false;

@@ -12,7 +12,12 @@
 #include "base/mem.h"
 #include "harness/backend.h"
 
-enum position_kind { POSITION_NONE, POSITION_LEARNED, POSITION_ROTARY };
+/* Waves are a table like a learned one, whose rows are sines, then cosines, of the position. */
+enum position_kind { POSITION_NONE, POSITION_LEARNED, POSITION_WAVES, POSITION_ROTARY };
+/* What the embedding's norm is of: tokens alone, with positions and types, or behind the
+ * projection.
+ */
+enum embed_normed { NORMED_SUM, NORMED_TOKENS, NORMED_PROJECTED };
 enum rope_kind {
     ROPE_PLAIN,
     ROPE_LINEAR,
@@ -80,7 +85,7 @@ struct experts {
 /* A recurrence (Mamba): channels, numbers of state a channel, width that steps are made from,
  * tokens that the convolution sees. channels 0: none. Heads (Mamba 2): one step and one decay for
  * so many channels, and what a token brings in and what it reads are convolved beside the channels,
- * for each group of heads. */
+ * for each group of heads. state 0 (LFM2): no recurrence, but a convolution between two gates. */
 struct mixing {
     uint32_t channels, state, rank, taps;
     uint32_t heads, groups; /* heads 0: each channel has its own */
@@ -88,7 +93,16 @@ struct mixing {
     enum activation activation;
     bool rates;           /* decays lie in the file as what they mean, -exp(a), not as logarithms */
     uint32_t norm_groups; /* what comes out is normed in so many parts */
+    bool corrects;        /* heads bring in what their state does not recall: a gated delta rule */
+    bool normed_ungated;  /* ... before the gate, instead of behind it */
     double norm_eps;      /* of steps, of what they bring in, of what is read; 0: not normed */
+};
+
+/* A convolution over the embedded tokens, added to what the first layer gives and normed with it
+ * (DeBERTa); taps 0: none. */
+struct convolution {
+    uint32_t taps;
+    enum activation activation;
 };
 
 /* What a layer has of its own. */
@@ -114,6 +128,7 @@ enum role {
     ROLE_EMBED,
     ROLE_POSITION,
     ROLE_TOKEN_TYPE,
+    ROLE_TASK_TYPE,
     ROLE_EMBED_NORM,
     ROLE_EMBED_NORM_BIAS,
     ROLE_EMBED_PROJECT,
@@ -121,11 +136,19 @@ enum role {
     ROLE_DISTANCES,
     ROLE_DISTANCES_NORM,
     ROLE_DISTANCES_NORM_BIAS,
+    ROLE_CONV,
+    ROLE_CONV_BIAS,
+    ROLE_CONV_NORM,
+    ROLE_CONV_NORM_BIAS,
     ROLE_FINAL_NORM,
     ROLE_FINAL_NORM_BIAS,
     ROLE_HEAD_PROJECT,
     ROLE_HEAD,
     ROLE_HEAD_BIAS,
+    ROLE_HEAD_DENSE,
+    ROLE_HEAD_DENSE_BIAS,
+    ROLE_HEAD_NORM,
+    ROLE_HEAD_NORM_BIAS,
     ROLE_CLASS_DENSE,
     ROLE_CLASS_DENSE_BIAS,
     ROLE_CLASS_NORM,
@@ -153,6 +176,8 @@ enum role {
     ROLE_Q_NORM_BIAS,
     ROLE_K_NORM,
     ROLE_K_NORM_BIAS,
+    ROLE_ATTN_GATE,
+    ROLE_ATTN_GATE_BIAS,
     ROLE_SINKS,
     ROLE_BUCKETS,
     ROLE_DISTANCE_K,
@@ -165,6 +190,8 @@ enum role {
     ROLE_ATTN_OUT_NORM_BIAS,
     ROLE_MIX_IN,
     ROLE_MIX_IN_BIAS,
+    ROLE_MIX_ENTRY,
+    ROLE_MIX_ENTRY_BIAS,
     ROLE_MIX_GATE,
     ROLE_MIX_GATE_BIAS,
     ROLE_MIX_TAPS,
@@ -174,6 +201,7 @@ enum role {
     ROLE_MIX_STEP,
     ROLE_MIX_STEP_BIAS,
     ROLE_MIX_STEP_FROM,
+    ROLE_MIX_WEIGHT,
     ROLE_MIX_B,
     ROLE_MIX_B_NORM,
     ROLE_MIX_C,
@@ -201,14 +229,21 @@ enum role {
     ROLE_GATE_BIAS,
     ROLE_DOWN,
     ROLE_DOWN_BIAS,
+    ROLE_CURVE_ABOVE,
+    ROLE_CURVE_BELOW,
+    ROLE_CURVE_LINEAR,
+    ROLE_CURVE_EDGE,
     ROLE_MLP_OUT_NORM,
     ROLE_MLP_OUT_NORM_BIAS,
     ROLE_ROUTER,
     ROLE_ROUTER_BIAS,
     ROLE_ROUTER_CHOICE_BIAS,
     ROLE_SHARED_UP,
+    ROLE_SHARED_UP_BIAS,
     ROLE_SHARED_GATE,
+    ROLE_SHARED_GATE_BIAS,
     ROLE_SHARED_DOWN,
+    ROLE_SHARED_DOWN_BIAS,
     ROLE_SHARED_WEIGHT,
     ROLE_FIRST_OF_EXPERT,
     ROLE_EXPERT_UP = ROLE_FIRST_OF_EXPERT,
@@ -228,9 +263,9 @@ enum role {
 
 struct role_names {
     const char
-        *names[SPEC_MAX_NAMES]; /* spellings, the first that exists counts; '%d' is the layer,
-                                   '%e' the expert, '%h' a head of q or k whose norm is a tensor
-                                   of its own */
+        *names[SPEC_MAX_NAMES]; /* spellings, the first that exists counts; '%d' is the layer (its
+                                   group, where layers have inner ones, '%i'), '%e' the expert,
+                                   '%h' a head of q or k whose norm is a tensor of its own */
     uint32_t n;                 /* 0: this model has no such tensor */
     bool optional;              /* a file may be without it */
     /* Where the tensor holds more than this part: see struct weight_source. */
@@ -250,21 +285,27 @@ struct spec {
     uint32_t value_dim;   /* of a head's values, where they are narrower than its keys */
     uint32_t q_rank,
         kv_rank; /* latent attention: widths that q, and k and v, are made from; 0: none */
-    uint32_t shared_layers; /* layers in a row with one set of weights; 1 */
+    uint32_t inner_layers;  /* layers that a group has of its own, one after the other; 1 */
+    uint32_t shared_layers; /* groups in a row with one set of weights; 1 */
     uint32_t n_labels;      /* of the classifier; 0: there is none, or its tensor says how many */
     int32_t pad;            /* learned positions: a token that is not counted; -1: all count */
     uint32_t n_positions,
         position_offset; /* learned positions: rows of the table, number of the first */
+    double wave_steps; /* waves: each is 10000 to the power of 1/steps longer than the one before */
     uint32_t n_token_types;
+    uint32_t n_task_types; /* a table beside that of types: its first row is every token's */
     bool causal, gated;
+    bool curved; /* the activation has learned numbers, a layer its own: see struct learned_curve */
     bool expects_bos; /* no text without BOS was seen in training: without one, scores collapse */
     bool norm_after;  /* after the residual addition (BERT) instead of before the part (Llama) */
     bool norm_before; /* before each part; neither: only what comes out of a part is normed (OLMo 2)
                        */
     bool bare_norm;   /* without gains */
-    bool residual_normed;   /* the residual goes on from the normed row (BLOOM's option) */
-    bool parallel;          /* attention and feed-forward read the same row */
-    bool projected_first;   /* the projection stands before positions are added (OPT) */
+    bool residual_normed; /* the residual goes on from the normed row (BLOOM's option) */
+    bool parallel;        /* attention and feed-forward read the same row */
+    bool projected_first; /* the projection stands before positions are added (OPT) */
+    enum embed_normed embed_normed;
+    bool values_rotated;    /* values are rotated as keys are (RoFormer's option) */
     bool heads_normed;      /* q and k are normed head by head; else over all heads at once */
     bool normed_after_rope; /* ... once they have been rotated */
     bool scale_by_layer; /* layer i divides its attention scores by i too, counted from 1 (GPT-2's
@@ -278,12 +319,14 @@ struct spec {
     enum norm_kind norm;
     enum activation activation;
     enum pooling pooling; /* how rows become a vector, where the model's file says so; POOL_AUTO */
+    enum activation head_activation; /* behind the dense layer before a head, where there is one */
     enum position_kind position;
     struct rope rope, sliding_rope;
     bool has_sliding_rope;
     struct bias bias;
     struct experts experts;
     struct mixing mixing;
+    struct convolution convolution;
     struct classifier classifier;
     struct gating gating;
     struct layer_spec *layer; /* [n_layers] */
@@ -314,8 +357,8 @@ MUST_CHECK bool spec_read(
 const char *role_key(
     enum role role); /* "q", "embed_norm_bias": the key in a description's `tensors` */
 
-/* Width of what goes into the head. */
-uint32_t spec_head_width(const struct spec *s);
+/* Width of the rows that a pass ends with: what is pooled, and what goes into a head. */
+uint32_t spec_hidden_width(const struct spec *s);
 
 /* Of a recurrence: channels that are convolved, and numbers that a token's slot has for keys and
  * for values. */

@@ -21,7 +21,7 @@ names_of() {
         basename "$file" .lua
         sed -n 's/^ *types = {\(.*\)},* *$/\1/p' "$file" | grep -o '"[^"]*"' | tr -d '"'
     done | tr 'A-Z' 'a-z' | tr -s '_-' '\n' | sed 's/[0-9.]*$//; s/^t$/t5/' | grep -E '^..' |
-        grep -vxE 'new|moe|style|text|small|seed|xlm|model|open|dense|experts|generation|gguf|decoders|encoders' | sort -u
+        grep -vxE 'new|moe|style|text|small|seed|xlm|model|open|dense|experts|generation|gguf|decoder|decoders|next|encoders|embeddings' | sort -u
 }
 
 # words_of FILE: of its code and its strings, alike cut short.

@@ -118,7 +118,31 @@ const struct described described_models[] = {
                          "\"num_local_experts\":5,\"router_jitter_noise\":0.4," COMMON "}" },
     { "experts-behind", "{\"model_type\":\"flex_olmo\",\"num_key_value_heads\":1,"
                         "\"num_experts\":4,\"num_experts_per_tok\":2," COMMON "}" },
+    { "learned-curve", "{\"model_type\":\"apertus\",\"num_key_value_heads\":1," COMMON "}" },
+    { "short-convolutions", "{\"model_type\":\"lfm2\",\"num_key_value_heads\":1,"
+                            "\"layer_types\":[\"conv\",\"full_attention\"],"
+                            "\"block_auto_adjust_ff_dim\":false," COMMON "}" },
+    { "waves", "{\"model_type\":\"xglm\",\"vocab_size\":37,\"d_model\":24,\"ffn_dim\":20,"
+               "\"num_layers\":2,\"attention_heads\":3,\"max_position_embeddings\":320}" },
+    { "dense-before-head", "{\"model_type\":\"modernbert-decoder\",\"local_attention\":20,"
+                           "\"global_attn_every_n_layers\":2," COMMON "}" },
+    { "norm-before-gate",
+        "{\"model_type\":\"falcon_h1\",\"mamba_n_heads\":4,\"mamba_d_head\":8,\"mamba_d_ssm\":32,"
+        "\"mamba_n_groups\":2,\"mamba_d_state\":8,\"mamba_rms_norm\":true,\"head_dim\":8,"
+        "\"num_key_value_heads\":1," COMMON "}" },
+    { "corrections",
+        "{\"model_type\":\"qwen3_5_text\",\"layer_types\":[\"linear_attention\",\"full_attention\"]"
+        ","
+        "\"linear_num_key_heads\":2,\"linear_num_value_heads\":4,\"linear_key_head_dim\":6,"
+        "\"linear_value_head_dim\":5,\"head_dim\":8,\"num_key_value_heads\":1," COMMON "}" },
     /* encoders */
+    { "convolution",
+        "{\"model_type\":\"deberta-v2\",\"relative_attention\":true,\"pos_att_type\":[\"p2c\"],"
+        "\"position_buckets\":8,\"position_biased_input\":false,\"type_vocab_size\":0,"
+        "\"conv_kernel_size\":5,\"embedding_size\":10," COMMON "}" },
+    { "inner-layers", "{\"model_type\":\"albert\",\"embedding_size\":10,\"num_hidden_groups\":1,"
+                      "\"inner_group_num\":2,\"type_vocab_size\":2," COMMON "}" },
+    { "rotated-values", "{\"model_type\":\"roformer\",\"rotary_value\":true," COMMON "}" },
     { "buckets-of-layers", "{\"model_type\":\"umt5\",\"vocab_size\":37,\"d_model\":24,\"d_kv\":6,"
                            "\"d_ff\":20,\"num_layers\":2,\"num_heads\":3,\"n_positions\":320,"
                            "\"relative_attention_num_buckets\":8,\"is_encoder_decoder\":false,"
@@ -233,7 +257,8 @@ static void role_want(struct filling *f, const struct spec *s, enum role role) {
         for (uint32_t e = 0; e < n_experts; e++) {
             char name[128];
             snprintf(name, sizeof name, "%s%s", s->prefixes[0], s->roles[role].names[0]);
-            replace(name, sizeof name, "%d", l / s->shared_layers);
+            replace(name, sizeof name, "%d", l / s->inner_layers / s->shared_layers);
+            replace(name, sizeof name, "%i", l % s->inner_layers);
             replace(name, sizeof name, "%e", e);
             tensor_want(f, s, role, name);
         }

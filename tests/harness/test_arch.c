@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/harness.h"
+#include "harness/model/spec.h"
 #include "tiny_models.h"
 
 /* A tiny model whose config.json has one value replaced (NULL: removed). Returns what model_open
@@ -127,6 +128,35 @@ static struct err open_by(const char *folder, const char *lua) {
     return err;
 }
 
+/* A description of Llama with more tensors or other fields: parts that nothing runs together. */
+static void parts_that_contradict_each_other_are_refused(void **state) {
+    static const struct {
+        const char *tensors, *fields, *says;
+    } cases[] = {
+        { "t.curve_above = 'x'", "", "'curve_above' and 'curved'" },
+        { "t.position = 'x'", "position = { kind = 'waves', count = 1 << 27, steps = 12 },",
+            "as waves of width 24" },
+        { "t.head_project, t.class_dense = 'x', 'y'", "", "behind a projection" },
+        { "t.mix_entry = 'x' t.mix_in, t.mix_gate, t.mix_taps, t.mix_step, t.mix_step_from, "
+          "t.mix_a, "
+          "t.mix_d, t.mix_out = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'",
+            "mixing = { channels = 8, state = 2, heads = 2, taps = 4 },",
+            "'mix_entry' and mixing.state" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct strbuf lua = { 0 };
+        strbuf_addf(&lua,
+            "local d = include 'decoder' return { config = function(c) "
+            "local t = d.tensors { d.norms, d.attention, d.ffn } %s "
+            "return d.spec(c, { %s tensors = t }) end }",
+            cases[i].tensors, cases[i].fields);
+        const struct err err = open_by(*state, strbuf_str(&lua));
+        if (err.class == ERR_NONE || !strstr(err.msg, cases[i].says))
+            fail_msg("case %zu: \"%s\" does not say \"%s\"", i, err.msg, cases[i].says);
+        strbuf_release(&lua);
+    }
+}
+
 static void hostile_descriptions_are_errors(void **state) {
     static const struct {
         const char *lua, *says;
@@ -208,6 +238,107 @@ static void a_model_is_described_without_running_it(void **state) {
     json_decref(d);
 }
 
+/* ---- what a configuration leaves out ---- */
+
+/* The spec of such a configuration; names and lists in it live in the arena. */
+static struct spec described(const char *config, struct arena *arena) {
+    struct err err = ERR_INIT;
+    struct spec spec;
+    json_t *json = json_parse(config, strlen(config), "config", &err);
+    const struct arch_source source = { .config = json, .what = "config.json" };
+    if (!json || !arch_describe(&source, arena, &spec, &err))
+        fail_msg("%s: %s", config, err.msg);
+    json_decref(json);
+    return spec;
+}
+
+#define SIZES                                                                                      \
+    "\"num_hidden_layers\":4,\"hidden_size\":32,\"num_attention_heads\":8,\"intermediate_size\":"  \
+    "40,"                                                                                          \
+    "\"vocab_size\":61"
+
+static void what_a_configuration_leaves_out_its_type_says(void **state) {
+    (void)state;
+    struct arena arena = { 0 };
+    struct spec s = described("{\"model_type\":\"gemma2\"," SIZES "}", &arena);
+    assert_true(s.attention_softcap == 50 && s.logit_softcap == 30);
+    assert_int_equal(s.n_kv_heads, 4);
+    assert_int_equal(s.head_dim, 256);
+    assert_int_equal(s.layer[0].window, 4096);
+    assert_int_equal(s.max_length, 8192);
+    s = described("{\"model_type\":\"gpt_oss\",\"num_local_experts\":4," SIZES "}", &arena);
+    assert_int_equal(s.rope.kind, ROPE_YARN);
+    assert_true(s.rope.factor == 32 && s.rope.theta == 150000 && s.rope.unrounded);
+    assert_int_equal(s.rope.original_length, 4096);
+    s = described("{\"model_type\":\"cwm\"," SIZES "}", &arena);
+    assert_int_equal(s.rope.kind, ROPE_BANDS);
+    s = described(
+        "{\"model_type\":\"granitemoeshared\",\"num_local_experts\":4," SIZES "}", &arena);
+    assert_int_equal(s.experts.shared_width, 0);
+    assert_true(s.attention_scale == 1);
+    s = described("{\"model_type\":\"mistral\"," SIZES "}", &arena);
+    assert_int_equal(s.layer[0].window, 4096);
+    arena_release(&arena);
+}
+
+static void null_says_that_there_is_none(void **state) {
+    (void)state;
+    struct arena arena = { 0 };
+    struct spec s =
+        described("{\"model_type\":\"gemma2\",\"attn_logit_softcapping\":null," SIZES "}", &arena);
+    assert_true(s.attention_softcap == 0 && s.logit_softcap == 30);
+    s = described("{\"model_type\":\"mistral\",\"sliding_window\":null," SIZES "}", &arena);
+    assert_int_equal(s.layer[0].window, 0);
+    arena_release(&arena);
+}
+
+static void of_a_model_with_several_parts_the_text_is_described(void **state) {
+    (void)state;
+    struct arena arena = { 0 };
+    struct spec s = described("{\"model_type\":\"gemma3\",\"vision_config\":{\"hidden_size\":7},"
+                              "\"text_config\":{\"model_type\":\"gemma3_text\"," SIZES "}}",
+        &arena);
+    assert_int_equal(s.width, 32);
+    assert_int_equal(s.head_dim, 256);
+    arena_release(&arena);
+}
+
+static void other_words_for_the_same_are_understood(void **state) {
+    (void)state;
+    struct arena arena = { 0 };
+    struct spec s =
+        described("{\"model_type\":\"gpt2\",\"max_position_embeddings\":77," SIZES "}", &arena);
+    assert_int_equal(s.n_layers, 4);
+    assert_int_equal(s.n_heads, 8);
+    assert_int_equal(s.n_positions, 77);
+    arena_release(&arena);
+}
+
+/* Of the lengths that a rotation was made for, the one outside its settings counts; without one, it
+ * is the whole length. */
+static void a_rotation_was_made_for_its_whole_length_where_nothing_else_is_said(void **state) {
+    (void)state;
+    static const struct {
+        const char *more;
+        uint32_t length;
+    } cases[] = {
+        { "", 1000 },
+        { "\"original_max_position_embeddings\":250,", 250 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct arena arena = { 0 };
+        struct strbuf config = { 0 };
+        strbuf_addf(&config,
+            "{\"model_type\":\"llama\",\"max_position_embeddings\":1000,%s\"rope_parameters\":"
+            "{\"rope_type\":\"yarn\",\"rope_theta\":10000.0,\"factor\":4.0}," SIZES "}",
+            cases[i].more);
+        assert_int_equal(
+            described(strbuf_str(&config), &arena).rope.original_length, cases[i].length);
+        strbuf_release(&config);
+        arena_release(&arena);
+    }
+}
+
 /* ---- the malformed corpus ---- */
 
 /* What opening the folder says, or what scoring four tokens says where opening finds nothing. */
@@ -260,8 +391,14 @@ int main(void) {
         WITH_SCRATCH(tied_weights_need_no_head),
         WITH_SCRATCH(hostile_descriptions_are_errors),
         WITH_SCRATCH(a_configuration_that_fills_the_heap_is_refused),
+        WITH_SCRATCH(parts_that_contradict_each_other_are_refused),
         WITH_SCRATCH(a_description_of_ones_own_replaces_the_built_in_one),
         WITH_SCRATCH(a_model_is_described_without_running_it),
+        cmocka_unit_test(what_a_configuration_leaves_out_its_type_says),
+        cmocka_unit_test(null_says_that_there_is_none),
+        cmocka_unit_test(of_a_model_with_several_parts_the_text_is_described),
+        cmocka_unit_test(other_words_for_the_same_are_understood),
+        cmocka_unit_test(a_rotation_was_made_for_its_whole_length_where_nothing_else_is_said),
         cmocka_unit_test(malformed_folders_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

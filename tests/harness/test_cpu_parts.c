@@ -1,6 +1,6 @@
 /* Ops that only some architectures need, on every instruction set, against their definitions in
  * double precision: attention with slopes, buckets, disentangled distances and sinks; norms of
- * heads; sums by rows; gates that are cut. */
+ * heads; sums by rows; gates that are cut; recurrences; neighbours and learned curves. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -284,6 +284,7 @@ enum { HEADS = 4, P = 5, GROUPS = 2, HN = HEADS * P, M = HN + 2 * GROUPS * S, SL
 /* What stands in a slot's keys and values, and gates: [L, SLOT], [L, HN + GROUPS * S + HEADS] with
  * the rest of SLOT unused, [L, HN]. What rows read lies in `u` as the convolution gives it. */
 struct heads_course {
+    uint32_t slot; /* width of a slot */
     const float *x, *v, *u, *gate;
     struct recurrence r;
 };
@@ -310,12 +311,12 @@ static void heads_defined(const struct heads_course *c, float *out) {
 
 static const float *heads_run(struct backend *b, const struct heads_course *c, uint32_t first) {
     struct err err = ERR_INIT;
-    struct kv_cache *kv = b->ops->kv_cache(b, 1, L, SLOT, &err);
+    struct kv_cache *kv = b->ops->kv_cache(b, 1, L, c->slot, &err);
     uint32_t slots[L];
     for (uint32_t i = 0; i < L; i++)
         slots[i] = i;
-    b->ops->kv_store(b, kv, 0, slots, world_rows(b, L, SLOT, ELEM_F32, c->x),
-        world_rows(b, L, SLOT, ELEM_F32, c->v));
+    b->ops->kv_store(b, kv, 0, slots, world_rows(b, L, c->slot, ELEM_F32, c->x),
+        world_rows(b, L, c->slot, ELEM_F32, c->v));
     const struct kv_span before = { .slot = 0, .n = first };
     const struct segment segments[] = {
         { .row = 0, .n = first },
@@ -333,7 +334,8 @@ static const float *heads_run(struct backend *b, const struct heads_course *c, u
 }
 
 static void check_heads(struct backend *b, double tolerance) {
-    const struct heads_course c = { .x = noise_new(41, L * SLOT, 1),
+    const struct heads_course c = { .slot = SLOT,
+        .x = noise_new(41, L * SLOT, 1),
         .v = noise_new(42, L * SLOT, 1),
         .u = noise_new(43, L * M, 1),
         .gate = noise_new(44, L * HN, 2),
@@ -360,6 +362,69 @@ static void check_heads(struct backend *b, double tolerance) {
 static void a_recurrence_of_heads_goes_on_from_its_ancestors(void **state) {
     (void)state;
     everywhere(check_heads);
+}
+
+/* ---- heads that correct ---- */
+
+enum { CORRECTED = M + 2 * HEADS };
+
+/* What comes out of one head, by the definition: [L, P]. What is read and brought in has length 1.
+ */
+static void corrected(const struct heads_course *c, uint32_t head, float *out) {
+    double state[S][P] = { { 0 } };
+    uint32_t group = head / (HEADS / GROUPS);
+    for (uint32_t t = 0; t < L; t++) {
+        const float *v = c->v + t * CORRECTED, *read = c->u + t * M + group * S,
+                    *brought = v + (GROUPS + group) * S, *u = v + 2 * GROUPS * S + head * P;
+        double step = softplus((double)v[M + head] + (double)c->r.step_from[head]),
+               weight = 1 / (1 + exp(-(double)v[M + HEADS + head])), b_length = 1e-6,
+               r_length = 1e-6;
+        for (uint32_t s = 0; s < S; s++) {
+            b_length += (double)brought[s] * (double)brought[s];
+            r_length += (double)read[s] * (double)read[s];
+        }
+        for (uint32_t p = 0; p < P; p++) {
+            double recalled = 0, y = 0;
+            for (uint32_t s = 0; s < S; s++) {
+                state[s][p] *= exp(-exp((double)c->r.decay[head]) * step);
+                recalled += state[s][p] * (double)brought[s] / sqrt(b_length);
+            }
+            for (uint32_t s = 0; s < S; s++) {
+                state[s][p] +=
+                    (double)brought[s] / sqrt(b_length) * weight * ((double)u[p] - recalled);
+                y += state[s][p] * (double)read[s] / sqrt(r_length * S);
+            }
+            out[t * HN + head * P + p] = (float)(y * silu((double)c->gate[t * HN + head * P + p]));
+        }
+    }
+}
+
+static void check_corrections(struct backend *b, double tolerance) {
+    const struct heads_course c = { .slot = CORRECTED,
+        .x = noise_new(41, L * CORRECTED, 1),
+        .v = noise_new(42, L * CORRECTED, 1),
+        .u = noise_new(43, L * M, 1),
+        .gate = noise_new(44, L * HN, 2),
+        .r = { .corrects = true,
+            .n_channels = HN,
+            .n_state = S,
+            .n_taps = TAPS,
+            .n_heads = HEADS,
+            .n_groups = GROUPS,
+            .activation = ACT_SILU,
+            .decay = noise_new(45, HEADS, 1),
+            .step_from = noise_new(46, HEADS, 1) } };
+    float *want = world_alloc(L * HN * sizeof *want);
+    for (uint32_t head = 0; head < HEADS; head++)
+        corrected(&c, head, want);
+    const float *whole = heads_run(b, &c, L);
+    assert_close("corrections", L * HN, whole, want, tolerance);
+    assert_same_bits("corrections cut in two", L * HN, heads_run(b, &c, 3), whole);
+}
+
+static void heads_correct_what_they_recall(void **state) {
+    (void)state;
+    everywhere(check_corrections);
 }
 
 /* ---- rows ---- */
@@ -429,6 +494,63 @@ static void check_gate(struct backend *b, double tolerance) {
         want[i] = (float)((u + 1) * g / (1 + exp(-1.7 * g)));
     }
     assert_close("gate", ROWS * COLS, world_read(b, out, COLS), want, tolerance);
+}
+
+static void check_sigmoid_gate(struct backend *b, double tolerance) {
+    const float *gate = noise_new(13, ROWS * COLS, 4), *up = noise_new(14, ROWS * COLS, 4);
+    float want[ROWS * COLS];
+    struct rows out = world_empty(b, ROWS, COLS, b->ops->caps(b)->act);
+    b->ops->gate(b, &(struct gating) { .sigmoid = true }, world_rows(b, ROWS, COLS, ELEM_F32, gate),
+        world_rows(b, ROWS, COLS, ELEM_F32, up), out);
+    for (uint32_t i = 0; i < ROWS * COLS; i++)
+        want[i] = (float)((double)up[i] / (1 + exp(-(double)gate[i])));
+    assert_close("sigmoid gate", ROWS * COLS, world_read(b, out, COLS), want, tolerance);
+}
+
+static void check_curve(struct backend *b, double tolerance) {
+    const struct learned_curve c = { 0.7F, 1.3F, 0.4F, -0.5F };
+    const float *x = noise_new(15, ROWS * COLS, 2);
+    float want[ROWS * COLS];
+    struct rows out = world_empty(b, ROWS, COLS, b->ops->caps(b)->act);
+    b->ops->curve(b, &c, world_rows(b, ROWS, COLS, ELEM_F32, x), out);
+    for (uint32_t i = 0; i < ROWS * COLS; i++) {
+        double v = (double)x[i], below = 1.3F * (exp(fmin(v, -0.5)) - 1 - v);
+        want[i] = (float)((v > 0 ? 0.7F * v * v : below) + 0.4F * v);
+    }
+    assert_close("curve", ROWS * COLS, world_read(b, out, COLS), want, tolerance);
+}
+
+/* Two segments: rows at their ends have no neighbours beyond. */
+static void check_unfold(struct backend *b, double tolerance) {
+    enum { WIDE = 3, CUT = 2 };
+    const float *x = noise_new(16, ROWS * COLS, 2);
+    const struct segment segments[] = { { .row = 0, .n = CUT }, { .row = CUT, .n = ROWS - CUT } };
+    float want[ROWS * COLS * WIDE];
+    struct rows out = world_empty(b, ROWS, COLS * WIDE, b->ops->caps(b)->act);
+    b->ops->unfold(b, WIDE, segments, 2, world_rows(b, ROWS, COLS, ELEM_F32, x), out);
+    for (int32_t t = 0; t < ROWS; t++)
+        for (int32_t i = 0; i < COLS; i++)
+            for (int32_t j = 0; j < WIDE; j++) {
+                int32_t at = t + j - 1, first = t < CUT ? 0 : CUT, end = t < CUT ? CUT : ROWS;
+                want[(t * COLS + i) * WIDE + j] = at < first || at >= end ? 0 : x[at * COLS + i];
+            }
+    assert_close(
+        "unfold", sizeof want / sizeof *want, world_read(b, out, COLS * WIDE), want, tolerance);
+}
+
+static void a_gate_can_be_a_share(void **state) {
+    (void)state;
+    everywhere(check_sigmoid_gate);
+}
+
+static void an_activation_follows_its_numbers(void **state) {
+    (void)state;
+    everywhere(check_curve);
+}
+
+static void rows_see_the_neighbours_of_their_own_segment(void **state) {
+    (void)state;
+    everywhere(check_unfold);
 }
 
 static void heads_are_normed_each_by_itself(void **state) {
@@ -513,9 +635,13 @@ int main(void) {
         cmocka_unit_test(sinks_take_their_share),
         cmocka_unit_test(a_recurrence_goes_on_from_its_ancestors),
         cmocka_unit_test(a_recurrence_of_heads_goes_on_from_its_ancestors),
+        cmocka_unit_test(heads_correct_what_they_recall),
         cmocka_unit_test(heads_are_normed_each_by_itself),
         cmocka_unit_test(rows_are_added_where_they_belong),
         cmocka_unit_test(gates_are_cut),
+        cmocka_unit_test(a_gate_can_be_a_share),
+        cmocka_unit_test(an_activation_follows_its_numbers),
+        cmocka_unit_test(rows_see_the_neighbours_of_their_own_segment),
         cmocka_unit_test(a_nan_is_not_cut_to_a_number),
         cmocka_unit_test(the_roof_counts_what_it_computes),
         cmocka_unit_test(the_stream_reads_every_number),

@@ -231,15 +231,16 @@ static void what_is_not_known_is_refused_by_its_word(void **state) {
         enum err_class class;
     } cases[] = {
         { "{\"model_type\":\"deberta-v2\",\"hidden_size\":24,\"num_attention_heads\":3,"
-          "\"conv_kernel_size\":3}",
-            "conv_kernel_size", ERR_UNSUPPORTED },
-        { "{\"model_type\":\"falcon_h1\",\"mamba_rms_norm\":true}", "mamba_norm_before_gate",
-            ERR_UNSUPPORTED },
+          "\"conv_kernel_size\":3,\"conv_groups\":2}",
+            "conv_groups", ERR_UNSUPPORTED },
+        { "{\"model_type\":\"marian\",\"share_encoder_decoder_embeddings\":false}",
+            "an embedding for each side", ERR_UNSUPPORTED },
+        { "{\"model_type\":\"granite_swa\",\"num_hidden_layers\":2,\"layer_rope_theta\":[1.0,2.0]}",
+            "a theta of its own", ERR_UNSUPPORTED },
         { "{\"model_type\":\"nemotron_h\",\"hybrid_override_pattern\":\"ME\"}", "moe",
             ERR_UNSUPPORTED },
-        { "{\"model_type\":\"mpt\",\"d_model\":24,\"attn_config\":{\"qk_ln\":true}}", "qk_ln",
-            ERR_UNSUPPORTED },
-        { "{\"model_type\":\"albert\",\"inner_group_num\":2}", "inner_group_num", ERR_UNSUPPORTED },
+        { "{\"model_type\":\"albert\",\"num_hidden_layers\":5,\"num_hidden_groups\":2}",
+            "5 layers in 2 groups", ERR_UNSUPPORTED },
         { "{\"model_type\":\"deepseek_v3\",\"kv_lora_rank\":\"x\"}", "DeepSeek", ERR_UNSUPPORTED },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

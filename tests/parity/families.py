@@ -67,7 +67,7 @@ DEBERTAS = dict(c2p=dict(pos_att_type=["c2p"]), p2c=dict(pos_att_type=["p2c"]), 
                 both=dict(pos_att_type="c2p|p2c"), pooler=dict(pooler_hidden_act="tanh"))
 family("deberta", "enc cls", DEB, **DEBERTAS)
 family("deberta-v2", "enc cls", DEB, buckets=dict(position_buckets=8), v3=dict(position_buckets=8, share_att_key=True, norm_rel_ebd="layer_norm"),
-       shared=dict(share_att_key=True), narrow=dict(embedding_size=24), conv=dict(conv_kernel_size=3, conv_act="gelu", position_buckets=8),
+       shared=dict(share_att_key=True), narrow=dict(embedding_size=24), conv=dict(conv_kernel_size=3, conv_act="gelu", position_buckets=8), conv5=dict(conv_kernel_size=5, conv_act="tanh", num_hidden_layers=1), narrow_biased=dict(embedding_size=24, position_biased_input=True, type_vocab_size=2),
        **DEBERTAS)
 MODERN = dict(vocab_size=211, hidden_size=48, intermediate_size=64, num_hidden_layers=5, num_attention_heads=6, max_position_embeddings=256, pad_token_id=0,
               bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2, local_attention=8)
@@ -80,7 +80,7 @@ family("nomic_bert", "enc", NOMIC, bias=dict(qkv_proj_bias=True, mlp_fc1_bias=Tr
 family("gte", "enc cls", ENC, types=dict(type_vocab_size=2), silu=dict(hidden_act="silu"), ntk=rope("dynamic", factor=2.0), f16=F16, theta=rope("default", 1000.0))
 family("eurobert", "enc cls", base(), bias=dict(attention_bias=True, mlp_bias=True), bos=dict(classifier_pooling="bos"), mean=dict(classifier_pooling="mean"),
        late=dict(classifier_pooling="late"), mha=dict(num_key_value_heads=6), gelu=dict(hidden_act="gelu"), head=dict(head_dim=16))
-family("jina_embeddings_v3", "enc cls", dict(PADDED, type_vocab_size=1))
+family("jina_embeddings_v3", "enc cls", dict(PADDED, type_vocab_size=1), theta=rope("default", 777.0), types=dict(type_vocab_size=2), relu=dict(hidden_act="relu"))
 family("esm", "enc", dict(ENC, position_embedding_type="rotary", mask_token_id=3, pad_token_id=1))
 T5ENC = dict(vocab_size=211, d_model=48, d_kv=8, d_ff=80, num_layers=3, num_decoder_layers=2, num_heads=6, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0)
 T5S = dict(gated=dict(feed_forward_proj="gated-gelu"), silu=dict(feed_forward_proj="gated-silu"), untied=dict(tie_word_embeddings=False),
@@ -143,7 +143,10 @@ family("qwen3", "dec cls", base(head_dim=16), window=QWEN_SLIDES, bias=BIASED, h
 QMOE = base(num_experts=6, num_experts_per_tok=2, moe_intermediate_size=40)
 family("qwen2_moe", "dec cls", dict(QMOE, shared_expert_intermediate_size=56), norm=dict(norm_topk_prob=True), step=dict(decoder_sparse_step=2), dense=dict(mlp_only_layers=[0]), unbiased=dict(qkv_bias=False), window=QWEN_SLIDES)
 family("qwen3_moe", "dec cls", dict(QMOE, head_dim=16), norm=dict(norm_topk_prob=True), step=dict(decoder_sparse_step=2), dense=dict(mlp_only_layers=[0, 2]), bias=BIASED, window=QWEN_SLIDES, bf16=BF16)
-family("qwen3_next", "dec", dict(QMOE, head_dim=16, num_hidden_layers=4, linear_num_value_heads=4, linear_num_key_heads=2, linear_key_head_dim=8, linear_value_head_dim=8, shared_expert_intermediate_size=40))
+family("qwen3_next", "dec", dict(QMOE, head_dim=16, num_hidden_layers=4, linear_num_value_heads=4, linear_num_key_heads=2, linear_key_head_dim=8, linear_value_head_dim=8, shared_expert_intermediate_size=40), bias=BIASED, dense=dict(mlp_only_layers=[1]), one_group=dict(linear_num_key_heads=4), wide=dict(linear_value_head_dim=16, linear_conv_kernel_dim=3), unnormed=dict(norm_topk_prob=False))
+NEXT = base(head_dim=16, num_hidden_layers=4, linear_num_value_heads=4, linear_num_key_heads=2, linear_key_head_dim=8, linear_value_head_dim=8)
+family("qwen3_5_text", "dec", NEXT, types=dict(layer_types=["full_attention", "linear_attention"] * 2), bias=BIASED, tied=dict(tie_word_embeddings=True), wide=dict(linear_value_head_dim=16))
+family("qwen3_5_moe_text", "dec", dict(without(NEXT, "intermediate_size"), num_experts=6, num_experts_per_tok=2, moe_intermediate_size=40, shared_expert_intermediate_size=40))
 GEMMAS = dict(mha=dict(num_key_value_heads=6), mqa=dict(num_key_value_heads=1), bias=BIASED, theta=rope("default", 777.0), bf16=BF16, eps=dict(rms_norm_eps=1e-3))
 family("gemma", "dec cls", base(head_dim=16), tied=dict(tie_word_embeddings=True), **GEMMAS)
 family("gemma2", "dec cls", base(head_dim=16, sliding_window=8, query_pre_attn_scalar=12, num_hidden_layers=4), uncapped=dict(attn_logit_softcapping=None, final_logit_softcapping=None),
@@ -230,19 +233,21 @@ family("helium", "dec cls", base(head_dim=8), bias=dict(attention_bias=True, mlp
 family("arcee", "dec cls", base(), bias=dict(attention_bias=True, mlp_bias=True), yarn=YARN, tied=dict(tie_word_embeddings=True))
 family("apertus", "dec", base(), bias=BIASED, tied=dict(tie_word_embeddings=True), llama3=LLAMA3)
 family("hunyuan_v1_dense", "dec cls", base(head_dim=8), bias=BIASED, tied=dict(tie_word_embeddings=True), dynamic=rope("dynamic", alpha=1000.0, factor=1.0))
-family("hunyuan_v1_moe", "dec", base(head_dim=8, num_experts=4, moe_topk=2))
+family("hunyuan_v1_moe", "dec", base(head_dim=8, num_experts=4, moe_topk=2), bias=BIASED, dynamic=rope("dynamic", alpha=1000.0, factor=1.0))
 family("dots1", "dec", dict(GLMMOE, head_dim=8), bias=BIASED, groups=dict(n_group=4, topk_group=2), unnormed=dict(norm_topk_prob=False), window=dict(sliding_window=8, layer_types=["sliding_attention", "full_attention", "sliding_attention"]))
-family("lfm2", "dec", base(num_hidden_layers=4, layer_types=["conv", "full_attention", "conv", "conv"], block_auto_adjust_ff_dim=False))
+family("lfm2", "dec", base(num_hidden_layers=4, layer_types=["conv", "full_attention", "conv", "conv"], block_auto_adjust_ff_dim=False), bias=dict(conv_bias=True), taps=dict(conv_L_cache=4), adjusted=dict(block_auto_adjust_ff_dim=True, block_multiple_of=8, block_ffn_dim_multiplier=1.3),
+       untied=dict(tie_word_embeddings=False), attention=dict(layer_types=["full_attention"] * 4), f16=F16)
 family("doge", "dec", base())
 family("bitnet", "dec", base(), untied=dict(tie_word_embeddings=False))
 family("minicpm3", "dec", base(num_key_value_heads=6, kv_lora_rank=20, q_lora_rank=24, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=20, dim_model_base=16, scale_depth=1.4, scale_emb=3))
 family("internlm3", "dec", base(head_dim=8), bias=dict(qkv_bias=True, bias=True))
 family("diffllama", "dec", base())
 family("biogpt", "dec", without(BASE, "num_key_value_heads"), unscaled=dict(scale_embedding=False))
-family("xglm", "dec", dict(vocab_size=211, d_model=48, ffn_dim=80, num_layers=3, attention_heads=6, max_position_embeddings=128, pad_token_id=1, bos_token_id=0, eos_token_id=2))
+family("xglm", "dec", dict(vocab_size=211, d_model=48, ffn_dim=80, num_layers=3, attention_heads=6, max_position_embeddings=128, pad_token_id=1, bos_token_id=0, eos_token_id=2), unscaled=dict(scale_embedding=False), relu=dict(activation_function="relu"))
 family("openai-gpt", "dec", dict(vocab_size=211, n_embd=48, n_layer=3, n_head=6, n_positions=128))
 family("ctrl", "dec", dict(vocab_size=211, n_embd=48, n_layer=3, n_head=6, n_positions=128, dff=80))
 family("bert", "dec", dict(ENC, is_decoder=True))
+family("roberta", "dec", dict(PADDED, is_decoder=True, type_vocab_size=1))
 family("jais2", "dec", base())
 family("nanochat", "dec", base())
 family("solar_open", "dec", dict(GLMMOE))
@@ -250,10 +255,10 @@ YOUTU = without(DS, "n_routed_experts", "n_shared_experts", "num_experts_per_tok
 family("youtu", "dec", YOUTU)  # transformers draws the padding token's row anew as it loads
 family("cwm", "dec", base(num_hidden_layers=5, sliding_window=8, head_dim=8))
 family("minimax_m2", "dec", base(head_dim=16, num_local_experts=6, num_experts_per_tok=2, intermediate_size=40))
-family("afmoe", "dec", base(head_dim=8, num_hidden_layers=4, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=24, num_dense_layers=1, num_shared_experts=1, sliding_window=8, global_attn_every_n_layers=2))
+family("afmoe", "dec", base(head_dim=8, num_hidden_layers=4, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=24, num_dense_layers=1, num_shared_experts=1, sliding_window=8, global_attn_every_n_layers=2), mup=dict(mup_enabled=True, route_scale=1.7), two=dict(num_shared_experts=2, num_dense_layers=2))
 family("exaone_moe", "dec", base(head_dim=8, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=24, num_hidden_layers=4, sliding_window=8, n_group=1, topk_group=1, first_k_dense_replace=1))
 family("dbrx", "dec", dict(vocab_size=211, d_model=48, n_heads=6, n_layers=2, max_seq_len=128, attn_config={"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0}, ffn_config={"ffn_hidden_size": 40, "moe_num_experts": 4, "moe_top_k": 2, "hidden_size": 48}))
 family("jetmoe", "dec", base(kv_channels=8, num_local_experts=4, num_experts_per_tok=2))
 family("iquestcoder", "dec", base())
-family("granite_swa", "dec", base(**GRANITES))
-family("modernbert-decoder", "dec", dict(MODERN, num_hidden_layers=4), every2=dict(global_attn_every_n_layers=2))
+family("granite_swa", "dec", base(**GRANITES), window=dict(sliding_window=8), thetas=dict(sliding_window=8, layer_rope_theta=[777.0, 0, 10000.0]), untied=dict(tie_word_embeddings=False))
+family("modernbert-decoder", "dec cls", dict(MODERN, num_hidden_layers=4), every2=dict(global_attn_every_n_layers=2), bias=dict(attention_bias=True, mlp_bias=True, norm_bias=True, classifier_bias=True), untied=dict(tie_word_embeddings=False, decoder_bias=False))

@@ -38,17 +38,17 @@ function hub.called(more) return hub.with(called, more) end
 -- Rotary positions. v5 configurations keep theta and scaling together in rope_parameters, for each kind of layer where
 -- these differ; older ones write `type` for `rope_type`. `own` overrides.
 function hub.rotary(c, own, kind)
-  local s = c.rope_parameters or c.rope_scaling or {}
+  local s = hub.first(c.rope_parameters, c.rope_scaling) or {}
   if kind and type(s[kind]) == "table" then s = s[kind] end
   if type(s) ~= "table" then s = {} end
   local scaling = s.rope_type or s.type or "default"
   if scaling == "su" then scaling = "longrope" end -- the first name of it
-  local original = hub.first(s.original_max_position_embeddings, c.original_max_position_embeddings)
+  -- what stands outside the settings counts; saying nothing is saying that it was trained with its whole length
+  local original = hub.first(c.original_max_position_embeddings, s.original_max_position_embeddings, c.max_position_embeddings)
   local part = hub.first(s.partial_rotary_factor, c.partial_rotary_factor, c.rotary_pct, c.rope_pct)
   local head = c.head_dim or (c.hidden_size and c.num_attention_heads and c.hidden_size // c.num_attention_heads)
-  local factor = s.factor
-  if scaling == "longrope" and original then factor = c.max_position_embeddings / original end
-  if scaling == "yarn" and not factor and original then factor = c.max_position_embeddings / original end
+  local factor, longest = s.factor, c.max_position_embeddings
+  if (scaling == "longrope" or scaling == "yarn") and not factor and longest and original then factor = longest / original end
   return hub.with({
     kind = "rotary",
     theta = hub.first(s.rope_theta, c.rope_theta, c.rotary_emb_base, 10000.0),
@@ -79,6 +79,15 @@ function hub.sliding(c, otherwise)
     if c.layer_types then list[i] = c.layer_types[i] == "sliding_attention" else list[i] = otherwise(i) end
   end
   return list
+end
+
+-- Which layers slide by a pattern. "LLLG": a letter a layer, again and again; a number: every n-th sees everything.
+function hub.pattern(pattern)
+  return function(i)
+    if type(pattern) ~= "string" then return i % pattern ~= 0 end
+    local at = (i - 1) % #pattern + 1
+    return pattern:sub(at, at) == "L"
+  end
 end
 
 -- Is it a model of classes? Its tensors say whether there is a classifier; this, what its labels mean.
