@@ -162,7 +162,7 @@ static bool member_add(struct zip *z, const struct entry *e, const uint8_t *data
 }
 
 bool zip_read(struct zip *z, const uint8_t *bytes, size_t size, struct err *err) {
-    struct directory d;
+    struct directory d = { 0 };
     *z = (struct zip) { .names = strmap_new(64) };
     if (!directory_find(bytes, size, &d, err))
         return false;
@@ -170,7 +170,7 @@ bool zip_read(struct zip *z, const uint8_t *bytes, size_t size, struct err *err)
     uint64_t left = d.bytes;
     for (uint64_t i = 0; i < d.n; i++) {
         struct entry e;
-        size_t taken;
+        size_t taken = 0;
         if (!entry_read(&e, at, left, &taken, err))
             return false;
         at += taken;
