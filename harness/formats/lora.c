@@ -218,8 +218,7 @@ static bool untie(struct applying *p, const char *name) {
 
 /* ---- pairs of matrices, and whole tensors ---- */
 
-/* An adapter's weights are all of one kind, if not each by its shape: PEFT goes by the module, and
- * the config's fan_in_fan_out may say otherwise. */
+/* An adapter's weights are all of one kind, if not each by its shape. */
 static bool is_transposed(const struct applying *p, const struct tensor *w, const struct tensor *a,
     const struct tensor *b) {
     const bool plain = fits(w, a, b, false), turned = fits(w, a, b, true);
@@ -236,6 +235,9 @@ static bool apply_pair(struct applying *p, const char *module, const struct tens
     struct tensor *w = base_find(p->base, name);
     if (!w)
         return refuse(p, module, "the base has no such weight, or several");
+    if (w->derived &&
+        w->derived->row == lora_row) /* sums of sums would be as deep as the file says */
+        return refuse(p, module, "another pair of matrices is for the same weight");
     const bool transposed = embedding || is_transposed(p, w, a, b);
     double alpha;
     if (!shapes_check(p, module, w, a, b, transposed) || !alpha_of(p, module, &alpha))
@@ -338,9 +340,22 @@ static bool apply_part(struct applying *p, const struct tensor *t) {
     return refuse(p, t->name, "a part that is not understood");
 }
 
+/* Whether the base is made of GPT-2's Conv1Ds: one of them has these names and more outputs than
+ * inputs. The config's fan_in_fan_out doesn't tell: PEFT goes by the module, and older versions
+ * left it as it was asked for. */
+static bool is_of_conv1d(const struct weights *base) {
+    static const char *const names[] = { "c_attn.weight", "c_fc.weight" };
+    for (size_t i = 0; i < weights_count(base); i++) {
+        const struct tensor *t = weights_at(base, i);
+        if (t->n_dims == 2 && is_named(t->name, names, COUNT(names)))
+            return t->shape[0] < t->shape[1];
+    }
+    return false;
+}
+
 /* One weight that is no square tells which way all of them lie. */
 static void orientation_settle(struct applying *p) {
-    p->transposed = json_get_bool(p->config, "fan_in_fan_out", false);
+    p->transposed = is_of_conv1d(p->base);
     for (size_t i = 0; i < weights_count(p->adapter); i++) {
         const struct tensor *a = weights_at(p->adapter, i), *w = NULL, *b = NULL;
         const char *module = module_of(p->adapter, a->name, pairs[0].a);
