@@ -292,6 +292,19 @@ static void null_says_that_there_is_none(void **state) {
     arena_release(&arena);
 }
 
+/* transformers: GptOssConfig(rope_scaling=None).rope_parameters["rope_type"] is "yarn". */
+static void a_rotation_that_is_null_is_that_of_the_type(void **state) {
+    (void)state;
+    struct arena arena = { 0 };
+    struct spec s = described("{\"model_type\":\"gpt_oss\",\"num_local_experts\":4,"
+                              "\"rope_scaling\":null," SIZES "}",
+        &arena);
+    assert_int_equal(s.rope.kind, ROPE_YARN);
+    s = described("{\"model_type\":\"llama\",\"rope_scaling\":null," SIZES "}", &arena);
+    assert_int_equal(s.rope.kind, ROPE_PLAIN);
+    arena_release(&arena);
+}
+
 static void of_a_model_with_several_parts_the_text_is_described(void **state) {
     (void)state;
     struct arena arena = { 0 };
@@ -396,6 +409,7 @@ int main(void) {
         WITH_SCRATCH(a_model_is_described_without_running_it),
         cmocka_unit_test(what_a_configuration_leaves_out_its_type_says),
         cmocka_unit_test(null_says_that_there_is_none),
+        cmocka_unit_test(a_rotation_that_is_null_is_that_of_the_type),
         cmocka_unit_test(of_a_model_with_several_parts_the_text_is_described),
         cmocka_unit_test(other_words_for_the_same_are_understood),
         cmocka_unit_test(a_rotation_was_made_for_its_whole_length_where_nothing_else_is_said),
