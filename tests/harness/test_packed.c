@@ -321,6 +321,46 @@ static void a_square_weight_lies_as_the_base_does(void **state) {
     free(base);
 }
 
+/* What was trained whole has one place: of two names that end alike neither is it. */
+static void a_whole_tensor_with_two_places_is_refused(void **state) {
+    static const struct {
+        const char *names[2];
+        bool ok;
+    } bases[] = {
+        { { "m.a.norm", "m.x.norm" }, true },
+        { { "m.a.norm", "m.xa.norm" }, true }, /* no whole part alike */
+        { { "m.a.norm", "n.a.norm" }, false },
+        { { "a.norm", "n.a.norm" }, true }, /* the very name goes first */
+    };
+    const char *dir = *state;
+    struct err err = ERR_INIT;
+    char *base = path_join(dir, "base_model");
+    assert_true(dir_make(base, &err));
+    put(base, "config.json", "{}");
+    put(dir, "adapter_config.json", "{\"peft_type\": \"LORA\"}");
+    put_tensors(dir, "adapter_model.safetensors",
+        "{\"base_model.model.a.norm.weight\":{\"dtype\":\"F32\",\"shape\":[1],"
+        "\"data_offsets\":[0,4]}}",
+        4);
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        char text[512];
+        err = (struct err)ERR_INIT;
+        snprintf(text, sizeof text,
+            "{\"%s.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+            "\"%s.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+            bases[i].names[0], bases[i].names[1]);
+        put_tensors(base, "model.safetensors", text, 8);
+        struct weights *w = weights_open(dir, &err);
+        assert_int_equal(w != NULL, bases[i].ok);
+        if (w)
+            assert_int_equal(weights_count(w), 2); /* in place, not beside */
+        else
+            assert_error(&err, ERR_INPUT, "several such tensors", NULL);
+        weights_close(w);
+    }
+    free(base);
+}
+
 /* A config beside it makes no whole model of an adapter; weights do. */
 static void an_adapter_may_have_a_config_of_its_own(void **state) {
     const char *dir = *state;
@@ -419,6 +459,7 @@ int main(void) {
         WITH_SCRATCH(a_folder_without_packed_parts_is_left_alone),
         WITH_SCRATCH(adapters_that_do_not_fit_are_refused),
         WITH_SCRATCH(a_square_weight_lies_as_the_base_does),
+        WITH_SCRATCH(a_whole_tensor_with_two_places_is_refused),
         WITH_SCRATCH(an_adapter_may_have_a_config_of_its_own),
         WITH_SCRATCH(an_adapter_without_its_base_is_refused_by_name),
         WITH_SCRATCH(an_adapter_without_its_base_names_it),
