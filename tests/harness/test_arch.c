@@ -142,6 +142,9 @@ static void parts_that_contradict_each_other_are_refused(void **state) {
           "t.mix_d, t.mix_out = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'",
             "mixing = { channels = 8, state = 2, heads = 2, taps = 4 },",
             "'mix_entry' and mixing.state" },
+        { "t.sinks = { name = 'norm.weight', run = 1, every = 1, pad = 65535 }", "",
+            "'model.norm.weight' can only be taken whole" }, /* four heads would have read 0 of it
+                                                              */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct strbuf lua = { 0 };
