@@ -48,22 +48,64 @@ static bool ends_with_part(const char *whole, const char *part) {
     return n > m && whole[n - m - 1] == '.' && strcmp(whole + n - m, part) == 0;
 }
 
-/* The base's tensor: the adapter may have been made on a model whose names have a prefix that the
- * base's file lacks, or the other way round. */
-static struct tensor *base_find(struct weights *base, const char *name) {
-    const char *inner = strchr(name, '.');
-    const struct tensor *t = weights_find(base, name);
-    if (!t && inner)
-        t = weights_find(base, inner + 1);
-    struct tensor *found = NULL;
-    for (size_t i = 0; !t && i < base->n_tensors; i++) {
-        if (!ends_with_part(base->tensors[i].name, name))
-            continue;
-        if (found)
-            return NULL; /* which one is meant can't be told */
-        found = &base->tensors[i];
+struct applying {
+    struct weights *base, *adapter;
+    const json_t *config;
+    const char **names; /* the base's, by their ends */
+    size_t n_names;
+    bool transposed; /* weights are [inputs, outputs] where their shape doesn't tell */
+    size_t n_applied;
+    struct err *err;
+};
+
+/* Compares from the ends, so that names with one ending stand together. */
+static int backwards(const char *a, const char *b) {
+    size_t n = strlen(a), m = strlen(b);
+    while (n && m && a[n - 1] == b[m - 1])
+        n--, m--;
+    return (n ? (unsigned char)a[n - 1] : -1) - (m ? (unsigned char)b[m - 1] : -1);
+}
+
+static int by_end(const void *a, const void *b) {
+    return backwards(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void names_sort(struct applying *p) {
+    p->n_names = weights_count(p->base);
+    p->names = xcalloc(p->n_names + 1, sizeof *p->names);
+    for (size_t i = 0; i < p->n_names; i++)
+        p->names[i] = p->base->tensors[i].name;
+    qsort(p->names, p->n_names, sizeof *p->names, by_end);
+}
+
+/* The base's name that is `name` behind a prefix; *several: there are more. */
+static const char *longer_find(const struct applying *p, const char *name, bool *several) {
+    char ending[WEIGHTS_NAME_MAX + 64];
+    size_t from = 0, to = p->n_names;
+    snprintf(ending, sizeof ending, ".%s", name);
+    while (from < to) {
+        const size_t middle = from + (to - from) / 2;
+        if (backwards(p->names[middle], ending) < 0)
+            from = middle + 1;
+        else
+            to = middle;
     }
-    return t ? &base->tensors[t - base->tensors] : found;
+    const bool found = from < p->n_names && ends_with_part(p->names[from], name);
+    *several = found && from + 1 < p->n_names && ends_with_part(p->names[from + 1], name);
+    return found ? p->names[from] : NULL;
+}
+
+/* The base's tensor: the adapter may have been made on a model whose names have a prefix that the
+ * base's file lacks, or the other way round. NULL, too, where which one is meant can't be told. */
+static struct tensor *base_find(const struct applying *p, const char *name, bool *several) {
+    const char *inner = strchr(name, '.'), *longer;
+    const struct tensor *t = weights_find(p->base, name);
+    *several = false;
+    if (!t && inner)
+        t = weights_find(p->base, inner + 1);
+    if (!t && (longer = longer_find(p, name, several)) && !*several)
+        t = weights_find(p->base, longer);
+    return t ? &p->base->tensors[t - p->base->tensors] : NULL;
 }
 
 /* ---- the sum ---- */
@@ -103,14 +145,6 @@ static const float *numbers_of(struct weights *base, const struct tensor *t) {
     tensor_read_f32(t, 0, (size_t)t->n_elements, out);
     return out;
 }
-
-struct applying {
-    struct weights *base, *adapter;
-    const json_t *config;
-    bool transposed; /* weights are [inputs, outputs] where their shape doesn't tell */
-    size_t n_applied;
-    struct err *err;
-};
 
 static bool refuse(struct applying *p, const char *module, const char *why) {
     struct quoted q;
@@ -218,8 +252,7 @@ static bool untie(struct applying *p, const char *name) {
 
 /* ---- pairs of matrices, and whole tensors ---- */
 
-/* An adapter's weights are all of one kind, if not each by its shape: PEFT goes by the module, and
- * the config's fan_in_fan_out may say otherwise. */
+/* An adapter's weights are all of one kind, if not each by its shape. */
 static bool is_transposed(const struct applying *p, const struct tensor *w, const struct tensor *a,
     const struct tensor *b) {
     const bool plain = fits(w, a, b, false), turned = fits(w, a, b, true);
@@ -233,9 +266,13 @@ static bool apply_pair(struct applying *p, const char *module, const struct tens
         return refuse(p, module, "its second matrix is missing");
     if (!untie(p, name))
         return false;
-    struct tensor *w = base_find(p->base, name);
+    bool several;
+    struct tensor *w = base_find(p, name, &several);
     if (!w)
         return refuse(p, module, "the base has no such weight, or several");
+    if (w->derived &&
+        w->derived->row == lora_row) /* sums of sums would be as deep as the file says */
+        return refuse(p, module, "another pair of matrices is for the same weight");
     const bool transposed = embedding || is_transposed(p, w, a, b);
     double alpha;
     if (!shapes_check(p, module, w, a, b, transposed) || !alpha_of(p, module, &alpha))
@@ -266,7 +303,10 @@ static bool apply_whole(struct applying *p, const struct tensor *t) {
     bare_name(t->name, name);
     if (!untie(p, name))
         return false;
-    struct tensor *w = base_find(p->base, name);
+    bool several;
+    struct tensor *w = base_find(p, name, &several);
+    if (several) /* put beside them it would be in nobody's place */
+        return refuse(p, name, "the base has several such tensors");
     if (w && (w->n_dims != t->n_dims || memcmp(w->shape, t->shape, t->n_dims * sizeof *t->shape)))
         return refuse(p, name, "it has another shape than the base's tensor");
     if (!w)
@@ -338,14 +378,28 @@ static bool apply_part(struct applying *p, const struct tensor *t) {
     return refuse(p, t->name, "a part that is not understood");
 }
 
+/* Whether the base is made of GPT-2's Conv1Ds: one of them has these names and more outputs than
+ * inputs. The config's fan_in_fan_out doesn't tell: PEFT goes by the module, and older versions
+ * left it as it was asked for. */
+static bool is_of_conv1d(const struct weights *base) {
+    static const char *const names[] = { "c_attn.weight", "c_fc.weight" };
+    for (size_t i = 0; i < weights_count(base); i++) {
+        const struct tensor *t = weights_at(base, i);
+        if (t->n_dims == 2 && is_named(t->name, names, COUNT(names)))
+            return t->shape[0] < t->shape[1];
+    }
+    return false;
+}
+
 /* One weight that is no square tells which way all of them lie. */
 static void orientation_settle(struct applying *p) {
-    p->transposed = json_get_bool(p->config, "fan_in_fan_out", false);
+    p->transposed = is_of_conv1d(p->base);
     for (size_t i = 0; i < weights_count(p->adapter); i++) {
         const struct tensor *a = weights_at(p->adapter, i), *w = NULL, *b = NULL;
+        bool several;
         const char *module = module_of(p->adapter, a->name, pairs[0].a);
         if (module)
-            w = base_find(p->base, arena_printf(&p->adapter->arena, "%s.weight", module));
+            w = base_find(p, arena_printf(&p->adapter->arena, "%s.weight", module), &several);
         if (w)
             b = other_half(p, a->name, pairs[0].a, pairs[0].b);
         if (b && fits(w, a, b, true) && !fits(w, a, b, false))
@@ -359,10 +413,12 @@ bool lora_apply(
     struct applying p = { .base = base, .adapter = adapter, .config = config, .err = err };
     const size_t n = weights_count(adapter);
     bool ok = true;
+    names_sort(&p);
     orientation_settle(&p);
     for (size_t i = 0; ok && i < n; i++)
         ok = is_part_of_pair(weights_at(adapter, i)) || apply_whole(&p, weights_at(adapter, i));
     for (size_t i = 0; ok && i < n; i++)
         ok = !is_part_of_pair(weights_at(adapter, i)) || apply_part(&p, weights_at(adapter, i));
+    free(p.names);
     return ok && (p.n_applied || err_set(err, ERR_INPUT, "it changes nothing"));
 }

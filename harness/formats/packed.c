@@ -241,12 +241,13 @@ static uint32_t number_at(
 
 /* ---- 4-bit floating point with a scale for every few ---- */
 
+static const float e2m1[16] = { 0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3, -4,
+    -6 };
+
 /* E2M1, the first of two numbers in the low half of their byte. Scales of groups of 16 are in
  * E4M3, and have a scale of their own; those of groups of 32 are powers of two. */
 static void fp4_scaled_row(
     const struct derived *d, uint64_t row, uint64_t from, uint64_t n, float *out) {
-    static const float values[16] = { 0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3,
-        -4, -6 };
     const uint64_t groups = d->cols / d->group;
     const uint8_t *bytes = d->parts[WEIGHT].data + row * (d->cols / 2);
     uint64_t group = UINT64_MAX;
@@ -257,7 +258,7 @@ static void fp4_scaled_row(
             scale = real_at(&d->parts[SCALES], row * groups + group);
             scale = d->divides ? scale / d->scaling : scale * d->scaling;
         }
-        *out++ = values[i % 2 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15] * scale;
+        *out++ = e2m1[i % 2 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15] * scale;
     }
 }
 
@@ -545,15 +546,13 @@ static void experts_shape(const struct derived *d, struct tensor *t) {
 
 static void experts_row(
     const struct derived *d, uint64_t row, uint64_t from, uint64_t n, float *out) {
-    static const float values[16] = { 0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0.0f, -0.5f, -1, -1.5f, -2, -3,
-        -4, -6 };
     const uint64_t groups = d->parts[WEIGHT].shape[2], expert = row / (groups * 32),
                    input = row % (groups * 32);
     for (uint64_t o = from; o < from + n; o++) {
         const uint64_t group = (expert * d->cols + o) * groups + input / 32;
         const uint8_t byte = d->parts[WEIGHT].data[group * 16 + input % 32 / 2];
         *out++ =
-            ldexpf(values[input % 2 ? byte >> 4 : byte & 15], d->parts[SCALES].data[group] - 127);
+            ldexpf(e2m1[input % 2 ? byte >> 4 : byte & 15], d->parts[SCALES].data[group] - 127);
     }
 }
 

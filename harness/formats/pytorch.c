@@ -126,10 +126,15 @@ static const struct zip_member *storage_find(const struct container *c, const st
     return n < (int)sizeof path ? zip_find(&c->zip, path, (size_t)n) : NULL;
 }
 
-/* The type of a storage's elements: of one that is bytes only, U8. -1: it is no storage. */
+static bool is_none(const struct value *v) {
+    return !v || v->kind == VALUE_NONE;
+}
+
+/* The type of a storage's elements: of one that is bytes only, U8. -1: it is no storage, or a part
+ * of another, as PyTorch had them before 0.4. */
 static int storage_type(const struct value *id) {
     const int means = meaning(value_at(id, 1), VALUE_GLOBAL);
-    if (!value_is_text(value_at(id, 0), "storage") || means < UNTYPED)
+    if (!value_is_text(value_at(id, 0), "storage") || means < UNTYPED || !is_none(value_at(id, 5)))
         return -1;
     return means == UNTYPED ? TENSOR_U8 : means - DTYPE;
 }
@@ -171,7 +176,7 @@ static bool view_read(const struct container *c, const struct value *v, struct v
     out->strides = value_at(args, 3);
     const int type = storage_type(out->storage);
     if (!out->storage || out->storage->kind != VALUE_PERSISTENT || type < 0)
-        return refuse(c, out, "has no storage");
+        return refuse(c, out, "has no storage of its own");
     if (!out->sizes || !out->strides || out->sizes->kind != VALUE_TUPLE ||
         out->strides->kind != VALUE_TUPLE || out->sizes->n != out->strides->n ||
         !number_of(value_at(args, 1), &out->offset))
@@ -181,7 +186,11 @@ static bool view_read(const struct container *c, const struct value *v, struct v
     if (typed && dtype < DTYPE)
         return refuse(c, out, "has no dtype");
     out->type = (enum tensor_type)(typed ? dtype - DTYPE : type);
-    return true;
+    const struct value *bits = value_at(args, typed ? 7 : 6); /* {"neg": True}: of each number */
+    return is_none(bits) || (bits->kind == VALUE_DICT && !bits->n) ||
+           err_set(c->err, ERR_UNSUPPORTED,
+               "tensor '%s' is a view that negates or conjugates, which is not supported",
+               out->name);
 }
 
 /* Shape and strides; *span is how far the last element lies from the first. */
@@ -387,7 +396,7 @@ static bool storage_add(struct container *c, const struct value *key, const stru
     const int type = storage_type(id);
     struct quoted q;
     const char *name = quoted(&q, key->text, key->n);
-    if (type < 0 || (value_at(id, 5) && value_at(id, 5)->kind != VALUE_NONE))
+    if (type < 0)
         return err_set(c->err, ERR_UNSUPPORTED, "storage '%s' is of a kind that is not read", name);
     const size_t unit = tensor_type_info((enum tensor_type)type)->block_bytes,
                  left = (size_t)(end - *at);

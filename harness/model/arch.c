@@ -181,12 +181,20 @@ static void aliases_resolve(json_t *config, const json_t *aliases) {
     }
 }
 
+/* A rotation can't be absent: of a type with settings of its own null means these (transformers 5).
+ */
+static void rotation_forget_null(json_t *config) {
+    if (json_is_null(json_object_get(config, "rope_scaling")))
+        json_object_del(config, "rope_scaling");
+}
+
 /* The configuration as descriptions see it: of the text part, where a model has more than one, and
  * complete. */
 static bool config_complete(struct luabox *box, json_t *config, struct err *err) {
     json_t *text = json_object_get(config, "text_config"), *aliases = NULL, *defaults = NULL;
     if (json_is_object(text))
         json_object_update(config, text);
+    rotation_forget_null(config);
     const char *type = json_get_string(config, "model_type", "");
     bool ok = said_of_type(box, "aliases", type, &aliases, err) &&
               said_of_type(box, "defaults", type, &defaults, err);

@@ -374,7 +374,9 @@ static bool shape_fits(
 static bool shape_check(
     const struct spec *s, enum role role, const struct tensor *t, struct err *err) {
     struct shape want = shape_in_file(s, role);
-    bool vector = want.cols == 0;
+    bool vector = want.cols == 0, partly = s->roles[role].part || s->roles[role].transposed;
+    if (partly && role_part(role) == PART_HOST) /* copied as it is, and read to the role's length */
+        return err_set(err, ERR_UNSUPPORTED, "tensor '%.128s' can only be taken whole", t->name);
     if (!shape_fits(&s->roles[role], role, want, t) && !is_norm_of_heads(s, role, t))
         return err_set(err, ERR_INPUT,
             "tensor '%.128s' has shape [%llu%s%.0llu], the configuration asks for [%u%s%.0u]",

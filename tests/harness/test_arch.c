@@ -142,6 +142,9 @@ static void parts_that_contradict_each_other_are_refused(void **state) {
           "t.mix_d, t.mix_out = 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'",
             "mixing = { channels = 8, state = 2, heads = 2, taps = 4 },",
             "'mix_entry' and mixing.state" },
+        { "t.sinks = { name = 'norm.weight', run = 1, every = 1, pad = 65535 }", "",
+            "'model.norm.weight' can only be taken whole" }, /* four heads would have read 0 of it
+                                                              */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct strbuf lua = { 0 };
@@ -292,6 +295,19 @@ static void null_says_that_there_is_none(void **state) {
     arena_release(&arena);
 }
 
+/* transformers: GptOssConfig(rope_scaling=None).rope_parameters["rope_type"] is "yarn". */
+static void a_rotation_that_is_null_is_that_of_the_type(void **state) {
+    (void)state;
+    struct arena arena = { 0 };
+    struct spec s = described("{\"model_type\":\"gpt_oss\",\"num_local_experts\":4,"
+                              "\"rope_scaling\":null," SIZES "}",
+        &arena);
+    assert_int_equal(s.rope.kind, ROPE_YARN);
+    s = described("{\"model_type\":\"llama\",\"rope_scaling\":null," SIZES "}", &arena);
+    assert_int_equal(s.rope.kind, ROPE_PLAIN);
+    arena_release(&arena);
+}
+
 static void of_a_model_with_several_parts_the_text_is_described(void **state) {
     (void)state;
     struct arena arena = { 0 };
@@ -396,6 +412,7 @@ int main(void) {
         WITH_SCRATCH(a_model_is_described_without_running_it),
         cmocka_unit_test(what_a_configuration_leaves_out_its_type_says),
         cmocka_unit_test(null_says_that_there_is_none),
+        cmocka_unit_test(a_rotation_that_is_null_is_that_of_the_type),
         cmocka_unit_test(of_a_model_with_several_parts_the_text_is_described),
         cmocka_unit_test(other_words_for_the_same_are_understood),
         cmocka_unit_test(a_rotation_was_made_for_its_whole_length_where_nothing_else_is_said),

@@ -239,6 +239,12 @@ static const struct {
         "}",
         16, ERR_INPUT, "another shape" },
     { "{\"peft_type\": \"LORA\"}", "{}", 0, ERR_INPUT, "it changes nothing" },
+    { "{\"peft_type\": \"LORA\"}",
+        "{\"l.lora_A.0.weight\":{\"dtype\":\"F32\",\"shape\":[1,4],\"data_offsets\":[0,16]},"
+        "\"l.lora_B.0.weight\":{\"dtype\":\"F32\",\"shape\":[4,1],\"data_offsets\":[16,32]},"
+        "\"l.lora_A.1.weight\":{\"dtype\":\"F32\",\"shape\":[1,4],\"data_offsets\":[32,48]},"
+        "\"l.lora_B.1.weight\":{\"dtype\":\"F32\",\"shape\":[4,1],\"data_offsets\":[48,64]}}",
+        64, ERR_INPUT, "another pair of matrices is for the same weight" },
 };
 
 static void adapters_that_do_not_fit_are_refused(void **state) {
@@ -260,6 +266,97 @@ static void adapters_that_do_not_fit_are_refused(void **state) {
         if (weights_open(dir, &why))
             fail_msg("accepted: %s", bad_adapters[i].says);
         assert_error(&why, bad_adapters[i].class, bad_adapters[i].says, dir, NULL);
+    }
+    free(base);
+}
+
+static void put_floats(
+    const char *dir, const char *name, const char *header, const float *numbers, size_t n) {
+    struct strbuf file = { 0 };
+    st_build(&file, header, 0);
+    strbuf_add(&file, numbers, n * sizeof *numbers);
+    free(file_put(dir, name, file.text, file.len));
+    strbuf_release(&file);
+}
+
+/* Which way a square weight lies is the base's affair: PEFT goes by the module. */
+static void a_square_weight_lies_as_the_base_does(void **state) {
+    static const struct {
+        const char *config, *second, *shape;
+        float sum[4];
+    } bases[] = {
+        { "true", "l.k_proj", "[3,4]", { 3, 6, 5, 10 } },
+        { "false", "h.c_attn", "[2,6]", { 3, 5, 6, 10 } }, /* Conv1D */
+        { "true", "h.c_attn", "[6,2]", { 3, 6, 5, 10 } },  /* the same name, of a linear layer */
+    };
+    static const float numbers[] = { 1, 2, 3, 5 }, zeros[16];
+    const char *dir = *state;
+    struct err err = ERR_INIT;
+    char *base = path_join(dir, "base_model");
+    assert_true(dir_make(base, &err));
+    put(base, "config.json", "{}");
+    put_floats(dir, "adapter_model.safetensors",
+        "{\"x.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]},"
+        "\"x.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[8,16]}}",
+        numbers, 4);
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        char text[512];
+        float sum[4];
+        snprintf(text, sizeof text,
+            "{\"peft_type\": \"LORA\", \"lora_alpha\": 1, \"fan_in_fan_out\": %s}",
+            bases[i].config);
+        put(dir, "adapter_config.json", text);
+        snprintf(text, sizeof text,
+            "{\"x.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
+            "\"%s.weight\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[16,64]}}",
+            bases[i].second, bases[i].shape);
+        put_floats(base, "model.safetensors", text, zeros, 16);
+        struct weights *w = weights_open(dir, &err);
+        if (!w)
+            fail_msg("%s", err.msg);
+        tensor_read_f32(weights_find(w, "x.weight"), 0, 4, sum);
+        assert_memory_equal(sum, bases[i].sum, sizeof sum);
+        weights_close(w);
+    }
+    free(base);
+}
+
+/* What was trained whole has one place: of two names that end alike neither is it. */
+static void a_whole_tensor_with_two_places_is_refused(void **state) {
+    static const struct {
+        const char *names[2];
+        bool ok;
+    } bases[] = {
+        { { "m.a.norm", "m.x.norm" }, true },
+        { { "m.a.norm", "m.xa.norm" }, true }, /* no whole part alike */
+        { { "m.a.norm", "n.a.norm" }, false },
+        { { "a.norm", "n.a.norm" }, true }, /* the very name goes first */
+    };
+    const char *dir = *state;
+    struct err err = ERR_INIT;
+    char *base = path_join(dir, "base_model");
+    assert_true(dir_make(base, &err));
+    put(base, "config.json", "{}");
+    put(dir, "adapter_config.json", "{\"peft_type\": \"LORA\"}");
+    put_tensors(dir, "adapter_model.safetensors",
+        "{\"base_model.model.a.norm.weight\":{\"dtype\":\"F32\",\"shape\":[1],"
+        "\"data_offsets\":[0,4]}}",
+        4);
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        char text[512];
+        err = (struct err)ERR_INIT;
+        snprintf(text, sizeof text,
+            "{\"%s.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+            "\"%s.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+            bases[i].names[0], bases[i].names[1]);
+        put_tensors(base, "model.safetensors", text, 8);
+        struct weights *w = weights_open(dir, &err);
+        assert_int_equal(w != NULL, bases[i].ok);
+        if (w)
+            assert_int_equal(weights_count(w), 2); /* in place, not beside */
+        else
+            assert_error(&err, ERR_INPUT, "several such tensors", NULL);
+        weights_close(w);
     }
     free(base);
 }
@@ -361,6 +458,8 @@ int main(void) {
         WITH_SCRATCH(parts_that_do_not_fit_are_refused),
         WITH_SCRATCH(a_folder_without_packed_parts_is_left_alone),
         WITH_SCRATCH(adapters_that_do_not_fit_are_refused),
+        WITH_SCRATCH(a_square_weight_lies_as_the_base_does),
+        WITH_SCRATCH(a_whole_tensor_with_two_places_is_refused),
         WITH_SCRATCH(an_adapter_may_have_a_config_of_its_own),
         WITH_SCRATCH(an_adapter_without_its_base_is_refused_by_name),
         WITH_SCRATCH(an_adapter_without_its_base_names_it),

@@ -282,6 +282,9 @@ static const struct bad {
           TENSOR(STORAGE("0", N_6), "K\x00", "(K\x01K\x01K\x01K\x01K\x01K\x01K\x01K\x01K\x01t",
               "(K\x01K\x01K\x01K\x01K\x01K\x01K\x01K\x01K\x01t"))),
         ERR_UNSUPPORTED, "more than 8 dimensions" },
+    { NOTED(SAVED(REBUILD STORAGE("0", N_6) "K\x00" SHAPE STRIDE "\x89"
+                                            "ccollections\nOrderedDict\n)R}U\x03neg\x88stR")),
+        ERR_UNSUPPORTED, "tensor 'w' is a view that negates" },
 };
 
 static void a_bad_pickle_is_refused_with_its_reason(void **state) {
@@ -476,6 +479,7 @@ static void an_archive_that_is_another_one_is_refused(void **state) {
     "\x80\x02]U\x01"                                                                               \
     "0a."
 #define LENGTH "\x06\0\0\0\0\0\0\0"
+#define PART "U\x01vK\x03K\x03\x87" /* of a storage, from its fourth number on */
 #define ZEROS_24 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 
 static void an_older_file_is_held_to_its_parts(void **state) {
@@ -498,6 +502,11 @@ static void an_older_file_is_held_to_its_parts(void **state) {
                                                  "0U\x01"
                                                  "0e." LENGTH ZEROS_24 LENGTH ZEROS_24),
             ERR_INPUT, "two storages with one key" },
+        { NOTED(MAGIC VERSION SYSTEM "\x80\x02}U\x01"
+                                     "v" GOOD "sU\x01"
+                                     "w" TENSOR(STORAGE("0", N_6 PART), "K\x00", "K\x03\x85",
+                                         "K\x01\x85") "s." KEYS LENGTH ZEROS_24),
+            ERR_INPUT, "tensor 'w' has no storage of its own" },
         { NOTED(MAGIC), ERR_INPUT, "no pickle" },
     };
     (void)state;
