@@ -228,6 +228,16 @@ bool dir_remove(const char *path, struct err *err) {
     return ok || err_errno(err, ERR_FAILED, "could not remove the folder '%s'", path);
 }
 
+bool lfs_pointer_refuse(const void *bytes, size_t size, struct err *err) {
+    static const char mark[] = "version https://git-lfs";
+    if (size < sizeof mark - 1 || memcmp(bytes, mark, sizeof mark - 1) != 0) {
+        return false;
+    }
+    err_set(err, ERR_INPUT, "this is a Git LFS pointer, not the file that it points at");
+    err_hint(err, "run 'git lfs pull' where the file was cloned, or download it again");
+    return true;
+}
+
 char *path_join(const char *a, const char *b) {
     size_t n = strlen(a);
     struct strbuf out = { 0 };

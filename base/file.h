@@ -34,6 +34,10 @@ MUST_CHECK bool dir_make(const char *path, struct err *err); /* with its parents
 MUST_CHECK bool dir_remove(
     const char *path, struct err *err); /* with what is in it; follows no link */
 
+/* True, with the error that says so, where a file only points at content that stayed elsewhere, as
+ * a clone without Git LFS leaves it. */
+MUST_CHECK bool lfs_pointer_refuse(const void *bytes, size_t size, struct err *err);
+
 /* "a/b" from "a" and "b"; the caller frees. */
 char *path_join(const char *a, const char *b);
 const char *path_base(const char *path); /* what follows the last '/' */

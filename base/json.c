@@ -40,6 +40,10 @@ json_t *json_parse(const char *text, size_t len, const char *name, struct err *e
     if (read) {
         return read;
     }
+    if (lfs_pointer_refuse(text, len, err)) {
+        err_wrap(err, "'%s'", name);
+        return NULL;
+    }
     if (!depth_fits(text, len)) {
         err_set(err, ERR_INPUT, "'%s' is nested more than %d deep", name, DEPTH_MAX);
         return NULL;

@@ -11,7 +11,7 @@
 static const struct option options_embed[] = {
     { "prompt", 0, "NAME", "a prompt of the model's config_sentence_transformers.json" },
     { "prompt-text", 0, "TEXT", "text put before every text" },
-    { "pooling", 0, "KIND", "auto, mean, cls, last, max, mean-sqrt, weighted-mean" },
+    { "pooling", 0, "KIND", "auto, mean, cls, last, max, mean_sqrt, weighted_mean" },
     { "no-normalize", 0, NULL, "leave vectors as pooled" },
     { "dim", 0, "N", "keep the first N numbers of each vector" },
     { NULL, 0, NULL, NULL },

@@ -79,10 +79,6 @@ struct gguf_split;
 MUST_CHECK bool gguf_part_read(struct weights *w, const uint8_t *bytes, size_t size,
     const struct gguf_split *asked, uint64_t *n_tensors, struct err *err);
 
-/* True, with the error that says so, where the bytes only point at weights that stayed elsewhere.
- */
-MUST_CHECK bool lfs_pointer_refuse(const uint8_t *bytes, size_t size, struct err *err);
-
 /* A folder's model.safetensors, or the shards that its model.safetensors.index.json names; where
  * there is neither, PyTorch's pytorch_model.bin likewise. */
 MUST_CHECK bool folder_read(struct weights *w, const char *dir, struct err *err);

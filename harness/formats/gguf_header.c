@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/strmap.h"
 #include "base/utf8.h"
@@ -356,6 +357,8 @@ static bool tensors_check(const struct gguf_header *h, struct err *err) {
 
 static bool take_version(struct cursor *c, struct gguf_header *h, struct err *err) {
     char magic[4];
+    if (lfs_pointer_refuse(c->at, left(c), err))
+        return false;
     if (left(c) < 24)
         return err_set(
             err, ERR_INPUT, "too short: %zu bytes, and the smallest header takes 24", left(c));

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/utf8.h"
 #include "harness/formats/scan.h"
 
@@ -196,15 +197,6 @@ static bool data_assign(struct header *h, const uint8_t *data, struct err *err) 
             h->data_bytes - end);
     for (size_t i = 0; i < h->n_extents; i++)
         h->w->tensors[h->extents[i].tensor].data = data + h->extents[i].begin;
-    return true;
-}
-
-bool lfs_pointer_refuse(const uint8_t *bytes, size_t size, struct err *err) {
-    static const char mark[] = "version https://git-lfs";
-    if (size < sizeof mark - 1 || memcmp(bytes, mark, sizeof mark - 1) != 0)
-        return false;
-    err_set(err, ERR_INPUT, "this is a Git LFS pointer, not the weights that it points at");
-    err_hint(err, "run 'git lfs pull' where the file was cloned, or download it again");
     return true;
 }
 

@@ -79,8 +79,19 @@ static int include(lua_State *L) {
     return 1;
 }
 
+/* The first of the classes that `auto_map` takes from Python files beside the weights: a string, or
+ * for a tokenizer a list of two; NULL: it needs none. */
+static const char *code_of_its_own(const json_t *config) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)json_object_get(config, "auto_map"), key,
+        value) if (str_begins(key, "AutoModel") &&
+                   json_is_string(value)) return json_string_value(value);
+    return NULL;
+}
+
 /* What to do about a type that no description names: as many of them as a hint has room for. */
-static bool refuse_type(const char *type, struct err *err) {
+static bool refuse_type(const struct arch_source *source, const char *type, struct err *err) {
     enum { ROOM = 190 };
     struct strbuf known = { 0 };
     size_t n_more = 0;
@@ -95,7 +106,11 @@ static bool refuse_type(const char *type, struct err *err) {
             strbuf_addf(&known, "%s%.*s", known.len ? ", " : "", n, e->name);
         }
     }
-    err_set(err, ERR_UNSUPPORTED, "model type '%.64s' is not supported", type);
+    const char *code = code_of_its_own(source->config);
+    err_set(err, ERR_UNSUPPORTED,
+        code ? "model type '%.64s' is not supported: the code that it brings ('%.96s') is never run"
+             : "model type '%.64s' is not supported",
+        type, code);
     err_hint(err, "describe it by --arch FILE.lua; built in: %s and %zu more", strbuf_str(&known),
         n_more);
     strbuf_release(&known);
@@ -114,7 +129,7 @@ static bool description_find(
         if (ok && !found)
             lua_settop(L, 0);
     }
-    return found || (ok && refuse_type(type, err));
+    return found || (ok && refuse_type(source, type, err));
 }
 
 /* A GGUF's metadata without its vocabulary-sized arrays. */

@@ -16,16 +16,20 @@ static const char *pooling_words[] = {
     [POOL_WEIGHTED_MEAN] = "weighted_mean",
 };
 
+static json_t *module_json(const struct module *d) {
+    if (d->kind == MODULE_NORMALIZE)
+        return json_string("normalize");
+    if (d->kind == MODULE_LAYER_NORM)
+        return json_string("layer_norm");
+    return json_pack("{s:s, s:i, s:i}", "type", "dense", "from", (int)d->n_in, "to", (int)d->n_out);
+}
+
 static json_t *modules_json(const struct modules *m) {
     json_t *out = json_object(), *poolings = json_array(), *chain = json_array();
     for (uint32_t i = 0; i < m->n_poolings; i++)
         json_array_append_new(poolings, json_string(pooling_words[m->poolings[i]]));
     for (uint32_t i = 0; i < m->n_chain; i++)
-        json_array_append_new(
-            chain, m->chain[i].kind == MODULE_NORMALIZE
-                       ? json_string("normalize")
-                       : json_pack("{s:s, s:i, s:i}", "type", "dense", "from",
-                             (int)m->chain[i].n_in, "to", (int)m->chain[i].n_out));
+        json_array_append_new(chain, module_json(&m->chain[i]));
     json_object_set_new(out, "pooling", poolings);
     json_object_set_new(out, "then", chain);
     if (m->max_length)
@@ -70,20 +74,31 @@ static json_t *templates_json(const char *path) {
 }
 
 /* Elements of the tensors that the model uses, each once: parts of one tensor, and layers that
- * share their weights, follow each other. */
+ * share their weights, follow each other; what a decoder shares with its encoder (the embedding) is
+ * among the encoder's first. */
 struct counting {
     uint64_t n;
     const struct tensor **seen;
     size_t n_seen, capacity;
 };
 
+static bool counted(const struct counting *c, const struct tensor *t) {
+    const size_t near = c->n_seen > 64 ? c->n_seen - 64 : 0;
+    for (size_t i = 0; i < c->n_seen && i < ROLE_FIRST_OF_LAYER; i++)
+        if (c->seen[i] == t)
+            return true;
+    for (size_t i = near; i < c->n_seen; i++)
+        if (c->seen[i] == t)
+            return true;
+    return false;
+}
+
 static bool tensor_count(void *arg, enum role role, const struct tensor *t, struct err *err) {
     struct counting *c = arg;
     (void)role;
     (void)err;
-    for (size_t i = c->n_seen; i > 0 && i + 64 > c->n_seen; i--)
-        if (c->seen[i - 1] == t)
-            return true;
+    if (counted(c, t))
+        return true;
     mem_grow(&c->seen, &c->capacity, c->n_seen + 1, sizeof(const struct tensor *));
     c->seen[c->n_seen++] = t;
     c->n += t->n_elements;
@@ -93,9 +108,76 @@ static bool tensor_count(void *arg, enum role role, const struct tensor *t, stru
 static uint64_t parameters(const struct model_source *s) {
     struct counting c = { 0 };
     struct err err = ERR_INIT;
-    bool ok = net_tensors_visit(&s->spec, &s->tensors, tensor_count, &c, &err);
+    const struct spec *decoder = s->spec.decoder;
+    bool ok = net_tensors_visit(&s->spec, &s->tensors, tensor_count, &c, &err) &&
+              (!decoder || net_tensors_visit(decoder, &s->decoder_tensors, tensor_count, &c, &err));
     free(c.seen);
     return ok ? c.n : 0;
+}
+
+/* Tensors that nothing of the model uses: of what an encoder leaves over, its decoder takes some.
+ */
+static json_t *extra_json(const struct model_source *s) {
+    json_t *out = json_array(), *left_by_decoder = json_object(), *name;
+    size_t i;
+    json_array_foreach(s->decoder_tensors.extra, i, name)
+        json_object_set_new(left_by_decoder, json_string_value(name), json_true());
+    json_array_foreach(s->tensors.extra, i,
+        name) if (!s->spec.decoder || json_object_get(left_by_decoder, json_string_value(name)))
+        json_array_append(out, name);
+    json_decref(left_by_decoder);
+    return out;
+}
+
+static const char *norm_place(const struct spec *s) {
+    return s->norm_after ? "after" : s->norm_before ? "before" : "inside";
+}
+
+static json_t *experts_json(const struct experts *e) {
+    return json_pack("{s:I, s:I, s:I, s:I}", "count", (json_int_t)e->n, "chosen",
+        (json_int_t)e->n_chosen, "ffn", (json_int_t)e->ffn_width, "shared",
+        (json_int_t)e->shared_width);
+}
+
+/* Layers of each kind, where they aren't all alike. */
+static void layers_describe(const struct spec *s, json_t *out) {
+    json_int_t windowed = 0, sparse = 0, recurrent = 0;
+    uint32_t window = 0;
+    for (uint32_t l = 0; l < s->n_layers; l++) {
+        windowed += s->layer[l].window > 0;
+        sparse += s->layer[l].sparse;
+        recurrent += s->layer[l].mixes;
+        window = s->layer[l].window ? s->layer[l].window : window;
+    }
+    if (windowed)
+        json_object_set_new(out, "window",
+            json_pack("{s:I, s:I}", "tokens", (json_int_t)window, "layers", windowed));
+    if (sparse)
+        json_object_set_new(out, "experts", experts_json(&s->experts));
+    if (sparse)
+        json_object_set_new(out, "expert_layers", json_integer(sparse));
+    if (recurrent)
+        json_object_set_new(out, "recurrent_layers", json_integer(recurrent));
+}
+
+/* What the model is made of, as it was understood. */
+static void parts_describe(const struct spec *s, json_t *out) {
+    json_object_set_new(out, "norm",
+        json_pack("{s:s, s:s, s:f}", "kind", norm_name(s->norm), "place", norm_place(s), "eps",
+            s->norm_eps));
+    json_object_set_new(out, "position", json_string(position_name(s->position)));
+    if (s->position == POSITION_ROTARY)
+        json_object_set_new(out, "rope_theta", json_real(s->rope.theta));
+    json_object_set_new(out, "activation", json_string(activation_name(s->activation)));
+    json_object_set_new(out, "gated", json_boolean(s->gated));
+    layers_describe(s, out);
+}
+
+static json_t *decoder_json(const struct spec *d) {
+    json_t *out = json_pack("{s:I, s:I, s:I, s:I}", "layers", (json_int_t)d->n_layers, "width",
+        (json_int_t)d->width, "heads", (json_int_t)d->n_heads, "ffn", (json_int_t)d->ffn_width);
+    json_object_set_new(out, "tied", json_boolean(d->tied));
+    return out;
 }
 
 static json_t *info_json(const struct model_source *s) {
@@ -125,6 +207,9 @@ static json_t *info_json(const struct model_source *s) {
         json_object_set_new(out, numbers[i].key, json_integer((json_int_t)numbers[i].value));
     json_object_set_new(out, "causal", json_boolean(spec->causal));
     json_object_set_new(out, "tied", json_boolean(spec->tied));
+    parts_describe(spec, out);
+    if (spec->decoder)
+        json_object_set_new(out, "decoder", decoder_json(spec->decoder));
     return out;
 }
 
@@ -143,6 +228,11 @@ static json_t *config_json(const json_t *config) {
     return out;
 }
 
+/* Numbers that a token leaves in the caches of its net's layers. */
+static uint64_t token_row(const struct spec *s) {
+    return 2ull * s->n_layers * s->n_kv_heads * s->head_dim;
+}
+
 /* What the weights take as they are computed with, and each token of a text beside them. */
 static json_t *memory_json(const struct model_source *s) {
     static const struct {
@@ -151,7 +241,7 @@ static json_t *memory_json(const struct model_source *s) {
     } dtypes[] = { { "f32", 4 }, { "bf16", 2 } };
     const struct spec *spec = &s->spec;
     const uint64_t n = parameters(s),
-                   row = 2ull * spec->n_layers * spec->n_kv_heads * spec->head_dim;
+                   row = token_row(spec) + (spec->decoder ? token_row(spec->decoder) : 0);
     json_t *out = json_object();
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++)
         json_object_set_new(out, dtypes[i].name,
@@ -182,7 +272,7 @@ json_t *model_describe(const char *path, const char *arch_file, struct err *err)
         if (delta_is(path))
             json_object_set_new(out, "delta", delta_json(path));
         json_object_set_new(out, "config", config_json(s.config));
-        json_object_set(out, "extra_tensors", s.tensors.extra);
+        json_object_set_new(out, "extra_tensors", extra_json(&s));
     }
     modules_close(&modules);
     model_source_close(&s);

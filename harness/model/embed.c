@@ -61,6 +61,21 @@ static bool pooling_choose(
     return true;
 }
 
+static bool prompt_refuse(const struct model *m, const char *name, struct err *err) {
+    struct strbuf known = { 0 };
+    const char *key;
+    json_t *text;
+    err_set(err, ERR_INPUT, "'%s' has no prompt '%.64s'", m->path, name);
+    json_object_foreach(m->modules.prompts, key, text)
+        strbuf_addf(&known, "%s%.32s", known.len ? ", " : "", key);
+    err_hint(err,
+        known.len ? "it has %.180s; --prompt-text takes any text"
+                  : "its files name none%s; --prompt-text takes any text",
+        strbuf_str(&known));
+    strbuf_release(&known);
+    return false;
+}
+
 static bool prompt_choose(
     const struct model *m, const struct embed_options *o, struct recipe *r, struct err *err) {
     const char *name = o->prompt_name ? o->prompt_name : m->modules.default_prompt;
@@ -68,7 +83,7 @@ static bool prompt_choose(
     if (o->prompt_text || !name)
         return true;
     r->prompt = json_get_string(m->modules.prompts, name, NULL);
-    return r->prompt || err_set(err, ERR_INPUT, "'%s' has no prompt '%.64s'", m->path, name);
+    return r->prompt || prompt_refuse(m, name, err);
 }
 
 static bool recipe_make(

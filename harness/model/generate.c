@@ -453,7 +453,11 @@ bool model_generate(struct model *m, const struct generate_options *options,
     }
     g.max_tokens = options->max_tokens ? options->max_tokens : MAX_TOKENS_DEFAULT;
     if (!m->info.causal)
-        return err_set(err, ERR_UNSUPPORTED, "'%s' is an encoder: it cannot generate", m->path);
+        return err_set(err, ERR_UNSUPPORTED,
+            m->decoder
+                ? "'%s' is an encoder with a decoder: these score and embed, but don't generate yet"
+                : "'%s' is an encoder: it cannot generate",
+            m->path);
     if (g.max_tokens >= m->info.max_length)
         return err_set(err, ERR_INPUT,
             "%u tokens to generate leave no room for a prompt: the model takes %u", g.max_tokens,

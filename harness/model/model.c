@@ -231,6 +231,8 @@ const struct tokenizer *model_text(const struct model *m, struct err *err) {
         return NULL;
     }
     err_set(err, ERR_INPUT, "'%s' has no tokenizer: it takes ids only", m->path);
+    err_hint(err, "put its tokenizer.json there, or ask by 'ids', 'prompt_ids', 'context_ids' with "
+                  "'choices_ids', or 'rolling_ids'");
     return NULL;
 }
 

@@ -1,5 +1,5 @@
 /* Reading is strict about what changes numbers (types, modes, widths) and lenient about the rest.
- * Dense and Normalize run on the host in double: they see one vector a text. */
+ * What stands behind pooling runs on the host in double: they see one vector a text. */
 #include "harness/model/modules.h"
 
 #include <math.h>
@@ -100,7 +100,7 @@ static bool dense_activation(struct module *d, const json_t *config, struct err 
     return err_set(err, ERR_UNSUPPORTED, "activation '%.128s' is not known", name);
 }
 
-static float *dense_tensor(struct modules *m, const struct weights *w, const char *name,
+static float *module_tensor(struct modules *m, const struct weights *w, const char *name,
     uint64_t rows, uint64_t cols, struct err *err) {
     const struct tensor *t = weights_find(w, name);
     bool fits = t && t->shape[0] == rows &&
@@ -114,25 +114,31 @@ static float *dense_tensor(struct modules *m, const struct weights *w, const cha
     return out;
 }
 
-static bool dense_weights(
-    struct modules *m, struct module *d, const char *dir, bool bias, struct err *err) {
+/* The weights beside a module's configuration; older modules have PyTorch's. */
+static struct weights *module_weights(const char *dir, struct err *err) {
     char *path = path_join(dir, "model.safetensors");
-    if (!file_exists(path)) { /* older modules have PyTorch's */
+    if (!file_exists(path)) {
         free(path);
         path = path_join(dir, "pytorch_model.bin");
     }
     struct weights *w = weights_open(path, err);
+    free(path);
+    return w;
+}
+
+static bool dense_weights(
+    struct modules *m, struct module *d, const char *dir, bool bias, struct err *err) {
+    struct weights *w = module_weights(dir, err);
     bool ok = w != NULL;
     if (ok) {
-        d->weight = dense_tensor(m, w, "linear.weight", d->n_out, d->n_in, err);
+        d->weight = module_tensor(m, w, "linear.weight", d->n_out, d->n_in, err);
         ok = d->weight != NULL;
     }
     if (ok && bias) {
-        d->bias = dense_tensor(m, w, "linear.bias", d->n_out, 0, err);
+        d->bias = module_tensor(m, w, "linear.bias", d->n_out, 0, err);
         ok = d->bias != NULL;
     }
     weights_close(w);
-    free(path);
     return ok;
 }
 
@@ -148,6 +154,24 @@ static bool dense_read(struct modules *m, const json_t *config, const char *dir,
            dense_weights(m, d, dir, json_get_bool(config, "bias", true), err);
 }
 
+/* ---- layer norm ---- */
+
+static bool layer_norm_read(struct modules *m, const json_t *config, const char *dir, uint32_t n,
+    struct module *d, struct err *err) {
+    json_int_t dimension = json_get_int(config, "dimension", 0);
+    if (dimension != n)
+        return err_set(
+            err, ERR_INPUT, "a layer norm of %lld numbers after %u", (long long)dimension, n);
+    struct weights *w = module_weights(dir, err);
+    if (!w)
+        return false;
+    *d = (struct module) { .kind = MODULE_LAYER_NORM, .n_in = n, .n_out = n };
+    d->weight = module_tensor(m, w, "norm.weight", n, 0, err);
+    d->bias = d->weight ? module_tensor(m, w, "norm.bias", n, 0, err) : NULL;
+    weights_close(w);
+    return d->bias != NULL;
+}
+
 /* ---- modules.json ---- */
 
 static bool pooling_module(
@@ -161,19 +185,23 @@ static bool pooling_module(
     return ok;
 }
 
-static bool dense_module(
-    struct modules *m, const char *folder, const char *sub, uint32_t width, struct err *err) {
+typedef bool module_read_fn(struct modules *m, const json_t *config, const char *dir, uint32_t n_in,
+    struct module *d, struct err *err);
+
+/* A module with weights, behind those that the chain has. */
+static bool weighted_module(struct modules *m, const char *folder, const char *sub, uint32_t width,
+    module_read_fn *read, struct err *err) {
     bool ok;
     uint32_t n_in = modules_width(m, width * m->n_poolings);
     json_t *config = read_optional(folder, sub, "config.json", &ok, err);
     char *dir = path_join(folder, sub);
     if (ok && !config)
         ok = err_set(err, ERR_INPUT, "'%s/config.json' is missing", sub);
-    ok = ok && dense_read(m, config, dir, n_in, &m->chain[m->n_chain], err);
+    ok = ok && read(m, config, dir, n_in, &m->chain[m->n_chain], err);
     m->n_chain += ok;
     free(dir);
     json_decref(config);
-    return ok;
+    return ok || err_wrap(err, "module '%s'", sub);
 }
 
 /* The last word of a type: "sentence_transformers.models.Pooling" or a newer path to the same
@@ -195,13 +223,18 @@ static bool module_read(struct modules *m, const char *folder, const json_t *ent
     if (i == 1 && strcmp(type, "Pooling") == 0)
         return pooling_module(m, folder, sub, width, err) || err_wrap(err, "module '%s'", sub);
     if (i < 2 || m->n_chain == MODULES_MAX)
-        return err_set(err, ERR_UNSUPPORTED, "module '%.64s' at place %zu", type, i);
+        return err_set(err, ERR_UNSUPPORTED,
+            "module type '%.64s' is not supported at place %zu of modules.json", type, i);
     if (strcmp(type, "Normalize") == 0) {
         m->chain[m->n_chain++] = (struct module) { .kind = MODULE_NORMALIZE };
         return true;
     }
+    if (strcmp(type, "Dropout") == 0) /* does something in training alone */
+        return true;
     if (strcmp(type, "Dense") == 0)
-        return dense_module(m, folder, sub, width, err) || err_wrap(err, "module '%s'", sub);
+        return weighted_module(m, folder, sub, width, dense_read, err);
+    if (strcmp(type, "LayerNorm") == 0)
+        return weighted_module(m, folder, sub, width, layer_norm_read, err);
     return err_set(err, ERR_UNSUPPORTED, "module type '%.64s' is not supported", type);
 }
 
@@ -314,12 +347,27 @@ static void dense_apply(const struct module *d, float *vector, float *scratch) {
     }
 }
 
+/* As torch.nn.LayerNorm, whose module has no other eps. */
+static void layer_norm_apply(const struct module *d, float *x) {
+    double mean = 0, square = 0;
+    for (uint32_t i = 0; i < d->n_in; i++)
+        mean += x[i];
+    mean /= d->n_in;
+    for (uint32_t i = 0; i < d->n_in; i++)
+        square += (x[i] - mean) * (x[i] - mean);
+    const double scale = 1 / sqrt(square / d->n_in + 1e-5);
+    for (uint32_t i = 0; i < d->n_in; i++)
+        x[i] = (float)((x[i] - mean) * scale * d->weight[i] + d->bias[i]);
+}
+
 uint32_t modules_apply(
     const struct modules *m, bool normalize, float *vector, uint32_t n, float *scratch) {
     for (uint32_t i = 0; i < m->n_chain; i++) {
         if (m->chain[i].kind == MODULE_DENSE) {
             dense_apply(&m->chain[i], vector, scratch);
             n = m->chain[i].n_out;
+        } else if (m->chain[i].kind == MODULE_LAYER_NORM) {
+            layer_norm_apply(&m->chain[i], vector);
         } else if (normalize) {
             vector_normalize(vector, n);
         }

@@ -1,8 +1,8 @@
 /* sentence-transformers modules: what stands in modules.json and the files that it names.
  *
- * A chain is Transformer, Pooling, then any of Dense and Normalize; other types are
- * ERR_UNSUPPORTED. Both spellings of the pooling configuration are read: `pooling_mode_*` flags and
- * `pooling_mode`. */
+ * A chain is Transformer, Pooling, then any of Dense, LayerNorm, Normalize and Dropout; other
+ * types are ERR_UNSUPPORTED. Both spellings of the pooling configuration are read: `pooling_mode_*`
+ * flags and `pooling_mode`. */
 #ifndef ASSAY_HARNESS_MODEL_MODULES_H
 #define ASSAY_HARNESS_MODEL_MODULES_H
 
@@ -11,12 +11,12 @@
 
 enum { MODULES_MAX = 8, POOLINGS_MAX = 6 };
 
-enum module_kind { MODULE_DENSE, MODULE_NORMALIZE };
+enum module_kind { MODULE_DENSE, MODULE_LAYER_NORM, MODULE_NORMALIZE };
 
 struct module {
     enum module_kind kind;
     uint32_t n_in, n_out;
-    float *weight, *bias; /* [n_out, n_in], [n_out] or NULL */
+    float *weight, *bias; /* [n_out, n_in], [n_out] or NULL; of a layer norm [n_out], [n_out] */
     enum activation activation;
 };
 

@@ -185,6 +185,25 @@ static const struct word activation_words[] = {
 static const struct word position_words[] = { { "none", POSITION_NONE },
     { "learned", POSITION_LEARNED }, { "waves", POSITION_WAVES }, { "rotary", POSITION_ROTARY },
     { 0, 0 } };
+static const char *word_of(const struct word *words, int value) {
+    while (words->word && words->value != value)
+        words++;
+    BUG_IF(!words->word);
+    return words->word;
+}
+
+const char *activation_name(enum activation activation) {
+    return word_of(activation_words, (int)activation);
+}
+
+const char *position_name(enum position_kind position) {
+    return word_of(position_words, (int)position);
+}
+
+const char *norm_name(enum norm_kind norm) {
+    return word_of(norm_words, (int)norm);
+}
+
 static const struct word scaling_words[] = {
     { "default", ROPE_PLAIN },
     { "none", ROPE_PLAIN },

@@ -357,6 +357,11 @@ MUST_CHECK bool spec_read(
 const char *role_key(
     enum role role); /* "q", "embed_norm_bias": the key in a description's `tensors` */
 
+/* Their words in a description; of several spellings the first. */
+const char *activation_name(enum activation activation);
+const char *position_name(enum position_kind position);
+const char *norm_name(enum norm_kind norm);
+
 /* Width of the rows that a pass ends with: what is pooled, and what goes into a head. */
 uint32_t spec_hidden_width(const struct spec *s);
 

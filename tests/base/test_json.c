@@ -227,6 +227,16 @@ static json_t *nested(int depth, struct err *err) {
 }
 
 /* What can be read can be written, in an object of ours as well. */
+static void a_pointer_to_a_document_elsewhere_is_told_from_a_broken_one(void **state) {
+    struct err err = ERR_INIT;
+    (void)state;
+    assert_null(parse("version https://git-lfs.github.com/spec/v1\noid sha256:00\n", &err));
+    assert_int_equal(err.class, ERR_INPUT);
+    assert_contains(err.msg, "'text'");
+    assert_contains(err.msg, "Git LFS pointer");
+    assert_contains(err.hint, "git lfs pull");
+}
+
 static void nesting_is_limited_to_what_can_be_written(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -347,6 +357,7 @@ int main(void) {
         cmocka_unit_test(strings_are_escaped_and_always_utf8),
         cmocka_unit_test(a_parsed_document_is_written_with_its_keys_in_order),
         cmocka_unit_test(malformed_documents_are_refused_by_name),
+        cmocka_unit_test(a_pointer_to_a_document_elsewhere_is_told_from_a_broken_one),
         cmocka_unit_test(nesting_is_limited_to_what_can_be_written),
         cmocka_unit_test(fields_have_defaults_for_absent_and_wrong_types),
         cmocka_unit_test(files_are_read_up_to_their_ceiling),

@@ -6,6 +6,7 @@
 
 #include "harness/harness.h"
 #include "harness/model/spec.h"
+#include "described.h"
 #include "tiny_models.h"
 
 /* A tiny model whose config.json has one value replaced (NULL: removed). Returns what model_open
@@ -241,6 +242,54 @@ static void a_model_is_described_without_running_it(void **state) {
     json_decref(d);
 }
 
+static void code_that_a_model_brings_is_named_and_not_run(void **state) {
+    struct err err = ERR_INIT;
+    const char config[] = "{\"model_type\":\"strange\",\"auto_map\":{\"AutoConfig\":\"a.B\","
+                          "\"AutoModelForCausalLM\":\"modeling_strange.StrangeLM\"}}";
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 3);
+    tiny_write(&t, *state);
+    tiny_release(&t);
+    free(file_put(*state, "config.json", config, sizeof config - 1));
+    assert_null(model_describe(*state, NULL, &err));
+    assert_error(
+        &err, ERR_UNSUPPORTED, "'strange'", "'modeling_strange.StrangeLM'", "never run", NULL);
+}
+
+static void an_encoder_is_described_with_its_decoder(void **state) {
+    struct err err = ERR_INIT;
+    described_write(encoder_decoder_config, 3, *state);
+    json_t *d = model_describe(*state, NULL, &err);
+    if (!d)
+        fail_msg("%s", err.msg);
+    const int attention = 4 * (24 * 24 + 24), norm = 2 * 24, ffn = 2 * 24 * 20 + 24 + 20;
+    assert_int_equal(json_get_int(d, "parameters", 0),
+        37 * 24 /* which both read */ + 37 * 24 /* the head */ + 2 * (322 * 24 + norm) +
+            2 * (attention + ffn + 2 * norm) + 2 * (2 * attention + ffn + 3 * norm));
+    assert_int_equal(json_get_int(json_object_get(d, "decoder"), "layers", 0), 2);
+    assert_int_equal(json_array_size(json_object_get(d, "extra_tensors")), 0);
+    const json_t *memory = json_object_get(json_object_get(d, "memory"), "f32");
+    assert_int_equal(json_get_int(memory, "bytes_a_token", 0), 2 * 4 * 2 * 2 * 24);
+    json_decref(d);
+}
+
+static void a_description_says_what_the_model_is_made_of(void **state) {
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 3);
+    tiny_write(&t, *state);
+    tiny_release(&t);
+    json_t *d = model_describe(*state, NULL, &err);
+    if (!d)
+        fail_msg("%s", err.msg);
+    assert_string_equal(json_get_string(json_object_get(d, "norm"), "kind", ""), "rms");
+    assert_string_equal(json_get_string(json_object_get(d, "norm"), "place", ""), "before");
+    assert_string_equal(json_get_string(d, "position", ""), "rotary");
+    assert_string_equal(json_get_string(d, "activation", ""), "silu");
+    assert_true(json_get_bool(d, "gated", false));
+    json_decref(d);
+}
+
 /* ---- what a configuration leaves out ---- */
 
 /* The spec of such a configuration; names and lists in it live in the arena. */
@@ -410,6 +459,9 @@ int main(void) {
         WITH_SCRATCH(parts_that_contradict_each_other_are_refused),
         WITH_SCRATCH(a_description_of_ones_own_replaces_the_built_in_one),
         WITH_SCRATCH(a_model_is_described_without_running_it),
+        WITH_SCRATCH(code_that_a_model_brings_is_named_and_not_run),
+        WITH_SCRATCH(an_encoder_is_described_with_its_decoder),
+        WITH_SCRATCH(a_description_says_what_the_model_is_made_of),
         cmocka_unit_test(what_a_configuration_leaves_out_its_type_says),
         cmocka_unit_test(null_says_that_there_is_none),
         cmocka_unit_test(a_rotation_that_is_null_is_that_of_the_type),

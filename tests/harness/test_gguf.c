@@ -195,6 +195,15 @@ static void versions_and_byte_orders_that_are_not_read_are_named(void **state) {
     }
 }
 
+static void a_pointer_to_a_file_elsewhere_is_told_from_a_broken_one(void **state) {
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:00\n";
+    struct strbuf f = { 0 };
+    struct err err = ERR_INIT;
+    strbuf_adds(&f, pointer);
+    assert_null(open_file(*state, &f, &err));
+    assert_error(&err, ERR_INPUT, "Git LFS pointer", "m.gguf", NULL);
+}
+
 /* ---- bad metadata ---- */
 
 /* A file whose second key is made by `make`. */
@@ -704,6 +713,7 @@ int main(void) {
         WITH_SCRATCH(parts_that_do_not_go_together_are_named),
         cmocka_unit_test(every_truncation_is_refused),
         WITH_SCRATCH(versions_and_byte_orders_that_are_not_read_are_named),
+        WITH_SCRATCH(a_pointer_to_a_file_elsewhere_is_told_from_a_broken_one),
         WITH_SCRATCH(bad_metadata_is_refused_with_its_reason),
         WITH_SCRATCH(a_file_without_architecture_is_refused),
         WITH_SCRATCH(bad_tensors_are_refused_with_their_reason),

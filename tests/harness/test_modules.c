@@ -11,6 +11,8 @@
 #define TRANSFORMER "{\"type\":\"sentence_transformers.models.Transformer\",\"path\":\"\"}"
 #define POOLING "{\"type\":\"sentence_transformers.models.Pooling\",\"path\":\"1_Pooling\"}"
 #define NORMALIZE "{\"type\":\"sentence_transformers.models.Normalize\",\"path\":\"2_Normalize\"}"
+#define DROPOUT "{\"type\":\"sentence_transformers.models.Dropout\",\"path\":\"2_Dropout\"}"
+#define LAYER_NORM "{\"type\":\"a.layer_norm.LayerNorm\",\"path\":\"3_LayerNorm\"}"
 #define DENSE "{\"type\":\"sentence_transformers.models.Dense\",\"path\":\"2_Dense\"}"
 
 static void put(const char *folder, const char *sub, const char *name, const char *text) {
@@ -128,6 +130,37 @@ static void a_dense_module_multiplies_adds_and_bends(void **state) {
     strbuf_release(&file);
 }
 
+static void a_layer_norm_centres_and_scales_and_dropout_does_nothing(void **state) {
+    struct modules m;
+    struct strbuf file = { 0 };
+    const float weights[] = { 1, 1, 2, 2, 0, 0, 0, 0.5f };
+    const char *header =
+        "{\"norm.weight\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},"
+        "\"norm.bias\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[16,32]}}";
+    const uint64_t n = strlen(header);
+    const char *list = "[" TRANSFORMER "," POOLING "," DROPOUT "," LAYER_NORM "]";
+    strbuf_add(&file, &n, sizeof n);
+    strbuf_adds(&file, header);
+    strbuf_add(&file, weights, sizeof weights);
+    put(*state, "3_LayerNorm", "config.json", "{\"dimension\":4}");
+    char *dir = path_join(*state, "3_LayerNorm");
+    free(file_put(dir, "model.safetensors", file.text, file.len));
+    struct err err = open_as(&m, *state, list, "{\"pooling_mode\":\"mean\"}");
+    if (err.class != ERR_NONE)
+        fail_msg("%s", err.msg);
+    float x[4] = { 1, 2, 3, 4 }, scratch[4];
+    const double unit = 1 / sqrt(1.25 + 1e-5);
+    assert_int_equal(modules_apply(&m, true, x, 4, scratch), 4);
+    assert_true(fabs(x[0] + 1.5 * unit) < 1e-6 && fabs(x[2] - unit) < 1e-6);
+    assert_true(fabs(x[3] - 3 * unit - 0.5) < 1e-6);
+    modules_close(&m);
+    put(*state, "3_LayerNorm", "config.json", "{\"dimension\":5}");
+    err = open_as(&m, *state, list, "{\"pooling_mode\":\"mean\"}");
+    assert_error(&err, ERR_INPUT, "3_LayerNorm", "5 numbers after 4", NULL);
+    strbuf_release(&file);
+    free(dir);
+}
+
 static void prompts_and_lengths_come_from_their_files(void **state) {
     struct modules m;
     put(*state, ".", "sentence_bert_config.json",
@@ -163,6 +196,7 @@ int main(void) {
         WITH_SCRATCH(both_spellings_of_pooling_are_read),
         WITH_SCRATCH(what_is_not_understood_is_refused),
         WITH_SCRATCH(a_dense_module_multiplies_adds_and_bends),
+        WITH_SCRATCH(a_layer_norm_centres_and_scales_and_dropout_does_nothing),
         WITH_SCRATCH(prompts_and_lengths_come_from_their_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
