@@ -45,8 +45,8 @@ static uint32_t of_config(const struct model *m) {
 }
 
 uint32_t length_of_texts(const struct model *m) {
-    uint32_t said = m->modules.max_length ? m->modules.max_length
-                                          : smaller(of_tokenizer(m), of_config(m));
+    uint32_t said =
+        m->modules.max_length ? m->modules.max_length : smaller(of_tokenizer(m), of_config(m));
     return smaller(said, length_of_pass(m));
 }
 

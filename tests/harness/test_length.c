@@ -22,7 +22,8 @@ static void modules_put(const char *folder) {
     assert_true(dir_make(pooling, &err));
     put(pooling, "config.json", "{\"word_embedding_dimension\":24,\"pooling_mode\":\"mean\"}");
     put(folder, "modules.json",
-        "[{\"type\":\"a.Transformer\",\"path\":\"\"},{\"type\":\"a.Pooling\",\"path\":\"1_Pooling\"}"
+        "[{\"type\":\"a.Transformer\",\"path\":\"\"},{\"type\":\"a.Pooling\",\"path\":\"1_"
+        "Pooling\"}"
         "]");
     free(pooling);
 }
@@ -56,7 +57,8 @@ static uint32_t length_in(const char *folder) {
 struct saying {
     const char *file, *text; /* of the Transformer module */
     const char *tokenizer;
-    uint32_t table, rotated; /* tokens where positions have a table of 48, and where they have none */
+    uint32_t table,
+        rotated; /* tokens where positions have a table of 48, and where they have none */
 };
 
 static const struct saying sayings[] = {
@@ -92,7 +94,8 @@ static void saying_check(const char *folder, const struct saying *s, uint32_t wa
         put(folder, s->file, s->text);
     uint32_t got = length_in(folder);
     if (got != want)
-        fail_msg("%s %s: %u tokens, not %u", s->file ? s->text : "no file", s->tokenizer, got, want);
+        fail_msg(
+            "%s %s: %u tokens, not %u", s->file ? s->text : "no file", s->tokenizer, got, want);
     char *path = s->file ? path_join(folder, s->file) : NULL;
     assert_true(!path || remove(path) == 0);
     free(path);
@@ -129,14 +132,13 @@ static void request_length_check(
 
 #define BLOOM                                                                                      \
     "{\"model_type\":\"bloom\",\"vocab_size\":37,\"hidden_size\":24,\"n_head\":6,\"n_layer\":2"
-#define MPT                                                                                        \
-    "{\"model_type\":\"mpt\",\"vocab_size\":37,\"d_model\":24,\"n_heads\":6,\"n_layers\":2"
+#define MPT "{\"model_type\":\"mpt\",\"vocab_size\":37,\"d_model\":24,\"n_heads\":6,\"n_layers\":2"
 
 /* What Bloom's and MPT's configurations say of lengths are no keys that lm-evaluation-harness looks
  * for. */
 static void a_configuration_without_a_length_leaves_it_to_the_tokenizer(void **state) {
-    static const char unlimited[] = "{\"model_max_length\":1e30}", short_one[] =
-        "{\"model_max_length\":77}";
+    static const char unlimited[] = "{\"model_max_length\":1e30}",
+                      short_one[] = "{\"model_max_length\":77}";
     request_length_check(*state, BLOOM ",\"seq_length\":320}", short_one, 77);
     request_length_check(*state, BLOOM ",\"seq_length\":320}", unlimited, 2048);
     request_length_check(*state, MPT ",\"max_seq_len\":320}", short_one, 77);
@@ -201,7 +203,8 @@ static void a_text_as_long_as_the_model_takes_is_embedded_whole(void **state) {
         struct model *m = opened(*state);
         struct embed_request r = { .text = text, .text_n = sizeof text };
         float vector[24];
-        if (!model_embed(m, &(struct embed_options) { 0 }, &r, 1, vector, NULL, &err) || r.err.class != ERR_NONE)
+        if (!model_embed(m, &(struct embed_options) { 0 }, &r, 1, vector, NULL, &err) ||
+            r.err.class != ERR_NONE)
             fail_msg("%s%s", err.msg, r.err.msg);
         assert_int_equal(r.n_asked, 1421);
         assert_true(r.truncated);
@@ -214,7 +217,8 @@ int main(void) {
         WITH_SCRATCH(the_module_counts_before_the_tokenizer_and_the_configuration),
         WITH_SCRATCH(a_folder_without_modules_has_no_transformer_module_to_say_anything),
         WITH_SCRATCH(a_configuration_without_a_length_leaves_it_to_the_tokenizer),
-        WITH_SCRATCH(the_tokenizer_says_which_side_is_cut_and_tokenizer_json_only_where_it_does_not),
+        WITH_SCRATCH(
+            the_tokenizer_says_which_side_is_cut_and_tokenizer_json_only_where_it_does_not),
         WITH_SCRATCH(a_text_as_long_as_the_model_takes_is_embedded_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
