@@ -32,12 +32,15 @@ struct token_list {
     struct token_span *spans;
     size_t n, capacity;
     bool want_spans;
+    bool cut; /* out: a limit took tokens away; only ever set */
 };
 void token_list_release(struct token_list *list);
 void token_list_reset(struct token_list *list);
 
 struct encode_options {
     bool no_special; /* leave out what the post-processor adds ([CLS], BOS, ...) */
+    uint32_t limit;  /* ids that a text may have, 0: any number. A longer text loses tokens on the
+                        side that the tokenizer cuts; what the post-processor adds stays */
 };
 
 /* Appends the ids of `text` (any bytes: invalid UTF-8 becomes U+FFFD). Thread-safe on one
@@ -57,6 +60,7 @@ struct tokenizer_info {
     size_t vocab_size;          /* largest id + 1 */
     int32_t bos, eos, pad, unk; /* -1 if absent */
     bool adds_bos;              /* the tokenizer's own default */
+    bool cuts_left;             /* a text that is too long loses its beginning, not its end */
     uint32_t
         model_max_length; /* from tokenizer_config.json; 0 if absent or the "no limit" sentinel */
 };

@@ -37,7 +37,7 @@ static const char *const FACT_FILES[] = { "config.json", "generation_config.json
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "spm.model",
     "sentencepiece.bpe.model", "sentencepiece.model", "tekken.json", "*.tiktoken",
-    "sentence_bert_config.json", "config_sentence_transformers.json", "chat_template.jinja",
+    "sentence_*_config.json", "config_sentence_transformers.json", "chat_template.jinja",
     "chat_template.json", "adapter_config.json", "delta_config.json",
     "additional_chat_templates/*.jinja", "[0-9]_*/config.json", "README.md", NULL };
 

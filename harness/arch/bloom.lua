@@ -22,7 +22,7 @@ return {
     end
     return hub.spec(c, {
       layers = c.n_layer or c.num_hidden_layers, width = width, heads = heads, ffn = width and 4 * width,
-      max_length = c.seq_length or 2048, -- positions have no end
+      length = "tokenizer", -- positions have no end
       causal = true, activation = "gelu_new",
       norm = {
         kind = "layer", eps = c.layer_norm_epsilon or 1e-5, residual = c.apply_residual_connection_post_layernorm,

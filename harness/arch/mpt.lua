@@ -20,7 +20,7 @@ return {
     end
     return {
       layers = c.n_layers, width = width, heads = c.n_heads, ffn = width and 4 * width, -- whatever expansion_ratio says
-      vocab = c.vocab_size, max_length = c.max_seq_len, causal = true, activation = "gelu",
+      vocab = c.vocab_size, length = "tokenizer", causal = true, activation = "gelu",
       norm = { kind = "layer", eps = c.layer_norm_epsilon or 1e-5, called = { eps = "layer_norm_epsilon" } },
       position = { kind = "none" },
       -- whatever alibi_bias_max says: its reference always takes 8
@@ -29,7 +29,7 @@ return {
       tied = hub.first(c.tie_word_embeddings, true), eos = c.eos_token_id, bos = c.bos_token_id,
       classifier = hub.classifier(c, "last"),
       prefixes = { "transformer.", "" }, tensors = t, ignore = { "wpe.weight" },
-      called = { layers = "n_layers", width = "d_model", heads = "n_heads", vocab = "vocab_size", max_length = "max_seq_len" },
+      called = { layers = "n_layers", width = "d_model", heads = "n_heads", vocab = "vocab_size" },
     }
   end,
 }

@@ -44,7 +44,7 @@ return {
     if act == "gelu" and gated then act = "gelu_new" end
     local own = hub.spec(c, {
       layers = c.num_layers, width = c.d_model, heads = c.num_heads, head_dim = c.d_kv, ffn = c.d_ff,
-      max_length = c.n_positions or 512, -- positions have no end; 512 is what it was trained with
+      max_length = c.n_positions or 512, length = "requests", -- positions have no end; 512 is what it was trained with
       causal = false, gated = gated, activation = act,
       norm = { kind = "rms", eps = c.layer_norm_epsilon or 1e-6, called = { eps = "layer_norm_epsilon" } },
       position = { kind = "none" }, attention_scale = 1,

@@ -78,12 +78,6 @@ static void squash(enum squash how, const float *logits, uint32_t n, float *scor
 
 /* ---- requests to ids ---- */
 
-static uint32_t length_limit(const struct model *m) {
-    uint32_t limit = m->info.max_length < m->net.n_rows ? m->info.max_length : m->net.n_rows;
-    uint32_t tokenizer = m->tokenizer ? tokenizer_info(m->tokenizer)->model_max_length : 0;
-    return tokenizer > 0 && tokenizer < limit ? tokenizer : limit;
-}
-
 static bool item_add(struct classifying *c, size_t request, const struct token_list *ids,
     const struct token_list *types, struct err *err) {
     const struct model *m = c->model;
@@ -105,7 +99,7 @@ static bool item_add(struct classifying *c, size_t request, const struct token_l
 static bool pair_add(struct classifying *c, size_t i, struct classify_request *r) {
     struct token_list ids = { 0 }, types = { 0 };
     const struct join_text texts[2] = { { r->text, r->text_n }, { r->pair, r->pair_n } };
-    bool ok = tokenizer_join(c->model->tokenizer, texts, length_limit(c->model), &ids, &types,
+    bool ok = tokenizer_join(c->model->tokenizer, texts, length_of_texts(c->model), &ids, &types,
                   &r->truncated, &r->err) &&
               item_add(c, i, &ids, &types, &r->err);
     token_list_release(&ids);

@@ -112,46 +112,15 @@ struct model_prompts model_prompts(const struct model *m) {
 
 /* ---- texts to ids ---- */
 
-/* Tokens that a text may have, special ones included. */
-static uint32_t text_limit(const struct model *m) {
-    uint32_t limit = m->info.max_length, tokenizer = tokenizer_info(m->tokenizer)->model_max_length;
-    if (m->modules.max_length > 0)
-        return m->modules.max_length < limit ? m->modules.max_length : limit;
-    return tokenizer > 0 && tokenizer < limit ? tokenizer : limit;
-}
-
-/* Cuts ids to the limit as tokenizers do: the text loses its end, the special tokens around it
- * stay. */
-static bool truncate_ids(const struct model *m, const struct strbuf *text, uint32_t limit,
-    struct token_list *whole, struct err *err) {
-    struct token_list bare = { 0 };
-    bool ok = tokenizer_encode(m->tokenizer, strbuf_str(text), text->len,
-        &(struct encode_options) { .no_special = true }, &bare, err);
-    size_t extra = ok && whole->n > bare.n ? whole->n - bare.n : 0, before = 0;
-    while (ok && before < extra && bare.n > 0 &&
-           memcmp(whole->ids + before, bare.ids, bare.n * sizeof *bare.ids) != 0)
-        before++;
-    if (ok && extra <= limit) {
-        size_t after = extra - before;
-        memmove(
-            whole->ids + limit - after, whole->ids + whole->n - after, after * sizeof *whole->ids);
-    }
-    whole->n = limit;
-    token_list_release(&bare);
-    return ok;
-}
-
 static bool text_ids(struct embedder *e, struct embed_request *r, struct token_list *list) {
     struct model *m = e->model;
     struct strbuf text = { 0 };
-    uint32_t limit = text_limit(m);
+    const struct encode_options options = { .limit = length_of_texts(m) };
     strbuf_adds(&text, e->recipe.prompt);
     strbuf_add(&text, r->text, r->text_n);
-    bool ok = tokenizer_encode(
-        m->tokenizer, strbuf_str(&text), text.len, &(struct encode_options) { 0 }, list, &r->err);
-    r->truncated = ok && list->n > limit;
-    if (r->truncated)
-        ok = truncate_ids(m, &text, limit, list, &r->err);
+    list->cut = false;
+    bool ok = tokenizer_encode(m->tokenizer, strbuf_str(&text), text.len, &options, list, &r->err);
+    r->truncated = list->cut;
     strbuf_release(&text);
     return ok;
 }
@@ -376,6 +345,13 @@ static bool step_embed(
     return ok;
 }
 
+/* A decoder has rows for its longest text, but steps of that size would only take memory: a text
+ * that is longer than this has a step for itself. */
+static uint32_t step_rows_most(const struct net *net) {
+    enum { STEP_ROWS = 1024 };
+    return net->spec.causal && net->n_rows > STEP_ROWS ? STEP_ROWS : net->n_rows;
+}
+
 /* Passages are whole segments: one that doesn't fit into the rest of a step begins the next. */
 static bool embed_run(struct embedder *e, const struct embed_counts *counts, struct err *err) {
     struct net *net = &e->model->net;
@@ -383,13 +359,14 @@ static bool embed_run(struct embedder *e, const struct embed_counts *counts, str
     struct step step = { 0 };
     size_t *leaders = xcalloc(net->n_rows, sizeof *leaders);
     uint32_t length_class = 0; /* of the step at hand */
+    uint32_t most = step_rows_most(net);
     bool ok = net_reserve_slots(net, (uint32_t)counts->longest_step, err);
     for (size_t i = 0; ok && i <= e->n; i++) {
         const struct passage *p = i < e->n ? &e->passages[i] : NULL;
         if (p && p->leader != i)
             continue;
         uint32_t class = p ? rope_class(&net->spec.rope, p->n) : length_class;
-        if (step.n > 0 && (!p || step.n + p->n > net->n_rows || class != length_class)) {
+        if (step.n > 0 && (!p || step.n + p->n > most || class != length_class)) {
             ok = step_embed(e, &step, leaders, err) && sched_progress(&run, step.n, err);
             step_reset(&step);
         }

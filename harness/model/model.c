@@ -251,7 +251,7 @@ uint32_t model_longest(const struct model *m) {
 
 bool model_pass_check(
     const struct model *m, const char *for_what, const int32_t *ids, size_t n, struct err *err) {
-    uint32_t longest = model_longest(m) < m->net.n_rows ? model_longest(m) : m->net.n_rows;
+    uint32_t longest = length_of_pass(m) < m->net.n_rows ? length_of_pass(m) : m->net.n_rows;
     if (n == 0)
         return err_set(err, ERR_INPUT, "there are no tokens %s", for_what);
     if (n > longest)
@@ -330,12 +330,15 @@ static bool memory_plan(struct model *m, const struct model_options *o, struct e
         slot = net_slot_bytes(m->decoder);
         row += net_row_bytes(m->decoder) + slot;
     }
-    size_t rows = ROWS_DEFAULT, longest = m->info.max_length;
-    if (!net->spec.causal && longest > rows)
-        rows = longest < ROWS_MAX_ENCODER ? longest : ROWS_MAX_ENCODER;
+    size_t rows = ROWS_DEFAULT, longest = length_of_texts(m);
+    if (longest < m->info.max_length)
+        longest = m->info.max_length;
+    bool whole = !net->spec.causal || m->modules.present || net->spec.has_classifier;
+    size_t block = net->backend->ops->caps(net->backend)->row_block;
+    if (whole && longest > rows)
+        rows = (longest < ROWS_MAX_ENCODER ? longest : ROWS_MAX_ENCODER) + (block ? block - 1 : 0);
     if (rows > memory / 2 / row)
         rows = memory / 2 / row;
-    size_t block = net->backend->ops->caps(net->backend)->row_block;
     if (block > 0 && rows > block)
         rows -= rows % block;
     size_t slots = (memory - rows * row) / slot;
@@ -411,6 +414,7 @@ static bool model_make(
     info_fill(m, s, dtype);
     labels_name(m);
     tokenizer_make(m, s);
+    m->info.max_length = length_of_requests(m);
     return memory_plan(m, o, err);
 }
 

@@ -41,9 +41,15 @@ const struct tokenizer *model_text(const struct model *m, struct err *err);
 MUST_CHECK bool model_text_ids(
     struct model *m, struct embed_request *r, struct token_list *list, struct err *err);
 
-/* Tokens that a pass can have: a rotation that goes by its length is made for more than the
- * configuration's. */
+/* Tokens that a request of ids to score can have: a rotation that goes by its length is made for
+ * more than the configuration's. */
 uint32_t model_longest(const struct model *m);
+
+/* length.c: tokens that one pass can have, that a text to embed or to classify is cut to, and that
+ * a request to score or to generate has. */
+uint32_t length_of_pass(const struct model *m);
+uint32_t length_of_texts(const struct model *m);
+uint32_t length_of_requests(const struct model *m);
 
 /* ERR_INPUT where there are no ids (`for_what`: "to embed"), or more than a pass or a step can
  * have, or one is outside the vocabulary. */

@@ -240,35 +240,54 @@ static bool module_read(struct modules *m, const char *folder, const json_t *ent
 
 static bool chain_read(
     struct modules *m, const char *folder, const json_t *list, uint32_t width, struct err *err) {
-    if (!json_is_array(list) || json_array_size(list) < 2)
-        return err_set(err, ERR_INPUT, "modules.json is not a list of two or more modules");
+    if (!json_is_array(list) || json_array_size(list) < 1)
+        return err_set(err, ERR_INPUT, "modules.json is not a list of modules");
     for (size_t i = 0; i < json_array_size(list); i++)
         if (!module_read(m, folder, json_array_get(list, i), i, width, err))
             return false;
     return true;
 }
 
-/* Old releases named the file after the model's class. */
-static bool length_read(struct modules *m, const char *folder, struct err *err) {
+/* Old releases named the file after the model's class. An empty file is as good as none. */
+static json_t *transformer_config_read(const char *folder, const char *sub, struct err *err) {
     static const char *const names[] = { "sentence_bert_config.json",
         "sentence_roberta_config.json", "sentence_distilbert_config.json",
-        "sentence_xlm-roberta_config.json" };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        bool ok;
-        json_t *config = read_optional(folder, "", names[i], &ok, err);
-        if (!ok)
-            return false;
-        json_int_t n = json_get_int(config, "max_seq_length", 0);
-        bool found = config != NULL;
+        "sentence_camembert_config.json", "sentence_albert_config.json",
+        "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json" };
+    bool ok = true;
+    json_t *config = NULL;
+    for (size_t i = 0; ok && i < sizeof names / sizeof names[0]; i++) {
         json_decref(config);
-        if (n < 0 || n > 1 << 28)
-            return err_set(err, ERR_INPUT, "%s: 'max_seq_length' is %lld", names[i], (long long)n);
-        if (found) {
-            m->max_length = (uint32_t)n;
-            break;
-        }
+        config = read_optional(folder, sub, names[i], &ok, err);
+        if (json_object_size(config) > 0)
+            return config;
     }
-    return true;
+    json_decref(config);
+    return ok ? json_object() : NULL;
+}
+
+/* Nearest to the call first: what the tokenizer is called with, what it is made with, and the
+ * module's own word. */
+static const json_t *length_find(const json_t *config) {
+    static const char *const makings[] = { "processor_kwargs", "tokenizer_args" };
+    const json_t *call = json_object_get(json_object_get(config, "processing_kwargs"), "text");
+    const json_t *found = json_object_get(call, "max_length");
+    for (size_t i = 0; i < 2 && !json_is_number(found); i++)
+        found = json_object_get(json_object_get(config, makings[i]), "model_max_length");
+    return json_is_number(found) ? found : json_object_get(config, "max_seq_length");
+}
+
+static bool length_read(struct modules *m, const char *folder, const char *sub, struct err *err) {
+    json_t *config = transformer_config_read(folder, sub, err);
+    const json_t *said = length_find(config);
+    double n = json_number_value(said);
+    bool ok = config != NULL;
+    if (ok && json_is_number(said) && !(n >= 0 && n <= 1 << 28 && n == floor(n)))
+        ok = err_set(err, ERR_INPUT, "the Transformer module's length is %.9g", n);
+    if (ok)
+        m->max_length = (uint32_t)n;
+    json_decref(config);
+    return ok;
 }
 
 /* What its encoding and comparing go by, unless a call says otherwise. */
@@ -293,13 +312,18 @@ static bool defaults_read(struct modules *m, const char *folder, struct err *err
     return ok;
 }
 
+static const char *transformer_path(const json_t *list) {
+    return json_get_string(json_array_get(list, 0), "path", "");
+}
+
 bool modules_open(struct modules *m, const char *folder, uint32_t width, struct err *err) {
     bool ok;
     *m = (struct modules) { 0 };
     json_t *list = read_optional(folder, "", "modules.json", &ok, err);
-    m->present = list != NULL;
-    ok = ok && (!list || chain_read(m, folder, list, width, err));
-    ok = ok && length_read(m, folder, err) && defaults_read(m, folder, err);
+    m->present = json_array_size(list) > 1;
+    ok = ok && (!list || (chain_read(m, folder, list, width, err) &&
+                             length_read(m, folder, transformer_path(list), err)));
+    ok = ok && defaults_read(m, folder, err);
     json_decref(list);
     return ok || err_wrap(err, "%s", folder);
 }

@@ -21,13 +21,14 @@ struct module {
 };
 
 struct modules {
-    bool present;
+    bool present; /* there is more than a Transformer, which a cross-encoder's modules.json has
+                     alone */
     enum pooling poolings[POOLINGS_MAX]; /* concatenated in this order */
     uint32_t n_poolings;
     bool exclude_prompt;              /* tokens of the prompt are not pooled */
     struct module chain[MODULES_MAX]; /* after pooling */
     uint32_t n_chain;
-    uint32_t max_length;   /* of sentence_bert_config.json; 0: not said */
+    uint32_t max_length;   /* of the Transformer module; 0: not said */
     uint32_t truncate_dim; /* 0: whole vectors */
     enum similarity similarity;
     json_t *prompts;            /* name: text, or NULL */

@@ -83,9 +83,15 @@ static double log_bucket(const struct bias *b, double distance) {
     return far <= middle ? distance : copysign(bucket, distance);
 }
 
+/* From here on distances have one bucket, whatever the texts' length. */
+static uint32_t farthest(const struct spec *s) {
+    uint32_t ranges = s->bias.log_buckets ? s->bias.distance : s->bias.buckets;
+    return ranges > s->max_length ? ranges : s->max_length;
+}
+
 static void rows_make(struct net *net) {
     const struct spec *s = &net->spec;
-    uint32_t reach = s->max_length, width = 2 * reach + 1, last = 2 * s->bias.buckets - 1;
+    uint32_t reach = farthest(s), width = 2 * reach + 1, last = 2 * s->bias.buckets - 1;
     uint16_t *rows = arena_alloc(&net->arena, width * sizeof *rows);
     for (uint32_t i = 0; i < width; i++) {
         double distance = (double)i - reach;

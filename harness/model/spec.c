@@ -182,6 +182,8 @@ static const struct word activation_words[] = {
     { "none", ACT_NONE },
     { 0, 0 },
 };
+static const struct word length_words[] = { { "config", LENGTH_OF_CONFIG },
+    { "requests", LENGTH_OF_REQUESTS }, { "tokenizer", LENGTH_OF_TOKENIZER }, { 0, 0 } };
 static const struct word position_words[] = { { "none", POSITION_NONE },
     { "learned", POSITION_LEARNED }, { "waves", POSITION_WAVES }, { "rotary", POSITION_ROTARY },
     { 0, 0 } };
@@ -1005,6 +1007,14 @@ static bool decoder_read(
     return true;
 }
 
+static bool length_source_read(const json_t *table, struct spec *spec, struct err *err) {
+    int source = LENGTH_OF_CONFIG;
+    if (json_object_get(table, "length") && !word_read(table, "length", length_words, &source, err))
+        return false;
+    spec->length_source = (enum length_source)source;
+    return true;
+}
+
 bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, struct err *err) {
     *spec = (struct spec) { .bos = -1, .pad = -1 };
     int activation;
@@ -1013,7 +1023,7 @@ bool spec_read(const json_t *table, struct arena *arena, struct spec *spec, stru
     const char *unsupported = json_get_string(table, "unsupported", NULL);
     if (unsupported)
         return err_set(err, ERR_UNSUPPORTED, "%.200s is not supported", unsupported);
-    if (!FIELDS_READ(table, top_fields, spec, err) ||
+    if (!FIELDS_READ(table, top_fields, spec, err) || !length_source_read(table, spec, err) ||
         !norm_read(json_object_get(table, "norm"), spec, err) ||
         !word_read(table, "activation", activation_words, &activation, err) ||
         !position_read(json_object_get(table, "position"), spec, arena, err) ||

@@ -13,6 +13,10 @@
 #include "harness/backend.h"
 
 /* Waves are a table like a learned one, whose rows are sines, then cosines, of the position. */
+/* What says how long a text may be, beside max_length: see length.c. `max_length` is what
+ * config.json says of every text, or only of requests to score (T5), or nothing: the tokenizer's
+ * counts. */
+enum length_source { LENGTH_OF_CONFIG, LENGTH_OF_REQUESTS, LENGTH_OF_TOKENIZER };
 enum position_kind { POSITION_NONE, POSITION_LEARNED, POSITION_WAVES, POSITION_ROTARY };
 /* What the embedding's norm is of: tokens alone, with positions and types, or behind the
  * projection.
@@ -278,8 +282,9 @@ struct role_names {
 struct spec {
     const char *name; /* of the description: "llama" */
     uint32_t n_layers, width, n_heads, n_kv_heads, head_dim, ffn_width;
-    uint32_t n_vocab;     /* 0 until net.c has seen the embedding */
-    uint32_t max_length;  /* tokens that the model takes */
+    uint32_t n_vocab;    /* 0 until net.c has seen the embedding */
+    uint32_t max_length; /* tokens that the model takes */
+    enum length_source length_source;
     uint32_t window;      /* sliding attention window, 0: none */
     uint32_t embed_width; /* of the tables, where a projection stands behind them; else `width` */
     uint32_t value_dim;   /* of a head's values, where they are narrower than its keys */

@@ -94,6 +94,17 @@ static void move(struct token_list *list, size_t to, size_t from, size_t n) {
     }
 }
 
+void fit_cut(struct token_list *list, size_t from, size_t left, bool beginning) {
+    if (list->n - from <= left) {
+        return;
+    }
+    if (beginning) {
+        move(list, from, list->n - left, left);
+    }
+    list->n = from + left;
+    list->cut = true;
+}
+
 bool fit_truncate(
     const struct fit *fit, size_t n_added, struct token_list *list, size_t from, struct err *err) {
     size_t n = list->n - from, length = fit->truncation.length;
@@ -112,10 +123,7 @@ bool fit_truncate(
     if (left > 0 && fit->truncation.second_only) {
         return err_set(err, ERR_INPUT, "truncation shortens only the second of two texts");
     }
-    if (fit->truncation.left) {
-        move(list, from, list->n - left, left);
-    }
-    list->n = from + left;
+    fit_cut(list, from, left, fit->truncation.left);
     return true;
 }
 

@@ -25,6 +25,9 @@ MUST_CHECK bool fit_load(struct fit *fit, const json_t *doc, struct err *err);
  * `n_added` tokens more there are no more than the file allows. */
 MUST_CHECK bool fit_truncate(
     const struct fit *fit, size_t n_added, struct token_list *list, size_t from, struct err *err);
+/* Leaves `left` of the tokens of `list` from `from` on: the first, or, where the `beginning` is
+ * cut, the last. */
+void fit_cut(struct token_list *list, size_t from, size_t left, bool beginning);
 /* Fills up what stands in `list` from `from` on. */
 void fit_pad(const struct fit *fit, struct token_list *list, size_t from);
 

@@ -146,16 +146,18 @@ static bool join_default(const struct tokenizer *t, struct join *j, struct err *
     return true;
 }
 
+/* The texts' first n tokens, or, where they are cut on the left, their last. */
 static void pieces_put(const struct join *j, const struct token_list texts[2], const size_t n[2],
-    struct token_list *ids, struct token_list *types) {
+    bool left, struct token_list *ids, struct token_list *types) {
     for (size_t i = 0; i < j->n; i++) {
         const struct join_piece *p = &j->pieces[i];
         size_t which = p->kind == JOIN_SECOND;
         size_t from = ids->n;
         if (p->kind == JOIN_TOKEN)
             id_add(ids, (int32_t)p->id);
+        size_t skipped = left ? texts[which].n - n[which] : 0;
         for (size_t k = 0; p->kind != JOIN_TOKEN && k < n[which]; k++)
-            id_add(ids, texts[which].ids[k]);
+            id_add(ids, texts[which].ids[skipped + k]);
         for (; from < ids->n; from++)
             id_add(types, p->type);
     }
@@ -176,7 +178,7 @@ bool tokenizer_join(const struct tokenizer *t, const struct join_text texts[2], 
             added += j->pieces[i].kind == JOIN_TOKEN;
         room_divide(limit > added ? limit - added : 0, n);
         *truncated = n[0] < lists[0].n || n[1] < lists[1].n;
-        pieces_put(j, lists, n, ids, types);
+        pieces_put(j, lists, n, t->info.cuts_left, ids, types);
     }
     join_release(&made);
     token_list_release(&lists[0]);

@@ -26,8 +26,8 @@ struct join_text {
     size_t n;
 };
 
-/* Ids of two texts with their token types (types->ids), at most `limit`: the longer text loses its
- * end first. */
+/* Ids of two texts with their token types (types->ids), at most `limit`: the longer text loses
+ * tokens first, on the side that the tokenizer cuts. */
 MUST_CHECK bool tokenizer_join(const struct tokenizer *t, const struct join_text texts[2],
     uint32_t limit, struct token_list *ids, struct token_list *types, bool *truncated,
     struct err *err);

@@ -282,6 +282,11 @@ bool tokenizer_encode_counted(const struct tokenizer *t, const char *text, size_
         out->n = before;
         return false;
     }
+    if (options && options->limit) {
+        size_t added = special ? t->post.before.n + t->post.after.n : 0;
+        size_t left = options->limit > added ? options->limit - added : 0;
+        fit_cut(out, own, left, t->info.cuts_left);
+    }
     if (special) {
         emit_ids(out, &t->post.after);
     }

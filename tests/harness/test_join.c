@@ -25,10 +25,11 @@ static struct tokenizer *tokenizer_with(const char *post) {
     return t;
 }
 
-static void joined(const char *post, const char *first, const char *second, uint32_t limit,
-    const char *ids_wanted, const char *types_wanted) {
+static void joined_cut(bool left, const char *post, const char *first, const char *second,
+    uint32_t limit, const char *ids_wanted, const char *types_wanted) {
     struct err err = ERR_INIT;
     struct tokenizer *t = tokenizer_with(post);
+    t->info.cuts_left = left;
     struct token_list ids = { 0 }, types = { 0 };
     struct strbuf got = { 0 };
     bool cut;
@@ -46,6 +47,11 @@ static void joined(const char *post, const char *first, const char *second, uint
     token_list_release(&ids);
     token_list_release(&types);
     tokenizer_close(t);
+}
+
+static void joined(const char *post, const char *first, const char *second, uint32_t limit,
+    const char *ids_wanted, const char *types_wanted) {
+    joined_cut(false, post, first, second, limit, ids_wanted, types_wanted);
 }
 
 static const char bert[] =
@@ -82,11 +88,19 @@ static void the_longer_text_loses_its_end(void **state) {
     joined(bert, "a b c d", "d c b a", 6, "132652", "000111");
 }
 
+static void a_tokenizer_that_cuts_on_the_left_keeps_the_ends(void **state) {
+    (void)state;
+    joined_cut(true, bert, "a b c d", "c", 7, "1456252", "0000011");
+    joined_cut(true, bert, "a b c d", "d c b a", 6, "162432", "000111");
+    joined_cut(true, bert, "a", "c", 7, "13252", "00011");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pair_is_put_together_as_its_processor_says),
         cmocka_unit_test(without_a_word_each_text_is_surrounded),
         cmocka_unit_test(the_longer_text_loses_its_end),
+        cmocka_unit_test(a_tokenizer_that_cuts_on_the_left_keeps_the_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

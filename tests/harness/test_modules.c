@@ -61,6 +61,16 @@ static void both_spellings_of_pooling_are_read(void **state) {
     modules_close(&m);
 }
 
+static void a_transformer_alone_has_a_length_and_no_pooling(void **state) {
+    struct modules m;
+    put(*state, ".", "sentence_bert_config.json", "{\"max_seq_length\":20}");
+    const struct err err = open_as(&m, *state, "[" TRANSFORMER "]", "{}");
+    assert_int_equal(err.class, ERR_NONE);
+    assert_false(m.present);
+    assert_int_equal(m.max_length, 20);
+    modules_close(&m);
+}
+
 static void what_is_not_understood_is_refused(void **state) {
     static const struct {
         const char *list, *pooling;
@@ -68,7 +78,7 @@ static void what_is_not_understood_is_refused(void **state) {
         const char *says;
     } cases[] = {
         { "{}", "{}", ERR_INPUT, "modules.json" },
-        { "[" TRANSFORMER "]", "{}", ERR_INPUT, "two or more" },
+        { "[]", "{}", ERR_INPUT, "not a list of modules" },
         { "[" TRANSFORMER "," POOLING "]", "{}", ERR_INPUT, "no pooling mode" },
         { "[" TRANSFORMER "," POOLING "]", "{\"pooling_mode\":\"guess\"}", ERR_UNSUPPORTED,
             "'guess'" },
@@ -194,6 +204,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(a_folder_without_modules_has_none),
         WITH_SCRATCH(both_spellings_of_pooling_are_read),
+        WITH_SCRATCH(a_transformer_alone_has_a_length_and_no_pooling),
         WITH_SCRATCH(what_is_not_understood_is_refused),
         WITH_SCRATCH(a_dense_module_multiplies_adds_and_bends),
         WITH_SCRATCH(a_layer_norm_centres_and_scales_and_dropout_does_nothing),

@@ -65,7 +65,7 @@ end
 function mamba.only(c, own)
   return hub.spec(c, hub.with({
     layers = c.num_hidden_layers or c.n_layer, width = c.hidden_size or c.d_model, heads = 1, kv_heads = 1, head_dim = 1,
-    ffn = 1, max_length = c.max_position_embeddings or 2048, -- positions have no end
+    ffn = 1, length = "tokenizer", -- positions have no end
     causal = true, activation = c.hidden_act or "silu", position = { kind = "none" },
     norm = { kind = "rms", eps = c.layer_norm_epsilon or 1e-5, called = { eps = "layer_norm_epsilon" } },
     prefixes = { "backbone.", "model.", "" },

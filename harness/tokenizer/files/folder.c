@@ -274,14 +274,25 @@ static void set_post(
     }
 }
 
+/* Of what tokenizer.json says about truncation transformers keeps the side alone: its length,
+ * strategy and stride are each call's own. "max_len" is the old name of the length. */
+static void read_cut(struct tokenizer *t, const struct folder *f) {
+    const json_t *own = json_object_get(f->doc, "truncation");
+    const char *side =
+        json_get_string(f->config, "truncation_side", json_get_string(own, "direction", "Right"));
+    const json_t *length = json_object_get(f->config, "model_max_length");
+    double n = json_number_value(length ? length : json_object_get(f->config, "max_len"));
+    t->info.cuts_left = strcmp(side, "left") == 0 || strcmp(side, "Left") == 0;
+    t->info.model_max_length = n >= 1 && n < 1e9 ? (uint32_t)n : 0;
+}
+
 static void read_info(
     struct tokenizer *t, const struct folder *f, const struct folder_class *class) {
     t->info.bos = special_id(t, f, class, SPECIAL_BOS);
     t->info.eos = special_id(t, f, class, SPECIAL_EOS);
     t->info.pad = special_id(t, f, class, SPECIAL_PAD);
     t->info.unk = special_id(t, f, class, SPECIAL_UNK);
-    double length = json_get_number(f->config, "model_max_length", 0);
-    t->info.model_max_length = length >= 1 && length < 1e9 ? (uint32_t)length : 0;
+    read_cut(t, f);
     t->clean_up = json_get_bool(f->config, "clean_up_tokenization_spaces", false) &&
                   t->model.type != &TOKEN_MODEL_BPE;
 }
