@@ -36,6 +36,17 @@ static struct gemm *open_best(const struct gemm_config *config, struct err *err)
     return g != NULL ? g : gemm_open_plain(config, err);
 }
 
+void gemm_finish(const struct gemm_call *call, const struct gemm_out *out) {
+    const struct gemm *g = call->weight->gemm;
+    if (g->ops->finish != NULL) {
+        g->ops->finish(call, out);
+        return;
+    }
+    g->ops->multiply(call);
+    g->kernels->finish(&out->how, out->n_rows, gemm_columns(call->weight, call->chunk), call->sums,
+        gemm_stride(call->weight, call->chunk), out->rows, out->stride);
+}
+
 struct gemm *gemm_open(const struct gemm_config *config, struct err *err) {
     if (config->name == NULL || strcmp(config->name, "auto") == 0)
         return open_best(config, err);

@@ -37,6 +37,14 @@ struct gemm_call {
     float *sums;      /* [n_rows, gemm_stride(weight, chunk)] */
 };
 
+/* Finished rows of a call: those of its chunk's columns, the first n_rows of its rows. */
+struct gemm_out {
+    struct finish how; /* bias: of the chunk's columns */
+    uint32_t n_rows;
+    void *rows;    /* [n_rows, stride] of how.out */
+    size_t stride; /* elements */
+};
+
 struct gemm_ops {
     void (*close)(struct gemm *g);
     struct gemm_weight *(*weight)(struct gemm *g, uint32_t n, uint32_t k, struct err *err);
@@ -47,6 +55,9 @@ struct gemm_ops {
     /* The same of rows in the gemm's own elements; NULL: not in this library. */
     void (*pack_own)(struct gemm_weight *w, uint32_t chunk, const void *rows);
     void (*multiply)(const struct gemm_call *call);
+    /* The same, finished while sums are in registers or nearly so; NULL: gemm_finish does it behind
+     * `multiply`. */
+    void (*finish)(const struct gemm_call *call, const struct gemm_out *out);
 };
 
 /* Columns of a chunk; the last may be short. */
@@ -60,6 +71,9 @@ static inline uint32_t gemm_stride(const struct gemm_weight *w, uint32_t chunk) 
     uint32_t step = w->gemm->n_step;
     return (gemm_columns(w, chunk) + step - 1) / step * step;
 }
+
+/* Multiplies and finishes; call->sums is room, whose content means nothing then. */
+void gemm_finish(const struct gemm_call *call, const struct gemm_out *out);
 
 struct gemm_config {
     const char *name; /* "auto", "dnnl" or "plain" */

@@ -9,10 +9,14 @@
 
 #include "base/mem.h"
 
-enum { ROW_BLOCK = 96, CHUNK = 256 };
+enum { ROW_BLOCK = 48, CHUNK = 256 };
 
 static size_t elem_size(enum elem e) {
     return e == ELEM_BF16 ? 2 : 4;
+}
+
+static uint32_t at_most(uint32_t n, uint32_t most) {
+    return n < most ? n : most;
 }
 
 struct plain_weight {
@@ -108,30 +112,51 @@ static void plain_pack_own(struct gemm_weight *base, uint32_t chunk, const void 
             (const uint8_t *)rows + from * row_bytes, (float *)(void *)out);
 }
 
-static void multiply_panel(const struct gemm_call *call, const uint8_t *panel, float *sums) {
+/* Rows [from, from + n) of a call by one panel, one micro-kernel. */
+static void multiply_tile(const struct gemm_call *call, uint32_t from, uint32_t n,
+    const uint8_t *panel, float *sums, size_t stride) {
     const struct plain_weight *w = (const struct plain_weight *)call->weight;
     const struct kernels *k = w->base.gemm->kernels;
-    size_t stride = gemm_stride(call->weight, call->chunk);
-    for (uint32_t r = 0; r < call->n_rows; r += k->tile) {
-        uint32_t n = call->n_rows - r < k->tile ? call->n_rows - r : k->tile;
-        if (w->base.gemm->elem == ELEM_BF16)
-            k->multiply_bf16(n, w->k_padded, (const uint16_t *)call->rows + r * call->stride,
-                call->stride, (const uint16_t *)(const void *)panel, 2 * (size_t)k->panel,
-                sums + r * stride, stride, false);
-        else
-            k->multiply_f32(n, w->k_padded, (const float *)call->rows + r * call->stride,
-                call->stride, (const float *)(const void *)panel, k->panel, sums + r * stride,
-                stride, false);
-    }
+    if (w->base.gemm->elem == ELEM_BF16)
+        k->multiply_bf16(n, w->k_padded, (const uint16_t *)call->rows + from * call->stride,
+            call->stride, (const uint16_t *)(const void *)panel, 2 * (size_t)k->panel, sums, stride,
+            false);
+    else
+        k->multiply_f32(n, w->k_padded, (const float *)call->rows + from * call->stride,
+            call->stride, (const float *)(const void *)panel, k->panel, sums, stride, false);
 }
 
 static void plain_multiply(const struct gemm_call *call) {
     const struct plain_weight *w = (const struct plain_weight *)call->weight;
-    const struct gemm *g = w->base.gemm;
-    uint32_t panel = g->kernels->panel, columns = gemm_columns(call->weight, call->chunk);
-    const uint8_t *at = chunk_panels(w, call->chunk);
-    for (uint32_t from = 0; from < columns; from += panel, at += w->panel_bytes)
-        multiply_panel(call, at, call->sums + from);
+    const struct kernels *k = w->base.gemm->kernels;
+    uint32_t columns = gemm_columns(call->weight, call->chunk);
+    size_t stride = gemm_stride(call->weight, call->chunk);
+    const uint8_t *panel = chunk_panels(w, call->chunk);
+    for (uint32_t j = 0; j < columns; j += k->panel, panel += w->panel_bytes) {
+        for (uint32_t i = 0; i < call->n_rows; i += k->tile)
+            multiply_tile(call, i, at_most(call->n_rows - i, k->tile), panel,
+                call->sums + i * stride + j, stride);
+    }
+}
+
+/* Each micro-kernel's sums are finished before the next is made: they never leave the first-level
+ * cache. */
+static void plain_finish(const struct gemm_call *call, const struct gemm_out *out) {
+    const struct plain_weight *w = (const struct plain_weight *)call->weight;
+    const struct kernels *k = w->base.gemm->kernels;
+    uint32_t columns = gemm_columns(call->weight, call->chunk);
+    size_t bytes = elem_size(out->how.out);
+    const uint8_t *panel = chunk_panels(w, call->chunk);
+    struct finish how = out->how;
+    for (uint32_t j = 0; j < columns; j += k->panel, panel += w->panel_bytes) {
+        how.bias = out->how.bias ? out->how.bias + j : NULL;
+        for (uint32_t i = 0; i < call->n_rows; i += k->tile) {
+            uint32_t n = at_most(call->n_rows - i, k->tile);
+            multiply_tile(call, i, n, panel, call->sums, k->panel);
+            k->finish(&how, n, at_most(columns - j, k->panel), call->sums, k->panel,
+                (uint8_t *)out->rows + (i * out->stride + j) * bytes, out->stride);
+        }
+    }
 }
 
 static const struct gemm_ops plain_ops = {
@@ -141,6 +166,7 @@ static const struct gemm_ops plain_ops = {
     .pack = plain_pack,
     .pack_own = plain_pack_own,
     .multiply = plain_multiply,
+    .finish = plain_finish,
 };
 
 struct gemm *gemm_open_plain(const struct gemm_config *config, struct err *err) {

@@ -16,7 +16,7 @@ enum {
     PANEL_MAX = 32,  /* most columns */
 };
 
-/* How a row of sums becomes a row of output: see struct epilogue. */
+/* How rows of sums become rows of output: see struct epilogue. */
 struct finish {
     const float *bias; /* [n] or NULL */
     enum activation activation;
@@ -46,9 +46,11 @@ struct kernels {
     void (*norm)(enum norm_kind kind, size_t n, const float *x, const float *gain,
         const float *bias, float eps, float *out);
     void (*activate)(enum activation a, size_t n, const float *x, float *out); /* out may be x */
-    void (*finish)(const struct finish *f, size_t n, float *sums, void *out);  /* uses up `sums` */
-    void (*add)(size_t n, const float *x, float *sum);                         /* sum += x */
-    void (*multiply)(size_t n, const float *x, float *product);                /* product *= x */
+    /* out[rows, n] from sums[rows, n]; strides in elements. Uses up `sums`. */
+    void (*finish)(const struct finish *f, uint32_t rows, size_t n, float *sums, size_t stride,
+        void *out, size_t out_stride);
+    void (*add)(size_t n, const float *x, float *sum);          /* sum += x */
+    void (*multiply)(size_t n, const float *x, float *product); /* product *= x */
     void (*scale)(size_t n, float factor, float *x);
     void (*scale_add)(
         size_t n, float factor, const float *x, float *sum); /* sum += factor * x, rounded twice */

@@ -102,7 +102,7 @@ static void activate(enum activation a, size_t n, const float *x, float *out) {
         out[i] = activation(a, x[i]);
 }
 
-static void finish(const struct finish *f, size_t n, float *sums, void *out) {
+static void finish_row(const struct finish *f, size_t n, const float *sums, void *out) {
     for (size_t i = 0; i < n; i++) {
         float y = f->bias == NULL ? sums[i] : sums[i] + f->bias[i];
         y = activation(f->activation, y) * f->scale;
@@ -113,6 +113,13 @@ static void finish(const struct finish *f, size_t n, float *sums, void *out) {
         else
             ((float *)out)[i] = y;
     }
+}
+
+static void finish(const struct finish *f, uint32_t rows, size_t n, float *sums, size_t stride,
+    void *out, size_t out_stride) {
+    size_t row_bytes = out_stride * (f->out == ELEM_BF16 ? sizeof(uint16_t) : sizeof(float));
+    for (uint32_t r = 0; r < rows; r++)
+        finish_row(f, n, sums + r * stride, (uint8_t *)out + r * row_bytes);
 }
 
 static void add(size_t n, const float *x, float *sum) {

@@ -55,8 +55,8 @@ static uint8_t *element_at(struct rows r, uint32_t i, size_t column) {
     return (uint8_t *)row_at(r, i) + column * elem_bytes(r.buf->elem);
 }
 
-/* One tile's sums; returns how many of its rows are wanted. */
-static uint32_t make_tile(
+/* The call that makes one tile; returns how many of its rows are wanted. */
+static uint32_t tile_call(
     const struct product *p, unsigned thread, size_t item, struct gemm_call *call) {
     const struct cpu *c = p->cpu;
     uint32_t block = (uint32_t)(item % p->n_blocks);
@@ -65,7 +65,6 @@ static uint32_t make_tile(
         .weight = p->weight, .chunk = (uint32_t)(item / p->n_blocks), .thread = thread, .sums = sums
     };
     block_call(c, p->x, block, sums + (size_t)c->gemm->row_block * c->gemm->chunk, call);
-    c->gemm->ops->multiply(call);
     uint32_t first = block * c->gemm->row_block, left = p->x.n - first;
     return left < call->n_rows ? left : call->n_rows;
 }
@@ -74,24 +73,22 @@ static void matmul_tile(void *arg, unsigned thread, size_t item) {
     const struct product *p = arg;
     const struct cpu *c = p->cpu;
     struct gemm_call call;
-    uint32_t n = make_tile(p, thread, item, &call);
-    uint32_t first = (uint32_t)(item % p->n_blocks) * c->gemm->row_block;
-    uint32_t columns = gemm_columns(p->weight, call.chunk),
-             stride = gemm_stride(p->weight, call.chunk);
+    struct gemm_out out = { .how = p->finish, .stride = p->out.buf->cols };
+    out.n_rows = tile_call(p, thread, item, &call);
     size_t column = (size_t)call.chunk * c->gemm->chunk;
-    struct finish finish = p->finish;
-    if (finish.bias != NULL)
-        finish.bias += column;
-    for (uint32_t i = 0; i < n; i++)
-        c->kernels->finish(&finish, columns, call.sums + (size_t)i * stride,
-            element_at(p->out, first + i, column));
+    uint32_t first = (uint32_t)(item % p->n_blocks) * c->gemm->row_block;
+    if (out.how.bias != NULL)
+        out.how.bias += column;
+    out.rows = element_at(p->out, first, column);
+    gemm_finish(&call, &out);
 }
 
 static void logits_tile(void *arg, unsigned thread, size_t item) {
     const struct product *p = arg;
     const struct cpu *c = p->cpu;
     struct gemm_call call;
-    uint32_t n = make_tile(p, thread, item, &call);
+    uint32_t n = tile_call(p, thread, item, &call);
+    c->gemm->ops->multiply(&call);
     uint32_t first = (uint32_t)(item % p->n_blocks) * c->gemm->row_block;
     uint32_t columns = gemm_columns(p->weight, call.chunk),
              stride = gemm_stride(p->weight, call.chunk);

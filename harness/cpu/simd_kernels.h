@@ -311,45 +311,72 @@ static void maximum(size_t n, const float *x, float *max) {
     }
 }
 
-/* One pass: sums + bias, activation, scale, and out. */
-ALWAYS_INLINE void finish_by(
-    enum activation a, const struct finish *f, size_t n, const float *sums, void *out) {
-    for (size_t i = 0; i < n; i += W) {
-        vec x = v_load_n(sums + i, n - i);
-        if (f->bias != NULL)
-            x = v_add(x, v_load_n(f->bias + i, n - i));
-        x = v_mul(v_activate(a, x), v_set(f->scale));
-        if (f->out == ELEM_BF16) {
-            v_store_bf16((uint16_t *)out + i, x, n - i);
+/* Where finished rows go: which kind of elements, and whether they are added to what is there. */
+enum landing { LAND_BF16, LAND_F32, LAND_ADDED };
+
+/* One pass: sums + bias, activation, scale, and out. Both choices are constants at each call. */
+ALWAYS_INLINE void finish_column(enum activation a, enum landing land, const struct finish *f,
+    uint32_t rows, size_t n, const float *sums, size_t stride, void *out, size_t out_stride) {
+    vec bias = f->bias != NULL ? v_load_n(f->bias, n) : v_set(0), factor = v_set(f->scale);
+    for (uint32_t r = 0; r < rows; r++, sums += stride) {
+        vec x = v_mul(v_activate(a, v_add(v_load_n(sums, n), bias)), factor);
+        if (land == LAND_BF16) {
+            v_store_bf16((uint16_t *)out + r * out_stride, x, n);
             continue;
         }
-        float *to = (float *)out + i;
-        v_store_n(to, f->accumulate ? v_add(v_load_n(to, n - i), x) : x, n - i);
+        float *to = (float *)out + r * out_stride;
+        v_store_n(to, land == LAND_ADDED ? v_add(v_load_n(to, n), x) : x, n);
     }
 }
 
-static void finish(const struct finish *f, size_t n, float *sums, void *out) {
+ALWAYS_INLINE void finish_tile(enum activation a, enum landing land, const struct finish *f,
+    uint32_t rows, size_t n, const float *sums, size_t stride, void *out, size_t out_stride) {
+    struct finish at = *f;
+    size_t bytes = land == LAND_BF16 ? sizeof(uint16_t) : sizeof(float);
+    for (size_t i = 0; i < n; i += W) {
+        at.bias = f->bias != NULL ? f->bias + i : NULL;
+        void *to = (uint8_t *)out + i * bytes;
+        if (n - i >= W)
+            finish_column(a, land, &at, rows, W, sums + i, stride, to, out_stride);
+        else
+            finish_column(a, land, &at, rows, n - i, sums + i, stride, to, out_stride);
+    }
+}
+
+ALWAYS_INLINE void finish_by(enum activation a, const struct finish *f, uint32_t rows, size_t n,
+    const float *sums, size_t stride, void *out, size_t out_stride) {
+    if (f->out == ELEM_BF16)
+        finish_tile(a, LAND_BF16, f, rows, n, sums, stride, out, out_stride);
+    else if (f->accumulate)
+        finish_tile(a, LAND_ADDED, f, rows, n, sums, stride, out, out_stride);
+    else
+        finish_tile(a, LAND_F32, f, rows, n, sums, stride, out, out_stride);
+}
+
+static void finish(const struct finish *f, uint32_t rows, size_t n, float *sums, size_t stride,
+    void *out, size_t out_stride) {
     switch (f->activation) {
     case ACT_NONE:
-        finish_by(ACT_NONE, f, n, sums, out);
+        finish_by(ACT_NONE, f, rows, n, sums, stride, out, out_stride);
         break;
     case ACT_GELU:
-        finish_by(ACT_GELU, f, n, sums, out);
+        finish_by(ACT_GELU, f, rows, n, sums, stride, out, out_stride);
         break;
     case ACT_SILU:
-        finish_by(ACT_SILU, f, n, sums, out);
+        finish_by(ACT_SILU, f, rows, n, sums, stride, out, out_stride);
         break;
     case ACT_GELU_TANH:
     case ACT_RELU:
     case ACT_QUICK_GELU:
     case ACT_TANH:
     case ACT_RELU_SQUARED:
-        if (f->bias != NULL)
-            add(n, f->bias, sums);
-        activate(f->activation, n, sums, sums);
-        finish_by(ACT_NONE,
-            &(struct finish) { .scale = f->scale, .accumulate = f->accumulate, .out = f->out }, n,
-            sums, out);
+        for (uint32_t r = 0; r < rows; r++) {
+            if (f->bias != NULL)
+                add(n, f->bias, sums + r * stride);
+            activate(f->activation, n, sums + r * stride, sums + r * stride);
+        }
+        struct finish rest = { .scale = f->scale, .accumulate = f->accumulate, .out = f->out };
+        finish_by(ACT_NONE, &rest, rows, n, sums, stride, out, out_stride);
         break;
     }
 }
