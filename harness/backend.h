@@ -182,6 +182,7 @@ enum ability {
     CAN_RECUR = 1 << 8,        /* convolve, recur */
     CAN_UNFOLD = 1 << 9,       /* unfold */
     CAN_CURVE = 1 << 10,       /* curve */
+    CAN_ACT_QUERIES = 1 << 11, /* attend's q in act elements; a model that needs none is told so */
 };
 
 enum target_flags { TARGET_WANT_BEST = 1 };
@@ -249,6 +250,11 @@ struct backend_ops {
     void (*norm)(struct backend *b, enum norm_kind kind, const struct vector *gain,
         const struct vector *bias, float eps, struct rows x, struct rows out);
 
+    /* norm in place (f32), and what it made as act elements in `out` too. May be NULL: norm and
+     * convert do the same. */
+    void (*renorm)(struct backend *b, enum norm_kind kind, const struct vector *gain,
+        const struct vector *bias, float eps, struct rows x, struct rows out);
+
     /* out = activation(x · wᵀ + bias) * scale, or out += that; x has act elements, out f32 or
      * act. */
     void (*matmul)(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
@@ -292,11 +298,17 @@ struct backend_ops {
     void (*rotate)(struct backend *b, const struct rotary *r, const uint32_t *positions,
         uint32_t n_heads, uint32_t head_dim, struct rows x);
 
-    /* Writes row i of k and v (f32) to slots[i] of a layer. */
+    /* Writes row i of k and v (f32) to slots[i] of a layer; no buffer: that half stays as it is. */
     void (*kv_store)(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
         struct rows k, struct rows v);
 
-    /* out[T, H*D] (act) from q[T, H*D] (f32) and the cache: every segment's rows against
+    /* Slots of a layer as rows that a matmul may write (act elements): keys and values that
+     * nothing is done to need no kv_store. May be NULL: the device has none. */
+    struct rows (*kv_keys)(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n);
+    struct rows (*kv_values)(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n);
+
+    /* out[T, H*D] (act) from q[T, H*D] (f32; act where CAN_ACT_QUERIES and no bias looks at
+     * queries) and the cache: every segment's rows against
      * ancestors and themselves. */
     void (*attend)(struct backend *b, const struct attention *a, struct kv_cache *kv,
         uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,

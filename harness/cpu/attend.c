@@ -77,12 +77,9 @@ static void soften(const struct tile *t, uint32_t block) {
             continue;
         if (biased)
             attend_bias(t, i, block, s);
-        float factor = k->soften(t->scores + (size_t)i * KEY_BLOCK, s.from, s.to,
-            biased ? 1 : op->a->scale, op->a->softcap, &t->max[i], t->sums + (size_t)i * LANES);
+        float factor = op->ops->soften(t, i, s, biased ? 1 : op->a->scale);
         if (factor != 1)
             k->scale(op->dim_padded, factor, t->out + (size_t)i * op->dim_padded);
-        if (op->ops->weigh != NULL)
-            op->ops->weigh(t, i);
     }
 }
 
@@ -242,8 +239,8 @@ void cpu_attend(struct backend *b, const struct attention *a, struct kv_cache *k
     struct cpu *c = cpu_of(b);
     rows_check(q, a->n_heads * a->head_dim);
     rows_check(out, a->n_heads * a->head_dim);
-    BUG_IF(q.buf->elem != ELEM_F32 || q.n != out.n || layer >= kv->n_layers ||
-           a->n_heads % a->n_kv_heads != 0);
+    BUG_IF(q.n != out.n || layer >= kv->n_layers || a->n_heads % a->n_kv_heads != 0);
+    BUG_IF(q.buf->elem != ELEM_F32 && (q.buf->elem != kv->elem || a->bias.rows != NULL));
     BUG_IF(kv->width != a->n_kv_heads * a->head_dim);
     uint32_t panel = c->kernels->panel;
     struct attend op = {
@@ -291,19 +288,36 @@ static void store_rows(
     (void)thread;
     const struct store *op = arg;
     for (uint32_t i = from; i < to; i++) {
-        store_row(c, op, op->kv->keys, op->k, i);
-        store_row(c, op, op->kv->values, op->v, i);
+        if (op->k.buf != NULL)
+            store_row(c, op, op->kv->keys, op->k, i);
+        if (op->v.buf != NULL)
+            store_row(c, op, op->kv->values, op->v, i);
     }
+}
+
+static void check_stored(const struct kv_cache *kv, struct rows x, uint32_t n) {
+    if (x.buf == NULL)
+        return;
+    rows_check(x, kv->width);
+    BUG_IF(x.buf->elem != ELEM_F32 || x.n != n);
 }
 
 void cpu_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
     struct rows k, struct rows v) {
-    rows_check(k, kv->width);
-    rows_check(v, kv->width);
-    BUG_IF(
-        k.buf->elem != ELEM_F32 || v.buf->elem != ELEM_F32 || k.n != v.n || layer >= kv->n_layers);
-    for (uint32_t i = 0; i < k.n; i++)
+    uint32_t n = k.buf != NULL ? k.n : v.n;
+    check_stored(kv, k, n);
+    check_stored(kv, v, n);
+    BUG_IF(layer >= kv->n_layers);
+    for (uint32_t i = 0; i < n; i++)
         BUG_IF(slots[i] >= kv->n_slots);
     struct store op = { .kv = kv, .layer = layer, .slots = slots, .k = k, .v = v };
-    cpu_rows(cpu_of(b), k.n, 32, store_rows, &op);
+    cpu_rows(cpu_of(b), n, 32, store_rows, &op);
+}
+
+struct rows cpu_kv_keys(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n) {
+    return (struct rows) { .buf = &kv->key_rows[layer], .row = slot, .n = n };
+}
+
+struct rows cpu_kv_values(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n) {
+    return (struct rows) { .buf = &kv->value_rows[layer], .row = slot, .n = n };
 }

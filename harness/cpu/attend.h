@@ -57,8 +57,8 @@ struct tile_ops {
     void (*gather)(struct tile *t, const uint32_t *slots, struct sight seen);
     /* scores[i .. i + n)[p .. p + panel) = q · k */
     void (*score)(const struct tile *t, uint32_t i, uint32_t n, uint32_t p);
-    /* Makes query i's weights ready for `add`; may be NULL. */
-    void (*weigh)(const struct tile *t, uint32_t i);
+    /* Query i's scores of keys seen become weights, as `add` takes them; see kernels.h: soften. */
+    float (*soften)(const struct tile *t, uint32_t i, struct sight seen, float scale);
     /* out[i .. i + n) += weights · v over keys [from, to), in order; multiples of step unless n
      * is 1. */
     void (*add)(const struct tile *t, uint32_t i, uint32_t n, uint32_t from, uint32_t to);
@@ -78,10 +78,10 @@ static inline bool has_bias(const struct attention *a) {
     return a->bias.slopes != NULL || a->bias.by_distance != NULL || a->bias.rows != NULL;
 }
 
-/* The tile's part of row r's queries: group * dim numbers. */
-static inline const float *tile_query(const struct tile *t, uint32_t r) {
-    const float *row = row_at(t->op->q, t->segment->row + t->row + r);
-    return row + (size_t)t->head * t->op->group * t->op->dim;
+/* The tile's part of row r's queries: group * dim numbers of q's elements. */
+static inline const void *tile_query(const struct tile *t, uint32_t r) {
+    const uint8_t *row = row_at(t->op->q, t->segment->row + t->row + r);
+    return row + (size_t)t->head * t->op->group * t->op->dim * elem_bytes(t->op->q.buf->elem);
 }
 
 #endif

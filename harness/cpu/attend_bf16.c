@@ -14,10 +14,15 @@ static uint16_t *weights_of(const struct tile *t, uint32_t i) {
 static void take_queries(const struct tile *t) {
     const struct attend *op = t->op;
     uint16_t *to = t->queries;
+    bool rounded = op->q.buf->elem == ELEM_BF16;
     for (uint32_t i = 0; i < t->n_queries; i++, to += op->dim_even) {
-        const float *from = tile_query(t, i / op->group) + (size_t)(i % op->group) * op->dim;
+        const void *row = tile_query(t, i / op->group);
+        size_t at = (size_t)(i % op->group) * op->dim;
         to[op->dim_even - 1] = 0;
-        op->cpu->kernels->to_bf16(op->dim, from, to);
+        if (rounded)
+            memcpy(to, (const uint16_t *)row + at, op->dim * sizeof *to);
+        else
+            op->cpu->kernels->to_bf16(op->dim, (const float *)row + at, to);
     }
 }
 
@@ -69,10 +74,9 @@ static void score(const struct tile *t, uint32_t i, uint32_t n, uint32_t p) {
         t->scores + (size_t)i * KEY_BLOCK + p, KEY_BLOCK, false);
 }
 
-static void weigh(const struct tile *t, uint32_t i) {
-    struct sight s = t->sights[i];
-    t->op->cpu->kernels->to_bf16(
-        s.to - s.from, t->scores + (size_t)i * KEY_BLOCK + s.from, weights_of(t, i) + s.from);
+static float soften(const struct tile *t, uint32_t i, struct sight seen, float scale) {
+    return t->op->cpu->kernels->soften_bf16(t->scores + (size_t)i * KEY_BLOCK, seen.from, seen.to,
+        scale, t->op->a->softcap, &t->max[i], t->sums + (size_t)i * LANES, weights_of(t, i));
 }
 
 static void add_pairs(const struct tile *t, uint32_t i, uint32_t n, uint32_t from, uint32_t to) {
@@ -115,6 +119,6 @@ const struct tile_ops tile_ops_bf16 = {
     .take_queries = take_queries,
     .gather = gather,
     .score = score,
-    .weigh = weigh,
+    .soften = soften,
     .add = add,
 };

@@ -81,7 +81,8 @@ static void add_disentangled(
     const struct attend *op = t->op;
     const struct attention_bias *b = &op->a->bias;
     struct query q = query_of(t, i);
-    const float *query = tile_query(t, i / op->group) + (size_t)(i % op->group) * op->dim;
+    const float *query =
+        (const float *)tile_query(t, i / op->group) + (size_t)(i % op->group) * op->dim;
     size_t width = (size_t)op->a->n_heads * op->dim, column = (size_t)q.head * op->dim;
     float *room = (float *)t->space + (size_t)t->n_queries * KEY_BLOCK / 2; /* behind the weights */
     size_t last = SIZE_MAX;

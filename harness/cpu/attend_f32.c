@@ -52,6 +52,11 @@ static void score(const struct tile *t, uint32_t i, uint32_t n, uint32_t p) {
         KEY_BLOCK, false);
 }
 
+static float soften(const struct tile *t, uint32_t i, struct sight seen, float scale) {
+    return t->op->cpu->kernels->soften(t->scores + (size_t)i * KEY_BLOCK, seen.from, seen.to, scale,
+        t->op->a->softcap, &t->max[i], t->sums + (size_t)i * LANES);
+}
+
 static void add(const struct tile *t, uint32_t i, uint32_t n, uint32_t from, uint32_t to) {
     const struct attend *op = t->op;
     const struct kernels *k = op->cpu->kernels;
@@ -70,5 +75,6 @@ const struct tile_ops tile_ops_f32 = {
     .take_queries = take_queries,
     .gather = gather,
     .score = score,
+    .soften = soften,
     .add = add,
 };

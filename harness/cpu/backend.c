@@ -96,6 +96,8 @@ static void cache_release(void *object) {
     struct kv_cache *kv = object;
     free(kv->keys);
     free(kv->values);
+    free(kv->key_rows);
+    free(kv->value_rows);
     free(kv);
 }
 
@@ -121,6 +123,17 @@ static size_t cpu_kv_bytes_per_slot(const struct backend *b, uint32_t n_layers, 
     return 2 * (size_t)n_layers * kv_width * elem_bytes(cpu_of(b)->caps.act);
 }
 
+/* Each layer's slots as rows of a buffer. */
+static struct buffer *layer_rows(const struct kv_cache *kv, uint8_t *cells) {
+    struct buffer *list = xcalloc(kv->n_layers, sizeof *list);
+    size_t bytes = (size_t)kv->n_slots * kv->width * elem_bytes(kv->elem);
+    for (uint32_t l = 0; l < kv->n_layers; l++)
+        list[l] = (struct buffer) {
+            .elem = kv->elem, .n_rows = kv->n_slots, .cols = kv->width, .data = cells + l * bytes
+        };
+    return list;
+}
+
 static struct kv_cache *cpu_kv_cache(
     struct backend *b, uint32_t n_layers, uint32_t n_slots, uint32_t kv_width, struct err *err) {
     struct kv_cache *kv = xcalloc(1, sizeof *kv);
@@ -137,6 +150,8 @@ static struct kv_cache *cpu_kv_cache(
         cache_release(kv);
         return NULL;
     }
+    kv->key_rows = layer_rows(kv, kv->keys);
+    kv->value_rows = layer_rows(kv, kv->values);
     own(cpu_of(b), kv, cache_release);
     return kv;
 }
@@ -289,6 +304,7 @@ static const struct backend_ops cpu_ops = {
     .kv_free = cpu_kv_free,
     .gather = cpu_gather,
     .norm = cpu_norm,
+    .renorm = cpu_renorm,
     .matmul = cpu_matmul,
     .gate = cpu_gate,
     .curve = cpu_curve,
@@ -301,6 +317,8 @@ static const struct backend_ops cpu_ops = {
     .convert = cpu_convert,
     .rotate = cpu_rotate,
     .kv_store = cpu_kv_store,
+    .kv_keys = cpu_kv_keys,
+    .kv_values = cpu_kv_values,
     .attend = cpu_attend,
     .convolve = cpu_convolve,
     .recur = cpu_recur,
@@ -350,7 +368,8 @@ struct backend *backend_cpu_open(const struct backend_config *config, struct err
     c->caps.name = c->name;
     c->caps.gemm = c->gemm->name;
     c->caps.can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
-                  CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE;
+                  CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE |
+                  CAN_ACT_QUERIES;
     c->caps.row_block = c->gemm->whole_blocks ? c->gemm->row_block : c->kernels->tile;
     return &c->base;
 }

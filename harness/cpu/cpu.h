@@ -34,6 +34,7 @@ struct kv_cache {
     enum elem elem;
     uint32_t n_layers, n_slots, width;
     uint8_t *keys, *values;
+    struct buffer *key_rows, *value_rows; /* [n_layers]: the same memory, as rows */
 };
 
 /* Sines and cosines of one rotary embedding, a row a position, made as positions come up. */
@@ -113,6 +114,8 @@ void cpu_gather(struct backend *b, const struct table *t, const int32_t *ids, fl
     struct rows x);
 void cpu_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
     const struct vector *bias, float eps, struct rows x, struct rows out);
+void cpu_renorm(struct backend *b, enum norm_kind kind, const struct vector *gain,
+    const struct vector *bias, float eps, struct rows x, struct rows out);
 void cpu_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
     const struct epilogue *epilogue);
 void cpu_gate(
@@ -134,6 +137,8 @@ void cpu_rotate(struct backend *b, const struct rotary *r, const uint32_t *posit
     uint32_t n_heads, uint32_t head_dim, struct rows x);
 void cpu_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
     struct rows k, struct rows v);
+struct rows cpu_kv_keys(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n);
+struct rows cpu_kv_values(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n);
 void cpu_attend(struct backend *b, const struct attention *a, struct kv_cache *kv, uint32_t layer,
     const struct segment *segments, uint32_t n_segments, struct rows q, struct rows out);
 void cpu_convolve(struct backend *b, const struct recurrence *r, struct kv_cache *kv,

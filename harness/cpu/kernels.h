@@ -71,6 +71,10 @@ struct kernels {
      * summed under the old maximum. */
     float (*soften)(
         float *s, uint32_t from, uint32_t to, float scale, float softcap, float *max, float *sums);
+    /* The same, its weights rounded to bf16 in `weights` (which may be written up to the ends of
+     * whole LANES, with zeros); s is used up. */
+    float (*soften_bf16)(float *s, uint32_t from, uint32_t to, float scale, float softcap,
+        float *max, float *sums, uint16_t *weights);
     float (*lane_sum)(const float *sums); /* of LANES numbers, in one fixed order */
 
     void (*cap)(

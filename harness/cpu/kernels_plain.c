@@ -197,6 +197,13 @@ static float soften(
     return factor;
 }
 
+static float soften_bf16(float *s, uint32_t from, uint32_t to, float scale, float softcap,
+    float *max, float *sums, uint16_t *weights) {
+    float factor = soften(s, from, to, scale, softcap, max, sums);
+    to_bf16(to - from, s + from, weights + from);
+    return factor;
+}
+
 static float lane_sum(const float *sums) {
     float sum = 0;
     for (uint32_t i = 0; i < LANES; i++)
@@ -270,6 +277,7 @@ const struct kernels kernels_plain = {
     .transpose = transpose,
     .interleave = interleave,
     .soften = soften,
+    .soften_bf16 = soften_bf16,
     .lane_sum = lane_sum,
     .cap = cap,
     .find_max = find_max,

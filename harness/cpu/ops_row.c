@@ -82,6 +82,33 @@ void cpu_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
     cpu_rows(c, x.n, GRAIN, norm_rows, &op);
 }
 
+static void renorm_rows(
+    const struct cpu *c, void *arg, unsigned thread, uint32_t from, uint32_t to) {
+    (void)thread;
+    const struct row_op *op = arg;
+    for (uint32_t i = from; i < to; i++) {
+        float *x = row_at(op->x, i);
+        c->kernels->norm(op->kind, op->x.buf->cols, x, op->gain, op->bias, op->eps, x);
+        row_write(c, op->out, i, x);
+    }
+}
+
+void cpu_renorm(struct backend *b, enum norm_kind kind, const struct vector *gain,
+    const struct vector *bias, float eps, struct rows x, struct rows out) {
+    uint32_t n = x.buf->cols;
+    rows_check(x, n);
+    rows_check(out, n);
+    BUG_IF(x.buf->elem != ELEM_F32 || x.n != out.n || x.buf == out.buf || (gain && gain->n != n) ||
+           (bias && bias->n != n));
+    struct row_op op = { .x = x,
+        .out = out,
+        .kind = kind,
+        .eps = eps,
+        .gain = gain ? gain->data : NULL,
+        .bias = bias ? bias->data : NULL };
+    cpu_rows(cpu_of(b), x.n, GRAIN, renorm_rows, &op);
+}
+
 static float cut(float x, float limit) {
     return x > limit ? limit : x < -limit ? -limit : x; /* NaN goes through */
 }

@@ -45,6 +45,23 @@ static void matmul_land(struct net *net, const struct matrix *w, const struct ve
     net->backend->ops->add(net->backend, scale, y, to->x);
 }
 
+/* Rows that go on in a layer, and where they stand. */
+struct standing {
+    const uint32_t *positions;
+    const struct segment *segments;
+    uint32_t n_segments;
+};
+
+/* The streams of a layer: what is computed of all rows, and from the last layer's attention on of
+ * those that are read. */
+struct stream {
+    struct rows mix_c;  /* of a recurrence: what rows read of the state */
+    struct rows conv_y; /* what the convolution over embedded tokens gave */
+    struct rows x, h,
+        h_mlp; /* h_mlp: where feed-forward reads beside attention, by a norm of its own */
+    struct standing at;
+};
+
 /* ---- embedding ---- */
 
 /* The row of the table for each position; tokens that are not counted stand before the first. */
@@ -133,6 +150,17 @@ static void part_output(
         norm(net, gain, bias, x, x);
 }
 
+/* Norms stand behind parts: what leaves one is what the next reads, so one pass gives both. */
+static bool parts_meet(const struct net *net) {
+    return net->spec.norm_after && net->backend->ops->renorm;
+}
+
+static void part_cross(
+    struct net *net, const struct vector *gain, const struct vector *bias, const struct stream *s) {
+    net->backend->ops->renorm(
+        net->backend, net->spec.norm, gain, bias, (float)net->spec.norm_eps, s->x, s->h);
+}
+
 /* Some heads of every row, with what is done to them before they meet. */
 struct heads {
     uint32_t n;
@@ -206,11 +234,35 @@ static void keys_share(
     net->backend->ops->spread(net->backend, s->n_kv_heads, s->rope.first, shared, k);
 }
 
+/* Is nothing done to the layer's heads between their product and attention? */
+static bool heads_are_done(const struct net *net, uint32_t l, const struct vector *norm) {
+    return !norm && net->spec.qkv_clip <= 0 && !net->spec.layer[l].rotated;
+}
+
+/* Where keys are made: in the cache itself where they need nothing more, and stand in it as they
+ * do in the step. */
+static struct rows keys_rows(const struct net *net, uint32_t l, const struct step_view *step) {
+    const struct layer *w = &net->layers[l];
+    const struct backend_ops *ops = net->backend->ops;
+    bool done = heads_are_done(net, l, w->k_norm) && !w->k_shared;
+    return ops->kv_keys && step->slots_follow && done
+               ? ops->kv_keys(net->kv, net->cache_layer[l], step->slots[0], step->n)
+               : part(net->k, step->n);
+}
+
+static struct rows values_rows(const struct net *net, uint32_t l, const struct step_view *step) {
+    const struct spec *s = &net->spec;
+    const struct backend_ops *ops = net->backend->ops;
+    return ops->kv_values && step->slots_follow && s->qkv_clip <= 0 && !s->values_rotated
+               ? ops->kv_values(net->kv, net->cache_layer[l], step->slots[0], step->n)
+               : part(net->v, step->n);
+}
+
 static void keys_and_values(
     struct net *net, uint32_t l, const struct step_view *step, struct rows h) {
     const struct spec *s = &net->spec;
     const struct layer *w = &net->layers[l];
-    struct rows k = part(net->k, step->n), v = part(net->v, step->n);
+    struct rows k = keys_rows(net, l, step), v = values_rows(net, l, step);
     const struct narrowing by = { w->kv_down, w->kv_down_bias, w->kv_down_norm, net->kv_latent,
         net->kv_latent_act };
     struct rows from = latent(net, &by, h);
@@ -229,7 +281,10 @@ static void keys_and_values(
                 .norm_bias = w->k_norm_bias,
                 .positions = step->positions,
                 .x = k });
-    net->backend->ops->kv_store(net->backend, net->kv, net->cache_layer[l], step->slots, k, v);
+    const struct rows stored = { 0 };
+    if (k.buf == net->k || v.buf == net->v)
+        net->backend->ops->kv_store(net->backend, net->kv, net->cache_layer[l], step->slots,
+            k.buf == net->k ? k : stored, v.buf == net->v ? v : stored);
 }
 
 static struct attention attention_of(const struct net *net, uint32_t l) {
@@ -251,13 +306,6 @@ static struct attention attention_of(const struct net *net, uint32_t l) {
     how.bias.query_places = w->query_places;
     return how;
 }
-
-/* Rows that go on in a layer, and where they stand. */
-struct standing {
-    const uint32_t *positions;
-    const struct segment *segments;
-    uint32_t n_segments;
-};
 
 /* x += attention(h) */
 static void attention(
@@ -355,7 +403,7 @@ static void steps_of_heads(struct net *net, uint32_t l, const struct step_view *
 }
 
 /* Of heads that correct: what goes into the convolution, out of three products. */
-static void parts_join(struct net *net, const struct layer *w, struct rows h, struct rows x) {
+static void thirds_join(struct net *net, const struct layer *w, struct rows h, struct rows x) {
     const struct mixing *m = &net->spec.mixing;
     uint32_t all = m->groups * m->state;
     struct rows narrow = part(net->mix_b, h.n), channels = part(net->mixed, h.n);
@@ -392,7 +440,7 @@ static void channels_store(
     const struct recurrence r = recurrence_of(net, l);
     struct rows x = part(net->mix_x, step->n), v = part(net->mix_v, step->n);
     if (r.corrects)
-        parts_join(net, w, h, x);
+        thirds_join(net, w, h, x);
     else
         matmul(net, w->mix_in, w->mix_in_bias, h, x);
     if (w->mix_entry) {
@@ -566,16 +614,6 @@ static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows
 
 /* ---- layers ---- */
 
-/* The streams of a layer: what is computed of all rows, and from the last layer's attention on of
- * those that are read. */
-struct stream {
-    struct rows mix_c;  /* of a recurrence: what rows read of the state */
-    struct rows conv_y; /* what the convolution over embedded tokens gave */
-    struct rows x, h,
-        h_mlp; /* h_mlp: where feed-forward reads beside attention, by a norm of its own */
-    struct standing at;
-};
-
 static struct stream stream_read(
     struct net *net, const struct step_view *step, const struct stream *s) {
     const struct backend_ops *ops = net->backend->ops;
@@ -613,11 +651,14 @@ static void layer_finish(struct net *net, uint32_t l, const struct stream *s) {
         feed_forward(net, l, s->h_mlp.buf ? s->h_mlp : s->h, s->x);
         return;
     }
-    part_output(net, w->attn_norm, w->attn_norm_bias, s->x);
-    cross_attention(net, l, &s->at, s->h, s->x);
-    part_input(net, w->mlp_norm, w->mlp_norm_bias, s->x, s->h);
+    if (parts_meet(net) && !w->cross_q) {
+        part_cross(net, w->attn_norm, w->attn_norm_bias, s);
+    } else {
+        part_output(net, w->attn_norm, w->attn_norm_bias, s->x);
+        cross_attention(net, l, &s->at, s->h, s->x);
+        part_input(net, w->mlp_norm, w->mlp_norm_bias, s->x, s->h);
+    }
     feed_forward(net, l, s->h, s->x);
-    part_output(net, w->mlp_norm, w->mlp_norm_bias, s->x);
 }
 
 /* The convolution over the embedded tokens, behind its activation; no rows where there is none. */
@@ -634,10 +675,32 @@ static struct rows convolve(struct net *net, const struct step_view *step, struc
 
 /* Behind the first layer. */
 static void convolution_land(struct net *net, const struct stream *s) {
-    if (!s->conv_y.buf)
-        return;
     net->backend->ops->add(net->backend, 1, s->conv_y, s->x);
     norm(net, net->conv_norm, net->conv_norm_bias, s->x, s->x);
+}
+
+static void layer_enter(struct net *net, uint32_t l, const struct stream *s) {
+    const struct layer *w = &net->layers[l];
+    if (s->h_mlp.buf)
+        norm(net, w->mlp_norm, w->mlp_norm_bias, s->x, s->h_mlp);
+    part_input(net, w->attn_norm, w->attn_norm_bias, s->x, s->h);
+}
+
+/* Behind a layer's last part, and into the next layer where there is one. */
+static void layer_leave(struct net *net, uint32_t l, const struct stream *s) {
+    const struct layer *w = &net->layers[l];
+    bool last = l + 1 == net->spec.n_layers, lands = l == 0 && s->conv_y.buf,
+         normed = net->spec.layer[l].feeds && !net->spec.parallel;
+    if (normed && !last && !lands && parts_meet(net)) {
+        part_cross(net, w->mlp_norm, w->mlp_norm_bias, s);
+        return;
+    }
+    if (normed)
+        part_output(net, w->mlp_norm, w->mlp_norm_bias, s->x);
+    if (lands)
+        convolution_land(net, s);
+    if (!last)
+        layer_enter(net, l + 1, s);
 }
 
 /* All layers; the rows read of the residual stream. */
@@ -649,11 +712,8 @@ static struct rows layers(struct net *net, const struct step_view *step) {
         .at = { step->positions, step->segments, step->n_segments } };
     embed(net, step, s.x);
     s.conv_y = convolve(net, step, s.x);
+    layer_enter(net, 0, &s);
     for (uint32_t l = 0; l < net->spec.n_layers; l++) {
-        const struct layer *w = &net->layers[l];
-        if (s.h_mlp.buf)
-            norm(net, w->mlp_norm, w->mlp_norm_bias, s.x, s.h_mlp);
-        part_input(net, w->attn_norm, w->attn_norm_bias, s.x, s.h);
         if (net->spec.layer[l].mixes)
             channels_store(net, l, step, s.h);
         if (net->spec.layer[l].attends)
@@ -664,8 +724,7 @@ static struct rows layers(struct net *net, const struct step_view *step) {
         if (last && step->n_reads < step->n)
             s = stream_read(net, step, &s);
         layer_finish(net, l, &s);
-        if (l == 0)
-            convolution_land(net, &s);
+        layer_leave(net, l, &s);
     }
     return s.x;
 }

@@ -436,6 +436,17 @@ static uint32_t where(bool has, uint32_t width) {
     return has ? width : 0;
 }
 
+/* Queries that go from their product to attention as they are come in the device's elements. */
+static enum elem queries_elem(const struct net *net) {
+    const struct spec *s = &net->spec;
+    const struct backend_caps *caps = net->backend->ops->caps(net->backend);
+    bool done = (caps->can & CAN_ACT_QUERIES) && s->qkv_clip <= 0 && s->roles[ROLE_Q_NORM].n == 0 &&
+                s->bias.kind != BIAS_DISENTANGLED;
+    for (uint32_t l = 0; l < s->n_layers; l++)
+        done = done && !s->layer[l].rotated;
+    return done ? caps->act : ELEM_F32;
+}
+
 static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
     const struct spec *s = &net->spec;
     const struct experts *x = &s->experts;
@@ -470,7 +481,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->kv_latent, s->kv_rank, ELEM_F32 },
         { &net->kv_latent_act, s->kv_rank, act },
         { &net->k_shared, where(s->roles[ROLE_K_SHARED].n > 0, s->rope.dim), ELEM_F32 },
-        { &net->q, q, ELEM_F32 },
+        { &net->q, q, queries_elem(net) },
         { &net->k, kv, ELEM_F32 },
         { &net->v, kv, ELEM_F32 },
         { &net->a, q, act },

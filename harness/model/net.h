@@ -226,6 +226,7 @@ struct step_view {
     const int32_t *ids;
     const uint8_t *types; /* of tokens; NULL: all 0 */
     const uint32_t *positions, *slots;
+    bool slots_follow; /* each slot is the one behind the last */
     const struct segment *segments;
     const uint32_t *reads;
     const uint32_t *read_positions;

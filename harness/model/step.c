@@ -97,6 +97,13 @@ static void segments_point(struct step *s, struct step_segments *list) {
         list->items[i].ancestors = s->spans + list->spans_at[i];
 }
 
+static bool slots_follow(const struct step *s) {
+    for (size_t i = 1; i < s->n; i++)
+        if (s->slots[i] != s->slots[i - 1] + 1)
+            return false;
+    return s->n > 0;
+}
+
 struct step_view step_view(struct step *s) {
     segments_point(s, &s->segments);
     segments_point(s, &s->read_segments);
@@ -106,6 +113,7 @@ struct step_view step_view(struct step *s) {
         .types = s->has_types ? s->types : NULL,
         .positions = s->positions,
         .slots = s->slots,
+        .slots_follow = slots_follow(s),
         .segments = s->segments.items,
         .n_segments = (uint32_t)s->segments.n,
         .reads = s->reads,
