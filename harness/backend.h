@@ -18,6 +18,7 @@
 #ifndef ASSAY_HARNESS_BACKEND_H
 #define ASSAY_HARNESS_BACKEND_H
 
+#include "base/pool.h"
 #include "harness/harness.h"
 #include "harness/weights.h"
 
@@ -348,6 +349,10 @@ struct backend_ops {
     /* All logits of the rows, f32, to the host: for sampling, a row or a few at a time. */
     void (*logits)(struct backend *b, const struct matrix *head, const struct vector *bias,
         float scale, float softcap, struct rows x, float *out);
+
+    /* Work of the host beside that of the device: fn for items 0 .. n - 1 on caps->threads threads.
+     * May be NULL: the caller's thread does it. */
+    void (*share)(struct backend *b, size_t n, pool_fn *fn, void *arg);
 
     /* What the device gives at this moment, over about so many seconds, on all of its threads:
      * multiply-adds a second times two in the elements of `act`, with nothing to wait for; bytes a

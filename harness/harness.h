@@ -107,6 +107,12 @@ MUST_CHECK struct model *model_open(
     const char *path, const struct model_options *options, struct err *err);
 void model_close(struct model *m);
 
+/* Work beside the model's on the threads that it runs on: fn for items 0 .. n - 1, in any order,
+ * each thread with a number below model_threads. Not while the model runs. */
+void model_share(
+    struct model *m, size_t n, void (*fn)(void *arg, unsigned thread, size_t item), void *arg);
+unsigned model_threads(const struct model *m);
+
 /* How an embedding model says that two of its vectors are compared; far is dissimilar. */
 enum similarity {
     SIMILARITY_COSINE,

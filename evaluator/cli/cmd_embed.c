@@ -30,43 +30,95 @@ static void line_to_request(struct line *line, struct arena *arena, struct embed
     r->err = line->err;
 }
 
-static void answer(
-    struct exchange *p, const struct line *line, const float *vector, uint32_t width) {
-    if (!exchange_answer(p, line)) {
+/* Lines that were read, what was asked for them, and their answers in the making: those of a part
+ * are one piece of work for a thread. */
+enum { LINES_A_PART = 16, PARTS_AT_ONCE = 64 };
+
+struct embedding {
+    struct exchange *exchange;
+    struct embed_request *requests; /* of lines that are some */
+    float *vectors;                 /* [requests, width] */
+    size_t *line_requests;          /* which of them a line's is */
+    uint32_t width;
+    size_t first_line; /* of the parts at hand */
+    struct answers answers[PARTS_AT_ONCE];
+};
+
+static void answer(struct answers *a, const struct line *line, const float *vector, uint32_t n) {
+    if (!answer_begin(a, line)) {
         return;
     }
-    jw_key(&p->answers.json, "embedding");
-    jw_array(&p->answers.json);
-    for (uint32_t i = 0; i < width; i++) {
-        jw_float(&p->answers.json, vector[i]);
+    jw_key(&a->json, "embedding");
+    jw_array(&a->json);
+    for (uint32_t i = 0; i < n; i++) {
+        jw_float(&a->json, vector[i]);
     }
-    jw_end_array(&p->answers.json);
-    exchange_answer_end(p);
+    jw_end_array(&a->json);
+    answer_end(a);
+}
+
+static void answer_part(void *arg, unsigned thread, size_t part) {
+    (void)thread;
+    struct embedding *e = arg;
+    const struct exchange *p = e->exchange;
+    const size_t from = e->first_line + part * LINES_A_PART;
+    for (size_t i = from; i < from + LINES_A_PART && i < p->n; i++) {
+        const size_t request = e->line_requests[i];
+        if (p->lines[i].err.class == ERR_NONE) {
+            p->lines[i].err = e->requests[request].err;
+        }
+        answer(&e->answers[part], &p->lines[i], e->vectors + request * e->width, e->width);
+    }
+}
+
+static void answer_lines(struct model *model, struct embedding *e) {
+    const size_t at_once = (size_t)PARTS_AT_ONCE * LINES_A_PART;
+    for (e->first_line = 0; e->first_line < e->exchange->n; e->first_line += at_once) {
+        const size_t left = e->exchange->n - e->first_line;
+        const size_t n = left < at_once ? left : at_once;
+        const size_t n_parts = (n + LINES_A_PART - 1) / LINES_A_PART;
+        model_share(model, n_parts, answer_part, e);
+        for (size_t i = 0; i < n_parts; i++) {
+            exchange_write(e->exchange, &e->answers[i]);
+        }
+    }
+}
+
+static bool room_make(struct embedding *e, struct err *err) {
+    const size_t n = e->exchange->n + 1;
+    e->requests = mem_try(n, sizeof *e->requests, "requests", err);
+    e->line_requests = e->requests ? mem_try(n, sizeof *e->line_requests, "requests", err) : NULL;
+    e->vectors =
+        e->line_requests ? mem_try(n, e->width * sizeof *e->vectors, "vectors", err) : NULL;
+    return e->vectors != NULL;
+}
+
+static void room_release(struct embedding *e) {
+    for (size_t i = 0; i < PARTS_AT_ONCE; i++) {
+        strbuf_release(&e->answers[i].out);
+    }
+    free(e->vectors);
+    free(e->line_requests);
+    free(e->requests);
 }
 
 /* Runs the lines that were read and answers them. */
 static bool run_lines(struct session *s, const struct embed_options *options, uint32_t width,
     struct exchange *p, struct err *err) {
     struct arena arena = { 0 };
-    struct embed_request *requests = mem_try(p->n + 1, sizeof *requests, "requests", err);
-    float *vectors = requests ? mem_try(p->n + 1, width * sizeof *vectors, "vectors", err) : NULL;
-    bool ok = vectors != NULL;
+    struct embedding e = { .exchange = p, .width = width };
+    bool ok = room_make(&e, err);
     size_t n = 0;
     for (size_t i = 0; ok && i < p->n; i++) {
-        line_to_request(&p->lines[i], &arena, &requests[n]);
+        line_to_request(&p->lines[i], &arena, &e.requests[n]);
+        e.line_requests[i] = n;
         n += p->lines[i].err.class == ERR_NONE;
     }
-    ok = ok && model_embed(s->model, options, requests, n, vectors, &s->run, err);
-    for (size_t i = 0, r = 0; ok && i < p->n; i++) {
-        struct line *line = &p->lines[i];
-        const float *vector = vectors + r * width;
-        if (line->err.class == ERR_NONE) {
-            line->err = requests[r++].err;
-        }
-        answer(p, line, vector, width);
+    ok = ok && model_embed(s->model, options, e.requests, n, e.vectors, &s->run, err);
+    if (ok) {
+        answer_lines(s->model, &e);
     }
-    free(vectors);
-    free(requests);
+    room_release(&e);
     arena_release(&arena);
     return ok;
 }

@@ -3,18 +3,16 @@
  * blocks in the same order, and within a block the same lanes, however its ancestors are cut, so
  * its bits are the same.
  *
- * A work item is one key head × a tile of queries (rows of one segment × the query heads that share
- * the key head). For each block it gathers the keys, transposed, and the values into small tiles
- * and runs all its queries over them: scores[query, key] = q · kᵀ        one lane a key, a chain
- * over head_dim softmax step                        per query out[query, dim] += p · v one lane a
- * dim, a chain over the keys that the query sees Keys that a query does not see are left out of all
- * three, not multiplied by zero. */
+ * A work item is one key head × a tile of queries (rows of a segment, or of several that begin with
+ * the same keys, × the query heads that share the key head). For each block it gathers the keys,
+ * transposed, and the values into small tiles and runs all its queries over them: scores[query,
+ * key] = q · kᵀ        one lane a key, a chain over head_dim softmax step per query out[query, dim]
+ * += p · v one lane a dim, a chain over the keys that the query sees Keys that a query does not see
+ * are left out of all three, not multiplied by zero. */
 #include "harness/cpu/attend.h"
 
 #include <math.h>
 #include <string.h>
-
-enum { QUERIES = 48 }; /* of a tile, unless one row has more */
 
 /* ---- who sees what ---- */
 
@@ -71,7 +69,8 @@ static void soften(const struct tile *t, uint32_t block) {
     const struct kernels *k = op->cpu->kernels;
     bool biased = has_bias(op->a);
     for (uint32_t i = 0; i < t->n_queries; i++) {
-        struct sight s = within(sight_of(t, t->row + i / op->group), block);
+        struct sight s = t->all_seen ? (struct sight) { 0, KEY_BLOCK }
+                                     : within(sight_of(t, t->row + i / op->group), block);
         t->sights[i] = s;
         if (s.from == s.to)
             continue;
@@ -119,40 +118,49 @@ static void attend_block(struct tile *t, uint32_t block, struct sight seen) {
 
 /* ---- a tile ---- */
 
-static size_t tile_queries(const struct attend *op) {
-    return (size_t)op->tile_rows * op->group;
-}
-
 static size_t space_floats(const struct attend *op) {
-    size_t n = tile_queries(op);
+    size_t n = (size_t)op->most_queries;
     return KEY_BLOCK * (n > op->dim_padded ? n : op->dim_padded) + op->dim_padded;
 }
 
 static size_t tile_bytes(const struct attend *op) {
     size_t per_query = (size_t)op->dim_even + op->dim_padded + KEY_BLOCK + LANES + 1;
     size_t per_key = (size_t)op->dim_even + op->dim_padded;
-    size_t floats = tile_queries(op) * per_query + KEY_BLOCK * per_key + space_floats(op);
-    return floats * sizeof(float) + tile_queries(op) * sizeof(struct sight);
+    size_t floats = (size_t)op->most_queries * per_query + KEY_BLOCK * per_key + space_floats(op);
+    return floats * sizeof(float) + (size_t)op->most_queries * sizeof(struct sight);
 }
 
 static void place_tile(struct tile *t, float *at) {
     const struct attend *op = t->op;
-    size_t n = tile_queries(op);
+    size_t n = (size_t)op->most_queries;
     t->keys = at;
     t->values = at += (size_t)KEY_BLOCK * op->dim_even;
     t->scores = at += (size_t)KEY_BLOCK * op->dim_padded;
     t->out = at += n * KEY_BLOCK;
     t->sums = at += n * op->dim_padded;
-    t->queries = at += n * LANES;
+    t->query_space = at += n * LANES;
     t->space = at += n * op->dim_even;
     t->max = at += space_floats(op);
     t->sights = (struct sight *)(void *)(at + n);
 }
 
+/* Queries stay where they are if they have the product's elements and one stride. */
+static void take_queries(struct tile *t) {
+    const struct attend *op = t->op;
+    const struct buffer *q = op->q.buf;
+    if (op->group == 1 && q->elem == op->kv->elem && op->dim == op->dim_even) {
+        t->queries = tile_query(t, 0);
+        t->query_stride = q->cols;
+        return;
+    }
+    t->queries = t->query_space;
+    t->query_stride = op->dim_even;
+    op->ops->take_queries(t);
+}
+
 static void start_tile(struct tile *t) {
     const struct attend *op = t->op;
-    t->n_queries = t->n_rows * op->group;
-    op->ops->take_queries(t);
+    take_queries(t);
     memset(t->out, 0, (size_t)t->n_queries * op->dim_padded * sizeof *t->out);
     memset(t->sums, 0, (size_t)t->n_queries * LANES * sizeof *t->sums);
     for (uint32_t i = 0; i < t->n_queries; i++)
@@ -180,36 +188,53 @@ static void finish_tile(const struct tile *t) {
     }
 }
 
-static uint32_t segment_tiles(const struct attend *op, uint32_t s) {
-    return (op->segments[s].n + op->tile_rows - 1) / op->tile_rows;
+/* The part's own tile, inside the bundle's: its queries from `first` on. */
+static struct tile part_tile(const struct tile *whole, const struct part *p, uint32_t first) {
+    const struct attend *op = whole->op;
+    struct tile t = *whole;
+    t.segment = p->segment;
+    t.row = p->row;
+    t.n_rows = p->n_rows;
+    t.n_queries = p->n_rows * op->group;
+    t.queries =
+        (const uint8_t *)whole->queries + first * whole->query_stride * elem_bytes(op->kv->elem);
+    t.sights += first;
+    t.sums += (size_t)first * LANES;
+    t.max += first;
+    t.out += (size_t)first * op->dim_padded;
+    return t;
 }
 
-static uint32_t segment_of(const struct attend *op, size_t item) {
-    uint32_t low = 0, high = op->n_segments; /* first_item[low] <= item < first_item[high] */
-    while (high - low > 1) {
-        uint32_t mid = low + (high - low) / 2;
-        if (op->first_item[mid] <= item)
-            low = mid;
-        else
-            high = mid;
-    }
-    return low;
+/* Keys from position `from` on. Sight moves forward with the row, so a part sees from its first
+ * row's first key to its last row's last. */
+static void attend_part(struct tile *t, uint32_t from) {
+    struct sight all = { sight_of(t, t->row).from, sight_of(t, t->row + t->n_rows - 1).to };
+    uint32_t block = all.from / KEY_BLOCK * KEY_BLOCK;
+    for (block = block > from ? block : from; block < all.to; block += KEY_BLOCK)
+        attend_block(t, block, within(all, block));
 }
 
 static void attend_tile(void *arg, unsigned thread, size_t item) {
     const struct attend *op = arg;
-    uint32_t s = segment_of(op, item), n_tiles = segment_tiles(op, s);
-    uint32_t index = (uint32_t)(item - op->first_item[s]);
-    struct tile t = { .op = op, .segment = &op->segments[s], .head = index / n_tiles };
-    t.row = index % n_tiles * op->tile_rows;
-    t.n_rows = t.segment->n - t.row < op->tile_rows ? t.segment->n - t.row : op->tile_rows;
+    const struct bundle *b = &op->bundles[item / op->a->n_kv_heads];
+    const struct part *parts = op->parts + b->first_part;
+    struct tile t = { .op = op,
+        .segment = parts->segment,
+        .head = (uint32_t)(item % op->a->n_kv_heads),
+        .row = parts->row,
+        .n_rows = b->n_queries / op->group,
+        .n_queries = b->n_queries,
+        .all_seen = true };
     place_tile(&t, cpu_scratch(op->cpu, thread));
     start_tile(&t);
-    /* Sight moves forward with the row, so the tile sees from its first row's first key to its last
-     * row's last. */
-    struct sight all = { sight_of(&t, t.row).from, sight_of(&t, t.row + t.n_rows - 1).to };
-    for (uint32_t block = all.from / KEY_BLOCK * KEY_BLOCK; block < all.to; block += KEY_BLOCK)
-        attend_block(&t, block, within(all, block));
+    for (uint32_t block = 0; block < b->shared; block += KEY_BLOCK)
+        attend_block(&t, block, (struct sight) { 0, KEY_BLOCK });
+    t.all_seen = false;
+    for (uint32_t i = 0, first = 0; i < b->n_parts; first += parts[i++].n_rows * op->group) {
+        struct tile part = part_tile(&t, &parts[i], first);
+        part.span = part.span_position = 0;
+        attend_part(&part, b->shared);
+    }
     finish_tile(&t);
 }
 
@@ -222,16 +247,6 @@ static void check_segment(const struct attend *op, const struct segment *s) {
     BUG_IF(before != s->position ||
            (!op->a->ancestors_only && (uint64_t)s->slot + s->n + s->n_after > op->kv->n_slots));
     BUG_IF((uint64_t)s->row + s->n > op->q.n);
-}
-
-static void index_items(struct attend *op) {
-    op->first_item = cpu_shared(op->cpu, ((size_t)op->n_segments + 1) * sizeof *op->first_item);
-    op->first_item[0] = 0;
-    for (uint32_t s = 0; s < op->n_segments; s++) {
-        check_segment(op, &op->segments[s]);
-        op->first_item[s + 1] =
-            op->first_item[s] + (size_t)segment_tiles(op, s) * op->a->n_kv_heads;
-    }
 }
 
 void cpu_attend(struct backend *b, const struct attention *a, struct kv_cache *kv, uint32_t layer,
@@ -258,10 +273,11 @@ void cpu_attend(struct backend *b, const struct attention *a, struct kv_cache *k
         .q = q,
         .out = out,
     };
-    op.tile_rows = op.group >= QUERIES ? 1 : QUERIES / op.group;
-    index_items(&op);
+    for (uint32_t s = 0; s < n_segments; s++)
+        check_segment(&op, &segments[s]);
+    bundles_make(&op);
     cpu_reserve(c, tile_bytes(&op));
-    pool_run(c->pool, op.first_item[n_segments], attend_tile, &op);
+    pool_run(c->pool, op.n_bundles * a->n_kv_heads, attend_tile, &op);
 }
 
 /* ---- the cache ---- */

@@ -8,6 +8,20 @@
 
 #include "harness/cpu/cpu.h"
 
+/* Some rows of one segment. */
+struct part {
+    const struct segment *segment;
+    uint32_t row, n_rows; /* row: of the segment */
+};
+
+/* Parts that follow each other in the step and begin with the same keys: those are gathered once
+ * for all of them. */
+struct bundle {
+    size_t first_part, n_parts;
+    uint32_t n_queries;
+    uint32_t shared; /* positions, from 0, whose keys all rows see: whole blocks */
+};
+
 struct attend {
     struct cpu *cpu;
     const struct attention *a;
@@ -16,9 +30,11 @@ struct attend {
     size_t layer_bytes; /* offset of the layer in keys and values */
     const struct segment *segments;
     uint32_t n_segments;
-    size_t *first_item; /* [n_segments + 1] */
-    uint32_t group, tile_rows;
-    uint32_t dim, dim_even, dim_padded; /* head width; up to a multiple of 2, of a panel */
+    struct part *parts;
+    struct bundle *bundles;
+    size_t n_parts, n_bundles;
+    uint32_t group, tile_rows, most_queries; /* query heads a key head; rows of a part; of a tile */
+    uint32_t dim, dim_even, dim_padded;      /* head width; up to a multiple of 2, of a panel */
     struct rows q, out;
 };
 
@@ -31,6 +47,7 @@ struct tile {
     const struct attend *op;
     const struct segment *segment;
     uint32_t head, row, n_rows, n_queries; /* row: of the segment */
+    bool all_seen;                         /* every query sees all keys of the blocks at hand */
     uint32_t span, span_position;          /* how far into the ancestors the blocks have come */
     uint32_t slots[KEY_BLOCK];             /* of the block's keys that are seen */
     struct sight *sights;                  /* [n_queries]: within the block */
@@ -39,9 +56,11 @@ struct tile {
     float *max;                            /* [n_queries] */
     float *out;                            /* [n_queries, dim_padded] */
     /* In f32 or bf16 pairs, see attend_f32.c and attend_bf16.c; sized for f32. */
-    void *queries;         /* [n_queries, dim_even] */
-    void *keys;            /* [KEY_BLOCK / panel, dim_even, panel] */
-    void *values;          /* [KEY_BLOCK, dim_padded] */
+    const void *queries; /* [n_queries, query_stride], dim_even of each: a copy, or q's own rows */
+    size_t query_stride; /* elements */
+    void *query_space;   /* [n_queries, dim_even]: room for the copy */
+    void *keys;          /* [KEY_BLOCK / panel, dim_even, panel] */
+    void *values;        /* [KEY_BLOCK, dim_padded] */
     const float *in_place; /* f32: values of the block's key `first` and of those behind it, where
                               they lie in the cache; NULL: they are in `values` */
     uint32_t first;
@@ -51,7 +70,7 @@ struct tile {
 struct tile_ops {
     uint32_t step; /* keys that `add` takes at once: a micro-tile's common keys begin and end at
                       multiples of it */
-    void (*take_queries)(const struct tile *t);
+    void (*take_queries)(struct tile *t); /* a copy into query_space */
     /* Brings keys and values of slots[seen) of a block into the tile; the rest of a panel is zeros.
      */
     void (*gather)(struct tile *t, const uint32_t *slots, struct sight seen);
@@ -71,6 +90,9 @@ static inline const void *tile_cell(const struct tile *t, const uint8_t *cache, 
     size_t column = (size_t)slot * op->kv->width + (size_t)t->head * op->dim;
     return cache + op->layer_bytes + column * elem_bytes(op->kv->elem);
 }
+
+/* attend_bundle.c: cuts the segments into parts, and puts together what begins alike. */
+void bundles_make(struct attend *op);
 
 /* attend_bias.c: scales query i's scores of a block and adds what its distances to the keys say. */
 void attend_bias(const struct tile *t, uint32_t i, uint32_t block, struct sight seen);

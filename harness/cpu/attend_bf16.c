@@ -11,9 +11,9 @@ static uint16_t *weights_of(const struct tile *t, uint32_t i) {
     return (uint16_t *)t->space + (size_t)i * KEY_BLOCK;
 }
 
-static void take_queries(const struct tile *t) {
+static void take_queries(struct tile *t) {
     const struct attend *op = t->op;
-    uint16_t *to = t->queries;
+    uint16_t *to = t->query_space;
     bool rounded = op->q.buf->elem == ELEM_BF16;
     for (uint32_t i = 0; i < t->n_queries; i++, to += op->dim_even) {
         const void *row = tile_query(t, i / op->group);
@@ -69,8 +69,8 @@ static void score(const struct tile *t, uint32_t i, uint32_t n, uint32_t p) {
     const struct attend *op = t->op;
     const struct kernels *k = op->cpu->kernels;
     const uint32_t *keys = (uint32_t *)t->keys + (size_t)p * (op->dim_even / 2);
-    k->multiply_bf16(n, op->dim_even, (uint16_t *)t->queries + (size_t)i * op->dim_even,
-        op->dim_even, (const uint16_t *)keys, 2 * (size_t)k->panel,
+    k->multiply_bf16(n, op->dim_even, (const uint16_t *)t->queries + i * t->query_stride,
+        t->query_stride, (const uint16_t *)keys, 2 * (size_t)k->panel,
         t->scores + (size_t)i * KEY_BLOCK + p, KEY_BLOCK, false);
 }
 

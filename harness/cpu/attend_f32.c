@@ -4,10 +4,13 @@
 
 #include <string.h>
 
-static void take_queries(const struct tile *t) {
-    size_t n = (size_t)t->op->group * t->op->dim;
-    for (uint32_t r = 0; r < t->n_rows; r++)
-        memcpy((float *)t->queries + r * n, tile_query(t, r), n * sizeof(float));
+static void take_queries(struct tile *t) {
+    const struct attend *op = t->op;
+    float *to = t->query_space;
+    for (uint32_t i = 0; i < t->n_queries; i++, to += op->dim_even) {
+        const float *row = tile_query(t, i / op->group);
+        memcpy(to, row + (size_t)(i % op->group) * op->dim, op->dim * sizeof *to);
+    }
 }
 
 /* A micro-tile of queries or less reads each value once: a copy would cost more than the product.
@@ -47,7 +50,7 @@ static void gather(struct tile *t, const uint32_t *slots, struct sight seen) {
 static void score(const struct tile *t, uint32_t i, uint32_t n, uint32_t p) {
     const struct attend *op = t->op;
     const struct kernels *k = op->cpu->kernels;
-    k->multiply_f32(n, op->dim, (float *)t->queries + (size_t)i * op->dim, op->dim,
+    k->multiply_f32(n, op->dim, (const float *)t->queries + i * t->query_stride, t->query_stride,
         (float *)t->keys + (size_t)p * op->dim, k->panel, t->scores + (size_t)i * KEY_BLOCK + p,
         KEY_BLOCK, false);
 }

@@ -269,6 +269,10 @@ static uint64_t cpu_rows_filled(const struct backend *b) {
     return cpu_of(b)->n_rows_filled;
 }
 
+static void cpu_share(struct backend *b, size_t n, pool_fn *fn, void *arg) {
+    pool_run(cpu_of(b)->pool, n, fn, arg);
+}
+
 static void cpu_close(struct backend *b) {
     if (b == NULL)
         return;
@@ -327,6 +331,7 @@ static const struct backend_ops cpu_ops = {
     .normalize = cpu_normalize,
     .logprobs = cpu_logprobs,
     .logits = cpu_logits,
+    .share = cpu_share,
     .roof = cpu_roof,
     .stream = cpu_stream,
     .download = cpu_download,

@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-enum { ROW_BLOCK = 48, CHUNK = 256 };
+enum { ROW_BLOCK = 48, CHUNK = 256, LINE = 64 };
 
 static size_t elem_size(enum elem e) {
     return e == ELEM_BF16 ? 2 : 4;
@@ -139,6 +139,14 @@ static void plain_multiply(const struct gemm_call *call) {
     }
 }
 
+/* Asks for what a micro-kernel will write (and perhaps add to) while it makes its sums. */
+static void fetch_ahead(uint8_t *rows, uint32_t n, size_t stride, size_t width) {
+    for (uint32_t i = 0; i < n; i++, rows += stride) {
+        for (size_t at = 0; at < width; at += LINE)
+            __builtin_prefetch(rows + at, 1);
+    }
+}
+
 /* Each micro-kernel's sums are finished before the next is made: they never leave the first-level
  * cache. */
 static void plain_finish(const struct gemm_call *call, const struct gemm_out *out) {
@@ -151,10 +159,11 @@ static void plain_finish(const struct gemm_call *call, const struct gemm_out *ou
     for (uint32_t j = 0; j < columns; j += k->panel, panel += w->panel_bytes) {
         how.bias = out->how.bias ? out->how.bias + j : NULL;
         for (uint32_t i = 0; i < call->n_rows; i += k->tile) {
-            uint32_t n = at_most(call->n_rows - i, k->tile);
+            uint32_t n = at_most(call->n_rows - i, k->tile), width = at_most(columns - j, k->panel);
+            uint8_t *to = (uint8_t *)out->rows + (i * out->stride + j) * bytes;
+            fetch_ahead(to, n, out->stride * bytes, width * bytes);
             multiply_tile(call, i, n, panel, call->sums, k->panel);
-            k->finish(&how, n, at_most(columns - j, k->panel), call->sums, k->panel,
-                (uint8_t *)out->rows + (i * out->stride + j) * bytes, out->stride);
+            k->finish(&how, n, width, call->sums, k->panel, to, out->stride);
         }
     }
 }

@@ -4,6 +4,7 @@ set(cpu_SOURCES
     cpu/attend.c
     cpu/attend_bf16.c
     cpu/attend_bias.c
+    cpu/attend_bundle.c
     cpu/attend_f32.c
     cpu/backend.c
     cpu/gemm.c

@@ -26,11 +26,17 @@ struct passage {
     size_t leader; /* index of the passage with the same ids that is computed */
 };
 
+/* What a thread encodes with, and where the ids that it made stay. */
+struct encoder {
+    struct token_list list;
+    struct arena ids;
+};
+
 struct embedder {
     struct model *model;
     struct recipe recipe;
-    struct arena ids;
-    struct passage *passages;
+    struct encoder *encoders; /* one a thread */
+    struct passage *passages; /* of requests that can be embedded, in their order */
     size_t n;
     uint32_t prompt_tokens;
     const struct run_options *run;
@@ -112,8 +118,8 @@ struct model_prompts model_prompts(const struct model *m) {
 
 /* ---- texts to ids ---- */
 
-static bool text_ids(struct embedder *e, struct embed_request *r, struct token_list *list) {
-    struct model *m = e->model;
+static bool text_ids(const struct embedder *e, struct embed_request *r, struct token_list *list) {
+    const struct model *m = e->model;
     struct strbuf text = { 0 };
     const struct encode_options options = { .limit = length_of_texts(m) };
     strbuf_adds(&text, e->recipe.prompt);
@@ -146,45 +152,59 @@ static bool prompt_measure(struct embedder *e, struct err *err) {
     return ok;
 }
 
-static void passage_add(
-    struct embedder *e, size_t request, const int32_t *ids, size_t n, uint32_t skip) {
-    e->requests[request].n_asked = (uint32_t)n;
-    int32_t *kept = arena_alloc(&e->ids, n * sizeof *kept);
+static const int32_t *ids_keep(struct arena *arena, const int32_t *ids, size_t n) {
+    int32_t *kept = arena_alloc(arena, n * sizeof *kept);
     memcpy(kept, ids, n * sizeof *kept);
-    e->passages[e->n++] =
-        (struct passage) { .ids = kept, .n = (uint32_t)n, .skip = skip, .request = request };
+    return kept;
 }
 
-static bool ids_usable(const struct model *m, const int32_t *ids, size_t n, struct err *err) {
-    return model_pass_check(m, "to embed", ids, n, err);
-}
-
-/* False only where no text can be encoded at all; what is wrong with one request is in its err. */
-static bool passage_make(struct embedder *e, size_t i, struct embed_request *r,
-    struct token_list *list, struct err *err) {
+/* The request's passage; of no tokens where it can't be embedded: its err says why. */
+static void passage_make(const struct embedder *e, struct encoder *c, size_t i) {
+    struct embed_request *r = &e->requests[i];
+    struct passage *p = &e->passages[i];
     r->err = (struct err)ERR_INIT;
     r->truncated = false;
     r->n_asked = 0;
-    if (!r->text) {
-        if (ids_usable(e->model, r->ids, r->n_ids, &r->err))
-            passage_add(e, i, r->ids, r->n_ids, 0);
-        return true;
-    }
-    if (!model_text(e->model, err))
-        return false;
-    token_list_reset(list);
-    if (text_ids(e, r, list) && ids_usable(e->model, list->ids, list->n, &r->err))
-        passage_add(e, i, list->ids, list->n, e->prompt_tokens < list->n ? e->prompt_tokens : 0);
-    return true;
+    *p = (struct passage) { .request = i };
+    token_list_reset(&c->list);
+    if (r->text && !text_ids(e, r, &c->list))
+        return;
+    const int32_t *ids = r->text ? c->list.ids : r->ids;
+    size_t n = r->text ? c->list.n : r->n_ids;
+    if (!model_pass_check(e->model, "to embed", ids, n, &r->err))
+        return;
+    p->n = r->n_asked = (uint32_t)n;
+    p->skip = r->text && e->prompt_tokens < n ? e->prompt_tokens : 0;
+    p->ids = ids_keep(&c->ids, ids, n);
 }
 
+enum { PASSAGES_A_PART = 64 };
+
+static void passages_part(void *arg, unsigned thread, size_t part) {
+    const struct embedder *e = arg;
+    size_t from = part * PASSAGES_A_PART;
+    for (size_t i = from; i < from + PASSAGES_A_PART && i < e->n; i++)
+        passage_make(e, &e->encoders[thread], i);
+}
+
+static bool any_text(const struct embedder *e) {
+    for (size_t i = 0; i < e->n; i++)
+        if (e->requests[i].text)
+            return true;
+    return false;
+}
+
+/* False only where no text can be encoded at all; what is wrong with one request is in its err. */
 static bool passages_make(struct embedder *e, size_t n, struct err *err) {
-    struct token_list list = { 0 };
-    bool ok = true;
-    for (size_t i = 0; i < n && ok; i++)
-        ok = passage_make(e, i, &e->requests[i], &list, err);
-    token_list_release(&list);
-    return ok;
+    e->n = n;
+    if (any_text(e) && !model_text(e->model, err))
+        return false;
+    model_share(e->model, (n + PASSAGES_A_PART - 1) / PASSAGES_A_PART, passages_part, e);
+    e->n = 0;
+    for (size_t i = 0; i < n; i++)
+        if (e->passages[i].n > 0)
+            e->passages[e->n++] = e->passages[i];
+    return true;
 }
 
 /* ---- ids to vectors ---- */
@@ -401,6 +421,7 @@ bool model_embed(struct model *m, const struct embed_options *options,
     struct embedder e = { .model = m, .run = run, .requests = requests, .vectors = vectors };
     uint64_t filled = m->net.backend->ops->rows_filled(m->net.backend);
     e.passages = xcalloc(n ? n : 1, sizeof *e.passages);
+    e.encoders = xcalloc(model_threads(m), sizeof *e.encoders);
     bool ok = model_can_run(m, run, err) && recipe_make(m, options, &e.recipe, err) &&
               prompt_measure(&e, err) && passages_make(&e, n, err);
     if (ok) {
@@ -409,8 +430,12 @@ bool model_embed(struct model *m, const struct embed_options *options,
         if (ok && run && run->stats)
             stats_add(run->stats, &m->net, &counts, filled);
     }
+    for (unsigned t = 0; t < model_threads(m); t++) {
+        token_list_release(&e.encoders[t].list);
+        arena_release(&e.encoders[t].ids);
+    }
+    free(e.encoders);
     free(e.passages);
-    arena_release(&e.ids);
     if (run && run->stats) {
         run->stats->items += n;
         run->stats->seconds += model_clock() - start;

@@ -259,6 +259,24 @@ bool model_pass_check(
     return model_ids_check(m, ids, n, err);
 }
 
+/* ---- the model's threads ---- */
+
+void model_share(
+    struct model *m, size_t n, void (*fn)(void *arg, unsigned thread, size_t item), void *arg) {
+    struct backend *b = m->net.backend;
+    if (b->ops->share) {
+        b->ops->share(b, n, fn, arg);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        fn(arg, 0, i);
+}
+
+unsigned model_threads(const struct model *m) {
+    const struct backend *b = m->net.backend;
+    return b->ops->share ? b->ops->caps(b)->threads : 1;
+}
+
 /* ---- device and memory ---- */
 
 /* Files in f32 run in f32; others in bf16 where the processor has it (the backend's name says so).

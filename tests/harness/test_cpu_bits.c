@@ -140,6 +140,8 @@ static const struct cut cuts[] = {
     { "two spans", { 64, 36 }, { 110 } },
     { "odd spans", { 1, 62, 3, 34 }, { 7, 103 } },
     { "one by one", { 33, 67, 100 }, { 1, 1, 1, 7 } },
+    { "behind one preamble", { 131 }, { 1, 7, 71 } },
+    { "behind two blocks", { 128, 1 }, { 20, 3, 58 } },
 };
 
 /* The sequence's tokens lie in the cache at odd places: each piece of a cut starts at the next

@@ -608,6 +608,127 @@ static void the_roof_counts_what_it_computes(void **state) {
     unsetenv("ASSAY_ISA");
 }
 
+/* ---- two ops in one ---- */
+
+enum { N_LINES = 21, N_COLS = 96 };
+
+static void check_renorm(struct backend *b, double tolerance) {
+    (void)tolerance;
+    enum elem act = b->ops->caps(b)->act;
+    float *x = noise_new(5, N_LINES * N_COLS, 2);
+    struct vector *gain = world_vector(b, N_COLS, noise_new(6, N_COLS, 1)),
+                  *bias = world_vector(b, N_COLS, noise_new(7, N_COLS, 1));
+    struct rows one = world_rows(b, N_LINES, N_COLS, ELEM_F32, x),
+                two = world_rows(b, N_LINES, N_COLS, ELEM_F32, x),
+                one_act = world_empty(b, N_LINES, N_COLS, act),
+                two_act = world_empty(b, N_LINES, N_COLS, act);
+    b->ops->norm(b, NORM_LAYER, gain, bias, 1e-5F, one, one);
+    b->ops->convert(b, one, one_act);
+    b->ops->renorm(b, NORM_LAYER, gain, bias, 1e-5F, two, two_act);
+    size_t n = N_LINES * N_COLS;
+    assert_same_bits("in place", n, world_read(b, two, N_COLS), world_read(b, one, N_COLS));
+    assert_same_bits("rounded", n, world_read(b, two_act, N_COLS), world_read(b, one_act, N_COLS));
+}
+
+static void a_renorm_is_a_norm_and_its_rounding(void **state) {
+    (void)state;
+    everywhere(check_renorm);
+}
+
+enum { FIRST_SLOT = 13, KEY_HEADS = 3, KEY_DIM = 32, KEY_WIDTH = KEY_HEADS * KEY_DIM };
+
+static struct rows product(struct backend *b, struct matrix *w, struct rows x, struct rows out) {
+    b->ops->matmul(b, w, x, out, NULL);
+    return out;
+}
+
+/* Attention where queries, keys and values went from their products to where they are read, or by
+ * way of f32 rows. */
+static const float *attended_to(struct backend *b, bool straight) {
+    struct err err = ERR_INIT;
+    enum elem act = b->ops->caps(b)->act;
+    struct kv_cache *kv = b->ops->kv_cache(b, 2, 64, KEY_WIDTH, &err);
+    struct rows x = world_rows(b, N_LINES, N_COLS, act, noise_new(8, N_LINES * N_COLS, 1)), q, k, v;
+    struct matrix *w[3];
+    uint32_t slots[N_LINES];
+    for (uint32_t i = 0; i < 3; i++)
+        w[i] = world_matrix(b, KEY_WIDTH, N_COLS, noise_new(9 + i, KEY_WIDTH * N_COLS, 1));
+    for (uint32_t i = 0; i < N_LINES; i++)
+        slots[i] = FIRST_SLOT + i;
+    q = product(b, w[0], x, world_empty(b, N_LINES, KEY_WIDTH, straight ? act : ELEM_F32));
+    k = straight ? b->ops->kv_keys(kv, 1, FIRST_SLOT, N_LINES)
+                 : world_empty(b, N_LINES, KEY_WIDTH, ELEM_F32);
+    v = straight ? b->ops->kv_values(kv, 1, FIRST_SLOT, N_LINES)
+                 : world_empty(b, N_LINES, KEY_WIDTH, ELEM_F32);
+    product(b, w[1], x, k);
+    product(b, w[2], x, v);
+    if (!straight) /* each half by itself */
+        b->ops->kv_store(b, kv, 1, slots, k, (struct rows) { 0 });
+    if (!straight)
+        b->ops->kv_store(b, kv, 1, slots, (struct rows) { 0 }, v);
+    struct attention a = {
+        .n_heads = KEY_HEADS, .n_kv_heads = KEY_HEADS, .head_dim = KEY_DIM, .scale = 0.2F
+    };
+    struct segment segment = { .n = N_LINES, .slot = FIRST_SLOT };
+    struct rows out = world_empty(b, N_LINES, KEY_WIDTH, act);
+    b->ops->attend(b, &a, kv, 1, &segment, 1, q, out);
+    return world_read(b, out, KEY_WIDTH);
+}
+
+static void check_straight(struct backend *b, double tolerance) {
+    (void)tolerance;
+    assert_same_bits("attended", N_LINES * KEY_WIDTH, attended_to(b, true), attended_to(b, false));
+}
+
+static void keys_may_go_from_their_product_into_the_cache(void **state) {
+    (void)state;
+    everywhere(check_straight);
+}
+
+/* Questions behind one preamble, behind another, and behind a shorter part of it. */
+enum { PREAMBLE = KEY_BLOCK + 3, CELLS = 2 * PREAMBLE + 40, ASKED = 5, QUESTIONS = 4 };
+
+static void check_preambles(struct backend *b, double tolerance) {
+    (void)tolerance;
+    struct err err = ERR_INIT;
+    const struct kv_span spans[QUESTIONS] = { { 0, PREAMBLE }, { 0, PREAMBLE },
+        { PREAMBLE, PREAMBLE }, { PREAMBLE, KEY_BLOCK } };
+    struct kv_cache *kv = b->ops->kv_cache(b, 1, CELLS, KEY_WIDTH, &err);
+    struct rows cells =
+        world_rows(b, CELLS, KEY_WIDTH, ELEM_F32, noise_new(3, CELLS * KEY_WIDTH, 1));
+    struct rows q = world_rows(
+        b, QUESTIONS * ASKED, KEY_WIDTH, ELEM_F32, noise_new(4, QUESTIONS * ASKED * KEY_WIDTH, 1));
+    struct rows together = world_empty(b, q.n, KEY_WIDTH, ELEM_F32),
+                alone = world_empty(b, q.n, KEY_WIDTH, ELEM_F32);
+    struct segment segments[QUESTIONS];
+    uint32_t slots[CELLS];
+    for (uint32_t i = 0; i < CELLS; i++)
+        slots[i] = i;
+    b->ops->kv_store(b, kv, 0, slots, cells, cells);
+    struct attention a = { .n_heads = KEY_HEADS,
+        .n_kv_heads = KEY_HEADS,
+        .head_dim = KEY_DIM,
+        .scale = 0.2F,
+        .causal = true };
+    for (uint32_t i = 0; i < QUESTIONS; i++) {
+        segments[i] = (struct segment) { .row = i * ASKED,
+            .n = ASKED,
+            .position = spans[i].n,
+            .slot = 2 * PREAMBLE + i * ASKED,
+            .ancestors = &spans[i],
+            .n_ancestors = 1 };
+        b->ops->attend(b, &a, kv, 0, &segments[i], 1, q, alone);
+    }
+    b->ops->attend(b, &a, kv, 0, segments, QUESTIONS, q, together);
+    assert_same_bits("questions", (size_t)q.n * KEY_WIDTH, world_read(b, together, KEY_WIDTH),
+        world_read(b, alone, KEY_WIDTH));
+}
+
+static void questions_keep_their_own_preamble(void **state) {
+    (void)state;
+    everywhere(check_preambles);
+}
+
 static void the_stream_reads_every_number(void **state) {
     (void)state;
     enum { NUMBERS = 12 * 16 * 5 };
@@ -643,6 +764,9 @@ int main(void) {
         cmocka_unit_test(an_activation_follows_its_numbers),
         cmocka_unit_test(rows_see_the_neighbours_of_their_own_segment),
         cmocka_unit_test(a_nan_is_not_cut_to_a_number),
+        cmocka_unit_test(a_renorm_is_a_norm_and_its_rounding),
+        cmocka_unit_test(questions_keep_their_own_preamble),
+        cmocka_unit_test(keys_may_go_from_their_product_into_the_cache),
         cmocka_unit_test(the_roof_counts_what_it_computes),
         cmocka_unit_test(the_stream_reads_every_number),
     };
