@@ -30,6 +30,19 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
     set_source_files_properties(cpu/kernels_avx2.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX2}")
     set_source_files_properties(cpu/kernels_avx512.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512}")
     set_source_files_properties(cpu/kernels_avx512bf16.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512};-mavx512bf16")
+elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
+    # Without gcc's first pass of scheduling, which lifts loads out of rows until sums don't fit in the registers.
+    set(cpu_NEON -O3 -fno-schedule-insns)
+    list(APPEND cpu_SOURCES cpu/kernels_neon.c)
+    set_source_files_properties(cpu/kernels_neon.c PROPERTIES COMPILE_OPTIONS "${cpu_NEON}")
+    include(CheckCCompilerFlag)
+    check_c_compiler_flag(-march=armv8.2-a+bf16 HAVE_NEONBF16)
+    if(HAVE_NEONBF16)
+        list(APPEND cpu_SOURCES cpu/kernels_neonbf16.c)
+        set_source_files_properties(cpu/kernels_neonbf16.c PROPERTIES COMPILE_OPTIONS
+            "${cpu_NEON};-march=armv8.2-a+bf16")
+        set_source_files_properties(cpu/isa.c PROPERTIES COMPILE_DEFINITIONS ASSAY_HAVE_NEONBF16)
+    endif()
 endif()
 
 # oneDNN where it is installed. It brings OpenMP with it, of which we use one call: one thread, please.
