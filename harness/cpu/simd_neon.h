@@ -167,8 +167,7 @@ static inline vec v_low(vec pairs) {
     return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(pairs), 16));
 }
 static inline vec v_high(vec pairs) {
-    return vreinterpretq_f32_u32(
-        vandq_u32(vreinterpretq_u32_f32(pairs), vdupq_n_u32(0xffff0000U)));
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(pairs), vdupq_n_u32(0xffff0000U)));
 }
 
 /* ---- a side of a panel, left or right: two vectors ---- */

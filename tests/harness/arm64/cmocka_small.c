@@ -1,8 +1,10 @@
 /* As much of cmocka as the tests of kernels use, for a processor that has no libcmocka here: its
  * header, and these functions behind it. A test that fails jumps back to where it was called; there
- * are no mocks and no allocation checks. */
+ * are no mocks and no allocation checks. TESTS=PATTERN runs those tests only whose names fit. */
+#include <fnmatch.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -60,12 +62,20 @@ void _assert_memory_equal(const void *const a, const void *const b, const size_t
     _assert_true(memcmp(a, b, size) == 0, "not the same bytes", file, line);
 }
 
+static bool chosen(const struct CMUnitTest *test) {
+    const char *pattern = getenv("TESTS");
+    return pattern == NULL || fnmatch(pattern, test->name, 0) == 0;
+}
+
 static int run(const struct CMUnitTest *test) {
     void *state = test->initial_state;
     int outcome = setjmp(back);
     if (outcome == 0)
         test->test_func(&state);
-    printf("[  %s ] %s\n", outcome == 0 ? "     OK" : outcome == SKIPPED ? "SKIPPED" : " FAILED",
+    printf("[  %s ] %s\n",
+        outcome == 0         ? "     OK"
+        : outcome == SKIPPED ? "SKIPPED"
+                             : " FAILED",
         test->name);
     fflush(stdout);
     return outcome == FAILED;
@@ -77,7 +87,7 @@ int _cmocka_run_group_tests(const char *group, const struct CMUnitTest *const te
     (void)setup;
     (void)teardown;
     for (size_t i = 0; i < n_tests; i++)
-        n_failed += run(&tests[i]);
+        n_failed += chosen(&tests[i]) ? run(&tests[i]) : 0;
     printf("%s: %zu tests, %d failed\n", group, n_tests, n_failed);
     return n_failed;
 }
