@@ -39,11 +39,19 @@ struct start {
     unsigned thread;
 };
 
-static void relax(void) {
+/* Tells a processor that somebody waits, which leaves more of it to its other thread. */
 #if defined(__x86_64__)
+static void relax(void) {
     __builtin_ia32_pause();
-#endif
 }
+#elif defined(__aarch64__)
+static void relax(void) {
+    __asm__ volatile("yield");
+}
+#else
+static void relax(void) {
+}
+#endif
 
 static void take_items(struct pool *p, unsigned thread) {
     for (;;) {

@@ -138,6 +138,10 @@ struct model_info {
 };
 const struct model_info *model_info(const struct model *m);
 
+/* The instruction set that products run in on this machine's processor, or that ASSAY_ISA names, in
+ * words: "AVX-512 bf16", "NEON". NULL with *err where it hasn't what is named. */
+MUST_CHECK const char *processor_isa(struct err *err);
+
 /* FLOPs a second of the forward pass on this device, from a step or two that are run for it. */
 MUST_CHECK bool model_speed(struct model *m, double *flops_per_s, struct err *err);
 

@@ -23,13 +23,12 @@ static void note(struct checkup *c, const char *what, bool ok, const char *said)
 }
 
 static void check_cpu(struct checkup *c) {
-    char text[160];
-    const char *isa = __builtin_cpu_supports("avx512bf16") ? "AVX-512 bf16"
-                      : __builtin_cpu_supports("avx512f")  ? "AVX-512"
-                      : __builtin_cpu_supports("avx2")     ? "AVX2"
-                                                           : "no vector extension that is used";
-    snprintf(text, sizeof text, "%ld processors, %s", sysconf(_SC_NPROCESSORS_ONLN), isa);
-    note(c, "processor", true, text);
+    struct err err = ERR_INIT;
+    char text[600];
+    const char *isa = processor_isa(&err);
+    snprintf(text, sizeof text, "%ld processors, %.500s", sysconf(_SC_NPROCESSORS_ONLN),
+        isa ? isa : err.msg);
+    note(c, "processor", isa != NULL, text);
 }
 
 static void check_disk(struct checkup *c) {

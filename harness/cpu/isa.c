@@ -4,12 +4,17 @@
 
 #include <string.h>
 
+#include "base/strbuf.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(ASSAY_HAVE_NEONBF16)
+#include <sys/auxv.h>
 #endif
 
 struct isa {
     const struct kernels *kernels;
+    const char *words;
     bool (*usable)(void);
 };
 
@@ -41,25 +46,59 @@ bool kernels_see_amx(void) {
 }
 #endif
 
+#if defined(ASSAY_HAVE_NEONBF16)
+static bool has_neonbf16(void) {
+    return (getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0;
+}
+#endif
+
 static const struct isa isas[] = {
 /* best first */
 #if defined(__x86_64__)
-    { &kernels_avx512bf16, has_avx512bf16 },
-    { &kernels_avx512, has_avx512 },
-    { &kernels_avx2, has_avx2 },
+    { &kernels_avx512bf16, "AVX-512 bf16", has_avx512bf16 },
+    { &kernels_avx512, "AVX-512", has_avx512 },
+    { &kernels_avx2, "AVX2", has_avx2 },
+#elif defined(__aarch64__)
+#if defined(ASSAY_HAVE_NEONBF16)
+    { &kernels_neonbf16, "NEON bf16", has_neonbf16 },
 #endif
-    { &kernels_plain, always },
+    { &kernels_neon, "NEON", always }, /* AArch64 is not without it */
+#endif
+    { &kernels_plain, "no vector extension that is used", always },
 };
+enum { N_ISAS = sizeof isas / sizeof *isas };
 
-const struct kernels *kernels_choose(struct err *err) {
+const char *kernels_name(size_t i) {
+    return i < N_ISAS ? isas[i].kernels->name : NULL;
+}
+
+static void hint_at_names(struct err *err) {
+    struct strbuf names = { 0 };
+    for (size_t i = N_ISAS; i-- > 0;)
+        strbuf_addf(&names, "%s%s", kernels_name(i), i > 1 ? ", " : i == 1 ? " and " : "");
+    err_hint(err, "%s are known on such a processor", strbuf_str(&names));
+    strbuf_release(&names);
+}
+
+static const struct isa *choose(struct err *err) {
     const char *said = getenv("ASSAY_ISA");
     bool any = said == NULL || *said == 0;
-    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        if ((any || strcmp(said, isas[i].kernels->name) == 0) && isas[i].usable())
-            return isas[i].kernels;
+    for (size_t i = 0; i < N_ISAS; i++) {
+        if ((any || strcmp(said, kernels_name(i)) == 0) && isas[i].usable())
+            return &isas[i];
     }
     err_set(err, ERR_USAGE,
         "cannot run with ASSAY_ISA '%s': it is not an instruction set of this processor", said);
-    err_hint(err, "plain, avx2, avx512 and avx512bf16 are known");
+    hint_at_names(err);
     return NULL;
+}
+
+const struct kernels *kernels_choose(struct err *err) {
+    const struct isa *isa = choose(err);
+    return isa != NULL ? isa->kernels : NULL;
+}
+
+const char *processor_isa(struct err *err) {
+    const struct isa *isa = choose(err);
+    return isa != NULL ? isa->words : NULL;
 }

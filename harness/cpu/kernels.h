@@ -98,11 +98,17 @@ extern const struct kernels kernels_plain;
 extern const struct kernels kernels_avx2;
 extern const struct kernels kernels_avx512;
 extern const struct kernels kernels_avx512bf16;
+#elif defined(__aarch64__)
+extern const struct kernels kernels_neon;
+extern const struct kernels kernels_neonbf16;
 #endif
 
-/* The best table for this processor, or the one that ASSAY_ISA names (plain, avx2, avx512,
- * avx512bf16). */
+/* The best table for this processor, or the one that ASSAY_ISA names. */
 MUST_CHECK const struct kernels *kernels_choose(struct err *err);
+
+/* Names of the tables for this kind of processor, the best first, whether or not this one can run
+ * them; NULL behind the last. */
+const char *kernels_name(size_t i);
 
 /* Whether the processor has bf16 matrix tiles, which none of these tables use. */
 bool kernels_see_amx(void);

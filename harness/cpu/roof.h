@@ -4,13 +4,16 @@
  * compilers, and the figure would fall to less than half.
  *
  * Twelve chains hide the latency of two multiply-adds a cycle, of four cycles each, and leave
- * registers for the operands where there are sixteen. A sum is a factor of the next step: a product
- * of two constants would be made once. */
+ * registers for the operands where there are sixteen. (An instruction set with more of both has
+ * said so before.) A sum is a factor of the next step: a product of two constants would be made
+ * once. */
 #ifndef ASSAY_HARNESS_CPU_ROOF_H
 #define ASSAY_HARNESS_CPU_ROOF_H
 
+#ifndef ROOF_EACH
 enum { ROOF_CHAINS = 12 };
 #define ROOF_EACH(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#endif
 
 #define ROOF_DECLARE(i) chain##i = ROOF_SET((float)i),
 #define ROOF_ADD(i) total = ROOF_PLUS(total, chain##i);

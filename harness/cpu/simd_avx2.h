@@ -11,6 +11,8 @@
 enum { W = 8, TILE = SIMD_TILE, PANEL = 16 };
 typedef __m256 vec;
 
+#include "harness/cpu/simd_x86.h"
+
 static inline __m256i v_mask(size_t n) {
     __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n >= W ? W : (int)n), lane);
@@ -116,8 +118,8 @@ static inline float v_sum(vec x) {
     __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
-static inline __m128 v_low_lane(vec x) {
-    return _mm256_castps256_ps128(x);
+static inline float v_lane_0(vec x) {
+    return _mm_cvtss_f32(_mm256_castps256_ps128(x));
 }
 static inline float v_top(vec x) {
     __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

@@ -10,6 +10,8 @@
 enum { W = 16, TILE = SIMD_TILE, PANEL = 32 };
 typedef __m512 vec;
 
+#include "harness/cpu/simd_x86.h"
+
 static inline __mmask16 v_mask(size_t n) {
     return (__mmask16)(n >= W ? 0xffff : (1U << n) - 1);
 }
@@ -106,8 +108,8 @@ static inline unsigned v_equal(vec a, vec b) { /* a bit a lane */
 static inline float v_sum(vec x) {
     return _mm512_reduce_add_ps(x);
 }
-static inline __m128 v_low_lane(vec x) {
-    return _mm512_castps512_ps128(x);
+static inline float v_lane_0(vec x) {
+    return _mm_cvtss_f32(_mm512_castps512_ps128(x));
 }
 static inline float v_top(vec x) {
     return _mm512_reduce_max_ps(x);

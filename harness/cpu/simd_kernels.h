@@ -1,5 +1,5 @@
-/* The vector kernels, written once over the v_* names of simd_avx512.h or simd_avx2.h. A
- * kernels_<isa>.c includes one of those, defines v_dot_bf16, includes this, and is compiled with
+/* The vector kernels, written once over the v_* names of simd_avx512.h, simd_avx2.h or simd_neon.h.
+ * A kernels_<isa>.c includes one of those, defines v_dot_bf16, includes this, and is compiled with
  * that instruction set's flags; nothing else may include it. No rounding is left to the compiler:
  * every fused multiply-add is spelled out. */
 #ifndef ASSAY_HARNESS_CPU_SIMD_KERNELS_H
@@ -62,56 +62,57 @@ ALWAYS_INLINE vec v_tanh(vec x) {
 
 /* ---- matrix products ---- */
 
-/* Two vectors wide, `rows` high; rows is a constant at each call, so the sums live in registers. */
+/* Two sides of a panel wide, `rows` high; rows is a constant at each call, so the sums live in
+ * registers. */
 ALWAYS_INLINE void tile_f32(uint32_t rows, uint32_t k, const float *a, size_t lda, const float *b,
     size_t ldb, float *c, size_t ldc, bool add) {
-    vec left[TILE], right[TILE];
+    side left[TILE], right[TILE];
 #pragma GCC unroll 12
     for (uint32_t r = 0; r < rows; r++) {
-        left[r] = add ? v_load(c + r * ldc) : v_set(0);
-        right[r] = add ? v_load(c + r * ldc + W) : v_set(0);
+        left[r] = add ? side_load(c + r * ldc) : side_set(0);
+        right[r] = add ? side_load(c + r * ldc + SIDE) : side_set(0);
     }
     for (uint32_t i = 0; i < k; i++) {
-        vec b0 = v_load(b + i * ldb), b1 = v_load(b + i * ldb + W);
+        side b0 = side_load(b + i * ldb), b1 = side_load(b + i * ldb + SIDE);
 #pragma GCC unroll 12
         for (uint32_t r = 0; r < rows; r++) {
             vec x = v_set(a[r * lda + i]);
-            left[r] = v_fma(x, b0, left[r]);
-            right[r] = v_fma(x, b1, right[r]);
+            left[r] = side_fma(x, b0, left[r]);
+            right[r] = side_fma(x, b1, right[r]);
         }
     }
 #pragma GCC unroll 12
     for (uint32_t r = 0; r < rows; r++) {
-        v_store(c + r * ldc, left[r]);
-        v_store(c + r * ldc + W, right[r]);
+        side_store(c + r * ldc, left[r]);
+        side_store(c + r * ldc + SIDE, right[r]);
     }
 }
 
-ALWAYS_INLINE vec v_load_pairs(const uint16_t *p) {
-    return v_load((const float *)(const void *)p);
+ALWAYS_INLINE side side_load_pairs(const uint16_t *p) {
+    return side_load((const float *)(const void *)p);
 }
 
 ALWAYS_INLINE void tile_bf16(uint32_t rows, uint32_t k, const uint16_t *a, size_t lda,
     const uint16_t *b, size_t ldb, float *c, size_t ldc, bool add) {
-    vec left[TILE], right[TILE];
+    side left[TILE], right[TILE];
 #pragma GCC unroll 12
     for (uint32_t r = 0; r < rows; r++) {
-        left[r] = add ? v_load(c + r * ldc) : v_set(0);
-        right[r] = add ? v_load(c + r * ldc + W) : v_set(0);
+        left[r] = add ? side_load(c + r * ldc) : side_set(0);
+        right[r] = add ? side_load(c + r * ldc + SIDE) : side_set(0);
     }
     for (uint32_t i = 0; i < k; i += 2, b += ldb) {
-        vec b0 = v_load_pairs(b), b1 = v_load_pairs(b + 2 * W);
+        side b0 = side_load_pairs(b), b1 = side_load_pairs(b + 2 * SIDE);
 #pragma GCC unroll 12
         for (uint32_t r = 0; r < rows; r++) {
             vec x = v_pair(a + r * lda + i);
-            left[r] = v_dot_bf16(left[r], x, b0);
-            right[r] = v_dot_bf16(right[r], x, b1);
+            left[r] = side_dot_bf16(left[r], x, b0);
+            right[r] = side_dot_bf16(right[r], x, b1);
         }
     }
 #pragma GCC unroll 12
     for (uint32_t r = 0; r < rows; r++) {
-        v_store(c + r * ldc, left[r]);
-        v_store(c + r * ldc + W, right[r]);
+        side_store(c + r * ldc, left[r]);
+        side_store(c + r * ldc + SIDE, right[r]);
     }
 }
 
@@ -411,36 +412,11 @@ static void turn(size_t n, const float *cos, const float *sin, float *a, float *
 
 /* ---- attention ---- */
 
-/* out[i][j] = in[j][i], 8 × 8. */
-ALWAYS_INLINE void transpose_8(const float *const *rows, uint32_t d, float *out) {
-    __m256 r[8], t[8];
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++)
-        r[j] = rows[j] == NULL ? _mm256_setzero_ps() : _mm256_loadu_ps(rows[j] + d);
-#pragma GCC unroll 4
-    for (int j = 0; j < 8; j += 2) {
-        t[j] = _mm256_unpacklo_ps(r[j], r[j + 1]);
-        t[j + 1] = _mm256_unpackhi_ps(r[j], r[j + 1]);
-    }
-#pragma GCC unroll 2
-    for (int j = 0; j < 8; j += 4) {
-        r[j] = _mm256_shuffle_ps(t[j], t[j + 2], 0x44);
-        r[j + 1] = _mm256_shuffle_ps(t[j], t[j + 2], 0xee);
-        r[j + 2] = _mm256_shuffle_ps(t[j + 1], t[j + 3], 0x44);
-        r[j + 3] = _mm256_shuffle_ps(t[j + 1], t[j + 3], 0xee);
-    }
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        _mm256_storeu_ps(out + j * PANEL, _mm256_permute2f128_ps(r[j], r[j + 4], 0x20));
-        _mm256_storeu_ps(out + (j + 4) * PANEL, _mm256_permute2f128_ps(r[j], r[j + 4], 0x31));
-    }
-}
-
 static void transpose(uint32_t n_dims, const float *const *rows, float *out) {
     uint32_t whole = n_dims / 8 * 8;
     for (uint32_t j = 0; j < PANEL; j += 8) {
         for (uint32_t d = 0; d < whole; d += 8)
-            transpose_8(rows + j, d, out + (size_t)d * PANEL + j);
+            v_transpose_8(rows + j, d, out + (size_t)d * PANEL + j);
     }
     for (uint32_t d = whole; d < n_dims; d++) {
         for (uint32_t j = 0; j < PANEL; j++)
@@ -450,15 +426,8 @@ static void transpose(uint32_t n_dims, const float *const *rows, float *out) {
 
 static void interleave(size_t n, const uint16_t *a, const uint16_t *b, uint16_t *out) {
     size_t whole = n / 16 * 16;
-    for (size_t i = 0; i < whole; i += 16) {
-        __m256i zero = _mm256_setzero_si256();
-        __m256i x = a == NULL ? zero : _mm256_loadu_si256((const __m256i *)(const void *)(a + i));
-        __m256i y = b == NULL ? zero : _mm256_loadu_si256((const __m256i *)(const void *)(b + i));
-        __m256i low = _mm256_unpacklo_epi16(x, y), high = _mm256_unpackhi_epi16(x, y);
-        __m256i *to = (__m256i *)(void *)(out + 2 * i);
-        _mm256_storeu_si256(to, _mm256_permute2x128_si256(low, high, 0x20));
-        _mm256_storeu_si256(to + 1, _mm256_permute2x128_si256(low, high, 0x31));
-    }
+    for (size_t i = 0; i < whole; i += 16)
+        v_interleave_16(a, b, i, out + 2 * i);
     for (size_t i = whole; i < n; i++) {
         out[2 * i] = a == NULL ? 0 : a[i];
         out[2 * i + 1] = b == NULL ? 0 : b[i];
@@ -482,7 +451,7 @@ ALWAYS_INLINE float raise_max(float new, float *max, float *sums) {
     if (!(new > old))
         return 1;
     *max = new;
-    float factor = _mm_cvtss_f32(v_low_lane(v_exp(v_set(old - new))));
+    float factor = v_lane_0(v_exp(v_set(old - new)));
     scale(LANES, factor, sums);
     return factor;
 }
@@ -535,7 +504,7 @@ static float soften_bf16(float *s, uint32_t from, uint32_t to, float scale_by, f
     for (uint32_t j = 0; j < LANES / W; j++)
         lanes[j] = v_load(sums + j * W);
     for (uint32_t i = from / LANES * LANES; i < to; i += LANES) {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (uint32_t j = 0; j < LANES / W; j++) {
             uint32_t at = i + j * W;
             if (at >= to)
@@ -600,7 +569,7 @@ static double exp_sum(size_t n, const float *x, float max) {
 #define ROOF_LOAD v_load
 #define ROOF_SUM v_sum
 #define ROOF_LANES W
-#define ROOF_MULTIPLY_ADD(sum, a, b) v_fma(sum, a, b)
+#define ROOF_MULTIPLY_ADD(sum, a, b) v_step(sum, a, b)
 ROOF_MULTIPLY(roof_f32, vec)
 ROOF_STREAM(roof_stream, vec)
 #undef ROOF_MULTIPLY_ADD

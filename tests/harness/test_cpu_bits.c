@@ -356,6 +356,18 @@ static void avx512bf16_gives_the_same_bits(void **state) {
     check_isa("avx512bf16", "plain", DTYPE_BF16);
 }
 
+static void neon_gives_the_same_bits(void **state) {
+    (void)state;
+    check_isa("neon", "plain", DTYPE_F32);
+    check_isa("neon", "plain", DTYPE_BF16);
+}
+
+static void neonbf16_gives_the_same_bits(void **state) {
+    (void)state;
+    check_isa("neonbf16", "plain", DTYPE_F32);
+    check_isa("neonbf16", "plain", DTYPE_BF16);
+}
+
 static void onednn_gives_the_same_bits(void **state) {
     (void)state;
     check_isa(NULL, "dnnl", DTYPE_F32);
@@ -385,6 +397,8 @@ int main(void) {
         cmocka_unit_test(avx2_gives_the_same_bits),
         cmocka_unit_test(avx512_gives_the_same_bits),
         cmocka_unit_test(avx512bf16_gives_the_same_bits),
+        cmocka_unit_test(neon_gives_the_same_bits),
+        cmocka_unit_test(neonbf16_gives_the_same_bits),
         cmocka_unit_test(onednn_gives_the_same_bits),
         cmocka_unit_test(filled_rows_are_counted),
     };

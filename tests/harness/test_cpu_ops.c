@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "harness/cpu/kernels.h"
 #include "tests/harness/cpu_world.h"
 
 /* What an op made: n numbers, from the same inputs on every backend. */
@@ -313,6 +314,16 @@ static void avx512bf16_agrees_with_plain_c(void **state) {
     check_all("avx512bf16", "plain");
 }
 
+static void neon_agrees_with_plain_c(void **state) {
+    (void)state;
+    check_all("neon", "plain");
+}
+
+static void neonbf16_agrees_with_plain_c(void **state) {
+    (void)state;
+    check_all("neonbf16", "plain");
+}
+
 static void onednn_agrees_with_plain_c(void **state) {
     (void)state;
     check_all(NULL, "dnnl");
@@ -465,8 +476,6 @@ static void the_first_of_equal_logits_is_best(void **state) {
 
 /* ---- activations against double precision ---- */
 
-static const char *const isas[] = { "plain", "avx2", "avx512", "avx512bf16" };
-
 struct curve {
     enum activation activation;
     double (*exact)(double x);
@@ -526,8 +535,9 @@ static void check_curve(struct backend *b, const struct curve *curve) {
 
 static void activations_are_good_to_the_last_places(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        struct backend *b = world_open(&(struct setting) { isas[i], "plain", DTYPE_F32, 1 });
+    for (size_t i = 0; kernels_name(i) != NULL; i++) {
+        struct backend *b =
+            world_open(&(struct setting) { kernels_name(i), "plain", DTYPE_F32, 1 });
         if (b == NULL)
             continue;
         for (size_t c = 0; c < sizeof curves / sizeof *curves; c++)
@@ -590,10 +600,10 @@ static void check_nan_passes_attention(struct backend *b) {
 
 static void nan_is_not_swallowed(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+    for (size_t i = 0; kernels_name(i) != NULL; i++) {
         for (int dtype = DTYPE_F32; dtype <= DTYPE_BF16; dtype++) {
             struct backend *b =
-                world_open(&(struct setting) { isas[i], "plain", (enum dtype)dtype, 1 });
+                world_open(&(struct setting) { kernels_name(i), "plain", (enum dtype)dtype, 1 });
             if (b == NULL)
                 continue;
             check_nan_passes(b);
@@ -609,11 +619,13 @@ static void conversion_rounds_to_nearest_even(void **state) {
         -0.0F };
     float want[] = { 1, 1, 1.015625F, 1.0078125F, -1, 3.38953139e38F, INFINITY, 0, -0.0F };
     enum { N = sizeof x / sizeof *x };
-    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        struct backend *b = world_open(&(struct setting) { isas[i], "plain", DTYPE_BF16, 1 });
+    for (size_t i = 0; kernels_name(i) != NULL; i++) {
+        struct backend *b =
+            world_open(&(struct setting) { kernels_name(i), "plain", DTYPE_BF16, 1 });
         if (b == NULL)
             continue;
-        assert_same_bits(isas[i], N, world_read(b, world_rows(b, 1, N, ELEM_BF16, x), N), want);
+        assert_same_bits(
+            kernels_name(i), N, world_read(b, world_rows(b, 1, N, ELEM_BF16, x), N), want);
         world_close(b);
     }
 }
@@ -630,6 +642,8 @@ int main(void) {
         cmocka_unit_test(avx2_agrees_with_plain_c),
         cmocka_unit_test(avx512_agrees_with_plain_c),
         cmocka_unit_test(avx512bf16_agrees_with_plain_c),
+        cmocka_unit_test(neon_agrees_with_plain_c),
+        cmocka_unit_test(neonbf16_agrees_with_plain_c),
         cmocka_unit_test(onednn_agrees_with_plain_c),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,11 +228,10 @@ static const float *product_of(
 static void a_weight_is_packed_from_its_file_or_from_a_copy(void **state) {
     (void)state;
     enum { N = 300, K = 36 };
-    static const char *const isas[] = { "plain", "avx2", "avx512", "avx512bf16" };
-    for (size_t i = 0; i < 2 * sizeof isas / sizeof *isas; i++) {
+    for (size_t i = 0; kernels_name(i / 2); i++) {
         bool bf16 = i % 2;
         struct backend *b = world_open(
-            &(struct setting) { isas[i / 2], "plain", bf16 ? DTYPE_BF16 : DTYPE_F32, 2 });
+            &(struct setting) { kernels_name(i / 2), "plain", bf16 ? DTYPE_BF16 : DTYPE_F32, 2 });
         if (!b)
             continue;
         float *full = noise_new(9, N * K, 1);

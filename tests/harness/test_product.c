@@ -11,10 +11,10 @@
 
 #include "base/mem.h"
 #include "base/pool.h"
+#include "harness/cpu/kernels.h"
 #include "harness/product.h"
 #include "tests/harness/cpu_world.h"
 
-static const char *const ISAS[] = { "plain", "avx2", "avx512" };
 static const char *const LIBRARIES[] = { "plain", "dnnl" };
 
 struct unit {
@@ -69,9 +69,9 @@ static void a_product_is_the_sums_of_products_for_any_shape(void **state) {
     static const size_t shapes[][3] = { { 1, 1, 1 }, { 3, 2, 5 }, { 96, 256, 64 }, { 97, 257, 33 },
         { 200, 31, 384 }, { 1, 700, 7 }, { 300, 1, 129 }, { 0, 3, 2 }, { 3, 0, 2 } };
     (void)state;
-    for (size_t i = 0; i < sizeof ISAS / sizeof *ISAS; i++)
+    for (size_t i = 0; kernels_name(i); i++)
         for (size_t l = 0; l < sizeof LIBRARIES / sizeof *LIBRARIES; l++) {
-            struct unit u = unit_open(ISAS[i], LIBRARIES[l], 2);
+            struct unit u = unit_open(kernels_name(i), LIBRARIES[l], 2);
             for (size_t s = 0; u.unit && s < sizeof shapes / sizeof *shapes; s++)
                 compare_with_sums(&u, shapes[s][0], shapes[s][1], shapes[s][2]);
             unit_close(&u);
@@ -97,10 +97,10 @@ static void compare_alone(struct unit *u, const float *all, bool columns_too) {
 
 static void a_row_has_the_same_bits_alone_and_on_any_number_of_threads(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof ISAS / sizeof *ISAS; i++)
+    for (size_t i = 0; kernels_name(i); i++)
         for (size_t l = 0; l < sizeof LIBRARIES / sizeof *LIBRARIES; l++) {
-            struct unit one = unit_open(ISAS[i], LIBRARIES[l], 1);
-            struct unit many = unit_open(ISAS[i], LIBRARIES[l], 5);
+            struct unit one = unit_open(kernels_name(i), LIBRARIES[l], 1);
+            struct unit many = unit_open(kernels_name(i), LIBRARIES[l], 5);
             if (one.unit && many.unit) {
                 const float *rows = noise_new(3, ROWS * K, 1);
                 const float *columns = noise_new(4, COLUMNS * K, 1);
