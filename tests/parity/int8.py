@@ -9,8 +9,8 @@ from tables import Table, figure
 
 DTYPES = ("f32", "bf16", "int8")
 WORKS = (  # name, verb, file of the texts, files that the model may have, rounds
-    ("nearest neighbours", "embed", "w1_embed.jsonl", ("modules.json",), 3),
-    ("choices", "score", "w3_choice_0shot.jsonl", ("SmolLM2-135M-Instruct.Q4_1.gguf",), 2),
+    ("nearest neighbours", "embed", "w1_embed.jsonl", ("modules.json",), 2),
+    ("choices", "score", "w3_choice_0shot.jsonl", ("SmolLM2-135M-Instruct.Q4_1.gguf",), 1),
 )
 
 
@@ -92,7 +92,7 @@ def table(parity, options):
         "What `--dtype bf16` and `--dtype int8` change of what `--dtype f32` answers, and the processor's seconds that each takes on one",
         "thread. *Nearest neighbours*: all-MiniLM-L6-v2 on 2,048 sentences. *Choices*: SmolLM2-135M-Instruct on 200 HellaSwag questions of",
         "four endings. Heads, routers, attention and norms are in bf16 in int8 too."],
-        ("work", "dtype", "beside f32", "user seconds", "times bf16's speed"), "lllrr")
+        ["work", "dtype", "beside f32", "user seconds", "times bf16's speed"], "lllrr")
     document = []
     try:
         import numpy as np
