@@ -12,7 +12,9 @@
  *
  * Elements. The residual stream, norms, softmax, logits and pooled vectors are f32 on every
  * backend. `act` is what matmul inputs are rounded to (f32 or bf16); accumulation is f32. Ops that
- * feed a matmul write `act` elements.
+ * feed a matmul write `act` elements. `packed` is what weights are kept as: `act`, or eight bits,
+ * where a product rounds its rows once more (each row by a factor of its own) and sums whole
+ * numbers.
  *
  * A backend is one const table; forward.c, sched.c and everything above sees only this file. */
 #ifndef ASSAY_HARNESS_BACKEND_H
@@ -29,7 +31,11 @@ struct vector;   /* f32 [n] on the device: norm gains, biases */
 struct buffer;   /* activations on the device: rows × cols of one element type */
 struct kv_cache; /* keys and values of all layers in slots of one token each */
 
-enum elem { ELEM_F32, ELEM_BF16 };
+enum elem {
+    ELEM_F32,
+    ELEM_BF16,
+    ELEM_INT8, /* of packed weights only: no buffer has it */
+};
 
 enum activation {
     ACT_NONE,
@@ -64,7 +70,9 @@ struct row_scale {
  * zeros each `run_columns` columns (heads whose values are narrower than their keys). `slice`: of a
  * tensor of one more dimension, which of the first, from 1 on (an expert); 0: it has none. `add`: a
  * constant added to every element (norm gains stored as w
- * - 1). `scales`: factors of rows, from the first on, before that; those behind them have 1. */
+ * - 1). `scales`: factors of rows, from the first on, before that; those behind them have 1.
+ * `precise`: a matrix that is kept in `act` elements where others have eight bits; heads must be.
+ */
 struct weight_source {
     const struct tensor *tensor;
     bool transpose;
@@ -76,6 +84,7 @@ struct weight_source {
     float add;
     const struct row_scale *scales;
     uint32_t n_scales;
+    bool precise;
 };
 
 /* Rotary embedding: `inv_freq` has rotary_dim / 2 numbers (scaling already in them), `scale`
@@ -205,7 +214,7 @@ struct epilogue {
 };
 
 struct backend_config {
-    enum dtype dtype; /* F32 or BF16 (AUTO has been resolved above) */
+    enum dtype dtype; /* F32, BF16 or INT8 (AUTO has been resolved above) */
     unsigned threads; /* 0: as many as this process may use */
     const char *gemm; /* "auto", "dnnl", "plain" */
 };
@@ -214,7 +223,7 @@ struct backend_caps {
     const char
         *name; /* "cpu/avx512bf16", ...: the instruction set is part of a result's identity */
     const char *gemm; /* "dnnl 2.6.3", "plain" */
-    enum elem act;
+    enum elem act, packed;
     uint32_t row_block; /* height of a GEMM block: T in multiples of it wastes nothing */
     unsigned threads;
     unsigned can; /* enum ability: parts that this device runs */

@@ -87,7 +87,7 @@ MUST_CHECK bool chat_template_render(struct chat_template *c, const json_t *requ
 
 struct model;
 
-enum dtype { DTYPE_AUTO, DTYPE_F32, DTYPE_BF16, DTYPE_F16 };
+enum dtype { DTYPE_AUTO, DTYPE_F32, DTYPE_BF16, DTYPE_F16, DTYPE_INT8 };
 const char *dtype_name(enum dtype dtype);
 MUST_CHECK bool dtype_parse(const char *name, enum dtype *out, struct err *err);
 

@@ -110,6 +110,7 @@ static void add_row(const struct world *w, json_t *section, const json_t *row) {
     json_object_set_new(json_object_get(entry, "by_task"), id, cell_view(w, row));
     if (!json_object_get(entry, "dtype"))
         copy_field(entry, row, "dtype");
+    mark_dtype(entry, row);
 }
 
 static void fill_sections(const struct world *w, const char *suite, json_t *const *sections) {
@@ -326,6 +327,7 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
     drop_undetectable(json_object_get(section, "tests"), 1); /* of means of shares */
     json_object_set_new(section, "range", range_of(rows, "mean", NAN));
     json_object_set_new(section, "n_ranked", json_integer(ranked));
+    json_object_set_new(section, "marks", marks_of(rows));
 }
 
 json_t *view_board(const struct world *w, const json_t *suite) {

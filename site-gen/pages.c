@@ -33,6 +33,7 @@ static json_t *run_line(const struct world *w, const json_t *run) {
         main_view(run, definition_of(w, run)), "path",
         run_path(w, model, json_get_int(run, "run_id", 0)));
     copy_fields(line, run, COPIED);
+    mark_dtype(line, run);
     return line;
 }
 
@@ -45,8 +46,8 @@ static json_t *leader_view(const json_t *section) {
     json_t *row, *leader = NULL;
     json_array_foreach(rows, i, row) {
         if (json_get_int(row, "rank", 0) == 1 && json_object_get(row, "mean") && !leader)
-            leader = json_pack("{s:O, s:O}", "model", json_object_get(row, "model"), "mean",
-                json_object_get(row, "mean"));
+            leader = json_pack("{s:O, s:O, s:O*}", "model", json_object_get(row, "model"), "mean",
+                json_object_get(row, "mean"), "mark", json_object_get(row, "mark"));
         else
             tied += json_get_int(row, "rank_low", 0) == 1;
     }
@@ -360,6 +361,7 @@ static json_t *groups_view(const struct world *w, const json_t *task) {
             json_object_get(group, "tests"), metric_rule(json_get_string(m, "name", "")).widest);
         drop_parts(rows);
         json_object_set_new(group, "range", range_of(rows, "figure", baseline));
+        json_object_set_new(group, "marks", marks_of(rows));
         json_decref(m);
     }
     return groups;

@@ -14,6 +14,11 @@
 json_t *figure_view(const json_t *row);
 struct figure figure_of(const json_t *row);
 
+/* mark.c: gives a line the "mark" {"word", "means"} of the dtype that `of` was computed in, where
+ * that dtype needs one; and the marks of rows, each once. */
+void mark_dtype(json_t *line, const json_t *of);
+json_t *marks_of(const json_t *rows);
+
 /* The board of one suite (a row of "suites"). */
 json_t *view_board(const struct world *w, const json_t *suite);
 json_t *view_index(const struct world *w, const json_t *boards);

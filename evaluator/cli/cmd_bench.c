@@ -25,7 +25,7 @@ static const struct option options_bench[] = {
     { "seconds", 0, "S",
         "repeat a case for so long in each round, if it is shorter (default: 0.1)" },
     { "output", 'o', "FORMAT", "table, md, csv, or json, which --json is too (default: table)" },
-    { "dtype", 0, "LIST", "auto, f32, bf16 (auto: f32 files in f32, others in bf16)" },
+    { "dtype", 0, "LIST", "auto, f32, bf16, int8 (auto: f32 files in f32, others in bf16)" },
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
     { "threads", 'j', "LIST", "threads (default: the processors that may be used)" },
     { "hub", 0, "DIR|URL",

@@ -149,6 +149,14 @@ static void print_rows(const json_t *section) {
     table_print(t, true);
 }
 
+/* What the dtype of some rows means for them. */
+static void print_marks(const json_t *section) {
+    const json_t *mark;
+    size_t i;
+    json_array_foreach(json_object_get(section, "marks"), i, mark) printf(
+        "\n%s: %s.\n", json_get_string(mark, "word", ""), json_get_string(mark, "means", ""));
+}
+
 static void print_tests(const json_t *section) {
     const json_t *tests = json_object_get(section, "tests");
     long long pairs = json_get_int(tests, "pairs", 0), paired = json_get_int(tests, "paired", 0);
@@ -193,6 +201,7 @@ static void print_board(const json_t *board) {
         if (json_array_size(json_object_get(section, "rows"))) {
             printf("%s## %s\n\n", i ? "\n" : "", json_get_string(section, "title", ""));
             print_rows(section);
+            print_marks(section);
             print_tests(section);
         }
         if (json_array_size(json_object_get(section, "pairs"))) {

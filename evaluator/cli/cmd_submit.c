@@ -14,7 +14,7 @@
 static const struct option options_submit[] = {
     { "suite", 's', "S", "the suite to run" },
     { "priority", 0, "N", "0 (first) to 9; default 5" },
-    { "dtype", 0, "TYPE", "auto, f32, bf16 or f16" },
+    { "dtype", 0, "TYPE", "auto, f32, bf16, f16 or int8 (marked on the board)" },
     { "profile", 0, "NAME", "rule set (default: the suite's)" },
     { "limit", 'l', "N", "the first N documents of each task (default: as the suite says)" },
     { "shots", 'n', "K", "examples before each question" },

@@ -1,10 +1,12 @@
 /* assay worker. */
+#include "base/precision.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/hub/hub.h"
 #include "evaluator/worker/worker.h"
+#include "harness/harness.h"
 
 static const struct option options_worker[] = {
     { "once", 0, NULL, "do one job, then end (exit code 8 if there is none)" },
@@ -22,6 +24,23 @@ static const struct option options_worker[] = {
     { NULL, 0, NULL, NULL },
 };
 
+/* A type that changes answers is for those who ask for it: not for jobs that leave it open. */
+static bool dtype_fits(const char *name, struct err *err) {
+    enum dtype dtype;
+    if (!name) {
+        return true;
+    }
+    if (!dtype_parse(name, &dtype, err)) {
+        return false;
+    }
+    if (precision_caveat(name)) {
+        err_set(err, ERR_USAGE, "--dtype %s is not for jobs that leave it open: it changes answers",
+            name);
+        return err_hint(err, "ask for it where it is wanted: assay submit MODEL --dtype %s", name);
+    }
+    return true;
+}
+
 static bool run(const struct args *args, struct err *err) {
     unsigned long idle, lease, memory, threads;
     struct worker_options o = {
@@ -35,6 +54,9 @@ static bool run(const struct args *args, struct err *err) {
         .no_cache = args_has(args, "no-cache"),
         .drain = args_has(args, "drain"),
     };
+    if (!dtype_fits(o.dtype, err)) {
+        return false;
+    }
     enum hub_stream stream;
     if (!hub_stream_parse(o.stream_data, &stream, err)) { /* said now, not by every job */
         return false;

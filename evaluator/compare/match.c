@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/precision.h"
 #include "evaluator/task/task.h"
 
 enum { OTHERS_SHOWN = 4 };
@@ -247,6 +248,14 @@ static void add_others(
     strbuf_release(&text);
 }
 
+/* A side that was computed in a type which changes answers. */
+static void add_caveat(json_t *notes, const char *side, const json_t *facts) {
+    const char *dtype = json_get_string(facts, "dtype", NULL), *caveat = precision_caveat(dtype);
+    if (caveat) {
+        json_array_append_new(notes, json_sprintf("%s is in %s: %s", side, dtype, caveat));
+    }
+}
+
 void match_notes(json_t *notes, const struct match *m, const struct side *a, const struct side *b,
     const struct compare_options *o) {
     const json_t *x = m->a->facts, *y = m->b->facts;
@@ -254,6 +263,8 @@ void match_notes(json_t *notes, const struct match *m, const struct side *a, con
     add_others(notes, b, m->b, "B");
     add_unsaid(notes, x, y, "A", o);
     add_unsaid(notes, y, x, "B", o);
+    add_caveat(notes, "A", x);
+    add_caveat(notes, "B", y);
     for (size_t i = 0; i < N_RULES; i++) {
         const json_t *p = json_object_get(x, RULES[i].fact), *q = json_object_get(y, RULES[i].fact);
         if (p && q && !same(p, q) && RULES[i].may_differ && is_across(o, RULES[i].fact)) {

@@ -1,5 +1,6 @@
 /* backend_cpu_open: the table of ops, and the objects that live until close. */
 #include "harness/cpu/cpu.h"
+#include "harness/cpu/int8.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -207,7 +208,7 @@ struct packing {
 
 /* Rows that the file has as the product wants them are packed from where they lie. */
 static bool pack_view(const struct packing *p, uint32_t chunk) {
-    const struct gemm *g = p->cpu->gemm;
+    const struct gemm *g = p->weight->gemm;
     const void *rows = g->ops->pack_own != NULL && p->weight->k % g->k_step == 0
                            ? source_view(&p->source, g->elem, (uint64_t)chunk * g->chunk)
                            : NULL;
@@ -222,15 +223,16 @@ static void pack_chunk(void *arg, unsigned thread, size_t item) {
     if (pack_view(p, chunk))
         return;
     float *rows = cpu_scratch(p->cpu, thread);
-    source_read(&p->source, (uint64_t)chunk * p->cpu->gemm->chunk, columns, rows);
-    if (!p->cpu->gemm->ops->pack(p->weight, chunk, rows, &p->errs[thread]))
+    const struct gemm *g = p->weight->gemm;
+    source_read(&p->source, (uint64_t)chunk * g->chunk, columns, rows);
+    if (!g->ops->pack(p->weight, chunk, rows, &p->errs[thread]))
         atomic_store(&p->failed, true);
 }
 
 static bool pack(struct cpu *c, struct gemm_weight *w, const struct source *s, struct err *err) {
     struct packing p = { .cpu = c, .weight = w, .source = *s };
     p.errs = xcalloc(c->caps.threads, sizeof *p.errs);
-    cpu_reserve(c, (size_t)c->gemm->chunk * w->k * sizeof(float));
+    cpu_reserve(c, (size_t)w->gemm->chunk * w->k * sizeof(float));
     pool_run(c->pool, w->n_chunks, pack_chunk, &p);
     for (unsigned t = 0; t < c->caps.threads; t++) {
         if (p.errs[t].class != ERR_NONE && err != NULL)
@@ -246,11 +248,12 @@ static struct matrix *cpu_matrix(
     struct source s;
     if (!source_open(&s, src, n, k, err))
         return NULL;
-    struct gemm_weight *w = c->gemm->ops->weight(c->gemm, n, k, err);
+    struct gemm *g = c->gemm_int8 != NULL && !src->precise ? c->gemm_int8 : c->gemm;
+    struct gemm_weight *w = g->ops->weight(g, n, k, err);
     if (w == NULL)
         return NULL;
     if (!pack(c, w, &s, err)) {
-        c->gemm->ops->free_weight(w);
+        g->ops->free_weight(w);
         return NULL;
     }
     struct matrix *m = xcalloc(1, sizeof *m);
@@ -285,6 +288,8 @@ static void cpu_close(struct backend *b) {
     pool_free(c->pool); /* before the library: its threads hold some of the library's state */
     if (c->gemm != NULL)
         c->gemm->ops->close(c->gemm);
+    if (c->gemm_int8 != NULL)
+        c->gemm_int8->ops->close(c->gemm_int8);
     for (int i = 0; i < ROTARY_TABLES; i++) {
         free((float *)c->rotary[i].of.inv_freq);
         free(c->rotary[i].angles);
@@ -339,9 +344,10 @@ static const struct backend_ops cpu_ops = {
 };
 
 static bool open_parts(struct cpu *c, const struct backend_config *config, struct err *err) {
-    if (config->dtype != DTYPE_F32 && config->dtype != DTYPE_BF16)
+    bool int8 = config->dtype == DTYPE_INT8;
+    if (config->dtype != DTYPE_F32 && config->dtype != DTYPE_BF16 && !int8)
         return err_set(err, ERR_UNSUPPORTED,
-            "cannot run in this dtype on the processor: f32 and bf16 are supported");
+            "cannot run in this dtype on the processor: f32, bf16 and int8 are supported");
     c->kernels = kernels_choose(err);
     if (c->kernels == NULL)
         return false;
@@ -351,7 +357,8 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
         return false;
     c->scratch = xcalloc(n, sizeof *c->scratch);
     c->caps.threads = n;
-    c->caps.act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32;
+    c->caps.act = config->dtype == DTYPE_F32 ? ELEM_F32 : ELEM_BF16;
+    c->caps.packed = int8 ? ELEM_INT8 : c->caps.act;
     struct gemm_config gemm = {
         .name = config->gemm,
         .kernels = c->kernels,
@@ -359,6 +366,7 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
         .n_threads = n,
     };
     c->gemm = gemm_open(&gemm, err);
+    c->gemm_int8 = int8 ? gemm_open_int8(c->kernels) : NULL;
     return c->gemm != NULL;
 }
 
@@ -371,7 +379,7 @@ struct backend *backend_cpu_open(const struct backend_config *config, struct err
     }
     snprintf(c->name, sizeof c->name, "cpu/%s", c->kernels->name);
     c->caps.name = c->name;
-    c->caps.gemm = c->gemm->name;
+    c->caps.gemm = c->gemm_int8 != NULL ? c->gemm_int8->name : c->gemm->name;
     c->caps.can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
                   CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE |
                   CAN_ACT_QUERIES;

@@ -63,6 +63,7 @@ struct cpu {
     char name[32];
     const struct kernels *kernels;
     struct gemm *gemm;
+    struct gemm *gemm_int8; /* of weights in eight bits; NULL: none are */
     struct pool *pool;
     struct scratch *scratch; /* one a thread */
     struct scratch shared;   /* the calling thread's, for lists that live through one op */
@@ -118,6 +119,8 @@ void cpu_renorm(struct backend *b, enum norm_kind kind, const struct vector *gai
     const struct vector *bias, float eps, struct rows x, struct rows out);
 void cpu_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
     const struct epilogue *epilogue);
+void cpu_matmul_int8(struct cpu *c, const struct gemm_weight *w, struct rows x, struct rows out,
+    const struct finish *finish);
 void cpu_gate(
     struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out);
 void cpu_curve(

@@ -32,9 +32,10 @@ struct gemm_call {
     const struct gemm_weight *weight;
     uint32_t chunk, n_rows;
     unsigned thread;
-    const void *rows; /* [n_rows, stride] of gemm->elem */
-    size_t stride;    /* elements */
-    float *sums;      /* [n_rows, gemm_stride(weight, chunk)] */
+    const void *rows;     /* [n_rows, stride] of gemm->elem */
+    size_t stride;        /* elements */
+    float *sums;          /* [n_rows, gemm_stride(weight, chunk)] */
+    const float *factors; /* [n_rows]: of rows in eight bits (int8.h) */
 };
 
 /* Finished rows of a call: those of its chunk's columns, the first n_rows of its rows. */

@@ -1,6 +1,6 @@
 /* Which kernels run here: the best table that the processor (and the system's saving of its
  * registers) supports, or the one that ASSAY_ISA names, which must be supported too. */
-#include "harness/cpu/kernels.h"
+#include "harness/cpu/int8.h"
 
 #include <string.h>
 
@@ -78,6 +78,20 @@ static void hint_at_names(struct err *err) {
         strbuf_addf(&names, "%s%s", kernels_name(i), i > 1 ? ", " : i == 1 ? " and " : "");
     err_hint(err, "%s are known on such a processor", strbuf_str(&names));
     strbuf_release(&names);
+}
+
+/* Eight-bit sums are exact: which table makes them changes no bit, so it goes by the other kernels'
+ * name and by what the processor has beside them. */
+const struct int8_kernels *int8_kernels_choose(const struct kernels *k) {
+#if defined(__x86_64__)
+    bool wide = strncmp(k->name, "avx512", 6) == 0;
+    if (wide && __builtin_cpu_supports("avx512vnni"))
+        return &int8_vnni;
+    if (wide || strcmp(k->name, "avx2") == 0)
+        return &int8_avx2;
+#endif
+    (void)k;
+    return &int8_plain;
 }
 
 static const struct isa *choose(struct err *err) {

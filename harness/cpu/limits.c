@@ -3,6 +3,7 @@
  * figure is all of the work by all of the time, so a thread that came late, because the machine is
  * not ours alone, lowers it as it lowers a product's. */
 #include "harness/cpu/cpu.h"
+#include "harness/cpu/int8.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -32,11 +33,19 @@ static double now(void) {
 static void multiply_on(void *arg, unsigned thread, size_t item) {
     const struct effort *e = arg;
     const struct roof *roof = &e->cpu->kernels->roof;
-    bool bf16 = e->cpu->caps.act == ELEM_BF16;
+    float (*steps)(uint64_t) = roof->f32;
+    uint32_t flops = roof->f32_flops;
     (void)item;
+    if (e->cpu->gemm_int8 != NULL) {
+        steps = gemm_int8_kernels(e->cpu->gemm_int8)->roof;
+        flops = gemm_int8_kernels(e->cpu->gemm_int8)->roof_ops;
+    } else if (e->cpu->caps.act == ELEM_BF16) {
+        steps = roof->bf16;
+        flops = roof->bf16_flops;
+    }
     do {
-        e->sink[thread] += (bf16 ? roof->bf16 : roof->f32)(STEPS);
-        e->done[thread] += (double)STEPS * (bf16 ? roof->bf16_flops : roof->f32_flops);
+        e->sink[thread] += steps(STEPS);
+        e->done[thread] += (double)STEPS * flops;
     } while (now() < e->until);
 }
 

@@ -123,7 +123,8 @@ void cpu_logprobs(struct backend *b, const struct matrix *head, const struct vec
     struct cpu *c = cpu_of(b);
     const struct gemm *g = c->gemm;
     rows_check(x, head->weight->k);
-    BUG_IF(x.buf->elem != g->elem || (bias != NULL && bias->n != head->weight->n));
+    BUG_IF(head->weight->gemm != g || x.buf->elem != g->elem ||
+           (bias != NULL && bias->n != head->weight->n));
     struct logprobs l = { .cpu = c,
         .head = head->weight,
         .bias = bias ? bias->data : NULL,

@@ -106,7 +106,7 @@ static void run_tiles(struct product *p, pool_fn *fn) {
     struct cpu *c = p->cpu;
     const struct gemm *g = c->gemm;
     rows_check(p->x, p->weight->k);
-    BUG_IF(p->x.buf->elem != g->elem);
+    BUG_IF(p->weight->gemm != g || p->x.buf->elem != g->elem);
     p->n_blocks = block_count(c, p->x.n);
     block_count_filled(c, p->x.n);
     cpu_reserve(c, (size_t)g->row_block * g->chunk * sizeof(float) + block_bytes(c, p->weight));
@@ -120,18 +120,19 @@ void cpu_matmul(struct backend *b, const struct matrix *w, struct rows x, struct
     rows_check(out, w->weight->n);
     BUG_IF(out.n != x.n || (e->accumulate && out.buf->elem != ELEM_F32));
     BUG_IF(e->bias != NULL && e->bias->n != w->weight->n);
+    struct finish finish = {
+        .bias = e->bias ? e->bias->data : NULL,
+        .activation = e->activation,
+        .scale = e->scale != 0 ? e->scale : 1,
+        .accumulate = e->accumulate,
+        .out = out.buf->elem,
+    };
+    if (w->weight->gemm->elem == ELEM_INT8) {
+        cpu_matmul_int8(cpu_of(b), w->weight, x, out, &finish);
+        return;
+    }
     struct product p = {
-        .cpu = cpu_of(b),
-        .weight = w->weight,
-        .x = x,
-        .out = out,
-        .finish = {
-            .bias = e->bias ? e->bias->data : NULL,
-            .activation = e->activation,
-            .scale = e->scale != 0 ? e->scale : 1,
-            .accumulate = e->accumulate,
-            .out = out.buf->elem,
-        },
+        .cpu = cpu_of(b), .weight = w->weight, .x = x, .out = out, .finish = finish
     };
     run_tiles(&p, matmul_tile);
 }

@@ -9,12 +9,15 @@ set(cpu_SOURCES
     cpu/attend_f32.c
     cpu/backend.c
     cpu/gemm.c
+    cpu/gemm_int8.c
     cpu/gemm_plain.c
     cpu/isa.c
+    cpu/kernels_int8_plain.c
     cpu/kernels_plain.c
     cpu/limits.c
     cpu/logprobs.c
     cpu/matmul.c
+    cpu/matmul_int8.c
     cpu/ops_row.c
     cpu/panels.c
     cpu/product.c
@@ -24,14 +27,17 @@ set(cpu_SOURCES
     cpu/rotate.c
     cpu/source.c
     cpu/unfold.c)
-set_source_files_properties(${cpu_DIR}/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")
+set_source_files_properties(${cpu_DIR}/kernels_plain.c ${cpu_DIR}/kernels_int8_plain.c PROPERTIES COMPILE_OPTIONS "-O2")
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
-    list(APPEND cpu_SOURCES cpu/kernels_avx2.c cpu/kernels_avx512.c cpu/kernels_avx512bf16.c)
+    list(APPEND cpu_SOURCES cpu/kernels_avx2.c cpu/kernels_avx512.c cpu/kernels_avx512bf16.c
+        cpu/kernels_int8_avx2.c cpu/kernels_int8_vnni.c)
     set(cpu_AVX2 -O3 -mavx2 -mfma)
     set(cpu_AVX512 ${cpu_AVX2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
     set_source_files_properties(${cpu_DIR}/kernels_avx2.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX2}")
     set_source_files_properties(${cpu_DIR}/kernels_avx512.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512}")
     set_source_files_properties(${cpu_DIR}/kernels_avx512bf16.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512};-mavx512bf16")
+    set_source_files_properties(${cpu_DIR}/kernels_int8_avx2.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX2}")
+    set_source_files_properties(${cpu_DIR}/kernels_int8_vnni.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512};-mavx512vnni")
 elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")
     set(cpu_NEON -O3)
     if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # whose first scheduling lifts loads until sums don't fit in the registers

@@ -71,6 +71,11 @@ static bool door_fits(const struct cuda_door *door) {
 
 struct backend *backend_cuda_open(
     const struct backend_config *config, int device, struct err *err) {
+    if (config->dtype == DTYPE_INT8) {
+        err_set(err, ERR_UNSUPPORTED, "cannot run in int8 on CUDA: only the processor can");
+        err_hint(err, "use --device cpu, or --dtype bf16 or f32");
+        return NULL;
+    }
     void *module = module_load(err);
     if (module == NULL)
         return NULL;

@@ -196,6 +196,7 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
     c->caps = (struct backend_caps) { .name = c->name,
         .gemm = "plain",
         .act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32,
+        .packed = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32,
         .row_block = MATMUL_TILE,
         .threads = 1 };
     return &c->base;

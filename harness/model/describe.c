@@ -237,16 +237,18 @@ static uint64_t token_row(const struct spec *s) {
 static json_t *memory_json(const struct model_source *s) {
     static const struct {
         const char *name;
-        uint64_t bytes;
-    } dtypes[] = { { "f32", 4 }, { "bf16", 2 } };
+        uint64_t weight, head, cached; /* bytes of a number */
+    } dtypes[] = { { "f32", 4, 4, 4 }, { "bf16", 2, 2, 2 }, { "int8", 1, 2, 2 } };
     const struct spec *spec = &s->spec;
-    const uint64_t n = parameters(s),
+    const uint64_t head = spec->causal ? (uint64_t)spec->n_vocab * spec_hidden_width(spec) : 0;
+    const uint64_t n = parameters(s) > head ? parameters(s) - head : 0,
                    row = token_row(spec) + (spec->decoder ? token_row(spec->decoder) : 0);
     json_t *out = json_object();
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++)
         json_object_set_new(out, dtypes[i].name,
-            json_pack("{s:I, s:I}", "weight_bytes", (json_int_t)(n * dtypes[i].bytes),
-                "bytes_a_token", (json_int_t)(row * dtypes[i].bytes)));
+            json_pack("{s:I, s:I}", "weight_bytes",
+                (json_int_t)(n * dtypes[i].weight + head * dtypes[i].head), "bytes_a_token",
+                (json_int_t)(row * dtypes[i].cached)));
     return out;
 }
 

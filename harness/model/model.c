@@ -22,6 +22,7 @@ static const char *const dtype_names[] = {
     [DTYPE_F32] = "f32",
     [DTYPE_BF16] = "bf16",
     [DTYPE_F16] = "f16",
+    [DTYPE_INT8] = "int8",
 };
 
 const char *dtype_name(enum dtype dtype) {
@@ -35,7 +36,7 @@ bool dtype_parse(const char *name, enum dtype *out, struct err *err) {
             return true;
         }
     }
-    return err_set(err, ERR_USAGE, "dtype '%.32s' is not one of auto, f32, bf16, f16", name);
+    return err_set(err, ERR_USAGE, "dtype '%.32s' is not one of auto, f32, bf16, f16, int8", name);
 }
 
 static const struct {
@@ -280,7 +281,7 @@ unsigned model_threads(const struct model *m) {
 /* ---- device and memory ---- */
 
 /* Files in f32 run in f32; others in bf16 where the processor has it (the backend's name says so).
- */
+ * Eight bits change answers and are never chosen for anybody. */
 static enum dtype dtype_resolve(
     enum dtype asked, const char *weight_dtype, const struct backend *b) {
     if (asked != DTYPE_AUTO)

@@ -137,10 +137,33 @@ static const size_t places[ROLE_N] = {
     [ROLE_EXPERT_DOWN_BIAS] = EXPERT(down_bias),
 };
 
+/* Weights that stay in `act` elements where others have eight bits: their products decide between
+ * neighbours (tokens, labels, experts), or are factors of a recurrence, whose errors add up over a
+ * text. */
+static bool is_precise(enum role role) {
+    switch (role) {
+    case ROLE_HEAD:
+    case ROLE_CLASS_OUT:
+    case ROLE_ROUTER:
+    case ROLE_SHARED_WEIGHT:
+    case ROLE_MIX_STEP_DOWN:
+    case ROLE_MIX_STEP:
+    case ROLE_MIX_WEIGHT:
+    case ROLE_MIX_B:
+    case ROLE_MIX_C:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* In eight bits, a row has a factor and a sum beside its numbers. */
 uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, uint32_t cols) {
-    bool bf16 = net->backend->ops->caps(net->backend)->act == ELEM_BF16;
-    bool packed = role_part(role) == PART_MATRIX || role_part(role) == PART_TABLE;
-    return (uint64_t)rows * cols * (packed && bf16 ? 2 : 4);
+    const struct backend_caps *caps = net->backend->ops->caps(net->backend);
+    bool matrix = role_part(role) == PART_MATRIX, packed = matrix || role_part(role) == PART_TABLE;
+    if (matrix && caps->packed == ELEM_INT8 && !is_precise(role))
+        return (uint64_t)rows * (cols + 2 * sizeof(float));
+    return (uint64_t)rows * cols * (packed && caps->act == ELEM_BF16 ? 2 : 4);
 }
 
 /* Weights that products read: what a step costs however few its tokens are. */
@@ -178,7 +201,8 @@ static struct weight_source source_of(
         .pad = names->pad,
         .scales = names->scales,
         .n_scales = names->n_scales,
-        .add = is_gain(role) ? (float)s->norm_add : 0 };
+        .add = is_gain(role) ? (float)s->norm_add : 0,
+        .precise = is_precise(role) };
     bool vector = role_part(role) == PART_VECTOR;
     if (role >= ROLE_FIRST_OF_EXPERT && t->n_dims == (vector ? 2 : 3))
         source.slice = expert + 1;
@@ -256,7 +280,7 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
 /* The head where it is the embedding: a copy packed for products. */
 static bool tied_head_make(struct net *net, const struct tensor *embed, struct err *err) {
     const struct spec *s = &net->spec;
-    struct weight_source source = { .tensor = embed };
+    struct weight_source source = { .tensor = embed, .precise = is_precise(ROLE_HEAD) };
     net->head =
         net->backend->ops->matrix(net->backend, &source, s->n_vocab, spec_hidden_width(s), err);
     net->weight_bytes += net_weight_bytes(net, ROLE_HEAD, s->n_vocab, spec_hidden_width(s));

@@ -144,7 +144,7 @@ same() {
     cmp "$tmp/reference" "$tmp/other" || fail "$what: other bits"
     ok "$what"
 }
-for dtype in f32 bf16; do
+for dtype in f32 bf16 int8; do
     for verb in embed score; do
         model=$enc order=straight
         [ $verb = embed ] || model=$dec
@@ -162,6 +162,14 @@ for dtype in f32 bf16; do
     done
     same "score in $dtype: without sharing prefixes" --no-prefix-sharing
 done
+what='eight bits are on the processor only, and never by themselves'
+code "$what" 6 "$ASSAY" embed $enc --device cuda --dtype int8 <"$tmp/embed.straight"
+has "$what" 'only the processor can' "$tmp/err"
+code "$what" 0 "$ASSAY" embed $enc --dtype int8 --stats "$tmp/stats" <"$tmp/embed.straight"
+has "$what" '"dtype": "int8"' "$tmp/stats"
+code "$what" 2 "$ASSAY" worker --dtype int8 --once
+has "$what" 'leave it open' "$tmp/err"
+
 code 'sharing computes less' 0 "$ASSAY" score $dec --stats "$tmp/stats" <"$tmp/score.straight"
 code 'than not sharing' 0 "$ASSAY" score $dec --no-prefix-sharing --stats "$tmp/stats.not" <"$tmp/score.straight"
 what='the counters say so'

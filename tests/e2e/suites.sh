@@ -172,4 +172,19 @@ assert sum(row['borda']['votes'] for row in section['rows']) == 2, section['rows
 row = next(row for row in section['rows'] if row['model']['name'] == 'tiny/encoder')
 assert section['types'] == ['STS', 'Retrieval'] and row['rank'] == row['borda']['rank'], row
 assert row['means']['task']['mean']['value'] == row['mean']['value']" "$tmp/out"
+
+# Eight bits are a configuration of their own: a row beside that in full precision, and marked.
+code 'the same model in eight bits' 0 "$ASSAY" submit -s vectors tiny/encoder --dtype int8
+code 'worker' 0 "$ASSAY" worker --drain --threads 2
+code 'suite board' 0 "$ASSAY" suite board vectors --json
+py 'they have a row of their own, which says so' "
+section, = json.load(open(sys.argv[1]))['sections']
+rows = {row['dtype']: row for row in section['rows'] if row['model']['name'] == 'tiny/encoder'}
+assert sorted(rows) == ['f32', 'int8'], rows
+assert rows['int8']['mark']['word'] == 'int8' and rows['int8']['rank'] and 'mark' not in rows['f32'], rows
+assert section['marks'] == [rows['int8']['mark']], section['marks']" "$tmp/out"
+code 'suite board' 0 "$ASSAY" suite board vectors
+has 'people are told what that means' 'int8: weights and activations in eight bits' "$tmp/out"
+code 'site build' 0 "$ASSAY" site build -o "$tmp/site"
+has 'and see a mark' 'class="mark"' "$tmp/site/s/vectors/index.html"
 finish

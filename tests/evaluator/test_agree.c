@@ -40,6 +40,8 @@ static void answers_are_judged_by_their_dtype(void **state) {
     assert_int_equal(docs("bf16", CHOICE("-3.25, -4"), CHOICE("-3.25, -4.9")), AGREE_CLOSE);
     assert_int_equal(docs("bf16", CHOICE("-3.25, -4"), CHOICE("-3.25, -5.1")), AGREE_NOT);
     assert_int_equal(docs("f16", CHOICE("-3.25, -4"), CHOICE("-3.25, -4.2")), AGREE_NOT);
+    assert_int_equal(docs("int8", CHOICE("-3.25, -4"), CHOICE("-3.25, -7.9")), AGREE_CLOSE);
+    assert_int_equal(docs("int8", CHOICE("-3.25, -4"), CHOICE("-3.25, -8.5")), AGREE_NOT);
     assert_int_equal(docs("strange", CHOICE("-3.25, -4"), CHOICE("-3.25, -4.01")), AGREE_NOT);
     assert_int_equal(docs("bf16", CHOICE("-3.25, -4"), CHOICE("-3.25")), AGREE_NOT);
     assert_int_equal(docs("bf16", CHOICE("-3.25, -4"), CHOICE("-3.25, null")), AGREE_NOT);

@@ -69,13 +69,23 @@ static struct weight_source source_of(uint32_t n, uint32_t k, const float *data)
     return (struct weight_source) { .tensor = t };
 }
 
-struct matrix *world_matrix(struct backend *b, uint32_t n, uint32_t k, const float *data) {
+static struct matrix *matrix_new(
+    struct backend *b, uint32_t n, uint32_t k, const float *data, bool precise) {
     struct err err = ERR_INIT;
     struct weight_source source = source_of(n, k, data);
+    source.precise = precise;
     struct matrix *m = b->ops->matrix(b, &source, n, k, &err);
     if (m == NULL)
         fail_msg("%s", err.msg);
     return m;
+}
+
+struct matrix *world_matrix(struct backend *b, uint32_t n, uint32_t k, const float *data) {
+    return matrix_new(b, n, k, data, false);
+}
+
+struct matrix *world_precise(struct backend *b, uint32_t n, uint32_t k, const float *data) {
+    return matrix_new(b, n, k, data, true);
 }
 
 struct vector *world_vector(struct backend *b, uint32_t n, const float *data) {

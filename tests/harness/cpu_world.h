@@ -23,6 +23,7 @@ float *noise_new(uint32_t seed, size_t n, float scale); /* freed by world_close 
 void *world_alloc(size_t bytes);                        /* zeroed, freed by world_close */
 
 struct matrix *world_matrix(struct backend *b, uint32_t n, uint32_t k, const float *data);
+struct matrix *world_precise(struct backend *b, uint32_t n, uint32_t k, const float *data);
 struct vector *world_vector(struct backend *b, uint32_t n, const float *data);
 struct table *world_table(struct backend *b, uint32_t n, uint32_t c, const float *data);
 

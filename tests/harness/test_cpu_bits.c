@@ -1,7 +1,7 @@
 /* Same bits: a row's numbers depend on nothing but the row (and the keys it may see). Each op is
  * run on its rows together and again alone, in odd batches, shuffled, on other numbers of threads,
  * and with ancestors cut differently; the results are compared bit for bit, on every instruction
- * set, with both matrix libraries, in f32 and bf16. */
+ * set, with both matrix libraries, in f32, bf16 and int8. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -223,7 +223,7 @@ enum { VOCAB = 4700 };
 static void check_logprobs(struct backend *b, const double *want, double *out) {
     float *all = noise_new(9, ROWS * WIDTH, 2);
     uint32_t index[ROWS];
-    struct matrix *head = world_matrix(b, VOCAB, WIDTH, noise_new(41, VOCAB * WIDTH, 1));
+    struct matrix *head = world_precise(b, VOCAB, WIDTH, noise_new(41, VOCAB * WIDTH, 1));
     const uint32_t counts[] = { ROWS, 1, 3, 65 };
     shuffle(7, ROWS, index);
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
@@ -336,24 +336,28 @@ static void plain_c_gives_the_same_bits(void **state) {
     (void)state;
     check_isa("plain", "plain", DTYPE_F32);
     check_isa("plain", "plain", DTYPE_BF16);
+    check_isa("plain", "plain", DTYPE_INT8);
 }
 
 static void avx2_gives_the_same_bits(void **state) {
     (void)state;
     check_isa("avx2", "plain", DTYPE_F32);
     check_isa("avx2", "plain", DTYPE_BF16);
+    check_isa("avx2", "plain", DTYPE_INT8);
 }
 
 static void avx512_gives_the_same_bits(void **state) {
     (void)state;
     check_isa("avx512", "plain", DTYPE_F32);
     check_isa("avx512", "plain", DTYPE_BF16);
+    check_isa("avx512", "plain", DTYPE_INT8);
 }
 
 static void avx512bf16_gives_the_same_bits(void **state) {
     (void)state;
     check_isa("avx512bf16", "plain", DTYPE_F32);
     check_isa("avx512bf16", "plain", DTYPE_BF16);
+    check_isa("avx512bf16", "plain", DTYPE_INT8);
 }
 
 static void neon_gives_the_same_bits(void **state) {

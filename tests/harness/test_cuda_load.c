@@ -51,6 +51,17 @@ static void an_empty_module_means_none(void **state) {
     assert_unsupported(b, &err, "empty");
 }
 
+/* Before anything is looked for: no module could. */
+static void eight_bits_are_refused_with_what_to_do(void **state) {
+    (void)state;
+    setenv("ASSAY_CUDA_MODULE", "/nowhere/libassay_cuda.so", 1);
+    struct err err = ERR_INIT;
+    const struct backend_config int8 = { .dtype = DTYPE_INT8, .threads = 1, .gemm = "auto" };
+    struct backend *b = backend_device_open("cuda", &int8, &err);
+    assert_unsupported(b, &err, "int8");
+    assert_non_null(strstr(err.hint, "--device cpu"));
+}
+
 /* Where module, driver and device are all there, it opens; where one is missing, it says so. */
 static void the_module_of_this_build_opens_or_says_why(void **state) {
     (void)state;
@@ -103,6 +114,7 @@ int main(void) {
         cmocka_unit_test(a_file_that_is_no_module_is_refused),
         cmocka_unit_test(a_library_without_the_door_is_refused),
         cmocka_unit_test(an_empty_module_means_none),
+        cmocka_unit_test(eight_bits_are_refused_with_what_to_do),
         cmocka_unit_test(the_module_of_this_build_opens_or_says_why),
         cmocka_unit_test(a_device_that_no_machine_has_is_refused),
         cmocka_unit_test(other_words_for_a_device_are_usage_errors),

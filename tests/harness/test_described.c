@@ -129,6 +129,7 @@ static void many_requests_are_each_as_if_alone(void **state) {
         described_write(d->config, 17, *state);
         model_check(*state, d, DTYPE_F32);
         model_check(*state, d, DTYPE_BF16);
+        model_check(*state, d, DTYPE_INT8);
     }
 }
 

@@ -104,7 +104,8 @@ static struct model *open_or_fail(const char *folder, const struct model_options
 static void world_open(struct world *w, const char *folder, uint32_t number, uint32_t n_shapes) {
     uint64_t random = 5000 + number;
     struct tiny t = shapes[number % n_shapes];
-    struct model_options o = { .dtype = random_one_in(&random, 2) ? DTYPE_BF16 : DTYPE_F32,
+    const enum dtype dtypes[] = { DTYPE_F32, DTYPE_F32, DTYPE_BF16, DTYPE_BF16, DTYPE_INT8 };
+    struct model_options o = { .dtype = dtypes[random_below(&random, 5)],
         .device = "cpu",
         .threads = 1,
         .gemm = random_one_in(&random, 4) ? "dnnl" : "plain",

@@ -117,13 +117,15 @@ static const struct {
     { &subject_vectors, BUCKETS },
 };
 static const char *const gemms[] = { "plain", "dnnl" };
-static const enum dtype dtypes[] = { DTYPE_F32, DTYPE_BF16 };
+static const enum dtype dtypes[] = { DTYPE_F32, DTYPE_BF16, DTYPE_INT8 };
 
 #define COUNT_OF(list) (sizeof(list) / sizeof *(list))
 enum {
     N_WAYS = COUNT_OF(ways),
     N_ASKED = COUNT_OF(asked),
-    N_COLUMNS = N_ASKED * 4,
+    N_GEMMS = COUNT_OF(gemms),
+    N_DTYPES = COUNT_OF(dtypes),
+    N_COLUMNS = N_ASKED * N_DTYPES * N_GEMMS,
     LIST_MAX = 256
 };
 
@@ -172,10 +174,10 @@ static void models_write(const char *folder) {
 static void columns_name(void) {
     for (size_t i = 0; i < N_COLUMNS; i++) {
         struct column *c = &world.columns[i];
-        *c = (struct column) { .subject = asked[i / 4].subject,
-            .kind = asked[i / 4].kind,
-            .dtype = dtypes[i / 2 % 2],
-            .gemm = gemms[i % 2] };
+        *c = (struct column) { .subject = asked[i / (N_DTYPES * N_GEMMS)].subject,
+            .kind = asked[i / (N_DTYPES * N_GEMMS)].kind,
+            .dtype = dtypes[i / N_GEMMS % N_DTYPES],
+            .gemm = gemms[i % N_GEMMS] };
         snprintf(c->name, sizeof c->name, "%s, %s, %s, %s", c->subject->name,
             path_base(world.folders[c->kind]), dtype_name(c->dtype), c->gemm);
     }

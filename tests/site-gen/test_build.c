@@ -114,6 +114,56 @@ static void a_run_says_what_was_put_before_its_texts(void **state) {
     free(out);
 }
 
+/* The rows of one model, as if they had been computed in eight bits. */
+static void into_int8(json_t *rows, const char *model) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) {
+        if (strcmp(json_string_value(json_object_get(row, "model")), model) == 0)
+            json_object_set_new(row, "dtype", json_string("int8"));
+    }
+}
+
+static size_t count_in(const char *dir, const char *path, const char *text) {
+    char *page = fixture_read(dir, path);
+    size_t n = 0;
+    for (const char *at = page; (at = strstr(at, text)) != NULL; at += strlen(text))
+        n++;
+    free(page);
+    return n;
+}
+
+static void numbers_in_eight_bits_are_marked_wherever_they_stand(void **state) {
+    static const char MARK[] = "class=\"mark\"";
+    static const char MEANS[] = "about one in twenty nearest neighbours";
+    char *out = out_of(state);
+    json_t *doc = fixture_demo();
+    into_int8(json_object_get(doc, "board"), "assay-demo/all-MiniLM-L6-v2");
+    into_int8(json_object_get(doc, "runs"), "assay-demo/all-MiniLM-L6-v2");
+    build(doc, out, NULL);
+    assert_sound(out);
+    assert_int_equal(count_in(out, "s/wordnet/index.html", MARK), 1); /* of all models, that one */
+    assert_holds(out, "s/wordnet/index.html", MEANS);
+    assert_holds(out, "index.html", MARK); /* it leads */
+    assert_holds(out, "m/assay-demo/all-MiniLM-L6-v2/index.html", MARK);
+    assert_holds(out, "m/assay-demo/all-MiniLM-L6-v2/index.html", "Rank 1 of 2");
+    assert_holds(out, "t/WordNetGlossSTS/index.html", MARK);
+    assert_holds(out, "t/WordNetGlossSTS/index.html", MEANS);
+    assert_holds(out, "feed.atom", "all-MiniLM-L6-v2 (int8) on");
+    assert_holds(out, "api/v1/s/wordnet.json", "\"word\"");
+    assert_holds(out, "methods/index.html", "id=\"precision\"");
+    assert_int_equal(count_in(out, "m/assay-demo/SmolLM2-135M-Instruct/index.html", MARK), 0);
+    free(out);
+}
+
+static void full_precision_has_no_mark(void **state) {
+    char *out = out_of(state);
+    build(fixture_demo(), out, NULL);
+    assert_int_equal(count_in(out, "s/wordnet/index.html", "class=\"mark\""), 0);
+    assert_int_equal(count_in(out, "index.html", "class=\"mark\""), 0);
+    free(out);
+}
+
 static void an_empty_database_says_what_to_do(void **state) {
     char *out = out_of(state);
     build(fixture_empty(), out, NULL);
@@ -278,6 +328,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(the_demo_becomes_pages_that_are_sound),
         IN_A_FOLDER(a_run_says_what_was_put_before_its_texts),
+        IN_A_FOLDER(numbers_in_eight_bits_are_marked_wherever_they_stand),
+        IN_A_FOLDER(full_precision_has_no_mark),
         IN_A_FOLDER(an_empty_database_says_what_to_do),
         IN_A_FOLDER(a_board_of_mteb_s_means_shows_them_and_the_types),
         IN_A_FOLDER(hostile_texts_are_shown_and_do_nothing),

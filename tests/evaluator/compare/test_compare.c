@@ -24,7 +24,7 @@ static void shares(struct pair *docs, size_t n, size_t only_a, size_t only_b, si
 }
 
 struct written {
-    const char *task, *task_sha256, *data_sha256, *profile, *main;
+    const char *task, *task_sha256, *data_sha256, *profile, *main, *dtype; /* dtype: NULL f32 */
     int shots, seed;
     bool lower_is_better, no_samples;
     const char *const *subset, *const *cluster; /* of each document, or NULL */
@@ -56,10 +56,11 @@ static void write_result(
     strbuf_addf(&text,
         "{\"schema\": \"assay.eval/1\", \"results\": [{\"model\": \"org/%s\", \"task\": \"%s\", "
         "\"version\": 1, \"task_sha256\": \"%s\", \"data_sha256\": \"%s\", \"profile\": \"%s\", "
-        "\"shots\": %d, \"seed\": %d, \"main\": \"%s\", \"higher_is_better\": %s, \"metrics\": "
-        "{}}]}",
+        "\"shots\": %d, \"seed\": %d, \"main\": \"%s\", \"higher_is_better\": %s, \"dtype\": "
+        "\"%s\", "
+        "\"metrics\": {}}]}",
         second ? "b" : "a", w->task, w->task_sha256, w->data_sha256, w->profile, w->shots, w->seed,
-        w->main, w->lower_is_better ? "false" : "true");
+        w->main, w->lower_is_better ? "false" : "true", w->dtype ? w->dtype : "f32");
     strbuf_addf(&name, "assay_%s_2026-01-01T00-00-00.json", w->task);
     folder_text(dir, strbuf_str(&name), strbuf_str(&text));
     strbuf_release(&text);
@@ -310,6 +311,23 @@ static void verdicts_go_by_holm_and_the_mean_by_the_bootstrap(void **state) {
     doc = compared(&w);
     assert_int_equal(json_array_size(json_object_get(doc, "tasks")), 2);
     json_decref(only);
+    json_decref(doc);
+    world_drop(&w);
+}
+
+static void a_side_in_eight_bits_is_said_to_be(void **state) {
+    (void)state;
+    struct pair docs[30];
+    struct written r = WRITTEN;
+    struct world w = world_make();
+    shares(docs, 30, 3, 4, 9);
+    write_result(w.a, &r, docs, 30, false);
+    r.dtype = "int8";
+    write_result(w.b, &r, docs, 30, true);
+    json_t *doc = compared(&w);
+    const json_t *notes = json_object_get(task_at(doc, 0), "notes");
+    assert_int_equal(json_array_size(notes), 1);
+    assert_non_null(strstr(json_string_value(json_array_get(notes, 0)), "B is in int8: weights"));
     json_decref(doc);
     world_drop(&w);
 }
@@ -911,6 +929,7 @@ int main(void) {
         cmocka_unit_test(subsets_weigh_the_same_whatever_their_size),
         cmocka_unit_test(a_statistic_of_the_whole_is_resampled),
         cmocka_unit_test(verdicts_go_by_holm_and_the_mean_by_the_bootstrap),
+        cmocka_unit_test(a_side_in_eight_bits_is_said_to_be),
         cmocka_unit_test(what_was_not_asked_alike_is_refused_with_the_reason),
         cmocka_unit_test(a_seed_without_examples_sets_nothing_apart),
         cmocka_unit_test(only_shared_documents_are_compared),
