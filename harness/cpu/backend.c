@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "harness/cpu/strips.h"
 
 enum { LINE = 64 }; /* of the cache: rows begin with one */
 
@@ -88,6 +89,10 @@ static void vector_release(void *object) {
 
 static void matrix_release(void *object) {
     struct matrix *m = object;
+    if (m->source != NULL) {
+        strips_free(m);
+        return;
+    }
     m->weight->gemm->ops->free_weight(m->weight);
     free(m);
 }
@@ -225,12 +230,32 @@ static bool pack(struct cpu *c, struct gemm_weight *w, const struct source *s, s
     return !atomic_load(&p.failed);
 }
 
+static uint64_t packed_bytes(const struct cpu *c, uint64_t n, uint64_t k) {
+    return n * k * elem_bytes(c->gemm->elem);
+}
+
+static bool stays_in_file(const struct cpu *c, const struct source *s) {
+    if (c->weights == WEIGHTS_EXPANDED || !strips_can(c, s))
+        return false;
+    return c->weights == WEIGHTS_FILE || packed_bytes(c, s->n, s->k) > c->weight_room;
+}
+
+static struct matrix_size cpu_matrix_size(const struct backend *b, const struct matrix *m) {
+    struct matrix_size size = { .memory = packed_bytes(cpu_of(b), m->weight->n, m->weight->k) };
+    return m->source == NULL ? size : (struct matrix_size) { .file = source_bytes(m->source) };
+}
+
 static struct matrix *cpu_matrix(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err) {
     struct cpu *c = cpu_of(b);
     struct source s;
     if (!source_open(&s, src, n, k, err))
         return NULL;
+    if (stays_in_file(c, &s)) {
+        struct matrix *held = strips_matrix(c, &s);
+        own(c, held, matrix_release);
+        return held;
+    }
     struct gemm_weight *w = c->gemm->ops->weight(c->gemm, n, k, err);
     if (w == NULL)
         return NULL;
@@ -240,6 +265,8 @@ static struct matrix *cpu_matrix(
     }
     struct matrix *m = xcalloc(1, sizeof *m);
     m->weight = w;
+    uint64_t bytes = packed_bytes(c, n, k);
+    c->weight_room -= bytes < c->weight_room ? bytes : c->weight_room;
     own(c, m, matrix_release);
     return m;
 }
@@ -281,6 +308,7 @@ static const struct backend_ops cpu_ops = {
     .close = cpu_close,
     .caps = cpu_caps,
     .matrix = cpu_matrix,
+    .matrix_size = cpu_matrix_size,
     .table = cpu_table,
     .vector = cpu_vector,
     .buffer = cpu_buffer,
@@ -328,6 +356,8 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
         return false;
     c->scratch = xcalloc(n, sizeof *c->scratch);
     c->caps.threads = n;
+    c->weights = config->weights;
+    c->weight_room = config->weight_room ? config->weight_room : UINT64_MAX;
     c->caps.act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32;
     struct gemm_config gemm = {
         .name = config->gemm,

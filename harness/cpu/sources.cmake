@@ -21,6 +21,7 @@ set(cpu_SOURCES
     cpu/recur_heads.c
     cpu/rotate.c
     cpu/source.c
+    cpu/strips.c
     cpu/unfold.c)
 set_source_files_properties(cpu/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
