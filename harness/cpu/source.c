@@ -234,16 +234,29 @@ bool source_has_rows(const struct source *s) {
     return !f->transpose && f->run_columns == 0 && s->k % block == 0;
 }
 
+/* Of a source that has rows: where element `from` of the file's row is in the tensor. */
+static size_t element_of(const struct source *s, int64_t row, uint64_t from) {
+    uint64_t first = s->from.slice ? (s->from.slice - 1) * slice_elements(s) : 0;
+    return (size_t)(first + (uint64_t)row * s->k + from);
+}
+
+const uint8_t *source_blocks(const struct source *s, uint64_t row, uint64_t from) {
+    const struct tensor *t = s->from.tensor;
+    int64_t at = file_row(s, row);
+    if (at == NO_ROW || t->derived != NULL || s->from.n_scales > 0 || s->from.add != 0)
+        return NULL;
+    const struct tensor_type_info *info = tensor_type_info(t->type);
+    return t->data + element_of(s, at, from) / info->block_n * info->block_bytes;
+}
+
 void source_read_part(const struct source *s, uint64_t row, uint64_t from, uint64_t n, float *out) {
     const struct weight_source *f = &s->from;
     int64_t at = file_row(s, row);
     BUG_IF(row >= s->n || from % SOURCE_PART != 0 || from + n > s->k);
-    if (at == NO_ROW) {
+    if (at == NO_ROW)
         memset(out, 0, (size_t)n * sizeof *out);
-    } else {
-        uint64_t first = f->slice ? (f->slice - 1) * slice_elements(s) : 0;
-        tensor_read_f32(f->tensor, (size_t)(first + (uint64_t)at * s->k + from), (size_t)n, out);
-    }
+    else
+        tensor_read_f32(f->tensor, element_of(s, at, from), (size_t)n, out);
     row_scale(s, row, n, out);
     for (uint64_t i = 0; f->add != 0 && i < n; i++)
         out[i] += f->add;

@@ -22,6 +22,9 @@ enum { SOURCE_PART = TENSOR_BLOCK_MAX }; /* elements that a part begins at a mul
  * SOURCE_PART. */
 void source_read_part(const struct source *s, uint64_t row, uint64_t from, uint64_t n, float *out);
 
+/* Where such a part lies in the file, if its numbers are to be read as they are; else NULL. */
+const uint8_t *source_blocks(const struct source *s, uint64_t row, uint64_t from);
+
 /* Bytes of the file that the rows are made of. */
 size_t source_bytes(const struct source *s);
 

@@ -25,12 +25,12 @@ set(cpu_SOURCES
     cpu/unfold.c)
 set_source_files_properties(cpu/kernels_plain.c PROPERTIES COMPILE_OPTIONS "-O2")
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
-    list(APPEND cpu_SOURCES cpu/kernels_avx2.c cpu/kernels_avx512.c cpu/kernels_avx512bf16.c)
+    list(APPEND cpu_SOURCES cpu/kernels_avx2.c cpu/kernels_avx512.c cpu/kernels_avx512bf16.c cpu/unpack_avx512bf16.c)
     set(cpu_AVX2 -O3 -mavx2 -mfma)
     set(cpu_AVX512 ${cpu_AVX2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
     set_source_files_properties(cpu/kernels_avx2.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX2}")
     set_source_files_properties(cpu/kernels_avx512.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512}")
-    set_source_files_properties(cpu/kernels_avx512bf16.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512};-mavx512bf16")
+    set_source_files_properties(cpu/kernels_avx512bf16.c cpu/unpack_avx512bf16.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512};-mavx512bf16")
 endif()
 
 # oneDNN where it is installed. It brings OpenMP with it, of which we use one call: one thread, please.
