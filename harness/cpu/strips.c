@@ -85,7 +85,8 @@ struct filling {
 /* The kernel that takes the source's blocks to bf16, if there is one. */
 static unpack_bf16_fn *unpack_of(const struct cpu *c, const struct source *s) {
     const struct unpack *u = c->kernels->unpack;
-    return u != NULL && source_has_rows(s) ? u->bf16[s->from.tensor->type] : NULL;
+    bool rounds = c->gemm->elem == ELEM_BF16;
+    return rounds && u != NULL && source_has_rows(s) ? u->bf16[s->from.tensor->type] : NULL;
 }
 
 /* Elements [from, from + n) of the panel's column j in f32, whatever their type. */
@@ -102,7 +103,7 @@ static void column_to_f32(const struct filling *f, uint32_t j, uint32_t from, ui
 
 static void column_to_bf16(const struct filling *f, uint32_t j, uint32_t from, uint32_t n) {
     uint16_t *out = f->between->rows.bf16[j];
-    out[n - n % 2] = 0; /* behind an odd number there is a zero */
+    out[n] = 0; /* behind an odd number there is a zero; there is room */
     f->cpu->kernels->to_bf16(n, column_f32(f, j, from, n), out);
 }
 

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const form_names[] = { [WEIGHTS_AUTO] = "auto",
-    [WEIGHTS_EXPANDED] = "expanded",
-    [WEIGHTS_FILE] = "file" };
+static const char *const form_names[] = {
+    [WEIGHTS_AUTO] = "auto", [WEIGHTS_EXPANDED] = "expanded", [WEIGHTS_FILE] = "file"
+};
 
 bool weights_form_parse(const char *name, enum weights_form *out, struct err *err) {
     for (unsigned i = 0; i < sizeof form_names / sizeof *form_names; i++) {
@@ -17,8 +17,7 @@ bool weights_form_parse(const char *name, enum weights_form *out, struct err *er
             return true;
         }
     }
-    return err_set(
-        err, ERR_USAGE, "weights '%.32s' are not one of auto, expanded, file", name);
+    return err_set(err, ERR_USAGE, "weights '%.32s' are not one of auto, expanded, file", name);
 }
 
 /* The limit of one control group; SIZE_MAX where it has none, or is not there. */
@@ -47,8 +46,8 @@ static size_t groups_limit(void) {
         fclose(f);
     memmove(group, v2 ? group + 3 : "", v2 ? strlen(group + 3) + 1 : 1);
     group[strcspn(group, "\n")] = 0;
-    size_t least = lesser(group_limit(root, "", "memory.max"),
-        group_limit(root, "/memory", "memory.limit_in_bytes"));
+    size_t least = lesser(
+        group_limit(root, "", "memory.max"), group_limit(root, "/memory", "memory.limit_in_bytes"));
     for (char *slash; (slash = strrchr(group, '/')) != NULL; *slash = 0)
         if (slash[1] != 0)
             least = lesser(least, group_limit(root, group, "memory.max"));
