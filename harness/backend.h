@@ -217,6 +217,14 @@ struct backend_config {
     enum dtype dtype; /* F32, BF16 or INT8 (AUTO has been resolved above) */
     unsigned threads; /* 0: as many as this process may use */
     const char *gemm; /* "auto", "dnnl", "plain" */
+    enum weights_form weights;
+    uint64_t weight_room; /* bytes that expanded matrices may take, where `weights` is auto; 0: as
+                             many as they are */
+};
+
+/* Where a matrix is: expanded in memory, or in the file, to be read whenever it is used. */
+struct matrix_size {
+    uint64_t memory, file;
 };
 
 struct backend_caps {
@@ -234,10 +242,12 @@ struct backend_ops {
     const struct backend_caps *(*caps)(const struct backend *b);
 
     /* Weights live until close. They are made before the first step and never again; errors are
-     * ERR_RESOURCE. A table may read its tensor where it lies as rows are gathered: a table's
-     * tensor must stay valid until close. */
+     * ERR_RESOURCE. A table may read its tensor where it lies as rows are gathered, and a matrix
+     * may stay in its file: their tensors must stay valid until close. */
     struct matrix *(*matrix)(struct backend *b, const struct weight_source *src, uint32_t n,
         uint32_t k, struct err *err);
+    /* May be NULL: all of it is in memory, in the elements of `act`. */
+    struct matrix_size (*matrix_size)(const struct backend *b, const struct matrix *m);
     struct table *(*table)(struct backend *b, const struct weight_source *src, uint32_t n,
         uint32_t c, struct err *err);
     struct vector *(*vector)(

@@ -91,6 +91,12 @@ enum dtype { DTYPE_AUTO, DTYPE_F32, DTYPE_BF16, DTYPE_F16, DTYPE_INT8 };
 const char *dtype_name(enum dtype dtype);
 MUST_CHECK bool dtype_parse(const char *name, enum dtype *out, struct err *err);
 
+/* How a device holds matrices: expanded to the elements that it multiplies, or as they are in the
+ * file, from which they are expanded a strip at a time whenever they are used. The same bits. Auto:
+ * expanded as far as memory goes, in the order of the layers, the rest in the file. */
+enum weights_form { WEIGHTS_AUTO, WEIGHTS_EXPANDED, WEIGHTS_FILE };
+MUST_CHECK bool weights_form_parse(const char *name, enum weights_form *out, struct err *err);
+
 struct model_options {
     enum dtype dtype;
     const char *device;    /* "auto", "cpu", "cuda", "cuda:N"; NULL: auto */
@@ -100,7 +106,8 @@ struct model_options {
     const char *gemm;      /* "auto", "dnnl", "plain": for tests */
     size_t memory_bytes; /* ceiling for keys, values and activations; 0: chosen from the machine */
     size_t total_bytes;  /* ceiling for these and the weights together; 0: none */
-    bool outline;        /* configuration and tokenizer only: for runs that are plan_only */
+    enum weights_form weights;
+    bool outline; /* configuration and tokenizer only: for runs that are plan_only */
 };
 
 MUST_CHECK struct model *model_open(
@@ -130,6 +137,8 @@ struct model_info {
     const char *device, *backend, *gemm, *dtype;
     const char *weight_dtype; /* of most weights in the file: "F32", "Q4_1" */
     uint64_t n_parameters, weight_bytes;
+    uint64_t file_weight_bytes; /* of these, read from the file whenever they are used; else they
+                                   were expanded at open */
     uint32_t n_layers, width, n_heads, n_kv_heads, n_vocab, max_length;
     bool causal;      /* a decoder: can score and generate */
     bool classifies;  /* has a classifier */

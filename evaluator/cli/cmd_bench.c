@@ -31,6 +31,9 @@ static const struct option options_bench[] = {
     { "hub", 0, "DIR|URL",
         "where org/name is found: a mirror tree or a hub (default: HF_ENDPOINT)" },
     { "max-mem", 0, "MIB", "ceiling for the model's weights, keys, values and activations" },
+    { "weights", 0, "FORM",
+        "auto, expanded or file: whether matrices are expanded in memory, or read from the file "
+        "whenever they are used (auto: expanded as far as memory goes)" },
     { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
     { "gemm", 0, "NAME", "auto, dnnl or plain: which matrix product" },
     { NULL, 0, NULL, NULL },
@@ -163,7 +166,8 @@ static bool model_options_of(
     *options = (struct model_options) { .device = args_get(args, "device", "auto"),
         .arch_file = args_get(args, "arch", NULL),
         .gemm = args_get(args, "gemm", NULL) };
-    if (!args_get_uint(args, "max-mem", 0, 1ul << 30, &mib, err))
+    if (!weights_form_parse(args_get(args, "weights", "auto"), &options->weights, err) ||
+        !args_get_uint(args, "max-mem", 0, 1ul << 30, &mib, err))
         return false;
     options->total_bytes = (size_t)mib << 20;
     return true;

@@ -89,7 +89,8 @@ static bool take_result(
 }
 
 static json_t *make_spec(const struct bench *b, const char *model, const json_t *tasks) {
-    static const char *const TEXTS[] = { "hub", "dtype", "device", "arch", "gemm", "profile" };
+    static const char *const TEXTS[] = { "hub", "dtype", "device", "weights", "arch", "gemm",
+        "profile" };
     json_t *spec = json_pack("{s:s, s:O, s:b, s:b}", "model", model, "tasks", tasks, "samples",
         b->store || args_has(b->args, "out"), "keep_rows", args_has(b->args, "out"));
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {

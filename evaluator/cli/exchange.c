@@ -294,6 +294,9 @@ const struct option options_device[] = {
 
 const struct option options_model[] = {
     { "max-mem", 0, "MIB", "ceiling for the model's weights, keys, values and activations" },
+    { "weights", 0, "FORM",
+        "auto, expanded or file: whether matrices are expanded in memory, or read from the file "
+        "whenever they are used (auto: expanded as far as memory goes)" },
     { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
     { "gemm", 0, "NAME", "auto, dnnl or plain: which matrix product (for tests)" },
     { "stats", 0, "FILE", "write counters as one JSON object" },
@@ -318,6 +321,7 @@ bool model_options_from_args(
         .gemm = args_get(args, "gemm", NULL),
     };
     if (!dtype_parse(args_get(args, "dtype", "auto"), &options->dtype, err) ||
+        !weights_form_parse(args_get(args, "weights", "auto"), &options->weights, err) ||
         !args_get_uint(args, "threads", 0, 1024, &threads, err) ||
         !args_get_uint(args, "max-mem", 0, 1ul << 30, &mib, err)) {
         return false;
@@ -409,6 +413,7 @@ bool run_report_write(const char *path, const struct run_report *r, struct err *
     jw_kv_int(&w, "rows_filled", (long long)r->stats->rows_filled);
     jw_kv_double(&w, "flops", r->stats->flops);
     jw_kv_int(&w, "memory_bytes", (long long)r->stats->memory_bytes);
+    jw_kv_int(&w, "file_weight_bytes", (long long)r->file_weight_bytes);
     jw_kv_int(&w, "peak_rss_bytes", peak_rss_bytes());
     jw_kv_string(&w, "device", r->device);
     jw_kv_string(&w, "dtype", r->dtype);
@@ -426,6 +431,7 @@ static bool session_report(const struct session *s, struct err *err) {
         &(struct run_report) { .load_s = s->load_s,
             .run_s = clock_s() - s->run_s,
             .stats = &s->stats,
+            .file_weight_bytes = info->file_weight_bytes,
             .device = info->device,
             .dtype = info->dtype,
             .backend = info->backend },

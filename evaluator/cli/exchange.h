@@ -72,6 +72,7 @@ int64_t clock_now(void);
 struct run_report {
     double load_s, run_s;
     const struct run_stats *stats;
+    uint64_t file_weight_bytes; /* of matrices that stay in the file */
     const char *device, *dtype, *backend;
 };
 MUST_CHECK bool run_report_write(const char *path, const struct run_report *r, struct err *err);

@@ -23,6 +23,9 @@ const struct option options_rerun[] = {
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
     { "threads", 'j', "N", "threads (default: the processors that may be used)" },
     { "max-mem", 0, "MIB", "ceiling for the model's weights, keys, values and activations" },
+    { "weights", 0, "FORM",
+        "auto, expanded or file: whether matrices are expanded in memory, or read from the file "
+        "whenever they are used (auto: expanded as far as memory goes)" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -147,6 +150,7 @@ static json_t *make_spec(const struct args *args, const struct evidence *e, cons
         json_object_get(e->result, "revision"));
     set_text(spec, "dtype", json_get_string(e->result, "dtype", NULL));
     set_text(spec, "device", args_get(args, "device", NULL));
+    set_text(spec, "weights", args_get(args, "weights", NULL));
     set_text(spec, "hub", args_get(args, "hub", NULL));
     set_text(spec, "stream_data", args_get(args, "stream-data", NULL));
     set_text(spec, "tasks_dir", task_library_dir(args_get(args, "tasks", NULL)));

@@ -226,7 +226,8 @@ static bool open_model(struct session *s, struct err *err) {
         .outline = s->missing > 0,
     };
     session_at(s, "loading the model");
-    if (!dtype_parse(json_get_string(spec, "dtype", "auto"), &o.dtype, err)) {
+    if (!dtype_parse(json_get_string(spec, "dtype", "auto"), &o.dtype, err) ||
+        !weights_form_parse(json_get_string(spec, "weights", "auto"), &o.weights, err)) {
         return false;
     }
     s->model = model_open(s->model_path, &o, err);

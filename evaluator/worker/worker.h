@@ -17,8 +17,8 @@
  *    "tasks": [{"name", "limit", "shots", "seed", "profile", "subsets": [...],
  *              "task_sha256": which version of it, and no other, "data_sha256": and of its data,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
- *    "dtype", "device", "threads", "max_mem_mb", "arch", "add_bos", "samples": bool, "keep_rows":
- * bool, "cpu_s", "memory_mb",
+ *    "dtype", "device", "threads", "max_mem_mb", "weights", "arch", "add_bos", "samples": bool,
+ *    "keep_rows": bool, "cpu_s", "memory_mb",
  *    "revision": the model's commit where that is known (else it is found out, which reads every
  *                byte of a folder), "revision_checked": true: find it out all the same, and refuse
  *                another,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "harness/cpu/strips.h"
 
 enum { LINE = 64 }; /* of the cache: rows begin with one */
 
@@ -89,6 +90,10 @@ static void vector_release(void *object) {
 
 static void matrix_release(void *object) {
     struct matrix *m = object;
+    if (m->source != NULL) {
+        strips_free(m);
+        return;
+    }
     m->weight->gemm->ops->free_weight(m->weight);
     free(m);
 }
@@ -242,13 +247,36 @@ static bool pack(struct cpu *c, struct gemm_weight *w, const struct source *s, s
     return !atomic_load(&p.failed);
 }
 
+static uint64_t packed_bytes(const struct gemm *g, uint64_t n, uint64_t k) {
+    return n * k * elem_bytes(g->elem);
+}
+
+static bool stays_in_file(const struct cpu *c, const struct source *s) {
+    if (c->weights == WEIGHTS_EXPANDED || !strips_can(c, s))
+        return false;
+    return c->weights == WEIGHTS_FILE || packed_bytes(c->gemm, s->n, s->k) > c->weight_room;
+}
+
+static struct matrix_size cpu_matrix_size(const struct backend *b, const struct matrix *m) {
+    const struct gemm_weight *w = m->weight;
+    struct matrix_size size = { .memory = packed_bytes(w->gemm, w->n, w->k) };
+    (void)b;
+    return m->source == NULL ? size : (struct matrix_size) { .file = source_bytes(m->source) };
+}
+
 static struct matrix *cpu_matrix(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err) {
     struct cpu *c = cpu_of(b);
     struct source s;
     if (!source_open(&s, src, n, k, err))
         return NULL;
-    struct gemm *g = c->gemm_int8 != NULL && !src->precise ? c->gemm_int8 : c->gemm;
+    bool eight = c->gemm_int8 != NULL && !src->precise;
+    if (!eight && stays_in_file(c, &s)) {
+        struct matrix *held = strips_matrix(c, &s);
+        own(c, held, matrix_release);
+        return held;
+    }
+    struct gemm *g = eight ? c->gemm_int8 : c->gemm;
     struct gemm_weight *w = g->ops->weight(g, n, k, err);
     if (w == NULL)
         return NULL;
@@ -258,6 +286,8 @@ static struct matrix *cpu_matrix(
     }
     struct matrix *m = xcalloc(1, sizeof *m);
     m->weight = w;
+    uint64_t bytes = packed_bytes(g, n, k);
+    c->weight_room -= bytes < c->weight_room ? bytes : c->weight_room;
     own(c, m, matrix_release);
     return m;
 }
@@ -305,6 +335,7 @@ static const struct backend_ops cpu_ops = {
     .close = cpu_close,
     .caps = cpu_caps,
     .matrix = cpu_matrix,
+    .matrix_size = cpu_matrix_size,
     .table = cpu_table,
     .vector = cpu_vector,
     .buffer = cpu_buffer,
@@ -348,6 +379,10 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
     if (config->dtype != DTYPE_F32 && config->dtype != DTYPE_BF16 && !int8)
         return err_set(err, ERR_UNSUPPORTED,
             "cannot run in this dtype on the processor: f32, bf16 and int8 are supported");
+    if (int8 && config->weights == WEIGHTS_FILE) {
+        err_set(err, ERR_USAGE, "weights cannot stay in the file in int8: they have to be rounded");
+        return err_hint(err, "leave --weights out, or take --dtype bf16");
+    }
     c->kernels = kernels_choose(err);
     if (c->kernels == NULL)
         return false;
@@ -359,6 +394,8 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
     c->caps.threads = n;
     c->caps.act = config->dtype == DTYPE_F32 ? ELEM_F32 : ELEM_BF16;
     c->caps.packed = int8 ? ELEM_INT8 : c->caps.act;
+    c->weights = config->weights;
+    c->weight_room = config->weight_room ? config->weight_room : UINT64_MAX;
     struct gemm_config gemm = {
         .name = config->gemm,
         .kernels = c->kernels,

@@ -21,6 +21,8 @@ struct vector {
 
 struct matrix {
     struct gemm_weight *weight;
+    struct source *source; /* strips.h: it stays in its file, and the weight has no panels; NULL: it
+                              is packed */
 };
 
 /* Rows are read from the file's tensor as they are gathered: no copy, whatever their type. */
@@ -70,6 +72,8 @@ struct cpu {
     struct rotary_table rotary[ROTARY_TABLES];
     uint64_t rotary_clock;
     uint64_t n_rows_filled;
+    enum weights_form weights;
+    uint64_t weight_room; /* bytes that packed matrices may still take */
     struct owned *owned;
 };
 

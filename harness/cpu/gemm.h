@@ -55,6 +55,15 @@ struct gemm_ops {
     bool (*pack)(struct gemm_weight *w, uint32_t chunk, const float *rows, struct err *err);
     /* The same of rows in the gemm's own elements; NULL: not in this library. */
     void (*pack_own)(struct gemm_weight *w, uint32_t chunk, const void *rows);
+    /* A strip: a weight of one chunk, of n columns, that is packed as it is used, on one thread. It
+     * lies in the caller's room of strip_bytes bytes, aligned to a line of the cache, and is
+     * forgotten with it. Panels of kernels->panel columns are packed a part of K at a time: rows
+     * hold elements [from, from + some) of the panel's columns, in the gemm's own elements; those
+     * behind K up to a whole k_step are zeros. NULL: not in this library. */
+    size_t (*strip_bytes)(const struct gemm *g, uint32_t n, uint32_t k);
+    struct gemm_weight *(*strip)(struct gemm *g, uint32_t n, uint32_t k, void *room);
+    void (*strip_pack)(struct gemm_weight *strip, uint32_t panel, uint32_t from, uint32_t some,
+        const void *const rows[PANEL_MAX]);
     void (*multiply)(const struct gemm_call *call);
     /* The same, finished while sums are in registers or nearly so; NULL: gemm_finish does it behind
      * `multiply`. */

@@ -35,14 +35,19 @@ static void plain_free_weight(struct gemm_weight *w) {
     free(w);
 }
 
-static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, struct err *err) {
-    struct plain_weight *w = xcalloc(1, sizeof *w);
-    uint32_t panel = g->kernels->panel;
-    w->base = (struct gemm_weight) {
-        .gemm = g, .n = n, .k = k, .n_chunks = (n + g->chunk - 1) / g->chunk
+static struct plain_weight without_panels(struct gemm *g, uint32_t n, uint32_t k) {
+    struct plain_weight w = {
+        .base = { .gemm = g, .n = n, .k = k, .n_chunks = (n + g->chunk - 1) / g->chunk },
+        .k_padded = (k + g->k_step - 1) / g->k_step * g->k_step,
     };
-    w->k_padded = (k + g->k_step - 1) / g->k_step * g->k_step;
-    w->panel_bytes = (size_t)w->k_padded * panel * elem_size(g->elem);
+    w.panel_bytes = (size_t)w.k_padded * g->kernels->panel * elem_size(g->elem);
+    return w;
+}
+
+static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, struct err *err) {
+    struct plain_weight *w = xmalloc(sizeof *w);
+    *w = without_panels(g, n, k);
+    uint32_t panel = g->kernels->panel;
     size_t bytes;
     if (mem_mul((n + panel - 1) / panel, w->panel_bytes, &bytes))
         w->panels = aligned_alloc(
@@ -112,6 +117,34 @@ static void plain_pack_own(struct gemm_weight *base, uint32_t chunk, const void 
             (const uint8_t *)rows + from * row_bytes, (float *)(void *)out);
 }
 
+/* ---- strips ---- */
+
+enum { LINE = 64, STRIP_HEAD = (sizeof(struct plain_weight) + LINE - 1) / LINE * LINE };
+
+static size_t plain_strip_bytes(const struct gemm *g, uint32_t n, uint32_t k) {
+    uint32_t panel = g->kernels->panel, k_padded = (k + g->k_step - 1) / g->k_step * g->k_step;
+    return STRIP_HEAD + (size_t)((n + panel - 1) / panel) * panel * k_padded * elem_size(g->elem);
+}
+
+static struct gemm_weight *plain_strip(struct gemm *g, uint32_t n, uint32_t k, void *room) {
+    struct plain_weight *w = room;
+    BUG_IF(n > g->chunk);
+    *w = without_panels(g, n, k);
+    w->panels = (uint8_t *)room + STRIP_HEAD;
+    return &w->base;
+}
+
+static void plain_strip_pack(struct gemm_weight *base, uint32_t panel, uint32_t from, uint32_t some,
+    const void *const rows[PANEL_MAX]) {
+    const struct plain_weight *w = (const struct plain_weight *)base;
+    size_t elem = elem_size(base->gemm->elem);
+    uint8_t *out = w->panels + panel * w->panel_bytes + from * base->gemm->kernels->panel * elem;
+    base->gemm->kernels->transpose(
+        (uint32_t)(some * elem / sizeof(float)), (const float *const *)rows, (float *)(void *)out);
+}
+
+/* ---- products ---- */
+
 /* Rows [from, from + n) of a call by one panel, one micro-kernel. */
 static void multiply_tile(const struct gemm_call *call, uint32_t from, uint32_t n,
     const uint8_t *panel, float *sums, size_t stride) {
@@ -174,6 +207,9 @@ static const struct gemm_ops plain_ops = {
     .free_weight = plain_free_weight,
     .pack = plain_pack,
     .pack_own = plain_pack_own,
+    .strip_bytes = plain_strip_bytes,
+    .strip = plain_strip,
+    .strip_pack = plain_strip_pack,
     .multiply = plain_multiply,
     .finish = plain_finish,
 };

@@ -8,6 +8,7 @@
 #define ASSAY_HARNESS_CPU_KERNELS_H
 
 #include "harness/backend.h"
+#include "harness/cpu/unpack.h"
 
 enum {
     KEY_BLOCK = 128, /* positions of one softmax step, counted from position 0 */
@@ -82,6 +83,8 @@ struct kernels {
     float (*find_max)(
         size_t n, const float *x, size_t *first); /* NaN passed over; all NaN: -inf at 0 */
     double (*exp_sum)(size_t n, const float *x, float max); /* of exp(x - max) */
+
+    const struct unpack *unpack; /* NULL: of no type */
 
     /* What the processor gives (roof.h): so many steps of roof_flops operations each, and a pass
      * over memory. The results mean nothing. */

@@ -7,4 +7,4 @@ static inline vec v_dot_bf16(vec sum, vec a, vec b) {
 
 #include "harness/cpu/simd_kernels.h"
 
-const struct kernels kernels_avx2 = SIMD_KERNELS("avx2", SIMD_ROOF(roof_f32, 1));
+const struct kernels kernels_avx2 = SIMD_KERNELS("avx2", SIMD_ROOF(roof_f32, 1), NULL);

@@ -11,4 +11,4 @@ static inline void v_store_bf16(uint16_t *p, vec x, size_t n) {
 
 #include "harness/cpu/simd_kernels.h"
 
-const struct kernels kernels_neon = SIMD_KERNELS("neon", SIMD_ROOF(roof_f32, 1));
+const struct kernels kernels_neon = SIMD_KERNELS("neon", SIMD_ROOF(roof_f32, 1), NULL);

@@ -16,4 +16,4 @@ static inline void v_store_bf16(uint16_t *p, vec x, size_t n) {
 #define ROOF_MULTIPLY_ADD(sum, a, b) v_dot_bf16(sum, a, b)
 ROOF_MULTIPLY(roof_bf16, vec)
 
-const struct kernels kernels_neonbf16 = SIMD_KERNELS("neonbf16", SIMD_ROOF(roof_bf16, 2));
+const struct kernels kernels_neonbf16 = SIMD_KERNELS("neonbf16", SIMD_ROOF(roof_bf16, 2), NULL);

@@ -1,16 +1,28 @@
 /* Matrix products with their epilogue, and all logits of some rows. A product is cut into row
  * blocks × column chunks; a work item makes one such tile of sums through the GEMM door and
- * finishes it while it is in the cache. */
-#include "harness/cpu/cpu.h"
+ * finishes it while it is in the cache. Of a matrix that stays in its file (strips.h) an item is a
+ * strip of columns for all rows. */
+#include "harness/cpu/strips.h"
 
 #include <string.h>
 
+struct product;
+struct tile {
+    struct gemm_call call;
+    uint32_t row, n_rows; /* that are wanted */
+    uint32_t column;
+};
+typedef void tile_fn(const struct product *p, const struct tile *t);
+
 struct product {
     struct cpu *cpu;
-    const struct gemm_weight *weight;
+    const struct matrix *matrix;
+    const struct gemm_weight *weight; /* the matrix's */
     struct rows x, out;
     struct finish finish;
     uint32_t n_blocks;
+    tile_fn *tile;        /* does with each tile what is to be done */
+    uint32_t strip_width; /* of a matrix that stays in its file */
     /* logits only */
     float scale, softcap;
     float *logits;
@@ -55,62 +67,84 @@ static uint8_t *element_at(struct rows r, uint32_t i, size_t column) {
     return (uint8_t *)row_at(r, i) + column * elem_bytes(r.buf->elem);
 }
 
-/* The call that makes one tile; returns how many of its rows are wanted. */
-static uint32_t tile_call(
-    const struct product *p, unsigned thread, size_t item, struct gemm_call *call) {
-    const struct cpu *c = p->cpu;
-    uint32_t block = (uint32_t)(item % p->n_blocks);
-    float *sums = cpu_scratch(c, thread);
-    *call = (struct gemm_call) {
-        .weight = p->weight, .chunk = (uint32_t)(item / p->n_blocks), .thread = thread, .sums = sums
-    };
-    block_call(c, p->x, block, sums + (size_t)c->gemm->row_block * c->gemm->chunk, call);
-    uint32_t first = block * c->gemm->row_block, left = p->x.n - first;
-    return left < call->n_rows ? left : call->n_rows;
-}
-
-static void matmul_tile(void *arg, unsigned thread, size_t item) {
-    const struct product *p = arg;
-    const struct cpu *c = p->cpu;
-    struct gemm_call call;
-    struct gemm_out out = { .how = p->finish, .stride = p->out.buf->cols };
-    out.n_rows = tile_call(p, thread, item, &call);
-    size_t column = (size_t)call.chunk * c->gemm->chunk;
-    uint32_t first = (uint32_t)(item % p->n_blocks) * c->gemm->row_block;
+static void matmul_tile(const struct product *p, const struct tile *t) {
+    struct gemm_out out = { .how = p->finish, .n_rows = t->n_rows, .stride = p->out.buf->cols };
     if (out.how.bias != NULL)
-        out.how.bias += column;
-    out.rows = element_at(p->out, first, column);
-    gemm_finish(&call, &out);
+        out.how.bias += t->column;
+    out.rows = element_at(p->out, t->row, t->column);
+    gemm_finish(&t->call, &out);
 }
 
-static void logits_tile(void *arg, unsigned thread, size_t item) {
-    const struct product *p = arg;
+static void logits_tile(const struct product *p, const struct tile *t) {
     const struct cpu *c = p->cpu;
-    struct gemm_call call;
-    uint32_t n = tile_call(p, thread, item, &call);
-    c->gemm->ops->multiply(&call);
-    uint32_t first = (uint32_t)(item % p->n_blocks) * c->gemm->row_block;
-    uint32_t columns = gemm_columns(p->weight, call.chunk),
-             stride = gemm_stride(p->weight, call.chunk);
-    size_t column = (size_t)call.chunk * c->gemm->chunk;
-    for (uint32_t i = 0; i < n; i++) {
-        float *row = call.sums + (size_t)i * stride;
+    const struct gemm_call *call = &t->call;
+    c->gemm->ops->multiply(call);
+    uint32_t columns = gemm_columns(call->weight, call->chunk),
+             stride = gemm_stride(call->weight, call->chunk);
+    for (uint32_t i = 0; i < t->n_rows; i++) {
+        float *row = call->sums + (size_t)i * stride;
         if (p->finish.bias != NULL)
-            c->kernels->add(columns, p->finish.bias + column, row);
+            c->kernels->add(columns, p->finish.bias + t->column, row);
         c->kernels->cap(columns, p->scale, p->softcap, row);
-        memcpy(p->logits + (size_t)(first + i) * p->weight->n + column, row, columns * sizeof *row);
+        memcpy(p->logits + (size_t)(t->row + i) * p->weight->n + t->column, row,
+            columns * sizeof *row);
     }
 }
 
-static void run_tiles(struct product *p, pool_fn *fn) {
+static size_t tile_bytes(const struct product *p) {
+    const struct gemm *g = p->cpu->gemm;
+    return (size_t)g->row_block * g->chunk * sizeof(float) + block_bytes(p->cpu, p->weight);
+}
+
+/* A block of rows by a chunk of this weight, which begins at the product's column. */
+static void run_tile(const struct product *p, const struct gemm_weight *w, uint32_t chunk,
+    uint32_t column, uint32_t block, unsigned thread) {
+    const struct gemm *g = p->cpu->gemm;
+    float *sums = cpu_scratch(p->cpu, thread);
+    struct tile t = { .row = block * g->row_block, .column = column };
+    t.call = (struct gemm_call) { .weight = w, .chunk = chunk, .thread = thread, .sums = sums };
+    block_call(p->cpu, p->x, block, sums + (size_t)g->row_block * g->chunk, &t.call);
+    t.n_rows = p->x.n - t.row < t.call.n_rows ? p->x.n - t.row : t.call.n_rows;
+    p->tile(p, &t);
+}
+
+static void run_item(void *arg, unsigned thread, size_t item) {
+    const struct product *p = arg;
+    uint32_t chunk = (uint32_t)(item / p->n_blocks), block = (uint32_t)(item % p->n_blocks);
+    run_tile(p, p->weight, chunk, chunk * p->cpu->gemm->chunk, block, thread);
+}
+
+/* All rows by a strip, which is made for them. */
+static void run_strip(void *arg, unsigned thread, size_t item) {
+    const struct product *p = arg;
+    uint32_t column = (uint32_t)item * p->strip_width, left = p->weight->n - column;
+    void *room = (uint8_t *)cpu_scratch(p->cpu, thread) + tile_bytes(p);
+    const struct gemm_weight *strip =
+        strip_make(p->cpu, p->matrix, column, left < p->strip_width ? left : p->strip_width, room);
+    for (uint32_t block = 0; block < p->n_blocks; block++)
+        run_tile(p, strip, 0, column, block, thread);
+}
+
+static void run_strips(struct product *p) {
     struct cpu *c = p->cpu;
-    const struct gemm *g = c->gemm;
+    p->strip_width = strips_width(c, p->matrix);
+    cpu_reserve(c, tile_bytes(p) + strips_room(c, p->matrix, p->strip_width));
+    size_t n = p->x.n > 0 ? (p->weight->n + p->strip_width - 1) / p->strip_width : 0;
+    pool_run(c->pool, n, run_strip, p);
+}
+
+static void run_tiles(struct product *p) {
+    struct cpu *c = p->cpu;
     rows_check(p->x, p->weight->k);
-    BUG_IF(p->weight->gemm != g || p->x.buf->elem != g->elem);
+    BUG_IF(p->weight->gemm != c->gemm || p->x.buf->elem != c->gemm->elem);
     p->n_blocks = block_count(c, p->x.n);
     block_count_filled(c, p->x.n);
-    cpu_reserve(c, (size_t)g->row_block * g->chunk * sizeof(float) + block_bytes(c, p->weight));
-    pool_run(c->pool, (size_t)p->n_blocks * p->weight->n_chunks, fn, p);
+    if (p->matrix->source != NULL) {
+        run_strips(p);
+        return;
+    }
+    cpu_reserve(c, tile_bytes(p));
+    pool_run(c->pool, (size_t)p->n_blocks * p->weight->n_chunks, run_item, p);
 }
 
 void cpu_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
@@ -132,21 +166,29 @@ void cpu_matmul(struct backend *b, const struct matrix *w, struct rows x, struct
         return;
     }
     struct product p = {
-        .cpu = cpu_of(b), .weight = w->weight, .x = x, .out = out, .finish = finish
+        .cpu = cpu_of(b),
+        .matrix = w,
+        .weight = w->weight,
+        .tile = matmul_tile,
+        .x = x,
+        .out = out,
+        .finish = finish,
     };
-    run_tiles(&p, matmul_tile);
+    run_tiles(&p);
 }
 
 void cpu_logits(struct backend *b, const struct matrix *head, const struct vector *bias,
     float scale, float softcap, struct rows x, float *out) {
     struct product p = {
         .cpu = cpu_of(b),
+        .matrix = head,
         .weight = head->weight,
+        .tile = logits_tile,
         .x = x,
         .finish = { .bias = bias ? bias->data : NULL },
         .scale = scale,
         .softcap = softcap,
         .logits = out,
     };
-    run_tiles(&p, logits_tile);
+    run_tiles(&p);
 }

@@ -582,7 +582,7 @@ ROOF_STREAM(roof_stream, vec)
         .f32_flops = 2 * ROOF_CHAINS * W, .bf16_flops = 2 * ROOF_CHAINS * W * (products)           \
     }
 
-#define SIMD_KERNELS(isa, roof_of)                                                                 \
+#define SIMD_KERNELS(isa, roof_of, unpack_of)                                                      \
     {                                                                                              \
         .name = isa, .tile = TILE, .panel = PANEL, .multiply_f32 = multiply_f32,                   \
         .multiply_bf16 = multiply_bf16, .to_bf16 = to_bf16, .from_bf16 = from_bf16, .norm = norm,  \
@@ -590,7 +590,7 @@ ROOF_STREAM(roof_stream, vec)
         .scale_add = scale_add, .maximum = maximum, .sum_squares = sum_squares, .turn = turn,      \
         .transpose = transpose, .interleave = interleave, .soften = soften,                        \
         .soften_bf16 = soften_bf16, .lane_sum = lane_sum, .cap = cap, .find_max = find_max,        \
-        .exp_sum = exp_sum, .roof = roof_of                                                        \
+        .exp_sum = exp_sum, .roof = roof_of, .unpack = unpack_of                                    \
     }
 
 #endif

@@ -3,6 +3,8 @@
  * at source_open. */
 #include "harness/cpu/cpu.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 /* Shape of the part of the tensor that rows are read from: of a slice, what is behind the first
@@ -81,6 +83,7 @@ bool source_open(
 }
 
 enum { NO_ROW = -1 };
+#define ALL_TABLES UINT64_MAX
 
 /* Where row r of ours is in the file, or NO_ROW: zeros. GGUF has rows of a head as pairs (0, half,
  * 1, half + 1, ...). */
@@ -138,13 +141,38 @@ static void read_row(const struct source *s, uint64_t row, float *out) {
     free(room);
 }
 
-/* Rows are columns of the file: each of its rows is read once. */
+/* The columns [*from, *end) of one of the file's tables that hold our rows, in whole blocks; all of
+ * them where our rows are of several tables. Says which table it is. */
+static uint64_t columns_wanted(
+    const struct source *s, uint64_t row, uint64_t n_rows, uint64_t *from, uint64_t *end) {
+    uint64_t width = file_columns(s), block = tensor_type_info(s->from.tensor->type)->block_n;
+    uint64_t first = UINT64_MAX, last = 0;
+    for (uint64_t r = row; r < row + n_rows; r++) {
+        int64_t at = file_row(s, r);
+        if (at == NO_ROW)
+            continue;
+        first = (uint64_t)at < first ? (uint64_t)at : first;
+        last = (uint64_t)at > last ? (uint64_t)at : last;
+    }
+    *from = 0, *end = first == UINT64_MAX ? 0 : width;
+    if (*end == 0 || first / width != last / width)
+        return ALL_TABLES;
+    if (width % block == 0) {
+        *from = first % width / block * block;
+        *end = (last % width / block + 1) * block;
+    }
+    return first / width;
+}
+
+/* Rows are columns of the file: of each of its rows what is wanted is read once. */
 static void read_transposed(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
-    uint64_t width = file_columns(s), depth = columns_read(s), n_tables = tables(s);
+    uint64_t width = file_columns(s), depth = columns_read(s), n_tables = tables(s), from, end;
+    uint64_t only = columns_wanted(s, row, n_rows, &from, &end);
     float *whole = xmalloc((size_t)(width * n_tables) * sizeof *whole);
     for (uint64_t i = 0; i < depth; i++) {
-        for (uint64_t t = 0; t < n_tables; t++)
-            read_columns(s, t * depth + i, 0, width, whole + t * width);
+        for (uint64_t t = 0; t < n_tables && end > from; t++)
+            if (only == ALL_TABLES || only == t)
+                read_columns(s, t * depth + i, from, end - from, whole + t * width + from);
         for (uint64_t r = 0; r < n_rows; r++) {
             int64_t at = file_row(s, row + r);
             out[r * s->k + i] = at == NO_ROW ? 0 : whole[at];
@@ -153,14 +181,14 @@ static void read_transposed(const struct source *s, uint64_t row, uint64_t n_row
     free(whole);
 }
 
-/* The row's factor, where it has one. */
-static void row_scale(const struct source *s, uint64_t row, float *out) {
+/* n numbers of the row times its factor, where it has one. */
+static void row_scale(const struct source *s, uint64_t row, uint64_t n, float *out) {
     uint64_t end = 0;
     for (uint32_t i = 0; i < s->from.n_scales; i++) {
         end += s->from.scales[i].n;
         if (row >= end)
             continue;
-        for (uint64_t j = 0; j < s->k; j++)
+        for (uint64_t j = 0; j < n; j++)
             out[j] *= s->from.scales[i].factor;
         return;
     }
@@ -194,8 +222,49 @@ void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *o
         for (uint64_t r = 0; r < n_rows; r++)
             read_row(s, row + r, out + r * s->k);
     for (uint64_t r = 0; f->n_scales > 0 && r < n_rows; r++)
-        row_scale(s, row + r, out + r * s->k);
+        row_scale(s, row + r, s->k, out + r * s->k);
     if (f->add != 0)
         for (uint64_t i = 0; i < n_rows * s->k; i++)
             out[i] += f->add;
+}
+
+bool source_has_rows(const struct source *s) {
+    const struct weight_source *f = &s->from;
+    uint32_t block = tensor_type_info(f->tensor->type)->block_n;
+    return !f->transpose && f->run_columns == 0 && s->k % block == 0;
+}
+
+/* Of a source that has rows: where element `from` of the file's row is in the tensor. */
+static size_t element_of(const struct source *s, int64_t row, uint64_t from) {
+    uint64_t first = s->from.slice ? (s->from.slice - 1) * slice_elements(s) : 0;
+    return (size_t)(first + (uint64_t)row * s->k + from);
+}
+
+const uint8_t *source_blocks(const struct source *s, uint64_t row, uint64_t from) {
+    const struct tensor *t = s->from.tensor;
+    int64_t at = file_row(s, row);
+    if (at == NO_ROW || t->derived != NULL || s->from.n_scales > 0 || s->from.add != 0)
+        return NULL;
+    const struct tensor_type_info *info = tensor_type_info(t->type);
+    return t->data + element_of(s, at, from) / info->block_n * info->block_bytes;
+}
+
+void source_read_part(const struct source *s, uint64_t row, uint64_t from, uint64_t n, float *out) {
+    const struct weight_source *f = &s->from;
+    int64_t at = file_row(s, row);
+    BUG_IF(row >= s->n || from % SOURCE_PART != 0 || from + n > s->k);
+    if (at == NO_ROW)
+        memset(out, 0, (size_t)n * sizeof *out);
+    else
+        tensor_read_f32(f->tensor, element_of(s, at, from), (size_t)n, out);
+    row_scale(s, row, n, out);
+    for (uint64_t i = 0; f->add != 0 && i < n; i++)
+        out[i] += f->add;
+}
+
+size_t source_bytes(const struct source *s) {
+    const struct tensor *t = s->from.tensor;
+    uint64_t n = s->n * columns_read(s);
+    return n < t->n_elements ? (size_t)((double)t->bytes * (double)n / (double)t->n_elements)
+                             : t->bytes;
 }

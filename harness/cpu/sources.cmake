@@ -26,16 +26,18 @@ set(cpu_SOURCES
     cpu/recur_heads.c
     cpu/rotate.c
     cpu/source.c
+    cpu/strips.c
     cpu/unfold.c)
 set_source_files_properties(${cpu_DIR}/kernels_plain.c ${cpu_DIR}/kernels_int8_plain.c PROPERTIES COMPILE_OPTIONS "-O2")
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
     list(APPEND cpu_SOURCES cpu/kernels_avx2.c cpu/kernels_avx512.c cpu/kernels_avx512bf16.c
-        cpu/kernels_int8_avx2.c cpu/kernels_int8_vnni.c)
+        cpu/kernels_int8_avx2.c cpu/kernels_int8_vnni.c cpu/unpack_avx512bf16.c)
     set(cpu_AVX2 -O3 -mavx2 -mfma)
     set(cpu_AVX512 ${cpu_AVX2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
     set_source_files_properties(${cpu_DIR}/kernels_avx2.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX2}")
     set_source_files_properties(${cpu_DIR}/kernels_avx512.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512}")
-    set_source_files_properties(${cpu_DIR}/kernels_avx512bf16.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512};-mavx512bf16")
+    set_source_files_properties(${cpu_DIR}/kernels_avx512bf16.c ${cpu_DIR}/unpack_avx512bf16.c PROPERTIES
+        COMPILE_OPTIONS "${cpu_AVX512};-mavx512bf16")
     set_source_files_properties(${cpu_DIR}/kernels_int8_avx2.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX2}")
     set_source_files_properties(${cpu_DIR}/kernels_int8_vnni.c PROPERTIES COMPILE_OPTIONS "${cpu_AVX512};-mavx512vnni")
 elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "aarch64")

@@ -300,6 +300,8 @@ static struct backend *device_open(
     }
     struct backend_config config = { .dtype = DTYPE_F32, .threads = o->threads, .gemm = o->gemm };
     config.gemm = config.gemm ? config.gemm : "auto";
+    config.weights = o->weights;
+    config.weight_room = memory_for_weights(o);
     config.dtype = o->dtype == DTYPE_AUTO ? DTYPE_F32 : o->dtype;
     struct backend *b = backend_device_open(device, &config, err);
     *dtype = dtype_resolve(o->dtype, weight_dtype, b);
@@ -309,14 +311,6 @@ static struct backend *device_open(
         b = backend_device_open(device, &config, err);
     }
     return b;
-}
-
-/* A quarter of the machine's memory, at most 4 GiB: scratch, keys and values. Weights come on top.
- */
-static size_t memory_default(void) {
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
-    size_t quarter = pages > 0 && size > 0 ? (size_t)pages / 4 * (size_t)size : (size_t)1 << 30;
-    return quarter < (size_t)4 << 30 ? quarter : (size_t)4 << 30;
 }
 
 /* What is left for work of the ceilings that were given, once the weights are in memory. */
@@ -330,7 +324,9 @@ static bool memory_for_work(
         err_set(err, ERR_RESOURCE,
             "'%s' does not fit %zu MiB of memory: its weights alone take %zu MiB", m->path,
             o->total_bytes >> 20, (size_t)(weights >> 20) + 1);
-        return err_hint(err, "give it more with --max-mem, or take a smaller --dtype");
+        return err_hint(err, "give it more with --max-mem, or take a smaller --dtype%s",
+            o->weights == WEIGHTS_EXPANDED ? ", or leave weights in the file (--weights auto)"
+                                           : "");
     }
     if (*memory > o->total_bytes - weights)
         *memory = o->total_bytes - weights;
@@ -396,6 +392,7 @@ static void info_fill(struct model *m, const struct model_source *s, enum dtype 
         .has_pooling = m->modules.present,
         .similarity = m->modules.similarity,
     };
+    m->info.file_weight_bytes = m->net.file_bytes + (m->decoder ? m->decoder->file_bytes : 0);
     m->info.weight_dtype = source_dtype(s, &m->info.weight_bytes);
 }
 
@@ -424,7 +421,7 @@ static bool model_make(
     enum dtype dtype;
     struct backend *b = device_open(o, source_dtype(s, &bytes), &dtype, err);
     if (b && m->is_outline)
-        outline_net_open(&m->net, &s->spec, b);
+        outline_net_open(&m->net, &s->spec, b, o);
     else if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err) || !decoder_open(m, s, err))
         return false;
     if (!is_gguf(s->weights) &&

@@ -73,7 +73,13 @@ enum { MODEL_CONFIG_MAX = 16 << 20 };
 MUST_CHECK bool outline_source_open(
     struct model_source *s, const char *path, const char *arch_file, struct err *err);
 const char *outline_weight_dtype(const json_t *config);
-void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend);
+void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend,
+    const struct model_options *o);
+
+/* memory.c: bytes for scratch, keys and values where nothing else is said; bytes that expanded
+ * matrices may take. */
+size_t memory_default(void);
+size_t memory_for_weights(const struct model_options *o);
 
 /* ERR_UNSUPPORTED where the model has no weights and the run is more than a plan. */
 MUST_CHECK bool model_can_run(

@@ -166,9 +166,16 @@ uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, 
     return (uint64_t)rows * cols * (packed && caps->act == ELEM_BF16 ? 2 : 4);
 }
 
-/* Weights that products read: what a step costs however few its tokens are. */
-static void product_count(struct net *net, enum role role, uint64_t bytes) {
-    *(role >= ROLE_FIRST_OF_EXPERT ? &net->expert_bytes : &net->product_bytes) += bytes;
+/* Weights that products read are what a step costs however few its tokens are. */
+static void matrix_count(struct net *net, enum role role, const struct matrix *m, uint64_t bytes) {
+    const struct backend_ops *ops = net->backend->ops;
+    struct matrix_size size = { .memory = bytes };
+    if (ops->matrix_size != NULL && m != NULL)
+        size = ops->matrix_size(net->backend, m);
+    net->weight_bytes += size.memory;
+    net->file_bytes += size.file;
+    *(role >= ROLE_FIRST_OF_EXPERT ? &net->expert_bytes : &net->product_bytes) +=
+        size.memory + size.file;
 }
 
 /* Is it the gain of a norm, which may be stored as w - 1? */
@@ -269,11 +276,11 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
     *(const void **)((char *)base + places[role]) = made;
     bool part = source.slice || s->roles[role].part;
     net->n_parameters += part ? (uint64_t)rows * cols : t->n_elements;
-    net->weight_bytes += role_part(role) == PART_TABLE
-                             ? t->bytes /* read where it lies in the file */
-                             : net_weight_bytes(net, role, rows, cols);
+    uint64_t bytes = net_weight_bytes(net, role, rows, cols);
     if (role_part(role) == PART_MATRIX)
-        product_count(net, role, net_weight_bytes(net, role, rows, cols));
+        matrix_count(net, role, made, bytes);
+    else /* a table is read where it lies in the file */
+        net->weight_bytes += role_part(role) == PART_TABLE ? t->bytes : bytes;
     return made || err_wrap(err, "tensor '%.128s'", t->name);
 }
 
@@ -283,9 +290,8 @@ static bool tied_head_make(struct net *net, const struct tensor *embed, struct e
     struct weight_source source = { .tensor = embed, .precise = is_precise(ROLE_HEAD) };
     net->head =
         net->backend->ops->matrix(net->backend, &source, s->n_vocab, spec_hidden_width(s), err);
-    net->weight_bytes += net_weight_bytes(net, ROLE_HEAD, s->n_vocab, spec_hidden_width(s));
-    product_count(
-        net, ROLE_HEAD, net_weight_bytes(net, ROLE_HEAD, s->n_vocab, spec_hidden_width(s)));
+    matrix_count(net, ROLE_HEAD, net->head,
+        net_weight_bytes(net, ROLE_HEAD, s->n_vocab, spec_hidden_width(s)));
     return net->head != NULL;
 }
 

@@ -92,7 +92,8 @@ struct net {
     struct layer *layers;
     uint64_t n_parameters; /* elements of the tensors in use; a tied head counts once */
     uint64_t weight_bytes; /* what they take, as they are on the device */
-    uint64_t product_bytes, expert_bytes; /* of these, matrices: of all tokens, of experts */
+    uint64_t file_bytes;   /* of matrices that stay in their file */
+    uint64_t product_bytes, expert_bytes; /* of both, matrices: of all tokens, of experts */
 
     /* Scratch for n_rows rows. x: residual stream; h: input of matrix products; h_mlp: that of a
      * feed-forward part with a norm of its own beside attention; y: what a part gives before its

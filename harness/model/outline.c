@@ -52,8 +52,13 @@ bool outline_source_open(
     return ok;
 }
 
-void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend) {
+/* Which matrices would stay in their file is found out when they are made: here it is enough that
+ * they can. */
+void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend,
+    const struct model_options *o) {
     *net = (struct net) { .spec = *spec, .backend = backend };
     net_caches_count(net);
-    net->weight_bytes = weights_estimate(net);
+    uint64_t all = weights_estimate(net), room = memory_for_weights(o);
+    bool may_stay = o->weights != WEIGHTS_EXPANDED && backend->ops->matrix_size != NULL;
+    net->weight_bytes = may_stay && room < all ? room : all;
 }

@@ -221,10 +221,46 @@ static void a_ceiling_is_for_weights_and_work_together(void **state) {
         &(struct run_options) { .stats = &stats }, &err));
     assert_true(stats.memory_bytes > 50000 && stats.memory_bytes <= 130000);
     model_close(m);
-    m = tiny_model(*state, TINY_LLAMA, (struct model_options) { .total_bytes = 40000 }, &err);
+    m = tiny_model(*state, TINY_LLAMA,
+        (struct model_options) { .total_bytes = 40000, .weights = WEIGHTS_EXPANDED }, &err);
     assert_null(m);
     assert_error(&err, ERR_RESOURCE, "weights alone", NULL);
     assert_non_null(strstr(err.hint, "--max-mem"));
+}
+
+/* The same set of requests, and what it took. */
+static uint64_t score_under(
+    void **state, struct model_options o, double *out, uint64_t *file_bytes) {
+    struct err err = ERR_INIT;
+    static struct set s;
+    struct run_stats stats = { 0 };
+    struct model *m = tiny_model(*state, TINY_LLAMA, o, &err);
+    if (!m)
+        fail_msg("%s", err.msg);
+    set_make(&s);
+    assert_true(model_score(m, &(struct score_options) { 0 }, s.requests, N,
+        &(struct run_options) { .stats = &stats }, &err));
+    for (int i = 0; i < N; i++)
+        out[i] = s.choices[i][0].loglikelihood;
+    *file_bytes = model_info(m)->file_weight_bytes;
+    model_close(m);
+    return stats.memory_bytes;
+}
+
+/* What does not fit stays in the file, some or all of it: less memory, the same numbers. */
+static void weights_beyond_the_ceiling_stay_in_the_file(void **state) {
+    double want[N], got[N];
+    uint64_t all_file, some_file, none;
+    uint64_t expanded = score_under(state, (struct model_options) { 0 }, want, &none);
+    assert_int_equal(none, 0);
+    uint64_t held =
+        score_under(state, (struct model_options) { .weights = WEIGHTS_FILE }, got, &all_file);
+    assert_memory_equal(got, want, sizeof want);
+    assert_true(all_file > 40000 && held + all_file == expanded);
+    assert_true(score_under(state, (struct model_options) { .total_bytes = 52000 }, got,
+                    &some_file) <= 52000);
+    assert_memory_equal(got, want, sizeof want);
+    assert_true(some_file > 0 && some_file < all_file);
 }
 
 static void speed_is_a_number(void **state) {
@@ -311,6 +347,7 @@ int main(void) {
         WITH_SCRATCH(an_encoders_plan_counts_too),
         WITH_SCRATCH(first_and_last_rows_are_what_the_definition_says),
         WITH_SCRATCH(a_ceiling_is_for_weights_and_work_together),
+        WITH_SCRATCH(weights_beyond_the_ceiling_stay_in_the_file),
         WITH_SCRATCH(speed_is_a_number),
         WITH_SCRATCH(the_device_tells_what_it_gives),
         WITH_SCRATCH(a_step_reads_its_weights_and_what_is_kept),
