@@ -202,10 +202,21 @@ struct epilogue {
     bool accumulate; /* out += result, where out is the f32 residual stream */
 };
 
+/* Where the packed forms of a model's weights are kept from one open to the next. */
+struct packs_config {
+    const char *dir;
+    const char *model;    /* says which bytes the weights are of (weights_stamp) */
+    uint64_t n_elements;  /* of all weights, about */
+    uint64_t least_bytes; /* packed, below which mapping takes longer than packing */
+    uint64_t most_bytes;  /* of the folder; 0: chosen from the disk */
+    bool frozen;          /* the folder is read and nothing else */
+};
+
 struct backend_config {
-    enum dtype dtype; /* F32 or BF16 (AUTO has been resolved above) */
-    unsigned threads; /* 0: as many as this process may use */
-    const char *gemm; /* "auto", "dnnl", "plain" */
+    enum dtype dtype;                 /* F32 or BF16 (AUTO has been resolved above) */
+    unsigned threads;                 /* 0: as many as this process may use */
+    const char *gemm;                 /* "auto", "dnnl", "plain" */
+    const struct packs_config *packs; /* NULL: none; read at open only */
 };
 
 struct backend_caps {
@@ -215,7 +226,9 @@ struct backend_caps {
     enum elem act;
     uint32_t row_block; /* height of a GEMM block: T in multiples of it wastes nothing */
     unsigned threads;
-    unsigned can; /* enum ability: parts that this device runs */
+    unsigned can;               /* enum ability: parts that this device runs */
+    uint32_t n_packed, n_found; /* matrices so far: packed here, or found as an earlier open packed
+                                   them */
 };
 
 struct backend_ops {
@@ -227,6 +240,8 @@ struct backend_ops {
      * tensor must stay valid until close. */
     struct matrix *(*matrix)(struct backend *b, const struct weight_source *src, uint32_t n,
         uint32_t k, struct err *err);
+    /* Every matrix has been made: those that were packed may be kept. NULL: they never are. */
+    void (*keep)(struct backend *b);
     struct table *(*table)(struct backend *b, const struct weight_source *src, uint32_t n,
         uint32_t c, struct err *err);
     struct vector *(*vector)(

@@ -73,6 +73,7 @@ struct run_report {
     double load_s, run_s;
     const struct run_stats *stats;
     const char *device, *dtype, *backend;
+    uint32_t n_packed, n_found; /* matrices of weights: packed at open, found packed */
 };
 MUST_CHECK bool run_report_write(const char *path, const struct run_report *r, struct err *err);
 

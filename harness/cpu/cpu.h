@@ -5,7 +5,7 @@
 
 #include "harness/cpu/gemm.h"
 #include "base/pool.h"
-#include "harness/cpu/source.h"
+#include "harness/cpu/packs.h"
 
 struct buffer {
     enum elem elem;
@@ -63,6 +63,7 @@ struct cpu {
     const struct kernels *kernels;
     struct gemm *gemm;
     struct pool *pool;
+    struct packs *packs;     /* NULL: none are kept */
     struct scratch *scratch; /* one a thread */
     struct scratch shared;   /* the calling thread's, for lists that live through one op */
     struct rotary_table rotary[ROTARY_TABLES];

@@ -54,6 +54,11 @@ struct gemm_ops {
     bool (*pack)(struct gemm_weight *w, uint32_t chunk, const float *rows, struct err *err);
     /* The same of rows in the gemm's own elements; NULL: not in this library. */
     void (*pack_own)(struct gemm_weight *w, uint32_t chunk, const void *rows);
+    /* The packed form as one run of bytes that depends on the weight and on how this gemm was
+     * opened alone; and such a run, 64-byte aligned, in its place, which must outlive w. NULL:
+     * there is no such form. */
+    const void *(*packed)(const struct gemm_weight *w, size_t *bytes);
+    void (*adopt)(struct gemm_weight *w, const void *packed);
     void (*multiply)(const struct gemm_call *call);
     /* The same, finished while sums are in registers or nearly so; NULL: gemm_finish does it behind
      * `multiply`. */

@@ -22,8 +22,9 @@ static uint32_t at_most(uint32_t n, uint32_t most) {
 struct plain_weight {
     struct gemm_weight base;
     uint32_t k_padded;
-    size_t panel_bytes;
-    uint8_t *panels;
+    size_t panel_bytes, bytes; /* of a panel, of all */
+    uint8_t *own;              /* NULL: they are somebody else's */
+    const uint8_t *panels;     /* `own` while it is packed */
 };
 
 static void plain_close(struct gemm *g) {
@@ -31,7 +32,7 @@ static void plain_close(struct gemm *g) {
 }
 
 static void plain_free_weight(struct gemm_weight *w) {
-    free(((struct plain_weight *)w)->panels);
+    free(((struct plain_weight *)w)->own);
     free(w);
 }
 
@@ -43,11 +44,11 @@ static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, 
     };
     w->k_padded = (k + g->k_step - 1) / g->k_step * g->k_step;
     w->panel_bytes = (size_t)w->k_padded * panel * elem_size(g->elem);
-    size_t bytes;
-    if (mem_mul((n + panel - 1) / panel, w->panel_bytes, &bytes))
-        w->panels = aligned_alloc(
-            64, (bytes + 63) / 64 * 64); /* packing writes all of it, on all threads */
-    if (w->panels == NULL) {
+    if (mem_mul((n + panel - 1) / panel, w->panel_bytes, &w->bytes))
+        w->own = aligned_alloc(
+            64, (w->bytes + 63) / 64 * 64); /* packing writes all of it, on all threads */
+    w->panels = w->own;
+    if (w->own == NULL) {
         free(w);
         err_set(err, ERR_RESOURCE, "cannot hold packed weights: %u rows of %u", n, k);
         return NULL;
@@ -76,9 +77,13 @@ static void round_rows(
     }
 }
 
-static uint8_t *chunk_panels(const struct plain_weight *w, uint32_t chunk) {
+static size_t chunk_at(const struct plain_weight *w, uint32_t chunk) {
     const struct gemm *g = w->base.gemm;
-    return w->panels + (size_t)chunk * (g->chunk / g->kernels->panel) * w->panel_bytes;
+    return (size_t)chunk * (g->chunk / g->kernels->panel) * w->panel_bytes;
+}
+
+static const uint8_t *chunk_panels(const struct plain_weight *w, uint32_t chunk) {
+    return w->panels + chunk_at(w, chunk);
 }
 
 static bool plain_pack(
@@ -86,7 +91,7 @@ static bool plain_pack(
     (void)err;
     struct plain_weight *w = (struct plain_weight *)base;
     uint32_t panel = base->gemm->kernels->panel, columns = gemm_columns(base, chunk);
-    uint8_t *out = chunk_panels(w, chunk);
+    uint8_t *out = w->own + chunk_at(w, chunk);
     bool rounds = base->gemm->elem == ELEM_BF16;
     uint16_t *rounded = rounds ? xmalloc((size_t)panel * w->k_padded * sizeof *rounded) : NULL;
     for (uint32_t from = 0; from < columns; from += panel, out += w->panel_bytes) {
@@ -105,11 +110,24 @@ static void plain_pack_own(struct gemm_weight *base, uint32_t chunk, const void 
     struct plain_weight *w = (struct plain_weight *)base;
     uint32_t panel = base->gemm->kernels->panel, columns = gemm_columns(base, chunk);
     size_t row_bytes = base->k * elem_size(base->gemm->elem);
-    uint8_t *out = chunk_panels(w, chunk);
+    uint8_t *out = w->own + chunk_at(w, chunk);
     BUG_IF(base->k != w->k_padded);
     for (uint32_t from = 0; from < columns; from += panel, out += w->panel_bytes)
         pack_panel(w, columns - from < panel ? columns - from : panel,
             (const uint8_t *)rows + from * row_bytes, (float *)(void *)out);
+}
+
+static const void *plain_packed(const struct gemm_weight *base, size_t *bytes) {
+    const struct plain_weight *w = (const struct plain_weight *)base;
+    *bytes = w->bytes;
+    return w->panels;
+}
+
+static void plain_adopt(struct gemm_weight *base, const void *packed) {
+    struct plain_weight *w = (struct plain_weight *)base;
+    free(w->own);
+    w->own = NULL;
+    w->panels = packed;
 }
 
 /* Rows [from, from + n) of a call by one panel, one micro-kernel. */
@@ -165,6 +183,8 @@ static const struct gemm_ops plain_ops = {
     .free_weight = plain_free_weight,
     .pack = plain_pack,
     .pack_own = plain_pack_own,
+    .packed = plain_packed,
+    .adopt = plain_adopt,
     .multiply = plain_multiply,
     .finish = plain_finish,
 };

@@ -6,6 +6,7 @@ set(cpu_SOURCES
     cpu/attend_bias.c
     cpu/attend_f32.c
     cpu/backend.c
+    cpu/build_id.c
     cpu/gemm.c
     cpu/gemm_plain.c
     cpu/isa.c
@@ -14,6 +15,10 @@ set(cpu_SOURCES
     cpu/logprobs.c
     cpu/matmul.c
     cpu/ops_row.c
+    cpu/packs.c
+    cpu/packs_file.c
+    cpu/packs_folder.c
+    cpu/packs_writer.c
     cpu/panels.c
     cpu/product.c
     cpu/recur.c
