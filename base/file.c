@@ -125,6 +125,18 @@ bool file_write_atomic(const char *path, const void *data, size_t n, struct err 
     return ok;
 }
 
+static int64_t time_ns(struct timespec t) {
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static struct file_stamp stamp_of(const struct stat *st) {
+    return (struct file_stamp) { .device = st->st_dev,
+        .inode = st->st_ino,
+        .size = (uint64_t)st->st_size,
+        .changed_ns = time_ns(st->st_mtim),
+        .noted_ns = time_ns(st->st_ctim) };
+}
+
 bool file_map(struct file_map *map, const char *path, struct err *err) {
     struct stat st;
     *map = (struct file_map) { 0 };
@@ -133,6 +145,7 @@ bool file_map(struct file_map *map, const char *path, struct err *err) {
         return false;
     }
     bool ok = true;
+    map->stamp = stamp_of(&st);
     if (st.st_size > 0) {
         void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         ok = p != MAP_FAILED || err_errno(err, ERR_FAILED, "could not map '%s'", path);

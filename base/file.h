@@ -17,9 +17,16 @@ MUST_CHECK bool file_write_atomic(const char *path, const void *data, size_t n, 
 /* All n bytes, through interruptions and short writes; errno says why not. */
 bool fd_write_all(int fd, const void *data, size_t n);
 
+/* Which file it is, and as of when: what differs after any change that goes through the system. */
+struct file_stamp {
+    uint64_t device, inode, size;
+    int64_t changed_ns, noted_ns; /* its bytes (mtime), anything about it (ctime) */
+};
+
 struct file_map {
     const uint8_t *data; /* valid until file_unmap */
     size_t size;
+    struct file_stamp stamp; /* as it was mapped */
 };
 MUST_CHECK bool file_map(
     struct file_map *map, const char *path, struct err *err); /* regular files only */

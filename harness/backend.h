@@ -213,6 +213,16 @@ struct epilogue {
     bool accumulate; /* out += result, where out is the f32 residual stream */
 };
 
+/* Where the packed forms of a model's weights are kept from one open to the next. */
+struct packs_config {
+    const char *dir;
+    const char *model;    /* says which bytes the weights are of (weights_stamp) */
+    uint64_t n_elements;  /* of all weights, about */
+    uint64_t least_bytes; /* packed, below which mapping takes longer than packing */
+    uint64_t most_bytes;  /* of the folder; 0: chosen from the disk */
+    bool frozen;          /* the folder is read and nothing else */
+};
+
 struct backend_config {
     enum dtype dtype; /* F32, BF16 or INT8 (AUTO has been resolved above) */
     unsigned threads; /* 0: as many as this process may use */
@@ -220,6 +230,7 @@ struct backend_config {
     enum weights_form weights;
     uint64_t weight_room; /* bytes that expanded matrices may take, where `weights` is auto; 0: as
                              many as they are */
+    const struct packs_config *packs; /* NULL: none; read at open only */
 };
 
 /* Where a matrix is: expanded in memory, or in the file, to be read whenever it is used. */
@@ -234,7 +245,9 @@ struct backend_caps {
     enum elem act, packed;
     uint32_t row_block; /* height of a GEMM block: T in multiples of it wastes nothing */
     unsigned threads;
-    unsigned can; /* enum ability: parts that this device runs */
+    unsigned can;               /* enum ability: parts that this device runs */
+    uint32_t n_packed, n_found; /* matrices so far: packed here, or found as an earlier open packed
+                                   them */
 };
 
 struct backend_ops {
@@ -248,6 +261,8 @@ struct backend_ops {
         uint32_t k, struct err *err);
     /* May be NULL: all of it is in memory, in the elements of `act`. */
     struct matrix_size (*matrix_size)(const struct backend *b, const struct matrix *m);
+    /* Every matrix has been made: those that were packed may be kept. NULL: they never are. */
+    void (*keep)(struct backend *b);
     struct table *(*table)(struct backend *b, const struct weight_source *src, uint32_t n,
         uint32_t c, struct err *err);
     struct vector *(*vector)(

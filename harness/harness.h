@@ -97,6 +97,16 @@ MUST_CHECK bool dtype_parse(const char *name, enum dtype *out, struct err *err);
 enum weights_form { WEIGHTS_AUTO, WEIGHTS_EXPANDED, WEIGHTS_FILE };
 MUST_CHECK bool weights_form_parse(const char *name, enum weights_form *out, struct err *err);
 
+/* Where packed weights are kept, so that the next open of the same model maps them and packs
+ * nothing; numbers are the same bits either way. */
+struct kept_packs {
+    const char *dir;      /* NULL: nowhere */
+    uint64_t least_bytes; /* packed, for which it is worth it; 0: 16 MiB */
+    uint64_t most_bytes;  /* of the folder, what was used longest ago goes; 0: 20 GiB, or a quarter
+                             of what the disk has for it, whichever is less */
+    bool frozen;          /* read and never written, for who may not write */
+};
+
 struct model_options {
     enum dtype dtype;
     const char *device;    /* "auto", "cpu", "cuda", "cuda:N"; NULL: auto */
@@ -107,6 +117,7 @@ struct model_options {
     size_t memory_bytes; /* ceiling for keys, values and activations; 0: chosen from the machine */
     size_t total_bytes;  /* ceiling for these and the weights together; 0: none */
     enum weights_form weights;
+    struct kept_packs packs;
     bool outline; /* configuration and tokenizer only: for runs that are plan_only */
 };
 
@@ -144,6 +155,7 @@ struct model_info {
     bool classifies;  /* has a classifier */
     bool has_pooling; /* sentence-transformers modules say how to pool */
     enum similarity similarity;
+    uint32_t n_packed, n_found; /* matrices that were packed at open, and that were kept */
 };
 const struct model_info *model_info(const struct model *m);
 

@@ -100,6 +100,10 @@ struct weights;
 MUST_CHECK struct weights *weights_open(const char *path, struct err *err);
 void weights_close(struct weights *w);
 
+/* Appends what tells the bytes of these files from all others, by which what was made of them can
+ * be found again; false where that can't be said. */
+MUST_CHECK bool weights_stamp(const struct weights *w, struct strbuf *out);
+
 const char *weights_format(const struct weights *w); /* "safetensors", "gguf" or "pytorch" */
 size_t weights_count(const struct weights *w);
 const struct tensor *weights_at(const struct weights *w, size_t i);           /* file order */

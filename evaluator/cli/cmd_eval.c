@@ -109,6 +109,7 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
     json_object_set_new(spec, "memo",
         json_pack("{s:b, s:b, s:s}", "vectors", !args_has(b->args, "no-cache"), "resume",
             args_has(b->args, "resume"), "sink", b->store ? args_get(b->args, "db", "db") : ""));
+    json_object_set_new(spec, "packs", json_boolean(!args_has(b->args, "no-pack-cache")));
     json_object_set_new(spec, "dry_run", json_boolean(b->plans != NULL));
     const char *dir = task_library_dir(args_get(b->args, "tasks", NULL));
     if (dir) {

@@ -7,10 +7,12 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "evaluator/hub/hub.h"
 #include "evaluator/task/profile.h"
+#include "evaluator/worker/worker.h"
 
 #define LINE_MAX_BYTES ((size_t)64 << 20)
 #define FLUSH_BYTES ((size_t)1 << 20)
@@ -299,6 +301,7 @@ const struct option options_model[] = {
         "whenever they are used (auto: expanded as far as memory goes)" },
     { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
     { "gemm", 0, "NAME", "auto, dnnl or plain: which matrix product (for tests)" },
+    { "no-pack-cache", 0, NULL, "pack the weights anew, and keep nothing of them on disk" },
     { "stats", 0, "FILE", "write counters as one JSON object" },
     { "profile", 0, "NAME",
         "rule set: lm-eval/0.4.13 (default), lm-eval/pre-3347, lighteval, mteb/1, mteb/2" },
@@ -372,8 +375,16 @@ bool session_open(struct session *s, const struct args *args, const char *operan
         !(path = hub_model_path(args_get(args, "hub", NULL), operand, err))) {
         return false;
     }
+    char *dir = args_has(args, "no-pack-cache") ? NULL : packed_folder();
+    options.packs.dir = dir;
     s->model = model_open(path, &options, err);
+    free(dir);
     free(path);
+    if (s->model) {
+        const struct model_info *info = model_info(s->model);
+        log_line(LOG_DEBUG, "weights: %u matrices packed, %u found packed in the cache",
+            info->n_packed, info->n_found);
+    }
     s->load_s = clock_s() - start;
     s->run_s = clock_s();
     s->run =
@@ -418,6 +429,8 @@ bool run_report_write(const char *path, const struct run_report *r, struct err *
     jw_kv_string(&w, "device", r->device);
     jw_kv_string(&w, "dtype", r->dtype);
     jw_kv_string(&w, "backend", r->backend);
+    jw_kv_int(&w, "weights_packed", r->n_packed);
+    jw_kv_int(&w, "weights_found", r->n_found);
     jw_end_object(&w);
     strbuf_addc(&out, '\n');
     bool ok = file_write_atomic(path, out.text, out.len, err);
@@ -434,7 +447,9 @@ static bool session_report(const struct session *s, struct err *err) {
             .file_weight_bytes = info->file_weight_bytes,
             .device = info->device,
             .dtype = info->dtype,
-            .backend = info->backend },
+            .backend = info->backend,
+            .n_packed = info->n_packed,
+            .n_found = info->n_found },
         err);
 }
 

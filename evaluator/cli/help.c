@@ -78,6 +78,7 @@ static const char ENVIRONMENT[] =
     "cluster\n"
     "  ASSAY_TASKS           a folder of tasks in place of the built-in ones\n"
     "  ASSAY_THREADS         threads for the harness\n"
+    "  ASSAY_NO_PACK_CACHE   1: pack a model's weights each time, keep nothing of them on disk\n"
     "  ASSAY_LOG_LEVEL       error, warn, info or debug\n"
     "  ASSAY_NO_PROGRESS     no progress bars\n"
     "  HF_ENDPOINT           the hub: a URL, or the folder of a mirror tree\n"

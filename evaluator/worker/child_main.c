@@ -209,9 +209,11 @@ static bool shut_in(struct session *s, struct err *err) {
         .n_files = 256,
         .keep = keep,
     };
+    s->packs_dir = json_get_bool(s->spec, "packs", true) && !s->missing ? packed_folder() : NULL;
+    const char *const extras[] = { json_get_string(s->spec, "arch", NULL), s->packs_dir };
     drop_secrets();
     return sandbox_enter(&limits, &s->sandbox, err) &&
-           doors_close(s->model_path, json_get_string(s->spec, "arch", NULL), &s->sandbox, err) &&
+           doors_close(s->model_path, extras, &s->sandbox, err) &&
            frame_write(STDOUT_FILENO, FRAME_SHUT, "", 0, err);
 }
 
@@ -223,6 +225,7 @@ static bool open_model(struct session *s, struct err *err) {
         .arch_file = json_get_string(spec, "arch", NULL),
         .gemm = json_get_string(spec, "gemm", NULL),
         .total_bytes = (size_t)json_get_int(spec, "max_mem_mb", 0) << 20,
+        .packs = { .dir = s->packs_dir, .frozen = true }, /* what it read could write there */
         .outline = s->missing > 0,
     };
     session_at(s, "loading the model");
@@ -422,6 +425,7 @@ _Noreturn void child_main(void) {
     }
     model_close(s.model);
     free(s.model_path);
+    free(s.packs_dir);
     json_decref(s.spec);
     ok = ok && frame_write(STDOUT_FILENO, FRAME_DONE, "", 0, &err);
     exit(ok ? 0 : 1);

@@ -80,10 +80,13 @@ static bool confine(struct paths *p, bool ok, struct sandbox_report *report, str
     return ok;
 }
 
-bool doors_close(
-    const char *model, const char *extra, struct sandbox_report *report, struct err *err) {
+bool doors_close(const char *model, const char *const extras[2], struct sandbox_report *report,
+    struct err *err) {
     struct paths *p = xcalloc(1, sizeof *p);
-    bool ok = add_model(p, model, err) && (!extra || add(p, extra, err));
+    bool ok = add_model(p, model, err);
+    for (size_t i = 0; ok && i < 2; i++) {
+        ok = !extras[i] || add(p, extras[i], err);
+    }
     for (size_t i = 0; ok && i < sizeof SYSTEM / sizeof *SYSTEM; i++) {
         ok = add(p, SYSTEM[i], err);
     }

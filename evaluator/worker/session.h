@@ -17,6 +17,7 @@ struct session {
         *wanted[SESSION_TASKS_MAX]; /* as the spec has them; those of a suite may be skipped */
     size_t n_tasks;
     char *model_path;
+    char *packs_dir; /* of packed weights; NULL: none */
     struct model *model;
     char revision[65];      /* of the model; "" where it is not looked up */
     char base_revision[41]; /* of an adapter's base from a hub; "": there is none */

@@ -85,4 +85,9 @@ struct worker_options {
  */
 MUST_CHECK bool worker_loop(const struct worker_options *options, struct err *err);
 
+/* Where this user's packed weights are kept (harness.h: kept_packs): `packed` in Assay's cache,
+ * made on first use. NULL where ASSAY_NO_PACK_CACHE is set or there is no place for one: models are
+ * packed anew then. The caller frees. */
+char *packed_folder(void);
+
 #endif

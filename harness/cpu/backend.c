@@ -248,7 +248,7 @@ static bool pack(struct cpu *c, struct gemm_weight *w, const struct source *s, s
 }
 
 static uint64_t packed_bytes(const struct gemm *g, uint64_t n, uint64_t k) {
-    return n * k * elem_bytes(g->elem);
+    return n * k * (g->elem == ELEM_INT8 ? 1 : elem_bytes(g->elem));
 }
 
 static bool stays_in_file(const struct cpu *c, const struct source *s) {
@@ -262,6 +262,29 @@ static struct matrix_size cpu_matrix_size(const struct backend *b, const struct 
     struct matrix_size size = { .memory = packed_bytes(w->gemm, w->n, w->k) };
     (void)b;
     return m->source == NULL ? size : (struct matrix_size) { .file = source_bytes(m->source) };
+}
+
+/* Packed once and kept: what another open of this model has left is taken as it lies. */
+static bool fill(struct cpu *c, struct gemm_weight *w, const struct source *s, struct err *err) {
+    const struct gemm_ops *ops = w->gemm->ops;
+    struct packs *packs = ops->packed != NULL ? c->packs : NULL;
+    size_t bytes = 0;
+    const void *packed = packs != NULL ? ops->packed(w, &bytes) : NULL;
+    const void *kept = packs_find(packs, s, bytes);
+    if (kept != NULL) {
+        ops->adopt(w, kept);
+        c->caps.n_found++;
+        return true;
+    }
+    if (!pack(c, w, s, err))
+        return false;
+    c->caps.n_packed++;
+    packs_add(packs, s, packed, bytes);
+    return true;
+}
+
+static void cpu_keep(struct backend *b) {
+    packs_keep(cpu_of(b)->packs);
 }
 
 static struct matrix *cpu_matrix(
@@ -280,7 +303,7 @@ static struct matrix *cpu_matrix(
     struct gemm_weight *w = g->ops->weight(g, n, k, err);
     if (w == NULL)
         return NULL;
-    if (!pack(c, w, &s, err)) {
+    if (!fill(c, w, &s, err)) {
         g->ops->free_weight(w);
         return NULL;
     }
@@ -315,6 +338,7 @@ static void cpu_close(struct backend *b) {
         o->release(o->object);
         free(o);
     }
+    packs_free(c->packs);
     pool_free(c->pool); /* before the library: its threads hold some of the library's state */
     if (c->gemm != NULL)
         c->gemm->ops->close(c->gemm);
@@ -336,6 +360,7 @@ static const struct backend_ops cpu_ops = {
     .caps = cpu_caps,
     .matrix = cpu_matrix,
     .matrix_size = cpu_matrix_size,
+    .keep = cpu_keep,
     .table = cpu_table,
     .vector = cpu_vector,
     .buffer = cpu_buffer,
@@ -407,6 +432,18 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
     return c->gemm != NULL;
 }
 
+/* What a packed form depends on besides the weights. */
+static struct packs *open_packs(struct cpu *c, const struct packs_config *config) {
+    const struct gemm *g = c->gemm;
+    char form[160];
+    if (config == NULL || g->ops->packed == NULL || c->gemm_int8 != NULL ||
+        config->n_elements < config->least_bytes / elem_bytes(g->elem))
+        return NULL;
+    snprintf(form, sizeof form, "%s %s %s panel %u chunk %u steps %u %u", c->name, g->name,
+        g->elem == ELEM_BF16 ? "bf16" : "f32", g->kernels->panel, g->chunk, g->k_step, g->n_step);
+    return packs_new(config, form, c->pool);
+}
+
 struct backend *backend_cpu_open(const struct backend_config *config, struct err *err) {
     struct cpu *c = xcalloc(1, sizeof *c);
     c->base.ops = &cpu_ops;
@@ -417,6 +454,7 @@ struct backend *backend_cpu_open(const struct backend_config *config, struct err
     snprintf(c->name, sizeof c->name, "cpu/%s", c->kernels->name);
     c->caps.name = c->name;
     c->caps.gemm = c->gemm_int8 != NULL ? c->gemm_int8->name : c->gemm->name;
+    c->packs = open_packs(c, config->packs);
     c->caps.can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
                   CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE |
                   CAN_ACT_QUERIES;

@@ -5,7 +5,7 @@
 
 #include "harness/cpu/gemm.h"
 #include "base/pool.h"
-#include "harness/cpu/source.h"
+#include "harness/cpu/packs.h"
 
 struct buffer {
     enum elem elem;
@@ -67,6 +67,7 @@ struct cpu {
     struct gemm *gemm;
     struct gemm *gemm_int8; /* of weights in eight bits; NULL: none are */
     struct pool *pool;
+    struct packs *packs;     /* NULL: none are kept */
     struct scratch *scratch; /* one a thread */
     struct scratch shared;   /* the calling thread's, for lists that live through one op */
     struct rotary_table rotary[ROTARY_TABLES];

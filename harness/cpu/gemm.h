@@ -64,6 +64,11 @@ struct gemm_ops {
     struct gemm_weight *(*strip)(struct gemm *g, uint32_t n, uint32_t k, void *room);
     void (*strip_pack)(struct gemm_weight *strip, uint32_t panel, uint32_t from, uint32_t some,
         const void *const rows[PANEL_MAX]);
+    /* The packed form as one run of bytes that depends on the weight and on how this gemm was
+     * opened alone; and such a run, 64-byte aligned, in its place, which must outlive w. NULL:
+     * there is no such form. */
+    const void *(*packed)(const struct gemm_weight *w, size_t *bytes);
+    void (*adopt)(struct gemm_weight *w, const void *packed);
     void (*multiply)(const struct gemm_call *call);
     /* The same, finished while sums are in registers or nearly so; NULL: gemm_finish does it behind
      * `multiply`. */

@@ -22,8 +22,9 @@ static uint32_t at_most(uint32_t n, uint32_t most) {
 struct plain_weight {
     struct gemm_weight base;
     uint32_t k_padded;
-    size_t panel_bytes;
-    uint8_t *panels;
+    size_t panel_bytes, bytes; /* of a panel, of all */
+    uint8_t *own;              /* NULL: they are somebody else's */
+    const uint8_t *panels;     /* `own` while it is packed */
 };
 
 static void plain_close(struct gemm *g) {
@@ -31,7 +32,7 @@ static void plain_close(struct gemm *g) {
 }
 
 static void plain_free_weight(struct gemm_weight *w) {
-    free(((struct plain_weight *)w)->panels);
+    free(((struct plain_weight *)w)->own);
     free(w);
 }
 
@@ -48,11 +49,11 @@ static struct gemm_weight *plain_weight(struct gemm *g, uint32_t n, uint32_t k, 
     struct plain_weight *w = xmalloc(sizeof *w);
     *w = without_panels(g, n, k);
     uint32_t panel = g->kernels->panel;
-    size_t bytes;
-    if (mem_mul((n + panel - 1) / panel, w->panel_bytes, &bytes))
-        w->panels = aligned_alloc(
-            64, (bytes + 63) / 64 * 64); /* packing writes all of it, on all threads */
-    if (w->panels == NULL) {
+    if (mem_mul((n + panel - 1) / panel, w->panel_bytes, &w->bytes))
+        w->own = aligned_alloc(
+            64, (w->bytes + 63) / 64 * 64); /* packing writes all of it, on all threads */
+    w->panels = w->own;
+    if (w->own == NULL) {
         free(w);
         err_set(err, ERR_RESOURCE, "cannot hold packed weights: %u rows of %u", n, k);
         return NULL;
@@ -81,9 +82,13 @@ static void round_rows(
     }
 }
 
-static uint8_t *chunk_panels(const struct plain_weight *w, uint32_t chunk) {
+static size_t chunk_at(const struct plain_weight *w, uint32_t chunk) {
     const struct gemm *g = w->base.gemm;
-    return w->panels + (size_t)chunk * (g->chunk / g->kernels->panel) * w->panel_bytes;
+    return (size_t)chunk * (g->chunk / g->kernels->panel) * w->panel_bytes;
+}
+
+static const uint8_t *chunk_panels(const struct plain_weight *w, uint32_t chunk) {
+    return w->panels + chunk_at(w, chunk);
 }
 
 static bool plain_pack(
@@ -91,7 +96,7 @@ static bool plain_pack(
     (void)err;
     struct plain_weight *w = (struct plain_weight *)base;
     uint32_t panel = base->gemm->kernels->panel, columns = gemm_columns(base, chunk);
-    uint8_t *out = chunk_panels(w, chunk);
+    uint8_t *out = w->own + chunk_at(w, chunk);
     bool rounds = base->gemm->elem == ELEM_BF16;
     uint16_t *rounded = rounds ? xmalloc((size_t)panel * w->k_padded * sizeof *rounded) : NULL;
     for (uint32_t from = 0; from < columns; from += panel, out += w->panel_bytes) {
@@ -110,16 +115,29 @@ static void plain_pack_own(struct gemm_weight *base, uint32_t chunk, const void 
     struct plain_weight *w = (struct plain_weight *)base;
     uint32_t panel = base->gemm->kernels->panel, columns = gemm_columns(base, chunk);
     size_t row_bytes = base->k * elem_size(base->gemm->elem);
-    uint8_t *out = chunk_panels(w, chunk);
+    uint8_t *out = w->own + chunk_at(w, chunk);
     BUG_IF(base->k != w->k_padded);
     for (uint32_t from = 0; from < columns; from += panel, out += w->panel_bytes)
         pack_panel(w, columns - from < panel ? columns - from : panel,
             (const uint8_t *)rows + from * row_bytes, (float *)(void *)out);
 }
 
+static const void *plain_packed(const struct gemm_weight *base, size_t *bytes) {
+    const struct plain_weight *w = (const struct plain_weight *)base;
+    *bytes = w->bytes;
+    return w->panels;
+}
+
+static void plain_adopt(struct gemm_weight *base, const void *packed) {
+    struct plain_weight *w = (struct plain_weight *)base;
+    free(w->own);
+    w->own = NULL;
+    w->panels = packed;
+}
+
 /* ---- strips ---- */
 
-enum { LINE = 64, STRIP_HEAD = (sizeof(struct plain_weight) + LINE - 1) / LINE * LINE };
+enum { STRIP_HEAD = (sizeof(struct plain_weight) + LINE - 1) / LINE * LINE };
 
 static size_t plain_strip_bytes(const struct gemm *g, uint32_t n, uint32_t k) {
     uint32_t panel = g->kernels->panel, k_padded = (k + g->k_step - 1) / g->k_step * g->k_step;
@@ -130,7 +148,7 @@ static struct gemm_weight *plain_strip(struct gemm *g, uint32_t n, uint32_t k, v
     struct plain_weight *w = room;
     BUG_IF(n > g->chunk);
     *w = without_panels(g, n, k);
-    w->panels = (uint8_t *)room + STRIP_HEAD;
+    w->panels = w->own = (uint8_t *)room + STRIP_HEAD;
     return &w->base;
 }
 
@@ -138,7 +156,7 @@ static void plain_strip_pack(struct gemm_weight *base, uint32_t panel, uint32_t 
     const void *const rows[PANEL_MAX]) {
     const struct plain_weight *w = (const struct plain_weight *)base;
     size_t elem = elem_size(base->gemm->elem);
-    uint8_t *out = w->panels + panel * w->panel_bytes + from * base->gemm->kernels->panel * elem;
+    uint8_t *out = w->own + panel * w->panel_bytes + from * base->gemm->kernels->panel * elem;
     base->gemm->kernels->transpose(
         (uint32_t)(some * elem / sizeof(float)), (const float *const *)rows, (float *)(void *)out);
 }
@@ -210,6 +228,8 @@ static const struct gemm_ops plain_ops = {
     .strip_bytes = plain_strip_bytes,
     .strip = plain_strip,
     .strip_pack = plain_strip_pack,
+    .packed = plain_packed,
+    .adopt = plain_adopt,
     .multiply = plain_multiply,
     .finish = plain_finish,
 };

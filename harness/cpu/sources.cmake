@@ -8,6 +8,7 @@ set(cpu_SOURCES
     cpu/attend_bundle.c
     cpu/attend_f32.c
     cpu/backend.c
+    cpu/build_id.c
     cpu/gemm.c
     cpu/gemm_int8.c
     cpu/gemm_plain.c
@@ -19,6 +20,10 @@ set(cpu_SOURCES
     cpu/matmul.c
     cpu/matmul_int8.c
     cpu/ops_row.c
+    cpu/packs.c
+    cpu/packs_file.c
+    cpu/packs_folder.c
+    cpu/packs_writer.c
     cpu/panels.c
     cpu/product.c
     cpu/recur.c

@@ -31,6 +31,8 @@ struct weights {
     struct arena arena; /* names and keys */
     struct file_map *maps;
     size_t n_maps, maps_capacity;
+    struct strbuf stamps; /* of the maps, see stamp.h */
+    bool unstamped;       /* one of them has none */
     struct tensor *tensors;
     size_t n_tensors, tensors_capacity;
     struct strmap *names; /* tensor name -> index in tensors */

@@ -23,6 +23,7 @@ set(formats_SOURCES
     formats/safetensors.c
     formats/scan.c
     formats/shards.c
+    formats/stamp.c
     formats/truncate.c
     formats/truncate_gguf.c
     formats/weights.c

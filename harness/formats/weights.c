@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "harness/formats/pytorch.h"
 #include "harness/formats/quoted.h"
+#include "harness/formats/stamp.h"
 
 struct weights *weights_new(const char *format) {
     struct weights *w = xcalloc(1, sizeof *w);
@@ -28,6 +29,7 @@ void weights_close(struct weights *w) {
     free(w->arrays);
     strmap_free(w->names);
     json_decref(w->metadata);
+    strbuf_release(&w->stamps);
     arena_release(&w->arena);
     free(w);
 }
@@ -37,6 +39,7 @@ bool weights_map(struct weights *w, const char *path, struct file_map *out, stru
     if (!file_map(&w->maps[w->n_maps], path, err))
         return false;
     *out = w->maps[w->n_maps++];
+    w->unstamped = !stamp_add(&w->stamps, path, out) || w->unstamped;
     return true;
 }
 
@@ -102,6 +105,13 @@ const struct tensor *weights_at(const struct weights *w, size_t i) {
 const struct tensor *weights_find(const struct weights *w, const char *name) {
     const int32_t i = strmap_find(w->names, name, strlen(name));
     return i < 0 ? NULL : &w->tensors[i];
+}
+
+bool weights_stamp(const struct weights *w, struct strbuf *out) {
+    if (w->unstamped || w->n_maps == 0)
+        return false;
+    strbuf_add(out, strbuf_str(&w->stamps), w->stamps.len);
+    return !w->beside || weights_stamp(w->beside, out);
 }
 
 bool weights_untied(const struct weights *w) {

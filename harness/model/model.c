@@ -290,15 +290,17 @@ static enum dtype dtype_resolve(
     return !full && b && strstr(b->ops->caps(b)->name, "bf16") ? DTYPE_BF16 : DTYPE_F32;
 }
 
-static struct backend *device_open(
-    const struct model_options *o, const char *weight_dtype, enum dtype *dtype, struct err *err) {
+static struct backend *device_open(const struct model_options *o, const char *weight_dtype,
+    const struct packs_config *packs, enum dtype *dtype, struct err *err) {
     const char *device = o->device ? o->device : "auto";
     if (o->dtype == DTYPE_F16) {
         err_set(err, ERR_UNSUPPORTED, "dtype f16 is not available on this device");
         err_hint(err, "use --dtype bf16 or f32");
         return NULL;
     }
-    struct backend_config config = { .dtype = DTYPE_F32, .threads = o->threads, .gemm = o->gemm };
+    struct backend_config config = {
+        .dtype = DTYPE_F32, .threads = o->threads, .gemm = o->gemm, .packs = packs
+    };
     config.gemm = config.gemm ? config.gemm : "auto";
     config.weights = o->weights;
     config.weight_room = memory_for_weights(o);
@@ -368,6 +370,31 @@ static bool memory_plan(struct model *m, const struct model_options *o, struct e
                                net_cross_reserve(m->decoder, err)));
 }
 
+/* What is kept of these weights, where something may be; `stamp` is to be released. */
+static const struct packs_config *packs_choose(struct packs_config *packs, struct strbuf *stamp,
+    const struct model_source *s, const struct kept_packs *kept) {
+    static const uint64_t least_default = (uint64_t)16 << 20;
+    if (!kept->dir || !s->weights || !weights_stamp(s->weights, stamp))
+        return NULL;
+    *packs = (struct packs_config) { .dir = kept->dir,
+        .model = strbuf_str(stamp),
+        .least_bytes = kept->least_bytes ? kept->least_bytes : least_default,
+        .most_bytes = kept->most_bytes,
+        .frozen = kept->frozen };
+    for (size_t i = 0; i < weights_count(s->weights); i++)
+        packs->n_elements += weights_at(s->weights, i)->n_elements;
+    return packs;
+}
+
+static void packs_settle(struct model *m) {
+    struct backend *b = m->net.backend;
+    const struct backend_caps *caps = b->ops->caps(b);
+    if (b->ops->keep)
+        b->ops->keep(b);
+    m->info.n_packed = caps->n_packed;
+    m->info.n_found = caps->n_found;
+}
+
 /* ---- open and close ---- */
 
 static void info_fill(struct model *m, const struct model_source *s, enum dtype dtype) {
@@ -419,7 +446,11 @@ static bool model_make(
     struct model *m, struct model_source *s, const struct model_options *o, struct err *err) {
     uint64_t bytes;
     enum dtype dtype;
-    struct backend *b = device_open(o, source_dtype(s, &bytes), &dtype, err);
+    struct packs_config packs;
+    struct strbuf stamp = { 0 };
+    struct backend *b = device_open(
+        o, source_dtype(s, &bytes), packs_choose(&packs, &stamp, s, &o->packs), &dtype, err);
+    strbuf_release(&stamp);
     if (b && m->is_outline)
         outline_net_open(&m->net, &s->spec, b, o);
     else if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err) || !decoder_open(m, s, err))
@@ -431,7 +462,10 @@ static bool model_make(
     labels_name(m);
     tokenizer_make(m, s);
     m->info.max_length = length_of_requests(m);
-    return memory_plan(m, o, err);
+    if (!memory_plan(m, o, err))
+        return false;
+    packs_settle(m);
+    return true;
 }
 
 struct model *model_open(const char *path, const struct model_options *options, struct err *err) {

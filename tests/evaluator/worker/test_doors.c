@@ -13,7 +13,8 @@ enum seen { SEEN_READABLE, SEEN_REFUSED, SEEN_NO_LANDLOCK, SEEN_BROKEN };
 static bool close_around(const char *path, bool data, struct sandbox_report *report) {
     struct err err = ERR_INIT;
     const char *const paths[] = { path, NULL };
-    return data ? doors_close_but(paths, report, &err) : doors_close(path, NULL, report, &err);
+    return data ? doors_close_but(paths, report, &err)
+                : doors_close(path, (const char *const[]) { NULL, NULL }, report, &err);
 }
 
 /* Closes the doors around a model (or data) and tries to read `path`. */
