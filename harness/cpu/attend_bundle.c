@@ -5,7 +5,7 @@
 #include "harness/cpu/attend.h"
 
 enum {
-    QUERIES = 96,     /* of a part, unless one row has more */
+    QUERIES = 96,      /* of a part, unless one row has more */
     QUERIES_ALL = 192, /* of a bundle of several */
     ITEMS_A_THREAD = 8,
 };

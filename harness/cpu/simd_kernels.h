@@ -590,7 +590,7 @@ ROOF_STREAM(roof_stream, vec)
         .scale_add = scale_add, .maximum = maximum, .sum_squares = sum_squares, .turn = turn,      \
         .transpose = transpose, .interleave = interleave, .soften = soften,                        \
         .soften_bf16 = soften_bf16, .lane_sum = lane_sum, .cap = cap, .find_max = find_max,        \
-        .exp_sum = exp_sum, .roof = roof_of, .unpack = unpack_of                                    \
+        .exp_sum = exp_sum, .roof = roof_of, .unpack = unpack_of                                   \
     }
 
 #endif
