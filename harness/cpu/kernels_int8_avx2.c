@@ -100,7 +100,8 @@ static void multiply(uint32_t rows, uint32_t k, const void *a, size_t lda, const
         CASE(2)
         CASE(3)
         CASE(4)
-        CASE(5) CASE(6)
+        CASE(5)
+        CASE(6)
 #undef CASE
             default : BUG_IF(true);
     }

@@ -444,12 +444,32 @@ static void check_soften(const struct kernels *t, uint32_t from, uint32_t to, fl
     close_to("a sum of lanes", 1, whole, whole + 1, 4e-6);
 }
 
+/* The same with weights that are rounded: each to the nearest bf16 or its neighbour, and the sums
+ * of what they were before that. */
+static void check_soften_bf16(const struct kernels *t, uint32_t from, uint32_t to, float softcap) {
+    float *got = floats(from + 1, KEY_BLOCK, 4), *want = copied(KEY_BLOCK, got);
+    float *sums = floats(2, LANES, 1), *sums_want = copied(LANES, sums), rounded[KEY_BLOCK];
+    uint16_t weights[KEY_BLOCK];
+    for (uint32_t i = 0; i < KEY_BLOCK; i++)
+        got[i] = i < from || i >= to ? NAN : got[i];
+    float max = 0.5F, max_want = 0.5F;
+    float factor[] = { t->soften_bf16(got, from, to, 0.8F, softcap, &max, sums, weights),
+        kernels_plain.soften(want, from, to, 0.8F, softcap, &max_want, sums_want) };
+    for (uint32_t i = from; i < to; i++)
+        rounded[i] = bf16_to_f32(weights[i]);
+    close_to("factor of a rounded softmax", 1, factor, factor + 1, 4e-6);
+    close_to("maximum of a rounded softmax", 1, &max, &max_want, 1e-6);
+    close_to("rounded weights of a softmax", to - from, rounded + from, want + from, 3e-3);
+    close_to("sums of a rounded softmax", LANES, sums, sums_want, 1e-5);
+}
+
 static void check_softmax(const struct kernels *t) {
     static const uint32_t sights[][2] = { { 0, 1 }, { 0, 128 }, { 3, 4 }, { 5, 127 }, { 16, 32 },
         { 7, 9 }, { 33, 66 }, { 127, 128 }, { 2, 3 }, { 1, 17 } };
     for (size_t i = 0; i < sizeof sights / sizeof *sights; i++)
         for (int capped = 0; capped < 2; capped++) {
             check_soften(t, sights[i][0], sights[i][1], capped ? 2.0F : 0);
+            check_soften_bf16(t, sights[i][0], sights[i][1], capped ? 2.0F : 0);
             unplace();
         }
 }
