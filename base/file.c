@@ -126,7 +126,7 @@ bool file_write_atomic(const char *path, const void *data, size_t n, struct err 
 }
 
 static int64_t time_ns(struct timespec t) {
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    return (int64_t)((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec); /* may wrap */
 }
 
 static struct file_stamp stamp_of(const struct stat *st) {

@@ -7,8 +7,9 @@
 static const struct {
     const char *dtype, *caveat;
 } CAVEATS[] = {
-    { "int8", "weights and activations in eight bits, which changes answers: about one in twenty "
-              "nearest neighbours, and one in twelve choices by likelihood per byte" },
+    { "int8", "weights and activations in eight bits, which changes answers: of small models about "
+              "one in twenty nearest neighbours, and one in twelve choices by likelihood per "
+              "byte" },
 };
 
 const char *precision_caveat(const char *dtype) {

@@ -181,18 +181,19 @@ struct learned_curve {
 
 /* Parts of an architecture that not every device can run. */
 enum ability {
-    CAN_HEAD_NORMS = 1 << 0,   /* norm_heads */
-    CAN_BIAS = 1 << 1,         /* attention.bias */
-    CAN_SINKS = 1 << 2,        /* attention.sinks */
-    CAN_GATING = 1 << 3,       /* gating.limit, gating.alpha, gating.sigmoid */
-    CAN_ADD = 1 << 4,          /* add, clip, spread */
-    CAN_EXPERTS = 1 << 5,      /* scatter */
-    CAN_ROTARY_INNER = 1 << 6, /* rotary.first */
-    CAN_CROSS = 1 << 7,        /* attention.ancestors_only */
-    CAN_RECUR = 1 << 8,        /* convolve, recur */
-    CAN_UNFOLD = 1 << 9,       /* unfold */
-    CAN_CURVE = 1 << 10,       /* curve */
-    CAN_ACT_QUERIES = 1 << 11, /* attend's q in act elements; a model that needs none is told so */
+    CAN_HEAD_NORMS = 1 << 0,    /* norm_heads */
+    CAN_BIAS = 1 << 1,          /* attention.bias */
+    CAN_SINKS = 1 << 2,         /* attention.sinks */
+    CAN_GATING = 1 << 3,        /* gating.limit, gating.alpha, gating.sigmoid */
+    CAN_ADD = 1 << 4,           /* add, clip, spread */
+    CAN_EXPERTS = 1 << 5,       /* scatter */
+    CAN_ROTARY_INNER = 1 << 6,  /* rotary.first */
+    CAN_CROSS = 1 << 7,         /* attention.ancestors_only */
+    CAN_RECUR = 1 << 8,         /* convolve, recur */
+    CAN_UNFOLD = 1 << 9,        /* unfold */
+    CAN_CURVE = 1 << 10,        /* curve */
+    CAN_STAY_IN_FILE = 1 << 12, /* matrices as weights_form has it */
+    CAN_ACT_QUERIES = 1 << 11,  /* attend takes q in act elements too; no model needs it */
 };
 
 enum target_flags { TARGET_WANT_BEST = 1 };

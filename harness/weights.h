@@ -91,6 +91,7 @@ struct tensor {
     const uint8_t *data; /* valid until weights_close; may be unaligned; NULL if derived */
     size_t bytes;
     const struct derived *derived; /* NULL: it lies in the file as it is */
+    bool replaced;                 /* an adapter's own numbers stand in place of the file's */
 };
 
 struct weights;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/precision.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -233,8 +234,23 @@ static void print_results(const struct bench *b) {
     table_print(t, true);
 }
 
+/* What goes with numbers of a type that changes answers, once. */
+static void print_caveat(const struct bench *b) {
+    size_t i;
+    json_t *result;
+    json_array_foreach(b->results, i, result) {
+        const char *dtype = json_get_string(result, "dtype", NULL),
+                   *caveat = precision_caveat(dtype);
+        if (caveat) {
+            printf("\n%s: %s\n", dtype, caveat);
+            return;
+        }
+    }
+}
+
 static void print_table(const struct bench *b) {
     print_results(b);
+    print_caveat(b);
     notes_print(b->results);
     if (json_array_size(b->groups)) {
         puts("");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/precision.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
@@ -164,6 +165,10 @@ static void print_settings(const json_t *d) {
         json_get_int(record, "shots", json_get_int(config, "shots", 0)), documents,
         json_get_int(record, "seed", json_get_int(config, "seed", 0)), text_of(config, "profile"),
         text_of(d, "dtype"), text_of(config, "precision"));
+    const char *caveat = precision_caveat(text_of(d, "dtype"));
+    if (caveat) {
+        line("precision", "%s", caveat);
+    }
 }
 
 /* What was put before the texts, a line a role; nothing is said of what got nothing. */

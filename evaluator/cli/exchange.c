@@ -285,8 +285,8 @@ int64_t clock_now(void) {
 
 const struct option options_device[] = {
     { "dtype", 0, "TYPE",
-        "auto, f32, bf16, f16 or int8 (auto: f32 files in f32, others in bf16; int8 is faster and "
-        "changes answers: marked)" },
+        "auto, f32, bf16, f16 or int8 (auto: f32 files in f32, others in bf16; int8 is faster on "
+        "x86-64 and changes answers)" },
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
     { "threads", 'j', "N", "threads (default: the processors that may be used)" },
     { "hub", 0, "DIR|URL",

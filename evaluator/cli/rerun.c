@@ -148,6 +148,7 @@ static json_t *make_spec(const struct args *args, const struct evidence *e, cons
     json_t *spec = json_pack("{s:s, s:[o], s:b, s:b, s:O}", "model", model, "tasks",
         task_spec(e, task), "samples", 1, "revision_checked", 1, "revision",
         json_object_get(e->result, "revision"));
+    json_object_set_new(spec, "packs", json_false()); /* evidence rests on the model's own files */
     set_text(spec, "dtype", json_get_string(e->result, "dtype", NULL));
     set_text(spec, "device", args_get(args, "device", NULL));
     set_text(spec, "weights", args_get(args, "weights", NULL));

@@ -331,9 +331,11 @@ void cpu_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const 
 }
 
 struct rows cpu_kv_keys(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n) {
+    BUG_IF(layer >= kv->n_layers);
     return (struct rows) { .buf = &kv->key_rows[layer], .row = slot, .n = n };
 }
 
 struct rows cpu_kv_values(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n) {
+    BUG_IF(layer >= kv->n_layers);
     return (struct rows) { .buf = &kv->value_rows[layer], .row = slot, .n = n };
 }

@@ -1,5 +1,5 @@
 /* Which rows go over their keys together. A segment is cut into parts of a tile's height; parts of
- * short segments that follow each other and begin with the same span of ancestors (choices of a
+ * short segments that follow each other and begin with the same ancestors (choices of a
  * question, questions behind one preamble) are one bundle, for which the keys of that span are
  * gathered once. Which rows share a bundle changes no bit of them. */
 #include "harness/cpu/attend.h"
@@ -16,11 +16,14 @@ static bool is_biased(const struct attention *a) {
 
 /* Whole blocks of keys that both segments begin with. */
 static uint32_t begin_alike(const struct segment *a, const struct segment *b) {
-    if (a->n_ancestors == 0 || b->n_ancestors == 0)
-        return 0;
     const struct kv_span *x = a->ancestors, *y = b->ancestors;
-    uint32_t n = x->n < y->n ? x->n : y->n;
-    return x->slot == y->slot ? n / KEY_BLOCK * KEY_BLOCK : 0;
+    uint32_t most = a->n_ancestors < b->n_ancestors ? a->n_ancestors : b->n_ancestors, n = 0;
+    for (uint32_t i = 0; i < most && x[i].slot == y[i].slot; i++) {
+        n += x[i].n < y[i].n ? x[i].n : y[i].n;
+        if (x[i].n != y[i].n)
+            break;
+    }
+    return n / KEY_BLOCK * KEY_BLOCK;
 }
 
 static uint32_t row_of(const struct part *p) {
@@ -58,6 +61,8 @@ static bool joins(struct attend *op, const struct part *p, uint32_t limit) {
     struct bundle *b = &op->bundles[op->n_bundles - 1];
     const struct part *first = &op->parts[b->first_part], *last = p - 1;
     uint32_t shared = begin_alike(first->segment, p->segment), n = p->n_rows * op->group;
+    if (b->n_parts > 1 && shared < b->shared / 2) /* too little of what the others share */
+        return false;
     if (b->n_parts > 1 && shared > b->shared)
         shared = b->shared;
     if (shared == 0 || b->n_queries + n > limit || row_of(last) + last->n_rows != row_of(p))

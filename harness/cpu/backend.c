@@ -427,7 +427,15 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
         .elem = c->caps.act,
         .n_threads = n,
     };
+    bool any = gemm.name == NULL || strcmp(gemm.name, "auto") == 0;
+    if (config->weights == WEIGHTS_FILE && any)
+        gemm.name = "plain"; /* the one that can */
     c->gemm = gemm_open(&gemm, err);
+    if (c->gemm != NULL && config->weights == WEIGHTS_FILE && c->gemm->ops->strip == NULL) {
+        err_set(err, ERR_USAGE, "weights cannot stay in the file with the matrix library '%s'",
+            c->gemm->name);
+        return err_hint(err, "leave --weights or --gemm out");
+    }
     c->gemm_int8 = int8 ? gemm_open_int8(c->kernels) : NULL;
     return c->gemm != NULL;
 }
@@ -441,7 +449,7 @@ static struct packs *open_packs(struct cpu *c, const struct packs_config *config
         return NULL;
     snprintf(form, sizeof form, "%s %s %s panel %u chunk %u steps %u %u", c->name, g->name,
         g->elem == ELEM_BF16 ? "bf16" : "f32", g->kernels->panel, g->chunk, g->k_step, g->n_step);
-    return packs_new(config, form, c->pool);
+    return packs_new(config, form, config->n_elements * elem_bytes(g->elem), c->pool);
 }
 
 struct backend *backend_cpu_open(const struct backend_config *config, struct err *err) {
@@ -458,6 +466,8 @@ struct backend *backend_cpu_open(const struct backend_config *config, struct err
     c->caps.can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
                   CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE |
                   CAN_ACT_QUERIES;
+    if (c->gemm->ops->strip != NULL && c->gemm_int8 == NULL)
+        c->caps.can |= CAN_STAY_IN_FILE;
     c->caps.row_block = c->gemm->whole_blocks ? c->gemm->row_block : c->kernels->tile;
     return &c->base;
 }

@@ -1,6 +1,7 @@
 /* Which file of packed weights a model has, and what is in it (see packs.h). */
 #include "harness/cpu/packs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 struct packs {
     char *dir, *path, *form;
     bool frozen;
-    uint64_t most;
+    uint64_t most, expected; /* bytes of the folder; of this model, about */
     struct pool *pool;
     bool is_open; /* the file has been looked for */
     int fd;       /* holds the lock */
@@ -53,6 +54,14 @@ static uint32_t float_bits(float x) {
     return bits;
 }
 
+/* Both ends of the tensor's bytes: should a file system ever give two files one stamp, their
+ * weights still differ here. */
+static uint64_t sample_sum(const struct tensor *t) {
+    enum { SAMPLE = 4096 };
+    size_t n = t->bytes < SAMPLE ? t->bytes : SAMPLE;
+    return packs_sum(NULL, t->data, n) ^ (packs_sum(NULL, t->data + t->bytes - n, n) << 1 | 1);
+}
+
 /* All that the rows of `s` depend on, but for the file's bytes, which the form has. */
 static void key_make(struct strbuf *key, const struct source *s) {
     const struct weight_source *f = &s->from;
@@ -60,6 +69,7 @@ static void key_make(struct strbuf *key, const struct source *s) {
     strbuf_addf(key, "%" PRIu64 "x%" PRIu64 " %s %s", s->n, s->k, f->tensor->name,
         tensor_type_info(f->tensor->type)->name);
     add_shape(key, f->tensor);
+    strbuf_addf(key, " bytes %016" PRIx64, sample_sum(f->tensor));
     strbuf_addf(key, " transpose %d heads %u rows %" PRIu64 "+%" PRIu64, f->transpose,
         f->permute_heads, f->row, f->n_rows);
     strbuf_addf(key, " run %u/%u+%u columns %u+%u slice %" PRIu64 " add %08" PRIx32, f->run,
@@ -68,9 +78,10 @@ static void key_make(struct strbuf *key, const struct source *s) {
         strbuf_addf(key, " scale %u*%08" PRIx32, f->scales[i].n, float_bits(f->scales[i].factor));
 }
 
-/* A tensor that is computed from others has no bytes of its own that could be told by a name. */
+/* A tensor that is computed from others, or that an adapter put in the place of the model's own,
+ * has no bytes in the model's files that could be told by a name. */
 static bool is_kept(const struct source *s) {
-    return s->from.tensor->derived == NULL;
+    return s->from.tensor->derived == NULL && !s->from.tensor->replaced;
 }
 
 /* ---- the file that is there ---- */
@@ -128,11 +139,27 @@ static bool write_found(struct packs *p, const struct packs_entry *e) {
 /* What was found so far comes along: the new file is to be whole. */
 static bool begin(struct packs *p) {
     p->most = packs_folder_most(p->dir, p->most);
-    p->writer = packs_writer_new(p->path, p->form, p->most);
+    p->gave_up = p->expected > p->most;
+    p->writer = p->gave_up ? NULL : packs_writer_new(p->path, p->form, p->most);
     p->gave_up = p->writer == NULL;
     for (size_t i = 0; !p->gave_up && i < p->n_found; i++)
         write_found(p, &p->index.entries[p->found[i]]);
     return !p->gave_up;
+}
+
+/* A page that the disk can't give would be the end of the process: they are asked for beforehand,
+ * where the system knows how. */
+static bool is_readable(const struct packs *p, const struct packs_entry *e) {
+#if defined(MADV_POPULATE_READ)
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), from = (size_t)e->at / page * page;
+    void *at = (void *)(uintptr_t)(p->map + from);
+    return madvise(at, (size_t)(e->at + e->bytes) - from, MADV_POPULATE_READ) == 0 ||
+           (errno != EFAULT && errno != EIO);
+#else
+    (void)p;
+    (void)e;
+    return true;
+#endif
 }
 
 const void *packs_find(struct packs *p, const struct source *s, size_t bytes) {
@@ -143,7 +170,8 @@ const void *packs_find(struct packs *p, const struct source *s, size_t bytes) {
     size_t at;
     key_make(&p->key, s);
     const struct packs_entry *e = entry_find(p, &at);
-    if (e == NULL || e->bytes != bytes || packs_sum(p->pool, p->map + e->at, bytes) != e->sum)
+    if (e == NULL || e->bytes != bytes || !is_readable(p, e) ||
+        packs_sum(p->pool, p->map + e->at, bytes) != e->sum)
         return NULL;
     mem_grow(&p->found, &p->found_capacity, p->n_found + 1, sizeof *p->found);
     p->found[p->n_found++] = at;
@@ -161,15 +189,15 @@ void packs_add(struct packs *p, const struct source *s, const void *packed, size
 void packs_keep(struct packs *p) {
     if (p == NULL || p->writer == NULL)
         return;
-    uint64_t bytes = packs_writer_bytes(p->writer);
-    packs_folder_trim(p->dir, p->path, p->most > bytes ? p->most - bytes : 0);
+    packs_folder_trim(p->dir, p->path, p->most); /* what is being written lies there already */
     packs_writer_keep(p->writer);
     p->writer = NULL;
 }
 
 /* ---- its life ---- */
 
-struct packs *packs_new(const struct packs_config *config, const char *form, struct pool *pool) {
+struct packs *packs_new(
+    const struct packs_config *config, const char *form, uint64_t expected, struct pool *pool) {
     struct err ignored = ERR_INIT;
     char build[BUILD_ID_HEX];
     if (!build_id(build) || (!config->frozen && !dir_make(config->dir, &ignored)))
@@ -181,6 +209,7 @@ struct packs *packs_new(const struct packs_config *config, const char *form, str
         .form = strbuf_take(&whole),
         .frozen = config->frozen,
         .most = config->most_bytes,
+        .expected = expected,
         .pool = pool,
         .fd = -1 };
     p->path = path_of(p->dir, p->form);

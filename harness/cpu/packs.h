@@ -17,7 +17,8 @@ struct packs;
 
 /* Copies the config. `form`: what packing depends on besides the weights; the pool is used within
  * calls only. */
-struct packs *packs_new(const struct packs_config *config, const char *form, struct pool *pool);
+struct packs *packs_new(
+    const struct packs_config *config, const char *form, uint64_t expected, struct pool *pool);
 void packs_free(struct packs *p); /* what was found is gone with it; may be NULL */
 
 /* The matrix as it was packed, `bytes` long, 64-byte aligned, valid until packs_free; NULL: not

@@ -115,7 +115,8 @@ static bool header_read(struct packs_header *h, const uint8_t *bytes, size_t siz
 
 /* Matrices lie in order, none into another or into what is around them. */
 static bool entry_read(struct reader *r, struct packs_entry *e, uint64_t *end, uint64_t index_at) {
-    *e = (struct packs_entry) { .at = take_number(r), .bytes = take_number(r) };
+    *e = (struct packs_entry) { .at = take_number(r) };
+    e->bytes = take_number(r);
     e->sum = take_number(r);
     e->key = take_text(r, &e->key_n);
     bool fits = !r->failed && e->at % PACKS_ALIGN == 0 && e->at >= *end && e->at <= index_at &&

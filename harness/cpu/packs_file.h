@@ -56,9 +56,7 @@ bool packs_writer_add(struct packs_writer *w, struct pool *pool, const char *key
     const void *data, size_t n);
 /* Index, header, name. Frees w, like the other, which removes what there is. */
 bool packs_writer_keep(struct packs_writer *w);
-void packs_writer_drop(struct packs_writer *w); /* may be NULL */
-uint64_t packs_writer_bytes(const struct packs_writer *w);
-
+void packs_writer_drop(struct packs_writer *w);
 /* ---- the folder ---- */
 
 #define PACKS_ENDING ".packed"

@@ -94,6 +94,8 @@ static bool remove_unused(const struct folder *f, const struct kept *k) {
 void packs_folder_trim(const char *dir, const char *path, uint64_t most_bytes) {
     struct folder f;
     bool known = folder_read(&f, dir);
+    for (size_t i = 0; i < f.n; i++) /* which the new one is about to replace */
+        f.bytes -= strcmp(f.files[i].name, path_base(path)) == 0 ? f.files[i].bytes : 0;
     for (size_t i = 0; known && i < f.n; i++) {
         const struct kept *k = &f.files[i];
         bool goes = is_unfinished(k->name) || f.bytes > most_bytes;

@@ -59,7 +59,7 @@ struct packs_writer *packs_writer_new(const char *path, const char *form, uint64
     if (getrandom(&number, sizeof number, 0) != sizeof number)
         return NULL;
     strbuf_addf(&name, "%s.%016" PRIx64 ".tmp", path, number);
-    int fd = open(strbuf_str(&name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int fd = open(strbuf_str(&name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) { /* a lock says that somebody is at it */
         if (fd >= 0) {
             unlink(strbuf_str(&name));
@@ -94,10 +94,6 @@ bool packs_writer_add(struct packs_writer *w, struct pool *pool, const char *key
     put_text(&w->entries, key, key_n);
     w->at += n;
     return !w->failed;
-}
-
-uint64_t packs_writer_bytes(const struct packs_writer *w) {
-    return w->at + w->entries.len + w->form.len + sizeof(uint64_t);
 }
 
 static void writer_free(struct packs_writer *w) {

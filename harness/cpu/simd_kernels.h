@@ -225,8 +225,8 @@ static void norm(enum norm_kind kind, size_t n, const float *x, const float *gai
 }
 
 /* GELU for results that are rounded to bf16: the normal distribution less a half as x times a
- * polynomial of x², cut to ± 1/2. Within 4e-5, a tenth of what that rounding takes of numbers near
- * 0.1; a third of the work of the other. */
+ * polynomial of x², cut to ± 1/2. Within 4e-5 of it, a sixth of what that rounding takes of numbers
+ * near 0.1; a third of the work of the other. */
 ALWAYS_INLINE vec v_gelu_bf16(vec x) {
     vec s = v_min(v_set(4.3F * 4.3F), v_mul(x, x));
     vec p = v_fma(s, v_set(4.197445863e-11F), v_set(-4.249000263e-09F));

@@ -163,6 +163,7 @@ static bool fill_from_blocks(const struct filling *f) {
         uint32_t n = lesser(k - from, part);
         for (uint32_t j = 0; j < f->n; j++, rows[j - 1] = f->between->rows.bf16[j - 1]) {
             f->unpack(at[j], n, f->between->rows.bf16[j]);
+            f->between->rows.bf16[j][n] = 0; /* as in column_to_bf16 */
             at[j] += step;
             if (from + part < k)
                 fetch(at[j], step);

@@ -328,6 +328,7 @@ static bool apply_whole(struct applying *p, const struct tensor *t) {
         w->data = data;
     }
     w->name = kept;
+    w->replaced = true;
     p->n_applied++;
     return true;
 }

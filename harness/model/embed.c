@@ -178,7 +178,7 @@ static void passage_make(const struct embedder *e, struct encoder *c, size_t i) 
     p->ids = ids_keep(&c->ids, ids, n);
 }
 
-enum { PASSAGES_A_PART = 64 };
+enum { PASSAGES_A_PART = 16 };
 
 static void passages_part(void *arg, unsigned thread, size_t part) {
     const struct embedder *e = arg;

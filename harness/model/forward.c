@@ -155,7 +155,7 @@ static bool parts_meet(const struct net *net) {
     return net->spec.norm_after && net->backend->ops->renorm;
 }
 
-static void part_cross(
+static void part_renorm(
     struct net *net, const struct vector *gain, const struct vector *bias, const struct stream *s) {
     net->backend->ops->renorm(
         net->backend, net->spec.norm, gain, bias, (float)net->spec.norm_eps, s->x, s->h);
@@ -652,7 +652,7 @@ static void layer_finish(struct net *net, uint32_t l, const struct stream *s) {
         return;
     }
     if (parts_meet(net) && !w->cross_q) {
-        part_cross(net, w->attn_norm, w->attn_norm_bias, s);
+        part_renorm(net, w->attn_norm, w->attn_norm_bias, s);
     } else {
         part_output(net, w->attn_norm, w->attn_norm_bias, s->x);
         cross_attention(net, l, &s->at, s->h, s->x);
@@ -692,7 +692,7 @@ static void layer_leave(struct net *net, uint32_t l, const struct stream *s) {
     bool last = l + 1 == net->spec.n_layers, lands = l == 0 && s->conv_y.buf,
          normed = net->spec.layer[l].feeds && !net->spec.parallel;
     if (normed && !last && !lands && parts_meet(net)) {
-        part_cross(net, w->mlp_norm, w->mlp_norm_bias, s);
+        part_renorm(net, w->mlp_norm, w->mlp_norm_bias, s);
         return;
     }
     if (normed)

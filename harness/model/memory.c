@@ -4,6 +4,7 @@
 #include "harness/model/model.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char *const form_names[] = {
@@ -57,6 +58,9 @@ static size_t groups_limit(void) {
 static size_t memory_of_machine(void) {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
     size_t all = pages > 0 && size > 0 ? (size_t)pages * (size_t)size : (size_t)4 << 30;
+    struct rlimit space;
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur < all)
+        all = (size_t)space.rlim_cur;
     return lesser(all, groups_limit());
 }
 

@@ -557,8 +557,13 @@ size_t net_row_bytes(struct net *net) {
     struct scratch list[N_SCRATCH];
     size_t bytes = host_row_bytes(net);
     scratch_list(net, list);
-    for (int i = 0; i < N_SCRATCH; i++)
+    uint32_t widest = 0;
+    for (int i = 0; i < N_SCRATCH; i++) {
         bytes += (size_t)list[i].cols * (list[i].elem == ELEM_F32 ? 4 : 2);
+        widest = list[i].cols > widest ? list[i].cols : widest;
+    }
+    if (net->backend->ops->caps(net->backend)->packed == ELEM_INT8)
+        bytes += (size_t)widest * 2 + sizeof(float); /* a row in eight bits, and its factor */
     return bytes;
 }
 

@@ -59,6 +59,7 @@ void outline_net_open(struct net *net, const struct spec *spec, struct backend *
     *net = (struct net) { .spec = *spec, .backend = backend };
     net_caches_count(net);
     uint64_t all = weights_estimate(net), room = memory_for_weights(o);
-    bool may_stay = o->weights != WEIGHTS_EXPANDED && backend->ops->matrix_size != NULL;
+    bool may_stay =
+        o->weights != WEIGHTS_EXPANDED && (backend->ops->caps(backend)->can & CAN_STAY_IN_FILE);
     net->weight_bytes = may_stay && room < all ? room : all;
 }

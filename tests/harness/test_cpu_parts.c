@@ -692,14 +692,22 @@ static void keys_may_go_from_their_product_into_the_cache(void **state) {
     everywhere(check_straight);
 }
 
-/* Questions behind one preamble, behind another, and behind a shorter part of it. */
-enum { PREAMBLE = KEY_BLOCK + 3, CELLS = 2 * PREAMBLE + 40, ASKED = 5, QUESTIONS = 4 };
+/* Questions behind one preamble, behind another, behind a shorter part of it, and behind several
+ * that begin with one token. */
+enum {
+    ASKED = 5,
+    QUESTIONS = 8,
+    PREAMBLE = KEY_BLOCK + 3,
+    CELLS = 2 * PREAMBLE + QUESTIONS * ASKED,
+};
 
 static void check_preambles(struct backend *b, double tolerance) {
     (void)tolerance;
     struct err err = ERR_INIT;
-    const struct kv_span spans[QUESTIONS] = { { 0, PREAMBLE }, { 0, PREAMBLE },
-        { PREAMBLE, PREAMBLE }, { PREAMBLE, KEY_BLOCK } };
+    const struct kv_span spans[QUESTIONS][2] = { { { 0, PREAMBLE } }, { { 0, PREAMBLE } },
+        { { PREAMBLE, PREAMBLE } }, { { PREAMBLE, KEY_BLOCK } },
+        { { 0, 1 }, { PREAMBLE, KEY_BLOCK } }, { { 0, 1 }, { PREAMBLE, KEY_BLOCK + 2 } },
+        { { 0, 1 }, { PREAMBLE + 1, KEY_BLOCK + 2 } }, { { 0, 2 }, { PREAMBLE, KEY_BLOCK } } };
     struct kv_cache *kv = b->ops->kv_cache(b, 1, CELLS, KEY_WIDTH, &err);
     struct rows cells =
         world_rows(b, CELLS, KEY_WIDTH, ELEM_F32, noise_new(3, CELLS * KEY_WIDTH, 1));
@@ -720,10 +728,10 @@ static void check_preambles(struct backend *b, double tolerance) {
     for (uint32_t i = 0; i < QUESTIONS; i++) {
         segments[i] = (struct segment) { .row = i * ASKED,
             .n = ASKED,
-            .position = spans[i].n,
+            .position = spans[i][0].n + spans[i][1].n,
             .slot = 2 * PREAMBLE + i * ASKED,
-            .ancestors = &spans[i],
-            .n_ancestors = 1 };
+            .ancestors = spans[i],
+            .n_ancestors = spans[i][1].n > 0 ? 2 : 1 };
         b->ops->attend(b, &a, kv, 0, &segments[i], 1, q, alone);
     }
     b->ops->attend(b, &a, kv, 0, segments, QUESTIONS, q, together);

@@ -383,6 +383,24 @@ static void sums_depend_on_every_bit_and_on_no_threads(void **state) {
 
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
+/* An adapter that brings a head of its own, beside the model that it was made for: the file has
+ * what both have in common. */
+static void an_adapters_own_matrices_are_not_taken_for_the_models(void **state) {
+    const struct world *w = *state;
+    struct world adapted = *w, base = *w;
+    adapted.model = path_join(ASSAY_TESTS_DIR, "fixtures/adapters/tied-saved");
+    base.model = path_join(adapted.model, "base_model");
+    struct answer own = ask_plainly(&adapted), plain = ask_plainly(&base), first = ask(&base),
+                  other = ask(&adapted), again = ask(&base);
+    assert_true(again.n_found > 0);
+    assert_true(memcmp(own.loglikelihood, plain.loglikelihood, sizeof own.loglikelihood) != 0);
+    assert_same(&first, &plain);
+    assert_same(&other, &own);
+    assert_same(&again, &plain);
+    free(base.model);
+    free(adapted.model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_WORLD(a_second_open_packs_nothing_and_gives_the_same_bits),
@@ -399,6 +417,7 @@ int main(void) {
         WITH_WORLD(a_file_that_does_not_fit_is_given_up),
         WITH_WORLD(a_folder_keeps_what_was_used_last),
         WITH_WORLD(a_model_larger_than_the_folder_may_hold_is_not_kept),
+        WITH_WORLD(an_adapters_own_matrices_are_not_taken_for_the_models),
         WITH_WORLD(small_models_are_not_kept_unless_asked),
         cmocka_unit_test(sums_depend_on_every_bit_and_on_no_threads),
     };
