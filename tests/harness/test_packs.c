@@ -78,7 +78,8 @@ static struct answer ask_with(const struct world *w, struct model_options o) {
     o.gemm = "plain";
     o.threads = 2;
     struct model *m = model_open(w->model, &o, &err);
-    assert_non_null(m);
+    if (!m)
+        fail_msg("%s", err.msg);
     assert_true(model_score(m, &(struct score_options) { 0 }, &r, 1, NULL, &err));
     a.n_packed = model_info(m)->n_packed;
     a.n_found = model_info(m)->n_found;
@@ -383,22 +384,67 @@ static void sums_depend_on_every_bit_and_on_no_threads(void **state) {
 
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
-/* An adapter that brings a head of its own, beside the model that it was made for: the file has
- * what both have in common. */
-static void an_adapters_own_matrices_are_not_taken_for_the_models(void **state) {
-    const struct world *w = *state;
-    struct world adapted = *w, base = *w;
-    adapted.model = path_join(ASSAY_TESTS_DIR, "fixtures/adapters/tied-saved");
-    base.model = path_join(adapted.model, "base_model");
-    struct answer own = ask_plainly(&adapted), plain = ask_plainly(&base), first = ask(&base),
-                  other = ask(&adapted), again = ask(&base);
-    assert_true(again.n_found > 0);
-    assert_true(memcmp(own.loglikelihood, plain.loglikelihood, sizeof own.loglikelihood) != 0);
+/* An adapter of the model below `folder`: nothing but a head of its own. */
+static void put_adapter(const struct world *w, const char *folder, uint32_t seed) {
+    static const char config[] =
+        "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4, \"target_modules\": [\"v_proj\"],"
+        " \"modules_to_save\": [\"lm_head\"], \"base_model_name_or_path\": \"org/base\"}";
+    struct tiny t;
+    assert_int_equal(mkdir(folder, 0777), 0);
+    tiny_init(&t, TINY_LLAMA, seed);
+    for (size_t i = 0; i < t.n_tensors; i++) { /* the head comes first, and alone */
+        if (strcmp(t.tensors[i].name, "lm_head.weight") == 0) {
+            struct tiny_tensor first = t.tensors[0];
+            t.tensors[0] = t.tensors[i];
+            t.tensors[i] = first;
+        }
+    }
+    size_t n = t.n_tensors;
+    snprintf(t.tensors[0].name, sizeof t.tensors[0].name, "base_model.model.lm_head.weight");
+    t.n_tensors = 1;
+    tiny_write(&t, folder);
+    t.n_tensors = n;
+    tiny_release(&t);
+    char *own = path_join(folder, "model.safetensors"),
+         *adapter = path_join(folder, "adapter_model.safetensors"),
+         *base = path_join(folder, "base_model"), *other = path_join(folder, "config.json");
+    assert_int_equal(rename(own, adapter), 0);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(mkdir(base, 0777), 0); /* the very same files, as a hub's cache has them */
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const names[] = { "config.json", "model.safetensors" };
+        char *from = path_join(w->model, names[i]), *to = path_join(base, names[i]);
+        assert_int_equal(link(from, to), 0);
+        free(from);
+        free(to);
+    }
+    free(file_put(folder, "adapter_config.json", config, sizeof config - 1));
+    free(own);
+    free(adapter);
+    free(base);
+    free(other);
+}
+
+/* Its files are the model's but for that head. */
+static void an_adapters_own_head_is_not_taken_for_the_models(void **state) {
+    const struct world *base = *state;
+    struct world one = *base, two = *base;
+    one.model = path_join(base->dir, "one");
+    two.model = path_join(base->dir, "two");
+    put_adapter(base, one.model, 11);
+    put_adapter(base, two.model, 12);
+    settle();
+    struct answer plain = ask_plainly(base), of_one = ask_plainly(&one), of_two = ask_plainly(&two),
+                  first = ask(base), second = ask(&one), third = ask(&two), again = ask(base);
+    assert_true(memcmp(of_one.loglikelihood, plain.loglikelihood, sizeof plain.loglikelihood));
+    assert_true(memcmp(of_one.loglikelihood, of_two.loglikelihood, sizeof plain.loglikelihood));
+    assert_true(second.n_found > 0 && again.n_found > 0);
     assert_same(&first, &plain);
-    assert_same(&other, &own);
+    assert_same(&second, &of_one);
+    assert_same(&third, &of_two);
     assert_same(&again, &plain);
-    free(base.model);
-    free(adapted.model);
+    free(one.model);
+    free(two.model);
 }
 
 int main(void) {
@@ -417,7 +463,7 @@ int main(void) {
         WITH_WORLD(a_file_that_does_not_fit_is_given_up),
         WITH_WORLD(a_folder_keeps_what_was_used_last),
         WITH_WORLD(a_model_larger_than_the_folder_may_hold_is_not_kept),
-        WITH_WORLD(an_adapters_own_matrices_are_not_taken_for_the_models),
+        WITH_WORLD(an_adapters_own_head_is_not_taken_for_the_models),
         WITH_WORLD(small_models_are_not_kept_unless_asked),
         cmocka_unit_test(sums_depend_on_every_bit_and_on_no_threads),
     };
