@@ -101,7 +101,7 @@ MUST_CHECK bool weights_form_parse(const char *name, enum weights_form *out, str
  * nothing; numbers are the same bits either way. */
 struct kept_packs {
     const char *dir;      /* NULL: nowhere */
-    uint64_t least_bytes; /* packed, for which it is worth it; 0: 16 MiB */
+    uint64_t least_bytes; /* packed, for which it is worth it; 0: 64 MiB */
     uint64_t most_bytes;  /* of the folder, what was used longest ago goes; 0: 20 GiB, or a quarter
                              of what the disk has for it, whichever is less */
     bool frozen;          /* read and never written, for who may not write */

@@ -373,7 +373,7 @@ static bool memory_plan(struct model *m, const struct model_options *o, struct e
 /* What is kept of these weights, where something may be; `stamp` is to be released. */
 static const struct packs_config *packs_choose(struct packs_config *packs, struct strbuf *stamp,
     const struct model_source *s, const struct kept_packs *kept) {
-    static const uint64_t least_default = (uint64_t)16 << 20;
+    static const uint64_t least_default = (uint64_t)64 << 20;
     if (!kept->dir || !s->weights || !weights_stamp(s->weights, stamp))
         return NULL;
     *packs = (struct packs_config) { .dir = kept->dir,
