@@ -169,6 +169,8 @@ void cpu_download(struct backend *b, struct rows x, float *out);
 /* Blocks of rows for the GEMM: x is split into blocks of gemm->row_block rows; a block that needs
  * filling or a wider stride is copied to `space` (block_bytes of it). */
 size_t block_bytes(const struct cpu *c, const struct gemm_weight *w);
+/* The sums of a block by a chunk of columns, and `space` behind them. */
+size_t block_room(const struct cpu *c, const struct gemm_weight *w);
 uint32_t block_count(const struct cpu *c, uint32_t n_rows);
 void block_call(
     const struct cpu *c, struct rows x, uint32_t block, void *space, struct gemm_call *call);

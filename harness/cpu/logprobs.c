@@ -98,11 +98,6 @@ static void read_span(void *arg, unsigned thread, size_t item) {
     }
 }
 
-static size_t tile_bytes(const struct logprobs *l) {
-    const struct gemm *g = l->cpu->gemm;
-    return (size_t)g->row_block * g->chunk * sizeof(float) + block_bytes(l->cpu, l->head);
-}
-
 /* All rows by a chunk, which is made for them. */
 static void read_strip(
     const struct logprobs *l, unsigned thread, uint32_t chunk, struct mass *masses) {
@@ -110,7 +105,7 @@ static void read_strip(
     float *sums = cpu_scratch(c, thread);
     struct gemm_call call = { .thread = thread, .sums = sums };
     call.weight = strip_make(c, l->matrix, chunk * c->gemm->chunk, gemm_columns(l->head, chunk),
-        (uint8_t *)sums + tile_bytes(l));
+        (uint8_t *)sums + block_room(c, l->head));
     for (uint32_t block = 0; block < l->n_blocks; block++) {
         block_call(c, l->x, block, sums + (size_t)c->gemm->row_block * c->gemm->chunk, &call);
         c->gemm->ops->multiply(&call);
@@ -188,7 +183,7 @@ void cpu_logprobs(struct backend *b, const struct matrix *head, const struct vec
     l.first_target = (size_t *)(void *)((uint8_t *)l.masses + mass_bytes);
     index_targets(&l, n);
     block_count_filled(c, x.n);
-    cpu_reserve(c, tile_bytes(&l) + (in_file ? strips_room(c, head, g->chunk) : 0));
+    cpu_reserve(c, block_room(c, l.head) + (in_file ? strips_room(c, head, g->chunk) : 0));
     pool_run(c->pool, (size_t)(in_file ? 1 : l.n_blocks) * l.n_parts,
         in_file ? read_part : read_span, &l);
     for (uint32_t row = 0; row < x.n; row++)

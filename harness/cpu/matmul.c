@@ -41,6 +41,10 @@ size_t block_bytes(const struct cpu *c, const struct gemm_weight *w) {
     return (size_t)c->gemm->row_block * padded_k(w) * elem_bytes(c->gemm->elem);
 }
 
+size_t block_room(const struct cpu *c, const struct gemm_weight *w) {
+    return (size_t)c->gemm->row_block * c->gemm->chunk * sizeof(float) + block_bytes(c, w);
+}
+
 void block_count_filled(struct cpu *c, uint32_t n_rows) {
     if (c->gemm->whole_blocks)
         c->n_rows_filled += (uint64_t)block_count(c, n_rows) * c->gemm->row_block - n_rows;
@@ -91,11 +95,6 @@ static void logits_tile(const struct product *p, const struct tile *t) {
     }
 }
 
-static size_t tile_bytes(const struct product *p) {
-    const struct gemm *g = p->cpu->gemm;
-    return (size_t)g->row_block * g->chunk * sizeof(float) + block_bytes(p->cpu, p->weight);
-}
-
 /* A block of rows by a chunk of this weight, which begins at the product's column. */
 static void run_tile(const struct product *p, const struct gemm_weight *w, uint32_t chunk,
     uint32_t column, uint32_t block, unsigned thread) {
@@ -118,7 +117,7 @@ static void run_item(void *arg, unsigned thread, size_t item) {
 static void run_strip(void *arg, unsigned thread, size_t item) {
     const struct product *p = arg;
     uint32_t column = (uint32_t)item * p->strip_width, left = p->weight->n - column;
-    void *room = (uint8_t *)cpu_scratch(p->cpu, thread) + tile_bytes(p);
+    void *room = (uint8_t *)cpu_scratch(p->cpu, thread) + block_room(p->cpu, p->weight);
     const struct gemm_weight *strip =
         strip_make(p->cpu, p->matrix, column, left < p->strip_width ? left : p->strip_width, room);
     for (uint32_t block = 0; block < p->n_blocks; block++)
@@ -128,7 +127,7 @@ static void run_strip(void *arg, unsigned thread, size_t item) {
 static void run_strips(struct product *p) {
     struct cpu *c = p->cpu;
     p->strip_width = strips_width(c, p->matrix);
-    cpu_reserve(c, tile_bytes(p) + strips_room(c, p->matrix, p->strip_width));
+    cpu_reserve(c, block_room(p->cpu, p->weight) + strips_room(c, p->matrix, p->strip_width));
     size_t n = p->x.n > 0 ? (p->weight->n + p->strip_width - 1) / p->strip_width : 0;
     pool_run(c->pool, n, run_strip, p);
 }
@@ -143,7 +142,7 @@ static void run_tiles(struct product *p) {
         run_strips(p);
         return;
     }
-    cpu_reserve(c, tile_bytes(p));
+    cpu_reserve(c, block_room(p->cpu, p->weight));
     pool_run(c->pool, (size_t)p->n_blocks * p->weight->n_chunks, run_item, p);
 }
 

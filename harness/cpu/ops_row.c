@@ -64,21 +64,27 @@ static void norm_rows(const struct cpu *c, void *arg, unsigned thread, uint32_t 
     }
 }
 
-void cpu_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
+/* Arguments of a norm and of a renorm. */
+static struct row_op norm_op(enum norm_kind kind, const struct vector *gain,
     const struct vector *bias, float eps, struct rows x, struct rows out) {
-    struct cpu *c = cpu_of(b);
     uint32_t n = x.buf->cols;
     rows_check(x, n);
     rows_check(out, n);
     BUG_IF(x.buf->elem != ELEM_F32 || x.n != out.n || (gain && gain->n != n) ||
            (bias && bias->n != n));
-    struct row_op op = { .x = x,
+    return (struct row_op) { .x = x,
         .out = out,
         .kind = kind,
         .eps = eps,
         .gain = gain ? gain->data : NULL,
         .bias = bias ? bias->data : NULL };
-    cpu_reserve(c, n * sizeof(float));
+}
+
+void cpu_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
+    const struct vector *bias, float eps, struct rows x, struct rows out) {
+    struct cpu *c = cpu_of(b);
+    struct row_op op = norm_op(kind, gain, bias, eps, x, out);
+    cpu_reserve(c, x.buf->cols * sizeof(float));
     cpu_rows(c, x.n, GRAIN, norm_rows, &op);
 }
 
@@ -95,17 +101,8 @@ static void renorm_rows(
 
 void cpu_renorm(struct backend *b, enum norm_kind kind, const struct vector *gain,
     const struct vector *bias, float eps, struct rows x, struct rows out) {
-    uint32_t n = x.buf->cols;
-    rows_check(x, n);
-    rows_check(out, n);
-    BUG_IF(x.buf->elem != ELEM_F32 || x.n != out.n || x.buf == out.buf || (gain && gain->n != n) ||
-           (bias && bias->n != n));
-    struct row_op op = { .x = x,
-        .out = out,
-        .kind = kind,
-        .eps = eps,
-        .gain = gain ? gain->data : NULL,
-        .bias = bias ? bias->data : NULL };
+    struct row_op op = norm_op(kind, gain, bias, eps, x, out);
+    BUG_IF(x.buf == out.buf);
     cpu_rows(cpu_of(b), x.n, GRAIN, renorm_rows, &op);
 }
 
