@@ -26,7 +26,7 @@ BATCHES, SHORT, MADE = "1,2,4,8,16,32,64", 16, 16
 
 def bench(args, model, *flags):
     """Rows of `assay bench`."""
-    folder = bench_models.make(model, args.models)
+    folder = os.path.abspath(bench_models.make(model, args.models))
     print(f"{model}: {' '.join(flags)}", file=sys.stderr)
     done = subprocess.run([args.assay, "bench", folder, "--dtype", args.dtype, "-j", str(args.threads), "-r", str(args.runs), "--json", *flags],
                           stdout=subprocess.PIPE, check=True)

@@ -61,7 +61,7 @@ whys = {(i["who"], w): i["why"] for i in d["left_out"] for w in i["works"]}
 assert whys["st f32", "w7"] == "no file x here", whys
 assert ("llama.cpp", "w1") in whys and ("all", "neighbours") in whys
 picture = open(sys.argv[1] + ".svg").read()
-assert "w7 ort f32" in picture and "times as fast" in picture and picture.rstrip().endswith("</svg>")' "$file"
+assert "start to first vector" in picture and "ONNX Runtime" in picture and "times as fast" in picture and picture.rstrip().endswith("</svg>")' "$file"
 grep -q -e "$(uname -n)" -e "$tmp" -e /home/ "$file.json" && fail 'names of this machine are in the figures'
 ok 'nothing of this machine in them'
 

@@ -4,11 +4,13 @@
 for program in python3 gnuplot; do
     command -v $program >/dev/null || { echo "skipped: no $program here"; exit 77; }
 done
-cd "$top/script"
+cd "$tmp"
+PYTHONPATH=$top/script
+export PYTHONPATH
 
-code 'curves of a tiny model' 0 python3 bench_curves.py "$ASSAY" --runs 1 --threads 1 --dtype f32 --sizes tiny --context tiny \
-    --lengths 128,256 --models "$tmp/models" --out "$tmp/curves"
-file=$tmp/curves/curves-$(python3 bench_host.py)-1-threads
+code 'curves of a tiny model' 0 python3 "$top/script/bench_curves.py" "$ASSAY" --runs 1 --threads 1 --dtype f32 --sizes tiny --context tiny \
+    --lengths 128,256 --models models --out curves
+file=$tmp/curves/curves-$(python3 "$top/script/bench_host.py")-1-threads
 what='three panels, each point with its spread'
 py "$what" 'd = json.load(open(sys.argv[1] + ".json"))
 assert d["schema"] == "assay.bench-curves/1" and [len(p["curves"]) for p in d["panels"]] == [3, 2, 2], d
@@ -36,5 +38,5 @@ point = lambda x, share, memory=0: {"x": x, "share_of_limit": {"median": share},
 cliffs = lambda *points: [(c["from"], c["to"]) for c in bench_curves.cliffs_of([{"x": "x", "curves": [{"name": "c", "points": points}]}])]
 assert cliffs(point(1, .6), point(2, .5), point(4, .3), point(8, .31)) == [(2, 4)]
 assert cliffs(point(1, .1, .9), point(2, .7, .2)) == [] and cliffs(point(1, .1, .9), point(2, .2, .5)) == [(1, 2)]'
-code 'no such size' 2 python3 bench_curves.py "$ASSAY" --sizes 12T
+code 'no such size' 2 python3 "$top/script/bench_curves.py" "$ASSAY" --sizes 12T
 finish
