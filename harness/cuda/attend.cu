@@ -115,7 +115,7 @@ static __global__ void __launch_bounds__(ATTEND_KEYS) attend_rows(struct attend_
     for (uint32_t block = sight.from / ATTEND_KEYS * ATTEND_KEYS; block < sight.to;
          block += ATTEND_KEYS) {
         uint32_t from = sight.from > block ? sight.from - block : 0;
-        uint32_t to = sight.to - block < ATTEND_KEYS ? sight.to - block : ATTEND_KEYS;
+        uint32_t to = sight.to - block < ATTEND_KEYS ? sight.to - block : (uint32_t)ATTEND_KEYS;
         bool seen = threadIdx.x >= from && threadIdx.x < to;
         __syncthreads(); /* the block before is done with slots and weights; q is there */
         if (seen)

@@ -1,5 +1,8 @@
 /* See shim_block.h. The thread that has to wait picks the next one that can run, first among its
- * own warp, and changes to it straight away; the last one of a block changes back to shim_run. */
+ * own warp, and changes to it straight away; the last one of a block changes back to shim_run.
+ *
+ * Built without sanitizers, since warps come here for each number that they exchange: nothing in
+ * this file touches a kernel's memory but to poison what it allocated itself. */
 #include <shim_block.h>
 
 #include <stdarg.h>
@@ -77,10 +80,10 @@ static struct shim_thread *ready_in(unsigned warp) {
 
 /* Of the thread's own warp, else of the first that has one. */
 static struct shim_thread *ready_near(const struct shim_thread *t) {
-    struct shim_thread *ready = ready_in(number_of(t) / SHIM_WARP);
-    for (unsigned i = 0; ready == NULL && i < n_warps; i++)
-        ready = ready_in(warp_order[i]);
-    return ready;
+    struct shim_thread *next = ready_in(number_of(t) / SHIM_WARP);
+    for (unsigned i = 0; next == NULL && i < n_warps; i++)
+        next = ready_in(warp_order[i]);
+    return next;
 }
 
 static void describe(const struct shim_thread *t, char *out, size_t bytes) {
@@ -131,8 +134,8 @@ static void pass_on(void) {
     change_to(next);
 }
 
-static void wait_at(decltype(shim_thread::state) state, const char *what, struct shim_site site,
-    uint32_t mask) {
+static void wait_at(
+    decltype(shim_thread::state) state, const char *what, struct shim_site site, uint32_t mask) {
     set_state(shim_thread_now, state);
     shim_thread_now->what = what;
     shim_thread_now->site = site;
@@ -181,8 +184,8 @@ static void perform_all(
     }
 }
 
-void shim_warp(const char *what, struct shim_site site, uint32_t mask, void *part,
-    shim_perform *perform) {
+void shim_warp(
+    const char *what, struct shim_site site, uint32_t mask, void *part, shim_perform *perform) {
     struct shim_thread *self = shim_thread_now;
     unsigned warp = number_of(self) / SHIM_WARP, lane = number_of(self) % SHIM_WARP;
     if ((mask >> lane & 1) == 0)
@@ -196,35 +199,6 @@ void shim_warp(const char *what, struct shim_site site, uint32_t mask, void *par
         at_warp[warp] &= ~mask;
     }
     pass_on();
-}
-
-/* ---- copies ---- */
-
-void shim_copy_begin(void *to, const void *from, bool there) {
-    struct shim_copy copy = { to, {}, shim_thread_now->n_groups };
-    if ((uintptr_t)to % sizeof copy.bytes != 0 ||
-        (there && (uintptr_t)from % sizeof copy.bytes != 0))
-        shim_report("copy_async16 from %p to %p: not aligned to 16", from, to);
-    if (there)
-        memcpy(copy.bytes, from, sizeof copy.bytes);
-    memset(to, SHIM_POISON, sizeof copy.bytes);
-    shim_thread_now->copies.push_back(copy);
-}
-
-void shim_copy_commit(void) {
-    shim_thread_now->n_groups++;
-}
-
-void shim_copy_wait(unsigned n_newest) {
-    struct shim_thread *t = shim_thread_now;
-    size_t n_arrived = 0;
-    for (; n_arrived < t->copies.size(); n_arrived++) {
-        const struct shim_copy &copy = t->copies[n_arrived];
-        if (copy.group + n_newest >= t->n_groups)
-            break;
-        memcpy(copy.to, copy.bytes, sizeof copy.bytes);
-    }
-    t->copies.erase(t->copies.begin(), t->copies.begin() + (ptrdiff_t)n_arrived);
 }
 
 /* ---- blocks ---- */

@@ -365,7 +365,8 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_
     size_t width, size_t height, enum cudaMemcpyKind kind, cudaStream_t stream) {
     if (width > to_pitch || width > from_pitch)
         return result(cudaErrorInvalidValue);
-    return copy({ (char *)to, (const char *)from, to_pitch, from_pitch, width, height }, kind, stream);
+    return copy(
+        { (char *)to, (const char *)from, to_pitch, from_pitch, width, height }, kind, stream);
 }
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {

@@ -179,8 +179,8 @@ static void ldmatrix_fills_the_fragments(void **) {
     uint32_t a[WARP * 4], b[WARP * 4], turned[WARP * 4];
     uint32_t *a_there = device_new<uint32_t>(WARP * 4), *b_there = device_new<uint32_t>(WARP * 4);
     uint32_t *turned_there = device_new<uint32_t>(WARP * 4);
-    LAUNCH(matrices_of_a_tile, 1, WARP, TILE * TILE_PITCH * sizeof(uint16_t), NULL, a_there, b_there,
-        turned_there);
+    LAUNCH(matrices_of_a_tile, 1, WARP, TILE * TILE_PITCH * sizeof(uint16_t), NULL, a_there,
+        b_there, turned_there);
     must(cudaGetLastError());
     device_take(a_there, WARP * 4, a);
     device_take(b_there, WARP * 4, b);
@@ -188,8 +188,7 @@ static void ldmatrix_fills_the_fragments(void **) {
     for (int lane = 0; lane < WARP; lane++) {
         for (int i = 0; i < 4; i++) {
             int k = mma_b_k(lane, i % 2), column = mma_b_col(lane) + i / 2 * MMA_COLS;
-            assert_int_equal(
-                a[lane * 4 + i], tile_pair(mma_a_row(lane, i), mma_a_k(lane, i), 0));
+            assert_int_equal(a[lane * 4 + i], tile_pair(mma_a_row(lane, i), mma_a_k(lane, i), 0));
             assert_int_equal(b[lane * 4 + i], tile_pair(column, k, 0));
             assert_int_equal(turned[lane * 4 + i], tile_pair(k, column, 1));
         }
@@ -599,8 +598,10 @@ static void a_graph_does_again_what_was_captured(void **) {
 
 static void copies_know_which_side_is_the_device(void **) {
     float host = 0, *there = device_new<float>(1);
-    assert_int_equal(cudaMemcpy(&host, there, sizeof host, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
-    assert_int_equal(cudaMemcpy(there, &host, sizeof host, cudaMemcpyDeviceToHost), cudaErrorInvalidValue);
+    assert_int_equal(
+        cudaMemcpy(&host, there, sizeof host, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
+    assert_int_equal(
+        cudaMemcpy(there, &host, sizeof host, cudaMemcpyDeviceToHost), cudaErrorInvalidValue);
     assert_int_equal(cudaMemset(&host, 0, sizeof host), cudaErrorInvalidValue);
     assert_int_equal(cudaFree(&host), cudaErrorInvalidValue);
     void *p;
