@@ -98,7 +98,7 @@ static __device__ void add_values(const struct attend_args &a, const struct atte
 
 template <typename E>
 static __global__ void __launch_bounds__(ATTEND_KEYS) attend_rows(struct attend_args a) {
-    extern __shared__ float shared[];
+    DYNAMIC_SHARED(float, shared);
     int32_t index = a.row_segment[blockIdx.x];
     if (index == NO_SEGMENT)
         return; /* the whole block */
@@ -115,7 +115,7 @@ static __global__ void __launch_bounds__(ATTEND_KEYS) attend_rows(struct attend_
     for (uint32_t block = sight.from / ATTEND_KEYS * ATTEND_KEYS; block < sight.to;
          block += ATTEND_KEYS) {
         uint32_t from = sight.from > block ? sight.from - block : 0;
-        uint32_t to = sight.to - block < ATTEND_KEYS ? sight.to - block : ATTEND_KEYS;
+        uint32_t to = sight.to - block < ATTEND_KEYS ? sight.to - block : (uint32_t)ATTEND_KEYS;
         bool seen = threadIdx.x >= from && threadIdx.x < to;
         __syncthreads(); /* the block before is done with slots and weights; q is there */
         if (seen)
@@ -145,8 +145,8 @@ cudaError_t launch_attend(const struct attend_args *a, cudaStream_t stream) {
     dim3 grid(a->out.n, a->n_heads);
     size_t bytes = room_bytes(a->head_dim);
     if (a->cache_bf16)
-        attend_rows<uint16_t><<<grid, ATTEND_KEYS, bytes, stream>>>(*a);
+        LAUNCH(attend_rows<uint16_t>, grid, ATTEND_KEYS, bytes, stream, *a);
     else
-        attend_rows<float><<<grid, ATTEND_KEYS, bytes, stream>>>(*a);
+        LAUNCH(attend_rows<float>, grid, ATTEND_KEYS, bytes, stream, *a);
     return cudaGetLastError();
 }

@@ -2,11 +2,33 @@
  * fixed order. bf16 is held as its 16 bits and rounded as the CPU backend rounds it, to nearest
  * with ties to even.
  *
+ * A kernel is CUDA C++ in the small, so that it also compiles as host C++ and runs in the tests, a
+ * fiber a thread (tests/harness/shim). What differs between the two stands here and in mma.cuh:
+ *
+ *     LAUNCH(kernel, grid, block, shared_bytes, stream, args...)    <<<>>>; a kernel with a comma
+ *                                   in its template arguments stands in parentheses
+ *     LAUNCH_SHARED_MAX(kernel, bytes)     before a launch with more than 48 KiB; a cudaError_t
+ *     DYNAMIC_SHARED(float, room);         float *room: the launch's shared bytes, aligned to 16
+ *
  * Compiled, but not yet run on a device. */
 #ifndef ASSAY_HARNESS_CUDA_DEVICE_CUH
 #define ASSAY_HARNESS_CUDA_DEVICE_CUH
 
+#include <cuda_runtime.h>
+
 #include "harness/cuda/kernels.h"
+
+#ifdef __CUDACC__
+#define LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                     \
+    kernel<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
+#define LAUNCH_SHARED_MAX(kernel, bytes)                                                           \
+    cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes))
+#define DYNAMIC_SHARED(type, name)                                                                 \
+    extern __shared__ __align__(16) unsigned char launch_shared[];                                 \
+    type *name = (type *)launch_shared
+#else
+#include <shim_launch.h> /* the same three, of the tests */
+#endif
 
 enum { WARP = 32, THREADS = 256 };
 

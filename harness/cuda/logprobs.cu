@@ -24,10 +24,12 @@ static __device__ void take_larger(float *max, uint32_t *best, float x, uint32_t
     }
 }
 
+enum { ROOM_BYTES = THREADS * (sizeof(double) + sizeof(float) + sizeof(uint32_t)) };
+
 static __global__ void __launch_bounds__(THREADS) span_rows(struct span_args a) {
-    __shared__ float tops[THREADS];
-    __shared__ uint32_t places[THREADS];
-    __shared__ double sums[THREADS];
+    DYNAMIC_SHARED(double, sums); /* [THREADS], as the two that follow */
+    float *tops = (float *)(sums + THREADS);
+    uint32_t *places = (uint32_t *)(tops + THREADS);
     const uint32_t t = threadIdx.x, cols = a.logits.cols;
     const float *logits = (const float *)a.logits.data + (size_t)blockIdx.x * cols;
     tops[t] = -INFINITY;
@@ -71,8 +73,8 @@ static __global__ void span_targets(struct span_args a) {
 cudaError_t launch_span(const struct span_args *a, cudaStream_t stream) {
     if (is_empty(a->logits) || a->n_targets == 0)
         return cudaSuccess;
-    span_rows<<<a->logits.n, THREADS, 0, stream>>>(*a);
-    span_targets<<<(a->n_targets + THREADS - 1) / THREADS, THREADS, 0, stream>>>(*a);
+    LAUNCH(span_rows, a->logits.n, THREADS, ROOM_BYTES, stream, *a);
+    LAUNCH(span_targets, (a->n_targets + THREADS - 1) / THREADS, THREADS, 0, stream, *a);
     return cudaGetLastError();
 }
 
@@ -85,6 +87,6 @@ static __global__ void cap_elements(struct device_rows x, float softcap) {
 cudaError_t launch_cap(struct device_rows x, float softcap, cudaStream_t stream) {
     if (is_empty(x) || !(softcap > 0))
         return cudaSuccess;
-    cap_elements<<<blocks_for(x), THREADS, 0, stream>>>(x, softcap);
+    LAUNCH(cap_elements, blocks_for(x), THREADS, 0, stream, x, softcap);
     return cudaGetLastError();
 }

@@ -15,6 +15,7 @@ enum {
     SIDE = 4,                    /* of a thread's part */
     ACROSS = MATMUL_TILE / SIDE, /* threads along a side of the tile */
     PITCH = MATMUL_TILE + 4,     /* a multiple of 4, so that 4 numbers load at once */
+    SHARED_BYTES = 2 * STEP * PITCH * sizeof(float),
 };
 static_assert(ACROSS * ACROSS == THREADS, "a thread has SIDE × SIDE elements of the tile");
 
@@ -44,8 +45,8 @@ static __device__ __forceinline__ void finish(
 template <typename E>
 static __global__ void __launch_bounds__(THREADS)
     matmul_tile(struct matmul_args a, uint32_t n_row_tiles) {
-    __shared__ __align__(16) float xs[STEP][PITCH];
-    __shared__ __align__(16) float ws[STEP][PITCH];
+    DYNAMIC_SHARED(float, room);
+    float(*xs)[PITCH] = (float(*)[PITCH])room, (*ws)[PITCH] = xs + STEP; /* [STEP][PITCH] */
     uint32_t row = blockIdx.x % n_row_tiles * MATMUL_TILE;
     uint32_t column = blockIdx.x / n_row_tiles * MATMUL_TILE;
     uint32_t r = threadIdx.x / ACROSS * SIDE, c = threadIdx.x % ACROSS * SIDE;
@@ -82,8 +83,8 @@ cudaError_t launch_matmul(const struct matmul_args *a, cudaStream_t stream) {
     if (all > INT32_MAX)
         return cudaErrorInvalidConfiguration;
     if (a->x.bf16)
-        matmul_tile<uint16_t><<<(unsigned)all, THREADS, 0, stream>>>(*a, down);
+        LAUNCH(matmul_tile<uint16_t>, (unsigned)all, THREADS, SHARED_BYTES, stream, *a, down);
     else
-        matmul_tile<float><<<(unsigned)all, THREADS, 0, stream>>>(*a, down);
+        LAUNCH(matmul_tile<float>, (unsigned)all, THREADS, SHARED_BYTES, stream, *a, down);
     return cudaGetLastError();
 }

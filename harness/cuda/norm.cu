@@ -5,11 +5,11 @@
  * Compiled, but not yet run on a device. */
 #include "harness/cuda/device.cuh"
 
-enum { WARPS = THREADS / WARP };
+enum { WARPS = THREADS / WARP, SPACE_BYTES = WARPS * sizeof(float) };
 
 /* x and out may be one row: a thread writes only columns that it alone still reads. */
 static __global__ void __launch_bounds__(THREADS) norm_rows(struct norm_args a) {
-    __shared__ float space[WARPS];
+    DYNAMIC_SHARED(float, space);
     uint32_t cols = a.x.cols;
     size_t row = (size_t)blockIdx.x * cols;
     const float *x = (const float *)a.x.data + row;
@@ -35,12 +35,12 @@ static __global__ void __launch_bounds__(THREADS) norm_rows(struct norm_args a) 
 cudaError_t launch_norm(const struct norm_args *a, cudaStream_t stream) {
     if (is_empty(a->x))
         return cudaSuccess;
-    norm_rows<<<a->x.n, THREADS, 0, stream>>>(*a);
+    LAUNCH(norm_rows, a->x.n, THREADS, SPACE_BYTES, stream, *a);
     return cudaGetLastError();
 }
 
 static __global__ void __launch_bounds__(THREADS) normalize_rows(struct device_rows rows) {
-    __shared__ float space[WARPS];
+    DYNAMIC_SHARED(float, space);
     float *x = (float *)rows.data + (size_t)blockIdx.x * rows.cols, squares = 0;
     for (uint32_t c = threadIdx.x; c < rows.cols; c += THREADS)
         squares = fmaf(x[c], x[c], squares);
@@ -53,6 +53,6 @@ static __global__ void __launch_bounds__(THREADS) normalize_rows(struct device_r
 cudaError_t launch_normalize(struct device_rows x, cudaStream_t stream) {
     if (is_empty(x))
         return cudaSuccess;
-    normalize_rows<<<x.n, THREADS, 0, stream>>>(x);
+    LAUNCH(normalize_rows, x.n, THREADS, SPACE_BYTES, stream, x);
     return cudaGetLastError();
 }

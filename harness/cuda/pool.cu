@@ -52,6 +52,6 @@ cudaError_t launch_pool(enum kernel_pooling pooling, struct device_rows x,
     if (is_empty(out))
         return cudaSuccess;
     dim3 grid(out.n, (out.cols + THREADS - 1) / THREADS);
-    pool_columns<<<grid, THREADS, 0, stream>>>(pooling, x, segments, out);
+    LAUNCH(pool_columns, grid, THREADS, 0, stream, pooling, x, segments, out);
     return cudaGetLastError();
 }

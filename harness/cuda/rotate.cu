@@ -26,6 +26,6 @@ static __global__ void __launch_bounds__(PAIRS) rotate_rows(struct rotate_args a
 cudaError_t launch_rotate(const struct rotate_args *a, cudaStream_t stream) {
     if (is_empty(a->x))
         return cudaSuccess;
-    rotate_rows<<<a->x.n, PAIRS, 0, stream>>>(*a);
+    LAUNCH(rotate_rows, a->x.n, PAIRS, 0, stream, *a);
     return cudaGetLastError();
 }

@@ -17,7 +17,7 @@ static __global__ void gather_elements(struct gather_args a) {
 cudaError_t launch_gather(const struct gather_args *a, cudaStream_t stream) {
     if (is_empty(a->x))
         return cudaSuccess;
-    gather_elements<<<blocks_for(a->x), THREADS, 0, stream>>>(*a);
+    LAUNCH(gather_elements, blocks_for(a->x), THREADS, 0, stream, *a);
     return cudaGetLastError();
 }
 
@@ -30,7 +30,7 @@ static __global__ void convert_elements(struct device_rows x, struct device_rows
 cudaError_t launch_convert(struct device_rows x, struct device_rows out, cudaStream_t stream) {
     if (is_empty(x))
         return cudaSuccess;
-    convert_elements<<<blocks_for(x), THREADS, 0, stream>>>(x, out);
+    LAUNCH(convert_elements, blocks_for(x), THREADS, 0, stream, x, out);
     return cudaGetLastError();
 }
 
@@ -47,7 +47,7 @@ cudaError_t launch_gate(enum kernel_activation activation, struct device_rows ga
     struct device_rows up, struct device_rows out, cudaStream_t stream) {
     if (is_empty(out))
         return cudaSuccess;
-    gate_elements<<<blocks_for(out), THREADS, 0, stream>>>(activation, gate, up, out);
+    LAUNCH(gate_elements, blocks_for(out), THREADS, 0, stream, activation, gate, up, out);
     return cudaGetLastError();
 }
 
@@ -64,10 +64,10 @@ cudaError_t launch_pick(
     if (is_empty(dst))
         return cudaSuccess;
     if (dst.bf16)
-        pick_elements<<<blocks_for(dst), THREADS, 0, stream>>>(
+        LAUNCH(pick_elements<uint16_t>, blocks_for(dst), THREADS, 0, stream,
             (const uint16_t *)src.data, index, dst);
     else
-        pick_elements<<<blocks_for(dst), THREADS, 0, stream>>>(
+        LAUNCH(pick_elements<uint32_t>, blocks_for(dst), THREADS, 0, stream,
             (const uint32_t *)src.data, index, dst);
     return cudaGetLastError();
 }
@@ -85,6 +85,6 @@ cudaError_t launch_store(struct device_rows x, const uint32_t *slots, void *cach
     cudaStream_t stream) {
     if (is_empty(x))
         return cudaSuccess;
-    store_elements<<<blocks_for(x), THREADS, 0, stream>>>(x, slots, cache, cache_bf16);
+    LAUNCH(store_elements, blocks_for(x), THREADS, 0, stream, x, slots, cache, cache_bf16);
     return cudaGetLastError();
 }

@@ -4,7 +4,8 @@ add_library(assay_options INTERFACE)
 target_include_directories(assay_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(assay_options INTERFACE _GNU_SOURCE)
 target_compile_options(assay_options INTERFACE
-    -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wformat=2
+    -Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
     -fno-strict-aliasing -ffp-contract=off)
 # -ffp-contract=off: the same bits from every compiler; kernels that want fused multiply-add say so by intrinsics.
 if(ASSAY_SANITIZE)

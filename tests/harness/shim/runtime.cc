@@ -1,0 +1,515 @@
+/* CUDA's runtime for the host, as far as harness/cuda calls it: one device of compute capability
+ * 9.0 whose memory is the heap.
+ *
+ * It is strict where a device would let a mistake pass by luck. Memory comes filled with poison and
+ * is exactly as large as was asked for; under ASan the host may not touch it. What a stream is
+ * given waits until somebody waits for the stream; with an odd seed it is done at once instead. So
+ * a host buffer that is written too early, and one that is read too early, both come out wrong. */
+#include <shim_launch.h>
+
+#include <algorithm>
+#include <deque>
+#include <limits.h>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stdlib.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#endif
+
+enum {
+    SHARED_DEFAULT = 48 << 10,
+    SHARED_MAX = 227 << 10,
+    GRID_YZ_MAX = 65535,
+    ALIGNMENT = 256, /* of cudaMalloc */
+};
+static const size_t MEMORY_BYTES = (size_t)4 << 30;
+
+typedef std::function<void()> work;
+
+struct CUgraph_st {
+    std::deque<work> works;
+};
+struct CUgraphExec_st {
+    std::deque<work> works;
+};
+struct CUstream_st {
+    std::deque<work> queue;
+    uint64_t n_given, n_begun;
+    struct CUgraph_st *capture; /* or NULL */
+};
+struct CUevent_st {
+    struct CUstream_st *stream; /* NULL: not recorded */
+    uint64_t n_given;           /* of the stream, when it was recorded */
+};
+
+static std::recursive_mutex lock;
+static thread_local cudaError_t last_error;
+static struct CUstream_st default_stream;
+static std::map<const char *, size_t> device, pinned; /* bytes by address */
+static std::map<const void *, size_t> shared_max;     /* by kernel */
+static size_t device_bytes;
+static unsigned n_working;
+
+typedef std::lock_guard<std::recursive_mutex> guard;
+
+static cudaError_t result(cudaError_t e) {
+    if (e != cudaSuccess)
+        last_error = e;
+    return e;
+}
+
+/* ---- what the device does, and when ---- */
+
+static void device_open(void) {
+    if (n_working++ > 0)
+        return;
+    for (auto &part : device)
+        ASAN_UNPOISON_MEMORY_REGION(part.first, part.second);
+}
+
+static void device_shut(void) {
+    if (--n_working > 0)
+        return;
+    for (auto &part : device)
+        ASAN_POISON_MEMORY_REGION(part.first, part.second);
+}
+
+static struct CUstream_st *stream_of(cudaStream_t stream) {
+    return stream != NULL ? stream : &default_stream;
+}
+
+static void drain(struct CUstream_st *s, uint64_t n_until) {
+    device_open();
+    while (s->n_begun < n_until) {
+        work next = std::move(s->queue.front());
+        s->queue.pop_front();
+        s->n_begun++;
+        next();
+    }
+    device_shut();
+}
+
+static void drain(struct CUstream_st *s) {
+    drain(s, s->n_given);
+}
+
+static cudaError_t give(cudaStream_t stream, work w) {
+    struct CUstream_st *s = stream_of(stream);
+    if (s->capture != NULL) {
+        s->capture->works.push_back(std::move(w));
+        return cudaSuccess;
+    }
+    s->queue.push_back(std::move(w));
+    s->n_given++;
+    if (shim_seed() % 2)
+        drain(s);
+    return cudaSuccess;
+}
+
+/* ---- launches ---- */
+
+static bool launch_fits(const void *kernel, const struct shim_launch &l) {
+    uint64_t n_threads = (uint64_t)l.block.x * l.block.y * l.block.z;
+    auto raised = shared_max.find(kernel);
+    size_t most = raised != shared_max.end() ? raised->second : (size_t)SHARED_DEFAULT;
+    return n_threads > 0 && n_threads <= SHIM_THREADS_MAX && l.block.z <= 64 && l.grid.x > 0 &&
+           l.grid.y > 0 && l.grid.z > 0 && l.grid.x <= INT_MAX && l.grid.y <= GRID_YZ_MAX &&
+           l.grid.z <= GRID_YZ_MAX && l.shared_bytes <= most;
+}
+
+void shim_launch_add(const void *kernel, const struct shim_launch &launch, cudaStream_t stream) {
+    guard g(lock);
+    if (!launch_fits(kernel, launch))
+        last_error = cudaErrorInvalidConfiguration;
+    else
+        give(stream, [launch] { shim_run(launch); });
+}
+
+cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute attribute, int value) {
+    guard g(lock);
+    if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize)
+        return cudaSuccess;
+    if (value < 0 || value > SHARED_MAX)
+        return result(cudaErrorInvalidValue);
+    shared_max[kernel] = std::max((size_t)value, (size_t)SHARED_DEFAULT);
+    return cudaSuccess;
+}
+
+/* ---- errors and devices ---- */
+
+const char *cudaGetErrorName(cudaError_t e) {
+    switch (e) {
+    case cudaSuccess:
+        return "cudaSuccess";
+    case cudaErrorInvalidValue:
+        return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:
+        return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidConfiguration:
+        return "cudaErrorInvalidConfiguration";
+    case cudaErrorNoDevice:
+        return "cudaErrorNoDevice";
+    case cudaErrorInvalidDevice:
+        return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle:
+        return "cudaErrorInvalidResourceHandle";
+    case cudaErrorNotReady:
+        return "cudaErrorNotReady";
+    case cudaErrorNotSupported:
+        return "cudaErrorNotSupported";
+    }
+    return "unknown error";
+}
+
+const char *cudaGetErrorString(cudaError_t e) {
+    return cudaGetErrorName(e);
+}
+
+cudaError_t cudaPeekAtLastError(void) {
+    return last_error;
+}
+
+cudaError_t cudaGetLastError(void) {
+    cudaError_t e = last_error;
+    last_error = cudaSuccess;
+    return e;
+}
+
+cudaError_t cudaDriverGetVersion(int *version) {
+    *version = CUDART_VERSION;
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version) {
+    *version = CUDART_VERSION;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int *n) {
+    *n = 1;
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int number) {
+    return result(number == 0 ? cudaSuccess : cudaErrorInvalidDevice);
+}
+
+cudaError_t cudaGetDevice(int *number) {
+    *number = 0;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int number) {
+    if (number != 0)
+        return result(cudaErrorInvalidDevice);
+    switch (attribute) {
+    case cudaDevAttrMaxThreadsPerBlock:
+        *value = SHIM_THREADS_MAX;
+        return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlock:
+        *value = SHARED_DEFAULT;
+        return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+        *value = SHARED_MAX;
+        return cudaSuccess;
+    case cudaDevAttrWarpSize:
+        *value = SHIM_WARP;
+        return cudaSuccess;
+    case cudaDevAttrMultiProcessorCount:
+        *value = 4;
+        return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor:
+        *value = 9;
+        return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor:
+        *value = 0;
+        return cudaSuccess;
+    }
+    return result(cudaErrorInvalidValue);
+}
+
+/* ---- memory ---- */
+
+cudaError_t cudaMalloc(void **p, size_t bytes) {
+    guard g(lock);
+    *p = NULL;
+    if (bytes == 0)
+        return cudaSuccess;
+    if (bytes > MEMORY_BYTES - device_bytes || posix_memalign(p, ALIGNMENT, bytes) != 0)
+        return result(cudaErrorMemoryAllocation);
+    memset(*p, SHIM_POISON, bytes);
+    ASAN_POISON_MEMORY_REGION(*p, bytes);
+    device[(const char *)*p] = bytes;
+    device_bytes += bytes;
+    return cudaSuccess;
+}
+
+/* Everything that was given is done first: it may use the memory. */
+cudaError_t cudaFree(void *p) {
+    guard g(lock);
+    auto found = device.find((const char *)p);
+    if (p == NULL)
+        return cudaSuccess;
+    if (found == device.end())
+        return result(cudaErrorInvalidValue);
+    cudaDeviceSynchronize();
+    ASAN_UNPOISON_MEMORY_REGION(p, found->second);
+    device_bytes -= found->second;
+    device.erase(found);
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
+    guard g(lock);
+    *total = MEMORY_BYTES;
+    *free_bytes = MEMORY_BYTES - device_bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaHostRegister(void *p, size_t bytes, unsigned) {
+    guard g(lock);
+    pinned[(const char *)p] = bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaHostUnregister(void *p) {
+    guard g(lock);
+    return result(pinned.erase((const char *)p) == 1 ? cudaSuccess : cudaErrorInvalidValue);
+}
+
+cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned flags) {
+    if (posix_memalign(p, ALIGNMENT, bytes) != 0)
+        return result(cudaErrorMemoryAllocation);
+    memset(*p, SHIM_POISON, bytes);
+    return cudaHostRegister(*p, bytes, flags);
+}
+
+cudaError_t cudaMallocHost(void **p, size_t bytes) {
+    return cudaHostAlloc(p, bytes, cudaHostAllocDefault);
+}
+
+cudaError_t cudaFreeHost(void *p) {
+    guard g(lock);
+    cudaDeviceSynchronize();
+    cudaError_t e = p == NULL ? cudaSuccess : cudaHostUnregister(p);
+    if (e == cudaSuccess)
+        free(p);
+    return e;
+}
+
+static bool lies_in(const std::map<const char *, size_t> &parts, const void *p) {
+    auto after = parts.upper_bound((const char *)p);
+    if (after == parts.begin())
+        return false;
+    auto part = std::prev(after);
+    return (const char *)p < part->first + part->second;
+}
+
+/* ---- copies ---- */
+
+struct plane {
+    char *to;
+    const char *from;
+    size_t to_pitch, from_pitch, width, height;
+};
+
+static void copy_now(const struct plane &c) {
+    for (size_t i = 0; i < c.height; i++)
+        memcpy(c.to + i * c.to_pitch, c.from + i * c.from_pitch, c.width);
+}
+
+/* A side that is called the device's must be. */
+static bool kind_fits(enum cudaMemcpyKind kind, const struct plane &c) {
+    bool to = lies_in(device, c.to), from = lies_in(device, c.from);
+    return kind == cudaMemcpyDefault ||
+           (to == (kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice) &&
+               from == (kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice));
+}
+
+/* From pageable memory the bytes are taken before the call returns, and to it they have come by
+ * then; pinned memory is read or written whenever the stream gets there. */
+static cudaError_t copy(struct plane c, enum cudaMemcpyKind kind, cudaStream_t stream) {
+    guard g(lock);
+    if (c.width == 0 || c.height == 0)
+        return cudaSuccess;
+    if (!kind_fits(kind, c))
+        return result(cudaErrorInvalidValue);
+    struct CUstream_st *s = stream_of(stream);
+    if (s->capture != NULL || lies_in(pinned, c.from) || lies_in(device, c.from)) {
+        give(stream, [c] { copy_now(c); });
+    } else {
+        std::vector<char> taken(c.height * c.width);
+        copy_now({ taken.data(), c.from, c.width, c.from_pitch, c.width, c.height });
+        give(stream, [c, taken] {
+            copy_now({ c.to, taken.data(), c.to_pitch, c.width, c.width, c.height });
+        });
+    }
+    if (s->capture == NULL && !lies_in(device, c.to) && !lies_in(pinned, c.to))
+        drain(s);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(
+    void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
+    return copy({ (char *)to, (const char *)from, bytes, bytes, bytes, 1 }, kind, stream);
+}
+
+cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
+    size_t width, size_t height, enum cudaMemcpyKind kind, cudaStream_t stream) {
+    if (width > to_pitch || width > from_pitch)
+        return result(cudaErrorInvalidValue);
+    return copy(
+        { (char *)to, (const char *)from, to_pitch, from_pitch, width, height }, kind, stream);
+}
+
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
+    cudaError_t e = cudaMemcpyAsync(to, from, bytes, kind, NULL);
+    return e == cudaSuccess ? cudaStreamSynchronize(NULL) : e;
+}
+
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream) {
+    guard g(lock);
+    if (bytes > 0 && !lies_in(device, to))
+        return result(cudaErrorInvalidValue);
+    return give(stream, [=] { memset(to, value, bytes); });
+}
+
+cudaError_t cudaMemset(void *to, int value, size_t bytes) {
+    cudaError_t e = cudaMemsetAsync(to, value, bytes, NULL);
+    return e == cudaSuccess ? cudaStreamSynchronize(NULL) : e;
+}
+
+/* ---- streams and events ---- */
+
+static std::set<struct CUstream_st *> streams;
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
+    guard g(lock);
+    *stream = new CUstream_st();
+    streams.insert(*stream);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreate(cudaStream_t *stream) {
+    return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    guard g(lock);
+    if (streams.erase(stream) == 0)
+        return result(cudaErrorInvalidResourceHandle);
+    drain(stream);
+    delete stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    guard g(lock);
+    if (stream_of(stream)->capture != NULL)
+        return result(cudaErrorNotSupported);
+    drain(stream_of(stream));
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceSynchronize(void) {
+    guard g(lock);
+    drain(&default_stream);
+    for (struct CUstream_st *s : streams)
+        drain(s);
+    return cudaSuccess;
+}
+
+/* A stream that is asked gets on. */
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+    return cudaStreamSynchronize(stream);
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+    *event = new CUevent_st();
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t *event) {
+    return cudaEventCreateWithFlags(event, cudaEventDefault);
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    delete event;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    guard g(lock);
+    *event = { stream_of(stream), stream_of(stream)->n_given };
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    guard g(lock);
+    if (event->stream != NULL)
+        drain(event->stream, event->n_given);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+    return cudaEventSynchronize(event);
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+    guard g(lock);
+    struct CUevent_st recorded = *event;
+    if (recorded.stream == NULL || recorded.stream == stream_of(stream))
+        return cudaSuccess;
+    return give(stream, [recorded] { drain(recorded.stream, recorded.n_given); });
+}
+
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t, cudaEvent_t) {
+    *ms = 1;
+    return cudaSuccess;
+}
+
+/* ---- graphs: what one stream was given, to be given again ---- */
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode) {
+    guard g(lock);
+    if (stream == NULL || stream->capture != NULL)
+        return result(cudaErrorInvalidValue);
+    stream->capture = new CUgraph_st();
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
+    guard g(lock);
+    *graph = stream->capture;
+    stream->capture = NULL;
+    return result(*graph != NULL ? cudaSuccess : cudaErrorInvalidValue);
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long) {
+    *exec = new CUgraphExec_st { graph->works };
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+    guard g(lock);
+    for (auto &w : exec->works)
+        give(stream, w);
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+    delete exec;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    delete graph;
+    return cudaSuccess;
+}
