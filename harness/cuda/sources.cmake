@@ -1,2 +1,2 @@
-# The part of the CUDA backend that every build has: looking for the module. The module itself is in CMakeLists.txt.
-set(cuda_SOURCES cuda/load.c)
+# The part of the CUDA backend that every build has: looking for GPUs and for the module, which itself is in CMakeLists.txt.
+set(cuda_SOURCES cuda/describe.c cuda/driver.c cuda/dynamic.c cuda/load.c cuda/nvml.c)
