@@ -1,4 +1,5 @@
-/* SHA-256 and git-blob SHA-1, by libcrypto. Not part of a harness-only build. */
+/* SHA-256 and git-blob SHA-1, by libcrypto. A harness-only build may be without that: it has
+ * SHA-256 of bytes in memory then, and no hash of a file. */
 #ifndef ASSAY_HASH_H
 #define ASSAY_HASH_H
 

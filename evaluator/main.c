@@ -10,8 +10,6 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "evaluator/cli/command.h"
-#include "evaluator/task/library.h"
-#include "evaluator/worker/worker.h"
 #include "version.h"
 
 static int print_and_release(struct strbuf *text) {
@@ -97,9 +95,19 @@ static bool check_operands(const struct command *c, const struct args *args, str
     return true;
 }
 
+/* Known by its name, whatever stands behind that. */
+static bool refuse_absent(const struct command *c, struct err *err) {
+    err_set(err, ERR_UNSUPPORTED, "'%s' is not in this build, which is the harness alone", c->name);
+    return err_hint(
+        err, "a build of everything has it (script/build); 'assay help' lists what is here");
+}
+
 static int run_command(const struct command *c, int argc, char **argv) {
     struct err err = ERR_INIT;
     struct args args;
+    if (!c->run) {
+        return finish(refuse_absent(c, &err), &err, wants_json(argc, argv), c->name);
+    }
     const struct option *tables[8];
     unsigned n = 0;
     for (; c->options[n]; n++) {
@@ -141,12 +149,10 @@ int main(int argc, char **argv) {
     open_standard_files();
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
-    if (argc > 1 &&
-        !strcmp(argv[1], "__task")) { /* the program started by itself: no help, no options */
-        task_child_main(argc, argv, task_files);
-    }
-    if (argc > 1 && !strcmp(argv[1], "__job")) {
-        child_main();
+    for (const struct own_start *own = own_starts; argc > 1 && own->word; own++) {
+        if (!strcmp(argv[1], own->word)) {
+            own->run(argc, argv);
+        }
     }
     argc--;
     argv++;

@@ -163,6 +163,16 @@ const struct model_info *model_info(const struct model *m);
  * words: "AVX-512 bf16", "NEON". NULL with *err where it hasn't what is named. */
 MUST_CHECK const char *processor_isa(struct err *err);
 
+/* What there is of GPUs here, as one JSON object (the caller owns it): "driver" {found, cuda, why},
+ * "nvml" {found, driver, why}, "devices" [{index, name, pci, compute, memory_bytes,
+ * memory_used_bytes, busy_percent, processes, temperature_c, mig, ecc, ecc_errors}], "libraries"
+ * [{name, found, file, why}], "module" {found, fits, file, why}. What isn't known is absent. With
+ * `opening`, where there is a module of this build, each device says whether the module opens it
+ * (opens, backend, why). */
+json_t *gpu_describe(bool opening);
+/* How many GPUs CUDA lists here; 0 with *err where there is none. */
+unsigned gpu_count(struct err *err);
+
 /* FLOPs a second of the forward pass on this device, from a step or two that are run for it. */
 MUST_CHECK bool model_speed(struct model *m, double *flops_per_s, struct err *err);
 

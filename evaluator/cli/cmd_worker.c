@@ -2,6 +2,7 @@
 #include "base/precision.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
+#include "evaluator/cli/fleet.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/hub/hub.h"
@@ -16,6 +17,7 @@ static const struct option options_worker[] = {
     { "max-mem", 0, "MIB", "take no job that needs more memory" },
     { "dtype", 0, "TYPE", "for jobs that leave it open: auto, f32 or bf16" },
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
+    { "gpus", 0, "LIST", "a worker process for each of these GPUs: all, or numbers with commas" },
     { "threads", 'j', "N", "threads for the harness" },
     { "no-cache", 0, NULL, "compute vectors of texts again that are known from earlier jobs" },
     { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
@@ -39,6 +41,17 @@ static bool dtype_fits(const char *name, struct err *err) {
         return err_hint(err, "ask for it where it is wanted: assay submit MODEL --dtype %s", name);
     }
     return true;
+}
+
+/* What every one of them would refuse is refused once. */
+static bool run_fleet(const struct args *args, struct err *err) {
+    struct fleet fleet;
+    if (args_has(args, "device")) {
+        return err_set(
+            err, ERR_USAGE, "'--gpus' gives each worker its device: leave '--device' out");
+    }
+    return fleet_parse(args_get(args, "gpus", ""), &fleet, err) &&
+           fleet_run(&fleet, args, stop_on_signals(), err);
 }
 
 static bool run(const struct args *args, struct err *err) {
@@ -71,6 +84,9 @@ static bool run(const struct args *args, struct err *err) {
     o.lease_s = (unsigned)lease;
     o.memory_mb = (unsigned)memory;
     o.threads = (unsigned)threads;
+    if (args_has(args, "gpus")) {
+        return run_fleet(args, err);
+    }
     o.stop = stop_on_signals(); /* the job is given back; the spool keeps what was done */
     return worker_loop(&o, err);
 }
@@ -83,7 +99,8 @@ const struct command cmd_worker = {
         "Each job runs in a process of its own. SIGTERM gives the current job back and ends. Exit "
         "code 75\n"
         "means that this machine should not go on: disk full, device lost, another schema.\n\n"
-        "  assay worker --drain --hub http://127.0.0.1:8080\n",
+        "  assay worker --drain --hub http://127.0.0.1:8080\n"
+        "  assay worker --gpus all          one worker a GPU; each takes jobs of its own\n",
     .options = { options_worker, options_database },
     .run = run,
 };

@@ -13,7 +13,8 @@ struct command {
     const char *details;  /* paragraphs and examples; may be NULL */
     const struct option *options[6];
     unsigned min_operands, max_operands;
-    /* Does the work. False with *err: the error's class gives the exit code. */
+    /* Does the work. False with *err: the error's class gives the exit code. NULL: this build has
+     * not got the command, and main says so. */
     bool (*run)(const struct args *args, struct err *err);
     bool hidden;
 };
@@ -22,6 +23,16 @@ extern const struct command *const commands[]; /* NULL-terminated, in the order 
 
 /* Every command takes these; main acts on help, version and verbosity. */
 extern const struct option options_global[];
+/* --db, of commands that use a database; empty in a build without one. */
+extern const struct option options_database[];
+
+/* Words at argv[1] by which the program is started by itself, and what it is then: no help, no
+ * options. Ends with NULL. */
+struct own_start {
+    const char *word;
+    void (*run)(int argc, char **argv); /* does not return */
+};
+extern const struct own_start own_starts[];
 
 /* Finds the longest command name at the start of argv; *used is how many words it took. */
 const struct command *command_find(int argc, char *const *argv, int *used);

@@ -1,6 +1,7 @@
 /* The database of a command (see database.h). */
 #include "evaluator/cli/database.h"
 
+#include "evaluator/cli/command.h"
 #include "evaluator/cli/print.h"
 
 const struct option options_database[] = {

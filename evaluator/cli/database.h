@@ -5,8 +5,6 @@
 #include "db/db.h"
 #include "evaluator/cli/args.h"
 
-extern const struct option options_database[]; /* --db */
-
 /* Opens what --db names, else what the environment says, else the private cluster. */
 MUST_CHECK struct db *database_open(const struct args *args, struct err *err);
 

@@ -41,15 +41,23 @@ void help_command(const struct command *c, struct strbuf *out) {
 void help_all(struct strbuf *out) {
     strbuf_adds(out,
         "assay: evaluate language models by a fixed procedure, and publish what came out.\n\n");
+    bool whole = true;
     for (const struct command *const *c = commands; *c; c++) {
-        if (!(*c)->hidden) {
+        whole = whole && (*c)->run;
+        if (!(*c)->hidden && (*c)->run) {
             strbuf_addf(out, "  %-18s %s\n", (*c)->name, (*c)->summary);
         }
     }
     strbuf_adds(out,
         "\nMODEL is org/name[@revision], a folder with config.json, or a .gguf file (paths begin "
-        "with . or /).\n"
-        "Start here:  assay eval MODEL -s wordnet      evaluate a model here and now\n"
+        "with . or /).\n");
+    strbuf_adds(
+        out, whole ? "Start here:  assay eval MODEL -s wordnet      evaluate a model here and now\n"
+                   : "This build is the harness alone: commands that need a database, a hub or "
+                     "tasks are not "
+                     "in it.\n"
+                     "Start here:  assay bench MODEL                how fast a model answers\n");
+    strbuf_adds(out,
         "             assay help COMMAND               what a command does, with examples\n"
         "             assay help exit-codes            what the exit codes mean\n"
         "             assay help environment           variables that are read\n");
@@ -78,6 +86,8 @@ static const char ENVIRONMENT[] =
     "cluster\n"
     "  ASSAY_TASKS           a folder of tasks in place of the built-in ones\n"
     "  ASSAY_THREADS         threads for the harness\n"
+    "  ASSAY_CUDA_MODULE     the CUDA module, where it does not lie beside the program; empty: "
+    "none\n"
     "  ASSAY_NO_PACK_CACHE   1: pack a model's weights each time, keep nothing of them on disk\n"
     "  ASSAY_LOG_LEVEL       error, warn, info or debug\n"
     "  ASSAY_NO_PROGRESS     no progress bars\n"

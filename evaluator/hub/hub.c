@@ -1,129 +1,22 @@
 /* The hub room's door: what the user wrote, to a path on this disk (see hub.h). */
 #include "evaluator/hub/hub.h"
 
-#include <dirent.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "evaluator/hub/base.h"
+#include "evaluator/hub/path.h"
 #include "evaluator/hub/pull.h"
 #include "evaluator/hub/source.h"
 #include "harness/harness.h"
-
-void hub_source_find(const char *hub, struct hub_source *out) {
-    const char *name = hub && *hub ? hub : getenv("HF_ENDPOINT");
-    if (!name || !*name) {
-        name = "https://huggingface.co";
-    }
-    *out = (struct hub_source) { .mirror = dir_exists(name) ? name : NULL, .endpoint = name };
-}
-
-bool hub_split(const char *model, char **repo, char **revision, struct err *err) {
-    const char *at = strchr(model, '@');
-    *repo = at ? xstrndup(model, (size_t)(at - model)) : xstrdup(model);
-    *revision = at ? xstrdup(at + 1) : NULL;
-    if (repo_id_valid(*repo) && (!*revision || path_stays_below(*revision))) {
-        return true;
-    }
-    free(*repo);
-    free(*revision);
-    *repo = *revision = NULL;
-    err_set(err, ERR_NOT_FOUND, "there is no model '%.200s'", model);
-    return err_hint(err,
-        "a model is org/name[@revision], a folder, or a .gguf file; a path begins with '.' or '/'");
-}
-
-bool hub_is_path(const char *model) {
-    return word_is_path(model,
-        (const char *const[]) { ".gguf", ".safetensors", ".json", ".model", ".jinja", NULL });
-}
-
-/* Does the file stand for a model of text? What a model sees with lies beside it, and of several
- * parts the first stands for all. */
-static int is_gguf_model(const struct dirent *e) {
-    const char *name = e->d_name;
-    const size_t n = strlen(name), ending = strlen("-00001-of-00002.gguf");
-    const char *end = n > ending ? name + n - ending : "";
-    const bool part = end[0] == '-' && !strncmp(end + 6, "-of-", 4);
-    return str_ends(name, ".gguf") && !str_begins(name, "mmproj") &&
-           (!part || !strncmp(end, "-00001", 6));
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b) {
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-/* What there is to choose from. */
-static bool refuse_choice(
-    const char *dir, const char *model, struct dirent **files, int n, struct err *err) {
-    struct strbuf list = { .max = 400 };
-    for (int i = 0; i < n; i++) {
-        strbuf_addf(&list, "%s%s", i ? ", " : "", files[i]->d_name);
-    }
-    err_set(err, ERR_UNSUPPORTED, "'%s' holds %d models as .gguf files: %s%s", model, n,
-        strbuf_str(&list), list.overflow ? ", ..." : "");
-    strbuf_release(&list);
-    return err_hint(err, "name one of them as a file: %s/%s", dir, files[0]->d_name);
-}
-
-/* The only .gguf model of a folder without config.json; NULL where there is none, or several. */
-static char *gguf_in(const char *dir, const char *model, bool *ok, struct err *err) {
-    struct dirent **files = NULL;
-    const int n = scandir(dir, &files, is_gguf_model, by_name);
-    char *found = n == 1 ? path_join(dir, files[0]->d_name) : NULL;
-    *ok = n <= 1 || refuse_choice(dir, model, files, n, err);
-    for (int i = 0; i < n; i++) {
-        free(files[i]);
-    }
-    free(files);
-    return found;
-}
-
-/* A repository without config.json that holds exactly one model as .gguf is that file. Takes `dir`
- * away. */
-static char *folder_or_gguf(char *dir, const char *model, struct err *err) {
-    char *config = path_join(dir, "config.json");
-    bool ok = true;
-    char *file = file_exists(config) ? NULL : gguf_in(dir, model, &ok, err);
-    free(config);
-    if (!file && ok) {
-        return dir;
-    }
-    free(dir);
-    return file;
-}
-
-/* A mirror holds one revision of each repository. A model that was asked for by its commit must be
- * that one; data is held to what its task says by the hash of its rows. */
-static char *mirrored(const char *root, enum repo_kind kind, const char *repo, const char *revision,
-    struct err *err) {
-    char commit[41];
-    bool pinned;
-    char *dir = mirror_dir(root, kind, repo, err);
-    if (!dir || kind == REPO_DATASET || !revision || !repo_commit_valid(revision)) {
-        return dir;
-    }
-    if (!mirror_pinned(dir, commit, &pinned, err)) {
-        free(dir);
-        return NULL;
-    }
-    if (pinned && strcmp(commit, revision)) {
-        err_set(err, ERR_NOT_FOUND,
-            "the mirror '%s' holds another revision of '%s': %.12s, not %.12s", root, repo, commit,
-            revision);
-        free(dir);
-        return NULL;
-    }
-    return dir;
-}
 
 static char *repo_dir_of(
     const char *hub, enum repo_kind kind, const char *repo, const char *revision, struct err *err) {
     struct hub_source source;
     hub_source_find(hub, &source);
     if (source.mirror) {
-        return mirrored(source.mirror, kind, repo, revision, err);
+        return mirror_at(source.mirror, kind, repo, revision, err);
     }
     struct pull p = {
         .endpoint = source.endpoint, .kind = kind, .repo = repo, .revision = revision
@@ -134,14 +27,6 @@ static char *repo_dir_of(
         return NULL;
     }
     return dir;
-}
-
-static char *path_on_disk(const char *model, struct err *err) {
-    if (!file_exists(model) && !dir_exists(model)) {
-        err_set(err, ERR_NOT_FOUND, "there is no model '%.300s': no such file or folder", model);
-        return NULL;
-    }
-    return dir_exists(model) ? folder_or_gguf(xstrdup(model), model, err) : xstrdup(model);
 }
 
 /* The folder of a repository's snapshot, whole, or (missing not NULL) as far as it is here and
@@ -172,7 +57,7 @@ static char *snapshot_of(
 static char *model_path(const char *hub, const char *model, uint64_t *missing, struct err *err) {
     char *repo, *revision;
     if (hub_is_path(model)) {
-        return path_on_disk(model, err);
+        return hub_path_on_disk(model, err);
     }
     if (!strncmp(model, "hf://", 5)) {
         model += 5;
@@ -183,7 +68,7 @@ static char *model_path(const char *hub, const char *model, uint64_t *missing, s
     char *dir = snapshot_of(hub, repo, revision, missing, err);
     free(repo);
     free(revision);
-    return dir ? folder_or_gguf(dir, model, err) : NULL;
+    return dir ? hub_folder_or_gguf(dir, model, err) : NULL;
 }
 
 /* Of several files that are one model, over the hashes of all; of one its own. */

@@ -11,29 +11,6 @@
 #define LFS_BYTES ((uint64_t)1 << 20)
 #define DEPTH_MAX 8
 
-const char *repo_kind_plural(enum repo_kind kind) {
-    return kind == REPO_MODEL ? "models" : "datasets";
-}
-
-char *mirror_dir(const char *root, enum repo_kind kind, const char *repo, struct err *err) {
-    if (!repo_id_valid(repo)) {
-        err_set(err, ERR_INPUT, "'%.100s' is not the name of a repository", repo);
-        err_hint(err, "names are org/name, of letters, digits, '.', '_' and '-'");
-        return NULL;
-    }
-    char *kind_dir = path_join(root, repo_kind_plural(kind));
-    char *dir = path_join(kind_dir, repo);
-    free(kind_dir);
-    if (!dir_exists(dir)) {
-        err_set(err, ERR_NOT_FOUND, "there is no %s '%s' in the mirror '%s'",
-            kind == REPO_MODEL ? "model" : "data set", repo, root);
-        err_hint(err, "it would lie in '%s'", dir);
-        free(dir);
-        return NULL;
-    }
-    return dir;
-}
-
 void repo_listing_release(struct repo_listing *l) {
     free(l->files);
     arena_release(&l->arena);
@@ -88,31 +65,6 @@ static int by_path(const void *a, const void *b) {
     return strcmp(((const struct repo_file *)a)->path, ((const struct repo_file *)b)->path);
 }
 
-bool repo_commit_valid(const char *s) {
-    return strlen(s) == 40 && strspn(s, "0123456789abcdef") == 40;
-}
-
-/* What .revision says; *found is false if there is none. */
-static bool read_revision(const char *dir, char commit[41], bool *found, struct err *err) {
-    char *path = path_join(dir, ".revision");
-    struct strbuf text = { 0 };
-    bool ok = true;
-    *found = file_exists(path);
-    if (*found) {
-        ok = file_read(path, 128, &text, err);
-        char *rest = NULL, *word = ok && text.text ? strtok_r(text.text, " \t\r\n", &rest) : NULL;
-        if (ok && (!word || !repo_commit_valid(word))) {
-            ok = err_set(
-                err, ERR_INPUT, "'%s' does not hold a commit of 40 hexadecimal digits", path);
-        } else if (ok) {
-            memcpy(commit, word, 41);
-        }
-    }
-    strbuf_release(&text);
-    free(path);
-    return ok;
-}
-
 static void hash_content(struct repo_listing *l) {
     struct strbuf text = { 0 };
     for (size_t i = 0; i < l->n; i++) {
@@ -126,10 +78,6 @@ static void hash_content(struct repo_listing *l) {
     strbuf_release(&text);
 }
 
-bool mirror_pinned(const char *dir, char commit[41], bool *pinned, struct err *err) {
-    return read_revision(dir, commit, pinned, err);
-}
-
 bool mirror_list(const char *dir, struct repo_listing *out, struct err *err) {
     memset(out, 0, sizeof *out);
     if (!list_dir(out, dir, "", 0, err)) {
@@ -139,7 +87,7 @@ bool mirror_list(const char *dir, struct repo_listing *out, struct err *err) {
     if (out->n) {
         qsort(out->files, out->n, sizeof *out->files, by_path);
     }
-    if (!read_revision(dir, out->commit, &out->pinned, err)) {
+    if (!mirror_pinned(dir, out->commit, &out->pinned, err)) {
         repo_listing_release(out);
         return false;
     }

@@ -16,6 +16,12 @@ const char *repo_kind_plural(enum repo_kind kind); /* "models", "datasets" */
 MUST_CHECK char *mirror_dir(
     const char *root, enum repo_kind kind, const char *repo, struct err *err);
 
+/* The same at a revision (NULL: whatever is there). A mirror holds one revision of each repository.
+ * A model that was asked for by its commit must be that one; data is held to what its task says by
+ * the hash of its rows. */
+MUST_CHECK char *mirror_at(
+    const char *root, enum repo_kind kind, const char *repo, const char *revision, struct err *err);
+
 enum { REPO_FILES_MAX = 200000 };
 
 /* A file of a repository, as a hub lists it. Files over 1 MiB are named by SHA-256 (as the hub's

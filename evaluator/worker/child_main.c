@@ -199,8 +199,16 @@ static unsigned processor_time(const struct session *s) {
                                                               : THREADS_MAX);
 }
 
+/* CUDA maps its devices' memory at addresses of its own, far more than there is, and opens files of
+ * the driver for writing. */
+static void let_gpu_in(struct sandbox_limits *limits, struct arena *arena) {
+    limits->memory_bytes = 0;
+    limits->devices = doors_gpu_devices(arena);
+}
+
 static bool shut_in(struct session *s, struct err *err) {
     int keep[STORE_N + 1];
+    struct arena arena = { 0 };
     session_kept_descriptors(s, keep);
     struct sandbox_limits limits = {
         .profile = SANDBOX_COMPUTE,
@@ -212,9 +220,14 @@ static bool shut_in(struct session *s, struct err *err) {
     s->packs_dir = json_get_bool(s->spec, "packs", true) && !s->missing ? packed_folder() : NULL;
     const char *const extras[] = { json_get_string(s->spec, "arch", NULL), s->packs_dir };
     drop_secrets();
-    return sandbox_enter(&limits, &s->sandbox, err) &&
-           doors_close(s->model_path, extras, &s->sandbox, err) &&
-           frame_write(STDOUT_FILENO, FRAME_SHUT, "", 0, err);
+    if (str_begins(json_get_string(s->spec, "device", "auto"), "cuda")) {
+        let_gpu_in(&limits, &arena);
+    }
+    bool ok = sandbox_enter(&limits, &s->sandbox, err) &&
+              doors_close(s->model_path, extras, &s->sandbox, err) &&
+              frame_write(STDOUT_FILENO, FRAME_SHUT, "", 0, err);
+    arena_release(&arena);
+    return ok;
 }
 
 static bool open_model(struct session *s, struct err *err) {

@@ -101,3 +101,19 @@ bool doors_close_but(const char *const *paths, struct sandbox_report *report, st
     }
     return confine(p, ok, report, err);
 }
+
+const char *const *doors_gpu_devices(struct arena *arena) {
+    enum { MOST = 24 };
+    const char **list = arena_alloc(arena, (MOST + 1) * sizeof *list);
+    DIR *d = opendir("/dev");
+    size_t n = 0;
+    for (struct dirent *e; d && n < MOST && (e = readdir(d));) {
+        if (str_begins(e->d_name, "nvidia") && e->d_type == DT_CHR) {
+            list[n++] = arena_printf(arena, "/dev/%s", e->d_name);
+        }
+    }
+    if (d) {
+        closedir(d);
+    }
+    return list;
+}

@@ -15,4 +15,9 @@ MUST_CHECK bool doors_close(
 MUST_CHECK bool doors_close_but(
     const char *const *paths, struct sandbox_report *report, struct err *err);
 
+/* The files by which NVIDIA's driver is spoken to, ended by NULL: a job on a GPU opens them for
+ * writing. The list lives as long as the arena. */
+struct arena;
+const char *const *doors_gpu_devices(struct arena *arena);
+
 #endif

@@ -87,6 +87,8 @@ static void leave_network(struct sandbox_report *report) {
 
 /* ---- Landlock ---- */
 
+enum { WRITABLE_MAX = 32 };
+
 static const __u64 reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 static const __u64 writing =
     LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
@@ -129,9 +131,17 @@ static bool landlock(__u64 handled, const char *const *paths, __u64 allowed, str
     return ok;
 }
 
-static bool confine_writes(const char *dir, struct sandbox_report *report, struct err *err) {
+static bool confine_writes(
+    const struct sandbox_limits *l, struct sandbox_report *report, struct err *err) {
     struct err why = ERR_INIT;
-    const char *const paths[] = { dir, NULL };
+    const char *paths[WRITABLE_MAX + 1] = { NULL };
+    size_t n = 0;
+    if (l->write_dir) {
+        paths[n++] = l->write_dir;
+    }
+    for (size_t i = 0; l->devices && l->devices[i] && n < WRITABLE_MAX; i++) {
+        paths[n++] = l->devices[i];
+    }
     __u64 handled = writing;
     if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >=
         LANDLOCK_ABI_TRUNCATE) {
@@ -269,7 +279,7 @@ bool sandbox_enter(
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
         return err_errno(err, ERR_NODE, "could not give up privileges");
     }
-    if (!confine_writes(limits->write_dir, report, err)) {
+    if (!confine_writes(limits, report, err)) {
         return false;
     }
     filter_calls(limits->profile, report);

@@ -28,7 +28,9 @@ struct sandbox_limits {
     unsigned long file_bytes;   /* largest file it may write */
     unsigned n_files;           /* open descriptors; 0: 64 */
     const char
-        *write_dir;  /* the one folder in which it may create and change files; NULL: nowhere */
+        *write_dir; /* the one folder in which it may create and change files; NULL: nowhere */
+    const char *const *devices; /* files that it may open for writing all the same, ended by NULL,
+                                   a dozen at most; NULL: none */
     const int *keep; /* descriptors above 2 that stay open, ascending, ended by -1; NULL: none */
 };
 

@@ -45,28 +45,34 @@ static char *module_path(void) {
     return found != NULL ? found : xstrdup(module_name);
 }
 
-static void *module_load(struct err *err) {
-    const char *named = getenv("ASSAY_CUDA_MODULE");
-    if (named != NULL && named[0] == '\0') {
-        err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: ASSAY_CUDA_MODULE is empty");
-        err_hint(err, "%s", hint_cpu);
-        return NULL;
-    }
-    char *path = named != NULL ? xstrdup(named) : module_path();
-    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (module == NULL) {
-        const char *why = dlerror();
-        err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: no module '%.160s': %.200s", path,
-            why != NULL ? why : "unknown reason");
-        err_hint(err, "%s", hint_cpu);
-    }
-    free(path);
-    return module;
-}
-
 static bool door_fits(const struct cuda_door *door) {
     static const struct cuda_door ours = CUDA_DOOR;
     return door != NULL && memcmp(door, &ours, sizeof ours) == 0;
+}
+
+static bool module_open(struct cuda_module *m, struct err *err) {
+    const char *named = getenv("ASSAY_CUDA_MODULE");
+    if (named != NULL && named[0] == '\0')
+        return err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: ASSAY_CUDA_MODULE is empty");
+    m->path = named != NULL ? xstrdup(named) : module_path();
+    m->handle = dlopen(m->path, RTLD_NOW | RTLD_LOCAL);
+    if (m->handle != NULL)
+        return true;
+    const char *why = dlerror();
+    return err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: no module '%.160s': %.200s", m->path,
+        why != NULL ? why : "unknown reason");
+}
+
+bool cuda_module_find(struct cuda_module *m, struct err *err) {
+    *m = (struct cuda_module) { 0 };
+    if (!module_open(m, err))
+        return err_hint(err, "%s", hint_cpu);
+    if (dlsym(m->handle, "assay_cuda_open") == NULL ||
+        !door_fits(dlsym(m->handle, "assay_cuda_door"))) {
+        err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: the module is not of this build");
+        return err_hint(err, "%s", hint_cpu);
+    }
+    return true;
 }
 
 struct backend *backend_cuda_open(
@@ -81,18 +87,15 @@ struct backend *backend_cuda_open(
         err_hint(err, "leave --weights out, or use --device cpu");
         return NULL;
     }
-    void *module = module_load(err);
-    if (module == NULL)
+    struct cuda_module module;
+    bool found = cuda_module_find(&module, err);
+    free(module.path);
+    if (!found)
         return NULL;
     union {
         void *symbol;
         cuda_open_fn *open;
-    } entry = { .symbol = dlsym(module, "assay_cuda_open") };
-    if (entry.symbol == NULL || !door_fits(dlsym(module, "assay_cuda_door"))) {
-        err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: the module is not of this build");
-        err_hint(err, "%s", hint_cpu);
-        return NULL;
-    }
+    } entry = { .symbol = dlsym(module.handle, "assay_cuda_open") };
     return entry.open(config, device, err);
 }
 

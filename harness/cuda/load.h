@@ -24,6 +24,14 @@ enum { CUDA_DOOR_VERSION = 1 };
 typedef struct backend *cuda_open_fn(
     const struct backend_config *config, int device, struct err *err);
 
+/* The module, opened; false with *err where there is none, or none of this build. The path is the
+ * caller's to free, in both cases; `handle` is NULL where nothing was opened. */
+struct cuda_module {
+    char *path;
+    void *handle;
+};
+MUST_CHECK bool cuda_module_find(struct cuda_module *module, struct err *err);
+
 /* ERR_UNSUPPORTED with a hint where the module, the driver or the device is not there. */
 MUST_CHECK struct backend *backend_cuda_open(
     const struct backend_config *config, int device, struct err *err);

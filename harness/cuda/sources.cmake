@@ -1,5 +1,5 @@
-# The part of the CUDA backend that every build has: looking for the module.
-set(cuda_SOURCES cuda/load.c)
+# The part of the CUDA backend that every build has: looking for GPUs and for the module.
+set(cuda_SOURCES cuda/describe.c cuda/driver.c cuda/dynamic.c cuda/load.c cuda/nvml.c)
 
 # The module's own files, by nvcc in CMakeLists.txt and as host C++ in tests/harness/shim.
 set(cuda_MODULE_SOURCES

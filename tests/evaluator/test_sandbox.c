@@ -147,6 +147,13 @@ static bool act_inherited(void) {
     return read(99, &byte, 1) >= 0;
 }
 
+static bool act_write_device(void) {
+    char *path = path_join(dir, "device");
+    int fd = open(path, O_RDWR);
+    free(path);
+    return fd >= 0 && write(fd, "x", 1) == 1;
+}
+
 static void *nothing(void *arg) {
     return arg;
 }
@@ -168,9 +175,11 @@ enum where { OUTSIDE, PARSER, COMPUTE, CONFINED };
 
 static bool enter(enum where where) {
     char *out = path_join(dir, "out"), *victim = path_join(dir, "victim");
+    const char *const devices[] = { path_join(dir, "device"), NULL };
     struct sandbox_limits l = { .profile = where == COMPUTE ? SANDBOX_COMPUTE : SANDBOX_PARSER,
         .file_bytes = 4096,
-        .write_dir = where == COMPUTE ? out : NULL };
+        .write_dir = where == COMPUTE ? out : NULL,
+        .devices = where == COMPUTE ? devices : NULL };
     struct sandbox_report report;
     struct err err = ERR_INIT;
     const char *const paths[] = { victim, NULL };
@@ -200,9 +209,11 @@ static int run_act(act_fn *act, enum where where) {
 static void reset_files(void) {
     struct err err = ERR_INIT;
     char *out = path_join(dir, "out"), *victim = path_join(dir, "victim"),
-         *made = path_join(dir, "made");
-    assert_true(dir_make(out, &err) && file_write_atomic(victim, "x", 1, &err));
+         *made = path_join(dir, "made"), *device = path_join(dir, "device");
+    assert_true(dir_make(out, &err) && file_write_atomic(victim, "x", 1, &err) &&
+                file_write_atomic(device, "x", 1, &err));
     rmdir(made);
+    free(device);
     free(out);
     free(victim);
     free(made);
@@ -227,6 +238,7 @@ static const struct {
     { "chmod", act_chmod, 0, 1, 1, 1 },
     { "write a file", act_write_file, 0, 1, 1, 1 },
     { "write in its folder", act_write_allowed, 0, 1, 0, 1 },
+    { "write to a device", act_write_device, 0, 1, 0, 1 },
     { "make a folder", act_make_dir, 0, 1, 1, 1 },
     { "unlink", act_unlink, 0, 1, 1, 1 },
     { "descriptor of the parent", act_inherited, 0, 1, 1, 1 },

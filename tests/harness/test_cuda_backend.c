@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "harness/cuda/load.h"
 #include "tests/harness/cpu_world.h"
+#include "tests/harness/gpu_there.h"
 
 struct shape {
     uint32_t rows, cols, inner;
@@ -443,18 +443,6 @@ static void rows_that_fill_a_tile_are_counted(void **state) {
     world_close(b);
 }
 
-/* ERR_UNSUPPORTED is no device; anything else is a failure. */
-static bool device_there(void) {
-    struct backend_config config = { .dtype = DTYPE_F32, .gemm = "auto" };
-    struct err err = ERR_INIT;
-    struct backend *b = backend_cuda_open(&config, 0, &err);
-    if (b != NULL)
-        b->ops->close(b);
-    else
-        printf("skipped: %s\n", err.msg);
-    return b != NULL || err.class != ERR_UNSUPPORTED;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f32_agrees_with_plain_c),
@@ -464,5 +452,5 @@ int main(void) {
         cmocka_unit_test(a_logprob_is_the_same_alone_and_among_others),
         cmocka_unit_test(rows_that_fill_a_tile_are_counted),
     };
-    return device_there() ? cmocka_run_group_tests(tests, NULL, NULL) : 77;
+    return gpu_there() ? cmocka_run_group_tests(tests, NULL, NULL) : gpu_skip();
 }

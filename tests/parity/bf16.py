@@ -3,6 +3,7 @@
 A fixture's line has, for each of the two, the largest deviation and the root of the mean square over all numbers; the
 figure to hold is at most twice torch's, in both."""
 import json, math, subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from tables import HERE, Table, figure
 
@@ -104,7 +105,7 @@ def compare(parity, options, folder, peer):
 
 def peers(options, root):
     """What torch says, or why it says nothing."""
-    run = subprocess.run([options.python, HERE / "torch_bf16.py", root], capture_output=True, text=True, env=dict(options.environment, OMP_NUM_THREADS="1"))
+    run = subprocess.run([options.python, HERE / "torch_bf16.py", root], capture_output=True, text=True, env=dict(options.environment, OMP_NUM_THREADS="1", ASSAY_TORCH_DEVICE="cuda" if options.device.startswith("cuda") else "cpu"))
     if run.returncode:
         return {"versions": {}, "models": {}}, run.stderr.strip().splitlines()[-1]
     return json.loads(run.stdout), "not run"
@@ -113,7 +114,9 @@ def peers(options, root):
 def table(parity, options):
     root = options.shared / "fixtures" / "models"
     peer, why = peers(options, root)
-    rows = [compare(parity, options, path.parent, peer["models"].get(path.parent.name, {"reason": why})) for path in sorted(root.glob("*/reference.json"))]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        rows = list(pool.map(lambda path: compare(parity, options, path.parent, peer["models"].get(path.parent.name, {"reason": why})),
+                             sorted(root.glob("*/reference.json"))))
     held, missing = sum(row.get("within", False) for row in rows), sum("reason" in row for row in rows)
     text = Table("bfloat16 beside torch's", [
         "Deviation from the float32 references, the largest of a fixture's numbers and the root of their mean square, with `--dtype bf16`",

@@ -3,7 +3,7 @@
 
     torch_bf16.py MODELS_DIR [NAME ...]
 
-Run by bf16.py with a Python that has torch and transformers. The passes are the references' own: eager attention, one thread, a
+Run by bf16.py with a Python that has torch and transformers; on $ASSAY_TORCH_DEVICE (cpu). The passes are the references' own: eager attention, one thread, a
 whole sequence at a time, nothing padded. A model is loaded as people load it (`dtype=torch.bfloat16`), which keeps in float32 what
 transformers keeps so; its outputs are pooled, and become log-probabilities, in float32 and float64. "weights" is what a pass in
 float32 makes of weights that were rounded to bfloat16: how much of a deviation is the file's and not the pass's."""
@@ -12,6 +12,12 @@ from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch, transformers
+
+DEVICE = os.environ.get("ASSAY_TORCH_DEVICE", "cpu")
+
+
+def tensor(rows):
+    return torch.tensor(rows, device=DEVICE)
 
 
 def log_probabilities(logits):
@@ -22,7 +28,7 @@ def decoder(model, reference):
     """Every next token's log-probability, then the whole vocabulary's behind the last token."""
     numbers = []
     for row in reference["sequences"]:
-        found = log_probabilities(model(torch.tensor([row["ids"]])).logits[0])
+        found = log_probabilities(model(tensor([row["ids"]])).logits[0])
         numbers.append([found[t, token].item() for t, token in enumerate(row["ids"][1:])] + found[-1].tolist())
     return numbers
 
@@ -30,7 +36,7 @@ def decoder(model, reference):
 def seq2seq(model, reference):
     numbers = []
     for row in reference["sequences"]:
-        found = log_probabilities(model(input_ids=torch.tensor([row["encoder_ids"]]), decoder_input_ids=torch.tensor([row["decoder_input_ids"]])).logits[0])
+        found = log_probabilities(model(input_ids=tensor([row["encoder_ids"]]), decoder_input_ids=tensor([row["decoder_input_ids"]])).logits[0])
         numbers.append([found[t, token].item() for t, token in enumerate(row["labels"])])
     return numbers
 
@@ -38,13 +44,13 @@ def seq2seq(model, reference):
 def encoder(model, reference):
     numbers = []
     for ids in reference["sequences"]:
-        rows = model(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long)).last_hidden_state[0].float()
+        rows = model(tensor([ids]), attention_mask=tensor([[1] * len(ids)])).last_hidden_state[0].float()
         numbers.append([x for pooled in (rows.mean(0), rows[0], rows[-1], rows.max(0).values) for x in pooled.tolist()])
     return numbers
 
 
 def classifier(model, reference):
-    return [model(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long)).logits[0].tolist() for ids in reference["sequences"]]
+    return [model(tensor([ids]), attention_mask=tensor([[1] * len(ids)])).logits[0].tolist() for ids in reference["sequences"]]
 
 
 TASKS = {"dec": decoder, "s2s": seq2seq, "enc": encoder, "cls": classifier}
@@ -52,7 +58,7 @@ TASKS = {"dec": decoder, "s2s": seq2seq, "enc": encoder, "cls": classifier}
 
 def load(folder, dtype):
     architecture = json.loads((folder / "config.json").read_text())["architectures"][0]
-    return getattr(transformers, architecture).from_pretrained(folder, dtype=dtype, attn_implementation="eager").eval()
+    return getattr(transformers, architecture).from_pretrained(folder, dtype=dtype, attn_implementation="eager").to(DEVICE).eval()
 
 
 def round_weights(model):

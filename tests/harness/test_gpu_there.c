@@ -1,0 +1,17 @@
+/* Nothing but whether there is a GPU that the module opens: skips with the reason where there is
+ * none, so that a run of `ctest -L gpu` says what it was about, and fails with it where one is
+ * required. */
+#include "gpu_there.h"
+
+int main(void) {
+    if (!gpu_there())
+        return gpu_skip();
+    const struct backend_config config = { .dtype = DTYPE_BF16, .gemm = "auto" };
+    struct err err = ERR_INIT;
+    struct backend *b = backend_cuda_open(&config, 0, &err);
+    printf("%s\n", b != NULL ? b->ops->caps(b)->name : err.msg);
+    bool ok = b != NULL;
+    if (ok)
+        b->ops->close(b);
+    return !ok;
+}
