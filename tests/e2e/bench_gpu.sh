@@ -39,7 +39,7 @@ if command -v gnuplot >/dev/null; then
 d["rows"].append({"work": "w1", "who": "st", "dtype": "f32", "seconds": [2], "ahead": {"bf16": {"median": 4, "low": 3, "high": 5}}})
 json.dump(d, open(sys.argv[1] + "/other.json", "w"))' "$tmp/figures"
     code 'are drawn' 0 python3 script/bench_gpu.py --plot "$tmp/figures/other.json"
-    has 'with the peer in the picture' 'w1 st f32' "$tmp/figures/other.svg"
+    has 'with the peer in the picture' 'sentence-transformers' "$tmp/figures/other.svg"
 fi
 
 what='questions are as many as those of MMLU, and choices share what comes before them'
