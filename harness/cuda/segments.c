@@ -164,6 +164,7 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
     BUG_IF(layer >= kv->n_layers || a->n_heads % a->n_kv_heads != 0 || q.n != out.n);
     BUG_IF(kv->width != a->n_kv_heads * a->head_dim || a->head_dim > ATTEND_DIM_MAX);
     BUG_IF(q.buf->elem != ELEM_F32 && (q.buf->elem != c->caps.act || a->bias.rows != NULL));
+    segments_check(segments, n_segments, kv, q.n, a->ancestors_only);
     struct attend_args args = { .q = rows_view(q, width),
         .out = rows_view(out, width),
         .keys = cache_layer(c, kv, kv->keys, layer),
@@ -181,7 +182,6 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
         .bias = bias_of(c, a),
         .sinks = list_keep(c, a->sinks, a->n_heads, sizeof *a->sinks),
         .most_rows = longest(segments, n_segments) };
-    segments_check(segments, n_segments, kv, q.n, a->ancestors_only);
     struct segment_lists lists;
     for (uint32_t from = 0; from < n_segments; from += lists.n_segments) {
         segments_stage(c, segments + from, n_segments - from, attend_tile_rows(&args), &lists);
