@@ -112,7 +112,7 @@ struct segment {
 };
 
 /* What is added to a head's score by where query and key stand; at most one of the three. Lists are
- * on the host. */
+ * on the host; a device may keep what it has seen of them, so they stay as they are until close. */
 struct attention_bias {
     /* slope[head] * -|key - query|; or, `bf16`, of the slope and the key's position in bf16, the
      * product too, before the score is scaled */
@@ -135,7 +135,7 @@ struct attention_bias {
  * share what tokens bring in and read; these are convolved beside the channels, M = N + 2 * G * S
  * in all: channels, what is brought in by each group, what each reads. Keys hold these [M] before
  * the convolution, values the channels and what is brought in [N + G * S] behind it, then the raw
- * steps [n_heads]. Lists are on the host.
+ * steps [n_heads]. Lists are on the host, and stay as they are until close.
  *
  * With `corrects` (a gated delta rule), heads bring in what their state doesn't recall yet: what is
  * read, what is brought in and the channels [M] stand in this order, and values hold raw steps
@@ -162,7 +162,7 @@ struct attention {
                             included; 0: all */
     float softcap;       /* scores become cap * tanh(score / cap); 0: none */
     struct attention_bias bias; /* zeroed: none */
-    const float *sinks;         /* [H]: one more logit a head, with no value; NULL: none */
+    const float *sinks; /* [H]: one more logit a head, with no value; NULL: none; as biases */
 };
 
 /* out = activation(gate) * up; `limit`: gate is cut to at most that, up to ± that; `alpha`: the

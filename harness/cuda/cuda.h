@@ -1,10 +1,11 @@
 /* What the C files of the CUDA module share: its objects, device memory, and the stage.
  *
  * All work goes to one stream, in order. All device memory is made before the first step, by
- * cudaMalloc, with the objects that need it. Lists that an op gets from the host (ids, positions,
- * spans) go through the stage: one piece of device memory that each op overwrites from its start.
- * The stream's order keeps an op's lists there until its kernels are done; the host's copy may be
- * reused at once, since cudaMemcpyAsync from pageable memory returns after it has read it.
+ * cudaMalloc, with the objects that need it; lists of a model (biases, taps) at their first use,
+ * and stay (lists.c). Lists that an op gets for a step (ids, positions, spans) go through the
+ * stage: one piece of device memory that each op overwrites from its start. The stream's order
+ * keeps an op's lists there until its kernels are done; the host's copy may be reused at once,
+ * since cudaMemcpyAsync from pageable memory returns after it has read it.
  *
  * The door's ops have no error to give, so a launch or copy that fails there ends the process with
  * CUDA's message: never a wrong number.
@@ -41,7 +42,8 @@ struct table {
 
 struct kv_cache {
     uint32_t n_layers, n_slots, width;
-    uint8_t *keys, *values; /* [n_layers, n_slots, width] act, in one allocation */
+    uint8_t *keys, *values;               /* [n_layers, n_slots, width] act, in one allocation */
+    struct buffer *key_rows, *value_rows; /* [n_layers]: slots as rows; with the cache itself */
 };
 
 struct owned {
@@ -54,6 +56,19 @@ struct stage {
     uint8_t *device, *host;
     size_t bytes, used;
     size_t n_rows, n_slots; /* most that any buffer, any cache has: what the size follows from */
+};
+
+/* A list of the host's that stays as it is until close, and where it is on the device. */
+struct kept_list {
+    const void *host;
+    size_t bytes;
+    void *device;
+    uint8_t sample[16];
+};
+
+struct lists {
+    struct kept_list *kept;
+    size_t n, capacity, next; /* next: where to look first */
 };
 
 enum {
@@ -69,6 +84,8 @@ struct cuda {
     int device;
     cudaStream_t stream;
     struct stage stage;
+    struct lists lists;
+    struct pool *pool;             /* the host's threads */
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
     struct kernel_target *targets; /* [HEAD_TARGETS] */
@@ -114,7 +131,18 @@ void *stage_room(struct cuda *c, size_t bytes, const void **device);
 const void *stage_add(struct cuda *c, const void *data, size_t bytes);
 void stage_send(struct cuda *c); /* before the launch */
 
-/* The objects and ops, by file: objects.c, ops.c, segments.c, head.c. */
+/* lists.c: n elements of `size` bytes on the device; NULL for NULL. */
+const void *list_keep(struct cuda *c, const void *host, size_t n, size_t size);
+void lists_release(struct lists *l);
+
+enum kernel_activation kernel_activation(enum activation a);
+
+/* A layer's slots, of kv->keys or kv->values. */
+uint8_t *cache_layer(
+    const struct cuda *c, const struct kv_cache *kv, uint8_t *cache, uint32_t layer);
+
+/* The objects and ops, by file: objects.c, ops.c, elements.c, segments.c, recur.c, head.c,
+ * limits.c. */
 struct matrix *cuda_matrix(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err);
 struct table *cuda_table(
@@ -132,17 +160,38 @@ void cuda_gather(struct backend *b, const struct table *t, const int32_t *ids, f
     bool add, struct rows x);
 void cuda_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
     const struct vector *bias, float eps, struct rows x, struct rows out);
+void cuda_renorm(struct backend *b, enum norm_kind kind, const struct vector *gain,
+    const struct vector *bias, float eps, struct rows x, struct rows out);
+void cuda_norm_heads(struct backend *b, enum norm_kind kind, const struct vector *gain,
+    const struct vector *bias, float eps, uint32_t n_heads, struct rows x);
 void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
     const struct epilogue *epilogue);
 void cuda_gate(
     struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out);
+void cuda_curve(
+    struct backend *b, const struct learned_curve *curve, struct rows x, struct rows out);
+void cuda_add(struct backend *b, float scale, struct rows x, struct rows out);
+void cuda_clip(struct backend *b, float limit, struct rows x);
+void cuda_spread(
+    struct backend *b, uint32_t n_heads, uint32_t first, struct rows x, struct rows out);
+void cuda_scatter(
+    struct backend *b, const uint32_t *index, const float *weights, struct rows x, struct rows out);
+void cuda_unfold(struct backend *b, uint32_t taps, const struct segment *segments,
+    uint32_t n_segments, struct rows x, struct rows out);
 void cuda_convert(struct backend *b, struct rows x, struct rows out);
 void cuda_rotate(struct backend *b, const struct rotary *r, const uint32_t *positions,
     uint32_t n_heads, uint32_t head_dim, struct rows x);
 void cuda_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
     struct rows k, struct rows v);
+struct rows cuda_kv_keys(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n);
+struct rows cuda_kv_values(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n);
 void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *kv, uint32_t layer,
     const struct segment *segments, uint32_t n_segments, struct rows q, struct rows out);
+void cuda_convolve(struct backend *b, const struct recurrence *r, struct kv_cache *kv,
+    uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows u);
+void cuda_recur(struct backend *b, const struct recurrence *r, struct kv_cache *kv, uint32_t layer,
+    const struct segment *segments, uint32_t n_segments, struct rows read, struct rows gate,
+    struct rows out);
 void cuda_pick(struct backend *b, struct rows src, const uint32_t *index, struct rows dst);
 void cuda_pool(struct backend *b, enum pooling pooling, struct rows x,
     const struct segment *segments, uint32_t n_segments, struct rows out);
@@ -151,6 +200,9 @@ void cuda_logprobs(struct backend *b, const struct matrix *head, const struct ve
     float scale, float softcap, struct rows x, struct target *targets, size_t n);
 void cuda_logits(struct backend *b, const struct matrix *head, const struct vector *bias,
     float scale, float softcap, struct rows x, float *out);
+void cuda_share(struct backend *b, size_t n, pool_fn *fn, void *arg);
+double cuda_roof(struct backend *b, double seconds);
+double cuda_stream(struct backend *b, double seconds);
 void cuda_download(struct backend *b, struct rows x, float *out);
 
 /* A product counted: rows of its last tile that are not wanted. */

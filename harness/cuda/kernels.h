@@ -22,7 +22,9 @@ enum {
     MATMUL_TILE = 64,        /* rows and columns of a block of a product */
     ATTEND_KEYS = 128,       /* positions of one softmax step, counted from position 0 */
     ATTEND_DIM_MAX = 4096,   /* widest head: it lies in shared memory twice */
-    NO_SEGMENT = -1,         /* a row that no segment of this launch has */
+    ROTATE_PAIRS_MAX = 6144, /* of a head: their sines and cosines lie in shared memory */
+    RECUR_STATE_MAX = 1024,  /* numbers of state a channel */
+    CONVOLVE_ROWS = 32,      /* of a segment, by one block */
     GRID_DIM_YZ_MAX = 65535, /* of the device */
 };
 
@@ -58,9 +60,46 @@ cudaError_t launch_gather(const struct gather_args *a, cudaStream_t stream);
 
 cudaError_t launch_convert(struct device_rows x, struct device_rows out, cudaStream_t stream);
 
-/* out = activation(gate) * up */
-cudaError_t launch_gate(enum kernel_activation activation, struct device_rows gate,
-    struct device_rows up, struct device_rows out, cudaStream_t stream);
+/* See struct gating: out = activation(gate) * up, or one of the other two. */
+enum gate_kind { GATE_ACTIVATED, GATE_SIGMOID, GATE_CUT };
+struct gate_args {
+    struct device_rows gate, up, out; /* of one shape; out may be up */
+    enum gate_kind kind;
+    enum kernel_activation activation;
+    float limit, alpha; /* GATE_CUT */
+};
+cudaError_t launch_gate(const struct gate_args *a, cudaStream_t stream);
+
+/* See struct learned_curve. */
+struct curve_args {
+    struct device_rows x, out; /* x f32 */
+    float above, below, linear, edge;
+};
+cudaError_t launch_curve(const struct curve_args *a, cudaStream_t stream);
+
+/* out += scale * x, both f32; x cut to ± limit */
+cudaError_t launch_add(
+    float scale, struct device_rows x, struct device_rows out, cudaStream_t stream);
+cudaError_t launch_clip(float limit, struct device_rows x, cudaStream_t stream);
+
+/* out row index[i] += weights[i] * x row i, all f32 */
+cudaError_t launch_scatter(struct device_rows x, const uint32_t *index, const float *weights,
+    struct device_rows out, cudaStream_t stream);
+
+/* Row i of x into columns [first, first + its width) of each head of row i of out, both f32. */
+cudaError_t launch_spread(struct device_rows x, struct device_rows out, uint32_t n_heads,
+    uint32_t first, cudaStream_t stream);
+
+/* out[t, i * taps + j] = x[t + j - taps / 2, i] where `ranges[t]` has that row, else 0. */
+struct row_range {
+    uint32_t from, to;
+};
+struct unfold_args {
+    struct device_rows x, out; /* x f32 */
+    uint32_t taps;
+    const struct row_range *ranges; /* [n] on the device */
+};
+cudaError_t launch_unfold(const struct unfold_args *a, cudaStream_t stream);
 
 /* dst row i = src row index[i] */
 cudaError_t launch_pick(
@@ -70,23 +109,30 @@ cudaError_t launch_pick(
 cudaError_t launch_store(
     struct device_rows x, const uint32_t *slots, void *cache, bool cache_bf16, cudaStream_t stream);
 
-/* out = (x - mean) / sqrt(var + eps) * gain + bias; without `layer` the mean is taken as 0. */
+/* out = (x - mean) / sqrt(var + eps) * gain + bias, where only the first kind has a mean that is
+ * not 0; or x / max(|x|, 1e-12). `both` gets the same numbers as out. */
+enum kernel_norm { NORM_OF_LAYER, NORM_OF_SQUARES, NORM_TO_LENGTH_1 };
 struct norm_args {
-    struct device_rows x, out; /* x f32; out may be x */
-    const float *gain, *bias;  /* [cols] or NULL */
+    const float *x; /* [n, cols] */
+    void *out;      /* the same shape; may be x */
+    void *both;     /* or NULL; may not be x */
+    size_t n;       /* rows, or heads of rows */
+    uint32_t cols;
+    bool out_bf16, both_bf16;
+    enum kernel_norm kind;
+    const float *gain, *bias; /* [n_gains, cols], used in turn, or NULL */
+    uint32_t n_gains;
     float eps;
-    bool layer;
+    bool wide, wide_out, wide_both, wide_gain; /* the launcher's */
 };
 cudaError_t launch_norm(const struct norm_args *a, cudaStream_t stream);
-
-cudaError_t launch_normalize(struct device_rows x, cudaStream_t stream);
 
 /* Pairs of each head turned by position * inv_freq. */
 struct rotate_args {
     struct device_rows x; /* f32 [n, n_heads * head_dim] */
     const uint32_t *positions;
-    const float *inv_freq; /* [half] */
-    uint32_t n_heads, head_dim, half;
+    const float *inv_freq;                   /* [half] */
+    uint32_t n_heads, head_dim, first, half; /* the first rotated number of a head */
     float scale;
     bool interleaved;
 };
@@ -118,23 +164,74 @@ struct attend_span {
 };
 /* Its row r is at position + r - row; spans reach from position 0 to its last row. */
 struct attend_segment {
-    uint32_t row, position, end;
+    uint32_t row, n, position, end;
     uint32_t first_span, n_spans;
 };
+/* Rows of a segment from `row` (of the segment) on, as many as go together. */
+struct segment_tile {
+    uint32_t segment, row;
+};
+/* See struct attention_bias; lists on the device. */
+struct attend_bias {
+    const float *slopes;
+    bool bf16;
+    const float *by_distance;
+    const float *key_places, *query_places;
+    const uint16_t *rows;
+    uint32_t reach;
+};
 struct attend_args {
-    const float *q;            /* [n_rows, n_heads * head_dim] */
+    struct device_rows q;      /* [n_rows, n_heads * head_dim] */
     struct device_rows out;    /* the same shape */
     const void *keys, *values; /* [n_slots, kv_width] of the layer */
     bool cache_bf16;
     uint32_t n_heads, group, head_dim, kv_width;
     float scale, softcap;
-    bool causal;
+    bool causal, ancestors_only;
     uint32_t window;
-    const int32_t *row_segment; /* [n_rows]: index or NO_SEGMENT */
+    struct attend_bias bias;
+    const float *sinks; /* [n_heads] or NULL */
+    const struct segment_tile *tiles;
+    uint32_t n_tiles, most_rows; /* most_rows: of the longest segment */
     const struct attend_segment *segments;
     const struct attend_span *spans;
 };
+/* How many rows of a segment a tile has for this model. */
+uint32_t attend_tile_rows(const struct attend_args *a);
 cudaError_t launch_attend(const struct attend_args *a, cudaStream_t stream);
+
+/* ---- recurrences: see struct recurrence ---- */
+
+enum recur_kind {
+    RECUR_CHANNELS, /* a step and a decay a channel */
+    RECUR_HEADS,    /* a head */
+    RECUR_CORRECTS, /* a head, which brings in what its state doesn't recall */
+};
+struct recur_args {
+    enum recur_kind kind;
+    uint32_t n_channels, n_state, n_taps, n_heads, n_groups; /* n_heads 1 where there are none */
+    uint32_t n_convolved;
+    enum kernel_activation activation;
+    const float *taps, *taps_bias, *decay, *skip, *step_from;
+    float step_min, step_max;
+    const void *keys, *values; /* [n_slots, kv_width] of the layer */
+    bool cache_bf16;
+    uint32_t kv_width;
+    const struct attend_segment *segments;
+    uint32_t n_segments;
+    const struct attend_span *spans;
+    struct device_rows read, gate, out; /* read, gate f32; gate.data NULL: none */
+};
+cudaError_t launch_recur(const struct recur_args *a, cudaStream_t stream);
+
+/* u = activation(convolution up to each row), f32, of tiles of CONVOLVE_ROWS rows. */
+cudaError_t launch_convolve(const struct recur_args *a, const struct segment_tile *tiles,
+    uint32_t n_tiles, struct device_rows u, cudaStream_t stream);
+
+/* ---- what the device gives ---- */
+
+/* x: numbers in [-1, 1), by their place. */
+cudaError_t launch_noise(struct device_rows x, cudaStream_t stream);
 
 /* What some part of the vocabulary holds of one row's probability. */
 struct kernel_mass {

@@ -41,10 +41,11 @@ void *device_alloc(
 
 /* ---- the stage ---- */
 
-/* Of a row: an id, position, slot or index (4), or its number and parts of its segment (4 + 20 +
- * 8); of a slot: a span (8), where each position of a sequence is a span of its own. */
+/* Of a row: an id, position, slot or index (4), two of these, or parts of its segment (24), its
+ * tile (8) and a span (8); of a slot: a span, where each position of a sequence is one of its own.
+ */
 static size_t stage_need(size_t n_rows, size_t n_slots) {
-    return STAGE_LEAST + 32 * n_rows + 8 * n_slots;
+    return STAGE_LEAST + 40 * n_rows + 8 * n_slots;
 }
 
 bool stage_reserve(struct cuda *c, size_t n_rows, size_t n_slots, struct err *err) {
@@ -199,13 +200,23 @@ size_t cuda_kv_bytes_per_slot(const struct backend *b, uint32_t n_layers, uint32
     return 2 * (size_t)n_layers * kv_width * elem_bytes(cuda_of(b)->caps.act);
 }
 
+/* Each layer's slots as rows of a buffer. */
+static void list_layers(
+    const struct cuda *c, const struct kv_cache *kv, uint8_t *cache, struct buffer *list) {
+    for (uint32_t l = 0; l < kv->n_layers; l++)
+        list[l] = (struct buffer) { .elem = c->caps.act,
+            .n_rows = kv->n_slots,
+            .cols = kv->width,
+            .data = cache_layer(c, kv, cache, l) };
+}
+
 struct kv_cache *cuda_kv_cache(
     struct backend *b, uint32_t n_layers, uint32_t n_slots, uint32_t kv_width, struct err *err) {
     struct cuda *c = cuda_enter(b);
     if (!stage_reserve(c, 0, n_slots, err))
         return NULL;
     size_t slot = cuda_kv_bytes_per_slot(b, n_layers, kv_width);
-    struct kv_cache *kv = xcalloc(1, sizeof *kv);
+    struct kv_cache *kv = xcalloc(1, sizeof *kv + 2 * (size_t)n_layers * sizeof *kv->key_rows);
     uint8_t *data = device_alloc(c, n_slots, slot, "keys and values", kv, err);
     if (data == NULL)
         return NULL;
@@ -214,6 +225,10 @@ struct kv_cache *cuda_kv_cache(
         .n_layers = n_layers, .n_slots = n_slots, .width = kv_width, .keys = data
     };
     kv->values = data + n_slots * slot / 2;
+    kv->key_rows = (struct buffer *)(kv + 1);
+    kv->value_rows = kv->key_rows + n_layers;
+    list_layers(c, kv, kv->keys, kv->key_rows);
+    list_layers(c, kv, kv->values, kv->value_rows);
     return kv;
 }
 

@@ -52,6 +52,8 @@ static void cuda_close(struct backend *b) {
         free(o->object);
         free(o);
     }
+    lists_release(&c->lists);
+    pool_free(c->pool);
     cudaFree(c->stage.device);
     free(c->stage.host);
     free(c->masses_host);
@@ -73,17 +75,32 @@ static const struct backend_ops cuda_ops = {
     .kv_free = cuda_kv_free,
     .gather = cuda_gather,
     .norm = cuda_norm,
+    .renorm = cuda_renorm,
     .matmul = cuda_matmul,
     .gate = cuda_gate,
+    .curve = cuda_curve,
+    .unfold = cuda_unfold,
+    .norm_heads = cuda_norm_heads,
+    .add = cuda_add,
+    .clip = cuda_clip,
+    .spread = cuda_spread,
+    .scatter = cuda_scatter,
     .convert = cuda_convert,
     .rotate = cuda_rotate,
     .kv_store = cuda_kv_store,
+    .kv_keys = cuda_kv_keys,
+    .kv_values = cuda_kv_values,
     .attend = cuda_attend,
+    .convolve = cuda_convolve,
+    .recur = cuda_recur,
     .pick = cuda_pick,
     .pool = cuda_pool,
     .normalize = cuda_normalize,
     .logprobs = cuda_logprobs,
     .logits = cuda_logits,
+    .share = cuda_share,
+    .roof = cuda_roof,
+    .stream = cuda_stream,
     .download = cuda_download,
     .rows_filled = cuda_rows_filled,
 };
@@ -188,8 +205,9 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
         return NULL;
     struct cuda *c = xcalloc(1, sizeof *c);
     c->base.ops = &cuda_ops;
-    if (!driver_check(err) || !device_find(c, device, err) || !memory_make(c, err) ||
-        !launch_try(c, err)) {
+    c->pool = pool_new(config->threads != 0 ? config->threads : pool_default_threads(), err);
+    if (c->pool == NULL || !driver_check(err) || !device_find(c, device, err) ||
+        !memory_make(c, err) || !launch_try(c, err)) {
         cuda_close(&c->base);
         return NULL;
     }
@@ -198,6 +216,9 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
         .act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32,
         .packed = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32,
         .row_block = MATMUL_TILE,
-        .threads = 1 };
+        .threads = pool_n_threads(c->pool),
+        .can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
+               CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE |
+               CAN_ACT_QUERIES };
     return &c->base;
 }

@@ -1,5 +1,5 @@
-/* Ops on rows: arguments checked as the CPU backend checks them, lists staged, kernels launched.
- * See cuda.h. */
+/* Ops that move rows, and products: arguments checked as the CPU backend checks them, lists staged,
+ * kernels launched. See cuda.h. */
 #include "harness/cuda/cuda.h"
 
 _Static_assert(
@@ -9,7 +9,7 @@ _Static_assert(
         (int)KERNEL_TANH == (int)ACT_TANH && (int)KERNEL_RELU_SQUARED == (int)ACT_RELU_SQUARED,
     "activations have one numbering");
 
-static enum kernel_activation kernel_activation(enum activation a) {
+enum kernel_activation kernel_activation(enum activation a) {
     return (enum kernel_activation)a;
 }
 
@@ -49,20 +49,6 @@ void cuda_gather(struct backend *b, const struct table *t, const int32_t *ids, f
     cuda_must(launch_gather(&a, c->stream), "gather");
 }
 
-void cuda_norm(struct backend *b, enum norm_kind kind, const struct vector *gain,
-    const struct vector *bias, float eps, struct rows x, struct rows out) {
-    struct cuda *c = cuda_enter(b);
-    uint32_t n = x.buf->cols;
-    struct norm_args a = { .x = rows_view(x, n),
-        .out = rows_view(out, n),
-        .gain = gain ? gain->data : NULL,
-        .bias = bias ? bias->data : NULL,
-        .eps = eps,
-        .layer = kind == NORM_LAYER };
-    BUG_IF(a.x.bf16 || x.n != out.n || (gain && gain->n != n) || (bias && bias->n != n));
-    cuda_must(launch_norm(&a, c->stream), "norm");
-}
-
 void count_filled(struct cuda *c, uint32_t n_rows) {
     c->n_rows_filled += (MATMUL_TILE - n_rows % MATMUL_TILE) % MATMUL_TILE;
 }
@@ -85,16 +71,6 @@ void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struc
     cuda_must(launch_matmul(&a, c->stream), "matmul");
 }
 
-void cuda_gate(
-    struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out) {
-    struct cuda *c = cuda_enter(b);
-    uint32_t n = out.buf->cols;
-    BUG_IF(gate.n != out.n || up.n != out.n || g->limit != 0 || g->alpha != 0);
-    cuda_must(launch_gate(kernel_activation(g->activation), rows_view(gate, n), rows_view(up, n),
-                  rows_view(out, n), c->stream),
-        "gate");
-}
-
 void cuda_convert(struct backend *b, struct rows x, struct rows out) {
     struct cuda *c = cuda_enter(b);
     uint32_t n = x.buf->cols;
@@ -108,11 +84,12 @@ void cuda_rotate(struct backend *b, const struct rotary *r, const uint32_t *posi
     struct rotate_args a = { .x = rows_view(x, n_heads * head_dim),
         .n_heads = n_heads,
         .head_dim = head_dim,
+        .first = r->first,
         .half = r->rotary_dim / 2,
         .scale = r->scale,
         .interleaved = r->interleaved };
-    BUG_IF(r->first != 0);
-    BUG_IF(a.x.bf16 || r->rotary_dim > head_dim || r->rotary_dim % 2 != 0 || a.half == 0);
+    BUG_IF(a.x.bf16 || r->rotary_dim % 2 != 0 || a.half == 0 || a.half > ROTATE_PAIRS_MAX);
+    BUG_IF((uint64_t)r->rotary_dim + r->first > head_dim);
     stage_begin(c);
     a.positions = stage_add(c, positions, x.n * sizeof *positions);
     a.inv_freq = stage_add(c, r->inv_freq, a.half * sizeof *r->inv_freq);
@@ -132,11 +109,28 @@ void cuda_pick(struct backend *b, struct rows src, const uint32_t *index, struct
     cuda_must(launch_pick(rows_view(src, n), on_device, rows_view(dst, n), c->stream), "pick");
 }
 
-void cuda_normalize(struct backend *b, struct rows x) {
+void cuda_scatter(struct backend *b, const uint32_t *index, const float *weights, struct rows x,
+    struct rows out) {
     struct cuda *c = cuda_enter(b);
-    struct device_rows rows = rows_view(x, x.buf->cols);
-    BUG_IF(rows.bf16);
-    cuda_must(launch_normalize(rows, c->stream), "normalize");
+    uint32_t n = out.buf->cols;
+    struct device_rows from = rows_view(x, n), to = rows_view(out, n);
+    BUG_IF(from.bf16 || to.bf16 || x.buf == out.buf);
+    for (uint32_t i = 0; i < x.n; i++)
+        BUG_IF(index[i] >= out.n);
+    stage_begin(c);
+    const uint32_t *index_at = stage_add(c, index, x.n * sizeof *index);
+    const float *weights_at = stage_add(c, weights, x.n * sizeof *weights);
+    stage_send(c);
+    cuda_must(launch_scatter(from, index_at, weights_at, to, c->stream), "scatter");
+}
+
+void cuda_spread(
+    struct backend *b, uint32_t n_heads, uint32_t first, struct rows x, struct rows out) {
+    struct cuda *c = cuda_enter(b);
+    uint32_t n = x.buf->cols, dim = out.buf->cols / n_heads;
+    struct device_rows from = rows_view(x, n), to = rows_view(out, dim * n_heads);
+    BUG_IF(from.bf16 || to.bf16 || x.n != out.n || (uint64_t)first + n > dim || x.buf == out.buf);
+    cuda_must(launch_spread(from, to, n_heads, first, c->stream), "spread");
 }
 
 /* bf16 becomes f32 on the device, in the memory for logits, some rows at a time. */

@@ -14,10 +14,12 @@ static __device__ float pooled(
     float y = 0;
     switch (pooling) {
     case KERNEL_SUM:
-        for (uint32_t i = 0; i < n; i++)
+#pragma unroll 4
+        for (uint32_t i = 0; i < n; i++) /* in order; several loads under way at once */
             y += x[i * stride];
         break;
     case KERNEL_WEIGHTED_SUM:
+#pragma unroll 4
         for (uint32_t i = 0; i < n; i++)
             y += (float)(i + 1) * x[i * stride];
         break;
@@ -38,7 +40,7 @@ static __device__ float pooled(
 
 static __global__ void pool_columns(enum kernel_pooling pooling, struct device_rows x,
     const struct pool_segment *segments, struct device_rows out) {
-    uint32_t column = blockIdx.y * THREADS + threadIdx.x;
+    uint32_t column = blockIdx.y * THREADS + threadIdx.x; /* a warp's columns lie side by side */
     if (column >= out.cols)
         return;
     struct pool_segment s = segments[blockIdx.x];
@@ -52,6 +54,8 @@ cudaError_t launch_pool(enum kernel_pooling pooling, struct device_rows x,
     if (is_empty(out))
         return cudaSuccess;
     dim3 grid(out.n, (out.cols + THREADS - 1) / THREADS);
+    if (out.n > INT32_MAX || grid.y > GRID_DIM_YZ_MAX)
+        return cudaErrorInvalidConfiguration;
     LAUNCH(pool_columns, grid, THREADS, 0, stream, pooling, x, segments, out);
     return cudaGetLastError();
 }

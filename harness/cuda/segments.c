@@ -1,60 +1,89 @@
-/* Ops that follow segments: the cache, attention and pooling. See cuda.h.
- *
- * Attention takes as many segments a launch as the stage holds spans for; rows of other segments
- * are marked and left alone. What a row becomes does not depend on the launch it falls into. */
-#include "harness/cuda/cuda.h"
+/* Ops that follow segments: the cache, attention, neighbours and pooling. See cuda.h. */
+#include "harness/cuda/segments.h"
 
 #include <math.h>
 
-static uint8_t *layer_at(
+/* ---- the cache ---- */
+
+uint8_t *cache_layer(
     const struct cuda *c, const struct kv_cache *kv, uint8_t *cache, uint32_t layer) {
     return cache + (size_t)layer * kv->n_slots * kv->width * elem_bytes(c->caps.act);
+}
+
+static void store_half(
+    struct cuda *c, struct rows x, const uint32_t *slots, uint8_t *cache, uint32_t width) {
+    if (x.buf != NULL)
+        cuda_must(
+            launch_store(rows_view(x, width), slots, cache, c->caps.act == ELEM_BF16, c->stream),
+            "kv_store");
 }
 
 void cuda_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
     struct rows k, struct rows v) {
     struct cuda *c = cuda_enter(b);
-    struct device_rows keys = rows_view(k, kv->width), values = rows_view(v, kv->width);
-    bool bf16 = c->caps.act == ELEM_BF16;
-    BUG_IF(keys.bf16 || values.bf16 || k.n != v.n || layer >= kv->n_layers);
-    for (uint32_t i = 0; i < k.n; i++)
+    uint32_t n = k.buf != NULL ? k.n : v.n;
+    BUG_IF(layer >= kv->n_layers);
+    BUG_IF(k.buf != NULL && (k.buf->elem != ELEM_F32 || k.n != n));
+    BUG_IF(v.buf != NULL && (v.buf->elem != ELEM_F32 || v.n != n));
+    for (uint32_t i = 0; i < n; i++)
         BUG_IF(slots[i] >= kv->n_slots);
     stage_begin(c);
-    const uint32_t *on_device = stage_add(c, slots, k.n * sizeof *slots);
+    const uint32_t *on_device = stage_add(c, slots, n * sizeof *slots);
     stage_send(c);
-    cuda_must(
-        launch_store(keys, on_device, layer_at(c, kv, kv->keys, layer), bf16, c->stream), "keys");
-    cuda_must(launch_store(values, on_device, layer_at(c, kv, kv->values, layer), bf16, c->stream),
-        "values");
+    store_half(c, k, on_device, cache_layer(c, kv, kv->keys, layer), kv->width);
+    store_half(c, v, on_device, cache_layer(c, kv, kv->values, layer), kv->width);
 }
 
-/* ---- attention ---- */
+struct rows cuda_kv_keys(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n) {
+    BUG_IF(layer >= kv->n_layers);
+    return (struct rows) { .buf = &kv->key_rows[layer], .row = slot, .n = n };
+}
 
-static void check_segment(const struct segment *s, const struct kv_cache *kv, uint32_t n_rows) {
+struct rows cuda_kv_values(struct kv_cache *kv, uint32_t layer, uint32_t slot, uint32_t n) {
+    BUG_IF(layer >= kv->n_layers);
+    return (struct rows) { .buf = &kv->value_rows[layer], .row = slot, .n = n };
+}
+
+/* ---- lists ---- */
+
+static void check_segment(
+    const struct segment *s, const struct kv_cache *kv, uint32_t n_rows, bool ancestors_only) {
     uint64_t before = 0;
     for (uint32_t i = 0; i < s->n_ancestors; i++) {
         before += s->ancestors[i].n;
         BUG_IF((uint64_t)s->ancestors[i].slot + s->ancestors[i].n > kv->n_slots);
     }
-    BUG_IF(before != s->position || (uint64_t)s->slot + s->n + s->n_after > kv->n_slots);
+    BUG_IF(before != s->position);
+    BUG_IF(!ancestors_only && (uint64_t)s->slot + s->n + s->n_after > kv->n_slots);
     BUG_IF((uint64_t)s->row + s->n > n_rows);
 }
 
-static size_t segment_bytes(const struct segment *s) {
-    return sizeof(struct attend_segment) +
+void segments_check(const struct segment *segments, uint32_t n, const struct kv_cache *kv,
+    uint32_t n_rows, bool ancestors_only) {
+    for (uint32_t i = 0; i < n; i++)
+        check_segment(&segments[i], kv, n_rows, ancestors_only);
+}
+
+static uint32_t tiles_of(const struct segment *s, uint32_t tile_rows) {
+    return tile_rows == 0 ? 0 : s->n / tile_rows + (s->n % tile_rows != 0);
+}
+
+static size_t segment_bytes(const struct segment *s, uint32_t tile_rows) {
+    return sizeof(struct attend_segment) + tiles_of(s, tile_rows) * sizeof(struct segment_tile) +
            ((size_t)s->n_ancestors + 1) * sizeof(struct attend_span);
 }
 
-/* How many of the segments, and spans with them, go into one launch. */
-static uint32_t count_some(const struct cuda *c, uint32_t n_rows, const struct segment *segments,
-    uint32_t n, size_t *n_spans) {
-    size_t bytes = n_rows * sizeof(int32_t) + 64; /* and what alignment takes */
+/* How many of the segments go together, and spans and tiles with them. */
+static uint32_t count_some(const struct cuda *c, const struct segment *segments, uint32_t n,
+    uint32_t tile_rows, size_t *n_spans, uint32_t *n_tiles) {
+    size_t bytes = 64; /* what alignment takes */
     uint32_t some = 0;
-    for (*n_spans = 0; some < n; some++) {
-        bytes += segment_bytes(&segments[some]);
+    for (*n_spans = *n_tiles = 0; some < n; some++) {
+        bytes += segment_bytes(&segments[some], tile_rows);
         if (bytes > c->stage.bytes)
             break;
         *n_spans += segments[some].n_ancestors + 1;
+        *n_tiles += tiles_of(&segments[some], tile_rows);
     }
     BUG_IF(some == 0);
     return some;
@@ -73,34 +102,59 @@ static uint32_t list_spans(const struct segment *s, struct attend_span *out) {
     return n;
 }
 
-/* Brings the lists of n segments to the device. */
-static void stage_segments(struct cuda *c, struct attend_args *a, const struct segment *segments,
-    uint32_t n, size_t n_spans) {
-    const void *map_at, *segments_at, *spans_at;
+void segments_stage(struct cuda *c, const struct segment *segments, uint32_t n, uint32_t tile_rows,
+    struct segment_lists *lists) {
+    const void *segments_at, *spans_at, *tiles_at;
+    size_t n_spans;
+    uint32_t n_tiles, some = count_some(c, segments, n, tile_rows, &n_spans, &n_tiles);
     stage_begin(c);
-    int32_t *map = stage_room(c, a->out.n * sizeof *map, &map_at);
-    struct attend_segment *list = stage_room(c, n * sizeof *list, &segments_at);
+    struct attend_segment *list = stage_room(c, some * sizeof *list, &segments_at);
     struct attend_span *spans = stage_room(c, n_spans * sizeof *spans, &spans_at);
-    for (uint32_t i = 0; i < a->out.n; i++)
-        map[i] = NO_SEGMENT;
-    uint32_t n_listed = 0;
-    for (uint32_t i = 0; i < n; i++) {
+    struct segment_tile *tiles = stage_room(c, n_tiles * sizeof *tiles, &tiles_at);
+    uint32_t listed = 0;
+    for (uint32_t i = 0; i < some; i++) {
         const struct segment *s = &segments[i];
         list[i] = (struct attend_segment) { .row = s->row,
+            .n = s->n,
             .position = s->position,
             .end = s->position + s->n + s->n_after,
-            .first_span = n_listed };
-        list[i].n_spans = list_spans(s, spans + n_listed);
-        n_listed += list[i].n_spans;
-        for (uint32_t r = 0; r < s->n; r++)
-            map[s->row + r] = (int32_t)i;
+            .first_span = listed };
+        list[i].n_spans = list_spans(s, spans + listed);
+        listed += list[i].n_spans;
+        for (uint32_t row = 0; tile_rows > 0 && row < s->n; row += tile_rows)
+            *tiles++ = (struct segment_tile) { i, row };
     }
-    for (size_t i = n_listed; i < n_spans; i++)
+    for (size_t i = listed; i < n_spans; i++)
         spans[i] = (struct attend_span) { 0 };
     stage_send(c);
-    a->row_segment = map_at;
-    a->segments = segments_at;
-    a->spans = spans_at;
+    *lists = (struct segment_lists) { segments_at, spans_at, tiles_at, some, n_tiles };
+}
+
+/* ---- attention ---- */
+
+static struct attend_bias bias_of(struct cuda *c, const struct attention *a) {
+    const struct attention_bias *b = &a->bias;
+    size_t distances = 2 * (size_t)b->reach + 1, width = (size_t)a->n_heads * a->head_dim;
+    uint32_t n_places = 0;
+    if (b->key_places != NULL || b->query_places != NULL)
+        for (size_t i = 0; i < distances; i++) /* as many as are named */
+            n_places = b->rows[i] >= n_places ? b->rows[i] + 1U : n_places;
+    return (struct attend_bias) {
+        .slopes = list_keep(c, b->slopes, a->n_heads, sizeof *b->slopes),
+        .bf16 = b->bf16,
+        .by_distance = list_keep(c, b->by_distance, a->n_heads * distances, sizeof *b->by_distance),
+        .key_places = list_keep(c, b->key_places, n_places * width, sizeof *b->key_places),
+        .query_places = list_keep(c, b->query_places, n_places * width, sizeof *b->query_places),
+        .rows = list_keep(c, b->rows, distances, sizeof *b->rows),
+        .reach = b->reach,
+    };
+}
+
+static uint32_t longest(const struct segment *segments, uint32_t n) {
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < n; i++)
+        most = segments[i].n > most ? segments[i].n : most;
+    return most;
 }
 
 void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *kv, uint32_t layer,
@@ -108,15 +162,13 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
     struct cuda *c = cuda_enter(b);
     uint32_t width = a->n_heads * a->head_dim;
     BUG_IF(layer >= kv->n_layers || a->n_heads % a->n_kv_heads != 0 || q.n != out.n);
-    BUG_IF(kv->width != a->n_kv_heads * a->head_dim);
-    BUG_IF(a->head_dim > ATTEND_DIM_MAX || a->n_heads > GRID_DIM_YZ_MAX);
-    BUG_IF(a->bias.slopes || a->bias.by_distance || a->bias.rows || a->sinks || a->ancestors_only);
-    struct device_rows queries = rows_view(q, width);
-    BUG_IF(queries.bf16);
-    struct attend_args args = { .q = queries.data,
+    BUG_IF(kv->width != a->n_kv_heads * a->head_dim || a->head_dim > ATTEND_DIM_MAX);
+    BUG_IF(q.buf->elem != ELEM_F32 && (q.buf->elem != c->caps.act || a->bias.rows != NULL));
+    segments_check(segments, n_segments, kv, q.n, a->ancestors_only);
+    struct attend_args args = { .q = rows_view(q, width),
         .out = rows_view(out, width),
-        .keys = layer_at(c, kv, kv->keys, layer),
-        .values = layer_at(c, kv, kv->values, layer),
+        .keys = cache_layer(c, kv, kv->keys, layer),
+        .values = cache_layer(c, kv, kv->values, layer),
         .cache_bf16 = c->caps.act == ELEM_BF16,
         .n_heads = a->n_heads,
         .group = a->n_heads / a->n_kv_heads,
@@ -125,15 +177,45 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
         .scale = a->scale,
         .softcap = a->softcap,
         .causal = a->causal,
-        .window = a->window };
-    for (uint32_t i = 0; i < n_segments; i++)
-        check_segment(&segments[i], kv, q.n);
-    for (uint32_t from = 0, some; from < n_segments; from += some) {
-        size_t n_spans;
-        some = count_some(c, q.n, segments + from, n_segments - from, &n_spans);
-        stage_segments(c, &args, segments + from, some, n_spans);
+        .ancestors_only = a->ancestors_only,
+        .window = a->window,
+        .bias = bias_of(c, a),
+        .sinks = list_keep(c, a->sinks, a->n_heads, sizeof *a->sinks),
+        .most_rows = longest(segments, n_segments) };
+    struct segment_lists lists;
+    for (uint32_t from = 0; from < n_segments; from += lists.n_segments) {
+        segments_stage(c, segments + from, n_segments - from, attend_tile_rows(&args), &lists);
+        args.segments = lists.segments;
+        args.spans = lists.spans;
+        args.tiles = lists.tiles;
+        args.n_tiles = lists.n_tiles;
         cuda_must(launch_attend(&args, c->stream), "attend");
     }
+}
+
+/* ---- neighbours ---- */
+
+void cuda_unfold(struct backend *b, uint32_t taps, const struct segment *segments,
+    uint32_t n_segments, struct rows x, struct rows out) {
+    struct cuda *c = cuda_enter(b);
+    struct unfold_args a = {
+        .x = rows_view(x, x.buf->cols), .out = rows_view(out, x.buf->cols * taps), .taps = taps
+    };
+    const void *on_device;
+    BUG_IF(x.n != out.n || a.x.bf16);
+    stage_begin(c);
+    struct row_range *ranges = stage_room(c, x.n * sizeof *ranges, &on_device);
+    for (uint32_t i = 0; i < x.n; i++) /* a row of no segment sees nothing */
+        ranges[i] = (struct row_range) { 0 };
+    for (uint32_t g = 0; g < n_segments; g++) {
+        const struct segment *s = &segments[g];
+        BUG_IF((uint64_t)s->row + s->n > x.n);
+        for (uint32_t i = 0; i < s->n; i++)
+            ranges[s->row + i] = (struct row_range) { s->row, s->row + s->n };
+    }
+    stage_send(c);
+    a.ranges = on_device;
+    cuda_must(launch_unfold(&a, c->stream), "unfold");
 }
 
 /* ---- pooling ---- */

@@ -4,7 +4,11 @@ set(cuda_SOURCES cuda/describe.c cuda/driver.c cuda/dynamic.c cuda/load.c cuda/n
 # The module's own files, by nvcc in CMakeLists.txt and as host C++ in tests/harness/shim.
 set(cuda_MODULE_SOURCES
     attend.cu
+    elements.c
+    elements.cu
     head.c
+    limits.c
+    lists.c
     logprobs.cu
     matmul.cu
     norm.cu
@@ -12,6 +16,8 @@ set(cuda_MODULE_SOURCES
     open.c
     ops.c
     pool.cu
+    recur.c
+    recur.cu
     rotate.cu
     rows.cu
     segments.c

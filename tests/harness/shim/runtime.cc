@@ -8,9 +8,11 @@
 #include <shim_launch.h>
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <limits.h>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <stdlib.h>
@@ -46,6 +48,7 @@ struct CUstream_st {
 struct CUevent_st {
     struct CUstream_st *stream; /* NULL: not recorded */
     uint64_t n_given;           /* of the stream, when it was recorded */
+    std::shared_ptr<double> ms; /* on the clock, once the stream has come to it */
 };
 
 static std::recursive_mutex lock;
@@ -447,7 +450,13 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     guard g(lock);
-    *event = { stream_of(stream), stream_of(stream)->n_given };
+    auto ms = std::make_shared<double>(0);
+    give(stream, [ms] {
+        *ms = std::chrono::duration<double, std::milli>(
+            std::chrono::steady_clock::now().time_since_epoch())
+                  .count();
+    });
+    *event = { stream_of(stream), stream_of(stream)->n_given, ms };
     return cudaSuccess;
 }
 
@@ -470,8 +479,10 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     return give(stream, [recorded] { drain(recorded.stream, recorded.n_given); });
 }
 
-cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t, cudaEvent_t) {
-    *ms = 1;
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to) {
+    if (from->ms == nullptr || to->ms == nullptr)
+        return result(cudaErrorInvalidResourceHandle);
+    *ms = (float)(*to->ms - *from->ms);
     return cudaSuccess;
 }
 
