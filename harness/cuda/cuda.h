@@ -1,10 +1,10 @@
 /* What the C files of the CUDA module share: its objects, device memory, and the stage.
  *
- * All work goes to one stream, in order. All device memory is made before the first step, by
- * cudaMalloc, with the objects that need it. Lists that an op gets from the host (ids, positions,
- * spans) go through the stage: one piece of device memory that each op overwrites from its start.
- * The stream's order keeps an op's lists there until its kernels are done; the host's copy may be
- * reused at once, since cudaMemcpyAsync from pageable memory returns after it has read it.
+ * All work goes to one stream, in order, and nobody waits for it but where numbers come back to
+ * the host: download, logits, logprobs. All device memory is made before the first step, with the
+ * objects that need it: buffers of a step come out of one piece, where the host has said how large
+ * (reserve). Lists that an op gets from the host (ids, positions, spans) go through the stage, a
+ * ring in pinned memory (stage.c).
  *
  * The door's ops have no error to give, so a launch or copy that fails there ends the process with
  * CUDA's message: never a wrong number.
@@ -14,6 +14,7 @@
 #define ASSAY_HARNESS_CUDA_CUDA_H
 
 #include "harness/backend.h"
+#include "harness/cpu/source.h"
 #include "harness/cuda/kernels.h"
 
 struct buffer {
@@ -25,6 +26,7 @@ struct buffer {
 struct vector {
     uint32_t n;
     float *data; /* [n] */
+    void *bf16;  /* [n] rounded, where products are in bf16; else NULL */
 };
 
 struct matrix {
@@ -46,14 +48,46 @@ struct kv_cache {
 
 struct owned {
     struct owned *next;
-    void *device; /* cudaFree */
+    void *device; /* cudaFree; NULL: part of a room */
     void *object; /* free */
 };
 
+/* Memory of the host for copies that don't wait: pinned, or any where there is no more of it. */
+struct host_room {
+    uint8_t *data;
+    size_t bytes;
+    bool pinned;
+};
+
+/* A list that the device has, `at` so many bytes from the ring's start. */
+struct stage_list {
+    size_t at, bytes; /* bytes 0: forgotten */
+    unsigned part;
+};
+
+enum { STAGE_PARTS = 4, STAGE_LISTS = 32 };
 struct stage {
-    uint8_t *device, *host;
-    size_t bytes, used;
+    uint8_t *device;
+    struct host_room host;
+    size_t bytes;             /* that one op's lists may take; a part of the ring has twice that */
+    unsigned part;            /* that is being filled */
+    size_t used, begun, sent; /* in it: so far; by ops before; copied */
+    cudaEvent_t left[STAGE_PARTS]; /* behind the last kernel that reads the part */
+    struct stage_list lists[STAGE_LISTS];
+    unsigned n_lists;       /* so far */
     size_t n_rows, n_slots; /* most that any buffer, any cache has: what the size follows from */
+};
+
+enum { UPLOAD_PARTS = 2 };
+struct upload_part {
+    struct host_room host;
+    cudaEvent_t copied; /* behind the copy from it */
+};
+
+/* One piece of device memory, out of which buffers are cut. */
+struct room {
+    uint8_t *data;
+    size_t bytes, used;
 };
 
 enum {
@@ -68,7 +102,12 @@ struct cuda {
     char name[32];
     int device;
     cudaStream_t stream;
+    struct pool *pool; /* threads of the host, for what it does beside the device */
+    struct lt *lt;     /* NULL: products are our own */
     struct stage stage;
+    struct room room;
+    struct upload_part upload[UPLOAD_PARTS];
+    unsigned n_uploaded;
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
     struct kernel_target *targets; /* [HEAD_TARGETS] */
@@ -101,20 +140,41 @@ struct device_rows rows_view(struct rows r, uint32_t cols);
 /* n rows of the window from row `from` on. */
 struct device_rows rows_part(struct device_rows r, uint32_t from, uint32_t n);
 
-/* cudaMalloc that lives until close with its object, which is freed too; NULL and ERR_RESOURCE,
- * and the object is freed. */
+/* memory.c: cudaMalloc that lives until close with its object, which is freed too; NULL and
+ * ERR_RESOURCE, and the object is freed. */
 MUST_CHECK void *device_alloc(
     struct cuda *c, size_t n, size_t size, const char *what, void *object, struct err *err);
+/* ERR_RESOURCE, with what there is; returns false. */
+bool device_failed(struct err *err, cudaError_t e, size_t bytes, const char *what);
+/* Frees the object and its memory now, once the device is done with it; false: there is none. */
+bool device_release(struct cuda *c, const void *object);
+/* Of the room for activations, for an object that is then freed at close; NULL: no more of it. */
+void *room_take(struct cuda *c, size_t bytes, void *object);
 
-/* Makes the stage large enough for lists of as many rows and slots. */
+MUST_CHECK bool host_room_make(
+    struct host_room *h, size_t bytes, const char *what, struct err *err);
+void host_room_free(struct host_room *h);
+
+/* upload.c: all rows of the source to the device; in the stream, as all that reads them. */
+MUST_CHECK bool upload_rows(
+    struct cuda *c, const struct source *s, enum elem elem, uint8_t *device, struct err *err);
+void upload_free(struct cuda *c);
+
+/* stage.c. An op begins, adds its lists, sends them, launches. Makes the stage large enough for
+ * lists of as many rows and slots. */
 MUST_CHECK bool stage_reserve(struct cuda *c, size_t n_rows, size_t n_slots, struct err *err);
+void stage_free(struct cuda *c);
 void stage_begin(struct cuda *c);
 /* Room for a list: where the host fills it in, and where the device will find it. */
 void *stage_room(struct cuda *c, size_t bytes, const void **device);
+/* The same filled; where the device has such a list already, that one. */
 const void *stage_add(struct cuda *c, const void *data, size_t bytes);
 void stage_send(struct cuda *c); /* before the launch */
 
-/* The objects and ops, by file: objects.c, ops.c, segments.c, head.c. */
+/* The objects and ops, by file: memory.c, objects.c, ops.c, segments.c, head.c. */
+uint64_t cuda_memory_free(const struct backend *b);
+bool cuda_reserve(struct backend *b, uint32_t n_buffers, size_t bytes, struct err *err);
+void cuda_keep(struct backend *b);
 struct matrix *cuda_matrix(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err);
 struct table *cuda_table(
@@ -153,7 +213,8 @@ void cuda_logits(struct backend *b, const struct matrix *head, const struct vect
     float scale, float softcap, struct rows x, float *out);
 void cuda_download(struct backend *b, struct rows x, float *out);
 
-/* A product counted: rows of its last tile that are not wanted. */
-void count_filled(struct cuda *c, uint32_t n_rows);
+/* product.c: a matrix product, by the library where there is one and it is for it, else by our
+ * kernel; rows of the last tile that are not wanted are counted. */
+void cuda_product(struct cuda *c, const struct matmul_args *a);
 
 #endif

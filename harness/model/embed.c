@@ -367,9 +367,9 @@ static bool step_embed(
 
 /* A decoder has rows for its longest text, but steps of that size would only take memory: a text
  * that is longer than this has a step for itself. */
-static uint32_t step_rows_most(const struct net *net) {
-    enum { STEP_ROWS = 1024 };
-    return net->spec.causal && net->n_rows > STEP_ROWS ? STEP_ROWS : net->n_rows;
+static uint32_t step_rows_most(const struct model *m) {
+    uint32_t rows = model_step_rows(m);
+    return m->net.spec.causal && m->net.n_rows > rows ? rows : m->net.n_rows;
 }
 
 /* Passages are whole segments: one that doesn't fit into the rest of a step begins the next. */
@@ -379,7 +379,7 @@ static bool embed_run(struct embedder *e, const struct embed_counts *counts, str
     struct step step = { 0 };
     size_t *leaders = xcalloc(net->n_rows, sizeof *leaders);
     uint32_t length_class = 0; /* of the step at hand */
-    uint32_t most = step_rows_most(net);
+    uint32_t most = step_rows_most(e->model);
     bool ok = net_reserve_slots(net, (uint32_t)counts->longest_step, err);
     for (size_t i = 0; ok && i <= e->n; i++) {
         const struct passage *p = i < e->n ? &e->passages[i] : NULL;
