@@ -127,12 +127,10 @@ bool lt_matmul(struct lt *lt, const struct matmul_args *a) {
 /* ---- opening ---- */
 
 static bool rooms_make(struct lt *lt, struct err *err) {
-    lt->sums = device_alloc(lt->cuda, LT_SUMS_BYTES, 1, "sums of products", NULL, err);
-    if (lt->sums == NULL)
-        return false;
-    lt->workspace =
-        device_alloc(lt->cuda, LT_WORKSPACE_BYTES, 1, "room for cuBLASLt", NULL, err);
-    return lt->workspace != NULL;
+    lt->sums =
+        device_alloc(lt->cuda, LT_SUMS_BYTES + LT_WORKSPACE_BYTES, 1, "sums of products", NULL, err);
+    lt->workspace = lt->sums != NULL ? lt->sums + LT_SUMS_BYTES : NULL;
+    return lt->sums != NULL;
 }
 
 static bool handle_make(struct lt *lt, struct err *err) {

@@ -30,9 +30,9 @@ enum {
     LT_ROWS = 4096,          /* an algorithm is chosen as for so many rows */
     LT_BLOCK = 128,          /* rows of every product, where its algorithm goes by their number */
     LT_ALIGN = 16,           /* bytes: each row of each side begins at a multiple */
-    LT_SUMS_BYTES = 16 << 20 /* of sums that wait to be finished: they fit the cache */
+    LT_SUMS_BYTES = 16 << 20, /* of sums that wait to be finished: they fit the cache */
+    LT_WORKSPACE_BYTES = 32 << 20
 };
-#define LT_WORKSPACE_BYTES ((size_t)32 << 20)
 
 /* What an algorithm is chosen for. */
 struct lt_kind {
@@ -48,6 +48,7 @@ struct lt_plan {
     uint32_t block; /* 0: any number of rows at once */
     void *desc, *weight, *rows, *out;
     struct lt_algo algo;
+    size_t workspace; /* bytes that the algorithm works in, mostly none */
 };
 
 struct cuda;
@@ -56,7 +57,7 @@ struct lt {
     struct lt_api api;
     void *library, *handle;
     char name[32];
-    uint8_t *sums, *workspace; /* LT_SUMS_BYTES, LT_WORKSPACE_BYTES */
+    uint8_t *sums, *workspace; /* LT_SUMS_BYTES, and LT_WORKSPACE_BYTES behind them */
     uint8_t *block;            /* rows of a block that has to be filled, and what they become */
     size_t block_bytes;
     struct lt_plan *plans;

@@ -139,6 +139,7 @@ static bool algo_choose(struct lt *lt, struct lt_plan *p, size_t workspace) {
         chosen = found[i].state == LT_SUCCESS && found[i].workspace <= workspace &&
                  is_whole(lt, &found[i].algo) && is_exact(lt, &p->kind, &found[i].algo);
         p->algo = found[i].algo;
+        p->workspace = found[i].workspace;
     }
     lt->api.preference_destroy(preference);
     return chosen;
@@ -154,7 +155,7 @@ static bool run_whole(struct lt *lt, const struct lt_plan *p, const struct lt_pr
            set_u64(api->layout_set, p->out, LT_LAYOUT_COLS, a->n_rows) &&
            bias_set(lt, p, a->bias) &&
            api->matmul(lt->handle, p->desc, &a->scale, a->weight, p->weight, a->x, p->rows, &beta,
-               a->out, p->out, a->out, p->out, &p->algo, lt->workspace, LT_WORKSPACE_BYTES,
+               a->out, p->out, a->out, p->out, &p->algo, lt->workspace, p->workspace,
                lt->cuda->stream) == LT_SUCCESS;
 }
 
@@ -205,15 +206,15 @@ bool lt_run(struct lt *lt, const struct lt_plan *p, const struct lt_product *a) 
 
 /* ---- the trial ---- */
 
-enum { TRIED_MOST = 320, TRIED_LEAST = 8 };
+enum { TRIED_MOST = 640, TRIED_LEAST = 8 };
 
 /* Rows [from, from + n), of those that are tried. */
 static const struct {
     uint32_t from, n;
 } tried_parts[] = { { 0, 1 }, { 7, 1 }, { 1, 2 }, { 2, 6 }, { 3, 17 }, { 1, 64 }, { 5, 65 },
-    { 64, 128 }, { 63, 129 }, { 20, 300 } };
+    { 64, 128 }, { 63, 129 }, { 20, 300 }, { 127, 513 } };
 
-/* Where a trial keeps its rows, in the memory for sums. */
+/* Where a trial keeps its rows: in the memory for sums, and in what the algorithm doesn't want. */
 struct trial {
     uint32_t n_rows;
     uint8_t *x, *all, *part;
@@ -221,9 +222,11 @@ struct trial {
     size_t row_in, row_out;
 };
 
-static struct trial trial_place(const struct lt *lt, const struct lt_kind *k) {
+static struct trial trial_place(const struct lt *lt, const struct lt_plan *p) {
+    const struct lt_kind *k = &p->kind;
+    size_t bytes = LT_SUMS_BYTES + (p->workspace == 0 ? LT_WORKSPACE_BYTES : 0);
     struct trial t = { .row_in = k->k * size_in(k), .row_out = k->pitch * size_out(k) };
-    size_t most = (LT_SUMS_BYTES - 256) / (t.row_in + 2 * t.row_out);
+    size_t most = (bytes - 256) / (t.row_in + 2 * t.row_out);
     t.n_rows = most < TRIED_MOST ? (uint32_t)most : TRIED_MOST;
     t.differs = (uint32_t *)(void *)lt->sums;
     t.x = lt->sums + 256;
@@ -246,7 +249,7 @@ static bool run_part(struct lt *lt, const struct lt_plan *p, const struct trial 
 
 /* Whether rows become the same together and in parts. */
 static bool rows_agree(struct lt *lt, const struct lt_plan *p, const struct lt_product *like) {
-    struct trial t = trial_place(lt, &p->kind);
+    struct trial t = trial_place(lt, p);
     cudaStream_t stream = lt->cuda->stream;
     uint32_t differs = 1;
     if (t.n_rows < TRIED_LEAST)

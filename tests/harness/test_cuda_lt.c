@@ -220,6 +220,38 @@ static void residuals_are_the_same_among_any_number_of_rows(void **state) {
     }
 }
 
+/* ---- where products go ---- */
+
+/* Our kernel fills its tiles, and blocks are filled: neither shows. */
+static void check_by_library(enum dtype dtype, const struct product *p) {
+    struct backend *b = cuda_open(dtype);
+    if (by_library(b)) {
+        run(b, p);
+        if (b->ops->rows_filled(b) != 0)
+            fail_msg("%llu rows filled: out %d act %d add %d in %s",
+                (unsigned long long)b->ops->rows_filled(b), (int)p->out, (int)p->activation,
+                p->accumulate, dtype_name(dtype));
+    }
+    world_close(b);
+}
+
+static void a_library_that_is_there_makes_the_products_whatever_the_rows(void **state) {
+    (void)state;
+    struct product p = { .rows = 70, .n = 256, .k = 128, .out = ELEM_F32 };
+    check_by_library(DTYPE_F32, &p);
+    check_by_library(DTYPE_BF16, &p);
+    p.accumulate = p.bias = true;
+    check_by_library(DTYPE_F32, &p);
+    check_by_library(DTYPE_BF16, &p);
+    p.accumulate = false;
+    p.out = ELEM_BF16;
+    check_by_library(DTYPE_BF16, &p);
+    p.activation = ACT_GELU;
+    check_by_library(DTYPE_BF16, &p);
+    p.activation = ACT_GELU_TANH;
+    check_by_library(DTYPE_BF16, &p);
+}
+
 /* ---- the stand-in's faults ---- */
 
 static void the_caps_say_which_library(void **state) {
@@ -399,6 +431,8 @@ int main(void) {
         cmocka_unit_test_teardown(wide_products_are_finished_in_pieces, library_again),
         cmocka_unit_test_teardown(a_row_is_the_same_among_any_number_of_rows, library_again),
         cmocka_unit_test_teardown(residuals_are_the_same_among_any_number_of_rows, library_again),
+        cmocka_unit_test_teardown(
+            a_library_that_is_there_makes_the_products_whatever_the_rows, library_again),
         cmocka_unit_test_teardown(the_caps_say_which_library, library_again),
         cmocka_unit_test_teardown(widths_that_do_not_align_go_to_our_kernel, library_again),
         cmocka_unit_test_teardown(nothing_of_the_library_is_left_behind, library_again),
