@@ -403,6 +403,10 @@ struct backend_ops {
 
     void (*download)(
         struct backend *b, struct rows x, float *out); /* f32 or act rows to host f32 */
+    /* The same of f32 rows, begun: they are there when `settle` returns, which waits for nothing
+     * that was asked for since. Both may be NULL: download is as good. */
+    void (*fetch)(struct backend *b, struct rows x, float *out);
+    void (*settle)(struct backend *b);
     uint64_t (*rows_filled)(const struct backend *b);  /* since open */
 };
 

@@ -84,6 +84,19 @@ struct upload_part {
     cudaEvent_t copied; /* behind the copy from it */
 };
 
+/* Rows on their way to the host: through pinned memory, from which they are handed on. */
+enum { FETCHES = 16 };
+struct fetching {
+    struct host_room host;
+    cudaEvent_t done; /* behind the last copy */
+    struct {
+        float *out;
+        size_t at, bytes;
+    } parts[FETCHES];
+    unsigned n;
+    size_t used;
+};
+
 /* One piece of device memory, out of which buffers are cut. */
 struct room {
     uint8_t *data;
@@ -106,6 +119,7 @@ struct cuda {
     struct lt *lt;     /* NULL: products are our own */
     struct stage stage;
     struct room room;
+    struct fetching fetching;
     struct upload_part upload[UPLOAD_PARTS];
     unsigned n_uploaded;
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
@@ -212,6 +226,11 @@ void cuda_logprobs(struct backend *b, const struct matrix *head, const struct ve
 void cuda_logits(struct backend *b, const struct matrix *head, const struct vector *bias,
     float scale, float softcap, struct rows x, float *out);
 void cuda_download(struct backend *b, struct rows x, float *out);
+
+/* fetch.c */
+void cuda_fetch(struct backend *b, struct rows x, float *out);
+void cuda_settle(struct backend *b);
+void fetch_free(struct cuda *c);
 
 /* product.c: a matrix product, by the library where there is one and it is for it, else by our
  * kernel; rows of the last tile that are not wanted are counted. */

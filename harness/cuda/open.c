@@ -56,6 +56,7 @@ static void cuda_close(struct backend *b) {
         cudaStreamSynchronize(c->stream);
     lt_close(c->lt);
     upload_free(c);
+    fetch_free(c);
     for (struct owned *o = c->owned, *next; o != NULL; o = next) {
         next = o->next;
         cudaFree(o->device);
@@ -99,6 +100,8 @@ static const struct backend_ops cuda_ops = {
     .logits = cuda_logits,
     .share = cuda_share,
     .download = cuda_download,
+    .fetch = cuda_fetch,
+    .settle = cuda_settle,
     .rows_filled = cuda_rows_filled,
 };
 

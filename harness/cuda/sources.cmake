@@ -4,6 +4,7 @@ set(cuda_SOURCES cuda/load.c)
 # The module's own files, by nvcc in CMakeLists.txt and as host C++ in tests/harness/shim.
 set(cuda_MODULE_SOURCES
     attend.cu
+    fetch.c
     finish.cu
     head.c
     logprobs.cu

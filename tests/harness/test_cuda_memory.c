@@ -238,6 +238,47 @@ static void what_does_not_fit_is_refused_with_what_there_is(void **state) {
     world_close(b);
 }
 
+/* ---- on the way back ---- */
+
+/* More than wait at once; the device writes over what was fetched as soon as it may. */
+static void what_is_fetched_is_as_it_was_then(void **state) {
+    (void)state;
+    enum { TIMES = 50, ROWS = 3 };
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct table *t = numbered_table(b);
+    struct rows x = world_empty(b, ROWS, 1, ELEM_F32);
+    float got[TIMES][ROWS] = { 0 };
+    for (int i = 0; i < TIMES; i++) {
+        const int32_t ids[ROWS] = { i % KINDS, (i + 1) % KINDS, 7 };
+        b->ops->gather(b, t, ids, 1, false, x);
+        b->ops->fetch(b, x, got[i]);
+    }
+    b->ops->gather(b, t, (const int32_t[ROWS]) { 0 }, 1, false, x);
+    b->ops->settle(b);
+    for (int i = 0; i < TIMES; i++)
+        assert_true(got[i][0] == (float)(i % KINDS + 1) &&
+                    got[i][1] == (float)((i + 1) % KINDS + 1) && got[i][2] == 8);
+    b->ops->settle(b); /* nothing is under way: nothing happens */
+    world_close(b);
+}
+
+static void a_fetch_of_any_size_finds_room(void **state) {
+    (void)state;
+    enum { MANY = 300000 };
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct rows small = world_rows(b, 1, 2, ELEM_F32, (const float[]) { 3, 4 });
+    struct rows large = world_empty(b, MANY, 2, ELEM_F32);
+    float first[2] = { 0 }, *all = world_alloc((size_t)MANY * 2 * sizeof *all);
+    memset(all, 0xff, (size_t)MANY * 2 * sizeof *all);
+    b->ops->fetch(b, small, first);
+    b->ops->fetch(b, large, all);
+    b->ops->settle(b);
+    assert_true(first[0] == 3 && first[1] == 4);
+    for (size_t i = 0; i < (size_t)MANY * 2; i++)
+        assert_true(all[i] == 0);
+    world_close(b);
+}
+
 /* ---- threads of the host ---- */
 
 static void item_count(void *arg, unsigned thread, size_t item) {
@@ -280,6 +321,8 @@ int main(void) {
         cmocka_unit_test(buffers_are_cut_out_of_one_piece),
         cmocka_unit_test(a_cache_that_is_freed_gives_its_memory_back),
         cmocka_unit_test(what_does_not_fit_is_refused_with_what_there_is),
+        cmocka_unit_test(what_is_fetched_is_as_it_was_then),
+        cmocka_unit_test(a_fetch_of_any_size_finds_room),
         cmocka_unit_test(work_of_the_host_is_shared_among_its_threads),
     };
     return device_there() ? cmocka_run_group_tests(tests, NULL, NULL) : 77;
