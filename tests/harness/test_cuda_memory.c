@@ -1,17 +1,14 @@
 /* Memory of the CUDA backend: lists that go through the stage while earlier ones are still being
  * read, weights that come from the file in parts, activations out of one piece, and what is said
  * where something does not fit. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "weight_files.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "harness/cpu/kernels.h" /* bf16_from_f32 */
 #include "harness/cuda/load.h"
 #include "tests/harness/cpu_world.h"
+#include "tiny_models.h"
 
 static struct backend *cuda_open(enum dtype dtype) {
     struct backend_config config = { .dtype = dtype, .threads = 3, .gemm = "plain" };
@@ -238,6 +235,54 @@ static void what_does_not_fit_is_refused_with_what_there_is(void **state) {
     world_close(b);
 }
 
+/* ---- models ---- */
+
+static struct model *tiny_open(const char *folder, struct err *err) {
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 3);
+    tiny_write(&t, folder);
+    tiny_release(&t);
+    const struct model_options o = {
+        .dtype = DTYPE_F32, .device = "cuda", .gemm = "plain", .threads = 2
+    };
+    return model_open(folder, &o, err);
+}
+
+/* The shim's device has as much memory as it is told. */
+static void memory_set(uint64_t bytes) {
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)bytes);
+    setenv("ASSAY_SHIM_MEMORY", text, 1);
+}
+
+static void a_model_that_does_not_fit_is_refused_before_it_is_read(void **state) {
+    if (getenv("ASSAY_SHIM_SEED") == NULL)
+        skip();
+    const uint64_t all = (uint64_t)1 << 30, some = (uint64_t)64 << 20;
+    memory_set(all);
+    struct err err = ERR_INIT;
+    struct backend *b = cuda_open(DTYPE_F32);
+    uint64_t taken = all - b->ops->memory_free(b);
+    world_close(b);
+    struct model *m = tiny_open(*state, &err);
+    if (m == NULL)
+        fail_msg("%s", err.msg);
+    uint64_t weights = model_info(m)->weight_bytes;
+    model_close(m);
+
+    memory_set(taken + weights / 2);
+    assert_null(tiny_open(*state, &err));
+    assert_int_equal(err.class, ERR_RESOURCE);
+    assert_non_null(strstr(err.msg, "the weights take"));
+    assert_non_null(strstr(err.msg, "MiB free"));
+
+    memory_set(taken + weights + some); /* shorter steps, and all goes on */
+    m = tiny_open(*state, &err);
+    assert_non_null(m);
+    model_close(m);
+    unsetenv("ASSAY_SHIM_MEMORY");
+}
+
 /* ---- on the way back ---- */
 
 /* More than wait at once; the device writes over what was fetched as soon as it may. */
@@ -321,6 +366,7 @@ int main(void) {
         cmocka_unit_test(buffers_are_cut_out_of_one_piece),
         cmocka_unit_test(a_cache_that_is_freed_gives_its_memory_back),
         cmocka_unit_test(what_does_not_fit_is_refused_with_what_there_is),
+        WITH_SCRATCH(a_model_that_does_not_fit_is_refused_before_it_is_read),
         cmocka_unit_test(what_is_fetched_is_as_it_was_then),
         cmocka_unit_test(a_fetch_of_any_size_finds_room),
         cmocka_unit_test(work_of_the_host_is_shared_among_its_threads),
