@@ -407,7 +407,7 @@ struct backend_ops {
      * that was asked for since. Both may be NULL: download is as good. */
     void (*fetch)(struct backend *b, struct rows x, float *out);
     void (*settle)(struct backend *b);
-    uint64_t (*rows_filled)(const struct backend *b);  /* since open */
+    uint64_t (*rows_filled)(const struct backend *b); /* since open */
 };
 
 struct backend {

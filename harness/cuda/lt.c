@@ -127,8 +127,8 @@ bool lt_matmul(struct lt *lt, const struct matmul_args *a) {
 /* ---- opening ---- */
 
 static bool rooms_make(struct lt *lt, struct err *err) {
-    lt->sums =
-        device_alloc(lt->cuda, LT_SUMS_BYTES + LT_WORKSPACE_BYTES, 1, "sums of products", NULL, err);
+    lt->sums = device_alloc(
+        lt->cuda, LT_SUMS_BYTES + LT_WORKSPACE_BYTES, 1, "sums of products", NULL, err);
     lt->workspace = lt->sums != NULL ? lt->sums + LT_SUMS_BYTES : NULL;
     return lt->sums != NULL;
 }

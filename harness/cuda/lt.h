@@ -27,16 +27,17 @@
 #include "harness/cuda/lt_api.h"
 
 enum {
-    LT_ROWS = 4096,          /* an algorithm is chosen as for so many rows */
-    LT_BLOCK = 128,          /* rows of every product, where its algorithm goes by their number */
-    LT_ALIGN = 16,           /* bytes: each row of each side begins at a multiple */
+    LT_ROWS = 4096,           /* an algorithm is chosen as for so many rows */
+    LT_BLOCK = 128,           /* rows of every product, where its algorithm goes by their number */
+    LT_ALIGN = 16,            /* bytes: each row of each side begins at a multiple */
     LT_SUMS_BYTES = 16 << 20, /* of sums that wait to be finished: they fit the cache */
     LT_WORKSPACE_BYTES = 32 << 20
 };
 
 /* What an algorithm is chosen for. */
 struct lt_kind {
-    uint32_t n, k, pitch; /* columns of the result, of rows; elements from one row of it to the next */
+    uint32_t n, k,
+        pitch; /* columns of the result, of rows; elements from one row of it to the next */
     bool bf16, out_bf16, accumulate;
     enum lt_epilogue epilogue;
 };

@@ -13,7 +13,8 @@ static const char *const libraries[] = {
     "/usr/local/cuda/lib64/libcublasLt.so.12",
 };
 
-#define ENTRY(name, member) { name, offsetof(struct lt_api, member) }
+#define ENTRY(name, member)                                                                        \
+    { name, offsetof(struct lt_api, member) }
 static const struct {
     const char *name;
     size_t place;

@@ -93,12 +93,12 @@ static bool layouts_make(struct lt *lt, struct lt_plan *p) {
 static bool is_exact(const struct lt *lt, const struct lt_kind *k, const struct lt_algo *algo) {
     uint64_t numbers = 0, coarse = LT_NUMBERS_SUM_F16;
     size_t written = 0;
-    bool known = lt->api.cap_get(algo, LT_CAP_NUMBERS, &numbers, sizeof numbers, &written) ==
-                     LT_SUCCESS &&
-                 written == sizeof numbers;
+    bool known =
+        lt->api.cap_get(algo, LT_CAP_NUMBERS, &numbers, sizeof numbers, &written) == LT_SUCCESS &&
+        written == sizeof numbers;
     if (!k->bf16)
-        coarse |= LT_NUMBERS_TENSOR | LT_NUMBERS_FROM_F16 | LT_NUMBERS_FROM_BF16 |
-                  LT_NUMBERS_FROM_TF32;
+        coarse |=
+            LT_NUMBERS_TENSOR | LT_NUMBERS_FROM_F16 | LT_NUMBERS_FROM_BF16 | LT_NUMBERS_FROM_TF32;
     return known ? (numbers & coarse) == 0 : k->bf16;
 }
 
@@ -109,8 +109,8 @@ static bool is_whole(const struct lt *lt, const struct lt_algo *algo) {
     size_t written = 0;
     return lt->api.config_get(algo, LT_CONFIG_SPLITS, &splits, sizeof splits, &written) ==
                LT_SUCCESS &&
-           lt->api.config_get(
-               algo, LT_CONFIG_REDUCTION, &reduction, sizeof reduction, &written) == LT_SUCCESS &&
+           lt->api.config_get(algo, LT_CONFIG_REDUCTION, &reduction, sizeof reduction, &written) ==
+               LT_SUCCESS &&
            splits <= 1 && reduction == 0;
 }
 
@@ -266,8 +266,7 @@ static bool rows_agree(struct lt *lt, const struct lt_plan *p, const struct lt_p
         cuda_must(launch_differ(t.all + from * t.row_out, t.part, n * t.row_out, t.differs, stream),
             "trial");
     }
-    cuda_must(
-        cudaMemcpyAsync(&differs, t.differs, sizeof differs, cudaMemcpyDeviceToHost, stream),
+    cuda_must(cudaMemcpyAsync(&differs, t.differs, sizeof differs, cudaMemcpyDeviceToHost, stream),
         "trial");
     cuda_must(cudaStreamSynchronize(stream), "trial");
     return ok && differs == 0;

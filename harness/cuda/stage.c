@@ -16,8 +16,9 @@
 
 enum { STAGE_ALIGN = 16, STAGE_LEAST = 1 << 16 };
 
-/* Of a row: an id, position, slot or index (4), two of these, or parts of its segment (24), its tile
- * (8) and a span (8); of a slot: a span, where each position of a sequence is one of its own. */
+/* Of a row: an id, position, slot or index (4), two of these, or parts of its segment (24), its
+ * tile (8) and a span (8); of a slot: a span, where each position of a sequence is one of its own.
+ */
 static size_t stage_need(size_t n_rows, size_t n_slots) {
     return STAGE_LEAST + 40 * n_rows + 8 * n_slots;
 }

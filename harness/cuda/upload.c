@@ -75,7 +75,8 @@ static bool part_reserve(struct upload_part *p, size_t bytes, struct err *err) {
     if (p->host.bytes >= bytes)
         return true;
     host_room_free(&p->host);
-    return host_room_make(&p->host, bytes > PART_BYTES ? bytes : PART_BYTES, "rows of weights", err);
+    return host_room_make(
+        &p->host, bytes > PART_BYTES ? bytes : PART_BYTES, "rows of weights", err);
 }
 
 /* A part that nobody copies from any more. */
@@ -100,8 +101,7 @@ void upload_free(struct cuda *c) {
 
 static bool part_send(
     struct cuda *c, struct upload_part *p, void *device, size_t bytes, struct err *err) {
-    cudaError_t e =
-        cudaMemcpyAsync(device, p->host.data, bytes, cudaMemcpyHostToDevice, c->stream);
+    cudaError_t e = cudaMemcpyAsync(device, p->host.data, bytes, cudaMemcpyHostToDevice, c->stream);
     if (e == cudaSuccess)
         e = cudaEventRecord(p->copied, c->stream);
     return e == cudaSuccess ||

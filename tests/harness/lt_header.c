@@ -38,7 +38,8 @@ SAME(LT_NUMBERS_FROM_BF16, CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_16BF);
 SAME(LT_NUMBERS_FROM_TF32, CUBLASLT_NUMERICAL_IMPL_FLAGS_INPUT_TF32);
 SAME(sizeof(struct lt_algo), sizeof(cublasLtMatmulAlgo_t));
 SAME(sizeof(struct lt_found), sizeof(cublasLtMatmulHeuristicResult_t));
-SAME(offsetof(struct lt_found, workspace), offsetof(cublasLtMatmulHeuristicResult_t, workspaceSize));
+SAME(
+    offsetof(struct lt_found, workspace), offsetof(cublasLtMatmulHeuristicResult_t, workspaceSize));
 SAME(offsetof(struct lt_found, state), offsetof(cublasLtMatmulHeuristicResult_t, state));
 
 /* Arguments that a call has in both: as many, each converting to the other's. */

@@ -88,8 +88,8 @@ enum { AROUND = 2 }; /* rows before and behind those that are written */
 /* The whole buffer of the result, so that what lies around the rows is seen too. */
 static float *run(struct backend *b, const struct product *p) {
     struct rows x = noise_rows(b, 1, p->rows + AROUND, p->k, b->ops->caps(b)->act);
-    struct matrix *w = world_matrix(
-        b, p->n, p->k, noise_new(2, (size_t)p->n * p->k, 1 / sqrtf((float)p->k)));
+    struct matrix *w =
+        world_matrix(b, p->n, p->k, noise_new(2, (size_t)p->n * p->k, 1 / sqrtf((float)p->k)));
     struct rows out = noise_rows(b, 3, p->rows + 2 * AROUND, p->n, p->out);
     struct epilogue e = { .activation = p->activation,
         .scale = p->scale,
@@ -103,9 +103,9 @@ static void check_product(enum dtype dtype, const struct product *p) {
     struct setting plain = { "plain", "plain", dtype, 1 };
     struct backend *cuda = cuda_open(dtype), *cpu = world_open(&plain);
     char what[128];
-    snprintf(what, sizeof what, "%u x %u (%u) act %d scale %g bias %d add %d out %d in %s",
-        p->rows, p->n, p->k, (int)p->activation, (double)p->scale, p->bias,
-        p->accumulate, (int)p->out, dtype_name(dtype));
+    snprintf(what, sizeof what, "%u x %u (%u) act %d scale %g bias %d add %d out %d in %s", p->rows,
+        p->n, p->k, (int)p->activation, (double)p->scale, p->bias, p->accumulate, (int)p->out,
+        dtype_name(dtype));
     assert_close(what, (size_t)(p->rows + 2 * AROUND) * p->n, run(cuda, p), run(cpu, p),
         p->out == ELEM_BF16 ? 1e-2 : 1e-5);
     cpu->ops->close(cpu);
@@ -152,14 +152,18 @@ static void products_agree_with_plain_c_in_bf16(void **state) {
 /* More sums than wait at once: rows go in several pieces. */
 static void wide_products_are_finished_in_pieces(void **state) {
     (void)state;
-    check_product(DTYPE_BF16,
-        &(struct product) { .rows = 600, .n = 8192, .k = 8, .out = ELEM_BF16,
-            .activation = ACT_SILU, .bias = true });
+    check_product(DTYPE_BF16, &(struct product) { .rows = 600,
+                                  .n = 8192,
+                                  .k = 8,
+                                  .out = ELEM_BF16,
+                                  .activation = ACT_SILU,
+                                  .bias = true });
 }
 
 /* ---- the same bits ---- */
 
-/* Rows [0, most) all at once, then the first m, the last m, and one from the middle, for every m. */
+/* Rows [0, most) all at once, then the first m, the last m, and one from the middle, for every m.
+ */
 static void check_rows_alike(
     enum dtype dtype, enum elem kind, const struct epilogue *how, uint32_t most, uint32_t step) {
     enum { N = 40, K = 64 };
