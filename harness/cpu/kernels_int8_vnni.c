@@ -108,7 +108,8 @@ static void multiply(uint32_t rows, uint32_t k, const void *a, size_t lda, const
         CASE(11)
         CASE(12)
 #undef CASE
-            default : BUG_IF(true);
+    default:
+        BUG_IF(true);
     }
 }
 

@@ -67,16 +67,20 @@ static __device__ __forceinline__ float noise(size_t i) {
     return (float)(bits >> 16) / 32768 - 1;
 }
 
-static __global__ void noise_elements(struct device_rows x) {
+static __global__ void noise_elements(struct device_rows x, bool turns) {
     size_t i = grid_index();
-    if (i < (size_t)x.n * x.cols)
-        element_store(x.data, x.bf16, i, noise(i));
+    if (i >= (size_t)x.n * x.cols)
+        return;
+    uint32_t half = (x.cols + 1) / 2;
+    bool second = i % x.cols >= half;
+    float y = noise(second ? i - half : i);
+    element_store(x.data, x.bf16, i, second && turns ? -y : y);
 }
 
-cudaError_t launch_noise(struct device_rows x, cudaStream_t stream) {
+cudaError_t launch_noise(struct device_rows x, bool turns, cudaStream_t stream) {
     if (is_empty(x))
         return cudaSuccess;
-    LAUNCH(noise_elements, blocks_for(x), THREADS, 0, stream, x);
+    LAUNCH(noise_elements, blocks_for(x), THREADS, 0, stream, x, turns);
     return cudaGetLastError();
 }
 

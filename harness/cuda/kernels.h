@@ -125,8 +125,9 @@ struct finish_args {
 };
 cudaError_t launch_finish(const struct finish_args *a, cudaStream_t stream);
 
-/* Numbers that look like none in particular, from -1 to 1. */
-cudaError_t launch_noise(struct device_rows x, cudaStream_t stream);
+/* Numbers that look like none in particular, from -1 to 1; the second half of each row is the
+ * first once more, `turns`: with its signs turned. */
+cudaError_t launch_noise(struct device_rows x, bool turns, cudaStream_t stream);
 /* *differs becomes 1 where the bytes, a multiple of 4, are not the same; else it stays. */
 cudaError_t launch_differ(
     const void *a, const void *b, size_t bytes, uint32_t *differs, cudaStream_t stream);

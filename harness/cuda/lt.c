@@ -66,7 +66,7 @@ static bool run_finished(struct lt *lt, const struct matmul_args *a) {
         .out = a->out.data };
     if (kind.epilogue == 0 || !is_aligned(kind.n, kind.out_bf16))
         return false;
-    const struct lt_plan *plan = lt_plan_find(lt, &kind, &p);
+    const struct lt_plan *plan = lt_plan_find(lt, &kind);
     if (plan->usable)
         run(lt, plan, &p);
     return plan->usable;
@@ -106,7 +106,7 @@ static bool run_sums(struct lt *lt, const struct matmul_args *a) {
     const struct lt_kind kind = sums_of(a);
     uint32_t most = rows_at_once(&kind);
     struct lt_product p = { .weight = a->weight, .scale = 1, .out = lt->sums };
-    const struct lt_plan *plan = most > 0 ? lt_plan_find(lt, &kind, &p) : NULL;
+    const struct lt_plan *plan = most > 0 ? lt_plan_find(lt, &kind) : NULL;
     if (plan == NULL || !plan->usable)
         return false;
     for (uint32_t row = 0; row < a->x.n; row += p.n_rows) {

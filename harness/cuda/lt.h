@@ -85,10 +85,9 @@ void lt_close(struct lt *lt); /* its memory on the device is the backend's */
 /* The product of launch_matmul; false: it isn't one for the library, and nothing has been done. */
 bool lt_matmul(struct lt *lt, const struct matmul_args *a);
 
-/* lt_plan.c: the plan of this kind, made where there is none yet; `like` has the weight that it is
- * tried with. One that isn't usable stays so. */
-struct lt_plan *lt_plan_find(
-    struct lt *lt, const struct lt_kind *kind, const struct lt_product *like);
+/* lt_plan.c: the plan of this kind, made and tried where there is none yet. One that isn't usable
+ * stays so. */
+const struct lt_plan *lt_plan_find(struct lt *lt, const struct lt_kind *kind);
 void lt_plans_free(struct lt *lt);
 
 /* False where the library refuses. */

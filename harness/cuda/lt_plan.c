@@ -206,6 +206,10 @@ bool lt_run(struct lt *lt, const struct lt_plan *p, const struct lt_product *a) 
 
 /* ---- the trial ---- */
 
+static size_t weight_bytes(const struct lt_kind *k) {
+    return ((size_t)k->n * k->k * size_in(k) + 255) / 256 * 256;
+}
+
 enum { TRIED_MOST = 640, TRIED_LEAST = 8 };
 
 /* Rows [from, from + n), of those that are tried. */
@@ -214,9 +218,14 @@ static const struct {
 } tried_parts[] = { { 0, 1 }, { 7, 1 }, { 1, 2 }, { 2, 6 }, { 3, 17 }, { 1, 64 }, { 5, 65 },
     { 64, 128 }, { 63, 129 }, { 20, 300 }, { 127, 513 } };
 
-/* Where a trial keeps its rows: in the memory for sums, and in what the algorithm doesn't want. */
+/* Rows and weights whose products cancel: the second half of k takes back what the first brought,
+ * so what is left is the rounding of each addition, and a sum in any other order is another number,
+ * in bf16 too.
+ *
+ * Where a trial keeps its rows: in the memory for sums, and in what the algorithm doesn't want. */
 struct trial {
     uint32_t n_rows;
+    const uint8_t *weight, *bias; /* bias: zeros */
     uint8_t *x, *all, *part;
     uint32_t *differs;
     size_t row_in, row_out;
@@ -235,12 +244,12 @@ static struct trial trial_place(const struct lt *lt, const struct lt_plan *p) {
     return t;
 }
 
-static bool run_part(struct lt *lt, const struct lt_plan *p, const struct trial *t,
-    const struct lt_product *like, uint32_t from, uint32_t n, uint8_t *out) {
+static bool run_part(struct lt *lt, const struct lt_plan *p, const struct trial *t, uint32_t from,
+    uint32_t n, uint8_t *out) {
     struct lt_product a = { .x = t->x + from * t->row_in,
         .n_rows = n,
-        .weight = like->weight,
-        .bias = like->bias,
+        .weight = t->weight,
+        .bias = t->bias,
         .scale = 1,
         .out = out };
     cuda_must(cudaMemsetAsync(out, 0, n * t->row_out, lt->cuda->stream), "trial");
@@ -248,21 +257,23 @@ static bool run_part(struct lt *lt, const struct lt_plan *p, const struct trial 
 }
 
 /* Whether rows become the same together and in parts. */
-static bool rows_agree(struct lt *lt, const struct lt_plan *p, const struct lt_product *like) {
+static bool rows_agree(struct lt *lt, const struct lt_plan *p, const uint8_t *weight) {
     struct trial t = trial_place(lt, p);
+    t.weight = weight;
+    t.bias = weight + weight_bytes(&p->kind);
     cudaStream_t stream = lt->cuda->stream;
     uint32_t differs = 1;
     if (t.n_rows < TRIED_LEAST)
         return false;
     struct device_rows x = { .data = t.x, .n = t.n_rows, .cols = p->kind.k, .bf16 = p->kind.bf16 };
-    cuda_must(launch_noise(x, stream), "trial");
+    cuda_must(launch_noise(x, false, stream), "trial");
     cuda_must(cudaMemsetAsync(t.differs, 0, sizeof *t.differs, stream), "trial");
-    bool ok = run_part(lt, p, &t, like, 0, t.n_rows, t.all);
+    bool ok = run_part(lt, p, &t, 0, t.n_rows, t.all);
     for (size_t i = 0; ok && i < sizeof tried_parts / sizeof *tried_parts; i++) {
         uint32_t from = tried_parts[i].from, n = tried_parts[i].n;
         if (from + n > t.n_rows)
             continue;
-        ok = run_part(lt, p, &t, like, from, n, t.part);
+        ok = run_part(lt, p, &t, from, n, t.part);
         cuda_must(launch_differ(t.all + from * t.row_out, t.part, n * t.row_out, t.differs, stream),
             "trial");
     }
@@ -285,17 +296,34 @@ static bool block_reserve(struct lt *lt, const struct lt_kind *k) {
     return true;
 }
 
-static bool agrees_in_blocks(struct lt *lt, struct lt_plan *p, const struct lt_product *like) {
+static bool agrees_in_blocks(struct lt *lt, struct lt_plan *p, const uint8_t *weight) {
     p->block = LT_BLOCK;
-    return block_reserve(lt, &p->kind) && rows_agree(lt, p, like);
+    return block_reserve(lt, &p->kind) && rows_agree(lt, p, weight);
+}
+
+/* With weights of its own, for as long as it lasts; where there is no memory for them, the library
+ * isn't used. */
+static bool plan_try(struct lt *lt, struct lt_plan *p) {
+    const struct lt_kind *k = &p->kind;
+    size_t weights = weight_bytes(k), bias = k->n * sizeof(float);
+    void *room = NULL;
+    if (cudaMalloc(&room, weights + bias) != cudaSuccess) {
+        cudaGetLastError();
+        return false;
+    }
+    struct device_rows w = { .data = room, .n = k->n, .cols = k->k, .bf16 = k->bf16 };
+    cuda_must(launch_noise(w, true, lt->cuda->stream), "trial");
+    cuda_must(cudaMemsetAsync((uint8_t *)room + weights, 0, bias, lt->cuda->stream), "trial");
+    bool ok = rows_agree(lt, p, room) || agrees_in_blocks(lt, p, room);
+    cuda_must(cudaFree(room), "trial");
+    return ok;
 }
 
 /* ---- plans ---- */
 
-static bool plan_make(struct lt *lt, struct lt_plan *p, const struct lt_product *like) {
-    return desc_make(lt, p) && bias_set(lt, p, like->bias) && layouts_make(lt, p) &&
-           (algo_choose(lt, p, 0) || algo_choose(lt, p, LT_WORKSPACE_BYTES)) &&
-           (rows_agree(lt, p, like) || agrees_in_blocks(lt, p, like));
+static bool plan_make(struct lt *lt, struct lt_plan *p) {
+    return desc_make(lt, p) && bias_set(lt, p, lt->sums) && layouts_make(lt, p) &&
+           (algo_choose(lt, p, 0) || algo_choose(lt, p, LT_WORKSPACE_BYTES)) && plan_try(lt, p);
 }
 
 static bool kinds_equal(const struct lt_kind *a, const struct lt_kind *b) {
@@ -304,8 +332,7 @@ static bool kinds_equal(const struct lt_kind *a, const struct lt_kind *b) {
            a->epilogue == b->epilogue;
 }
 
-struct lt_plan *lt_plan_find(
-    struct lt *lt, const struct lt_kind *kind, const struct lt_product *like) {
+const struct lt_plan *lt_plan_find(struct lt *lt, const struct lt_kind *kind) {
     for (struct lt_plan *p = lt->plans; p != NULL; p = p->next)
         if (kinds_equal(&p->kind, kind))
             return p;
@@ -313,6 +340,6 @@ struct lt_plan *lt_plan_find(
     p->kind = *kind;
     p->next = lt->plans;
     lt->plans = p;
-    p->usable = plan_make(lt, p, like);
+    p->usable = plan_make(lt, p);
     return p;
 }
