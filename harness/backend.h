@@ -230,7 +230,7 @@ struct backend_config {
     const char *gemm; /* "auto", "dnnl", "plain" */
     enum weights_form weights;
     uint64_t weight_room; /* bytes that expanded matrices may take, where `weights` is auto; 0: as
-                             many as they are */
+                             many as they are, or as a device with memory of its own has */
     const struct packs_config *packs; /* NULL: none; read at open only */
 };
 
@@ -245,6 +245,7 @@ struct backend_caps {
     const char *gemm; /* "dnnl 2.6.3", "plain" */
     enum elem act, packed;
     uint32_t row_block; /* height of a GEMM block: T in multiples of it wastes nothing */
+    uint32_t step_rows; /* of a step that products run at full speed with; 0: as many as is usual */
     unsigned threads;
     unsigned can;               /* enum ability: parts that this device runs */
     uint32_t n_packed, n_found; /* matrices so far: packed here, or found as an earlier open packed
@@ -269,6 +270,11 @@ struct backend_ops {
     struct vector *(*vector)(
         struct backend *b, const struct weight_source *src, uint32_t n, struct err *err);
 
+    /* Bytes that a device with memory of its own has left of it. NULL: it works in the host's. */
+    uint64_t (*memory_free)(const struct backend *b);
+    /* So many buffers of so many bytes in all are made next: memory for all of them at once. NULL:
+     * each has its own. */
+    bool (*reserve)(struct backend *b, uint32_t n_buffers, size_t bytes, struct err *err);
     struct buffer *(*buffer)(
         struct backend *b, uint32_t n_rows, uint32_t cols, enum elem elem, struct err *err);
     struct kv_cache *(*kv_cache)(
@@ -397,7 +403,11 @@ struct backend_ops {
 
     void (*download)(
         struct backend *b, struct rows x, float *out); /* f32 or act rows to host f32 */
-    uint64_t (*rows_filled)(const struct backend *b);  /* since open */
+    /* The same of f32 rows, begun: they are there when `settle` returns, which waits for nothing
+     * that was asked for since. Both may be NULL: download is as good. */
+    void (*fetch)(struct backend *b, struct rows x, float *out);
+    void (*settle)(struct backend *b);
+    uint64_t (*rows_filled)(const struct backend *b); /* since open */
 };
 
 struct backend {

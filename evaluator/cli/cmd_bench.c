@@ -35,7 +35,7 @@ static const struct option options_bench[] = {
         "auto, expanded or file: whether matrices are expanded in memory, or read from the file "
         "whenever they are used (auto: expanded as far as memory goes)" },
     { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
-    { "gemm", 0, "NAME", "auto, dnnl or plain: which matrix product" },
+    { "gemm", 0, "NAME", "auto, dnnl, cublaslt or plain: which matrix product" },
     { NULL, 0, NULL, NULL },
 };
 

@@ -300,7 +300,7 @@ const struct option options_model[] = {
         "auto, expanded or file: whether matrices are expanded in memory, or read from the file "
         "whenever they are used (auto: expanded as far as memory goes)" },
     { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
-    { "gemm", 0, "NAME", "auto, dnnl or plain: which matrix product (for tests)" },
+    { "gemm", 0, "NAME", "auto, dnnl, cublaslt or plain: which matrix product (for tests)" },
     { "no-pack-cache", 0, NULL, "pack the weights anew, and keep nothing of them on disk" },
     { "stats", 0, "FILE", "write counters as one JSON object" },
     { "profile", 0, "NAME",

@@ -1,11 +1,11 @@
 /* What the C files of the CUDA module share: its objects, device memory, and the stage.
  *
- * All work goes to one stream, in order. All device memory is made before the first step, by
- * cudaMalloc, with the objects that need it; lists of a model (biases, taps) at their first use,
- * and stay (lists.c). Lists that an op gets for a step (ids, positions, spans) go through the
- * stage: one piece of device memory that each op overwrites from its start. The stream's order
- * keeps an op's lists there until its kernels are done; the host's copy may be reused at once,
- * since cudaMemcpyAsync from pageable memory returns after it has read it.
+ * All work goes to one stream, in order, and nobody waits for it but where numbers come back to
+ * the host: download, logits, logprobs. All device memory is made before the first step, with the
+ * objects that need it: buffers of a step come out of one piece, where the host has said how large
+ * (reserve); lists of a model (biases, taps) at their first use, and stay (lists.c). Lists that an
+ * op gets for a step (ids, positions, spans) go through the stage, a ring in pinned memory
+ * (stage.c).
  *
  * The door's ops have no error to give, so a launch or copy that fails there ends the process with
  * CUDA's message: never a wrong number.
@@ -15,6 +15,7 @@
 #define ASSAY_HARNESS_CUDA_CUDA_H
 
 #include "harness/backend.h"
+#include "harness/cpu/source.h"
 #include "harness/cuda/kernels.h"
 
 struct buffer {
@@ -26,6 +27,7 @@ struct buffer {
 struct vector {
     uint32_t n;
     float *data; /* [n] */
+    void *bf16;  /* [n] rounded, where products are in bf16; else NULL */
 };
 
 struct matrix {
@@ -48,13 +50,33 @@ struct kv_cache {
 
 struct owned {
     struct owned *next;
-    void *device; /* cudaFree */
+    void *device; /* cudaFree; NULL: part of a room */
     void *object; /* free */
 };
 
+/* Memory of the host for copies that don't wait: pinned, or any where there is no more of it. */
+struct host_room {
+    uint8_t *data;
+    size_t bytes;
+    bool pinned;
+};
+
+/* A list that the device has, `at` so many bytes from the ring's start. */
+struct stage_list {
+    size_t at, bytes; /* bytes 0: forgotten */
+    unsigned part;
+};
+
+enum { STAGE_PARTS = 4, STAGE_LISTS = 32 };
 struct stage {
-    uint8_t *device, *host;
-    size_t bytes, used;
+    uint8_t *device;
+    struct host_room host;
+    size_t bytes;             /* that one op's lists may take; a part of the ring has twice that */
+    unsigned part;            /* that is being filled */
+    size_t used, begun, sent; /* in it: so far; by ops before; copied */
+    cudaEvent_t left[STAGE_PARTS]; /* behind the last kernel that reads the part */
+    struct stage_list lists[STAGE_LISTS];
+    unsigned n_lists;       /* so far */
     size_t n_rows, n_slots; /* most that any buffer, any cache has: what the size follows from */
 };
 
@@ -71,6 +93,31 @@ struct lists {
     size_t n, capacity, next; /* next: where to look first */
 };
 
+enum { UPLOAD_PARTS = 2 };
+struct upload_part {
+    struct host_room host;
+    cudaEvent_t copied; /* behind the copy from it */
+};
+
+/* Rows on their way to the host: through pinned memory, from which they are handed on. */
+enum { FETCHES = 16 };
+struct fetching {
+    struct host_room host;
+    cudaEvent_t done; /* behind the last copy */
+    struct {
+        float *out;
+        size_t at, bytes;
+    } parts[FETCHES];
+    unsigned n;
+    size_t used;
+};
+
+/* One piece of device memory, out of which buffers are cut. */
+struct room {
+    uint8_t *data;
+    size_t bytes, used;
+};
+
 enum {
     HEAD_ROWS = 256,    /* rows of logits at a time: a multiple of MATMUL_TILE */
     HEAD_SPAN = 8192,   /* tokens of the vocabulary at a time */
@@ -83,9 +130,14 @@ struct cuda {
     char name[32];
     int device;
     cudaStream_t stream;
+    struct pool *pool; /* threads of the host, for what it does beside the device */
+    struct lt *lt;     /* NULL: products are our own */
     struct stage stage;
     struct lists lists;
-    struct pool *pool;             /* the host's threads */
+    struct room room;
+    struct fetching fetching;
+    struct upload_part upload[UPLOAD_PARTS];
+    unsigned n_uploaded;
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
     struct kernel_target *targets; /* [HEAD_TARGETS] */
@@ -118,16 +170,34 @@ struct device_rows rows_view(struct rows r, uint32_t cols);
 /* n rows of the window from row `from` on. */
 struct device_rows rows_part(struct device_rows r, uint32_t from, uint32_t n);
 
-/* cudaMalloc that lives until close with its object, which is freed too; NULL and ERR_RESOURCE,
- * and the object is freed. */
+/* memory.c: cudaMalloc that lives until close with its object, which is freed too; NULL and
+ * ERR_RESOURCE, and the object is freed. */
 MUST_CHECK void *device_alloc(
     struct cuda *c, size_t n, size_t size, const char *what, void *object, struct err *err);
+/* ERR_RESOURCE, with what there is; returns false. */
+bool device_failed(struct err *err, cudaError_t e, size_t bytes, const char *what);
+/* Frees the object and its memory now, once the device is done with it; false: there is none. */
+bool device_release(struct cuda *c, const void *object);
+/* Of the room for activations, for an object that is then freed at close; NULL: no more of it. */
+void *room_take(struct cuda *c, size_t bytes, void *object);
 
-/* Makes the stage large enough for lists of as many rows and slots. */
+MUST_CHECK bool host_room_make(
+    struct host_room *h, size_t bytes, const char *what, struct err *err);
+void host_room_free(struct host_room *h);
+
+/* upload.c: all rows of the source to the device; in the stream, as all that reads them. */
+MUST_CHECK bool upload_rows(
+    struct cuda *c, const struct source *s, enum elem elem, uint8_t *device, struct err *err);
+void upload_free(struct cuda *c);
+
+/* stage.c. An op begins, adds its lists, sends them, launches. Makes the stage large enough for
+ * lists of as many rows and slots. */
 MUST_CHECK bool stage_reserve(struct cuda *c, size_t n_rows, size_t n_slots, struct err *err);
+void stage_free(struct cuda *c);
 void stage_begin(struct cuda *c);
 /* Room for a list: where the host fills it in, and where the device will find it. */
 void *stage_room(struct cuda *c, size_t bytes, const void **device);
+/* The same filled; where the device has such a list already, that one. */
 const void *stage_add(struct cuda *c, const void *data, size_t bytes);
 void stage_send(struct cuda *c); /* before the launch */
 
@@ -141,8 +211,11 @@ enum kernel_activation kernel_activation(enum activation a);
 uint8_t *cache_layer(
     const struct cuda *c, const struct kv_cache *kv, uint8_t *cache, uint32_t layer);
 
-/* The objects and ops, by file: objects.c, ops.c, elements.c, segments.c, recur.c, head.c,
- * limits.c. */
+/* The objects and ops, by file: memory.c, objects.c, ops.c, elements.c, segments.c, recur.c,
+ * head.c, limits.c. */
+uint64_t cuda_memory_free(const struct backend *b);
+bool cuda_reserve(struct backend *b, uint32_t n_buffers, size_t bytes, struct err *err);
+void cuda_keep(struct backend *b);
 struct matrix *cuda_matrix(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err);
 struct table *cuda_table(
@@ -205,7 +278,13 @@ double cuda_roof(struct backend *b, double seconds);
 double cuda_stream(struct backend *b, double seconds);
 void cuda_download(struct backend *b, struct rows x, float *out);
 
-/* A product counted: rows of its last tile that are not wanted. */
-void count_filled(struct cuda *c, uint32_t n_rows);
+/* fetch.c */
+void cuda_fetch(struct backend *b, struct rows x, float *out);
+void cuda_settle(struct backend *b);
+void fetch_free(struct cuda *c);
+
+/* product.c: a matrix product, by the library where there is one and it is for it, else by our
+ * kernel; rows of the last tile that are not wanted are counted. */
+void cuda_product(struct cuda *c, const struct matmul_args *a);
 
 #endif

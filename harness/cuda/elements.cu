@@ -134,33 +134,3 @@ cudaError_t launch_clip(float limit, struct device_rows x, cudaStream_t stream) 
         starts_wide(x.data, false));
     return cudaGetLastError();
 }
-
-/* ---- noise ---- */
-
-/* A number in [-1, 1) of its place alone. */
-static __device__ float noise_at(size_t i) {
-    uint32_t x = (uint32_t)i * 2654435761U + (uint32_t)(i >> 32);
-    x = (x ^ x >> 15) * 2246822519U;
-    x = (x ^ x >> 13) * 3266489917U;
-    return (float)(x >> 8) / (float)(1 << 23) - 1;
-}
-
-static __global__ void __launch_bounds__(THREADS) noise_pieces(struct device_rows x, bool wide) {
-    size_t i = flat_piece(), n = (size_t)x.n * x.cols;
-    int count = piece_count(n, i);
-    struct piece p;
-#pragma unroll
-    for (int e = 0; e < PIECE; e++)
-        p.x[e] = noise_at(i + e);
-    piece_store(x.data, x.bf16, i, count, wide, p);
-}
-
-cudaError_t launch_noise(struct device_rows x, cudaStream_t stream) {
-    unsigned blocks;
-    if (is_empty(x))
-        return cudaSuccess;
-    if (!flat_grid(x, &blocks))
-        return cudaErrorInvalidConfiguration;
-    LAUNCH(noise_pieces, blocks, THREADS, 0, stream, x, starts_wide(x.data, x.bf16));
-    return cudaGetLastError();
-}

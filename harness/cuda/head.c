@@ -29,7 +29,7 @@ static struct device_rows span_logits(
         .bias = h->bias != NULL ? h->bias->data + token : NULL,
         .activation = KERNEL_NONE,
         .scale = h->scale };
-    cuda_must(launch_matmul(&a, c->stream), "head");
+    cuda_product(c, &a);
     return a.out;
 }
 
@@ -43,7 +43,6 @@ void cuda_logits(struct backend *b, const struct matrix *head, const struct vect
     const struct head h = { head, bias, scale, softcap };
     struct device_rows all = rows_view(x, head->k);
     check_head(c, &h, x);
-    count_filled(c, x.n);
     for (uint32_t row = 0, n; row < x.n; row += n) {
         n = x.n - row < HEAD_ROWS ? x.n - row : HEAD_ROWS;
         for (uint32_t token = 0; token < head->n; token += HEAD_SPAN) {
@@ -104,7 +103,6 @@ void cuda_logprobs(struct backend *b, const struct matrix *head, const struct ve
     for (size_t from = 0, some; from < n; from += some) {
         some = count_some(targets + from, n - from);
         uint32_t first = targets[from].row, n_rows = targets[from + some - 1].row - first + 1;
-        count_filled(c, n_rows);
         send_targets(c, targets + from, some);
         for (uint32_t token = 0; token < head->n; token += HEAD_SPAN) {
             struct span_args a = { .logits =

@@ -152,11 +152,31 @@ struct matmul_args {
     struct device_rows x, out; /* [n, k], [n, n_cols] */
     const void *weight;        /* [n_cols, k], elements as x */
     const float *bias;         /* [n_cols] or NULL */
+    const void *bias_bf16;     /* rounded, for who can't take the other; may be NULL */
     enum kernel_activation activation;
     float scale;
     bool accumulate; /* out is f32 */
 };
 cudaError_t launch_matmul(const struct matmul_args *a, cudaStream_t stream);
+
+/* The same of sums that are there: [out.n, pitch] f32, pitch a multiple of 4. */
+struct finish_args {
+    const float *sums;
+    uint32_t pitch;
+    struct device_rows out;
+    const float *bias; /* [out.cols] or NULL */
+    enum kernel_activation activation;
+    float scale;
+    bool accumulate; /* out is f32 */
+};
+cudaError_t launch_finish(const struct finish_args *a, cudaStream_t stream);
+
+/* Numbers that look like none in particular, from -1 to 1; the second half of each row is the
+ * first once more, `turns`: with its signs turned. */
+cudaError_t launch_noise(struct device_rows x, bool turns, cudaStream_t stream);
+/* *differs becomes 1 where the bytes, a multiple of 4, are not the same; else it stays. */
+cudaError_t launch_differ(
+    const void *a, const void *b, size_t bytes, uint32_t *differs, cudaStream_t stream);
 
 /* From `position` on, slots go up from `slot`. */
 struct attend_span {
@@ -227,11 +247,6 @@ cudaError_t launch_recur(const struct recur_args *a, cudaStream_t stream);
 /* u = activation(convolution up to each row), f32, of tiles of CONVOLVE_ROWS rows. */
 cudaError_t launch_convolve(const struct recur_args *a, const struct segment_tile *tiles,
     uint32_t n_tiles, struct device_rows u, cudaStream_t stream);
-
-/* ---- what the device gives ---- */
-
-/* x: numbers in [-1, 1), by their place. */
-cudaError_t launch_noise(struct device_rows x, cudaStream_t stream);
 
 /* What some part of the vocabulary holds of one row's probability. */
 struct kernel_mass {

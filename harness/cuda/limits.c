@@ -45,7 +45,7 @@ static bool effort_begin(struct cuda *c, struct effort *e) {
         }
         e->room[i] = room;
         if (e->square)
-            cuda_must(launch_noise(room_of(c, e, i), c->stream), "noise");
+            cuda_must(launch_noise(room_of(c, e, i), false, c->stream), "noise");
         else
             cuda_must(cudaMemsetAsync(room, i + 1, bytes, c->stream), "noise");
     }
@@ -106,7 +106,7 @@ static double product_run(struct cuda *c, struct effort *e) {
         .out = room_of(c, e, 2),
         .activation = KERNEL_NONE,
         .scale = 1 };
-    cuda_must(launch_matmul(&a, c->stream), "roof");
+    cuda_product(c, &a);
     return 2.0 * (double)e->size * (double)e->size * (double)e->size;
 }
 

@@ -9,6 +9,10 @@
 
 #include "base/mem.h"
 #include "harness/cuda/load.h"
+#include "harness/cuda/lt.h"
+
+/* Rows of a step: enough for all of the device's processors to have blocks of a product. */
+enum { STEP_ROWS = 8192 };
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -46,6 +50,9 @@ static void cuda_close(struct backend *b) {
     cudaSetDevice(c->device);
     if (c->stream != NULL)
         cudaStreamSynchronize(c->stream);
+    lt_close(c->lt);
+    upload_free(c);
+    fetch_free(c);
     for (struct owned *o = c->owned, *next; o != NULL; o = next) {
         next = o->next;
         cudaFree(o->device);
@@ -53,13 +60,12 @@ static void cuda_close(struct backend *b) {
         free(o);
     }
     lists_release(&c->lists);
-    pool_free(c->pool);
-    cudaFree(c->stage.device);
-    free(c->stage.host);
+    stage_free(c);
     free(c->masses_host);
     free(c->targets_host);
     if (c->stream != NULL)
         cudaStreamDestroy(c->stream);
+    pool_free(c->pool);
     free(c);
 }
 
@@ -67,8 +73,11 @@ static const struct backend_ops cuda_ops = {
     .close = cuda_close,
     .caps = cuda_caps,
     .matrix = cuda_matrix,
+    .keep = cuda_keep,
     .table = cuda_table,
     .vector = cuda_vector,
+    .memory_free = cuda_memory_free,
+    .reserve = cuda_reserve,
     .buffer = cuda_buffer,
     .kv_cache = cuda_kv_cache,
     .kv_bytes_per_slot = cuda_kv_bytes_per_slot,
@@ -102,6 +111,8 @@ static const struct backend_ops cuda_ops = {
     .roof = cuda_roof,
     .stream = cuda_stream,
     .download = cuda_download,
+    .fetch = cuda_fetch,
+    .settle = cuda_settle,
     .rows_filled = cuda_rows_filled,
 };
 
@@ -123,15 +134,19 @@ static bool driver_check(struct err *err) {
     return err_hint(err, "install the driver for this GPU, or use --device cpu");
 }
 
+static const char *gemm_wanted(const struct backend_config *config) {
+    return config->gemm != NULL ? config->gemm : "auto";
+}
+
 static bool config_check(const struct backend_config *config, struct err *err) {
     if (config->dtype != DTYPE_F32 && config->dtype != DTYPE_BF16)
         return err_set(
             err, ERR_UNSUPPORTED, "cannot run in this dtype on CUDA: f32 and bf16 are supported");
-    if (config->gemm != NULL && strcmp(config->gemm, "auto") != 0 &&
-        strcmp(config->gemm, "plain") != 0)
-        return err_set(
-            err, ERR_UNSUPPORTED, "matrix library '%.32s' is not available on CUDA", config->gemm);
-    return true;
+    const char *gemm = gemm_wanted(config);
+    bool known =
+        strcmp(gemm, "auto") == 0 || strcmp(gemm, "plain") == 0 || strcmp(gemm, "cublaslt") == 0;
+    return known ||
+           err_set(err, ERR_UNSUPPORTED, "matrix library '%.32s' is not available on CUDA", gemm);
 }
 
 /* Devices older than sm_80 have no code in the module. */
@@ -159,6 +174,25 @@ static bool device_find(struct cuda *c, int device, struct err *err) {
     snprintf(c->name, sizeof c->name, "cuda/sm_%d%d+bf16", major, minor);
     e = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
     return e == cudaSuccess || unusable(err, "could not make a stream", e);
+}
+
+static bool threads_make(struct cuda *c, const struct backend_config *config, struct err *err) {
+    c->pool = pool_new(config->threads != 0 ? config->threads : pool_default_threads(), err);
+    return c->pool != NULL;
+}
+
+/* The library for products: where nobody asks for it, a device does without one that isn't there,
+ * and the caps say so. */
+static bool library_find(struct cuda *c, const struct backend_config *config, struct err *err) {
+    struct err why = ERR_INIT;
+    const char *gemm = gemm_wanted(config);
+    if (strcmp(gemm, "plain") == 0)
+        return true;
+    c->lt = lt_open(c, &why);
+    if (c->lt != NULL || (strcmp(gemm, "auto") == 0 && why.class == ERR_UNSUPPORTED))
+        return true;
+    *err = why;
+    return err_hint(err, "use --gemm plain, or name the library in ASSAY_CUBLASLT");
 }
 
 static bool memory_make(struct cuda *c, struct err *err) {
@@ -205,17 +239,17 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
         return NULL;
     struct cuda *c = xcalloc(1, sizeof *c);
     c->base.ops = &cuda_ops;
-    c->pool = pool_new(config->threads != 0 ? config->threads : pool_default_threads(), err);
-    if (c->pool == NULL || !driver_check(err) || !device_find(c, device, err) ||
-        !memory_make(c, err) || !launch_try(c, err)) {
+    if (!driver_check(err) || !device_find(c, device, err) || !threads_make(c, config, err) ||
+        !memory_make(c, err) || !launch_try(c, err) || !library_find(c, config, err)) {
         cuda_close(&c->base);
         return NULL;
     }
     c->caps = (struct backend_caps) { .name = c->name,
-        .gemm = "plain",
+        .gemm = c->lt != NULL ? c->lt->name : "plain",
         .act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32,
         .packed = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32,
         .row_block = MATMUL_TILE,
+        .step_rows = STEP_ROWS,
         .threads = pool_n_threads(c->pool),
         .can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
                CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE |

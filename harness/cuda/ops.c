@@ -49,10 +49,6 @@ void cuda_gather(struct backend *b, const struct table *t, const int32_t *ids, f
     cuda_must(launch_gather(&a, c->stream), "gather");
 }
 
-void count_filled(struct cuda *c, uint32_t n_rows) {
-    c->n_rows_filled += (MATMUL_TILE - n_rows % MATMUL_TILE) % MATMUL_TILE;
-}
-
 void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
     const struct epilogue *epilogue) {
     static const struct epilogue none;
@@ -62,13 +58,13 @@ void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struc
         .out = rows_view(out, w->n),
         .weight = w->data,
         .bias = e->bias ? e->bias->data : NULL,
+        .bias_bf16 = e->bias ? e->bias->bf16 : NULL,
         .activation = kernel_activation(e->activation),
         .scale = e->scale != 0 ? e->scale : 1,
         .accumulate = e->accumulate };
     BUG_IF(x.buf->elem != c->caps.act || out.n != x.n || (e->accumulate && a.out.bf16));
     BUG_IF(e->bias != NULL && e->bias->n != w->n);
-    count_filled(c, x.n);
-    cuda_must(launch_matmul(&a, c->stream), "matmul");
+    cuda_product(c, &a);
 }
 
 void cuda_convert(struct backend *b, struct rows x, struct rows out) {

@@ -6,11 +6,17 @@ set(cuda_MODULE_SOURCES
     attend.cu
     elements.c
     elements.cu
+    fetch.c
+    finish.cu
     head.c
     limits.c
     lists.c
     logprobs.cu
+    lt.c
+    lt_load.c
+    lt_plan.c
     matmul.cu
+    memory.c
     norm.cu
     objects.c
     open.c
@@ -18,7 +24,10 @@ set(cuda_MODULE_SOURCES
     pool.cu
     recur.c
     recur.cu
+    product.c
     rotate.cu
     rows.cu
     segments.c
+    stage.c
+    upload.c
 )

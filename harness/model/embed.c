@@ -32,6 +32,13 @@ struct encoder {
     struct arena ids;
 };
 
+/* Texts of a step whose pooled rows are on their way from the device. */
+struct batch {
+    size_t *leaders; /* [n] */
+    uint32_t n;
+    float *pooled; /* [poolings, n, hidden width] */
+};
+
 struct embedder {
     struct model *model;
     struct recipe recipe;
@@ -39,6 +46,7 @@ struct embedder {
     struct passage *passages; /* of requests that can be embedded, in their order */
     size_t n;
     uint32_t prompt_tokens;
+    struct batch batch;
     const struct run_options *run;
     struct embed_request *requests;
     float *vectors; /* [requests, width], the caller's */
@@ -334,42 +342,77 @@ static void passage_step(const struct embedder *e, struct step *step, const stru
     step_add(step, &part);
 }
 
-static bool step_embed(
-    struct embedder *e, struct step *step, const size_t *leaders, struct err *err) {
+/* ---- steps ---- */
+
+static void batch_release(struct embedder *e) {
+    const struct backend *b = e->model->net.backend;
+    if (e->batch.n > 0 && b->ops->settle)
+        b->ops->settle(e->model->net.backend); /* nobody writes there any more */
+    free(e->batch.leaders);
+    free(e->batch.pooled);
+    e->batch = (struct batch) { 0 };
+}
+
+static void batch_begin(
+    struct embedder *e, const struct step_view *view, const size_t *leaders, struct rows x) {
     struct net *net = &e->model->net;
     const struct backend_ops *ops = net->backend->ops;
     const struct recipe *r = &e->recipe;
-    struct step_view view = step_view(step);
-    uint32_t n = view.n_segments, c = spec_hidden_width(&net->spec);
-    uint32_t widest = r->chain ? modules_widest(r->chain, r->pooled_width) : r->pooled_width;
+    uint32_t n = view->n_segments, c = spec_hidden_width(&net->spec);
     struct segment *segments = xcalloc(n, sizeof *segments);
-    float *pooled = xcalloc((size_t)n * r->pooled_width, sizeof *pooled);
-    float *room = xcalloc((size_t)widest * 2, sizeof *room);
-    view.n_reads = view.n_reads ? view.n_reads : view.n;
-    struct rows x = net_forward_hidden(net, &view);
-    pooled_segments(e, &view, leaders, segments);
+    struct rows out = { .buf = net->pooled, .n = n };
+    e->batch = (struct batch) { .n = n,
+        .leaders = xcalloc(n, sizeof *leaders),
+        .pooled = xcalloc((size_t)n * r->pooled_width, sizeof(float)) };
+    memcpy(e->batch.leaders, leaders, n * sizeof *leaders);
+    pooled_segments(e, view, leaders, segments);
     for (uint32_t p = 0; p < r->n_poolings; p++) {
-        struct rows out = { .buf = net->pooled, .n = n };
         ops->pool(net->backend, r->poolings[p], x, segments, n, out);
-        ops->download(net->backend, out, pooled + (size_t)p * n * c);
-    }
-    bool ok = true;
-    for (uint32_t i = 0; ok && i < n; i++) {
-        for (uint32_t p = 0; p < r->n_poolings; p++)
-            memcpy(room + (size_t)p * c, pooled + ((size_t)p * n + i) * c, c * sizeof *room);
-        ok = vector_finish(e, leaders[i], room, widest, err);
+        (ops->fetch ? ops->fetch : ops->download)(
+            net->backend, out, e->batch.pooled + (size_t)p * n * c);
     }
     free(segments);
-    free(pooled);
+}
+
+/* What the step gave becomes vectors. */
+static bool batch_finish(struct embedder *e, struct err *err) {
+    struct net *net = &e->model->net;
+    const struct recipe *r = &e->recipe;
+    const struct batch *b = &e->batch;
+    uint32_t c = spec_hidden_width(&net->spec);
+    uint32_t widest = r->chain ? modules_widest(r->chain, r->pooled_width) : r->pooled_width;
+    float *room = xcalloc((size_t)widest * 2, sizeof *room);
+    bool ok = true;
+    if (b->n > 0 && net->backend->ops->settle)
+        net->backend->ops->settle(net->backend);
+    for (uint32_t i = 0; ok && i < b->n; i++) {
+        for (uint32_t p = 0; p < r->n_poolings; p++)
+            memcpy(room + (size_t)p * c, b->pooled + ((size_t)p * b->n + i) * c, c * sizeof *room);
+        ok = vector_finish(e, b->leaders[i], room, widest, err);
+    }
     free(room);
+    batch_release(e);
     return ok;
+}
+
+/* While a device works on the step, the host finishes the one before. */
+static bool step_embed(
+    struct embedder *e, struct step *step, const size_t *leaders, struct err *err) {
+    struct net *net = &e->model->net;
+    struct step_view view = step_view(step);
+    view.n_reads = view.n_reads ? view.n_reads : view.n;
+    struct rows x = net_forward_hidden(net, &view);
+    if (!batch_finish(e, err))
+        return false;
+    batch_begin(e, &view, leaders, x);
+    return net->backend->ops->fetch || batch_finish(e, err);
 }
 
 /* A decoder has rows for its longest text, but steps of that size would only take memory: a text
  * that is longer than this has a step for itself. */
-static uint32_t step_rows_most(const struct net *net) {
-    enum { STEP_ROWS = 1024 };
-    return net->spec.causal && net->n_rows > STEP_ROWS ? STEP_ROWS : net->n_rows;
+static uint32_t step_rows_most(const struct model *m) {
+    uint32_t rows = model_step_rows(m);
+    return m->net.spec.causal && m->net.n_rows > rows ? rows : m->net.n_rows;
 }
 
 /* Passages are whole segments: one that doesn't fit into the rest of a step begins the next. */
@@ -379,7 +422,7 @@ static bool embed_run(struct embedder *e, const struct embed_counts *counts, str
     struct step step = { 0 };
     size_t *leaders = xcalloc(net->n_rows, sizeof *leaders);
     uint32_t length_class = 0; /* of the step at hand */
-    uint32_t most = step_rows_most(net);
+    uint32_t most = step_rows_most(e->model);
     bool ok = net_reserve_slots(net, (uint32_t)counts->longest_step, err);
     for (size_t i = 0; ok && i <= e->n; i++) {
         const struct passage *p = i < e->n ? &e->passages[i] : NULL;
@@ -397,6 +440,8 @@ static bool embed_run(struct embedder *e, const struct embed_counts *counts, str
             passage_step(e, &step, p);
         }
     }
+    ok = ok && batch_finish(e, err);
+    batch_release(e);
     step_release(&step);
     free(leaders);
     return ok;

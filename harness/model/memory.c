@@ -69,6 +69,12 @@ size_t memory_default(void) {
     return lesser(memory_of_machine() / 4, (size_t)4 << 30);
 }
 
+/* A part is left to what others take meanwhile, to the driver, and to lists that grow. */
+size_t memory_of_device(const struct backend *b) {
+    uint64_t left = b->ops->memory_free(b);
+    return (size_t)(left - left / 16);
+}
+
 size_t memory_for_weights(const struct model_options *o) {
     size_t all = o->total_bytes ? o->total_bytes : memory_of_machine();
     return all - all / 4;

@@ -303,7 +303,8 @@ static struct backend *device_open(const struct model_options *o, const char *we
     };
     config.gemm = config.gemm ? config.gemm : "auto";
     config.weights = o->weights;
-    config.weight_room = memory_for_weights(o);
+    bool own_memory = strncmp(device, "cuda", 4) == 0;
+    config.weight_room = own_memory && !o->total_bytes ? 0 : memory_for_weights(o);
     config.dtype = o->dtype == DTYPE_AUTO ? DTYPE_F32 : o->dtype;
     struct backend *b = backend_device_open(device, &config, err);
     *dtype = dtype_resolve(o->dtype, weight_dtype, b);
@@ -315,11 +316,27 @@ static struct backend *device_open(const struct model_options *o, const char *we
     return b;
 }
 
+/* Memory for work where nobody says how much: some of the host's, or what the device has left. An
+ * outline's weights are not on the device yet. */
+static size_t memory_for_anyone(const struct model *m) {
+    const struct backend *b = m->net.backend;
+    if (!b->ops->memory_free)
+        return memory_default();
+    size_t left = memory_of_device(b), to_come = m->is_outline ? (size_t)m->net.weight_bytes : 0;
+    return left > to_come ? left - to_come : 0;
+}
+
+static size_t memory_asked(const struct model *m, const struct model_options *o) {
+    size_t most = memory_for_anyone(m);
+    bool may_exceed = !m->net.backend->ops->memory_free; /* the host's is a habit, not a limit */
+    return o->memory_bytes && (may_exceed || o->memory_bytes < most) ? o->memory_bytes : most;
+}
+
 /* What is left for work of the ceilings that were given, once the weights are in memory. */
 static bool memory_for_work(
     const struct model *m, const struct model_options *o, size_t *memory, struct err *err) {
     uint64_t weights = m->net.weight_bytes;
-    *memory = o->memory_bytes ? o->memory_bytes : memory_default();
+    *memory = memory_asked(m, o);
     if (!o->total_bytes)
         return true;
     if (o->total_bytes <= weights) {
@@ -335,6 +352,11 @@ static bool memory_for_work(
     return true;
 }
 
+uint32_t model_step_rows(const struct model *m) {
+    uint32_t rows = m->net.backend->ops->caps(m->net.backend)->step_rows;
+    return rows > 0 ? rows : ROWS_DEFAULT;
+}
+
 /* Half of the memory at most goes to scratch, the rest to keys and values. An encoder's step must
  * hold its longest text. */
 static bool memory_plan(struct model *m, const struct model_options *o, struct err *err) {
@@ -347,7 +369,7 @@ static bool memory_plan(struct model *m, const struct model_options *o, struct e
         slot = net_slot_bytes(m->decoder);
         row += net_row_bytes(m->decoder) + slot;
     }
-    size_t rows = ROWS_DEFAULT, longest = length_of_texts(m);
+    size_t rows = model_step_rows(m), longest = length_of_texts(m);
     if (longest < m->info.max_length)
         longest = m->info.max_length;
     bool whole = !net->spec.causal || m->modules.present || net->spec.has_classifier;

@@ -51,6 +51,9 @@ uint32_t length_of_pass(const struct model *m);
 uint32_t length_of_texts(const struct model *m);
 uint32_t length_of_requests(const struct model *m);
 
+/* Rows that a step has at full speed, of a model whose texts may be cut. */
+uint32_t model_step_rows(const struct model *m);
+
 /* ERR_INPUT where there are no ids (`for_what`: "to embed"), or more than a pass or a step can
  * have, or one is outside the vocabulary. */
 MUST_CHECK bool model_pass_check(
@@ -80,6 +83,9 @@ void outline_net_open(struct net *net, const struct spec *spec, struct backend *
  * matrices may take. */
 size_t memory_default(void);
 size_t memory_for_weights(const struct model_options *o);
+
+/* ... and of a device that has memory of its own: bytes of it, as it is now. */
+size_t memory_of_device(const struct backend *b);
 
 /* ERR_UNSUPPORTED where the model has no weights and the run is more than a plan. */
 MUST_CHECK bool model_can_run(

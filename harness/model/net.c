@@ -411,6 +411,55 @@ static bool abilities_check(const struct spec *s, struct backend *b, struct err 
     return err_hint(err, "use --device cpu");
 }
 
+/* What the role's weight takes of a device at least: it may be kept as the file has it. */
+static uint64_t weight_least(const struct net *net, enum role role, const struct tensor *t) {
+    uint32_t rows, cols;
+    if (!t || role_part(role) == PART_HOST)
+        return 0;
+    role_shape(&net->spec, role, &rows, &cols);
+    uint64_t made = net_weight_bytes(net, role, rows, cols);
+    double part = (double)rows * cols / (double)t->n_elements;
+    uint64_t in_file = (uint64_t)(part * (double)t->bytes);
+    return made < in_file ? made : in_file;
+}
+
+static uint64_t layer_least(const struct net *net, const struct net_tensors *tensors, uint32_t l) {
+    uint64_t bytes = 0;
+    for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++)
+        bytes += weight_least(net, (enum role)r, tensors->layer[l][r]);
+    for (uint32_t e = 0; tensors->experts[l] && e < net->spec.experts.n; e++)
+        for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++)
+            bytes +=
+                weight_least(net, (enum role)r, tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT]);
+    return bytes;
+}
+
+static uint64_t weights_least(const struct net *net, const struct net_tensors *tensors) {
+    const struct spec *s = &net->spec;
+    uint64_t bytes = 0;
+    for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
+        bytes += weight_least(net, (enum role)r, tensors->global[r]);
+    for (uint32_t l = 0; l < s->n_layers; l++)
+        if (l / s->inner_layers % s->shared_layers == 0)
+            bytes += layer_least(net, tensors, l);
+    if (s->causal && s->tied)
+        bytes += weight_least(net, ROLE_HEAD, tensors->global[ROLE_EMBED]);
+    return bytes;
+}
+
+/* Weights that a device has no room for are refused before the first of them is read. */
+static bool room_check(const struct net *net, const struct net_tensors *tensors, struct err *err) {
+    const struct backend_ops *ops = net->backend->ops;
+    uint64_t least = ops->memory_free ? weights_least(net, tensors) : 0;
+    uint64_t room = ops->memory_free ? ops->memory_free(net->backend) : 0;
+    if (least <= room)
+        return true;
+    err_set(err, ERR_RESOURCE, "the weights take %llu MiB, and %s has %llu MiB free",
+        (unsigned long long)(least >> 20) + 1, ops->caps(net->backend)->name,
+        (unsigned long long)(room >> 20));
+    return err_hint(err, "use --device cpu, a smaller --dtype, or a device with more memory");
+}
+
 /* Layers of an encoder share one: it never looks back past a step. */
 void net_caches_count(struct net *net) {
     const struct spec *s = &net->spec;
@@ -432,7 +481,8 @@ bool net_open(struct net *net, const struct spec *spec, const struct net_tensors
     net->layers = arena_alloc(&net->arena, spec->n_layers * sizeof *net->layers);
     net_caches_count(net);
     rotaries_make(net);
-    return abilities_check(spec, backend, err) && weights_make(net, tensors, err);
+    return abilities_check(spec, backend, err) && room_check(net, tensors, err) &&
+           weights_make(net, tensors, err);
 }
 
 void net_close(struct net *net) {
@@ -589,10 +639,26 @@ size_t net_slot_bytes(const struct net *net) {
                      net->backend, net->n_kv_layers, s->n_kv_heads * s->head_dim);
 }
 
+/* A device that wants to makes all of scratch at once. */
+static bool scratch_reserve(
+    struct net *net, const struct scratch list[N_SCRATCH], uint32_t n_rows, struct err *err) {
+    size_t bytes = 0;
+    uint32_t n = 0;
+    for (int i = 0; i < N_SCRATCH; i++) {
+        bytes += (size_t)n_rows * list[i].cols * (list[i].elem == ELEM_F32 ? 4 : 2);
+        n += list[i].cols > 0;
+    }
+    const struct backend_ops *ops = net->backend->ops;
+    return !ops->reserve || ops->reserve(net->backend, n, bytes, err) ||
+           err_wrap(err, "scratch for %u rows", n_rows);
+}
+
 bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
     struct scratch list[N_SCRATCH];
     BUG_IF(net->n_rows != 0);
     scratch_list(net, list);
+    if (!scratch_reserve(net, list, n_rows, err))
+        return false;
     for (int i = 0; i < N_SCRATCH; i++) {
         if (!list[i].buffer || list[i].cols == 0)
             continue;

@@ -30,7 +30,11 @@ enum {
     GRID_YZ_MAX = 65535,
     ALIGNMENT = 256, /* of cudaMalloc */
 };
-static const size_t MEMORY_BYTES = (size_t)4 << 30;
+/* 4 GiB, or ASSAY_SHIM_MEMORY bytes. */
+static size_t memory_bytes(void) {
+    const char *told = getenv("ASSAY_SHIM_MEMORY");
+    return told != NULL ? (size_t)strtoull(told, NULL, 10) : (size_t)4 << 30;
+}
 
 typedef std::function<void()> work;
 
@@ -244,7 +248,7 @@ cudaError_t cudaMalloc(void **p, size_t bytes) {
     *p = NULL;
     if (bytes == 0)
         return cudaSuccess;
-    if (bytes > MEMORY_BYTES - device_bytes || posix_memalign(p, ALIGNMENT, bytes) != 0)
+    if (bytes + device_bytes > memory_bytes() || posix_memalign(p, ALIGNMENT, bytes) != 0)
         return result(cudaErrorMemoryAllocation);
     memset(*p, SHIM_POISON, bytes);
     ASAN_POISON_MEMORY_REGION(*p, bytes);
@@ -271,8 +275,8 @@ cudaError_t cudaFree(void *p) {
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
     guard g(lock);
-    *total = MEMORY_BYTES;
-    *free_bytes = MEMORY_BYTES - device_bytes;
+    *total = memory_bytes();
+    *free_bytes = *total > device_bytes ? *total - device_bytes : 0;
     return cudaSuccess;
 }
 

@@ -1,0 +1,364 @@
+/* Memory of the CUDA backend: lists that go through the stage while earlier ones are still being
+ * read, weights that come from the file in parts, activations out of one piece, and what is said
+ * where something does not fit. */
+#include "weight_files.h"
+
+#include <string.h>
+
+#include "harness/cpu/kernels.h" /* bf16_from_f32 */
+#include "harness/cuda/load.h"
+#include "tests/harness/cpu_world.h"
+#include "tests/harness/gpu_there.h"
+#include "tiny_models.h"
+
+static struct backend *cuda_open(enum dtype dtype) {
+    struct backend_config config = { .dtype = dtype, .threads = 3, .gemm = "plain" };
+    struct err err = ERR_INIT;
+    struct backend *b = backend_cuda_open(&config, 0, &err);
+    if (b == NULL)
+        fail_msg("%s", err.msg);
+    return b;
+}
+
+/* ---- the stage ---- */
+
+enum { KINDS = 19 };
+
+static struct table *numbered_table(struct backend *b) {
+    float *numbers = world_alloc(KINDS * sizeof *numbers);
+    for (int i = 0; i < KINDS; i++)
+        numbers[i] = (float)(i + 1);
+    return world_table(b, KINDS, 1, numbers);
+}
+
+static int32_t id_of(uint32_t op, uint32_t row) {
+    return (int32_t)((row * (op % 7 + 1) + op) % KINDS);
+}
+
+/* So many ops that the ring comes round several times, and nobody waits for any of them. Every
+ * third op asks for the list of the one before. */
+static void lists_stay_until_they_have_been_read(void **state) {
+    (void)state;
+    enum { ROWS = 700, OPS = 900 };
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct table *t = numbered_table(b);
+    struct rows x = world_empty(b, ROWS, 1, ELEM_F32);
+    float *want = world_alloc(ROWS * sizeof *want);
+    int32_t ids[ROWS];
+    for (uint32_t op = 0; op < OPS; op++) {
+        for (uint32_t row = 0; row < ROWS; row++) {
+            ids[row] = id_of(op % 3 == 2 ? op - 1 : op, row);
+            want[row] += (float)(ids[row] + 1);
+        }
+        b->ops->gather(b, t, ids, 1, true, x);
+    }
+    assert_same_bits("sums", ROWS, world_read(b, x, 1), want);
+    world_close(b);
+}
+
+/* A list that makes the stage larger, between others. */
+static void a_stage_that_grows_loses_no_list(void **state) {
+    (void)state;
+    enum { FEW = 10, MANY = 40000 };
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct table *t = numbered_table(b);
+    struct rows few = world_empty(b, FEW, 1, ELEM_F32);
+    int32_t *ids = world_alloc(MANY * sizeof *ids);
+    for (uint32_t i = 0; i < MANY; i++)
+        ids[i] = (int32_t)(i % KINDS);
+    b->ops->gather(b, t, ids, 1, false, few);
+    struct rows many = world_empty(b, MANY, 1, ELEM_F32);
+    b->ops->gather(b, t, ids, 1, false, many);
+    b->ops->gather(b, t, ids, 1, true, few);
+    const float *got = world_read(b, few, 1), *all = world_read(b, many, 1);
+    for (uint32_t i = 0; i < FEW; i++)
+        assert_true(got[i] == 2 * (float)(i + 1));
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_true(all[i] == (float)(i % KINDS + 1));
+    world_close(b);
+}
+
+/* ---- weights ---- */
+
+enum { TALL = 5000, WIDE = 1024 }; /* more than one part, in either type */
+
+static struct weight_source tall_source(enum tensor_type type) {
+    size_t size = type == TENSOR_BF16 ? 2 : 4;
+    uint8_t *data = world_alloc((size_t)TALL * WIDE * size);
+    for (size_t i = 0; i < (size_t)TALL * WIDE; i++) {
+        float x = (float)(int)(i * 7919 % 511) - 255;
+        uint16_t rounded = bf16_from_f32(x);
+        memcpy(data + i * size, size == 2 ? (void *)&rounded : (void *)&x, size);
+    }
+    struct tensor *t = world_alloc(sizeof *t);
+    *t = (struct tensor) { .name = "tall",
+        .type = type,
+        .n_dims = 2,
+        .shape = { TALL, WIDE },
+        .n_elements = (uint64_t)TALL * WIDE,
+        .data = data,
+        .bytes = (size_t)TALL * WIDE * size };
+    return (struct weight_source) { .tensor = t };
+}
+
+static void check_tall(enum tensor_type type) {
+    struct backend *b = cuda_open(DTYPE_BF16);
+    struct weight_source source = tall_source(type);
+    struct err err = ERR_INIT;
+    struct table *t = b->ops->table(b, &source, TALL, WIDE, &err);
+    if (t == NULL)
+        fail_msg("%s", err.msg);
+    const int32_t ids[] = { 0, 2047, 2048, 4095, 4096, TALL - 1 };
+    enum { N = sizeof ids / sizeof *ids };
+    struct rows x = world_empty(b, N, WIDE, ELEM_F32);
+    b->ops->gather(b, t, ids, 1, false, x);
+    const float *got = world_read(b, x, WIDE);
+    for (size_t i = 0; i < (size_t)N * WIDE; i++) {
+        size_t at = (size_t)ids[i / WIDE] * WIDE + i % WIDE;
+        assert_true(got[i] == (float)(int)(at * 7919 % 511) - 255);
+    }
+    world_close(b);
+}
+
+static void a_weight_arrives_whole_in_parts(void **state) {
+    (void)state;
+    check_tall(TENSOR_BF16);
+    check_tall(TENSOR_F32);
+}
+
+/* out = rows of w: x picks them one by one. */
+static float *transposed_rows(struct backend *b, uint32_t n, uint32_t k) {
+    struct tensor t = { .name = "turned",
+        .type = TENSOR_F32,
+        .n_dims = 2,
+        .shape = { k, n },
+        .n_elements = (uint64_t)n * k,
+        .data = (const uint8_t *)noise_new(5, (size_t)n * k, 1),
+        .bytes = (size_t)n * k * sizeof(float) };
+    struct weight_source source = { .tensor = &t, .transpose = true };
+    struct err err = ERR_INIT;
+    struct matrix *m = b->ops->matrix(b, &source, n, k, &err);
+    if (m == NULL)
+        fail_msg("%s", err.msg);
+    float *ones = world_alloc((size_t)k * k * sizeof *ones);
+    for (uint32_t i = 0; i < k; i++)
+        ones[i * k + i] = 1;
+    struct rows x = world_rows(b, k, k, b->ops->caps(b)->act, ones);
+    struct rows out = world_empty(b, k, n, ELEM_F32);
+    b->ops->matmul(b, m, x, out, NULL);
+    return world_read(b, out, n);
+}
+
+static void a_weight_that_lies_the_other_way_is_turned(void **state) {
+    (void)state;
+    enum { N = 150, K = 24 };
+    for (int dtype = DTYPE_F32; dtype <= DTYPE_BF16; dtype++) {
+        struct setting plain = { "plain", "plain", (enum dtype)dtype, 1 };
+        struct backend *cuda = cuda_open((enum dtype)dtype), *cpu = world_open(&plain);
+        assert_same_bits(
+            "turned", (size_t)N * K, transposed_rows(cuda, N, K), transposed_rows(cpu, N, K));
+        cpu->ops->close(cpu);
+        world_close(cuda);
+    }
+}
+
+static void weights_may_come_after_the_parts_were_given_back(void **state) {
+    (void)state;
+    struct backend *b = cuda_open(DTYPE_BF16);
+    struct table *first = numbered_table(b);
+    b->ops->keep(b);
+    struct table *second = numbered_table(b);
+    struct rows x = world_empty(b, 2, 1, ELEM_F32);
+    const int32_t ids[] = { 3, KINDS - 1 };
+    b->ops->gather(b, first, ids, 1, false, x);
+    b->ops->gather(b, second, ids, 1, true, x);
+    const float *got = world_read(b, x, 1);
+    assert_true(got[0] == 8 && got[1] == 2 * KINDS);
+    world_close(b);
+}
+
+/* ---- what is there ---- */
+
+enum { COLS = 1024, ROWS_EACH = 4096, BYTES_EACH = COLS * ROWS_EACH * 4 }; /* 16 MiB */
+
+static void buffers_are_cut_out_of_one_piece(void **state) {
+    (void)state;
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct err err = ERR_INIT;
+    struct rows first = world_empty(b, ROWS_EACH, 1, ELEM_F32); /* the stage has its size then */
+    assert_true(b->ops->reserve(b, 2, 2 * (size_t)BYTES_EACH, &err));
+    uint64_t room = b->ops->memory_free(b);
+    struct rows second = world_empty(b, ROWS_EACH, COLS, ELEM_F32);
+    struct rows third = world_empty(b, ROWS_EACH, COLS, ELEM_F32);
+    assert_int_equal(b->ops->memory_free(b), room);
+    world_empty(b, ROWS_EACH, COLS, ELEM_F32); /* has its own */
+    assert_true(b->ops->memory_free(b) <= room - BYTES_EACH);
+    int32_t *zeros = world_alloc(ROWS_EACH * sizeof *zeros);
+    float *ones = world_alloc(COLS * sizeof *ones);
+    for (int i = 0; i < COLS; i++)
+        ones[i] = 1;
+    b->ops->gather(b, world_table(b, 1, COLS, ones), zeros, 1, false, second);
+    const float *kept = world_read(b, third, COLS), *written = world_read(b, second, COLS);
+    for (size_t i = 0; i < (size_t)ROWS_EACH * COLS; i++)
+        assert_true(written[i] == 1 && kept[i] == 0);
+    (void)first;
+    world_close(b);
+}
+
+static void a_cache_that_is_freed_gives_its_memory_back(void **state) {
+    (void)state;
+    struct backend *b = cuda_open(DTYPE_BF16);
+    struct err err = ERR_INIT;
+    struct kv_cache *small = b->ops->kv_cache(b, 4, 4096, 1024, &err);
+    assert_non_null(small);
+    b->ops->kv_free(b, small);
+    uint64_t room = b->ops->memory_free(b);
+    struct kv_cache *kv = b->ops->kv_cache(b, 4, 4096, 1024, &err);
+    assert_non_null(kv);
+    assert_true(b->ops->memory_free(b) <= room - 4 * 4096 * 1024 * 4);
+    b->ops->kv_free(b, kv);
+    assert_int_equal(b->ops->memory_free(b), room);
+    world_close(b);
+}
+
+static void what_does_not_fit_is_refused_with_what_there_is(void **state) {
+    (void)state;
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct err err = ERR_INIT;
+    assert_null(b->ops->buffer(b, 1 << 20, 1 << 28, ELEM_F32, &err));
+    assert_int_equal(err.class, ERR_RESOURCE);
+    assert_non_null(strstr(err.msg, "activations"));
+    assert_non_null(strstr(err.msg, "MiB are free"));
+    assert_non_null(strstr(err.hint, "--device cpu"));
+    struct rows x = world_empty(b, 1, 1, ELEM_F32); /* and the device goes on */
+    b->ops->gather(b, numbered_table(b), &(int32_t) { 4 }, 1, false, x);
+    assert_true(*world_read(b, x, 1) == 5);
+    world_close(b);
+}
+
+/* ---- models ---- */
+
+static struct model *tiny_open(const char *folder, struct err *err) {
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 3);
+    tiny_write(&t, folder);
+    tiny_release(&t);
+    const struct model_options o = {
+        .dtype = DTYPE_F32, .device = "cuda", .gemm = "plain", .threads = 2
+    };
+    return model_open(folder, &o, err);
+}
+
+/* The shim's device has as much memory as it is told. */
+static void memory_set(uint64_t bytes) {
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)bytes);
+    setenv("ASSAY_SHIM_MEMORY", text, 1);
+}
+
+static void a_model_that_does_not_fit_is_refused_before_it_is_read(void **state) {
+    if (getenv("ASSAY_SHIM_SEED") == NULL)
+        skip();
+    const uint64_t all = (uint64_t)1 << 30, some = (uint64_t)64 << 20;
+    memory_set(all);
+    struct err err = ERR_INIT;
+    struct backend *b = cuda_open(DTYPE_F32);
+    uint64_t taken = all - b->ops->memory_free(b);
+    world_close(b);
+    struct model *m = tiny_open(*state, &err);
+    if (m == NULL)
+        fail_msg("%s", err.msg);
+    uint64_t weights = model_info(m)->weight_bytes;
+    model_close(m);
+
+    memory_set(taken + weights / 2);
+    assert_null(tiny_open(*state, &err));
+    assert_int_equal(err.class, ERR_RESOURCE);
+    assert_non_null(strstr(err.msg, "the weights take"));
+    assert_non_null(strstr(err.msg, "MiB free"));
+
+    memory_set(taken + weights + some); /* shorter steps, and all goes on */
+    m = tiny_open(*state, &err);
+    assert_non_null(m);
+    model_close(m);
+    unsetenv("ASSAY_SHIM_MEMORY");
+}
+
+/* ---- on the way back ---- */
+
+/* More than wait at once; the device writes over what was fetched as soon as it may. */
+static void what_is_fetched_is_as_it_was_then(void **state) {
+    (void)state;
+    enum { TIMES = 50, ROWS = 3 };
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct table *t = numbered_table(b);
+    struct rows x = world_empty(b, ROWS, 1, ELEM_F32);
+    float got[TIMES][ROWS] = { 0 };
+    for (int i = 0; i < TIMES; i++) {
+        const int32_t ids[ROWS] = { i % KINDS, (i + 1) % KINDS, 7 };
+        b->ops->gather(b, t, ids, 1, false, x);
+        b->ops->fetch(b, x, got[i]);
+    }
+    b->ops->gather(b, t, (const int32_t[ROWS]) { 0 }, 1, false, x);
+    b->ops->settle(b);
+    for (int i = 0; i < TIMES; i++)
+        assert_true(got[i][0] == (float)(i % KINDS + 1) &&
+                    got[i][1] == (float)((i + 1) % KINDS + 1) && got[i][2] == 8);
+    b->ops->settle(b); /* nothing is under way: nothing happens */
+    world_close(b);
+}
+
+static void a_fetch_of_any_size_finds_room(void **state) {
+    (void)state;
+    enum { MANY = 300000 };
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct rows small = world_rows(b, 1, 2, ELEM_F32, (const float[]) { 3, 4 });
+    struct rows large = world_empty(b, MANY, 2, ELEM_F32);
+    float first[2] = { 0 }, *all = world_alloc((size_t)MANY * 2 * sizeof *all);
+    memset(all, 0xff, (size_t)MANY * 2 * sizeof *all);
+    b->ops->fetch(b, small, first);
+    b->ops->fetch(b, large, all);
+    b->ops->settle(b);
+    assert_true(first[0] == 3 && first[1] == 4);
+    for (size_t i = 0; i < (size_t)MANY * 2; i++)
+        assert_true(all[i] == 0);
+    world_close(b);
+}
+
+/* ---- threads of the host ---- */
+
+static void item_count(void *arg, unsigned thread, size_t item) {
+    unsigned char *seen = arg;
+    assert_true(thread < 3);
+    seen[item]++;
+}
+
+static void work_of_the_host_is_shared_among_its_threads(void **state) {
+    (void)state;
+    enum { N = 100 };
+    unsigned char seen[N] = { 0 };
+    struct backend *b = cuda_open(DTYPE_F32);
+    assert_int_equal(b->ops->caps(b)->threads, 3);
+    b->ops->share(b, N, item_count, seen);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(seen[i], 1);
+    world_close(b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_stay_until_they_have_been_read),
+        cmocka_unit_test(a_stage_that_grows_loses_no_list),
+        cmocka_unit_test(a_weight_arrives_whole_in_parts),
+        cmocka_unit_test(a_weight_that_lies_the_other_way_is_turned),
+        cmocka_unit_test(weights_may_come_after_the_parts_were_given_back),
+        cmocka_unit_test(buffers_are_cut_out_of_one_piece),
+        cmocka_unit_test(a_cache_that_is_freed_gives_its_memory_back),
+        cmocka_unit_test(what_does_not_fit_is_refused_with_what_there_is),
+        WITH_SCRATCH(a_model_that_does_not_fit_is_refused_before_it_is_read),
+        cmocka_unit_test(what_is_fetched_is_as_it_was_then),
+        cmocka_unit_test(a_fetch_of_any_size_finds_room),
+        cmocka_unit_test(work_of_the_host_is_shared_among_its_threads),
+    };
+    return gpu_there() ? cmocka_run_group_tests(tests, NULL, NULL) : gpu_skip();
+}
