@@ -14,6 +14,7 @@
 #define ASSAY_HARNESS_CUDA_CUDA_H
 
 #include "harness/backend.h"
+#include "harness/cpu/source.h"
 #include "harness/cuda/kernels.h"
 
 struct buffer {
@@ -29,7 +30,9 @@ struct vector {
 
 struct matrix {
     uint32_t n, k;
-    uint8_t *data; /* [n, k] act */
+    uint8_t *data; /* [n, k] act, or rows of the file's blocks */
+    enum kernel_blocks blocks;
+    size_t row_bytes;
 };
 
 /* Dequantised as it is loaded: bf16 where the file has just that, else f32. */
@@ -57,9 +60,10 @@ struct stage {
 };
 
 enum {
-    HEAD_ROWS = 256,    /* rows of logits at a time: a multiple of MATMUL_TILE */
-    HEAD_SPAN = 8192,   /* tokens of the vocabulary at a time */
-    HEAD_TARGETS = 2048 /* targets at a time */
+    HEAD_ROWS = 2048,        /* rows of logits at a time: a multiple of MATMUL_TILE */
+    HEAD_SPAN = 4096,        /* tokens of the vocabulary at a time */
+    HEAD_TARGETS = 8192,     /* targets at a time */
+    EXPAND_BYTES = 64 << 20, /* of a strip of columns whose blocks are expanded */
 };
 
 struct cuda {
@@ -69,6 +73,10 @@ struct cuda {
     int device;
     cudaStream_t stream;
     struct stage stage;
+    enum weights_form weights;
+    uint64_t weight_room;          /* that expanded matrices may still take */
+    uint16_t *expanded;            /* a strip of columns; NULL: no matrix is in blocks */
+    size_t strip_bytes;            /* of it that are used */
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
     struct kernel_target *targets; /* [HEAD_TARGETS] */
@@ -114,9 +122,27 @@ void *stage_room(struct cuda *c, size_t bytes, const void **device);
 const void *stage_add(struct cuda *c, const void *data, size_t bytes);
 void stage_send(struct cuda *c); /* before the launch */
 
+/* packed.c: matrices in blocks, and products with any. */
+
+/* What a matrix will lie as; what is expanded has taken its room. */
+enum kernel_blocks packed_choose(struct cuda *c, const struct source *s);
+size_t packed_row_bytes(enum tensor_type type, uint64_t k);
+MUST_CHECK bool packed_upload(
+    struct cuda *c, const struct source *s, uint8_t *device, struct err *err);
+MUST_CHECK bool packed_reserve(struct cuda *c, struct err *err); /* once there is one */
+/* Whether a product with so many rows expands strips, of how many columns, and columns [from, from
+ * + n) as bf16 until the next are expanded. */
+bool packed_by_strips(const struct matrix *m, uint32_t n_rows);
+uint32_t packed_strip(const struct cuda *c, const struct matrix *m);
+const uint16_t *packed_expand(struct cuda *c, const struct matrix *m, uint32_t from, uint32_t n);
+/* What `a` says, with the matrix's columns from `first` on as the weight. */
+void matrix_product(
+    struct cuda *c, const struct matrix *m, uint32_t first, struct matmul_args *a);
+
 /* The objects and ops, by file: objects.c, ops.c, segments.c, head.c. */
 struct matrix *cuda_matrix(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err);
+struct matrix_size cuda_matrix_size(const struct backend *b, const struct matrix *m);
 struct table *cuda_table(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t cols, struct err *err);
 struct vector *cuda_vector(

@@ -65,6 +65,7 @@ static const struct backend_ops cuda_ops = {
     .close = cuda_close,
     .caps = cuda_caps,
     .matrix = cuda_matrix,
+    .matrix_size = cuda_matrix_size,
     .table = cuda_table,
     .vector = cuda_vector,
     .buffer = cuda_buffer,
@@ -199,5 +200,10 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
         .packed = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32,
         .row_block = MATMUL_TILE,
         .threads = 1 };
+    c->weights = config->weights;
+    c->weight_room = config->weight_room != 0 ? config->weight_room : UINT64_MAX;
+    c->strip_bytes = EXPAND_BYTES;
+    if (c->caps.act == ELEM_BF16)
+        c->caps.can |= CAN_STAY_IN_FILE;
     return &c->base;
 }

@@ -74,7 +74,6 @@ void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struc
     const struct epilogue *e = epilogue == NULL ? &none : epilogue;
     struct matmul_args a = { .x = rows_view(x, w->k),
         .out = rows_view(out, w->n),
-        .weight = w->data,
         .bias = e->bias ? e->bias->data : NULL,
         .activation = kernel_activation(e->activation),
         .scale = e->scale != 0 ? e->scale : 1,
@@ -82,7 +81,7 @@ void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struc
     BUG_IF(x.buf->elem != c->caps.act || out.n != x.n || (e->accumulate && a.out.bf16));
     BUG_IF(e->bias != NULL && e->bias->n != w->n);
     count_filled(c, x.n);
-    cuda_must(launch_matmul(&a, c->stream), "matmul");
+    matrix_product(c, w, 0, &a);
 }
 
 void cuda_gate(
