@@ -364,6 +364,7 @@ static __device__ __forceinline__ uint4 eight_bf16(const struct eight &x, uint32
 template <class R> static cudaError_t with_blocks(enum kernel_blocks blocks, const R &r) {
     switch (blocks) {
     case KERNEL_PLAIN:
+    case KERNEL_N_BLOCKS:
         break;
     case KERNEL_Q4_0:
         return r.template run<q4_0>();

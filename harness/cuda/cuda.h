@@ -139,7 +139,7 @@ const uint16_t *packed_expand(struct cuda *c, const struct matrix *m, uint32_t f
 void matrix_product(
     struct cuda *c, const struct matrix *m, uint32_t first, struct matmul_args *a);
 
-/* The objects and ops, by file: objects.c, ops.c, segments.c, head.c. */
+/* The objects and ops, by file: objects.c, ops.c, groups.c, segments.c, head.c. */
 struct matrix *cuda_matrix(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err);
 struct matrix_size cuda_matrix_size(const struct backend *b, const struct matrix *m);
@@ -160,6 +160,10 @@ void cuda_norm(struct backend *b, enum norm_kind kind, const struct vector *gain
     const struct vector *bias, float eps, struct rows x, struct rows out);
 void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
     const struct epilogue *epilogue);
+void cuda_matmul_groups(struct backend *b, const struct matmul_group *groups, uint32_t n_groups,
+    enum activation activation, struct rows x, struct rows out);
+void cuda_gather_add(struct backend *b, const uint32_t *places, const float *weights,
+    uint32_t n_each, struct rows x, struct rows out);
 void cuda_gate(
     struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out);
 void cuda_convert(struct backend *b, struct rows x, struct rows out);

@@ -1,31 +1,14 @@
-/* Products on tensor cores: see gemm_mma.cuh. A block makes one tile and finishes its elements from
- * shared memory, row by row, so that what is written lies together.
- *
- * Weights in blocks have the tile for few rows alone: with few rows it is reading the weight that
- * costs. With many, each row tile would expand them again: who calls expands a strip of columns
- * (expand.cu) and multiplies that, with the same bits.
+/* Products on tensor cores: see gemm_mma.cuh. A block makes one tile.
  *
  * Compiled, but not yet run on a device. */
 #include "harness/cuda/gemm_mma.cuh"
-#include "harness/cuda/product.cuh"
-
-struct wide_tile : tile<128, 128, 2, 4, 3> {};
-struct small_tile : tile<64, 64, 2, 2, 4> {};
-struct few_tile : tile<16, 64, 1, 4, 6> {};
 
 enum { WIDE_TILES = 120 }; /* fewer leave a part of the device without one */
 
 template <class T, class B>
 static __global__ void __launch_bounds__(T::N_THREADS) product_tile(struct matmul_args a) {
     DYNAMIC_SHARED(float, room);
-    struct corner at = tile_corner<T>(blockIdx.x, a.out.n, a.out.cols);
-    struct factors f = { a.x, a.weight, a.out.cols, at.row, at.col };
-    tile_sums<T, B>(f, room);
-#pragma unroll 1 /* an activation is large */
-    for (uint32_t i = threadIdx.x; i < T::ROWS * T::COLS; i += T::N_THREADS) {
-        uint32_t r = i / T::COLS, c = i % T::COLS;
-        product_finish(a, at.row + r, at.col + c, room[r * T::PITCH + c]);
-    }
+    tile_product<T, B>(a, tile_corner<T>(blockIdx.x, a.out.n, a.out.cols), room);
 }
 
 template <class T, class B>

@@ -22,6 +22,7 @@
 #define ASSAY_HARNESS_CUDA_GEMM_MMA_CUH
 
 #include "harness/cuda/blocks.cuh"
+#include "harness/cuda/product.cuh"
 
 enum {
     STEP_K = 64,               /* of every tile: zeros behind k are part of the chain */
@@ -52,6 +53,13 @@ template <int R, int C, int N_DOWN, int N_ACROSS, int N_STAGES> struct tile {
         "each thread brings as many pieces");
     static_assert(N_STAGES >= 2, "what is read is not what is written");
 };
+
+/* Of products. Weights in blocks have the one for few rows alone: with few rows it is reading the
+ * weight that costs. With many, each row tile would expand them again: who calls expands a strip of
+ * columns (expand.cu) and multiplies that. */
+struct wide_tile : tile<128, 128, 2, 4, 3> {};
+struct small_tile : tile<64, 64, 2, 2, 4> {};
+struct few_tile : tile<16, 64, 1, 4, 6> {};
 
 /* ---- sides ---- */
 
@@ -279,6 +287,19 @@ static __device__ __forceinline__ void tile_sums(const struct factors &f, float 
     __syncthreads(); /* sums take the place of what other warps still read */
     settle(s, room);
     __syncthreads();
+}
+
+/* The tile of the product at `at`, finished row by row, so that what is written lies together. */
+template <class T, class B>
+static __device__ __forceinline__ void tile_product(
+    const struct matmul_args &a, struct corner at, float *room) {
+    struct factors f = { a.x, a.weight, a.out.cols, at.row, at.col };
+    tile_sums<T, B>(f, room);
+#pragma unroll 1 /* an activation is large */
+    for (uint32_t i = threadIdx.x; i < T::ROWS * T::COLS; i += T::N_THREADS) {
+        uint32_t r = i / T::COLS, c = i % T::COLS;
+        product_finish(a, at.row + r, at.col + c, room[r * T::PITCH + c]);
+    }
 }
 
 /* ---- grids ---- */

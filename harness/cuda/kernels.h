@@ -117,6 +117,7 @@ enum kernel_blocks {
     KERNEL_IQ4_NL,
     KERNEL_IQ4_XS,
     KERNEL_MXFP4,
+    KERNEL_N_BLOCKS,
 };
 
 /* out = activation(x · wᵀ + bias) * scale, or +=; rows of the last tile that x lacks are zeros and
@@ -143,6 +144,30 @@ static inline bool gemm_mma_fits(const struct matmul_args *a) {
            (a->blocks != KERNEL_PLAIN || (uintptr_t)a->weight % GEMM_ALIGN == 0);
 }
 cudaError_t launch_gemm_mma(const struct matmul_args *a, cudaStream_t stream);
+
+/* The same of many matrices of one shape, each with rows of its own: a list of row tiles, whose rows
+ * lie in x and out from `row` on. `all` has what they share; its weight and bias are not read. */
+enum { GROUP_ROWS_FEW = 16, GROUP_ROWS_SMALL = 64, GROUP_ROWS_WIDE = 128 };
+struct group_tile {
+    const void *weight;
+    const float *bias; /* or NULL */
+    uint32_t row, n;   /* n: tile_rows at most */
+};
+struct groups_args {
+    struct matmul_args all;
+    const struct group_tile *tiles;
+    uint32_t n_tiles, tile_rows; /* one of these; of blocks GROUP_ROWS_FEW */
+};
+cudaError_t launch_groups(const struct groups_args *g, cudaStream_t stream);
+
+/* out row i += the sum, in order, of weights[i, e] * x row places[i, e], e < n_each */
+struct gather_add_args {
+    struct device_rows x, out; /* f32 */
+    const uint32_t *places;    /* [n, n_each] */
+    const float *weights;
+    uint32_t n_each;
+};
+cudaError_t launch_gather_add(const struct gather_add_args *a, cudaStream_t stream);
 
 /* n elements, a multiple of the block, as bf16; `to` is aligned to 16 bytes. */
 cudaError_t launch_expand(enum kernel_blocks blocks, const void *from, size_t n, uint16_t *to,

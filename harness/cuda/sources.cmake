@@ -6,6 +6,8 @@ set(cuda_MODULE_SOURCES
     attend.cu
     expand.cu
     gemm_mma.cu
+    groups.c
+    groups.cu
     head.c
     head_mma.cu
     logprobs.cu

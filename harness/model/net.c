@@ -447,6 +447,9 @@ void net_close(struct net *net) {
     free(net->routes.rows);
     free(net->routes.row_weights);
     free(net->routes.scores);
+    free(net->routes.places);
+    free(net->routes.first);
+    free(net->routes.groups);
     arena_release(&net->arena);
     *net = (struct net) { 0 };
 }
@@ -458,6 +461,7 @@ struct scratch {
     struct buffer **buffer;
     uint32_t cols;
     enum elem elem;
+    uint32_t each; /* rows of it for one of a step; 0: one */
 };
 enum { N_SCRATCH = 50 };
 
@@ -477,6 +481,12 @@ static enum elem queries_elem(const struct net *net) {
     return done ? caps->act : ELEM_F32;
 }
 
+/* Rows that go through experts at once, for one of a step: all that it chose, where the device
+ * takes experts together. */
+static uint32_t expert_rows(const struct net *net) {
+    return net->backend->ops->matmul_groups ? net->spec.experts.n_chosen : 1;
+}
+
 static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
     const struct spec *s = &net->spec;
     const struct experts *x = &s->experts;
@@ -491,7 +501,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
     bool beside = s->parallel && s->roles[ROLE_MLP_NORM].n > 0,
          out_norm = s->roles[ROLE_ATTN_OUT_NORM].n > 0 || s->roles[ROLE_MLP_OUT_NORM].n > 0;
     bool projects = s->roles[ROLE_EMBED_PROJECT].n > 0 || s->roles[ROLE_HEAD_PROJECT].n > 0;
-    uint32_t narrow = where(projects, s->embed_width);
+    uint32_t narrow = where(projects, s->embed_width), each = expert_rows(net);
     const struct scratch list[N_SCRATCH] = {
         { &net->x, c, ELEM_F32 },
         { &net->h, c, act },
@@ -499,7 +509,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->h_read, c, act },
         { &net->h_mlp, where(beside, c), act },
         { &net->h_mlp_read, where(beside, c), act },
-        { &net->y, where(out_norm || x->n > 0, c), ELEM_F32 },
+        { &net->y, where(out_norm || x->n > 0, c), ELEM_F32, each },
         { &net->pooled, spec_hidden_width(s), ELEM_F32 },
         { &net->e, narrow, ELEM_F32 },
         { &net->e_act, narrow, act },
@@ -519,9 +529,9 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->ffn.gate, where(s->gated, s->ffn_width), ELEM_F32 },
         { &net->ffn.up, s->gated ? s->ffn_width : curved, ELEM_F32 },
         { &net->ffn.m, s->ffn_width, act },
-        { &net->expert.gate, where(s->gated, x->ffn_width), ELEM_F32 },
-        { &net->expert.up, where(s->gated, x->ffn_width), ELEM_F32 },
-        { &net->expert.m, x->ffn_width, act },
+        { &net->expert.gate, where(s->gated, x->ffn_width), ELEM_F32, each },
+        { &net->expert.up, where(s->gated, x->ffn_width), ELEM_F32, each },
+        { &net->expert.m, x->ffn_width, act, each },
         { &net->shared.gate, where(s->gated, x->shared_width), ELEM_F32 },
         { &net->shared.up, where(s->gated, x->shared_width), ELEM_F32 },
         { &net->shared.m, x->shared_width, act },
@@ -536,7 +546,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->mix_b, m->corrects ? m->groups * m->state : where(!heads, m->state), ELEM_F32 },
         { &net->mix_c, read, ELEM_F32 },
         { &net->mix_c_read, read, ELEM_F32 },
-        { &net->expert_h, where(x->n > 0, c), act },
+        { &net->expert_h, where(x->n > 0, c), act, each },
         { &net->experts_y, where(x->n > 0 && s->roles[ROLE_MLP_OUT_NORM].n > 0, c), ELEM_F32 },
         { &net->router, x->n, ELEM_F32 },
         { &net->shared_weight, where(s->roles[ROLE_SHARED_WEIGHT].n > 0, 1), ELEM_F32 },
@@ -546,11 +556,16 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         out[i] = list[i];
 }
 
+static uint32_t rows_each(const struct scratch *s) {
+    return s->each > 1 ? s->each : 1;
+}
+
 /* Bytes of the host's lists for a row. */
 static size_t host_row_bytes(const struct net *net) {
     const struct experts *x = &net->spec.experts;
     return sizeof *net->table_rows + x->n * sizeof(float) +
-           where(x->n > 0, x->n_chosen + 1) * (sizeof(uint32_t) + sizeof(float));
+           where(x->n > 0, x->n_chosen + 1) * (sizeof(uint32_t) + sizeof(float)) +
+           (size_t)where(x->n > 0, 2 * (expert_rows(net) - 1)) * sizeof(uint32_t);
 }
 
 size_t net_row_bytes(struct net *net) {
@@ -559,7 +574,7 @@ size_t net_row_bytes(struct net *net) {
     scratch_list(net, list);
     uint32_t widest = 0;
     for (int i = 0; i < N_SCRATCH; i++) {
-        bytes += (size_t)list[i].cols * (list[i].elem == ELEM_F32 ? 4 : 2);
+        bytes += (size_t)list[i].cols * rows_each(&list[i]) * (list[i].elem == ELEM_F32 ? 4 : 2);
         widest = list[i].cols > widest ? list[i].cols : widest;
     }
     if (net->backend->ops->caps(net->backend)->packed == ELEM_INT8)
@@ -575,9 +590,14 @@ static void routes_make(struct net *net, uint32_t n_rows) {
     r->logits = xcalloc((size_t)n_rows * x->n, sizeof *r->logits);
     r->experts = xcalloc((size_t)n_rows * x->n_chosen, sizeof *r->experts);
     r->weights = xcalloc((size_t)n_rows * x->n_chosen, sizeof *r->weights);
-    r->rows = xcalloc(n_rows, sizeof *r->rows);
+    r->rows = xcalloc((size_t)n_rows * expert_rows(net), sizeof *r->rows);
     r->row_weights = xcalloc(n_rows, sizeof *r->row_weights);
     r->scores = xcalloc((size_t)2 * x->n, sizeof *r->scores);
+    if (net->backend->ops->matmul_groups == NULL)
+        return;
+    r->places = xcalloc((size_t)n_rows * x->n_chosen, sizeof *r->places);
+    r->first = xcalloc((size_t)x->n + 1, sizeof *r->first);
+    r->groups = xcalloc(x->n, sizeof *r->groups);
 }
 
 size_t net_slot_bytes(const struct net *net) {
@@ -596,8 +616,8 @@ bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
     for (int i = 0; i < N_SCRATCH; i++) {
         if (!list[i].buffer || list[i].cols == 0)
             continue;
-        *list[i].buffer =
-            net->backend->ops->buffer(net->backend, n_rows, list[i].cols, list[i].elem, err);
+        *list[i].buffer = net->backend->ops->buffer(
+            net->backend, n_rows * rows_each(&list[i]), list[i].cols, list[i].elem, err);
         if (!*list[i].buffer)
             return err_wrap(err, "scratch for %u rows", n_rows);
     }
