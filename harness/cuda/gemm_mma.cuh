@@ -12,10 +12,10 @@
  * A row of a side in shared memory is 128 bytes, eight pieces of 16; piece p of row r lies at p ^ r
  * % 8, so that neither copies nor ldmatrix meet in a bank.
  *
- * Registers, by count: a warp of the wide tile holds 64 × 32 sums, 64 of a lane's registers, and 24
- * of operands. Expected, on sm_80 and sm_90: wide 96 KiB a block, one block (8 warps) or two an SM;
- * middle and small 96 and 64 KiB, one or two, and two or three; few 60 KiB, two or three of 4
- * warps. Rows of both sides must begin at multiples of 16 bytes, k be a multiple of 8.
+ * Expected of an SM with 164 KiB of shared memory (sm_80), and with 228 (sm_90, sm_100): of the
+ * wide tile (96 KiB, 8 warps) one block or two, of the small (64 KiB, 4 warps) two or three, of the
+ * few (60 KiB, 4 warps) two or three. A lane of the wide tile has 64 sums and 24 operands in
+ * registers. Rows of both sides must begin at multiples of 16 bytes, k be a multiple of 8.
  *
  * Compiled, but not yet run on a device. */
 #ifndef ASSAY_HARNESS_CUDA_GEMM_MMA_CUH
@@ -253,8 +253,8 @@ template <class T, class B>
 static __device__ __forceinline__ void tile_sums(const struct factors &f, float *room) {
     const uint32_t k = f.x.cols, n_steps = (k + STEP_K - 1) / STEP_K;
     uint16_t *stages = (uint16_t *)room;
-    struct side<plain, T::ROWS, T::N_THREADS> x;
-    struct side<B, T::COLS, T::N_THREADS> w;
+    struct side<plain, T::ROWS, T::N_THREADS> x = {};
+    struct side<B, T::COLS, T::N_THREADS> w = {};
     struct sums<T> s = {};
     side_begin(x, f.x.data, f.row, f.x.n, k);
     side_begin(w, f.weight, f.col, f.n_cols, k);

@@ -7,8 +7,9 @@
  * Compiled, but not yet run on a device. */
 #include "harness/cuda/gemm_mma.cuh"
 
-static_assert(wide_tile::ROWS == GROUP_ROWS_WIDE && small_tile::ROWS == GROUP_ROWS_SMALL &&
-                  few_tile::ROWS == GROUP_ROWS_FEW,
+static_assert((int)wide_tile::ROWS == GROUP_ROWS_WIDE &&
+                  (int)small_tile::ROWS == GROUP_ROWS_SMALL &&
+                  (int)few_tile::ROWS == GROUP_ROWS_FEW,
     "who lists tiles cuts rows as tiles have them");
 
 template <class T, class B>

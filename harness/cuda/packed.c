@@ -6,7 +6,8 @@
  * part, and multiplies that: the bits are the same.
  *
  * Which matrices stay so follows enum weights_form, as it does on the processor: all, or, where it
- * is left to us, those that find no room any more once the matrices before them are expanded. See
+ * is left to us, those that find no room any more once the matrices before them are expanded. In
+ * f32, the oracle, all are expanded, and so are types and orders that kernels don't know. See
  * cuda.h. */
 #include "harness/cuda/cuda.h"
 
