@@ -5,7 +5,8 @@
  * A type is a struct: how large its blocks are, what is read for eight elements that begin at a
  * multiple of eight of a block, and what becomes of it. Reading and computing are apart so that
  * loads are on their way while something else is multiplied. Eight elements always have one scale.
- * Blocks lie at even addresses (rows of MXFP4, whose blocks have 17 bytes, at any).
+ * A row begins at a multiple of its blocks' bytes from an address aligned to 16, so what divides
+ * the bytes of a block is how its parts are aligned.
  *
  * Compiled, but not yet run on a device. */
 #ifndef ASSAY_HARNESS_CUDA_BLOCKS_CUH
@@ -25,13 +26,21 @@ static __device__ __forceinline__ uint32_t load_two(const uint8_t *at) {
     return *(const uint16_t *)at;
 }
 
-static __device__ __forceinline__ uint32_t load_four(const uint8_t *at) {
-    return load_two(at) | load_two(at + 2) << 16;
+/* Bytes in a row that are aligned to ALIGN. */
+template <int ALIGN> static __device__ __forceinline__ uint32_t load_four(const uint8_t *at) {
+    return ALIGN >= 4 ? *(const uint32_t *)at : load_two(at) | load_two(at + 2) << 16;
 }
 
+template <int ALIGN>
 static __device__ __forceinline__ void load_eight(uint32_t out[2], const uint8_t *at) {
-    out[0] = load_four(at);
-    out[1] = load_four(at + 4);
+    if (ALIGN >= 8) {
+        uint2 both = *(const uint2 *)at;
+        out[0] = both.x;
+        out[1] = both.y;
+        return;
+    }
+    out[0] = load_four<ALIGN>(at);
+    out[1] = load_four<ALIGN>(at + 4);
 }
 
 /* Of f16: exact. */
@@ -70,10 +79,10 @@ static __device__ __forceinline__ uint32_t nibble_shift(uint32_t e) {
 }
 
 struct q4_0 {
-    enum { N = 32, BYTES = 18 };
+    enum { N = 32, BYTES = 18, ALIGN = 2 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
         x->scales = load_two(in);
-        load_eight(x->low, in + 2 + e % 16);
+        load_eight<ALIGN>(x->low, in + 2 + e % 16);
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {
@@ -85,10 +94,10 @@ struct q4_0 {
 };
 
 struct q4_1 {
-    enum { N = 32, BYTES = 20 };
+    enum { N = 32, BYTES = 20, ALIGN = 4 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
-        x->scales = load_four(in);
-        load_eight(x->low, in + 4 + e % 16);
+        x->scales = load_four<ALIGN>(in);
+        load_eight<ALIGN>(x->low, in + 4 + e % 16);
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {
@@ -105,11 +114,11 @@ static __device__ __forceinline__ uint32_t five_bits(const struct eight &x, uint
 }
 
 struct q5_0 {
-    enum { N = 32, BYTES = 22 };
+    enum { N = 32, BYTES = 22, ALIGN = 2 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
         x->scales = load_two(in);
-        x->more = load_four(in + 2);
-        load_eight(x->low, in + 6 + e % 16);
+        x->more = load_four<ALIGN>(in + 2);
+        load_eight<ALIGN>(x->low, in + 6 + e % 16);
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {
@@ -121,11 +130,11 @@ struct q5_0 {
 };
 
 struct q5_1 {
-    enum { N = 32, BYTES = 24 };
+    enum { N = 32, BYTES = 24, ALIGN = 8 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
-        x->scales = load_four(in);
-        x->more = load_four(in + 4);
-        load_eight(x->low, in + 8 + e % 16);
+        x->scales = load_four<ALIGN>(in);
+        x->more = load_four<ALIGN>(in + 4);
+        load_eight<ALIGN>(x->low, in + 8 + e % 16);
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {
@@ -137,10 +146,10 @@ struct q5_1 {
 };
 
 struct q8_0 {
-    enum { N = 32, BYTES = 34 };
+    enum { N = 32, BYTES = 34, ALIGN = 2 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
         x->scales = load_two(in);
-        load_eight(x->low, in + 2 + e);
+        load_eight<ALIGN>(x->low, in + 2 + e);
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t, float out[EIGHT]) {
@@ -215,11 +224,11 @@ static __device__ __forceinline__ uint32_t two_bits_shift(uint32_t e) {
 
 /* scales[16] (low half scale, high half minimum), qs[64], d, dmin */
 struct q2_k {
-    enum { N = 256, BYTES = 84 };
+    enum { N = 256, BYTES = 84, ALIGN = 4 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
         x->more = in[e / 16];
-        x->scales = load_four(in + 80);
-        load_eight(x->low, in + 16 + two_bits_byte(e));
+        x->scales = load_four<ALIGN>(in + 80);
+        load_eight<ALIGN>(x->low, in + 16 + two_bits_byte(e));
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {
@@ -233,13 +242,13 @@ struct q2_k {
 
 /* third[32], qs[64], scales[12], d */
 struct q3_k {
-    enum { N = 256, BYTES = 110 };
+    enum { N = 256, BYTES = 110, ALIGN = 2 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
         uint32_t group = e / 16;
         x->scales = load_two(in + 108);
         x->more = in[96 + group % 8] | (uint32_t)in[104 + group % 4] << 8;
-        load_eight(x->low, in + 32 + two_bits_byte(e));
-        load_eight(x->high, in + e % 32);
+        load_eight<ALIGN>(x->low, in + 32 + two_bits_byte(e));
+        load_eight<ALIGN>(x->high, in + e % 32);
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {
@@ -270,11 +279,11 @@ static __device__ __forceinline__ uint32_t six_bits_minimum(uint32_t bytes, uint
 
 /* d, dmin, scales[12], qs[128] */
 struct q4_k {
-    enum { N = 256, BYTES = 144 };
+    enum { N = 256, BYTES = 144, ALIGN = 8 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
-        x->scales = load_four(in);
+        x->scales = load_four<ALIGN>(in);
         x->more = six_bits_fetch(in + 4, e / 32);
-        load_eight(x->low, in + 16 + e / 64 * 32 + e % 32);
+        load_eight<ALIGN>(x->low, in + 16 + e / 64 * 32 + e % 32);
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {
@@ -289,12 +298,12 @@ struct q4_k {
 
 /* d, dmin, scales[12], fifth[32], qs[128] */
 struct q5_k {
-    enum { N = 256, BYTES = 176 };
+    enum { N = 256, BYTES = 176, ALIGN = 8 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
-        x->scales = load_four(in);
+        x->scales = load_four<ALIGN>(in);
         x->more = six_bits_fetch(in + 4, e / 32);
-        load_eight(x->low, in + 48 + e / 64 * 32 + e % 32);
-        load_eight(x->high, in + 16 + e % 32);
+        load_eight<ALIGN>(x->low, in + 48 + e / 64 * 32 + e % 32);
+        load_eight<ALIGN>(x->high, in + 16 + e % 32);
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {
@@ -312,12 +321,12 @@ struct q5_k {
 
 /* ql[128], qh[64], scales[16] signed, d */
 struct q6_k {
-    enum { N = 256, BYTES = 210 };
+    enum { N = 256, BYTES = 210, ALIGN = 2 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
         x->scales = load_two(in + 208);
         x->more = in[192 + e / 16];
-        load_eight(x->low, in + e / 128 * 64 + e % 64);
-        load_eight(x->high, in + 128 + two_bits_byte(e));
+        load_eight<ALIGN>(x->low, in + e / 128 * 64 + e % 64);
+        load_eight<ALIGN>(x->high, in + 128 + two_bits_byte(e));
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {
@@ -332,11 +341,11 @@ struct q6_k {
 
 /* d, high bits of 8 scales (2 each), low ones (4 each), qs[128] */
 struct iq4_xs {
-    enum { N = 256, BYTES = 136 };
+    enum { N = 256, BYTES = 136, ALIGN = 8 };
     static __device__ __forceinline__ void fetch(const uint8_t *in, uint32_t e, struct eight *x) {
-        x->scales = load_four(in);
+        x->scales = load_four<ALIGN>(in);
         x->more = in[4 + e / 64];
-        load_eight(x->low, in + 8 + e / 32 * 16 + e % 16);
+        load_eight<ALIGN>(x->low, in + 8 + e / 32 * 16 + e % 16);
     }
     static __device__ __forceinline__ void decode(
         const struct eight &x, uint32_t e, float out[EIGHT]) {

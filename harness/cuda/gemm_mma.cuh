@@ -127,14 +127,31 @@ static __device__ __forceinline__ void side_ahead(
     }
 }
 
-/* Blocks go through registers: here memory is only asked for them. */
+/* Blocks go through registers: memory is only asked for them, long before. */
 template <class B, int N, int N_THREADS>
-static __device__ __forceinline__ void side_ahead(
-    const struct side<B, N, N_THREADS> &s, uint16_t *, uint32_t step) {
-    uint32_t from = (step + BLOCKS_AHEAD) * STEP_K;
+static __device__ __forceinline__ void side_ask(
+    const struct side<B, N, N_THREADS> &s, uint32_t step) {
+    uint32_t from = step * STEP_K;
     for (uint32_t row = threadIdx.x; row < N; row += N_THREADS)
         if (row < s.left && from < s.k)
             prefetch(s.rows + row * row_bytes<B>(s.k) + (size_t)(from / B::N) * B::BYTES);
+}
+
+template <class B, int N, int N_THREADS>
+static __device__ __forceinline__ void side_ahead(
+    const struct side<B, N, N_THREADS> &s, uint16_t *, uint32_t step) {
+    side_ask(s, step + BLOCKS_AHEAD);
+}
+
+/* What a side does before its first step. */
+template <int N, int N_THREADS>
+static __device__ __forceinline__ void side_start(const struct side<plain, N, N_THREADS> &) {
+}
+
+template <class B, int N, int N_THREADS>
+static __device__ __forceinline__ void side_start(const struct side<B, N, N_THREADS> &s) {
+    for (uint32_t step = 0; step < BLOCKS_AHEAD; step++)
+        side_ask(s, step);
 }
 
 /* One step before it is used: blocks are read. */
@@ -258,6 +275,7 @@ static __device__ __forceinline__ void tile_sums(const struct factors &f, float 
     struct sums<T> s = {};
     side_begin(x, f.x.data, f.row, f.x.n, k);
     side_begin(w, f.weight, f.col, f.n_cols, k);
+    side_start(w);
     for (uint32_t step = 0; step < T::STAGES - 1; step++) {
         uint16_t *stage = stages + step * T::STAGE;
         if (step < n_steps) {
