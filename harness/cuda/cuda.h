@@ -136,8 +136,7 @@ bool packed_by_strips(const struct matrix *m, uint32_t n_rows);
 uint32_t packed_strip(const struct cuda *c, const struct matrix *m);
 const uint16_t *packed_expand(struct cuda *c, const struct matrix *m, uint32_t from, uint32_t n);
 /* What `a` says, with the matrix's columns from `first` on as the weight. */
-void matrix_product(
-    struct cuda *c, const struct matrix *m, uint32_t first, struct matmul_args *a);
+void matrix_product(struct cuda *c, const struct matrix *m, uint32_t first, struct matmul_args *a);
 
 /* The objects and ops, by file: objects.c, ops.c, groups.c, segments.c, head.c. */
 struct matrix *cuda_matrix(

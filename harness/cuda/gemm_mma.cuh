@@ -333,7 +333,7 @@ static __device__ __forceinline__ struct corner tile_corner(
     uint32_t block, uint32_t n_rows, uint32_t n_cols) {
     uint32_t down = tiles_of(n_rows, T::ROWS), across = tiles_of(n_cols, T::COLS);
     uint32_t first = block / (BAND * across) * BAND, in_band = block % (BAND * across);
-    uint32_t height = down - first < BAND ? down - first : BAND;
+    uint32_t height = down - first < BAND ? down - first : (uint32_t)BAND;
     struct corner c = { (first + in_band % height) * T::ROWS, in_band / height * T::COLS };
     return c;
 }

@@ -83,7 +83,7 @@ static __global__ void __launch_bounds__(T::N_THREADS) head_tile(struct head_arg
     struct corner at = tile_corner<T>(blockIdx.x, a.x.n, a.n_tokens);
     struct factors f = { a.x, a.weight, a.n_tokens, at.row, at.col };
     tile_sums<T, B>(f, room);
-    uint32_t n = a.n_tokens - at.col < HEAD_TOKENS ? a.n_tokens - at.col : HEAD_TOKENS;
+    uint32_t left = a.n_tokens - at.col, n = left < HEAD_TOKENS ? left : (uint32_t)HEAD_TOKENS;
     uint32_t token = a.first_token + at.col;
     for (uint32_t r = threadIdx.x / WARP; r < T::ROWS && at.row + r < a.x.n;
          r += T::N_THREADS / WARP) {

@@ -145,8 +145,9 @@ static inline bool gemm_mma_fits(const struct matmul_args *a) {
 }
 cudaError_t launch_gemm_mma(const struct matmul_args *a, cudaStream_t stream);
 
-/* The same of many matrices of one shape, each with rows of its own: a list of row tiles, whose rows
- * lie in x and out from `row` on. `all` has what they share; its weight and bias are not read. */
+/* The same of many matrices of one shape, each with rows of its own: a list of row tiles, whose
+ * rows lie in x and out from `row` on. `all` has what they share; its weight and bias are not read.
+ */
 enum { GROUP_ROWS_FEW = 16, GROUP_ROWS_SMALL = 64, GROUP_ROWS_WIDE = 128 };
 struct group_tile {
     const void *weight;
@@ -170,8 +171,8 @@ struct gather_add_args {
 cudaError_t launch_gather_add(const struct gather_add_args *a, cudaStream_t stream);
 
 /* n elements, a multiple of the block, as bf16; `to` is aligned to 16 bytes. */
-cudaError_t launch_expand(enum kernel_blocks blocks, const void *from, size_t n, uint16_t *to,
-    cudaStream_t stream);
+cudaError_t launch_expand(
+    enum kernel_blocks blocks, const void *from, size_t n, uint16_t *to, cudaStream_t stream);
 
 /* From `position` on, slots go up from `slot`. */
 struct attend_span {

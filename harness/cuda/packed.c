@@ -105,8 +105,7 @@ bool packed_by_strips(const struct matrix *m, uint32_t n_rows) {
 }
 
 const uint16_t *packed_expand(struct cuda *c, const struct matrix *m, uint32_t from, uint32_t n) {
-    cuda_must(launch_expand(
-                  m->blocks, rows_of(m, from), (size_t)n * m->k, c->expanded, c->stream),
+    cuda_must(launch_expand(m->blocks, rows_of(m, from), (size_t)n * m->k, c->expanded, c->stream),
         "expand");
     return c->expanded;
 }
@@ -132,8 +131,7 @@ static void product_by_strips(
     }
 }
 
-void matrix_product(
-    struct cuda *c, const struct matrix *m, uint32_t first, struct matmul_args *a) {
+void matrix_product(struct cuda *c, const struct matrix *m, uint32_t first, struct matmul_args *a) {
     BUG_IF(first > m->n || a->out.cols > m->n - first);
     if (packed_by_strips(m, a->x.n)) {
         product_by_strips(c, m, first, a);
@@ -141,7 +139,6 @@ void matrix_product(
     }
     a->weight = rows_of(m, first);
     a->blocks = m->blocks;
-    cudaError_t e =
-        gemm_mma_fits(a) ? launch_gemm_mma(a, c->stream) : launch_matmul(a, c->stream);
+    cudaError_t e = gemm_mma_fits(a) ? launch_gemm_mma(a, c->stream) : launch_matmul(a, c->stream);
     cuda_must(e, "matmul");
 }

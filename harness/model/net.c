@@ -461,7 +461,6 @@ struct scratch {
     struct buffer **buffer;
     uint32_t cols;
     enum elem elem;
-    uint32_t each; /* rows of it for one of a step; 0: one */
 };
 enum { N_SCRATCH = 50 };
 
@@ -501,7 +500,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
     bool beside = s->parallel && s->roles[ROLE_MLP_NORM].n > 0,
          out_norm = s->roles[ROLE_ATTN_OUT_NORM].n > 0 || s->roles[ROLE_MLP_OUT_NORM].n > 0;
     bool projects = s->roles[ROLE_EMBED_PROJECT].n > 0 || s->roles[ROLE_HEAD_PROJECT].n > 0;
-    uint32_t narrow = where(projects, s->embed_width), each = expert_rows(net);
+    uint32_t narrow = where(projects, s->embed_width);
     const struct scratch list[N_SCRATCH] = {
         { &net->x, c, ELEM_F32 },
         { &net->h, c, act },
@@ -509,7 +508,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->h_read, c, act },
         { &net->h_mlp, where(beside, c), act },
         { &net->h_mlp_read, where(beside, c), act },
-        { &net->y, where(out_norm || x->n > 0, c), ELEM_F32, each },
+        { &net->y, where(out_norm || x->n > 0, c), ELEM_F32 },
         { &net->pooled, spec_hidden_width(s), ELEM_F32 },
         { &net->e, narrow, ELEM_F32 },
         { &net->e_act, narrow, act },
@@ -529,9 +528,9 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->ffn.gate, where(s->gated, s->ffn_width), ELEM_F32 },
         { &net->ffn.up, s->gated ? s->ffn_width : curved, ELEM_F32 },
         { &net->ffn.m, s->ffn_width, act },
-        { &net->expert.gate, where(s->gated, x->ffn_width), ELEM_F32, each },
-        { &net->expert.up, where(s->gated, x->ffn_width), ELEM_F32, each },
-        { &net->expert.m, x->ffn_width, act, each },
+        { &net->expert.gate, where(s->gated, x->ffn_width), ELEM_F32 },
+        { &net->expert.up, where(s->gated, x->ffn_width), ELEM_F32 },
+        { &net->expert.m, x->ffn_width, act },
         { &net->shared.gate, where(s->gated, x->shared_width), ELEM_F32 },
         { &net->shared.up, where(s->gated, x->shared_width), ELEM_F32 },
         { &net->shared.m, x->shared_width, act },
@@ -546,7 +545,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->mix_b, m->corrects ? m->groups * m->state : where(!heads, m->state), ELEM_F32 },
         { &net->mix_c, read, ELEM_F32 },
         { &net->mix_c_read, read, ELEM_F32 },
-        { &net->expert_h, where(x->n > 0, c), act, each },
+        { &net->expert_h, where(x->n > 0, c), act },
         { &net->experts_y, where(x->n > 0 && s->roles[ROLE_MLP_OUT_NORM].n > 0, c), ELEM_F32 },
         { &net->router, x->n, ELEM_F32 },
         { &net->shared_weight, where(s->roles[ROLE_SHARED_WEIGHT].n > 0, 1), ELEM_F32 },
@@ -556,8 +555,15 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         out[i] = list[i];
 }
 
-static uint32_t rows_each(const struct scratch *s) {
-    return s->each > 1 ? s->each : 1;
+/* Rows of a buffer for one of a step. */
+static uint32_t rows_each(const struct net *net, const struct scratch *s) {
+    struct buffer *const *const of_experts[] = { &net->y, &net->expert.gate, &net->expert.up,
+        &net->expert.m, &net->expert_h };
+    uint32_t each = expert_rows(net);
+    for (size_t i = 0; i < sizeof of_experts / sizeof *of_experts; i++)
+        if (s->buffer == of_experts[i])
+            return each > 1 ? each : 1;
+    return 1;
 }
 
 /* Bytes of the host's lists for a row. */
@@ -574,7 +580,8 @@ size_t net_row_bytes(struct net *net) {
     scratch_list(net, list);
     uint32_t widest = 0;
     for (int i = 0; i < N_SCRATCH; i++) {
-        bytes += (size_t)list[i].cols * rows_each(&list[i]) * (list[i].elem == ELEM_F32 ? 4 : 2);
+        bytes +=
+            (size_t)list[i].cols * rows_each(net, &list[i]) * (list[i].elem == ELEM_F32 ? 4 : 2);
         widest = list[i].cols > widest ? list[i].cols : widest;
     }
     if (net->backend->ops->caps(net->backend)->packed == ELEM_INT8)
@@ -617,7 +624,7 @@ bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
         if (!list[i].buffer || list[i].cols == 0)
             continue;
         *list[i].buffer = net->backend->ops->buffer(
-            net->backend, n_rows * rows_each(&list[i]), list[i].cols, list[i].elem, err);
+            net->backend, n_rows * rows_each(net, &list[i]), list[i].cols, list[i].elem, err);
         if (!*list[i].buffer)
             return err_wrap(err, "scratch for %u rows", n_rows);
     }

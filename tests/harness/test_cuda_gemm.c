@@ -74,8 +74,8 @@ static void check_product(struct backend *b, struct shape s) {
     const float *x = rounded_noise(1, (size_t)s.rows * s.k, 1);
     const float *w = rounded_noise(2, (size_t)s.cols * s.k, 1);
     struct rows out = world_empty(b, s.rows, s.cols, ELEM_F32);
-    b->ops->matmul(b, world_matrix(b, s.cols, s.k, w), world_rows(b, s.rows, s.k, ELEM_BF16, x),
-        out, NULL);
+    b->ops->matmul(
+        b, world_matrix(b, s.cols, s.k, w), world_rows(b, s.rows, s.k, ELEM_BF16, x), out, NULL);
     const float *got = world_read(b, out, s.cols);
     float *want = world_alloc(s.cols * sizeof *want);
     for (uint32_t i = 0; i < s.rows; i = next_row(i, s.rows)) {
@@ -205,8 +205,8 @@ static void a_group_has_the_bits_of_a_product_of_its_own(void **state) {
             struct epilogue e = { .bias = g % 2 ? bias : NULL, .activation = ACT_SILU };
             struct rows one = world_empty(b, counts[i][g], GROUP_N, ELEM_F32);
             b->ops->matmul(b, w[g], window(x, row, counts[i][g]), one, &e);
-            assert_same_bits("a group", (size_t)counts[i][g] * GROUP_N,
-                got + (size_t)row * GROUP_N, world_read(b, one, GROUP_N));
+            assert_same_bits("a group", (size_t)counts[i][g] * GROUP_N, got + (size_t)row * GROUP_N,
+                world_read(b, one, GROUP_N));
         }
     }
     world_close(b);
@@ -218,7 +218,8 @@ static void outputs_are_added_in_their_order(void **state) {
     struct backend *b = open_expanded();
     const float *data = noise_new(1, T * K * C, 1), *before = noise_new(2, T * C, 1),
                 *weights = noise_new(3, T * K, 1);
-    struct rows x = world_rows(b, T * K, C, ELEM_F32, data), out = world_rows(b, T, C, ELEM_F32, before);
+    struct rows x = world_rows(b, T * K, C, ELEM_F32, data),
+                out = world_rows(b, T, C, ELEM_F32, before);
     uint32_t places[T * K];
     for (uint32_t i = 0; i < T * K; i++)
         places[i] = i * 7 % (T * K);
@@ -266,9 +267,8 @@ enum { EACH = 5 }; /* targets a row */
 static struct target *targets_new(uint32_t rows, uint32_t vocabulary) {
     struct target *targets = world_alloc((size_t)rows * EACH * sizeof *targets);
     for (uint32_t i = 0; i < rows * EACH; i++)
-        targets[i] = (struct target) {
-            .row = i / EACH, .token = (int32_t)(i % EACH == 0 ? vocabulary - 1 : i * 7919 % vocabulary)
-        };
+        targets[i] = (struct target) { .row = i / EACH,
+            .token = (int32_t)(i % EACH == 0 ? vocabulary - 1 : i * 7919 % vocabulary) };
     return targets;
 }
 
@@ -343,8 +343,8 @@ static void of_equal_logits_the_first_is_best(void **state) {
         struct target targets[T * V];
         for (uint32_t j = 0; j < T * V; j++)
             targets[j] = (struct target) { .row = j / V, .token = (int32_t)(j % V) };
-        b->ops->logprobs(b, world_matrix(b, V, K, w), NULL, 1, 0,
-            world_rows(b, T, K, ELEM_BF16, x), targets, T * V);
+        b->ops->logprobs(b, world_matrix(b, V, K, w), NULL, 1, 0, world_rows(b, T, K, ELEM_BF16, x),
+            targets, T * V);
         for (uint32_t j = 0; j < T * V; j++)
             assert_int_equal(targets[j].best, j % V == first[i]);
     }
@@ -414,7 +414,7 @@ static void blocks_fill(const struct packed_type *p, uint8_t *data, size_t bytes
             if (p->halves[h] >= 0 && i % size == (size_t)p->halves[h] + 1)
                 data[i] &= 0xbf;
         if (p->type == TENSOR_MXFP4 && i % size == 0)
-            data[i] = (uint8_t)(i / size % 9 < 2 ? i / size % 9 : 100 + data[i] % 40);
+            data[i] = (uint8_t)(i / size % 9 < 2 ? i / size % 9 : 100U + data[i] % 40U);
     }
 }
 
@@ -461,8 +461,7 @@ static void use_matrix(struct backend *b, const struct matrix *m, uint32_t n, ui
         b->ops->download(b, y, out);
         b->ops->logits(b, m, e->bias, 1, 3, window(x, 0, rows), out + (size_t)rows * n);
         out += 2 * (size_t)rows * n;
-        b->ops->logprobs(
-            b, m, e->bias, 0.01F, 0, window(x, 0, rows), targets, (size_t)rows * EACH);
+        b->ops->logprobs(b, m, e->bias, 0.01F, 0, window(x, 0, rows), targets, (size_t)rows * EACH);
         for (uint32_t t = 0; t < rows * EACH; t++)
             *out++ = (float)targets[t].logprob;
     }
