@@ -104,8 +104,7 @@ static void multiply(uint32_t rows, uint32_t k, const void *a, size_t lda, const
         CASE(7)
         CASE(8)
         CASE(9)
-        CASE(10)
-        CASE(11) CASE(12)
+        CASE(10) CASE(11) CASE(12)
 #undef CASE
             default : BUG_IF(true);
     }

@@ -186,6 +186,15 @@ static bool launch_try(struct cuda *c, struct err *err) {
            err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: a copy came back changed");
 }
 
+/* What expanded matrices may take: as we are told, but never more than three quarters of what the
+ * device has left. */
+static uint64_t weight_room(const struct backend_config *config) {
+    size_t left = 0, all = 0;
+    cuda_must(cudaMemGetInfo(&left, &all), "memory");
+    uint64_t most = left - left / 4, told = config->weight_room;
+    return told != 0 && told < most ? told : most;
+}
+
 struct backend *assay_cuda_open(const struct backend_config *config, int device, struct err *err) {
     if (!config_check(config, err))
         return NULL;
@@ -203,7 +212,7 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
         .row_block = MATMUL_TILE,
         .threads = 1 };
     c->weights = config->weights;
-    c->weight_room = config->weight_room != 0 ? config->weight_room : UINT64_MAX;
+    c->weight_room = weight_room(config);
     c->strip_bytes = EXPAND_BYTES;
     if (c->caps.act == ELEM_BF16)
         c->caps.can |= CAN_STAY_IN_FILE;
