@@ -123,7 +123,8 @@ static inline void shim_exchange(void *const parts[SHIM_WARP], uint32_t mask) {
         bits[lane] = mask >> lane & 1 ? ((struct shim_given *)parts[lane])->bits : UINT64_MAX;
     for (unsigned lane = 0; lane < SHIM_WARP; lane++) {
         if (mask >> lane & 1)
-            ((struct shim_given *)parts[lane])->bits = bits[((struct shim_given *)parts[lane])->from];
+            ((struct shim_given *)parts[lane])->bits =
+                bits[((struct shim_given *)parts[lane])->from];
     }
 }
 
@@ -134,8 +135,8 @@ static inline unsigned shim_lane(void) {
 /* A source beyond the part of the warp is the lane itself; one that the mask leaves out gives
  * poison. */
 template <typename T>
-static inline T shim_shuffle(const char *what, struct shim_site site, unsigned mask, T x,
-    unsigned from, int width) {
+static inline T shim_shuffle(
+    const char *what, struct shim_site site, unsigned mask, T x, unsigned from, int width) {
     static_assert(sizeof(T) <= sizeof(uint64_t), "a lane gives 8 bytes at most");
     unsigned lane = shim_lane(), first = lane / (unsigned)width * (unsigned)width;
     bool within = from >= first && from < first + (unsigned)width;
@@ -146,14 +147,15 @@ static inline T shim_shuffle(const char *what, struct shim_site site, unsigned m
     return x;
 }
 template <typename T>
-static inline T __shfl_sync(unsigned mask, T x, int from, int width = SHIM_WARP,
-    struct shim_site site = SHIM_HERE) {
+static inline T __shfl_sync(
+    unsigned mask, T x, int from, int width = SHIM_WARP, struct shim_site site = SHIM_HERE) {
     unsigned first = shim_lane() / (unsigned)width * (unsigned)width;
-    return shim_shuffle("__shfl_sync", site, mask, x, first + (unsigned)(from & (width - 1)), width);
+    return shim_shuffle(
+        "__shfl_sync", site, mask, x, first + (unsigned)(from & (width - 1)), width);
 }
 template <typename T>
-static inline T __shfl_xor_sync(unsigned mask, T x, int distance, int width = SHIM_WARP,
-    struct shim_site site = SHIM_HERE) {
+static inline T __shfl_xor_sync(
+    unsigned mask, T x, int distance, int width = SHIM_WARP, struct shim_site site = SHIM_HERE) {
     return shim_shuffle("__shfl_xor_sync", site, mask, x, shim_lane() ^ (unsigned)distance, width);
 }
 template <typename T>

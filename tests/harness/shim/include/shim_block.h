@@ -27,7 +27,8 @@ struct shim_site {
     const char *file;
     int line;
 };
-#define SHIM_HERE { __builtin_FILE(), __builtin_LINE() }
+#define SHIM_HERE                                                                                  \
+    { __builtin_FILE(), __builtin_LINE() }
 
 struct shim_copy {
     void *to;
@@ -76,8 +77,8 @@ void shim_barrier(struct shim_site site);
 /* Waits for the lanes of `mask`; the last that comes performs the operation for all of them.
  * parts[lane] is what that lane gave as `part`. */
 typedef void shim_perform(void *const parts[SHIM_WARP], uint32_t mask);
-void shim_warp(const char *what, struct shim_site site, uint32_t mask, void *part,
-    shim_perform *perform);
+void shim_warp(
+    const char *what, struct shim_site site, uint32_t mask, void *part, shim_perform *perform);
 
 /* 16 bytes that arrive when they are waited for; until then the place holds poison. */
 void shim_copy_begin(void *to, const void *from, bool there);

@@ -42,8 +42,8 @@ static inline void shim_product_perform(void *const parts[SHIM_WARP], uint32_t) 
     }
 }
 
-static inline void mma_bf16(float d[4], const uint32_t a[4], const uint32_t b[2],
-    struct shim_site site = SHIM_HERE) {
+static inline void mma_bf16(
+    float d[4], const uint32_t a[4], const uint32_t b[2], struct shim_site site = SHIM_HERE) {
     struct shim_product p = { d, a, b };
     shim_warp("mma_bf16", site, (uint32_t)SHIM_ALL_LANES, &p, shim_product_perform);
 }
