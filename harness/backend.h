@@ -214,6 +214,13 @@ struct epilogue {
     bool accumulate; /* out += result, where out is the f32 residual stream */
 };
 
+/* Rows [row, row + n) of a product of many matrices: those of one. */
+struct matmul_group {
+    const struct matrix *w;
+    const struct vector *bias; /* or NULL */
+    uint32_t row, n;
+};
+
 /* Where the packed forms of a model's weights are kept from one open to the next. */
 struct packs_config {
     const char *dir;
@@ -301,6 +308,15 @@ struct backend_ops {
      * act. */
     void (*matmul)(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
         const struct epilogue *epilogue);
+
+    /* out = activation(x · wᵀ + bias), each group's rows by its own matrix, all of one shape: many
+     * small products at once. Rows of no group stay. May be NULL; else gather_add is there too. */
+    void (*matmul_groups)(struct backend *b, const struct matmul_group *groups, uint32_t n_groups,
+        enum activation activation, struct rows x, struct rows out);
+
+    /* out row i += weights[i, e] * x row places[i, e], for each e < n_each in order (both f32). */
+    void (*gather_add)(struct backend *b, const uint32_t *places, const float *weights,
+        uint32_t n_each, struct rows x, struct rows out);
 
     /* out = activation(gate) * up, elementwise; out has f32 or act elements. */
     void (*gate)(struct backend *b, const struct gating *g, struct rows gate, struct rows up,

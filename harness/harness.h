@@ -92,8 +92,9 @@ const char *dtype_name(enum dtype dtype);
 MUST_CHECK bool dtype_parse(const char *name, enum dtype *out, struct err *err);
 
 /* How a device holds matrices: expanded to the elements that it multiplies, or as they are in the
- * file, from which they are expanded a strip at a time whenever they are used. The same bits. Auto:
- * expanded as far as memory goes, in the order of the layers, the rest in the file. */
+ * file (whose blocks a GPU has in its memory), to be expanded a part at a time whenever they are
+ * used. The same bits from the same kernels. Auto: expanded as far as memory goes, in the order of
+ * the layers, the rest as in the file. */
 enum weights_form { WEIGHTS_AUTO, WEIGHTS_EXPANDED, WEIGHTS_FILE };
 MUST_CHECK bool weights_form_parse(const char *name, enum weights_form *out, struct err *err);
 

@@ -32,7 +32,9 @@ struct vector {
 
 struct matrix {
     uint32_t n, k;
-    uint8_t *data; /* [n, k] act */
+    uint8_t *data; /* [n, k] act, or rows of the file's blocks */
+    enum kernel_blocks blocks;
+    size_t row_bytes;
 };
 
 /* Dequantised as it is loaded: bf16 where the file has just that, else f32. */
@@ -119,9 +121,10 @@ struct room {
 };
 
 enum {
-    HEAD_ROWS = 256,    /* rows of logits at a time: a multiple of MATMUL_TILE */
-    HEAD_SPAN = 8192,   /* tokens of the vocabulary at a time */
-    HEAD_TARGETS = 2048 /* targets at a time */
+    HEAD_ROWS = 2048,        /* rows of logits at a time: a multiple of MATMUL_TILE */
+    HEAD_SPAN = 4096,        /* tokens of the vocabulary at a time */
+    HEAD_TARGETS = 8192,     /* targets at a time */
+    EXPAND_BYTES = 64 << 20, /* of a strip of columns whose blocks are expanded */
 };
 
 struct cuda {
@@ -138,6 +141,10 @@ struct cuda {
     struct fetching fetching;
     struct upload_part upload[UPLOAD_PARTS];
     unsigned n_uploaded;
+    enum weights_form weights;
+    uint64_t weight_room;          /* that expanded matrices may still take */
+    uint16_t *expanded;            /* a strip of columns; NULL: no matrix is in blocks */
+    size_t strip_bytes;            /* of it that are used */
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
     struct kernel_target *targets; /* [HEAD_TARGETS] */
@@ -211,13 +218,30 @@ enum kernel_activation kernel_activation(enum activation a);
 uint8_t *cache_layer(
     const struct cuda *c, const struct kv_cache *kv, uint8_t *cache, uint32_t layer);
 
-/* The objects and ops, by file: memory.c, objects.c, ops.c, elements.c, segments.c, recur.c,
- * head.c, limits.c. */
+/* packed.c: matrices in blocks, and products with any. */
+
+/* What a matrix will lie as; what is expanded has taken its room. */
+enum kernel_blocks packed_choose(struct cuda *c, const struct source *s);
+size_t packed_row_bytes(enum tensor_type type, uint64_t k);
+MUST_CHECK bool packed_upload(
+    struct cuda *c, const struct source *s, uint8_t *device, struct err *err);
+MUST_CHECK bool packed_reserve(struct cuda *c, struct err *err); /* once there is one */
+/* Whether a product with so many rows expands strips, of how many columns, and columns [from, from
+ * + n) as bf16 until the next are expanded. */
+bool packed_by_strips(const struct matrix *m, uint32_t n_rows);
+uint32_t packed_strip(const struct cuda *c, const struct matrix *m);
+const uint16_t *packed_expand(struct cuda *c, const struct matrix *m, uint32_t from, uint32_t n);
+/* What `a` says, with the matrix's columns from `first` on as the weight. */
+void matrix_product(struct cuda *c, const struct matrix *m, uint32_t first, struct matmul_args *a);
+
+/* The objects and ops, by file: memory.c, objects.c, ops.c, elements.c, groups.c, segments.c,
+ * recur.c, head.c, limits.c. */
 uint64_t cuda_memory_free(const struct backend *b);
 bool cuda_reserve(struct backend *b, uint32_t n_buffers, size_t bytes, struct err *err);
 void cuda_keep(struct backend *b);
 struct matrix *cuda_matrix(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err);
+struct matrix_size cuda_matrix_size(const struct backend *b, const struct matrix *m);
 struct table *cuda_table(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t cols, struct err *err);
 struct vector *cuda_vector(
@@ -239,6 +263,10 @@ void cuda_norm_heads(struct backend *b, enum norm_kind kind, const struct vector
     const struct vector *bias, float eps, uint32_t n_heads, struct rows x);
 void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struct rows out,
     const struct epilogue *epilogue);
+void cuda_matmul_groups(struct backend *b, const struct matmul_group *groups, uint32_t n_groups,
+    enum activation activation, struct rows x, struct rows out);
+void cuda_gather_add(struct backend *b, const uint32_t *places, const float *weights,
+    uint32_t n_each, struct rows x, struct rows out);
 void cuda_gate(
     struct backend *b, const struct gating *g, struct rows gate, struct rows up, struct rows out);
 void cuda_curve(
@@ -284,7 +312,9 @@ void cuda_settle(struct backend *b);
 void fetch_free(struct cuda *c);
 
 /* product.c: a matrix product, by the library where there is one and it is for it, else by our
- * kernel; rows of the last tile that are not wanted are counted. */
+ * kernels: tensor cores where they fit, else the plain one. */
 void cuda_product(struct cuda *c, const struct matmul_args *a);
+/* Rows of the last tile of our own product that are not wanted. */
+void count_filled(struct cuda *c, uint32_t n_rows);
 
 #endif

@@ -146,17 +146,41 @@ struct pool_segment {
 cudaError_t launch_pool(enum kernel_pooling pooling, struct device_rows x,
     const struct pool_segment *segments, struct device_rows out, cudaStream_t stream);
 
-/* out = activation(x · wᵀ + bias) * scale, or +=. Each element is one chain of fmaf over k, from 0
- * up; rows of the last tile that x lacks are zeros and are not written. */
+/* What a weight's rows lie as: elements of the product, or blocks of the file, each row a whole
+ * number of them (blocks.cuh). */
+enum kernel_blocks {
+    KERNEL_PLAIN,
+    KERNEL_Q4_0,
+    KERNEL_Q4_1,
+    KERNEL_Q5_0,
+    KERNEL_Q5_1,
+    KERNEL_Q8_0,
+    KERNEL_Q2_K,
+    KERNEL_Q3_K,
+    KERNEL_Q4_K,
+    KERNEL_Q5_K,
+    KERNEL_Q6_K,
+    KERNEL_IQ4_NL,
+    KERNEL_IQ4_XS,
+    KERNEL_MXFP4,
+    KERNEL_N_BLOCKS,
+};
+
+/* out = activation(x · wᵀ + bias) * scale, or +=; rows of the last tile that x lacks are zeros and
+ * are not written. out may be some columns of wider rows. */
 struct matmul_args {
     struct device_rows x, out; /* [n, k], [n, n_cols] */
-    const void *weight;        /* [n_cols, k], elements as x */
+    const void *weight;        /* [n_cols, k], elements as x, or blocks */
     const float *bias;         /* [n_cols] or NULL */
     const void *bias_bf16;     /* rounded, for who can't take the other; may be NULL */
     enum kernel_activation activation;
     float scale;
-    bool accumulate; /* out is f32 */
+    bool accumulate;           /* out is f32 */
+    enum kernel_blocks blocks; /* of the weight */
+    uint32_t pitch;            /* elements from a row of out to the next; 0: n_cols */
 };
+
+/* Plain kernels, of elements only: each number is one chain of fmaf over k, from 0 up. */
 cudaError_t launch_matmul(const struct matmul_args *a, cudaStream_t stream);
 
 /* The same of sums that are there: [out.n, pitch] f32, pitch a multiple of 4. */
@@ -177,6 +201,43 @@ cudaError_t launch_noise(struct device_rows x, bool turns, cudaStream_t stream);
 /* *differs becomes 1 where the bytes, a multiple of 4, are not the same; else it stays. */
 cudaError_t launch_differ(
     const void *a, const void *b, size_t bytes, uint32_t *differs, cudaStream_t stream);
+/* Tensor cores: each number is one chain over k, 16 at a time, from 0 up, and the same whatever the
+ * rows of the launch. Of blocks it is what they give as bf16 rows (launch_expand). */
+enum { GEMM_ALIGN = 16 };
+static inline bool gemm_mma_fits(const struct matmul_args *a) {
+    return a->x.bf16 && a->x.cols % 8 == 0 && (uintptr_t)a->x.data % GEMM_ALIGN == 0 &&
+           (a->blocks != KERNEL_PLAIN || (uintptr_t)a->weight % GEMM_ALIGN == 0);
+}
+cudaError_t launch_gemm_mma(const struct matmul_args *a, cudaStream_t stream);
+
+/* The same of many matrices of one shape, each with rows of its own: a list of row tiles, whose
+ * rows lie in x and out from `row` on. `all` has what they share; its weight and bias are not read.
+ */
+enum { GROUP_ROWS_FEW = 16, GROUP_ROWS_SMALL = 64, GROUP_ROWS_WIDE = 128 };
+struct group_tile {
+    const void *weight;
+    const float *bias; /* or NULL */
+    uint32_t row, n;   /* n: tile_rows at most */
+};
+struct groups_args {
+    struct matmul_args all;
+    const struct group_tile *tiles;
+    uint32_t n_tiles, tile_rows; /* one of these; of blocks GROUP_ROWS_FEW */
+};
+cudaError_t launch_groups(const struct groups_args *g, cudaStream_t stream);
+
+/* out row i += the sum, in order, of weights[i, e] * x row places[i, e], e < n_each */
+struct gather_add_args {
+    struct device_rows x, out; /* f32 */
+    const uint32_t *places;    /* [n, n_each] */
+    const float *weights;
+    uint32_t n_each;
+};
+cudaError_t launch_gather_add(const struct gather_add_args *a, cudaStream_t stream);
+
+/* n elements, a multiple of the block, as bf16; `to` is aligned to 16 bytes. */
+cudaError_t launch_expand(
+    enum kernel_blocks blocks, const void *from, size_t n, uint16_t *to, cudaStream_t stream);
 
 /* From `position` on, slots go up from `slot`. */
 struct attend_span {
@@ -270,6 +331,37 @@ struct span_args {
 };
 cudaError_t launch_span(const struct span_args *a, cudaStream_t stream);
 cudaError_t launch_cap(struct device_rows x, float softcap, cudaStream_t stream);
+
+/* The head by tensor cores, without logits in memory: spans of HEAD_TOKENS of the vocabulary. */
+enum { HEAD_TOKENS = 128 };
+struct span_mass {
+    float max;
+    uint32_t best; /* first token that has it */
+    float sum;     /* of exp(logit - max) */
+};
+/* Tokens [first_token, first_token + n_tokens), of which the first begins a span. A logit is (x · w
+ * + bias) * scale, then capped. */
+struct head_args {
+    struct device_rows x; /* bf16 [n, k] */
+    const void *weight;   /* [n_tokens, k], bf16 or blocks */
+    enum kernel_blocks blocks;
+    const float *bias; /* of the whole vocabulary, or NULL */
+    float scale, softcap;
+    uint32_t first_token, n_tokens;
+    uint32_t n_spans;              /* of the whole vocabulary */
+    struct span_mass *masses;      /* [n, n_spans] */
+    struct kernel_target *targets; /* sorted by row */
+    const uint32_t *first_target;  /* [n + 1] */
+};
+static inline bool head_mma_fits(const struct head_args *a) {
+    return a->x.bf16 && a->x.cols % 8 == 0 && (uintptr_t)a->x.data % GEMM_ALIGN == 0 &&
+           a->first_token % HEAD_TOKENS == 0 &&
+           (a->blocks != KERNEL_PLAIN || (uintptr_t)a->weight % GEMM_ALIGN == 0);
+}
+cudaError_t launch_head_spans(const struct head_args *a, cudaStream_t stream);
+/* Each row's spans, which are all there, to what the row holds. */
+cudaError_t launch_head_join(const struct span_mass *masses, uint32_t n_spans, uint32_t n_rows,
+    struct kernel_mass *out, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -82,11 +82,6 @@ struct backend *backend_cuda_open(
         err_hint(err, "use --device cpu, or --dtype bf16 or f32");
         return NULL;
     }
-    if (config->weights == WEIGHTS_FILE) {
-        err_set(err, ERR_UNSUPPORTED, "weights cannot stay in the file on CUDA");
-        err_hint(err, "leave --weights out, or use --device cpu");
-        return NULL;
-    }
     struct cuda_module module;
     bool found = cuda_module_find(&module, err);
     free(module.path);

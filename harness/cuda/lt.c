@@ -121,6 +121,8 @@ static bool run_sums(struct lt *lt, const struct matmul_args *a) {
 bool lt_matmul(struct lt *lt, const struct matmul_args *a) {
     if (a->x.n == 0 || a->out.cols == 0 || !is_aligned(a->x.cols, a->x.bf16))
         return false;
+    if (a->blocks != KERNEL_PLAIN || a->pitch != 0)
+        return false;
     return run_finished(lt, a) || run_sums(lt, a);
 }
 

@@ -7,8 +7,8 @@
  * for every row. Rows beyond the last are zeros in shared memory and are not written. A split of
  * the columns over launches changes nothing either: logits use it.
  *
- * Tensor cores are left to a later version. Compiled, but not yet run on a device. */
-#include "harness/cuda/device.cuh"
+ * Products on tensor cores are in gemm_mma.cuh. Compiled, but not yet run on a device. */
+#include "harness/cuda/product.cuh"
 
 enum {
     STEP = 16,
@@ -28,18 +28,6 @@ static __device__ __forceinline__ void bring(float (*part)[PITCH], const E *from
         bool there = row + r < n_rows && k_from + j < k;
         part[j][r] = there ? load(from, (size_t)(row + r) * k + k_from + j) : 0;
     }
-}
-
-static __device__ __forceinline__ void finish(
-    const struct matmul_args &a, uint32_t row, uint32_t column, float sum) {
-    if (row >= a.out.n || column >= a.out.cols)
-        return;
-    size_t at = (size_t)row * a.out.cols + column;
-    float y = a.bias == NULL ? sum : sum + a.bias[column];
-    y = activated(a.activation, y) * a.scale;
-    if (a.accumulate)
-        y = ((const float *)a.out.data)[at] + y;
-    element_store(a.out.data, a.out.bf16, at, y);
 }
 
 template <typename E>
@@ -68,7 +56,7 @@ static __global__ void __launch_bounds__(THREADS)
     }
 #pragma unroll
     for (int i = 0; i < SIDE * SIDE; i++)
-        finish(a, row + r + i / SIDE, column + c + i % SIDE, sums[i / SIDE][i % SIDE]);
+        product_finish(a, row + r + i / SIDE, column + c + i % SIDE, sums[i / SIDE][i % SIDE]);
 }
 
 static uint32_t tiles(uint32_t n) {

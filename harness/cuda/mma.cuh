@@ -121,6 +121,11 @@ template <int N> static __device__ __forceinline__ void copy_async_wait(void) {
     asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
 }
 
+/* Asks memory for the line that this is in; may be an address that nothing is read from. */
+static __device__ __forceinline__ void prefetch(const void *at) {
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(at)));
+}
+
 /* To nearest, ties to even; a NaN becomes 0x7fff. */
 static __device__ __forceinline__ uint32_t bf16_pair(float low, float high) {
     uint32_t pair;

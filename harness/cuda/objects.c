@@ -13,12 +13,23 @@ struct matrix *cuda_matrix(
     struct source s;
     if (!source_open(&s, src, n, k, err))
         return NULL;
-    struct matrix *m = xcalloc(1, sizeof *m);
-    uint8_t *data = device_alloc(c, (size_t)n * k, elem_bytes(c->caps.act), "weights", m, err);
-    if (data == NULL || !upload_rows(c, &s, c->caps.act, data, err))
+    enum kernel_blocks blocks = packed_choose(c, &s);
+    bool packed = blocks != KERNEL_PLAIN;
+    if (packed && !packed_reserve(c, err))
         return NULL;
-    *m = (struct matrix) { .n = n, .k = k, .data = data };
-    return m;
+    size_t row = packed ? packed_row_bytes(src->tensor->type, k) : k * elem_bytes(c->caps.act);
+    struct matrix *m = xcalloc(1, sizeof *m);
+    uint8_t *data = device_alloc(c, n, row, "weights", m, err);
+    if (data == NULL)
+        return NULL;
+    *m = (struct matrix) { .n = n, .k = k, .data = data, .blocks = blocks, .row_bytes = row };
+    bool ok = packed ? packed_upload(c, &s, data, err) : upload_rows(c, &s, c->caps.act, data, err);
+    return ok ? m : NULL;
+}
+
+struct matrix_size cuda_matrix_size(const struct backend *b, const struct matrix *m) {
+    (void)b;
+    return (struct matrix_size) { .memory = (uint64_t)m->n * m->row_bytes };
 }
 
 struct table *cuda_table(struct backend *b, const struct weight_source *src, uint32_t n,

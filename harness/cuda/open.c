@@ -74,6 +74,7 @@ static const struct backend_ops cuda_ops = {
     .caps = cuda_caps,
     .matrix = cuda_matrix,
     .keep = cuda_keep,
+    .matrix_size = cuda_matrix_size,
     .table = cuda_table,
     .vector = cuda_vector,
     .memory_free = cuda_memory_free,
@@ -86,6 +87,8 @@ static const struct backend_ops cuda_ops = {
     .norm = cuda_norm,
     .renorm = cuda_renorm,
     .matmul = cuda_matmul,
+    .matmul_groups = cuda_matmul_groups,
+    .gather_add = cuda_gather_add,
     .gate = cuda_gate,
     .curve = cuda_curve,
     .unfold = cuda_unfold,
@@ -234,6 +237,15 @@ static bool launch_try(struct cuda *c, struct err *err) {
            err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: a copy came back changed");
 }
 
+/* What expanded matrices may take: as we are told, but never more than three quarters of what the
+ * device has left. */
+static uint64_t weight_room(const struct backend_config *config) {
+    size_t left = 0, all = 0;
+    cuda_must(cudaMemGetInfo(&left, &all), "memory");
+    uint64_t most = left - left / 4, told = config->weight_room;
+    return told != 0 && told < most ? told : most;
+}
+
 struct backend *assay_cuda_open(const struct backend_config *config, int device, struct err *err) {
     if (!config_check(config, err))
         return NULL;
@@ -254,5 +266,10 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
         .can = CAN_HEAD_NORMS | CAN_BIAS | CAN_SINKS | CAN_GATING | CAN_ADD | CAN_EXPERTS |
                CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE |
                CAN_ACT_QUERIES };
+    c->weights = config->weights;
+    c->weight_room = weight_room(config);
+    c->strip_bytes = EXPAND_BYTES;
+    if (c->caps.act == ELEM_BF16)
+        c->caps.can |= CAN_STAY_IN_FILE;
     return &c->base;
 }

@@ -56,7 +56,6 @@ void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struc
     const struct epilogue *e = epilogue == NULL ? &none : epilogue;
     struct matmul_args a = { .x = rows_view(x, w->k),
         .out = rows_view(out, w->n),
-        .weight = w->data,
         .bias = e->bias ? e->bias->data : NULL,
         .bias_bf16 = e->bias ? e->bias->bf16 : NULL,
         .activation = kernel_activation(e->activation),
@@ -64,7 +63,7 @@ void cuda_matmul(struct backend *b, const struct matrix *w, struct rows x, struc
         .accumulate = e->accumulate };
     BUG_IF(x.buf->elem != c->caps.act || out.n != x.n || (e->accumulate && a.out.bf16));
     BUG_IF(e->bias != NULL && e->bias->n != w->n);
-    cuda_product(c, &a);
+    matrix_product(c, w, 0, &a);
 }
 
 void cuda_convert(struct backend *b, struct rows x, struct rows out) {

@@ -2,13 +2,14 @@
 #include "harness/cuda/cuda.h"
 #include "harness/cuda/lt.h"
 
-static uint32_t filled(uint32_t n_rows) {
-    return (MATMUL_TILE - n_rows % MATMUL_TILE) % MATMUL_TILE;
+void count_filled(struct cuda *c, uint32_t n_rows) {
+    c->n_rows_filled += (MATMUL_TILE - n_rows % MATMUL_TILE) % MATMUL_TILE;
 }
 
 void cuda_product(struct cuda *c, const struct matmul_args *a) {
     if (c->lt != NULL && lt_matmul(c->lt, a))
         return;
-    c->n_rows_filled += filled(a->x.n);
-    cuda_must(launch_matmul(a, c->stream), "matmul");
+    count_filled(c, a->x.n);
+    cudaError_t e = gemm_mma_fits(a) ? launch_gemm_mma(a, c->stream) : launch_matmul(a, c->stream);
+    cuda_must(e, "matmul");
 }

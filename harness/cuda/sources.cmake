@@ -6,9 +6,14 @@ set(cuda_MODULE_SOURCES
     attend.cu
     elements.c
     elements.cu
+    expand.cu
     fetch.c
     finish.cu
+    gemm_mma.cu
+    groups.c
+    groups.cu
     head.c
+    head_mma.cu
     limits.c
     lists.c
     logprobs.cu
@@ -21,6 +26,7 @@ set(cuda_MODULE_SOURCES
     objects.c
     open.c
     ops.c
+    packed.c
     pool.cu
     recur.c
     recur.cu

@@ -179,6 +179,78 @@ static void expert_run(
     ops->scatter(net->backend, net->routes.rows, net->routes.row_weights, y, x);
 }
 
+/* ---- all experts of a layer together, where the device can ---- */
+
+/* Lists the rows of each expert, in their order, one expert's behind another's: which row of h each
+ * is, where each of a row's outputs will stand, where an expert's begin. */
+static void routes_sort(struct net *net, uint32_t n) {
+    struct routes *r = &net->routes;
+    uint32_t n_chosen = net->spec.experts.n_chosen, n_experts = net->spec.experts.n;
+    for (uint32_t e = 0; e <= n_experts; e++)
+        r->first[e] = 0;
+    for (uint32_t i = 0; i < n * n_chosen; i++)
+        r->first[r->experts[i] + 1]++;
+    for (uint32_t e = 0; e < n_experts; e++)
+        r->first[e + 1] += r->first[e];
+    for (uint32_t i = 0; i < n * n_chosen; i++)
+        r->rows[r->places[i] = r->first[r->experts[i]]++] = i / n_chosen;
+    for (uint32_t e = n_experts; e > 0; e--) /* each has come to where the next begins */
+        r->first[e] = r->first[e - 1];
+    r->first[0] = 0;
+}
+
+enum which { UP, GATE, DOWN };
+
+static struct matmul_group group_of(const struct expert *e, enum which which) {
+    switch (which) {
+    case UP:
+        return (struct matmul_group) { .w = e->up, .bias = e->up_bias };
+    case GATE:
+        return (struct matmul_group) { .w = e->gate, .bias = e->gate_bias };
+    case DOWN:
+        break;
+    }
+    return (struct matmul_group) { .w = e->down, .bias = e->down_bias };
+}
+
+static void groups_multiply(struct net *net, const struct layer *w, enum which which,
+    enum activation activation, struct rows x, struct rows out) {
+    struct routes *r = &net->routes;
+    uint32_t n = 0;
+    for (uint32_t e = 0; e < net->spec.experts.n; e++) {
+        if (r->first[e + 1] == r->first[e])
+            continue;
+        r->groups[n] = group_of(&w->experts[e], which);
+        r->groups[n].row = r->first[e];
+        r->groups[n++].n = r->first[e + 1] - r->first[e];
+    }
+    net->backend->ops->matmul_groups(net->backend, r->groups, n, activation, x, out);
+}
+
+/* What expert_run does, of all: a row's outputs are added in the order of the experts' numbers, in
+ * which `experts` has them. */
+static void experts_run(struct net *net, const struct layer *w, struct rows h, struct rows x) {
+    const struct backend_ops *ops = net->backend->ops;
+    struct routes *r = &net->routes;
+    uint32_t n_chosen = net->spec.experts.n_chosen, n = h.n * n_chosen;
+    struct rows some = { .buf = net->expert_h, .n = n }, m = { .buf = net->expert.m, .n = n },
+                gate = { .buf = net->expert.gate, .n = n }, up = { .buf = net->expert.up, .n = n },
+                y = { .buf = net->y, .n = n };
+    routes_sort(net, h.n);
+    ops->pick(net->backend, h, r->rows, some);
+    if (w->experts[0].gate) {
+        groups_multiply(net, w, GATE, ACT_NONE, some, gate);
+        groups_multiply(net, w, UP, ACT_NONE, some, up);
+        ops->gate(net->backend, &net->spec.gating, gate, up, m);
+    } else {
+        groups_multiply(net, w, UP, net->spec.activation, some, m);
+    }
+    groups_multiply(net, w, DOWN, ACT_NONE, m, y);
+    for (uint32_t i = 0; i < n; i++)
+        r->weights[i] *= (float)net->spec.residual_scale;
+    ops->gather_add(net->backend, r->places, r->weights, n_chosen, y, x);
+}
+
 /* The expert that every token passes, weighed by a gate of its own where it has one. */
 static void shared_run(struct net *net, const struct layer *w, struct rows h, struct rows x) {
     const struct ffn_part p = { .up = w->shared_up,
@@ -206,7 +278,9 @@ static void shared_run(struct net *net, const struct layer *w, struct rows h, st
 
 void net_experts(struct net *net, const struct layer *w, struct rows h, struct rows x) {
     routes_choose(net, w, h);
-    for (uint32_t e = 0; e < net->spec.experts.n; e++)
+    if (net->backend->ops->matmul_groups && h.n > 0)
+        experts_run(net, w, h, x);
+    for (uint32_t e = 0; !net->backend->ops->matmul_groups && e < net->spec.experts.n; e++)
         expert_run(net, &w->experts[e], e, h, x);
     if (w->shared_up)
         shared_run(net, w, h, x);

@@ -497,6 +497,9 @@ void net_close(struct net *net) {
     free(net->routes.rows);
     free(net->routes.row_weights);
     free(net->routes.scores);
+    free(net->routes.places);
+    free(net->routes.first);
+    free(net->routes.groups);
     arena_release(&net->arena);
     *net = (struct net) { 0 };
 }
@@ -525,6 +528,12 @@ static enum elem queries_elem(const struct net *net) {
     for (uint32_t l = 0; l < s->n_layers; l++)
         done = done && !s->layer[l].rotated;
     return done ? caps->act : ELEM_F32;
+}
+
+/* Rows that go through experts at once, for one of a step: all that it chose, where the device
+ * takes experts together. */
+static uint32_t expert_rows(const struct net *net) {
+    return net->backend->ops->matmul_groups ? net->spec.experts.n_chosen : 1;
 }
 
 static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
@@ -596,11 +605,23 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         out[i] = list[i];
 }
 
+/* Rows of a buffer for one of a step. */
+static uint32_t rows_each(const struct net *net, const struct scratch *s) {
+    struct buffer *const *const of_experts[] = { &net->y, &net->expert.gate, &net->expert.up,
+        &net->expert.m, &net->expert_h };
+    uint32_t each = expert_rows(net);
+    for (size_t i = 0; i < sizeof of_experts / sizeof *of_experts; i++)
+        if (s->buffer == of_experts[i])
+            return each > 1 ? each : 1;
+    return 1;
+}
+
 /* Bytes of the host's lists for a row. */
 static size_t host_row_bytes(const struct net *net) {
     const struct experts *x = &net->spec.experts;
     return sizeof *net->table_rows + x->n * sizeof(float) +
-           where(x->n > 0, x->n_chosen + 1) * (sizeof(uint32_t) + sizeof(float));
+           where(x->n > 0, x->n_chosen + 1) * (sizeof(uint32_t) + sizeof(float)) +
+           (size_t)where(x->n > 0, 2 * (expert_rows(net) - 1)) * sizeof(uint32_t);
 }
 
 size_t net_row_bytes(struct net *net) {
@@ -609,7 +630,8 @@ size_t net_row_bytes(struct net *net) {
     scratch_list(net, list);
     uint32_t widest = 0;
     for (int i = 0; i < N_SCRATCH; i++) {
-        bytes += (size_t)list[i].cols * (list[i].elem == ELEM_F32 ? 4 : 2);
+        bytes +=
+            (size_t)list[i].cols * rows_each(net, &list[i]) * (list[i].elem == ELEM_F32 ? 4 : 2);
         widest = list[i].cols > widest ? list[i].cols : widest;
     }
     if (net->backend->ops->caps(net->backend)->packed == ELEM_INT8)
@@ -625,9 +647,14 @@ static void routes_make(struct net *net, uint32_t n_rows) {
     r->logits = xcalloc((size_t)n_rows * x->n, sizeof *r->logits);
     r->experts = xcalloc((size_t)n_rows * x->n_chosen, sizeof *r->experts);
     r->weights = xcalloc((size_t)n_rows * x->n_chosen, sizeof *r->weights);
-    r->rows = xcalloc(n_rows, sizeof *r->rows);
+    r->rows = xcalloc((size_t)n_rows * expert_rows(net), sizeof *r->rows);
     r->row_weights = xcalloc(n_rows, sizeof *r->row_weights);
     r->scores = xcalloc((size_t)2 * x->n, sizeof *r->scores);
+    if (net->backend->ops->matmul_groups == NULL)
+        return;
+    r->places = xcalloc((size_t)n_rows * x->n_chosen, sizeof *r->places);
+    r->first = xcalloc((size_t)x->n + 1, sizeof *r->first);
+    r->groups = xcalloc(x->n, sizeof *r->groups);
 }
 
 size_t net_slot_bytes(const struct net *net) {
@@ -662,8 +689,8 @@ bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
     for (int i = 0; i < N_SCRATCH; i++) {
         if (!list[i].buffer || list[i].cols == 0)
             continue;
-        *list[i].buffer =
-            net->backend->ops->buffer(net->backend, n_rows, list[i].cols, list[i].elem, err);
+        *list[i].buffer = net->backend->ops->buffer(
+            net->backend, n_rows * rows_each(net, &list[i]), list[i].cols, list[i].elem, err);
         if (!*list[i].buffer)
             return err_wrap(err, "scratch for %u rows", n_rows);
     }

@@ -63,9 +63,12 @@ struct routes {
     float *logits;     /* [T, experts] */
     uint32_t *experts; /* [T, chosen], rising in a row */
     float *weights;    /* [T, chosen] */
-    uint32_t *rows;    /* [T]: of the expert at hand */
+    uint32_t *rows;    /* [T]: of the expert at hand; of all experts together [T * chosen] */
     float *row_weights;
     float *scores; /* [experts] */
+    /* of all experts together: where a row's outputs stand, where an expert's begin */
+    uint32_t *places, *first;    /* [T, chosen], [experts + 1] */
+    struct matmul_group *groups; /* [experts] */
 };
 
 struct net {

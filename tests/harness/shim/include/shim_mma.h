@@ -96,6 +96,9 @@ template <int N> static inline void copy_async_wait(void) {
     shim_copy_wait(N);
 }
 
+static inline void prefetch(const void *) {
+}
+
 static inline uint32_t shim_bf16(float x) {
     return x != x ? 0x7fffU : bf16_round(x);
 }
