@@ -202,7 +202,7 @@ static __device__ void score_key(
     if (j < seen.from || j >= seen.to)
         return;
     const E *key = (const E *)a.keys + (size_t)t.slots[j] * a.kv_width + t.column;
-    float dots[QUERIES] = {};
+    float products[QUERIES] = {};
     for (uint32_t d = 0; d < a.head_dim; d += PIECE) {
         struct piece k = piece_load(key, d, piece_count(a.head_dim, d), t.wide);
 #pragma unroll
@@ -210,14 +210,14 @@ static __device__ void score_key(
             struct piece q = piece_wide(t.q + i * t.pitch + d);
 #pragma unroll
             for (int e = 0; e < PIECE; e++)
-                dots[i] = fmaf(q.x[e], k.x[e], dots[i]);
+                products[i] = fmaf(q.x[e], k.x[e], products[i]);
         }
     }
 #pragma unroll
     for (int i = 0; i < QUERIES; i++) {
         if (i < (int)t.n)
             t.weights[i * ATTEND_KEYS + j] = capped(biased(a, t.queries[i], t.q + i * t.pitch, key,
-                                                        t.wide, block + j, dots[i]),
+                                                        t.wide, block + j, products[i]),
                 a.softcap);
     }
 }
