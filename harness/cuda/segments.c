@@ -30,13 +30,15 @@ void cuda_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const
 
 /* ---- attention ---- */
 
-static void check_segment(const struct segment *s, const struct kv_cache *kv, uint32_t n_rows) {
+static void check_segment(const struct attention *a, const struct segment *s,
+    const struct kv_cache *kv, uint32_t n_rows) {
     uint64_t before = 0;
     for (uint32_t i = 0; i < s->n_ancestors; i++) {
         before += s->ancestors[i].n;
         BUG_IF((uint64_t)s->ancestors[i].slot + s->ancestors[i].n > kv->n_slots);
     }
-    BUG_IF(before != s->position || (uint64_t)s->slot + s->n + s->n_after > kv->n_slots);
+    BUG_IF(before != s->position);
+    BUG_IF(!a->ancestors_only && (uint64_t)s->slot + s->n + s->n_after > kv->n_slots);
     BUG_IF((uint64_t)s->row + s->n > n_rows);
 }
 
@@ -110,6 +112,10 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
     BUG_IF(layer >= kv->n_layers || a->n_heads % a->n_kv_heads != 0 || q.n != out.n);
     BUG_IF(kv->width != a->n_kv_heads * a->head_dim);
     BUG_IF(a->head_dim > ATTEND_DIM_MAX || a->n_heads > GRID_DIM_YZ_MAX);
+    for (uint32_t i = 0; i < n_segments; i++)
+        check_segment(a, &segments[i], kv, q.n);
+    if (attend_tiled(c, a, kv, layer, segments, n_segments, q, out))
+        return;
     BUG_IF(a->bias.slopes || a->bias.by_distance || a->bias.rows || a->sinks || a->ancestors_only);
     struct device_rows queries = rows_view(q, width);
     BUG_IF(queries.bf16);
@@ -126,8 +132,6 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
         .softcap = a->softcap,
         .causal = a->causal,
         .window = a->window };
-    for (uint32_t i = 0; i < n_segments; i++)
-        check_segment(&segments[i], kv, q.n);
     for (uint32_t from = 0, some; from < n_segments; from += some) {
         size_t n_spans;
         some = count_some(c, q.n, segments + from, n_segments - from, &n_spans);
