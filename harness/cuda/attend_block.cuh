@@ -32,7 +32,7 @@ template <int DIM> static __host__ __device__ constexpr int stride_of(void) {
 
 /* What the block of threads shares. */
 struct tile_room {
-    uint16_t *q;            /* [rows of the tile, stride]; at the end what comes out */
+    uint16_t *q;             /* [rows of the tile, stride]; at the end what comes out */
     uint16_t *keys, *values; /* [TILE_KEYS, stride] */
     struct tile_row *rows;
     uint32_t *slots; /* [2, TILE_KEYS]: of this block and of the next, in turn */
@@ -46,9 +46,7 @@ template <int DIM, int M_TILES> struct tile_state {
     float sum[M_TILES][2]; /* of this lane's weights */
 };
 
-template <int M_TILES> struct tile_scores {
-    float at[M_TILES][KEY_TILES][4];
-};
+template <int M_TILES> struct tile_scores { float at[M_TILES][KEY_TILES][4]; };
 
 /* The row, of the tile, of half h of m-tile m. */
 static __device__ __forceinline__ uint32_t lane_row(uint32_t first_row, int m, int h) {
@@ -62,15 +60,15 @@ static __device__ __forceinline__ uint32_t lane_key(int n, int c) {
 
 template <int DIM, int M_TILES>
 static __device__ __forceinline__ void state_begin(struct tile_state<DIM, M_TILES> &s) {
-    #pragma unroll
+#pragma unroll
     for (int m = 0; m < M_TILES; m++) {
-        #pragma unroll
+#pragma unroll
         for (int n = 0; n < DIM / MMA_COLS; n++) {
-            #pragma unroll
+#pragma unroll
             for (int i = 0; i < 4; i++)
                 s.out[m][n][i] = 0;
         }
-        #pragma unroll
+#pragma unroll
         for (int h = 0; h < 2; h++) {
             s.max[m][h] = -INFINITY;
             s.sum[m][h] = 0;
@@ -86,26 +84,26 @@ static __device__ __forceinline__ void score_keys(
     const int lane = threadIdx.x % WARP, stride = stride_of<DIM>();
     const uint16_t *q = room.q + (first_row + ldmatrix_a_row(lane)) * stride + ldmatrix_a_k(lane);
     const uint16_t *keys = room.keys + ldmatrix_b_col(lane) * stride + ldmatrix_b_k(lane);
-    #pragma unroll
+#pragma unroll
     for (int m = 0; m < M_TILES; m++) {
-        #pragma unroll
+#pragma unroll
         for (int n = 0; n < KEY_TILES; n++) {
-            #pragma unroll
+#pragma unroll
             for (int i = 0; i < 4; i++)
                 s.at[m][n][i] = 0;
         }
     }
-    #pragma unroll
+#pragma unroll
     for (int k = 0; k < DIM; k += MMA_K) {
         uint32_t a[M_TILES][4];
-        #pragma unroll
+#pragma unroll
         for (int m = 0; m < M_TILES; m++)
             ldmatrix_x4(a[m], q + m * MMA_ROWS * stride + k);
-        #pragma unroll
+#pragma unroll
         for (int n = 0; n < KEY_TILES; n += 2) {
             uint32_t b[4];
             ldmatrix_x4(b, keys + n * MMA_COLS * stride + k);
-            #pragma unroll
+#pragma unroll
             for (int m = 0; m < M_TILES; m++) {
                 mma_bf16(s.at[m][n], a[m], b);
                 mma_bf16(s.at[m][n + 1], a[m], b + 2);
@@ -144,16 +142,16 @@ template <int M_TILES>
 static __device__ __forceinline__ void shape_scores(const struct attend_tiles_args &a,
     const struct tile_room &room, const struct walk &w, uint32_t first_row,
     struct tile_scores<M_TILES> &s) {
-    #pragma unroll
+#pragma unroll
     for (int m = 0; m < M_TILES; m++) {
-        #pragma unroll
+#pragma unroll
         for (int h = 0; h < 2; h++) {
             const struct tile_row &r = room.rows[lane_row(first_row, m, h)];
             float slope = a.slopes != NULL ? a.slopes[r.head] : 0;
             slope = a.form == ATTEND_SLOPES_BF16 ? bf16_rounded(slope) : slope;
-            #pragma unroll
+#pragma unroll
             for (int n = 0; n < KEY_TILES; n++) {
-                #pragma unroll
+#pragma unroll
                 for (int c = 0; c < 2; c++) {
                     float *score = &s.at[m][n][2 * h + c];
                     *score = logit_of(a, r, slope, w.block + lane_key(n, c), *score);
@@ -168,14 +166,14 @@ static __device__ __forceinline__ void shape_scores(const struct attend_tiles_ar
 template <int M_TILES>
 static __device__ __forceinline__ void mask_scores(const struct tile_room &room,
     const struct walk &w, uint32_t first_row, struct tile_scores<M_TILES> &s) {
-    #pragma unroll
+#pragma unroll
     for (int m = 0; m < M_TILES; m++) {
-        #pragma unroll
+#pragma unroll
         for (int h = 0; h < 2; h++) {
             struct attend_sight seen = sight_within(room.rows[lane_row(first_row, m, h)], w);
-            #pragma unroll
+#pragma unroll
             for (int n = 0; n < KEY_TILES; n++) {
-                #pragma unroll
+#pragma unroll
                 for (int c = 0; c < 2; c++) {
                     uint32_t key = lane_key(n, c);
                     if (key < seen.from || key >= seen.to)
@@ -206,14 +204,14 @@ template <int M_TILES>
 static __device__ __forceinline__ float soften_row(
     struct tile_scores<M_TILES> &s, int m, int h, float unit, float *max, float *sum) {
     float top = -INFINITY, weights = 0;
-    #pragma unroll
+#pragma unroll
     for (int n = 0; n < KEY_TILES; n++)
         top = fmaxf(top, fmaxf(s.at[m][n][2 * h], s.at[m][n][2 * h + 1]));
     top = fmaxf(*max, row_max(top) * unit);
     float base = top == -INFINITY ? 0 : top, factor = exp2f(*max - base);
-    #pragma unroll
+#pragma unroll
     for (int n = 0; n < KEY_TILES; n++) {
-        #pragma unroll
+#pragma unroll
         for (int c = 0; c < 2; c++) {
             float *score = &s.at[m][n][2 * h + c];
             *score = exp2f(fmaf(*score, unit, -base));
@@ -228,18 +226,18 @@ static __device__ __forceinline__ float soften_row(
 template <int DIM, int M_TILES>
 static __device__ __forceinline__ void soften(
     struct tile_scores<M_TILES> &s, float unit, struct tile_state<DIM, M_TILES> &state) {
-    #pragma unroll
+#pragma unroll
     for (int m = 0; m < M_TILES; m++) {
         float factor[2];
-        #pragma unroll
+#pragma unroll
         for (int h = 0; h < 2; h++)
             factor[h] = soften_row(s, m, h, unit, &state.max[m][h], &state.sum[m][h]);
         /* times 1 changes nothing, and most blocks bring no new maximum */
         if (__ballot_sync(0xffffffffU, factor[0] != 1 || factor[1] != 1) == 0)
             continue;
-        #pragma unroll
+#pragma unroll
         for (int n = 0; n < DIM / MMA_COLS; n++) {
-            #pragma unroll
+#pragma unroll
             for (int i = 0; i < 4; i++)
                 state.out[m][n][i] *= factor[i / 2];
         }
@@ -256,22 +254,22 @@ static __device__ __forceinline__ void add_values(const struct tile_room &room,
     const int lane = threadIdx.x % WARP, stride = stride_of<DIM>();
     const uint16_t *values =
         room.values + ldmatrix_trans_b_k(lane) * stride + ldmatrix_trans_b_col(lane);
-    #pragma unroll
+#pragma unroll
     for (int k = 0; k < TILE_KEYS / MMA_K; k++) {
         uint32_t a[M_TILES][4];
-        #pragma unroll
+#pragma unroll
         for (int m = 0; m < M_TILES; m++) {
-            #pragma unroll
+#pragma unroll
             for (int i = 0; i < 4; i++) {
                 const float *pair = &s.at[m][2 * k + i / 2][i % 2 * 2];
                 a[m][i] = bf16_pair(pair[0], pair[1]);
             }
         }
-        #pragma unroll
+#pragma unroll
         for (int n = 0; n < DIM / MMA_COLS; n += 2) {
             uint32_t b[4];
             ldmatrix_x4_trans(b, values + k * MMA_K * stride + n * MMA_COLS);
-            #pragma unroll
+#pragma unroll
             for (int m = 0; m < M_TILES; m++) {
                 mma_bf16(state.out[m][n], a[m], b);
                 mma_bf16(state.out[m][n + 1], a[m], b + 2);
@@ -294,7 +292,7 @@ static __device__ __forceinline__ bool mend_piece(uint16_t *piece) {
     uint4 have = *(const uint4 *)piece;
     uint32_t pairs[4] = { have.x, have.y, have.z, have.w };
     bool odd = false;
-    #pragma unroll
+#pragma unroll
     for (int i = 0; i < 4; i++)
         odd = odd || is_odd(pairs[i]) || is_odd(pairs[i] >> 16);
     if (!odd)
@@ -307,19 +305,20 @@ static __device__ __forceinline__ bool mend_piece(uint16_t *piece) {
 /* In rows that do see such a value, its dimension becomes NaN for good. Values are looked for where
  * they come from. Rare, and so it may be slow. */
 template <int DIM, int M_TILES>
-static __device__ void spoil_rows(const struct attend_tiles_args &a, const struct tile_room &room,
-    const struct walk &w, const uint32_t *slots, size_t column, uint32_t first_row,
-    struct tile_state<DIM, M_TILES> &state) {
+static __device__ __forceinline__ void spoil_rows(const struct attend_tiles_args &a,
+    const struct tile_room &room, const struct walk &w, const uint32_t *slots, size_t column,
+    uint32_t first_row, struct tile_state<DIM, M_TILES> &state) {
     for (uint32_t key = 0; key < TILE_KEYS && slots[key] != NO_SLOT; key++) {
         const uint16_t *value = a.values + (size_t)slots[key] * a.kv_width + column;
-        #pragma unroll
+#pragma unroll
         for (int m = 0; m < M_TILES; m++) {
-            #pragma unroll
+#pragma unroll
             for (int i = 0; i < 4; i++) {
-                struct attend_sight seen = sight_within(room.rows[lane_row(first_row, m, i / 2)], w);
+                struct attend_sight seen =
+                    sight_within(room.rows[lane_row(first_row, m, i / 2)], w);
                 if (key < seen.from || key >= seen.to)
                     continue;
-                #pragma unroll
+#pragma unroll
                 for (int n = 0; n < DIM / MMA_COLS; n++) {
                     uint32_t d = lane_key(n, i % 2); /* columns of out lie as those of scores */
                     if (d < a.head_dim && is_odd(value[d]))

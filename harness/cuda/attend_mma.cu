@@ -16,12 +16,12 @@
  *
  * What a multiprocessor holds, with DIM the padded head width: shared memory is
  * (height + 128) * (DIM + 8) * 2 bytes, and 3.5 KiB at most for rows and slots: at DIM 128 72 KiB
- * for 128 queries, 55 for 64, 38 for 16; at DIM 256 101 KiB for 64. Launch bounds ask for two blocks
- * of four warps, 255 registers a thread: M_TILES * DIM / 2 of them are `out`, M_TILES * 32 scores.
- * Two m-tiles a warp (128 queries) halve what ldmatrix has to bring for each product, which is what
- * bounds the lower heights; wide heads have no registers for them and take eight warps instead. Low
- * tiles have one warp, and as many blocks on a multiprocessor as fit, so that enough copies are
- * under way for decoding.
+ * for 128 queries, 55 for 64, 38 for 16; at DIM 256 101 KiB for 64. Launch bounds ask for two
+ * blocks of four warps, 255 registers a thread: M_TILES * DIM / 2 of them are `out`, M_TILES * 32
+ * scores. Two m-tiles a warp (128 queries) halve what ldmatrix has to bring for each product, which
+ * is what bounds the lower heights; wide heads have no registers for them and take eight warps
+ * instead. Low tiles have one warp, and as many blocks on a multiprocessor as fit, so that enough
+ * copies are under way for decoding.
  *
  * Why states of TILE_SPLIT positions: one item has 32 steps at most, so one sequence of 32,000
  * positions and 8 key heads gives 128 items to 132 multiprocessors. The price is that rows which
@@ -34,7 +34,8 @@
 
 /* ---- shared memory ---- */
 
-template <int DIM, int ROWS> static __device__ struct tile_room room_at(uint4 *shared) {
+template <int DIM, int ROWS>
+static __device__ __forceinline__ struct tile_room room_at(uint4 *shared) {
     const int stride = stride_of<DIM>();
     struct tile_room room;
     room.q = (uint16_t *)shared;
@@ -59,13 +60,14 @@ static __device__ __forceinline__ uint4 query_piece(
         return *(const uint4 *)((const uint16_t *)a.q + at);
     const float4 *q = (const float4 *)((const float *)a.q + at);
     float4 low = q[0], high = q[1];
-    return make_uint4(bf16_pair(low.x, low.y), bf16_pair(low.z, low.w),
-        bf16_pair(high.x, high.y), bf16_pair(high.z, high.w));
+    return make_uint4(bf16_pair(low.x, low.y), bf16_pair(low.z, low.w), bf16_pair(high.x, high.y),
+        bf16_pair(high.z, high.w));
 }
 
 /* Queries, zeros where the tile has none and behind the head's width. */
 template <int DIM, int ROWS>
-static __device__ void take_queries(const struct attend_tiles_args &a, const struct tile_room &room) {
+static __device__ __forceinline__ void take_queries(
+    const struct attend_tiles_args &a, const struct tile_room &room) {
     const uint32_t pieces = DIM / PIECE;
     for (uint32_t i = threadIdx.x; i < ROWS * pieces; i += blockDim.x) {
         uint32_t row = i / pieces, d = i % pieces * PIECE;
@@ -78,11 +80,12 @@ static __device__ void take_queries(const struct attend_tiles_args &a, const str
 }
 
 /* Begins to bring the block's keys, or its values; zeros where there is none. */
-template <int DIM>
+template <int DIM, int N_THREADS>
 static __device__ __forceinline__ void copy_block(const struct attend_tiles_args &a,
     const uint16_t *cache, size_t column, const uint32_t *slots, uint16_t *to) {
     const uint32_t pieces = DIM / PIECE;
-    for (uint32_t i = threadIdx.x; i < TILE_KEYS * pieces; i += blockDim.x) {
+#pragma unroll 8
+    for (uint32_t i = threadIdx.x; i < TILE_KEYS * pieces; i += N_THREADS) {
         uint32_t key = i / pieces, d = i % pieces * PIECE, slot = slots[key];
         bool there = slot != NO_SLOT && d < a.head_dim;
         size_t at = there ? (size_t)slot * a.kv_width + column + d : 0;
@@ -92,11 +95,12 @@ static __device__ __forceinline__ void copy_block(const struct attend_tiles_args
 }
 
 /* The pieces that this thread brought, as copy_block shares them out; see mend_piece. */
-template <int DIM>
+template <int DIM, int N_THREADS>
 static __device__ __forceinline__ void mend_values(uint16_t *values, uint32_t *odd) {
     const uint32_t pieces = DIM / PIECE;
     bool found = false;
-    for (uint32_t i = threadIdx.x; i < TILE_KEYS * pieces; i += blockDim.x)
+#pragma unroll 4
+    for (uint32_t i = threadIdx.x; i < TILE_KEYS * pieces; i += N_THREADS)
         found |= mend_piece(values + i / pieces * stride_of<DIM>() + i % pieces * PIECE);
     if (found)
         *odd = 1; /* the same, whoever writes it */
@@ -142,21 +146,21 @@ static __device__ __forceinline__ float *partial_at(
 }
 
 template <int DIM, int M_TILES>
-static __device__ void keep_state(const struct attend_tiles_args &a, const struct attend_tile &t,
-    const struct attend_item &item, uint32_t key_head, uint32_t first_row,
-    const struct tile_state<DIM, M_TILES> &s) {
-    #pragma unroll
+static __device__ __forceinline__ void keep_state(const struct attend_tiles_args &a,
+    const struct attend_tile &t, const struct attend_item &item, uint32_t key_head,
+    uint32_t first_row, const struct tile_state<DIM, M_TILES> &s) {
+#pragma unroll
     for (int m = 0; m < M_TILES; m++) {
-        #pragma unroll
+#pragma unroll
         for (int h = 0; h < 2; h++) {
             float sum = row_sum(s.sum[m][h]);
             uint32_t row = lane_row(first_row, m, h);
             if (row >= t.n_queries)
                 continue;
             float *to = partial_at(a, item.partial + row, key_head);
-            #pragma unroll
+#pragma unroll
             for (int n = 0; n < DIM / MMA_COLS; n++) {
-                #pragma unroll
+#pragma unroll
                 for (int c = 0; c < 2; c++) {
                     if (lane_key(n, c) < a.head_dim)
                         to[lane_key(n, c)] = s.out[m][n][2 * h + c];
@@ -170,17 +174,17 @@ static __device__ void keep_state(const struct attend_tiles_args &a, const struc
 
 /* Through the place of the warp's own queries, so that whole pieces are written. */
 template <int DIM, int M_TILES>
-static __device__ void write_rows(const struct attend_tiles_args &a, const struct tile_room &room,
-    uint32_t first_row, const struct tile_state<DIM, M_TILES> &s) {
+static __device__ __forceinline__ void write_rows(const struct attend_tiles_args &a,
+    const struct tile_room &room, uint32_t first_row, const struct tile_state<DIM, M_TILES> &s) {
     const uint32_t stride = stride_of<DIM>(), pieces = a.head_dim / PIECE;
     __syncwarp(); /* no lane reads the queries any more */
-    #pragma unroll
+#pragma unroll
     for (int m = 0; m < M_TILES; m++) {
-        #pragma unroll
+#pragma unroll
         for (int h = 0; h < 2; h++) {
             uint32_t row = lane_row(first_row, m, h);
             float by = closing(a, room.rows[row].head, s.max[m][h], row_sum(s.sum[m][h]));
-            #pragma unroll
+#pragma unroll
             for (int n = 0; n < DIM / MMA_COLS; n++) {
                 const float *pair = &s.out[m][n][2 * h];
                 *(uint32_t *)(room.q + row * stride + lane_key(n, 0)) =
@@ -203,7 +207,7 @@ static __device__ void write_rows(const struct attend_tiles_args &a, const struc
 template <int DIM, int M_TILES, int N_WARPS, bool SHAPED>
 static __global__ void __launch_bounds__(N_WARPS *WARP, N_WARPS == 4 ? 2 : 1)
     attend_tiles(const struct attend_tiles_args a, const struct attend_item *items) {
-    enum { ROWS = N_WARPS * M_TILES * MMA_ROWS };
+    enum { ROWS = N_WARPS * M_TILES * MMA_ROWS, N_THREADS = N_WARPS * WARP };
     DYNAMIC_SHARED(uint4, shared);
     const struct attend_item item = items[blockIdx.x / a.n_kv_heads];
     const struct attend_tile t = a.tiles[item.tile];
@@ -220,10 +224,10 @@ static __global__ void __launch_bounds__(N_WARPS *WARP, N_WARPS == 4 ? 2 : 1)
     find_slots(a, t, w, room.slots);
     if (threadIdx.x == 0)
         room.odd[0] = 0;
-    __syncthreads(); /* rows and the first slots are there */
+    __syncthreads();                  /* rows and the first slots are there */
     take_queries<DIM, ROWS>(a, room); /* seen behind the first barrier A */
     if (!walk_over(t, w))
-        copy_block<DIM>(a, a.keys, column, room.slots, room.keys);
+        copy_block<DIM, N_THREADS>(a, a.keys, column, room.slots, room.keys);
     state_begin(state);
     for (uint32_t turn = 0; !walk_over(t, w); turn ^= 1) {
         const struct walk next = walk_next(a, t, w);
@@ -232,7 +236,7 @@ static __global__ void __launch_bounds__(N_WARPS *WARP, N_WARPS == 4 ? 2 : 1)
         struct tile_scores<M_TILES> scores;
         copy_async_wait<0>();
         __syncthreads(); /* A: keys of w; the values and slots of the block before are done with */
-        copy_block<DIM>(a, a.values, column, slots, room.values);
+        copy_block<DIM, N_THREADS>(a, a.values, column, slots, room.values);
         find_slots(a, t, next, next_slots);
         if (threadIdx.x == 0)
             room.odd[turn ^ 1] = 0;
@@ -242,10 +246,10 @@ static __global__ void __launch_bounds__(N_WARPS *WARP, N_WARPS == 4 ? 2 : 1)
         copy_async_wait<0>();
         const bool whole = all_seen(t, w);
         if (!whole)
-            mend_values<DIM>(room.values, &room.odd[turn]);
+            mend_values<DIM, N_THREADS>(room.values, &room.odd[turn]);
         __syncthreads(); /* B: values of w; next slots; the keys of w are done with */
         if (!walk_over(t, next))
-            copy_block<DIM>(a, a.keys, column, next_slots, room.keys);
+            copy_block<DIM, N_THREADS>(a, a.keys, column, next_slots, room.keys);
         if (sees) {
             if (SHAPED)
                 shape_scores<M_TILES>(a, room, w, first_row, scores);

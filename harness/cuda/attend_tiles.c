@@ -1,5 +1,5 @@
-/* Attention by tensor cores: which calls are for it, and the way of its lists to the device. What is
- * not taken here goes to the row kernel (attend.cu), which is the oracle. See attend_tiles.h. */
+/* Attention by tensor cores: which calls are for it, and the way of its lists to the device. What
+ * is not taken here goes to the row kernel (attend.cu), which is the oracle. See attend_tiles.h. */
 #include "harness/cuda/attend_tiles.h"
 
 #include <stdlib.h>
@@ -10,16 +10,17 @@
 _Static_assert(TILE_SPLIT % TILE_KEYS == 0, "a state begins where a block of keys does");
 
 enum {
-    DIM_STEP = 8,              /* a head's width is a multiple: rows are copied 16 bytes at a time */
-    PARTIALS_LEAST = 8 << 20,  /* floats */
-    LISTS = 8, LIST_ALIGN = 16 /* of one launch, and what the stage may put before each */
+    DIM_STEP = 8,             /* a head's width is a multiple: it is copied 16 bytes at a time */
+    PARTIALS_LEAST = 8 << 20, /* floats */
+    LISTS = 8,                /* of one launch */
+    LIST_ALIGN = 16,          /* what the stage may put before each */
 };
 
 /* ---- states of sequences that are longer than one ---- */
 
 bool attend_reserve(struct cuda *c, uint32_t n_slots, uint32_t kv_width, struct err *err) {
     struct attend_partials *p = &c->partials;
-    size_t row = kv_width + kv_width / DIM_STEP * (size_t)PARTIAL_EXTRA; /* of the narrowest heads */
+    size_t row = kv_width + kv_width / DIM_STEP * (size_t)PARTIAL_EXTRA; /* of narrow heads */
     size_t n = (size_t)attend_partials_of_tile(n_slots) * row;
     n = n < PARTIALS_LEAST ? PARTIALS_LEAST : n;
     if (c->caps.act != ELEM_BF16 || n_slots <= TILE_SPLIT || n <= p->n_floats)
@@ -70,8 +71,7 @@ static bool form_fits(const struct cuda *c, const struct attention *a) {
            distances_of(a) * sizeof(float) <= c->stage.bytes / 2;
 }
 
-static bool takes(
-    const struct cuda *c, const struct attention *a, struct rows q, struct rows out) {
+static bool takes(const struct cuda *c, const struct attention *a, struct rows q, struct rows out) {
     return c->caps.act == ELEM_BF16 && !c->plain && out.buf->elem == ELEM_BF16 &&
            a->head_dim % DIM_STEP == 0 && a->head_dim <= TILE_DIM_MAX && a->scale > 0 &&
            form_fits(c, a) && q.n > 0;

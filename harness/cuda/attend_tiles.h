@@ -40,11 +40,11 @@ ON_BOTH enum tile_height tile_height(uint32_t n_queries) {
 
 /* Some queries of one segment. */
 struct attend_part {
-    uint32_t row, position;      /* of the segment's first row */
-    uint32_t end;                /* behind the segment's last position */
+    uint32_t row, position; /* of the segment's first row */
+    uint32_t end;           /* behind the segment's last position */
     uint32_t first_span, n_spans;
-    uint32_t first, n;           /* queries, of the segment's */
-    uint32_t at;                 /* where they begin in the tile */
+    uint32_t first, n; /* queries, of the segment's */
+    uint32_t at;       /* where they begin in the tile */
 };
 
 struct attend_tile {

@@ -23,7 +23,7 @@ struct tile_row {
     struct attend_sight sight;
 };
 
-static __device__ struct tile_row tile_row_of(const struct attend_tiles_args &a,
+static __device__ __forceinline__ struct tile_row tile_row_of(const struct attend_tiles_args &a,
     const struct attend_tile &t, uint32_t key_head, uint32_t query) {
     struct tile_row r = { 0, 0, NO_PART, 0, { 0, 0 } };
     if (query >= t.n_queries)
@@ -50,16 +50,17 @@ struct walk {
     uint32_t first, last; /* queries of the tile that are of the phase */
 };
 
-static __device__ bool walk_over(const struct attend_tile &t, const struct walk &w) {
+static __device__ __forceinline__ bool walk_over(
+    const struct attend_tile &t, const struct walk &w) {
     return w.phase > t.n_parts;
 }
 
-static __device__ uint32_t block_floor(uint32_t position) {
+static __device__ __forceinline__ uint32_t block_floor(uint32_t position) {
     return position / TILE_KEYS * TILE_KEYS;
 }
 
 /* Enters the phase; false where it has no keys. */
-static __device__ bool walk_enter(
+static __device__ __forceinline__ bool walk_enter(
     const struct attend_tiles_args &a, const struct attend_tile &t, struct walk *w) {
     w->block = w->from;
     w->end = t.shared < w->to ? t.shared : w->to;
@@ -78,13 +79,13 @@ static __device__ bool walk_enter(
     return w->block < w->end;
 }
 
-static __device__ void walk_settle(
+static __device__ __forceinline__ void walk_settle(
     const struct attend_tiles_args &a, const struct attend_tile &t, struct walk *w) {
     while (!walk_over(t, *w) && !walk_enter(a, t, w))
         w->phase++;
 }
 
-static __device__ struct walk walk_begin(const struct attend_tiles_args &a,
+static __device__ __forceinline__ struct walk walk_begin(const struct attend_tiles_args &a,
     const struct attend_tile &t, const struct attend_item &item) {
     struct walk w = { t.from, t.to, 0, 0, 0, 0, 0 };
     if (item.split != TILE_WHOLE) {
@@ -96,7 +97,7 @@ static __device__ struct walk walk_begin(const struct attend_tiles_args &a,
     return w;
 }
 
-static __device__ struct walk walk_next(
+static __device__ __forceinline__ struct walk walk_next(
     const struct attend_tiles_args &a, const struct attend_tile &t, struct walk w) {
     w.block += TILE_KEYS;
     if (w.block >= w.end) {
@@ -107,13 +108,13 @@ static __device__ struct walk walk_next(
 }
 
 /* Every row of the tile sees every key of the block: nothing has to be masked. */
-static __device__ bool all_seen(const struct attend_tile &t, const struct walk &w) {
+static __device__ __forceinline__ bool all_seen(const struct attend_tile &t, const struct walk &w) {
     return w.block >= t.all_from && w.block + TILE_KEYS <= t.all_to &&
            (w.phase == 0 || t.n_parts == 1);
 }
 
 /* Keys of the block that the row sees, counted from its first. */
-static __device__ struct attend_sight sight_within(
+static __device__ __forceinline__ struct attend_sight sight_within(
     const struct tile_row &r, const struct walk &w) {
     struct attend_sight s = { 0, 0 };
     if (w.phase != 0 && r.part != w.phase - 1)
@@ -128,7 +129,7 @@ static __device__ struct attend_sight sight_within(
 /* ---- slots ---- */
 
 /* The slot of a position: of the last span that begins at or before it. */
-static __device__ uint32_t slot_at(
+static __device__ __forceinline__ uint32_t slot_at(
     const struct attend_span *spans, uint32_t n_spans, uint32_t position) {
     uint32_t low = 0, high = n_spans; /* spans[low].position <= position < spans[high].position */
     while (high - low > 1) {
@@ -142,8 +143,8 @@ static __device__ uint32_t slot_at(
 }
 
 /* Slots of the block's keys, by the first threads of the block; a walk that is over has none. */
-static __device__ void find_slots(const struct attend_tiles_args &a, const struct attend_tile &t,
-    const struct walk &w, uint32_t *slots) {
+static __device__ __forceinline__ void find_slots(const struct attend_tiles_args &a,
+    const struct attend_tile &t, const struct walk &w, uint32_t *slots) {
     if (walk_over(t, w))
         return;
     const struct attend_part &p = a.parts[t.first_part + (w.phase == 0 ? 0 : w.phase - 1)];

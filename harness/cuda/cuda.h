@@ -76,8 +76,8 @@ struct cuda {
     cudaStream_t stream;
     struct stage stage;
     struct attend_partials partials;
-    uint32_t tile_height; /* of attention, asked for; 0: chosen */
-    bool plain;           /* asked for: kernels that are an oracle, one row at a time */
+    uint32_t tile_height;          /* of attention, asked for; 0: chosen */
+    bool plain;                    /* asked for: kernels that are an oracle, one row at a time */
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
     struct kernel_target *targets; /* [HEAD_TARGETS] */
@@ -152,8 +152,8 @@ void cuda_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const
     struct rows k, struct rows v);
 void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *kv, uint32_t layer,
     const struct segment *segments, uint32_t n_segments, struct rows q, struct rows out);
-/* Attention by tensor cores, where it can: bf16, heads of 8 to 256 numbers in steps of 8. False, and
- * nothing is done, where it cannot. Segments have been checked. */
+/* Attention by tensor cores, where it can: bf16, heads of 8 to 256 numbers in steps of 8. False,
+ * and nothing is done, where it cannot. Segments have been checked. */
 bool attend_tiled(struct cuda *c, const struct attention *a, const struct kv_cache *kv,
     uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
     struct rows out);
