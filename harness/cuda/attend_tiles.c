@@ -1,29 +1,53 @@
-/* Attention by tensor cores: which calls are for it, and the way of its lists to the device. What
- * is not taken here goes to the row kernel (attend.cu), which is the oracle. See attend_tiles.h. */
+/* Attention by tensor cores: which calls are for it, and the launches. What is not taken here goes
+ * to the row kernel (attend.cu), which is the oracle. See attend_tiles.h. */
 #include "harness/cuda/attend_tiles.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "harness/cuda/attend_work.h"
-#include "harness/cuda/cuda.h"
+#include "base/mem.h"
+#include "harness/cuda/attend_lists.h"
 
 _Static_assert(TILE_SPLIT % TILE_KEYS == 0, "a state begins where a block of keys does");
 
 enum {
     DIM_STEP = 8,             /* a head's width is a multiple: it is copied 16 bytes at a time */
     PARTIALS_LEAST = 8 << 20, /* floats */
-    LISTS = 8,                /* of one launch */
-    LIST_ALIGN = 16,          /* what the stage may put before each */
 };
 
-/* ---- states of sequences that are longer than one ---- */
+struct attend_tiling {
+    bool never;      /* "plain" was asked for: the oracle */
+    uint32_t height; /* of tiles, where one is asked for; 0: chosen */
+    float *partials; /* states of rows that see more positions than one state has */
+    size_t n_partials;
+    struct attend_shelf shelf;
+};
+
+/* ---- for as long as the backend is open ---- */
+
+/* ASSAY_CUDA_TILE: 16, 64 or 128 queries a tile, as tests ask for. */
+struct attend_tiling *attend_tiling_new(const struct backend_config *config) {
+    struct attend_tiling *t = xcalloc(1, sizeof *t);
+    const char *height = getenv("ASSAY_CUDA_TILE");
+    t->never = config->gemm != NULL && strcmp(config->gemm, "plain") == 0;
+    t->height = height == NULL ? 0 : tile_height((uint32_t)strtoul(height, NULL, 10));
+    return t;
+}
+
+void attend_tiling_free(struct attend_tiling *t) {
+    if (t == NULL)
+        return;
+    attend_shelf_release(&t->shelf);
+    cudaFree(t->partials);
+    free(t);
+}
 
 bool attend_reserve(struct cuda *c, uint32_t n_slots, uint32_t kv_width, struct err *err) {
-    struct attend_partials *p = &c->partials;
+    struct attend_tiling *t = c->tiling;
     size_t row = kv_width + kv_width / DIM_STEP * (size_t)PARTIAL_EXTRA; /* of narrow heads */
     size_t n = (size_t)attend_partials_of_tile(n_slots) * row;
     n = n < PARTIALS_LEAST ? PARTIALS_LEAST : n;
-    if (c->caps.act != ELEM_BF16 || n_slots <= TILE_SPLIT || n <= p->n_floats)
+    if (c->caps.act != ELEM_BF16 || n_slots <= TILE_SPLIT || n <= t->n_partials)
         return true;
     float *data = NULL;
     cudaError_t e = cudaMalloc((void **)&data, n * sizeof *data);
@@ -33,23 +57,14 @@ bool attend_reserve(struct cuda *c, uint32_t n_slots, uint32_t kv_width, struct 
             "cannot hold %zu bytes of attention's states on the device: %s", n * sizeof *data,
             cudaGetErrorString(e));
     }
-    attend_release(c);
-    *p = (struct attend_partials) { .data = data, .n_floats = n };
+    cuda_must(cudaStreamSynchronize(c->stream), "attention's states");
+    cuda_must(cudaFree(t->partials), "attention's states");
+    t->partials = data;
+    t->n_partials = n;
     return true;
 }
 
-void attend_release(struct cuda *c) {
-    cudaStreamSynchronize(c->stream);
-    cudaFree(c->partials.data);
-    c->partials = (struct attend_partials) { 0 };
-}
-
 /* ---- which calls ---- */
-
-uint32_t attend_height_asked(void) {
-    const char *text = getenv("ASSAY_CUDA_TILE");
-    return text == NULL ? 0 : tile_height((uint32_t)strtoul(text, NULL, 10));
-}
 
 static enum attend_form form_of(const struct attention *a) {
     if (a->bias.by_distance != NULL)
@@ -64,97 +79,22 @@ static size_t distances_of(const struct attention *a) {
     return a->bias.by_distance == NULL ? 0 : a->n_heads * (2 * (size_t)a->bias.reach + 1);
 }
 
-/* No model caps scores that have a bias; the row kernel does. */
+/* No model caps scores that have a bias; the row kernel does. Lists of numbers go by the stage. */
 static bool form_fits(const struct cuda *c, const struct attention *a) {
+    enum { ALIGNED = 64 };
+    size_t floats = 2 * (size_t)a->n_heads + distances_of(a);
     bool biased = a->bias.slopes != NULL || a->bias.by_distance != NULL;
     return a->bias.rows == NULL && !(biased && a->softcap > 0) &&
-           distances_of(a) * sizeof(float) <= c->stage.bytes / 2;
+           floats * sizeof(float) + ALIGNED <= c->stage.bytes;
 }
 
 static bool takes(const struct cuda *c, const struct attention *a, struct rows q, struct rows out) {
-    return c->caps.act == ELEM_BF16 && !c->plain && out.buf->elem == ELEM_BF16 &&
+    return c->caps.act == ELEM_BF16 && !c->tiling->never && out.buf->elem == ELEM_BF16 &&
            a->head_dim % DIM_STEP == 0 && a->head_dim <= TILE_DIM_MAX && a->scale > 0 &&
            form_fits(c, a) && q.n > 0;
 }
 
-/* ---- the lists ---- */
-
-static size_t list_bytes(const struct attend_counts *n) {
-    return n->tiles * sizeof(struct attend_tile) + n->parts * sizeof(struct attend_part) +
-           n->spans * sizeof(struct attend_span) +
-           (n->items + n->joins) * sizeof(struct attend_item) + (size_t)LISTS * LIST_ALIGN;
-}
-
-static size_t bias_bytes(const struct attention *a) {
-    return (2 * (size_t)a->n_heads + distances_of(a)) * sizeof(float);
-}
-
-/* How many of the segments, one at least, have room in the stage; and what they need there. */
-static uint32_t count_some(const struct attend_tiles_args *args, uint32_t height, size_t room,
-    const struct segment *segments, uint32_t n, struct attend_counts *counts) {
-    struct attend_counts with = { 0 };
-    uint32_t some = 0;
-    for (; some < n; some++) {
-        attend_count(args, height, &segments[some], &with);
-        if (list_bytes(&with) > room)
-            break;
-        *counts = with;
-    }
-    BUG_IF(some == 0);
-    return some;
-}
-
-static const float *add_floats(struct cuda *c, const float *data, size_t n) {
-    return data == NULL ? NULL : stage_add(c, data, n * sizeof *data);
-}
-
-/* Lists that the host fills in, and where the device will find them. */
-struct device_lists {
-    const void *tiles, *parts, *spans, *items, *joins;
-};
-
-static struct device_lists make_room(
-    struct cuda *c, struct attend_work *w, const struct attend_counts *n) {
-    struct device_lists at;
-    w->tiles = stage_room(c, n->tiles * sizeof *w->tiles, &at.tiles);
-    w->parts = stage_room(c, n->parts * sizeof *w->parts, &at.parts);
-    w->spans = stage_room(c, n->spans * sizeof *w->spans, &at.spans);
-    w->items = stage_room(c, n->items * sizeof *w->items, &at.items);
-    w->joins = stage_room(c, n->joins * sizeof *w->joins, &at.joins);
-    return at;
-}
-
 /* ---- the op ---- */
-
-static void launch_waves(struct cuda *c, const struct attend_tiles_args *args,
-    const struct attend_work *w, const struct device_lists *at) {
-    struct attend_wave wave = { 0 };
-    while (attend_next_wave(w, &wave)) {
-        const struct attend_item *items = at->items, *joins = at->joins;
-        cuda_must(launch_attend_tiles(
-                      args, wave.height, items + wave.first_item, wave.n_items, c->stream),
-            "attend");
-        cuda_must(launch_attend_joins(
-                      args, wave.height, joins + wave.first_join, wave.n_joins, c->stream),
-            "attend");
-    }
-}
-
-static void attend_some(struct cuda *c, const struct attention *a, struct attend_tiles_args *args,
-    const struct segment *segments, uint32_t n, struct attend_work *w,
-    const struct attend_counts *counts) {
-    stage_begin(c);
-    args->slopes = add_floats(c, a->bias.slopes, a->n_heads);
-    args->by_distance = add_floats(c, a->bias.by_distance, distances_of(a));
-    args->sinks = add_floats(c, a->sinks, a->n_heads);
-    struct device_lists at = make_room(c, w, counts);
-    attend_fill(w, segments, n);
-    stage_send(c);
-    args->tiles = at.tiles;
-    args->parts = at.parts;
-    args->spans = at.spans;
-    launch_waves(c, args, w, &at);
-}
 
 static struct attend_tiles_args args_of(const struct cuda *c, const struct attention *a,
     const struct kv_cache *kv, uint32_t layer, struct rows q, struct rows out) {
@@ -177,25 +117,73 @@ static struct attend_tiles_args args_of(const struct cuda *c, const struct atten
         .window = a->window,
         .form = form_of(a),
         .reach = a->bias.reach,
-        .partials = c->partials.data };
+        .partials = c->tiling->partials };
+}
+
+static const float *add_floats(struct cuda *c, const float *data, size_t n) {
+    return data == NULL ? NULL : stage_add(c, data, n * sizeof *data);
+}
+
+static void stage_numbers(
+    struct cuda *c, const struct attention *a, struct attend_tiles_args *args) {
+    if (a->bias.slopes == NULL && a->bias.by_distance == NULL && a->sinks == NULL)
+        return;
+    stage_begin(c);
+    args->slopes = add_floats(c, a->bias.slopes, a->n_heads);
+    args->by_distance = add_floats(c, a->bias.by_distance, distances_of(a));
+    args->sinks = add_floats(c, a->sinks, a->n_heads);
+    stage_send(c);
+}
+
+/* How many of the segments, one at least, have lists no longer than the stage; and what these
+ * need. */
+static uint32_t count_some(const struct cuda *c, const struct attend_work *how,
+    const struct segment *segments, uint32_t n, struct attend_counts *counts) {
+    struct attend_counts with = { 0 };
+    uint32_t some = 0;
+    for (; some < n; some++) {
+        attend_count(how->a, how->height, &segments[some], &with);
+        if (some > 0 && attend_lists_bytes(&with) > c->stage.bytes)
+            break;
+        *counts = with;
+    }
+    return some;
+}
+
+static void launch_waves(
+    struct cuda *c, struct attend_tiles_args *args, const struct attend_lists *l) {
+    struct attend_wave wave = { 0 };
+    args->tiles = l->tiles;
+    args->parts = l->parts;
+    args->spans = l->spans;
+    while (attend_next_wave(&l->work, &wave)) {
+        cuda_must(launch_attend_tiles(
+                      args, wave.height, l->items + wave.first_item, wave.n_items, c->stream),
+            "attend");
+        cuda_must(launch_attend_joins(
+                      args, wave.height, l->joins + wave.first_join, wave.n_joins, c->stream),
+            "attend");
+    }
 }
 
 bool attend_tiled(struct cuda *c, const struct attention *a, const struct kv_cache *kv,
     uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
     struct rows out) {
+    struct attend_tiling *t = c->tiling;
     if (!takes(c, a, q, out))
         return false;
     struct attend_tiles_args args = args_of(c, a, kv, layer, q, out);
     size_t partial = (size_t)a->n_kv_heads * (a->head_dim + PARTIAL_EXTRA);
-    struct attend_work w = { .a = &args,
-        .height = c->tile_height != 0 ? c->tile_height
-                                      : attend_height((uint64_t)q.n * args.group, a->n_kv_heads),
-        .partials_max = (uint32_t)(c->partials.n_floats / partial) };
+    uint32_t height = attend_height((uint64_t)q.n * args.group, a->n_kv_heads);
+    struct attend_work how = { .a = &args,
+        .height = t->height != 0 ? t->height : height,
+        .partials_max = (uint32_t)(t->n_partials / partial) };
+    stage_numbers(c, a, &args);
     for (uint32_t from = 0, some; from < n_segments; from += some) {
         struct attend_counts counts = { 0 };
-        some = count_some(&args, w.height, c->stage.bytes - bias_bytes(a), segments + from,
-            n_segments - from, &counts);
-        attend_some(c, a, &args, segments + from, some, &w, &counts);
+        some = count_some(c, &how, segments + from, n_segments - from, &counts);
+        launch_waves(
+            c, &args, attend_lists_get(c, &t->shelf, &how, segments + from, some, &counts));
     }
     return true;
 }

@@ -56,11 +56,7 @@ struct stage {
     size_t n_rows, n_slots; /* most that any buffer, any cache has: what the size follows from */
 };
 
-/* States of attention's rows that see more positions than one state has; see attend_tiles.h. */
-struct attend_partials {
-    float *data;
-    size_t n_floats;
-};
+struct attend_tiling; /* what attention by tensor cores keeps: attend_tiles.c */
 
 enum {
     HEAD_ROWS = 256,    /* rows of logits at a time: a multiple of MATMUL_TILE */
@@ -75,9 +71,7 @@ struct cuda {
     int device;
     cudaStream_t stream;
     struct stage stage;
-    struct attend_partials partials;
-    uint32_t tile_height;          /* of attention, asked for; 0: chosen */
-    bool plain;                    /* asked for: kernels that are an oracle, one row at a time */
+    struct attend_tiling *tiling;
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
     struct kernel_target *targets; /* [HEAD_TARGETS] */
@@ -157,12 +151,11 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
 bool attend_tiled(struct cuda *c, const struct attention *a, const struct kv_cache *kv,
     uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
     struct rows out);
+struct attend_tiling *attend_tiling_new(const struct backend_config *config);
+void attend_tiling_free(struct attend_tiling *t);
 /* Memory for what it keeps of sequences that fill that many slots. */
 MUST_CHECK bool attend_reserve(
     struct cuda *c, uint32_t n_slots, uint32_t kv_width, struct err *err);
-void attend_release(struct cuda *c);
-/* ASSAY_CUDA_TILE, as tests set it (16, 64, 128 queries); 0 where it isn't. */
-uint32_t attend_height_asked(void);
 void cuda_pick(struct backend *b, struct rows src, const uint32_t *index, struct rows dst);
 void cuda_pool(struct backend *b, enum pooling pooling, struct rows x,
     const struct segment *segments, uint32_t n_segments, struct rows out);

@@ -52,7 +52,7 @@ static void cuda_close(struct backend *b) {
         free(o->object);
         free(o);
     }
-    attend_release(c);
+    attend_tiling_free(c->tiling);
     cudaFree(c->stage.device);
     free(c->stage.host);
     free(c->masses_host);
@@ -189,8 +189,7 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
         return NULL;
     struct cuda *c = xcalloc(1, sizeof *c);
     c->base.ops = &cuda_ops;
-    c->plain = config->gemm != NULL && strcmp(config->gemm, "plain") == 0;
-    c->tile_height = attend_height_asked();
+    c->tiling = attend_tiling_new(config);
     if (!driver_check(err) || !device_find(c, device, err) || !memory_make(c, err) ||
         !launch_try(c, err)) {
         cuda_close(&c->base);
