@@ -120,7 +120,9 @@ extern "C" {
 /* Items of tiles of one height. */
 cudaError_t launch_attend_tiles(const struct attend_tiles_args *a, enum tile_height height,
     const struct attend_item *items, uint32_t n_items, cudaStream_t stream);
-/* And joins what they left in `partials`. */
+cudaError_t launch_attend_shaped(const struct attend_tiles_args *a, enum tile_height height,
+    const struct attend_item *items, uint32_t n_items, cudaStream_t stream); /* its other half */
+/* Joins what they left in `partials`. */
 cudaError_t launch_attend_joins(const struct attend_tiles_args *a, enum tile_height height,
     const struct attend_item *joins, uint32_t n_joins, cudaStream_t stream);
 

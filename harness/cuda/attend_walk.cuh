@@ -119,10 +119,10 @@ static __device__ __forceinline__ struct attend_sight sight_within(
     struct attend_sight s = { 0, 0 };
     if (w.phase != 0 && r.part != w.phase - 1)
         return s;
-    uint32_t from = r.sight.from > w.block ? r.sight.from - w.block : 0;
-    uint32_t to = r.sight.to > w.block ? r.sight.to - w.block : 0;
-    s.from = from;
-    s.to = to < TILE_KEYS ? to : TILE_KEYS;
+    s.from = r.sight.from > w.block ? r.sight.from - w.block : 0;
+    s.to = r.sight.to > w.block ? r.sight.to - w.block : 0;
+    if (s.to > TILE_KEYS)
+        s.to = TILE_KEYS;
     return s;
 }
 

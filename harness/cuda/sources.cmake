@@ -6,6 +6,7 @@ set(cuda_MODULE_SOURCES
     attend.cu
     attend_lists.c
     attend_mma.cu
+    attend_shaped.cu
     attend_tiles.c
     attend_work.c
     head.c

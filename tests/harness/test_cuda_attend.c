@@ -318,7 +318,8 @@ static struct run run_of(const struct kind *k, uint32_t group, uint32_t key_head
     return r;
 }
 
-/* A rounded output may fall on the other side, 2^-8, and so may a weight. */
+/* A rounded output may fall on the other side, 2^-8, and so may a weight. The row kernel rounds
+ * neither queries nor weights, which a large scale shows. */
 static void check_run(const char *name, struct run r, unsigned row_kernel_needs) {
     size_t n = (size_t)count_rows(r.scene) * r.a.n_heads * r.a.head_dim;
     float *want = attend_plain(r), *first = NULL;
@@ -338,7 +339,7 @@ static void check_run(const char *name, struct run r, unsigned row_kernel_needs)
     world_close(b);
     float *rows = can ? attend_rows(r) : NULL;
     if (can)
-        assert_close(what, n, first, rows, 8e-3);
+        assert_close(what, n, first, rows, 3e-2);
     free(rows);
     free(first);
     free(want);
@@ -505,7 +506,7 @@ static void check_odd(const struct run *clean, const float *want, struct odd_tok
         float sum = 0;
         for (size_t i = 0; i < width; i++)
             sum += row[i];
-        assert_false(isfinite(sum));
+        assert_true(!isfinite(sum));
         free(got);
     }
 }
@@ -533,7 +534,7 @@ static void rows_do_not_see_companions_that_are_not_finite(void **state) {
         float *want = attend_tiles(clean, heights[h]), *got = attend_tiles(spoiled, heights[h]);
         size_t width = (size_t)clean.a.n_heads * clean.a.head_dim;
         assert_same_bits("before it", 41 * width, got, want);
-        assert_false(isfinite(got[41 * width + clean.a.head_dim / 3]));
+        assert_true(!isfinite(got[41 * width + clean.a.head_dim / 3]));
         assert_same_bits("beside it", 8 * width, got + 43 * width, want + 43 * width);
         free(got);
         free(want);
