@@ -306,7 +306,7 @@ static __device__ __forceinline__ bool mend_piece(uint16_t *piece) {
  * they come from. Rare, and so it may be slow. */
 template <int DIM, int M_TILES>
 static __device__ __forceinline__ void spoil_rows(const struct attend_tiles_args &a,
-    const struct tile_room &room, const struct walk &w, const uint32_t *slots, size_t column,
+    const struct tile_room &room, const struct walk &w, const uint32_t *slots, uint32_t column,
     uint32_t first_row, struct tile_state<DIM, M_TILES> &state) {
     for (uint32_t key = 0; key < TILE_KEYS && slots[key] != NO_SLOT; key++) {
         const uint16_t *value = a.values + (size_t)slots[key] * a.kv_width + column;

@@ -5,13 +5,14 @@
  * What a multiprocessor holds, with DIM the padded head width: shared memory is
  * (height + 128) * (DIM + 8) * 2 bytes, and 3.5 KiB at most for rows and slots: at DIM 128 72 KiB
  * for 128 queries, 55 for 64, 38 for 16; at DIM 256 101 KiB for 64. Launch bounds ask for two
- * blocks of four warps, or one of eight. Registers a thread, by nvcc 13.0 for sm_90a, none spilled:
+ * blocks of four warps, or one of eight. Registers a thread, by nvcc 13.0 for sm_90a:
  *
  *     DIM                      64   96  128  192  256
- *     128 queries             225  255  255  242  244    M_TILES * DIM / 2 of them are `out`,
- *     64                      145  201  184  247  244    M_TILES * 32 scores
- *     16                      145  192  180  242  244
- *     shaped, at most         144  195  200  245  250
+ *     128 queries             217  255  255  223  241    M_TILES * DIM / 2 of them are `out`,
+ *     64, 16                  137  168  174  224  241    M_TILES * 32 scores
+ *     shaped, at most         136  164  192  227  249
+ *
+ * None is spilled for sm_80 and sm_90a; for sm_100 it is 12 bytes, at DIM 128 with 128 queries.
  *
  * Two m-tiles a warp (128 queries) halve what ldmatrix has to bring for each product, which is what
  * bounds the lower heights; wide heads have no registers for them and take eight warps instead. Low

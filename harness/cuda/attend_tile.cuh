@@ -69,9 +69,9 @@ static __device__ __forceinline__ void take_queries(
 /* Begins to bring the block's keys, or its values; zeros where there is none. */
 template <int DIM, int N_THREADS>
 static __device__ __forceinline__ void copy_block(const struct attend_tiles_args &a,
-    const uint16_t *cache, size_t column, const uint32_t *slots, uint16_t *to) {
+    const uint16_t *cache, uint32_t column, const uint32_t *slots, uint16_t *to) {
     const uint32_t pieces = DIM / PIECE;
-#pragma unroll 8
+#pragma unroll 4
     for (uint32_t i = threadIdx.x; i < TILE_KEYS * pieces; i += N_THREADS) {
         uint32_t key = i / pieces, d = i % pieces * PIECE, slot = slots[key];
         bool there = slot != NO_SLOT && d < a.head_dim;
@@ -86,7 +86,7 @@ template <int DIM, int N_THREADS>
 static __device__ __forceinline__ void mend_values(uint16_t *values, uint32_t *odd) {
     const uint32_t pieces = DIM / PIECE;
     bool found = false;
-#pragma unroll 4
+#pragma unroll 2
     for (uint32_t i = threadIdx.x; i < TILE_KEYS * pieces; i += N_THREADS)
         found |= mend_piece(values + i / pieces * stride_of<DIM>() + i % pieces * PIECE);
     if (found)
@@ -99,10 +99,8 @@ template <int M_TILES>
 static __device__ __forceinline__ bool warp_sees(const struct attend_tile &t,
     const struct tile_room &room, const struct walk &w, uint32_t first_row) {
     const uint32_t n_rows = M_TILES * MMA_ROWS, lane = threadIdx.x % WARP;
-    if (w.last <= first_row || w.first >= first_row + n_rows)
-        return false;
     if (all_seen(t, w))
-        return true;
+        return first_row < t.n_queries;
     struct attend_sight s = { 0, 0 };
     if (lane < n_rows)
         s = sight_within(room.rows[first_row + lane], w);
@@ -196,11 +194,11 @@ static __global__ void __launch_bounds__(N_WARPS *WARP, N_WARPS == 4 ? 2 : 1)
     attend_tiles(const struct attend_tiles_args a, const struct attend_item *items) {
     enum { ROWS = N_WARPS * M_TILES * MMA_ROWS, N_THREADS = N_WARPS * WARP };
     DYNAMIC_SHARED(uint4, shared);
-    const struct attend_item item = items[blockIdx.x / a.n_kv_heads];
+    const struct attend_item &item = items[blockIdx.x / a.n_kv_heads];
     const struct attend_tile t = a.tiles[item.tile];
     const uint32_t key_head = blockIdx.x % a.n_kv_heads;
     const uint32_t first_row = threadIdx.x / WARP * (M_TILES * MMA_ROWS);
-    const size_t column = (size_t)key_head * a.head_dim;
+    const uint32_t column = key_head * a.head_dim;
     const float unit = SHAPED ? LOG2_E : a.scale * LOG2_E;
     struct tile_room room = room_at<DIM, ROWS>(shared);
     struct tile_state<DIM, M_TILES> state;
@@ -217,7 +215,7 @@ static __global__ void __launch_bounds__(N_WARPS *WARP, N_WARPS == 4 ? 2 : 1)
         copy_block<DIM, N_THREADS>(a, a.keys, column, room.slots, room.keys);
     state_begin(state);
     for (uint32_t turn = 0; !walk_over(t, w); turn ^= 1) {
-        const struct walk next = walk_next(a, t, w);
+        const struct walk next = walk_next(a, t, item, w);
         const uint32_t *slots = room.slots + turn * TILE_KEYS;
         uint32_t *next_slots = room.slots + (turn ^ 1) * TILE_KEYS;
         struct tile_scores<M_TILES> scores;

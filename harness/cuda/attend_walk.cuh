@@ -44,10 +44,8 @@ static __device__ __forceinline__ struct tile_row tile_row_of(const struct atten
 /* ---- the walk ---- */
 
 struct walk {
-    uint32_t from, to;    /* positions of the item */
-    uint32_t phase;       /* behind the last: over */
-    uint32_t block, end;  /* keys [block, block + TILE_KEYS), but none from end on */
-    uint32_t first, last; /* queries of the tile that are of the phase */
+    uint32_t phase;      /* behind the last: over */
+    uint32_t block, end; /* keys [block, block + TILE_KEYS), but none from end on */
 };
 
 static __device__ __forceinline__ bool walk_over(
@@ -59,50 +57,55 @@ static __device__ __forceinline__ uint32_t block_floor(uint32_t position) {
     return position / TILE_KEYS * TILE_KEYS;
 }
 
+/* Positions of the item; it begins where a block does. */
+static __device__ __forceinline__ struct attend_sight item_positions(
+    const struct attend_tile &t, const struct attend_item &item) {
+    struct attend_sight s = { t.from, t.to };
+    if (item.split == TILE_WHOLE)
+        return s;
+    uint32_t from = item.split * TILE_SPLIT;
+    s.from = from > t.from ? from : t.from;
+    s.to = t.to - from > TILE_SPLIT ? from + TILE_SPLIT : t.to;
+    return s;
+}
+
 /* Enters the phase; false where it has no keys. */
-static __device__ __forceinline__ bool walk_enter(
-    const struct attend_tiles_args &a, const struct attend_tile &t, struct walk *w) {
-    w->block = w->from;
-    w->end = t.shared < w->to ? t.shared : w->to;
-    w->first = 0;
-    w->last = t.n_queries;
+static __device__ __forceinline__ bool walk_enter(const struct attend_tiles_args &a,
+    const struct attend_tile &t, const struct attend_item &item, struct walk *w) {
+    const struct attend_sight all = item_positions(t, item);
+    w->block = all.from;
+    w->end = t.shared < all.to ? t.shared : all.to;
     if (w->phase > 0) {
         const struct attend_part &p = a.parts[t.first_part + w->phase - 1];
         uint32_t from = block_floor(attend_sight_of(&a, &p, p.first / a.group).from);
         uint32_t to = attend_sight_of(&a, &p, (p.first + p.n - 1) / a.group).to;
         from = from > t.shared ? from : t.shared;
-        w->block = from > w->from ? from : w->from;
-        w->end = to < w->to ? to : w->to;
-        w->first = p.at;
-        w->last = p.at + p.n;
+        w->block = from > all.from ? from : all.from;
+        w->end = to < all.to ? to : all.to;
     }
     return w->block < w->end;
 }
 
-static __device__ __forceinline__ void walk_settle(
-    const struct attend_tiles_args &a, const struct attend_tile &t, struct walk *w) {
-    while (!walk_over(t, *w) && !walk_enter(a, t, w))
+/* On to the next phase that has keys, if this one has none. */
+static __device__ __forceinline__ void walk_settle(const struct attend_tiles_args &a,
+    const struct attend_tile &t, const struct attend_item &item, struct walk *w) {
+    while (!walk_over(t, *w) && !walk_enter(a, t, item, w))
         w->phase++;
 }
 
 static __device__ __forceinline__ struct walk walk_begin(const struct attend_tiles_args &a,
     const struct attend_tile &t, const struct attend_item &item) {
-    struct walk w = { t.from, t.to, 0, 0, 0, 0, 0 };
-    if (item.split != TILE_WHOLE) {
-        uint32_t from = item.split * TILE_SPLIT, left = t.to - from;
-        w.from = from > t.from ? from : t.from;
-        w.to = left > TILE_SPLIT ? from + TILE_SPLIT : t.to;
-    }
-    walk_settle(a, t, &w);
+    struct walk w = { 0, 0, 0 };
+    walk_settle(a, t, item, &w);
     return w;
 }
 
-static __device__ __forceinline__ struct walk walk_next(
-    const struct attend_tiles_args &a, const struct attend_tile &t, struct walk w) {
+static __device__ __forceinline__ struct walk walk_next(const struct attend_tiles_args &a,
+    const struct attend_tile &t, const struct attend_item &item, struct walk w) {
     w.block += TILE_KEYS;
     if (w.block >= w.end) {
         w.phase++;
-        walk_settle(a, t, &w);
+        walk_settle(a, t, item, &w);
     }
     return w;
 }
