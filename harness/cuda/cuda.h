@@ -120,6 +120,8 @@ struct room {
     size_t bytes, used;
 };
 
+struct attend_tiling; /* what attention by tensor cores keeps: attend_tiles.c */
+
 enum {
     HEAD_ROWS = 2048,        /* rows of logits at a time: a multiple of MATMUL_TILE */
     HEAD_SPAN = 4096,        /* tokens of the vocabulary at a time */
@@ -145,6 +147,7 @@ struct cuda {
     uint64_t weight_room;          /* that expanded matrices may still take */
     uint16_t *expanded;            /* a strip of columns; NULL: no matrix is in blocks */
     size_t strip_bytes;            /* of it that are used */
+    struct attend_tiling *tiling;
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
     struct kernel_target *targets; /* [HEAD_TARGETS] */
@@ -293,6 +296,16 @@ void cuda_convolve(struct backend *b, const struct recurrence *r, struct kv_cach
 void cuda_recur(struct backend *b, const struct recurrence *r, struct kv_cache *kv, uint32_t layer,
     const struct segment *segments, uint32_t n_segments, struct rows read, struct rows gate,
     struct rows out);
+/* Attention by tensor cores, where it can: bf16, heads of 8 to 256 numbers in steps of 8. False,
+ * and nothing is done, where it cannot. Segments have been checked. */
+bool attend_tiled(struct cuda *c, const struct attention *a, const struct kv_cache *kv,
+    uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
+    struct rows out);
+struct attend_tiling *attend_tiling_new(const struct backend_config *config);
+void attend_tiling_free(struct attend_tiling *t);
+/* Memory for what it keeps of sequences that fill that many slots. */
+MUST_CHECK bool attend_reserve(
+    struct cuda *c, uint32_t n_slots, uint32_t kv_width, struct err *err);
 void cuda_pick(struct backend *b, struct rows src, const uint32_t *index, struct rows dst);
 void cuda_pool(struct backend *b, enum pooling pooling, struct rows x,
     const struct segment *segments, uint32_t n_segments, struct rows out);

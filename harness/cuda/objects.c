@@ -106,7 +106,7 @@ static void list_layers(
 struct kv_cache *cuda_kv_cache(
     struct backend *b, uint32_t n_layers, uint32_t n_slots, uint32_t kv_width, struct err *err) {
     struct cuda *c = cuda_enter(b);
-    if (!stage_reserve(c, 0, n_slots, err))
+    if (!stage_reserve(c, 0, n_slots, err) || !attend_reserve(c, n_slots, kv_width, err))
         return NULL;
     size_t slot = cuda_kv_bytes_per_slot(b, n_layers, kv_width);
     struct kv_cache *kv = xcalloc(1, sizeof *kv + 2 * (size_t)n_layers * sizeof *kv->key_rows);

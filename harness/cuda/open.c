@@ -61,6 +61,7 @@ static void cuda_close(struct backend *b) {
     }
     lists_release(&c->lists);
     stage_free(c);
+    attend_tiling_free(c->tiling);
     free(c->masses_host);
     free(c->targets_host);
     if (c->stream != NULL)
@@ -251,6 +252,7 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
         return NULL;
     struct cuda *c = xcalloc(1, sizeof *c);
     c->base.ops = &cuda_ops;
+    c->tiling = attend_tiling_new(config);
     if (!driver_check(err) || !device_find(c, device, err) || !threads_make(c, config, err) ||
         !memory_make(c, err) || !launch_try(c, err) || !library_find(c, config, err)) {
         cuda_close(&c->base);

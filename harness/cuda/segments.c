@@ -165,6 +165,8 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
     BUG_IF(kv->width != a->n_kv_heads * a->head_dim || a->head_dim > ATTEND_DIM_MAX);
     BUG_IF(q.buf->elem != ELEM_F32 && (q.buf->elem != c->caps.act || a->bias.rows != NULL));
     segments_check(segments, n_segments, kv, q.n, a->ancestors_only);
+    if (attend_tiled(c, a, kv, layer, segments, n_segments, q, out))
+        return;
     struct attend_args args = { .q = rows_view(q, width),
         .out = rows_view(out, width),
         .keys = cache_layer(c, kv, kv->keys, layer),

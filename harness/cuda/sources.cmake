@@ -4,6 +4,11 @@ set(cuda_SOURCES cuda/describe.c cuda/driver.c cuda/dynamic.c cuda/load.c cuda/n
 # The module's own files, by nvcc in CMakeLists.txt and as host C++ in tests/harness/shim.
 set(cuda_MODULE_SOURCES
     attend.cu
+    attend_lists.c
+    attend_mma.cu
+    attend_shaped.cu
+    attend_tiles.c
+    attend_work.c
     elements.c
     elements.cu
     expand.cu

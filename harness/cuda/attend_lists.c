@@ -1,0 +1,131 @@
+/* See attend_lists.h. Lists that are overwritten may still be read by kernels that were launched
+ * before: the copy is behind those in the stream. */
+#include "harness/cuda/attend_lists.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { LIST_ALIGN = 16 };
+
+/* ---- what lists follow from ---- */
+
+static void key_add(struct attend_key *k, const uint32_t *words, size_t n) {
+    mem_grow(&k->words, &k->room, k->n + n, sizeof *k->words);
+    memcpy(k->words + k->n, words, n * sizeof *words);
+    k->n += n;
+}
+
+static void key_make(struct attend_key *k, const struct attend_work *how,
+    const struct segment *segments, uint32_t n_segments) {
+    const struct attend_tiles_args *a = how->a;
+    const uint32_t head[] = { a->causal, a->ancestors_only, a->window, a->group, how->height,
+        how->partials_max, n_segments };
+    k->n = 0;
+    key_add(k, head, sizeof head / sizeof *head);
+    for (uint32_t i = 0; i < n_segments; i++) {
+        const struct segment *s = &segments[i];
+        const uint32_t own[] = { s->row, s->n, s->position, s->slot, s->n_after, s->n_ancestors };
+        key_add(k, own, sizeof own / sizeof *own);
+        for (uint32_t j = 0; j < s->n_ancestors; j++)
+            key_add(k, (const uint32_t[]) { s->ancestors[j].slot, s->ancestors[j].n }, 2);
+    }
+}
+
+static bool key_equal(const struct attend_key *x, const struct attend_key *y) {
+    return x->n == y->n && memcmp(x->words, y->words, x->n * sizeof *x->words) == 0;
+}
+
+/* ---- making lists ---- */
+
+size_t attend_lists_bytes(const struct attend_counts *n) {
+    enum { LISTS = 5 };
+    return n->tiles * sizeof(struct attend_tile) + n->parts * sizeof(struct attend_part) +
+           n->spans * sizeof(struct attend_span) +
+           (n->items + n->joins) * sizeof(struct attend_item) + LISTS * LIST_ALIGN;
+}
+
+/* As much as the stage has, which grows with buffers and caches and not with steps. */
+static void lists_grow(struct cuda *c, struct attend_lists *l, size_t need) {
+    if (need <= l->bytes)
+        return;
+    size_t bytes = need < c->stage.bytes ? c->stage.bytes : need;
+    cuda_must(cudaStreamSynchronize(c->stream), "lists of attention");
+    cuda_must(cudaFree(l->device), "lists of attention");
+    free(l->host);
+    l->host = xcalloc(bytes, 1);
+    l->bytes = bytes;
+    cuda_must(cudaMalloc((void **)&l->device, bytes), "lists of attention");
+}
+
+/* Room for n elements: the host's, and where the device will find them. */
+static void *lists_room(struct attend_lists *l, size_t n, size_t size, const uint8_t **device) {
+    size_t at = (l->used + LIST_ALIGN - 1) / LIST_ALIGN * LIST_ALIGN;
+    BUG_IF(at > l->bytes || n * size > l->bytes - at);
+    l->used = at + n * size;
+    *device = l->device + at;
+    return l->host + at;
+}
+
+static void lists_place(struct attend_lists *l, const struct attend_counts *n) {
+    struct attend_work *w = &l->work;
+    const uint8_t *tiles, *parts, *spans, *items, *joins;
+    l->used = 0;
+    w->tiles = lists_room(l, n->tiles, sizeof *w->tiles, &tiles);
+    w->parts = lists_room(l, n->parts, sizeof *w->parts, &parts);
+    w->spans = lists_room(l, n->spans, sizeof *w->spans, &spans);
+    w->items = lists_room(l, n->items, sizeof *w->items, &items);
+    w->joins = lists_room(l, n->joins, sizeof *w->joins, &joins);
+    l->tiles = (const void *)tiles;
+    l->parts = (const void *)parts;
+    l->spans = (const void *)spans;
+    l->items = (const void *)items;
+    l->joins = (const void *)joins;
+}
+
+static struct attend_lists *find(struct attend_shelf *shelf) {
+    for (size_t i = 0; i < ATTEND_LISTS; i++)
+        if (key_equal(&shelf->lists[i].key, &shelf->asked))
+            return &shelf->lists[i];
+    return NULL;
+}
+
+static struct attend_lists *oldest(struct attend_shelf *shelf) {
+    struct attend_lists *l = &shelf->lists[0];
+    for (size_t i = 1; i < ATTEND_LISTS; i++)
+        l = shelf->lists[i].asked < l->asked ? &shelf->lists[i] : l;
+    return l;
+}
+
+const struct attend_lists *attend_lists_get(struct cuda *c, struct attend_shelf *shelf,
+    const struct attend_work *how, const struct segment *segments, uint32_t n_segments,
+    const struct attend_counts *counts) {
+    key_make(&shelf->asked, how, segments, n_segments);
+    struct attend_lists *l = find(shelf);
+    shelf->n_asked++;
+    if (l == NULL) {
+        l = oldest(shelf);
+        l->key.n = 0;
+        key_add(&l->key, shelf->asked.words, shelf->asked.n);
+        l->work = *how;
+        lists_grow(c, l, attend_lists_bytes(counts));
+        lists_place(l, counts);
+        attend_fill(&l->work, segments, n_segments);
+        l->work.a = NULL; /* the call's */
+        cuda_must(cudaMemcpyAsync(l->device, l->host, l->used, cudaMemcpyHostToDevice, c->stream),
+            "lists of attention");
+    }
+    l->asked = shelf->n_asked;
+    return l;
+}
+
+void attend_shelf_release(struct attend_shelf *shelf) {
+    for (size_t i = 0; i < ATTEND_LISTS; i++) {
+        cudaFree(shelf->lists[i].device);
+        free(shelf->lists[i].host);
+        free(shelf->lists[i].key.words);
+    }
+    free(shelf->asked.words);
+    *shelf = (struct attend_shelf) { 0 };
+}

@@ -1,0 +1,189 @@
+/* Attention by tensor cores: which calls are for it, and the launches. What is not taken here goes
+ * to the row kernel (attend.cu), which is the oracle. See attend_tiles.h. */
+#include "harness/cuda/attend_tiles.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "harness/cuda/attend_lists.h"
+
+_Static_assert(TILE_SPLIT % TILE_KEYS == 0, "a state begins where a block of keys does");
+
+enum {
+    DIM_STEP = 8,             /* a head's width is a multiple: it is copied 16 bytes at a time */
+    PARTIALS_LEAST = 8 << 20, /* floats */
+};
+
+struct attend_tiling {
+    bool never;      /* "plain" was asked for: the oracle */
+    uint32_t height; /* of tiles, where one is asked for; 0: chosen */
+    float *partials; /* states of rows that see more positions than one state has */
+    size_t n_partials;
+    struct attend_shelf shelf;
+};
+
+/* ---- for as long as the backend is open ---- */
+
+/* ASSAY_CUDA_TILE: 16, 64 or 128 queries a tile, as tests ask for. */
+struct attend_tiling *attend_tiling_new(const struct backend_config *config) {
+    struct attend_tiling *t = xcalloc(1, sizeof *t);
+    const char *height = getenv("ASSAY_CUDA_TILE");
+    t->never = config->gemm != NULL && strcmp(config->gemm, "plain") == 0;
+    t->height = height == NULL ? 0 : tile_height((uint32_t)strtoul(height, NULL, 10));
+    return t;
+}
+
+void attend_tiling_free(struct attend_tiling *t) {
+    if (t == NULL)
+        return;
+    attend_shelf_release(&t->shelf);
+    cudaFree(t->partials);
+    free(t);
+}
+
+bool attend_reserve(struct cuda *c, uint32_t n_slots, uint32_t kv_width, struct err *err) {
+    struct attend_tiling *t = c->tiling;
+    size_t row = kv_width + kv_width / DIM_STEP * (size_t)PARTIAL_EXTRA; /* of narrow heads */
+    size_t n = (size_t)attend_partials_of_tile(n_slots) * row;
+    n = n < PARTIALS_LEAST ? PARTIALS_LEAST : n;
+    if (c->caps.act != ELEM_BF16 || n_slots <= TILE_SPLIT || n <= t->n_partials)
+        return true;
+    float *data = NULL;
+    cudaError_t e = cudaMalloc((void **)&data, n * sizeof *data);
+    if (e != cudaSuccess) {
+        cudaGetLastError(); /* shall not fail the next launch */
+        return err_set(err, ERR_RESOURCE,
+            "cannot hold %zu bytes of attention's states on the device: %s", n * sizeof *data,
+            cudaGetErrorString(e));
+    }
+    cuda_must(cudaStreamSynchronize(c->stream), "attention's states");
+    cuda_must(cudaFree(t->partials), "attention's states");
+    t->partials = data;
+    t->n_partials = n;
+    return true;
+}
+
+/* ---- which calls ---- */
+
+static enum attend_form form_of(const struct attention *a) {
+    if (a->bias.by_distance != NULL)
+        return ATTEND_BY_DISTANCE;
+    if (a->bias.slopes != NULL)
+        return a->bias.bf16 ? ATTEND_SLOPES_BF16 : ATTEND_SLOPES;
+    return a->softcap > 0 ? ATTEND_CAPPED : ATTEND_PLAIN;
+}
+
+/* The numbers of by_distance; none without it. */
+static size_t distances_of(const struct attention *a) {
+    return a->bias.by_distance == NULL ? 0 : a->n_heads * (2 * (size_t)a->bias.reach + 1);
+}
+
+/* No model caps scores that have a bias; the row kernel does. Lists of numbers go by the stage. */
+static bool form_fits(const struct cuda *c, const struct attention *a) {
+    enum { ALIGNED = 64 };
+    size_t floats = 2 * (size_t)a->n_heads + distances_of(a);
+    bool biased = a->bias.slopes != NULL || a->bias.by_distance != NULL;
+    return a->bias.rows == NULL && !(biased && a->softcap > 0) &&
+           floats * sizeof(float) + ALIGNED <= c->stage.bytes;
+}
+
+static bool takes(const struct cuda *c, const struct attention *a, struct rows q, struct rows out) {
+    return c->caps.act == ELEM_BF16 && !c->tiling->never && out.buf->elem == ELEM_BF16 &&
+           a->head_dim % DIM_STEP == 0 && a->head_dim <= TILE_DIM_MAX && a->scale > 0 &&
+           form_fits(c, a) && q.n > 0;
+}
+
+/* ---- the op ---- */
+
+static struct attend_tiles_args args_of(const struct cuda *c, const struct attention *a,
+    const struct kv_cache *kv, uint32_t layer, struct rows q, struct rows out) {
+    size_t at = (size_t)layer * kv->n_slots * kv->width * sizeof(uint16_t);
+    struct device_rows queries = rows_view(q, a->n_heads * a->head_dim);
+    return (struct attend_tiles_args) { .q = queries.data,
+        .q_bf16 = queries.bf16,
+        .out = rows_view(out, a->n_heads * a->head_dim).data,
+        .keys = (const void *)(kv->keys + at),
+        .values = (const void *)(kv->values + at),
+        .n_heads = a->n_heads,
+        .n_kv_heads = a->n_kv_heads,
+        .group = a->n_heads / a->n_kv_heads,
+        .head_dim = a->head_dim,
+        .kv_width = kv->width,
+        .scale = a->scale,
+        .softcap = a->softcap,
+        .causal = a->causal,
+        .ancestors_only = a->ancestors_only,
+        .window = a->window,
+        .form = form_of(a),
+        .reach = a->bias.reach,
+        .partials = c->tiling->partials };
+}
+
+static const float *add_floats(struct cuda *c, const float *data, size_t n) {
+    return data == NULL ? NULL : stage_add(c, data, n * sizeof *data);
+}
+
+static void stage_numbers(
+    struct cuda *c, const struct attention *a, struct attend_tiles_args *args) {
+    if (a->bias.slopes == NULL && a->bias.by_distance == NULL && a->sinks == NULL)
+        return;
+    stage_begin(c);
+    args->slopes = add_floats(c, a->bias.slopes, a->n_heads);
+    args->by_distance = add_floats(c, a->bias.by_distance, distances_of(a));
+    args->sinks = add_floats(c, a->sinks, a->n_heads);
+    stage_send(c);
+}
+
+/* How many of the segments, one at least, have lists no longer than the stage; and what these
+ * need. */
+static uint32_t count_some(const struct cuda *c, const struct attend_work *how,
+    const struct segment *segments, uint32_t n, struct attend_counts *counts) {
+    struct attend_counts with = { 0 };
+    uint32_t some = 0;
+    for (; some < n; some++) {
+        attend_count(how->a, how->height, &segments[some], &with);
+        if (some > 0 && attend_lists_bytes(&with) > c->stage.bytes)
+            break;
+        *counts = with;
+    }
+    return some;
+}
+
+static void launch_waves(
+    struct cuda *c, struct attend_tiles_args *args, const struct attend_lists *l) {
+    struct attend_wave wave = { 0 };
+    args->tiles = l->tiles;
+    args->parts = l->parts;
+    args->spans = l->spans;
+    while (attend_next_wave(&l->work, &wave)) {
+        cuda_must(launch_attend_tiles(
+                      args, wave.height, l->items + wave.first_item, wave.n_items, c->stream),
+            "attend");
+        cuda_must(launch_attend_joins(
+                      args, wave.height, l->joins + wave.first_join, wave.n_joins, c->stream),
+            "attend");
+    }
+}
+
+bool attend_tiled(struct cuda *c, const struct attention *a, const struct kv_cache *kv,
+    uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
+    struct rows out) {
+    struct attend_tiling *t = c->tiling;
+    if (!takes(c, a, q, out))
+        return false;
+    struct attend_tiles_args args = args_of(c, a, kv, layer, q, out);
+    size_t partial = (size_t)a->n_kv_heads * (a->head_dim + PARTIAL_EXTRA);
+    uint32_t height = attend_height((uint64_t)q.n * args.group, a->n_kv_heads);
+    struct attend_work how = { .a = &args,
+        .height = t->height != 0 ? t->height : height,
+        .partials_max = (uint32_t)(t->n_partials / partial) };
+    stage_numbers(c, a, &args);
+    for (uint32_t from = 0, some; from < n_segments; from += some) {
+        struct attend_counts counts = { 0 };
+        some = count_some(c, &how, segments + from, n_segments - from, &counts);
+        launch_waves(
+            c, &args, attend_lists_get(c, &t->shelf, &how, segments + from, some, &counts));
+    }
+    return true;
+}
