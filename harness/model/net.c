@@ -616,6 +616,10 @@ static uint32_t rows_each(const struct net *net, const struct scratch *s) {
     return 1;
 }
 
+static size_t scratch_row(const struct net *net, const struct scratch *s) {
+    return (size_t)s->cols * rows_each(net, s) * (s->elem == ELEM_F32 ? 4 : 2);
+}
+
 /* Bytes of the host's lists for a row. */
 static size_t host_row_bytes(const struct net *net) {
     const struct experts *x = &net->spec.experts;
@@ -630,8 +634,7 @@ size_t net_row_bytes(struct net *net) {
     scratch_list(net, list);
     uint32_t widest = 0;
     for (int i = 0; i < N_SCRATCH; i++) {
-        bytes +=
-            (size_t)list[i].cols * rows_each(net, &list[i]) * (list[i].elem == ELEM_F32 ? 4 : 2);
+        bytes += scratch_row(net, &list[i]);
         widest = list[i].cols > widest ? list[i].cols : widest;
     }
     if (net->backend->ops->caps(net->backend)->packed == ELEM_INT8)
@@ -672,7 +675,7 @@ static bool scratch_reserve(
     size_t bytes = 0;
     uint32_t n = 0;
     for (int i = 0; i < N_SCRATCH; i++) {
-        bytes += (size_t)n_rows * list[i].cols * (list[i].elem == ELEM_F32 ? 4 : 2);
+        bytes += n_rows * scratch_row(net, &list[i]);
         n += list[i].cols > 0;
     }
     const struct backend_ops *ops = net->backend->ops;
