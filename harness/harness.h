@@ -171,6 +171,9 @@ MUST_CHECK const char *processor_isa(struct err *err);
  * `opening`, where there is a module of this build, each device says whether the module opens it
  * (opens, backend, why). */
 json_t *gpu_describe(bool opening);
+/* Brings the CUDA module into this process, where there is one: for who will soon see no files but
+ * some. */
+void gpu_bring(void);
 /* How many GPUs CUDA lists here; 0 with *err where there is none. */
 unsigned gpu_count(struct err *err);
 

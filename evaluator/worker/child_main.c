@@ -199,10 +199,13 @@ static unsigned processor_time(const struct session *s) {
                                                               : THREADS_MAX);
 }
 
-/* CUDA maps its devices' memory at addresses of its own, far more than there is, and opens files of
- * the driver for writing. */
+/* CUDA maps its devices' memory at addresses of its own, far more than there is; it opens files of
+ * the driver, and its threads' names, for writing, and makes files in memory. Its module may lie
+ * where the job may not look. */
 static void let_gpu_in(struct sandbox_limits *limits, struct arena *arena) {
+    gpu_bring();
     limits->memory_bytes = 0;
+    limits->file_bytes = (unsigned long)RLIM_INFINITY; /* files that lie on no disk, behind these doors */
     limits->devices = doors_gpu_devices(arena);
 }
 

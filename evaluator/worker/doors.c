@@ -107,8 +107,9 @@ const char *const *doors_gpu_devices(struct arena *arena) {
     const char **list = arena_alloc(arena, (MOST + 1) * sizeof *list);
     DIR *d = opendir("/dev");
     size_t n = 0;
+    list[n++] = "/proc/self/task"; /* names of this process's threads */
     for (struct dirent *e; d && n < MOST && (e = readdir(d));) {
-        if (str_begins(e->d_name, "nvidia") && e->d_type == DT_CHR) {
+        if (str_begins(e->d_name, "nvidia") && (e->d_type == DT_CHR || e->d_type == DT_UNKNOWN)) {
             list[n++] = arena_printf(arena, "/dev/%s", e->d_name);
         }
     }

@@ -46,15 +46,31 @@ size_t attend_lists_bytes(const struct attend_counts *n) {
            (n->items + n->joins) * sizeof(struct attend_item) + LISTS * LIST_ALIGN;
 }
 
+/* The host's copy may be overwritten. */
+static void lists_settle(struct attend_lists *l) {
+    if (l->sent != NULL)
+        cuda_must(cudaEventSynchronize(l->sent), "lists of attention");
+}
+
+static void lists_send(struct cuda *c, struct attend_lists *l) {
+    if (l->sent == NULL)
+        cuda_must(cudaEventCreateWithFlags(&l->sent, cudaEventDisableTiming), "lists of attention");
+    cuda_must(cudaMemcpyAsync(l->device, l->host.data, l->used, cudaMemcpyHostToDevice, c->stream),
+        "lists of attention");
+    cuda_must(cudaEventRecord(l->sent, c->stream), "lists of attention");
+}
+
 /* As much as the stage has, which grows with buffers and caches and not with steps. */
 static void lists_grow(struct cuda *c, struct attend_lists *l, size_t need) {
     if (need <= l->bytes)
         return;
     size_t bytes = need < c->stage.bytes ? c->stage.bytes : need;
+    struct err err = ERR_INIT;
     cuda_must(cudaStreamSynchronize(c->stream), "lists of attention");
     cuda_must(cudaFree(l->device), "lists of attention");
-    free(l->host);
-    l->host = xcalloc(bytes, 1);
+    host_room_free(&l->host);
+    BUG_IF(!host_room_make(&l->host, bytes, "lists of attention", &err));
+    memset(l->host.data, 0, bytes);
     l->bytes = bytes;
     cuda_must(cudaMalloc((void **)&l->device, bytes), "lists of attention");
 }
@@ -65,7 +81,7 @@ static void *lists_room(struct attend_lists *l, size_t n, size_t size, const uin
     BUG_IF(at > l->bytes || n * size > l->bytes - at);
     l->used = at + n * size;
     *device = l->device + at;
-    return l->host + at;
+    return l->host.data + at;
 }
 
 static void lists_place(struct attend_lists *l, const struct attend_counts *n) {
@@ -109,12 +125,12 @@ const struct attend_lists *attend_lists_get(struct cuda *c, struct attend_shelf 
         l->key.n = 0;
         key_add(&l->key, shelf->asked.words, shelf->asked.n);
         l->work = *how;
+        lists_settle(l);
         lists_grow(c, l, attend_lists_bytes(counts));
         lists_place(l, counts);
         attend_fill(&l->work, segments, n_segments);
         l->work.a = NULL; /* the call's */
-        cuda_must(cudaMemcpyAsync(l->device, l->host, l->used, cudaMemcpyHostToDevice, c->stream),
-            "lists of attention");
+        lists_send(c, l);
     }
     l->asked = shelf->n_asked;
     return l;
@@ -123,7 +139,9 @@ const struct attend_lists *attend_lists_get(struct cuda *c, struct attend_shelf 
 void attend_shelf_release(struct attend_shelf *shelf) {
     for (size_t i = 0; i < ATTEND_LISTS; i++) {
         cudaFree(shelf->lists[i].device);
-        free(shelf->lists[i].host);
+        if (shelf->lists[i].sent != NULL)
+            cudaEventDestroy(shelf->lists[i].sent);
+        host_room_free(&shelf->lists[i].host);
         free(shelf->lists[i].key.words);
     }
     free(shelf->asked.words);

@@ -20,12 +20,14 @@ struct attend_lists {
     const struct attend_part *parts;
     const struct attend_span *spans;
     const struct attend_item *items, *joins;
-    uint8_t *host, *device;
+    struct host_room host;
+    uint8_t *device;
     size_t bytes, used;
+    cudaEvent_t sent; /* behind the copy of what the host has */
     uint64_t asked; /* when last */
 };
 
-enum { ATTEND_LISTS = 4 };
+enum { ATTEND_LISTS = 16 };
 
 struct attend_shelf {
     struct attend_lists lists[ATTEND_LISTS];

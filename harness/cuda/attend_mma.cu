@@ -69,10 +69,21 @@ cudaError_t launch_attend_tiles(const struct attend_tiles_args *a, enum tile_hei
     return launch_width<false>(*a, height, items, n_items, stream);
 }
 
+size_t attend_room_bytes(uint32_t head_dim, enum tile_height height) {
+    const int strides[] = { stride_of<64>(), stride_of<96>(), stride_of<128>(), stride_of<192>() };
+    for (int stride : strides) {
+        if ((int)head_dim + PIECE <= stride)
+            return room_bytes((size_t)stride, height);
+    }
+    return room_bytes(stride_of<256>(), height);
+}
+
 cudaError_t launch_attend_joins(const struct attend_tiles_args *a, enum tile_height height,
     const struct attend_item *joins, uint32_t n_joins, cudaStream_t stream) {
     if (n_joins == 0)
         return cudaSuccess;
+    if ((uint64_t)n_joins * a->n_kv_heads > INT32_MAX)
+        return cudaErrorInvalidConfiguration;
     dim3 grid(n_joins * a->n_kv_heads, ((unsigned)height + JOIN_WARPS - 1) / JOIN_WARPS);
     LAUNCH(attend_joins, grid, dim3(JOIN_WARPS * WARP), 0, stream, *a, joins);
     return cudaGetLastError();

@@ -34,9 +34,9 @@ static __device__ __forceinline__ struct tile_room room_at(uint4 *shared) {
     return room;
 }
 
-template <int DIM, int ROWS> static constexpr size_t room_bytes(void) {
-    return (size_t)(ROWS + 2 * TILE_KEYS) * stride_of<DIM>() * sizeof(uint16_t) +
-           (2 * TILE_KEYS + 2) * sizeof(uint32_t) + ROWS * sizeof(struct tile_row);
+static constexpr size_t room_bytes(size_t stride, size_t n_rows) {
+    return (n_rows + 2 * TILE_KEYS) * stride * sizeof(uint16_t) +
+           (2 * TILE_KEYS + 2) * sizeof(uint32_t) + n_rows * sizeof(struct tile_row);
 }
 
 /* Eight elements of a query as bf16. */
@@ -226,6 +226,7 @@ static __global__ void __launch_bounds__(N_WARPS *WARP, N_WARPS == 4 ? 2 : 1)
         if (threadIdx.x == 0)
             room.odd[turn ^ 1] = 0;
         const bool sees = warp_sees<M_TILES>(t, room, w, first_row);
+        __syncwarp(); /* lanes have looked for other slots, or none */
         if (sees)
             score_keys<DIM, M_TILES>(room, first_row, scores);
         copy_async_wait<0>();
@@ -260,8 +261,12 @@ template <int DIM, int M_TILES, int N_WARPS, bool SHAPED>
 static cudaError_t launch_shape(const struct attend_tiles_args &a, const struct attend_item *items,
     uint32_t n_items, cudaStream_t stream) {
     enum { ROWS = N_WARPS * M_TILES * MMA_ROWS };
-    size_t bytes = room_bytes<DIM, ROWS>();
-    LAUNCH_SHARED_MAX((attend_tiles<DIM, M_TILES, N_WARPS, SHAPED>), bytes);
+    size_t bytes = room_bytes(stride_of<DIM>(), ROWS);
+    if ((uint64_t)n_items * a.n_kv_heads > INT32_MAX)
+        return cudaErrorInvalidConfiguration;
+    cudaError_t e = LAUNCH_SHARED_MAX((attend_tiles<DIM, M_TILES, N_WARPS, SHAPED>), bytes);
+    if (e != cudaSuccess)
+        return e;
     LAUNCH((attend_tiles<DIM, M_TILES, N_WARPS, SHAPED>), dim3(n_items * a.n_kv_heads),
         dim3(N_WARPS * WARP), bytes, stream, a, items);
     return cudaGetLastError();

@@ -18,6 +18,7 @@ enum {
 struct attend_tiling {
     bool never;      /* "plain" was asked for: the oracle */
     uint32_t height; /* of tiles, where one is asked for; 0: chosen */
+    size_t shared;   /* bytes that the device gives a block of threads */
     float *partials; /* states of rows that see more positions than one state has */
     size_t n_partials;
     struct attend_shelf shelf;
@@ -26,9 +27,12 @@ struct attend_tiling {
 /* ---- for as long as the backend is open ---- */
 
 /* ASSAY_CUDA_TILE: 16, 64 or 128 queries a tile, as tests ask for. */
-struct attend_tiling *attend_tiling_new(const struct backend_config *config) {
+struct attend_tiling *attend_tiling_new(const struct backend_config *config, int device) {
     struct attend_tiling *t = xcalloc(1, sizeof *t);
     const char *height = getenv("ASSAY_CUDA_TILE");
+    int shared = 0;
+    cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    t->shared = (size_t)shared;
     t->never = config->gemm != NULL && strcmp(config->gemm, "plain") == 0;
     t->height = height == NULL ? 0 : tile_height((uint32_t)strtoul(height, NULL, 10));
     return t;
@@ -79,19 +83,18 @@ static size_t distances_of(const struct attention *a) {
     return a->bias.by_distance == NULL ? 0 : a->n_heads * (2 * (size_t)a->bias.reach + 1);
 }
 
-/* No model caps scores that have a bias; the row kernel does. Lists of numbers go by the stage. */
-static bool form_fits(const struct cuda *c, const struct attention *a) {
-    enum { ALIGNED = 64 };
-    size_t floats = 2 * (size_t)a->n_heads + distances_of(a);
+/* No model caps scores that have a bias; the row kernel does. */
+static bool form_fits(const struct attention *a) {
     bool biased = a->bias.slopes != NULL || a->bias.by_distance != NULL;
-    return a->bias.rows == NULL && !(biased && a->softcap > 0) &&
-           floats * sizeof(float) + ALIGNED <= c->stage.bytes;
+    return a->bias.rows == NULL && !(biased && a->softcap > 0);
 }
 
+/* What the model and the device say alone, never the step: the row kernel gives other bits. */
 static bool takes(const struct cuda *c, const struct attention *a, struct rows q, struct rows out) {
     return c->caps.act == ELEM_BF16 && !c->tiling->never && out.buf->elem == ELEM_BF16 &&
            a->head_dim % DIM_STEP == 0 && a->head_dim <= TILE_DIM_MAX && a->scale > 0 &&
-           form_fits(c, a) && q.n > 0;
+           form_fits(a) && q.n > 0 &&
+           attend_room_bytes(a->head_dim, TILE_LOW) <= c->tiling->shared;
 }
 
 /* ---- the op ---- */
@@ -120,19 +123,20 @@ static struct attend_tiles_args args_of(const struct cuda *c, const struct atten
         .partials = c->tiling->partials };
 }
 
-static const float *add_floats(struct cuda *c, const float *data, size_t n) {
-    return data == NULL ? NULL : stage_add(c, data, n * sizeof *data);
+static void keep_numbers(
+    struct cuda *c, const struct attention *a, struct attend_tiles_args *args) {
+    args->slopes = list_keep(c, a->bias.slopes, a->n_heads, sizeof(float));
+    args->by_distance = list_keep(c, a->bias.by_distance, distances_of(a), sizeof(float));
+    args->sinks = list_keep(c, a->sinks, a->n_heads, sizeof(float));
 }
 
-static void stage_numbers(
-    struct cuda *c, const struct attention *a, struct attend_tiles_args *args) {
-    if (a->bias.slopes == NULL && a->bias.by_distance == NULL && a->sinks == NULL)
-        return;
-    stage_begin(c);
-    args->slopes = add_floats(c, a->bias.slopes, a->n_heads);
-    args->by_distance = add_floats(c, a->bias.by_distance, distances_of(a));
-    args->sinks = add_floats(c, a->sinks, a->n_heads);
-    stage_send(c);
+/* The height wanted, or the next that the device has the shared memory for; no bit depends on it. */
+static uint32_t height_that_fits(
+    const struct attend_tiling *t, uint32_t head_dim, uint32_t wanted) {
+    enum tile_height height = tile_height(wanted);
+    while (height != TILE_LOW && attend_room_bytes(head_dim, height) > t->shared)
+        height = height == TILE_HIGH ? TILE_MIDDLE : TILE_LOW;
+    return (uint32_t)height;
 }
 
 /* How many of the segments, one at least, have lists no longer than the stage; and what these
@@ -176,9 +180,9 @@ bool attend_tiled(struct cuda *c, const struct attention *a, const struct kv_cac
     size_t partial = (size_t)a->n_kv_heads * (a->head_dim + PARTIAL_EXTRA);
     uint32_t height = attend_height((uint64_t)q.n * args.group, a->n_kv_heads);
     struct attend_work how = { .a = &args,
-        .height = t->height != 0 ? t->height : height,
+        .height = height_that_fits(t, a->head_dim, t->height != 0 ? t->height : height),
         .partials_max = (uint32_t)(t->n_partials / partial) };
-    stage_numbers(c, a, &args);
+    keep_numbers(c, a, &args);
     for (uint32_t from = 0, some; from < n_segments; from += some) {
         struct attend_counts counts = { 0 };
         some = count_some(c, &how, segments + from, n_segments - from, &counts);

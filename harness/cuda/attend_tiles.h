@@ -117,6 +117,8 @@ ON_BOTH struct attend_sight attend_sight_of(
 extern "C" {
 #endif
 
+/* Shared memory of a block of threads. */
+size_t attend_room_bytes(uint32_t head_dim, enum tile_height height);
 /* Items of tiles of one height. */
 cudaError_t launch_attend_tiles(const struct attend_tiles_args *a, enum tile_height height,
     const struct attend_item *items, uint32_t n_items, cudaStream_t stream);

@@ -301,7 +301,7 @@ void cuda_recur(struct backend *b, const struct recurrence *r, struct kv_cache *
 bool attend_tiled(struct cuda *c, const struct attention *a, const struct kv_cache *kv,
     uint32_t layer, const struct segment *segments, uint32_t n_segments, struct rows q,
     struct rows out);
-struct attend_tiling *attend_tiling_new(const struct backend_config *config);
+struct attend_tiling *attend_tiling_new(const struct backend_config *config, int device);
 void attend_tiling_free(struct attend_tiling *t);
 /* Memory for what it keeps of sequences that fill that many slots. */
 MUST_CHECK bool attend_reserve(

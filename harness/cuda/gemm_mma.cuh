@@ -298,6 +298,7 @@ static __device__ __forceinline__ void tile_sums(const struct factors &f, float 
         }
         copy_async_commit();
         side_fetch(w, next); /* behind k: nothing */
+        __syncwarp();        /* lanes may have had other pieces, or none */
         add_step<T>(s, stage, stage + T::ROWS * STEP_K);
         if (next < n_steps)
             side_put(w, stages + next % T::STAGES * T::STAGE + T::ROWS * STEP_K, next);

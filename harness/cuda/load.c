@@ -75,6 +75,13 @@ bool cuda_module_find(struct cuda_module *m, struct err *err) {
     return true;
 }
 
+void gpu_bring(void) {
+    struct err ignored = ERR_INIT; /* who opens a device will meet it again */
+    struct cuda_module module = { 0 };
+    (void)!cuda_module_find(&module, &ignored);
+    free(module.path);
+}
+
 struct backend *backend_cuda_open(
     const struct backend_config *config, int device, struct err *err) {
     if (config->dtype == DTYPE_INT8) {

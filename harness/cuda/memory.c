@@ -102,6 +102,7 @@ bool host_room_make(struct host_room *h, size_t bytes, const char *what, struct 
         data = mem_try(bytes, 1, what, err);
     }
     h->data = data;
+    h->bytes = data != NULL ? bytes : 0;
     return data != NULL;
 }
 

@@ -238,12 +238,13 @@ static bool launch_try(struct cuda *c, struct err *err) {
            err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: a copy came back changed");
 }
 
-/* What expanded matrices may take: as we are told, but never more than three quarters of what the
- * device has left. */
+/* What expanded matrices may take: as we are told, but never more than three quarters of the device,
+ * so that what else runs there doesn't say which stay in blocks; where less is left, of that. */
 static uint64_t weight_room(const struct backend_config *config) {
     size_t left = 0, all = 0;
     cuda_must(cudaMemGetInfo(&left, &all), "memory");
-    uint64_t most = left - left / 4, told = config->weight_room;
+    uint64_t most = all - all / 4, told = config->weight_room;
+    most = most < left ? most : left - left / 4;
     return told != 0 && told < most ? told : most;
 }
 
@@ -252,12 +253,12 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
         return NULL;
     struct cuda *c = xcalloc(1, sizeof *c);
     c->base.ops = &cuda_ops;
-    c->tiling = attend_tiling_new(config);
     if (!driver_check(err) || !device_find(c, device, err) || !threads_make(c, config, err) ||
         !memory_make(c, err) || !launch_try(c, err) || !library_find(c, config, err)) {
         cuda_close(&c->base);
         return NULL;
     }
+    c->tiling = attend_tiling_new(config, device);
     c->caps = (struct backend_caps) { .name = c->name,
         .gemm = c->lt != NULL ? c->lt->name : "plain",
         .act = config->dtype == DTYPE_BF16 ? ELEM_BF16 : ELEM_F32,

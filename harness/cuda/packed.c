@@ -117,6 +117,7 @@ static struct matmul_args columns_of(const struct matmul_args *a, uint32_t from,
     part.out.cols = n;
     part.pitch = a->pitch != 0 ? a->pitch : a->out.cols;
     part.bias = a->bias != NULL ? a->bias + from : NULL;
+    part.bias_bf16 = NULL; /* the library's, which does not make these */
     return part;
 }
 

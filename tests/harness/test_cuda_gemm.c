@@ -84,7 +84,8 @@ static void check_product(struct backend *b, struct shape s) {
             want[j] = (float)dot(s.k, x + (size_t)i * s.k, w + (size_t)j * s.k);
         char what[64];
         snprintf(what, sizeof what, "%u x %u (%u), row %u", s.rows, s.cols, s.k, i);
-        assert_close(what, s.cols, got + (size_t)i * s.cols, want, 1e-5);
+        /* tensor cores cut sums off where the tests' own round them */
+        assert_close(what, s.cols, got + (size_t)i * s.cols, want, 3e-5);
     }
 }
 
