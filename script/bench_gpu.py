@@ -130,7 +130,10 @@ class Bench:
         try:
             if not self.versions:
                 raise Failed("there is no torch here")
-            self.peers.ask(self.clock.limit(limit), do="load", who=who, model=model, dtype=dtype, compile=compiled)
+            loaded = self.peers.ask(self.clock.limit(limit), do="load", who=who, model=model, dtype=dtype, compile=compiled)
+            if "instead" in loaded:
+                self.leave_out(f"{name} {dtype}", work, f"{loaded['why']}; {loaded['instead']} takes its place")
+                name = name.replace(who, loaded["instead"])
             before = self.roof()
             said = self.peers.ask(self.clock.limit(limit), do=do, file=self.file(rows), batches=batches, first=max(self.sizes["tried"], max(batches)), save=save,
                                   rounds=1, keep=keep)

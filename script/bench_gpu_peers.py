@@ -3,7 +3,7 @@ with a Python that has torch; what it imports it imports when it is asked for.
 
     {"do": "hello"}                                             versions, and what the device is called
     {"do": "roof", "n": 8192}                                   TFLOP/s of a bf16 (and f32) product of n^3, random numbers
-    {"do": "load", "who", "model", "dtype", "compile"}          who: st, loop, lmeval
+    {"do": "load", "who", "model", "dtype", "compile"}          who: st, encoder, loop, lmeval; "instead" who took a place, and "why"
     {"do": "embed", "file", "batches", "first", "save", "keep"}   the best batch is found on the first texts, then all are run
     {"do": "score", "file", "batches", "first", "save", "keep"}   the same for log-likelihoods
     {"do": "drop"}                                              gives the model's memory back
@@ -76,7 +76,10 @@ class SentenceTransformers:
         self.model = SentenceTransformer(model, device=device.name, model_kwargs={"dtype": dtype})
         if compiled:
             inner = self.model[0]
-            inner.auto_model = torch.compile(inner.auto_model, dynamic=True)
+            name = "model" if "model" in inner._modules else "auto_model"  # since 6, before; auto_model is only a view of it there
+            setattr(inner, name, torch.compile(getattr(inner, name), dynamic=True))
+        else:
+            self.encode([{"text": "a bird"}], 1)  # a folder that it cannot use says so now
 
     def encode(self, rows, batch):
         vectors = self.model.encode([row["text"] for row in rows], batch_size=batch, convert_to_numpy=True, normalize_embeddings=True,
@@ -85,17 +88,26 @@ class SentenceTransformers:
 
 
 class PlainEncoder:
-    """For rows of ids: what sentence-transformers does with a batch, without its tokenizer."""
+    """What sentence-transformers does with a batch, by transformers alone: for rows of ids, and of text where it can't itself."""
 
     def __init__(self, device, model, dtype, compiled):
         from transformers import AutoModel
         self.device = device
+        self.folder, self.tokenizer = model, None
         self.model = AutoModel.from_pretrained(model, dtype=dtype).to(device.name).eval()
         if compiled:
             self.model = torch.compile(self.model, dynamic=True)
 
+    def in_ids(self, rows):
+        if "ids" in rows[0]:
+            return rows
+        from transformers import AutoTokenizer
+        self.tokenizer = self.tokenizer or AutoTokenizer.from_pretrained(self.folder)
+        return [{"ids": ids} for ids in self.tokenizer([row["text"] for row in rows], truncation=True, max_length=512)["input_ids"]]
+
     @torch.inference_mode()
     def encode(self, rows, batch):
+        rows = self.in_ids(rows)
         order, out = sorted(range(len(rows)), key=lambda i: -len(rows[i]["ids"])), [None] * len(rows)
         for at in range(0, len(order), batch):
             some = order[at:at + batch]
@@ -181,6 +193,7 @@ class LmEval:
 
 
 WHO = {"st": SentenceTransformers, "encoder": PlainEncoder, "loop": Loop, "lmeval": LmEval}
+INSTEAD = {"st": "encoder"}
 DTYPES = {"bf16": torch.bfloat16, "f32": torch.float32}
 
 
@@ -204,9 +217,16 @@ class Process:
     def load(self, ask):
         self.drop(ask)
         start = time.perf_counter()
-        self.peer = WHO[ask["who"]](self.device, ask["model"], DTYPES[ask["dtype"]], ask.get("compile", False))
+        given, said = (self.device, ask["model"], DTYPES[ask["dtype"]], ask.get("compile", False)), {}
+        try:
+            self.peer = WHO[ask["who"]](*given)
+        except Exception as problem:
+            if ask["who"] not in INSTEAD:
+                raise
+            self.peer = WHO[INSTEAD[ask["who"]]](*given)
+            said = {"instead": INSTEAD[ask["who"]], "why": f"{type(problem).__name__}: {problem}".splitlines()[0][:300]}
         self.device.sync()
-        return {"load_s": time.perf_counter() - start}
+        return {"load_s": time.perf_counter() - start, **said}
 
     def drop(self, ask):
         self.peer = None

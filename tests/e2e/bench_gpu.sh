@@ -71,7 +71,7 @@ code 'a day without a kit' 1 day --only doctor,parity,bench
 has 'says what failed' 'FAILED parity' "$tmp/out"
 has 'and goes on' 'ok     bench' "$tmp/out"
 py 'and is written' 'd = json.load(open(sys.argv[1] + "/day.json"))
-assert [(s["step"], s["ok"]) for s in d["steps"]] == [("unpack", True), ("doctor", True), ("parity", False), ("bench", True)], d' "$tmp/day"
+assert [(s["step"], s["ok"]) for s in d["steps"]] == [("unpack", True), ("library", True), ("doctor", True), ("parity", False), ("bench", True)], d' "$tmp/day"
 [ "$(find "$tmp/day" -type f | wc -l)" -le 8 ] || fail 'more files than come back'
 ok 'in files few enough to come back'
 finish

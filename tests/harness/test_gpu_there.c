@@ -1,6 +1,6 @@
-/* Nothing but whether there is a GPU that the module opens: skips with the reason where there is
- * none, so that a run of `ctest -L gpu` says what it was about, and fails with it where one is
- * required. */
+/* Nothing but whether there is a GPU that the module opens, and what multiplies matrices there
+ * (script/gpu-day reads that line): skips with the reason where there is none, so that a run of
+ * `ctest -L gpu` says what it was about, and fails with it where one is required. */
 #include "gpu_there.h"
 
 int main(void) {
@@ -9,9 +9,12 @@ int main(void) {
     const struct backend_config config = { .dtype = DTYPE_BF16, .gemm = "auto" };
     struct err err = ERR_INIT;
     struct backend *b = backend_cuda_open(&config, 0, &err);
-    printf("%s\n", b != NULL ? b->ops->caps(b)->name : err.msg);
-    bool ok = b != NULL;
-    if (ok)
-        b->ops->close(b);
-    return !ok;
+    if (b == NULL) {
+        printf("%s\n", err.msg);
+        return 1;
+    }
+    const struct backend_caps *caps = b->ops->caps(b);
+    printf("%s, gemm %s\n", caps->name, caps->gemm);
+    b->ops->close(b);
+    return 0;
 }
