@@ -13,6 +13,7 @@
 
 #include "harness/cuda/attend_tiles.h"
 #include "harness/cuda/device.cuh"
+#include "harness/cuda/spans.cuh"
 
 static const uint32_t NO_SLOT = UINT32_MAX, NO_PART = UINT32_MAX;
 
@@ -131,20 +132,6 @@ static __device__ __forceinline__ struct attend_sight sight_within(
 
 /* ---- slots ---- */
 
-/* The slot of a position: of the last span that begins at or before it. */
-static __device__ __forceinline__ uint32_t slot_at(
-    const struct attend_span *spans, uint32_t n_spans, uint32_t position) {
-    uint32_t low = 0, high = n_spans; /* spans[low].position <= position < spans[high].position */
-    while (high - low > 1) {
-        uint32_t mid = low + (high - low) / 2;
-        if (spans[mid].position <= position)
-            low = mid;
-        else
-            high = mid;
-    }
-    return spans[low].slot + (position - spans[low].position);
-}
-
 /* Slots of the block's keys, by the first threads of the block; a walk that is over has none. */
 static __device__ __forceinline__ void find_slots(const struct attend_tiles_args &a,
     const struct attend_tile &t, const struct walk &w, uint32_t *slots) {
@@ -154,7 +141,7 @@ static __device__ __forceinline__ void find_slots(const struct attend_tiles_args
     for (uint32_t i = threadIdx.x; i < TILE_KEYS; i += blockDim.x) {
         uint32_t position = w.block + i;
         slots[i] =
-            position < w.end ? slot_at(a.spans + p.first_span, p.n_spans, position) : NO_SLOT;
+            position < w.end ? slot_of(a.spans + p.first_span, p.n_spans, position) : NO_SLOT;
     }
 }
 
