@@ -205,7 +205,8 @@ static unsigned processor_time(const struct session *s) {
 static void let_gpu_in(struct sandbox_limits *limits, struct arena *arena) {
     gpu_bring();
     limits->memory_bytes = 0;
-    limits->file_bytes = (unsigned long)RLIM_INFINITY; /* files that lie on no disk, behind these doors */
+    limits->file_bytes =
+        (unsigned long)RLIM_INFINITY; /* files that lie on no disk, behind these doors */
     limits->devices = doors_gpu_devices(arena);
 }
 

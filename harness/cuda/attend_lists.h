@@ -24,7 +24,7 @@ struct attend_lists {
     uint8_t *device;
     size_t bytes, used;
     cudaEvent_t sent; /* behind the copy of what the host has */
-    uint64_t asked; /* when last */
+    uint64_t asked;   /* when last */
 };
 
 enum { ATTEND_LISTS = 16 };

@@ -93,8 +93,7 @@ static bool form_fits(const struct attention *a) {
 static bool takes(const struct cuda *c, const struct attention *a, struct rows q, struct rows out) {
     return c->caps.act == ELEM_BF16 && !c->tiling->never && out.buf->elem == ELEM_BF16 &&
            a->head_dim % DIM_STEP == 0 && a->head_dim <= TILE_DIM_MAX && a->scale > 0 &&
-           form_fits(a) && q.n > 0 &&
-           attend_room_bytes(a->head_dim, TILE_LOW) <= c->tiling->shared;
+           form_fits(a) && q.n > 0 && attend_room_bytes(a->head_dim, TILE_LOW) <= c->tiling->shared;
 }
 
 /* ---- the op ---- */
@@ -130,7 +129,8 @@ static void keep_numbers(
     args->sinks = list_keep(c, a->sinks, a->n_heads, sizeof(float));
 }
 
-/* The height wanted, or the next that the device has the shared memory for; no bit depends on it. */
+/* The height wanted, or the next that the device has the shared memory for; no bit depends on it.
+ */
 static uint32_t height_that_fits(
     const struct attend_tiling *t, uint32_t head_dim, uint32_t wanted) {
     enum tile_height height = tile_height(wanted);

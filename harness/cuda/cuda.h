@@ -144,9 +144,9 @@ struct cuda {
     struct upload_part upload[UPLOAD_PARTS];
     unsigned n_uploaded;
     enum weights_form weights;
-    uint64_t weight_room;          /* that expanded matrices may still take */
-    uint16_t *expanded;            /* a strip of columns; NULL: no matrix is in blocks */
-    size_t strip_bytes;            /* of it that are used */
+    uint64_t weight_room; /* that expanded matrices may still take */
+    uint16_t *expanded;   /* a strip of columns; NULL: no matrix is in blocks */
+    size_t strip_bytes;   /* of it that are used */
     struct attend_tiling *tiling;
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */

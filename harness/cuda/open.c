@@ -238,8 +238,9 @@ static bool launch_try(struct cuda *c, struct err *err) {
            err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: a copy came back changed");
 }
 
-/* What expanded matrices may take: as we are told, but never more than three quarters of the device,
- * so that what else runs there doesn't say which stay in blocks; where less is left, of that. */
+/* What expanded matrices may take: as we are told, but never more than three quarters of the
+ * device, so that what else runs there doesn't say which stay in blocks; where less is left, of
+ * that. */
 static uint64_t weight_room(const struct backend_config *config) {
     size_t left = 0, all = 0;
     cuda_must(cudaMemGetInfo(&left, &all), "memory");

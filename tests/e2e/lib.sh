@@ -41,6 +41,8 @@ trap 'exit 130' INT TERM
 checks=0
 ok() { checks=$((checks + 1)); echo "ok $checks - $*"; }
 fail() { echo "$name: FAILED: $*" >&2; exit 1; }
+# fault_held NN_WHAT_IS_EXPECTED: this fault of tests/faults was injected, and what is expected was seen.
+fault_held() { checks=$((checks + 1)); printf '[       OK ] fault_%s\n' "$1"; }
 finish() { echo "$name: $checks checks"; }
 
 # equal WHAT EXPECTED ACTUAL

@@ -118,7 +118,8 @@ EXPORTED int cublasLtMatmulDescCreate(void **out, int compute, int scale_type) {
     return make(out, desc);
 }
 
-EXPORTED int cublasLtMatmulDescSetAttribute(void *p, int attribute, const void *value, size_t bytes) {
+EXPORTED int cublasLtMatmulDescSetAttribute(
+    void *p, int attribute, const void *value, size_t bytes) {
     FAILS_IF_TOLD;
     struct object *o = object_of(p, 'd');
     switch (o != NULL ? attribute : -1) {
@@ -287,9 +288,10 @@ EXPORTED int cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, v
 EXPORTED int cublasLtMatmulAlgoConfigGetAttribute(
     const struct lt_algo *algo, int attribute, void *value, size_t bytes, size_t *written) {
     FAILS_IF_TOLD;
-    int32_t number = attribute == LT_CONFIG_SPLITS ? algo->data[0] == SPLIT ? 4 : 1
-                                                   : algo->data[0] == REDUCED;
-    if (bytes != sizeof number || (attribute != LT_CONFIG_SPLITS && attribute != LT_CONFIG_REDUCTION))
+    int32_t number =
+        attribute == LT_CONFIG_SPLITS ? algo->data[0] == SPLIT ? 4 : 1 : algo->data[0] == REDUCED;
+    if (bytes != sizeof number ||
+        (attribute != LT_CONFIG_SPLITS && attribute != LT_CONFIG_REDUCTION))
         return LT_INVALID_VALUE;
     memcpy(value, &number, bytes);
     *written = bytes;
@@ -383,16 +385,17 @@ EXPORTED int cublasLtMatmul(void *handle, void *desc, const void *alpha, const v
     cudaStream_t stream) {
     FAILS_IF_TOLD;
     struct asked q;
-    if (object_of(handle, 'h') == NULL || !asked_fill(&q, desc, a_layout, b_layout, c_layout, d_layout) ||
-        !fits(q) || algo == NULL || !same(*algo, algo_of(q, algo->data[0], algo->data[1])) ||
-        workspace_bytes < algo->data[1] || !is_aligned(workspace) || !is_aligned(a) ||
-        !is_aligned(b) || c != d || !is_aligned(d) || (has_bias(q.desc) && !is_aligned(q.desc.bias)))
+    if (object_of(handle, 'h') == NULL ||
+        !asked_fill(&q, desc, a_layout, b_layout, c_layout, d_layout) || !fits(q) || algo == NULL ||
+        !same(*algo, algo_of(q, algo->data[0], algo->data[1])) || workspace_bytes < algo->data[1] ||
+        !is_aligned(workspace) || !is_aligned(a) || !is_aligned(b) || c != d || !is_aligned(d) ||
+        (has_bias(q.desc) && !is_aligned(q.desc.bias)))
         return LT_INVALID_VALUE;
     struct product p = { q, *(const float *)alpha, *(const float *)beta, (const char *)a,
         (const char *)b, (char *)d, algo->data[0] != GOOD, told("by_rows") || told("by_place"),
         told("by_place") };
     n_products++;
-    shim_launch_add((const void *)multiply, { "cublasLtMatmul", 1, 1, 0, [p] { multiply(p); } },
-        stream);
+    shim_launch_add(
+        (const void *)multiply, { "cublasLtMatmul", 1, 1, 0, [p] { multiply(p); } }, stream);
     return cudaGetLastError() == cudaSuccess ? LT_SUCCESS : LT_NOT_SUPPORTED;
 }
