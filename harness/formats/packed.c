@@ -377,6 +377,7 @@ static bool scaled_make_by(struct making *m, const char *scales) {
     d->cols = d->parts[WEIGHT].shape[1];
     if (!d->rows || !d->cols)
         return part_refuse(m, "it is empty");
+    d->scaled_only = !has(d, ZEROS);
     return scales_settle(m) &&
            (!has(d, ZEROS) || (part_has_type(m, ZEROS, TENSOR_I8, "zero points") &&
                                   (d->parts[ZEROS].n_elements == d->parts[SCALES].n_elements ||
@@ -426,7 +427,7 @@ bool tensor_scaled_bytes(const struct tensor *t, struct scaled_bytes *out) {
     const struct derived *d = t->derived;
     if (!d)
         return bytes_view(t, out);
-    if (d->row != scaled_row || has(d, ZEROS))
+    if (!d->scaled_only)
         return false;
     const struct tensor *w = &d->parts[WEIGHT];
     *out = (struct scaled_bytes) { w->type, w->data, d->rows, d->cols, d->block_rows, d->block_cols,
