@@ -12,13 +12,15 @@
  * f32, the oracle, all are expanded, and so are types and orders that kernels don't know. See
  * cuda.h.
  *
- * Bytes with scales are weights here, whatever the model's own kernels would round activations to
- * (W8A8). Multiplying in eight bits (cublasLtMatmul on sm_89 and later) would be another
- * arithmetic; where a model says that its activations are rounded, with scales of its own
- * (activation_scheme static), the place for it is beside lt_matmul in product.c, behind a number
- * in struct matrix for the input's scale. It has to give a row the same bits in any batch, so never
- * a scale over the rows of a batch, and it has to be held against torch._scaled_mm on a device
- * first: the host cannot say how such products sum. */
+ * Bytes with scales are weights here and no more: activations are bf16. Multiplying in eight bits
+ * (W8A8: cublasLtMatmul on sm_89 and later) is another arithmetic, which peers have where the
+ * device has it: transformers rounds a row's activations by blocks of 128 (finegrained_fp8) or as a
+ * whole (fbgemm, compressed-tensors) there, and dequantises the weights elsewhere, which is what
+ * this does. Where a model's file has the scales of its activations (activation_scheme static) such
+ * a product would belong beside lt_matmul in product.c, with the input's scale in struct matrix. It
+ * has to give a row the same bits in any batch, so a scale is never one over the rows of a batch,
+ * and to be held against torch._scaled_mm on a device first: the host cannot say in which order and
+ * width such products are summed. */
 #include "harness/cuda/cuda.h"
 
 #include <string.h>
