@@ -85,17 +85,23 @@ static void release(struct answer answers[ASKED]) {
         answer_release(&answers[i]);
 }
 
-/* In bf16 a number that rounds the other way is off by 2^-8 of itself, and the layers behind it
- * carry that on: what is allowed is about twice what was seen. */
+/* In bf16 a sum that rounds the other way is off by 2^-8 of itself, and the layers behind it carry
+ * that on. Allowed is about three times what was seen between the processor and the kernels on the
+ * shim. */
+#define NEAR_BF16 3e-3
 static double tolerance_of(const char *name) {
     static const struct {
         const char *name;
         double tolerance;
-    } others[] = { { "", 0 } };
+    } others[] = { { "latent", 1.2e-2 }, { "two-thetas", 1.2e-2 }, { "buckets-of-layers", 1.2e-2 },
+        { "buckets", 1.2e-2 }, { "unscaled-buckets", 8e-3 }, { "sandwich", 8e-3 },
+        { "distances-apart", 6e-3 }, { "late-classes", 6e-3 }, { "experts-behind", 6e-3 },
+        { "distances", 5e-3 }, { "slopes", 4e-3 }, { "corrections", 4e-3 }, { "both-ways", 4e-3 },
+        { "experts", 4e-3 }, { "encoder and decoder", 4e-3 } };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(others[i].name, name) == 0)
             return others[i].tolerance;
-    return 10;
+    return NEAR_BF16;
 }
 
 static const struct subject *subject_of(const char *folder) {
