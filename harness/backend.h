@@ -236,15 +236,18 @@ struct backend_config {
     unsigned threads; /* 0: as many as this process may use */
     const char *gemm; /* "auto", "dnnl", "plain" */
     enum weights_form weights;
-    uint64_t weight_room; /* bytes that expanded matrices may take, where `weights` is auto; 0: as
-                             many as they are, or as a device with memory of its own has */
+    uint64_t weight_room; /* bytes that weights may take, where `weights` is auto: what doesn't fit
+                             expanded is not; 0: as many as there are, or as a device with memory of
+                             its own has */
     const struct packs_config *packs; /* NULL: none; read at open only */
 };
 
-/* Where a matrix is: expanded in memory, or in the file, to be read whenever it is used. */
+/* Where a weight is: in memory, expanded or not, or in the file, to be read whenever it is used. */
 struct matrix_size {
     uint64_t memory, file;
 };
+
+enum weight_kind { WEIGHT_MATRIX, WEIGHT_TABLE, WEIGHT_VECTOR };
 
 struct backend_caps {
     const char
@@ -263,6 +266,13 @@ struct backend_ops {
     void (*close)(struct backend *b);
     const struct backend_caps *(*caps)(const struct backend *b);
 
+    /* Ahead of the first weight, each that will be made: a device that divides its room among them
+     * knows what is to come then. One that was not announced is made all the same. `expected`: what
+     * all of them take at least, of memory. Both may be NULL. */
+    void (*expect)(struct backend *b, enum weight_kind kind, const struct weight_source *src,
+        uint32_t n, uint32_t k);
+    uint64_t (*expected)(const struct backend *b);
+
     /* Weights live until close. They are made before the first step and never again; errors are
      * ERR_RESOURCE. A table may read its tensor where it lies as rows are gathered, and a matrix
      * may stay in its file: their tensors must stay valid until close. */
@@ -270,6 +280,7 @@ struct backend_ops {
         uint32_t k, struct err *err);
     /* May be NULL: all of it is in memory, in the elements of `act`. */
     struct matrix_size (*matrix_size)(const struct backend *b, const struct matrix *m);
+    struct matrix_size (*table_size)(const struct backend *b, const struct table *t);
     /* Every matrix has been made: those that were packed may be kept. NULL: they never are. */
     void (*keep)(struct backend *b);
     struct table *(*table)(struct backend *b, const struct weight_source *src, uint32_t n,

@@ -15,6 +15,7 @@
 #define ASSAY_HARNESS_CUDA_CUDA_H
 
 #include "harness/backend.h"
+#include "harness/cpu/budget.h"
 #include "harness/cpu/source.h"
 #include "harness/cuda/kernels.h"
 
@@ -126,7 +127,7 @@ enum {
     HEAD_ROWS = 2048,        /* rows of logits at a time: a multiple of MATMUL_TILE */
     HEAD_SPAN = 4096,        /* tokens of the vocabulary at a time */
     HEAD_TARGETS = 8192,     /* targets at a time */
-    EXPAND_BYTES = 64 << 20, /* of a strip of columns whose blocks are expanded */
+    EXPAND_BYTES = 64 << 20, /* at most, of a strip of columns whose blocks are expanded */
 };
 
 struct cuda {
@@ -144,9 +145,10 @@ struct cuda {
     struct upload_part upload[UPLOAD_PARTS];
     unsigned n_uploaded;
     enum weights_form weights;
-    uint64_t weight_room; /* that expanded matrices may still take */
+    struct budget budget; /* of device memory, among weights */
     uint16_t *expanded;   /* a strip of columns; NULL: no matrix is in blocks */
-    size_t strip_bytes;   /* of it that are used */
+    size_t expanded_bytes;
+    size_t strip_bytes; /* of it that are used at most */
     struct attend_tiling *tiling;
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
@@ -195,7 +197,11 @@ MUST_CHECK bool host_room_make(
     struct host_room *h, size_t bytes, const char *what, struct err *err);
 void host_room_free(struct host_room *h);
 
-/* upload.c: all rows of the source to the device; in the stream, as all that reads them. */
+/* upload.c: all rows of the source to the device; in the stream, as all that reads them. As
+ * elements, or as threads of the host write them, each so many rows of row_bytes from `row` on. */
+typedef void upload_fill_fn(const struct source *s, uint64_t row, uint64_t n, uint8_t *out);
+MUST_CHECK bool upload_filled(struct cuda *c, const struct source *s, upload_fill_fn *fill,
+    size_t row_bytes, uint8_t *device, struct err *err);
 MUST_CHECK bool upload_rows(
     struct cuda *c, const struct source *s, enum elem elem, uint8_t *device, struct err *err);
 void upload_free(struct cuda *c);
@@ -223,12 +229,19 @@ uint8_t *cache_layer(
 
 /* packed.c: matrices in blocks, and products with any. */
 
-/* What a matrix will lie as; what is expanded has taken its room. */
-enum kernel_blocks packed_choose(struct cuda *c, const struct source *s);
-size_t packed_row_bytes(enum tensor_type type, uint64_t k);
-MUST_CHECK bool packed_upload(
-    struct cuda *c, const struct source *s, uint8_t *device, struct err *err);
-MUST_CHECK bool packed_reserve(struct cuda *c, struct err *err); /* once there is one */
+/* How a matrix can lie. */
+struct packed_form {
+    enum kernel_blocks blocks;
+    size_t row_bytes;
+};
+/* What is to be made is counted, and the room for strips of it. */
+void packed_expect(struct cuda *c, const struct source *s);
+/* How it will lie; its room is taken. */
+struct packed_form packed_choose(struct cuda *c, const struct source *s);
+MUST_CHECK bool packed_upload(struct cuda *c, const struct source *s, const struct packed_form *f,
+    uint8_t *device, struct err *err);
+/* Room for the strips of one, before it is used. */
+MUST_CHECK bool packed_reserve(struct cuda *c, const struct source *s, struct err *err);
 /* Whether a product with so many rows expands strips, of how many columns, and columns [from, from
  * + n) as bf16 until the next are expanded. */
 bool packed_by_strips(const struct matrix *m, uint32_t n_rows);
@@ -239,6 +252,10 @@ void matrix_product(struct cuda *c, const struct matrix *m, uint32_t first, stru
 
 /* The objects and ops, by file: memory.c, objects.c, ops.c, elements.c, groups.c, segments.c,
  * recur.c, head.c, limits.c. */
+void cuda_expect(struct backend *b, enum weight_kind kind, const struct weight_source *src,
+    uint32_t n, uint32_t k);
+uint64_t cuda_expected(const struct backend *b);
+struct matrix_size cuda_table_size(const struct backend *b, const struct table *t);
 uint64_t cuda_memory_free(const struct backend *b);
 bool cuda_reserve(struct backend *b, uint32_t n_buffers, size_t bytes, struct err *err);
 void cuda_keep(struct backend *b);

@@ -14,6 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __CUDACC__
+#define HERE_AND_THERE __host__ __device__
+#else
+#define HERE_AND_THERE
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -147,7 +153,7 @@ cudaError_t launch_pool(enum kernel_pooling pooling, struct device_rows x,
     const struct pool_segment *segments, struct device_rows out, cudaStream_t stream);
 
 /* What a weight's rows lie as: elements of the product, or blocks of the file, each row a whole
- * number of them (blocks.cuh). */
+ * number of them, or bytes and their scales (blocks.cuh). */
 enum kernel_blocks {
     KERNEL_PLAIN,
     KERNEL_Q4_0,
@@ -163,8 +169,21 @@ enum kernel_blocks {
     KERNEL_IQ4_NL,
     KERNEL_IQ4_XS,
     KERNEL_MXFP4,
+    KERNEL_E4M3,
     KERNEL_N_BLOCKS,
 };
+
+/* A row of E4M3: its k bytes, k a multiple of 8, and behind them an f32 scale for each
+ * E4M3_COLUMNS of its columns, whatever block of rows the file has given the same scale. Both
+ * begin at multiples of 16, and so does the next row. */
+enum { E4M3_COLUMNS = 128 };
+HERE_AND_THERE static inline size_t e4m3_scales_at(uint32_t k) {
+    return ((size_t)k + 15) / 16 * 16;
+}
+HERE_AND_THERE static inline size_t e4m3_row_bytes(uint32_t k) {
+    size_t n_scales = ((size_t)k + E4M3_COLUMNS - 1) / E4M3_COLUMNS;
+    return e4m3_scales_at(k) + (n_scales * sizeof(float) + 15) / 16 * 16;
+}
 
 /* out = activation(x · wᵀ + bias) * scale, or +=; rows of the last tile that x lacks are zeros and
  * are not written. out may be some columns of wider rows. */
@@ -235,9 +254,14 @@ struct gather_add_args {
 };
 cudaError_t launch_gather_add(const struct gather_add_args *a, cudaStream_t stream);
 
-/* n elements, a multiple of the block, as bf16; `to` is aligned to 16 bytes. */
-cudaError_t launch_expand(
-    enum kernel_blocks blocks, const void *from, size_t n, uint16_t *to, cudaStream_t stream);
+/* n rows of k elements, k a multiple of the block, as bf16; `to` is aligned to 16 bytes. */
+struct expand_args {
+    enum kernel_blocks blocks;
+    const void *from;
+    uint32_t n, k;
+    uint16_t *to;
+};
+cudaError_t launch_expand(const struct expand_args *a, cudaStream_t stream);
 
 /* From `position` on, slots go up from `slot`. */
 struct attend_span {

@@ -73,9 +73,12 @@ static void cuda_close(struct backend *b) {
 static const struct backend_ops cuda_ops = {
     .close = cuda_close,
     .caps = cuda_caps,
+    .expect = cuda_expect,
+    .expected = cuda_expected,
     .matrix = cuda_matrix,
     .keep = cuda_keep,
     .matrix_size = cuda_matrix_size,
+    .table_size = cuda_table_size,
     .table = cuda_table,
     .vector = cuda_vector,
     .memory_free = cuda_memory_free,
@@ -238,7 +241,7 @@ static bool launch_try(struct cuda *c, struct err *err) {
            err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: a copy came back changed");
 }
 
-/* What expanded matrices may take: as we are told, but never more than three quarters of the
+/* What weights may take: as we are told, but never more than three quarters of the
  * device, so that what else runs there doesn't say which stay in blocks; where less is left, of
  * that. */
 static uint64_t weight_room(const struct backend_config *config) {
@@ -271,7 +274,7 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
                CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE |
                CAN_ACT_QUERIES };
     c->weights = config->weights;
-    c->weight_room = weight_room(config);
+    c->budget.room = weight_room(config);
     c->strip_bytes = EXPAND_BYTES;
     if (c->caps.act == ELEM_BF16)
         c->caps.can |= CAN_STAY_IN_FILE;

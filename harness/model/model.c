@@ -450,11 +450,28 @@ static bool decoder_open(struct model *m, const struct model_source *s, struct e
     if (!s->spec.decoder)
         return true;
     m->decoder = xcalloc(1, sizeof *m->decoder);
-    bool ok = net_open(m->decoder, s->spec.decoder, &s->decoder_tensors, m->net.backend, err);
+    bool ok = net_open(m->decoder, s->spec.decoder, m->net.backend, err);
     m->decoder->borrows_backend = true;
+    return ok;
+}
+
+static bool decoder_fill(struct model *m, const struct model_source *s, struct err *err) {
+    if (!m->decoder)
+        return true;
+    bool ok = net_fill(m->decoder, &s->decoder_tensors, err);
     m->net.n_parameters += m->decoder->n_parameters;
     m->net.weight_bytes += m->decoder->weight_bytes;
     return ok;
+}
+
+static bool nets_make(
+    struct model *m, const struct model_source *s, struct backend *b, struct err *err) {
+    if (!net_open(&m->net, &s->spec, b, err) || !decoder_open(m, s, err))
+        return false;
+    net_expect(&m->net, &s->tensors);
+    if (m->decoder)
+        net_expect(m->decoder, &s->decoder_tensors);
+    return net_room_check(b, err) && net_fill(&m->net, &s->tensors, err) && decoder_fill(m, s, err);
 }
 
 static void labels_name(struct model *m) {
@@ -475,7 +492,7 @@ static bool model_make(
     strbuf_release(&stamp);
     if (b && m->is_outline)
         outline_net_open(&m->net, &s->spec, b, o);
-    else if (!b || !net_open(&m->net, &s->spec, &s->tensors, b, err) || !decoder_open(m, s, err))
+    else if (!b || !nets_make(m, s, b, err))
         return false;
     if (!is_gguf(s->weights) &&
         !modules_open(&m->modules, m->path, spec_hidden_width(&s->spec), err))

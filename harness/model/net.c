@@ -166,6 +166,13 @@ uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, 
     return (uint64_t)rows * cols * (packed && caps->act == ELEM_BF16 ? 2 : 4);
 }
 
+/* A table that is read where it lies in the file is pages of the file, which nobody counts. */
+static void table_count(struct net *net, const struct table *t, uint64_t bytes) {
+    const struct backend_ops *ops = net->backend->ops;
+    bool known = ops->table_size != NULL && t != NULL;
+    net->weight_bytes += known ? ops->table_size(net->backend, t).memory : bytes;
+}
+
 /* Weights that products read are what a step costs however few its tokens are. */
 static void matrix_count(struct net *net, enum role role, const struct matrix *m, uint64_t bytes) {
     const struct backend_ops *ops = net->backend->ops;
@@ -279,15 +286,25 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
     uint64_t bytes = net_weight_bytes(net, role, rows, cols);
     if (role_part(role) == PART_MATRIX)
         matrix_count(net, role, made, bytes);
-    else /* a table is read where it lies in the file */
-        net->weight_bytes += role_part(role) == PART_TABLE ? t->bytes : bytes;
+    else if (role_part(role) == PART_TABLE)
+        table_count(net, made, bytes);
+    else
+        net->weight_bytes += bytes;
     return made || err_wrap(err, "tensor '%.128s'", t->name);
 }
 
 /* The head where it is the embedding: a copy packed for products. */
+static bool has_tied_head(const struct spec *s) {
+    return s->causal && s->tied;
+}
+
+static struct weight_source tied_head_source(const struct tensor *embed) {
+    return (struct weight_source) { .tensor = embed, .precise = is_precise(ROLE_HEAD) };
+}
+
 static bool tied_head_make(struct net *net, const struct tensor *embed, struct err *err) {
     const struct spec *s = &net->spec;
-    struct weight_source source = { .tensor = embed, .precise = is_precise(ROLE_HEAD) };
+    struct weight_source source = tied_head_source(embed);
     net->head =
         net->backend->ops->matrix(net->backend, &source, s->n_vocab, spec_hidden_width(s), err);
     matrix_count(net, ROLE_HEAD, net->head,
@@ -314,11 +331,14 @@ static bool experts_make(
 }
 
 /* A layer that shares its weights with that of the group before it has no more of its own. */
+static bool layer_is_shared(const struct spec *s, uint32_t l) {
+    return l / s->inner_layers % s->shared_layers != 0;
+}
+
 static bool layer_make(
     struct net *net, const struct net_tensors *tensors, uint32_t l, struct err *err) {
-    uint32_t inner = net->spec.inner_layers;
-    if (l / inner % net->spec.shared_layers != 0) {
-        net->layers[l] = net->layers[l - inner];
+    if (layer_is_shared(&net->spec, l)) {
+        net->layers[l] = net->layers[l - net->spec.inner_layers];
         return true;
     }
     for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++) {
@@ -333,7 +353,7 @@ static bool layer_make(
 }
 
 /* What has been packed need not lie in memory as pages of its file too. */
-static bool weights_make(struct net *net, const struct net_tensors *tensors, struct err *err) {
+bool net_fill(struct net *net, const struct net_tensors *tensors, struct err *err) {
     const struct spec *s = &net->spec;
     for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
         if (tensors->global[r] && !weight_make(net, (enum role)r, tensors->global[r], 0, net, err))
@@ -342,7 +362,7 @@ static bool weights_make(struct net *net, const struct net_tensors *tensors, str
         if (!layer_make(net, tensors, l, err))
             return false;
     const struct tensor *embed = tensors->global[ROLE_EMBED], *head = tensors->global[ROLE_HEAD];
-    bool ok = !s->causal || !s->tied || tied_head_make(net, embed, err);
+    bool ok = !has_tied_head(s) || tied_head_make(net, embed, err);
     weights_forget(tensors->weights, embed);
     if (head)
         weights_forget(tensors->weights, head);
@@ -411,51 +431,56 @@ static bool abilities_check(const struct spec *s, struct backend *b, struct err 
     return err_hint(err, "use --device cpu");
 }
 
-/* What the role's weight takes of a device at least: it may be kept as the file has it. */
-static uint64_t weight_least(const struct net *net, enum role role, const struct tensor *t) {
+/* ---- what is to come ---- */
+
+static void weight_expect(
+    const struct net *net, enum role role, const struct tensor *t, uint32_t expert) {
+    static const enum weight_kind kinds[] = {
+        [PART_VECTOR] = WEIGHT_VECTOR, [PART_MATRIX] = WEIGHT_MATRIX, [PART_TABLE] = WEIGHT_TABLE
+    };
+    enum part_kind part = role_part(role);
     uint32_t rows, cols;
-    if (!t || role_part(role) == PART_HOST)
-        return 0;
+    if (!t || part == PART_HOST)
+        return;
     role_shape(&net->spec, role, &rows, &cols);
-    uint64_t made = net_weight_bytes(net, role, rows, cols);
-    double part = (double)rows * cols / (double)t->n_elements;
-    uint64_t in_file = (uint64_t)(part * (double)t->bytes);
-    return made < in_file ? made : in_file;
+    struct weight_source source = source_of(&net->spec, role, t, expert);
+    if (part == PART_VECTOR)
+        rows = vector_length(t, &source, rows);
+    net->backend->ops->expect(net->backend, kinds[part], &source, rows, cols);
 }
 
-static uint64_t layer_least(const struct net *net, const struct net_tensors *tensors, uint32_t l) {
-    uint64_t bytes = 0;
+static void layer_expect(const struct net *net, const struct net_tensors *tensors, uint32_t l) {
     for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++)
-        bytes += weight_least(net, (enum role)r, tensors->layer[l][r]);
+        weight_expect(net, (enum role)r, tensors->layer[l][r], 0);
     for (uint32_t e = 0; tensors->experts[l] && e < net->spec.experts.n; e++)
         for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++)
-            bytes +=
-                weight_least(net, (enum role)r, tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT]);
-    return bytes;
+            weight_expect(net, (enum role)r, tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT], e);
 }
 
-static uint64_t weights_least(const struct net *net, const struct net_tensors *tensors) {
+void net_expect(const struct net *net, const struct net_tensors *tensors) {
     const struct spec *s = &net->spec;
-    uint64_t bytes = 0;
+    if (!net->backend->ops->expect)
+        return;
     for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
-        bytes += weight_least(net, (enum role)r, tensors->global[r]);
+        weight_expect(net, (enum role)r, tensors->global[r], 0);
     for (uint32_t l = 0; l < s->n_layers; l++)
-        if (l / s->inner_layers % s->shared_layers == 0)
-            bytes += layer_least(net, tensors, l);
-    if (s->causal && s->tied)
-        bytes += weight_least(net, ROLE_HEAD, tensors->global[ROLE_EMBED]);
-    return bytes;
+        if (!layer_is_shared(s, l))
+            layer_expect(net, tensors, l);
+    if (has_tied_head(s)) {
+        struct weight_source source = tied_head_source(tensors->global[ROLE_EMBED]);
+        net->backend->ops->expect(
+            net->backend, WEIGHT_MATRIX, &source, s->n_vocab, spec_hidden_width(s));
+    }
 }
 
-/* Weights that a device has no room for are refused before the first of them is read. */
-static bool room_check(const struct net *net, const struct net_tensors *tensors, struct err *err) {
-    const struct backend_ops *ops = net->backend->ops;
-    uint64_t least = ops->memory_free ? weights_least(net, tensors) : 0;
-    uint64_t room = ops->memory_free ? ops->memory_free(net->backend) : 0;
+bool net_room_check(const struct backend *b, struct err *err) {
+    const struct backend_ops *ops = b->ops;
+    bool own = ops->memory_free && ops->expected;
+    uint64_t least = own ? ops->expected(b) : 0, room = own ? ops->memory_free(b) : 0;
     if (least <= room)
         return true;
     err_set(err, ERR_RESOURCE, "the weights take %llu MiB, and %s has %llu MiB free",
-        (unsigned long long)(least >> 20) + 1, ops->caps(net->backend)->name,
+        (unsigned long long)(least >> 20) + 1, ops->caps(b)->name,
         (unsigned long long)(room >> 20));
     return err_hint(err, "use --device cpu, a smaller --dtype, or a device with more memory");
 }
@@ -475,14 +500,12 @@ void net_caches_count(struct net *net) {
     }
 }
 
-bool net_open(struct net *net, const struct spec *spec, const struct net_tensors *tensors,
-    struct backend *backend, struct err *err) {
+bool net_open(struct net *net, const struct spec *spec, struct backend *backend, struct err *err) {
     *net = (struct net) { .spec = *spec, .backend = backend };
     net->layers = arena_alloc(&net->arena, spec->n_layers * sizeof *net->layers);
     net_caches_count(net);
     rotaries_make(net);
-    return abilities_check(spec, backend, err) && room_check(net, tensors, err) &&
-           weights_make(net, tensors, err);
+    return abilities_check(spec, backend, err);
 }
 
 void net_close(struct net *net) {

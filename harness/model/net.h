@@ -1,8 +1,8 @@
 /* The network: a model's weights on a device, and the one forward pass over packed rows.
  *
  * Letters as in backend.h: T packed rows, C width, H query heads, G key and value heads, D head
- * width, F feed-forward width, V vocabulary. net_open makes every weight and every buffer;
- * net_forward allocates nothing. */
+ * width, F feed-forward width, V vocabulary. net_fill makes every weight,
+ * net_reserve_* every buffer; net_forward allocates nothing. */
 #ifndef ASSAY_HARNESS_MODEL_NET_H
 #define ASSAY_HARNESS_MODEL_NET_H
 
@@ -165,9 +165,13 @@ typedef bool tensor_fn(void *arg, enum role role, const struct tensor *t, struct
 MUST_CHECK bool net_tensors_visit(
     const struct spec *s, const struct net_tensors *t, tensor_fn *fn, void *arg, struct err *err);
 
-/* Takes the backend, also on failure. */
-MUST_CHECK bool net_open(struct net *net, const struct spec *spec,
-    const struct net_tensors *tensors, struct backend *backend, struct err *err);
+/* Takes the backend, also on failure. Weights come next: of all nets of a backend it is said what
+ * they will be, then whether these find room there (ERR_RESOURCE), before one is read. */
+MUST_CHECK bool net_open(
+    struct net *net, const struct spec *spec, struct backend *backend, struct err *err);
+void net_expect(const struct net *net, const struct net_tensors *tensors);
+MUST_CHECK bool net_room_check(const struct backend *b, struct err *err);
+MUST_CHECK bool net_fill(struct net *net, const struct net_tensors *tensors, struct err *err);
 void net_close(struct net *net);
 
 /* Roles whose rows are filled with zeros up to the width of a slot, and how many rows the file has.

@@ -18,7 +18,8 @@ const char *outline_weight_dtype(const json_t *config) {
     return strcmp(type, "float32") == 0 ? "F32" : strcmp(type, "float16") == 0 ? "F16" : "BF16";
 }
 
-/* Every tensor that the description names; a tied head is packed beside the embedding. */
+/* Every tensor that the description names; a tied head is packed beside the embedding. In the
+ * host's memory a table is read where it lies in the file. */
 static uint64_t weights_estimate(const struct net *net) {
     const struct spec *s = &net->spec;
     uint64_t bytes = 0;
@@ -26,7 +27,8 @@ static uint64_t weights_estimate(const struct net *net) {
         uint32_t rows, cols, times = r < ROLE_FIRST_OF_LAYER ? 1 : s->n_layers / s->shared_layers;
         times *= r < ROLE_FIRST_OF_EXPERT ? 1 : s->experts.n;
         bool tied_head = r == ROLE_HEAD && s->causal && (s->tied || s->tied_if_missing);
-        if (s->roles[r].n == 0 && !tied_head)
+        bool in_file = role_part((enum role)r) == PART_TABLE && !net->backend->ops->memory_free;
+        if ((s->roles[r].n == 0 && !tied_head) || in_file)
             continue;
         role_shape(s, (enum role)r, &rows, &cols);
         bytes += times * net_weight_bytes(net, (enum role)r, rows, cols);
@@ -58,7 +60,9 @@ void outline_net_open(struct net *net, const struct spec *spec, struct backend *
     const struct model_options *o) {
     *net = (struct net) { .spec = *spec, .backend = backend };
     net_caches_count(net);
-    uint64_t all = weights_estimate(net), room = memory_for_weights(o);
+    bool own = backend->ops->memory_free != NULL && !o->total_bytes;
+    uint64_t all = weights_estimate(net);
+    uint64_t room = own ? memory_of_device(backend) / 4 * 3 : memory_for_weights(o);
     bool may_stay =
         o->weights != WEIGHTS_EXPANDED && (backend->ops->caps(backend)->can & CAN_STAY_IN_FILE);
     net->weight_bytes = may_stay && room < all ? room : all;
