@@ -207,6 +207,11 @@ struct target {
     bool best;      /* out */
 };
 
+/* What steps have in common that may ask for the same, with other numbers in their lists. */
+struct step_shape {
+    uint32_t n_rows, n_segments, n_reads;
+};
+
 struct epilogue {
     const struct vector *bias; /* or NULL */
     enum activation activation;
@@ -260,6 +265,9 @@ struct backend_caps {
     unsigned can;               /* enum ability: parts that this device runs */
     uint32_t n_packed, n_found; /* matrices so far: packed here, or found as an earlier open packed
                                    them */
+    uint32_t n_graphs;          /* steps so far that were made into graphs */
+    uint64_t n_replayed;        /* steps so far that such a graph did */
+    size_t graph_bytes;         /* that graphs take of the device now */
 };
 
 struct backend_ops {
@@ -300,6 +308,14 @@ struct backend_ops {
     size_t (*kv_bytes_per_slot)(const struct backend *b, uint32_t n_layers, uint32_t kv_width);
     void (*kv_free)(struct backend *b,
         struct kv_cache *kv); /* before a larger one is made; may be NULL: kept to close */
+
+    /* Around the ops of a step, up to where the host reads what they made. Between these a device
+     * may write down what it is asked for and do it all in the end, in one go where it has done the
+     * same before; `begin` says whether it does, and then what is written stands in places that
+     * don't go by the step (kv_keys and kv_values are not used). The bits are the same. An op that
+     * gives the host numbers is allowed in between. Both may be NULL. */
+    bool (*step_begin)(struct backend *b, const struct step_shape *shape);
+    void (*step_end)(struct backend *b);
 
     /* x = scale * table[ids], or += where `add`. */
     void (*gather)(struct backend *b, const struct table *t, const int32_t *ids, float scale,
@@ -367,7 +383,8 @@ struct backend_ops {
     void (*rotate)(struct backend *b, const struct rotary *r, const uint32_t *positions,
         uint32_t n_heads, uint32_t head_dim, struct rows x);
 
-    /* Writes row i of k and v (f32) to slots[i] of a layer; no buffer: that half stays as it is. */
+    /* Writes row i of k and v (f32, or act where they are done) to slots[i] of a layer; no buffer:
+     * that half stays as it is. */
     void (*kv_store)(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
         struct rows k, struct rows v);
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "harness/cuda/attend_lists.h"
+#include "harness/cuda/steps.h"
 
 _Static_assert(TILE_SPLIT % TILE_KEYS == 0, "a state begins where a block of keys does");
 
@@ -54,6 +55,7 @@ bool attend_reserve(struct cuda *c, uint32_t n_slots, uint32_t kv_width, struct 
     if (c->caps.act != ELEM_BF16 || n_slots <= TILE_SPLIT || n <= t->n_partials)
         return true;
     float *data = NULL;
+    step_leave(c, STEP_ONCE);
     cudaError_t e = cudaMalloc((void **)&data, n * sizeof *data);
     if (e != cudaSuccess) {
         cudaGetLastError(); /* shall not fail the next launch */

@@ -1,6 +1,7 @@
 /* What the C files of the CUDA module share: its objects, device memory, and the stage.
  *
- * All work goes to one stream, in order, and nobody waits for it but where numbers come back to
+ * All work goes to one stream, in order (a step's at its end, where its shape has come before:
+ * steps.h), and nobody waits for it but where numbers come back to
  * the host: download, logits, logprobs. All device memory is made before the first step, with the
  * objects that need it: buffers of a step come out of one piece, where the host has said how large
  * (reserve); lists of a model (biases, taps) at their first use, and stay (lists.c). Lists that an
@@ -121,6 +122,7 @@ struct room {
     size_t bytes, used;
 };
 
+struct steps;         /* those whose shape comes again: steps.h */
 struct attend_tiling; /* what attention by tensor cores keeps: attend_tiles.c */
 
 enum {
@@ -135,9 +137,10 @@ struct cuda {
     struct backend_caps caps;
     char name[32];
     int device;
-    cudaStream_t stream;
-    struct pool *pool; /* threads of the host, for what it does beside the device */
-    struct lt *lt;     /* NULL: products are our own */
+    cudaStream_t stream; /* while a step is recorded, one that nothing is to go to: steps.h */
+    struct steps *steps; /* NULL: none is recorded */
+    struct pool *pool;   /* threads of the host, for what it does beside the device */
+    struct lt *lt;       /* NULL: products are our own */
     struct stage stage;
     struct lists lists;
     struct room room;
@@ -215,6 +218,9 @@ void stage_begin(struct cuda *c);
 void *stage_room(struct cuda *c, size_t bytes, const void **device);
 /* The same filled; where the device has such a list already, that one. */
 const void *stage_add(struct cuda *c, const void *data, size_t bytes);
+/* The room that was given last has been filled: where the device has the same already, that, and
+ * the room is free again. */
+const void *stage_fold(struct cuda *c, const void *room, size_t bytes);
 void stage_send(struct cuda *c); /* before the launch */
 
 /* lists.c: n elements of `size` bytes on the device; NULL for NULL. */
@@ -250,8 +256,8 @@ const uint16_t *packed_expand(struct cuda *c, const struct matrix *m, uint32_t f
 /* What `a` says, with the matrix's columns from `first` on as the weight. */
 void matrix_product(struct cuda *c, const struct matrix *m, uint32_t first, struct matmul_args *a);
 
-/* The objects and ops, by file: memory.c, objects.c, ops.c, elements.c, groups.c, segments.c,
- * recur.c, head.c, limits.c. */
+/* The objects and ops, by file: memory.c, objects.c, step.c, ops.c, elements.c, groups.c,
+ * segments.c, recur.c, head.c, limits.c. */
 void cuda_expect(struct backend *b, enum weight_kind kind, const struct weight_source *src,
     uint32_t n, uint32_t k);
 uint64_t cuda_expected(const struct backend *b);
@@ -272,6 +278,8 @@ struct kv_cache *cuda_kv_cache(
     struct backend *b, uint32_t n_layers, uint32_t n_slots, uint32_t kv_width, struct err *err);
 size_t cuda_kv_bytes_per_slot(const struct backend *b, uint32_t n_layers, uint32_t kv_width);
 void cuda_kv_free(struct backend *b, struct kv_cache *kv);
+bool cuda_step_begin(struct backend *b, const struct step_shape *shape);
+void cuda_step_end(struct backend *b);
 
 void cuda_gather(struct backend *b, const struct table *t, const int32_t *ids, float scale,
     bool add, struct rows x);

@@ -10,7 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LT_SUCCESS = 0, LT_NOT_INITIALIZED = 1, LT_INVALID_VALUE = 7, LT_NOT_SUPPORTED = 15 };
+enum {
+    LT_SUCCESS = 0,
+    LT_NOT_INITIALIZED = 1,
+    LT_NO_MEMORY = 3,
+    LT_INVALID_VALUE = 7,
+    LT_NOT_SUPPORTED = 15
+};
 
 enum lt_type { LT_F32 = 0, LT_BF16 = 14 };
 enum { LT_COMPUTE_F32 = 68 };

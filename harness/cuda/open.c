@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "harness/cuda/load.h"
 #include "harness/cuda/lt.h"
+#include "harness/cuda/steps.h"
 
 /* Rows of a step: enough for all of the device's processors to have blocks of a product. */
 enum { STEP_ROWS = 8192 };
@@ -60,6 +61,7 @@ static void cuda_close(struct backend *b) {
         free(o);
     }
     lists_release(&c->lists);
+    steps_close(c);
     stage_free(c);
     attend_tiling_free(c->tiling);
     free(c->masses_host);
@@ -87,6 +89,8 @@ static const struct backend_ops cuda_ops = {
     .kv_cache = cuda_kv_cache,
     .kv_bytes_per_slot = cuda_kv_bytes_per_slot,
     .kv_free = cuda_kv_free,
+    .step_begin = cuda_step_begin,
+    .step_end = cuda_step_end,
     .gather = cuda_gather,
     .norm = cuda_norm,
     .renorm = cuda_renorm,
@@ -258,7 +262,8 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
     struct cuda *c = xcalloc(1, sizeof *c);
     c->base.ops = &cuda_ops;
     if (!driver_check(err) || !device_find(c, device, err) || !threads_make(c, config, err) ||
-        !memory_make(c, err) || !launch_try(c, err) || !library_find(c, config, err)) {
+        !steps_open(c, err) || !memory_make(c, err) || !launch_try(c, err) ||
+        !library_find(c, config, err)) {
         cuda_close(&c->base);
         return NULL;
     }

@@ -40,5 +40,9 @@ set(cuda_MODULE_SOURCES
     rows.cu
     segments.c
     stage.c
+    step.c
+    step_graphs.c
+    step_lists.c
+    step_record.c
     upload.c
 )

@@ -234,26 +234,19 @@ static void keys_share(
     net->backend->ops->spread(net->backend, s->n_kv_heads, s->rope.first, shared, k);
 }
 
-/* Is nothing done to the layer's heads between their product and attention? */
-static bool heads_are_done(const struct net *net, uint32_t l, const struct vector *norm) {
-    return !norm && net->spec.qkv_clip <= 0 && !net->spec.layer[l].rotated;
-}
-
 /* Where keys are made: in the cache itself where they need nothing more, and stand in it as they
- * do in the step. */
+ * do in the step; where the device keeps what it is asked for, a place that doesn't go by the step.
+ */
 static struct rows keys_rows(const struct net *net, uint32_t l, const struct step_view *step) {
-    const struct layer *w = &net->layers[l];
     const struct backend_ops *ops = net->backend->ops;
-    bool done = heads_are_done(net, l, w->k_norm) && !w->k_shared;
-    return ops->kv_keys && step->slots_follow && done
+    return net->keys_done && step->slots_follow && !net->kept
                ? ops->kv_keys(net->kv, net->cache_layer[l], step->slots[0], step->n)
                : part(net->k, step->n);
 }
 
 static struct rows values_rows(const struct net *net, uint32_t l, const struct step_view *step) {
-    const struct spec *s = &net->spec;
     const struct backend_ops *ops = net->backend->ops;
-    return ops->kv_values && step->slots_follow && s->qkv_clip <= 0 && !s->values_rotated
+    return net->values_done && step->slots_follow && !net->kept
                ? ops->kv_values(net->kv, net->cache_layer[l], step->slots[0], step->n)
                : part(net->v, step->n);
 }
@@ -743,8 +736,24 @@ static struct rows final_act(struct net *net, struct rows x) {
     return h;
 }
 
-struct rows net_forward_hidden(struct net *net, const struct step_view *step) {
-    struct rows x = layers(net, step);
+/* ---- the pass ---- */
+
+static void step_begin(struct net *net, const struct step_view *step) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct step_shape shape = {
+        .n_rows = step->n, .n_segments = step->n_segments, .n_reads = step->n_reads
+    };
+    net->kept = ops->step_begin && ops->step_begin(net->backend, &shape);
+}
+
+static void step_end(struct net *net) {
+    if (net->kept)
+        net->backend->ops->step_end(net->backend);
+    net->kept = false;
+}
+
+/* What is read of the hidden states: under the final norm, or narrower. */
+static struct rows final_hidden(struct net *net, struct rows x) {
     if (net->head_project) {
         struct rows narrow = part(net->e, x.n);
         matmul(net, net->head_project, NULL, final_act(net, x), narrow);
@@ -752,6 +761,13 @@ struct rows net_forward_hidden(struct net *net, const struct step_view *step) {
     }
     if (has_final_norm(net))
         norm(net, net->final_norm, net->final_norm_bias, x, x);
+    return x;
+}
+
+struct rows net_forward_hidden(struct net *net, const struct step_view *step) {
+    step_begin(net, step);
+    struct rows x = final_hidden(net, layers(net, step));
+    step_end(net);
     return x;
 }
 
@@ -766,8 +782,9 @@ static void head_dense(struct net *net, struct rows h, struct rows x) {
         net->backend->ops->convert(net->backend, x, h);
 }
 
-struct rows net_forward_head(struct net *net, const struct step_view *step) {
-    struct rows x = layers(net, step), h = final_act(net, x);
+/* What the head reads. */
+static struct rows final_head(struct net *net, struct rows x) {
+    struct rows h = final_act(net, x);
     if (net->head_dense)
         head_dense(net, h, x);
     if (!net->head_project)
@@ -777,9 +794,18 @@ struct rows net_forward_head(struct net *net, const struct step_view *step) {
     return narrow;
 }
 
+struct rows net_forward_head(struct net *net, const struct step_view *step) {
+    step_begin(net, step);
+    struct rows h = final_head(net, layers(net, step));
+    step_end(net);
+    return h;
+}
+
 void net_forward_keys(struct net *net, const struct step_view *step) {
     BUG_IF(step->n_reads != 0);
+    step_begin(net, step);
     layers(net, step);
+    step_end(net);
 }
 
 void net_classify_rows(struct net *net, struct rows x) {

@@ -553,6 +553,22 @@ static enum elem queries_elem(const struct net *net) {
     return done ? caps->act : ELEM_F32;
 }
 
+/* Values, and keys, that go from their product into the cache as they are: in the device's elements
+ * whether they are made there or come by kv_store, for a product that gives other elements may be
+ * another algorithm. */
+static bool values_done(const struct net *net) {
+    return net->backend->ops->kv_values && net->spec.qkv_clip <= 0 && !net->spec.values_rotated;
+}
+
+static bool keys_done(const struct net *net) {
+    const struct spec *s = &net->spec;
+    bool done = net->backend->ops->kv_keys && s->qkv_clip <= 0 && s->roles[ROLE_K_NORM].n == 0 &&
+                s->roles[ROLE_K_SHARED].n == 0;
+    for (uint32_t l = 0; l < s->n_layers; l++)
+        done = done && !s->layer[l].rotated;
+    return done;
+}
+
 /* Rows that go through experts at once, for one of a step: all that it chose, where the device
  * takes experts together. */
 static uint32_t expert_rows(const struct net *net) {
@@ -594,8 +610,8 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->kv_latent_act, s->kv_rank, act },
         { &net->k_shared, where(s->roles[ROLE_K_SHARED].n > 0, s->rope.dim), ELEM_F32 },
         { &net->q, q, queries_elem(net) },
-        { &net->k, kv, ELEM_F32 },
-        { &net->v, kv, ELEM_F32 },
+        { &net->k, kv, keys_done(net) ? act : ELEM_F32 },
+        { &net->v, kv, values_done(net) ? act : ELEM_F32 },
         { &net->a, q, act },
         { &net->attn_gate, where(s->roles[ROLE_ATTN_GATE].n > 0, q), ELEM_F32 },
         { &net->ffn.gate, where(s->gated, s->ffn_width), ELEM_F32 },
@@ -709,6 +725,8 @@ static bool scratch_reserve(
 bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
     struct scratch list[N_SCRATCH];
     BUG_IF(net->n_rows != 0);
+    net->keys_done = keys_done(net);
+    net->values_done = values_done(net);
     scratch_list(net, list);
     if (!scratch_reserve(net, list, n_rows, err))
         return false;

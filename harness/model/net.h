@@ -126,6 +126,8 @@ struct net {
     struct segment *cross_segments; /* [T] */
     uint32_t *cross_slots;          /* [T] */
     bool borrows_backend;           /* another net closes it */
+    bool keys_done, values_done;    /* as their product gives them: act elements, from the first */
+    bool kept;                      /* the step at hand is written down by the device: step_begin */
 
     float *inv_freq, *sliding_inv_freq;
     const struct tensor *last_copied; /* to the host, and where it lies */
