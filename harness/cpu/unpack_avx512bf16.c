@@ -210,7 +210,7 @@ static inline __m512 e4m3(__m512i bytes) {
 static void e4m3_scaled(const uint8_t *in, size_t n, float scale, uint16_t *out) {
     __m512 by = _mm512_set1_ps(scale);
     for (size_t i = 0; i < n; i += 16) {
-        __mmask16 some = n - i < 16 ? (__mmask16)((1U << (n - i)) - 1) : (__mmask16)0xffff;
+        __mmask16 some = (__mmask16)(n - i < 16 ? (1U << (n - i)) - 1 : 0xffff);
         __m512i bytes = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(some, in + i));
         __m512 x = _mm512_mul_ps(e4m3(bytes), by);
         _mm256_mask_storeu_epi16(out + i, some, (__m256i)_mm512_cvtneps_pbh(x));
