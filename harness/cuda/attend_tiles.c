@@ -114,9 +114,7 @@ static struct attend_tiles_args args_of(const struct cuda *c, const struct atten
         .kv_width = kv->width,
         .scale = a->scale,
         .softcap = a->softcap,
-        .causal = a->causal,
-        .ancestors_only = a->ancestors_only,
-        .window = a->window,
+        .rule = { a->causal, a->ancestors_only, a->window },
         .form = form_of(a),
         .reach = a->bias.reach,
         .partials = c->tiling->partials };

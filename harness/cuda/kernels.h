@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/cuda/sight.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -268,8 +270,7 @@ struct attend_args {
     bool cache_bf16;
     uint32_t n_heads, group, head_dim, kv_width;
     float scale, softcap;
-    bool causal, ancestors_only;
-    uint32_t window;
+    struct attend_rule rule;
     struct attend_bias bias;
     const float *sinks; /* [n_heads] or NULL */
     const struct segment_tile *tiles;

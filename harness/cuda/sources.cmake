@@ -39,6 +39,7 @@ set(cuda_MODULE_SOURCES
     rotate.cu
     rows.cu
     segments.c
+    spans.c
     stage.c
     upload.c
 )
