@@ -341,5 +341,6 @@ const struct lt_plan *lt_plan_find(struct lt *lt, const struct lt_kind *kind) {
     p->next = lt->plans;
     lt->plans = p;
     p->usable = plan_make(lt, p);
+    lt_say(lt, p);
     return p;
 }

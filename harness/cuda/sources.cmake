@@ -25,6 +25,7 @@ set(cuda_MODULE_SOURCES
     lt.c
     lt_load.c
     lt_plan.c
+    lt_say.c
     matmul.cu
     memory.c
     norm.cu
