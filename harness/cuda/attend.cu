@@ -45,14 +45,14 @@ struct query {
 };
 
 struct tile {
-    struct query *queries; /* [n] */
-    float *q, *sums;       /* [QUERIES, pitch]; of q, rows from n on are zeros */
-    float *weights;        /* [QUERIES, ATTEND_KEYS]: scores, then exp(score - max) */
-    uint32_t *slots;       /* [ATTEND_KEYS] */
-    uint32_t n, pitch;     /* pitch: the head's width in whole pieces */
-    size_t column;         /* of the key head in a slot */
-    struct attend_sight all;      /* of all queries */
-    bool wide;             /* of the cache */
+    struct query *queries;   /* [n] */
+    float *q, *sums;         /* [QUERIES, pitch]; of q, rows from n on are zeros */
+    float *weights;          /* [QUERIES, ATTEND_KEYS]: scores, then exp(score - max) */
+    uint32_t *slots;         /* [ATTEND_KEYS] */
+    uint32_t n, pitch;       /* pitch: the head's width in whole pieces */
+    size_t column;           /* of the key head in a slot */
+    struct attend_sight all; /* of all queries */
+    bool wide;               /* of the cache */
 };
 
 static __host__ __device__ inline uint32_t pitch_of(uint32_t head_dim) {
