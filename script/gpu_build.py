@@ -20,12 +20,14 @@ def source_hash(top):
     return digest.hexdigest()
 
 
-def configure(top, build, commit, cuda, root=None):
-    """The command; `cuda`: for which devices, or None; `root`: where libraries were unpacked, which are taken then and no others."""
+def configure(top, build, commit, cuda, root=None, carried=False):
+    """The command; `cuda`: for which devices, or None; `root`: where libraries were unpacked, which are taken then and no others;
+    `carried`: to another machine, without what the harness can do without."""
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     module = ["-DASSAY_CUDA=ON", f"-DASSAY_CUDA_TARGETS={cuda}", "-DASSAY_WARNINGS_FAIL=OFF"] if cuda else ["-DASSAY_CUDA=OFF"]
     prefix = [f"-DCMAKE_PREFIX_PATH={root}/usr", "-DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON"] if root else []
-    return ["cmake", "-S", top, "-B", build, *generator, "-DASSAY_ONLY=harness", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_C_FLAGS_RELWITHDEBINFO=-O2 -g",
+    optional = "OFF" if carried else "ON"
+    return ["cmake", "-S", top, "-B", build, *generator, "-DASSAY_ONLY=harness", f"-DASSAY_OPTIONAL={optional}", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_C_FLAGS_RELWITHDEBINFO=-O2 -g",
             f"-DASSAY_COMMIT={commit}", *module, *prefix]
 
 
