@@ -21,8 +21,8 @@ static void key_add(struct attend_key *k, const uint32_t *words, size_t n) {
 static void key_make(struct attend_key *k, const struct attend_work *how,
     const struct segment *segments, uint32_t n_segments) {
     const struct attend_tiles_args *a = how->a;
-    const uint32_t head[] = { a->causal, a->ancestors_only, a->window, a->group, how->height,
-        how->partials_max, n_segments };
+    const uint32_t head[] = { a->rule.causal, a->rule.ancestors_only, a->rule.window, a->group,
+        how->height, how->partials_max, n_segments };
     k->n = 0;
     key_add(k, head, sizeof head / sizeof *head);
     for (uint32_t i = 0; i < n_segments; i++) {

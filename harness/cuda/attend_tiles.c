@@ -32,7 +32,8 @@ struct attend_tiling *attend_tiling_new(const struct backend_config *config, int
     struct attend_tiling *t = xcalloc(1, sizeof *t);
     const char *height = getenv("ASSAY_CUDA_TILE");
     int shared = 0;
-    cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    cuda_must(
+        cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "device");
     t->shared = (size_t)shared;
     t->never = config->gemm != NULL && strcmp(config->gemm, "plain") == 0;
     t->height = height == NULL ? 0 : tile_height((uint32_t)strtoul(height, NULL, 10));
@@ -116,9 +117,7 @@ static struct attend_tiles_args args_of(const struct cuda *c, const struct atten
         .kv_width = kv->width,
         .scale = a->scale,
         .softcap = a->softcap,
-        .causal = a->causal,
-        .ancestors_only = a->ancestors_only,
-        .window = a->window,
+        .rule = { a->causal, a->ancestors_only, a->window },
         .form = form_of(a),
         .reach = a->bias.reach,
         .partials = c->tiling->partials };

@@ -174,6 +174,14 @@ static inline size_t elem_bytes(enum elem e) {
     return e == ELEM_BF16 ? 2 : 4;
 }
 
+/* Whether it went well. An error that its caller reports shall not fail the next launch too, and so
+ * is taken from CUDA, which hands each out once more. */
+static inline bool cuda_went(cudaError_t e) {
+    if (e != cudaSuccess)
+        (void)cudaGetLastError();
+    return e == cudaSuccess;
+}
+
 /* Ends the process unless `e` is success. */
 void cuda_must(cudaError_t e, const char *what);
 

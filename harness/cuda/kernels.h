@@ -14,11 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __CUDACC__
-#define HERE_AND_THERE __host__ __device__
-#else
-#define HERE_AND_THERE
-#endif
+#include "harness/cuda/sight.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -177,10 +173,10 @@ enum kernel_blocks {
  * E4M3_COLUMNS of its columns, whatever block of rows the file has given the same scale. Both
  * begin at multiples of 16, and so does the next row. */
 enum { E4M3_COLUMNS = 128 };
-HERE_AND_THERE static inline size_t e4m3_scales_at(uint32_t k) {
+ON_BOTH size_t e4m3_scales_at(uint32_t k) {
     return ((size_t)k + 15) / 16 * 16;
 }
-HERE_AND_THERE static inline size_t e4m3_row_bytes(uint32_t k) {
+ON_BOTH size_t e4m3_row_bytes(uint32_t k) {
     size_t n_scales = ((size_t)k + E4M3_COLUMNS - 1) / E4M3_COLUMNS;
     return e4m3_scales_at(k) + (n_scales * sizeof(float) + 15) / 16 * 16;
 }
@@ -292,8 +288,7 @@ struct attend_args {
     bool cache_bf16;
     uint32_t n_heads, group, head_dim, kv_width;
     float scale, softcap;
-    bool causal, ancestors_only;
-    uint32_t window;
+    struct attend_rule rule;
     struct attend_bias bias;
     const float *sinks; /* [n_heads] or NULL */
     const struct segment_tile *tiles;

@@ -95,6 +95,9 @@ bool lt_matmul(struct lt *lt, const struct matmul_args *a);
 const struct lt_plan *lt_plan_find(struct lt *lt, const struct lt_kind *kind, const void *weight);
 void lt_plans_free(struct lt *lt);
 
+/* lt_say.c: what became of a plan, where ASSAY_CUBLASLT_SAY asks. */
+void lt_say(const struct lt *lt, const struct lt_plan *p);
+
 /* False where the library refuses. */
 MUST_CHECK bool lt_run(struct lt *lt, const struct lt_plan *plan, const struct lt_product *p);
 

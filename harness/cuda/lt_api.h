@@ -45,8 +45,11 @@ enum {
     LT_PREF_ALIGNMENT_D = 8,
 };
 enum {
+    LT_CONFIG_ID = 0,        /* int32_t */
+    LT_CONFIG_TILE = 1,      /* uint32_t */
     LT_CONFIG_SPLITS = 2,    /* int32_t: parts that k is cut into */
     LT_CONFIG_REDUCTION = 3, /* uint32_t: how these are added; 0: they aren't */
+    LT_CONFIG_STAGES = 6,    /* uint32_t */
 };
 enum { LT_CAP_NUMBERS = 15 /* uint64_t: what a product is computed with */ };
 #define LT_NUMBERS_TENSOR 0xfeULL /* tensor cores of whatever kind */

@@ -394,6 +394,7 @@ const struct lt_plan *lt_plan_find(struct lt *lt, const struct lt_kind *kind, co
     lt->plans = p;
     lt->starved = false;
     p->usable = plan_make(lt, p, weight);
+    lt_say(lt, p);
     if (!p->usable && lt->starved)
         starve(0, "what cuBLASLt works in");
     return p;

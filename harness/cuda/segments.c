@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "harness/cuda/spans.h"
+
 /* ---- the cache ---- */
 
 uint8_t *cache_layer(
@@ -94,19 +96,6 @@ static uint32_t count_some(const struct cuda *c, const struct segment *segments,
     return some;
 }
 
-/* The segment's spans, itself the last; returns how many. Spans of no tokens are left out, so that
- * positions rise. */
-static uint32_t list_spans(const struct segment *s, struct attend_span *out) {
-    uint32_t position = 0, n = 0;
-    for (uint32_t i = 0; i < s->n_ancestors; i++) {
-        if (s->ancestors[i].n > 0)
-            out[n++] = (struct attend_span) { position, s->ancestors[i].slot };
-        position += s->ancestors[i].n;
-    }
-    out[n++] = (struct attend_span) { position, s->slot };
-    return n;
-}
-
 /* One room for the three lists; spans, of which most steps have a few more than the last, behind
  * the others. */
 struct segments_room {
@@ -157,7 +146,7 @@ void segments_stage(struct cuda *c, const struct segment *segments, uint32_t n, 
             .position = s->position,
             .end = s->position + s->n + s->n_after,
             .first_span = listed };
-        list[i].n_spans = list_spans(s, spans + listed);
+        list[i].n_spans = spans_list(s, spans + listed);
         listed += list[i].n_spans;
         for (uint32_t row = 0; tile_rows > 0 && row < s->n; row += tile_rows)
             *tiles++ = (struct segment_tile) { i, row };
@@ -214,9 +203,7 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
         .kv_width = kv->width,
         .scale = a->scale,
         .softcap = a->softcap,
-        .causal = a->causal,
-        .ancestors_only = a->ancestors_only,
-        .window = a->window,
+        .rule = { a->causal, a->ancestors_only, a->window },
         .bias = bias_of(c, a),
         .sinks = list_keep(c, a->sinks, a->n_heads, sizeof *a->sinks),
         .most_rows = longest(segments, n_segments) };

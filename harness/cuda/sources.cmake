@@ -25,6 +25,7 @@ set(cuda_MODULE_SOURCES
     lt.c
     lt_load.c
     lt_plan.c
+    lt_say.c
     matmul.cu
     memory.c
     norm.cu
@@ -39,6 +40,7 @@ set(cuda_MODULE_SOURCES
     rotate.cu
     rows.cu
     segments.c
+    spans.c
     stage.c
     step.c
     step_graphs.c

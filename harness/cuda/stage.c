@@ -57,7 +57,7 @@ static void stage_turn(struct cuda *c) {
 static bool events_make(struct stage *s) {
     for (unsigned i = 0; i < STAGE_PARTS; i++)
         if (s->left[i] == NULL &&
-            cudaEventCreateWithFlags(&s->left[i], cudaEventDisableTiming) != cudaSuccess)
+            !cuda_went(cudaEventCreateWithFlags(&s->left[i], cudaEventDisableTiming)))
             return false;
     return true;
 }

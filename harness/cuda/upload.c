@@ -80,7 +80,7 @@ static uint64_t rows_of(uint64_t all, uint64_t each, const struct source *s, uin
 
 static bool part_reserve(struct upload_part *p, size_t bytes, struct err *err) {
     if (p->copied == NULL &&
-        cudaEventCreateWithFlags(&p->copied, cudaEventDisableTiming) != cudaSuccess)
+        !cuda_went(cudaEventCreateWithFlags(&p->copied, cudaEventDisableTiming)))
         return err_set(err, ERR_NODE, "could not make an event for weights");
     if (p->host.bytes >= bytes)
         return true;
@@ -114,7 +114,7 @@ static bool part_send(
     cudaError_t e = cudaMemcpyAsync(device, p->host.data, bytes, cudaMemcpyHostToDevice, c->stream);
     if (e == cudaSuccess)
         e = cudaEventRecord(p->copied, c->stream);
-    return e == cudaSuccess ||
+    return cuda_went(e) ||
            err_set(err, ERR_NODE, "could not copy a weight: %s", cudaGetErrorString(e));
 }
 

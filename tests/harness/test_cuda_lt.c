@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "harness/cuda/load.h"
 #include "tests/harness/cpu_world.h"
 #include "tests/harness/gpu_there.h"
@@ -367,6 +368,45 @@ static void an_algorithm_that_goes_by_place_is_not_taken(void **state) {
     tell(NULL);
 }
 
+/* What is said of the products of `usual`, told so. */
+static char *said_of(const char *word) {
+    char path[] = "/tmp/assay-lt-said-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    tell(word);
+    setenv("ASSAY_CUBLASLT_SAY", path, 1);
+    struct backend *b = cuda_open(DTYPE_BF16);
+    run(b, &usual);
+    run(b, &usual);
+    world_close(b);
+    unsetenv("ASSAY_CUBLASLT_SAY");
+    tell(NULL);
+    struct err err = ERR_INIT;
+    struct strbuf text = { 0 };
+    assert_true(file_read(path, 1 << 16, &text, &err));
+    unlink(path);
+    return strbuf_take(&text);
+}
+
+static void who_asks_is_told_what_became_of_each_kind_of_product(void **state) {
+    SKIP_WITHOUT_STAND_IN;
+    static const struct {
+        const char *word, *says;
+    } cases[] = { { NULL, "algorithm 0, tile -1, stages -1, workspace 0; rows are alike\n" },
+        { "by_rows", "; rows differ, and are alike in blocks of 128\n" },
+        { "by_place", "; not used: rows differ, in blocks too\n" },
+        { "cublasLtMatmulAlgoGetHeuristic", ": not used: no algorithm, or no memory" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *said = said_of(cases[i].word);
+        char kind[64];
+        snprintf(kind, sizeof kind, "n %u, k %u, bf16 to ", usual.n, usual.k);
+        assert_non_null(strstr(said, kind));
+        assert_non_null(strstr(said, cases[i].says));
+        free(said);
+    }
+}
+
 static void a_refusal_later_ends_the_process(void **state) {
     SKIP_WITHOUT_STAND_IN;
     pid_t child = fork();
@@ -546,6 +586,8 @@ int main(void) {
         cmocka_unit_test_teardown(
             an_algorithm_that_goes_by_the_number_of_rows_runs_in_blocks, library_again),
         cmocka_unit_test_teardown(an_algorithm_that_goes_by_place_is_not_taken, library_again),
+        cmocka_unit_test_teardown(
+            who_asks_is_told_what_became_of_each_kind_of_product, library_again),
         cmocka_unit_test_teardown(a_refusal_later_ends_the_process, library_again),
         cmocka_unit_test_teardown(a_trial_that_finds_no_memory_comes_to_the_same, library_again),
         cmocka_unit_test_teardown(

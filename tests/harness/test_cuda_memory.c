@@ -416,6 +416,34 @@ static void weights_that_fit_in_some_form_are_held(void **state) {
     assert_true(n_expanded > 0 && n_held > n_expanded + 2 && n_held < STEPS);
 }
 
+/* Nor does it fail what comes after it: CUDA hands an error out once more, at the next launch. */
+static void what_cannot_be_made_is_said_once(void **state) {
+    enum { N = 4 };
+    (void)state;
+    if (getenv("ASSAY_SHIM_SEED") == NULL)
+        skip();
+    struct err err = ERR_INIT;
+    struct backend_config config = { .dtype = DTYPE_F32, .threads = 1, .gemm = "plain" };
+    setenv("ASSAY_SHIM_EVENTS", "0", 1);
+    assert_null(backend_cuda_open(&config, 0, &err));
+    assert_int_equal(err.class, ERR_RESOURCE);
+    unsetenv("ASSAY_SHIM_EVENTS");
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct rows x = world_empty(b, N, N, ELEM_F32);
+    setenv("ASSAY_SHIM_EVENTS", "0", 1);
+    struct tensor tensor = { .name = "a gain",
+        .type = TENSOR_F32,
+        .n_dims = 1,
+        .shape = { N },
+        .n_elements = N,
+        .data = (const uint8_t *)noise_new(1, N, 1),
+        .bytes = N * sizeof(float) };
+    assert_null(b->ops->vector(b, &(struct weight_source) { .tensor = &tensor }, N, &err));
+    unsetenv("ASSAY_SHIM_EVENTS");
+    b->ops->clip(b, 1, x);
+    world_close(b);
+}
+
 /* ---- on the way back ---- */
 
 /* More than wait at once; the device writes over what was fetched as soon as it may. */
@@ -487,6 +515,7 @@ int main(void) {
         cmocka_unit_test(buffers_are_cut_out_of_one_piece),
         cmocka_unit_test(a_cache_that_is_freed_gives_its_memory_back),
         cmocka_unit_test(what_does_not_fit_is_refused_with_what_there_is),
+        cmocka_unit_test(what_cannot_be_made_is_said_once),
         WITH_SCRATCH(a_model_that_does_not_fit_is_refused_before_it_is_read),
         cmocka_unit_test(room_is_kept_for_what_is_still_to_come),
         WITH_SCRATCH(weights_that_fit_in_some_form_are_held),

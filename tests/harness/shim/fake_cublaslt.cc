@@ -290,10 +290,14 @@ EXPORTED int cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, v
 EXPORTED int cublasLtMatmulAlgoConfigGetAttribute(
     const struct lt_algo *algo, int attribute, void *value, size_t bytes, size_t *written) {
     FAILS_IF_TOLD;
-    int32_t number =
-        attribute == LT_CONFIG_SPLITS ? algo->data[0] == SPLIT ? 4 : 1 : algo->data[0] == REDUCED;
+    int32_t number = algo->data[0] == REDUCED;
+    if (attribute == LT_CONFIG_SPLITS)
+        number = algo->data[0] == SPLIT ? 4 : 1;
+    if (attribute == LT_CONFIG_ID)
+        number = (int32_t)algo->data[0];
     if (bytes != sizeof number ||
-        (attribute != LT_CONFIG_SPLITS && attribute != LT_CONFIG_REDUCTION))
+        (attribute != LT_CONFIG_SPLITS && attribute != LT_CONFIG_REDUCTION &&
+            attribute != LT_CONFIG_ID))
         return LT_INVALID_VALUE;
     memcpy(value, &number, bytes);
     *written = bytes;
