@@ -159,6 +159,68 @@ char *cache_missing(const char *repo_dir, const char *commit) {
     return missing;
 }
 
+/* Names in the listing's order, which is sorted. Only what the hub gave whole is worth a note. */
+static void write_tree_file(struct json_writer *w, const struct repo_file *f) {
+    jw_key(w, f->path);
+    jw_object(w);
+    jw_kv_int(w, "size", (long long)f->size);
+    jw_kv_string(w, "blob_id", f->blob_id);
+    if (f->lfs) {
+        jw_kv_string(w, "lfs_sha256", f->etag);
+        jw_kv_int(w, "lfs_size", (long long)f->size);
+    }
+    if (f->xet[0]) {
+        jw_kv_string(w, "xet_hash", f->xet);
+    }
+    jw_end_object(w);
+}
+
+/* Our own notes and the hub's client's, neither of which a pull depends on. */
+static void note(const char *path, const char *text, size_t n) {
+    struct err ignored = ERR_INIT;
+    if (!make_parent(path, &ignored) || !file_write_atomic(path, text, n, &ignored)) {
+        /* it is asked for again, then */
+    }
+}
+
+void cache_write_tree(const char *repo_dir, const struct repo_listing *l) {
+    struct strbuf path = { 0 }, text = { 0 };
+    struct json_writer w;
+    bool whole = true;
+    json_writer_init(&w, &text, false);
+    jw_object(&w);
+    jw_kv_int(&w, "format_version", 1);
+    jw_key(&w, "files");
+    jw_object(&w);
+    for (size_t i = 0; i < l->n; i++) {
+        whole &= l->files[i].blob_id[0] != 0;
+        write_tree_file(&w, &l->files[i]);
+    }
+    jw_end_object(&w);
+    jw_end_object(&w);
+    strbuf_addf(&path, "%s/trees/%s.json", repo_dir, l->commit);
+    if (whole && !file_exists(path.text)) {
+        note(path.text, strbuf_str(&text), text.len);
+    }
+    strbuf_release(&path);
+    strbuf_release(&text);
+}
+
+void cache_write_name(const char *repo_dir, const char *now) {
+    if (now) {
+        char *path = path_join(repo_dir, ".assay/name");
+        note(path, now, strlen(now));
+        free(path);
+    }
+}
+
+void cache_write_no_exist(const char *repo_dir, const char *commit, const char *path) {
+    struct strbuf at = { 0 };
+    strbuf_addf(&at, "%s/.no_exist/%s/%s", repo_dir, commit, path);
+    note(at.text, "", 0);
+    strbuf_release(&at);
+}
+
 void cache_tag(const char *root) {
     static const char TAG[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
                               "# This file is a cache directory tag created by assay.\n";
