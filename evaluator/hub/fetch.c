@@ -25,10 +25,10 @@ struct engine {
     CURLM *multi;
     struct job *jobs[JOBS_MAX];
     struct lane lanes[FETCH_LANES];
-    enum { WAITING = 0, OPEN, DONE } *states; /* of the files */
-    size_t n_open, n_done, first; /* first: before it all are done */
-    int64_t not_before; /* the hub asked for a pause */
-    int64_t look_again; /* at files that another process has */
+    enum { WAITING = 0, OPEN, DONE } * states; /* of the files */
+    size_t n_open, n_done, first;              /* first: before it all are done */
+    int64_t not_before;                        /* the hub asked for a pause */
+    int64_t look_again;                        /* at files that another process has */
     struct progress *bar;
     const struct job *barred;
     uint8_t *buffer;
@@ -41,11 +41,14 @@ static bool failed(const struct engine *e) {
 
 /* ---- jobs ---- */
 
+/* False also where another process was quicker. */
 static bool job_begin(struct job *j, struct engine *e, size_t file) {
     const struct fetch_file *w = &e->f->files[file];
+    bool yield;
     *j = (struct job) { .want = w, .file = file, .lock = j->lock };
     j->part.fd = -1;
-    if (!partial_open(&j->part, e->f->partials, w->etag, w->size, w->blob, &e->err)) {
+    if (!partial_open(&j->part, e->f->partials, w->etag, w->size, w->blob, &yield, &e->err) ||
+        yield) {
         return false;
     }
     j->digest = digest_new(w);
@@ -227,13 +230,14 @@ static size_t next_piece(const struct job *j) {
 
 /* What of a job can be asked for now. One that is asked for as a whole has one lane, and so has one
  * whose place is still to be found: the hub is asked once for it. */
-static bool job_wants_lane(const struct engine *e, const struct job *j, int64_t now, size_t *piece) {
+static bool job_wants_lane(
+    const struct engine *e, const struct job *j, int64_t now, size_t *piece) {
     bool alone = j->whole || (!j->placed && j->part.n_pieces > 1);
     if (j->not_before > now || e->not_before > now || (alone && j->running)) {
         return false;
     }
     *piece = j->whole ? 0 : next_piece(j);
-    return *piece < j->part.n_pieces && (!j->whole || j->hashed < j->want->size);
+    return *piece < j->part.n_pieces && partial_have(&j->part) < j->want->size;
 }
 
 static void start_lane(struct engine *e, struct lane *l, struct job *j, size_t piece) {

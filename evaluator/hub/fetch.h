@@ -14,10 +14,10 @@
 enum { FETCH_LANES = 8 };
 
 struct fetch_file {
-    const char *path;  /* under the endpoint */
-    const char *name;  /* for people */
-    const char *etag;  /* 64 digits: SHA-256; 40: git-blob SHA-1 */
-    const char *blob;  /* where it is published */
+    const char *path; /* under the endpoint */
+    const char *name; /* for people */
+    const char *etag; /* 64 digits: SHA-256; 40: git-blob SHA-1 */
+    const char *blob; /* where it is published */
     uint64_t size;
 };
 

@@ -28,9 +28,8 @@ static bool check_head(struct lane *l, long status) {
         }
         return !l->lie;
     }
-    bool there =
-        curl_easy_header(l->curl, "Content-Range", 0, CURLH_HEADER, -1, &h) == CURLHE_OK &&
-        content_range_parse(h->value, &from, &to, &size);
+    bool there = curl_easy_header(l->curl, "Content-Range", 0, CURLH_HEADER, -1, &h) == CURLHE_OK &&
+                 content_range_parse(h->value, &from, &to, &size);
     l->lie = !l->ranged || !there || from != l->at || to < from || to >= l->end ||
              size != l->job->want->size;
     return !l->lie;
@@ -156,8 +155,7 @@ static enum lane_outcome judge_break(struct lane *l, CURLcode rc, struct err *wh
     return l->hop.refused_address ? LANE_FAILED : LANE_LATER;
 }
 
-enum lane_outcome lane_outcome(
-    struct lane *l, CURLcode rc, const char *endpoint, struct err *why) {
+enum lane_outcome lane_outcome(struct lane *l, CURLcode rc, const char *endpoint, struct err *why) {
     enum lane_outcome outcome;
     reply_read(l->curl, &l->reply);
     bool error_page = l->overflow && l->reply.status != 200 && l->reply.status != 206;

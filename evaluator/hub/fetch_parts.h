@@ -55,7 +55,6 @@ struct sha256 *digest_new(const struct fetch_file *w);
 /* Sets up the request of l->url for what is still to come. `foreign`: a redirect named the URL. */
 void lane_begin(struct lane *l, struct client *c, bool foreign);
 /* What a transfer that ended means, and *why where it did not bring what was asked for. */
-enum lane_outcome lane_outcome(
-    struct lane *l, CURLcode rc, const char *endpoint, struct err *why);
+enum lane_outcome lane_outcome(struct lane *l, CURLcode rc, const char *endpoint, struct err *why);
 
 #endif

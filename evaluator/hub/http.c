@@ -102,7 +102,8 @@ void hop_end(struct hop *h) {
 
 bool hop_refuse(const struct hop *h, CURLcode rc, struct err *err) {
     if (h->head_overflow) {
-        return err_set(err, ERR_NETWORK, "the reply has more than %d bytes of headers", HEAD_BYTES_MAX);
+        return err_set(
+            err, ERR_NETWORK, "the reply has more than %d bytes of headers", HEAD_BYTES_MAX);
     }
     if (h->refused_address) {
         return err_set(
@@ -178,7 +179,8 @@ static bool refuse_access(const struct reply *r, const char *page, struct err *e
     }
     if (gated) {
         err_set(err, ERR_AUTH, "it is gated (HTTP %ld)", r->status);
-        return err_hint(err, "accept its licence at %.150s, then set HF_TOKEN", page ? page : "its page");
+        return err_hint(
+            err, "accept its licence at %.150s, then set HF_TOKEN", page ? page : "its page");
     }
     if (r->status == 401 && !strcmp(r->code, "RepoNotFound")) {
         err_set(err, ERR_AUTH, "it is private, or does not exist (HTTP 401)");
@@ -202,8 +204,8 @@ bool reply_refuse(const struct reply *r, const char *page, struct err *err) {
         return err_hint(err, "trying again will not help");
     }
     if (r->retry_after > RETRY_PATIENCE_S) {
-        return err_set(err, ERR_NETWORK,
-            "the hub asks to be left alone for %ld seconds (HTTP %ld)", r->retry_after, status);
+        return err_set(err, ERR_NETWORK, "the hub asks to be left alone for %ld seconds (HTTP %ld)",
+            r->retry_after, status);
     }
     if (status == 408 || status == 429 || status >= 500) {
         return err_set(err, ERR_NETWORK, "the hub could not answer (HTTP %ld)", status);

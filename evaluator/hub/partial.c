@@ -161,7 +161,8 @@ static char *random_name(const char *before, const char *after) {
 
 /* Space for all of it now, where the file system can promise that: better than half a file. */
 static bool reserve(int fd, uint64_t n) {
-    return fallocate(fd, 0, 0, (off_t)n) == 0 || (errno != ENOSPC && errno != EDQUOT && errno != EFBIG);
+    return fallocate(fd, 0, 0, (off_t)n) == 0 ||
+           (errno != ENOSPC && errno != EDQUOT && errno != EFBIG);
 }
 
 static bool begin(struct partial *p, struct err *err) {
@@ -183,8 +184,9 @@ static bool begin(struct partial *p, struct err *err) {
 struct found {
     char *path;
     int fd; /* locked, or -1 */
-    bool busy;
     uint64_t have;
+    bool busy;  /* somebody else is at work on another one */
+    bool ahead; /* and has bytes already, or the smaller name */
 };
 
 static bool read_counts(int fd, uint64_t size, uint32_t *have) {
@@ -212,9 +214,12 @@ static bool is_held(int fd, const struct tail *t) {
     return locked || fstat(fd, &st) || is_alive(&t->writer, st.st_mtime, time(NULL));
 }
 
-/* Looks at one file of the folder. */
-static void consider(struct found *best, const char *path, uint64_t size) {
+/* Looks at one file of the folder; `own` is ours and doesn't count. */
+static void consider(struct found *best, const char *path, uint64_t size, const char *own) {
     struct tail t;
+    if (own && !strcmp(path, own)) {
+        return;
+    }
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
         return;
@@ -224,12 +229,13 @@ static void consider(struct found *best, const char *path, uint64_t size) {
         bool held = is_held(fd, &t);
         uint64_t bytes = sum(have, pieces_of(size));
         best->busy |= held;
+        best->ahead |= held && (bytes > 0 || (own && strcmp(path, own) < 0));
         if (!held && (best->fd < 0 || bytes > best->have)) {
             free(best->path);
             if (best->fd >= 0) {
                 close(best->fd);
             }
-            *best = (struct found) { xstrdup(path), fd, best->busy, bytes };
+            *best = (struct found) { xstrdup(path), fd, bytes, best->busy, best->ahead };
             fd = -1;
         }
     }
@@ -239,14 +245,14 @@ static void consider(struct found *best, const char *path, uint64_t size) {
     }
 }
 
-static struct found look(const char *dir, const char *etag, uint64_t size) {
+static struct found look(const char *dir, const char *etag, uint64_t size, const char *own) {
     struct found best = { .fd = -1 };
     size_t n = strlen(etag);
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d));) {
         if (!strncmp(e->d_name, etag, n) && (!e->d_name[n] || e->d_name[n] == '.')) {
             char *path = path_join(dir, e->d_name);
-            consider(&best, path, size);
+            consider(&best, path, size, own);
             free(path);
         }
     }
@@ -267,7 +273,7 @@ bool partial_is_busy(const char *dir, const char *etag, uint64_t size) {
     if (size < PARTIAL_KEPT_BYTES) {
         return false;
     }
-    struct found f = look(dir, etag, size);
+    struct found f = look(dir, etag, size, NULL);
     found_release(&f);
     return f.busy;
 }
@@ -286,8 +292,19 @@ static bool take_over(struct partial *p, struct found *f) {
     return true;
 }
 
+/* Where locks do nothing, several may begin at once; those who see another ahead of them stop. */
+static bool must_yield(struct partial *p, const char *dir, const char *etag) {
+    struct found f = look(dir, etag, p->size, p->path);
+    found_release(&f);
+    if (f.ahead) {
+        partial_drop(p);
+    }
+    return f.ahead;
+}
+
 bool partial_open(struct partial *p, const char *dir, const char *etag, uint64_t size,
-    const char *beside, struct err *err) {
+    const char *beside, bool *yield, struct err *err) {
+    *yield = false;
     *p = (struct partial) { .fd = -1, .size = size, .kept = size >= PARTIAL_KEPT_BYTES };
     p->n_pieces = pieces_of(size);
     p->have = xcalloc(p->n_pieces + 1, sizeof *p->have);
@@ -300,12 +317,13 @@ bool partial_open(struct partial *p, const char *dir, const char *etag, uint64_t
     }
     char *named = path_join(dir, etag);
     p->path = random_name(named, "");
-    struct found f = look(dir, etag, size);
+    struct found f = look(dir, etag, size, p->path);
     bool taken = take_over(p, &f), ok = true;
     found_release(&f);
     if (!taken) {
         p->path = p->path ? p->path : random_name(named, "");
         ok = begin(p, err);
+        *yield = ok && must_yield(p, dir, etag);
     }
     free(named);
     return ok;
@@ -435,7 +453,8 @@ uint64_t partial_sweep(const char *dir, int64_t before, bool dry) {
     for (struct dirent *e; d && (e = readdir(d));) {
         char *path = path_join(dir, e->d_name);
         struct stat st;
-        int fd = e->d_name[0] == '.' ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        int fd =
+            e->d_name[0] == '.' ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         bool old = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mtime < before &&
                    flock(fd, LOCK_EX | LOCK_NB) == 0;
         if (old && (dry || unlink(path) == 0)) {

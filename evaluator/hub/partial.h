@@ -1,5 +1,5 @@
-/* A file on its way: bytes that arrive in pieces, in any order, and outlive the process that fetched
- * them. Private to the hub room.
+/* A file on its way: bytes that arrive in pieces, in any order, and outlive the process that
+ * fetched them. Private to the hub room.
  *
  * The bytes lie where they belong; behind them, from the next page on, how much of each piece is
  * there and who is writing. A count follows its bytes, so whatever a kill leaves, what is counted
@@ -28,9 +28,10 @@ struct partial {
 };
 
 /* Takes over what a dead process left of `etag` in the folder, else begins. A file that isn't kept
- * is made in `beside` (a path that its random ending is added to). */
+ * is made in `beside` (a path that its random ending is added to). *yield: another process began at
+ * the same time and goes on; nothing is open then. */
 MUST_CHECK bool partial_open(struct partial *p, const char *dir, const char *etag, uint64_t size,
-    const char *beside, struct err *err);
+    const char *beside, bool *yield, struct err *err);
 
 /* Another process, alive, is fetching it. */
 bool partial_is_busy(const char *dir, const char *etag, uint64_t size);

@@ -11,6 +11,7 @@
 #include "evaluator/data/data.h"
 #include "evaluator/hub/cache.h"
 #include "evaluator/hub/pull_parts.h"
+#include "evaluator/hub/tidy.h"
 #include "evaluator/hub/use.h"
 
 #define HTTP_BYTES_MAX 50000000000u // as the hub's own client has it
@@ -164,8 +165,27 @@ static bool choose(const struct pull *p, const char *repo_dir, const struct repo
     return true;
 }
 
-/* A disk that can't hold it is better known before than after. */
-static bool check_room(const char *root, uint64_t bytes, struct err *err) {
+/* Within the cache's budget, where there is one, by removing what was used longest ago. What is in
+ * use stays, so the budget is a wish. A disk that can't hold the files is better known before than
+ * after. */
+static bool make_room(const char *root, uint64_t bytes, struct err *err) {
+    uint64_t budget;
+    if (bytes == 0) {
+        return true;
+    }
+    if (!hub_cache_budget(&budget, err)) {
+        return false;
+    }
+    if (bytes > budget) {
+        return err_set(err, ERR_RESOURCE,
+            "%.1f GB are to be fetched, and ASSAY_HUB_CACHE_MAX allows %.1f GB",
+            (double)bytes / 1e9, (double)budget / 1e9);
+    }
+    if (budget != UINT64_MAX) {
+        struct hub_gc gc = { .budget = budget - bytes, .room = bytes };
+        json_t *report = hub_cache_gc(&gc, err);
+        json_decref(report);
+    }
     uint64_t room = free_bytes(root);
     if (bytes <= room) {
         return true;
@@ -173,7 +193,7 @@ static bool check_room(const char *root, uint64_t bytes, struct err *err) {
     err_set(err, ERR_NODE, "%.1f GB are to be fetched, and the disk of '%s' has %.1f GB left",
         (double)bytes / 1e9, root, (double)room / 1e9);
     return err_hint(
-        err, "make room (assay hub gc --max-size), or set HF_HUB_CACHE to another disk");
+        err, "make room (assay hub gc --max-size 20G), or set HF_HUB_CACHE to another disk");
 }
 
 static bool fetch_wanted(struct client *c, const struct pull *p, const char *root,
@@ -181,7 +201,7 @@ static bool fetch_wanted(struct client *c, const struct pull *p, const char *roo
     bool *chosen = xcalloc(l->n + 1, sizeof *chosen);
     struct pull_files f = { p, root, repo_dir, l, chosen };
     uint64_t bytes = 0;
-    bool ok = choose(p, repo_dir, l, chosen, &bytes, err) && check_room(root, bytes, err) &&
+    bool ok = choose(p, repo_dir, l, chosen, &bytes, err) && make_room(root, bytes, err) &&
               pull_fetch(c, &f, err);
     free(chosen);
     const char *revision = p->revision ? p->revision : "main";

@@ -48,8 +48,8 @@ static int lock_blob(void *arg, size_t file, bool *busy) {
 }
 
 /* A blob that is there already, be it in the store that the hub's client shares between
- * repositories. Of a snapshot that we completed it was verified then; one that somebody else fetched
- * (the hub's own client compares sizes only) is verified now. */
+ * repositories. Of a snapshot that we completed it was verified then; one that somebody else
+ * fetched (the hub's own client compares sizes only) is verified now. */
 static bool is_here(void *arg, size_t file) {
     const struct fetching *g = arg;
     const struct fetch_file *w = &g->files[file];

@@ -4,7 +4,8 @@
 
 #include "evaluator/hub/pull.h"
 
-/* The revision's commit, what the hub says of the repository, and all pages of its list of files. */
+/* The revision's commit, what the hub says of the repository, and all pages of its list of files.
+ */
 MUST_CHECK bool pull_ask(
     struct client *c, const struct pull *p, struct pulled *out, struct err *err);
 

@@ -16,7 +16,8 @@ static bool is_hex(const char *text, size_t n) {
 
 /* What else git and the hub's other store call it: for the list that the hub's own client keeps. */
 static void take_names(struct repo_file *f, const json_t *entry) {
-    const char *oid = json_get_string(entry, "oid", ""), *xet = json_get_string(entry, "xetHash", "");
+    const char *oid = json_get_string(entry, "oid", ""),
+               *xet = json_get_string(entry, "xetHash", "");
     snprintf(f->blob_id, sizeof f->blob_id, "%s", is_hex(oid, 40) ? oid : "");
     snprintf(f->xet, sizeof f->xet, "%s", is_hex(xet, 64) ? xet : "");
 }
@@ -51,8 +52,7 @@ static bool take_listed_file(
     return true;
 }
 
-bool pull_take_tree(
-    struct repo_listing *l, const json_t *tree, size_t files_max, struct err *err) {
+bool pull_take_tree(struct repo_listing *l, const json_t *tree, size_t files_max, struct err *err) {
     size_t i;
     json_t *entry;
     if (!json_is_array(tree)) {
@@ -74,8 +74,8 @@ bool pull_take_tree(
     return true;
 }
 
-/* The hub leads on from a name that a repository had. Of the same owner that is the same repository;
- * a name that somebody else has now is another one, whatever it holds. */
+/* The hub leads on from a name that a repository had. Of the same owner that is the same
+ * repository; a name that somebody else has now is another one, whatever it holds. */
 static bool check_name(const struct pull *p, struct pulled *out, struct err *err) {
     const char *now = json_get_string(out->info, "id", p->repo);
     size_t owner = strcspn(p->repo, "/") + 1;
@@ -83,8 +83,8 @@ static bool check_name(const struct pull *p, struct pulled *out, struct err *err
         return true;
     }
     if (!repo_id_valid(now) || strncasecmp(now, p->repo, owner)) {
-        err_set(err, ERR_NOT_FOUND, "'%s' is not that any more: the hub leads to '%.100s', of another owner",
-            p->repo, now);
+        err_set(err, ERR_NOT_FOUND,
+            "'%s' is not that any more: the hub leads to '%.100s', of another owner", p->repo, now);
         return err_hint(err, "if that is what you mean, name it so");
     }
     out->now = now;

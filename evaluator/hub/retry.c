@@ -11,9 +11,11 @@
 #include "evaluator/hub/url.h"
 
 #define BACKOFF_MAX_MS 30000
-#define BREAKER_MAX_MS ((int64_t)3600 * 1000) /* a clock that jumps must not shut a hub for ever */
+#define BREAKER_MAX_MS ((int64_t)3600 * 1000) /* a clock that jumps must not shut a hub for ever   \
+                                               */
 
-/* Digits as a number up to `most`; -1 if there are none or something follows that isn't one of `ends`. */
+/* Digits as a number up to `most`; -1 if there are none or something follows that isn't one of
+ * `ends`. */
 static long digits(const char *text, const char *ends, long most) {
     long value = 0;
     const char *c = text;
@@ -39,7 +41,7 @@ long retry_after_parse(const char *text, time_t now) {
 
 /* The number of ";name=number"; -1 without one. */
 static long parameter(const char *text, char name) {
-    for (const char *c = text; (c = strchr(c, ';')); ) {
+    for (const char *c = text; (c = strchr(c, ';'));) {
         c += 1 + strspn(c + 1, " \t");
         if (c[0] == name && c[1] == '=') {
             return digits(c + 2, "; \t,", RETRY_ASKED_MAX_S);

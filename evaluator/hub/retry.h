@@ -24,8 +24,8 @@ long retry_limit_parse(const char *text);
 /* "bytes FROM-TO/SIZE", digits only. */
 bool content_range_parse(const char *text, uint64_t *from, uint64_t *to, uint64_t *size);
 
-/* The wait before try `attempt` (from 0) when nobody said how long: anything up to first_ms * 4^attempt,
- * so that those who failed together don't come back together. */
+/* The wait before try `attempt` (from 0) when nobody said how long: anything up to first_ms *
+ * 4^attempt, so that those who failed together don't come back together. */
 int64_t retry_backoff_ms(unsigned first_ms, int attempt);
 
 /* What was asked for, and up to a quarter more of it. */

@@ -45,8 +45,8 @@ static int share(const char *path) {
     return -1;
 }
 
-/* The lock lives as long as the open file, and a mapping keeps that as a descriptor does; but a job's
- * process closes its descriptors before it opens a model, and keeps its mappings. */
+/* The lock lives as long as the open file, and a mapping keeps that as a descriptor does; but a
+ * job's process closes its descriptors before it opens a model, and keeps its mappings. */
 static void keep_mark(int fd) {
     if (fd >= 0) {
         (void)!mmap(NULL, 1, PROT_NONE, MAP_SHARED, fd, 0);
@@ -86,6 +86,17 @@ int use_take(const char *repo_dir, const char *commit) {
     return fd;
 }
 
+bool use_is_marked(const char *repo_dir, const char *commit) {
+    char *path = mark_path(repo_dir, commit);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    bool marked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(path);
+    return marked;
+}
+
 int64_t use_time(const char *repo_dir, const char *commit) {
     struct stat st;
     char *path = mark_path(repo_dir, commit);
@@ -94,8 +105,8 @@ int64_t use_time(const char *repo_dir, const char *commit) {
     return at;
 }
 
-/* A lease for writing is given to the only opener of a file. Where leases aren't given at all, it is
- * not known. */
+/* A lease for writing is given to the only opener of a file. Where leases aren't given at all, it
+ * is not known. */
 bool file_is_open(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {

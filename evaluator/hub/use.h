@@ -12,12 +12,15 @@
  * mark can be made, in a cache that is read-only, nothing is removed either. */
 void use_begin(const char *snapshot_dir);
 
-/* The same while a repository is being pulled, when its blobs have no names in a snapshot yet: until
- * the descriptor is closed. -1: no mark. */
+/* The same while a repository is being pulled, when its blobs have no names in a snapshot yet:
+ * until the descriptor is closed. -1: no mark. */
 int use_begin_pull(const char *repo_dir);
 
 /* Takes what must be free to be removed; -1 where it is in use. `commit` NULL: the repository. */
 int use_take(const char *repo_dir, const char *commit);
+
+/* Is it in use? Leaves nothing behind. */
+bool use_is_marked(const char *repo_dir, const char *commit);
 
 /* When it was last marked, in seconds; 0: never. */
 int64_t use_time(const char *repo_dir, const char *commit);
