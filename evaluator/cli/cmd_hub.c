@@ -56,17 +56,22 @@ const struct command cmd_hub_pull = {
 static const struct option options_serve[] = {
     { "port", 'p', "N", "port on 127.0.0.1 (default 8080; 0: any free one)" },
     { "port-file", 0, "FILE", "write the port there once it listens" },
+    { "page", 0, "N", "entries of a page of a listing (default 1000)" },
+    { "lfs-redirect", 0, "URL", "send those who ask for large files there" },
     { NULL, 0, NULL, NULL },
 };
 
 static bool run_serve(const struct args *args, struct err *err) {
-    unsigned long port;
-    if (!args_get_uint(args, "port", 8080, 65535, &port, err)) {
+    unsigned long port, page;
+    if (!args_get_uint(args, "port", 8080, 65535, &port, err) ||
+        !args_get_uint(args, "page", 0, 1000, &page, err)) {
         return false;
     }
     struct hub_serve_options o = {
         .dir = args->operands[0],
         .port = (unsigned)port,
+        .page = (unsigned)page,
+        .lfs_redirect = args_get(args, "lfs-redirect", NULL),
         .port_file = args_get(args, "port-file", NULL),
         .stop = stop_on_signals(),
     };

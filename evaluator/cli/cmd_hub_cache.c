@@ -150,8 +150,8 @@ static void print_removed(const json_t *report, bool json) {
             json_get_string(r, "commit", ""), size_text(json_get_int(r, "bytes", 0), size));
     }
     json_array_foreach(json_object_get(report, "in_use"), i, r) {
-        printf("in use: %s %.12s\n", json_get_string(r, "repo", ""),
-            json_get_string(r, "commit", ""));
+        printf(
+            "in use: %s %.12s\n", json_get_string(r, "repo", ""), json_get_string(r, "commit", ""));
     }
     printf("%s %s", dry ? "it would free" : "freed",
         size_text(json_get_int(report, "freed", 0), size));
@@ -173,8 +173,8 @@ static bool finish(const struct args *args, json_t *report) {
 }
 
 static bool run_rm(const struct args *args, struct err *err) {
-    return finish(args,
-        hub_cache_remove(args->operands, args->n_operands, args_has(args, "dry-run"), err));
+    return finish(
+        args, hub_cache_remove(args->operands, args->n_operands, args_has(args, "dry-run"), err));
 }
 
 const struct command cmd_hub_rm = {
@@ -189,7 +189,9 @@ const struct command cmd_hub_rm = {
 };
 
 static const struct option options_gc[] = {
-    { "max-size", 0, "SIZE", "remove snapshots, those used longest ago first, until the cache is no larger (default: ASSAY_HUB_CACHE_MAX)" },
+    { "max-size", 0, "SIZE",
+        "remove snapshots, those used longest ago first, until the cache is no larger (default: "
+        "ASSAY_HUB_CACHE_MAX)" },
     { "unused", 0, "DAYS", "remove snapshots that were not used for so long" },
     { "dry-run", 'n', NULL, "say what would be removed" },
     { NULL, 0, NULL, NULL },

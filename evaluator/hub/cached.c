@@ -15,8 +15,7 @@ enum { DEPTH_MAX = 16 };
 
 /* ---- one snapshot ---- */
 
-static bool walk(
-    const char *dir, const char *below, int depth, cached_file_fn *each, void *arg) {
+static bool walk(const char *dir, const char *below, int depth, cached_file_fn *each, void *arg) {
     DIR *d = depth < DEPTH_MAX ? opendir(dir) : NULL;
     bool on = true;
     for (struct dirent *e; d && on && (e = readdir(d));) {
@@ -71,7 +70,8 @@ bool cached_blob_of(const char *full, char name[65]) {
 static bool add_file(void *arg, const char *path, const char *full) {
     struct cached_snapshot *s = arg;
     struct stat st;
-    if (strncmp(path, "base_model/", 11) && stat(full, &st) == 0) { /* a base counts where it lies */
+    if (strncmp(path, "base_model/", 11) &&
+        stat(full, &st) == 0) { /* a base counts where it lies */
         s->bytes += (uint64_t)st.st_size;
         s->n_files++;
         s->used = st.st_atime > s->used ? st.st_atime : s->used;
@@ -104,7 +104,8 @@ static bool add_ref(void *arg, const char *path, const char *full) {
 static void add_snapshot(struct cached_repo *r, size_t *capacity, const char *commit) {
     mem_grow(&r->snapshots, capacity, r->n + 1, sizeof *r->snapshots);
     struct cached_snapshot *s = &r->snapshots[r->n++];
-    *s = (struct cached_snapshot) { .refs = xstrdup(""), .dir = cache_snapshot_dir(r->dir, commit) };
+    *s =
+        (struct cached_snapshot) { .refs = xstrdup(""), .dir = cache_snapshot_dir(r->dir, commit) };
     memcpy(s->commit, commit, 41);
     s->used = use_time(r->dir, commit);
     s->complete = cache_is_complete(r->dir, commit);
@@ -157,9 +158,9 @@ static void scan_repo(struct cached_repo *r) {
 
 /* "models--org--name" or, of the hub's first repositories, "models--name". */
 static bool name_repo(struct cached_repo *r, const char *folder) {
-    const char *kind = !strncmp(folder, "models--", 8)       ? "models"
+    const char *kind = !strncmp(folder, "models--", 8)      ? "models"
                        : !strncmp(folder, "datasets--", 10) ? "datasets"
-                                                             : NULL;
+                                                            : NULL;
     if (!kind) {
         return false;
     }

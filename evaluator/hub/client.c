@@ -53,6 +53,7 @@ static bool request_once(struct client *c, struct hop *hop, const char *url, str
     CURLcode rc = curl_easy_perform(c->curl);
     reply_read(c->curl, reply);
     reply_heed(reply, url);
+    reply->hopeless = hop_is_hopeless(hop, rc);
     hop_end(hop);
     if (sink->overflow) {
         return err_set(
@@ -82,6 +83,7 @@ bool client_follow(struct client *c, const char *url, bool foreign, struct sink 
         at = reply->location;
         reply->location = NULL;
         if (!ok) {
+            reply->hopeless = true;
             break;
         }
     }
@@ -140,7 +142,7 @@ static bool request_try(
     return ok;
 }
 
-/* Retries what may pass, and soon enough. */
+/* Retries what may pass, and soon enough. Redirects that lead nowhere will do so again. */
 static bool request(struct client *c, const char *path, struct sink *sink, struct err *err) {
     struct err why = ERR_INIT;
     bool ok = false;
@@ -150,7 +152,7 @@ static bool request(struct client *c, const char *path, struct sink *sink, struc
         ok = request_try(c, path, sink, &reply, &why);
         bool later = reply.retry_after > RETRY_PATIENCE_S ||
                      breaker_left_ms(c->endpoint) > RETRY_PATIENCE_S * 1000;
-        if (ok || why.class != ERR_NETWORK || later) {
+        if (ok || why.class != ERR_NETWORK || later || reply.hopeless) {
             break;
         }
         if (attempt + 1 == ATTEMPTS_MAX) {

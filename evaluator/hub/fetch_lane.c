@@ -152,7 +152,7 @@ static enum lane_outcome judge_break(struct lane *l, CURLcode rc, struct err *wh
         return l->ranged && l->checked ? LANE_RANGE_LIE : LANE_FAILED;
     }
     hop_refuse(&l->hop, rc, why);
-    return l->hop.refused_address ? LANE_FAILED : LANE_LATER;
+    return hop_is_hopeless(&l->hop, rc) ? LANE_FAILED : LANE_LATER;
 }
 
 enum lane_outcome lane_outcome(struct lane *l, CURLcode rc, const char *endpoint, struct err *why) {

@@ -100,6 +100,12 @@ void hop_end(struct hop *h) {
     h->headers = NULL;
 }
 
+bool hop_is_hopeless(const struct hop *h, CURLcode rc) {
+    bool named = h->following && rc == CURLE_LOGIN_DENIED; /* a name and password in the address */
+    return h->refused_address || named || rc == CURLE_PEER_FAILED_VERIFICATION ||
+           rc == CURLE_SSL_CACERT_BADFILE;
+}
+
 bool hop_refuse(const struct hop *h, CURLcode rc, struct err *err) {
     if (h->head_overflow) {
         return err_set(

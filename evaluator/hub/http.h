@@ -40,6 +40,8 @@ struct hop {
 void hop_begin(struct hop *h, struct client *c, CURL *curl, const char *url, const char *if_range,
     long stall_s);
 void hop_end(struct hop *h);
+/* A certificate or an address that is refused now is refused the next moment, too. */
+bool hop_is_hopeless(const struct hop *h, CURLcode rc);
 /* Why the transfer did not come to its end; false. */
 bool hop_refuse(const struct hop *h, CURLcode rc, struct err *err);
 /* Whether a redirect from `from` may be followed. */
@@ -49,6 +51,7 @@ MUST_CHECK bool hop_allowed(const char *from, const char *to, struct err *err);
 struct reply {
     long status;
     char *location;   /* of a redirect: absolute; the caller's */
+    bool hopeless;    /* there is no reply, and there will be none: see request */
     long retry_after; /* seconds, clamped; -1 if the reply asks for no wait */
     char etag[128], linked[128], range[96], code[64];
 };

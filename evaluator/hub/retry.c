@@ -11,8 +11,9 @@
 #include "evaluator/hub/url.h"
 
 #define BACKOFF_MAX_MS 30000
-#define BREAKER_MAX_MS ((int64_t)3600 * 1000) /* a clock that jumps must not shut a hub for ever   \
-                                               */
+#define BREAKER_MAX_MS                                                                             \
+    ((int64_t)3600 * 1000) /* a clock that jumps must not shut a hub for ever                      \
+                            */
 
 /* Digits as a number up to `most`; -1 if there are none or something follows that isn't one of
  * `ends`. */

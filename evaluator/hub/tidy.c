@@ -19,15 +19,15 @@
 
 static json_t *snapshot_json(const struct cached_repo *r, const struct cached_snapshot *s) {
     return json_pack("{s:s, s:s, s:I, s:I, s:I, s:b, s:b}", "commit", s->commit, "refs", s->refs,
-        "files", (json_int_t)s->n_files, "bytes", (json_int_t)s->bytes, "used",
-        (json_int_t)s->used, "complete", s->complete, "in_use", tidy_in_use(r, s));
+        "files", (json_int_t)s->n_files, "bytes", (json_int_t)s->bytes, "used", (json_int_t)s->used,
+        "complete", s->complete, "in_use", tidy_in_use(r, s));
 }
 
 static json_t *repo_json(const struct cached_repo *r) {
     struct strbuf now = { 0 };
     struct err ignored = ERR_INIT;
-    json_t *out = json_pack(
-        "{s:s, s:s, s:I}", "kind", r->kind, "repo", r->id, "bytes", (json_int_t)r->bytes);
+    json_t *out =
+        json_pack("{s:s, s:s, s:I}", "kind", r->kind, "repo", r->id, "bytes", (json_int_t)r->bytes);
     char *name = path_join(r->dir, ".assay/name");
     if (file_exists(name) && file_read(name, 256, &now, &ignored)) {
         json_object_set_new(out, "now", json_string(strbuf_str(&now)));
@@ -47,9 +47,9 @@ json_t *hub_cache_list(struct err *err) {
     if (!cached_scan(&c, err)) {
         return NULL;
     }
-    json_t *out = json_pack("{s:s, s:s, s:I, s:I}", "schema", "assay.hub-ls/1", "cache", c.root,
-        "bytes", (json_int_t)c.bytes, "partial_bytes",
-        (json_int_t)tidy_partials(&c, INT64_MAX, true));
+    json_t *out =
+        json_pack("{s:s, s:s, s:I, s:I}", "schema", "assay.hub-ls/1", "cache", c.root, "bytes",
+            (json_int_t)c.bytes, "partial_bytes", (json_int_t)tidy_partials(&c, INT64_MAX, true));
     json_t *repos = json_array();
     for (size_t i = 0; i < c.n; i++) {
         json_array_append_new(repos, repo_json(&c.repos[i]));
@@ -195,7 +195,9 @@ json_t *hub_cache_verify(const char *const *names, size_t n, bool repair, struct
         cached_release(&c);
         return NULL;
     }
-    struct check check = { .problems = json_array(), .root_n = strlen(c.root) + 1, .repair = repair };
+    struct check check = {
+        .problems = json_array(), .root_n = strlen(c.root) + 1, .repair = repair
+    };
     check.bar = progress_start("verify", bytes, "B");
     for (size_t i = 0; i < c.n; i++) {
         if (chosen[i]) {

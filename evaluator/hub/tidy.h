@@ -5,9 +5,9 @@
 
 #include "base/json.h"
 
-/* {"schema": "assay.hub-ls/1", "cache", "bytes", "partial_bytes", "repos": [{"kind", "repo", "bytes",
- * "now"?, "snapshots": [{"commit", "refs", "files", "bytes", "used", "complete", "in_use"}]}]}. The
- * caller owns it. */
+/* {"schema": "assay.hub-ls/1", "cache", "bytes", "partial_bytes", "repos": [{"kind", "repo",
+ * "bytes", "now"?, "snapshots": [{"commit", "refs", "files", "bytes", "used", "complete",
+ * "in_use"}]}]}. The caller owns it. */
 MUST_CHECK json_t *hub_cache_list(struct err *err);
 
 /* Hashes every blob and follows every link of the repositories named (n 0: of all). The report, for
@@ -24,10 +24,10 @@ MUST_CHECK json_t *hub_cache_verify(
 MUST_CHECK json_t *hub_cache_remove(
     const char *const *names, size_t n, bool dry_run, struct err *err);
 
-/* What is no use to anybody: what was left half-way a week ago, blobs that no snapshot links to. Then
- * whole snapshots, those that were used longest ago first, until the cache holds at most `budget`
- * bytes and `room` bytes of disk are free; and those not used for `days` (0: however long). What is
- * in use stays. */
+/* What is no use to anybody: what was left half-way a week ago, blobs that no snapshot links to.
+ * Then whole snapshots, those that were used longest ago first, until the cache holds at most
+ * `budget` bytes and `room` bytes of disk are free; and those not used for `days` (0: however
+ * long). What is in use stays. */
 struct hub_gc {
     uint64_t budget; /* UINT64_MAX: whatever it holds */
     uint64_t room;

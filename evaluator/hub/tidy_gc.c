@@ -55,8 +55,8 @@ static bool is_named(const struct cached_snapshot *s, const char *revision) {
     return false;
 }
 
-bool tidy_find(const struct cached *c, const char *name, size_t *repo, size_t *snapshot,
-    struct err *err) {
+bool tidy_find(
+    const struct cached *c, const char *name, size_t *repo, size_t *snapshot, struct err *err) {
     const char *kind, *id = kind_and_id(name, &kind), *at = strchr(id, '@');
     size_t n = at ? (size_t)(at - id) : strlen(id);
     for (size_t i = 0; i < c->n; i++) {
@@ -70,7 +70,8 @@ bool tidy_find(const struct cached *c, const char *name, size_t *repo, size_t *s
             ++*snapshot;
         }
         return !at || *snapshot < r->n ||
-               err_set(err, ERR_NOT_FOUND, "the cache has no revision '%.100s' of '%s'", at + 1, r->id);
+               err_set(
+                   err, ERR_NOT_FOUND, "the cache has no revision '%.100s' of '%s'", at + 1, r->id);
     }
     err_set(err, ERR_NOT_FOUND, "'%.200s' is not in the cache '%s'", name, c->root);
     return err_hint(err, "assay hub ls lists what is");
@@ -85,10 +86,10 @@ struct gc {
     bool dry;
 };
 
-static void note_removed(
-    struct gc *g, const struct cached_repo *r, const char *commit, const char *what, uint64_t bytes) {
-    json_t *item = json_pack("{s:s, s:s, s:I}", "repo", r ? r->id : "", "what", what, "bytes",
-        (json_int_t)bytes);
+static void note_removed(struct gc *g, const struct cached_repo *r, const char *commit,
+    const char *what, uint64_t bytes) {
+    json_t *item = json_pack(
+        "{s:s, s:s, s:I}", "repo", r ? r->id : "", "what", what, "bytes", (json_int_t)bytes);
     if (commit) {
         json_object_set_new(item, "commit", json_string(commit));
     }
@@ -151,7 +152,8 @@ static struct strmap *linked_blobs(const struct cached_repo *r, const struct cac
     return m;
 }
 
-/* What a blob frees that goes: nothing where it is a link into the store that repositories share. */
+/* What a blob frees that goes: nothing where it is a link into the store that repositories share.
+ */
 static uint64_t sweep_blob(const struct gc *g, const char *path, const struct stat *st) {
     if (file_is_open(path)) {
         return 0;
@@ -163,7 +165,8 @@ static uint64_t sweep_blob(const struct gc *g, const char *path, const struct st
 }
 
 /* Blobs that are not in `kept`, and only those in `own` unless that is NULL, of which nothing has
- * changed since `before`; what they take. What the hub's own client has on its way is left a day. */
+ * changed since `before`; what they take. What the hub's own client has on its way is left a day.
+ */
 static uint64_t sweep_blobs(const struct gc *g, const struct cached_repo *r,
     const struct strmap *kept, const struct strmap *own, int64_t before) {
     char *dir = path_join(r->dir, "blobs");
@@ -255,8 +258,8 @@ static void sweep_gone(const struct cached_repo *r) {
     free(dir);
 }
 
-/* A repository without a snapshot and without blobs is nothing but folders and notes. Where somebody
- * has just begun to fill it again, rmdir refuses. */
+/* A repository without a snapshot and without blobs is nothing but folders and notes. Where
+ * somebody has just begun to fill it again, rmdir refuses. */
 static void remove_repo(const struct gc *g, const struct cached_repo *r) {
     static const char *const NOTES[] = { "refs", "trees", ".no_exist", ".assay" };
     static const char *const FOLDERS[] = { "snapshots", "blobs" };

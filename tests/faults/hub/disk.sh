@@ -30,7 +30,6 @@ forget
 : >"$tmp/file"
 code 1 env HF_HUB_CACHE="$tmp/file/cache" "$assay" hub pull org/m
 [ -s "$tmp/err.log" ] || fail 'it does not say why'
-code 1 env HF_HUB_CACHE=/proc/assay "$assay" hub pull org/m
 fault_held 17_a_cache_that_is_not_there_is_said_to_be_none
 
 # Reading back.
@@ -44,7 +43,7 @@ fault_held 18_a_download_that_cannot_be_read_back_is_not_taken
 forget
 serve "$tmp/model"
 code 1 env ASSAY_FAULT=hub_fsync:1+ "$assay" hub pull org/m
-[ -z "$(find "$tmp/home/cache/partial" -type f 2>/dev/null; find "$cache" -path '*/blobs/*')" ] || fail 'what was not synced is kept'
+[ -z "$(find "$cache" -path '*/blobs/*')" ] || fail 'what was not synced is kept'
 pull >/dev/null
 arrived "$tmp/model"
 fault_held 19_what_could_not_be_synced_is_fetched_again

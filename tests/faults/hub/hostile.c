@@ -64,8 +64,9 @@ static void be_silent(struct connection *c, int ms) {
 
 static void head(struct connection *c, unsigned status, const char *more, uint64_t length) {
     char text[1024];
-    snprintf(text, sizeof text, "HTTP/1.1 %u X\r\nConnection: close\r\nContent-Length: %llu\r\n%s\r\n",
-        status, (unsigned long long)length, more);
+    snprintf(text, sizeof text,
+        "HTTP/1.1 %u X\r\nConnection: close\r\nContent-Length: %llu\r\n%s\r\n", status,
+        (unsigned long long)length, more);
     puts_to(c, text);
 }
 
@@ -81,8 +82,8 @@ static bool read_part(const struct hostile_file *f, uint64_t at, char *into, siz
 
 /* Bytes [from, from + n) of the file, and noise where there are none; `flip`: this bit of it is
  * turned over (UINT64_MAX: none). */
-static void send_part(struct connection *c, const struct hostile_file *f, uint64_t from, uint64_t n,
-    uint64_t flip) {
+static void send_part(
+    struct connection *c, const struct hostile_file *f, uint64_t from, uint64_t n, uint64_t flip) {
     enum { CHUNK = 64 << 10 };
     char *chunk = xmalloc(CHUNK);
     for (uint64_t done = 0; done < n && !c->h->stop;) {
@@ -123,7 +124,9 @@ static struct answer true_answer(const struct connection *c, const struct hostil
         a.n = 0;
     } else if (c->ranged) {
         uint64_t to = c->to < f->size ? c->to : f->size - 1;
-        a = (struct answer) { .status = 206, .from = c->from, .n = to - c->from + 1, .flip = UINT64_MAX };
+        a = (struct answer) {
+            .status = 206, .from = c->from, .n = to - c->from + 1, .flip = UINT64_MAX
+        };
         snprintf(range, sizeof range, "Content-Range: bytes %llu-%llu/%llu\r\n",
             (unsigned long long)c->from, (unsigned long long)to, (unsigned long long)f->size);
     }
@@ -131,13 +134,15 @@ static struct answer true_answer(const struct connection *c, const struct hostil
         snprintf(linked, sizeof linked, "X-Linked-Etag: \"%s\"\r\nX-Linked-Size: %llu\r\n", f->etag,
             (unsigned long long)f->size);
     }
-    snprintf(a.more, sizeof a.more, "ETag: \"%s\"\r\nX-Repo-Commit: %s\r\nAccept-Ranges: bytes\r\n%s%s",
-        f->etag, HOSTILE_COMMIT, range, linked);
+    snprintf(a.more, sizeof a.more,
+        "ETag: \"%s\"\r\nX-Repo-Commit: %s\r\nAccept-Ranges: bytes\r\n%s%s", f->etag,
+        HOSTILE_COMMIT, range, linked);
     a.announced = a.sent = a.n;
     return a;
 }
 
-static void send_answer(struct connection *c, const struct hostile_file *f, const struct answer *a) {
+static void send_answer(
+    struct connection *c, const struct hostile_file *f, const struct answer *a) {
     head(c, a->status, a->more, a->announced);
     if (strcmp(c->method, "HEAD")) {
         send_part(c, f, a->from, a->sent, a->flip);
@@ -170,8 +175,8 @@ static void storm(struct connection *c, const struct hostile_file *f, struct ans
 }
 
 /* False: the rule has said all there is to say. */
-static bool bend(struct connection *c, const struct hostile_file *f, const struct rule *r,
-    struct answer *a) {
+static bool bend(
+    struct connection *c, const struct hostile_file *f, const struct rule *r, struct answer *a) {
     uint64_t n = r->n;
     switch (r->deed) {
     case DEED_CUT:
@@ -223,8 +228,7 @@ static bool bend(struct connection *c, const struct hostile_file *f, const struc
     return true;
 }
 
-static void answer_file(
-    struct connection *c, const struct hostile_file *f, const struct rule *r) {
+static void answer_file(struct connection *c, const struct hostile_file *f, const struct rule *r) {
     struct answer a = true_answer(c, f);
     if (!r || bend(c, f, r, &a)) {
         send_answer(c, f, &a);
@@ -247,7 +251,8 @@ static void answer_tree(struct connection *c) {
     strbuf_adds(&out, "[");
     for (size_t i = 0; i < c->h->n_files; i++) {
         const struct hostile_file *f = &c->h->files[i];
-        strbuf_addf(&out, "%s{\"type\": \"file\", \"path\": \"%s\", \"size\": %llu, \"oid\": \"%.40s\"",
+        strbuf_addf(&out,
+            "%s{\"type\": \"file\", \"path\": \"%s\", \"size\": %llu, \"oid\": \"%.40s\"",
             i ? ", " : "", f->path, (unsigned long long)f->size, f->etag);
         if (f->lfs) {
             strbuf_addf(&out, ", \"lfs\": {\"oid\": \"%s\", \"size\": %llu}", f->etag,
@@ -398,7 +403,8 @@ static const struct rule *find_rule(struct connection *c) {
     snprintf(h->last_path, sizeof h->last_path, "%.500s", c->path);
     for (size_t i = 0; h->rules && h->rules[i].prefix && !found; i++) {
         const struct rule *r = &h->rules[i];
-        if (!strncmp(c->path, r->prefix, strlen(r->prefix)) && (!r->times || h->used[i] < r->times)) {
+        if (!strncmp(c->path, r->prefix, strlen(r->prefix)) &&
+            (!r->times || h->used[i] < r->times)) {
             h->used[i]++;
             found = r;
         }

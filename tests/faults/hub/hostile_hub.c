@@ -1,7 +1,7 @@
 /* The hostile hub as a program, for scripts:
  *   hostile_hub FILE PORT_FILE STATS_FILE [storm | flip BIT]
- * has FILE as org/m's model.safetensors, and a config.json. What it sent is in STATS_FILE, anew four
- * times a second: requests, bytes of files. SIGTERM ends it. */
+ * has FILE as org/m's model.safetensors, and a config.json. What it sent is in STATS_FILE, anew
+ * four times a second: requests, bytes of files. SIGTERM ends it. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,7 +59,8 @@ int main(int argc, char **argv) {
     write_text(argv[2], text);
     while (!stopping) {
         nanosleep(&(struct timespec) { .tv_nsec = 250000000 }, NULL);
-        snprintf(text, sizeof text, "%u %llu\n", (unsigned)hub.n_requests, (unsigned long long)hub.body_bytes);
+        snprintf(text, sizeof text, "%u %llu\n", (unsigned)hub.n_requests,
+            (unsigned long long)hub.body_bytes);
         write_text(argv[3], text);
     }
     hostile_stop(&hub);

@@ -18,9 +18,10 @@
 #define LARGE FILES "large.gguf"
 #define INFO "/api/models/org/m/revision/"
 #define TREE "/api/models/org/m/tree/"
-#define MODEL_BYTES (5u << 20)   // kept across processes, one piece
-#define LARGE_BYTES (40u << 20)  // two pieces
-#define END { NULL, DEED_NONE, 0, NULL, 0 }
+#define MODEL_BYTES (5u << 20)  // kept across processes, one piece
+#define LARGE_BYTES (40u << 20) // two pieces
+#define END                                                                                        \
+    { NULL, DEED_NONE, 0, NULL, 0 }
 
 static struct fixture {
     struct hostile hub, other;
@@ -43,7 +44,8 @@ static int start(void **state) {
     (void)state;
     fix.bytes = xmalloc(LARGE_BYTES);
     fill(fix.bytes, LARGE_BYTES);
-    fix.files[0] = (struct hostile_file) { .path = "config.json", .data = "{\"a\": 1}\n", .size = 9 };
+    fix.files[0] =
+        (struct hostile_file) { .path = "config.json", .data = "{\"a\": 1}\n", .size = 9 };
     fix.files[1] = (struct hostile_file) {
         .path = "model.safetensors", .data = fix.bytes, .size = MODEL_BYTES, .lfs = true
     };
@@ -146,7 +148,8 @@ static void fault_49_a_body_that_ends_early_is_gone_on_with(void **state) {
     static const uint64_t CUTS[] = { 0, 1, 100000, MODEL_BYTES / 2, MODEL_BYTES - 1 };
     (void)state;
     for (size_t i = 0; i < sizeof CUTS / sizeof *CUTS; i++) {
-        struct rule rules[] = { { MODEL, DEED_CUT, CUTS[i], NULL, 3 }, { CONFIG, DEED_CUT, 4, NULL, 1 }, END };
+        struct rule rules[] = { { MODEL, DEED_CUT, CUTS[i], NULL, 3 },
+            { CONFIG, DEED_CUT, 4, NULL, 1 }, END };
         arrives(rules);
         assert_true(fix.hub.body_bytes <= MODEL_BYTES + MODEL_BYTES / 20);
         again();
@@ -166,7 +169,9 @@ static void fault_49_many_cuts_in_several_pieces_cost_nothing(void **state) {
 }
 
 static void fault_50_a_flipped_bit_is_found_and_fetched_anew(void **state) {
-    static struct hostile_file small[1] = { { .path = "model.safetensors", .size = 65536, .lfs = true } };
+    static struct hostile_file small[1] = {
+        { .path = "model.safetensors", .size = 65536, .lfs = true }
+    };
     struct err err;
     (void)state;
     small[0].data = fix.bytes;
@@ -179,7 +184,8 @@ static void fault_50_a_flipped_bit_is_found_and_fetched_anew(void **state) {
         assert_int_equal(fix.hub.used[0], 1);
         again();
     }
-    struct rule once[] = { { MODEL, DEED_CUT, 1000000, NULL, 1 }, { MODEL, DEED_FLIP, 4000000 * 8, NULL, 1 }, END };
+    struct rule once[] = { { MODEL, DEED_CUT, 1000000, NULL, 1 },
+        { MODEL, DEED_FLIP, 4000000 * 8, NULL, 1 }, END };
     arrives(once); /* of a file that came in two parts, too */
     again();
     struct rule always[] = { { MODEL, DEED_FLIP, 4711, NULL, 0 }, END };
@@ -203,7 +209,8 @@ static void fault_52_a_range_that_was_not_asked_for_is_not_taken(void **state) {
     static const enum deed DEEDS[] = { DEED_OTHER_RANGE, DEED_WHOLE };
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct rule rules[] = { { MODEL, DEED_CUT, 1000000, NULL, 1 }, { MODEL, DEEDS[i], 4096, NULL, 0 }, END };
+        struct rule rules[] = { { MODEL, DEED_CUT, 1000000, NULL, 1 },
+            { MODEL, DEEDS[i], 4096, NULL, 0 }, END };
         arrives(rules);
         again();
         fix.hub.n_files = 3;
@@ -215,13 +222,15 @@ static void fault_52_a_range_that_was_not_asked_for_is_not_taken(void **state) {
 }
 
 static void fault_53_a_range_that_cannot_be_had_begins_anew(void **state) {
-    struct rule rules[] = { { MODEL, DEED_CUT, 1000000, NULL, 1 }, { MODEL, DEED_416, 0, NULL, 2 }, END };
+    struct rule rules[] = { { MODEL, DEED_CUT, 1000000, NULL, 1 }, { MODEL, DEED_416, 0, NULL, 2 },
+        END };
     (void)state;
     arrives(rules);
 }
 
 static void fault_54_a_file_that_changed_meanwhile_is_asked_for_again(void **state) {
-    struct rule rules[] = { { MODEL, DEED_CUT, 1000000, NULL, 1 }, { MODEL, DEED_FLIP, 4000000 * 8, NULL, 1 }, END };
+    struct rule rules[] = { { MODEL, DEED_CUT, 1000000, NULL, 1 },
+        { MODEL, DEED_FLIP, 4000000 * 8, NULL, 1 }, END };
     (void)state;
     arrives(rules);
     assert_string_equal(fix.hub.last_path, MODEL); /* of the commit, whatever the branch is now */
@@ -242,7 +251,8 @@ static void fault_55_silence_of_each_kind_ends(void **state) {
     struct err err;
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        struct rule rules[] = { { MODEL, DEEDS[i], 100000, NULL, 1 }, { INFO, DEEDS[i], 4, NULL, 1 }, END };
+        struct rule rules[] = { { MODEL, DEEDS[i], 100000, NULL, 1 },
+            { INFO, DEEDS[i], 4, NULL, 1 }, END };
         arrives(rules);
         again();
     }
@@ -266,7 +276,8 @@ static void fault_56_retry_after_is_heeded_up_to_a_bound(void **state) {
     assert_true(now_ms() - begun >= 2000); /* it was waited for as long as was asked */
     again();
     static const char *const FAR[] = { "Retry-After: 999999999\r\n",
-        "Retry-After: 99999999999999999999999999\r\n", "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\n" };
+        "Retry-After: 99999999999999999999999999\r\n",
+        "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\n" };
     for (size_t i = 0; i < 3; i++) {
         struct rule far[] = { { INFO, DEED_STATUS, 429, FAR[i], 0 }, END };
         struct err err;
@@ -277,9 +288,10 @@ static void fault_56_retry_after_is_heeded_up_to_a_bound(void **state) {
         assert_int_equal(fix.hub.n_requests, 0);
         again();
     }
-    static const char *const JUNK[] = { "Retry-After: -1\r\n", "Retry-After: soon\r\n", "Retry-After: \r\n",
-        "Retry-After: 1.5\r\n", "Retry-After: 0x10\r\n", "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\r\n",
-        "RateLimit: \"api\";r=7;t=600\r\n", "RateLimit: r=;t=\r\n" };
+    static const char *const JUNK[] = { "Retry-After: -1\r\n", "Retry-After: soon\r\n",
+        "Retry-After: \r\n", "Retry-After: 1.5\r\n", "Retry-After: 0x10\r\n",
+        "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\r\n", "RateLimit: \"api\";r=7;t=600\r\n",
+        "RateLimit: r=;t=\r\n" };
     for (size_t i = 0; i < sizeof JUNK / sizeof *JUNK; i++) {
         struct rule junk[] = { { INFO, DEED_STATUS, 429, JUNK[i], 0 }, END };
         struct err err;
@@ -322,8 +334,9 @@ static void fault_57_a_storm_is_not_answered_by_a_herd(void **state) {
     again();
     static const unsigned STATUS[] = { 500, 502, 503, 504, 408 };
     for (size_t i = 0; i < 5; i++) {
-        struct rule flapping[] = { { INFO, DEED_STATUS, STATUS[i], NULL, 2 }, { MODEL, DEED_STATUS, STATUS[i], NULL, 3 },
-            { TREE, DEED_STATUS, STATUS[i], NULL, 1 }, END };
+        struct rule flapping[] = { { INFO, DEED_STATUS, STATUS[i], NULL, 2 },
+            { MODEL, DEED_STATUS, STATUS[i], NULL, 3 }, { TREE, DEED_STATUS, STATUS[i], NULL, 1 },
+            END };
         arrives(flapping);
         again();
         struct rule always[] = { { MODEL, DEED_STATUS, STATUS[i], NULL, 0 }, END };
@@ -380,23 +393,26 @@ static void fault_58_what_is_forbidden_or_gone_says_what_to_do(void **state) {
 }
 
 static void fault_59_redirects_end_and_lead_nowhere_inside(void **state) {
-    static const char *const REFUSED[] = { "file:///etc/passwd", "gopher://127.0.0.1/", "ftp://127.0.0.1/",
-        "http://169.254.169.254/latest/meta-data/", "http://[fe80::1]/", "http://user:pw@127.0.0.1:1/",
-        "http://0.0.0.0:1/", "http://[::ffff:169.254.169.254]/" };
+    static const char *const REFUSED[] = { "file:///etc/passwd", "gopher://127.0.0.1/",
+        "ftp://127.0.0.1/", "http://169.254.169.254/latest/meta-data/", "http://[fe80::1]/",
+        "http://user:pw@127.0.0.1:1/", "http://0.0.0.0:1/", "http://[::ffff:169.254.169.254]/" };
     struct err err;
     (void)state;
     for (size_t i = 0; i < sizeof REFUSED / sizeof *REFUSED; i++) {
         struct rule info[] = { { INFO, DEED_REDIRECT, 302, REFUSED[i], 0 }, END };
         struct rule file[] = { { MODEL, DEED_REDIRECT, 302, REFUSED[i], 0 }, END };
         is_refused(info, ERR_NETWORK, &err);
+        assert_int_equal(fix.hub.n_requests, 1);
         is_refused(file, ERR_NETWORK, &err);
+        assert_int_equal(fix.hub.used[0], 1);
         again();
     }
     struct rule loop[] = { { MODEL, DEED_REDIRECT, 302, MODEL, 0 }, END };
     is_refused(loop, ERR_NETWORK, &err);
     assert_int_equal(fix.hub.used[0], 6);
     again();
-    struct rule relative[] = { { MODEL, DEED_REDIRECT, 307, "/elsewhere/model.safetensors", 0 }, END };
+    struct rule relative[] = { { MODEL, DEED_REDIRECT, 307, "/elsewhere/model.safetensors", 0 },
+        END };
     arrives(relative);
 }
 
@@ -412,7 +428,8 @@ static void fault_59_a_public_hub_leads_to_no_private_address(void **state) {
     snprintf(url, sizeof url, "%s/elsewhere/config.json", fix.other.url);
     assert_false(client_follow(c, url, true, &sink, &reply, NULL, &err));
     assert_non_null(strstr(err.msg, "inside this network"));
-    snprintf(url, sizeof url, "http://localhost%s/elsewhere/config.json", strrchr(fix.other.url, ':'));
+    snprintf(
+        url, sizeof url, "http://localhost%s/elsewhere/config.json", strrchr(fix.other.url, ':'));
     assert_false(client_follow(c, url, true, &sink, &reply, NULL, &err)); /* by name, after DNS */
     assert_int_equal(fix.other.n_requests, 0);
     client_close(c);
@@ -429,7 +446,8 @@ static void fault_60_the_token_stays_with_the_hub(void **state) {
     setenv("HF_TOKEN", "hf_CANARYcanaryCANARYcanary", 1);
     snprintf(to, sizeof to, "%s/elsewhere/model.safetensors", fix.other.url);
     snprintf(large, sizeof large, "%s/elsewhere/large.gguf", fix.other.url);
-    struct rule rules[] = { { MODEL, DEED_REDIRECT, 302, to, 0 }, { LARGE, DEED_REDIRECT, 302, large, 0 }, END };
+    struct rule rules[] = { { MODEL, DEED_REDIRECT, 302, to, 0 },
+        { LARGE, DEED_REDIRECT, 302, large, 0 }, END };
     fix.hub.n_files = 3;
     arrives(rules);
     unsetenv("HF_TOKEN");
@@ -525,30 +543,37 @@ static void fault_65_what_is_here_needs_no_hub(void **state) {
 static void fault_66_a_branch_is_resolved_once_and_a_new_owner_refused(void **state) {
     struct err err;
     (void)state;
-    struct rule gone[] = { { INFO, DEED_STATUS, 404, "X-Error-Code: RevisionNotFound\r\n", 0 }, END };
+    struct rule gone[] = { { INFO, DEED_STATUS, 404, "X-Error-Code: RevisionNotFound\r\n", 0 },
+        END };
     is_refused(gone, ERR_NOT_FOUND, &err);
     struct rule renamed[] = { { INFO, DEED_REDIRECT, 307, "/api/models/org/new/revision/main", 0 },
-        { "/api/models/org/new/", DEED_JSON, 0, "{\"id\": \"org/new\", \"sha\": \"" HOSTILE_COMMIT "\"}", 0 }, END };
+        { "/api/models/org/new/", DEED_JSON, 0,
+            "{\"id\": \"org/new\", \"sha\": \"" HOSTILE_COMMIT "\"}", 0 },
+        END };
     arrives(renamed);
     char *name = folder_read(fix.cache, "models--org--m/.assay/name");
     assert_string_equal(name, "org/new");
     free(name);
     again();
     struct rule taken[] = { { INFO, DEED_REDIRECT, 307, "/api/models/evil/m/revision/main", 0 },
-        { "/api/models/evil/", DEED_JSON, 0, "{\"id\": \"evil/m\", \"sha\": \"" HOSTILE_COMMIT "\"}", 0 }, END };
+        { "/api/models/evil/", DEED_JSON, 0,
+            "{\"id\": \"evil/m\", \"sha\": \"" HOSTILE_COMMIT "\"}", 0 },
+        END };
     is_refused(taken, ERR_NOT_FOUND, &err);
     assert_non_null(strstr(err.msg, "another owner"));
     assert_int_equal(fix.hub.n_file_requests, 0);
 }
 
 static void fault_67_what_the_other_protocol_offers_is_left(void **state) {
-    struct rule xet[] = { { MODEL, DEED_HEADERS, 0,
-                              "X-Xet-Hash: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n"
-                              "X-Xet-Refresh-Route: /api/models/org/m/xet-read-token/x\r\n"
-                              "Link: <http://127.0.0.1:1/cas>; rel=\"xet-auth\", <http://127.0.0.1:1/r>; "
-                              "rel=\"xet-reconstruction-info\"\r\n",
-                              0 },
-        END };
+    struct rule xet[] = {
+        { MODEL, DEED_HEADERS, 0,
+            "X-Xet-Hash: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n"
+            "X-Xet-Refresh-Route: /api/models/org/m/xet-read-token/x\r\n"
+            "Link: <http://127.0.0.1:1/cas>; rel=\"xet-auth\", <http://127.0.0.1:1/r>; "
+            "rel=\"xet-reconstruction-info\"\r\n",
+            0 },
+        END
+    };
     struct err err;
     (void)state;
     arrives(xet);
