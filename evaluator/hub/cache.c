@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,16 +12,47 @@
 #define BASE_DEPTH_MAX 4
 #define WANTED_MAX ((size_t)REPO_FILES_MAX * 1025)
 
-/* A variable's folder, with "~/" for the home as the hub's client takes it. */
+/* $NAME or ${NAME} at *at, which is stepped over; one that isn't set stays as it is written. */
+static void add_variable(struct strbuf *out, const char **at) {
+    static const char NAME[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+    bool braced = (*at)[1] == '{';
+    const char *from = *at + 1 + braced;
+    size_t n = strspn(from, NAME);
+    const char *end = from + n + (braced && from[n] == '}');
+    char *name = xstrndup(from, n);
+    const char *value = n && (!braced || end > from + n) ? getenv(name) : NULL;
+    if (value) {
+        strbuf_adds(out, value);
+    } else {
+        strbuf_add(out, *at, (size_t)(end - *at));
+    }
+    *at = end;
+    free(name);
+}
+
+/* A variable's folder, with "~/" for the home and $VARIABLES in it, as the hub's client takes it.
+ */
 static char *from_env(const char *name, const char *below) {
-    const char *value = getenv(name), *home = getenv("HOME");
-    if (!value || !*value) {
+    const char *at = getenv(name), *home = getenv("HOME");
+    struct strbuf path = { 0 };
+    if (!at || !*at) {
         return NULL;
     }
-    char *base = home && !strncmp(value, "~/", 2) ? path_join(home, value + 2) : xstrdup(value);
-    char *path = below ? path_join(base, below) : xstrdup(base);
-    free(base);
-    return path;
+    if (home && at[0] == '~' && (!at[1] || at[1] == '/')) {
+        strbuf_adds(&path, home);
+        at++;
+    }
+    while (*at) {
+        if (*at == '$') {
+            add_variable(&path, &at);
+        } else {
+            strbuf_addc(&path, *at++);
+        }
+    }
+    if (below) {
+        strbuf_addf(&path, "/%s", below);
+    }
+    return strbuf_take(&path);
 }
 
 char *cache_home(const char *below) {
@@ -216,8 +248,13 @@ void cache_write_name(const char *repo_dir, const char *now) {
 
 void cache_write_no_exist(const char *repo_dir, const char *commit, const char *path) {
     struct strbuf at = { 0 };
+    struct err ignored = ERR_INIT;
     strbuf_addf(&at, "%s/.no_exist/%s/%s", repo_dir, commit, path);
-    note(at.text, "", 0);
+    int fd = make_parent(at.text, &ignored) ? open(at.text, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)
+                                            : -1; /* empty: nothing to sync */
+    if (fd >= 0) {
+        close(fd);
+    }
     strbuf_release(&at);
 }
 

@@ -97,6 +97,15 @@ void pulled_release(struct pulled *p) {
     p->now = NULL;
 }
 
+/* Names that every program which opens a model asks for, and this one has not. */
+static void note_absent(const struct pull *p, const char *repo_dir, const struct repo_listing *l) {
+    for (size_t i = 0; p->kind == REPO_MODEL && FACT_FILES[i]; i++) {
+        if (!strpbrk(FACT_FILES[i], "*[") && !repo_listing_has(l, FACT_FILES[i])) {
+            cache_write_no_exist(repo_dir, l->commit, FACT_FILES[i]);
+        }
+    }
+}
+
 /* ---- what stays there ---- */
 
 static bool is_here(const char *repo_dir, const struct repo_file *f) {
@@ -261,6 +270,7 @@ static char *pull_from_hub(const struct pull *p, const char *root, const char *r
     if (ok) {
         cache_write_tree(repo_dir, l);
         cache_write_name(repo_dir, out->now);
+        note_absent(p, repo_dir, l);
         pull_leave_large(p, repo_dir, free_bytes(root) / 2, &out->listing);
     }
     if (ok && note_wanted(p, repo_dir, l, err) && fetch_wanted(c, p, root, repo_dir, l, err) &&

@@ -1,5 +1,5 @@
-/* Faults 49 to 67: a hub that lies, and what a pull makes of it. An argument names the cases that are
- * wanted (fault_60*), or is 'slow'. */
+/* Faults 49 to 67: a hub that lies, and what a pull makes of it. An argument names the cases that
+ * are wanted (fault_60*), or is 'slow'. */
 #include "tests/evaluator/folder.h"
 
 #include <curl/curl.h>

@@ -21,12 +21,14 @@ export HF_ENDPOINT HF_HUB_DISABLE_TELEMETRY=1 HF_HUB_DISABLE_PROGRESS_BARS=1 HF_
 "$assay" hub pull org/m >"$tmp/path"
 "$python" - "$(cat "$tmp/path")" <<'PY' || fail 'huggingface_hub does not read what Assay fetched'
 import filecmp, os, sys
-from huggingface_hub import snapshot_download, hf_hub_download, scan_cache_dir
+from huggingface_hub import _CACHED_NO_EXIST, snapshot_download, hf_hub_download, scan_cache_dir, try_to_load_from_cache
 os.environ["HF_HUB_OFFLINE"] = "1"
 path = snapshot_download("org/m", local_files_only=True)
 assert os.path.realpath(path) == os.path.realpath(sys.argv[1]), (path, sys.argv[1])
 for name in ("config.json", "1_Pooling/config.json", "model.safetensors"):
     assert os.path.getsize(hf_hub_download("org/m", name, local_files_only=True)) > 0
+assert try_to_load_from_cache("org/m", "tokenizer.json") is _CACHED_NO_EXIST
+assert try_to_load_from_cache("org/m", "vocab.bin") is None
 info = scan_cache_dir()
 assert not info.warnings, info.warnings
 repo, = info.repos
