@@ -17,7 +17,7 @@ rm "$tmp/random"
 serve "$tmp/model" storm
 kills=0
 for share in 20 50 80; do
-    pull >"$tmp/pull.log" 2>&1 &
+    "$assay" hub pull org/m >"$tmp/pull.log" 2>&1 & # not by a function: its shell would be killed
     pids=$!
     until [ "$(cut -d' ' -f2 "$tmp/stats")" -gt $((size / 100 * share)) ]; do
         kill -0 "$pids" 2>/dev/null || fail "it ended before it was killed: $(cat "$tmp/pull.log")"
