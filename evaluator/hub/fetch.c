@@ -16,6 +16,7 @@ enum {
     REFETCHES_MAX = 2,          /* bits turn over on the way now and then */
     HASH_STEP = 4 << 20,        /* hashed between two looks at the network */
     LOCK_POLL_MS = 100,
+    LOCK_PATIENCE_MS = 600000, /* a lock that nobody does anything behind */
     BAR_BYTES = 1 << 20
 };
 
@@ -29,6 +30,7 @@ struct engine {
     size_t n_open, n_done, first;              /* first: before it all are done */
     int64_t not_before;                        /* the hub asked for a pause */
     int64_t look_again;                        /* at files that another process has */
+    int64_t idle_since; /* there was nothing but such files; 0: there was something */
     struct progress *bar;
     const struct job *barred;
     uint8_t *buffer;
@@ -89,6 +91,7 @@ static void open_file(struct engine *e, size_t file) {
     const struct fetch_file *w = &e->f->files[file];
     bool busy = false;
     int lock = e->f->lock(e->f->arg, file, &busy);
+    busy = busy && !(e->idle_since && wall_ms() - e->idle_since > LOCK_PATIENCE_MS);
     bool here = !busy && e->f->is_here(e->f->arg, file);
     busy = busy || (!here && partial_is_busy(e->f->partials, w->etag, w->size));
     if (busy || here) {
@@ -130,6 +133,7 @@ static void open_files(struct engine *e) {
         }
     }
     e->look_again = e->n_open < JOBS_MAX ? now + LOCK_POLL_MS : 0;
+    e->idle_since = e->n_open ? 0 : e->idle_since ? e->idle_since : now;
 }
 
 static void close_job(struct engine *e, size_t slot, bool done) {

@@ -306,6 +306,13 @@ char *pull_cached(const struct pull *p, struct err *err) {
         return NULL;
     }
     char *repo_dir = cache_repo_dir(root, p->kind, p->repo), *dir = cached_snapshot(p, repo_dir);
+    if (dir) {
+        use_begin(dir);
+    }
+    if (dir && !dir_exists(dir)) { /* it was just being removed */
+        free(dir);
+        dir = NULL;
+    }
     free(repo_dir);
     free(root);
     return dir;
