@@ -77,6 +77,7 @@ static bool run_ls(const struct args *args, struct err *err) {
 
 const struct command cmd_hub_ls = {
     .name = "hub ls",
+    .operands = "",
     .summary = "list what the cache holds",
     .run = run_ls,
 };
@@ -211,6 +212,7 @@ static bool run_gc(const struct args *args, struct err *err) {
 
 const struct command cmd_hub_gc = {
     .name = "hub gc",
+    .operands = "",
     .summary = "remove what nobody needs from the cache, and make room",
     .details = "Downloads that came half-way and were not gone on with for a week, and files that "
                "no revision has,\n"
