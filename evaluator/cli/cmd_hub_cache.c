@@ -191,8 +191,7 @@ const struct command cmd_hub_rm = {
 
 static const struct option options_gc[] = {
     { "max-size", 0, "SIZE",
-        "remove snapshots, those used longest ago first, until the cache is no larger (default: "
-        "ASSAY_HUB_CACHE_MAX)" },
+        "the cache is to hold no more than that (default: ASSAY_HUB_CACHE_MAX)" },
     { "unused", 0, "DAYS", "remove snapshots that were not used for so long" },
     { "dry-run", 'n', NULL, "say what would be removed" },
     { NULL, 0, NULL, NULL },
@@ -217,7 +216,8 @@ const struct command cmd_hub_gc = {
     .details = "Downloads that came half-way and were not gone on with for a week, and files that "
                "no revision has,\n"
                "go always; whole revisions by --max-size or --unused. What a process has in use "
-               "stays, be it Assay's or not.\n",
+               "stays, be it Assay's or not.\n"
+               "By --max-size those go first that were used longest ago.\n",
     .options = { options_gc },
     .run = run_gc,
 };
