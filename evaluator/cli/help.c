@@ -96,8 +96,15 @@ static const char ENVIRONMENT[] =
     "  ASSAY_NO_PROGRESS     no progress bars\n"
     "  HF_ENDPOINT           the hub: a URL, or the folder of a mirror tree\n"
     "  HF_HOME, HF_HUB_CACHE the hub cache, shared with Python\n"
+    "  ASSAY_HUB_CACHE_MAX   make room in the hub cache before a download: 200G, 1.5TiB\n"
     "  HF_TOKEN              for gated repositories; never logged or stored\n"
     "  HF_HUB_OFFLINE        1: use only what is cached\n"
+    "  HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_ETAG_TIMEOUT\n"
+    "                        seconds without a kilobyte a second after which a download (10), or "
+    "an\n"
+    "                        answer (60), is given up and asked for again\n"
+    "  https_proxy, http_proxy, all_proxy, no_proxy, SSL_CERT_FILE, CURL_CA_BUNDLE\n"
+    "                        the way to the hub, and whom to believe on it\n"
     "  SOURCE_DATE_EPOCH     the time that published files carry\n";
 
 bool help_topic(const char *topic, struct strbuf *out) {
