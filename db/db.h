@@ -114,7 +114,8 @@ void db_snapshot_end(struct db *db);
 /* ---- submissions ---- */
 
 /* The request, as JSON:
- *   {"submitter": "who", "priority": 0..9 (0 first; 5), "needs_mb": N,
+ *   {"submitter": "who", "priority": 0..9 (0 first; 5), "needs": {"memory_mb", "disk_mb", "gpus",
+ * "device": "cpu|cuda", "dtype"}, all optional,
  *    "model": {"name": "org/name", "kind": "hub|local|api", "requested": "what was typed",
  * "commit": "40 hex (or the 64 hex of a folder's content)", "licence", "architecture", "dtype",
  * "params", "size_bytes", "card": {...}, "manifest": {...}}, "suite": {"name", "version", "sha256",
@@ -180,9 +181,12 @@ struct job {
 };
 
 struct claim_options {
-    unsigned lease_s;   /* 0: 90. Beat every quarter of it or so */
-    unsigned memory_mb; /* jobs that need more are left to others; 0: any */
-    long long resident; /* revision that is loaded already, to be preferred; 0: none */
+    unsigned lease_s;            /* 0: 90. Beat every quarter of it or so */
+    unsigned memory_mb, disk_mb; /* jobs that need more are left to others; 0: any */
+    const char *device;          /* cpu or cuda: others' jobs are left to them; NULL: any */
+    unsigned gpus;               /* where a device is named */
+    const char *dtypes;          /* "f32,bf16": what it computes in; NULL: any */
+    long long resident;          /* revision that is loaded already, to be preferred; 0: none */
 };
 /* False only on errors; *found says whether there was a job. Claiming again before finishing
  * returns the same job. */
@@ -242,6 +246,13 @@ MUST_CHECK char *record_text(const json_t *record, struct err *err);
  * STALE or GONE. */
 MUST_CHECK bool queue_finish(struct db *db, const struct job_key *key, const char *text,
     enum queue_answer *answer, struct err *err);
+
+/* Finishes one job and claims the next in one transaction: a round trip and a wait for the disk
+ * instead of two of each. Told twice, as after a lost reply, it answers QUEUE_ALREADY and the job
+ * that it took the first time. */
+MUST_CHECK bool queue_turn(struct db *db, const struct worker *worker, const struct job_key *key,
+    const char *text, const struct claim_options *options, enum queue_answer *answer,
+    struct job *next, bool *found, struct err *err);
 
 /* A run made without the queue: request = {"model": as in a submission, "task": as there, "config",
  * "purpose"}. set 0: it has no samples. The same record again is the run that is there (*created

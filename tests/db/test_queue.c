@@ -252,19 +252,35 @@ static void backoff_grows_and_honours_what_the_hub_asked_for(void **state) {
     job_release(&job);
 }
 
-static void a_model_that_kills_its_worker_is_quarantined_after_three(void **state) {
+static void a_lost_worker_is_a_failure_and_the_fifth_is_the_last(void **state) {
     struct fixture *f = *state;
     struct worker w;
     json_decref(fixture_submit(f, "org/a", 1));
-    for (int i = 1; i <= 3; i++) {
+    for (int i = 1; i <= 5; i++) {
         struct job job;
         fixture_worker(f, &w);
         fixture_claim(f, &w, 90, &job);
         fixture_lose_lease(f, job.key.job);
-        assert_string_equal(fixture_sql(f, "SELECT state FROM jobs"), i < 3 ? "waiting" : "dead");
+        assert_string_equal(fixture_sql(f, "SELECT concat_ws(' ', state, crashes) FROM jobs"),
+            i < 5 ? "waiting 0" : "dead 0");
         job_release(&job);
     }
-    assert_int_equal(fixture_int(f, "SELECT count(*) FROM attempts WHERE outcome = 'lost'"), 3);
+    assert_int_equal(fixture_int(f, "SELECT count(*) FROM attempts WHERE outcome = 'lost'"), 5);
+}
+
+static void a_model_that_kills_its_process_is_quarantined_after_three(void **state) {
+    struct fixture *f = *state;
+    struct worker w;
+    json_decref(fixture_submit(f, "org/a", 1));
+    fixture_worker(f, &w);
+    for (int i = 1; i <= 3; i++) {
+        struct job job;
+        fixture_claim(f, &w, 90, &job);
+        assert_int_equal(fail_with(f, &job, ERR_CRASH), i < 3 ? QUEUE_WAITING : QUEUE_DEAD);
+        job_release(&job);
+    }
+    assert_string_equal(
+        fixture_sql(f, "SELECT concat_ws(' ', state, crashes, failures) FROM jobs"), "dead 3 0");
 }
 
 static void a_lease_that_runs_is_not_reaped_nor_one_just_after_a_restart(void **state) {
@@ -413,8 +429,9 @@ int main(void) {
             a_permanent_error_is_final_and_told_twice_is_the_same, fixture_reset),
         cmocka_unit_test_setup(a_transient_error_is_tried_five_times, fixture_reset),
         cmocka_unit_test_setup(backoff_grows_and_honours_what_the_hub_asked_for, fixture_reset),
+        cmocka_unit_test_setup(a_lost_worker_is_a_failure_and_the_fifth_is_the_last, fixture_reset),
         cmocka_unit_test_setup(
-            a_model_that_kills_its_worker_is_quarantined_after_three, fixture_reset),
+            a_model_that_kills_its_process_is_quarantined_after_three, fixture_reset),
         cmocka_unit_test_setup(
             a_lease_that_runs_is_not_reaped_nor_one_just_after_a_restart, fixture_reset),
         cmocka_unit_test_setup(a_job_given_back_has_no_penalty, fixture_reset),
