@@ -53,8 +53,14 @@ static bool wait_socket(PGconn *conn, short events, long long deadline_ms) {
     }
 }
 
-static bool finish_connecting(PGconn *conn) {
-    long long deadline_ms = clock_ms() + CONNECT_MS;
+/* At most `ms` from now, and never past what the caller gave the call. */
+static long long deadline_in(const struct db *db, long long ms) {
+    long long at = clock_ms() + ms;
+    return db->until_ms && db->until_ms < at ? db->until_ms : at;
+}
+
+static bool finish_connecting(const struct db *db, PGconn *conn) {
+    long long deadline_ms = deadline_in(db, CONNECT_MS);
     PostgresPollingStatusType s = PGRES_POLLING_WRITING;
     while (s != PGRES_POLLING_OK) {
         if (s == PGRES_POLLING_FAILED ||
@@ -92,7 +98,7 @@ static bool connect_once(struct db *db, struct err *err) {
     PGconn *conn = start_connecting(db);
     if (!conn)
         return err_set(err, ERR_RESOURCE, "could not connect to the database: out of memory");
-    if (!finish_connecting(conn)) {
+    if (!finish_connecting(db, conn)) {
         char why[400];
         copy_line(why, sizeof why, PQerrorMessage(conn));
         PQfinish(conn);
@@ -123,7 +129,7 @@ bool conn_ensure(struct db *db, unsigned wait_s, struct err *err) {
         return true;
     bool again = db->conn != NULL;
     conn_drop(db);
-    long long deadline_ms = clock_ms() + (long long)wait_s * 1000;
+    long long deadline_ms = deadline_in(db, (long long)wait_s * 1000);
     for (unsigned round = 0;; round++) {
         struct err e = ERR_INIT;
         if (connect_once(db, &e) ||
@@ -207,7 +213,7 @@ static bool is_success(const PGresult *r) {
 /* One try. On failure *again says whether the same call may succeed later. */
 static PGresult *try_once(struct db *db, const char *sql, const char *what, const struct params *p,
     size_t n, bool *again, struct err *err) {
-    long long deadline_ms = clock_ms() + ((long long)db->statement_s + 10) * 1000;
+    long long deadline_ms = deadline_in(db, ((long long)db->statement_s + 10) * 1000);
     int sent =
         p ? PQsendQueryParams(db->conn, sql, (int)n, NULL, p->values, p->lengths, p->formats, 0)
           : PQsendQuery(db->conn, sql);
@@ -231,7 +237,7 @@ static PGresult *try_once(struct db *db, const char *sql, const char *what, cons
 
 static PGresult *run(struct db *db, const char *sql, const char *what, const struct params *p,
     size_t n, struct err *err) {
-    long long deadline_ms = clock_ms() + (long long)db->retry_s * 1000;
+    long long deadline_ms = deadline_in(db, (long long)db->retry_s * 1000);
     for (unsigned round = 0;; round++) {
         bool repeatable = !db->in_transaction;
         long long left_s = (deadline_ms - clock_ms()) / 1000;

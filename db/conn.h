@@ -22,6 +22,7 @@ struct db {
     bool in_transaction; /* nothing may be repeated within */
     bool listening;
     unsigned reconnects;
+    long long until_ms; /* the call at hand is given up then, on clock_ms; 0: by retry_s alone */
 };
 
 /* A connection, made if there is none; waits for up to wait_s. */

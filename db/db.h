@@ -58,6 +58,14 @@ MUST_CHECK bool db_check_schema(struct db *db, struct err *err);
  * standby, size_bytes, version, latest, migrations[]). The caller owns it. */
 MUST_CHECK json_t *db_status(struct db *db, struct err *err);
 
+/* The whole schema with all its rows, in pg_dump's custom format; `file` appears whole or not at
+ * all.
+ */
+MUST_CHECK bool db_dump(const char *conninfo, const char *file, struct err *err);
+/* Puts a dump into a database that has no schema of assay, or, with `replace`, in its place. All of
+ * it and a new epoch are one transaction: claims from before are stale from then on. */
+MUST_CHECK bool db_restore(const char *conninfo, const char *file, bool replace, struct err *err);
+
 /* ---- statements by name ---- */
 
 enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT, DB_BYTES };
@@ -195,7 +203,8 @@ MUST_CHECK bool queue_claim(struct db *db, const struct worker *worker,
 void job_release(struct job *job); /* frees; gives nothing back to the queue */
 
 /* QUEUE_OK, QUEUE_CANCEL or QUEUE_STALE. May run in another thread than the one that works on the
- * job. */
+ * job. It gives up after a third of the lease (ERR_DB), so that a network that swallows everything
+ * leaves time to stop the work. */
 MUST_CHECK bool queue_heartbeat(
     struct db *db, struct job *job, double progress, enum queue_answer *answer, struct err *err);
 /* Milliseconds left until the deadline; negative when it is past. */

@@ -163,10 +163,13 @@ bool queue_heartbeat(
     struct db *db, struct job *job, double progress, enum queue_answer *answer, struct err *err) {
     long long sent_ms = clock_ms();
     const struct job_key *k = &job->key;
-    if (!conn_ask(db, "queue_heartbeat",
-            DB_ARGS(db_text(k->worker), db_int(k->job), db_int(k->attempt), db_int(job->lease_s),
-                db_real(progress)),
-            answer, err))
+    db->until_ms = sent_ms + (long long)job->lease_s * 1000 / 3;
+    bool ok = conn_ask(db, "queue_heartbeat",
+        DB_ARGS(db_text(k->worker), db_int(k->job), db_int(k->attempt), db_int(job->lease_s),
+            db_real(progress)),
+        answer, err);
+    db->until_ms = 0;
+    if (!ok)
         return false;
     if (*answer == QUEUE_OK || *answer == QUEUE_CANCEL)
         atomic_store(&job->deadline_ms, deadline_after(sent_ms, job->lease_s));

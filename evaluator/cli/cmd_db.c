@@ -187,45 +187,26 @@ static bool run_psql(const struct args *args, struct err *err) {
 }
 
 static bool run_dump(const struct args *args, struct err *err) {
-    char *file = NULL;
-    if (args->n_operands) {
-        file = xmalloc(strlen(args->operands[0]) + 8);
-        sprintf(file, "--file=%s", args->operands[0]);
+    if (!args->n_operands) { /* to stdout, as pg_dump itself does it */
+        return become(args, "pg_dump", "--format=custom", "--schema=assay", err);
     }
-    bool ok = become(args, "pg_dump", "--format=custom", file, err);
-    free(file);
-    return ok;
-}
-
-/* A restored database is another one than that which workers hold leases of: it gets an epoch of
- * its own. */
-static bool begin_epoch(const struct args *args, struct err *err) {
-    struct db *db = open_any(args, err);
-    bool ok = db && db_run(db, "epoch_new", DB_NO_ARGS, err);
-    db_close(db);
+    char *conninfo = conninfo_of(args, err);
+    bool ok = conninfo && db_dump(conninfo, args->operands[0], err);
+    free(conninfo);
     return ok;
 }
 
 static bool run_restore(const struct args *args, struct err *err) {
-    char *path = cluster_program("pg_restore"), *conninfo = path ? conninfo_of(args, err) : NULL;
-    bool ok = conninfo != NULL;
-    if (!path) {
-        return refuse_missing("pg_restore", err);
-    }
-    struct proc_result result = { 0 };
-    if (ok) {
-        const char *argv[] = { path, "--exit-on-error", "-d", conninfo, args->operands[0], NULL };
-        ok = proc_run(argv, NULL, &result, err);
-    }
-    if (ok && result.exit_code) {
-        ok = err_set(err, ERR_FAILED, "could not restore '%s': %.300s", args->operands[0],
-            strbuf_str(&result.err));
-    }
-    proc_result_release(&result);
+    char *conninfo = conninfo_of(args, err);
+    bool ok = conninfo && db_restore(conninfo, args->operands[0], args_has(args, "replace"), err);
     free(conninfo);
-    free(path);
-    return ok && begin_epoch(args, err);
+    return ok;
 }
+
+static const struct option options_restore[] = {
+    { "replace", 0, NULL, "put the dump in the place of what the database holds" },
+    { NULL, 0, NULL, NULL },
+};
 
 const struct command cmd_db_psql = {
     .name = "db psql",
@@ -248,7 +229,10 @@ const struct command cmd_db_restore = {
     .name = "db restore",
     .operands = "FILE",
     .summary = "restore a dump into an empty database",
-    .options = { options_database },
+    .details = "One transaction, which also begins a new epoch: workers that still hold jobs of the "
+               "database as it was write nothing any more. A dump of an older version is brought "
+               "up to date by 'assay db migrate'.\n",
+    .options = { options_restore, options_database },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_restore,

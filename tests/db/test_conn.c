@@ -184,7 +184,7 @@ static void *stop_server_at_once(void *arg) {
     return NULL;
 }
 
-static void an_immediate_stop_loses_no_result_and_doubles_none(void **state) {
+static void fault_30_an_immediate_stop_loses_no_result_and_doubles_none(void **state) {
     struct fixture *f = *state;
     struct worker w;
     pthread_t killer;
@@ -274,7 +274,8 @@ int main(void) {
         cmocka_unit_test_setup(a_lost_reply_to_a_commit_is_answered_already, fixture_reset),
         cmocka_unit_test_setup(
             a_client_killed_in_the_middle_of_finishing_leaves_one_run, fixture_reset),
-        cmocka_unit_test_setup(an_immediate_stop_loses_no_result_and_doubles_none, fixture_reset),
+        cmocka_unit_test_setup(
+            fault_30_an_immediate_stop_loses_no_result_and_doubles_none, fixture_reset),
         cmocka_unit_test(asked_to_stop_it_does_not_wait_for_a_database_that_is_away),
         cmocka_unit_test(a_database_that_is_not_there_is_an_error_of_the_database),
         cmocka_unit_test_setup(a_worker_refuses_a_database_that_could_lose_a_commit, fixture_reset),

@@ -46,7 +46,7 @@ static int version_of(const char *conninfo) {
     return version;
 }
 
-static void eight_migrators_apply_each_file_once(void **state) {
+static void fault_42_eight_migrators_apply_each_file_once(void **state) {
     char conninfo[300];
     pid_t children[8];
     int total = 0;
@@ -66,7 +66,7 @@ static void eight_migrators_apply_each_file_once(void **state) {
     assert_int_equal(version_of(conninfo), LATEST);
 }
 
-static void a_migrator_killed_in_the_middle_leaves_whole_steps(void **state) {
+static void fault_42_a_migrator_killed_in_the_middle_leaves_whole_steps(void **state) {
     char conninfo[300];
     database_make(*state, "killed", conninfo);
     for (useconds_t us = 2000; us < 200000; us *= 2) {
@@ -132,8 +132,8 @@ static void a_database_without_a_schema_says_what_to_do(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(eight_migrators_apply_each_file_once),
-        cmocka_unit_test(a_migrator_killed_in_the_middle_leaves_whole_steps),
+        cmocka_unit_test(fault_42_eight_migrators_apply_each_file_once),
+        cmocka_unit_test(fault_42_a_migrator_killed_in_the_middle_leaves_whole_steps),
         cmocka_unit_test(a_migration_that_was_changed_is_an_error),
         cmocka_unit_test(a_database_that_is_ahead_is_an_error),
         cmocka_unit_test(a_database_without_a_schema_says_what_to_do),
