@@ -237,6 +237,10 @@ MUST_CHECK bool queue_cancel(
 MUST_CHECK bool queue_retry(
     struct db *db, long long job, const char *purpose, enum queue_answer *answer, struct err *err);
 
+/* What a monitor watches, as one object: jobs by state, ages, leases past due, dead by class,
+ * workers, snapshots, dead rows, sizes (queue_monitor of migrations/013). The caller owns it. */
+MUST_CHECK json_t *queue_monitor(struct db *db, struct err *err);
+
 /* ---- results ---- */
 
 /* A record is what a finished job hands in, and what results/ and `assay result export` keep
@@ -304,6 +308,23 @@ MUST_CHECK bool run_chunk(
     struct db *db, long long *set, const struct chunk *chunk, struct err *err);
 /* All samples of a run as JSON lines, appended; every chunk is held against its hash. */
 MUST_CHECK bool run_samples(struct db *db, long long run, struct strbuf *out, struct err *err);
+
+/* The body of row `row` of "site_samples", wherever it is by now: in the database, or in the
+ * archive, where it is held against its hash. The caller frees; NULL on errors. */
+MUST_CHECK void *chunk_body(const struct rows *rows, int row, size_t *n, struct err *err);
+
+/* Samples of runs older than `days` leave the database: to files, or, with `drop`, for good. Their
+ * records stay, with the hashes. May be interrupted and run again at any time. */
+struct archive_options {
+    double days;
+    bool drop;
+    const char *dir; /* NULL: ASSAY_ARCHIVE, or HOME/archive */
+};
+struct archive_counts {
+    long long chunks, samples, bytes;
+};
+MUST_CHECK bool db_archive(struct db *db, const struct archive_options *options,
+    struct archive_counts *counts, struct err *err);
 
 /* ---- the spool: finished work, safe on disk before the first attempt to deliver it ---- */
 

@@ -281,3 +281,12 @@ bool queue_retry(
     struct db *db, long long job, const char *purpose, enum queue_answer *answer, struct err *err) {
     return conn_ask(db, "queue_retry", DB_ARGS(db_int(job), db_text(purpose)), answer, err);
 }
+
+json_t *queue_monitor(struct db *db, struct err *err) {
+    struct rows rows;
+    if (!db_query(db, "queue_monitor", DB_NO_ARGS, &rows, err))
+        return NULL;
+    json_t *monitor = rows_json(&rows, 0, "monitor", err);
+    rows_release(&rows);
+    return monitor;
+}

@@ -1,4 +1,4 @@
-/* assay db init | up | down | migrate | status | psql | dump | restore. */
+/* assay db init | up | down | migrate | status | psql | dump | restore | archive | gc. */
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -229,11 +229,82 @@ const struct command cmd_db_restore = {
     .name = "db restore",
     .operands = "FILE",
     .summary = "restore a dump into an empty database",
-    .details = "One transaction, which also begins a new epoch: workers that still hold jobs of the "
-               "database as it was write nothing any more. A dump of an older version is brought "
-               "up to date by 'assay db migrate'.\n",
+    .details =
+        "One transaction, which also begins a new epoch: workers that still hold jobs of the "
+        "database as it was write nothing any more. A dump of an older version is brought "
+        "up to date by 'assay db migrate'.\n",
     .options = { options_restore, options_database },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_restore,
+};
+
+/* ---- what grows ---- */
+
+static const struct option options_archive[] = {
+    { "days", 0, "N", "samples of runs older than so many days (default 90)" },
+    { "dir", 0, "DIR", "to this folder (default ASSAY_ARCHIVE, or archive/ in ASSAY_HOME)" },
+    { "drop", 0, NULL, "drop them instead; nothing of them can be shown or scored again" },
+    { NULL, 0, NULL, NULL },
+};
+
+static bool run_archive(const struct args *args, struct err *err) {
+    unsigned long days;
+    struct archive_counts n = { 0 };
+    struct db *db =
+        args_get_uint(args, "days", 90, 100000, &days, err) ? database_open(args, err) : NULL;
+    struct archive_options o = {
+        .days = (double)days, .drop = args_has(args, "drop"), .dir = args_get(args, "dir", NULL)
+    };
+    bool ok = db && db_archive(db, &o, &n, err);
+    db_close(db);
+    if (ok) {
+        printf("%lld samples in %lld chunks %s\n", n.samples, n.chunks,
+            o.drop ? "dropped" : "archived");
+    }
+    return ok;
+}
+
+const struct command cmd_db_archive = {
+    .name = "db archive",
+    .operands = "",
+    .summary = "move samples of old runs to files, or drop them",
+    .details = "Records and numbers stay. Archived samples are read back, and verified, where they "
+               "are asked for: set ASSAY_ARCHIVE to the folder if it isn't the usual one.\n",
+    .options = { options_archive, options_database },
+    .run = run_archive,
+};
+
+static const struct option options_gc[] = {
+    { "events-days", 0, "N", "events older than so many days go (default 90); alarms stay" },
+    { "checkpoints-days", 0, "N",
+        "checkpoints of jobs that ended without a result, so long ago, go (default 30)" },
+    { NULL, 0, NULL, NULL },
+};
+
+static bool run_gc(const struct args *args, struct err *err) {
+    unsigned long events, checkpoints;
+    struct rows rows = { 0 };
+    if (!args_get_uint(args, "events-days", 90, 100000, &events, err) ||
+        !args_get_uint(args, "checkpoints-days", 30, 100000, &checkpoints, err)) {
+        return false;
+    }
+    struct db *db = database_open(args, err);
+    bool ok = db && db_query(db, "collect",
+                        DB_ARGS(db_real((double)events), db_real((double)checkpoints)), &rows, err);
+    if (ok) {
+        printf("%lld events and %lld chunks of checkpoints removed\n", rows_int(&rows, 0, "events"),
+            rows_int(&rows, 0, "checkpoints"));
+    }
+    rows_release(&rows);
+    db_close(db);
+    return ok;
+}
+
+const struct command cmd_db_gc = {
+    .name = "db gc",
+    .operands = "",
+    .summary = "remove old events, and checkpoints that nothing will resume",
+    .options = { options_gc, options_database },
+    .run = run_gc,
 };

@@ -283,12 +283,12 @@ static void fault_44_who_hears_no_notice_finds_the_job_by_polling(void **state) 
 
 /* A login of a worker's own, which this cluster lets in without asking. */
 static PGconn *connect_as_host(struct fixture *f) {
-    char path[100], conninfo[200];
+    char path[200], conninfo[200];
     struct strbuf hba = { 0 };
     struct err err = ERR_INIT;
     fixture_sql(f, "DO $$ BEGIN CREATE ROLE host1 LOGIN IN ROLE assay_worker; EXCEPTION WHEN "
                    "duplicate_object THEN NULL; END $$");
-    snprintf(path, sizeof path, "%s/pg/pg_hba.conf", f->home);
+    snprintf(path, sizeof path, "%s/pg_hba.conf", f->cluster.data);
     strbuf_adds(&hba, "local all host1 trust\n");
     assert_true(file_read(path, 1 << 20, &hba, &err));
     FILE *file = fopen(path, "w");
