@@ -9,6 +9,10 @@
 -- what is in front of it is dead, and while somebody's snapshot is open, dead entries of the index cannot be removed.
 -- What is called at each turn is PL/pgSQL, whose plans are kept; functions in SQL are planned at every call.
 
+-- Looked at five times a turn: without a regular expression.
+ALTER DOMAIN hash256 DROP CONSTRAINT hash256_is_hex;
+ALTER DOMAIN hash256 ADD CONSTRAINT hash256_is_hex CHECK (octet_length(VALUE) = 64 AND translate(VALUE, '0123456789abcdef', '') = '');
+
 ALTER TABLE settings
     ADD COLUMN ageing_s double precision NOT NULL DEFAULT 3600,     -- a job that waited so long rises by one priority
     ADD COLUMN affinity_turns integer NOT NULL DEFAULT 32,          -- nor by one whose turn is so much later
@@ -21,6 +25,11 @@ ALTER TABLE jobs
     ADD COLUMN needs_gpus smallint NOT NULL DEFAULT 0,
     ADD COLUMN needs_device text, -- cpu, cuda; NULL: any
     ADD COLUMN needs_dtype text; -- bf16, int8, ...; NULL: any
+-- Of what every claim and every result wrote into, an index less of runs (runs_identity begins as it did), and one of
+-- jobs by task that holds but what is asked of it.
+DROP INDEX runs_newest;
+DROP INDEX jobs_task;
+CREATE INDEX jobs_dead ON jobs (task_id) WHERE state = 'dead';
 DROP INDEX jobs_claim;
 CREATE INDEX jobs_claim ON jobs (priority, turn, job_id) WHERE state = 'queued';
 CREATE INDEX jobs_of_model ON jobs (revision_id, priority, turn, job_id) WHERE state = 'queued';
@@ -54,7 +63,8 @@ CREATE TRIGGER jobs_stay BEFORE DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION ref
 CREATE TRIGGER runs_stay BEFORE DELETE ON runs FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
 
 -- CHECKs are read anew by every statement that writes a row. Those of columns that a turn doesn't write stand in triggers
--- that only those see who write them; an error's length is seen to where it is written, in fail_job.
+-- that only those see who write them; those of a run's parts in store_run and an error's length in fail_job, which alone
+-- write them. That a number is one is still the table's own.
 ALTER TABLE jobs DROP CONSTRAINT jobs_purpose, DROP CONSTRAINT jobs_priority, DROP CONSTRAINT jobs_needs,
     DROP CONSTRAINT jobs_error_class_short, DROP CONSTRAINT jobs_error_short;
 CREATE FUNCTION refuse_value() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -66,7 +76,13 @@ CREATE TRIGGER jobs_bounds BEFORE INSERT OR UPDATE OF purpose, priority, needs_m
         OR least(NEW.needs_mb, NEW.needs_disk_mb, NEW.needs_gpus) < 0 OR octet_length(NEW.needs_device) > 40
         OR octet_length(NEW.needs_dtype) > 40) EXECUTE FUNCTION refuse_value();
 
-ALTER TABLE runs DROP CONSTRAINT runs_superseded_why_short;
+ALTER TABLE runs DROP CONSTRAINT runs_superseded_why_short, DROP CONSTRAINT runs_build_length, DROP CONSTRAINT runs_ordinal,
+    DROP CONSTRAINT runs_purpose, DROP CONSTRAINT runs_main_length, DROP CONSTRAINT runs_n, DROP CONSTRAINT runs_chunks;
+ALTER TABLE results DROP CONSTRAINT results_subset_short, DROP CONSTRAINT results_metric_length, DROP CONSTRAINT results_n;
+CREATE DOMAIN attempt_outcome AS text CONSTRAINT attempts_outcome
+    CHECK (VALUE IN ('ok', 'failed', 'crashed', 'lost', 'released', 'cancelled'));
+ALTER TABLE attempts DROP CONSTRAINT attempts_outcome, DROP CONSTRAINT attempts_error_class_short,
+    DROP CONSTRAINT attempts_error_short, ALTER outcome TYPE attempt_outcome;
 CREATE TRIGGER runs_superseded_why_short BEFORE UPDATE OF superseded_why ON runs FOR EACH ROW
     WHEN (octet_length(NEW.superseded_why) > 1000) EXECUTE FUNCTION refuse_value();
 
@@ -319,7 +335,7 @@ CREATE FUNCTION claim_job(w uuid, lease integer, resident bigint, memory_mb inte
 RETURNS TABLE (job_id bigint, attempt integer, epoch uuid, purpose text, revision_id bigint, model text, kind text,
     commit text, task text, task_version integer, task_sha256 text, config jsonb, config_id bigint, manifest jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp
-SET plan_cache_mode = force_generic_plan AS $$
+SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off AS $$
 #variable_conflict use_column
 DECLARE picked bigint; s settings;
 BEGIN
@@ -357,13 +373,14 @@ END $$;
 -- long way, which says why.
 CREATE FUNCTION finish_attempt(w uuid, jid bigint, att integer, its_epoch uuid, text_of text, s settings) RETURNS text
 LANGUAGE plpgsql AS $$
-DECLARE j jobs; r runs; began timestamptz; was job_state := 'leased';
-    sha text := encode(sha256(convert_to(text_of, 'UTF8')), 'hex');
+DECLARE
+    j jobs; r runs; was job_state := 'leased'; sha text := encode(sha256(convert_to(text_of, 'UTF8')), 'hex');
+    rev bigint; task bigint; config bigint; why text; sid bigint; began timestamptz; run bigint;
 BEGIN
     UPDATE jobs SET state = 'done', lease_owner = NULL, lease_until = NULL, record_sha256 = sha, progress = 1,
         finished_at = clock_timestamp(), error_class = NULL, error = NULL
         WHERE job_id = jid AND attempt = att AND lease_owner = w AND state = 'leased' AND its_epoch = s.epoch
-        RETURNING * INTO j;
+        RETURNING revision_id, task_id, config_id, purpose, set_id INTO rev, task, config, why, sid;
     IF NOT FOUND THEN
         SELECT * INTO j FROM jobs WHERE job_id = jid FOR UPDATE;
         IF NOT FOUND THEN
@@ -376,19 +393,19 @@ BEGIN
         IF NOT holds_attempt(j, att, w) OR its_epoch IS DISTINCT FROM s.epoch THEN
             RETURN 'stale';
         END IF;
-        was := j.state;
+        was := j.state; rev := j.revision_id; task := j.task_id; config := j.config_id; why := j.purpose; sid := j.set_id;
         UPDATE jobs SET state = 'done', lease_owner = NULL, lease_until = NULL, record_sha256 = sha, progress = 1,
             finished_at = clock_timestamp(), error_class = NULL, error = NULL WHERE job_id = jid;
     END IF;
     UPDATE attempts SET ended_at = clock_timestamp(), outcome = 'ok', error_class = NULL, error = NULL
         WHERE job_id = jid AND attempt = att RETURNING started_at INTO began;
-    PERFORM put_run(j.revision_id, j.task_id, j.config_id, j.purpose, jid, att, w, j.set_id, began, text_of);
+    run := store_run(rev, task, config, why, jid, att, w, sid, began, text_of, sha);
     RETURN CASE was WHEN 'leased' THEN 'ok' ELSE 'ok-late' END;
 END $$;
 
 CREATE OR REPLACE FUNCTION finish_job(w uuid, jid bigint, att integer, its_epoch uuid, text_of text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp
-SET plan_cache_mode = force_generic_plan AS $$
+SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off AS $$
 DECLARE s settings;
 BEGIN
     SELECT * INTO STRICT s FROM settings;
@@ -402,7 +419,7 @@ CREATE FUNCTION finish_and_claim(w uuid, jid bigint, att integer, its_epoch uuid
 RETURNS TABLE (answer text, job_id bigint, attempt integer, epoch uuid, purpose text, revision_id bigint, model text,
     kind text, commit text, task text, task_version integer, task_sha256 text, config jsonb, config_id bigint, manifest jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp
-SET plan_cache_mode = force_generic_plan AS $$
+SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off AS $$
 #variable_conflict use_column
 DECLARE picked bigint; s settings; said text;
 BEGIN
@@ -419,13 +436,13 @@ BEGIN
     END IF;
 END $$;
 
--- A run with its numbers, from a record (db.h describes it). `text_of` is the record's exact bytes.
-CREATE OR REPLACE FUNCTION put_run(rev bigint, task bigint, config bigint, why text, jid bigint, att integer, w uuid, sid bigint,
-    began timestamptz, text_of text) RETURNS runs LANGUAGE plpgsql SET search_path = assay, pg_temp AS $$
+-- A run with its numbers, from a record (db.h describes it): its id. `text_of` is the record's exact bytes, `sha` their hash.
+CREATE FUNCTION store_run(rev bigint, task bigint, config bigint, why text, jid bigint, att integer, w uuid, sid bigint,
+    began timestamptz, text_of text, sha text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    rec jsonb := text_of::jsonb; audit jsonb := coalesce(rec -> 'audit', '{}'); r runs; expected text; bits text;
-    has_main boolean; has_chunks boolean; chunks integer := 0; locked text;
-    rid bigint := nextval('runs_run_id_seq');
+    rec jsonb := text_of::jsonb; audit jsonb := coalesce(rec -> 'audit', '{}'); n_all bigint := coalesce((rec ->> 'n')::bigint, 0);
+    build text := rec ->> 'harness_build'; its_main text := rec ->> 'main'; rid bigint := nextval('runs_run_id_seq');
+    expected text; bits text; has_main boolean; bad boolean; has_chunks boolean; chunks integer := 0; locked text; nth integer;
 BEGIN
     SELECT sha256, EXISTS (SELECT 1 FROM sample_chunks c WHERE c.set_id = sid) INTO STRICT expected, has_chunks
         FROM tasks WHERE task_id = task;
@@ -437,39 +454,50 @@ BEGIN
     END IF;
     locked := pg_advisory_xact_lock(hashtextextended(format('%s/%s/%s', rev, task, config), 2)); -- for the ordinal
     WITH m AS MATERIALIZED (
-        SELECT coalesce(m.subset, '') AS subset, m.name, m.value, m.stderr, m.low, m.high, m.n
+        SELECT coalesce(m.subset, '') AS subset, m.name, m.value, m.stderr, m.low, m.high, coalesce(m.n, n_all) AS n
         FROM jsonb_to_recordset(rec -> 'metrics') AS m (subset text, name text, value double precision,
             stderr double precision, low double precision, high double precision, n bigint)),
-    put AS (
-        INSERT INTO results (run_id, subset, metric, value, stderr, low, high, n)
-        SELECT rid, subset, name, value, stderr, low, high, coalesce(n, (rec ->> 'n')::bigint, 0) FROM m)
-    SELECT encode(sha256(convert_to(string_agg(concat_ws('|', subset, name, value, stderr), E'\n'
-        ORDER BY subset COLLATE "C", name COLLATE "C"), 'UTF8')), 'hex'), bool_or(name = rec ->> 'main' AND subset = '')
-        INTO bits, has_main FROM m;
+    put AS (INSERT INTO results (run_id, subset, metric, value, stderr, low, high, n)
+        SELECT rid, m.subset, m.name, m.value, m.stderr, m.low, m.high, m.n FROM m)
+    SELECT encode(sha256(convert_to(string_agg(concat_ws('|', m.subset, m.name, m.value, m.stderr), E'\n'
+            ORDER BY m.subset COLLATE "C", m.name COLLATE "C"), 'UTF8')), 'hex'),
+        bool_or(m.name = its_main AND m.subset = ''),
+        bool_or(octet_length(m.subset) > 200 OR octet_length(m.name) NOT BETWEEN 1 AND 100 OR m.n < 0) INTO bits, has_main, bad FROM m;
     IF has_main IS NOT TRUE THEN
         RAISE EXCEPTION 'the record lacks its main metric' USING ERRCODE = 'ZA001';
+    END IF;
+    IF bad OR n_all < 0 OR octet_length(build) NOT BETWEEN 1 AND 200 OR why NOT IN ('eval', 'canary', 'reproduce') THEN
+        RAISE EXCEPTION 'the record has a name or a count that is out of bounds' USING ERRCODE = 'ZA001';
     END IF;
     INSERT INTO runs (run_id, revision_id, task_id, config_id, harness_build, ordinal, purpose, job_id, attempt, worker_id, set_id,
         main, n, ties, truncated, empty, nan, tokens_asked, tokens_computed, seconds, backend, isa, device, dtype,
         data_sha256, weights_sha256, bits_sha256, record_sha256, n_chunks, record, started_at)
     OVERRIDING SYSTEM VALUE
-    VALUES (rid, rev, task, config, rec ->> 'harness_build', 1 + coalesce((SELECT max(o.ordinal) FROM runs o
-            WHERE (o.revision_id, o.task_id, o.config_id, o.harness_build) = (rev, task, config, rec ->> 'harness_build')), 0),
-        why, jid, att, w, sid, rec ->> 'main', coalesce((rec ->> 'n')::bigint, 0), coalesce((audit ->> 'ties')::bigint, 0),
+    VALUES (rid, rev, task, config, build, 1 + coalesce((SELECT max(o.ordinal) FROM runs o
+            WHERE (o.revision_id, o.task_id, o.config_id, o.harness_build) = (rev, task, config, build)), 0),
+        why, jid, att, w, sid, its_main, n_all, coalesce((audit ->> 'ties')::bigint, 0),
         coalesce((audit ->> 'truncated')::bigint, 0), coalesce((audit ->> 'empty')::bigint, 0),
         coalesce((audit ->> 'nan')::bigint, 0), coalesce((rec ->> 'tokens_asked')::bigint, 0),
         coalesce((rec ->> 'tokens_computed')::bigint, 0), coalesce((rec ->> 'seconds')::double precision, 0),
         coalesce(rec ->> 'backend', ''), coalesce(rec ->> 'isa', ''), coalesce(rec ->> 'device', ''),
-        coalesce(rec ->> 'dtype', ''), rec ->> 'data_sha256', rec ->> 'weights_sha256', bits,
-        encode(sha256(convert_to(text_of, 'UTF8')), 'hex'), chunks, rec, began)
-    RETURNING * INTO STRICT r;
+        coalesce(rec ->> 'dtype', ''), rec ->> 'data_sha256', rec ->> 'weights_sha256', bits, sha, chunks, rec, began)
+    RETURNING ordinal INTO nth;
     IF why = 'eval' THEN -- the newest of its configuration, which the lock keeps it until we commit
-        INSERT INTO standing_runs VALUES (rev, task, config, r.run_id)
+        INSERT INTO standing_runs VALUES (rev, task, config, rid)
             ON CONFLICT (task_id, config_id, revision_id) DO UPDATE SET run_id = excluded.run_id;
     END IF;
-    IF r.ordinal > 1 THEN
-        PERFORM compare_bits(r);
+    IF nth > 1 THEN
+        PERFORM compare_bits(r) FROM runs r WHERE r.run_id = rid;
     END IF;
+    RETURN rid;
+END $$;
+
+CREATE OR REPLACE FUNCTION put_run(rev bigint, task bigint, config bigint, why text, jid bigint, att integer, w uuid, sid bigint,
+    began timestamptz, text_of text) RETURNS runs LANGUAGE plpgsql SET search_path = assay, pg_temp AS $$
+DECLARE r runs; rid bigint;
+BEGIN
+    rid := store_run(rev, task, config, why, jid, att, w, sid, began, text_of, encode(sha256(convert_to(text_of, 'UTF8')), 'hex'));
+    SELECT * INTO STRICT r FROM runs WHERE run_id = rid;
     RETURN r;
 END $$;
 
@@ -621,13 +649,13 @@ END $$;
 REVOKE ALL ON submitter_turns FROM PUBLIC;
 REVOKE ALL ON SEQUENCE queue_entries FROM PUBLIC;
 REVOKE ALL ON FUNCTION refuse_deletion, refuse_value, take_turns, put_job, promote, pick_job, take_job, claim_job, finish_attempt,
-    finish_and_claim, age_jobs FROM PUBLIC;
+    finish_and_claim, store_run, age_jobs FROM PUBLIC;
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'assay_owner') THEN
         GRANT ALL ON submitter_turns, queue_entries TO assay_owner;
         GRANT EXECUTE ON FUNCTION refuse_deletion, refuse_value, take_turns, put_job, promote, pick_job, take_job, claim_job,
-            finish_attempt, finish_and_claim, age_jobs TO assay_owner;
+            finish_attempt, finish_and_claim, store_run, age_jobs TO assay_owner;
         GRANT EXECUTE ON FUNCTION claim_job, finish_and_claim TO assay_worker;
         GRANT SELECT ON submitter_turns TO assay_ops;
     END IF;
