@@ -1,5 +1,6 @@
 #include "tests/db/fixture.h"
 
+#include <libpq-fe.h>
 #include <pthread.h>
 
 #define CLAIMERS 64
@@ -300,6 +301,29 @@ static void a_lease_that_runs_is_not_reaped_nor_one_just_after_a_restart(void **
     job_release(&job);
 }
 
+static void a_reaper_passes_over_a_job_that_somebody_is_writing(void **state) {
+    struct fixture *f = *state;
+    struct worker w[2];
+    struct job jobs[2];
+    int n = 0;
+    json_decref(fixture_submit(f, "org/a", 2));
+    for (int i = 0; i < 2; i++) {
+        fixture_worker(f, &w[i]);
+        fixture_claim(f, &w[i], 90, &jobs[i]);
+        job_release(&jobs[i]);
+    }
+    fixture_sql(f, "UPDATE jobs SET lease_until = clock_timestamp() - interval '1 s', lease_s = 0");
+    PGconn *holder = PQconnectdb(f->cluster.conninfo);
+    PQclear(PQexec(holder, "BEGIN; SELECT * FROM assay.jobs WHERE job_id = 1 FOR UPDATE"));
+    struct db_options o = { .home = f->home, .retry_s = 1 };
+    struct db *db;
+    assert_ok(db = db_open(&o, &err));
+    assert_ok(queue_reap(db, &n, &err));
+    assert_int_equal(n, 1);
+    PQfinish(holder);
+    db_close(db);
+}
+
 static void a_job_given_back_has_no_penalty(void **state) {
     struct fixture *f = *state;
     struct worker w;
@@ -434,6 +458,7 @@ int main(void) {
             a_model_that_kills_its_process_is_quarantined_after_three, fixture_reset),
         cmocka_unit_test_setup(
             a_lease_that_runs_is_not_reaped_nor_one_just_after_a_restart, fixture_reset),
+        cmocka_unit_test_setup(a_reaper_passes_over_a_job_that_somebody_is_writing, fixture_reset),
         cmocka_unit_test_setup(a_job_given_back_has_no_penalty, fixture_reset),
         cmocka_unit_test_setup(
             a_job_that_makes_every_machine_look_sick_is_not_given_back_for_ever, fixture_reset),
