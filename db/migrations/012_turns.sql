@@ -86,8 +86,15 @@ ALTER TABLE attempts DROP CONSTRAINT attempts_outcome, DROP CONSTRAINT attempts_
 CREATE TRIGGER runs_superseded_why_short BEFORE UPDATE OF superseded_why ON runs FOR EACH ROW
     WHEN (octet_length(NEW.superseded_why) > 1000) EXECUTE FUNCTION refuse_value();
 
--- Raised by everything that puts jobs into the queue: whoever kept a floor looks from the start again.
+-- Raised by everything that puts jobs into the queue or moves them there: whoever kept a floor looks from the start again.
 CREATE SEQUENCE queue_entries;
+CREATE FUNCTION raise_entries() RETURNS trigger LANGUAGE plpgsql SET search_path = assay, pg_temp AS $$
+BEGIN
+    PERFORM nextval('queue_entries');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER jobs_enter AFTER INSERT OR UPDATE OF priority, turn, needs_mb, needs_disk_mb, needs_gpus, needs_device, needs_dtype
+    ON jobs FOR EACH STATEMENT EXECUTE FUNCTION raise_entries();
 
 -- ---- submitting ----
 
@@ -170,7 +177,6 @@ BEGIN
             WHERE (s.submitter, s.revision_id, s.suite_id, s.request_sha256) = (who, rev, sid, asked)
             RETURNING s.submission_id INTO STRICT sub;
     END IF;
-    PERFORM nextval('queue_entries');
     IF true = ANY (jnew) THEN
         NOTIFY assay_jobs; -- one a transaction, without a payload; workers poll besides
     ELSE -- nothing new: it costs its submitter no turns
@@ -585,9 +591,6 @@ BEGIN
         GET DIAGNOSTICS risen = ROW_COUNT;
         n := n + risen;
     END LOOP;
-    IF n > 0 THEN
-        PERFORM nextval('queue_entries');
-    END IF;
     RETURN n;
 END $$;
 
@@ -648,13 +651,13 @@ END $$;
 
 REVOKE ALL ON submitter_turns FROM PUBLIC;
 REVOKE ALL ON SEQUENCE queue_entries FROM PUBLIC;
-REVOKE ALL ON FUNCTION refuse_deletion, refuse_value, take_turns, put_job, promote, pick_job, take_job, claim_job, finish_attempt,
+REVOKE ALL ON FUNCTION refuse_deletion, refuse_value, raise_entries, take_turns, put_job, promote, pick_job, take_job, claim_job, finish_attempt,
     finish_and_claim, store_run, age_jobs FROM PUBLIC;
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'assay_owner') THEN
         GRANT ALL ON submitter_turns, queue_entries TO assay_owner;
-        GRANT EXECUTE ON FUNCTION refuse_deletion, refuse_value, take_turns, put_job, promote, pick_job, take_job, claim_job,
+        GRANT EXECUTE ON FUNCTION refuse_deletion, refuse_value, raise_entries, take_turns, put_job, promote, pick_job, take_job, claim_job,
             finish_attempt, finish_and_claim, store_run, age_jobs TO assay_owner;
         GRANT EXECUTE ON FUNCTION claim_job, finish_and_claim TO assay_worker;
         GRANT SELECT ON submitter_turns TO assay_ops;

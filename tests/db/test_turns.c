@@ -173,6 +173,11 @@ static void a_more_urgent_job_is_seen_by_who_has_just_looked(void **state) {
     json_decref(request);
     json_decref(answer);
     assert_string_equal(next_model(f, NULL), "urgent/m");
+    submit_as(f, "bob", "later/m", 1, NULL);
+    fixture_sql(f, "UPDATE jobs SET priority = 9 WHERE job_id = (SELECT max(job_id) FROM jobs)");
+    assert_string_equal(next_model(f, NULL), "ada/m");
+    fixture_sql(f, "UPDATE jobs SET priority = 1 WHERE job_id = (SELECT max(job_id) FROM jobs)");
+    assert_string_equal(next_model(f, NULL), "later/m");
 }
 
 static void a_turn_that_finds_nothing_more_still_finishes(void **state) {
