@@ -79,7 +79,8 @@ bool db_dump(const char *conninfo, const char *file, struct err *err) {
 static const char roles[] =
     "DO $$ DECLARE r text; BEGIN FOREACH r IN ARRAY ARRAY['owner', 'submitter', 'worker', 'site', "
     "'ops'] LOOP BEGIN EXECUTE format('CREATE ROLE %I NOLOGIN', 'assay_' || r); EXCEPTION WHEN "
-    "duplicate_object OR unique_violation THEN NULL; END; END LOOP; END $$";
+    "duplicate_object OR unique_violation OR insufficient_privilege THEN NULL; END; END LOOP; END "
+    "$$";
 
 bool db_restore(const char *conninfo, const char *file, bool replace, struct err *err) {
     char *script = beside(file, ".sql");
@@ -87,7 +88,7 @@ bool db_restore(const char *conninfo, const char *file, bool replace, struct err
     const char *load[] = { "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-1", "-d", conninfo, "-c",
         "SET client_min_messages = error", "-c", roles, "-c",
         replace ? "DROP SCHEMA IF EXISTS assay CASCADE" : "SELECT 1", "-f", script, "-c",
-        "SELECT assay.new_epoch()", NULL };
+        "UPDATE assay.settings SET epoch = gen_random_uuid()", NULL };
     int fd = open(script, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* only ours to read */
     bool ok = fd >= 0 || err_errno(err, ERR_NODE, "could not make '%s'", script);
     if (fd >= 0)
