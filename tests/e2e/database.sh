@@ -38,6 +38,13 @@ done
 code 'nothing to archive' 0 "$ASSAY" db archive --days 1
 has 'it says so' '0 samples in 0 chunks archived' "$tmp/out"
 code 'nothing to sweep' 0 "$ASSAY" db gc
+
+# A program that is older than the schema changes nothing, and its worker leaves the machine to others.
+echo "INSERT INTO assay.schema_migrations (version, name, sha256) VALUES (999, 'x', repeat('0', 64))" | "$ASSAY" db psql >/dev/null
+code 'a downgrade is refused' 7 "$ASSAY" db migrate
+has 'it says what to do' 'newer' "$tmp/err"
+code 'a worker of another schema is for a scheduler to start elsewhere' 75 "$ASSAY" worker --once
+fault_held 41_a_worker_of_another_schema_ends_with_75
 "$ASSAY" db down >/dev/null
 export ASSAY_HOME="$first"
 finish
