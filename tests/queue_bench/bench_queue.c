@@ -4,7 +4,8 @@
  * worker calls, the prototype by prepared statements. Rounds alternate, so that a machine that
  * changes its speed changes it for both.
  *
- *   bench_queue HOME [--jobs N] [--round-s N] [--rounds N] [--snapshot-s N] [--prototype FILE.sql]
+ *   bench_queue HOME [--jobs N] [--round-s N] [--rounds N] [--pace-s N] [--snapshot-s N]
+ * [--prototype FILE.sql]
  *
  * One JSON document on stdout, progress on stderr; script/bench queue makes a table of it. */
 #include <libpq-fe.h>
@@ -31,7 +32,7 @@ static const char *const how_names[N_HOWS] = { "prototype", "ours, claim and fin
 struct bench {
     const char *home, *prototype;
     long long jobs;
-    unsigned round_s, rounds, snapshot_s;
+    unsigned round_s, rounds, pace_s, snapshot_s;
     char ours[200], theirs[200];
 };
 
@@ -410,14 +411,14 @@ static json_t *measure_snapshot(
 
 /* A hundred thousand retries that wait for tomorrow. */
 static json_t *measure_waiters(const struct bench *b) {
-    json_t *before = measure_pace(b, 20);
+    json_t *before = measure_pace(b, b->pace_s / 3);
     sql(b->ours,
         "SET search_path = assay; SET statement_timeout = 0; UPDATE jobs SET state = 'waiting', "
         "run_at = "
         "now() + interval '1 day' WHERE job_id IN (SELECT job_id FROM jobs WHERE state = 'queued' "
         "ORDER BY job_id DESC LIMIT 100000)");
     sql(b->ours, "VACUUM ANALYZE assay.jobs");
-    return json_pack("{s:o, s:o}", "before", before, "with", measure_pace(b, 20));
+    return json_pack("{s:o, s:o}", "before", before, "with", measure_pace(b, b->pace_s / 3));
 }
 
 static void begin(struct bench *b) {
@@ -450,6 +451,8 @@ static void parse(struct bench *b, int argc, char **argv) {
             b->round_s = v;
         else if (!strcmp(argv[i], "--rounds"))
             b->rounds = v;
+        else if (!strcmp(argv[i], "--pace-s"))
+            b->pace_s = v;
         else if (!strcmp(argv[i], "--snapshot-s"))
             b->snapshot_s = v;
         else if (!strcmp(argv[i], "--prototype"))
@@ -463,13 +466,15 @@ static void parse(struct bench *b, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    struct bench b = { .jobs = 1000000, .round_s = 10, .rounds = 3, .snapshot_s = 180 };
+    struct bench b = {
+        .jobs = 1000000, .round_s = 10, .rounds = 3, .pace_s = 60, .snapshot_s = 180
+    };
     struct err err = ERR_INIT;
     parse(&b, argc, argv);
     begin(&b);
     json_t *out =
         json_pack("{s:s, s:I}", "schema", "assay.bench-queue/1", "jobs", (json_int_t)b.jobs);
-    json_object_set_new(out, "pace", measure_pace(&b, 60));
+    json_object_set_new(out, "pace", measure_pace(&b, b.pace_s));
     json_t *rates = json_object();
     json_object_set_new(rates, "1", measure_rate(&b, 1));
     json_object_set_new(rates, "8", measure_rate(&b, 8));
