@@ -355,6 +355,12 @@ MUST_CHECK bool spool_deliver(
 MUST_CHECK bool spool_deliver_job(const char *dir, struct db *db, const struct job_key *key,
     enum queue_answer *answer, struct err *err);
 
+/* The same as queue_turn does it: the next job is taken along (*found; it is the caller's to
+ * release). None is taken where another worker delivered the file. */
+MUST_CHECK bool spool_deliver_turn(const char *dir, struct db *db, const struct worker *worker,
+    const struct job_key *key, const struct claim_options *claim, enum queue_answer *answer,
+    struct job *next, bool *found, struct err *err);
+
 /* ---- the private cluster: HOME/pg, one Unix socket, no TCP ---- */
 
 struct cluster {
