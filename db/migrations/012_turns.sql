@@ -30,6 +30,9 @@ ALTER TABLE jobs
 DROP INDEX runs_newest;
 DROP INDEX jobs_task;
 CREATE INDEX jobs_dead ON jobs (task_id) WHERE state = 'dead';
+-- A unique index would look through all entries of its worker, dead ones too, whenever that claims.
+DROP INDEX jobs_one_lease_each;
+CREATE INDEX jobs_of_worker ON jobs (lease_owner) WHERE state = 'leased';
 DROP INDEX jobs_claim;
 CREATE INDEX jobs_claim ON jobs (priority, turn, job_id) WHERE state = 'queued';
 CREATE INDEX jobs_of_model ON jobs (revision_id, priority, turn, job_id) WHERE state = 'queued';
@@ -298,18 +301,22 @@ BEGIN
     RETURN picked;
 END $$;
 
--- Leases the next job to this worker; or what it holds already, which is a lease whose reply it never got.
-CREATE FUNCTION take_job(w uuid, lease integer, m machine, resident bigint, s settings) RETURNS bigint LANGUAGE plpgsql AS $$
+-- Leases the next job to this worker; or what it holds already, which is a lease whose reply it never got. `free`: it has
+-- just finished the one that it had, so there is none to look for. A worker that calls twice at once is served in turn.
+CREATE FUNCTION take_job(w uuid, lease integer, m machine, resident bigint, s settings, free boolean) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE picked bigint; seen timestamptz; due boolean; entries bigint; moment timestamptz := clock_timestamp(); att integer;
 BEGIN
     IF lease NOT BETWEEN 1 AND 3600 THEN
         RAISE EXCEPTION 'a lease is 1 to 3600 seconds, not %', lease USING ERRCODE = 'ZA001';
     END IF;
+    IF NOT free THEN
+        PERFORM 1 FROM workers WHERE worker_id = w FOR NO KEY UPDATE;
+        SELECT job_id INTO picked FROM jobs WHERE state = 'leased' AND lease_owner = w LIMIT 1;
+    END IF;
     -- One look at all that comes before the queue itself: the entries are read before the queue is.
     SELECT (SELECT last_seen FROM workers WHERE worker_id = w AND stopped_at IS NULL),
-        (SELECT job_id FROM jobs WHERE state = 'leased' AND lease_owner = w),
         EXISTS (SELECT 1 FROM jobs WHERE state = 'waiting' AND run_at <= moment), (SELECT last_value FROM queue_entries)
-        INTO seen, picked, due, entries;
+        INTO seen, due, entries;
     IF seen IS NULL THEN
         RAISE EXCEPTION 'worker % is not registered', w USING ERRCODE = 'ZA002';
     END IF;
@@ -318,7 +325,7 @@ BEGIN
     END IF;
     IF picked IS NOT NULL THEN
         UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => lease), lease_s = lease
-            WHERE job_id = picked AND state = 'leased' AND lease_owner = w;
+            WHERE job_id = picked AND state = 'leased' AND lease_owner IS NOT DISTINCT FROM w;
         IF FOUND THEN
             RETURN picked;
         END IF;
@@ -346,7 +353,7 @@ SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off AS $$
 DECLARE picked bigint; s settings;
 BEGIN
     SELECT * INTO STRICT s FROM settings;
-    picked := take_job(w, lease, ROW(memory_mb, disk_mb, gpus, device, dtypes)::machine, resident, s);
+    picked := take_job(w, lease, ROW(memory_mb, disk_mb, gpus, device, dtypes)::machine, resident, s, false);
     RETURN QUERY SELECT j.job_id, j.attempt, s.epoch, j.purpose, j.revision_id, m.name, m.kind, r.commit, t.name,
         t.version, t.sha256::text, config_json(c), j.config_id, r.manifest
         FROM jobs j JOIN revisions r USING (revision_id) JOIN models m USING (model_id) JOIN tasks t USING (task_id)
@@ -375,6 +382,7 @@ BEGIN
     END IF;
 END $$;
 
+-- (Ownership is compared so that the row is found by its key: the index of leases by worker is long while a snapshot is open.)
 -- Stores the run of an attempt and sets the job done. Whoever holds the lease is known by its one row; all others go the
 -- long way, which says why.
 CREATE FUNCTION finish_attempt(w uuid, jid bigint, att integer, its_epoch uuid, text_of text, s settings) RETURNS text
@@ -385,7 +393,7 @@ DECLARE
 BEGIN
     UPDATE jobs SET state = 'done', lease_owner = NULL, lease_until = NULL, record_sha256 = sha, progress = 1,
         finished_at = clock_timestamp(), error_class = NULL, error = NULL
-        WHERE job_id = jid AND attempt = att AND lease_owner = w AND state = 'leased' AND its_epoch = s.epoch
+        WHERE job_id = jid AND attempt = att AND lease_owner IS NOT DISTINCT FROM w AND state = 'leased' AND its_epoch = s.epoch
         RETURNING revision_id, task_id, config_id, purpose, set_id INTO rev, task, config, why, sid;
     IF NOT FOUND THEN
         SELECT * INTO j FROM jobs WHERE job_id = jid FOR UPDATE;
@@ -431,7 +439,7 @@ DECLARE picked bigint; s settings; said text;
 BEGIN
     SELECT * INTO STRICT s FROM settings;
     said := finish_attempt(w, jid, att, its_epoch, text_of, s);
-    picked := take_job(w, lease, ROW(memory_mb, disk_mb, gpus, device, dtypes)::machine, resident, s);
+    picked := take_job(w, lease, ROW(memory_mb, disk_mb, gpus, device, dtypes)::machine, resident, s, said = 'ok');
     RETURN QUERY SELECT said, j.job_id, j.attempt, s.epoch, j.purpose, j.revision_id, m.name, m.kind, r.commit, t.name,
         t.version, t.sha256::text, config_json(c), j.config_id, r.manifest
         FROM jobs j JOIN revisions r USING (revision_id) JOIN models m USING (model_id) JOIN tasks t USING (task_id)
