@@ -28,7 +28,8 @@ static void a_worker_may_execute_its_own_functions_and_no_others(void **state) {
         fixture_sql(*state, "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc "
                             "WHERE pronamespace = 'assay'::regnamespace "
                             "AND has_function_privilege('assay_worker', oid, 'EXECUTE')"),
-        "claim_job fail_job finish_job get_chunks heartbeat put_chunk reap register_worker "
+        "claim_job fail_job finish_and_claim finish_job get_chunks heartbeat put_chunk reap "
+        "register_worker "
         "schema_version stop_worker");
 }
 
