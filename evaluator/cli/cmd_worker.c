@@ -13,6 +13,7 @@ static const struct option options_worker[] = {
     { "once", 0, NULL, "do one job, then end (exit code 8 if there is none)" },
     { "drain", 0, NULL, "end when the queue is empty" },
     { "idle", 0, "S", "end after S seconds without a job (default: never)" },
+    { "max-seconds", 0, "S", "begin no job that likely takes longer than what is left of S" },
     { "lease", 0, "S", "a job that is silent for S seconds goes to another worker (default 90)" },
     { "max-mem", 0, "MIB", "take no job that needs more memory" },
     { "dtype", 0, "TYPE", "for jobs that leave it open: auto, f32 or bf16" },
@@ -55,7 +56,7 @@ static bool run_fleet(const struct args *args, struct err *err) {
 }
 
 static bool run(const struct args *args, struct err *err) {
-    unsigned long idle, lease, memory, threads;
+    unsigned long idle, lease, memory, threads, max;
     struct worker_options o = {
         .database = args_get(args, "db", NULL),
         .hub = args_get(args, "hub", NULL),
@@ -77,10 +78,12 @@ static bool run(const struct args *args, struct err *err) {
     if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) ||
         !args_get_uint(args, "lease", 0, 3600, &lease, err) ||
         !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||
+        !args_get_uint(args, "max-seconds", 0, 1u << 30, &max, err) ||
         !args_get_uint(args, "threads", 0, 1024, &threads, err)) {
         return false;
     }
     o.idle_s = (unsigned)idle;
+    o.max_s = (unsigned)max;
     o.lease_s = (unsigned)lease;
     o.memory_mb = (unsigned)memory;
     o.threads = (unsigned)threads;
@@ -88,6 +91,7 @@ static bool run(const struct args *args, struct err *err) {
         return run_fleet(args, err);
     }
     o.stop = stop_on_signals(); /* the job is given back; the spool keeps what was done */
+    o.last = last_on_signal();
     return worker_loop(&o, err);
 }
 

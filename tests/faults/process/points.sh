@@ -1,0 +1,49 @@
+#!/bin/sh
+# kill -9 at each step of a job, in the worker and in its job's process: the next worker finishes it, from where it was;
+# one result set is there, and it is that of a run that nobody disturbed, bit for bit.
+. "$(dirname "$0")/../../e2e/lib.sh"
+models
+library
+export HF_ENDPOINT="$tmp/hub"
+. "$(dirname "$0")/tasks.sh"
+many_documents
+code 'db init' 0 "$ASSAY" db init
+sql 'UPDATE settings SET crash_backoff_s = 0, retry_backoff_s = 0'
+submit() { "$ASSAY" submit -s E2EManySuite --seed "$1" tiny/decoder >/dev/null; }
+work() { "$ASSAY" worker --lease 2 --threads 1 "$@"; }
+bits() { sql "SELECT bits_sha256 FROM runs JOIN jobs USING (job_id) WHERE job_id = $1"; }
+lease_over() { [ "$(sql "SELECT count(*) FROM jobs WHERE state = 'leased' AND lease_until > clock_timestamp()")" = 0 ]; }
+
+submit 1
+code 'undisturbed' 0 work --drain
+undisturbed=$(bits 1)
+asked=$(sql 'SELECT tokens_computed FROM runs WHERE job_id = 1')
+[ -n "$undisturbed" ] || fail 'there is a run'
+
+n=1
+for point in claimed tasks downloaded parsed half done spooled finished; do
+    n=$((n + 1))
+    submit $n
+    id=$(sql 'SELECT max(job_id) FROM jobs')
+    got=0
+    ASSAY_FAULT="$point:1!KILL" work --once >"$tmp/$point.log" 2>&1 || got=$?
+    case $point in # the job's process alone, or the worker with it
+    tasks | downloaded | parsed | half) equal "$point: the worker lives" 0 "$got" ;;
+    *) equal "$point: the worker is killed" 137 "$got" ;;
+    esac
+    wait_for 'the lease is over' lease_over
+    code "$point: the next worker drains the queue" 0 work --drain
+    equal "$point: the job is done" 'done|1' \
+        "$(sql "SELECT state, (SELECT count(*) FROM runs r WHERE r.job_id = j.job_id) FROM jobs j WHERE job_id = $id")"
+    equal "$point: the undisturbed bits" "$undisturbed" "$(bits "$id")"
+    case $point in
+    half)
+        [ "$(sql "SELECT tokens_computed FROM runs WHERE job_id = $id")" -lt "$asked" ] || fail 'half: what had an answer was asked again'
+        ok 'half: it goes on where it was' ;;
+    spooled | finished) equal "$point: by the attempt that did it" 1 "$(sql "SELECT attempt FROM runs WHERE job_id = $id")" ;;
+    esac
+    equal "$point: no invariant violated" '' "$(violations)"
+    equal "$point: nothing is left in the spool" '' "$(find "$ASSAY_HOME/spool" -maxdepth 1 -name '*.res')"
+done
+fault_held 02_killed_at_any_step_a_job_is_finished_once_by_the_next_worker
+finish
