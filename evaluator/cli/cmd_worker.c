@@ -3,6 +3,7 @@
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/fleet.h"
+#include "evaluator/cli/slurm.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/hub/hub.h"
@@ -24,6 +25,16 @@ static const struct option options_worker[] = {
     { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
     OPTION_STREAM_DATA,
+    { NULL, 0, NULL, NULL },
+};
+
+static const struct option options_slurm[] = {
+    { "slurm", 0, NULL, "submit as many workers to Slurm as the queue's depth asks for, and end" },
+    { "max-workers", 0, "N", "with --slurm: no more than N of them at a time (default 8)" },
+    { "time", 0, "MINUTES", "with --slurm: how long each may take (default 240)" },
+    { "partition", 0, "NAME", "with --slurm: where they run" },
+    { "constraint", 0, "FEATURES", "with --slurm: on nodes that have these features" },
+    { "dry-run", 0, NULL, "with --slurm: print the batch script, submit nothing" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -82,6 +93,9 @@ static bool run(const struct args *args, struct err *err) {
         !args_get_uint(args, "threads", 0, 1024, &threads, err)) {
         return false;
     }
+    if (args_has(args, "slurm")) {
+        return slurm_scale(args, err);
+    }
     o.idle_s = (unsigned)idle;
     o.max_s = (unsigned)max;
     o.lease_s = (unsigned)lease;
@@ -89,6 +103,9 @@ static bool run(const struct args *args, struct err *err) {
     o.threads = (unsigned)threads;
     if (args_has(args, "gpus")) {
         return run_fleet(args, err);
+    }
+    if (!slurm_fill(&o, err)) {
+        return false;
     }
     o.stop = stop_on_signals(); /* the job is given back; the spool keeps what was done */
     o.last = last_on_signal();
@@ -100,11 +117,14 @@ const struct command cmd_worker = {
     .operands = "",
     .summary = "take jobs from the queue and run them",
     .details =
-        "Each job runs in a process of its own. SIGTERM gives the current job back and ends. Exit "
-        "code 75\n"
-        "means that this machine should not go on: disk full, device lost, another schema.\n\n"
+        "Jobs run in a process of their own, which keeps a model open for the jobs beside it.\n"
+        "SIGTERM gives the current job back and ends; SIGUSR1 makes it the last. Exit code 75 means\n"
+        "that this machine should not go on: disk full, device lost, another schema, a database\n"
+        "that was away for half an hour.\n\n"
         "  assay worker --drain --hub http://127.0.0.1:8080\n"
-        "  assay worker --gpus all          one worker a GPU; each takes jobs of its own\n",
-    .options = { options_worker, options_database },
+        "  assay worker --gpus all          one worker a GPU; each takes jobs of its own\n"
+        "  assay worker --slurm --max-workers 16 --device cuda --time 480\n"
+        "                                   from cron: as many on Slurm as there is work for\n",
+    .options = { options_worker, options_slurm, options_database },
     .run = run,
 };
