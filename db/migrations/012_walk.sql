@@ -3,18 +3,24 @@
 
 ALTER TABLE attempts ADD COLUMN log text CONSTRAINT attempts_log_short CHECK (octet_length(log) <= 65536);
 
--- Queued jobs that a process which has this job's model open could do next, in the order of the queue. Nothing is held:
--- each is claimed when its turn comes.
+-- Queued jobs that a process which has this job's model open could do next, in the order of the queue: this worker's
+-- share of them, as the others will take theirs. Nothing is held: each is claimed when its turn comes.
 CREATE FUNCTION jobs_beside(jid bigint, n integer)
 RETURNS TABLE (job_id bigint, task text, task_sha256 text, config jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = assay, pg_temp AS $$
-    SELECT o.job_id, t.name, t.sha256::text, config_json(c)
-    FROM jobs j JOIN configurations h ON h.config_id = j.config_id
-        JOIN jobs o ON o.revision_id = j.revision_id AND o.state = 'queued' AND o.purpose = 'eval'
-        JOIN configurations c ON c.config_id = o.config_id
-            AND (c.precision, c.weight_type, c.template) = (h.precision, h.weight_type, h.template)
-        JOIN tasks t ON t.task_id = o.task_id
-    WHERE j.job_id = jid AND j.purpose = 'eval' ORDER BY o.priority, o.job_id LIMIT least(greatest(n, 0), 64)
+    WITH beside AS MATERIALIZED (
+        SELECT o.job_id, o.priority, o.task_id, o.config_id
+        FROM jobs j JOIN configurations h ON h.config_id = j.config_id
+            JOIN jobs o ON o.revision_id = j.revision_id AND o.state = 'queued' AND o.purpose = 'eval'
+            JOIN configurations c ON c.config_id = o.config_id
+                AND (c.precision, c.weight_type, c.template) = (h.precision, h.weight_type, h.template)
+        WHERE j.job_id = jid AND j.purpose = 'eval' ORDER BY o.priority, o.job_id LIMIT 1000),
+    share AS (
+        SELECT (SELECT count(*) FROM beside) / greatest(1, count(*)) + 1 AS jobs FROM workers
+        WHERE stopped_at IS NULL AND last_seen > clock_timestamp() - interval '3 min')
+    SELECT b.job_id, t.name, t.sha256::text, config_json(c)
+    FROM beside b JOIN tasks t USING (task_id) JOIN configurations c USING (config_id)
+    ORDER BY b.priority, b.job_id LIMIT (SELECT least(greatest(n, 0), jobs) FROM share)
 $$;
 
 -- Seconds that the job is likely to take, by the slower of the runs of its task, those of smaller models in proportion;

@@ -42,6 +42,7 @@ struct child {
     int out, errors; /* its standard output and error */
     int asks;        /* of one that walks: where the next task is named; else -1 */
     bool walks, waits, ended;
+    bool blames;     /* it said behind closed doors that the machine is sick */
     char stamp[STRAYS_STAMP]; /* in its environment, and in that of all that it starts */
     struct tail *tail;
     unsigned needs_mb; /* of memory, as its error says */
@@ -255,6 +256,7 @@ static void take_error(struct child *c, const json_t *json) {
     char text[sizeof c->error.msg];
     enum err_class said = err_class_find(json_get_string(json, "class", "bug"));
     plain_text(text, sizeof text, json_get_string(json, "message", ""));
+    c->blames = c->shut && said == ERR_NODE;
     err_set(&c->error, believed(c, said), "%s", text);
     plain_text(text, sizeof text, json_get_string(json, "hint", ""));
     if (*text) {
@@ -489,6 +491,10 @@ bool child_waits(const struct child *c) {
 
 unsigned child_needs_mb(const struct child *c) {
     return c->needs_mb;
+}
+
+bool child_blames_machine(const struct child *c) {
+    return c->blames;
 }
 
 /* What is asked of one that has died meanwhile shows when it is listened to. */

@@ -28,6 +28,8 @@ MUST_CHECK bool child_work(
 bool child_waits(const struct child *c);
 /* Of an error that it reported: what it would need of memory, where it said so; else 0. */
 unsigned child_needs_mb(const struct child *c);
+/* Whether it said, when its word was not to be believed any more, that this machine is sick. */
+bool child_blames_machine(const struct child *c);
 
 /* Ends it, by its own will where it waits, else by signals, with all that it left behind; frees. */
 void child_close(struct child *c);

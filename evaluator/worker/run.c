@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/notify.h"
 #include "base/progress.h"
+#include "evaluator/worker/health.h"
 #include "version.h"
 
 struct run {
@@ -190,9 +191,21 @@ static bool work(struct run *r, struct err *err) {
     return ok && (r->record || err_set(err, ERR_CRASH, "the job's process ended without a result"));
 }
 
+/* Where the machine is blamed, it is looked at. */
+static void look_at_machine(const struct bench *b, struct err *why) {
+    struct err sick = ERR_INIT;
+    if (b->walk.child && child_blames_machine(b->walk.child) &&
+        !device_is_well(b->options, &sick)) {
+        *why = sick;
+    }
+}
+
 static bool finish(struct run *r, struct err *err) {
     struct err why = ERR_INIT;
     bool ok = work(r, &why);
+    if (!ok) {
+        look_at_machine(r->bench, &why);
+    }
     char *text = ok ? record_text(r->record, &why) : NULL;
     ok = text && deliver(r, text, &why);
     if (!ok && text && !of_the_job(why.class)) {

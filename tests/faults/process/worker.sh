@@ -111,7 +111,11 @@ fi
 
 # ---- the process ----
 submit
-worker_ends 'a device that is lost: exit code 75' 75 ASSAY_FAULT=device_lost:1+
+worker_ends 'a device that is said to be lost, and is not: the worker lives' 0 ASSAY_FAULT=device_lost:1+
+equal 'a device that is said to be lost: the job crashed' 'waiting|1|0' "$(state)"
+drained 'a device that is said to be lost'
+submit
+worker_ends 'a device that is lost: exit code 75' 75 ASSAY_FAULT=device_lost:1+,device:1+
 equal 'a device that is lost: the job may run elsewhere' 'queued|0|0' "$(state)"
 equal 'a device that is lost: no other job was taken' 0 "$(sql "SELECT count(*) FROM jobs WHERE state = 'leased'")"
 fault_held 28_a_device_that_is_lost_ends_the_worker

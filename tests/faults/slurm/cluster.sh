@@ -10,7 +10,7 @@ slurm_here() {
 }
 
 slurm_conf() {
-    ports=$((20000 + $$ % 20000))
+    ports=$((10000 + ($$ * 2 + $1 * 1000) % 20000)) # below those that the system gives out
     cat >"$cluster/slurm.conf" <<CONF
 ClusterName=assaytest
 SlurmctldHost=localhost(127.0.0.1)
@@ -65,9 +65,14 @@ slurm_up() {
     (umask 077; dd if=/dev/urandom of="$cluster/munge.key" bs=128 count=1 2>/dev/null)
     munged --force --key-file="$cluster/munge.key" --socket="$cluster/munge.sock" --pid-file="$cluster/munged.pid" \
         --log-file="$tmp/munged.log" --seed-file="$cluster/munged.seed"
-    slurm_conf
     export SLURM_CONF="$cluster/slurm.conf"
-    ctld_up
+    for attempt in 1 2 3 4 5; do # a port may be another's
+        slurm_conf $attempt
+        ctld_up
+        tries=0
+        until sinfo -h >/dev/null 2>&1 || [ $tries -gt 20 ]; do tries=$((tries + 1)); sleep 0.2; done
+        [ $tries -gt 20 ] || break
+    done
     slurmd_up
     wait_for 'Slurm is up' node_is_up
 }

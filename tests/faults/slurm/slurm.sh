@@ -45,8 +45,10 @@ drain() {
 # ---- how many ----
 code 'no work, nothing submitted' 0 scale
 equal 'no work, no puller' 0 "$(pullers)"
+suite=e2e_slow
+submit 1 2 3 4 5 6 7 8
 suite=E2EFewSuite
-submit 1 2 3 4 5 6 7 8 9 10
+submit 1 2 3 4 5 6 7 8
 code 'a dry run' 0 scale --dry-run
 has 'it prints the script' '#SBATCH --array=0-3' "$tmp/out"
 has 'with the signal before the end' '#SBATCH --signal=B:USR1@300' "$tmp/out"
