@@ -9,7 +9,7 @@
 #define WORK_BYTES ((size_t)4 << 30) /* what a model plans with at most where nobody says */
 #define WORK_LEAST_BYTES                                                                           \
     ((size_t)64 << 20)                /* without so much beside its weights there is no work */
-#define TIGHT_BYTES ((size_t)1 << 20) /* what the place `memory` leaves */
+#define TIGHT_BYTES ((size_t)1 << 10) /* what the place `memory` leaves */
 
 static size_t lesser(size_t a, size_t b) {
     return a < b ? a : b;

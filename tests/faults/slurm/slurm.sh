@@ -20,7 +20,7 @@ few_documents 1 2 3 4
 slurm_up
 code 'db init' 0 "$ASSAY" db init
 sql 'UPDATE settings SET crash_backoff_s = 0, retry_backoff_s = 0, max_crashes = 1000'
-scale() { "$ASSAY" worker --slurm --max-workers 4 --time 10 --threads 1 --idle 3 --lease 5 "$@"; }
+scale() { "$ASSAY" worker --slurm --max-workers 4 --time 10 --threads 1 --max-mem 1000 --idle 3 --lease 5 "$@"; }
 pullers() { squeue -h -r -n assay-worker -t PENDING,RUNNING -o '%i' | wc -l; }
 first() { squeue -h -r -n assay-worker -t RUNNING -o '%i' | head -n 1; }
 runs() { [ -n "$(first)" ]; }
