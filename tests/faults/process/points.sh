@@ -45,5 +45,15 @@ for point in claimed tasks downloaded parsed half done spooled finished; do
     equal "$point: no invariant violated" '' "$(violations)"
     equal "$point: nothing is left in the spool" '' "$(find "$ASSAY_HOME/spool" -maxdepth 1 -name '*.res')"
 done
+# An error in the middle of a batch, after which nothing of that process may be believed.
+submit 90
+id=$(sql 'SELECT max(job_id) FROM jobs')
+code 'an error in the middle: the worker lives' 0 env ASSAY_FAULT=half:1 "$ASSAY" worker --once --threads 1
+equal 'an error in the middle: nothing of it is stored' 'waiting|0|0' "$(sql "SELECT state,
+    (SELECT count(*) FROM runs r WHERE r.job_id = j.job_id), (SELECT count(*) FROM sample_chunks c WHERE c.set_id = j.set_id)
+    FROM jobs j WHERE job_id = $id")"
+code 'an error in the middle: the next process does it' 0 work --drain
+equal 'an error in the middle: the undisturbed bits' "$undisturbed" "$(bits "$id")"
+fault_held 27_of_a_process_that_fails_in_the_middle_nothing_is_stored
 fault_held 02_killed_at_any_step_a_job_is_finished_once_by_the_next_worker
 finish

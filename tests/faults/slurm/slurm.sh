@@ -23,6 +23,7 @@ sql 'UPDATE settings SET crash_backoff_s = 0, retry_backoff_s = 0, max_crashes =
 scale() { "$ASSAY" worker --slurm --max-workers 4 --time 10 --threads 1 --max-mem 1000 --idle 3 --lease 5 "$@"; }
 pullers() { squeue -h -r -n assay-worker -t PENDING,RUNNING -o '%i' | wc -l; }
 first() { squeue -h -r -n assay-worker -t RUNNING -o '%i' | head -n 1; }
+no_puller() { [ "$(pullers)" = 0 ]; }
 runs() { [ -n "$(first)" ]; }
 beats() { [ "$(sql "SELECT count(*) FROM jobs WHERE state = 'leased'")" -gt 0 ]; }
 done_is() { [ "$(sql "SELECT count(*) FROM jobs WHERE state = 'done'")" -ge "$1" ]; }
@@ -67,6 +68,7 @@ suite=e2e_slow
 disturb() { # WHAT COMMAND...: in the middle of a job
     what=$1
     shift
+    wait_for "$what: the pullers before are through" no_puller
     submit $((seed + 1)) $((seed + 2)) $((seed + 3)) $((seed + 4))
     seed=$((seed + 4)) total=$((total + 4))
     scale >>"$tmp/scale.log" 2>&1 || true
