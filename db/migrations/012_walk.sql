@@ -57,5 +57,6 @@ BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'assay_worker') THEN
         GRANT EXECUTE ON FUNCTION jobs_beside, estimate_job, keep_log TO assay_worker, assay_owner;
         GRANT SELECT ON queue_depth TO assay_worker, assay_ops, assay_owner;
+        GRANT SELECT ON queue_stats TO assay_worker; -- whether anything is left to do, for who drains the queue
     END IF;
 END $$;

@@ -8,6 +8,7 @@ end() {
     code=$?
     trap - EXIT
     slurm_down >/dev/null 2>&1 || true
+    set +e
     (exit $code)
     cleanup
 }
@@ -17,6 +18,9 @@ library
 export HF_ENDPOINT="$tmp/hub"
 . "$(dirname "$0")/../process/tasks.sh"
 few_documents 1 2 3 4
+# Seconds of work before the first answer: something to be killed in.
+sed 's/"E2ESlow"/"E2ELong"/; s/400000/8000000/' "$e2e/tasks/E2ESlow.lua" >"$tmp/tasks/E2ELong.lua"
+suite E2ELongSuite '"E2ELong"'
 slurm_up
 code 'db init' 0 "$ASSAY" db init
 sql 'UPDATE settings SET crash_backoff_s = 0, retry_backoff_s = 0, max_crashes = 1000'
@@ -64,7 +68,7 @@ all_done 'forty jobs over array tasks' 40
 equal 'their Slurm jobs are on record' t "$(sql "SELECT bool_and(info ? 'slurm_job_id') FROM workers WHERE stopped_at IS NOT NULL OR last_seen > started_at")"
 
 # ---- what befalls them ----
-suite=e2e_slow
+suite=E2ELongSuite
 disturb() { # WHAT COMMAND...: in the middle of a job
     what=$1
     shift
