@@ -6,10 +6,10 @@ ALTER TABLE attempts ADD COLUMN log text CONSTRAINT attempts_log_short CHECK (oc
 -- Queued jobs that a process which has this job's model open could do next, in the order of the queue: this worker's
 -- share of them, as the others will take theirs. Nothing is held: each is claimed when its turn comes.
 CREATE FUNCTION jobs_beside(jid bigint, n integer)
-RETURNS TABLE (job_id bigint, task text, task_sha256 text, config jsonb)
+RETURNS TABLE (job_id bigint, attempt integer, task text, task_sha256 text, config jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = assay, pg_temp AS $$
     WITH beside AS MATERIALIZED (
-        SELECT o.job_id, o.priority, o.task_id, o.config_id
+        SELECT o.job_id, o.attempt, o.priority, o.task_id, o.config_id
         FROM jobs j JOIN configurations h ON h.config_id = j.config_id
             JOIN jobs o ON o.revision_id = j.revision_id AND o.state = 'queued' AND o.purpose = 'eval'
             JOIN configurations c ON c.config_id = o.config_id
@@ -18,7 +18,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = assay, pg_temp AS $$
     share AS (
         SELECT (SELECT count(*) FROM beside) / greatest(1, count(*)) + 1 AS jobs FROM workers
         WHERE stopped_at IS NULL AND last_seen > clock_timestamp() - interval '3 min')
-    SELECT b.job_id, t.name, t.sha256::text, config_json(c)
+    SELECT b.job_id, b.attempt, t.name, t.sha256::text, config_json(c)
     FROM beside b JOIN tasks t USING (task_id) JOIN configurations c USING (config_id)
     ORDER BY b.priority, b.job_id LIMIT (SELECT least(greatest(n, 0), jobs) FROM share)
 $$;

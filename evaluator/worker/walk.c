@@ -72,8 +72,8 @@ static void remember_job(struct walk *w, long long job, const char *task) {
     w->n++;
 }
 
-/* Jobs beside this one, into the spec. Without them it is a process for one job, which is no
- * error. */
+/* Jobs beside this one, into the spec. Without them it is a process for one job, which is no error.
+ * One of them that was begun before has answers to go on from. */
 static void add_beside(struct walk *w, struct db *db, const struct job *job, json_t *spec) {
     struct rows rows = { 0 };
     struct err err = ERR_INIT;
@@ -88,6 +88,9 @@ static void add_beside(struct walk *w, struct db *db, const struct job *job, jso
         json_array_append_new(json_object_get(spec, "tasks"),
             task_spec(task, rows_text(&rows, i, "task_sha256"), config));
         remember_job(w, rows_int(&rows, i, "job_id"), task);
+        if (rows_int(&rows, i, "attempt") > 0) {
+            json_object_set_new(json_object_get(spec, "memo"), "resume", json_true());
+        }
         json_decref(config);
     }
     rows_release(&rows);

@@ -70,17 +70,17 @@ equal 'their Slurm jobs are on record' t "$(sql "SELECT bool_and(info ? 'slurm_j
 # ---- what befalls them ----
 suite=E2ELongSuite
 disturb() { # WHAT COMMAND...: in the middle of a job
-    what=$1
+    fate=$1
     shift
-    wait_for "$what: the pullers before are through" no_puller
+    wait_for "$fate: the pullers before are through" no_puller
     submit $((seed + 1)) $((seed + 2)) $((seed + 3)) $((seed + 4))
     seed=$((seed + 4)) total=$((total + 4))
     scale >>"$tmp/scale.log" 2>&1 || true
-    wait_for "$what: a puller runs" runs
-    wait_for "$what: it has a job" beats
+    wait_for "$fate: a puller runs" runs
+    wait_for "$fate: it has a job" beats
     "$@"
     drain $total
-    all_done "$what" $total
+    all_done "$fate" $total
 }
 seed=100 total=40
 cancel_one() { scancel "$(first)"; }
