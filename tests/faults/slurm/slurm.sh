@@ -26,6 +26,8 @@ code 'db init' 0 "$ASSAY" db init
 sql 'UPDATE settings SET crash_backoff_s = 0, retry_backoff_s = 0, max_crashes = 1000'
 scale() { "$ASSAY" worker --slurm --max-workers 4 --time 10 --threads 1 --max-mem 1000 --idle 3 --lease 5 "$@"; }
 pullers() { squeue -h -r -n assay-worker -t PENDING,RUNNING -o '%i' | wc -l; }
+# one COMMAND...: on a puller that runs, if there is one just now.
+one() { puller=$(first) && [ -n "$puller" ] && "$@" "$puller"; }
 first() { squeue -h -r -n assay-worker -t RUNNING -o '%i' | head -n 1; }
 no_puller() { [ "$(pullers)" = 0 ]; }
 runs() { [ -n "$(first)" ]; }
@@ -78,21 +80,17 @@ disturb() { # WHAT COMMAND...: in the middle of a job
     scale >>"$tmp/scale.log" 2>&1 || true
     wait_for "$fate: a puller runs" runs
     wait_for "$fate: it has a job" beats
-    "$@"
+    wait_for "$fate: it befalls one" "$@"
     drain $total
     all_done "$fate" $total
 }
 seed=100 total=40
-cancel_one() { scancel "$(first)"; }
-requeue_one() { scontrol requeue "$(first)"; }
-kill_batch() { scancel --batch --signal=KILL "$(first)"; }
-end_batch() { scancel --batch --signal=USR1 "$(first)"; }
 kill_slurmd() { daemon_dies slurmd; sleep 1; slurmd_up; }
 kill_ctld() { daemon_dies slurmctld; sleep 1; ctld_up; wait_for 'Slurm is up again' node_is_up; }
-disturb 'scancel' cancel_one
-disturb 'requeue' requeue_one
-disturb 'kill -9 of a puller' kill_batch
-disturb 'SIGUSR1 before the end' end_batch
+disturb 'scancel' one scancel
+disturb 'requeue' one scontrol requeue
+disturb 'kill -9 of a puller' one scancel --batch --signal=KILL
+disturb 'SIGUSR1 before the end' one scancel --batch --signal=USR1
 disturb 'a killed slurmd' kill_slurmd
 disturb 'a killed slurmctld' kill_ctld
 equal 'nothing is left in the spool' '' "$(find "$ASSAY_HOME/spool" -maxdepth 1 -name '*.res' 2>/dev/null)"
