@@ -93,7 +93,7 @@ for i in $workers; do
     eval "bury \$pid_$i"
 done
 for i in $workers; do
-    background "drain-$i" "$ASSAY" worker --drain --lease 5 --threads 1 --no-progress
+    background "drain-$i" "$ASSAY" worker --drain --lease 30 --threads 1 --no-progress
     eval "pid_$i=\$pid"
 done
 for i in $workers; do eval "bury \$pid_$i"; done

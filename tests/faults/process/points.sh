@@ -10,9 +10,10 @@ many_documents
 code 'db init' 0 "$ASSAY" db init
 sql 'UPDATE settings SET crash_backoff_s = 0, retry_backoff_s = 0'
 submit() { "$ASSAY" submit -s E2EManySuite --seed "$1" tiny/decoder >/dev/null; }
-work() { "$ASSAY" worker --lease 2 --threads 1 "$@"; }
+work() { "$ASSAY" worker --threads 1 "$@"; }
+# Who was killed keeps its lease: a slow machine needs a long one, and the test doesn't wait for it.
+end_leases() { sql "UPDATE jobs SET lease_until = clock_timestamp() - interval '1 hour' WHERE state = 'leased'"; }
 bits() { sql "SELECT bits_sha256 FROM runs JOIN jobs USING (job_id) WHERE job_id = $1"; }
-lease_over() { [ "$(sql "SELECT count(*) FROM jobs WHERE state = 'leased' AND lease_until > clock_timestamp()")" = 0 ]; }
 
 submit 1
 code 'undisturbed' 0 work --drain
@@ -31,7 +32,7 @@ for point in claimed tasks downloaded parsed half done spooled finished; do
     tasks | downloaded | parsed | half) equal "$point: the worker lives" 0 "$got" ;;
     *) equal "$point: the worker is killed" 137 "$got" ;;
     esac
-    wait_for 'the lease is over' lease_over
+    end_leases
     code "$point: the next worker drains the queue" 0 work --drain
     equal "$point: the job is done" 'done|1' \
         "$(sql "SELECT state, (SELECT count(*) FROM runs r WHERE r.job_id = j.job_id) FROM jobs j WHERE job_id = $id")"

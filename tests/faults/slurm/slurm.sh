@@ -24,7 +24,7 @@ suite E2ELongSuite '"E2ELong"'
 slurm_up
 code 'db init' 0 "$ASSAY" db init
 sql 'UPDATE settings SET crash_backoff_s = 0, retry_backoff_s = 0, max_crashes = 1000'
-scale() { "$ASSAY" worker --slurm --max-workers 4 --time 10 --threads 1 --max-mem 1000 --idle 3 --lease 5 "$@"; }
+scale() { "$ASSAY" worker --slurm --max-workers 4 --time 10 --threads 1 --max-mem 1000 --idle 3 --lease 15 "$@"; }
 pullers() { squeue -h -r -n assay-worker -t PENDING,RUNNING -o '%i' | wc -l; }
 # one COMMAND...: on a puller that runs, if there is one just now.
 one() { puller=$(first) && [ -n "$puller" ] && "$@" "$puller"; }
