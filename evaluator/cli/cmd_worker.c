@@ -118,7 +118,8 @@ const struct command cmd_worker = {
     .summary = "take jobs from the queue and run them",
     .details =
         "Jobs run in a process of their own, which keeps a model open for the jobs beside it.\n"
-        "SIGTERM gives the current job back and ends; SIGUSR1 makes it the last. Exit code 75 means\n"
+        "SIGTERM gives the current job back and ends; SIGUSR1 makes it the last. Exit code 75 "
+        "means\n"
         "that this machine should not go on: disk full, device lost, another schema, a database\n"
         "that was away for half an hour.\n\n"
         "  assay worker --drain --hub http://127.0.0.1:8080\n"

@@ -14,7 +14,7 @@
 #define JOB_NAME "assay-worker"
 #define SIGNAL_BEFORE_S 300 /* SIGUSR1, that long before the end: Slurm may be a minute early */
 #define MARGIN_S 60
-#define ASK_S 60                        /* for an answer of Slurm's */
+#define ASK_S 60 /* for an answer of Slurm's */
 #define OUTPUT_MAX ((size_t)8 << 20)
 enum { WORKERS_DEFAULT = 8, WORKERS_MAX = 10000, MINUTES_DEFAULT = 240, IDLE_DEFAULT_S = 600 };
 
@@ -31,8 +31,7 @@ static bool is_plain(const char *text, const char *more) {
     return *text && *text != '-' && strlen(text) < PATH_MAX;
 }
 
-static bool check(
-    const char *what, const char *text, const char *more, struct err *err) {
+static bool check(const char *what, const char *text, const char *more, struct err *err) {
     return !text || is_plain(text, more) ||
            err_set(err, ERR_USAGE, "cannot give Slurm a %s called '%.80s'", what, text);
 }
@@ -40,7 +39,8 @@ static bool check(
 /* Slurm shows a job's script to everybody who may see the job. */
 static bool is_secret(const char *database) {
     const char *user = database ? strstr(database, "://") : NULL,
-               *at = user ? strchr(user + 3, '@') : NULL, *colon = at ? strchr(user + 3, ':') : NULL;
+               *at = user ? strchr(user + 3, '@') : NULL,
+               *colon = at ? strchr(user + 3, ':') : NULL;
     return database && (strstr(database, "password") || (colon && colon < at));
 }
 
@@ -79,7 +79,8 @@ static unsigned signal_before(const struct slurm_plan *p) {
 
 static void add_directives(const struct slurm_plan *p, struct strbuf *out) {
     strbuf_addf(out, "#SBATCH --job-name=" JOB_NAME "\n#SBATCH --array=0-%u\n", p->n - 1);
-    strbuf_addf(out, "#SBATCH --time=%u\n#SBATCH --signal=B:USR1@%u\n", p->minutes, signal_before(p));
+    strbuf_addf(
+        out, "#SBATCH --time=%u\n#SBATCH --signal=B:USR1@%u\n", p->minutes, signal_before(p));
     strbuf_adds(out, "#SBATCH --requeue\n#SBATCH --open-mode=append\n#SBATCH --export=NONE\n");
     strbuf_addf(out, "#SBATCH --output=%s/slurm-%%A_%%a.log\n", p->log_dir);
     if (p->memory_mb) {
@@ -190,8 +191,8 @@ bool slurm_count(const char *text, size_t n, unsigned *count, struct err *err) {
 
 /* A program of Slurm's, to its end; *out is the caller's to release. */
 static bool ask(const char *const argv[], const char *input, struct strbuf *out, struct err *err) {
-    static const char *const PASSED_ON[] = { "PATH", "HOME", "LANG", "USER", "LOGNAME", "SLURM_CONF",
-        "SLURM_CONF_SERVER", NULL };
+    static const char *const PASSED_ON[] = { "PATH", "HOME", "LANG", "USER", "LOGNAME",
+        "SLURM_CONF", "SLURM_CONF_SERVER", NULL };
     char *path = proc_find(argv[0], NULL), **env = proc_env(PASSED_ON);
     const char *words[16] = { path };
     struct proc_result r = { 0 };
@@ -204,13 +205,17 @@ static bool ask(const char *const argv[], const char *input, struct strbuf *out,
         BUG_IF(i + 1 >= sizeof words / sizeof *words);
         words[i] = argv[i];
     }
-    bool ok = path || err_set(err, ERR_NOT_FOUND, "there is no '%s' here: is Slurm installed?", argv[0]);
+    bool ok =
+        path || err_set(err, ERR_NOT_FOUND, "there is no '%s' here: is Slurm installed?", argv[0]);
     ok = ok && proc_run(words, &o, &r, err);
     if (ok && (r.exit_code != 0 || r.timed_out || r.out.len >= OUTPUT_MAX)) {
         char line[200];
-        snprintf(line, sizeof line, "%.*s", (int)strcspn(strbuf_str(&r.err), "\n"), strbuf_str(&r.err));
+        snprintf(
+            line, sizeof line, "%.*s", (int)strcspn(strbuf_str(&r.err), "\n"), strbuf_str(&r.err));
         ok = err_set(err, ERR_FAILED, "'%s' failed: %s", argv[0],
-            r.timed_out ? "no answer" : *line ? line : "it did not say why");
+            r.timed_out ? "no answer"
+            : *line     ? line
+                        : "it did not say why");
     }
     if (ok) {
         *out = r.out;
@@ -286,8 +291,8 @@ bool slurm_fill(struct worker_options *o, struct err *err) {
 
 /* ---- the difference ---- */
 
-static bool ask_one(
-    struct db *db, const char *name, const struct db_arg *args, size_t n, long long *out, struct err *err) {
+static bool ask_one(struct db *db, const char *name, const struct db_arg *args, size_t n,
+    long long *out, struct err *err) {
     struct rows rows = { 0 };
     if (!db_query(db, name, args, n, &rows, err)) {
         return false;
@@ -304,7 +309,8 @@ static bool lock_fleet(struct db *db, struct err *err) {
            (held || err_set(err, ERR_BUSY, "another 'assay worker --slurm' is at it"));
 }
 
-static bool read_plan(const struct args *args, struct slurm_plan *p, unsigned *most, struct err *err) {
+static bool read_plan(
+    const struct args *args, struct slurm_plan *p, unsigned *most, struct err *err) {
     unsigned long minutes, workers, memory, threads, idle, lease;
     if (!args_get_uint(args, "time", MINUTES_DEFAULT, 60 * 24 * 30, &minutes, err) ||
         !args_get_uint(args, "max-workers", WORKERS_DEFAULT, WORKERS_MAX, &workers, err) ||
@@ -350,8 +356,8 @@ static bool submit(const struct args *args, const struct slurm_plan *p, struct e
     return ok;
 }
 
-static bool scale(struct db *db, const struct args *args, struct slurm_plan *p, unsigned most,
-    struct err *err) {
+static bool scale(
+    struct db *db, const struct args *args, struct slurm_plan *p, unsigned most, struct err *err) {
     long long depth;
     unsigned there = 0, memory_mb = p->memory_mb ? p->memory_mb : INT_MAX;
     if (!lock_fleet(db, err) ||
@@ -361,8 +367,8 @@ static bool scale(struct db *db, const struct args *args, struct slurm_plan *p, 
     }
     unsigned wanted = depth < most ? (unsigned)depth : most;
     p->n = wanted > there ? wanted - there : 0;
-    log_line(LOG_INFO, "%lld jobs could be claimed, %u workers are there, at most %u: %u more", depth,
-        there, most, p->n);
+    log_line(LOG_INFO, "%lld jobs could be claimed, %u workers are there, at most %u: %u more",
+        depth, there, most, p->n);
     return p->n == 0 || submit(args, p, err);
 }
 

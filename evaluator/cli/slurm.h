@@ -13,9 +13,9 @@
 #include "evaluator/worker/worker.h"
 
 struct slurm_plan {
-    unsigned n;          /* pullers to be submitted */
-    unsigned minutes;    /* of each */
-    unsigned memory_mb, threads; /* of each; 0: as the partition has it */
+    unsigned n;                         /* pullers to be submitted */
+    unsigned minutes;                   /* of each */
+    unsigned memory_mb, threads;        /* of each; 0: as the partition has it */
     const char *partition, *constraint; /* NULL: the default, none */
     const char *log_dir;
     const char *program, *home;

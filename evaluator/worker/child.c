@@ -42,7 +42,7 @@ struct child {
     int out, errors; /* its standard output and error */
     int asks;        /* of one that walks: where the next task is named; else -1 */
     bool walks, waits, ended;
-    bool blames;     /* it said behind closed doors that the machine is sick */
+    bool blames;              /* it said behind closed doors that the machine is sick */
     char stamp[STRAYS_STAMP]; /* in its environment, and in that of all that it starts */
     struct tail *tail;
     unsigned needs_mb; /* of memory, as its error says */

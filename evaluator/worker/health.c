@@ -45,8 +45,9 @@ bool device_is_well(const struct worker_options *options, struct err *err) {
     json_t *report =
         ok && !r.timed_out ? json_parse(strbuf_str(&r.out), r.out.len, "doctor", &why) : NULL;
     if (ok) { /* who hangs where a device is asked for doesn't get it back */
-        ok = r.timed_out ? err_set(err, ERR_NODE, "no answer of this machine's devices in %d s", ASK_S)
-                         : judge(options->device, report, err);
+        ok = r.timed_out
+                 ? err_set(err, ERR_NODE, "no answer of this machine's devices in %d s", ASK_S)
+                 : judge(options->device, report, err);
     }
     json_decref(report);
     proc_result_release(&r);

@@ -132,8 +132,8 @@ static void a_list_that_is_not_squeues_is_an_error(void **state) {
 
 static void a_feature_names_the_memory_of_a_gpu(void **state) {
     (void)state;
-    assert_int_equal(slurm_feature_mb("NodeName=n1 ActiveFeatures=nvme,gpu_mem_80g,x Gres=gpu:1"),
-        80 * 1024);
+    assert_int_equal(
+        slurm_feature_mb("NodeName=n1 ActiveFeatures=nvme,gpu_mem_80g,x Gres=gpu:1"), 80 * 1024);
     assert_int_equal(slurm_feature_mb("NodeName=n1 ActiveFeatures=gpu_mem_24g\n"), 24 * 1024);
     assert_int_equal(slurm_feature_mb("NodeName=n1 ActiveFeatures=(null) Gres=gpu_mem_24g"), 0);
     assert_int_equal(slurm_feature_mb("NodeName=n1 ActiveFeatures=gpu_mem_xg"), 0);

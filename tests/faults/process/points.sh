@@ -12,7 +12,7 @@ sql 'UPDATE settings SET crash_backoff_s = 0, retry_backoff_s = 0'
 submit() { "$ASSAY" submit -s E2EManySuite --seed "$1" tiny/decoder >/dev/null; }
 work() { "$ASSAY" worker --threads 1 "$@"; }
 # Who was killed keeps its lease: a slow machine needs a long one, and the test doesn't wait for it.
-end_leases() { sql "UPDATE jobs SET lease_until = clock_timestamp() - interval '1 hour' WHERE state = 'leased'"; }
+end_leases() { sql "UPDATE jobs SET lease_until = clock_timestamp() - interval '1 hour', lease_s = 1 WHERE state = 'leased'"; }
 bits() { sql "SELECT bits_sha256 FROM runs JOIN jobs USING (job_id) WHERE job_id = $1"; }
 
 submit 1

@@ -48,7 +48,7 @@ wait "$pid" || got=$?
 case $got in 0 | 143) ok "twice SIGTERM: it ends ($got)" ;; *) fail "twice SIGTERM: exit code $got" ;; esac
 wait_for 'its job is gone' gone "$job"
 fault_held 04_asked_twice_it_ends_at_once
-sql "UPDATE jobs SET lease_until = clock_timestamp() - interval '1 hour' WHERE state = 'leased'"
+sql "UPDATE jobs SET lease_s = 1, lease_until = clock_timestamp() - interval '1 hour' WHERE state = 'leased'"
 drained 'twice SIGTERM'
 
 submit e2e_slow
@@ -57,7 +57,7 @@ kill -9 "$pid"
 wait "$pid" 2>/dev/null || true
 wait_for 'the job died with its worker' gone "$job"
 fault_held 09_a_job_dies_with_its_worker
-sql "UPDATE jobs SET lease_until = clock_timestamp() - interval '1 hour' WHERE state = 'leased'"
+sql "UPDATE jobs SET lease_s = 1, lease_until = clock_timestamp() - interval '1 hour' WHERE state = 'leased'"
 drained 'killed'
 
 submit e2e_slow
