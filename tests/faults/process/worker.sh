@@ -63,6 +63,7 @@ drained 'killed'
 submit e2e_slow
 start cancelled
 code 'somebody cancels it' 0 "$ASSAY" queue cancel "$id"
+wait_for 'the worker ends' gone "$pid"
 got=0
 wait "$pid" || got=$?
 equal 'cancelled: the worker ends in order' 0 "$got"
