@@ -123,7 +123,7 @@ hub() {
 # The process that a worker runs its job in, if it has one.
 job_of() {
     for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
-        tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null | grep -q '__job' && { echo "$child"; return 0; }
+        { tr '\0' ' ' <"/proc/$child/cmdline"; } 2>/dev/null | grep -q '__job' && { echo "$child"; return 0; }
     done
     return 1
 }
