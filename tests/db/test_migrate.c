@@ -8,7 +8,7 @@
 #include "base/embed.h"
 #include "base/hash.h"
 
-#define LATEST 13
+#define LATEST 14
 
 extern const struct embedded db_migrations[];
 
