@@ -120,8 +120,8 @@ static json_t *suites_offered(const struct args *args, struct err *err) {
 }
 
 /* The values of a repeatable option, which live as long as the command line. */
-static bool read_list(const struct args *args, const char *name, const char *list[SERVE_PATHS_MAX],
-    struct err *err) {
+static bool read_list(
+    const struct args *args, const char *name, const char *list[SERVE_PATHS_MAX], struct err *err) {
     unsigned n = 0;
     for (unsigned i = 0; i < args->n_given; i++) {
         if (strcmp(args->given[i].option->name, name)) {
@@ -142,7 +142,8 @@ static bool read_numbers(const struct args *args, struct serve_options *o, struc
         unsigned *to;
         unsigned long otherwise, max;
     } NUMBERS[] = { { "rate-user", &o->rates.user, 60, 1000000 },
-        { "rate-org", &o->rates.org, 300, 1000000 }, { "rate-address", &o->rates.address, 10, 1000000 },
+        { "rate-org", &o->rates.org, 300, 1000000 },
+        { "rate-address", &o->rates.address, 10, 1000000 },
         { "rate-reads", &o->rates.reads, 600, 1000000 }, { "resolvers", &o->n_resolvers, 2, 64 },
         { "connections", &o->n_connections, 1024, 65536 }, { "threads", &o->n_threads, 8, 64 } };
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
@@ -190,14 +191,17 @@ const struct command cmd_serve = {
     .operands = "",
     .summary = "take submissions over HTTP, by form and by API, and show what becomes of them",
     .details =
-        "What is accepted is in the database before it is answered; the hub is asked afterwards. /api "
+        "What is accepted is in the database before it is answered; the hub is asked afterwards. "
+        "/api "
         "documents the\n"
         "API, 'assay token add' makes tokens, /metrics has figures for Prometheus. SIGTERM ends it "
         "within ten\n"
         "seconds. script/deploy has examples for nginx and systemd.\n\n"
         "  assay serve --listen 127.0.0.1:8080 --anonymous --site public\n"
-        "  assay serve --listen unix:/run/assay/serve.sock --proxy unix --base-url https://board.example.org\n"
-        "  curl -d '{\"model\": \"org/name\", \"suite\": \"wordnet\"}' -H 'Content-Type: application/json' "
+        "  assay serve --listen unix:/run/assay/serve.sock --proxy unix --base-url "
+        "https://board.example.org\n"
+        "  curl -d '{\"model\": \"org/name\", \"suite\": \"wordnet\"}' -H 'Content-Type: "
+        "application/json' "
         "\\\n"
         "       -H 'Authorization: Bearer TOKEN' http://127.0.0.1:8080/api/v1/submissions\n",
     .options = { options_serve, options_database },

@@ -39,7 +39,8 @@ static void print_answer(const json_t *answer, const char *model) {
 }
 
 /* What the command line says of how all of them are asked. */
-static bool read_by(const struct args *args, struct submission_by *by, json_t *config, struct err *err) {
+static bool read_by(
+    const struct args *args, struct submission_by *by, json_t *config, struct err *err) {
     unsigned long priority;
     const char *dtype = args_get(args, "dtype", NULL);
     if (!args_get_uint(args, "priority", 5, 9, &priority, err)) {

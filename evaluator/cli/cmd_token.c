@@ -92,7 +92,8 @@ const struct command cmd_token_add = {
 /* ---- ls ---- */
 
 static void print_tokens(const struct rows *rows) {
-    struct table *t = table_new(">Token", "User", "Org", "Scope", "Name", "Made", "Until", "Revoked", NULL);
+    struct table *t =
+        table_new(">Token", "User", "Org", "Scope", "Name", "Made", "Until", "Revoked", NULL);
     for (int i = 0; i < rows->n; i++) {
         table_cell(t, rows_text(rows, i, "token_id"));
         table_cell(t, rows_text(rows, i, "username"));
@@ -100,8 +101,10 @@ static void print_tokens(const struct rows *rows) {
         table_cell(t, rows_text(rows, i, "scopes"));
         table_cell(t, rows_text(rows, i, "name"));
         table_cellf(t, "%.10s", rows_text(rows, i, "created_at"));
-        table_cellf(t, "%.10s", rows_null(rows, i, "expires_at") ? "-" : rows_text(rows, i, "expires_at"));
-        table_cellf(t, "%.10s", rows_null(rows, i, "revoked_at") ? "-" : rows_text(rows, i, "revoked_at"));
+        table_cellf(
+            t, "%.10s", rows_null(rows, i, "expires_at") ? "-" : rows_text(rows, i, "expires_at"));
+        table_cellf(
+            t, "%.10s", rows_null(rows, i, "revoked_at") ? "-" : rows_text(rows, i, "revoked_at"));
     }
     table_print(t, false);
 }

@@ -71,7 +71,8 @@ enum MHD_Result api_list(struct request *r) {
     }
     size_t n = json_array_size(list);
     long long last = n ? json_get_int(json_array_get(list, n - 1), "id", 0) : 0;
-    json_t *document = json_pack("{s:s, s:o}", "schema", "assay.submissions/1", "submissions", list);
+    json_t *document =
+        json_pack("{s:s, s:o}", "schema", "assay.submissions/1", "submissions", list);
     if (n == (size_t)limit && last > 1) {
         json_object_set_new(document, "next",
             json_sprintf("/api/v1/submissions?before=%lld&limit=%lld", last, limit));
@@ -102,8 +103,8 @@ static bool holds_key(const struct request *r) {
 }
 
 static enum MHD_Result say(struct request *r, const char *answer) {
-    return reply_json(r, MHD_HTTP_OK,
-        json_pack("{s:I, s:s}", "id", (json_int_t)r->id, "answer", answer), NULL);
+    return reply_json(
+        r, MHD_HTTP_OK, json_pack("{s:I, s:s}", "id", (json_int_t)r->id, "answer", answer), NULL);
 }
 
 enum MHD_Result api_cancel(struct request *r) {
@@ -123,8 +124,8 @@ enum MHD_Result api_cancel(struct request *r) {
         return unknown(r);
     }
     if (!strcmp(answer, "denied")) {
-        return reply_problem(r, MHD_HTTP_FORBIDDEN, "forbidden", NULL,
-            "submission %lld is somebody else's", r->id);
+        return reply_problem(
+            r, MHD_HTTP_FORBIDDEN, "forbidden", NULL, "submission %lld is somebody else's", r->id);
     }
     return say(r, answer);
 }

@@ -18,7 +18,8 @@ struct place {
     size_t offset, size;
     bool form_only;
 };
-#define PLACE(field, alone) { #field, offsetof(struct ask, field), sizeof((struct ask *)0)->field, alone }
+#define PLACE(field, alone)                                                                        \
+    { #field, offsetof(struct ask, field), sizeof((struct ask *)0)->field, alone }
 static const struct place PLACES[] = { PLACE(model, false), PLACE(revision, false),
     PLACE(suite, false), PLACE(dtype, false), PLACE(webhook, false), PLACE(form, true),
     PLACE(token, true), { NULL, 0, 0, false } };
@@ -98,9 +99,9 @@ bool ask_read_json(struct ask *ask, const char *body, size_t n, struct err *err)
 /* ---- forms ---- */
 
 static int hex_digit(char c) {
-    return isdigit((unsigned char)c)            ? c - '0'
-           : isxdigit((unsigned char)c)         ? tolower((unsigned char)c) - 'a' + 10
-                                                : -1;
+    return isdigit((unsigned char)c)    ? c - '0'
+           : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
+                                        : -1;
 }
 
 /* %XX and '+'; false where a percent sign begins nothing. */
@@ -164,8 +165,8 @@ static bool read_pair(
     strbuf_init(&value, ASK_BODY_MAX);
     const char *equals = memchr(pair, '=', n);
     size_t len = equals ? (size_t)(equals - pair) : n;
-    bool ok = decode(pair, len, &name) &&
-              (!equals || decode(equals + 1, n - len - 1, &value)) && !memchr(strbuf_str(&name), 0, name.len);
+    bool ok = decode(pair, len, &name) && (!equals || decode(equals + 1, n - len - 1, &value)) &&
+              !memchr(strbuf_str(&name), 0, name.len);
     ok = ok ? set_field(ask, &name, &value, seen, err)
             : err_set(err, ERR_INPUT, "the body is no form: a field can't be decoded");
     strbuf_release(&name);

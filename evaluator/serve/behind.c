@@ -9,7 +9,14 @@
 #include "db/db.h"
 #include "evaluator/serve/sign.h"
 
-enum { RESOLVE_LEASE_S = 300, STOP_S = 5, HOOK_LEASE_S = 60, IDLE_MS = 300, SWEEP_MS = 2000, SWEEP_N = 200 };
+enum {
+    RESOLVE_LEASE_S = 300,
+    STOP_S = 5,
+    HOOK_LEASE_S = 60,
+    IDLE_MS = 300,
+    SWEEP_MS = 2000,
+    SWEEP_N = 200
+};
 
 /* What a thread has in hand, so that it can be put back where the thread can't be waited for. */
 struct hand {
@@ -78,27 +85,31 @@ static json_t *resolve(struct behind *b, const struct rows *rows, struct err *er
     return made;
 }
 
-/* Later where waiting may help: 5 s, doubling, up to an hour; a gated model is not ungated by that. */
+/* Later where waiting may help: 5 s, doubling, up to an hour; a gated model is not ungated by that.
+ */
 static struct db_arg wait_for(const struct err *err, int tries) {
     enum err_action action = err_info(err->class)->action;
     double s = 5.0 * (double)(1u << (tries < 10 ? tries : 10));
     return action == ERR_ACTION_RETRY || action == ERR_ACTION_RELEASE ? db_real(s < 3600 ? s : 3600)
-                                                                       : db_null();
+                                                                      : db_null();
 }
 
-static bool put_off(struct db *db, const struct rows *rows, const struct err *why, struct err *err) {
+static bool put_off(
+    struct db *db, const struct rows *rows, const struct err *why, struct err *err) {
     int tries = (int)rows_int(rows, 0, "tries");
     return db_run(db, "request_fail",
-        DB_ARGS(db_int(rows_int(rows, 0, "request_id")), db_int(tries), db_text(err_info(why->class)->name),
-            db_text(why->msg), db_text(why->hint), wait_for(why, tries)),
+        DB_ARGS(db_int(rows_int(rows, 0, "request_id")), db_int(tries),
+            db_text(err_info(why->class)->name), db_text(why->msg), db_text(why->hint),
+            wait_for(why, tries)),
         err);
 }
 
-static bool hand_in(struct db *db, const struct rows *rows, const json_t *submission, struct err *err) {
+static bool hand_in(
+    struct db *db, const struct rows *rows, const json_t *submission, struct err *err) {
     char *text = json_dumps(submission, JSON_COMPACT);
     bool ok = text ? db_run(db, "request_resolve",
-                         DB_ARGS(db_int(rows_int(rows, 0, "request_id")), db_int(rows_int(rows, 0, "tries")),
-                             db_text(text)),
+                         DB_ARGS(db_int(rows_int(rows, 0, "request_id")),
+                             db_int(rows_int(rows, 0, "tries")), db_text(text)),
                          err)
                    : err_set(err, ERR_INPUT, "what was found of the model is not valid JSON");
     free(text);
@@ -110,7 +121,8 @@ static bool resolve_one(struct hand *hand, struct db *db) {
     struct behind *b = hand->b;
     struct rows rows = { 0 };
     struct err err = ERR_INIT;
-    bool found = db_query(db, "request_claim", DB_ARGS(db_int(RESOLVE_LEASE_S)), &rows, &err) && rows.n == 1;
+    bool found =
+        db_query(db, "request_claim", DB_ARGS(db_int(RESOLVE_LEASE_S)), &rows, &err) && rows.n == 1;
     if (found) {
         hand->tries = (int)rows_int(&rows, 0, "tries");
         hand->request = rows_int(&rows, 0, "request_id");
@@ -188,7 +200,8 @@ static bool tell_one(struct behind *b, struct db *db) {
     struct err err = ERR_INIT, lost = ERR_INIT;
     char secret[65];
     bool again = false;
-    bool found = db_query(db, "webhook_claim", DB_ARGS(db_int(HOOK_LEASE_S)), &rows, &err) && rows.n == 1;
+    bool found =
+        db_query(db, "webhook_claim", DB_ARGS(db_int(HOOK_LEASE_S)), &rows, &err) && rows.n == 1;
     if (found) {
         secret_of(b, &rows, secret);
         struct hook hook = { .url = rows_text(&rows, 0, "url"),
@@ -251,7 +264,9 @@ struct behind *behind_start(struct server *server, unsigned n) {
 static void put_back(struct behind *b, struct hand *hand) {
     const struct serve_options *o = b->s->o;
     struct err err = ERR_INIT;
-    struct db_options options = { .conninfo = o->conninfo, .home = o->home, .role = o->role, .retry_s = 2 };
+    struct db_options options = {
+        .conninfo = o->conninfo, .home = o->home, .role = o->role, .retry_s = 2
+    };
     struct db *db = hand->request ? db_open(&options, &err) : NULL;
     if (db && !db_run(db, "request_fail",
                   DB_ARGS(db_int(hand->request), db_int(hand->tries), db_text("interrupted"),

@@ -7,8 +7,8 @@
 struct behind;
 /* Starts n resolvers, and one that ends requests, tells webhooks and cuts off slow connections. */
 struct behind *behind_start(struct server *server, unsigned n);
-/* What they were at is done again by whoever comes next. False: one of them is held up by a hub, and
- * still uses the server; the process is to end around it. NULL is fine. */
+/* What they were at is done again by whoever comes next. False: one of them is held up by a hub,
+ * and still uses the server; the process is to end around it. NULL is fine. */
 MUST_CHECK bool behind_stop(struct behind *behind);
 
 /* One webhook (hook.c): posts `body`, signed. Why not, in *err; *again: it may be taken later. */

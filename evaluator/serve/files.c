@@ -19,8 +19,9 @@ static const char *content_type(const char *path) {
         const char *suffix, *type;
     } TYPES[] = { { ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
         { ".js", "text/javascript; charset=utf-8" }, { ".json", "application/json" },
-        { ".svg", "image/svg+xml" }, { ".xml", "application/xml" }, { ".atom", "application/atom+xml" },
-        { ".txt", "text/plain; charset=utf-8" }, { ".csv", "text/csv; charset=utf-8" } };
+        { ".svg", "image/svg+xml" }, { ".xml", "application/xml" },
+        { ".atom", "application/atom+xml" }, { ".txt", "text/plain; charset=utf-8" },
+        { ".csv", "text/csv; charset=utf-8" } };
     const char *dot = strrchr(path, '.');
     for (size_t i = 0; dot && i < sizeof TYPES / sizeof *TYPES; i++) {
         if (!strcmp(dot, TYPES[i].suffix)) {
@@ -31,8 +32,8 @@ static const char *content_type(const char *path) {
 }
 
 static enum MHD_Result missing(struct request *r) {
-    return reply_problem(r, MHD_HTTP_NOT_FOUND, "not-found", "GET /api says what there is",
-        "there is no such page");
+    return reply_problem(
+        r, MHD_HTTP_NOT_FOUND, "not-found", "GET /api says what there is", "there is no such page");
 }
 
 /* ---- ours ---- */
@@ -42,7 +43,8 @@ enum MHD_Result file_asset(struct request *r) {
     const char *name = r->path + strlen("/service/");
     const struct embedded *file = embedded_find(serve_assets, name);
     file = file ? file : embedded_find(site_assets, name);
-    return file ? reply_bytes(r, MHD_HTTP_OK, content_type(name), file->data, file->size, DAY) : missing(r);
+    return file ? reply_bytes(r, MHD_HTTP_OK, content_type(name), file->data, file->size, DAY)
+                : missing(r);
 }
 
 /* ---- the site's ---- */
@@ -75,7 +77,8 @@ static int open_regular(const char *site, const char *path, struct stat *st, boo
 
 static void tag_of(const struct stat *st, bool packed, char tag[64]) {
     snprintf(tag, 64, "\"%llx-%llx%s\"", (unsigned long long)st->st_size,
-        (unsigned long long)st->st_mtim.tv_sec * 1000000000ULL + (unsigned long long)st->st_mtim.tv_nsec,
+        (unsigned long long)st->st_mtim.tv_sec * 1000000000ULL +
+            (unsigned long long)st->st_mtim.tv_nsec,
         packed ? "-gz" : "");
 }
 
@@ -89,7 +92,8 @@ static void add_headers(struct request *r, struct MHD_Response *answer, const ch
     MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(answer, "Referrer-Policy", "no-referrer");
     MHD_add_response_header(answer, "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     if (packed) {
         MHD_add_response_header(answer, "Content-Encoding", "gzip");
@@ -99,8 +103,8 @@ static void add_headers(struct request *r, struct MHD_Response *answer, const ch
     }
 }
 
-static enum MHD_Result send_file(
-    struct request *r, unsigned status, const char *path, int fd, const struct stat *st, bool packed) {
+static enum MHD_Result send_file(struct request *r, unsigned status, const char *path, int fd,
+    const struct stat *st, bool packed) {
     char tag[64];
     tag_of(st, packed, tag);
     bool same = status == MHD_HTTP_OK && header_matches(request_header(r, "If-None-Match"), tag);
@@ -122,7 +126,8 @@ static enum MHD_Result send_file(
 }
 
 /* FILE.gz beside FILE, where the client takes it and it is not older. */
-static enum MHD_Result send_best(struct request *r, unsigned status, const char *path, int fd, const struct stat *st) {
+static enum MHD_Result send_best(
+    struct request *r, unsigned status, const char *path, int fd, const struct stat *st) {
     char packed[2060];
     struct stat of;
     bool is_dir;
@@ -152,7 +157,8 @@ enum MHD_Result file_site(struct request *r) {
     struct stat st;
     bool is_dir = false;
     size_t n = strlen(r->path);
-    if (!r->s->o->site || n > 2000 || r->path[1] == '/' || r->path[1] == '.' || strstr(r->path, "/.")) {
+    if (!r->s->o->site || n > 2000 || r->path[1] == '/' || r->path[1] == '.' ||
+        strstr(r->path, "/.")) {
         return missing_on_site(r);
     }
     snprintf(path, sizeof path, "%s%s", r->path + 1, r->path[n - 1] == '/' ? "index.html" : "");
@@ -180,7 +186,8 @@ bool path_is_closed(const struct server *s, const char *path) {
         return false;
     }
     for (const char *const *c = s->o->closed; *c; c++) {
-        if (!strcmp(*c, "/") || begins(path, *c) || (str_begins(path, "/api/v1/") && begins(path + 7, *c))) {
+        if (!strcmp(*c, "/") || begins(path, *c) ||
+            (str_begins(path, "/api/v1/") && begins(path + 7, *c))) {
             return true;
         }
     }

@@ -18,9 +18,10 @@ static json_t *suites_of(const struct request *r) {
 static enum MHD_Result show_form(
     struct request *r, unsigned status, const struct ask *ask, const struct err *why) {
     json_t *document = json_pack("{s:o}", "suites", suites_of(r));
-    json_t *values = ask ? json_pack("{s:s, s:s, s:s, s:s, s:s}", "model", ask->model, "revision",
-                               ask->revision, "suite", ask->suite, "dtype", ask->dtype, "webhook", ask->webhook)
-                         : json_object();
+    json_t *values =
+        ask ? json_pack("{s:s, s:s, s:s, s:s, s:s}", "model", ask->model, "revision", ask->revision,
+                  "suite", ask->suite, "dtype", ask->dtype, "webhook", ask->webhook)
+            : json_object();
     json_object_set_new(document, "values", values);
     if (why) {
         json_object_set_new(document, "problem", json_string(why->msg));
@@ -42,7 +43,8 @@ enum MHD_Result page_submit(struct request *r) {
 static bool read_form(struct request *r, struct ask *ask, enum MHD_Result *result) {
     struct err err = ERR_INIT;
     if (!ask_read_form(ask, strbuf_str(&r->body), r->body.len, &err)) {
-        *result = reply_problem(r, err.class == ERR_INPUT ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_UNPROCESSABLE_CONTENT,
+        *result = reply_problem(r,
+            err.class == ERR_INPUT ? MHD_HTTP_BAD_REQUEST : MHD_HTTP_UNPROCESSABLE_CONTENT,
             "bad-form", *err.hint ? err.hint : "go back, and send the form again", "%s", err.msg);
         return false;
     }
@@ -84,12 +86,13 @@ static bool holds_key(const struct request *r) {
     char name[48], key[80], hex[65];
     snprintf(name, sizeof name, "assay_key_%lld", r->id);
     request_key(r->s, r->id, hex);
-    return header_cookie(request_header(r, "Cookie"), name, key, sizeof key) && secret_equal(hex, key);
+    return header_cookie(request_header(r, "Cookie"), name, key, sizeof key) &&
+           secret_equal(hex, key);
 }
 
 static enum MHD_Result unknown(struct request *r) {
-    return reply_problem(
-        r, MHD_HTTP_NOT_FOUND, "not-found", "the queue lists them", "there is no submission %lld", r->id);
+    return reply_problem(r, MHD_HTTP_NOT_FOUND, "not-found", "the queue lists them",
+        "there is no submission %lld", r->id);
 }
 
 enum MHD_Result page_view(struct request *r) {
@@ -105,7 +108,8 @@ enum MHD_Result page_view(struct request *r) {
     bool over = !json_is_null(json_object_get(view, "ended_at"));
     bool own = r->who.token && !strcmp(r->who.user, json_get_string(view, "submitter", ""));
     json_object_set_new(view, "over", json_boolean(over));
-    json_object_set_new(view, "may_cancel", json_boolean(!over && (own || request_may(r, "admin") || holds_key(r))));
+    json_object_set_new(view, "may_cancel",
+        json_boolean(!over && (own || request_may(r, "admin") || holds_key(r))));
     json_object_set_new(view, "refresh", json_integer(over ? 0 : REFRESH_S));
     return reply_page(r, MHD_HTTP_OK, "submission.html", view, NULL);
 }
@@ -170,8 +174,8 @@ enum MHD_Result page_queue(struct request *r) {
     }
     size_t n = json_array_size(list);
     long long last = n == LIST_N ? json_get_int(json_array_get(list, n - 1), "id", 0) : 0;
-    json_t *document = json_pack("{s:o, s:o, s:I, s:I}", "submissions", list, "stats", stats, "next",
-        (json_int_t)(last > 1 ? last : 0), "before", (json_int_t)(before > 0 ? before : 0));
+    json_t *document = json_pack("{s:o, s:o, s:I, s:I}", "submissions", list, "stats", stats,
+        "next", (json_int_t)(last > 1 ? last : 0), "before", (json_int_t)(before > 0 ? before : 0));
     return reply_page(r, MHD_HTTP_OK, "queue.html", document, NULL);
 }
 
@@ -205,7 +209,8 @@ enum MHD_Result page_feed(struct request *r) {
     json_t *document = json_pack("{s:o, s:s}", "submissions", list, "base", base);
     enum MHD_Result result =
         pages_print(r->s->pages, "feed.atom", r->path, document, true, &out, &err)
-            ? reply_bytes(r, MHD_HTTP_OK, "application/atom+xml; charset=utf-8", strbuf_str(&out), out.len, NULL)
+            ? reply_bytes(r, MHD_HTTP_OK, "application/atom+xml; charset=utf-8", strbuf_str(&out),
+                  out.len, NULL)
             : reply_err(r, &err);
     strbuf_release(&out);
     json_decref(document);
@@ -236,7 +241,8 @@ enum MHD_Result page_signed_in(struct request *r) {
         return reply_err(r, &err);
     }
     if (!found) {
-        return show_sign_in(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "The token is not, or no longer, good.");
+        return show_sign_in(
+            r, MHD_HTTP_UNPROCESSABLE_CONTENT, "The token is not, or no longer, good.");
     }
     cookie_print(r, cookie, sizeof cookie, "assay_token", ask.token, "/", SESSION_S);
     const char *const extra[] = { "Set-Cookie", cookie, NULL };

@@ -60,8 +60,8 @@ static enum MHD_Result refuse_method(struct request *r) {
     }
     const char *const extra[] = { "Allow", allow, NULL };
     return reply_json(r, MHD_HTTP_METHOD_NOT_ALLOWED,
-        json_pack("{s:s, s:{s:s, s:i, s:s, s:s}}", "schema", "assay.problem/1", "error", "code", "method",
-            "status", 405, "message", "this address takes another method", "hint", allow),
+        json_pack("{s:s, s:{s:s, s:i, s:s, s:s}}", "schema", "assay.problem/1", "error", "code",
+            "method", "status", 405, "message", "this address takes another method", "hint", allow),
         extra);
 }
 
@@ -117,7 +117,8 @@ static void due_in(struct request *r, int seconds) {
     }
 }
 
-/* What stands in the address before it is decoded: its length, and a NUL that would end it early. */
+/* What stands in the address before it is decoded: its length, and a NUL that would end it early.
+ */
 static bool uri_is_fine(const char *uri) {
     return strlen(uri) <= 2 * PATH_MAX_BYTES && !strstr(uri, "%00");
 }
@@ -139,8 +140,8 @@ static enum MHD_Result dispatch(struct request *r) {
     r->route = route_find(r, &other);
     if (!r->route) {
         return other ? refuse_method(r)
-                     : reply_problem(r, MHD_HTTP_NOT_FOUND, "not-found", "GET /api says what there is",
-                           "there is nothing at this address");
+                     : reply_problem(r, MHD_HTTP_NOT_FOUND, "not-found",
+                           "GET /api says what there is", "there is nothing at this address");
     }
     if (!request_admit(r, &result)) {
         return result;
@@ -155,8 +156,8 @@ static enum MHD_Result dispatch(struct request *r) {
 static bool refuse_early(struct request *r, enum MHD_Result *result) {
     const char *length = request_header(r, "Content-Length");
     if (r->too_large) {
-        *result = reply_problem(r, MHD_HTTP_URI_TOO_LONG, "bad-address",
-            NULL, "the address is too long, or no text");
+        *result = reply_problem(
+            r, MHD_HTTP_URI_TOO_LONG, "bad-address", NULL, "the address is too long, or no text");
         return true;
     }
     if (length && (strlen(length) > 9 || strtoll(length, NULL, 10) > DRAIN_MAX)) {
@@ -220,7 +221,8 @@ void handle_end(
     while (routes[n_routes].name) {
         n_routes++;
     }
-    metrics_count(r->s->metrics, r->route ? (unsigned)(r->route - routes) : n_routes, r->status, took_us);
+    metrics_count(
+        r->s->metrics, r->route ? (unsigned)(r->route - routes) : n_routes, r->status, took_us);
     log_request(r, took_us);
     due_in(r, IDLE_S + READ_S);
     r->s->metrics->in_flight--;
@@ -236,7 +238,9 @@ void handle_connection(void *server, struct MHD_Connection *c, void **watched,
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
         unsigned read_s = s->o->read_s ? s->o->read_s : READ_S;
-        *watched = info ? watch_add(&s->watch, info->connect_fd, serve_now_us() / 1000 + read_s * 1000LL) : NULL;
+        *watched =
+            info ? watch_add(&s->watch, info->connect_fd, serve_now_us() / 1000 + read_s * 1000LL)
+                 : NULL;
     } else if (*watched) {
         watch_remove(&s->watch, *watched);
         *watched = NULL;

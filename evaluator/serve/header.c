@@ -48,7 +48,8 @@ bool header_cookie(const char *value, const char *name, char *word, size_t size)
         size_t len = strcspn(value, ";");
         if (len > n && !strncmp(value, name, n) && value[n] == '=') {
             const char *from = value + n + 1;
-            size_t good = strspn(from, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+            size_t good =
+                strspn(from, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
             return good == len - n - 1 && copy(word, size, from, good);
         }
         value += len;
@@ -129,7 +130,9 @@ bool header_same_origin(const char *site, const char *origin, const char *host) 
 }
 
 bool header_host_valid(const char *value) {
-    size_t n = value ? strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") : 0;
+    size_t n =
+        value ? strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]")
+              : 0;
     return n > 0 && n < 256 && !value[n];
 }
 
@@ -182,8 +185,8 @@ static bool is_proxy(const struct in6_addr *address, const struct network *proxi
     return false;
 }
 
-struct in6_addr header_client(const char *forwarded, const struct in6_addr *peer,
-    const struct network *proxies, size_t n) {
+struct in6_addr header_client(
+    const char *forwarded, const struct in6_addr *peer, const struct network *proxies, size_t n) {
     struct in6_addr client = *peer, at;
     const char *end = forwarded ? forwarded + strlen(forwarded) : NULL;
     for (int hop = 0; end && end > forwarded && hop < HOPS_MAX; hop++) {

@@ -11,8 +11,8 @@
 
 /* The word behind "Bearer", of at most size - 1 visible characters; false if it is none. */
 bool header_bearer(const char *value, char *word, size_t size);
-/* One cookie of a Cookie header; false if it isn't there, is longer, or holds what no cookie of ours
- * does (letters, digits, '_', '.', '-'). */
+/* One cookie of a Cookie header; false if it isn't there, is longer, or holds what no cookie of
+ * ours does (letters, digits, '_', '.', '-'). */
 bool header_cookie(const char *value, const char *name, char *word, size_t size);
 /* 1 to 200 visible ASCII characters. */
 bool header_key_valid(const char *value);
@@ -38,8 +38,8 @@ bool address_parse(const char *text, struct in6_addr *address);
 bool network_has(const struct network *network, const struct in6_addr *address);
 /* From the right of X-Forwarded-For, the first address that is not of the proxies; `peer` where the
  * peer is none, or the header can't be read to there. */
-struct in6_addr header_client(const char *forwarded, const struct in6_addr *peer,
-    const struct network *proxies, size_t n);
+struct in6_addr header_client(
+    const char *forwarded, const struct in6_addr *peer, const struct network *proxies, size_t n);
 /* For people, and as what rates are counted by: IPv6 by its network of 64 bits. */
 void address_text(const struct in6_addr *address, char text[INET6_ADDRSTRLEN]);
 void address_key(const struct in6_addr *address, char text[INET6_ADDRSTRLEN]);

@@ -93,7 +93,8 @@ static struct curl_slist *headers_of(const struct hook *hook) {
     return curl_slist_append(list, line);
 }
 
-static void set_options(CURL *curl, const struct hook *hook, struct curl_slist *headers, size_t *seen) {
+static void set_options(
+    CURL *curl, const struct hook *hook, struct curl_slist *headers, size_t *seen) {
     const char *protocols = hook->to_loopback ? "http,https" : "https";
     curl_easy_setopt(curl, CURLOPT_URL, hook->url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocols);

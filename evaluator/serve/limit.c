@@ -36,8 +36,7 @@ static double filled(const struct bucket *b, unsigned per_minute, int64_t now_ms
 }
 
 /* The key's own bucket, a free one, or that which was used longest ago. */
-static struct bucket *find(
-    struct limits *l, uint64_t key, unsigned per_minute, int64_t now_ms) {
+static struct bucket *find(struct limits *l, uint64_t key, unsigned per_minute, int64_t now_ms) {
     struct bucket *set = l->buckets[key % LIMIT_SETS], *best = set;
     for (int i = 0; i < LIMIT_WAYS; i++) {
         if (set[i].key == key) {

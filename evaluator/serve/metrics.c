@@ -25,7 +25,8 @@ static void print_requests(struct metrics *m, const char *const *names, struct s
         for (unsigned status = 0; status < 600; status++) {
             unsigned long long n = m->requests[r][status];
             if (n) {
-                strbuf_addf(out, "assay_http_requests_total{route=\"%s\",code=\"%u\"} %llu\n", names[r], status, n);
+                strbuf_addf(out, "assay_http_requests_total{route=\"%s\",code=\"%u\"} %llu\n",
+                    names[r], status, n);
             }
         }
     }
@@ -33,7 +34,8 @@ static void print_requests(struct metrics *m, const char *const *names, struct s
 
 /* Routes that nobody asked for are left out. */
 static void print_durations(struct metrics *m, const char *const *names, struct strbuf *out) {
-    head(out, "assay_http_request_duration_seconds", "histogram", "From the first byte of a request to its answer.");
+    head(out, "assay_http_request_duration_seconds", "histogram",
+        "From the first byte of a request to its answer.");
     for (unsigned r = 0; names[r]; r++) {
         unsigned long long below = 0, all = 0;
         for (unsigned b = 0; b <= METRICS_BUCKETS; b++) {
@@ -41,44 +43,57 @@ static void print_durations(struct metrics *m, const char *const *names, struct 
         }
         for (unsigned b = 0; all && b < METRICS_BUCKETS; b++) {
             below += m->buckets[r][b];
-            strbuf_addf(out, "assay_http_request_duration_seconds_bucket{route=\"%s\",le=\"%g\"} %llu\n",
+            strbuf_addf(out,
+                "assay_http_request_duration_seconds_bucket{route=\"%s\",le=\"%g\"} %llu\n",
                 names[r], (double)BOUNDS_US[b] / 1e6, below);
         }
         if (all) {
-            strbuf_addf(out, "assay_http_request_duration_seconds_bucket{route=\"%s\",le=\"+Inf\"} %llu\n", names[r], all);
-            strbuf_addf(out, "assay_http_request_duration_seconds_sum{route=\"%s\"} %.6f\n", names[r],
-                (double)m->microseconds[r] / 1e6);
-            strbuf_addf(out, "assay_http_request_duration_seconds_count{route=\"%s\"} %llu\n", names[r], all);
+            strbuf_addf(out,
+                "assay_http_request_duration_seconds_bucket{route=\"%s\",le=\"+Inf\"} %llu\n",
+                names[r], all);
+            strbuf_addf(out, "assay_http_request_duration_seconds_sum{route=\"%s\"} %.6f\n",
+                names[r], (double)m->microseconds[r] / 1e6);
+            strbuf_addf(out, "assay_http_request_duration_seconds_count{route=\"%s\"} %llu\n",
+                names[r], all);
         }
     }
 }
 
-static void print_one(struct strbuf *out, const char *name, const char *type, const char *help, double v) {
+static void print_one(
+    struct strbuf *out, const char *name, const char *type, const char *help, double v) {
     head(out, name, type, help);
     strbuf_addf(out, "%s %.15g\n", name, v);
 }
 
 /* The columns of queue_stats that are states are one family. */
 static void print_queue(const json_t *stats, struct strbuf *out) {
-    static const char *const STATES[] = { "waiting", "queued", "leased", "done", "dead", "cancelled" };
+    static const char *const STATES[] = { "waiting", "queued", "leased", "done", "dead",
+        "cancelled" };
     static const struct {
         const char *key, *name, *help;
-    } FIGURES[] = { { "overdue", "assay_queue_overdue_leases", "Leases that ran out and were not put back." },
+    } FIGURES[] = { { "overdue", "assay_queue_overdue_leases",
+                        "Leases that ran out and were not put back." },
         { "done_last_hour", "assay_queue_done_last_hour", "Jobs done within an hour." },
-        { "oldest_queued_s", "assay_queue_oldest_seconds", "Age of the oldest job that is queued." },
+        { "oldest_queued_s", "assay_queue_oldest_seconds",
+            "Age of the oldest job that is queued." },
         { "workers_alive", "assay_workers_alive", "Workers heard of within three minutes." },
         { "alarms", "assay_alarms", "Events that are alarms." } };
     const json_t *queue = json_object_get(stats, "queue"), *own = json_object_get(stats, "service");
     head(out, "assay_queue_jobs", "gauge", "Jobs by state.");
     for (size_t i = 0; i < sizeof STATES / sizeof *STATES; i++) {
-        strbuf_addf(out, "assay_queue_jobs{state=\"%s\"} %lld\n", STATES[i], json_get_int(queue, STATES[i], 0));
+        strbuf_addf(out, "assay_queue_jobs{state=\"%s\"} %lld\n", STATES[i],
+            json_get_int(queue, STATES[i], 0));
     }
     for (size_t i = 0; i < sizeof FIGURES / sizeof *FIGURES; i++) {
-        print_one(out, FIGURES[i].name, "gauge", FIGURES[i].help, json_get_number(queue, FIGURES[i].key, 0));
+        print_one(out, FIGURES[i].name, "gauge", FIGURES[i].help,
+            json_get_number(queue, FIGURES[i].key, 0));
     }
-    print_one(out, "assay_requests_pending", "gauge", "Requests that are to be resolved.", json_get_number(own, "pending", 0));
-    print_one(out, "assay_requests_open", "gauge", "Requests whose jobs are not over.", json_get_number(own, "open", 0));
-    print_one(out, "assay_webhooks_pending", "gauge", "Webhooks that are to be sent.", json_get_number(own, "webhooks", 0));
+    print_one(out, "assay_requests_pending", "gauge", "Requests that are to be resolved.",
+        json_get_number(own, "pending", 0));
+    print_one(out, "assay_requests_open", "gauge", "Requests whose jobs are not over.",
+        json_get_number(own, "open", 0));
+    print_one(out, "assay_webhooks_pending", "gauge", "Webhooks that are to be sent.",
+        json_get_number(own, "webhooks", 0));
 }
 
 void metrics_print(struct metrics *m, const char *const *names, const json_t *stats,
@@ -87,8 +102,10 @@ void metrics_print(struct metrics *m, const char *const *names, const json_t *st
     print_durations(m, names, out);
     print_one(out, "assay_http_in_flight", "gauge", "Requests under way.", m->in_flight);
     print_one(out, "assay_http_connections", "gauge", "Connections that are open.", connections);
-    print_one(out, "assay_http_limited_total", "counter", "Requests told to come back later.", (double)m->limited);
-    print_one(out, "assay_http_cut_off_total", "counter", "Connections cut off for taking too long.", (double)m->cut_off);
+    print_one(out, "assay_http_limited_total", "counter", "Requests told to come back later.",
+        (double)m->limited);
+    print_one(out, "assay_http_cut_off_total", "counter",
+        "Connections cut off for taking too long.", (double)m->cut_off);
     print_one(out, "assay_database_up", "gauge", "1 where the database answers.", stats != NULL);
     if (stats) {
         print_queue(stats, out);

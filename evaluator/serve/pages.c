@@ -85,10 +85,9 @@ static void give_back(struct pages *p, struct press *press) {
 
 bool pages_print(struct pages *p, const char *template, const char *path, const json_t *document,
     bool bare, struct strbuf *out, struct err *err) {
-    struct print_job job = { .template = template,
-        .path = path,
-        .links = { .depth = -1, .root = "/" },
-        .data = document };
+    struct print_job job = {
+        .template = template, .path = path, .links = { .depth = -1, .root = "/" }, .data = document
+    };
     struct press *press = borrow(p);
     bool ok = bare ? press_print_bare(press, &job, out, err) : press_print(press, &job, out, err);
     give_back(p, press);

@@ -93,10 +93,12 @@ enum MHD_Result reply_page(struct request *r, unsigned status, const char *templ
     enum MHD_Result result;
     add_reader(r, document);
     if (pages_print(r->s->pages, template, r->path, document, false, &out, &err)) {
-        result = reply_bytes(r, status, "text/html; charset=utf-8", strbuf_str(&out), out.len, extra);
+        result =
+            reply_bytes(r, status, "text/html; charset=utf-8", strbuf_str(&out), out.len, extra);
     } else {
         r->s->o->log(true, err.msg);
-        result = reply_bytes(r, 500, "text/plain; charset=utf-8", "this page cannot be shown\n", 26, NULL);
+        result = reply_bytes(
+            r, 500, "text/plain; charset=utf-8", "this page cannot be shown\n", 26, NULL);
     }
     strbuf_release(&out);
     json_decref(document);
@@ -113,7 +115,7 @@ enum MHD_Result reply_redirect(
 }
 
 static bool speaks_json(const struct request *r) {
-    return r->route ? (r->route->flags & ROUTE_API) != 0 : str_begins(r->path, "/api/");
+    return (r->route && r->route->flags & ROUTE_API) || str_begins(r->path, "/api/");
 }
 
 static enum MHD_Result reply_error(struct request *r, unsigned status, const char *code,
@@ -127,8 +129,8 @@ static enum MHD_Result reply_error(struct request *r, unsigned status, const cha
     return reply_page(r, status, "problem.html", error, extra);
 }
 
-enum MHD_Result reply_problem(struct request *r, unsigned status, const char *code,
-    const char *hint, const char *fmt, ...) {
+enum MHD_Result reply_problem(
+    struct request *r, unsigned status, const char *code, const char *hint, const char *fmt, ...) {
     static const char *const BEARER[] = { "WWW-Authenticate", "Bearer realm=\"assay\"", NULL };
     char message[600];
     va_list args;

@@ -111,8 +111,8 @@ void cookie_print(const struct request *r, char *text, size_t size, const char *
 handler api_submit, api_list, api_view, api_cancel, api_vote, api_queue, api_suites; /* api.c */
 handler page_submit, page_submitted, page_view, page_cancel, page_vote, page_queue, page_feed,
     page_sign_in, page_signed_in, page_sign_out, page_api, page_root; /* forms.c */
-handler ops_health, ops_ready, ops_metrics;                            /* ops.c */
-handler file_asset, file_site;                                         /* files.c */
+handler ops_health, ops_ready, ops_metrics;                           /* ops.c */
+handler file_asset, file_site;                                        /* files.c */
 
 /* Is the path one of those that need a token? (files.c) */
 bool path_is_closed(const struct server *s, const char *path);

@@ -14,7 +14,14 @@
 #include "evaluator/serve/listen.h"
 #include "evaluator/serve/request.h"
 
-enum { THREADS = 8, RESOLVERS = 2, CONNECTIONS = 1024, MEMORY = 24 << 10, IDLE_S = 15, DRAIN_MS = 10000 };
+enum {
+    THREADS = 8,
+    RESOLVERS = 2,
+    CONNECTIONS = 1024,
+    MEMORY = 24 << 10,
+    IDLE_S = 15,
+    DRAIN_MS = 10000
+};
 
 static void rest_ms(long ms) {
     nanosleep(&(struct timespec) { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
@@ -34,7 +41,9 @@ static bool read_proxies(struct server *s, struct err *err) {
 
 static bool server_open(struct server *s, const struct serve_options *o, struct err *err) {
     unsigned n = o->n_threads ? o->n_threads : THREADS;
-    struct store_options store = { .conninfo = o->conninfo, .home = o->home, .role = o->role, .n = n, .stop = NULL };
+    struct store_options store = {
+        .conninfo = o->conninfo, .home = o->home, .role = o->role, .n = n, .stop = NULL
+    };
     *s = (struct server) { .o = o };
     watch_init(&s->watch);
     s->metrics = xcalloc(1, sizeof *s->metrics);
@@ -51,16 +60,17 @@ static void server_close(struct server *s) {
     free(s->metrics);
 }
 
-/* A pool of threads with epoll each: what a connection may hold is fixed, and so is their number. */
+/* A pool of threads with epoll each: what a connection may hold is fixed, and so is their number.
+ */
 static struct MHD_Daemon *start(struct server *s, int fd, struct err *err) {
     const struct serve_options *o = s->o;
-    struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL,
-        handle_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+    struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL,
+        NULL, handle_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
         o->n_threads ? o->n_threads : THREADS, MHD_OPTION_CONNECTION_LIMIT,
-        o->n_connections ? o->n_connections : CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_URI_LOG_CALLBACK, handle_begin, s,
-        MHD_OPTION_NOTIFY_COMPLETED, handle_end, s, MHD_OPTION_NOTIFY_CONNECTION, handle_connection, s,
-        MHD_OPTION_END);
+        o->n_connections ? o->n_connections : CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+        MHD_OPTION_URI_LOG_CALLBACK, handle_begin, s, MHD_OPTION_NOTIFY_COMPLETED, handle_end, s,
+        MHD_OPTION_NOTIFY_CONNECTION, handle_connection, s, MHD_OPTION_END);
     if (!d) {
         err_errno(err, ERR_FAILED, "could not start to serve");
     }

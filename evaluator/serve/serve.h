@@ -25,7 +25,8 @@ struct serve_asked {
  * at once. */
 typedef json_t *serve_resolve(void *arg, const struct serve_asked *asked, struct err *err);
 
-/* One line of the access log, and notes of the threads behind. Called by several threads at once. */
+/* One line of the access log, and notes of the threads behind. Called by several threads at once.
+ */
 typedef void serve_log(bool warning, const char *line);
 
 /* Requests a minute, up to as many at once; 0: any number. */
@@ -48,8 +49,8 @@ struct serve_options {
                                              X-Forwarded-For is believed; ends with NULL */
     const char *closed[SERVE_PATHS_MAX];  /* paths that need a token to read ("/s/inner/"; "/": all
                                              but the health checks); ends with NULL */
-    const json_t *suites; /* names that can be asked for; NULL: any */
-    bool anonymous;       /* submissions without a token are taken */
+    const json_t *suites;                 /* names that can be asked for; NULL: any */
+    bool anonymous;                       /* submissions without a token are taken */
     bool hooks_to_loopback; /* webhooks may be http and go to this machine: for tests */
     struct serve_rates rates;
     unsigned n_threads, n_resolvers, n_connections; /* 0: 8, 2, 1024 */
@@ -71,7 +72,8 @@ void serve_token_make(char token[SERVE_TOKEN_SIZE]);
 /* What signs the webhooks of a token, for whoever holds it: hex of a HMAC-SHA-256 under the
  * service's key. */
 void serve_webhook_secret(const char *service_key, long long token, char hex[65]);
-/* An https address of a name or a public address, without a user; loopback and http where allowed. */
+/* An https address of a name or a public address, without a user; loopback and http where allowed.
+ */
 MUST_CHECK bool serve_webhook_check(const char *url, bool loopback, struct err *err);
 
 #endif

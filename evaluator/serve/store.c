@@ -268,14 +268,13 @@ json_t *store_feed(struct store *s, int n, struct err *err) {
     return ask_json(s, "request_feed", "list", DB_ARGS(db_int(n)), err);
 }
 
-bool store_cancel(struct store *s, long long id, const char *who, bool may, char answer[16],
-    struct err *err) {
+bool store_cancel(
+    struct store *s, long long id, const char *who, bool may, char answer[16], struct err *err) {
     return ask_word(
         s, "request_cancel", DB_ARGS(db_int(id), db_text(who), db_int(may)), answer, err);
 }
 
-bool store_vote(
-    struct store *s, long long id, const char *who, char answer[16], struct err *err) {
+bool store_vote(struct store *s, long long id, const char *who, char answer[16], struct err *err) {
     return ask_word(s, "request_vote", DB_ARGS(db_int(id), db_text(who)), answer, err);
 }
 
@@ -292,7 +291,8 @@ static json_t *row_of(struct store *s, const char *statement, struct err *err) {
 json_t *store_stats(struct store *s, struct err *err) {
     pthread_mutex_lock(&s->stats_lock);
     if (!s->stats || now_ms() - s->stats_ms > STATS_MS) {
-        json_t *queue = row_of(s, "queue_stats", err), *own = queue ? row_of(s, "service_stats", err) : NULL;
+        json_t *queue = row_of(s, "queue_stats", err),
+               *own = queue ? row_of(s, "service_stats", err) : NULL;
         json_decref(s->stats);
         s->stats = own ? json_pack("{s:O, s:O}", "queue", queue, "service", own) : NULL;
         s->stats_ms = now_ms();

@@ -18,7 +18,7 @@ struct store_options {
 };
 /* Connects once, and refuses a server that could lose a commit. */
 MUST_CHECK struct store *store_open(const struct store_options *options, struct err *err);
-void store_close(struct store *store); /* NULL is fine */
+void store_close(struct store *store);            /* NULL is fine */
 const char *store_key(const struct store *store); /* the service's key */
 /* Is the database there, with the schema of this program? Asks it. */
 MUST_CHECK bool store_check(struct store *store, struct err *err);
@@ -33,7 +33,8 @@ MUST_CHECK bool store_holder(
 
 enum accepted { ACCEPTED_NEW, ACCEPTED_SAME, ACCEPTED_CONFLICT };
 /* `ask`: {"submitter", "org"?, "token"?, "owner": whose the key is, "model", "revision"?, "suite",
- * "config", "priority", "key"?, "body_sha256", "webhook"?}. When this returns true it is durable. */
+ * "config", "priority", "key"?, "body_sha256", "webhook"?}. When this returns true it is durable.
+ */
 MUST_CHECK bool store_accept(
     struct store *store, const json_t *ask, long long *id, enum accepted *how, struct err *err);
 
@@ -46,8 +47,8 @@ MUST_CHECK json_t *store_feed(struct store *store, int n, struct err *err);
 MUST_CHECK json_t *store_stats(struct store *store, struct err *err);
 
 /* The answer is a word of the statement's: cancelled, already, denied, gone; voted, over. */
-MUST_CHECK bool store_cancel(struct store *store, long long id, const char *who, bool may,
-    char answer[16], struct err *err);
+MUST_CHECK bool store_cancel(
+    struct store *store, long long id, const char *who, bool may, char answer[16], struct err *err);
 MUST_CHECK bool store_vote(
     struct store *store, long long id, const char *who, char answer[16], struct err *err);
 

@@ -36,7 +36,8 @@ static bool peer_of(const struct request *r, struct in6_addr *peer) {
         return true;
     }
     return a && a->sa_family == AF_INET &&
-           inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, text, sizeof text) &&
+           inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)a)->sin_addr, text,
+               sizeof text) &&
            address_parse(text, peer);
 }
 
@@ -46,9 +47,8 @@ static void find_address(struct request *r) {
     bool inet = peer_of(r, &peer);
     bool trusted = inet ? is_trusted(r->s, &peer) : r->s->trusts_unix;
     const char *forwarded = trusted ? request_header(r, "X-Forwarded-For") : NULL;
-    struct in6_addr client =
-        inet ? header_client(forwarded, &peer, r->s->proxies, r->s->n_proxies)
-             : header_client(forwarded, &peer, &ANY_UNIX, 1);
+    struct in6_addr client = inet ? header_client(forwarded, &peer, r->s->proxies, r->s->n_proxies)
+                                  : header_client(forwarded, &peer, &ANY_UNIX, 1);
     const char *proto = trusted ? request_header(r, "X-Forwarded-Proto") : NULL;
     r->https = proto && !strcmp(proto, "https");
     r->loopback = IN6_IS_ADDR_LOOPBACK(&client) ||
@@ -76,7 +76,8 @@ static bool refuse_token(struct request *r, enum MHD_Result *result) {
 static bool find_holder(struct request *r, enum MHD_Result *result) {
     const char *header = request_header(r, "Authorization");
     char token[200];
-    bool found = false, cookie_counts = !(r->route->flags & ROUTE_API) || !(r->route->flags & ROUTE_CHANGE);
+    bool found = false,
+         cookie_counts = !(r->route->flags & ROUTE_API) || !(r->route->flags & ROUTE_CHANGE);
     struct err err = ERR_INIT;
     if (header && !header_bearer(header, token, sizeof token)) {
         return refuse_token(r, result);
@@ -123,8 +124,7 @@ static bool check_changes(struct request *r, enum MHD_Result *result) {
         return take(r, "address", r->address_key, rates->address, "this address", result);
     }
     return take(r, "user", r->who.user, rates->user, r->who.user, result) &&
-           (!*r->who.org ||
-               take(r, "org", r->who.org, rates->org, r->who.org, result));
+           (!*r->who.org || take(r, "org", r->who.org, rates->org, r->who.org, result));
 }
 
 /* ---- forms ---- */

@@ -9,7 +9,8 @@
 static const struct {
     const char *class, *words, *next;
 } ERRORS[] = {
-    { "not-found", "no such model or revision", "Check the name and the revision on the hub, and submit again." },
+    { "not_found", "no such model or revision",
+        "Check the name and the revision on the hub, and submit again." },
     { "network", "the hub could not be reached", "Nothing: it is tried again." },
     { "auth", "the repository is gated or private",
         "Ask those who run this service to accept its licence, or submit an open copy." },
@@ -18,13 +19,20 @@ static const struct {
     { "input", "a file is damaged, or not what it says it is",
         "Upload the file again, and submit the new revision." },
     { "task", "the task is at fault, not the model", "Nothing: those who keep the task are told." },
-    { "resource", "it does not fit the memory of a worker", "Submit a smaller or quantised model." },
-    { "numeric", "the model gave NaN or infinity", "Try another dtype, as f32, or look at the weights." },
-    { "crash", "the process that ran it died", "It is tried three times; then look at its last lines." },
+    { "resource", "it does not fit the memory of a worker",
+        "Submit a smaller or quantised model." },
+    { "numeric", "the model gave NaN or infinity",
+        "Try another dtype, as f32, or look at the weights." },
+    { "crash", "the process that ran it died",
+        "It is tried three times; then look at its last lines." },
     { "lost", "its worker went silent", "Nothing: another worker takes it." },
     { "node", "a machine was at fault", "Nothing: another machine takes it." },
     { "db", "the database was away", "Nothing: it is tried again." },
     { "interrupted", "it was stopped", "Nothing: it goes on." },
+    { "failed", "it failed", "See what it says; submit again once that is mended." },
+    { "schema", "of a version that is not known here", "Tell those who run this service." },
+    { "negative", "a check came out negative", "See what it says." },
+    { "bug", "a mistake of this service", "Tell those who run this service." },
     { "usage", "it asks for what there is not", "Correct it, and submit again." },
     { "busy", "somebody else was at it", "Nothing: it is tried again." },
     { NULL, "it went wrong in a way that was not foreseen", "Tell those who run this service." },
@@ -33,7 +41,8 @@ static const struct {
 static const struct {
     const char *state, *words, *next;
 } STATES[] = {
-    { "pending", "being looked up on the hub", "Nothing: this takes seconds where the hub answers." },
+    { "pending", "being looked up on the hub",
+        "Nothing: this takes seconds where the hub answers." },
     { "queued", "waiting for a worker", "Nothing: a worker takes it when its turn comes." },
     { "running", "running", "Nothing: results appear on the board when the site is next built." },
     { "done", "done", "See the board of its suite." },
