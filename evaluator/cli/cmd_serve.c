@@ -29,6 +29,7 @@ static const struct option options_serve[] = {
     { "rate-reads", 0, "N", "requests a minute of an address (default 600)" },
     { "resolvers", 0, "N", "how many models are looked up at a time (default 2)" },
     { "connections", 0, "N", "connections at most (default 1024)" },
+    { "read-seconds", 0, "N", "a request that is not whole by then is cut off (default 20)" },
     { "threads", 'j', "N", "threads that answer (default 8)" },
     { "no-access-log", 0, NULL, "don't print a line for each request" },
     { "hooks-to-loopback", 0, NULL, "webhooks may go to this machine, without TLS: for tests" },
@@ -156,7 +157,22 @@ static bool read_numbers(const struct args *args, struct serve_options *o, struc
     return true;
 }
 
+/* Which database it is, brought up to this program where it is our own. The cluster, if it is that,
+ * is the caller's. */
+static bool find_database(
+    const struct args *args, struct serve_options *o, struct cluster *cluster, struct err *err) {
+    struct db *db = database_open(args, err);
+    bool ok = db && (!db_is_private(db) || cluster_status(NULL, cluster, err));
+    if (ok && cluster->conninfo) {
+        o->conninfo = cluster->conninfo;
+        o->home = cluster->home;
+    }
+    db_close(db);
+    return ok;
+}
+
 static bool run(const struct args *args, struct err *err) {
+    struct cluster cluster = { 0 };
     struct resolver resolver = { .args = args, .lock = PTHREAD_MUTEX_INITIALIZER };
     struct serve_options o = {
         .conninfo = args_get(args, "db", NULL),
@@ -176,6 +192,9 @@ static bool run(const struct args *args, struct err *err) {
         !read_numbers(args, &o, err)) {
         return false;
     }
+    if (!find_database(args, &o, &cluster, err)) {
+        return false;
+    }
     json_t *suites = suites_offered(args, err);
     resolver.suites = json_object();
     o.suites = suites;
@@ -183,6 +202,7 @@ static bool run(const struct args *args, struct err *err) {
     bool ok = serve_run(&o, err);
     json_decref(resolver.suites);
     json_decref(suites);
+    cluster_release(&cluster);
     return ok;
 }
 

@@ -42,7 +42,7 @@ static void rest(const struct behind *b, int ms) {
 static struct db *connect_own(struct behind *b, const char *app) {
     const struct serve_options *o = b->s->o;
     struct err err = ERR_INIT;
-    struct db_options options = { .conninfo = o->conninfo,
+    struct db_options options = { .conninfo = o->home ? NULL : o->conninfo,
         .home = o->home,
         .role = o->role,
         .app = app,
@@ -265,7 +265,7 @@ static void put_back(struct behind *b, struct hand *hand) {
     const struct serve_options *o = b->s->o;
     struct err err = ERR_INIT;
     struct db_options options = {
-        .conninfo = o->conninfo, .home = o->home, .role = o->role, .retry_s = 2
+        .conninfo = o->conninfo, .role = o->role, .retry_s = 2
     };
     struct db *db = hand->request ? db_open(&options, &err) : NULL;
     if (db && !db_run(db, "request_fail",

@@ -104,6 +104,10 @@ static void take_body(struct request *r, const char *body, size_t n) {
 
 /* ---- from first to last ---- */
 
+static unsigned read_s(const struct server *s) {
+    return s->o->read_s ? s->o->read_s : READ_S;
+}
+
 static struct watched *watched_of(struct request *r) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(r->c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -224,7 +228,7 @@ void handle_end(
     metrics_count(
         r->s->metrics, r->route ? (unsigned)(r->route - routes) : n_routes, r->status, took_us);
     log_request(r, took_us);
-    due_in(r, IDLE_S + READ_S);
+    due_in(r, IDLE_S + (int)read_s(r->s));
     r->s->metrics->in_flight--;
     strbuf_release(&r->body);
     free(r);
@@ -237,9 +241,8 @@ void handle_connection(void *server, struct MHD_Connection *c, void **watched,
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
-        unsigned read_s = s->o->read_s ? s->o->read_s : READ_S;
         *watched =
-            info ? watch_add(&s->watch, info->connect_fd, serve_now_us() / 1000 + read_s * 1000LL)
+            info ? watch_add(&s->watch, info->connect_fd, serve_now_us() / 1000 + read_s(s) * 1000LL)
                  : NULL;
     } else if (*watched) {
         watch_remove(&s->watch, *watched);

@@ -37,7 +37,9 @@ struct serve_rates {
 
 #define SERVE_PATHS_MAX 32
 struct serve_options {
-    const char *conninfo, *home, *role; /* as in db_options; role NULL: assay_submitter */
+    const char *conninfo, *role; /* as in db_options; role NULL: assay_submitter */
+    const char *home; /* conninfo is that of this private cluster: threads behind may start it anew,
+                         handlers don't wait for that. NULL: it is none */
     const char *listen;    /* ADDR:PORT, [ADDR6]:PORT, unix:PATH, or "systemd": the socket that was
                               handed over. Port 0: any free one */
     const char *port_file; /* gets the port once it listens; NULL: none */

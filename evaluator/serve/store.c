@@ -36,7 +36,6 @@ static int64_t now_ms(void) {
 
 static struct db *connect_one(struct store *s, unsigned retry_s, struct err *err) {
     struct db_options o = { .conninfo = s->options.conninfo,
-        .home = s->options.home,
         .role = s->options.role,
         .app = "assay serve",
         .retry_s = retry_s,

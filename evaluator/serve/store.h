@@ -12,7 +12,7 @@
 
 struct store;
 struct store_options {
-    const char *conninfo, *home, *role;
+    const char *conninfo, *role;
     unsigned n; /* connections at most */
     const atomic_bool *stop;
 };
