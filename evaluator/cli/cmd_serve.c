@@ -146,7 +146,8 @@ static bool read_numbers(const struct args *args, struct serve_options *o, struc
         { "rate-org", &o->rates.org, 300, 1000000 },
         { "rate-address", &o->rates.address, 10, 1000000 },
         { "rate-reads", &o->rates.reads, 600, 1000000 }, { "resolvers", &o->n_resolvers, 2, 64 },
-        { "connections", &o->n_connections, 1024, 65536 }, { "threads", &o->n_threads, 8, 64 } };
+        { "connections", &o->n_connections, 1024, 65536 }, { "threads", &o->n_threads, 8, 64 },
+        { "read-seconds", &o->read_s, 20, 3600 } };
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
         unsigned long v;
         if (!args_get_uint(args, NUMBERS[i].name, NUMBERS[i].otherwise, NUMBERS[i].max, &v, err)) {

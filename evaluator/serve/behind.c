@@ -264,9 +264,7 @@ struct behind *behind_start(struct server *server, unsigned n) {
 static void put_back(struct behind *b, struct hand *hand) {
     const struct serve_options *o = b->s->o;
     struct err err = ERR_INIT;
-    struct db_options options = {
-        .conninfo = o->conninfo, .role = o->role, .retry_s = 2
-    };
+    struct db_options options = { .conninfo = o->conninfo, .role = o->role, .retry_s = 2 };
     struct db *db = hand->request ? db_open(&options, &err) : NULL;
     if (db && !db_run(db, "request_fail",
                   DB_ARGS(db_int(hand->request), db_int(hand->tries), db_text("interrupted"),

@@ -241,9 +241,9 @@ void handle_connection(void *server, struct MHD_Connection *c, void **watched,
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *watched =
-            info ? watch_add(&s->watch, info->connect_fd, serve_now_us() / 1000 + read_s(s) * 1000LL)
-                 : NULL;
+        *watched = info ? watch_add(&s->watch, info->connect_fd,
+                              serve_now_us() / 1000 + read_s(s) * 1000LL)
+                        : NULL;
     } else if (*watched) {
         watch_remove(&s->watch, *watched);
         *watched = NULL;

@@ -41,9 +41,7 @@ static bool read_proxies(struct server *s, struct err *err) {
 
 static bool server_open(struct server *s, const struct serve_options *o, struct err *err) {
     unsigned n = o->n_threads ? o->n_threads : THREADS;
-    struct store_options store = {
-        .conninfo = o->conninfo, .role = o->role, .n = n, .stop = NULL
-    };
+    struct store_options store = { .conninfo = o->conninfo, .role = o->role, .n = n, .stop = NULL };
     *s = (struct server) { .o = o };
     watch_init(&s->watch);
     s->metrics = xcalloc(1, sizeof *s->metrics);

@@ -34,11 +34,11 @@ static int64_t now_ms(void) {
 
 /* ---- lending ---- */
 
-static struct db *connect_one(struct store *s, unsigned retry_s, struct err *err) {
+static struct db *connect_one(struct store *s, struct err *err) {
     struct db_options o = { .conninfo = s->options.conninfo,
         .role = s->options.role,
         .app = "assay serve",
-        .retry_s = retry_s,
+        .retry_s = RETRY_S,
         .statement_s = STATEMENT_S,
         .stop = s->options.stop };
     return db_open(&o, err);
@@ -93,7 +93,7 @@ static struct db *borrow(struct store *s, struct err *err) {
         return NULL;
     }
     struct err e = ERR_INIT;
-    if (!db && !(db = connect_one(s, RETRY_S, &e))) {
+    if (!db && !(db = connect_one(s, &e))) {
         give_back(s, NULL, &e);
         if (err) {
             *err = e;
@@ -149,7 +149,7 @@ struct store *store_open(const struct store_options *options, struct err *err) {
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->stats_lock, NULL);
     pthread_cond_init(&s->returned, NULL);
-    struct db *db = connect_one(s, 0, err);
+    struct db *db = connect_one(s, err);
     if (db) {
         s->idle[s->n_idle++] = db;
         s->n_made = 1;

@@ -1,4 +1,5 @@
-/* The reader of submissions: the first byte says whether the rest is a form, JSON, or the values of headers. */
+/* The reader of submissions: the first byte says whether the rest is a form, JSON, or the values of
+ * headers. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -34,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = xstrndup((const char *)data + 1, size - 1); // its own memory: a read past it shows
     if (*data == 'h') {
         read_headers(text);
-    } else if (*data == 'f' ? ask_read_form(&ask, text, size - 1, &err) : ask_read_json(&ask, text, size - 1, &err)) {
+    } else if (*data == 'f' ? ask_read_form(&ask, text, size - 1, &err)
+                            : ask_read_json(&ask, text, size - 1, &err)) {
         (void)!ask_check(&ask, NULL, &err);
         BUG_IF(memchr(ask.model, 0, sizeof ask.model) == NULL);
     }

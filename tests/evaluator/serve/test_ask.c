@@ -20,7 +20,8 @@ static void json_and_form_mean_the_same(void **state) {
     (void)state;
     struct ask a, b;
     struct err err = ERR_INIT;
-    assert_true(json(&a, "{\"model\": \"org/na-me\", \"suite\": \"s\", \"dtype\": \"f32\", \"priority\": 7}", &err));
+    assert_true(json(&a,
+        "{\"model\": \"org/na-me\", \"suite\": \"s\", \"dtype\": \"f32\", \"priority\": 7}", &err));
     assert_true(form(&b, "model=org%2Fna-me&suite=+s+&dtype=f32&priority=7&revision=", &err));
     assert_true(ask_check(&a, NULL, &err) && ask_check(&b, NULL, &err));
     assert_memory_equal(&a, &b, sizeof a);
@@ -51,7 +52,8 @@ static void a_field_that_is_not_known_is_refused_by_its_name(void **state) {
 
 static void what_is_no_json_object_is_the_programs_mistake(void **state) {
     (void)state;
-    static const char *const BAD[] = { "", "x", "[]", "7", "{\"model\":", "{\"model\": \"a\", \"model\": \"b\"}", "{} {}" };
+    static const char *const BAD[] = { "", "x", "[]", "7",
+        "{\"model\":", "{\"model\": \"a\", \"model\": \"b\"}", "{} {}" };
     struct ask a;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         struct err err = ERR_INIT;
@@ -77,8 +79,8 @@ static void values_of_another_type_or_too_long_are_refused(void **state) {
 
 static void a_form_that_can_not_be_decoded_is_refused(void **state) {
     (void)state;
-    static const char *const BAD[] = { "model=%", "model=%4", "model=%zz", "model=%ff", "model=a%00b",
-        "model=a&model=b", "%=x", "a=1&b=2" };
+    static const char *const BAD[] = { "model=%", "model=%4", "model=%zz", "model=%ff",
+        "model=a%00b", "model=a&model=b", "%=x", "a=1&b=2" };
     struct ask a;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         struct err err = ERR_INIT;
@@ -90,8 +92,9 @@ static void a_form_that_can_not_be_decoded_is_refused(void **state) {
 
 static void fault_98_names_outside_the_grammar_are_refused(void **state) {
     (void)state;
-    static const char *const BAD[] = { "a/b/c", "../x", "-rf/x", "x;id/y", "$(id)/x", "a\nb/c", "noslash",
-        "a/b--c", "a/..", "a/b.git", "<img>/x", "'; DROP/x", "", "a/", "/b", "{a}/b", "a/b c", "=HYPERLINK(x)/y", "\xd0\xb0/b" };
+    static const char *const BAD[] = { "a/b/c", "../x", "-rf/x", "x;id/y", "$(id)/x", "a\nb/c",
+        "noslash", "a/b--c", "a/..", "a/b.git", "<img>/x", "'; DROP/x", "", "a/", "/b", "{a}/b",
+        "a/b c", "=HYPERLINK(x)/y", "\xd0\xb0/b" };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         struct err err = ERR_INIT;
         struct ask a = { .priority = -1, .suite = "s" };

@@ -1,4 +1,5 @@
-/* The small parts of the service: headers, addresses, rates, signatures, words, webhooks' addresses, sockets. */
+/* The small parts of the service: headers, addresses, rates, signatures, words, webhooks'
+ * addresses, sockets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,7 +91,8 @@ static void forwarded_addresses_are_believed_from_proxies_alone(void **state) {
     assert_string_equal(client("127.0.0.1", "203.0.113.9", "127.0.0.0/8"), "203.0.113.9");
     assert_string_equal(client("198.51.100.1", "203.0.113.9", "127.0.0.0/8"), "198.51.100.1");
     assert_string_equal(client("127.0.0.1", "1.2.3.4, 203.0.113.9", "127.0.0.0/8"), "203.0.113.9");
-    assert_string_equal(client("127.0.0.1", "203.0.113.9, 127.0.0.2", "127.0.0.0/8"), "203.0.113.9");
+    assert_string_equal(
+        client("127.0.0.1", "203.0.113.9, 127.0.0.2", "127.0.0.0/8"), "203.0.113.9");
     assert_string_equal(client("127.0.0.1", "rubbish", "127.0.0.0/8"), "127.0.0.1");
     assert_string_equal(client("127.0.0.1", NULL, "127.0.0.0/8"), "127.0.0.1");
     assert_string_equal(client("::1", "2001:db8::7", "::1"), "2001:db8::7");
@@ -179,10 +181,11 @@ static void tokens_are_all_different_and_secrets_compared_whole(void **state) {
 
 static void webhooks_go_over_https_to_public_hosts_alone(void **state) {
     (void)state;
-    static const char *const BAD[] = { "", "x", "http://example.org/", "ftp://example.org/", "file:///etc/passwd",
-        "https://127.0.0.1/", "https://localhost/", "https://x.localhost/", "https://[::1]/", "https://10.1.2.3/",
-        "https://192.168.0.1/", "https://172.16.0.1/", "https://169.254.169.254/latest", "https://[fd00::8]/",
-        "https://[::ffff:127.0.0.1]/", "https://user:pw@example.org/", "https://0x7f000001/", "https://2130706433/",
+    static const char *const BAD[] = { "", "x", "http://example.org/", "ftp://example.org/",
+        "file:///etc/passwd", "https://127.0.0.1/", "https://localhost/", "https://x.localhost/",
+        "https://[::1]/", "https://10.1.2.3/", "https://192.168.0.1/", "https://172.16.0.1/",
+        "https://169.254.169.254/latest", "https://[fd00::8]/", "https://[::ffff:127.0.0.1]/",
+        "https://user:pw@example.org/", "https://0x7f000001/", "https://2130706433/",
         "https://intranet/", "https://0.0.0.0/", "https://example.org.:443/" };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         struct err err = ERR_INIT;
@@ -200,12 +203,13 @@ static void webhooks_go_over_https_to_public_hosts_alone(void **state) {
 
 static void every_class_of_errors_has_words(void **state) {
     (void)state;
-    for (int class = ERR_FAILED; class < ERR_N_CLASSES; class++) {
-        json_t *line = json_pack("{s:s, s:{s:s}}", "state", "rejected", "error", "class", err_info((enum err_class)class)->name);
+    for (int class = ERR_FAILED; class < ERR_N_CLASSES; class ++) {
+        json_t *line = json_pack("{s:s, s:{s:s}}", "state", "rejected", "error", "class",
+            err_info((enum err_class) class)->name);
         words_add_line(line);
         const char *words = json_get_string(json_object_get(line, "error"), "words", "");
         if (!*words || strstr(words, "not foreseen")) {
-            fail_msg("no words for '%s'", err_info((enum err_class)class)->name);
+            fail_msg("no words for '%s'", err_info((enum err_class) class)->name);
         }
         json_decref(line);
     }
@@ -213,7 +217,8 @@ static void every_class_of_errors_has_words(void **state) {
 
 static void the_hint_of_a_refusal_says_what_to_do(void **state) {
     (void)state;
-    json_t *line = json_pack("{s:s, s:{s:s, s:s}}", "state", "rejected", "error", "class", "auth", "hint", "accept its licence");
+    json_t *line = json_pack("{s:s, s:{s:s, s:s}}", "state", "rejected", "error", "class", "auth",
+        "hint", "accept its licence");
     words_add_line(line);
     assert_string_equal(json_get_string(line, "next", ""), "accept its licence");
     json_decref(line);
@@ -239,7 +244,8 @@ static void a_socket_left_behind_is_taken_and_one_in_use_is_not(void **state) {
 
 static void addresses_to_listen_on_are_read_strictly(void **state) {
     (void)state;
-    static const char *const BAD[] = { "", "x", "1.2.3:80", "127.0.0.1:65536", "127.0.0.1:", "[::1:80", "unix:", "systemd", "a.b:80" };
+    static const char *const BAD[] = { "", "x", "1.2.3:80", "127.0.0.1:65536",
+        "127.0.0.1:", "[::1:80", "unix:", "systemd", "a.b:80" };
     unsigned port = 0;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         struct err err = ERR_INIT;
