@@ -79,15 +79,8 @@ CREATE TABLE webhooks (
 );
 CREATE INDEX webhooks_due ON webhooks (next_at) WHERE state = 'pending';
 
--- The last lines that a job's process said; its worker hands them in with whatever became of the attempt.
+-- The last lines that a job's process said, kept by its worker.
 ALTER TABLE attempts ADD COLUMN IF NOT EXISTS log text CONSTRAINT attempts_log_short CHECK (octet_length(log) <= 65536);
-
-CREATE FUNCTION put_log(w uuid, jid bigint, att integer, lines text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
-BEGIN
-    UPDATE attempts SET log = right(lines, 16000) WHERE job_id = jid AND attempt = att AND worker_id = w;
-    RETURN FOUND;
-END $$;
 
 -- ---- tokens ----
 
@@ -167,10 +160,10 @@ BEGIN
     END IF;
 END $$;
 
--- How many jobs are claimed before this one, itself not counted; more than ten thousand are not counted out.
-CREATE FUNCTION jobs_ahead(its_priority smallint, jid bigint) RETURNS bigint LANGUAGE sql STABLE SET search_path = assay, pg_temp AS $$
-    SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 'queued' AND (priority, job_id) < (its_priority, jid)
-        ORDER BY priority, job_id LIMIT 10000) x
+-- Jobs that are claimed before this one, in the order of claims; those past ten thousand are not looked at. The one place
+-- that knows that order besides pick_job.
+CREATE FUNCTION jobs_before(j jobs) RETURNS SETOF jobs LANGUAGE sql STABLE SET search_path = assay, pg_temp AS $$
+    SELECT * FROM jobs WHERE state = 'queued' AND (priority, job_id) < (j.priority, j.job_id) ORDER BY priority, job_id LIMIT 10000
 $$;
 
 -- {"workers", "low_s", "high_s"} or {"workers", "unknown": why}; NULL where there is nothing left to do.
@@ -186,8 +179,8 @@ BEGIN
         RETURN jsonb_build_object('workers', 0, 'unknown', 'no worker is running');
     END IF;
     WITH due AS MATERIALIZED (
-        (SELECT task_id, revision_id, 1.0 AS part FROM jobs WHERE state = 'queued' AND last.state = 'queued'
-            AND (priority, job_id) <= (last.priority, last.job_id) ORDER BY priority, job_id LIMIT 10000)
+        (SELECT task_id, revision_id, 1.0 AS part FROM jobs_before(last) WHERE last.state = 'queued')
+        UNION ALL (SELECT last.task_id, last.revision_id, 1.0 WHERE last.state = 'queued')
         UNION ALL (SELECT task_id, revision_id, 1 - progress FROM jobs
             WHERE state = 'leased' AND (last.state = 'queued' OR job_id = last.job_id) LIMIT 1000)),
     by_task AS (SELECT task_id, sum(part) AS parts, count(*) AS n, avg(v.params)::float8 AS params
@@ -229,11 +222,13 @@ $$;
 -- The jobs of a submission, those first that need to be looked at; logs of the first twenty.
 CREATE FUNCTION request_jobs(sub bigint) RETURNS jsonb LANGUAGE sql STABLE SET search_path = assay, pg_temp AS $$
     SELECT jsonb_agg(jsonb_build_object('job', job_id, 'task', name, 'state', state, 'paused', paused, 'attempt', attempt,
-        'progress', progress, 'ahead', CASE WHEN state = 'queued' THEN jobs_ahead(priority, job_id) END, 'again_at', again_at,
+        'progress', progress, 'ahead', ahead, 'again_at', again_at,
         'finished_at', finished_at, 'error_class', error_class, 'error', error,
         'log', CASE WHEN place <= 20 THEN last_lines(log, 50) END) ORDER BY place)
-    FROM (SELECT j.job_id, t.name, j.state, t.paused_at IS NOT NULL AS paused, j.attempt, j.progress, j.priority, j.finished_at,
-            j.error_class, j.error, a.log, CASE WHEN j.state = 'waiting' AND isfinite(j.run_at) THEN j.run_at END AS again_at,
+    FROM (SELECT j.job_id, t.name, j.state, t.paused_at IS NOT NULL AS paused, j.attempt, j.progress, j.finished_at,
+            j.error_class, j.error, a.log,
+            CASE WHEN j.state = 'queued' THEN (SELECT count(*) FROM jobs_before(j)) END AS ahead,
+            CASE WHEN j.state = 'waiting' AND isfinite(j.run_at) THEN j.run_at END AS again_at,
             row_number() OVER (ORDER BY array_position(ARRAY['leased', 'dead', 'waiting', 'queued', 'cancelled', 'done'], j.state::text), j.job_id) AS place
         FROM submission_jobs sj JOIN jobs j USING (job_id) JOIN tasks t USING (task_id)
         LEFT JOIN attempts a ON (a.job_id, a.attempt) = (j.job_id, j.attempt) WHERE sj.submission_id = sub
@@ -408,7 +403,7 @@ $$;
 -- ---- who may ----
 
 REVOKE ALL ON api_tokens, service_keys, requests, votes, webhooks FROM PUBLIC;
-REVOKE ALL ON FUNCTION put_log, add_token, revoke_token, find_token, service_key, accept_request, job_seconds, jobs_ahead,
+REVOKE ALL ON FUNCTION add_token, revoke_token, find_token, service_key, accept_request, job_seconds, jobs_before,
     request_eta, request_state, request_line, last_lines, request_jobs, request_view, list_requests, list_ended, end_request,
     sweep_requests, claim_request, resolve_request, fail_request, cancel_request, vote_request, claim_webhook, tell_webhook,
     service_stats FROM PUBLIC;
@@ -416,11 +411,10 @@ DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'assay_owner') THEN
         GRANT ALL ON api_tokens, service_keys, requests, votes, webhooks TO assay_owner;
-        GRANT EXECUTE ON FUNCTION put_log, add_token, revoke_token, find_token, service_key, accept_request, job_seconds,
-            jobs_ahead, request_eta, request_state, request_line, last_lines, request_jobs, request_view, list_requests, list_ended,
+        GRANT EXECUTE ON FUNCTION add_token, revoke_token, find_token, service_key, accept_request, job_seconds,
+            jobs_before, request_eta, request_state, request_line, last_lines, request_jobs, request_view, list_requests, list_ended,
             end_request, sweep_requests, claim_request, resolve_request, fail_request, cancel_request, vote_request,
             claim_webhook, tell_webhook, service_stats TO assay_owner;
-        GRANT EXECUTE ON FUNCTION put_log TO assay_worker;
         GRANT EXECUTE ON FUNCTION find_token, service_key, accept_request, request_view, list_requests, list_ended, sweep_requests,
             claim_request, resolve_request, fail_request, cancel_request, vote_request, claim_webhook, tell_webhook, service_stats
             TO assay_submitter;

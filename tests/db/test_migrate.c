@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LATEST 11
+#define LATEST 14
 
 /* A fresh database in the fixture's cluster. */
 static void database_make(struct fixture *f, const char *name, char conninfo[300]) {
