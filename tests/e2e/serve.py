@@ -248,6 +248,11 @@ def it_comes_back_with_the_database():
         time.sleep(0.05)
     submit(E["ADA"])
 
+def what_was_answered_survives_the_databases_death():
+    ids = [submit(E["ADA"], f"tiny/durable{i}")["id"] for i in range(20)]
+    os.kill(int(E["POSTMASTER"]), 9)
+    print(min(ids), max(ids))
+
 def users_of_an_org_share_its_rate():
     body = {"model": "tiny/encoder", "suite": "e2e"}
     got = [api("POST", "/api/v1/submissions", body, E[t])[0] for t in ["ADA", "BOB", "ADA"]]
