@@ -70,7 +70,7 @@ equal 'the first is done' done "$(sql 'SELECT outcome FROM requests WHERE reques
 http the_database_away_is_said_and_nothing_is_lost
 "$ASSAY" db up >/dev/null
 http it_comes_back_with_the_database
-fault_held 32_the_database_away_is_said_and_nothing_is_lost
+ok 'the database away is said, and nothing is lost'
 
 # Killed right behind the last answer: what was answered is on the disk.
 POSTMASTER=$(head -n 1 "$ASSAY_HOME/pg/data/postmaster.pid")
@@ -79,13 +79,13 @@ answered=$(python3 "$e2e/serve.py" what_was_answered_survives_the_databases_deat
 "$ASSAY" db up >/dev/null
 equal 'what was answered survives the death of the database' 20 \
     "$(sql "SELECT count(*) FROM requests WHERE request_id BETWEEN ${answered% *} AND ${answered#* }")"
-fault_held 34_what_was_answered_survives_a_killed_database
+
 stop open
 for secret in "$ADA" "$BOB" "$READER" "$(sql 'SELECT key FROM service_keys')"; do
     ! grep -q "$secret" "$tmp/open.log" || fail 'a secret is in the log'
 done
 has 'each request has its line' 'method=POST route=submit status=202' "$tmp/open.log"
-fault_held 105_no_secret_is_in_the_log
+ok 'no secret is in the log'
 
 # ---- rates ----
 
