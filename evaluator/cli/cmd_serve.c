@@ -10,6 +10,7 @@
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/submission.h"
+#include "evaluator/hub/hub.h"
 #include "evaluator/serve/serve.h"
 #include "evaluator/task/library.h"
 
@@ -86,6 +87,10 @@ static json_t *suite_described(struct resolver *r, const char *name, struct err 
 static json_t *resolve(void *arg, const struct serve_asked *asked, struct err *err) {
     struct resolver *r = arg;
     struct submission_by by = { asked->submitter, asked->priority, asked->config };
+    if (hub_is_path(asked->model) || task_is_path(asked->suite)) { // seen to before, and here again
+        err_set(err, ERR_UNSUPPORTED, "'%s' on '%s' names a file", asked->model, asked->suite);
+        return NULL;
+    }
     json_t *suite = suite_described(r, asked->suite, err);
     json_t *made = suite ? submission_make(r->args, asked->model, suite, &by, err) : NULL;
     json_decref(suite);
@@ -217,7 +222,10 @@ const struct command cmd_serve = {
         "documents the\n"
         "API, 'assay token add' makes tokens, /metrics has figures for Prometheus. SIGTERM ends it "
         "within ten\n"
-        "seconds. script/deploy has examples for nginx and systemd.\n\n"
+        "seconds. Whatever HF_TOKEN can read can be submitted by whoever reaches the service: set "
+        "none, or one "
+        "for that.\n"
+        "script/deploy has examples for nginx and systemd.\n\n"
         "  assay serve --listen 127.0.0.1:8080 --anonymous --site public\n"
         "  assay serve --listen unix:/run/assay/serve.sock --proxy unix --base-url "
         "https://board.example.org\n"

@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "base/utf8.h"
+#include "evaluator/hub/hub.h"
+#include "evaluator/task/task.h"
 
 enum { FIELDS_MAX = 32 };
 
@@ -254,6 +256,19 @@ static bool check_model(const struct ask *ask, struct err *err) {
     return true;
 }
 
+/* What the command line would take for a file of this machine is never one of the hub: nobody reads
+ * our disk by the name of a model. */
+static bool check_no_path(const struct ask *ask, struct err *err) {
+    char name[sizeof ask->model + sizeof ask->revision + 2];
+    snprintf(name, sizeof name, "%s%s%s", ask->model, *ask->revision ? "@" : "", ask->revision);
+    if (!hub_is_path(name) && !hub_is_path(ask->model) && !task_is_path(ask->suite)) {
+        return true;
+    }
+    err_set(err, ERR_UNSUPPORTED, "'%.200s' on '%.80s' names a file", name, ask->suite);
+    return err_hint(
+        err, "models are the hub's, suites this service's: neither ends as a file does");
+}
+
 static bool check_suite(const struct ask *ask, const json_t *suites, struct err *err) {
     size_t i;
     json_t *known;
@@ -289,7 +304,7 @@ static bool check_dtype(const char *dtype, struct err *err) {
 
 bool ask_check(struct ask *ask, const json_t *suites, struct err *err) {
     return split_model(ask, err) && check_model(ask, err) && check_suite(ask, suites, err) &&
-           check_dtype(ask->dtype, err);
+           check_dtype(ask->dtype, err) && check_no_path(ask, err);
 }
 
 long long query_number(const char *text, long long otherwise) {

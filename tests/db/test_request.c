@@ -8,7 +8,8 @@ static long long accept(struct fixture *f, const char *more) {
     memset(hash, 'a', 64);
     hash[64] = 0;
     snprintf(sql, sizeof sql,
-        "SELECT request_id FROM accept_request('{\"submitter\": \"ada\", \"owner\": \"user:ada\", \"model\": \"org/a\", "
+        "SELECT request_id FROM accept_request('{\"submitter\": \"ada\", \"owner\": \"user:ada\", "
+        "\"model\": \"org/a\", "
         "\"suite\": \"s\", \"body_sha256\": \"%s\"}'::jsonb || '%s'::jsonb)",
         hash, more);
     return fixture_int(f, sql);
@@ -22,7 +23,9 @@ static void resolve(struct fixture *f, const char *model) {
     json_t *request = fixture_request(model, 2);
     char *text = json_dumps(request, 0);
     assert_ok(db_run(f->db, "request_resolve",
-        DB_ARGS(db_int(rows_int(&rows, 0, "request_id")), db_int(rows_int(&rows, 0, "tries")), db_text(text)), &err));
+        DB_ARGS(db_int(rows_int(&rows, 0, "request_id")), db_int(rows_int(&rows, 0, "tries")),
+            db_text(text)),
+        &err));
     free(text);
     json_decref(request);
     rows_release(&rows);
@@ -69,7 +72,10 @@ static void a_request_becomes_a_submission_and_ends_with_its_jobs(void **state) 
     assert_int_equal(sweep(f), 1);
     assert_int_equal(sweep(f), 0);
     assert_state(f, id, "done");
-    assert_int_equal(fixture_int(f, "SELECT count(*) FROM webhooks WHERE body -> 'submission' ->> 'state' = 'done'"), 1);
+    assert_int_equal(
+        fixture_int(
+            f, "SELECT count(*) FROM webhooks WHERE body -> 'submission' ->> 'state' = 'done'"),
+        1);
 }
 
 static void what_is_superseded_resolves_nothing(void **state) {
@@ -78,7 +84,8 @@ static void what_is_superseded_resolves_nothing(void **state) {
     assert_int_equal(fixture_int(f, "SELECT tries FROM claim_request(0)"), 1);
     assert_int_equal(fixture_int(f, "SELECT tries FROM claim_request(60)"), 2);
     assert_string_equal(fixture_sql(f, "SELECT resolve_request(1, 1, '{}')"), "stale");
-    assert_string_equal(fixture_sql(f, "SELECT fail_request(1, 1, 'input', 'x', NULL, NULL)"), "stale");
+    assert_string_equal(
+        fixture_sql(f, "SELECT fail_request(1, 1, 'input', 'x', NULL, NULL)"), "stale");
     assert_state(f, 1, "pending");
     assert_string_equal(fixture_sql(f, "SELECT cancel_request(1, NULL, true)"), "cancelled");
     assert_string_equal(fixture_sql(f, "SELECT resolve_request(1, 2, '{}')"), "stale");
@@ -88,10 +95,13 @@ static void a_refusal_ends_and_a_hub_away_does_not(void **state) {
     struct fixture *f = *state;
     accept(f, "{}");
     fixture_sql(f, "SELECT tries FROM claim_request(60)");
-    assert_string_equal(fixture_sql(f, "SELECT fail_request(1, 1, 'network', 'the hub is away', NULL, 0)"), "ok");
+    assert_string_equal(
+        fixture_sql(f, "SELECT fail_request(1, 1, 'network', 'the hub is away', NULL, 0)"), "ok");
     assert_state(f, 1, "pending");
     fixture_sql(f, "SELECT tries FROM claim_request(60)");
-    assert_string_equal(fixture_sql(f, "SELECT fail_request(1, 2, 'not_found', 'no such model', 'look', NULL)"), "ok");
+    assert_string_equal(
+        fixture_sql(f, "SELECT fail_request(1, 2, 'not_found', 'no such model', 'look', NULL)"),
+        "ok");
     assert_state(f, 1, "rejected");
     assert_int_equal(fixture_int(f, "SELECT count(*) FROM claim_request(60)"), 0);
 }
@@ -111,7 +121,8 @@ static void a_hub_that_never_comes_back_is_given_up(void **state) {
 static void *accept_often(void *arg) {
     struct db *db = fixture_open(arg, "assay_submitter");
     static const char ASK[] =
-        "{\"submitter\": \"ada\", \"owner\": \"user:ada\", \"model\": \"org/a\", \"suite\": \"s\", \"key\": \"k\", \"body_sha256\": "
+        "{\"submitter\": \"ada\", \"owner\": \"user:ada\", \"model\": \"org/a\", \"suite\": \"s\", "
+        "\"key\": \"k\", \"body_sha256\": "
         "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}";
     for (int i = 0; i < 25; i++)
         assert_ok(db_run(db, "request_accept", DB_ARGS(db_text(ASK)), &err));
@@ -164,15 +175,21 @@ static void the_time_that_is_left_comes_from_what_such_jobs_took(void **state) {
     long long id = accept(f, "{}");
     resolve(f, "org/a");
     json_t *v = view(f, id), *eta = json_object_get(v, "eta");
-    double low = json_number_value(json_object_get(eta, "low_s")), high = json_number_value(json_object_get(eta, "high_s"));
+    double low = json_number_value(json_object_get(eta, "low_s")),
+           high = json_number_value(json_object_get(eta, "high_s"));
     assert_int_equal(json_integer_value(json_object_get(eta, "workers")), 1);
-    assert_true(low >= 90 && low <= 110); /* two jobs of 100 s, half of that where one run is all that is known */
+    assert_true(
+        low >= 90 &&
+        low <= 110); /* two jobs of 100 s, half of that where one run is all that is known */
     assert_true(high >= 390 && high <= 410);
-    assert_int_equal(json_integer_value(json_object_get(json_array_get(json_object_get(v, "jobs"), 1), "ahead")), 1);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_array_get(json_object_get(v, "jobs"), 1), "ahead")),
+        1);
     json_decref(v);
     fixture_sql(f, "UPDATE workers SET stopped_at = clock_timestamp()");
     v = view(f, id);
-    assert_string_equal(json_string_value(json_object_get(json_object_get(v, "eta"), "unknown")), "no worker is running");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(v, "eta"), "unknown")),
+        "no worker is running");
     json_decref(v);
 }
 
@@ -184,8 +201,10 @@ static void the_last_fifty_lines_are_shown(void **state) {
     struct job job = { 0 };
     fixture_worker(f, &w);
     fixture_claim(f, &w, 60, &job);
-    fixture_sql(f, "UPDATE attempts SET log = (SELECT string_agg('line ' || g, E'\\n') FROM generate_series(1, 80) g)");
-    json_t *v = view(f, id), *log = json_object_get(json_array_get(json_object_get(v, "jobs"), 0), "log");
+    fixture_sql(f, "UPDATE attempts SET log = (SELECT string_agg('line ' || g, E'\\n') FROM "
+                   "generate_series(1, 80) g)");
+    json_t *v = view(f, id),
+           *log = json_object_get(json_array_get(json_object_get(v, "jobs"), 0), "log");
     assert_int_equal(json_array_size(log), 50);
     assert_string_equal(json_string_value(json_array_get(log, 0)), "line 31");
     assert_string_equal(json_string_value(json_array_get(log, 49)), "line 80");
@@ -198,11 +217,16 @@ static void the_service_may_do_what_it_needs_and_no_more(void **state) {
         fixture_sql(*state, "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc "
                             "WHERE pronamespace = 'assay'::regnamespace "
                             "AND has_function_privilege('assay_submitter', oid, 'EXECUTE')"),
-        "accept_request cancel_request cancel_submission claim_request claim_webhook fail_request find_token list_ended "
-        "list_requests request_view resolve_request schema_version service_key service_stats submit sweep_requests "
+        "accept_request cancel_request cancel_submission claim_request claim_webhook fail_request "
+        "find_token list_ended "
+        "list_requests request_view resolve_request schema_version service_key service_stats "
+        "submit sweep_requests "
         "tell_webhook vote_request");
-    assert_int_equal(fixture_int(*state, "SELECT count(*) FROM pg_class WHERE relnamespace = 'assay'::regnamespace AND relkind = 'r' "
-                                         "AND has_table_privilege('assay_submitter', oid, 'SELECT, INSERT, UPDATE, DELETE')"),
+    assert_int_equal(
+        fixture_int(*state,
+            "SELECT count(*) FROM pg_class WHERE relnamespace = 'assay'::regnamespace AND relkind "
+            "= 'r' "
+            "AND has_table_privilege('assay_submitter', oid, 'SELECT, INSERT, UPDATE, DELETE')"),
         0);
 }
 
@@ -223,11 +247,13 @@ static void a_webhook_is_tried_twelve_times(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_request_becomes_a_submission_and_ends_with_its_jobs, fixture_reset),
+        cmocka_unit_test_setup(
+            a_request_becomes_a_submission_and_ends_with_its_jobs, fixture_reset),
         cmocka_unit_test_setup(what_is_superseded_resolves_nothing, fixture_reset),
         cmocka_unit_test_setup(a_refusal_ends_and_a_hub_away_does_not, fixture_reset),
         cmocka_unit_test_setup(a_hub_that_never_comes_back_is_given_up, fixture_reset),
-        cmocka_unit_test_setup(a_key_that_comes_a_hundred_times_at_once_is_one_request, fixture_reset),
+        cmocka_unit_test_setup(
+            a_key_that_comes_a_hundred_times_at_once_is_one_request, fixture_reset),
         cmocka_unit_test_setup(one_of_two_that_want_the_same_may_go, fixture_reset),
         cmocka_unit_test_setup(the_time_that_is_left_comes_from_what_such_jobs_took, fixture_reset),
         cmocka_unit_test_setup(the_last_fifty_lines_are_shown, fixture_reset),

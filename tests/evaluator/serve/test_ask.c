@@ -105,6 +105,23 @@ static void fault_98_names_outside_the_grammar_are_refused(void **state) {
     }
 }
 
+static void no_name_reads_a_file_of_this_machine(void **state) {
+    (void)state;
+    static const char *const BAD[][3] = { { "data/model.json", "", "s" }, { "org/x.gguf", "", "s" },
+        { "org/x.safetensors", "main", "s" }, { "org/x", "v1.gguf", "s" },
+        { "org/x", "", "mine.lua" }, { "org/x@b.json", "", "s" } };
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        struct err err = ERR_INIT;
+        struct ask a = { .priority = -1 };
+        snprintf(a.model, sizeof a.model, "%s", BAD[i][0]);
+        snprintf(a.revision, sizeof a.revision, "%s", BAD[i][1]);
+        snprintf(a.suite, sizeof a.suite, "%s", BAD[i][2]);
+        if (ask_check(&a, NULL, &err)) {
+            fail_msg("%s@%s on %s", BAD[i][0], BAD[i][1], BAD[i][2]);
+        }
+    }
+}
+
 static void only_suites_that_are_offered_can_be_asked_for(void **state) {
     (void)state;
     json_t *offered = json_pack("[s, s]", "e2e", "mteb");
@@ -136,6 +153,7 @@ int main(void) {
         cmocka_unit_test(values_of_another_type_or_too_long_are_refused),
         cmocka_unit_test(a_form_that_can_not_be_decoded_is_refused),
         cmocka_unit_test(fault_98_names_outside_the_grammar_are_refused),
+        cmocka_unit_test(no_name_reads_a_file_of_this_machine),
         cmocka_unit_test(only_suites_that_are_offered_can_be_asked_for),
         cmocka_unit_test(a_query_number_is_digits),
     };
