@@ -130,6 +130,9 @@ def a_vote_is_a_users_and_hurries_within_bounds():
     assert answers == ["voted", "already", "voted", "voted", "voted"], answers
     d = api("GET", f"/api/v1/submissions/{id}")[2]
     assert d["votes"] == 4, d
+    d = submit(E["DAVE"], "tiny/decoder", dtype="f32")
+    assert len(d["webhook_secret"]) == 64
+    api("DELETE", f"/api/v1/submissions/{d['id']}", token=E["DAVE"])
     print(id)
 
 def forms(path="/submit", **headers):

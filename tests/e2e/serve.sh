@@ -18,6 +18,9 @@ ADMIN=$(token --user root --scope admin)
 OLD=$(token --user ada --scope submit)
 GONE=$(token --user ada --scope submit --days 1)
 export ADA BOB CARL READER SUBMITTER ADMIN OLD GONE
+DAVE=$(token --user dave --scope submit --webhook https://hooks.invalid/ended)
+code 'a webhook to this machine is refused' 6 "$ASSAY" token add --user x --webhook https://127.0.0.1/
+export DAVE
 code 'a token is revoked' 0 "$ASSAY" token revoke 7
 code 'and not twice' 3 "$ASSAY" token revoke 7
 sql "UPDATE api_tokens SET expires_at = clock_timestamp() - interval '1 s' WHERE token_id = 8"
@@ -54,6 +57,7 @@ http accepted_is_pending_then_queued what_the_hub_has_not_is_refused_in_words th
     calling_off_is_its_submitters a_form_works_without_script_and_from_our_pages_alone \
     signing_in_puts_the_token_where_no_script_is every_page_stands_and_says_what_it_must
 voted=$(python3 "$e2e/serve.py" a_vote_is_a_users_and_hurries_within_bounds) || fail 'votes'
+equal 'a token may bring its webhook' https://hooks.invalid/ended "$(sql "SELECT webhook FROM requests WHERE submitter = 'dave'")"
 equal 'votes hurry its jobs, and not past 3' 3 "$(sql "SELECT DISTINCT j.priority FROM requests r JOIN submission_jobs s USING (submission_id)
     JOIN jobs j USING (job_id) WHERE r.request_id = $voted")"
 http an_end_is_told_signed_and_told_again what_ended_is_in_the_feed a_request_that_drips_is_cut_off figures_are_those_of_the_requests

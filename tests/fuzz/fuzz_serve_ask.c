@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0) {
         return 0;
     }
-    char *text = xstrndup((const char *)data + 1, size - 1); // its own memory: a read past it shows
+    char *text = xcalloc(size, 1); // its own memory: a read past it shows
+    memcpy(text, data + 1, size - 1);
     if (*data == 'h') {
         read_headers(text);
     } else if (*data == 'f' ? ask_read_form(&ask, text, size - 1, &err)
