@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "evaluator/serve/request.h"
 
 enum {
+    SPARE_FILES = 64,
     THREADS = 8,
     RESOLVERS = 2,
     CONNECTIONS = 1024,
@@ -58,17 +60,35 @@ static void server_close(struct server *s) {
     free(s->metrics);
 }
 
+/* A descriptor for each connection, one more for a file it is sent, and those of the database:
+ * where the system allows fewer, connections are fewer. */
+static unsigned connections_of(const struct serve_options *o) {
+    unsigned wanted = o->n_connections ? o->n_connections : CONNECTIONS;
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return wanted;
+    }
+    rlim_t need = 2 * (rlim_t)wanted + SPARE_FILES;
+    if (files.rlim_cur < need) {
+        files.rlim_cur = need < files.rlim_max ? need : files.rlim_max;
+        (void)!setrlimit(RLIMIT_NOFILE, &files);
+        getrlimit(RLIMIT_NOFILE, &files);
+    }
+    rlim_t room =
+        files.rlim_cur > 2 * SPARE_FILES ? (files.rlim_cur - SPARE_FILES) / 2 : SPARE_FILES / 2;
+    return room < wanted ? (unsigned)room : wanted;
+}
+
 /* A pool of threads with epoll each: what a connection may hold is fixed, and so is their number.
  */
 static struct MHD_Daemon *start(struct server *s, int fd, struct err *err) {
     const struct serve_options *o = s->o;
     struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL,
         NULL, handle_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
-        o->n_threads ? o->n_threads : THREADS, MHD_OPTION_CONNECTION_LIMIT,
-        o->n_connections ? o->n_connections : CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-        MHD_OPTION_URI_LOG_CALLBACK, handle_begin, s, MHD_OPTION_NOTIFY_COMPLETED, handle_end, s,
-        MHD_OPTION_NOTIFY_CONNECTION, handle_connection, s, MHD_OPTION_END);
+        o->n_threads ? o->n_threads : THREADS, MHD_OPTION_CONNECTION_LIMIT, connections_of(o),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_S, MHD_OPTION_URI_LOG_CALLBACK, handle_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
+        handle_end, s, MHD_OPTION_NOTIFY_CONNECTION, handle_connection, s, MHD_OPTION_END);
     if (!d) {
         err_errno(err, ERR_FAILED, "could not start to serve");
     }

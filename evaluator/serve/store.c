@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/fault.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -110,8 +109,7 @@ static bool ask(struct store *s, const char *statement, const struct db_arg *arg
     if (!db) {
         return false;
     }
-    bool ok = fault("serve_database") ? err_set(&e, ERR_DB, "the database is away (fault)")
-                                      : db_query(db, statement, args, n, rows, &e);
+    bool ok = db_query(db, statement, args, n, rows, &e);
     give_back(s, db, ok ? NULL : &e);
     if (!ok && err) {
         *err = e;

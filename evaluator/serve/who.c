@@ -51,8 +51,10 @@ static void find_address(struct request *r) {
                                   : header_client(forwarded, &peer, &ANY_UNIX, 1);
     const char *proto = trusted ? request_header(r, "X-Forwarded-Proto") : NULL;
     r->https = proto && !strcmp(proto, "https");
-    r->loopback = IN6_IS_ADDR_LOOPBACK(&client) ||
-                  (IN6_IS_ADDR_V4MAPPED(&client) && client.s6_addr[12] == 127);
+    // Who comes through a proxy that nobody named looks as if he sat here.
+    bool behind = !trusted && (!inet || request_header(r, "X-Forwarded-For"));
+    r->loopback = !behind && (IN6_IS_ADDR_LOOPBACK(&client) ||
+                                 (IN6_IS_ADDR_V4MAPPED(&client) && client.s6_addr[12] == 127));
     address_text(&client, r->address);
     address_key(&client, r->address_key);
 }

@@ -236,6 +236,7 @@ def figures_are_those_of_the_requests():
     for part in ['assay_http_requests_total{route="submit",code="202"}', 'assay_http_requests_total{route="submit",code="409"} 1',
                  'assay_http_request_duration_seconds_bucket{route="submit",le="+Inf"}', 'assay_queue_jobs{state="queued"}', "assay_database_up 1"]:
         assert part in text, part
+    assert ask("GET", "/metrics", None, {"X-Forwarded-For": "203.0.113.9"})[0] == 403, "through a proxy that nobody named"
     for line in text.splitlines():
         assert re.fullmatch(r'(# (HELP|TYPE) .*)|([a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+)', line), line
 
@@ -258,6 +259,9 @@ def what_was_answered_survives_the_databases_death():
     ids = [submit(E["ADA"], f"tiny/durable{i}")["id"] for i in range(20)]
     os.kill(int(E["POSTMASTER"]), 9)
     print(min(ids), max(ids))
+
+def it_is_answered():
+    submit(E["ADA"])
 
 def users_of_an_org_share_its_rate():
     body = {"model": "tiny/encoder", "suite": "e2e"}

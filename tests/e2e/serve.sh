@@ -112,6 +112,22 @@ serve site --site "$tmp/site" --private /s/inner/ --rate-reads 0
 http the_site_is_served_and_its_private_board_is_not
 stop site
 
+# ---- an end in order ----
+
+serve ending --rate-user 0
+sql 'BEGIN; LOCK TABLE requests IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT' >/dev/null &
+locker=$!
+locked() { [ "$(sql "SELECT count(*) FROM pg_locks WHERE relation = 'assay.requests'::regclass AND mode = 'AccessExclusiveLock'")" = 1 ]; }
+wait_for 'the table is locked' locked
+background late python3 "$e2e/serve.py" it_is_answered
+late=$pid
+waits() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%accept_request%'")" -gt 0 ]; }
+wait_for 'a submission waits for it' waits
+stop 'one that is asked to end while it is at something'
+wait "$late" || fail 'what was under way got no answer'
+ok 'what was under way was answered'
+wait "$locker"
+
 # ---- who it is to the database ----
 
 for what in 'SELECT * FROM api_tokens' 'SELECT * FROM requests' 'SELECT * FROM jobs' 'UPDATE requests SET votes = 9' \
