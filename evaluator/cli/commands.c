@@ -9,9 +9,10 @@ extern const struct command cmd_bench, cmd_classify, cmd_compare, cmd_db_archive
     cmd_hub_rm, cmd_hub_serve, cmd_hub_verify, cmd_model_show, cmd_model_tensors,
     cmd_model_truncate, cmd_queue_cancel, cmd_queue_ls, cmd_queue_retry, cmd_queue_show,
     cmd_queue_stats, cmd_queue_wait, cmd_reproduce, cmd_rescore, cmd_result_ls, cmd_result_show,
-    cmd_result_verify, cmd_score, cmd_site_build, cmd_site_check, cmd_site_serve, cmd_submit,
-    cmd_suite_board, cmd_suite_ls, cmd_suite_show, cmd_task_lint, cmd_task_ls, cmd_task_new,
-    cmd_task_render, cmd_task_show, cmd_task_test, cmd_template, cmd_tokenize, cmd_worker;
+    cmd_result_verify, cmd_score, cmd_serve, cmd_site_build, cmd_site_check, cmd_site_serve,
+    cmd_submit, cmd_suite_board, cmd_suite_ls, cmd_suite_show, cmd_task_lint, cmd_task_ls,
+    cmd_task_new, cmd_task_render, cmd_task_show, cmd_task_test, cmd_template, cmd_token_add,
+    cmd_token_ls, cmd_token_revoke, cmd_tokenize, cmd_worker;
 
 const struct command *const commands[] = {
     /* the bench */
@@ -57,6 +58,10 @@ const struct command *const commands[] = {
     &cmd_hub_rm,
     &cmd_hub_gc,
     &cmd_hub_serve,
+    &cmd_serve,
+    &cmd_token_add,
+    &cmd_token_ls,
+    &cmd_token_revoke,
     &cmd_site_build,
     &cmd_site_check,
     &cmd_site_serve,

@@ -36,7 +36,8 @@ int fixture_teardown(void **state) {
 
 int fixture_reset(void **state) {
     fixture_sql(*state,
-        "TRUNCATE models, revisions, tasks, suites, suite_tasks, configurations, workers, "
+        "TRUNCATE api_tokens, requests, votes, webhooks, models, revisions, tasks, suites, "
+        "suite_tasks, configurations, workers, "
         "submissions, "
         "jobs, submission_jobs, attempts, events, runs, run_origins, standing_runs, results, "
         "sample_chunks, submitter_turns, archived_chunks "

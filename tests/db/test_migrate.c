@@ -8,7 +8,7 @@
 #include "base/embed.h"
 #include "base/hash.h"
 
-#define LATEST 14
+#define LATEST 15
 
 extern const struct embedded db_migrations[];
 
