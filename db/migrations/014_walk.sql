@@ -44,19 +44,26 @@ BEGIN
     RETURN CASE WHEN FOUND THEN 'ok' ELSE 'stale' END;
 END $$;
 
--- Jobs that could be claimed now, by the memory that they need: for who decides how many workers there should be.
-CREATE VIEW queue_depth AS
-    SELECT needs_mb, count(*) AS jobs FROM jobs
-    WHERE state = 'queued' OR (state = 'waiting' AND run_at <= clock_timestamp()) GROUP BY needs_mb;
+-- Jobs that could be claimed now by a worker of so much memory: for who decides how many workers there should be.
+CREATE FUNCTION queue_depth(memory_mb integer) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = assay, pg_temp AS $$
+    SELECT count(*) FROM jobs
+    WHERE (state = 'queued' OR (state = 'waiting' AND run_at <= clock_timestamp())) AND needs_mb <= memory_mb
+$$;
 
-REVOKE ALL ON FUNCTION jobs_beside, estimate_job, keep_log FROM PUBLIC;
-REVOKE ALL ON queue_depth FROM PUBLIC;
+-- Whether anything is queued, leased or waiting, for who drains the queue; what a person paused is not waited for.
+CREATE FUNCTION work_left() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = assay, pg_temp AS $$
+    SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued') OR EXISTS (SELECT 1 FROM jobs WHERE state = 'leased')
+        OR EXISTS (SELECT 1 FROM jobs WHERE state = 'waiting' AND run_at < 'infinity')
+$$;
+
+REVOKE ALL ON FUNCTION jobs_beside, estimate_job, keep_log, queue_depth, work_left FROM PUBLIC;
 
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'assay_worker') THEN
-        GRANT EXECUTE ON FUNCTION jobs_beside, estimate_job, keep_log TO assay_worker, assay_owner;
-        GRANT SELECT ON queue_depth TO assay_worker, assay_ops, assay_owner;
-        GRANT SELECT ON queue_stats TO assay_worker; -- whether anything is left to do, for who drains the queue
+        GRANT EXECUTE ON FUNCTION jobs_beside, estimate_job, keep_log, queue_depth, work_left TO assay_worker, assay_owner;
+        GRANT EXECUTE ON FUNCTION queue_depth TO assay_ops;
     END IF;
 END $$;

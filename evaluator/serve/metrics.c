@@ -65,7 +65,18 @@ static void print_one(
     strbuf_addf(out, "%s %.15g\n", name, v);
 }
 
-/* The columns of queue_stats that are states are one family. */
+/* An object's members are one family, told apart by a label. */
+static void print_family(struct strbuf *out, const char *name, const char *help, const char *label,
+    const json_t *members) {
+    const char *key;
+    json_t *v;
+    head(out, name, "gauge", help);
+    json_object_foreach((json_t *)members, key, v) {
+        strbuf_addf(out, "%s{%s=\"%s\"} %.15g\n", name, label, key, json_number_value(v));
+    }
+}
+
+/* Those of queue_monitor's figures that are states are one family. */
 static void print_queue(const json_t *stats, struct strbuf *out) {
     static const char *const STATES[] = { "waiting", "queued", "leased", "done", "dead",
         "cancelled" };
@@ -77,6 +88,11 @@ static void print_queue(const json_t *stats, struct strbuf *out) {
         { "oldest_queued_s", "assay_queue_oldest_seconds",
             "Age of the oldest job that is queued." },
         { "workers_alive", "assay_workers_alive", "Workers heard of within three minutes." },
+        { "xmin_age", "assay_database_oldest_snapshot_transactions",
+            "Transactions since the oldest snapshot that keeps dead rows." },
+        { "oldest_transaction_s", "assay_database_oldest_transaction_seconds",
+            "Age of the oldest transaction." },
+        { "database_bytes", "assay_database_bytes", "Size of the database." },
         { "alarms", "assay_alarms", "Events that are alarms." } };
     const json_t *queue = json_object_get(stats, "queue"), *own = json_object_get(stats, "service");
     head(out, "assay_queue_jobs", "gauge", "Jobs by state.");
@@ -88,6 +104,12 @@ static void print_queue(const json_t *stats, struct strbuf *out) {
         print_one(out, FIGURES[i].name, "gauge", FIGURES[i].help,
             json_get_number(queue, FIGURES[i].key, 0));
     }
+    print_family(out, "assay_queue_dead_jobs", "Jobs that were given up, by class of error.",
+        "class", json_object_get(queue, "dead_by_class"));
+    print_family(out, "assay_database_dead_rows", "Dead rows of a table.", "table",
+        json_object_get(queue, "dead_rows"));
+    print_family(out, "assay_database_index_bytes", "Size of an index of the queue.", "index",
+        json_object_get(queue, "index_bytes"));
     print_one(out, "assay_requests_pending", "gauge", "Requests that are to be resolved.",
         json_get_number(own, "pending", 0));
     print_one(out, "assay_requests_open", "gauge", "Requests whose jobs are not over.",

@@ -288,12 +288,12 @@ static json_t *row_of(struct store *s, const char *statement, struct err *err) {
 json_t *store_stats(struct store *s, struct err *err) {
     pthread_mutex_lock(&s->stats_lock);
     if (!s->stats || now_ms() - s->stats_ms > STATS_MS) {
-        json_t *queue = row_of(s, "queue_stats", err),
+        json_t *row = row_of(s, "queue_monitor", err), *queue = json_object_get(row, "monitor"),
                *own = queue ? row_of(s, "service_stats", err) : NULL;
         json_decref(s->stats);
         s->stats = own ? json_pack("{s:O, s:O}", "queue", queue, "service", own) : NULL;
         s->stats_ms = now_ms();
-        json_decref(queue);
+        json_decref(row);
         json_decref(own);
     }
     json_t *stats = json_incref(s->stats);

@@ -43,7 +43,8 @@ MUST_CHECK json_t *store_view(struct store *store, long long id, struct err *err
 MUST_CHECK json_t *store_list(
     struct store *store, long long before, int n, struct err *err); /* before 0: the newest */
 MUST_CHECK json_t *store_feed(struct store *store, int n, struct err *err);
-/* Counts of the queue (queue_stats) and of the service, at most two seconds old. */
+/* What is watched of the queue (queue_monitor) and counts of the service, at most two seconds old.
+ */
 MUST_CHECK json_t *store_stats(struct store *store, struct err *err);
 
 /* The answer is a word of the statement's: cancelled, already, denied, gone; voted, over. */

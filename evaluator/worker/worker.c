@@ -68,15 +68,13 @@ static bool reap_now_and_then(struct loop *l, struct err *err) {
     return queue_reap(l->bench.db, &n, err);
 }
 
-/* *left says whether anything is queued, waiting or with another worker. */
+/* *left says whether anything is queued, waiting or with another worker, but for what is paused. */
 static bool anything_left(struct loop *l, bool *left, struct err *err) {
     struct rows rows = { 0 };
-    if (!db_query(l->bench.db, "queue_stats", DB_NO_ARGS, &rows, err)) {
+    if (!db_query(l->bench.db, "queue_left", DB_NO_ARGS, &rows, err)) {
         return false;
     }
-    *left = rows.n && rows_int(&rows, 0, "queued") + rows_int(&rows, 0, "leased") +
-                              rows_int(&rows, 0, "waiting") - rows_int(&rows, 0, "held") >
-                          0; /* what a person paused is not waited for */
+    *left = rows.n && rows_bool(&rows, 0, "something");
     rows_release(&rows);
     return true;
 }

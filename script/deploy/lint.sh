@@ -10,7 +10,7 @@ if has kubernetes-validate; then kubernetes-validate --strict "$here"/*.yaml; fi
 if has systemd-analyze; then
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
-    for unit in "$here"/*.service "$here"/*.timer; do # the program need not be installed to read its units
+    for unit in "$here"/*.service "$here"/*.socket "$here"/*.timer; do # the program need not be installed to read its units
         name=$(basename "$unit" | sed 's/@\./@1./')
         sed 's|^ExecStart=/usr/local/bin/assay|ExecStart=/bin/true|; s|^User=.*||' "$unit" >"$scratch/$name"
     done

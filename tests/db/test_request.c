@@ -219,7 +219,8 @@ static void the_service_may_do_what_it_needs_and_no_more(void **state) {
                             "AND has_function_privilege('assay_submitter', oid, 'EXECUTE')"),
         "accept_request cancel_request cancel_submission claim_request claim_webhook fail_request "
         "find_token list_ended "
-        "list_requests request_view resolve_request schema_version service_key service_stats "
+        "list_requests queue_monitor request_view resolve_request schema_version service_key "
+        "service_stats "
         "submit sweep_requests "
         "tell_webhook vote_request");
     assert_int_equal(
