@@ -11,8 +11,10 @@
     const struct command symbol = { .name = words, .operands = "", .summary = "not in this build" }
 
 ABSENT(cmd_compare, "compare");
+ABSENT(cmd_db_archive, "db archive");
 ABSENT(cmd_db_down, "db down");
 ABSENT(cmd_db_dump, "db dump");
+ABSENT(cmd_db_gc, "db gc");
 ABSENT(cmd_db_init, "db init");
 ABSENT(cmd_db_migrate, "db migrate");
 ABSENT(cmd_db_psql, "db psql");

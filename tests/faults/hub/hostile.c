@@ -396,13 +396,19 @@ static void read_range(struct connection *c) {
     c->to = n == 2 ? to : UINT64_MAX;
 }
 
+struct kept_rules {
+    struct kept_rules *next;
+    size_t n;
+    struct rule rules[16];
+};
+
 static const struct rule *find_rule(struct connection *c) {
     struct hostile *h = c->h;
     const struct rule *found = NULL;
     pthread_mutex_lock(&h->lock);
     snprintf(h->last_path, sizeof h->last_path, "%.500s", c->path);
-    for (size_t i = 0; h->rules && h->rules[i].prefix && !found; i++) {
-        const struct rule *r = &h->rules[i];
+    for (size_t i = 0; h->kept && i < h->kept->n && !found; i++) {
+        const struct rule *r = &h->kept->rules[i];
         if (!strncmp(c->path, r->prefix, strlen(r->prefix)) &&
             (!r->times || h->used[i] < r->times)) {
             h->used[i]++;
@@ -517,9 +523,30 @@ void hostile_start(struct hostile *h, struct hostile_file *files, size_t n, unsi
     snprintf(h->url, sizeof h->url, "http://127.0.0.1:%u", ntohs(at.sin_port));
 }
 
+static struct kept_rules *keep(const struct rule *rules) {
+    struct kept_rules *kept = xcalloc(1, sizeof *kept);
+    for (size_t i = 0; rules && rules[i].prefix; i++) {
+        struct rule *r = &kept->rules[kept->n++];
+        *r = rules[i];
+        r->prefix = xstrdup(rules[i].prefix);
+        r->text = rules[i].text ? xstrdup(rules[i].text) : NULL;
+    }
+    return kept;
+}
+
+static void forget(struct kept_rules *kept) {
+    for (size_t i = 0; i < kept->n; i++) {
+        free((char *)kept->rules[i].prefix);
+        free((char *)kept->rules[i].text);
+    }
+    free(kept);
+}
+
 void hostile_rules(struct hostile *h, const struct rule *rules) {
+    struct kept_rules *kept = keep(rules);
     pthread_mutex_lock(&h->lock);
-    h->rules = rules;
+    kept->next = h->kept;
+    h->kept = kept;
     memset(h->used, 0, sizeof h->used);
     h->n_requests = h->n_authorized = h->n_file_requests = 0;
     h->body_bytes = 0;
@@ -534,4 +561,9 @@ void hostile_stop(struct hostile *h) {
     }
     close(h->listener);
     pthread_mutex_destroy(&h->lock);
+    while (h->kept) {
+        struct kept_rules *next = h->kept->next;
+        forget(h->kept);
+        h->kept = next;
+    }
 }

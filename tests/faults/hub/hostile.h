@@ -59,8 +59,9 @@ struct hostile {
     char url[64];
     struct hostile_file *files;
     size_t n_files;
-    const struct rule *rules; /* ends with a prefix of NULL */
-    unsigned used[16];        /* how often each was applied */
+    struct kept_rules *
+        kept; /* those at hand, and behind them those that were: a connection may be at one still */
+    unsigned used[16]; /* how often each was applied */
     pthread_t thread;
     pthread_mutex_t lock;
     atomic_bool stop;
@@ -70,7 +71,8 @@ struct hostile {
 };
 
 void hostile_start(struct hostile *h, struct hostile_file *files, size_t n, unsigned port);
-void hostile_rules(struct hostile *h, const struct rule *rules); /* counts anew */
+/* Copies them, up to a prefix of NULL, and counts anew. NULL: every answer is true. */
+void hostile_rules(struct hostile *h, const struct rule *rules);
 void hostile_stop(struct hostile *h);
 
 #endif
