@@ -28,7 +28,8 @@ struct between {
 bool strips_can(const struct cpu *c, const struct source *s) {
     bool by_blocks = s->k % tensor_type_info(s->from.tensor->type)->block_n == 0;
     return c->gemm->ops->strip != NULL &&
-           (by_blocks || s->from.transpose || s->from.run_columns != 0);
+           (by_blocks || s->from.transpose || s->from.run_columns != 0 ||
+               s->from.part.of_columns != 0);
 }
 
 struct matrix *strips_matrix(struct cpu *c, const struct source *s) {

@@ -4,7 +4,7 @@
  * Rows of one step may attend to each other in any depth: keys and values of all rows are stored
  * before a layer attends, so a question can stand in the same step as the preamble that it
  * continues. */
-#include "harness/model/net.h"
+#include "harness/model/ranks.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,17 +31,20 @@ struct landing {
     struct rows x;
 };
 
+/* Several devices add up what they have of the product before it lands. */
 static void matmul_land(struct net *net, const struct matrix *w, const struct vector *bias,
     struct rows h, const struct landing *to) {
     float scale = (float)net->spec.residual_scale;
-    if (!to->norm) {
+    if (!to->norm && !is_cut(&net->cut)) {
         net->backend->ops->matmul(net->backend, w, h, to->x,
             &(struct epilogue) { .bias = bias, .scale = scale, .accumulate = true });
         return;
     }
     struct rows y = part(net->y, h.n);
     matmul(net, w, bias, h, y);
-    norm(net, to->norm, to->norm_bias, y, y);
+    net_sum(net, y);
+    if (to->norm)
+        norm(net, to->norm, to->norm_bias, y, y);
     net->backend->ops->add(net->backend, scale, y, to->x);
 }
 
@@ -570,10 +573,11 @@ void net_ffn(struct net *net, const struct ffn_part *p, struct rows h, struct ro
         &(struct epilogue) { .bias = p->down_bias, .scale = p->scale, .accumulate = p->add });
 }
 
-/* x += experts(h), normed first where a norm stands behind the part: then they add to nothing. */
+/* x += experts(h), normed first where a norm stands behind the part: then they add to nothing, as
+ * they do where devices add up what each has of them. */
 static void experts_land(struct net *net, const struct layer *w, struct rows h, struct rows x) {
     const struct backend_ops *ops = net->backend->ops;
-    if (!w->mlp_out_norm) {
+    if (!w->mlp_out_norm && !is_cut(&net->cut)) {
         net_experts(net, w, h, x);
         return;
     }
@@ -581,7 +585,9 @@ static void experts_land(struct net *net, const struct layer *w, struct rows h, 
     ops->convert(net->backend, x, y);
     ops->add(net->backend, -1, x, y);
     net_experts(net, w, h, y);
-    norm(net, w->mlp_out_norm, w->mlp_out_norm_bias, y, y);
+    net_sum(net, y);
+    if (w->mlp_out_norm)
+        norm(net, w->mlp_out_norm, w->mlp_out_norm_bias, y, y);
     ops->add(net->backend, 1, y, x);
 }
 
@@ -743,7 +749,7 @@ static struct rows final_act(struct net *net, struct rows x) {
     return h;
 }
 
-struct rows net_forward_hidden(struct net *net, const struct step_view *step) {
+static struct rows forward_hidden(struct net *net, const struct step_view *step) {
     struct rows x = layers(net, step);
     if (net->head_project) {
         struct rows narrow = part(net->e, x.n);
@@ -766,7 +772,7 @@ static void head_dense(struct net *net, struct rows h, struct rows x) {
         net->backend->ops->convert(net->backend, x, h);
 }
 
-struct rows net_forward_head(struct net *net, const struct step_view *step) {
+static struct rows forward_head(struct net *net, const struct step_view *step) {
     struct rows x = layers(net, step), h = final_act(net, x);
     if (net->head_dense)
         head_dense(net, h, x);
@@ -777,10 +783,40 @@ struct rows net_forward_head(struct net *net, const struct step_view *step) {
     return narrow;
 }
 
+/* ---- passes of all devices ---- */
+
+struct pass {
+    struct rows (*run)(struct net *net, const struct step_view *step);
+    const struct step_view *step;
+};
+
+static bool pass_run(struct net *net, void *arg, struct err *err) {
+    const struct pass *p = arg;
+    (void)err;
+    net->head_rows = p->run(net, p->step);
+    return true;
+}
+
+static struct rows forward(struct net *net, const struct pass *p) {
+    struct pass pass = *p;
+    (void)!ranks_each(net, pass_run, &pass, NULL);
+    return net->head_rows;
+}
+
+struct rows net_forward_hidden(struct net *net, const struct step_view *step) {
+    return forward(net, &(struct pass) { forward_hidden, step });
+}
+
+struct rows net_forward_head(struct net *net, const struct step_view *step) {
+    return forward(net, &(struct pass) { forward_head, step });
+}
+
 void net_forward_keys(struct net *net, const struct step_view *step) {
     BUG_IF(step->n_reads != 0);
-    layers(net, step);
+    forward(net, &(struct pass) { layers, step });
 }
+
+/* ---- classifiers ---- */
 
 void net_classify_rows(struct net *net, struct rows x) {
     struct rows h = part(net->h, x.n);

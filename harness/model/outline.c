@@ -18,7 +18,8 @@ const char *outline_weight_dtype(const json_t *config) {
     return strcmp(type, "float32") == 0 ? "F32" : strcmp(type, "float16") == 0 ? "F16" : "BF16";
 }
 
-/* Every tensor that the description names; a tied head is packed beside the embedding. */
+/* Every tensor that the description names, as far as it is on this device; a tied head is packed
+ * beside the embedding. */
 static uint64_t weights_estimate(const struct net *net) {
     const struct spec *s = &net->spec;
     uint64_t bytes = 0;
@@ -26,9 +27,9 @@ static uint64_t weights_estimate(const struct net *net) {
         uint32_t rows, cols, times = r < ROLE_FIRST_OF_LAYER ? 1 : s->n_layers / s->shared_layers;
         times *= r < ROLE_FIRST_OF_EXPERT ? 1 : s->experts.n;
         bool tied_head = r == ROLE_HEAD && s->causal && (s->tied || s->tied_if_missing);
-        if (s->roles[r].n == 0 && !tied_head)
+        if ((s->roles[r].n == 0 && !tied_head) || !cut_has(&net->cut, (enum role)r))
             continue;
-        role_shape(s, (enum role)r, &rows, &cols);
+        cut_shape(&net->cut, (enum role)r, &rows, &cols);
         bytes += times * net_weight_bytes(net, (enum role)r, rows, cols);
     }
     return bytes;
@@ -54,9 +55,9 @@ bool outline_source_open(
 
 /* Which matrices would stay in their file is found out when they are made: here it is enough that
  * they can. */
-void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend,
+void outline_net_open(struct net *net, const struct cut *cut, struct backend *backend,
     const struct model_options *o) {
-    *net = (struct net) { .spec = *spec, .backend = backend };
+    *net = (struct net) { .spec = cut_spec(cut), .backend = backend, .cut = *cut };
     net_caches_count(net);
     uint64_t all = weights_estimate(net), room = memory_for_weights(o);
     bool may_stay =

@@ -46,7 +46,7 @@ bool model_speed(struct model *m, double *flops_per_s, struct err *err) {
         n = 2 * n < most ? 2 * n : most;
         seconds = trial_run(&t, n);
     }
-    *flops_per_s = trial_flops(&m->net.spec, n) / (seconds > 0 ? seconds : 1e-9);
+    *flops_per_s = trial_flops(net_whole(&m->net), n) / (seconds > 0 ? seconds : 1e-9);
     step_release(&t.step);
     free(t.ids);
     return true;
