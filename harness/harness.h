@@ -108,6 +108,8 @@ struct kept_packs {
     bool frozen;          /* read and never written, for who may not write */
 };
 
+enum { DEVICES_MAX = 64 }; /* that a model can be split between */
+
 struct model_options {
     enum dtype dtype;
     const char *device;       /* "auto", "cpu", "cuda", "cuda:N"; NULL: auto */

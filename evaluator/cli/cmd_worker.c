@@ -18,6 +18,8 @@ static const struct option options_worker[] = {
     { "dtype", 0, "TYPE", "for jobs that leave it open: auto, f32 or bf16" },
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
     { "gpus", 0, "LIST", "a worker process for each of these GPUs: all, or numbers with commas" },
+    { "tensor-parallel", 0, "N",
+        "split each model between N GPUs, from --device on; with --gpus a worker for each N" },
     { "threads", 'j', "N", "threads for the harness" },
     { "no-cache", 0, NULL, "compute vectors of texts again that are known from earlier jobs" },
     { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
@@ -44,18 +46,18 @@ static bool dtype_fits(const char *name, struct err *err) {
 }
 
 /* What every one of them would refuse is refused once. */
-static bool run_fleet(const struct args *args, struct err *err) {
+static bool run_fleet(const struct args *args, unsigned each, struct err *err) {
     struct fleet fleet;
     if (args_has(args, "device")) {
         return err_set(
             err, ERR_USAGE, "'--gpus' gives each worker its device: leave '--device' out");
     }
-    return fleet_parse(args_get(args, "gpus", ""), &fleet, err) &&
+    return fleet_parse(args_get(args, "gpus", ""), &fleet, err) && fleet_group(&fleet, each, err) &&
            fleet_run(&fleet, args, stop_on_signals(), err);
 }
 
 static bool run(const struct args *args, struct err *err) {
-    unsigned long idle, lease, memory, threads;
+    unsigned long idle, lease, memory, threads, devices;
     struct worker_options o = {
         .database = args_get(args, "db", NULL),
         .hub = args_get(args, "hub", NULL),
@@ -77,6 +79,7 @@ static bool run(const struct args *args, struct err *err) {
     if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) ||
         !args_get_uint(args, "lease", 0, 3600, &lease, err) ||
         !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||
+        !args_get_uint(args, "tensor-parallel", 1, DEVICES_MAX, &devices, err) ||
         !args_get_uint(args, "threads", 0, 1024, &threads, err)) {
         return false;
     }
@@ -84,8 +87,9 @@ static bool run(const struct args *args, struct err *err) {
     o.lease_s = (unsigned)lease;
     o.memory_mb = (unsigned)memory;
     o.threads = (unsigned)threads;
+    o.tensor_parallel = (unsigned)devices;
     if (args_has(args, "gpus")) {
-        return run_fleet(args, err);
+        return run_fleet(args, o.tensor_parallel, err);
     }
     o.stop = stop_on_signals(); /* the job is given back; the spool keeps what was done */
     return worker_loop(&o, err);
@@ -100,7 +104,9 @@ const struct command cmd_worker = {
         "code 75\n"
         "means that this machine should not go on: disk full, device lost, another schema.\n\n"
         "  assay worker --drain --hub http://127.0.0.1:8080\n"
-        "  assay worker --gpus all          one worker a GPU; each takes jobs of its own\n",
+        "  assay worker --gpus all          one worker a GPU; each takes jobs of its own\n"
+        "  assay worker --gpus all --tensor-parallel 4    one worker for four, and a model in "
+        "all\n",
     .options = { options_worker, options_database },
     .run = run,
 };

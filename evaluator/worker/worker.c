@@ -159,6 +159,9 @@ static json_t *make_spec(const struct loop *l, const struct job *job) {
                                   : "auto",
         "device", l->options->device ? l->options->device : "auto", "samples", 1, "threads",
         (int)l->options->threads);
+    if (l->options->tensor_parallel > 1) {
+        json_object_set_new(spec, "tensor_parallel", json_integer(l->options->tensor_parallel));
+    }
     struct strbuf model = { 0 };
     if (strcmp(job->kind, "hub")) {
         strbuf_adds(&model, json_get_string(job->manifest, "path", job->model));

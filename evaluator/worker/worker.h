@@ -17,15 +17,13 @@
  *    "tasks": [{"name", "limit", "shots", "seed", "profile", "subsets": [...],
  *              "task_sha256": which version of it, and no other, "data_sha256": and of its data,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
- *    "dtype", "device", "threads", "max_mem_mb", "weights", "arch", "add_bos", "samples": bool,
- *    "keep_rows": bool, "cpu_s", "memory_mb",
- *    "revision": the model's commit where that is known (else it is found out, which reads every
- *                byte of a folder), "revision_checked": true: find it out all the same, and refuse
- *                another,
- *    "only": {"docs": [positions], "passages": [ids]}: of the one task these documents, and their
- *            samples are all that comes of it (eval.h's eval_part),
- *    "memo": {"vectors": use and keep the cache of vectors, "resume": use what an evaluation that
- *             was stopped has left, "sink": where results go: one that was taken there already
+ *    "dtype", "device", "tensor_parallel", "threads", "max_mem_mb", "weights", "arch", "add_bos",
+ * "samples": bool, "keep_rows": bool, "cpu_s", "memory_mb", "revision": the model's commit where
+ * that is known (else it is found out, which reads every byte of a folder), "revision_checked":
+ * true: find it out all the same, and refuse another, "only": {"docs": [positions], "passages":
+ * [ids]}: of the one task these documents, and their samples are all that comes of it (eval.h's
+ * eval_part), "memo": {"vectors": use and keep the cache of vectors, "resume": use what an
+ * evaluation that was stopped has left, "sink": where results go: one that was taken there already
  *             comes with "delivered": true}; absent: nothing is looked up and nothing kept,
  *    "dry_run": say what it would take and do nothing} Absent or null means the default. */
 
@@ -72,13 +70,14 @@ struct worker_options {
     const char *hub, *tasks_dir, *device, *dtype;
     const char *stream_data; /* see hub_stream_parse; NULL: auto */
     unsigned threads, memory_mb;
-    bool once;               /* one job, then end */
-    bool no_cache;           /* vectors are computed again where they are known */
-    bool drain;              /* end when nothing is left to do */
-    unsigned lease_s;        /* how long a job is held without a heartbeat; 0: the queue's own */
-    unsigned idle_s;         /* end after this long without a job; 0: never */
-    const atomic_bool *stop; /* becomes true on the first SIGTERM or SIGINT; or NULL */
-    const char *program;     /* for child_watch */
+    unsigned tensor_parallel; /* devices that have a part of each model; 0: one has all */
+    bool once;                /* one job, then end */
+    bool no_cache;            /* vectors are computed again where they are known */
+    bool drain;               /* end when nothing is left to do */
+    unsigned lease_s;         /* how long a job is held without a heartbeat; 0: the queue's own */
+    unsigned idle_s;          /* end after this long without a job; 0: never */
+    const atomic_bool *stop;  /* becomes true on the first SIGTERM or SIGINT; or NULL */
+    const char *program;      /* for child_watch */
 };
 /* The loop. A database that is away is waited for, half an hour at most; finished work lies in the
  * spool meanwhile. ERR_NODE and ERR_SCHEMA: this machine or program shall not go on (exit code 75).

@@ -15,6 +15,7 @@ set(cuda_MODULE_SOURCES
     fetch.c
     finish.cu
     gemm_mma.cu
+    group.c
     groups.c
     groups.cu
     head.c
@@ -27,6 +28,7 @@ set(cuda_MODULE_SOURCES
     lt_plan.c
     matmul.cu
     memory.c
+    nccl.c
     norm.cu
     objects.c
     open.c
@@ -40,5 +42,6 @@ set(cuda_MODULE_SOURCES
     rows.cu
     segments.c
     stage.c
+    sum.cu
     upload.c
 )

@@ -14,7 +14,7 @@
 
 #include "harness/model/spec.h"
 
-enum { CUT_MAX = 64 }; /* devices */
+enum { CUT_MAX = DEVICES_MAX };
 
 /* Numbers [from, from + n) of so many. */
 struct share {

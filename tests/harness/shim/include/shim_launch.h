@@ -3,6 +3,7 @@
 #define ASSAY_SHIM_LAUNCH_H
 
 #include <cuda_runtime.h>
+#include <functional>
 
 #define LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                     \
     shim_enqueue(#kernel, kernel, grid, block, shared_bytes, stream, __VA_ARGS__)
@@ -12,6 +13,14 @@
 
 /* Refused, as a device would, where a limit is passed; the next cudaGetLastError says so. */
 void shim_launch_add(const void *kernel, const struct shim_launch &launch, cudaStream_t stream);
+
+/* For libraries that the tests stand in for. Work that a stream comes to, and how much it has been
+ * given with that; a stream as far as that much. On which device an address is (-1: on none), and a
+ * copy from one to another, made now. */
+uint64_t shim_give(cudaStream_t stream, std::function<void()> work);
+void shim_drain(cudaStream_t stream, uint64_t n_given);
+int shim_device_of(const void *p);
+void shim_copy_peer(void *to, const void *from, size_t bytes);
 
 /* Arguments are kept by value until the stream comes to the launch. */
 template <typename... P, typename... A>
