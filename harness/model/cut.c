@@ -30,10 +30,6 @@ static struct share all_of(uint32_t n) {
 
 /* ---- what can be cut ---- */
 
-static bool heads_divide(const struct spec *s, uint32_t n) {
-    return s->n_heads % n == 0 && (s->n_kv_heads % n == 0 || n % s->n_kv_heads == 0);
-}
-
 /* Numbers that a product's input is cut between: blocks of a quantised weight stay whole, and rows
  * begin where devices like to read; where there are too few of such, any. */
 static uint32_t unit_of(uint32_t width, const struct tensor *down, uint32_t n) {
@@ -53,20 +49,30 @@ static const struct tensor *first_of_layers(
     return found;
 }
 
-static bool mixes(const struct spec *s) {
-    bool any = false;
+/* Where heads are normed all at once, each needs what all others have: they are whole everywhere.
+ */
+static bool heads_are_apart(const struct spec *s) {
+    bool normed = s->roles[ROLE_Q_NORM].n > 0 || s->roles[ROLE_K_NORM].n > 0;
+    return s->heads_normed || !normed;
+}
+
+static bool heads_divide(const struct spec *s, uint32_t n) {
+    return !heads_are_apart(s) ||
+           (s->n_heads % n == 0 && (s->n_kv_heads % n == 0 || n % s->n_kv_heads == 0));
+}
+
+static bool only_mixes(const struct spec *s) {
+    bool only = true;
     for (uint32_t l = 0; l < s->n_layers; l++)
-        any = any || s->layer[l].mixes;
-    return any;
+        only = only && !s->layer[l].attends && !s->layer[l].feeds;
+    return only;
 }
 
 /* In words what stands in the way, or NULL. */
 static const char *obstacle(const struct spec *s) {
-    bool normed = s->roles[ROLE_Q_NORM].n > 0 || s->roles[ROLE_K_NORM].n > 0;
-    return mixes(s)                     ? "a recurrence"
-           : s->decoder                 ? "an encoder with a decoder"
-           : normed && !s->heads_normed ? "norms over all heads at once"
-                                        : NULL;
+    return only_mixes(s) ? "a recurrence in each layer"
+           : s->decoder  ? "an encoder with a decoder"
+                         : NULL;
 }
 
 static uint32_t narrowest(const struct spec *s) {
@@ -115,12 +121,12 @@ bool cut_make(struct cut *c, const struct spec *s, const struct net_tensors *ten
     }
     if (n > 1 && !count_check(s, n, err))
         return false;
-    bool whole = n <= 1;
+    bool whole = n <= 1 || !heads_are_apart(s);
     const struct experts *x = &s->experts;
     const struct tensor *down = first_of_layers(s, tensors, ROLE_DOWN),
                         *shared_down = first_of_layers(s, tensors, ROLE_SHARED_DOWN),
                         *expert_down = first_of_layers(s, tensors, ROLE_EXPERT_DOWN);
-    uint32_t of = whole ? 1 : n;
+    uint32_t of = n > 1 ? n : 1;
     c->heads = whole ? all_of(s->n_heads) : share_of(s->n_heads, 1, index, n);
     c->kv_heads = whole ? all_of(s->n_kv_heads) : kv_share(s, index, n);
     c->ffn = share_of(s->ffn_width, unit_of(s->ffn_width, down, of), index, of);
@@ -211,11 +217,10 @@ void cut_shape(const struct cut *c, enum role role, uint32_t *rows, uint32_t *co
 
 struct weight_part cut_part(const struct cut *c, enum role role) {
     struct share r = rows_share(c, role), k = columns_share(c, role);
-    if (!is_cut(c))
-        return (struct weight_part) { 0 };
-    return (struct weight_part) {
-        .row = r.from, .of_rows = r.of, .column = k.from, .of_columns = k.of
-    };
+    return (struct weight_part) { .row = r.from,
+        .of_rows = is_part(&r) ? r.of : 0,
+        .column = k.from,
+        .of_columns = is_part(&k) ? k.of : 0 };
 }
 
 struct share cut_of_heads(const struct cut *c, enum role role) {
@@ -228,6 +233,7 @@ bool cut_has(const struct cut *c, enum role role) {
         return true;
     switch (role) {
     case ROLE_O_BIAS:
+        return !is_part(&c->heads);
     case ROLE_DOWN_BIAS:
     case ROLE_SHARED_DOWN_BIAS:
     case ROLE_EXPERT_DOWN_BIAS:

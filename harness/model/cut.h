@@ -7,6 +7,10 @@
  * head is cut by tokens of the vocabulary: of a model of 70 billion parameters it is 2 GB, and
  * every device would make the same products with it.
  *
+ * What can't be cut is whole on each device, which makes the same of it, and nothing is added up:
+ * recurrences, and attention whose heads are normed all at once. In the models that have those,
+ * most weights are experts' and feed-forward parts'.
+ *
  * A device's part of a model is a model too: one with fewer heads and narrower feed-forward parts
  * (cut_spec), whose weights lie in a part of each tensor (cut_part). */
 #ifndef ASSAY_HARNESS_MODEL_CUT_H
@@ -21,6 +25,10 @@ struct share {
     uint32_t from, n, of;
 };
 
+static inline bool is_part(const struct share *s) {
+    return s->n < s->of;
+}
+
 struct net_tensors;
 struct cut {
     uint32_t index, n; /* which of how many; n 0 or 1: it has the whole model */
@@ -28,8 +36,8 @@ struct cut {
     struct share heads, kv_heads, ffn, expert_ffn, shared_ffn, vocab;
 };
 
-/* ERR_UNSUPPORTED where a model of this kind can't be cut, ERR_USAGE where it can't into so many.
- * The spec stays valid as long as the cut. */
+/* ERR_UNSUPPORTED where nothing of a model can be cut, or it is of a kind that isn't yet; ERR_USAGE
+ * where it can't be into so many. The spec stays valid as long as the cut. */
 MUST_CHECK bool cut_make(struct cut *c, const struct spec *whole, const struct net_tensors *tensors,
     uint32_t index, uint32_t n, struct err *err);
 

@@ -29,20 +29,22 @@ static void matmul(struct net *net, const struct matrix *w, const struct vector 
 struct landing {
     const struct vector *norm, *norm_bias;
     struct rows x;
+    bool partial; /* it is this device's part of a sum */
 };
 
 /* Several devices add up what they have of the product before it lands. */
 static void matmul_land(struct net *net, const struct matrix *w, const struct vector *bias,
     struct rows h, const struct landing *to) {
     float scale = (float)net->spec.residual_scale;
-    if (!to->norm && !is_cut(&net->cut)) {
+    if (!to->norm && !to->partial) {
         net->backend->ops->matmul(net->backend, w, h, to->x,
             &(struct epilogue) { .bias = bias, .scale = scale, .accumulate = true });
         return;
     }
     struct rows y = part(net->y, h.n);
     matmul(net, w, bias, h, y);
-    net_sum(net, y);
+    if (to->partial)
+        net_sum(net, y);
     if (to->norm)
         norm(net, to->norm, to->norm_bias, y, y);
     net->backend->ops->add(net->backend, scale, y, to->x);
@@ -333,8 +335,8 @@ static void attention(
         matmul(net, w->attn_gate, w->attn_gate_bias, h, gate);
         net->backend->ops->gate(net->backend, &(struct gating) { .sigmoid = true }, gate, a, a);
     }
-    matmul_land(
-        net, w->o, w->o_bias, a, &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
+    matmul_land(net, w->o, w->o_bias, a,
+        &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x, is_part(&net->cut.heads) });
 }
 
 /* ---- a recurrence in place of attention ---- */
@@ -615,7 +617,7 @@ static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows
         .curve = w->curve_above ? &curve : NULL,
         .room = net->ffn };
     matmul_land(net, w->down, w->down_bias, ffn_middle(net, &p, h),
-        &(struct landing) { w->mlp_out_norm, w->mlp_out_norm_bias, x });
+        &(struct landing) { w->mlp_out_norm, w->mlp_out_norm_bias, x, is_cut(&net->cut) });
 }
 
 /* ---- layers ---- */

@@ -29,7 +29,9 @@ static struct backend *open_one(uint32_t i) {
     const struct backend_config config = { .dtype = DTYPE_F32, .threads = 1, .gemm = "plain" };
     struct err err = ERR_INIT;
     char name[16];
-    snprintf(name, sizeof name, strcmp(TENSOR_PARALLEL_DEVICE, "cpu") ? "cuda:%u" : "cpu", i);
+    snprintf(name, sizeof name, "%s", TENSOR_PARALLEL_DEVICE);
+    if (strcmp(name, "cuda") == 0)
+        snprintf(name, sizeof name, "cuda:%u", i);
     struct backend *b = backend_device_open(name, &config, &err);
     if (b == NULL)
         fail_msg("%s: %s", name, err.msg);

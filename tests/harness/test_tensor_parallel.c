@@ -121,18 +121,9 @@ static const char *refused(const char *name) {
     static const struct {
         const char *name, *why;
     } by_name[] = {
-        { "recurrence", "a recurrence" },
-        { "recurrence-of-heads", "a recurrence" },
-        { "hybrid", "a recurrence" },
-        { "normed-steps", "a recurrence" },
-        { "one-thing-a-layer", "a recurrence" },
-        { "side-by-side", "a recurrence" },
-        { "norm-before-gate", "a recurrence" },
-        { "corrections", "a recurrence" },
-        { "short-convolutions", "a recurrence" },
-        { "unscaled-buckets", "an encoder with a decoder" },
-        { "norms-behind", "norms over all heads" },
-        { "experts-behind", "norms over all heads" },
+        { "recurrence", "a recurrence in each layer, which is not split yet" },
+        { "recurrence-of-heads", "a recurrence in each layer, which is not split yet" },
+        { "unscaled-buckets", "an encoder with a decoder, which is not split yet" },
     };
     for (size_t i = 0; i < sizeof by_name / sizeof *by_name; i++)
         if (strcmp(by_name[i].name, name) == 0)
