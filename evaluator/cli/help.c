@@ -88,6 +88,8 @@ static const char ENVIRONMENT[] =
     "  ASSAY_THREADS         threads for the harness\n"
     "  ASSAY_CUDA_MODULE     the CUDA module, where it does not lie beside the program; empty: "
     "none\n"
+    "  ASSAY_NCCL            the NCCL library, where the linker doesn't find it; empty: devices copy\n"
+    "                        from each other instead\n"
     "  ASSAY_NO_PACK_CACHE   1: pack a model's weights each time, keep nothing of them on disk\n"
     "  ASSAY_LOG_LEVEL       error, warn, info or debug\n"
     "  ASSAY_NO_PROGRESS     no progress bars\n"
