@@ -233,15 +233,25 @@ static bool is_in_order(const struct weight_source *f) {
            f->part.of_columns == 0;
 }
 
-const void *source_view(const struct source *s, enum elem elem, uint64_t row) {
+/* The file has each number as it is wanted. */
+static bool is_verbatim(const struct source *s, enum elem elem, size_t size) {
     const struct weight_source *f = &s->from;
     const struct tensor *t = f->tensor;
-    size_t size = elem == ELEM_BF16 ? sizeof(uint16_t) : sizeof(float);
     bool same = t->type == (elem == ELEM_BF16 ? TENSOR_BF16 : TENSOR_F32) && t->derived == NULL;
-    if (!same || f->transpose || f->n_scales > 0 || f->add != 0 || !is_in_order(f) ||
-        (uintptr_t)t->data % size != 0)
+    return same && !f->transpose && f->n_scales == 0 && f->add == 0 &&
+           (uintptr_t)t->data % size == 0;
+}
+
+static size_t size_of(enum elem elem) {
+    return elem == ELEM_BF16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+const void *source_view(const struct source *s, enum elem elem, uint64_t row) {
+    const struct weight_source *f = &s->from;
+    size_t size = size_of(elem);
+    if (!is_verbatim(s, elem, size) || !is_in_order(f))
         return NULL;
-    return t->data + (f->row + f->part.row + row) * s->k * size;
+    return f->tensor->data + (f->row + f->part.row + row) * s->k * size;
 }
 
 void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
@@ -274,6 +284,14 @@ bool source_has_rows(const struct source *s) {
 static size_t element_of(const struct source *s, int64_t row, uint64_t from) {
     uint64_t first = s->from.slice ? (s->from.slice - 1) * slice_elements(s) : 0;
     return (size_t)(first + (uint64_t)row * whole_k(s) + s->from.part.column + from);
+}
+
+const void *source_row(const struct source *s, enum elem elem, uint64_t row) {
+    size_t size = size_of(elem);
+    int64_t at = file_row(s, row);
+    if (!is_verbatim(s, elem, size) || s->from.run_columns != 0 || at == NO_ROW)
+        return NULL;
+    return s->from.tensor->data + element_of(s, at, 0) * size;
 }
 
 const uint8_t *source_blocks(const struct source *s, uint64_t row, uint64_t from) {

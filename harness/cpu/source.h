@@ -31,5 +31,7 @@ size_t source_bytes(const struct source *s);
 /* Rows from `row` on where they lie in the file, if they are there as they are wanted, in these
  * elements; else NULL. */
 const void *source_view(const struct source *s, enum elem elem, uint64_t row);
+/* The same of one row, wherever the next one is. */
+const void *source_row(const struct source *s, enum elem elem, uint64_t row);
 
 #endif

@@ -1,4 +1,6 @@
 /* gpu_describe: driver, devices, CUDA's libraries, the module, in one document (harness.h). */
+#include <stdlib.h>
+
 #include "harness/cuda/dynamic.h"
 #include "harness/cuda/load.h"
 #include "harness/cuda/probe.h"
@@ -18,7 +20,9 @@ static json_t *library_describe(const char *what, const char *const *names) {
 static json_t *libraries_describe(void) {
     static const char *const lt[] = { "libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so",
         NULL };
-    static const char *const nccl[] = { "libnccl.so.2", "libnccl.so", NULL };
+    const char *named = getenv("ASSAY_NCCL");
+    const char *const nccl[] = { named != NULL && *named != '\0' ? named : "libnccl.so.2",
+        "libnccl.so", "/usr/local/cuda/lib64/libnccl.so.2", NULL };
     return json_pack("[o, o]", library_describe("cublasLt", lt), library_describe("NCCL", nccl));
 }
 

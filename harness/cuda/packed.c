@@ -57,21 +57,26 @@ enum kernel_blocks packed_choose(struct cuda *c, const struct source *s) {
 
 /* ---- upload ---- */
 
-/* How many rows from `row` on follow each other in the file. */
-static uint64_t rows_together(const struct source *s, uint64_t row, size_t row_bytes) {
-    const uint8_t *first = source_blocks(s, row, 0);
+/* How many rows from `row` on stand in the file one step apart, and how large that is: the rows of
+ * a part of the columns have what is others' between them. */
+static uint64_t rows_in_step(const struct source *s, uint64_t row, size_t row_bytes, size_t *step) {
+    const uint8_t *first = source_blocks(s, row, 0),
+                  *next = row + 1 < s->n ? source_blocks(s, row + 1, 0) : NULL;
     uint64_t n = 1;
-    while (row + n < s->n && source_blocks(s, row + n, 0) == first + n * row_bytes)
+    *step = next >= first + row_bytes ? (size_t)(next - first) : row_bytes;
+    while (row + n < s->n && source_blocks(s, row + n, 0) == first + n * *step)
         n++;
     return n;
 }
 
 bool packed_upload(struct cuda *c, const struct source *s, uint8_t *device, struct err *err) {
     size_t row_bytes = packed_row_bytes(s->from.tensor->type, s->k);
+    size_t step;
     for (uint64_t row = 0, n; row < s->n; row += n) {
-        n = rows_together(s, row, row_bytes);
-        cudaError_t e = cudaMemcpyAsync(device + (size_t)row * row_bytes, source_blocks(s, row, 0),
-            (size_t)n * row_bytes, cudaMemcpyHostToDevice, c->stream);
+        n = rows_in_step(s, row, row_bytes, &step);
+        cudaError_t e =
+            cudaMemcpy2DAsync(device + (size_t)row * row_bytes, row_bytes, source_blocks(s, row, 0),
+                step, row_bytes, (size_t)n, cudaMemcpyHostToDevice, c->stream);
         if (e != cudaSuccess)
             return err_set(err, ERR_NODE, "could not copy a weight: %s", cudaGetErrorString(e));
     }

@@ -32,6 +32,18 @@ static void round_all(size_t n, const float *x, uint8_t *out) {
     }
 }
 
+/* Rows that don't follow each other in the file, but have what is wanted. */
+static bool rows_copy(const struct filling *f, uint64_t at, uint64_t n, uint8_t *out) {
+    size_t bytes = (size_t)f->source->k * elem_bytes(f->elem);
+    for (uint64_t i = 0; i < n; i++) {
+        const void *row = source_row(f->source, f->elem, f->row + at + i);
+        if (row == NULL)
+            return false;
+        memcpy(out + i * bytes, row, bytes);
+    }
+    return true;
+}
+
 static void item_fill(void *arg, unsigned thread, size_t item) {
     (void)thread;
     const struct filling *f = arg;
@@ -43,6 +55,8 @@ static void item_fill(void *arg, unsigned thread, size_t item) {
     const void *there = source_view(s, f->elem, f->row + at);
     if (there != NULL) {
         memcpy(out, there, count * size);
+    } else if (rows_copy(f, at, n, out)) {
+        return;
     } else if (f->elem == ELEM_F32) {
         source_read(s, f->row + at, n, (float *)(void *)out);
     } else {

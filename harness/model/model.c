@@ -279,13 +279,23 @@ unsigned model_threads(const struct model *m) {
 
 /* ---- device and memory ---- */
 
+/* Of several devices, what the one with the least has. */
+static size_t memory_of_least(const struct model *m) {
+    size_t least = SIZE_MAX;
+    for (uint32_t i = 0; i < ranks_count(&m->net); i++) {
+        size_t left = memory_of_device(ranks_net(&m->net, i)->backend);
+        least = left < least ? left : least;
+    }
+    return least;
+}
+
 /* Memory for work where nobody says how much: some of the host's, or what the device has left. An
  * outline's weights are not on the device yet. */
 static size_t memory_for_anyone(const struct model *m) {
     const struct backend *b = m->net.backend;
     if (!b->ops->memory_free)
         return memory_default();
-    size_t left = memory_of_device(b), to_come = m->is_outline ? (size_t)m->net.weight_bytes : 0;
+    size_t left = memory_of_least(m), to_come = m->is_outline ? (size_t)m->net.weight_bytes : 0;
     return left > to_come ? left - to_come : 0;
 }
 

@@ -83,6 +83,10 @@ uint32_t ranks_count(const struct net *net) {
     return net->ranks ? net->ranks->n : 1;
 }
 
+const struct net *ranks_net(const struct net *leader, uint32_t i) {
+    return leader->ranks ? leader->ranks->nets[i] : leader;
+}
+
 /* ---- opening ---- */
 
 struct opening {

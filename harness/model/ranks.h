@@ -18,5 +18,6 @@ void ranks_close(struct ranks *r);
 typedef bool rank_fn(struct net *net, void *arg, struct err *err);
 bool ranks_each(struct net *net, rank_fn *fn, void *arg, struct err *err);
 uint32_t ranks_count(const struct net *net);
+const struct net *ranks_net(const struct net *leader, uint32_t i);
 
 #endif

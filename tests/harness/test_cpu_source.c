@@ -356,6 +356,10 @@ static void check_parts(const struct weight_source *from, uint32_t n, uint32_t k
             for (uint32_t i = 0; i < some; i++)
                 for (uint32_t j = 0; j < wide; j++)
                     assert_true(got[i * wide + j] == want[(row + i) * k + column + j]);
+            for (uint32_t i = 0; i < some; i++) {
+                const void *there = source_row(&part, ELEM_F32, i);
+                assert_true(!there || memcmp(there, got + i * wide, wide * sizeof *got) == 0);
+            }
         }
 }
 
@@ -386,6 +390,12 @@ static void parts_hold_what_the_whole_has_there(void **state) {
             .tensor = &stack, .transpose = true, .run = 2, .every = 2, .pad = 1 },
         6, 3, 1, 1);
     check_parts(&(struct weight_source) { .tensor = &slices, .slice = 2 }, 3, 4, 1, 3);
+    struct source part;
+    struct err err = ERR_INIT;
+    const struct weight_source columns = { .tensor = &t, .part = { 0, 0, 2, 6 } };
+    assert_true(source_open(&part, &columns, 12, 3, &err));
+    assert_ptr_equal(
+        source_row(&part, ELEM_F32, 4), (const float *)(const void *)t.data + 4 * 6 + 2);
 }
 
 /* Columns may begin and end within a block: then the row is read whole. */
