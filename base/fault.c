@@ -23,7 +23,8 @@ static size_t n_entries;
 static const struct {
     const char *name;
     int number;
-} signals[] = {{"KILL", SIGKILL}, {"STOP", SIGSTOP}, {"SEGV", SIGSEGV}, {"ABRT", SIGABRT}, {"TERM", SIGTERM}};
+} signals[] = { { "KILL", SIGKILL }, { "STOP", SIGSTOP }, { "SEGV", SIGSEGV }, { "ABRT", SIGABRT },
+    { "TERM", SIGTERM } };
 
 static int signal_named(const char *name) {
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
@@ -50,7 +51,8 @@ static bool parse(const char *text, struct entry *e) {
 static void read_list(void) {
     const char *list = getenv("ASSAY_FAULT");
     char *copy = list ? strdup(list) : NULL, *rest = NULL;
-    for (char *item = copy ? strtok_r(copy, ",", &rest) : NULL; item; item = strtok_r(NULL, ",", &rest)) {
+    for (char *item = copy ? strtok_r(copy, ",", &rest) : NULL; item;
+         item = strtok_r(NULL, ",", &rest)) {
         if (n_entries == ENTRIES_MAX || !parse(item, &entries[n_entries])) {
             fprintf(stderr, "ASSAY_FAULT: '%s' is not PLACE:N[+][!SIGNAL]\n", item);
             abort();

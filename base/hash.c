@@ -39,6 +39,21 @@ struct sha256 *sha256_new(void) {
     return h;
 }
 
+/* "blob <length>" and a NUL come before the bytes. */
+static EVP_MD_CTX *begin_blob(uint64_t n) {
+    EVP_MD_CTX *ctx = begin(EVP_sha1());
+    char head[32];
+    int length = snprintf(head, sizeof head, "blob %llu", (unsigned long long)n);
+    BUG_IF(!EVP_DigestUpdate(ctx, head, (size_t)length + 1));
+    return ctx;
+}
+
+struct sha256 *git_blob_new(uint64_t n) {
+    struct sha256 *h = xmalloc(sizeof *h);
+    h->ctx = begin_blob(n);
+    return h;
+}
+
 void sha256_add(struct sha256 *h, const void *data, size_t n) {
     BUG_IF(!EVP_DigestUpdate(h->ctx, data, n));
 }
@@ -72,7 +87,7 @@ static bool feed_file(EVP_MD_CTX *ctx, int fd, const char *path, struct err *err
     return n == 0 || err_errno(err, ERR_FAILED, "could not read '%s'", path);
 }
 
-static bool hash_file(const char *path, const EVP_MD *kind, bool git, char *hex, struct err *err) {
+static bool hash_file(const char *path, bool git, char *hex, struct err *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not make us wait
     struct stat st;
     bool opened = fd >= 0 && fstat(fd, &st) == 0;
@@ -87,12 +102,7 @@ static bool hash_file(const char *path, const EVP_MD *kind, bool git, char *hex,
         }
         return false;
     }
-    EVP_MD_CTX *ctx = begin(kind);
-    if (git) {
-        char head[32];
-        int n = snprintf(head, sizeof head, "blob %lld", (long long)st.st_size);
-        BUG_IF(!EVP_DigestUpdate(ctx, head, (size_t)n + 1)); // the NUL belongs to it
-    }
+    EVP_MD_CTX *ctx = git ? begin_blob((uint64_t)st.st_size) : begin(EVP_sha256());
     bool ok = feed_file(ctx, fd, path, err);
     close(fd);
     char text[2 * EVP_MAX_MD_SIZE + 1];
@@ -104,9 +114,9 @@ static bool hash_file(const char *path, const EVP_MD *kind, bool git, char *hex,
 }
 
 bool sha256_file(const char *path, char hex[65], struct err *err) {
-    return hash_file(path, EVP_sha256(), false, hex, err);
+    return hash_file(path, false, hex, err);
 }
 
 bool git_blob_file(const char *path, char hex[41], struct err *err) {
-    return hash_file(path, EVP_sha1(), true, hex, err);
+    return hash_file(path, true, hex, err);
 }

@@ -235,6 +235,11 @@ struct target {
     struct mass mass; /* out */
 };
 
+/* What steps have in common that may ask for the same, with other numbers in their lists. */
+struct step_shape {
+    uint32_t n_rows, n_segments, n_reads;
+};
+
 struct epilogue {
     const struct vector *bias; /* or NULL */
     enum activation activation;
@@ -264,15 +269,18 @@ struct backend_config {
     unsigned threads; /* 0: as many as this process may use */
     const char *gemm; /* "auto", "dnnl", "plain" */
     enum weights_form weights;
-    uint64_t weight_room; /* bytes that expanded matrices may take, where `weights` is auto; 0: as
-                             many as they are, or as a device with memory of its own has */
+    uint64_t weight_room; /* bytes that weights may take, where `weights` is auto: what doesn't fit
+                             expanded is not; 0: as many as there are, or as a device with memory of
+                             its own has */
     const struct packs_config *packs; /* NULL: none; read at open only */
 };
 
-/* Where a matrix is: expanded in memory, or in the file, to be read whenever it is used. */
+/* Where a weight is: in memory, expanded or not, or in the file, to be read whenever it is used. */
 struct matrix_size {
     uint64_t memory, file;
 };
+
+enum weight_kind { WEIGHT_MATRIX, WEIGHT_TABLE, WEIGHT_VECTOR };
 
 struct backend_caps {
     const char
@@ -285,11 +293,21 @@ struct backend_caps {
     unsigned can;               /* enum ability: parts that this device runs */
     uint32_t n_packed, n_found; /* matrices so far: packed here, or found as an earlier open packed
                                    them */
+    uint32_t n_graphs;          /* steps so far that were made into graphs */
+    uint64_t n_replayed;        /* steps so far that such a graph did */
+    size_t graph_bytes;         /* that graphs take of the device now */
 };
 
 struct backend_ops {
     void (*close)(struct backend *b);
     const struct backend_caps *(*caps)(const struct backend *b);
+
+    /* Ahead of the first weight, each that will be made: a device that divides its room among them
+     * knows what is to come then. One that was not announced is made all the same. `expected`: what
+     * all of them take at least, of memory. Both may be NULL. */
+    void (*expect)(struct backend *b, enum weight_kind kind, const struct weight_source *src,
+        uint32_t n, uint32_t k);
+    uint64_t (*expected)(const struct backend *b);
 
     /* Weights live until close. They are made before the first step and never again; errors are
      * ERR_RESOURCE. A table may read its tensor where it lies as rows are gathered, and a matrix
@@ -298,6 +316,7 @@ struct backend_ops {
         uint32_t k, struct err *err);
     /* May be NULL: all of it is in memory, in the elements of `act`. */
     struct matrix_size (*matrix_size)(const struct backend *b, const struct matrix *m);
+    struct matrix_size (*table_size)(const struct backend *b, const struct table *t);
     /* Every matrix has been made: those that were packed may be kept. NULL: they never are. */
     void (*keep)(struct backend *b);
     struct table *(*table)(struct backend *b, const struct weight_source *src, uint32_t n,
@@ -317,6 +336,14 @@ struct backend_ops {
     size_t (*kv_bytes_per_slot)(const struct backend *b, uint32_t n_layers, uint32_t kv_width);
     void (*kv_free)(struct backend *b,
         struct kv_cache *kv); /* before a larger one is made; may be NULL: kept to close */
+
+    /* Around the ops of a step, up to where the host reads what they made. Between these a device
+     * may write down what it is asked for and do it all in the end, in one go where it has done the
+     * same before; `begin` says whether it does, and then what is written stands in places that
+     * don't go by the step (kv_keys and kv_values are not used). The bits are the same. An op that
+     * gives the host numbers is allowed in between. Both may be NULL. */
+    bool (*step_begin)(struct backend *b, const struct step_shape *shape);
+    void (*step_end)(struct backend *b);
 
     /* x = scale * table[ids], or += where `add`. */
     void (*gather)(struct backend *b, const struct table *t, const int32_t *ids, float scale,
@@ -384,7 +411,8 @@ struct backend_ops {
     void (*rotate)(struct backend *b, const struct rotary *r, const uint32_t *positions,
         uint32_t n_heads, uint32_t head_dim, struct rows x);
 
-    /* Writes row i of k and v (f32) to slots[i] of a layer; no buffer: that half stays as it is. */
+    /* Writes row i of k and v (f32, or act where they are done) to slots[i] of a layer; no buffer:
+     * that half stays as it is. */
     void (*kv_store)(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
         struct rows k, struct rows v);
 

@@ -172,9 +172,9 @@ MUST_CHECK const char *processor_isa(struct err *err);
 /* What there is of GPUs here, as one JSON object (the caller owns it): "driver" {found, cuda, why},
  * "nvml" {found, driver, why}, "devices" [{index, name, pci, compute, memory_bytes,
  * memory_used_bytes, busy_percent, processes, temperature_c, mig, ecc, ecc_errors}], "libraries"
- * [{name, found, file, why}], "module" {found, fits, file, why}. What isn't known is absent. With
- * `opening`, where there is a module of this build, each device says whether the module opens it
- * (opens, backend, why). */
+ * [{name, found, file, why, named_by}] (named_by: the variable that does), "module" {found, fits,
+ * file, why}. What isn't known is absent. With `opening`, where there is a module of this build,
+ * each device says whether the module opens it (opens, backend, why). */
 json_t *gpu_describe(bool opening);
 /* Brings the CUDA module into this process, where there is one: for who will soon see no files but
  * some. */

@@ -121,6 +121,18 @@ void weights_forget(const struct weights *w, const struct tensor *t);
 /* Elements [from, from + n) of the flattened tensor as f32; both multiples of the type's block. */
 void tensor_read_f32(const struct tensor *t, size_t from, size_t n, float *out);
 
+/* A tensor of numbers of one byte, each times the scale of its block of rows and columns, rounded
+ * to f32 once: its bytes as they lie in the file. */
+struct scaled_bytes {
+    enum tensor_type type; /* of a byte */
+    const uint8_t *bytes;  /* [rows, cols] */
+    uint64_t rows, cols;
+    uint64_t block_rows, block_cols; /* that share a scale; the last ones may be cut off */
+    const struct tensor *scales;     /* NULL: all are 1 */
+};
+bool tensor_scaled_bytes(const struct tensor *t, struct scaled_bytes *out);
+float scaled_bytes_scale(const struct scaled_bytes *b, uint64_t row, uint64_t col);
+
 /* GGUF metadata as JSON (an object; arrays of numbers and strings as arrays), NULL for
  * safetensors. Token lists can hold raw bytes that aren't UTF-8, so arrays of strings are
  * reached through the functions below. Borrowed. */

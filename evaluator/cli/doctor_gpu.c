@@ -110,8 +110,10 @@ static void check_libraries(struct checkup *c, const json_t *libraries) {
     json_array_foreach(libraries, i, each) {
         char text[400];
         bool found = json_get_bool(each, "found", false);
-        snprintf(text, sizeof text, "%s%.300s",
-            found ? "" : "not here: ", found ? json_get_string(each, "file", "") : why_of(each));
+        const char *by = json_get_string(each, "named_by", NULL);
+        snprintf(text, sizeof text, "%s%.300s%s%.40s%s",
+            found ? "" : "not here: ", found ? json_get_string(each, "file", "") : why_of(each),
+            by ? " (" : "", by ? by : "", by ? " names it)" : "");
         doctor_note(c, json_get_string(each, "name", ""), true, text);
     }
 }

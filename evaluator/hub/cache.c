@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,16 +12,47 @@
 #define BASE_DEPTH_MAX 4
 #define WANTED_MAX ((size_t)REPO_FILES_MAX * 1025)
 
-/* A variable's folder, with "~/" for the home as the hub's client takes it. */
+/* $NAME or ${NAME} at *at, which is stepped over; one that isn't set stays as it is written. */
+static void add_variable(struct strbuf *out, const char **at) {
+    static const char NAME[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+    bool braced = (*at)[1] == '{';
+    const char *from = *at + 1 + braced;
+    size_t n = strspn(from, NAME);
+    const char *end = from + n + (braced && from[n] == '}');
+    char *name = xstrndup(from, n);
+    const char *value = n && (!braced || end > from + n) ? getenv(name) : NULL;
+    if (value) {
+        strbuf_adds(out, value);
+    } else {
+        strbuf_add(out, *at, (size_t)(end - *at));
+    }
+    *at = end;
+    free(name);
+}
+
+/* A variable's folder, with "~/" for the home and $VARIABLES in it, as the hub's client takes it.
+ */
 static char *from_env(const char *name, const char *below) {
-    const char *value = getenv(name), *home = getenv("HOME");
-    if (!value || !*value) {
+    const char *at = getenv(name), *home = getenv("HOME");
+    struct strbuf path = { 0 };
+    if (!at || !*at) {
         return NULL;
     }
-    char *base = home && !strncmp(value, "~/", 2) ? path_join(home, value + 2) : xstrdup(value);
-    char *path = below ? path_join(base, below) : xstrdup(base);
-    free(base);
-    return path;
+    if (home && at[0] == '~' && (!at[1] || at[1] == '/')) {
+        strbuf_adds(&path, home);
+        at++;
+    }
+    while (*at) {
+        if (*at == '$') {
+            add_variable(&path, &at);
+        } else {
+            strbuf_addc(&path, *at++);
+        }
+    }
+    if (below) {
+        strbuf_addf(&path, "/%s", below);
+    }
+    return strbuf_take(&path);
 }
 
 char *cache_home(const char *below) {
@@ -157,6 +189,73 @@ char *cache_missing(const char *repo_dir, const char *commit) {
     free(list);
     free(dir);
     return missing;
+}
+
+/* Names in the listing's order, which is sorted. Only what the hub gave whole is worth a note. */
+static void write_tree_file(struct json_writer *w, const struct repo_file *f) {
+    jw_key(w, f->path);
+    jw_object(w);
+    jw_kv_int(w, "size", (long long)f->size);
+    jw_kv_string(w, "blob_id", f->blob_id);
+    if (f->lfs) {
+        jw_kv_string(w, "lfs_sha256", f->etag);
+        jw_kv_int(w, "lfs_size", (long long)f->size);
+    }
+    if (f->xet[0]) {
+        jw_kv_string(w, "xet_hash", f->xet);
+    }
+    jw_end_object(w);
+}
+
+/* Our own notes and the hub's client's, neither of which a pull depends on. */
+static void note(const char *path, const char *text, size_t n) {
+    struct err ignored = ERR_INIT;
+    if (!make_parent(path, &ignored) || !file_write_atomic(path, text, n, &ignored)) {
+        /* it is asked for again, then */
+    }
+}
+
+void cache_write_tree(const char *repo_dir, const struct repo_listing *l) {
+    struct strbuf path = { 0 }, text = { 0 };
+    struct json_writer w;
+    bool whole = true;
+    json_writer_init(&w, &text, false);
+    jw_object(&w);
+    jw_kv_int(&w, "format_version", 1);
+    jw_key(&w, "files");
+    jw_object(&w);
+    for (size_t i = 0; i < l->n; i++) {
+        whole &= l->files[i].blob_id[0] != 0;
+        write_tree_file(&w, &l->files[i]);
+    }
+    jw_end_object(&w);
+    jw_end_object(&w);
+    strbuf_addf(&path, "%s/trees/%s.json", repo_dir, l->commit);
+    if (whole && !file_exists(path.text)) {
+        note(path.text, strbuf_str(&text), text.len);
+    }
+    strbuf_release(&path);
+    strbuf_release(&text);
+}
+
+void cache_write_name(const char *repo_dir, const char *now) {
+    if (now) {
+        char *path = path_join(repo_dir, ".assay/name");
+        note(path, now, strlen(now));
+        free(path);
+    }
+}
+
+void cache_write_no_exist(const char *repo_dir, const char *commit, const char *path) {
+    struct strbuf at = { 0 };
+    struct err ignored = ERR_INIT;
+    strbuf_addf(&at, "%s/.no_exist/%s/%s", repo_dir, commit, path);
+    int fd = make_parent(at.text, &ignored) ? open(at.text, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)
+                                            : -1; /* empty: nothing to sync */
+    if (fd >= 0) {
+        close(fd);
+    }
+    strbuf_release(&at);
 }
 
 void cache_tag(const char *root) {

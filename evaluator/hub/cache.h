@@ -38,6 +38,16 @@ MUST_CHECK bool cache_write_wanted(
     const char *repo_dir, const char *commit, const char *paths, size_t n, struct err *err);
 char *cache_missing(const char *repo_dir, const char *commit);
 
+/* Writes trees/<commit>.json, the hub's own client's note of what a commit holds; best effort. */
+void cache_write_tree(const char *repo_dir, const struct repo_listing *l);
+
+/* Notes the name that the hub has for the repository now; NULL: the one that it was asked by. */
+void cache_write_name(const char *repo_dir, const char *now);
+
+/* Notes that the hub has no such file at this commit, as its own client does once it was told so:
+ * offline, that client then knows what not to look for. Best effort. */
+void cache_write_no_exist(const char *repo_dir, const char *commit, const char *path);
+
 /* Says to backup programs that this is a cache. */
 void cache_tag(const char *root);
 

@@ -1,27 +1,19 @@
 /* HTTP to a hub (see client.h). */
 #include "evaluator/hub/client_parts.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "base/progress.h"
 #include "evaluator/hub/cache.h"
-#include "evaluator/hub/url.h"
+#include "evaluator/hub/retry.h"
 
-#define REDIRECTS_MAX 5
-#define REFETCHES_MAX 2
 #define RETRY_MS 500u
-#define RETRY_AFTER_MAX_S 60
-#define OTHER_BODY_MAX                                                                             \
-    ((uint64_t)1 << 20) /* of error pages and redirects, which are thrown away                     \
-                         */
+#define ANSWER_S 60L   // a mirror may hash a large repository before it answers
+#define DOWNLOAD_S 10L // what broke off goes on from there
+#define ANSWER_MAX_S 600L
 
 static size_t take_body(char *data, size_t one, size_t n, void *arg) {
     struct sink *s = arg;
@@ -40,196 +32,63 @@ static size_t take_body(char *data, size_t one, size_t n, void *arg) {
     }
     if (s->text) {
         strbuf_add(s->text, data, n);
-        return n;
-    }
-    if (s->into) {
+    } else {
         memcpy(s->into + s->taken - n, data, n);
-        return n;
-    }
-    for (size_t done = 0; done < n;) {
-        ssize_t w = write(s->fd, data + done, n - done);
-        if (w < 0 && errno != EINTR) {
-            s->write_errno = errno;
-            return 0;
-        }
-        done += w > 0 ? (size_t)w : 0;
-    }
-    if (s->progress) {
-        progress_add(s->progress, n);
     }
     return n;
 }
 
-/* "Retry-After: seconds"; dates and nonsense count as absent. */
-static long retry_after(CURL *curl) {
-    struct curl_header *h;
-    if (curl_easy_header(curl, "Retry-After", 0, CURLH_HEADER, -1, &h) != CURLHE_OK) {
-        return -1;
-    }
-    char *end;
-    long s = strtol(h->value, &end, 10);
-    return end == h->value || s < 0 ? -1 : s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : s;
-}
-
-static void copy_header(CURL *curl, const char *name, char *out, size_t size) {
-    struct curl_header *h;
-    if (curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK) {
-        snprintf(out, size, "%s", strlen(h->value) < size ? h->value : "");
-    }
-}
-
-/* Looks at each address after its name was resolved, so that a name can't be made to point into
- * this network. */
-static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
-    struct client *c = arg;
-    (void)purpose;
-    if (!address_is_public(&address->addr)) {
-        c->private_hub |= !c->following;
-        if (!c->private_hub) {
-            c->refused_address = true;
-            return CURL_SOCKET_BAD;
-        }
-    }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-static void set_options(
-    struct client *c, const char *url, struct curl_slist *headers, struct sink *sink, char *why) {
-    const char *bundle = getenv("CURL_CA_BUNDLE");
-    bundle = bundle && *bundle ? bundle : getenv("SSL_CERT_FILE");
-    curl_easy_reset(c->curl);
-    curl_easy_setopt(c->curl, CURLOPT_URL, url);
-    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "assay");
-    curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, 15L);
-    curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1024L);
-    curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, 60L);
-    curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETDATA, c);
+/* One request without following redirects. What X-Linked-Etag said on the way here stays. */
+static bool request_once(struct client *c, struct hop *hop, const char *url, struct sink *sink,
+    struct reply *reply, struct err *err) {
+    hop_begin(hop, c, c->curl, url, sink->if_range, c->answer_s);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, ANSWER_MAX_S);
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, sink);
-    curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, why);
-    if (bundle && *bundle) {
-        curl_easy_setopt(c->curl, CURLOPT_CAINFO, bundle);
-    }
     if (sink->range) {
         curl_easy_setopt(c->curl, CURLOPT_RANGE, sink->range);
     }
-    if (c->following) { /* a name and password there would be sent as credentials */
-        curl_easy_setopt(c->curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-    }
-}
-
-/* The token goes along only to the hub itself; what a range depends on, everywhere. */
-static struct curl_slist *make_headers(
-    const struct client *c, const char *url, const struct sink *sink) {
-    struct strbuf line = { 0 };
-    struct curl_slist *headers = NULL;
-    if (sink->if_range && *sink->if_range) {
-        strbuf_addf(&line, "If-Range: %s", sink->if_range);
-        headers = curl_slist_append(headers, line.text);
-        strbuf_reset(&line);
-    }
-    if (!c->token || !url_token_allowed(url) || !url_same_host(url, c->endpoint)) {
-        strbuf_release(&line);
-        return headers;
-    }
-    strbuf_addf(&line, "Authorization: Bearer %s", c->token);
-    headers = curl_slist_append(headers, line.text);
-    explicit_bzero(line.text, line.len);
-    strbuf_release(&line);
-    return headers;
-}
-
-static bool refuse_transfer(const struct client *c, const struct sink *sink, CURLcode rc,
-    const char *why, struct err *err) {
+    sink->curl = c->curl;
+    sink->thrown_away = 0;
+    CURLcode rc = curl_easy_perform(c->curl);
+    reply_read(c->curl, reply);
+    reply_heed(reply, url);
+    reply->hopeless = hop_is_hopeless(hop, rc);
+    hop_end(hop);
     if (sink->overflow) {
         return err_set(
             err, ERR_INPUT, "the reply is longer than %llu bytes", (unsigned long long)sink->max);
     }
-    if (sink->write_errno) {
-        errno = sink->write_errno;
-        return err_errno(err, ERR_NODE, "could not write the download");
-    }
-    if (c->refused_address) {
-        return err_set(
-            err, ERR_NETWORK, "a redirect to an address inside this network was refused");
-    }
-    return err_set(err, ERR_NETWORK, "%s", why[0] ? why : curl_easy_strerror(rc));
-}
-
-static void read_headers(CURL *curl, struct reply *reply) {
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply->status);
-    reply->retry_after = retry_after(curl);
-    copy_header(curl, "ETag", reply->etag, sizeof reply->etag);
-    copy_header(curl, "X-Linked-Etag", reply->linked, sizeof reply->linked);
-    copy_header(curl, "Content-Range", reply->range, sizeof reply->range);
-}
-
-/* One request without following redirects. What X-Linked-Etag said on the way here stays. */
-static bool request_once(
-    struct client *c, const char *url, struct sink *sink, struct reply *reply, struct err *err) {
-    char why[CURL_ERROR_SIZE] = "", linked[sizeof reply->linked];
-    struct curl_slist *headers = make_headers(c, url, sink);
-    memcpy(linked, reply->linked, sizeof linked);
-    *reply = (struct reply) { .retry_after = -1 };
-    memcpy(reply->linked, linked, sizeof linked);
-    set_options(c, url, headers, sink, why);
-    sink->curl = c->curl;
-    sink->thrown_away = 0;
-    c->refused_address = false;
-    CURLcode rc = curl_easy_perform(c->curl);
-    curl_slist_free_all(headers);
-    read_headers(c->curl, reply);
-    if (rc != CURLE_OK || sink->overflow) {
-        return refuse_transfer(c, sink, rc, why, err);
-    }
-    char *location = NULL;
-    curl_easy_getinfo(c->curl, CURLINFO_REDIRECT_URL, &location);
-    reply->location = location ? xstrdup(location) : NULL;
-    return true;
-}
-
-bool client_refuse_status(long status, struct err *err) {
-    if (status == 401 || status == 403) {
-        err_set(err, ERR_AUTH, "access was refused (HTTP %ld)", status);
-        return err_hint(err, "the repository may be gated or private: accept its licence on the "
-                             "hub and set HF_TOKEN");
-    }
-    if (status == 404 || status == 410) {
-        return err_set(err, ERR_NOT_FOUND, "it does not exist there (HTTP %ld)", status);
-    }
-    if (status == 408 || status == 429 || status >= 500) {
-        return err_set(err, ERR_NETWORK, "the hub could not answer (HTTP %ld)", status);
-    }
-    return err_set(err, ERR_FAILED, "the hub answered HTTP %ld", status);
+    return rc == CURLE_OK || hop_refuse(hop, rc, err);
 }
 
 bool client_follow(struct client *c, const char *url, bool foreign, struct sink *sink,
     struct reply *reply, char **last, struct err *err) {
+    struct hop hop = { 0 };
     char *at = xstrdup(url);
     bool ok;
     reply->linked[0] = 0;
     for (int hops = 0;; hops++) {
-        c->following = foreign || hops > 0;
-        ok = request_once(c, at, sink, reply, err);
+        hop.following = foreign || hops > 0;
+        ok = request_once(c, &hop, at, sink, reply, err);
         if (!ok || reply->status < 300 || reply->status > 399 || !reply->location) {
             break;
         }
         if (hops == REDIRECTS_MAX) {
             ok = err_set(err, ERR_NETWORK, "more than %d redirects", REDIRECTS_MAX);
         } else {
-            ok = url_redirect_allowed(at, reply->location, err);
+            ok = hop_allowed(at, reply->location, err);
         }
         free(at);
         at = reply->location;
         reply->location = NULL;
         if (!ok) {
+            reply->hopeless = true;
             break;
         }
     }
+    free(reply->location);
+    reply->location = NULL;
     if (ok && last) {
         *last = at;
     } else {
@@ -238,45 +97,72 @@ bool client_follow(struct client *c, const char *url, bool foreign, struct sink 
     return ok;
 }
 
+bool client_ready(const char *url, struct err *err) {
+    int64_t left = breaker_left_ms(url);
+    if (left > (int64_t)RETRY_PATIENCE_S * 1000) {
+        return err_set(err, ERR_NETWORK, "the hub asked to be left alone for another %lld seconds",
+            (long long)(left / 1000));
+    }
+    if (left > 0) { /* all who wait come back one after the other */
+        rest_ms(left + retry_backoff_ms((unsigned)(left / 4 + 1), 0));
+    }
+    return true;
+}
+
 void client_wait(const struct client *c, int attempt, long asked_s) {
-    long ms = asked_s >= 0 ? asked_s * 1000 : (long)c->retry_ms << (2 * attempt);
-    struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000 };
-    nanosleep(&t, NULL);
+    rest_ms(asked_s >= 0 ? retry_asked_ms(asked_s) : retry_backoff_ms(c->retry_ms, attempt));
 }
 
-/* Empties the sink before another try. */
-static bool rewind_sink(struct sink *s, struct err *err) {
-    s->taken = 0;
-    s->overflow = false;
-    if (s->text) {
-        strbuf_reset(s->text);
-        return true;
+/* The page of the repository that a path of the API or of a file is about, for people. */
+static char *page_of(const struct client *c, const char *path) {
+    struct strbuf url = { 0 };
+    path += strncmp(path, "/api/", 5) ? 0 : 4;
+    path += strncmp(path, "/models/", 8) ? 0 : 7; /* a data set keeps its word */
+    const char *end = path;
+    for (int words = strncmp(path, "/datasets/", 10) ? 2 : 3; words && *end; words--) {
+        end += 1 + strcspn(end + 1, "/");
     }
-    if (s->progress) {
-        progress_set(s->progress, 0);
-    }
-    return (lseek(s->fd, 0, SEEK_SET) == 0 && ftruncate(s->fd, 0) == 0) ||
-           err_errno(err, ERR_NODE, "could not write the download");
+    strbuf_addf(&url, "%s%.*s", c->endpoint, (int)(end - path), path);
+    return strbuf_take(&url);
 }
 
-/* Retries what may pass. */
-static bool request(struct client *c, const char *path, struct sink *sink, struct err *err) {
+static bool request_try(
+    struct client *c, const char *path, struct sink *sink, struct reply *reply, struct err *err) {
     struct strbuf url = { 0 };
     strbuf_addf(&url, "%s%s", c->endpoint, path);
+    char *page = page_of(c, path);
+    sink->taken = 0;
+    sink->overflow = false;
+    strbuf_reset(sink->text);
+    bool ok = client_ready(url.text, err) &&
+              client_follow(c, url.text, false, sink, reply, NULL, err) &&
+              (reply->status == 200 || reply_refuse(reply, page, err));
+    free(page);
+    strbuf_release(&url);
+    return ok;
+}
+
+/* Retries what may pass, and soon enough. Redirects that lead nowhere will do so again. */
+static bool request(struct client *c, const char *path, struct sink *sink, struct err *err) {
     struct err why = ERR_INIT;
     bool ok = false;
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
         struct reply reply = { .retry_after = -1 };
         why = (struct err)ERR_INIT;
-        ok = rewind_sink(sink, &why) &&
-             client_follow(c, url.text, false, sink, &reply, NULL, &why) &&
-             (reply.status == 200 || client_refuse_status(reply.status, &why));
-        if (ok || why.class != ERR_NETWORK || attempt + 1 == ATTEMPTS_MAX) {
+        ok = request_try(c, path, sink, &reply, &why);
+        bool later = reply.retry_after > RETRY_PATIENCE_S ||
+                     breaker_left_ms(c->endpoint) > RETRY_PATIENCE_S * 1000;
+        if (ok || why.class != ERR_NETWORK || later || reply.hopeless) {
+            break;
+        }
+        if (attempt + 1 == ATTEMPTS_MAX) {
+            if (reply.status >= 500) { /* whoever comes next need not find it out again */
+                breaker_open(c->endpoint, (int64_t)c->retry_ms * 8);
+            }
             break;
         }
         client_wait(c, attempt, reply.retry_after);
     }
-    strbuf_release(&url);
     if (!ok) {
         *err = why;
         err_wrap(err, "could not fetch '%s%s'", c->endpoint, path);
@@ -334,6 +220,14 @@ static char *find_token(void) {
     return token;
 }
 
+/* A variable's whole seconds; what is no number above 0 is not heeded. */
+static long seconds(const char *name, long otherwise) {
+    const char *value = getenv(name);
+    char *end = NULL;
+    long s = value && *value ? strtol(value, &end, 10) : 0;
+    return end && !*end && s > 0 && s <= 86400 ? s : otherwise;
+}
+
 struct client *client_open(const char *endpoint, unsigned retry_ms, struct err *err) {
     if (strncasecmp(endpoint, "http://", 7) && strncasecmp(endpoint, "https://", 8)) {
         err_set(err, ERR_USAGE, "'%.200s' is neither a folder nor a URL of a hub", endpoint);
@@ -348,6 +242,8 @@ struct client *client_open(const char *endpoint, unsigned retry_ms, struct err *
         c->endpoint[n - 1] = 0;
     }
     c->token = find_token();
+    c->answer_s = seconds("HF_HUB_ETAG_TIMEOUT", ANSWER_S);
+    c->download_s = seconds("HF_HUB_DOWNLOAD_TIMEOUT", DOWNLOAD_S);
     return c;
 }
 
@@ -374,7 +270,7 @@ static char *next_page(struct client *c) {
 json_t *client_json(
     struct client *c, const char *path, size_t max_bytes, char **next, struct err *err) {
     struct strbuf text = { 0 };
-    struct sink sink = { .text = &text, .fd = -1, .max = max_bytes };
+    struct sink sink = { .text = &text, .max = max_bytes };
     json_t *json = NULL;
     if (next) {
         *next = NULL;
@@ -397,43 +293,4 @@ bool client_verify(const char *file, const char *etag) {
     char hex[65];
     struct err ignored = ERR_INIT;
     return hash_of(file, etag, hex, &ignored) && !strcmp(hex, etag);
-}
-
-static bool refuse_hash(const struct download *d, const char *hex, struct err *err) {
-    err_set(err, ERR_INPUT,
-        "'%s' arrived with other bytes than the hub promised: its hash is %.12s…, not %.12s…",
-        d->path, hex, d->etag);
-    return err_hint(err, "try again; if it stays so, the hub or a proxy on the way changes files");
-}
-
-static bool fetch(
-    struct client *c, const struct download *d, struct sink *sink, char hex[65], struct err *err) {
-    if (!request(c, d->path, sink, err)) {
-        return false;
-    }
-    if (sink->taken != d->size) {
-        return err_set(err, ERR_INPUT, "'%s' ended after %llu of %llu bytes", d->path,
-            (unsigned long long)sink->taken, (unsigned long long)d->size);
-    }
-    return (fsync(sink->fd) == 0 || err_errno(err, ERR_NODE, "could not write '%s'", d->target)) &&
-           hash_of(d->target, d->etag, hex, err);
-}
-
-bool client_download(struct client *c, const struct download *d, struct err *err) {
-    struct sink sink = { .max = d->size, .progress = d->progress };
-    sink.fd = open(d->target, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (sink.fd < 0) {
-        return err_errno(err, ERR_FAILED, "could not create '%s'", d->target);
-    }
-    char hex[65] = "";
-    bool ok = fetch(c, d, &sink, hex, err);
-    for (int again = 0; ok && strcmp(hex, d->etag) && again < REFETCHES_MAX; again++) {
-        ok = fetch(c, d, &sink, hex, err); /* bits turn over on the way now and then */
-    }
-    close(sink.fd);
-    ok = ok && (!strcmp(hex, d->etag) || refuse_hash(d, hex, err));
-    if (!ok) {
-        unlink(d->target);
-    }
-    return ok;
 }

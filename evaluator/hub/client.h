@@ -8,8 +8,6 @@
 
 #include "base/json.h"
 
-struct progress;
-
 struct client;
 /* `retry_ms` is the first wait before trying again what may pass; it grows from there. 0: half a
  * second. */
@@ -20,16 +18,6 @@ void client_close(struct client *c);
  * *next (which may be NULL) becomes the path of the page that follows, to be freed, or NULL. */
 MUST_CHECK json_t *client_json(
     struct client *c, const char *path, size_t max_bytes, char **next, struct err *err);
-
-/* GET of a file under the endpoint into `target` (created, fsynced): exactly `size` bytes whose
- * hash is `etag` (64 digits: SHA-256; 40: git-blob SHA-1), else ERR_INPUT and no file. Other bytes
- * of the right size are fetched twice more. */
-struct download {
-    const char *path, *target, *etag;
-    uint64_t size;
-    struct progress *progress; /* or NULL */
-};
-MUST_CHECK bool client_download(struct client *c, const struct download *d, struct err *err);
 
 /* A file that is read in parts. All parts come from one version of it: its size and, where the
  * server names one, its ETag stay the same, else ERR_INPUT. */

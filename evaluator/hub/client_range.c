@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "evaluator/hub/retry.h"
 
 #define TRIES_MAX 16 // of one part, whatever they brought
 
@@ -32,30 +33,11 @@ static bool changed(const struct range_file *f, struct err *err) {
     return err_hint(err, "run it again; a data set that is pinned to a commit does not change");
 }
 
-/* "bytes FROM-TO/SIZE", digits only. */
-static bool parse_content_range(const char *text, uint64_t *from, uint64_t *to, uint64_t *size) {
-    uint64_t *const numbers[3] = { from, to, size };
-    static const char ends[3] = { '-', '/', 0 };
-    if (strncmp(text, "bytes ", 6)) {
-        return false;
-    }
-    text += 6;
-    for (int i = 0; i < 3; i++) {
-        size_t n = strspn(text, "0123456789");
-        if (n == 0 || n > 18 || text[n] != ends[i]) {
-            return false;
-        }
-        *numbers[i] = strtoull(text, NULL, 10);
-        text += n + 1;
-    }
-    return true;
-}
-
 /* What a part that was given says of itself, and whether it fits what was asked. */
 static bool check_part(
     const struct part *p, const struct reply *r, uint64_t taken, struct err *err) {
     uint64_t from, to, size, asked = p->from + p->done;
-    if (!parse_content_range(r->range, &from, &to, &size) || from != asked || to < from ||
+    if (!content_range_parse(r->range, &from, &to, &size) || from != asked || to < from ||
         to >= p->from + p->n || taken > to - from + 1) {
         return err_set(err, ERR_NETWORK,
             "'%s': the server gave another part than the one asked for", p->file->path);
@@ -96,7 +78,7 @@ static bool take_reply(struct part *p, const struct sink *sink, const struct rep
         return changed(f, err);
     }
     if (r->status != 206) {
-        return client_refuse_status(r->status, err);
+        return reply_refuse(r, NULL, err);
     }
     if (!check_part(p, r, sink->taken, err)) {
         return false;
@@ -120,14 +102,14 @@ static bool ask(
     snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)(p->from + p->done),
         (unsigned long long)(p->from + p->n - 1));
     struct sink sink = { .into = p->into + p->done,
-        .fd = -1,
         .range = range,
         .if_range = strncmp(f->etag, "W/", 2) ? f->etag : NULL,
         .max = p->n - p->done };
     struct reply reply = { .retry_after = -1 };
     struct err why = ERR_INIT;
     strbuf_addf(&url, "%s%s", c->endpoint, f->path);
-    bool whole = client_follow(c, kept ? kept : url.text, kept != NULL, &sink, &reply, &last, &why);
+    bool whole = client_ready(c->endpoint, &why) &&
+                 client_follow(c, kept ? kept : url.text, kept != NULL, &sink, &reply, &last, &why);
     bool ok =
         (whole || reply.status == 206) && take_reply(p, &sink, &reply, kept != NULL, forget, &why);
     *retry_after = reply.retry_after;

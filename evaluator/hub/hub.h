@@ -85,6 +85,8 @@ json_t *hub_folder_licence(const char *path);
 struct hub_serve_options {
     const char *dir, *port_file;
     unsigned port;
+    unsigned page;            /* entries of a page of a listing; 0: 1000 */
+    const char *lfs_redirect; /* large files are at this address, under the same path; NULL: here */
     const atomic_bool *stop;
 };
 MUST_CHECK bool hub_serve(const struct hub_serve_options *options, struct err *err);

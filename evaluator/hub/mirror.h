@@ -22,7 +22,8 @@ MUST_CHECK char *mirror_dir(
 MUST_CHECK char *mirror_at(
     const char *root, enum repo_kind kind, const char *repo, const char *revision, struct err *err);
 
-enum { REPO_FILES_MAX = 200000 };
+/* Of a data set of many languages and shards, which of them are wanted is not known yet. */
+enum { REPO_FILES_MAX = 200000, MODEL_FILES_MAX = 20000 };
 
 /* A file of a repository, as a hub lists it. Files over 1 MiB are named by SHA-256 (as the hub's
  * large files are), smaller ones by git-blob SHA-1. */
@@ -30,6 +31,8 @@ struct repo_file {
     const char *path; /* relative, with '/' */
     uint64_t size;
     char etag[65];
+    char blob_id[41]; /* what git calls it: the etag of a small file, a pointer's of a large one */
+    char xet[65];     /* where it lies in the hub's other store, or empty */
     bool lfs;
     bool left; /* on the hub: it is read there, in parts */
 };

@@ -1,23 +1,20 @@
 /* From a hub into the cache (see pull.h). */
 #include "evaluator/hub/pull.h"
 
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/progress.h"
 #include "evaluator/data/data.h"
 #include "evaluator/hub/cache.h"
-#include "evaluator/hub/url.h"
+#include "evaluator/hub/pull_parts.h"
+#include "evaluator/hub/tidy.h"
+#include "evaluator/hub/use.h"
 
-#define REPLY_MAX ((size_t)64 << 20)
-#define PAGES_MAX 200
-#define FILE_BYTES_MAX (1ll << 50)
+#define HTTP_BYTES_MAX 50000000000u // as the hub's own client has it
 
 /* What a model is made of: names with '/' are matched as a whole, so one level of folders is named
  * where it occurs. Of a data set it is the card, and the files of formats that are read. Nothing
@@ -93,185 +90,20 @@ static bool wanted(const struct pull *p, const struct repo_listing *l, const str
                (matches_any(f->path, MODEL_FILES) || pull_wants_pytorch(l, f->path)));
 }
 
-/* ---- what the hub says ---- */
-
-static bool take_listed_file(struct repo_listing *l, const json_t *entry, struct err *err) {
-    const char *path = json_get_string(entry, "path", "");
-    const json_t *lfs = json_object_get(entry, "lfs");
-    const char *etag = json_get_string(json_is_object(lfs) ? lfs : entry, "oid", "");
-    long long size = json_get_int(entry, "size", -1);
-    size_t digits = strlen(etag);
-    size_t length = json_string_length(json_object_get(entry, "path"));
-    if (strlen(path) != length || !path_stays_below(path)) { /* JSON can hold a NUL */
-        return err_set(
-            err, ERR_INPUT, "the hub lists a file with a path that is refused: '%.80s'", path);
-    }
-    if (size < 0 || size > FILE_BYTES_MAX || strspn(etag, "0123456789abcdef") != digits ||
-        digits != (json_is_object(lfs) ? 64 : 40)) {
-        return err_set(
-            err, ERR_INPUT, "the hub lists '%.200s' without a usable size and hash", path);
-    }
-    if (l->n == REPO_FILES_MAX) {
-        return err_set(err, ERR_INPUT, "the hub lists more than %d files", REPO_FILES_MAX);
-    }
-    mem_grow(&l->files, &l->capacity, l->n + 1, sizeof *l->files);
-    struct repo_file *f = &l->files[l->n++];
-    *f = (struct repo_file) {
-        .path = arena_strdup(&l->arena, path), .size = (uint64_t)size, .lfs = json_is_object(lfs)
-    };
-    memcpy(f->etag, etag, digits + 1);
-    return true;
-}
-
-bool pull_take_tree(struct repo_listing *l, const json_t *tree, struct err *err) {
-    size_t i;
-    json_t *entry;
-    if (!json_is_array(tree)) {
-        return err_set(err, ERR_INPUT, "the hub's list of files is not a list");
-    }
-    json_array_foreach(tree, i, entry) {
-        const char *type = json_get_string(entry, "type", "");
-        if (!strcmp(type, "directory")) {
-            continue;
-        }
-        if (strcmp(type, "file")) {
-            return err_set(
-                err, ERR_INPUT, "the hub lists something that is neither a file nor a directory");
-        }
-        if (!take_listed_file(l, entry, err)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void pulled_release(struct pulled *p) {
     repo_listing_release(&p->listing);
     json_decref(p->info);
     p->info = NULL;
+    p->now = NULL;
 }
 
-static bool fetch_info(
-    struct client *c, const struct pull *p, struct pulled *out, struct err *err) {
-    const char *revision = p->revision ? p->revision : "main";
-    struct strbuf path = { 0 };
-    strbuf_addf(&path, "/api/%s/%s/revision/", repo_kind_plural(p->kind), p->repo);
-    url_escape(&path, revision, false);
-    out->info = client_json(c, path.text, REPLY_MAX, NULL, err);
-    strbuf_release(&path);
-    if (!out->info) {
-        return false;
-    }
-    const char *sha = json_get_string(out->info, "sha", "");
-    if (!repo_commit_valid(sha)) {
-        return err_set(err, ERR_INPUT, "the hub gave no commit for '%s'", p->repo);
-    }
-    if (repo_commit_valid(revision) && strcmp(revision, sha)) {
-        return err_set(err, ERR_INPUT,
-            "the hub gave commit %.12s of '%s' where %.12s was asked for", sha, p->repo, revision);
-    }
-    memcpy(out->listing.commit, sha, sizeof out->listing.commit);
-    return true;
-}
-
-/* Sorted; a path that is listed twice could be two files. */
-static bool sort_listing(struct repo_listing *l, struct err *err) {
-    if (l->n) {
-        qsort(l->files, l->n, sizeof *l->files, by_path);
-    }
-    for (size_t i = 1; i < l->n; i++) {
-        if (!strcmp(l->files[i - 1].path, l->files[i].path)) {
-            return err_set(err, ERR_INPUT, "the hub lists '%.200s' twice", l->files[i].path);
+/* Names that every program which opens a model asks for, and this one has not. */
+static void note_absent(const struct pull *p, const char *repo_dir, const struct repo_listing *l) {
+    for (size_t i = 0; p->kind == REPO_MODEL && FACT_FILES[i]; i++) {
+        if (!strpbrk(FACT_FILES[i], "*[") && !repo_listing_has(l, FACT_FILES[i])) {
+            cache_write_no_exist(repo_dir, l->commit, FACT_FILES[i]);
         }
     }
-    return true;
-}
-
-/* All pages of the list of files, of the commit that fetch_info found. */
-static bool fetch_tree(
-    struct client *c, const struct pull *p, struct repo_listing *l, struct err *err) {
-    struct strbuf first = { 0 };
-    strbuf_addf(
-        &first, "/api/%s/%s/tree/%s?recursive=true", repo_kind_plural(p->kind), p->repo, l->commit);
-    char *path = strbuf_take(&first);
-    bool ok = true;
-    for (int pages = 0; ok && path; pages++) {
-        char *next = NULL;
-        json_t *tree = pages < PAGES_MAX ? client_json(c, path, REPLY_MAX, &next, err) : NULL;
-        if (pages == PAGES_MAX) {
-            err_set(err, ERR_INPUT, "the hub's list of files has more than %d pages", PAGES_MAX);
-        }
-        ok = tree && pull_take_tree(l, tree, err);
-        json_decref(tree);
-        free(path);
-        path = next;
-    }
-    free(path);
-    return ok && sort_listing(l, err);
-}
-
-/* ---- fetching ---- */
-
-/* One process at a time fetches a blob. The lock is best effort: names are unique and renames
- * atomic without it. */
-static int lock_blob(const char *root, const char *repo_dir, const char *etag) {
-    struct strbuf path = { 0 };
-    struct err ignored = ERR_INIT;
-    strbuf_addf(&path, "%s/.locks/%s", root, path_base(repo_dir));
-    int fd = -1;
-    if (dir_make(path.text, &ignored)) {
-        strbuf_addf(&path, "/%s.lock", etag);
-        fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-        if (fd >= 0) {
-            flock(fd, LOCK_EX);
-        }
-    }
-    strbuf_release(&path);
-    return fd;
-}
-
-/* A blob that is there already. Of a snapshot that we completed it was verified then; one that
- * somebody else fetched (the hub's own client compares sizes only) is verified now. */
-static bool have_blob(const char *blob, const struct repo_file *f, bool trusted) {
-    struct stat st;
-    return stat(blob, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == f->size &&
-           (trusted || client_verify(blob, f->etag));
-}
-
-char *pull_file_path(const struct pull *p, const char *commit, const char *path) {
-    struct strbuf url = { 0 };
-    strbuf_addf(
-        &url, "/%s%s/resolve/%s/", p->kind == REPO_DATASET ? "datasets/" : "", p->repo, commit);
-    url_escape(&url, path, true);
-    return strbuf_take(&url);
-}
-
-static bool fetch_file(struct client *c, const struct pull *p, const char *root,
-    const char *repo_dir, const char *commit, const struct repo_file *f, struct err *err) {
-    struct strbuf blob = { 0 }, part = { 0 };
-    strbuf_addf(&blob, "%s/blobs", repo_dir);
-    bool ok = dir_make(blob.text, err);
-    strbuf_addf(&blob, "/%s", f->etag);
-    int lock = lock_blob(root, repo_dir, f->etag);
-    if (ok && !have_blob(blob.text, f, cache_is_complete(repo_dir, commit))) {
-        strbuf_addf(&part, "%s.%08x.incomplete", blob.text, (unsigned)getpid());
-        char *url = pull_file_path(p, commit, f->path);
-        struct download d = { .path = url, .target = part.text, .etag = f->etag, .size = f->size };
-        d.progress = f->size > 1 << 20 ? progress_start(path_base(f->path), f->size, "B") : NULL;
-        ok = client_download(c, &d, err);
-        progress_end(d.progress);
-        free(url);
-        if (ok && rename(part.text, blob.text)) {
-            ok = err_errno(err, ERR_NODE, "could not keep '%s'", blob.text);
-            unlink(part.text);
-        }
-    }
-    if (lock >= 0) {
-        close(lock);
-    }
-    strbuf_release(&blob);
-    strbuf_release(&part);
-    return ok && cache_link(repo_dir, commit, f, err);
 }
 
 /* ---- what stays there ---- */
@@ -319,16 +151,71 @@ static bool is_whole(const struct repo_listing *l) {
     return true;
 }
 
+/* Larger files the hub gives by its other protocol only. */
+static bool refuse_large(const struct repo_file *f, struct err *err) {
+    err_set(err, ERR_UNSUPPORTED,
+        "'%.200s' has %.1f GB: over plain HTTP a hub gives files up to %d GB", f->path,
+        (double)f->size / 1e9, (int)(HTTP_BYTES_MAX / 1000000000));
+    return err_hint(err, "fetch it with the hub's own client (hf download) into the same cache");
+}
+
+/* Which files are fetched, and what is still to come of them. */
+static bool choose(const struct pull *p, const char *repo_dir, const struct repo_listing *l,
+    bool *chosen, uint64_t *bytes, struct err *err) {
+    for (size_t i = 0; i < l->n; i++) {
+        const struct repo_file *f = &l->files[i];
+        chosen[i] = !f->left && wanted(p, l, f);
+        bool missing = chosen[i] && !is_here(repo_dir, f);
+        if (missing && f->size > HTTP_BYTES_MAX) {
+            return refuse_large(f, err);
+        }
+        *bytes += missing ? f->size : 0;
+    }
+    return true;
+}
+
+/* Within the cache's budget, where there is one, by removing what was used longest ago. What is in
+ * use stays, so the budget is a wish. A disk that can't hold the files is better known before than
+ * after. */
+static bool make_room(const char *root, uint64_t bytes, struct err *err) {
+    uint64_t budget;
+    if (bytes == 0) {
+        return true;
+    }
+    if (!hub_cache_budget(&budget, err)) {
+        return false;
+    }
+    if (bytes > budget) {
+        return err_set(err, ERR_RESOURCE,
+            "%.1f GB are to be fetched, and ASSAY_HUB_CACHE_MAX allows %.1f GB",
+            (double)bytes / 1e9, (double)budget / 1e9);
+    }
+    if (budget != UINT64_MAX) {
+        struct hub_gc gc = { .budget = budget - bytes, .room = bytes };
+        json_t *report = hub_cache_gc(&gc, err);
+        json_decref(report);
+    }
+    uint64_t room = free_bytes(root);
+    if (bytes <= room) {
+        return true;
+    }
+    err_set(err, ERR_NODE, "%.1f GB are to be fetched, and the disk of '%s' has %.1f GB left",
+        (double)bytes / 1e9, root, (double)room / 1e9);
+    return err_hint(
+        err, "make room (assay hub gc --max-size 20G), or set HF_HUB_CACHE to another disk");
+}
+
 static bool fetch_wanted(struct client *c, const struct pull *p, const char *root,
     const char *repo_dir, const struct repo_listing *l, struct err *err) {
-    for (size_t i = 0; i < l->n; i++) {
-        if (!l->files[i].left && wanted(p, l, &l->files[i]) &&
-            !fetch_file(c, p, root, repo_dir, l->commit, &l->files[i], err)) {
-            return false;
-        }
-    }
+    bool *chosen = xcalloc(l->n + 1, sizeof *chosen);
+    struct pull_files f = { p, root, repo_dir, l, chosen };
+    uint64_t bytes = 0;
+    bool ok = choose(p, repo_dir, l, chosen, &bytes, err) && make_room(root, bytes, err) &&
+              pull_fetch(c, &f, err);
+    free(chosen);
     const char *revision = p->revision ? p->revision : "main";
-    return repo_commit_valid(revision) || cache_write_ref(repo_dir, revision, l->commit, err);
+    return ok &&
+           (repo_commit_valid(revision) || cache_write_ref(repo_dir, revision, l->commit, err));
 }
 
 /* What of a data set the snapshot lacks, by the list that was written before anything was fetched:
@@ -378,8 +265,12 @@ static char *pull_from_hub(const struct pull *p, const char *root, const char *r
     if (c && dir_make(root, err)) {
         cache_tag(root);
     }
-    bool ok = c && fetch_info(c, p, out, err) && fetch_tree(c, p, &out->listing, err);
+    int pulling = use_begin_pull(repo_dir);
+    bool ok = c && pull_ask(c, p, out, err);
     if (ok) {
+        cache_write_tree(repo_dir, l);
+        cache_write_name(repo_dir, out->now);
+        note_absent(p, repo_dir, l);
         pull_leave_large(p, repo_dir, free_bytes(root) / 2, &out->listing);
     }
     if (ok && note_wanted(p, repo_dir, l, err) && fetch_wanted(c, p, root, repo_dir, l, err) &&
@@ -392,6 +283,9 @@ static char *pull_from_hub(const struct pull *p, const char *root, const char *r
         dir = NULL;
     }
     client_close(c);
+    if (pulling >= 0) {
+        close(pulling);
+    }
     return dir;
 }
 
@@ -412,12 +306,19 @@ char *pull_cached(const struct pull *p, struct err *err) {
         return NULL;
     }
     char *repo_dir = cache_repo_dir(root, p->kind, p->repo), *dir = cached_snapshot(p, repo_dir);
+    if (dir) {
+        use_begin(dir);
+    }
+    if (dir && !dir_exists(dir)) { /* it was just being removed */
+        free(dir);
+        dir = NULL;
+    }
     free(repo_dir);
     free(root);
     return dir;
 }
 
-char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err) {
+static char *pull_once(const struct pull *p, struct pulled *pulled, struct err *err) {
     if (!repo_id_valid(p->repo)) {
         err_set(err, ERR_INPUT, "'%.100s' is not the name of a repository", p->repo);
         err_hint(err, "names are org/name, of letters, digits, '.', '_' and '-'; a path begins "
@@ -457,4 +358,24 @@ char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err
     free(repo_dir);
     free(root);
     return dir;
+}
+
+/* Whoever frees disk may just have been at it: what was there is then fetched once more. */
+char *pull_snapshot(const struct pull *p, struct pulled *pulled, struct err *err) {
+    for (int tries = 0; tries < 3; tries++) {
+        char *dir = pull_once(p, pulled, err);
+        if (!dir || p->facts_only) {
+            return dir;
+        }
+        use_begin(dir);
+        if (dir_exists(dir)) {
+            return dir;
+        }
+        free(dir);
+        if (pulled) {
+            pulled_release(pulled);
+        }
+    }
+    err_set(err, ERR_BUSY, "'%s' is removed from the cache as often as it is fetched", p->repo);
+    return NULL;
 }

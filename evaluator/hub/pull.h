@@ -21,12 +21,14 @@ struct pull {
 struct pulled {
     struct repo_listing listing;
     json_t *info;
+    const char *now; /* the name that the repository has now, of the info; NULL: the same */
 };
 void pulled_release(struct pulled *p);
 
 /* Takes a page of /api/…/tree/… into the listing: what isn't a list of files with usable paths,
- * sizes and hashes is ERR_INPUT. */
-MUST_CHECK bool pull_take_tree(struct repo_listing *l, const json_t *tree, struct err *err);
+ * sizes and hashes, or one of more than files_max, is ERR_INPUT. */
+MUST_CHECK bool pull_take_tree(
+    struct repo_listing *l, const json_t *tree, size_t files_max, struct err *err);
 
 /* A sorted listing has a file of this path. */
 bool repo_listing_has(const struct repo_listing *l, const char *path);

@@ -17,11 +17,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "evaluator/hub/hub.h"
 #include "evaluator/hub/mirror.h"
+#include "evaluator/hub/url.h"
 
 #define MIRRORS_MAX 4096
+#define PAGE_MAX 1000 // entries of a listing, as the hub has it
 
 /* Listings are hashed once and kept: the tree is taken not to change while it is served. */
 struct listed {
@@ -31,6 +34,7 @@ struct listed {
 };
 
 struct server {
+    const struct hub_serve_options *options;
     const char *root;
     pthread_mutex_t lock;
     struct listed *listed;
@@ -130,12 +134,15 @@ static bool parse_target(const char *url, struct target *t) {
 /* ---- replies ---- */
 
 static enum MHD_Result reply_text(struct MHD_Connection *c, unsigned status, const char *type,
-    const char *text, size_t n, const char *commit) {
+    const char *text, size_t n, const char *commit, const char *link) {
     struct MHD_Response *r =
         MHD_create_response_from_buffer(n, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
     MHD_add_response_header(r, "Content-Type", type);
     if (commit) {
         MHD_add_response_header(r, "X-Repo-Commit", commit);
+    }
+    if (link) {
+        MHD_add_response_header(r, "Link", link);
     }
     enum MHD_Result result = MHD_queue_response(c, status, r);
     MHD_destroy_response(r);
@@ -151,45 +158,101 @@ static enum MHD_Result reply_missing(struct MHD_Connection *c, const char *code)
     return result;
 }
 
-static void write_tree(struct json_writer *w, const struct repo_listing *l) {
+/* What git has of a large file: the text that points to it. */
+static size_t write_pointer(const struct repo_file *f, char *out, size_t size) {
+    return (size_t)snprintf(out, size,
+        "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %llu\n", f->etag,
+        (unsigned long long)f->size);
+}
+
+static void write_lfs(struct json_writer *w, const struct repo_file *f) {
+    char pointer[256], oid[65];
+    size_t n = write_pointer(f, pointer, sizeof pointer);
+    struct sha256 *h = git_blob_new(n);
+    sha256_add(h, pointer, n);
+    sha256_end(h, oid);
+    jw_kv_string(w, "oid", oid);
+    jw_key(w, "lfs");
+    jw_object(w);
+    jw_kv_string(w, "oid", f->etag);
+    jw_kv_int(w, "size", (long long)f->size);
+    jw_kv_int(w, "pointerSize", (long long)n);
+    jw_end_object(w);
+}
+
+static void write_tree(
+    struct json_writer *w, const struct repo_listing *l, size_t from, size_t limit) {
     jw_array(w);
-    for (size_t i = 0; i < l->n; i++) {
+    for (size_t i = from; i < l->n && i - from < limit; i++) {
         const struct repo_file *f = &l->files[i];
-        char oid[41];
-        memcpy(oid, f->etag, 40);
-        oid[40] = 0;
         jw_object(w);
         jw_kv_string(w, "type", "file");
         jw_kv_string(w, "path", f->path);
         jw_kv_int(w, "size", (long long)f->size);
-        jw_kv_string(w, "oid", oid);
         if (f->lfs) {
-            jw_key(w, "lfs");
-            jw_object(w);
+            write_lfs(w, f);
+        } else {
             jw_kv_string(w, "oid", f->etag);
-            jw_kv_int(w, "size", (long long)f->size);
-            jw_end_object(w);
         }
         jw_end_object(w);
     }
     jw_end_array(w);
 }
 
-static enum MHD_Result reply_json(struct MHD_Connection *c, const struct target *t, const char *dir,
-    const struct repo_listing *l) {
+/* A whole number of the query; `otherwise` where it is none, or above that. */
+static size_t query_number(struct MHD_Connection *c, const char *name, size_t otherwise) {
+    const char *text = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
+    size_t n = text ? strspn(text, "0123456789") : 0;
+    if (n == 0 || n > 9 || text[n]) {
+        return otherwise;
+    }
+    size_t value = strtoul(text, NULL, 10);
+    return value < otherwise ? value : otherwise;
+}
+
+/* "http://HOST", as the client knows us; "" where it sends something that is no host. */
+static void own_name(struct MHD_Connection *c, char *out, size_t size) {
+    static const char HOST[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-[]";
+    const char *host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host");
+    bool usable = host && *host && strlen(host) < 200 && strspn(host, HOST) == strlen(host);
+    snprintf(out, size, "%s%s", usable ? "http://" : "", usable ? host : "");
+}
+
+/* Where the next page is; the caller frees. */
+static char *next_link(
+    struct MHD_Connection *c, const struct target *t, size_t cursor, size_t limit) {
+    char name[256];
+    struct strbuf link = { 0 };
+    own_name(c, name, sizeof name);
+    strbuf_addf(&link, "<%s/api/%s/%s/tree/", name, repo_kind_plural(t->kind), t->repo);
+    url_escape(&link, t->revision, false);
+    strbuf_addf(&link, "?recursive=true&limit=%zu&cursor=%zu>; rel=\"next\"", limit, cursor);
+    return strbuf_take(&link);
+}
+
+static enum MHD_Result reply_json(struct server *s, struct MHD_Connection *c,
+    const struct target *t, const char *dir, const struct repo_listing *l) {
     struct err err = ERR_INIT;
     struct strbuf out = { 0 };
     struct json_writer w;
+    char *link = NULL;
     json_writer_init(&w, &out, false);
     if (t->want == WANT_INFO) {
         json_t *info = mirror_info(dir, t->kind, t->repo, l, &err);
         jw_json(&w, info);
         json_decref(info);
     } else {
-        write_tree(&w, l);
+        size_t limit = query_number(c, "limit", s->options->page ? s->options->page : PAGE_MAX);
+        size_t from = query_number(c, "cursor", REPO_FILES_MAX);
+        from = from == REPO_FILES_MAX ? 0 : from;
+        limit = limit ? limit : 1;
+        write_tree(&w, l, from, limit);
+        link = from < l->n && l->n - from > limit ? next_link(c, t, from + limit, limit) : NULL;
     }
     enum MHD_Result result =
-        reply_text(c, MHD_HTTP_OK, "application/json", strbuf_str(&out), out.len, l->commit);
+        reply_text(c, MHD_HTTP_OK, "application/json", strbuf_str(&out), out.len, l->commit, link);
+    free(link);
     strbuf_release(&out);
     return result;
 }
@@ -252,6 +315,22 @@ static void add_file_headers(
     }
 }
 
+/* Large files of the hub lie with somebody else: on demand here, too. */
+static enum MHD_Result reply_elsewhere(struct server *s, struct MHD_Connection *c, const char *url,
+    const struct repo_file *f, const char *commit) {
+    struct strbuf to = { 0 };
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    strbuf_adds(&to, s->options->lfs_redirect);
+    url_escape(&to, url, true);
+    MHD_add_response_header(r, "Location", to.text);
+    add_file_headers(r, f, commit);
+    enum MHD_Result result = MHD_queue_response(c, MHD_HTTP_FOUND, r);
+    MHD_destroy_response(r);
+    strbuf_release(&to);
+    return result;
+}
+
 static enum MHD_Result reply_file(
     struct MHD_Connection *c, const char *dir, const struct repo_file *f, const char *commit) {
     char *path = path_join(dir, f->path);
@@ -302,7 +381,7 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
     struct target t;
     struct err err = ERR_INIT;
     if (strcmp(method, "GET") && strcmp(method, "HEAD")) {
-        return reply_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", "", 0, NULL);
+        return reply_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", "", 0, NULL, NULL);
     }
     if (!parse_target(url, &t)) {
         return reply_missing(c, "EntryNotFound");
@@ -321,10 +400,12 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
     } else if (strlen(t.revision) == 40 && strcmp(t.revision, l->commit)) {
         result = reply_missing(c, "RevisionNotFound");
     } else if (t.want != WANT_FILE) {
-        result = reply_json(c, &t, dir, l);
+        result = reply_json(s, c, &t, dir, l);
     } else {
         const struct repo_file *f = find_file(l, t.rest);
-        result = f ? reply_file(c, dir, f, l->commit) : reply_missing(c, "EntryNotFound");
+        result = !f                                   ? reply_missing(c, "EntryNotFound")
+                 : f->lfs && s->options->lfs_redirect ? reply_elsewhere(s, c, url, f, l->commit)
+                                                      : reply_file(c, dir, f, l->commit);
     }
     free(dir);
     return result;
@@ -352,7 +433,7 @@ bool hub_serve(const struct hub_serve_options *o, struct err *err) {
     if (!dir_exists(o->dir)) {
         return err_set(err, ERR_NOT_FOUND, "there is no mirror tree '%s'", o->dir);
     }
-    struct server s = { .root = o->dir };
+    struct server s = { .options = o, .root = o->dir };
     pthread_mutex_init(&s.lock, NULL);
     struct sockaddr_in loopback = { .sin_family = AF_INET,
         .sin_port = htons((uint16_t)o->port),

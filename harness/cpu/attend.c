@@ -293,7 +293,7 @@ static void store_row(
     const struct cpu *c, const struct store *op, uint8_t *cache, struct rows x, uint32_t i) {
     size_t bytes = op->kv->width * elem_bytes(op->kv->elem);
     uint8_t *to = cache + ((size_t)op->layer * op->kv->n_slots + op->slots[i]) * bytes;
-    if (op->kv->elem == ELEM_BF16)
+    if (op->kv->elem != x.buf->elem)
         c->kernels->to_bf16(op->kv->width, row_at(x, i), (uint16_t *)(void *)to);
     else
         memcpy(to, row_at(x, i), bytes);
@@ -315,7 +315,7 @@ static void check_stored(const struct kv_cache *kv, struct rows x, uint32_t n) {
     if (x.buf == NULL)
         return;
     rows_check(x, kv->width);
-    BUG_IF(x.buf->elem != ELEM_F32 || x.n != n);
+    BUG_IF((x.buf->elem != ELEM_F32 && x.buf->elem != kv->elem) || x.n != n);
 }
 
 void cpu_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,

@@ -175,6 +175,10 @@ static void cpu_kv_free(struct backend *b, struct kv_cache *kv) {
     BUG_IF(kv != NULL);
 }
 
+static struct weight_cost vector_cost(uint32_t n) {
+    return (struct weight_cost) { n * sizeof(float), n * sizeof(float) };
+}
+
 static struct vector *cpu_vector(
     struct backend *b, const struct weight_source *src, uint32_t n, struct err *err) {
     struct source s;
@@ -188,6 +192,7 @@ static struct vector *cpu_vector(
         return NULL;
     }
     source_read(&s, 0, n, v->data);
+    budget_take(&cpu_of(b)->budget, vector_cost(n), n * sizeof *v->data);
     own(cpu_of(b), v, vector_release);
     return v;
 }
@@ -251,10 +256,45 @@ static uint64_t packed_bytes(const struct gemm *g, uint64_t n, uint64_t k) {
     return n * k * (g->elem == ELEM_INT8 ? 1 : elem_bytes(g->elem));
 }
 
+/* What products with it are made by; in eight bits, unless it is not to be. */
+static struct gemm *gemm_of(const struct cpu *c, const struct weight_source *src) {
+    return c->gemm_int8 != NULL && !src->precise ? c->gemm_int8 : c->gemm;
+}
+
+static bool may_stay(const struct cpu *c, const struct source *s) {
+    return c->weights != WEIGHTS_EXPANDED && gemm_of(c, &s->from) == c->gemm && strips_can(c, s);
+}
+
+/* Pages of the file are the kernel's. */
+static struct weight_cost matrix_cost(const struct cpu *c, const struct source *s) {
+    uint64_t packed = packed_bytes(gemm_of(c, &s->from), s->n, s->k);
+    return (struct weight_cost) { .expanded = packed, .least = may_stay(c, s) ? 0 : packed };
+}
+
 static bool stays_in_file(const struct cpu *c, const struct source *s) {
-    if (c->weights == WEIGHTS_EXPANDED || !strips_can(c, s))
-        return false;
-    return c->weights == WEIGHTS_FILE || packed_bytes(c->gemm, s->n, s->k) > c->weight_room;
+    return may_stay(c, s) &&
+           (c->weights == WEIGHTS_FILE || !budget_expands(&c->budget, matrix_cost(c, s)));
+}
+
+/* A table is read where it lies in the file. */
+static void cpu_expect(struct backend *b, enum weight_kind kind, const struct weight_source *src,
+    uint32_t n, uint32_t k) {
+    struct cpu *c = cpu_of(b);
+    struct err err = ERR_INIT;
+    struct source s;
+    if (kind == WEIGHT_MATRIX && source_open(&s, src, n, k, &err))
+        budget_expect(&c->budget, matrix_cost(c, &s));
+    else if (kind == WEIGHT_VECTOR)
+        budget_expect(&c->budget, vector_cost(n));
+}
+
+static uint64_t cpu_expected(const struct backend *b) {
+    return budget_least(&cpu_of(b)->budget);
+}
+
+static struct matrix_size cpu_table_size(const struct backend *b, const struct table *t) {
+    (void)b;
+    return (struct matrix_size) { .file = source_bytes(&t->source) };
 }
 
 static struct matrix_size cpu_matrix_size(const struct backend *b, const struct matrix *m) {
@@ -293,13 +333,14 @@ static struct matrix *cpu_matrix(
     struct source s;
     if (!source_open(&s, src, n, k, err))
         return NULL;
-    bool eight = c->gemm_int8 != NULL && !src->precise;
-    if (!eight && stays_in_file(c, &s)) {
+    struct weight_cost cost = matrix_cost(c, &s);
+    if (stays_in_file(c, &s)) {
         struct matrix *held = strips_matrix(c, &s);
+        budget_take(&c->budget, cost, 0);
         own(c, held, matrix_release);
         return held;
     }
-    struct gemm *g = eight ? c->gemm_int8 : c->gemm;
+    struct gemm *g = gemm_of(c, src);
     struct gemm_weight *w = g->ops->weight(g, n, k, err);
     if (w == NULL)
         return NULL;
@@ -309,8 +350,7 @@ static struct matrix *cpu_matrix(
     }
     struct matrix *m = xcalloc(1, sizeof *m);
     m->weight = w;
-    uint64_t bytes = packed_bytes(g, n, k);
-    c->weight_room -= bytes < c->weight_room ? bytes : c->weight_room;
+    budget_take(&c->budget, cost, cost.expanded);
     own(c, m, matrix_release);
     return m;
 }
@@ -359,8 +399,11 @@ static void cpu_close(struct backend *b) {
 static const struct backend_ops cpu_ops = {
     .close = cpu_close,
     .caps = cpu_caps,
+    .expect = cpu_expect,
+    .expected = cpu_expected,
     .matrix = cpu_matrix,
     .matrix_size = cpu_matrix_size,
+    .table_size = cpu_table_size,
     .keep = cpu_keep,
     .table = cpu_table,
     .vector = cpu_vector,
@@ -423,7 +466,7 @@ static bool open_parts(struct cpu *c, const struct backend_config *config, struc
     c->caps.act = config->dtype == DTYPE_F32 ? ELEM_F32 : ELEM_BF16;
     c->caps.packed = int8 ? ELEM_INT8 : c->caps.act;
     c->weights = config->weights;
-    c->weight_room = config->weight_room ? config->weight_room : UINT64_MAX;
+    c->budget.room = config->weight_room ? config->weight_room : UINT64_MAX;
     struct gemm_config gemm = {
         .name = config->gemm,
         .kernels = c->kernels,

@@ -5,6 +5,7 @@
 
 #include "harness/cpu/gemm.h"
 #include "base/pool.h"
+#include "harness/cpu/budget.h"
 #include "harness/cpu/packs.h"
 
 struct buffer {
@@ -74,7 +75,7 @@ struct cpu {
     uint64_t rotary_clock;
     uint64_t n_rows_filled;
     enum weights_form weights;
-    uint64_t weight_room;    /* bytes that packed matrices may still take */
+    struct budget budget;    /* of memory, among weights */
     struct cpu_group *group; /* NULL: it is in none */
     uint32_t rank;           /* in its group */
     struct owned *owned;

@@ -94,19 +94,19 @@ static void multiply(uint32_t rows, uint32_t k, const void *a, size_t lda, const
 #define CASE(n)                                                                                    \
     case n:                                                                                        \
         tile(n, k, a, lda, factors, b, sums, stride);                                              \
-        break;
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
-        CASE(5)
-        CASE(6)
-        CASE(7)
-        CASE(8)
-        CASE(9)
-        CASE(10)
-        CASE(11)
-        CASE(12)
+        break
+        CASE(1);
+        CASE(2);
+        CASE(3);
+        CASE(4);
+        CASE(5);
+        CASE(6);
+        CASE(7);
+        CASE(8);
+        CASE(9);
+        CASE(10);
+        CASE(11);
+        CASE(12);
 #undef CASE
     default:
         BUG_IF(true);

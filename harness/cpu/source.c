@@ -303,6 +303,17 @@ const uint8_t *source_blocks(const struct source *s, uint64_t row, uint64_t from
     return t->data + element_of(s, at, from) / info->block_n * info->block_bytes;
 }
 
+bool source_scaled(const struct source *s, struct scaled_bytes *out) {
+    return source_has_rows(s) && s->from.n_scales == 0 && s->from.add == 0 &&
+           tensor_scaled_bytes(s->from.tensor, out) && out->cols == s->k;
+}
+
+bool source_row_find(const struct source *s, uint64_t row, uint64_t *out) {
+    int64_t at = file_row(s, row);
+    *out = at == NO_ROW ? 0 : element_of(s, at, 0) / s->k;
+    return at != NO_ROW;
+}
+
 void source_read_part(const struct source *s, uint64_t row, uint64_t from, uint64_t n, float *out) {
     const struct weight_source *f = &s->from;
     int64_t at = file_row(s, row);

@@ -176,6 +176,42 @@ static bool fill_from_blocks(const struct filling *f) {
     return true;
 }
 
+/* ---- straight from bytes with scales ---- */
+
+/* Elements [from, from + n) of the tensor's row, as far as a scale goes at a time. */
+static void scaled_to_bf16(const struct filling *f, const struct scaled_bytes *b, uint64_t row,
+    uint32_t from, uint32_t n, uint16_t *out) {
+    for (uint32_t i = 0, some; i < n; i += some) {
+        uint64_t at = from + i, left = b->block_cols - at % b->block_cols;
+        some = left < n - i ? (uint32_t)left : n - i;
+        f->cpu->kernels->unpack->e4m3(
+            b->bytes + row * b->cols + at, some, scaled_bytes_scale(b, row, at), out + i);
+    }
+    out[n] = 0; /* as in column_to_bf16 */
+}
+
+/* There is a kernel for the source's bytes, and every column of the panel is in the file. */
+static bool fill_from_scaled(const struct filling *f) {
+    const struct unpack *u = f->cpu->kernels->unpack;
+    const void *rows[PANEL_MAX] = { NULL };
+    uint64_t at[PANEL_MAX];
+    struct scaled_bytes b;
+    if (f->cpu->gemm->elem != ELEM_BF16 || u == NULL || !source_scaled(f->source, &b) ||
+        b.type != TENSOR_F8_E4M3)
+        return false;
+    for (uint32_t j = 0; j < f->n; j++)
+        if (!source_row_find(f->source, f->first + j, &at[j]))
+            return false;
+    for (uint32_t k = (uint32_t)b.cols, from = 0; from < k; from += PART) {
+        for (uint32_t j = 0; j < f->n; j++) {
+            rows[j] = f->between->rows.bf16[j];
+            scaled_to_bf16(f, &b, at[j], from, lesser(k - from, PART), f->between->rows.bf16[j]);
+        }
+        pack_part(f, from, lesser(k - from, PART), rows);
+    }
+    return true;
+}
+
 /* Rows that lie in the file as the product has them go into the panel from there. */
 static bool fill_from_view(const struct filling *f) {
     const struct gemm *g = f->cpu->gemm;
@@ -190,7 +226,7 @@ static bool fill_from_view(const struct filling *f) {
 }
 
 static void fill_panel(const struct filling *f) {
-    if (fill_from_view(f) || fill_from_blocks(f))
+    if (fill_from_view(f) || fill_from_blocks(f) || fill_from_scaled(f))
         return;
     if (f->whole != NULL)
         source_read(f->source, f->first, f->n, f->whole);

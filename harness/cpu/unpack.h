@@ -9,8 +9,12 @@
 /* n elements, a multiple of the type's block. */
 typedef void unpack_bf16_fn(const uint8_t *blocks, size_t n, uint16_t *out);
 
+/* n numbers of one byte, times a scale. */
+typedef void scaled_bf16_fn(const uint8_t *bytes, size_t n, float scale, uint16_t *out);
+
 struct unpack {
     unpack_bf16_fn *bf16[TENSOR_N_TYPES];
+    scaled_bf16_fn *e4m3; /* see struct scaled_bytes */
 };
 
 #if defined(__x86_64__)

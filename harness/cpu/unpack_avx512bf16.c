@@ -192,6 +192,31 @@ static void f16(const uint8_t *in, size_t n, uint16_t *out) {
     _mm256_mask_storeu_epi16(out, some, (__m256i)_mm512_cvtneps_pbh(x));
 }
 
+/* ---- bytes with scales ---- */
+
+/* Normal numbers get their exponent moved; the others are whole numbers of 2^-9. */
+static inline __m512 e4m3(__m512i bytes) {
+    __m512i magnitude = _mm512_and_si512(bytes, _mm512_set1_epi32(127));
+    __m512i sign = _mm512_slli_epi32(_mm512_and_si512(bytes, _mm512_set1_epi32(128)), 24);
+    __m512i bits = _mm512_add_epi32(_mm512_slli_epi32(magnitude, 20), _mm512_set1_epi32(120 << 23));
+    __m512 small = _mm512_mul_ps(_mm512_cvtepi32_ps(magnitude), _mm512_set1_ps(0x1p-9F));
+    __mmask16 is_small = _mm512_cmplt_epi32_mask(magnitude, _mm512_set1_epi32(8));
+    __mmask16 is_none = _mm512_cmpeq_epi32_mask(magnitude, _mm512_set1_epi32(127));
+    bits = _mm512_mask_mov_epi32(bits, is_small, _mm512_castps_si512(small));
+    bits = _mm512_or_si512(bits, sign);
+    return _mm512_castsi512_ps(_mm512_mask_mov_epi32(bits, is_none, _mm512_set1_epi32(0x7fc00000)));
+}
+
+static void e4m3_scaled(const uint8_t *in, size_t n, float scale, uint16_t *out) {
+    __m512 by = _mm512_set1_ps(scale);
+    for (size_t i = 0; i < n; i += 16) {
+        __mmask16 some = (__mmask16)(n - i < 16 ? (1U << (n - i)) - 1 : 0xffff);
+        __m512i bytes = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(some, in + i));
+        __m512 x = _mm512_mul_ps(e4m3(bytes), by);
+        _mm256_mask_storeu_epi16(out + i, some, (__m256i)_mm512_cvtneps_pbh(x));
+    }
+}
+
 const struct unpack unpack_avx512bf16 = {
     .bf16 = {
         [TENSOR_F16] = f16,
@@ -204,4 +229,5 @@ const struct unpack unpack_avx512bf16 = {
         [TENSOR_Q5_K] = q5_k,
         [TENSOR_Q6_K] = q6_k,
     },
+    .e4m3 = e4m3_scaled,
 };

@@ -20,32 +20,17 @@ enum { WARPS = ATTEND_KEYS / WARP }; /* one thread a key of the block */
 
 /* ---- who sees what ---- */
 
-/* Keys that a row sees, as positions [from, to). */
-struct sight {
-    uint32_t from, to;
-};
-
-static __device__ struct sight sight_of(
+static __device__ struct attend_sight sight_of(
     const struct attend_args &a, const struct attend_segment &s, uint32_t position) {
-    uint64_t from = 0, to = a.causal ? (uint64_t)position + 1 : s.end;
-    if (a.ancestors_only) {
-        struct sight before = { 0, s.position };
-        return before;
-    }
-    if (a.window != 0) {
-        from = (uint64_t)position + 1 > a.window ? (uint64_t)position + 1 - a.window : 0;
-        if (!a.causal && (uint64_t)position + a.window < to)
-            to = (uint64_t)position + a.window;
-    }
-    struct sight sight = { (uint32_t)from, (uint32_t)to };
-    return sight;
+    struct attend_sight own = { s.position, s.end };
+    return attend_sees(a.rule, own, position);
 }
 
 /* Of the block's keys, [from, to) within it. */
-static __device__ struct sight within(struct sight s, uint32_t block) {
+static __device__ struct attend_sight within(struct attend_sight s, uint32_t block) {
     uint32_t from = s.from > block ? s.from - block : 0, to = s.to > block ? s.to - block : 0;
     to = to < ATTEND_KEYS ? to : (uint32_t)ATTEND_KEYS;
-    struct sight sight = { from < to ? from : to, to };
+    struct attend_sight sight = { from < to ? from : to, to };
     return sight;
 }
 
@@ -53,21 +38,21 @@ static __device__ struct sight within(struct sight s, uint32_t block) {
 
 /* One row's one head. */
 struct query {
-    struct sight sight;
+    struct attend_sight sight;
     uint32_t position, head;
     size_t at; /* where its numbers lie in q and out */
     float max, total, factor;
 };
 
 struct tile {
-    struct query *queries; /* [n] */
-    float *q, *sums;       /* [QUERIES, pitch]; of q, rows from n on are zeros */
-    float *weights;        /* [QUERIES, ATTEND_KEYS]: scores, then exp(score - max) */
-    uint32_t *slots;       /* [ATTEND_KEYS] */
-    uint32_t n, pitch;     /* pitch: the head's width in whole pieces */
-    size_t column;         /* of the key head in a slot */
-    struct sight all;      /* of all queries */
-    bool wide;             /* of the cache */
+    struct query *queries;   /* [n] */
+    float *q, *sums;         /* [QUERIES, pitch]; of q, rows from n on are zeros */
+    float *weights;          /* [QUERIES, ATTEND_KEYS]: scores, then exp(score - max) */
+    uint32_t *slots;         /* [ATTEND_KEYS] */
+    uint32_t n, pitch;       /* pitch: the head's width in whole pieces */
+    size_t column;           /* of the key head in a slot */
+    struct attend_sight all; /* of all queries */
+    bool wide;               /* of the cache */
 };
 
 static __host__ __device__ inline uint32_t pitch_of(uint32_t head_dim) {
@@ -197,7 +182,7 @@ static __device__ float biased(const struct attend_args &a, const struct query &
 /* The thread's key against all queries. */
 template <typename E, int QUERIES>
 static __device__ void score_key(
-    const struct tile &t, const struct attend_args &a, uint32_t block, struct sight seen) {
+    const struct tile &t, const struct attend_args &a, uint32_t block, struct attend_sight seen) {
     const uint32_t j = threadIdx.x;
     if (j < seen.from || j >= seen.to)
         return;
@@ -223,7 +208,7 @@ static __device__ void score_key(
 }
 
 /* Scores of keys [from, to) become weights; a warp's work. */
-static __device__ void soften(float *scores, struct query *q, struct sight s) {
+static __device__ void soften(float *scores, struct query *q, struct attend_sight s) {
     uint32_t lane = threadIdx.x % WARP;
     float top = -INFINITY, sum = 0, max = q->max, total = q->total;
     for (uint32_t j = lane; j < ATTEND_KEYS; j += WARP)
@@ -254,7 +239,7 @@ static __device__ void add_values(
     const E *values = (const E *)a.values + t.column;
     for (uint32_t i = group; i < t.n; i += ATTEND_KEYS / across) {
         const struct query *q = &t.queries[i];
-        struct sight s = within(q->sight, block);
+        struct attend_sight s = within(q->sight, block);
         const float *weights = t.weights + i * ATTEND_KEYS;
         if (s.from == s.to)
             continue;
@@ -299,7 +284,7 @@ static __global__ void __launch_bounds__(ATTEND_KEYS)
     const uint32_t across = threads_across(t.pitch), warp = threadIdx.x / WARP;
     for (uint32_t block = t.all.from / ATTEND_KEYS * ATTEND_KEYS; block < t.all.to;
          block += ATTEND_KEYS) {
-        struct sight seen = within(t.all, block);
+        struct attend_sight seen = within(t.all, block);
         __syncthreads(); /* the block before is done with slots and weights; q is there */
         if (threadIdx.x >= seen.from && threadIdx.x < seen.to)
             t.slots[threadIdx.x] =
@@ -307,7 +292,7 @@ static __global__ void __launch_bounds__(ATTEND_KEYS)
         score_key<E, QUERIES>(t, a, block, seen); /* of its own slot */
         __syncthreads();
         for (uint32_t i = warp; i < t.n; i += WARPS) {
-            struct sight sees = within(t.queries[i].sight, block);
+            struct attend_sight sees = within(t.queries[i].sight, block);
             if (sees.from < sees.to)
                 soften(t.weights + i * ATTEND_KEYS, &t.queries[i], sees);
         }

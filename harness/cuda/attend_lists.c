@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "harness/cuda/steps.h"
 
 enum { LIST_ALIGN = 16 };
 
@@ -20,8 +21,8 @@ static void key_add(struct attend_key *k, const uint32_t *words, size_t n) {
 static void key_make(struct attend_key *k, const struct attend_work *how,
     const struct segment *segments, uint32_t n_segments) {
     const struct attend_tiles_args *a = how->a;
-    const uint32_t head[] = { a->causal, a->ancestors_only, a->window, a->group, how->height,
-        how->partials_max, n_segments };
+    const uint32_t head[] = { a->rule.causal, a->rule.ancestors_only, a->rule.window, a->group,
+        how->height, how->partials_max, n_segments };
     k->n = 0;
     key_add(k, head, sizeof head / sizeof *head);
     for (uint32_t i = 0; i < n_segments; i++) {
@@ -75,24 +76,32 @@ static void lists_grow(struct cuda *c, struct attend_lists *l, size_t need) {
     cuda_must(cudaMalloc((void **)&l->device, bytes), "lists of attention");
 }
 
-/* Room for n elements: the host's, and where the device will find them. */
-static void *lists_room(struct attend_lists *l, size_t n, size_t size, const uint8_t **device) {
-    size_t at = (l->used + LIST_ALIGN - 1) / LIST_ALIGN * LIST_ALIGN;
-    BUG_IF(at > l->bytes || n * size > l->bytes - at);
-    l->used = at + n * size;
-    *device = l->device + at;
-    return l->host.data + at;
+/* Where the lists are to be: the host's side, and where the device will find them. */
+struct lists_room {
+    uint8_t *host;
+    const uint8_t *device;
+    size_t bytes, used;
+};
+
+/* Room for n elements. */
+static void *take(struct lists_room *r, size_t n, size_t size, const uint8_t **device) {
+    size_t at = (r->used + LIST_ALIGN - 1) / LIST_ALIGN * LIST_ALIGN;
+    BUG_IF(at > r->bytes || n * size > r->bytes - at);
+    r->used = at + n * size;
+    *device = r->device + at;
+    return r->host + at;
 }
 
-static void lists_place(struct attend_lists *l, const struct attend_counts *n) {
+/* Spans, of which most steps have a few more than the last, behind the others. */
+static void lists_place(
+    struct attend_lists *l, struct lists_room *r, const struct attend_counts *n) {
     struct attend_work *w = &l->work;
     const uint8_t *tiles, *parts, *spans, *items, *joins;
-    l->used = 0;
-    w->tiles = lists_room(l, n->tiles, sizeof *w->tiles, &tiles);
-    w->parts = lists_room(l, n->parts, sizeof *w->parts, &parts);
-    w->spans = lists_room(l, n->spans, sizeof *w->spans, &spans);
-    w->items = lists_room(l, n->items, sizeof *w->items, &items);
-    w->joins = lists_room(l, n->joins, sizeof *w->joins, &joins);
+    w->tiles = take(r, n->tiles, sizeof *w->tiles, &tiles);
+    w->parts = take(r, n->parts, sizeof *w->parts, &parts);
+    w->items = take(r, n->items, sizeof *w->items, &items);
+    w->joins = take(r, n->joins, sizeof *w->joins, &joins);
+    w->spans = take(r, n->spans, sizeof *w->spans, &spans);
     l->tiles = (const void *)tiles;
     l->parts = (const void *)parts;
     l->spans = (const void *)spans;
@@ -100,9 +109,40 @@ static void lists_place(struct attend_lists *l, const struct attend_counts *n) {
     l->joins = (const void *)joins;
 }
 
-static struct attend_lists *find(struct attend_shelf *shelf) {
+static void fill(struct attend_lists *l, struct lists_room *r, const struct attend_counts *counts,
+    const struct segment *segments, uint32_t n_segments) {
+    lists_place(l, r, counts);
+    attend_fill(&l->work, segments, n_segments);
+    l->work.a = NULL; /* the call's */
+}
+
+/* In memory of their own, for as long as nobody needs it for others. */
+static void fill_own(struct cuda *c, struct attend_lists *l, const struct attend_counts *counts,
+    const struct segment *segments, uint32_t n_segments) {
+    lists_settle(l);
+    lists_grow(c, l, attend_lists_bytes(counts));
+    struct lists_room room = { .host = l->host.data, .device = l->device, .bytes = l->bytes };
+    fill(l, &room, counts, segments, n_segments);
+    l->used = room.used;
+    lists_send(c, l);
+}
+
+/* Among those of the step that is recorded, for this step. */
+static void fill_of_step(struct cuda *c, struct attend_lists *l, const struct attend_counts *counts,
+    const struct segment *segments, uint32_t n_segments) {
+    const void *device;
+    struct lists_room room = { .bytes = attend_lists_bytes(counts) };
+    room.host = step_lists_room(&step_on(c)->lists, room.bytes, &device);
+    room.device = device;
+    memset(room.host, 0, room.bytes);
+    fill(l, &room, counts, segments, n_segments);
+}
+
+/* ---- which are there ---- */
+
+static struct attend_lists *find(struct attend_shelf *shelf, uint64_t step) {
     for (size_t i = 0; i < ATTEND_LISTS; i++)
-        if (key_equal(&shelf->lists[i].key, &shelf->asked))
+        if (shelf->lists[i].step == step && key_equal(&shelf->lists[i].key, &shelf->asked))
             return &shelf->lists[i];
     return NULL;
 }
@@ -117,20 +157,18 @@ static struct attend_lists *oldest(struct attend_shelf *shelf) {
 const struct attend_lists *attend_lists_get(struct cuda *c, struct attend_shelf *shelf,
     const struct attend_work *how, const struct segment *segments, uint32_t n_segments,
     const struct attend_counts *counts) {
+    if (step_on(c) != NULL && !step_lists_fit(&step_on(c)->lists, attend_lists_bytes(counts)))
+        step_leave(c, STEP_EVER);
     key_make(&shelf->asked, how, segments, n_segments);
-    struct attend_lists *l = find(shelf);
+    struct attend_lists *l = find(shelf, step_number(c));
     shelf->n_asked++;
     if (l == NULL) {
         l = oldest(shelf);
         l->key.n = 0;
         key_add(&l->key, shelf->asked.words, shelf->asked.n);
         l->work = *how;
-        lists_settle(l);
-        lists_grow(c, l, attend_lists_bytes(counts));
-        lists_place(l, counts);
-        attend_fill(&l->work, segments, n_segments);
-        l->work.a = NULL; /* the call's */
-        lists_send(c, l);
+        l->step = step_number(c);
+        (l->step != 0 ? fill_of_step : fill_own)(c, l, counts, segments, n_segments);
     }
     l->asked = shelf->n_asked;
     return l;

@@ -25,6 +25,7 @@ struct attend_lists {
     size_t bytes, used;
     cudaEvent_t sent; /* behind the copy of what the host has */
     uint64_t asked;   /* when last */
+    uint64_t step;    /* whose lists they are among; 0: they have memory of their own */
 };
 
 enum { ATTEND_LISTS = 16 };

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "harness/cuda/attend_lists.h"
+#include "harness/cuda/steps.h"
 
 _Static_assert(TILE_SPLIT % TILE_KEYS == 0, "a state begins where a block of keys does");
 
@@ -31,7 +32,8 @@ struct attend_tiling *attend_tiling_new(const struct backend_config *config, int
     struct attend_tiling *t = xcalloc(1, sizeof *t);
     const char *height = getenv("ASSAY_CUDA_TILE");
     int shared = 0;
-    cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    cuda_must(
+        cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "device");
     t->shared = (size_t)shared;
     t->never = config->gemm != NULL && strcmp(config->gemm, "plain") == 0;
     t->height = height == NULL ? 0 : tile_height((uint32_t)strtoul(height, NULL, 10));
@@ -54,6 +56,7 @@ bool attend_reserve(struct cuda *c, uint32_t n_slots, uint32_t kv_width, struct 
     if (c->caps.act != ELEM_BF16 || n_slots <= TILE_SPLIT || n <= t->n_partials)
         return true;
     float *data = NULL;
+    step_leave(c, STEP_ONCE);
     cudaError_t e = cudaMalloc((void **)&data, n * sizeof *data);
     if (e != cudaSuccess) {
         cudaGetLastError(); /* shall not fail the next launch */
@@ -114,9 +117,7 @@ static struct attend_tiles_args args_of(const struct cuda *c, const struct atten
         .kv_width = kv->width,
         .scale = a->scale,
         .softcap = a->softcap,
-        .causal = a->causal,
-        .ancestors_only = a->ancestors_only,
-        .window = a->window,
+        .rule = { a->causal, a->ancestors_only, a->window },
         .form = form_of(a),
         .reach = a->bias.reach,
         .partials = c->tiling->partials };

@@ -17,12 +17,6 @@
 
 #include "harness/cuda/kernels.h"
 
-#ifdef __CUDACC__
-#define ON_BOTH static __host__ __device__ __forceinline__
-#else
-#define ON_BOTH static inline
-#endif
-
 enum {
     TILE_KEYS = 64,     /* positions of one softmax step */
     TILE_SPLIT = 2048,  /* positions of one state: a multiple of TILE_KEYS */
@@ -72,11 +66,6 @@ enum attend_form {
     ATTEND_BY_DISTANCE,
 };
 
-/* What a row sees, as positions [from, to). */
-struct attend_sight {
-    uint32_t from, to;
-};
-
 struct attend_tiles_args {
     const void *q; /* [n_rows, n_heads * head_dim], f32 or bf16 */
     bool q_bf16;
@@ -84,8 +73,7 @@ struct attend_tiles_args {
     const uint16_t *keys, *values; /* [n_slots, kv_width] of the layer, bf16 */
     uint32_t n_heads, n_kv_heads, group, head_dim, kv_width;
     float scale, softcap; /* scale > 0 */
-    bool causal, ancestors_only;
-    uint32_t window;
+    struct attend_rule rule;
     enum attend_form form;
     const float *slopes;      /* [n_heads] */
     const float *by_distance; /* [n_heads, 2 * reach + 1] */
@@ -98,19 +86,11 @@ struct attend_tiles_args {
 };
 enum { PARTIAL_EXTRA = 4 }; /* maximum, sum; 16 bytes keep rows aligned */
 
+/* What a row of the segment sees. */
 ON_BOTH struct attend_sight attend_sight_of(
     const struct attend_tiles_args *a, const struct attend_part *part, uint32_t row) {
-    uint64_t position = (uint64_t)part->position + row;
-    uint64_t from = 0, to = a->causal ? position + 1 : part->end;
-    if (a->ancestors_only) {
-        to = part->position;
-    } else if (a->window != 0) {
-        from = position + 1 > a->window ? position + 1 - a->window : 0;
-        if (!a->causal && position + a->window < to)
-            to = position + a->window;
-    }
-    struct attend_sight sight = { (uint32_t)from, (uint32_t)to };
-    return sight;
+    struct attend_sight own = { part->position, part->end };
+    return attend_sees(a->rule, own, (uint64_t)part->position + row);
 }
 
 #ifdef __cplusplus

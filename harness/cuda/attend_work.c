@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/cuda/spans.h"
+
 enum { MULTIPROCESSORS = 132 }; /* of the devices that this is for; others lose a little */
 
 uint32_t attend_height(uint64_t n_queries, uint32_t n_kv_heads) {
@@ -121,25 +123,6 @@ static bool tile_joins(struct attend_work *w, struct attend_tile *t) {
 
 /* ---- segments ---- */
 
-/* The segment's spans, itself the last. Spans of no tokens are left out, so that positions rise,
- * and slots that go on from those before are no span of their own. */
-static uint32_t list_spans(struct attend_work *w, const struct segment *s) {
-    struct attend_span *out = w->spans + w->n.spans;
-    uint32_t position = 0, n = 0, next = 0;
-    for (uint32_t i = 0; i <= s->n_ancestors; i++) {
-        bool own = i == s->n_ancestors;
-        struct kv_span span = own ? (struct kv_span) { s->slot, s->n } : s->ancestors[i];
-        if (span.n == 0 && !own)
-            continue;
-        if (n == 0 || span.slot != next)
-            out[n++] = (struct attend_span) { position, span.slot };
-        next = span.slot + span.n;
-        position += span.n;
-    }
-    w->n.spans += n;
-    return n;
-}
-
 static void list_segment(
     struct attend_work *w, const struct segment *s, struct attend_tile **open) {
     uint64_t n_queries = (uint64_t)s->n * w->a->group;
@@ -147,7 +130,8 @@ static void list_segment(
         .position = s->position,
         .end = s->position + s->n + s->n_after,
         .first_span = (uint32_t)w->n.spans };
-    part.n_spans = list_spans(w, s);
+    part.n_spans = spans_list(s, w->spans + w->n.spans);
+    w->n.spans += part.n_spans;
     for (uint64_t first = 0; first < n_queries; first += part.n) {
         part.first = (uint32_t)first;
         part.n = smaller((uint32_t)(n_queries - first), w->height);

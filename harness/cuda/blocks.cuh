@@ -1,6 +1,7 @@
 /* Weights that lie on the device in their file's blocks, eight elements of a row at a time: the
  * numbers that harness/formats makes of them, operation by operation, rounded to bf16, so that a
- * product has the bits that weights expanded at open would give.
+ * product has the bits that weights expanded at open would give. (What is not a number is one in
+ * either form; which bits say so does not reach a product's.)
  *
  * A type is a struct: how large its blocks are, what is read for eight elements that begin at a
  * multiple of eight of a block, and what becomes of it. Reading and computing are apart so that
@@ -358,7 +359,63 @@ struct iq4_xs {
     }
 };
 
+/* ---- bytes, their scales behind the row ---- */
+
+/* Sign, four bits of exponent, three of mantissa; all ones are no number. The exponent is moved by
+ * a multiplication, exactly, which takes subnormal numbers along: devices are not slow at them. */
+static __device__ __forceinline__ float e4m3_value(uint32_t q) {
+    uint32_t magnitude = q & 127, sign = (q & 128) << 24;
+    float f = __uint_as_float(magnitude << 20) * 0x1.0p120F;
+    uint32_t bits = magnitude == 127 ? 0x7fc00000U : __float_as_uint(f);
+    return __uint_as_float(bits | sign);
+}
+
+struct e4m3 {
+    enum { N = EIGHT, BYTES = EIGHT };
+    static __device__ __forceinline__ void decode(
+        const struct eight &x, uint32_t, float out[EIGHT]) {
+        float scale = __uint_as_float(x.scales);
+#pragma unroll
+        for (int i = 0; i < EIGHT; i++)
+            out[i] = e4m3_value(bits_of(x.low, i, 0, 255)) * scale;
+    }
+};
+
 /* ---- any of them ---- */
+
+/* How a row of k elements lies: how long it is, eight of them read, and memory asked for those.
+ * Blocks follow each other. */
+template <class B> struct lying {
+    static __host__ __device__ constexpr size_t bytes(uint32_t k) {
+        return (size_t)(k / B::N) * B::BYTES;
+    }
+    static __device__ __forceinline__ void fetch(
+        const uint8_t *row, uint32_t, uint32_t from, struct eight *x) {
+        B::fetch(row + (size_t)(from / B::N) * B::BYTES, from % B::N, x);
+    }
+    static __device__ __forceinline__ void ask(const uint8_t *row, uint32_t, uint32_t from) {
+        prefetch(row + (size_t)(from / B::N) * B::BYTES);
+    }
+};
+
+template <> struct lying<e4m3> {
+    static __host__ __device__ size_t bytes(uint32_t k) {
+        return e4m3_row_bytes(k);
+    }
+    static __device__ __forceinline__ const uint8_t *scale_at(
+        const uint8_t *row, uint32_t k, uint32_t from) {
+        return row + e4m3_scales_at(k) + from / E4M3_COLUMNS * sizeof(float);
+    }
+    static __device__ __forceinline__ void fetch(
+        const uint8_t *row, uint32_t k, uint32_t from, struct eight *x) {
+        x->scales = load_four<4>(scale_at(row, k, from));
+        load_eight<8>(x->low, row + from);
+    }
+    static __device__ __forceinline__ void ask(const uint8_t *row, uint32_t k, uint32_t from) {
+        prefetch(row + from);
+        prefetch(scale_at(row, k, from));
+    }
+};
 
 /* As bf16, in order. */
 template <class B>
@@ -401,6 +458,8 @@ template <class R> static cudaError_t with_blocks(enum kernel_blocks blocks, con
         return r.template run<iq4_xs>();
     case KERNEL_MXFP4:
         return r.template run<mxfp4>();
+    case KERNEL_E4M3:
+        return r.template run<e4m3>();
     }
     return cudaErrorInvalidValue;
 }

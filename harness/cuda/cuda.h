@@ -1,6 +1,7 @@
 /* What the C files of the CUDA module share: its objects, device memory, and the stage.
  *
- * All work goes to one stream, in order, and nobody waits for it but where numbers come back to
+ * All work goes to one stream, in order (a step's at its end, where its shape has come before:
+ * steps.h), and nobody waits for it but where numbers come back to
  * the host: download, logits, logprobs. All device memory is made before the first step, with the
  * objects that need it: buffers of a step come out of one piece, where the host has said how large
  * (reserve); lists of a model (biases, taps) at their first use, and stay (lists.c). Lists that an
@@ -15,6 +16,7 @@
 #define ASSAY_HARNESS_CUDA_CUDA_H
 
 #include "harness/backend.h"
+#include "harness/cpu/budget.h"
 #include "harness/cpu/source.h"
 #include "harness/cuda/kernels.h"
 
@@ -120,13 +122,14 @@ struct room {
     size_t bytes, used;
 };
 
+struct steps;         /* those whose shape comes again: steps.h */
 struct attend_tiling; /* what attention by tensor cores keeps: attend_tiles.c */
 
 enum {
     HEAD_ROWS = 2048,        /* rows of logits at a time: a multiple of MATMUL_TILE */
     HEAD_SPAN = 4096,        /* tokens of the vocabulary at a time */
     HEAD_TARGETS = 8192,     /* targets at a time */
-    EXPAND_BYTES = 64 << 20, /* of a strip of columns whose blocks are expanded */
+    EXPAND_BYTES = 64 << 20, /* at most, of a strip of columns whose blocks are expanded */
 };
 
 struct cuda {
@@ -134,9 +137,10 @@ struct cuda {
     struct backend_caps caps;
     char name[32];
     int device;
-    cudaStream_t stream;
-    struct pool *pool; /* threads of the host, for what it does beside the device */
-    struct lt *lt;     /* NULL: products are our own */
+    cudaStream_t stream; /* while a step is recorded, one that nothing is to go to: steps.h */
+    struct steps *steps; /* NULL: none is recorded */
+    struct pool *pool;   /* threads of the host, for what it does beside the device */
+    struct lt *lt;       /* NULL: products are our own */
     struct stage stage;
     struct lists lists;
     struct room room;
@@ -144,9 +148,10 @@ struct cuda {
     struct upload_part upload[UPLOAD_PARTS];
     unsigned n_uploaded;
     enum weights_form weights;
-    uint64_t weight_room; /* that expanded matrices may still take */
+    struct budget budget; /* of device memory, among weights */
     uint16_t *expanded;   /* a strip of columns; NULL: no matrix is in blocks */
-    size_t strip_bytes;   /* of it that are used */
+    size_t expanded_bytes;
+    size_t strip_bytes; /* of it that are used at most */
     struct attend_tiling *tiling;
     float *logits;                 /* [HEAD_ROWS, HEAD_SPAN] */
     struct kernel_mass *masses;    /* [HEAD_ROWS] */
@@ -170,6 +175,14 @@ static inline struct cuda *cuda_of(const struct backend *b) {
 
 static inline size_t elem_bytes(enum elem e) {
     return e == ELEM_BF16 ? 2 : 4;
+}
+
+/* Whether it went well. An error that its caller reports shall not fail the next launch too, and so
+ * is taken from CUDA, which hands each out once more. */
+static inline bool cuda_went(cudaError_t e) {
+    if (e != cudaSuccess)
+        (void)cudaGetLastError();
+    return e == cudaSuccess;
 }
 
 /* Ends the process unless `e` is success. */
@@ -198,7 +211,11 @@ MUST_CHECK bool host_room_make(
     struct host_room *h, size_t bytes, const char *what, struct err *err);
 void host_room_free(struct host_room *h);
 
-/* upload.c: all rows of the source to the device; in the stream, as all that reads them. */
+/* upload.c: all rows of the source to the device; in the stream, as all that reads them. As
+ * elements, or as threads of the host write them, each so many rows of row_bytes from `row` on. */
+typedef void upload_fill_fn(const struct source *s, uint64_t row, uint64_t n, uint8_t *out);
+MUST_CHECK bool upload_filled(struct cuda *c, const struct source *s, upload_fill_fn *fill,
+    size_t row_bytes, uint8_t *device, struct err *err);
 MUST_CHECK bool upload_rows(
     struct cuda *c, const struct source *s, enum elem elem, uint8_t *device, struct err *err);
 void upload_free(struct cuda *c);
@@ -212,6 +229,9 @@ void stage_begin(struct cuda *c);
 void *stage_room(struct cuda *c, size_t bytes, const void **device);
 /* The same filled; where the device has such a list already, that one. */
 const void *stage_add(struct cuda *c, const void *data, size_t bytes);
+/* The room that was given last has been filled: where the device has the same already, that, and
+ * the room is free again. */
+const void *stage_fold(struct cuda *c, const void *room, size_t bytes);
 void stage_send(struct cuda *c); /* before the launch */
 
 /* lists.c: n elements of `size` bytes on the device; NULL for NULL. */
@@ -226,12 +246,19 @@ uint8_t *cache_layer(
 
 /* packed.c: matrices in blocks, and products with any. */
 
-/* What a matrix will lie as; what is expanded has taken its room. */
-enum kernel_blocks packed_choose(struct cuda *c, const struct source *s);
-size_t packed_row_bytes(enum tensor_type type, uint64_t k);
-MUST_CHECK bool packed_upload(
-    struct cuda *c, const struct source *s, uint8_t *device, struct err *err);
-MUST_CHECK bool packed_reserve(struct cuda *c, struct err *err); /* once there is one */
+/* How a matrix can lie. */
+struct packed_form {
+    enum kernel_blocks blocks;
+    size_t row_bytes;
+};
+/* What is to be made is counted, and the room for strips of it. */
+void packed_expect(struct cuda *c, const struct source *s);
+/* How it will lie; its room is taken. */
+struct packed_form packed_choose(struct cuda *c, const struct source *s);
+MUST_CHECK bool packed_upload(struct cuda *c, const struct source *s, const struct packed_form *f,
+    uint8_t *device, struct err *err);
+/* Room for the strips of one, before it is used. */
+MUST_CHECK bool packed_reserve(struct cuda *c, const struct source *s, struct err *err);
 /* Whether a product with so many rows expands strips, of how many columns, and columns [from, from
  * + n) as bf16 until the next are expanded. */
 bool packed_by_strips(const struct matrix *m, uint32_t n_rows);
@@ -240,8 +267,12 @@ const uint16_t *packed_expand(struct cuda *c, const struct matrix *m, uint32_t f
 /* What `a` says, with the matrix's columns from `first` on as the weight. */
 void matrix_product(struct cuda *c, const struct matrix *m, uint32_t first, struct matmul_args *a);
 
-/* The objects and ops, by file: memory.c, objects.c, ops.c, elements.c, groups.c, segments.c,
- * recur.c, head.c, limits.c. */
+/* The objects and ops, by file: memory.c, objects.c, step.c, ops.c, elements.c, groups.c,
+ * segments.c, recur.c, head.c, limits.c. */
+void cuda_expect(struct backend *b, enum weight_kind kind, const struct weight_source *src,
+    uint32_t n, uint32_t k);
+uint64_t cuda_expected(const struct backend *b);
+struct matrix_size cuda_table_size(const struct backend *b, const struct table *t);
 uint64_t cuda_memory_free(const struct backend *b);
 bool cuda_reserve(struct backend *b, uint32_t n_buffers, size_t bytes, struct err *err);
 void cuda_keep(struct backend *b);
@@ -258,6 +289,8 @@ struct kv_cache *cuda_kv_cache(
     struct backend *b, uint32_t n_layers, uint32_t n_slots, uint32_t kv_width, struct err *err);
 size_t cuda_kv_bytes_per_slot(const struct backend *b, uint32_t n_layers, uint32_t kv_width);
 void cuda_kv_free(struct backend *b, struct kv_cache *kv);
+bool cuda_step_begin(struct backend *b, const struct step_shape *shape);
+void cuda_step_end(struct backend *b);
 
 void cuda_gather(struct backend *b, const struct table *t, const int32_t *ids, float scale,
     bool add, struct rows x);

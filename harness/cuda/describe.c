@@ -3,27 +3,44 @@
 
 #include "harness/cuda/dynamic.h"
 #include "harness/cuda/load.h"
+#include "harness/cuda/lt_names.h"
 #include "harness/cuda/probe.h"
 #include "harness/harness.h"
 
-/* A library that the module uses where it is: its name, and what has it. */
-static json_t *library_describe(const char *what, const char *const *names) {
+/* A library that the module uses where it is: its name, and what has it; `entry` is in it. */
+static json_t *library_describe(
+    const char *what, const char *const *names, const struct dynamic_symbol *entry) {
     const char *file = NULL;
     struct err err = ERR_INIT;
-    void *library = dynamic_open(names, &file, &err);
-    json_t *said = json_pack("{s:s, s:b}", "name", what, "found", library != NULL);
-    json_object_set_new(
-        said, library != NULL ? "file" : "why", json_string(library != NULL ? file : err.msg));
+    void *library = dynamic_open(names, &file, &err), *place = NULL;
+    bool found = library != NULL && dynamic_bind(library, entry, &place, &err);
+    json_t *said = json_pack("{s:s, s:b}", "name", what, "found", (int)found);
+    json_object_set_new(said, found ? "file" : "why", json_string(found ? file : err.msg));
+    return said;
+}
+
+/* The one that the module would open (lt_names.h). */
+static json_t *products_describe(void) {
+    static const struct dynamic_symbol entry[] = { { "cublasLtMatmul", 0 }, { NULL, 0 } };
+    const char *named = getenv("ASSAY_CUBLASLT"), *const names[] = { named, NULL };
+    json_t *said;
+    if (named == NULL)
+        return library_describe("cublasLt", lt_names, entry);
+    if (named[0] != '\0')
+        said = library_describe("cublasLt", names, entry);
+    else
+        said = json_pack(
+            "{s:s, s:b, s:s}", "name", "cublasLt", "found", 0, "why", "ASSAY_CUBLASLT is empty");
+    json_object_set_new(said, "named_by", json_string("ASSAY_CUBLASLT"));
     return said;
 }
 
 static json_t *libraries_describe(void) {
-    static const char *const lt[] = { "libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so",
-        NULL };
+    static const struct dynamic_symbol entry[] = { { "ncclGetVersion", 0 }, { NULL, 0 } };
     const char *named = getenv("ASSAY_NCCL");
     const char *const nccl[] = { named != NULL && *named != '\0' ? named : "libnccl.so.2",
         "libnccl.so", "/usr/local/cuda/lib64/libnccl.so.2", NULL };
-    return json_pack("[o, o]", library_describe("cublasLt", lt), library_describe("NCCL", nccl));
+    return json_pack("[o, o]", products_describe(), library_describe("NCCL", nccl, entry));
 }
 
 static json_t *module_describe(void) {

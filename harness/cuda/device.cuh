@@ -5,8 +5,9 @@
  * A kernel is CUDA C++ in the small, so that it also compiles as host C++ and runs in the tests, a
  * fiber a thread (tests/harness/shim). What differs between the two stands here and in mma.cuh:
  *
- *     LAUNCH(kernel, grid, block, shared_bytes, stream, args...)    <<<>>>; a kernel with a comma
- *                                   in its template arguments stands in parentheses
+ *     LAUNCH(kernel, grid, block, shared_bytes, stream, args...)    <<<>>>, through launch_do
+ *                                   (launch.h); a kernel with a comma in its template arguments
+ *                                   stands in parentheses
  *     LAUNCH_SHARED_MAX(kernel, bytes)     before a launch with more than 48 KiB; a cudaError_t
  *     DYNAMIC_SHARED(float, room);         float *room: the launch's shared bytes, aligned to 16
  *
@@ -17,18 +18,48 @@
 #include <cuda_runtime.h>
 
 #include "harness/cuda/kernels.h"
+#include "harness/cuda/launch.h"
 
 #ifdef __CUDACC__
-#define LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                     \
-    kernel<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
 #define LAUNCH_SHARED_MAX(kernel, bytes)                                                           \
     cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes))
 #define DYNAMIC_SHARED(type, name)                                                                 \
     extern __shared__ __align__(16) unsigned char launch_shared[];                                 \
     type *name = (type *)launch_shared
+#define KERNEL_KNOWN(kernel) ((void)0)
 #else
 #include <shim_launch.h> /* the same three, of the tests */
 #endif
+#define LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                     \
+    (KERNEL_KNOWN(kernel),                                                                         \
+        launch_kernel(kernel, grid, block, shared_bytes, stream, __VA_ARGS__))
+
+/* Bytes between members say nothing: a launch shall be equal to the same one. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)
+#define PADDING_CLEAR(at) __builtin_clear_padding(at)
+#endif
+#endif
+#ifndef PADDING_CLEAR
+#define PADDING_CLEAR(at) ((void)(at))
+#endif
+
+template <typename T> struct same_type {
+    typedef T type;
+};
+
+/* Arguments become what the kernel takes. */
+template <typename... P>
+static inline void launch_kernel(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
+    cudaStream_t stream, typename same_type<P>::type... arguments) {
+    static_assert(sizeof...(P) <= LAUNCH_ARGUMENTS, "a launch has room for its arguments");
+    (PADDING_CLEAR(&arguments), ...);
+    void *const at[] = { (void *)&arguments... };
+    const size_t sizes[] = { sizeof(P)... };
+    const struct launch_call l = { (const void *)kernel, { grid.x, grid.y, grid.z },
+        { block.x, block.y, block.z }, shared_bytes, at, sizes, (unsigned)sizeof...(P) };
+    launch_do(&l, stream);
+}
 
 enum { WARP = 32, THREADS = 256 };
 

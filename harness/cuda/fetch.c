@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "harness/cuda/cuda.h"
+#include "harness/cuda/steps.h"
 
 enum { ROOM_LEAST = 1 << 20 };
 
@@ -26,6 +26,7 @@ void cuda_fetch(struct backend *b, struct rows x, float *out) {
     struct cuda *c = cuda_enter(b);
     struct fetching *f = &c->fetching;
     struct device_rows from = rows_view(x, x.buf->cols);
+    step_leave(c, STEP_EVER);
     size_t bytes = (size_t)x.n * from.cols * sizeof *out;
     BUG_IF(from.bf16);
     fetch_reserve(c, bytes);
@@ -40,7 +41,9 @@ void cuda_fetch(struct backend *b, struct rows x, float *out) {
 }
 
 void cuda_settle(struct backend *b) {
-    struct fetching *f = &cuda_enter(b)->fetching;
+    struct cuda *c = cuda_enter(b);
+    struct fetching *f = &c->fetching;
+    step_leave(c, STEP_EVER);
     if (f->n > 0)
         cuda_must(cudaEventSynchronize(f->done), "fetch");
     for (unsigned i = 0; i < f->n; i++)

@@ -73,10 +73,6 @@ struct plain {
     enum { N = 1, BYTES = 2 };
 };
 
-template <class B> static __host__ __device__ constexpr size_t row_bytes(uint32_t k) {
-    return (size_t)(k / B::N) * B::BYTES;
-}
-
 /* `left` rows from the tile's first on, of which the tile has N; what lies behind k, and rows that
  * are not there, are zeros. */
 template <class B, int N, int N_THREADS> struct side {
@@ -93,7 +89,7 @@ template <int N, int N_THREADS> struct side<plain, N, N_THREADS> {
 template <class B, int N, int N_THREADS>
 static __device__ __forceinline__ void side_begin(
     struct side<B, N, N_THREADS> &s, const void *rows, uint32_t first, uint32_t n, uint32_t k) {
-    s.rows = (const uint8_t *)rows + first * row_bytes<B>(k);
+    s.rows = (const uint8_t *)rows + first * lying<B>::bytes(k);
     s.left = n - first;
     s.k = k;
 }
@@ -134,7 +130,7 @@ static __device__ __forceinline__ void side_ask(
     uint32_t from = step * STEP_K;
     for (uint32_t row = threadIdx.x; row < N; row += N_THREADS)
         if (row < s.left && from < s.k)
-            prefetch(s.rows + row * row_bytes<B>(s.k) + (size_t)(from / B::N) * B::BYTES);
+            lying<B>::ask(s.rows + row * lying<B>::bytes(s.k), s.k, from);
 }
 
 template <class B, int N, int N_THREADS>
@@ -165,10 +161,8 @@ static __device__ __forceinline__ void side_fetch(
 #pragma unroll
     for (int i = 0; i < N * PIECES / N_THREADS; i++) {
         struct piece p = piece_of<N_THREADS>(i, step);
-        if (!is_there(s, p))
-            continue;
-        const uint8_t *row = s.rows + p.row * row_bytes<B>(s.k);
-        B::fetch(row + (size_t)(p.from / B::N) * B::BYTES, p.from % B::N, &s.held[i]);
+        if (is_there(s, p))
+            lying<B>::fetch(s.rows + p.row * lying<B>::bytes(s.k), s.k, p.from, &s.held[i]);
     }
 }
 

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "harness/cuda/nccl.h"
+#include "harness/cuda/steps.h"
 
 #ifndef GROUP_ROOM /* the tests' is small */
 #define GROUP_ROOM (16 << 20)
@@ -201,8 +202,10 @@ static void add_up(struct cuda *c, const struct stretch *s) {
         take_sums(c, s);
 }
 
+/* It goes to the stream itself, and threads meet in it: no record may stand open. */
 void cuda_all_reduce(struct backend *b, struct rows x) {
     struct cuda *c = cuda_enter(b);
+    step_leave(c, STEP_EVER);
     struct cuda_group *g = c->group;
     struct device_rows rows = rows_view(x, x.buf->cols);
     BUG_IF(g == NULL || rows.bf16);

@@ -5,7 +5,7 @@
  * in one piece of memory, and read from there (logprobs.cu). Spans are fixed by the vocabulary
  * alone, and a row's part of a product depends on the row alone, so the grouping of rows and
  * targets changes no bit. See cuda.h. */
-#include "harness/cuda/cuda.h"
+#include "harness/cuda/steps.h"
 
 #include <math.h>
 
@@ -49,6 +49,7 @@ void cuda_logits(struct backend *b, const struct matrix *head, const struct vect
     const struct head h = { head, bias, scale, softcap };
     struct device_rows all = rows_view(x, head->k);
     check_head(c, &h, x);
+    step_leave(c, STEP_EVER);
     for (uint32_t row = 0, n; row < x.n; row += n) {
         n = x.n - row < HEAD_ROWS ? x.n - row : HEAD_ROWS;
         for (uint32_t token = 0; token < head->n; token += HEAD_SPAN) {
@@ -195,6 +196,7 @@ void cuda_logprobs(struct backend *b, const struct matrix *head, const struct ve
     bool fused = all.bf16 && head->k % 8 == 0;
     uint32_t at_once = fused ? rows_most(&h) : HEAD_ROWS;
     check_head(c, &h, x);
+    step_leave(c, STEP_EVER);
     check_targets(head, x, targets, n);
     for (size_t from = 0, some; from < n; from += some) {
         some = count_some(targets + from, n - from, at_once);

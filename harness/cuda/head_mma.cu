@@ -11,6 +11,7 @@
  * A maximum passes over NaN; its exponential is in the sum then, and shows. Compiled, but not yet
  * run on a device. */
 #include "harness/cuda/gemm_mma.cuh"
+#include "harness/cuda/tops.cuh"
 
 /* All are HEAD_TOKENS wide. */
 struct wide_span : tile<128, HEAD_TOKENS, 2, 4, 3> {};
@@ -19,16 +20,6 @@ struct few_span : tile<16, HEAD_TOKENS, 1, 4, 4> {};
 
 enum { EACH = HEAD_TOKENS / WARP }; /* tokens of a lane */
 static_assert(HEAD_TOKENS % WARP == 0, "every lane has as many tokens");
-
-/* A maximum and the first place that has it. */
-struct top {
-    float max;
-    uint32_t at; /* UINT32_MAX: none */
-};
-
-static __device__ __forceinline__ struct top top_of(struct top a, struct top b) {
-    return b.max > a.max || (b.max == a.max && b.at < a.at) ? b : a;
-}
 
 static __device__ __forceinline__ struct top warp_top(struct top t) {
     for (int distance = WARP / 2; distance > 0; distance /= 2) {
@@ -44,7 +35,7 @@ static __device__ __forceinline__ struct span_mass span_of(
     const struct head_args &a, float *logits, uint32_t token, uint32_t n) {
     uint32_t lane = threadIdx.x % WARP;
     float y[EACH];
-    struct top top = { -INFINITY, UINT32_MAX };
+    struct top top = no_top();
 #pragma unroll
     for (int i = 0; i < EACH; i++) {
         uint32_t c = lane + (uint32_t)i * WARP;
@@ -57,12 +48,11 @@ static __device__ __forceinline__ struct span_mass span_of(
         top = top_of(top, one);
     }
     top = warp_top(top);
-    float base = top.max == -INFINITY ? 0 : top.max, sum = 0;
+    float base = top_base(top), sum = 0;
 #pragma unroll
     for (int i = 0; i < EACH; i++)
         sum += lane + (uint32_t)i * WARP < n ? expf(y[i] - base) : 0;
-    struct span_mass mass = { top.max, token + (top.max == -INFINITY ? 0 : top.at),
-        warp_sum(sum) };
+    struct span_mass mass = { top.max, token + top_place(top), warp_sum(sum) };
     return mass;
 }
 
@@ -139,34 +129,20 @@ static __global__ void __launch_bounds__(THREADS)
     join_spans(const struct span_mass *masses, uint32_t n_spans, struct kernel_mass *out) {
     __shared__ struct top tops[THREADS];
     __shared__ double sums[THREADS];
-    const uint32_t t = threadIdx.x;
     const struct span_mass *row = masses + (size_t)blockIdx.x * n_spans;
-    struct top top = { -INFINITY, UINT32_MAX };
-    for (uint32_t i = t; i < n_spans; i += THREADS) {
+    struct top top = no_top();
+    for (uint32_t i = threadIdx.x; i < n_spans; i += THREADS) {
         struct top one = { row[i].max, row[i].best };
         top = top_of(top, one);
     }
-    tops[t] = top;
-    for (uint32_t half = THREADS / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (t < half)
-            tops[t] = top_of(tops[t], tops[t + half]);
-    }
-    __syncthreads();
-    float max = tops[0].max;
-    double base = max == -INFINITY ? 0 : (double)max, sum = 0;
-    for (uint32_t i = t; i < n_spans; i += THREADS)
+    top = block_top(top, tops);
+    double base = top_base(top), sum = 0;
+    for (uint32_t i = threadIdx.x; i < n_spans; i += THREADS)
         sum += (double)row[i].sum * exp((double)row[i].max - base);
-    sums[t] = sum;
-    for (uint32_t half = THREADS / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (t < half)
-            sums[t] += sums[t + half];
-    }
-    if (t != 0)
-        return; /* thread 0 wrote sums[0] itself */
-    struct kernel_mass mass = { max, tops[0].at, sums[0] };
-    out[blockIdx.x] = mass;
+    sum = block_total(sum, sums);
+    struct kernel_mass mass = { top.max, top.at, sum };
+    if (threadIdx.x == 0)
+        out[blockIdx.x] = mass;
 }
 
 cudaError_t launch_head_join(const struct span_mass *masses, uint32_t n_spans, uint32_t n_rows,

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/cuda/sight.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -80,8 +82,8 @@ cudaError_t launch_curve(const struct curve_args *a, cudaStream_t stream);
 /* out += scale * x, both f32; x cut to ± limit */
 cudaError_t launch_add(
     float scale, struct device_rows x, struct device_rows out, cudaStream_t stream);
-/* x becomes the sum of what n_ranks ranks have of n numbers, in their order: x itself is rank's, the
- * others' stand in `parts`, `pitch` numbers apart by rank. */
+/* x becomes the sum of what n_ranks ranks have of n numbers, in their order: x itself is rank's,
+ * the others' stand in `parts`, `pitch` numbers apart by rank. */
 struct sum_args {
     float *x;
     const float *parts;
@@ -156,7 +158,7 @@ cudaError_t launch_pool(enum kernel_pooling pooling, struct device_rows x,
     const struct pool_segment *segments, struct device_rows out, cudaStream_t stream);
 
 /* What a weight's rows lie as: elements of the product, or blocks of the file, each row a whole
- * number of them (blocks.cuh). */
+ * number of them, or bytes and their scales (blocks.cuh). */
 enum kernel_blocks {
     KERNEL_PLAIN,
     KERNEL_Q4_0,
@@ -172,8 +174,21 @@ enum kernel_blocks {
     KERNEL_IQ4_NL,
     KERNEL_IQ4_XS,
     KERNEL_MXFP4,
+    KERNEL_E4M3,
     KERNEL_N_BLOCKS,
 };
+
+/* A row of E4M3: its k bytes, k a multiple of 8, and behind them an f32 scale for each
+ * E4M3_COLUMNS of its columns, whatever block of rows the file has given the same scale. Both
+ * begin at multiples of 16, and so does the next row. */
+enum { E4M3_COLUMNS = 128 };
+ON_BOTH size_t e4m3_scales_at(uint32_t k) {
+    return ((size_t)k + 15) / 16 * 16;
+}
+ON_BOTH size_t e4m3_row_bytes(uint32_t k) {
+    size_t n_scales = ((size_t)k + E4M3_COLUMNS - 1) / E4M3_COLUMNS;
+    return e4m3_scales_at(k) + (n_scales * sizeof(float) + 15) / 16 * 16;
+}
 
 /* out = activation(x · wᵀ + bias) * scale, or +=; rows of the last tile that x lacks are zeros and
  * are not written. out may be some columns of wider rows. */
@@ -244,9 +259,14 @@ struct gather_add_args {
 };
 cudaError_t launch_gather_add(const struct gather_add_args *a, cudaStream_t stream);
 
-/* n elements, a multiple of the block, as bf16; `to` is aligned to 16 bytes. */
-cudaError_t launch_expand(
-    enum kernel_blocks blocks, const void *from, size_t n, uint16_t *to, cudaStream_t stream);
+/* n rows of k elements, k a multiple of the block, as bf16; `to` is aligned to 16 bytes. */
+struct expand_args {
+    enum kernel_blocks blocks;
+    const void *from;
+    uint32_t n, k;
+    uint16_t *to;
+};
+cudaError_t launch_expand(const struct expand_args *a, cudaStream_t stream);
 
 /* From `position` on, slots go up from `slot`. */
 struct attend_span {
@@ -277,8 +297,7 @@ struct attend_args {
     bool cache_bf16;
     uint32_t n_heads, group, head_dim, kv_width;
     float scale, softcap;
-    bool causal, ancestors_only;
-    uint32_t window;
+    struct attend_rule rule;
     struct attend_bias bias;
     const float *sinks; /* [n_heads] or NULL */
     const struct segment_tile *tiles;

@@ -1,7 +1,7 @@
 /* Lists that a model makes once (biases, sinks, numbers of a recurrence), kept on the device from
  * their first use on. The door has them on the host and says that they stay as they are until
  * close: a list is known by where it lies. See cuda.h. */
-#include "harness/cuda/cuda.h"
+#include "harness/cuda/steps.h"
 
 #include <string.h>
 
@@ -40,6 +40,7 @@ const void *list_keep(struct cuda *c, const void *host, size_t n, size_t size) {
         BUG_IF(memcmp(k->sample, now, sizeof now) != 0);
         return k->device;
     }
+    step_leave(c, STEP_ONCE);
     mem_grow(&l->kept, &l->capacity, l->n + 1, sizeof *l->kept);
     k = &l->kept[l->n++];
     *k = (struct kept_list) { .host = host, .bytes = bytes };

@@ -4,7 +4,7 @@
  * alone.
  *
  * Compiled, but not yet run on a device. */
-#include "harness/cuda/device.cuh"
+#include "harness/cuda/tops.cuh"
 
 /* a then b, as one. Empty is { -INFINITY, 0, 0 }; a sum that is NaN stays so. */
 static __device__ struct kernel_mass mass_join(struct kernel_mass a, struct kernel_mass b) {
@@ -16,45 +16,26 @@ static __device__ struct kernel_mass mass_join(struct kernel_mass a, struct kern
     return a;
 }
 
-/* The larger, or of equals the first; UINT32_MAX stands for none. */
-static __device__ void take_larger(float *max, uint32_t *best, float x, uint32_t at) {
-    if (x > *max || (x == *max && at < *best)) {
-        *max = x;
-        *best = at;
-    }
-}
-
-enum { ROOM_BYTES = THREADS * (sizeof(double) + sizeof(float) + sizeof(uint32_t)) };
+enum { ROOM_BYTES = THREADS * (sizeof(double) + sizeof(struct top)) };
 
 static __global__ void __launch_bounds__(THREADS) span_rows(struct span_args a) {
-    DYNAMIC_SHARED(double, sums); /* [THREADS], as the two that follow */
-    float *tops = (float *)(sums + THREADS);
-    uint32_t *places = (uint32_t *)(tops + THREADS);
-    const uint32_t t = threadIdx.x, cols = a.logits.cols;
+    DYNAMIC_SHARED(double, sums); /* [THREADS], as the tops behind them */
+    struct top *tops = (struct top *)(sums + THREADS), top = no_top();
+    const uint32_t cols = a.logits.cols;
     const float *logits = (const float *)a.logits.data + (size_t)blockIdx.x * cols;
-    tops[t] = -INFINITY;
-    places[t] = UINT32_MAX;
-    for (uint32_t c = t; c < cols; c += THREADS)
-        take_larger(&tops[t], &places[t], capped(logits[c], a.softcap), c);
-    for (uint32_t half = THREADS / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (t < half)
-            take_larger(&tops[t], &places[t], tops[t + half], places[t + half]);
+    for (uint32_t c = threadIdx.x; c < cols; c += THREADS) {
+        struct top one = { capped(logits[c], a.softcap), c };
+        top = top_of(top, one);
     }
-    __syncthreads();
-    float max = tops[0], base = max == -INFINITY ? 0 : max;
-    sums[t] = 0;
-    for (uint32_t c = t; c < cols; c += THREADS)
-        sums[t] += (double)expf(capped(logits[c], a.softcap) - base);
-    for (uint32_t half = THREADS / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (t < half)
-            sums[t] += sums[t + half];
-    }
-    if (t != 0)
-        return; /* thread 0 wrote sums[0] itself */
-    uint32_t place = max == -INFINITY ? 0 : places[0];
-    struct kernel_mass mass = { max, a.first_token + place, sums[0] };
+    top = block_top(top, tops);
+    float base = top_base(top);
+    double sum = 0;
+    for (uint32_t c = threadIdx.x; c < cols; c += THREADS)
+        sum += (double)expf(capped(logits[c], a.softcap) - base);
+    sum = block_total(sum, sums);
+    if (threadIdx.x != 0)
+        return;
+    struct kernel_mass mass = { top.max, a.first_token + top_place(top), sum };
     struct kernel_mass *all = &a.masses[blockIdx.x];
     *all = a.first_token == 0 ? mass : mass_join(*all, mass);
 }

@@ -3,9 +3,10 @@
 #include "harness/cuda/lt.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
-#include "harness/cuda/cuda.h"
+#include "harness/cuda/steps.h"
 
 static void refused(void) {
     err_bug(__FILE__, __LINE__, "cuBLASLt refused a product of a kind that it has done before");
@@ -15,8 +16,30 @@ static uint32_t filled(const struct lt_plan *p, uint32_t n_rows) {
     return p->block != 0 ? (p->block - n_rows % p->block) % p->block : 0;
 }
 
+struct asked {
+    struct lt *lt;
+    const struct lt_plan *plan;
+    struct lt_product product;
+};
+
+static cudaError_t asked_do(struct cuda *c, const void *asked) {
+    const struct asked *a = asked;
+    (void)c;
+    return lt_run(a->lt, a->plan, &a->product) ? cudaSuccess : cudaErrorNotSupported;
+}
+
 static void run(struct lt *lt, const struct lt_plan *p, const struct lt_product *a) {
-    if (!lt_run(lt, p, a))
+    struct asked asked;
+    memset(&asked, 0, sizeof asked); /* bytes between members too: a record is compared */
+    asked.lt = lt;
+    asked.plan = p;
+    asked.product.x = a->x;
+    asked.product.n_rows = a->n_rows;
+    asked.product.weight = a->weight;
+    asked.product.bias = a->bias;
+    asked.product.scale = a->scale;
+    asked.product.out = a->out;
+    if (step_ask(lt->cuda, asked_do, &asked, sizeof asked) != cudaSuccess)
         refused();
     lt->cuda->n_rows_filled += filled(p, a->n_rows);
 }
@@ -66,7 +89,7 @@ static bool run_finished(struct lt *lt, const struct matmul_args *a) {
         .out = a->out.data };
     if (kind.epilogue == 0 || !is_aligned(kind.n, kind.out_bf16))
         return false;
-    const struct lt_plan *plan = lt_plan_find(lt, &kind);
+    const struct lt_plan *plan = lt_plan_find(lt, &kind, a->weight);
     if (plan->usable)
         run(lt, plan, &p);
     return plan->usable;
@@ -106,7 +129,7 @@ static bool run_sums(struct lt *lt, const struct matmul_args *a) {
     const struct lt_kind kind = sums_of(a);
     uint32_t most = rows_at_once(&kind);
     struct lt_product p = { .weight = a->weight, .scale = 1, .out = lt->sums };
-    const struct lt_plan *plan = most > 0 ? lt_plan_find(lt, &kind) : NULL;
+    const struct lt_plan *plan = most > 0 ? lt_plan_find(lt, &kind, a->weight) : NULL;
     if (plan == NULL || !plan->usable)
         return false;
     for (uint32_t row = 0; row < a->x.n; row += p.n_rows) {

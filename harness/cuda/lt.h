@@ -8,6 +8,10 @@
  * together and of a few of them at other places; where they don't, rows go in blocks of LT_BLOCK,
  * the last one filled and counted; where even these differ, our own kernel does it.
  *
+ * Memory that is short at the moment says nothing about an algorithm, and changes no choice: a
+ * trial that finds none for weights of its own borrows the product's (they wait on the host for as
+ * long as it lasts), and what cannot do without more ends the process, with what would help.
+ *
  * Whether a product goes through the library follows from its widths and types alone: never from
  * where its rows stand or how many there are.
  *
@@ -62,6 +66,7 @@ struct lt {
     uint8_t *block;            /* rows of a block that has to be filled, and what they become */
     size_t block_bytes;
     struct lt_plan *plans;
+    bool starved; /* the library has said that it found no memory */
 };
 
 /* A product as the library does it: out = x · wᵀ under the plan's epilogue, rows of out `pitch`
@@ -86,9 +91,12 @@ void lt_close(struct lt *lt); /* its memory on the device is the backend's */
 bool lt_matmul(struct lt *lt, const struct matmul_args *a);
 
 /* lt_plan.c: the plan of this kind, made and tried where there is none yet. One that isn't usable
- * stays so. */
-const struct lt_plan *lt_plan_find(struct lt *lt, const struct lt_kind *kind);
+ * stays so. `weight`: the product's, which is as it was afterwards. */
+const struct lt_plan *lt_plan_find(struct lt *lt, const struct lt_kind *kind, const void *weight);
 void lt_plans_free(struct lt *lt);
+
+/* lt_say.c: what became of a plan, where ASSAY_CUBLASLT_SAY asks. */
+void lt_say(const struct lt *lt, const struct lt_plan *p);
 
 /* False where the library refuses. */
 MUST_CHECK bool lt_run(struct lt *lt, const struct lt_plan *plan, const struct lt_product *p);

@@ -10,7 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LT_SUCCESS = 0, LT_NOT_INITIALIZED = 1, LT_INVALID_VALUE = 7, LT_NOT_SUPPORTED = 15 };
+enum {
+    LT_SUCCESS = 0,
+    LT_NOT_INITIALIZED = 1,
+    LT_NO_MEMORY = 3,
+    LT_INVALID_VALUE = 7,
+    LT_NOT_SUPPORTED = 15
+};
 
 enum lt_type { LT_F32 = 0, LT_BF16 = 14 };
 enum { LT_COMPUTE_F32 = 68 };
@@ -39,8 +45,11 @@ enum {
     LT_PREF_ALIGNMENT_D = 8,
 };
 enum {
+    LT_CONFIG_ID = 0,        /* int32_t */
+    LT_CONFIG_TILE = 1,      /* uint32_t */
     LT_CONFIG_SPLITS = 2,    /* int32_t: parts that k is cut into */
     LT_CONFIG_REDUCTION = 3, /* uint32_t: how these are added; 0: they aren't */
+    LT_CONFIG_STAGES = 6,    /* uint32_t */
 };
 enum { LT_CAP_NUMBERS = 15 /* uint64_t: what a product is computed with */ };
 #define LT_NUMBERS_TENSOR 0xfeULL /* tensor cores of whatever kind */

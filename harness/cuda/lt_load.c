@@ -5,13 +5,7 @@
 #include <string.h>
 
 #include "harness/cuda/lt.h"
-
-static const char *const libraries[] = {
-    "libcublasLt.so.13",
-    "libcublasLt.so.12",
-    "/usr/local/cuda/lib64/libcublasLt.so.13",
-    "/usr/local/cuda/lib64/libcublasLt.so.12",
-};
+#include "harness/cuda/lt_names.h"
 
 #define ENTRY(name, member)                                                                        \
     { name, offsetof(struct lt_api, member) }
@@ -47,8 +41,8 @@ static void *library_open(const char *named) {
     void *library = NULL;
     if (named != NULL)
         return dlopen(named, RTLD_NOW | RTLD_LOCAL);
-    for (size_t i = 0; library == NULL && i < sizeof libraries / sizeof *libraries; i++)
-        library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
+    for (size_t i = 0; library == NULL && lt_names[i] != NULL; i++)
+        library = dlopen(lt_names[i], RTLD_NOW | RTLD_LOCAL);
     return library;
 }
 

@@ -7,12 +7,14 @@
  *     w    [n, k]     there  A [k, n], pitch k, transposed
  *     x    [rows, k]  there  B [k, rows], pitch k
  *     out  [rows, n]  there  C = D [n, rows], pitch `pitch`; a bias has one number a row of D */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "harness/cuda/cuda.h"
 #include "harness/cuda/lt.h"
+#include "harness/cuda/steps.h"
 
 static size_t size_in(const struct lt_kind *k) {
     return k->bf16 ? 2 : 4;
@@ -49,6 +51,12 @@ void lt_plans_free(struct lt *lt) {
     lt->plans = NULL;
 }
 
+/* Whether the library did it; a want of memory is remembered. */
+static bool done(struct lt *lt, int status) {
+    lt->starved = lt->starved || status == LT_NO_MEMORY;
+    return status == LT_SUCCESS;
+}
+
 static bool set_u32(lt_set_fn *set, void *object, int attribute, uint32_t value) {
     return set(object, attribute, &value, sizeof value) == LT_SUCCESS;
 }
@@ -69,7 +77,7 @@ static bool bias_set(struct lt *lt, const struct lt_plan *p, const void *bias) {
 
 static bool desc_make(struct lt *lt, struct lt_plan *p) {
     const struct lt_api *api = &lt->api;
-    return api->desc_create(&p->desc, LT_COMPUTE_F32, LT_F32) == LT_SUCCESS &&
+    return done(lt, api->desc_create(&p->desc, LT_COMPUTE_F32, LT_F32)) &&
            set_u32(api->desc_set, p->desc, LT_DESC_TRANSA, LT_OP_T) &&
            set_u32(api->desc_set, p->desc, LT_DESC_TRANSB, LT_OP_N) &&
            set_u32(api->desc_set, p->desc, LT_DESC_EPILOGUE, p->kind.epilogue) &&
@@ -81,9 +89,9 @@ static bool layouts_make(struct lt *lt, struct lt_plan *p) {
     const struct lt_api *api = &lt->api;
     const struct lt_kind *k = &p->kind;
     int in = type_of(k->bf16), out = type_of(k->out_bf16);
-    return api->layout_create(&p->weight, in, k->k, k->n, k->k) == LT_SUCCESS &&
-           api->layout_create(&p->rows, in, k->k, LT_ROWS, k->k) == LT_SUCCESS &&
-           api->layout_create(&p->out, out, k->n, LT_ROWS, k->pitch) == LT_SUCCESS;
+    return done(lt, api->layout_create(&p->weight, in, k->k, k->n, k->k)) &&
+           done(lt, api->layout_create(&p->rows, in, k->k, LT_ROWS, k->k)) &&
+           done(lt, api->layout_create(&p->out, out, k->n, LT_ROWS, k->pitch));
 }
 
 /* ---- the algorithm ---- */
@@ -130,11 +138,11 @@ static bool algo_choose(struct lt *lt, struct lt_plan *p, size_t workspace) {
     void *preference = NULL;
     int n = 0;
     bool chosen = false;
-    if (lt->api.preference_create(&preference) != LT_SUCCESS)
+    if (!done(lt, lt->api.preference_create(&preference)))
         return false;
     bool ok = preference_fill(lt, preference, workspace) &&
-              lt->api.find(lt->handle, p->desc, p->weight, p->rows, p->out, p->out, preference,
-                  CANDIDATES, found, &n) == LT_SUCCESS;
+              done(lt, lt->api.find(lt->handle, p->desc, p->weight, p->rows, p->out, p->out,
+                           preference, CANDIDATES, found, &n));
     for (int i = 0; ok && i < n && i < CANDIDATES && !chosen; i++) {
         chosen = found[i].state == LT_SUCCESS && found[i].workspace <= workspace &&
                  is_whole(lt, &found[i].algo) && is_exact(lt, &p->kind, &found[i].algo);
@@ -154,9 +162,9 @@ static bool run_whole(struct lt *lt, const struct lt_plan *p, const struct lt_pr
     return set_u64(api->layout_set, p->rows, LT_LAYOUT_COLS, a->n_rows) &&
            set_u64(api->layout_set, p->out, LT_LAYOUT_COLS, a->n_rows) &&
            bias_set(lt, p, a->bias) &&
-           api->matmul(lt->handle, p->desc, &a->scale, a->weight, p->weight, a->x, p->rows, &beta,
-               a->out, p->out, a->out, p->out, &p->algo, lt->workspace, p->workspace,
-               lt->cuda->stream) == LT_SUCCESS;
+           done(lt, api->matmul(lt->handle, p->desc, &a->scale, a->weight, p->weight, a->x, p->rows,
+                        &beta, a->out, p->out, a->out, p->out, &p->algo, lt->workspace,
+                        p->workspace, lt->cuda->stream));
 }
 
 static void copy(struct lt *lt, void *to, const void *from, size_t bytes) {
@@ -207,7 +215,7 @@ bool lt_run(struct lt *lt, const struct lt_plan *p, const struct lt_product *a) 
 /* ---- the trial ---- */
 
 static size_t weight_bytes(const struct lt_kind *k) {
-    return ((size_t)k->n * k->k * size_in(k) + 255) / 256 * 256;
+    return (size_t)k->n * k->k * size_in(k);
 }
 
 enum { TRIED_MOST = 640, TRIED_LEAST = 8 };
@@ -225,8 +233,9 @@ static const struct {
  * Where a trial keeps its rows: in the memory for sums, and in what the algorithm doesn't want. */
 struct trial {
     uint32_t n_rows;
-    const uint8_t *weight, *bias; /* bias: zeros */
-    uint8_t *x, *all, *part;
+    const uint8_t *weight;
+    uint8_t *bias, *x, *all, *part; /* bias: zeros */
+    size_t bias_bytes;
     uint32_t *differs;
     size_t row_in, row_out;
 };
@@ -234,11 +243,15 @@ struct trial {
 static struct trial trial_place(const struct lt *lt, const struct lt_plan *p) {
     const struct lt_kind *k = &p->kind;
     size_t bytes = LT_SUMS_BYTES + (p->workspace == 0 ? LT_WORKSPACE_BYTES : 0);
-    struct trial t = { .row_in = k->k * size_in(k), .row_out = k->pitch * size_out(k) };
-    size_t most = (bytes - 256) / (t.row_in + 2 * t.row_out);
+    struct trial t = { .row_in = k->k * size_in(k),
+        .row_out = k->pitch * size_out(k),
+        .bias_bytes = (k->n * sizeof(float) + 255) / 256 * 256 };
+    size_t head = 256 + t.bias_bytes,
+           most = head < bytes ? (bytes - head) / (t.row_in + 2 * t.row_out) : 0;
     t.n_rows = most < TRIED_MOST ? (uint32_t)most : TRIED_MOST;
     t.differs = (uint32_t *)(void *)lt->sums;
-    t.x = lt->sums + 256;
+    t.bias = lt->sums + 256;
+    t.x = t.bias + t.bias_bytes;
     t.all = t.x + t.n_rows * t.row_in; /* rows are multiples of LT_ALIGN */
     t.part = t.all + t.n_rows * t.row_out;
     return t;
@@ -260,13 +273,13 @@ static bool run_part(struct lt *lt, const struct lt_plan *p, const struct trial 
 static bool rows_agree(struct lt *lt, const struct lt_plan *p, const uint8_t *weight) {
     struct trial t = trial_place(lt, p);
     t.weight = weight;
-    t.bias = weight + weight_bytes(&p->kind);
     cudaStream_t stream = lt->cuda->stream;
     uint32_t differs = 1;
     if (t.n_rows < TRIED_LEAST)
         return false;
     struct device_rows x = { .data = t.x, .n = t.n_rows, .cols = p->kind.k, .bf16 = p->kind.bf16 };
     cuda_must(launch_noise(x, false, stream), "trial");
+    cuda_must(cudaMemsetAsync(t.bias, 0, t.bias_bytes, stream), "trial");
     cuda_must(cudaMemsetAsync(t.differs, 0, sizeof *t.differs, stream), "trial");
     bool ok = run_part(lt, p, &t, 0, t.n_rows, t.all);
     for (size_t i = 0; ok && i < sizeof tried_parts / sizeof *tried_parts; i++) {
@@ -283,47 +296,85 @@ static bool rows_agree(struct lt *lt, const struct lt_plan *p, const uint8_t *we
     return ok && differs == 0;
 }
 
+/* An algorithm that is given up because memory is short at the moment would be another one than
+ * the same model has elsewhere, and the bits others: so none is. The door's ops have no error to
+ * give: the process ends, and says what would help. */
+_Noreturn static void starve(size_t bytes, const char *what) {
+    struct err err = ERR_INIT;
+    char message[sizeof err.msg + 128];
+    device_failed(&err, cudaErrorMemoryAllocation, bytes, what);
+    snprintf(
+        message, sizeof message, "%s; close what else runs there, or use --gemm plain", err.msg);
+    err_bug(__FILE__, __LINE__, message);
+}
+
 /* Room for one block of the kind. */
-static bool block_reserve(struct lt *lt, const struct lt_kind *k) {
+static void block_reserve(struct lt *lt, const struct lt_kind *k) {
     size_t bytes = block_in(k) + LT_BLOCK * k->pitch * size_out(k);
     if (bytes <= lt->block_bytes)
-        return true;
+        return;
     void *room = device_alloc(lt->cuda, bytes, 1, "a block of rows", NULL, NULL);
     if (room == NULL)
-        return false;
+        starve(bytes, "a block of rows");
     lt->block = room;
     lt->block_bytes = bytes;
-    return true;
 }
 
 static bool agrees_in_blocks(struct lt *lt, struct lt_plan *p, const uint8_t *weight) {
     p->block = LT_BLOCK;
-    return block_reserve(lt, &p->kind) && rows_agree(lt, p, weight);
+    block_reserve(lt, &p->kind);
+    return rows_agree(lt, p, weight);
 }
 
-/* With weights of its own, for as long as it lasts; where there is no memory for them, the library
- * isn't used. */
-static bool plan_try(struct lt *lt, struct lt_plan *p) {
-    const struct lt_kind *k = &p->kind;
-    size_t weights = weight_bytes(k), bias = k->n * sizeof(float);
-    void *room = NULL;
-    if (cudaMalloc(&room, weights + bias) != cudaSuccess) {
-        cudaGetLastError();
-        return false;
-    }
-    struct device_rows w = { .data = room, .n = k->n, .cols = k->k, .bf16 = k->bf16 };
+/* With noise where `room` is. */
+static bool try_in(struct lt *lt, struct lt_plan *p, void *room) {
+    struct device_rows w = {
+        .data = room, .n = p->kind.n, .cols = p->kind.k, .bf16 = p->kind.bf16
+    };
     cuda_must(launch_noise(w, true, lt->cuda->stream), "trial");
-    cuda_must(cudaMemsetAsync((uint8_t *)room + weights, 0, bias, lt->cuda->stream), "trial");
-    bool ok = rows_agree(lt, p, room) || agrees_in_blocks(lt, p, room);
+    return rows_agree(lt, p, room) || agrees_in_blocks(lt, p, room);
+}
+
+static void move(struct lt *lt, void *to, const void *from, size_t n, enum cudaMemcpyKind kind) {
+    cuda_must(cudaMemcpyAsync(to, from, n, kind, lt->cuda->stream), "trial");
+    cuda_must(cudaStreamSynchronize(lt->cuda->stream), "trial");
+}
+
+/* The same trial in the place of the product's own weights, which wait on the host. */
+static bool try_in_place(struct lt *lt, struct lt_plan *p, const void *weight) {
+    size_t bytes = weight_bytes(&p->kind);
+    union {
+        const void *in;
+        void *out;
+    } place = { .in = weight };
+    void *kept = malloc(bytes);
+    if (kept == NULL)
+        starve(bytes, "the weights of a trial");
+    move(lt, kept, weight, bytes, cudaMemcpyDeviceToHost);
+    bool ok = try_in(lt, p, place.out);
+    move(lt, place.out, kept, bytes, cudaMemcpyHostToDevice);
+    free(kept);
+    return ok;
+}
+
+/* With weights of its own for as long as it lasts, where there is memory for them. */
+static bool plan_try(struct lt *lt, struct lt_plan *p, const void *weight) {
+    void *room = NULL;
+    if (cudaMalloc(&room, weight_bytes(&p->kind)) != cudaSuccess) {
+        cudaGetLastError();
+        return try_in_place(lt, p, weight);
+    }
+    bool ok = try_in(lt, p, room);
     cuda_must(cudaFree(room), "trial");
     return ok;
 }
 
 /* ---- plans ---- */
 
-static bool plan_make(struct lt *lt, struct lt_plan *p) {
+static bool plan_make(struct lt *lt, struct lt_plan *p, const void *weight) {
     return desc_make(lt, p) && bias_set(lt, p, lt->sums) && layouts_make(lt, p) &&
-           (algo_choose(lt, p, 0) || algo_choose(lt, p, LT_WORKSPACE_BYTES)) && plan_try(lt, p);
+           (algo_choose(lt, p, 0) || algo_choose(lt, p, LT_WORKSPACE_BYTES)) &&
+           plan_try(lt, p, weight);
 }
 
 static bool kinds_equal(const struct lt_kind *a, const struct lt_kind *b) {
@@ -332,14 +383,19 @@ static bool kinds_equal(const struct lt_kind *a, const struct lt_kind *b) {
            a->epilogue == b->epilogue;
 }
 
-const struct lt_plan *lt_plan_find(struct lt *lt, const struct lt_kind *kind) {
+const struct lt_plan *lt_plan_find(struct lt *lt, const struct lt_kind *kind, const void *weight) {
     for (struct lt_plan *p = lt->plans; p != NULL; p = p->next)
         if (kinds_equal(&p->kind, kind))
             return p;
+    step_leave(lt->cuda, STEP_ONCE);
     struct lt_plan *p = xcalloc(1, sizeof *p);
     p->kind = *kind;
     p->next = lt->plans;
     lt->plans = p;
-    p->usable = plan_make(lt, p);
+    lt->starved = false;
+    p->usable = plan_make(lt, p, weight);
+    lt_say(lt, p);
+    if (!p->usable && lt->starved)
+        starve(0, "what cuBLASLt works in");
     return p;
 }

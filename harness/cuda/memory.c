@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "harness/cuda/cuda.h"
+#include "harness/cuda/steps.h"
 
 uint64_t cuda_memory_free(const struct backend *b) {
     size_t left = 0, all = 0;
@@ -34,6 +34,7 @@ void *device_alloc(
     struct cuda *c, size_t n, size_t size, const char *what, void *object, struct err *err) {
     size_t bytes;
     void *device = NULL;
+    step_leave(c, STEP_ONCE);
     if (!mem_mul(n, size, &bytes)) {
         err_set(err, ERR_RESOURCE, "cannot hold %s on the device: too large", what);
         free(object);
@@ -50,6 +51,7 @@ void *device_alloc(
 }
 
 bool device_release(struct cuda *c, const void *object) {
+    step_leave(c, STEP_EVER);
     for (struct owned **at = &c->owned; *at != NULL; at = &(*at)->next) {
         struct owned *o = *at;
         if (o->object != object)

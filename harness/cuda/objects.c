@@ -7,23 +7,69 @@
 
 /* ---- weights ---- */
 
+static enum elem table_elem(const struct weight_source *src) {
+    const struct tensor *t = src->tensor;
+    return t->type == TENSOR_BF16 && !t->derived && src->add == 0 ? ELEM_BF16
+                                                                  : ELEM_F32; /* exact */
+}
+
+static struct weight_cost table_cost(const struct weight_source *src, uint32_t n, uint32_t cols) {
+    uint64_t bytes = (uint64_t)n * cols * elem_bytes(table_elem(src));
+    return (struct weight_cost) { bytes, bytes };
+}
+
+/* Products that round what they give read all of their numbers in bf16: a second copy for those. */
+static struct weight_cost vector_cost(const struct cuda *c, uint32_t n) {
+    uint64_t bytes = (uint64_t)n * (c->caps.act == ELEM_BF16 ? 4 + 2 : 4);
+    return (struct weight_cost) { bytes, bytes };
+}
+
+/* What cannot be read as it is said fails where it is made. */
+void cuda_expect(struct backend *b, enum weight_kind kind, const struct weight_source *src,
+    uint32_t n, uint32_t k) {
+    struct cuda *c = cuda_of(b);
+    struct err err = ERR_INIT;
+    struct source s;
+    switch (kind) {
+    case WEIGHT_MATRIX:
+        if (source_open(&s, src, n, k, &err))
+            packed_expect(c, &s);
+        break;
+    case WEIGHT_TABLE:
+        budget_expect(&c->budget, table_cost(src, n, k));
+        break;
+    case WEIGHT_VECTOR:
+        budget_expect(&c->budget, vector_cost(c, n));
+        break;
+    }
+}
+
+/* Where nothing is to be expanded, nothing is. */
+uint64_t cuda_expected(const struct backend *b) {
+    const struct cuda *c = cuda_of(b);
+    const struct budget *all = &c->budget;
+    return c->weights == WEIGHTS_FILE ? all->all.least + all->spare : budget_least(all);
+}
+
 struct matrix *cuda_matrix(
     struct backend *b, const struct weight_source *src, uint32_t n, uint32_t k, struct err *err) {
     struct cuda *c = cuda_enter(b);
     struct source s;
     if (!source_open(&s, src, n, k, err))
         return NULL;
-    enum kernel_blocks blocks = packed_choose(c, &s);
-    bool packed = blocks != KERNEL_PLAIN;
-    if (packed && !packed_reserve(c, err))
+    struct packed_form form = packed_choose(c, &s);
+    bool packed = form.blocks != KERNEL_PLAIN;
+    if (packed && !packed_reserve(c, &s, err))
         return NULL;
-    size_t row = packed ? packed_row_bytes(src->tensor->type, k) : k * elem_bytes(c->caps.act);
     struct matrix *m = xcalloc(1, sizeof *m);
-    uint8_t *data = device_alloc(c, n, row, "weights", m, err);
+    uint8_t *data = device_alloc(c, n, form.row_bytes, "weights", m, err);
     if (data == NULL)
         return NULL;
-    *m = (struct matrix) { .n = n, .k = k, .data = data, .blocks = blocks, .row_bytes = row };
-    bool ok = packed ? packed_upload(c, &s, data, err) : upload_rows(c, &s, c->caps.act, data, err);
+    *m = (struct matrix) {
+        .n = n, .k = k, .data = data, .blocks = form.blocks, .row_bytes = form.row_bytes
+    };
+    bool ok = packed ? packed_upload(c, &s, &form, data, err)
+                     : upload_rows(c, &s, c->caps.act, data, err);
     return ok ? m : NULL;
 }
 
@@ -38,9 +84,9 @@ struct table *cuda_table(struct backend *b, const struct weight_source *src, uin
     struct source s;
     if (!source_open(&s, src, n, cols, err))
         return NULL;
-    enum elem elem = src->tensor->type == TENSOR_BF16 && !src->tensor->derived && src->add == 0
-                         ? ELEM_BF16
-                         : ELEM_F32; /* exact */
+    enum elem elem = table_elem(src);
+    struct weight_cost cost = table_cost(src, n, cols);
+    budget_take(&c->budget, cost, cost.expanded);
     struct table *t = xcalloc(1, sizeof *t);
     uint8_t *data = device_alloc(c, (size_t)n * cols, elem_bytes(elem), "a table", t, err);
     if (data == NULL || !upload_rows(c, &s, elem, data, err))
@@ -49,7 +95,11 @@ struct table *cuda_table(struct backend *b, const struct weight_source *src, uin
     return t;
 }
 
-/* Products that round what they give read all of their numbers in bf16: a second copy for those. */
+struct matrix_size cuda_table_size(const struct backend *b, const struct table *t) {
+    (void)b;
+    return (struct matrix_size) { .memory = (uint64_t)t->n * t->cols * elem_bytes(t->elem) };
+}
+
 static bool vector_round(
     struct cuda *c, struct vector *v, const struct source *s, struct err *err) {
     v->bf16 = device_alloc(c, v->n, sizeof(uint16_t), "a vector", NULL, err);
@@ -62,6 +112,8 @@ struct vector *cuda_vector(
     struct source s;
     if (!source_open(&s, src, n, 1, err))
         return NULL;
+    struct weight_cost cost = vector_cost(c, n);
+    budget_take(&c->budget, cost, cost.expanded);
     struct vector *v = xcalloc(1, sizeof *v);
     float *data = device_alloc(c, n, sizeof *data, "a vector", v, err);
     if (data == NULL || !upload_rows(c, &s, ELEM_F32, (uint8_t *)data, err))

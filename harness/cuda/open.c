@@ -11,6 +11,7 @@
 #include "harness/cuda/group.h"
 #include "harness/cuda/load.h"
 #include "harness/cuda/lt.h"
+#include "harness/cuda/steps.h"
 
 /* Rows of a step: enough for all of the device's processors to have blocks of a product. */
 enum { STEP_ROWS = 8192 };
@@ -62,6 +63,7 @@ static void cuda_close(struct backend *b) {
         free(o);
     }
     lists_release(&c->lists);
+    steps_close(c);
     stage_free(c);
     attend_tiling_free(c->tiling);
     free(c->masses_host);
@@ -75,9 +77,12 @@ static void cuda_close(struct backend *b) {
 static const struct backend_ops cuda_ops = {
     .close = cuda_close,
     .caps = cuda_caps,
+    .expect = cuda_expect,
+    .expected = cuda_expected,
     .matrix = cuda_matrix,
     .keep = cuda_keep,
     .matrix_size = cuda_matrix_size,
+    .table_size = cuda_table_size,
     .table = cuda_table,
     .vector = cuda_vector,
     .memory_free = cuda_memory_free,
@@ -86,6 +91,8 @@ static const struct backend_ops cuda_ops = {
     .kv_cache = cuda_kv_cache,
     .kv_bytes_per_slot = cuda_kv_bytes_per_slot,
     .kv_free = cuda_kv_free,
+    .step_begin = cuda_step_begin,
+    .step_end = cuda_step_end,
     .gather = cuda_gather,
     .norm = cuda_norm,
     .renorm = cuda_renorm,
@@ -242,7 +249,7 @@ static bool launch_try(struct cuda *c, struct err *err) {
            err_set(err, ERR_UNSUPPORTED, "cannot use CUDA: a copy came back changed");
 }
 
-/* What expanded matrices may take: as we are told, but never more than three quarters of the
+/* What weights may take: as we are told, but never more than three quarters of the
  * device, so that what else runs there doesn't say which stay in blocks; where less is left, of
  * that. */
 static uint64_t weight_room(const struct backend_config *config) {
@@ -259,7 +266,8 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
     struct cuda *c = xcalloc(1, sizeof *c);
     c->base.ops = &cuda_ops;
     if (!driver_check(err) || !device_find(c, device, err) || !threads_make(c, config, err) ||
-        !memory_make(c, err) || !launch_try(c, err) || !library_find(c, config, err)) {
+        !steps_open(c, err) || !memory_make(c, err) || !launch_try(c, err) ||
+        !library_find(c, config, err)) {
         cuda_close(&c->base);
         return NULL;
     }
@@ -275,7 +283,7 @@ struct backend *assay_cuda_open(const struct backend_config *config, int device,
                CAN_ROTARY_INNER | CAN_CROSS | CAN_RECUR | CAN_UNFOLD | CAN_CURVE |
                CAN_ACT_QUERIES };
     c->weights = config->weights;
-    c->weight_room = weight_room(config);
+    c->budget.room = weight_room(config);
     c->strip_bytes = EXPAND_BYTES;
     if (c->caps.act == ELEM_BF16)
         c->caps.can |= CAN_STAY_IN_FILE;

@@ -1,6 +1,6 @@
 /* Ops that move rows, and products: arguments checked as the CPU backend checks them, lists staged,
  * kernels launched. See cuda.h. */
-#include "harness/cuda/cuda.h"
+#include "harness/cuda/steps.h"
 
 _Static_assert(
     (int)KERNEL_NONE == (int)ACT_NONE && (int)KERNEL_GELU == (int)ACT_GELU &&
@@ -134,6 +134,7 @@ void cuda_download(struct backend *b, struct rows x, float *out) {
     uint32_t cols = x.buf->cols, at_once = HEAD_ROWS * HEAD_SPAN / cols;
     struct device_rows from = rows_view(x, cols);
     BUG_IF(at_once == 0);
+    step_leave(c, STEP_EVER);
     for (uint32_t row = 0, n; row < x.n; row += n) {
         n = x.n - row < at_once ? x.n - row : at_once;
         struct device_rows part = rows_part(from, row, n);

@@ -91,6 +91,7 @@ cudaError_t launch_pick(
 
 /* ---- into the cache, and back among other rows ---- */
 
+template <typename E>
 static __global__ void __launch_bounds__(THREADS) store_pieces(
     struct device_rows x, const uint32_t *slots, void *cache, bool cache_bf16, bool wide) {
     size_t row = grid_row(), column = grid_column();
@@ -98,7 +99,7 @@ static __global__ void __launch_bounds__(THREADS) store_pieces(
     if (row >= x.n || count == 0)
         return;
     piece_store(cache, cache_bf16, (size_t)slots[row] * x.cols + column, count, wide,
-        piece_load((const float *)x.data, row * x.cols + column, count, wide));
+        piece_load((const E *)x.data, row * x.cols + column, count, wide));
 }
 
 cudaError_t launch_store(struct device_rows x, const uint32_t *slots, void *cache, bool cache_bf16,
@@ -109,7 +110,12 @@ cudaError_t launch_store(struct device_rows x, const uint32_t *slots, void *cach
     if (!g.fits)
         return cudaErrorInvalidConfiguration;
     bool wide = rows_wide(x) && starts_wide(cache, cache_bf16);
-    LAUNCH(store_pieces, g.blocks, g.threads, 0, stream, x, slots, cache, cache_bf16, wide);
+    if (x.bf16)
+        LAUNCH(store_pieces<uint16_t>, g.blocks, g.threads, 0, stream, x, slots, cache, cache_bf16,
+            wide);
+    else
+        LAUNCH(store_pieces<float>, g.blocks, g.threads, 0, stream, x, slots, cache, cache_bf16,
+            wide);
     return cudaGetLastError();
 }
 

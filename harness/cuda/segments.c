@@ -2,6 +2,9 @@
 #include "harness/cuda/segments.h"
 
 #include <math.h>
+#include <string.h>
+
+#include "harness/cuda/spans.h"
 
 /* ---- the cache ---- */
 
@@ -18,13 +21,17 @@ static void store_half(
             "kv_store");
 }
 
+static void check_stored(const struct cuda *c, struct rows x, uint32_t n) {
+    BUG_IF(x.buf != NULL && (x.n != n || (x.buf->elem != ELEM_F32 && x.buf->elem != c->caps.act)));
+}
+
 void cuda_kv_store(struct backend *b, struct kv_cache *kv, uint32_t layer, const uint32_t *slots,
     struct rows k, struct rows v) {
     struct cuda *c = cuda_enter(b);
     uint32_t n = k.buf != NULL ? k.n : v.n;
     BUG_IF(layer >= kv->n_layers);
-    BUG_IF(k.buf != NULL && (k.buf->elem != ELEM_F32 || k.n != n));
-    BUG_IF(v.buf != NULL && (v.buf->elem != ELEM_F32 || v.n != n));
+    check_stored(c, k, n);
+    check_stored(c, v, n);
     for (uint32_t i = 0; i < n; i++)
         BUG_IF(slots[i] >= kv->n_slots);
     stage_begin(c);
@@ -89,28 +96,48 @@ static uint32_t count_some(const struct cuda *c, const struct segment *segments,
     return some;
 }
 
-/* The segment's spans, itself the last; returns how many. Spans of no tokens are left out, so that
- * positions rise. */
-static uint32_t list_spans(const struct segment *s, struct attend_span *out) {
-    uint32_t position = 0, n = 0;
-    for (uint32_t i = 0; i < s->n_ancestors; i++) {
-        if (s->ancestors[i].n > 0)
-            out[n++] = (struct attend_span) { position, s->ancestors[i].slot };
-        position += s->ancestors[i].n;
-    }
-    out[n++] = (struct attend_span) { position, s->slot };
-    return n;
+/* One room for the three lists; spans, of which most steps have a few more than the last, behind
+ * the others. */
+struct segments_room {
+    uint8_t *host;
+    size_t tiles, spans, bytes; /* where they begin; all */
+};
+
+static struct segments_room segments_room(
+    struct cuda *c, uint32_t n_segments, uint32_t n_tiles, size_t n_spans) {
+    enum { ALIGN = 16 };
+    const void *device;
+    struct segments_room r;
+    r.tiles = (n_segments * sizeof(struct attend_segment) + ALIGN - 1) / ALIGN * ALIGN;
+    r.spans = (r.tiles + n_tiles * sizeof(struct segment_tile) + ALIGN - 1) / ALIGN * ALIGN;
+    r.bytes = r.spans + n_spans * sizeof(struct attend_span);
+    r.host = stage_room(c, r.bytes, &device);
+    memset(r.host, 0, r.bytes);
+    return r;
+}
+
+/* Layers ask for the same ones, one after the other. */
+static void segments_send(
+    struct cuda *c, const struct segments_room *r, struct segment_lists *lists) {
+    union {
+        const void *in;
+        const uint8_t *out;
+    } device = { .in = stage_fold(c, r->host, r->bytes) };
+    stage_send(c);
+    lists->segments = device.in;
+    lists->tiles = (const void *)(device.out + r->tiles);
+    lists->spans = (const void *)(device.out + r->spans);
 }
 
 void segments_stage(struct cuda *c, const struct segment *segments, uint32_t n, uint32_t tile_rows,
     struct segment_lists *lists) {
-    const void *segments_at, *spans_at, *tiles_at;
     size_t n_spans;
     uint32_t n_tiles, some = count_some(c, segments, n, tile_rows, &n_spans, &n_tiles);
     stage_begin(c);
-    struct attend_segment *list = stage_room(c, some * sizeof *list, &segments_at);
-    struct attend_span *spans = stage_room(c, n_spans * sizeof *spans, &spans_at);
-    struct segment_tile *tiles = stage_room(c, n_tiles * sizeof *tiles, &tiles_at);
+    const struct segments_room room = segments_room(c, some, n_tiles, n_spans);
+    struct attend_segment *list = (void *)room.host;
+    struct segment_tile *tiles = (void *)(room.host + room.tiles);
+    struct attend_span *spans = (void *)(room.host + room.spans);
     uint32_t listed = 0;
     for (uint32_t i = 0; i < some; i++) {
         const struct segment *s = &segments[i];
@@ -119,15 +146,13 @@ void segments_stage(struct cuda *c, const struct segment *segments, uint32_t n, 
             .position = s->position,
             .end = s->position + s->n + s->n_after,
             .first_span = listed };
-        list[i].n_spans = list_spans(s, spans + listed);
+        list[i].n_spans = spans_list(s, spans + listed);
         listed += list[i].n_spans;
         for (uint32_t row = 0; tile_rows > 0 && row < s->n; row += tile_rows)
             *tiles++ = (struct segment_tile) { i, row };
     }
-    for (size_t i = listed; i < n_spans; i++)
-        spans[i] = (struct attend_span) { 0 };
-    stage_send(c);
-    *lists = (struct segment_lists) { segments_at, spans_at, tiles_at, some, n_tiles };
+    *lists = (struct segment_lists) { .n_segments = some, .n_tiles = n_tiles };
+    segments_send(c, &room, lists);
 }
 
 /* ---- attention ---- */
@@ -178,9 +203,7 @@ void cuda_attend(struct backend *b, const struct attention *a, struct kv_cache *
         .kv_width = kv->width,
         .scale = a->scale,
         .softcap = a->softcap,
-        .causal = a->causal,
-        .ancestors_only = a->ancestors_only,
-        .window = a->window,
+        .rule = { a->causal, a->ancestors_only, a->window },
         .bias = bias_of(c, a),
         .sinks = list_keep(c, a->sinks, a->n_heads, sizeof *a->sinks),
         .most_rows = longest(segments, n_segments) };

@@ -26,6 +26,7 @@ set(cuda_MODULE_SOURCES
     lt.c
     lt_load.c
     lt_plan.c
+    lt_say.c
     matmul.cu
     memory.c
     nccl.c
@@ -41,7 +42,12 @@ set(cuda_MODULE_SOURCES
     rotate.cu
     rows.cu
     segments.c
+    spans.c
     stage.c
+    step.c
+    step_graphs.c
+    step_lists.c
+    step_record.c
     sum.cu
     upload.c
 )

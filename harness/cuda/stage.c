@@ -8,11 +8,12 @@
  *
  * Before the ring turns to a part, its lists are forgotten one part earlier, and an event is put
  * into the stream then: all kernels that got a list of it were launched before. Turning waits for
- * that event. A part turns only between ops. See cuda.h. */
+ * that event. A part turns only between ops. A step that is recorded has its lists elsewhere
+ * (step_lists.c). See cuda.h. */
 #include <string.h>
 
 #include "base/mem.h"
-#include "harness/cuda/cuda.h"
+#include "harness/cuda/steps.h"
 
 enum { STAGE_ALIGN = 16, STAGE_LEAST = 1 << 16 };
 
@@ -56,7 +57,7 @@ static void stage_turn(struct cuda *c) {
 static bool events_make(struct stage *s) {
     for (unsigned i = 0; i < STAGE_PARTS; i++)
         if (s->left[i] == NULL &&
-            cudaEventCreateWithFlags(&s->left[i], cudaEventDisableTiming) != cudaSuccess)
+            !cuda_went(cudaEventCreateWithFlags(&s->left[i], cudaEventDisableTiming)))
             return false;
     return true;
 }
@@ -65,6 +66,7 @@ static bool stage_grow(struct cuda *c, size_t bytes, struct err *err) {
     struct stage *s = &c->stage, new = { .bytes = bytes };
     size_t all = STAGE_PARTS * part_bytes(&new);
     void *device = NULL;
+    step_leave(c, STEP_ONCE);
     cudaError_t e = cudaMalloc(&device, all);
     if (e != cudaSuccess)
         return device_failed(err, e, all, "lists");
@@ -91,6 +93,8 @@ bool stage_reserve(struct cuda *c, size_t n_rows, size_t n_slots, struct err *er
     size_t bytes = aligned(stage_need(rows, slots));
     if (bytes > s->bytes && !stage_grow(c, bytes, err))
         return false;
+    if (c->steps != NULL && !step_lists_reserve(c, s->bytes, err))
+        return false;
     s->n_rows = rows;
     s->n_slots = slots;
     return true;
@@ -110,6 +114,10 @@ void stage_free(struct cuda *c) {
 
 void stage_begin(struct cuda *c) {
     struct stage *s = &c->stage;
+    struct steps *step = step_on(c);
+    if (step != NULL && step_lists_fit(&step->lists, s->bytes))
+        return;
+    step_leave(c, STEP_EVER);
     s->used = aligned(s->used);
     if (s->used > s->bytes) /* less than another op's most is left */
         stage_turn(c);
@@ -122,6 +130,8 @@ static size_t place(const struct stage *s, size_t at) {
 
 void *stage_room(struct cuda *c, size_t bytes, const void **device) {
     struct stage *s = &c->stage;
+    if (step_on(c) != NULL)
+        return step_lists_room(&step_on(c)->lists, bytes, device);
     size_t at = aligned(s->used), most = s->begun + s->bytes;
     BUG_IF(at > most || bytes > most - at);
     s->used = at + bytes;
@@ -139,22 +149,44 @@ static const void *list_find(const struct stage *s, const void *data, size_t byt
     return NULL;
 }
 
+static void list_remember(struct stage *s, const uint8_t *host, size_t bytes) {
+    s->lists[s->n_lists++ % STAGE_LISTS] = (struct stage_list) {
+        .at = (size_t)(host - s->host.data), .bytes = bytes, .part = s->part
+    };
+}
+
 const void *stage_add(struct cuda *c, const void *data, size_t bytes) {
     struct stage *s = &c->stage;
+    if (step_on(c) != NULL)
+        return step_lists_add(&step_on(c)->lists, data, bytes);
     const void *device = bytes > 0 ? list_find(s, data, bytes) : NULL;
     if (device != NULL)
         return device;
     uint8_t *host = stage_room(c, bytes, &device);
     if (bytes > 0)
         memcpy(host, data, bytes);
-    s->lists[s->n_lists++ % STAGE_LISTS] = (struct stage_list) {
-        .at = (size_t)(host - s->host.data), .bytes = bytes, .part = s->part
-    };
+    list_remember(s, host, bytes);
     return device;
+}
+
+const void *stage_fold(struct cuda *c, const void *room, size_t bytes) {
+    struct stage *s = &c->stage;
+    if (step_on(c) != NULL)
+        return step_lists_fold(&step_on(c)->lists, room, bytes);
+    size_t at = (size_t)((const uint8_t *)room - s->host.data);
+    const void *same = bytes > 0 ? list_find(s, room, bytes) : NULL;
+    if (same == NULL) {
+        list_remember(s, room, bytes);
+        return s->device + at;
+    }
+    s->used = at - place(s, 0);
+    return same;
 }
 
 void stage_send(struct cuda *c) {
     struct stage *s = &c->stage;
+    if (step_on(c) != NULL)
+        return;
     if (s->used > s->sent)
         cuda_must(cudaMemcpyAsync(s->device + place(s, s->sent), s->host.data + place(s, s->sent),
                       s->used - s->sent, cudaMemcpyHostToDevice, c->stream),

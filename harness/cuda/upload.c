@@ -20,7 +20,8 @@ enum {
 /* Rows [row, row + n) of the source, for the threads. */
 struct filling {
     const struct source *source;
-    enum elem elem;
+    upload_fill_fn *fill;
+    size_t row_bytes;
     uint64_t row, n, rows_an_item;
     uint8_t *out;
 };
@@ -32,39 +33,45 @@ static void round_all(size_t n, const float *x, uint8_t *out) {
     }
 }
 
-/* Rows that don't follow each other in the file, but have what is wanted. */
-static bool rows_copy(const struct filling *f, uint64_t at, uint64_t n, uint8_t *out) {
-    size_t bytes = (size_t)f->source->k * elem_bytes(f->elem);
+/* Rows of the file that have what is wanted: all at once, or each wherever it is. */
+static bool rows_copy(
+    const struct source *s, enum elem elem, uint64_t row, uint64_t n, uint8_t *out) {
+    size_t bytes = (size_t)s->k * elem_bytes(elem);
+    const void *all = source_view(s, elem, row);
+    if (all != NULL) {
+        memcpy(out, all, (size_t)n * bytes);
+        return true;
+    }
     for (uint64_t i = 0; i < n; i++) {
-        const void *row = source_row(f->source, f->elem, f->row + at + i);
-        if (row == NULL)
+        const void *there = source_row(s, elem, row + i);
+        if (there == NULL)
             return false;
-        memcpy(out + i * bytes, row, bytes);
+        memcpy(out + i * bytes, there, bytes);
     }
     return true;
+}
+
+static void fill_f32(const struct source *s, uint64_t row, uint64_t n, uint8_t *out) {
+    if (!rows_copy(s, ELEM_F32, row, n, out))
+        source_read(s, row, n, (float *)(void *)out);
+}
+
+static void fill_bf16(const struct source *s, uint64_t row, uint64_t n, uint8_t *out) {
+    size_t count = (size_t)(n * s->k);
+    if (rows_copy(s, ELEM_BF16, row, n, out))
+        return;
+    float *numbers = xmalloc(count * sizeof *numbers);
+    source_read(s, row, n, numbers);
+    round_all(count, numbers, out);
+    free(numbers);
 }
 
 static void item_fill(void *arg, unsigned thread, size_t item) {
     (void)thread;
     const struct filling *f = arg;
-    const struct source *s = f->source;
     uint64_t at = item * f->rows_an_item, left = f->n - at;
     uint64_t n = left < f->rows_an_item ? left : f->rows_an_item;
-    size_t count = (size_t)(n * s->k), size = elem_bytes(f->elem);
-    uint8_t *out = f->out + (size_t)(at * s->k) * size;
-    const void *there = source_view(s, f->elem, f->row + at);
-    if (there != NULL) {
-        memcpy(out, there, count * size);
-    } else if (rows_copy(f, at, n, out)) {
-        return;
-    } else if (f->elem == ELEM_F32) {
-        source_read(s, f->row + at, n, (float *)(void *)out);
-    } else {
-        float *numbers = xmalloc(count * sizeof *numbers);
-        source_read(s, f->row + at, n, numbers);
-        round_all(count, numbers, out);
-        free(numbers);
-    }
+    f->fill(f->source, f->row + at, n, f->out + (size_t)at * f->row_bytes);
 }
 
 /* Rows go together so that blocks of quantised elements stay whole. */
@@ -73,8 +80,9 @@ static uint64_t rows_step(const struct source *s) {
     return alone ? 1 : WHOLE_BLOCKS;
 }
 
-static uint64_t rows_of(uint64_t elements, const struct source *s, uint64_t least) {
-    uint64_t step = rows_step(s), rows = elements / s->k;
+/* Rows of so many bytes, elements or the like, of which a row has `each`. */
+static uint64_t rows_of(uint64_t all, uint64_t each, const struct source *s, uint64_t least) {
+    uint64_t step = rows_step(s), rows = all / each;
     rows = rows > least ? rows : least;
     rows = (rows + step - 1) / step * step;
     return rows < s->n ? rows : s->n;
@@ -84,7 +92,7 @@ static uint64_t rows_of(uint64_t elements, const struct source *s, uint64_t leas
 
 static bool part_reserve(struct upload_part *p, size_t bytes, struct err *err) {
     if (p->copied == NULL &&
-        cudaEventCreateWithFlags(&p->copied, cudaEventDisableTiming) != cudaSuccess)
+        !cuda_went(cudaEventCreateWithFlags(&p->copied, cudaEventDisableTiming)))
         return err_set(err, ERR_NODE, "could not make an event for weights");
     if (p->host.bytes >= bytes)
         return true;
@@ -118,17 +126,17 @@ static bool part_send(
     cudaError_t e = cudaMemcpyAsync(device, p->host.data, bytes, cudaMemcpyHostToDevice, c->stream);
     if (e == cudaSuccess)
         e = cudaEventRecord(p->copied, c->stream);
-    return e == cudaSuccess ||
+    return cuda_went(e) ||
            err_set(err, ERR_NODE, "could not copy a weight: %s", cudaGetErrorString(e));
 }
 
-bool upload_rows(
-    struct cuda *c, const struct source *s, enum elem elem, uint8_t *device, struct err *err) {
-    size_t row_bytes = (size_t)s->k * elem_bytes(elem);
-    uint64_t rows = rows_of(PART_BYTES / elem_bytes(elem), s, 1);
+bool upload_filled(struct cuda *c, const struct source *s, upload_fill_fn *fill, size_t row_bytes,
+    uint8_t *device, struct err *err) {
+    uint64_t rows = rows_of(PART_BYTES, row_bytes, s, 1);
     struct filling f = { .source = s,
-        .elem = elem,
-        .rows_an_item = rows_of(ITEM_FLOATS, s, s->from.transpose ? ITEM_ROWS : 1) };
+        .fill = fill,
+        .row_bytes = row_bytes,
+        .rows_an_item = rows_of(ITEM_FLOATS, s->k, s, s->from.transpose ? ITEM_ROWS : 1) };
     for (; f.row < s->n; f.row += f.n) {
         f.n = s->n - f.row < rows ? s->n - f.row : rows;
         struct upload_part *p = part_next(c, (size_t)rows * row_bytes, err);
@@ -140,4 +148,10 @@ bool upload_rows(
             return false;
     }
     return true;
+}
+
+bool upload_rows(
+    struct cuda *c, const struct source *s, enum elem elem, uint8_t *device, struct err *err) {
+    return upload_filled(c, s, elem == ELEM_F32 ? fill_f32 : fill_bf16,
+        (size_t)s->k * elem_bytes(elem), device, err);
 }

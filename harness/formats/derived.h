@@ -22,6 +22,7 @@ struct derived {
     uint32_t bits, group;            /* of packed whole numbers; elements that share a scale */
     bool dense;                      /* packed numbers run on from one word to the next */
     uint64_t block_rows, block_cols; /* that share a scale */
+    bool scaled_only;                /* bytes of numbers, times these scales, and nothing else */
     float offset;                    /* added to a stored zero point, or to a nested scale */
     uint32_t nested_group;           /* scales that share a scale; 0: none */
     float codes[16];                 /* what four bits stand for */

@@ -377,6 +377,7 @@ static bool scaled_make_by(struct making *m, const char *scales) {
     d->cols = d->parts[WEIGHT].shape[1];
     if (!d->rows || !d->cols)
         return part_refuse(m, "it is empty");
+    d->scaled_only = !has(d, ZEROS);
     return scales_settle(m) &&
            (!has(d, ZEROS) || (part_has_type(m, ZEROS, TENSOR_I8, "zero points") &&
                                   (d->parts[ZEROS].n_elements == d->parts[SCALES].n_elements ||
@@ -394,17 +395,49 @@ static bool scaled_inv_make(struct making *m) {
     return scaled_make_by(m, ".weight_scale_inv");
 }
 
+/* Columns that share a scale go together. */
 static void scaled_row(
     const struct derived *d, uint64_t row, uint64_t from, uint64_t n, float *out) {
     const uint64_t across = (d->cols + d->block_cols - 1) / d->block_cols,
                    line = row / d->block_rows * across;
     const struct tensor_type_info *info = tensor_type_info(d->parts[WEIGHT].type);
     info->to_f32(d->parts[WEIGHT].data + row * d->cols + from, n, out);
-    for (uint64_t i = 0; i < n; i++) {
-        const uint64_t at = line + (from + i) / d->block_cols;
-        const float zero = has(d, ZEROS) ? real_at(&d->parts[ZEROS], at) : 0;
-        out[i] = (out[i] - zero) * real_at(&d->parts[SCALES], at);
+    for (uint64_t i = 0; i < n;) {
+        const uint64_t block = (from + i) / d->block_cols,
+                       left = (block + 1) * d->block_cols - from;
+        const uint64_t end = left < n ? left : n;
+        const float scale = real_at(&d->parts[SCALES], line + block);
+        const float zero = has(d, ZEROS) ? real_at(&d->parts[ZEROS], line + block) : 0;
+        for (; i < end; i++)
+            out[i] = (out[i] - zero) * scale;
     }
+}
+
+/* Of bytes that have no scales, which there are too. */
+static bool bytes_view(const struct tensor *t, struct scaled_bytes *out) {
+    const uint64_t cols = t->n_dims > 0 ? t->shape[t->n_dims - 1] : 0;
+    if (t->type < TENSOR_F8_E4M3 || t->type > TENSOR_F8_E5M2FNUZ || cols == 0)
+        return false;
+    const uint64_t rows = t->n_elements / cols;
+    *out = (struct scaled_bytes) { t->type, t->data, rows, cols, rows, cols, NULL };
+    return true;
+}
+
+bool tensor_scaled_bytes(const struct tensor *t, struct scaled_bytes *out) {
+    const struct derived *d = t->derived;
+    if (!d)
+        return bytes_view(t, out);
+    if (!d->scaled_only)
+        return false;
+    const struct tensor *w = &d->parts[WEIGHT];
+    *out = (struct scaled_bytes) { w->type, w->data, d->rows, d->cols, d->block_rows, d->block_cols,
+        &d->parts[SCALES] };
+    return true;
+}
+
+float scaled_bytes_scale(const struct scaled_bytes *b, uint64_t row, uint64_t col) {
+    const uint64_t across = (b->cols + b->block_cols - 1) / b->block_cols;
+    return b->scales ? real_at(b->scales, row / b->block_rows * across + col / b->block_cols) : 1;
 }
 
 /* ---- bitsandbytes ---- */

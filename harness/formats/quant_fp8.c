@@ -3,22 +3,26 @@
 
 #include <math.h>
 
-/* sign, `bits` of exponent with the bias, the rest mantissa; without infinities and NaN. */
-static float small_float(uint8_t x, int bits, int bias) {
-    const int mantissa_bits = 7 - bits, exponent = (x & 127) >> mantissa_bits;
-    const float mantissa = (float)(x & ((1 << mantissa_bits) - 1)) / (float)(1 << mantissa_bits);
-    const float v =
-        exponent ? ldexpf(1.0f + mantissa, exponent - bias) : ldexpf(mantissa, 1 - bias);
-    return x & 128 ? -v : v;
+/* sign, exponent with the bias, so many bits of mantissa; without infinities and NaN. Free of
+ * branches and of f32's own subnormals, which processors are slow at: normal numbers get their
+ * exponent moved, subnormal ones are built behind a power of two whose last bit counts as theirs.
+ */
+static inline float small_float(uint8_t x, int mantissa_bits, int bias) {
+    const uint32_t sign = (x & 128u) << 24, magnitude = x & 127u;
+    const uint32_t power = (uint32_t)(127 + 24 - bias - mantissa_bits) << 23;
+    const float normal =
+        float_of_bits((magnitude << (23 - mantissa_bits)) + ((uint32_t)(127 - bias) << 23));
+    const float subnormal = float_of_bits(power | magnitude) - float_of_bits(power);
+    const float f = magnitude >> mantissa_bits ? normal : subnormal;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return float_of_bits(bits | sign);
 }
 
 /* The one NaN of each sign is all ones; there is no infinity. */
 void e4m3_to_f32(const uint8_t *in, size_t n, float *out) {
-    float table[256]; /* dearer to compute than to look up */
-    for (int x = 0; x < 256; x++)
-        table[x] = (x & 127) == 127 ? NAN : small_float((uint8_t)x, 4, 7);
     for (size_t i = 0; i < n; i++)
-        out[i] = table[in[i]];
+        out[i] = (in[i] & 127) == 127 ? NAN : small_float(in[i], 3, 7);
 }
 
 /* The upper half of an f16. */
@@ -28,20 +32,17 @@ void e5m2_to_f32(const uint8_t *in, size_t n, float *out) {
 }
 
 /* "FNUZ": a bias of one more, no infinity, no minus zero: that is NaN. */
-static void fnuz_to_f32(const uint8_t *in, size_t n, int bits, int bias, float *out) {
-    float table[256];
-    for (int x = 0; x < 256; x++)
-        table[x] = x == 128 ? NAN : small_float((uint8_t)x, bits, bias);
+static void fnuz_to_f32(const uint8_t *in, size_t n, int mantissa_bits, int bias, float *out) {
     for (size_t i = 0; i < n; i++)
-        out[i] = table[in[i]];
+        out[i] = in[i] == 128 ? NAN : small_float(in[i], mantissa_bits, bias);
 }
 
 void e4m3_fnuz_to_f32(const uint8_t *in, size_t n, float *out) {
-    fnuz_to_f32(in, n, 4, 8, out);
+    fnuz_to_f32(in, n, 3, 8, out);
 }
 
 void e5m2_fnuz_to_f32(const uint8_t *in, size_t n, float *out) {
-    fnuz_to_f32(in, n, 5, 16, out);
+    fnuz_to_f32(in, n, 2, 16, out);
 }
 
 /* A power of two, for scales. */

@@ -239,26 +239,19 @@ static void keys_share(
     net->backend->ops->spread(net->backend, s->n_kv_heads, s->rope.first, shared, k);
 }
 
-/* Is nothing done to the layer's heads between their product and attention? */
-static bool heads_are_done(const struct net *net, uint32_t l, const struct vector *norm) {
-    return !norm && net->spec.qkv_clip <= 0 && !net->spec.layer[l].rotated;
-}
-
 /* Where keys are made: in the cache itself where they need nothing more, and stand in it as they
- * do in the step. */
+ * do in the step; where the device keeps what it is asked for, a place that doesn't go by the step.
+ */
 static struct rows keys_rows(const struct net *net, uint32_t l, const struct step_view *step) {
-    const struct layer *w = &net->layers[l];
     const struct backend_ops *ops = net->backend->ops;
-    bool done = heads_are_done(net, l, w->k_norm) && !w->k_shared;
-    return ops->kv_keys && step->slots_follow && done
+    return net->keys_done && step->slots_follow && !net->kept
                ? ops->kv_keys(net->kv, net->cache_layer[l], step->slots[0], step->n)
                : part(net->k, step->n);
 }
 
 static struct rows values_rows(const struct net *net, uint32_t l, const struct step_view *step) {
-    const struct spec *s = &net->spec;
     const struct backend_ops *ops = net->backend->ops;
-    return ops->kv_values && step->slots_follow && s->qkv_clip <= 0 && !s->values_rotated
+    return net->values_done && step->slots_follow && !net->kept
                ? ops->kv_values(net->kv, net->cache_layer[l], step->slots[0], step->n)
                : part(net->v, step->n);
 }
@@ -751,6 +744,9 @@ static struct rows final_act(struct net *net, struct rows x) {
     return h;
 }
 
+/* ---- what is read ---- */
+
+/* Of the hidden states: under the final norm, or narrower. */
 static struct rows forward_hidden(struct net *net, const struct step_view *step) {
     struct rows x = layers(net, step);
     if (net->head_project) {
@@ -774,6 +770,7 @@ static void head_dense(struct net *net, struct rows h, struct rows x) {
         net->backend->ops->convert(net->backend, x, h);
 }
 
+/* What the head reads. */
 static struct rows forward_head(struct net *net, const struct step_view *step) {
     struct rows x = layers(net, step), h = final_act(net, x);
     if (net->head_dense)
@@ -787,6 +784,22 @@ static struct rows forward_head(struct net *net, const struct step_view *step) {
 
 /* ---- passes of all devices ---- */
 
+/* One of several devices doesn't write down what it is asked for: it meets the others in the middle
+ * of a step, and doing a step again would pass over that. */
+static void step_begin(struct net *net, const struct step_view *step) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct step_shape shape = {
+        .n_rows = step->n, .n_segments = step->n_segments, .n_reads = step->n_reads
+    };
+    net->kept = !is_cut(&net->cut) && ops->step_begin && ops->step_begin(net->backend, &shape);
+}
+
+static void step_end(struct net *net) {
+    if (net->kept)
+        net->backend->ops->step_end(net->backend);
+    net->kept = false;
+}
+
 struct pass {
     struct rows (*run)(struct net *net, const struct step_view *step);
     const struct step_view *step;
@@ -795,7 +808,9 @@ struct pass {
 static bool pass_run(struct net *net, void *arg, struct err *err) {
     const struct pass *p = arg;
     (void)err;
+    step_begin(net, p->step);
     net->head_rows = p->run(net, p->step);
+    step_end(net);
     return true;
 }
 

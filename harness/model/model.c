@@ -438,9 +438,26 @@ static bool decoder_open(struct model *m, const struct model_source *s, struct e
     m->decoder = xcalloc(1, sizeof *m->decoder);
     bool ok = ranks_open(m->decoder, s->spec.decoder, &s->decoder_tensors, &m->net.backend, 1, err);
     m->decoder->borrows_backend = true;
+    return ok;
+}
+
+static bool decoder_fill(struct model *m, const struct model_source *s, struct err *err) {
+    if (!m->decoder)
+        return true;
+    bool ok = net_fill(m->decoder, &s->decoder_tensors, err);
     m->net.n_parameters += m->decoder->n_parameters;
     m->net.weight_bytes += m->decoder->weight_bytes;
     return ok;
+}
+
+/* What the decoder takes of the device is said before it is looked whether all find room. */
+static bool nets_make(struct model *m, const struct model_source *s, struct backend *const *devices,
+    uint32_t n, struct err *err) {
+    if (!ranks_open(&m->net, &s->spec, &s->tensors, devices, n, err) || !decoder_open(m, s, err))
+        return false;
+    if (m->decoder)
+        net_expect(m->decoder, &s->decoder_tensors);
+    return ranks_fill(&m->net, &s->tensors, err) && decoder_fill(m, s, err);
 }
 
 static void labels_name(struct model *m) {
@@ -468,8 +485,7 @@ static bool nets_open(struct model *m, const struct model_source *s, const struc
     strbuf_release(&stamp);
     if (ok && m->is_outline)
         outline_net_open(&m->net, &cut, devices[0], o);
-    return ok && (m->is_outline || (ranks_open(&m->net, &s->spec, &s->tensors, devices, n, err) &&
-                                       decoder_open(m, s, err)));
+    return ok && (m->is_outline || nets_make(m, s, devices, n, err));
 }
 
 static bool model_make(

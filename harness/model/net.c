@@ -166,6 +166,13 @@ uint64_t net_weight_bytes(const struct net *net, enum role role, uint32_t rows, 
     return (uint64_t)rows * cols * (packed && caps->act == ELEM_BF16 ? 2 : 4);
 }
 
+/* A table that is read where it lies in the file is pages of the file, which nobody counts. */
+static void table_count(struct net *net, const struct table *t, uint64_t bytes) {
+    const struct backend_ops *ops = net->backend->ops;
+    bool known = ops->table_size != NULL && t != NULL;
+    net->weight_bytes += known ? ops->table_size(net->backend, t).memory : bytes;
+}
+
 /* Weights that products read are what a step costs however few its tokens are. */
 static void matrix_count(struct net *net, enum role role, const struct matrix *m, uint64_t bytes) {
     const struct backend_ops *ops = net->backend->ops;
@@ -196,9 +203,10 @@ static bool is_gain(enum role role) {
     }
 }
 
-/* Where in its tensor the role's weight lies. */
+/* Where in its tensor the role's weight lies, as far as it is the net's. */
 static struct weight_source source_of(
-    const struct spec *s, enum role role, const struct tensor *t, uint32_t expert) {
+    const struct net *net, enum role role, const struct tensor *t, uint32_t expert) {
+    const struct spec *s = net_whole(net);
     const struct role_names *names = &s->roles[role];
     struct weight_source source = { .tensor = t,
         .transpose = names->transposed,
@@ -209,7 +217,8 @@ static struct weight_source source_of(
         .scales = names->scales,
         .n_scales = names->n_scales,
         .add = is_gain(role) ? (float)s->norm_add : 0,
-        .precise = is_precise(role) };
+        .precise = is_precise(role),
+        .part = cut_part(&net->cut, role) };
     bool vector = role_part(role) == PART_VECTOR;
     if (role >= ROLE_FIRST_OF_EXPERT && t->n_dims == (vector ? 2 : 3))
         source.slice = expert + 1;
@@ -251,15 +260,15 @@ static uint32_t vector_length(
                : n;
 }
 
-static struct vector *vector_make(
-    struct net *net, enum role role, struct weight_source *source, uint32_t rows, struct err *err) {
+/* How many of these numbers are the net's; the source says then where they lie. */
+static uint32_t vector_part(
+    const struct net *net, enum role role, struct weight_source *source, uint32_t rows) {
     uint32_t n = vector_length(source->tensor, source, rows);
-    if (is_cut(&net->cut) && n != rows) {
-        struct share share = cut_of_heads(&net->cut, role);
-        source->part = (struct weight_part) { .row = share.from, .of_rows = n };
-        n = share.n;
-    }
-    return net->backend->ops->vector(net->backend, source, n, err);
+    if (!is_cut(&net->cut) || n == rows)
+        return n;
+    struct share share = cut_of_heads(&net->cut, role);
+    source->part = (struct weight_part) { .row = share.from, .of_rows = n };
+    return share.n;
 }
 
 /* Numbers of the host's that are one a head are those of the net's heads. */
@@ -277,8 +286,7 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
         return true;
     role_shape(s, role, &of_rows, &of_cols);
     cut_shape(&net->cut, role, &rows, &cols);
-    struct weight_source source = source_of(s, role, t, expert);
-    source.part = cut_part(&net->cut, role);
+    struct weight_source source = source_of(net, role, t, expert);
     const void *made = NULL;
     switch (role_part(role)) {
     case PART_TABLE:
@@ -288,7 +296,7 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
         made = b->ops->matrix(b, &source, rows, cols, err);
         break;
     case PART_VECTOR:
-        made = vector_make(net, role, &source, rows, err);
+        made = b->ops->vector(b, &source, vector_part(net, role, &source, rows), err);
         break;
     case PART_HOST:
         made = host_make(net, role, t);
@@ -300,18 +308,27 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
     uint64_t bytes = net_weight_bytes(net, role, rows, cols);
     if (role_part(role) == PART_MATRIX)
         matrix_count(net, role, made, bytes);
-    else /* a table is read where it lies in the file */
-        net->weight_bytes += role_part(role) == PART_TABLE ? t->bytes : bytes;
+    else if (role_part(role) == PART_TABLE)
+        table_count(net, made, bytes);
+    else
+        net->weight_bytes += bytes;
     return made || err_wrap(err, "tensor '%.128s'", t->name);
 }
 
 /* The head where it is the embedding: a copy packed for products. */
-static bool tied_head_make(struct net *net, const struct tensor *embed, struct err *err) {
-    const struct spec *s = &net->spec;
-    struct weight_source source = {
+static bool has_tied_head(const struct spec *s) {
+    return s->causal && s->tied;
+}
+
+static struct weight_source tied_head_source(const struct net *net, const struct tensor *embed) {
+    return (struct weight_source) {
         .tensor = embed, .precise = is_precise(ROLE_HEAD), .part = cut_part(&net->cut, ROLE_HEAD)
     };
-    uint32_t rows = net->cut.vocab.n, cols = spec_hidden_width(s);
+}
+
+static bool tied_head_make(struct net *net, const struct tensor *embed, struct err *err) {
+    uint32_t rows = net->cut.vocab.n, cols = spec_hidden_width(&net->spec);
+    struct weight_source source = tied_head_source(net, embed);
     net->head = net->backend->ops->matrix(net->backend, &source, rows, cols, err);
     matrix_count(net, ROLE_HEAD, net->head, net_weight_bytes(net, ROLE_HEAD, rows, cols));
     return net->head != NULL;
@@ -336,11 +353,14 @@ static bool experts_make(
 }
 
 /* A layer that shares its weights with that of the group before it has no more of its own. */
+static bool layer_is_shared(const struct spec *s, uint32_t l) {
+    return l / s->inner_layers % s->shared_layers != 0;
+}
+
 static bool layer_make(
     struct net *net, const struct net_tensors *tensors, uint32_t l, struct err *err) {
-    uint32_t inner = net->spec.inner_layers;
-    if (l / inner % net->spec.shared_layers != 0) {
-        net->layers[l] = net->layers[l - inner];
+    if (layer_is_shared(&net->spec, l)) {
+        net->layers[l] = net->layers[l - net->spec.inner_layers];
         return true;
     }
     for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++) {
@@ -355,7 +375,7 @@ static bool layer_make(
 }
 
 /* What has been packed need not lie in memory as pages of its file too. */
-static bool weights_make(struct net *net, const struct net_tensors *tensors, struct err *err) {
+bool net_fill(struct net *net, const struct net_tensors *tensors, struct err *err) {
     const struct spec *s = &net->spec;
     for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
         if (tensors->global[r] && !weight_make(net, (enum role)r, tensors->global[r], 0, net, err))
@@ -364,7 +384,7 @@ static bool weights_make(struct net *net, const struct net_tensors *tensors, str
         if (!layer_make(net, tensors, l, err))
             return false;
     const struct tensor *embed = tensors->global[ROLE_EMBED], *head = tensors->global[ROLE_HEAD];
-    bool ok = !s->causal || !s->tied || tied_head_make(net, embed, err);
+    bool ok = !has_tied_head(s) || tied_head_make(net, embed, err);
     weights_forget(tensors->weights, embed);
     if (head)
         weights_forget(tensors->weights, head);
@@ -430,47 +450,53 @@ static bool abilities_check(const struct spec *s, struct backend *b, struct err 
     return err_hint(err, "use --device cpu");
 }
 
-/* What the role's weight takes of a device at least: it may be kept as the file has it. */
-static uint64_t weight_least(const struct net *net, enum role role, const struct tensor *t) {
+/* ---- what is to come ---- */
+
+static void weight_expect(
+    const struct net *net, enum role role, const struct tensor *t, uint32_t expert) {
+    static const enum weight_kind kinds[] = {
+        [PART_VECTOR] = WEIGHT_VECTOR, [PART_MATRIX] = WEIGHT_MATRIX, [PART_TABLE] = WEIGHT_TABLE
+    };
+    enum part_kind part = role_part(role);
     uint32_t rows, cols;
-    if (!t || role_part(role) == PART_HOST || !cut_has(&net->cut, role))
-        return 0;
+    if (!t || part == PART_HOST || !cut_has(&net->cut, role))
+        return;
     cut_shape(&net->cut, role, &rows, &cols);
-    uint64_t made = net_weight_bytes(net, role, rows, cols);
-    double part = (double)rows * cols / (double)t->n_elements;
-    uint64_t in_file = (uint64_t)(part * (double)t->bytes);
-    return made < in_file ? made : in_file;
+    struct weight_source source = source_of(net, role, t, expert);
+    if (part == PART_VECTOR)
+        rows = vector_part(net, role, &source, rows);
+    net->backend->ops->expect(net->backend, kinds[part], &source, rows, cols);
 }
 
-static uint64_t layer_least(const struct net *net, const struct net_tensors *tensors, uint32_t l) {
-    uint64_t bytes = 0;
+static void layer_expect(const struct net *net, const struct net_tensors *tensors, uint32_t l) {
     for (int r = ROLE_FIRST_OF_LAYER; r < ROLE_FIRST_OF_EXPERT; r++)
-        bytes += weight_least(net, (enum role)r, tensors->layer[l][r]);
+        weight_expect(net, (enum role)r, tensors->layer[l][r], 0);
     for (uint32_t e = 0; tensors->experts[l] && e < net->spec.experts.n; e++)
         for (int r = ROLE_FIRST_OF_EXPERT; r < ROLE_N; r++)
-            bytes +=
-                weight_least(net, (enum role)r, tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT]);
-    return bytes;
+            weight_expect(net, (enum role)r, tensors->experts[l][e][r - ROLE_FIRST_OF_EXPERT], e);
 }
 
-static uint64_t weights_least(const struct net *net, const struct net_tensors *tensors) {
+void net_expect(const struct net *net, const struct net_tensors *tensors) {
     const struct spec *s = &net->spec;
-    uint64_t bytes = 0;
+    if (!net->backend->ops->expect)
+        return;
     for (int r = 0; r < ROLE_FIRST_OF_LAYER; r++)
-        bytes += weight_least(net, (enum role)r, tensors->global[r]);
+        weight_expect(net, (enum role)r, tensors->global[r], 0);
     for (uint32_t l = 0; l < s->n_layers; l++)
-        if (l / s->inner_layers % s->shared_layers == 0)
-            bytes += layer_least(net, tensors, l);
-    if (s->causal && s->tied)
-        bytes += weight_least(net, ROLE_HEAD, tensors->global[ROLE_EMBED]);
-    return bytes;
+        if (!layer_is_shared(s, l))
+            layer_expect(net, tensors, l);
+    if (has_tied_head(s)) {
+        struct weight_source source = tied_head_source(net, tensors->global[ROLE_EMBED]);
+        net->backend->ops->expect(
+            net->backend, WEIGHT_MATRIX, &source, net->cut.vocab.n, spec_hidden_width(s));
+    }
 }
 
-/* Weights that a device has no room for are refused before the first of them is read. */
-static bool room_check(const struct net *net, const struct net_tensors *tensors, struct err *err) {
+bool net_room_check(const struct net *net, struct err *err) {
     const struct backend_ops *ops = net->backend->ops;
-    uint64_t least = ops->memory_free ? weights_least(net, tensors) : 0;
-    uint64_t room = ops->memory_free ? ops->memory_free(net->backend) : 0;
+    bool own = ops->memory_free && ops->expected;
+    uint64_t least = own ? ops->expected(net->backend) : 0,
+             room = own ? ops->memory_free(net->backend) : 0;
     if (least <= room)
         return true;
     err_set(err, ERR_RESOURCE, "the weights take %llu MiB%s, and %s has %llu MiB free",
@@ -496,14 +522,12 @@ void net_caches_count(struct net *net) {
     }
 }
 
-bool net_open(struct net *net, const struct cut *cut, const struct net_tensors *tensors,
-    struct backend *backend, struct err *err) {
+bool net_open(struct net *net, const struct cut *cut, struct backend *backend, struct err *err) {
     *net = (struct net) { .spec = cut_spec(cut), .backend = backend, .cut = *cut };
     net->layers = arena_alloc(&net->arena, net->spec.n_layers * sizeof *net->layers);
     net_caches_count(net);
     rotaries_make(net);
-    return abilities_check(&net->spec, backend, err) && room_check(net, tensors, err) &&
-           weights_make(net, tensors, err);
+    return abilities_check(&net->spec, backend, err);
 }
 
 void net_close(struct net *net) {
@@ -557,6 +581,22 @@ static enum elem queries_elem(const struct net *net) {
     return done ? caps->act : ELEM_F32;
 }
 
+/* Values, and keys, that go from their product into the cache as they are: in the device's elements
+ * whether they are made there or come by kv_store, for a product that gives other elements may be
+ * another algorithm. */
+static bool values_done(const struct net *net) {
+    return net->backend->ops->kv_values && net->spec.qkv_clip <= 0 && !net->spec.values_rotated;
+}
+
+static bool keys_done(const struct net *net) {
+    const struct spec *s = &net->spec;
+    bool done = net->backend->ops->kv_keys && s->qkv_clip <= 0 && s->roles[ROLE_K_NORM].n == 0 &&
+                s->roles[ROLE_K_SHARED].n == 0;
+    for (uint32_t l = 0; l < s->n_layers; l++)
+        done = done && !s->layer[l].rotated;
+    return done;
+}
+
 /* Rows that go through experts at once, for one of a step: all that it chose, where the device
  * takes experts together. */
 static uint32_t expert_rows(const struct net *net) {
@@ -599,8 +639,8 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->kv_latent_act, s->kv_rank, act },
         { &net->k_shared, where(s->roles[ROLE_K_SHARED].n > 0, s->rope.dim), ELEM_F32 },
         { &net->q, q, queries_elem(net) },
-        { &net->k, kv, ELEM_F32 },
-        { &net->v, kv, ELEM_F32 },
+        { &net->k, kv, keys_done(net) ? act : ELEM_F32 },
+        { &net->v, kv, values_done(net) ? act : ELEM_F32 },
         { &net->a, q, act },
         { &net->attn_gate, where(s->roles[ROLE_ATTN_GATE].n > 0, q), ELEM_F32 },
         { &net->ffn.gate, where(s->gated, s->ffn_width), ELEM_F32 },
@@ -715,6 +755,8 @@ static bool scratch_reserve(
 static bool rows_reserve(struct net *net, uint32_t n_rows, struct err *err) {
     struct scratch list[N_SCRATCH];
     BUG_IF(net->n_rows != 0);
+    net->keys_done = keys_done(net);
+    net->values_done = values_done(net);
     scratch_list(net, list);
     if (!scratch_reserve(net, list, n_rows, err))
         return false;

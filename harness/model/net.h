@@ -1,8 +1,8 @@
 /* The network: a model's weights on a device, and the one forward pass over packed rows.
  *
  * Letters as in backend.h: T packed rows, C width, H query heads, G key and value heads, D head
- * width, F feed-forward width, V vocabulary. net_open makes every weight and every buffer;
- * net_forward allocates nothing. */
+ * width, F feed-forward width, V vocabulary. net_fill makes every weight,
+ * net_reserve_* every buffer; net_forward allocates nothing. */
 #ifndef ASSAY_HARNESS_MODEL_NET_H
 #define ASSAY_HARNESS_MODEL_NET_H
 
@@ -130,6 +130,8 @@ struct net {
     struct segment *cross_segments; /* [T] */
     uint32_t *cross_slots;          /* [T] */
     bool borrows_backend;           /* another net closes it */
+    bool keys_done, values_done;    /* as their product gives them: act elements, from the first */
+    bool kept;                      /* the step at hand is written down by the device: step_begin */
 
     float *inv_freq, *sliding_inv_freq;
     const struct tensor *last_copied; /* to the host, and where it lies */
@@ -169,9 +171,14 @@ typedef bool tensor_fn(void *arg, enum role role, const struct tensor *t, struct
 MUST_CHECK bool net_tensors_visit(
     const struct spec *s, const struct net_tensors *t, tensor_fn *fn, void *arg, struct err *err);
 
-/* Takes the backend, also on failure. The cut says which part of the model is the net's. */
-MUST_CHECK bool net_open(struct net *net, const struct cut *cut, const struct net_tensors *tensors,
-    struct backend *backend, struct err *err);
+/* Takes the backend, also on failure. The cut says which part of the model is the net's. Weights
+ * come next: of all nets of a backend it is said what they will be, then whether these find room
+ * there (ERR_RESOURCE), before one is read. */
+MUST_CHECK bool net_open(
+    struct net *net, const struct cut *cut, struct backend *backend, struct err *err);
+void net_expect(const struct net *net, const struct net_tensors *tensors);
+MUST_CHECK bool net_room_check(const struct net *net, struct err *err);
+MUST_CHECK bool net_fill(struct net *net, const struct net_tensors *tensors, struct err *err);
 void net_close(struct net *net);
 
 /* The spec of the whole model. */

@@ -113,7 +113,7 @@ static bool net_open_part(struct net *net, void *arg, struct err *err) {
         *net = (struct net) { .backend = o->backends[i] };
         return false;
     }
-    return net_open(net, &cut, o->tensors, o->backends[i], err);
+    return net_open(net, &cut, o->backends[i], err);
 }
 
 /* The same sums must come out everywhere: devices of two kinds would choose other experts. */
@@ -152,4 +152,24 @@ bool ranks_open(struct net *leader, const struct spec *whole, const struct net_t
     bool ok = run_all(r, net_open_part, &opening, err);
     leader->ranks = r;
     return ok;
+}
+
+/* ---- weights ---- */
+
+static bool part_announce(struct net *net, void *arg, struct err *err) {
+    const struct opening *o = arg;
+    net_expect(net, o->tensors);
+    return net_room_check(net, err);
+}
+
+static bool part_fill(struct net *net, void *arg, struct err *err) {
+    const struct opening *o = arg;
+    return net_fill(net, o->tensors, err);
+}
+
+/* No device reads a weight before each has said that it has room for its own. */
+bool ranks_fill(struct net *leader, const struct net_tensors *tensors, struct err *err) {
+    struct opening opening = { .tensors = tensors };
+    return ranks_each(leader, part_announce, &opening, err) &&
+           ranks_each(leader, part_fill, &opening, err);
 }

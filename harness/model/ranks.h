@@ -11,6 +11,8 @@
 MUST_CHECK bool ranks_open(struct net *leader, const struct spec *whole,
     const struct net_tensors *tensors, struct backend *const *backends, uint32_t n,
     struct err *err);
+/* Makes the weights of each net, where all of them find room (ERR_RESOURCE). */
+MUST_CHECK bool ranks_fill(struct net *leader, const struct net_tensors *tensors, struct err *err);
 void ranks_close(struct ranks *r);
 
 /* Runs fn for the net, or for each of those that it leads, at once. Where several fail, *err is of

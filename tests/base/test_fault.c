@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-/* The list is read once, so each case has a process of its own; the exit code is what the case's passings came to. */
+/* The list is read once, so each case has a process of its own; the exit code is what the case's
+ * passings came to. */
 static int status_of(const char *list, int passings) {
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -49,7 +50,7 @@ static void a_signal_is_raised_there(void **state) {
 
 static void a_list_that_cant_be_read_ends_the_process(void **state) {
     (void)state;
-    static const char *const bad[] = {"here", "here:0", "here:1!NOSUCH", "here:1x", "Here:1"};
+    static const char *const bad[] = { "here", "here:0", "here:1!NOSUCH", "here:1x", "Here:1" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_true(WIFSIGNALED(status_of(bad[i], 1)));
 }

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct err err = ERR_INIT;
     struct repo_listing l = { 0 };
     json_t *tree = json_parse((const char *)bytes, size, "listing", &err);
-    bool ok = tree && pull_take_tree(&l, tree, &err);
+    bool ok = tree && pull_take_tree(&l, tree, REPO_FILES_MAX, &err);
     BUG_IF(ok != (err.class == ERR_NONE));
     for (size_t i = 0; i < l.n; i++) {
         BUG_IF(!path_stays_below(l.files[i].path));

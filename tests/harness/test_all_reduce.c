@@ -195,7 +195,8 @@ static void come_with_unlike_lists(void) {
 
 static void ranks_that_come_apart_end_the_process(void **state) {
     (void)state;
-    check_dies(come_with_unlike_lists, strcmp(TENSOR_PARALLEL_DEVICE, "cpu") ? "come apart" : "rows");
+    check_dies(
+        come_with_unlike_lists, strcmp(TENSOR_PARALLEL_DEVICE, "cpu") ? "come apart" : "rows");
 }
 
 static void come_with_like_lists(void) {

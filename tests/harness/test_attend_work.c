@@ -29,9 +29,11 @@ static uint32_t drawn(uint64_t *state, uint32_t n) {
 static struct list *list_new(uint32_t group) {
     struct list *l = calloc(1, sizeof *l);
     assert_non_null(l);
-    l->args = (struct attend_tiles_args) {
-        .n_kv_heads = 2, .n_heads = 2 * group, .group = group, .head_dim = 64, .causal = true
-    };
+    l->args = (struct attend_tiles_args) { .n_kv_heads = 2,
+        .n_heads = 2 * group,
+        .group = group,
+        .head_dim = 64,
+        .rule = { .causal = true } };
     l->work = (struct attend_work) { .a = &l->args, .height = TILE_HIGH, .partials_max = PARTIALS };
     return l;
 }
@@ -195,8 +197,8 @@ static struct list *tree_new(uint64_t seed) {
     static const uint32_t heights[] = { TILE_LOW, TILE_MIDDLE, TILE_HIGH },
                           lengths[] = { 2, 40, 300, 3000 };
     struct list *l = list_new(drawn(&seed, 8) + 1);
-    l->args.window = drawn(&seed, 3) == 0 ? drawn(&seed, 900) + 1 : 0;
-    l->args.causal = drawn(&seed, 4) != 0;
+    l->args.rule.window = drawn(&seed, 3) == 0 ? drawn(&seed, 900) + 1 : 0;
+    l->args.rule.causal = drawn(&seed, 4) != 0;
     l->work.height = heights[drawn(&seed, 3)];
     uint32_t n = drawn(&seed, SEGMENTS) + 1;
     for (uint32_t i = 0; i < n; i++) {

@@ -1,17 +1,14 @@
 /* Matrices that stay in their file give the bits that expanded ones give: of every type that is
  * read, in whatever order a tensor has its rows, for few rows and many, on one thread and several.
  */
+#include "weight_files.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "fp8_files.h"
 #include "tests/harness/cpu_world.h"
 
 static struct backend *open_form(const struct setting *s, enum weights_form form, uint64_t room) {
@@ -208,6 +205,83 @@ static void rows_in_any_order_give_the_same_bits(void **state) {
     }
 }
 
+/* ---- bytes with scales ---- */
+
+/* Scales of everything, of rows, of blocks that parts of K don't come out even with. */
+static const struct fp8_layout layouts[] = { { "one scale", 0, 0, TENSOR_F32 },
+    { "a scale a row", 1, 0, TENSOR_BF16 }, { "blocks of 128 x 128", 128, 128, TENSOR_F32 },
+    { "blocks of 10 x 24", 10, 24, TENSOR_F32 },
+    { "blocks of 64 x 300", 64, 300, TENSOR_F8_E8M0 } };
+enum { N_LAYOUTS = sizeof layouts / sizeof *layouts };
+
+static void check_scaled(const char *folder, const struct fp8_layout *layout,
+    const struct shape *shape, const struct weight_source *how) {
+    struct err err = ERR_INIT;
+    size_t n = (size_t)300 * shape->k;
+    uint8_t *bytes = malloc(n);
+    assert_non_null(bytes);
+    fp8_noise(5, n, bytes);
+    fp8_write(folder, layout, 300, shape->k, bytes);
+    free(bytes);
+    struct weights *w = weights_open(folder, &err);
+    if (w == NULL)
+        fail_msg("%s: %s", layout->name, err.msg);
+    struct weight_source from = *how;
+    from.tensor = weights_find(w, "l.weight");
+    struct setting s;
+    for (size_t i = 0; i < 2 * N_ISAS; i++)
+        if (setting_at(i, &s))
+            check_same(layout->name, &s, &from, shape);
+    weights_close(w);
+    world_close(NULL);
+}
+
+static void bytes_with_scales_give_the_same_bits(void **state) {
+    static const struct shape shapes[] = { { 300, 328, 3 }, { 300, 37, 50 }, { 300, 512, 1 } };
+    const struct weight_source all = { 0 }, part = { .row = 101, .n_rows = 70 },
+                               zeros = { .run = 6, .every = 6, .pad = 2 };
+    for (int l = 0; l < N_LAYOUTS; l++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            check_scaled(*state, &layouts[l], &shapes[i], &all);
+    check_scaled(*state, &layouts[2], &(struct shape) { 70, 264, 9 }, &part);
+    check_scaled(*state, &layouts[2], &(struct shape) { 400, 264, 9 }, &zeros);
+}
+
+/* Row r is byte r and zeros: a product with ones is its number, or none in either form. */
+static void every_byte_is_the_same_number(void **state) {
+    (void)state;
+    enum { BYTES = 256, WIDE = 8 };
+    uint8_t bytes[BYTES * WIDE] = { 0 };
+    for (int i = 0; i < BYTES; i++)
+        bytes[i * WIDE] = (uint8_t)i;
+    const struct tensor t = { .name = "bytes",
+        .type = TENSOR_F8_E4M3,
+        .n_dims = 2,
+        .shape = { BYTES, WIDE },
+        .n_elements = sizeof bytes,
+        .data = bytes,
+        .bytes = sizeof bytes };
+    const float ones[WIDE] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    struct setting s;
+    for (size_t i = 0; i < 2 * N_ISAS; i++) {
+        float made[2][BYTES], exact;
+        for (int held = 0; setting_at(i, &s) && held < 2; held++) {
+            struct backend *b = open_form(&s, held ? WEIGHTS_FILE : WEIGHTS_EXPANDED, 0);
+            struct matrix *m = matrix_of(b, &(struct weight_source) { .tensor = &t }, BYTES, WIDE);
+            struct rows y = world_empty(b, 1, BYTES, ELEM_F32);
+            b->ops->matmul(b, m, world_rows(b, 1, WIDE, b->ops->caps(b)->act, ones), y, NULL);
+            b->ops->download(b, y, made[held]);
+            world_close(b);
+        }
+        for (int byte = 0; setting_at(i, &s) && byte < BYTES; byte++) {
+            tensor_read_f32(&t, (size_t)byte * WIDE, 1, &exact);
+            bool none = (byte & 127) == 127;
+            assert_true(none ? isnan(made[0][byte]) && isnan(made[1][byte])
+                             : made[0][byte] == exact && made[1][byte] == exact);
+        }
+    }
+}
+
 /* ---- heads ---- */
 
 enum { WIDTH = 64, ROWS = 60, TARGETS = 3 * ROWS };
@@ -273,6 +347,26 @@ static void what_fits_is_expanded_in_the_order_of_making(void **state) {
     world_close(b);
 }
 
+/* A matrix that cannot stay comes last: what is announced keeps its room. */
+static void room_is_kept_for_what_has_to_be_expanded(void **state) {
+    (void)state;
+    const struct setting s = { NULL, "plain", DTYPE_F32, 1 };
+    struct tensor t = random_tensor(TENSOR_Q8_0, 96, 64);
+    const struct weight_source from = { .tensor = &t };
+    for (int told = 0; told < 2; told++) {
+        struct backend *b = open_form(&s, WEIGHTS_AUTO, 96 * 64 * 4 + 4);
+        if (told) {
+            b->ops->expect(b, WEIGHT_MATRIX, &from, 96, 64);
+            b->ops->expect(b, WEIGHT_MATRIX, &from, 384, 16);
+            assert_int_equal(b->ops->expected(b), 96 * 64 * 4);
+        }
+        assert_int_equal(in_file(b, matrix_of(b, &from, 96, 64)), told);
+        assert_false(in_file(b, matrix_of(b, &from, 384, 16)));
+        b->ops->close(b);
+    }
+    world_close(NULL);
+}
+
 /* oneDNN's layouts are its own: what is asked to stay is expanded there, and so is a source whose
  * blocks go from one row to the next. */
 static void what_cannot_stay_in_the_file_is_expanded(void **state) {
@@ -295,8 +389,11 @@ int main(void) {
         cmocka_unit_test(every_type_gives_the_bits_of_its_expanded_form),
         cmocka_unit_test(odd_shapes_give_the_same_bits),
         cmocka_unit_test(rows_in_any_order_give_the_same_bits),
+        WITH_SCRATCH(bytes_with_scales_give_the_same_bits),
+        cmocka_unit_test(every_byte_is_the_same_number),
         cmocka_unit_test(a_head_gives_the_same_logits_and_log_probabilities),
         cmocka_unit_test(what_fits_is_expanded_in_the_order_of_making),
+        cmocka_unit_test(room_is_kept_for_what_has_to_be_expanded),
         cmocka_unit_test(what_cannot_stay_in_the_file_is_expanded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

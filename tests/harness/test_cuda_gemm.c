@@ -393,6 +393,25 @@ static void grouping_changes_no_log_probability(void **state) {
     world_close(b);
 }
 
+/* So many spans that the order in which they are added shows. */
+static void a_row_alone_adds_its_spans_in_the_same_order(void **state) {
+    (void)state;
+    enum { T = 70, V = 5117, K = 8 };
+    struct backend *b = open_expanded();
+    struct rows x = world_rows(b, T, K, ELEM_BF16, noise_new(1, (size_t)T * K, 1));
+    struct matrix *head = world_matrix(b, V, K, noise_new(2, (size_t)V * K, 1));
+    struct target all[T];
+    for (uint32_t i = 0; i < T; i++)
+        all[i] = (struct target) { .row = i, .token = (int32_t)(i * 31) };
+    b->ops->logprobs(b, head, NULL, 1, 0, x, all, T);
+    for (uint32_t i = 0; i < T; i++) {
+        struct target alone = { .token = all[i].token };
+        b->ops->logprobs(b, head, NULL, 1, 0, window(x, i, 1), &alone, 1);
+        assert_memory_equal(&alone.logprob, &all[i].logprob, sizeof alone.logprob);
+    }
+    world_close(b);
+}
+
 /* ---- blocks ---- */
 
 /* Where a block's f16 numbers stand; -1: there is no other. */
@@ -573,6 +592,7 @@ int main(void) {
         cmocka_unit_test(of_equal_logits_the_first_is_best),
         cmocka_unit_test(what_is_not_a_number_shows),
         cmocka_unit_test(grouping_changes_no_log_probability),
+        cmocka_unit_test(a_row_alone_adds_its_spans_in_the_same_order),
         cmocka_unit_test(weights_in_blocks_give_the_bits_of_expanded_ones),
         cmocka_unit_test(blocks_are_brought_row_by_row_where_rows_are_moved),
         cmocka_unit_test(what_cannot_be_read_from_blocks_is_expanded),

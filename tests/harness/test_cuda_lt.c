@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "harness/cuda/load.h"
 #include "tests/harness/cpu_world.h"
 #include "tests/harness/gpu_there.h"
@@ -367,6 +368,45 @@ static void an_algorithm_that_goes_by_place_is_not_taken(void **state) {
     tell(NULL);
 }
 
+/* What is said of the products of `usual`, told so. */
+static char *said_of(const char *word) {
+    char path[] = "/tmp/assay-lt-said-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    tell(word);
+    setenv("ASSAY_CUBLASLT_SAY", path, 1);
+    struct backend *b = cuda_open(DTYPE_BF16);
+    run(b, &usual);
+    run(b, &usual);
+    world_close(b);
+    unsetenv("ASSAY_CUBLASLT_SAY");
+    tell(NULL);
+    struct err err = ERR_INIT;
+    struct strbuf text = { 0 };
+    assert_true(file_read(path, 1 << 16, &text, &err));
+    unlink(path);
+    return strbuf_take(&text);
+}
+
+static void who_asks_is_told_what_became_of_each_kind_of_product(void **state) {
+    SKIP_WITHOUT_STAND_IN;
+    static const struct {
+        const char *word, *says;
+    } cases[] = { { NULL, "algorithm 0, tile -1, stages -1, workspace 0; rows are alike\n" },
+        { "by_rows", "; rows differ, and are alike in blocks of 128\n" },
+        { "by_place", "; not used: rows differ, in blocks too\n" },
+        { "cublasLtMatmulAlgoGetHeuristic", ": not used: no algorithm, or no memory" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *said = said_of(cases[i].word);
+        char kind[64];
+        snprintf(kind, sizeof kind, "n %u, k %u, bf16 to ", usual.n, usual.k);
+        assert_non_null(strstr(said, kind));
+        assert_non_null(strstr(said, cases[i].says));
+        free(said);
+    }
+}
+
 static void a_refusal_later_ends_the_process(void **state) {
     SKIP_WITHOUT_STAND_IN;
     pid_t child = fork();
@@ -382,6 +422,103 @@ static void a_refusal_later_ends_the_process(void **state) {
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) != 0);
+}
+
+/* ---- memory that is short ---- */
+
+/* What the shim's device has, in all; 0: as much as ever. */
+static void memory_set(uint64_t bytes) {
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)bytes);
+    if (bytes != 0)
+        setenv("ASSAY_SHIM_MEMORY", text, 1);
+    else
+        unsetenv("ASSAY_SHIM_MEMORY");
+}
+
+/* Nothing more can be had. */
+static void memory_take(struct backend *b) {
+    const uint64_t all = (uint64_t)1 << 30;
+    memory_set(all);
+    memory_set(all - b->ops->memory_free(b));
+}
+
+struct narrow {
+    struct backend *b;
+    struct rows x, out;
+    struct matrix *w;
+};
+
+static struct narrow narrow_open(void) {
+    enum { ROWS = 70, N = 24, K = 32 };
+    struct narrow n = { .b = cuda_open(DTYPE_BF16) };
+    n.x = noise_rows(n.b, 1, ROWS, K, ELEM_BF16);
+    n.w = world_matrix(n.b, N, K, noise_new(2, N * K, 1));
+    n.out = world_empty(n.b, ROWS, N, ELEM_F32);
+    return n;
+}
+
+static float *narrow_run(struct narrow *n) {
+    n->b->ops->matmul(n->b, n->w, n->x, n->out, &(struct epilogue) { 0 });
+    return world_read(n->b, n->out, 24);
+}
+
+/* The same choice, and weights as they were: of an algorithm that is good, of one that goes in
+ * blocks where there is room for these, and of one that is not taken. */
+static void check_trial_without_memory(const char *word) {
+    tell(word);
+    struct narrow with = narrow_open(), without = narrow_open();
+    unsigned before = products();
+    const float *want = narrow_run(&with);
+    unsigned tried = products() - before;
+    uint64_t filled = with.b->ops->rows_filled(with.b);
+    memory_take(without.b);
+    assert_same_bits("without memory", 70 * 24, narrow_run(&without), want);
+    assert_int_equal(products() - before, 2 * tried);
+    assert_int_equal(without.b->ops->rows_filled(without.b), filled);
+    memory_set(0);
+    assert_same_bits("with memory again", 70 * 24, narrow_run(&without), want);
+    without.b->ops->close(without.b);
+    world_close(with.b);
+    tell(NULL);
+}
+
+static void a_trial_that_finds_no_memory_comes_to_the_same(void **state) {
+    SKIP_WITHOUT_STAND_IN;
+    check_trial_without_memory(NULL);
+    check_trial_without_memory("room");
+}
+
+/* Whoever is to die of it, and what it says. */
+static void check_ends(const char *word, bool short_of_memory, const char *says) {
+    int ends[2], status = 0;
+    char text[1024] = "";
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL);
+        struct narrow n = narrow_open();
+        tell(word);
+        if (short_of_memory)
+            memory_take(n.b);
+        narrow_run(&n);
+        _exit(0);
+    }
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, sizeof text - 1);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(n > 0 && (WIFSIGNALED(status) || WEXITSTATUS(status) != 0));
+    if (strstr(text, says) == NULL)
+        fail_msg("'%s' is not in: %s", says, text);
+}
+
+static void memory_that_cannot_be_done_without_is_no_reason_for_another_algorithm(void **state) {
+    SKIP_WITHOUT_STAND_IN;
+    check_ends("by_rows", true, "a block of rows on the device");
+    check_ends("starves", false, "use --gemm plain");
 }
 
 /* ---- without the library ---- */
@@ -449,7 +586,12 @@ int main(void) {
         cmocka_unit_test_teardown(
             an_algorithm_that_goes_by_the_number_of_rows_runs_in_blocks, library_again),
         cmocka_unit_test_teardown(an_algorithm_that_goes_by_place_is_not_taken, library_again),
+        cmocka_unit_test_teardown(
+            who_asks_is_told_what_became_of_each_kind_of_product, library_again),
         cmocka_unit_test_teardown(a_refusal_later_ends_the_process, library_again),
+        cmocka_unit_test_teardown(a_trial_that_finds_no_memory_comes_to_the_same, library_again),
+        cmocka_unit_test_teardown(
+            memory_that_cannot_be_done_without_is_no_reason_for_another_algorithm, library_again),
         cmocka_unit_test_teardown(no_library_is_no_obstacle, library_again),
         cmocka_unit_test_teardown(a_library_that_is_asked_for_must_be_there, library_again),
         cmocka_unit_test_teardown(plain_does_not_look_for_the_library, library_again),

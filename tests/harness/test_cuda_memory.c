@@ -3,13 +3,15 @@
  * where something does not fit. */
 #include "weight_files.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "fp8_files.h"
 #include "harness/cpu/kernels.h" /* bf16_from_f32 */
 #include "harness/cuda/load.h"
+#include "subjects.h"
 #include "tests/harness/cpu_world.h"
 #include "tests/harness/gpu_there.h"
-#include "tiny_models.h"
 
 static struct backend *cuda_open(enum dtype dtype) {
     struct backend_config config = { .dtype = dtype, .threads = 3, .gemm = "plain" };
@@ -284,6 +286,164 @@ static void a_model_that_does_not_fit_is_refused_before_it_is_read(void **state)
     unsetenv("ASSAY_SHIM_MEMORY");
 }
 
+/* ---- which weights are expanded ---- */
+
+/* Bytes without scales: a row of them has its 512 and room for a scale for each 128. */
+enum { MADE = 6, TALL_N = 256, K = 512 };
+enum { EXPANDED = TALL_N * K * 2, HELD = TALL_N * (K + 16), TABLE = 37 * K * 4 };
+
+static struct weight_source bytes_source(struct tensor *t) {
+    *t = (struct tensor) { .name = "bytes",
+        .type = TENSOR_F8_E4M3,
+        .n_dims = 2,
+        .shape = { TALL_N, K },
+        .n_elements = TALL_N * K,
+        .data = world_alloc(TALL_N * K),
+        .bytes = TALL_N * K };
+    return (struct weight_source) { .tensor = t };
+}
+
+/* How many of the matrices are expanded in a room for them and a table, which comes last; what
+ * they take, and the strip where one is not expanded, is no more than the room. */
+static int n_expanded(enum weights_form form, uint64_t room, bool told) {
+    struct backend_config config = {
+        .dtype = DTYPE_BF16, .gemm = "plain", .threads = 1, .weights = form, .weight_room = room
+    };
+    struct err err = ERR_INIT;
+    struct backend *b = backend_cuda_open(&config, 0, &err);
+    struct tensor bytes, rows = { .name = "rows", .type = TENSOR_F32, .n_dims = 2 };
+    rows.shape[0] = 37, rows.shape[1] = K, rows.n_elements = 37 * K;
+    rows.data = world_alloc(TABLE);
+    rows.bytes = TABLE;
+    struct weight_source source = bytes_source(&bytes), table = { .tensor = &rows };
+    for (int i = 0; told && i < MADE; i++)
+        b->ops->expect(b, WEIGHT_MATRIX, &source, TALL_N, K);
+    if (told)
+        b->ops->expect(b, WEIGHT_TABLE, &table, 37, K);
+    uint64_t before = b->ops->memory_free(b);
+    int n = 0;
+    for (int i = 0; i < MADE; i++) {
+        const struct matrix *m = b->ops->matrix(b, &source, TALL_N, K, &err);
+        assert_non_null(m);
+        uint64_t size = b->ops->matrix_size(b, m).memory;
+        assert_true(size == EXPANDED || size == HELD);
+        n += size == EXPANDED;
+    }
+    const struct table *t = b->ops->table(b, &table, 37, K, &err);
+    assert_non_null(t);
+    assert_int_equal(b->ops->table_size(b, t).memory, TABLE);
+    uint64_t taken = before - b->ops->memory_free(b);
+    assert_true(!told || form != WEIGHTS_AUTO || taken <= room || n == 0);
+    world_close(b);
+    return n;
+}
+
+static void room_is_kept_for_what_is_still_to_come(void **state) {
+    if (getenv("ASSAY_SHIM_SEED") == NULL)
+        skip(); /* a device allocates in pieces of its own size */
+    (void)state;
+    const uint64_t least = TABLE + MADE * HELD + EXPANDED /* the strip */, more = EXPANDED - HELD;
+    assert_int_equal(n_expanded(WEIGHTS_AUTO, least, true), 0);
+    assert_int_equal(n_expanded(WEIGHTS_AUTO, least + more - 1, true), 0);
+    assert_int_equal(n_expanded(WEIGHTS_AUTO, least + more, true), 1);
+    assert_int_equal(n_expanded(WEIGHTS_AUTO, least + 2 * more, true), 2);
+    assert_int_equal(n_expanded(WEIGHTS_AUTO, TABLE + MADE * EXPANDED - 1, true), 3);
+    assert_int_equal(n_expanded(WEIGHTS_AUTO, TABLE + MADE * EXPANDED, true), MADE);
+    assert_int_equal(n_expanded(WEIGHTS_AUTO, 2 * EXPANDED, false), 2); /* as they come */
+    assert_int_equal(n_expanded(WEIGHTS_EXPANDED, least, true), MADE);
+    assert_int_equal(n_expanded(WEIGHTS_FILE, TABLE + MADE * EXPANDED, true), 0);
+}
+
+/* Whether a model opens, with all that a step needs; what does not fit is said so. `answer` or
+ * NULL: what it says to a short request. */
+static bool fits(const char *folder, enum weights_form form, struct answer *answer) {
+    const struct model_options o = {
+        .dtype = DTYPE_BF16, .device = "cuda", .gemm = "plain", .threads = 2, .weights = form
+    };
+    const struct run_options run = { 0 };
+    const uint32_t shortest = 1;
+    struct err err = ERR_INIT;
+    struct model *m = model_open(folder, &o, &err);
+    if (m == NULL && err.class != ERR_RESOURCE)
+        fail_msg("%s", err.msg);
+    if (m != NULL && answer != NULL && !subject_scores.ask(m, &shortest, 1, &run, answer, &err))
+        fail_msg("%s", err.msg);
+    bool open = m != NULL;
+    model_close(m);
+    return open;
+}
+
+static void check_same_answers(const char *folder) {
+    struct answer held = { 0 }, chosen = { 0 };
+    assert_true(fits(folder, WEIGHTS_FILE, &held) && fits(folder, WEIGHTS_AUTO, &chosen));
+    assert_true(held.n > 0 && held.n == chosen.n);
+    assert_memory_equal(held.numbers, chosen.numbers, held.n * sizeof *held.numbers);
+    answer_release(&held);
+    answer_release(&chosen);
+}
+
+static void big_write(const char *folder) {
+    struct tiny t = tiny_shape(TINY_LLAMA);
+    t.layers = 4, t.width = 512, t.head_dim = 128, t.ffn = 1024;
+    tiny_fill(&t, 7);
+    fp8_write_tiny(&t, folder);
+    tiny_release(&t);
+}
+
+/* From a device on which no form fits to one that holds all: where one fits, it is found. */
+static void weights_that_fit_in_some_form_are_held(void **state) {
+    if (getenv("ASSAY_SHIM_SEED") == NULL)
+        skip();
+    enum { STEPS = 12 };
+    const uint64_t all = (uint64_t)1 << 30, held_bytes = 10000000;
+    int n_held = 0, n_expanded = 0;
+    big_write(*state);
+    memory_set(all);
+    struct backend *b = cuda_open(DTYPE_BF16);
+    uint64_t taken = all - b->ops->memory_free(b);
+    world_close(b);
+    for (uint64_t i = 0; i < STEPS; i++) {
+        memory_set(taken + held_bytes * (4 + i) / 5);
+        bool held = fits(*state, WEIGHTS_FILE, NULL), chosen = fits(*state, WEIGHTS_AUTO, NULL),
+             expanded = fits(*state, WEIGHTS_EXPANDED, NULL);
+        assert_true(chosen || !(held || expanded));
+        if (held && n_held == 2)
+            check_same_answers(*state);
+        n_held += held;
+        n_expanded += expanded;
+    }
+    unsetenv("ASSAY_SHIM_MEMORY");
+    assert_true(n_expanded > 0 && n_held > n_expanded + 2 && n_held < STEPS);
+}
+
+/* Nor does it fail what comes after it: CUDA hands an error out once more, at the next launch. */
+static void what_cannot_be_made_is_said_once(void **state) {
+    enum { N = 4 };
+    (void)state;
+    if (getenv("ASSAY_SHIM_SEED") == NULL)
+        skip();
+    struct err err = ERR_INIT;
+    struct backend_config config = { .dtype = DTYPE_F32, .threads = 1, .gemm = "plain" };
+    setenv("ASSAY_SHIM_EVENTS", "0", 1);
+    assert_null(backend_cuda_open(&config, 0, &err));
+    assert_int_equal(err.class, ERR_RESOURCE);
+    unsetenv("ASSAY_SHIM_EVENTS");
+    struct backend *b = cuda_open(DTYPE_F32);
+    struct rows x = world_empty(b, N, N, ELEM_F32);
+    setenv("ASSAY_SHIM_EVENTS", "0", 1);
+    struct tensor tensor = { .name = "a gain",
+        .type = TENSOR_F32,
+        .n_dims = 1,
+        .shape = { N },
+        .n_elements = N,
+        .data = (const uint8_t *)noise_new(1, N, 1),
+        .bytes = N * sizeof(float) };
+    assert_null(b->ops->vector(b, &(struct weight_source) { .tensor = &tensor }, N, &err));
+    unsetenv("ASSAY_SHIM_EVENTS");
+    b->ops->clip(b, 1, x);
+    world_close(b);
+}
+
 /* ---- on the way back ---- */
 
 /* More than wait at once; the device writes over what was fetched as soon as it may. */
@@ -355,7 +515,10 @@ int main(void) {
         cmocka_unit_test(buffers_are_cut_out_of_one_piece),
         cmocka_unit_test(a_cache_that_is_freed_gives_its_memory_back),
         cmocka_unit_test(what_does_not_fit_is_refused_with_what_there_is),
+        cmocka_unit_test(what_cannot_be_made_is_said_once),
         WITH_SCRATCH(a_model_that_does_not_fit_is_refused_before_it_is_read),
+        cmocka_unit_test(room_is_kept_for_what_is_still_to_come),
+        WITH_SCRATCH(weights_that_fit_in_some_form_are_held),
         cmocka_unit_test(what_is_fetched_is_as_it_was_then),
         cmocka_unit_test(a_fetch_of_any_size_finds_room),
         cmocka_unit_test(work_of_the_host_is_shared_among_its_threads),

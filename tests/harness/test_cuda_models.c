@@ -44,17 +44,25 @@ static void ask_on(const char *name, const struct subject *subject, const char *
     model_close(m);
 }
 
+/* Of numbers about 1 in size. */
+static double error_of(double got, double want) {
+    return fabs(got - want) / (1 + fabs(want));
+}
+
 static void check_near(
     const char *name, const struct answer *got, const struct answer *want, double tolerance) {
+    double most = 0;
     for (size_t i = 0; i < ASKED; i++) {
         assert_int_equal(got[i].n, want[i].n);
         for (size_t j = 0; j < want[i].n; j++) {
-            double error = fabs(got[i].numbers[j] - want[i].numbers[j]);
-            if (!(error <= tolerance * (1 + fabs(want[i].numbers[j]))))
+            double error = error_of(got[i].numbers[j], want[i].numbers[j]);
+            if (!(error <= tolerance))
                 fail_msg("%s: number %zu of request %u is %.9g, the processor says %.9g", name, j,
                     which[i], got[i].numbers[j], want[i].numbers[j]);
+            most = error > most ? error : most;
         }
     }
+    print_message("%s: %.2g of %.2g\n", name, most, tolerance);
 }
 
 static void check_same(const char *name, const struct answer *got, const struct answer *want) {
@@ -77,6 +85,25 @@ static void release(struct answer answers[ASKED]) {
         answer_release(&answers[i]);
 }
 
+/* In bf16 a sum that rounds the other way is off by 2^-8 of itself, and the layers behind it carry
+ * that on. Allowed is about three times what was seen between the processor and the kernels on the
+ * shim. */
+#define NEAR_BF16 3e-3
+static double tolerance_of(const char *name) {
+    static const struct {
+        const char *name;
+        double tolerance;
+    } others[] = { { "latent", 1.2e-2 }, { "two-thetas", 1.2e-2 }, { "buckets-of-layers", 1.2e-2 },
+        { "buckets", 1.2e-2 }, { "unscaled-buckets", 8e-3 }, { "sandwich", 8e-3 },
+        { "distances-apart", 6e-3 }, { "late-classes", 6e-3 }, { "experts-behind", 6e-3 },
+        { "distances", 5e-3 }, { "slopes", 4e-3 }, { "corrections", 4e-3 }, { "both-ways", 4e-3 },
+        { "experts", 4e-3 }, { "encoder and decoder", 4e-3 } };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i].name, name) == 0)
+            return others[i].tolerance;
+    return NEAR_BF16;
+}
+
 static const struct subject *subject_of(const char *folder) {
     struct model *m = open_on(folder, "cpu", DTYPE_F32);
     bool causal = model_info(m)->causal;
@@ -84,23 +111,20 @@ static const struct subject *subject_of(const char *folder) {
     return causal ? &subject_scores : &subject_vectors;
 }
 
-/* In f32 as the processor; in bf16 finite; in both the same bits alone and in a list. */
+/* As the processor in the same dtype, and the same bits alone and in a list. */
 static void check_model(const char *name, const struct subject *subject, const char *folder) {
-    struct answer want[ASKED] = { { 0 } };
-    print_message("%s\n", name);
-    ask_on(name, subject, folder, "cpu", DTYPE_F32, false, want);
     for (int dtype = DTYPE_F32; dtype <= DTYPE_BF16; dtype++) {
-        struct answer got[ASKED] = { { 0 } }, alone[ASKED] = { { 0 } };
+        struct answer got[ASKED] = { { 0 } }, alone[ASKED] = { { 0 } }, want[ASKED] = { { 0 } };
+        ask_on(name, subject, folder, "cpu", (enum dtype)dtype, false, want);
         ask_on(name, subject, folder, "cuda", (enum dtype)dtype, false, got);
         ask_on(name, subject, folder, "cuda", (enum dtype)dtype, true, alone);
         check_finite(name, got);
         check_same(name, got, alone);
-        if (dtype == DTYPE_F32)
-            check_near(name, got, want, 1e-4);
+        check_near(name, got, want, dtype == DTYPE_F32 ? 1e-4 : tolerance_of(name));
+        release(want);
         release(got);
         release(alone);
     }
-    release(want);
 }
 
 static void every_architecture_runs_as_on_the_processor(void **state) {

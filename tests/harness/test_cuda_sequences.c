@@ -211,7 +211,7 @@ static void run_after(struct backend *b, struct shape s, struct made *out) {
 
 /* ---- the cache ---- */
 
-/* Halves are written by themselves, and a product writes rows of slots. */
+/* Halves are written by themselves, in either elements, and a product writes rows of slots. */
 static void run_cache(struct backend *b, struct shape s, struct made *out) {
     struct attention a = { .n_heads = 2, .n_kv_heads = 2, .head_dim = s.cols, .scale = 0.3F };
     uint32_t width = 2 * s.cols, first = 3;
@@ -224,7 +224,8 @@ static void run_cache(struct backend *b, struct shape s, struct made *out) {
     struct rows seen = world_empty(b, s.rows, width, b->ops->caps(b)->act);
     const struct segment segment = { .n = s.rows, .slot = first };
     b->ops->kv_store(b, kv, 1, slots, noise_rows(b, 16, s.rows, width, ELEM_F32, 1), none);
-    b->ops->kv_store(b, kv, 1, slots, none, noise_rows(b, 17, s.rows, width, ELEM_F32, 1));
+    b->ops->kv_store(
+        b, kv, 1, slots, none, noise_rows(b, 17, s.rows, width, b->ops->caps(b)->act, 1));
     b->ops->attend(b, &a, kv, 1, &segment, 1, q, seen);
     made_add(out, b, seen, width);
     struct rows x = noise_rows(b, 20, s.rows, 9, b->ops->caps(b)->act, 1);

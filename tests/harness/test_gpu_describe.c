@@ -103,6 +103,33 @@ static void a_library_that_is_no_module_does_not_fit(void **state) {
     json_decref(said);
 }
 
+static const json_t *products_of(json_t *said) {
+    const json_t *library = json_array_get(part(said, "libraries"), 0);
+    assert_string_equal(json_get_string(library, "name", ""), "cublasLt");
+    return library;
+}
+
+/* It is looked for as the module does. */
+static void the_library_of_products_is_that_which_the_environment_names(void **state) {
+    (void)state;
+    static const struct {
+        const char *named, *why;
+    } cases[] = { { "", "ASSAY_CUBLASLT is empty" }, { "/nowhere/libcublasLt.so", "/nowhere" },
+        { "libm.so.6", "cublasLtMatmul" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setenv("ASSAY_CUBLASLT", cases[i].named, 1);
+        json_t *said = describe("1", "1", "");
+        assert_false(json_get_bool(products_of(said), "found", true));
+        assert_string_equal(json_get_string(products_of(said), "named_by", ""), "ASSAY_CUBLASLT");
+        assert_non_null(strstr(json_get_string(products_of(said), "why", ""), cases[i].why));
+        json_decref(said);
+    }
+    unsetenv("ASSAY_CUBLASLT");
+    json_t *said = describe("1", "1", "");
+    assert_null(json_object_get(products_of(said), "named_by"));
+    json_decref(said);
+}
+
 /* Of a machine that has neither: the libraries of a real driver would be found here. */
 static void a_machine_with_nothing_is_told_without_a_crash(void **state) {
     (void)state;
@@ -124,6 +151,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_driver_without_devices_is_no_error),
         cmocka_unit_test(devices_are_counted),
         cmocka_unit_test(a_library_that_is_no_module_does_not_fit),
+        cmocka_unit_test(the_library_of_products_is_that_which_the_environment_names),
     };
     const struct CMUnitTest without[] = {
         cmocka_unit_test(a_machine_with_nothing_is_told_without_a_crash),

@@ -288,10 +288,40 @@ static void fp8_has_its_corners(void **state) {
     assert_same_bits(got[2], 1, 2);
 }
 
+/* By its definition: sign, exponent, so many bits of mantissa. */
+static float byte_by_definition(int byte, int mantissa_bits, int bias) {
+    const int exponent = (byte & 127) >> mantissa_bits, one = 1 << mantissa_bits;
+    const int mantissa = byte & (one - 1);
+    const double magnitude = exponent ? ldexp(one + mantissa, exponent - bias - mantissa_bits)
+                                      : ldexp(mantissa, 1 - bias - mantissa_bits);
+    return (float)(byte & 128 ? -magnitude : magnitude);
+}
+
+static void every_byte_becomes_the_f32_that_it_stands_for(void **state) {
+    (void)state;
+    static const struct {
+        enum tensor_type type;
+        int mantissa_bits, bias, none, mask; /* no number where the masked bits are `none` */
+    } types[] = { { TENSOR_F8_E4M3, 3, 7, 127, 127 }, { TENSOR_F8_E4M3FNUZ, 3, 8, 128, 255 },
+        { TENSOR_F8_E5M2FNUZ, 2, 16, 128, 255 } };
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+        for (int byte = 0; byte < 256; byte++) {
+            const uint8_t in = (uint8_t)byte;
+            float got;
+            tensor_type_info(types[t].type)->to_f32(&in, 1, &got);
+            if ((byte & types[t].mask) == types[t].none)
+                assert_true(isnan(got));
+            else
+                assert_same_bits(got,
+                    byte_by_definition(byte, types[t].mantissa_bits, types[t].bias), (size_t)byte);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_of_ggml_is_gguf_pys_bit_for_bit),
         cmocka_unit_test(fp8_has_its_corners),
+        cmocka_unit_test(every_byte_becomes_the_f32_that_it_stands_for),
         cmocka_unit_test(every_f16_becomes_the_f32_that_it_stands_for),
         cmocka_unit_test(plain_types_are_read_from_unaligned_bytes),
         cmocka_unit_test(q4_0_is_scale_times_nibble_less_8),

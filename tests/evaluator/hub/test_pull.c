@@ -325,7 +325,7 @@ static void a_listing_may_be_long(void **state) {
             tree, json_pack("{ss, ss, si, ss}", "type", "file", "path", path, "size", 1, "oid",
                       "0123456789012345678901234567890123456789"));
     }
-    if (!pull_take_tree(&l, tree, &err)) {
+    if (!pull_take_tree(&l, tree, REPO_FILES_MAX, &err)) {
         fail_msg("%s", err.msg);
     }
     assert_int_equal(l.n, 50000);
@@ -441,7 +441,7 @@ static void names_are_written_as_urls_ask_for(void **state) {
     folder_remove(cache);
 }
 
-static void pages_of_a_listing_are_followed_but_not_for_ever(void **state) {
+static void pages_of_a_listing_are_followed_but_not_in_a_circle(void **state) {
     struct page pages[] = { INFO_PAGE, TREE_PAGE,
         { "/next", 200, "[]", "Link", "</next?cursor=1>; rel=\"next\"", 0 },
         { FILE_URL, 200, "hello\n", NULL, NULL, 0 }, END };
@@ -454,7 +454,7 @@ static void pages_of_a_listing_are_followed_but_not_for_ever(void **state) {
     hub_open(&h, pages);
     assert_null(pull(h.url, NULL, &err));
     assert_int_equal(err.class, ERR_INPUT);
-    assert_int_equal(h.n_requests, 201);
+    assert_int_equal(h.n_requests, 4);
     pages[2].header = NULL;
     char *dir = pull(h.url, NULL, &err);
     assert_non_null(dir);
@@ -533,7 +533,7 @@ static void a_redirect_loop_ends(void **state) {
     hub_open(&h, PAGES);
     assert_null(pull(h.url, NULL, &err));
     assert_int_equal(err.class, ERR_NETWORK);
-    assert_int_equal(h.n_requests, 4 * 6);
+    assert_int_equal(h.n_requests, 6);
     hub_close(&h);
     folder_remove(cache);
 }
@@ -814,6 +814,8 @@ int main(void) {
     unsetenv("http_proxy");
     setenv("no_proxy", "*", 1);
     setenv("HF_HOME", "/nonexistent", 1);
+    char *home = folder_make();
+    setenv("ASSAY_HOME", home, 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_repository_arrives_in_the_layout_of_the_hubs_own_client),
         cmocka_unit_test(a_complete_commit_needs_no_request_and_a_moving_name_does),
@@ -827,7 +829,7 @@ int main(void) {
         cmocka_unit_test(another_commit_than_the_pinned_one_is_refused),
         cmocka_unit_test(revisions_and_names_that_leave_the_cache_are_refused),
         cmocka_unit_test(names_are_written_as_urls_ask_for),
-        cmocka_unit_test(pages_of_a_listing_are_followed_but_not_for_ever),
+        cmocka_unit_test(pages_of_a_listing_are_followed_but_not_in_a_circle),
         cmocka_unit_test(redirects_are_followed_without_the_token_to_others),
         cmocka_unit_test(a_token_that_is_no_header_is_not_sent),
         cmocka_unit_test(a_redirect_loop_ends),
@@ -839,5 +841,7 @@ int main(void) {
         cmocka_unit_test(a_base_that_is_not_there_is_named),
         cmocka_unit_test(an_outline_of_an_adapter_has_its_base),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    folder_remove(home);
+    return failed;
 }

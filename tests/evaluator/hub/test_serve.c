@@ -61,7 +61,7 @@ static int stop(void **state) {
 struct reply {
     long status;
     struct strbuf body;
-    char etag[100], range[64], linked[32], commit[64];
+    char etag[100], range[64], linked[32], commit[64], link[256], location[256];
     curl_off_t length;
 };
 
@@ -102,6 +102,8 @@ static void ask(struct reply *r, const char *method, const char *path, const cha
     header(c, "Content-Range", r->range, sizeof r->range);
     header(c, "X-Linked-Size", r->linked, sizeof r->linked);
     header(c, "X-Repo-Commit", r->commit, sizeof r->commit);
+    header(c, "Link", r->link, sizeof r->link);
+    header(c, "Location", r->location, sizeof r->location);
     curl_slist_free_all(headers);
     curl_easy_cleanup(c);
 }
@@ -198,12 +200,57 @@ static void any_name_of_a_revision_is_the_one_there_is(void **state) {
     }
 }
 
+/* With two entries a page the list of three files has a page behind it, which is the last. */
+static void a_listing_has_pages(void **state) {
+    struct reply r;
+    char link[256];
+    (void)state;
+    ask(&r, "GET", "/api/models/org/m/tree/main?recursive=true&limit=2", NULL);
+    assert_int_equal(r.status, 200);
+    snprintf(link, sizeof link,
+        "<%s/api/models/org/m/tree/main?recursive=true&limit=2&cursor=2>; rel=\"next\"", hub.url);
+    assert_string_equal(r.link, link);
+    assert_non_null(strstr(r.body.text, "big.bin"));
+    assert_null(strstr(r.body.text, "\"empty\""));
+    strbuf_release(&r.body);
+    ask(&r, "GET", "/api/models/org/m/tree/main?recursive=true&limit=2&cursor=2", NULL);
+    assert_string_equal(r.link, "");
+    assert_non_null(strstr(r.body.text, "\"empty\""));
+    strbuf_release(&r.body);
+    static const char *const JUNK[] = { "limit=0", "limit=-1", "limit=x&cursor=x",
+        "cursor=999999999", "cursor=99999999999999999999" };
+    for (size_t i = 0; i < sizeof JUNK / sizeof *JUNK; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "/api/models/org/m/tree/main?%s", JUNK[i]);
+        ask(&r, "GET", path, NULL);
+        assert_int_equal(r.status, 200);
+        strbuf_release(&r.body);
+    }
+}
+
+static void large_files_can_be_with_somebody_else(void **state) {
+    struct reply r;
+    (void)state;
+    hub.options.lfs_redirect = "http://127.0.0.1:1/x";
+    ask(&r, "HEAD", "/org/m/resolve/main/big.bin", NULL);
+    assert_int_equal(r.status, 302);
+    assert_string_equal(r.location, "http://127.0.0.1:1/x/org/m/resolve/main/big.bin");
+    assert_string_equal(r.linked, "1048577");
+    strbuf_release(&r.body);
+    ask(&r, "GET", CONFIG, NULL);
+    assert_int_equal(r.status, 200); /* small ones never are */
+    strbuf_release(&r.body);
+    hub.options.lfs_redirect = NULL;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_come_with_what_the_hubs_client_looks_for),
         cmocka_unit_test(ranges_are_answered_as_http_says),
         cmocka_unit_test(nothing_but_the_files_of_repositories_is_served),
         cmocka_unit_test(any_name_of_a_revision_is_the_one_there_is),
+        cmocka_unit_test(a_listing_has_pages),
+        cmocka_unit_test(large_files_can_be_with_somebody_else),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -133,6 +133,37 @@ static void addresses_of_this_network_are_known(void **state) {
     assert_false(address_is_public(&other));
 }
 
+static void proxies_are_those_of_the_environment(void **state) {
+    (void)state;
+    setenv("https_proxy", "http://proxy:1", 1);
+    setenv("http_proxy", "http://proxy:2", 1);
+    setenv("no_proxy", "localhost, .inside.example,hub.example", 1);
+    assert_string_equal(url_proxy("https://other.example/"), "http://proxy:1");
+    assert_string_equal(url_proxy("http://other.example/"), "http://proxy:2");
+    assert_null(url_proxy("https://hub.example/x"));
+    assert_null(url_proxy("https://cdn.hub.example/x"));
+    assert_null(url_proxy("https://a.inside.example/x"));
+    assert_null(url_proxy("http://LOCALHOST:80/"));
+    assert_non_null(url_proxy("https://nohub.example/x"));
+    setenv("no_proxy", "*", 1);
+    assert_null(url_proxy("https://other.example/"));
+    unsetenv("no_proxy");
+    unsetenv("https_proxy");
+    unsetenv("http_proxy");
+    assert_null(url_proxy("https://other.example/"));
+}
+
+static void numbers_in_addresses_are_known(void **state) {
+    (void)state;
+    assert_int_equal(url_address_kind("http://127.0.0.1:80/"), ADDRESS_LOOPBACK);
+    assert_int_equal(url_address_kind("http://[::1]/"), ADDRESS_LOOPBACK);
+    assert_int_equal(url_address_kind("http://169.254.169.254/"), ADDRESS_NEVER);
+    assert_int_equal(url_address_kind("http://10.1.2.3/"), ADDRESS_PRIVATE);
+    assert_int_equal(url_address_kind("http://[fd00::1]/"), ADDRESS_PRIVATE);
+    assert_int_equal(url_address_kind("http://2130706433/"), ADDRESS_LOOPBACK);
+    assert_int_equal(url_address_kind("https://hub.example/"), ADDRESS_PUBLIC);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_are_compared_with_their_ports),
@@ -141,6 +172,8 @@ int main(void) {
         cmocka_unit_test(paths_are_escaped),
         cmocka_unit_test(the_next_page_lies_under_the_endpoint),
         cmocka_unit_test(addresses_of_this_network_are_known),
+        cmocka_unit_test(proxies_are_those_of_the_environment),
+        cmocka_unit_test(numbers_in_addresses_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,9 @@
  *     by_rows             a sum's order goes by how many rows there are
  *     by_place            ... and by where the row stands
  *     room                the one good algorithm wants memory to work in
- *     none                there is no good algorithm */
+ *     none                there is no good algorithm
+ *     allocates           a product takes memory of the device for as long as it lasts
+ *     starves             the library finds no memory for a product */
 #include <map>
 #include <math.h>
 #include <shim_launch.h>
@@ -288,10 +290,14 @@ EXPORTED int cublasLtMatmulAlgoGetHeuristic(void *handle, void *desc, void *a, v
 EXPORTED int cublasLtMatmulAlgoConfigGetAttribute(
     const struct lt_algo *algo, int attribute, void *value, size_t bytes, size_t *written) {
     FAILS_IF_TOLD;
-    int32_t number =
-        attribute == LT_CONFIG_SPLITS ? algo->data[0] == SPLIT ? 4 : 1 : algo->data[0] == REDUCED;
+    int32_t number = algo->data[0] == REDUCED;
+    if (attribute == LT_CONFIG_SPLITS)
+        number = algo->data[0] == SPLIT ? 4 : 1;
+    if (attribute == LT_CONFIG_ID)
+        number = (int32_t)algo->data[0];
     if (bytes != sizeof number ||
-        (attribute != LT_CONFIG_SPLITS && attribute != LT_CONFIG_REDUCTION))
+        (attribute != LT_CONFIG_SPLITS && attribute != LT_CONFIG_REDUCTION &&
+            attribute != LT_CONFIG_ID))
         return LT_INVALID_VALUE;
     memcpy(value, &number, bytes);
     *written = bytes;
@@ -379,6 +385,11 @@ static bool same(const struct lt_algo &a, const struct lt_algo &b) {
     return memcmp(&a, &b, sizeof a) == 0;
 }
 
+static bool memory_comes_and_goes(void) {
+    void *room = NULL;
+    return cudaMalloc(&room, ROOM_BYTES) == cudaSuccess && cudaFree(room) == cudaSuccess;
+}
+
 EXPORTED int cublasLtMatmul(void *handle, void *desc, const void *alpha, const void *a,
     void *a_layout, const void *b, void *b_layout, const void *beta, const void *c, void *c_layout,
     void *d, void *d_layout, const struct lt_algo *algo, void *workspace, size_t workspace_bytes,
@@ -391,6 +402,10 @@ EXPORTED int cublasLtMatmul(void *handle, void *desc, const void *alpha, const v
         !is_aligned(workspace) || !is_aligned(a) || !is_aligned(b) || c != d || !is_aligned(d) ||
         (has_bias(q.desc) && !is_aligned(q.desc.bias)))
         return LT_INVALID_VALUE;
+    if (told("starves"))
+        return LT_NO_MEMORY;
+    if (told("allocates") && !memory_comes_and_goes())
+        return LT_NOT_SUPPORTED;
     struct product p = { q, *(const float *)alpha, *(const float *)beta, (const char *)a,
         (const char *)b, (char *)d, algo->data[0] != GOOD, told("by_rows") || told("by_place"),
         told("by_place") };

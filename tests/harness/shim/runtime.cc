@@ -4,7 +4,11 @@
  * It is strict where a device would let a mistake pass by luck. Memory comes filled with poison and
  * is exactly as large as was asked for; under ASan the host may not touch it. What a stream is
  * given waits until somebody waits for the stream; with an odd seed it is done at once instead. So
- * a host buffer that is written too early, and one that is read too early, both come out wrong. */
+ * a host buffer that is written too early, and one that is read too early, both come out wrong.
+ *
+ * A stream that is being captured does nothing: what it is given becomes a node of a graph. Calls
+ * that a capture doesn't bear fail, and spoil it, as they do on a device; so do copies to and from
+ * memory that isn't pinned, which a device may let pass. */
 #include <shim_launch.h>
 
 #include <algorithm>
@@ -16,6 +20,7 @@
 #include <mutex>
 #include <set>
 #include <stdlib.h>
+#include <thread>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -28,7 +33,8 @@ enum {
     SHARED_DEFAULT = 48 << 10,
     SHARED_MAX = 227 << 10,
     GRID_YZ_MAX = 65535,
-    ALIGNMENT = 256, /* of cudaMalloc */
+    ALIGNMENT = 256,   /* of cudaMalloc */
+    NODE_BYTES = 1024, /* that a graph's node takes of the device */
 };
 /* 4 GiB, or ASSAY_SHIM_MEMORY bytes. */
 static size_t memory_bytes(void) {
@@ -44,22 +50,35 @@ static int n_devices(void) {
 
 typedef std::function<void()> work;
 
+struct node {
+    const void *what; /* a kernel, or whose address stands for a kind of copy */
+    work does;
+};
 struct CUgraph_st {
-    std::deque<work> works;
+    std::vector<node> nodes;
 };
 struct CUgraphExec_st {
-    std::deque<work> works;
+    std::vector<node> nodes;
+    size_t bytes;
+    int device;
+};
+struct capture {
+    enum cudaStreamCaptureMode mode;
+    std::thread::id thread;
+    bool spoilt;
+    std::vector<node> nodes;
 };
 struct CUstream_st {
     std::deque<work> queue;
     uint64_t n_given, n_begun;
-    struct CUgraph_st *capture; /* or NULL */
+    std::unique_ptr<struct capture> capture; /* or none */
     int device;
 };
 struct CUevent_st {
     struct CUstream_st *stream; /* NULL: not recorded */
     uint64_t n_given;           /* of the stream, when it was recorded */
     std::shared_ptr<double> ms; /* on the clock, once the stream has come to it */
+    bool captured;
 };
 
 static std::recursive_mutex lock;
@@ -68,8 +87,11 @@ static thread_local int current; /* device */
 static struct CUstream_st default_stream;
 static std::map<const char *, size_t> devices[DEVICES_MAX], pinned; /* bytes by address */
 static std::map<const void *, size_t> shared_max;                   /* by kernel */
+static std::set<struct CUstream_st *> streams;
+static std::map<const void *, std::pair<const char *, shim_bind_fn *>> kernels;
 static size_t device_bytes[DEVICES_MAX];
-static unsigned n_working[DEVICES_MAX];
+static unsigned n_working[DEVICES_MAX], n_graph_launches;
+static const char copying = 0, setting = 0, recording = 0, waiting = 0, calling = 0; /* nodes */
 
 typedef std::lock_guard<std::recursive_mutex> guard;
 
@@ -114,11 +136,11 @@ static void drain(struct CUstream_st *s) {
     drain(s, s->n_given);
 }
 
-static cudaError_t give(cudaStream_t stream, work w) {
+static cudaError_t give(cudaStream_t stream, const void *what, work w) {
     struct CUstream_st *s = stream_of(stream);
-    if (s->capture != NULL) {
-        s->capture->works.push_back(std::move(w));
-        return cudaSuccess;
+    if (s->capture) {
+        s->capture->nodes.push_back({ what, std::move(w) });
+        return result(s->capture->spoilt ? cudaErrorStreamCaptureInvalidated : cudaSuccess);
     }
     s->queue.push_back(std::move(w));
     s->n_given++;
@@ -129,7 +151,7 @@ static cudaError_t give(cudaStream_t stream, work w) {
 
 uint64_t shim_give(cudaStream_t stream, std::function<void()> w) {
     guard g(lock);
-    give(stream, std::move(w));
+    give(stream, &calling, std::move(w));
     return stream_of(stream)->n_given;
 }
 
@@ -137,6 +159,27 @@ void shim_drain(cudaStream_t stream, uint64_t n_until) {
     guard g(lock);
     drain(stream_of(stream), n_until);
 }
+
+static cudaError_t spoil(struct CUstream_st *s, cudaError_t e) {
+    s->capture->spoilt = true;
+    return result(e);
+}
+
+/* Of calls that a thread may not make while it captures, unless it said that it takes care. */
+static cudaError_t spoil_careless(void) {
+    cudaError_t e = cudaSuccess;
+    for (struct CUstream_st *s : streams)
+        if (s->capture && s->capture->mode != cudaStreamCaptureModeRelaxed &&
+            s->capture->thread == std::this_thread::get_id())
+            e = spoil(s, cudaErrorStreamCaptureUnsupported);
+    return e;
+}
+#define FAILS_IN_A_CAPTURE                                                                         \
+    do {                                                                                           \
+        cudaError_t careless = spoil_careless();                                                   \
+        if (careless != cudaSuccess)                                                               \
+            return careless;                                                                       \
+    } while (0)
 
 /* ---- launches ---- */
 
@@ -154,7 +197,24 @@ void shim_launch_add(const void *kernel, const struct shim_launch &launch, cudaS
     if (!launch_fits(kernel, launch))
         last_error = cudaErrorInvalidConfiguration;
     else
-        give(stream, [launch] { shim_run(launch); });
+        give(stream, kernel, [launch] { shim_run(launch); });
+}
+
+void shim_kernel_add(const void *kernel, const char *name, shim_bind_fn *bind) {
+    guard g(lock);
+    kernels[kernel] = { name, bind };
+}
+
+cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **arguments,
+    size_t shared_bytes, cudaStream_t stream) {
+    guard g(lock);
+    auto known = kernels.find(kernel);
+    if (known == kernels.end())
+        return result(cudaErrorInvalidDeviceFunction);
+    shim_launch_add(kernel,
+        { known->second.first, grid, block, shared_bytes, known->second.second(kernel, arguments) },
+        stream);
+    return last_error;
 }
 
 cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute attribute, int value) {
@@ -189,6 +249,16 @@ const char *cudaGetErrorName(cudaError_t e) {
         return "cudaErrorNotReady";
     case cudaErrorNotSupported:
         return "cudaErrorNotSupported";
+    case cudaErrorInvalidDeviceFunction:
+        return "cudaErrorInvalidDeviceFunction";
+    case cudaErrorStreamCaptureUnsupported:
+        return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureInvalidated:
+        return "cudaErrorStreamCaptureInvalidated";
+    case cudaErrorCapturedEvent:
+        return "cudaErrorCapturedEvent";
+    case cudaErrorGraphExecUpdateFailure:
+        return "cudaErrorGraphExecUpdateFailure";
     }
     return "unknown error";
 }
@@ -304,6 +374,7 @@ static bool on_device(const void *p) {
 cudaError_t cudaMalloc(void **p, size_t bytes) {
     guard g(lock);
     *p = NULL;
+    FAILS_IN_A_CAPTURE;
     if (bytes == 0)
         return cudaSuccess;
     if (bytes + device_bytes[current] > memory_bytes() || posix_memalign(p, ALIGNMENT, bytes) != 0)
@@ -318,6 +389,7 @@ cudaError_t cudaMalloc(void **p, size_t bytes) {
 /* Everything that was given is done first: it may use the memory. */
 cudaError_t cudaFree(void *p) {
     guard g(lock);
+    FAILS_IN_A_CAPTURE;
     if (p == NULL)
         return cudaSuccess;
     int number = shim_device_of(p);
@@ -341,16 +413,20 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
 
 cudaError_t cudaHostRegister(void *p, size_t bytes, unsigned) {
     guard g(lock);
+    FAILS_IN_A_CAPTURE;
     pinned[(const char *)p] = bytes;
     return cudaSuccess;
 }
 
 cudaError_t cudaHostUnregister(void *p) {
     guard g(lock);
+    FAILS_IN_A_CAPTURE;
     return result(pinned.erase((const char *)p) == 1 ? cudaSuccess : cudaErrorInvalidValue);
 }
 
 cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned flags) {
+    guard g(lock);
+    FAILS_IN_A_CAPTURE;
     if (posix_memalign(p, ALIGNMENT, bytes) != 0)
         return result(cudaErrorMemoryAllocation);
     memset(*p, SHIM_POISON, bytes);
@@ -363,6 +439,7 @@ cudaError_t cudaMallocHost(void **p, size_t bytes) {
 
 cudaError_t cudaFreeHost(void *p) {
     guard g(lock);
+    FAILS_IN_A_CAPTURE;
     cudaDeviceSynchronize();
     cudaError_t e = p == NULL ? cudaSuccess : cudaHostUnregister(p);
     if (e == cudaSuccess)
@@ -400,6 +477,11 @@ static bool kind_fits(enum cudaMemcpyKind kind, const struct plane &c) {
                from == (kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice));
 }
 
+static cudaError_t settle(struct CUstream_st *s) {
+    drain(s);
+    return cudaSuccess;
+}
+
 /* From pageable memory the bytes are taken before the call returns, and to it they have come by
  * then; pinned memory is read or written whenever the stream gets there. */
 static cudaError_t copy(struct plane c, enum cudaMemcpyKind kind, cudaStream_t stream) {
@@ -409,18 +491,18 @@ static cudaError_t copy(struct plane c, enum cudaMemcpyKind kind, cudaStream_t s
     if (!kind_fits(kind, c))
         return result(cudaErrorInvalidValue);
     struct CUstream_st *s = stream_of(stream);
-    if (s->capture != NULL || lies_in(pinned, c.from) || on_device(c.from)) {
-        give(stream, [c] { copy_now(c); });
-    } else {
-        std::vector<char> taken(c.height * c.width);
-        copy_now({ taken.data(), c.from, c.width, c.from_pitch, c.width, c.height });
-        give(stream, [c, taken] {
-            copy_now({ c.to, taken.data(), c.to_pitch, c.width, c.width, c.height });
-        });
-    }
-    if (s->capture == NULL && !on_device(c.to) && !lies_in(pinned, c.to))
-        drain(s);
-    return cudaSuccess;
+    bool to_waits = on_device(c.to) || lies_in(pinned, c.to);
+    bool from_waits = on_device(c.from) || lies_in(pinned, c.from);
+    if (s->capture && (!to_waits || !from_waits))
+        return spoil(s, cudaErrorStreamCaptureUnsupported);
+    if (from_waits)
+        return give(stream, &copying, [c] { copy_now(c); }), to_waits ? cudaSuccess : settle(s);
+    std::vector<char> taken(c.height * c.width);
+    copy_now({ taken.data(), c.from, c.width, c.from_pitch, c.width, c.height });
+    give(stream, &copying, [c, taken] {
+        copy_now({ c.to, taken.data(), c.to_pitch, c.width, c.width, c.height });
+    });
+    return to_waits ? cudaSuccess : settle(s);
 }
 
 cudaError_t cudaMemcpyAsync(
@@ -436,7 +518,7 @@ cudaError_t cudaMemcpyPeerAsync(
         return cudaSuccess;
     if (shim_device_of(to) != to_device || shim_device_of(from) != from_device)
         return result(cudaErrorInvalidValue);
-    return give(stream, [=] { shim_copy_peer(to, from, bytes); });
+    return give(stream, &copying, [=] { shim_copy_peer(to, from, bytes); });
 }
 
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
@@ -448,6 +530,7 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_
 }
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
+    FAILS_IN_A_CAPTURE;
     cudaError_t e = cudaMemcpyAsync(to, from, bytes, kind, NULL);
     return e == cudaSuccess ? cudaStreamSynchronize(NULL) : e;
 }
@@ -456,17 +539,16 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stre
     guard g(lock);
     if (bytes > 0 && !on_device(to))
         return result(cudaErrorInvalidValue);
-    return give(stream, [=] { memset(to, value, bytes); });
+    return give(stream, &setting, [=] { memset(to, value, bytes); });
 }
 
 cudaError_t cudaMemset(void *to, int value, size_t bytes) {
+    FAILS_IN_A_CAPTURE;
     cudaError_t e = cudaMemsetAsync(to, value, bytes, NULL);
     return e == cudaSuccess ? cudaStreamSynchronize(NULL) : e;
 }
 
 /* ---- streams and events ---- */
-
-static std::set<struct CUstream_st *> streams;
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
     guard g(lock);
@@ -491,14 +573,15 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     guard g(lock);
-    if (stream_of(stream)->capture != NULL)
-        return result(cudaErrorNotSupported);
+    if (stream_of(stream)->capture)
+        return spoil(stream_of(stream), cudaErrorStreamCaptureUnsupported);
     drain(stream_of(stream));
     return cudaSuccess;
 }
 
 cudaError_t cudaDeviceSynchronize(void) {
     guard g(lock);
+    FAILS_IN_A_CAPTURE;
     drain(&default_stream);
     for (struct CUstream_st *s : streams)
         drain(s);
@@ -510,7 +593,11 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
     return cudaStreamSynchronize(stream);
 }
 
+/* None where ASSAY_SHIM_EVENTS is 0. */
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+    const char *told = getenv("ASSAY_SHIM_EVENTS");
+    if (told != NULL && strcmp(told, "0") == 0)
+        return result(cudaErrorMemoryAllocation);
     *event = new CUevent_st();
     return cudaSuccess;
 }
@@ -527,17 +614,22 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     guard g(lock);
     auto ms = std::make_shared<double>(0);
-    give(stream, [ms] {
+    give(stream, &recording, [ms] {
         *ms = std::chrono::duration<double, std::milli>(
             std::chrono::steady_clock::now().time_since_epoch())
                   .count();
     });
-    *event = { stream_of(stream), stream_of(stream)->n_given, ms };
+    *event = { stream_of(stream), stream_of(stream)->n_given, ms,
+        stream_of(stream)->capture != nullptr };
     return cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     guard g(lock);
+    if (event->captured)
+        return event->stream->capture ? spoil(event->stream, cudaErrorCapturedEvent)
+                                      : result(cudaErrorCapturedEvent);
+    FAILS_IN_A_CAPTURE;
     if (event->stream != NULL)
         drain(event->stream, event->n_given);
     return cudaSuccess;
@@ -552,7 +644,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     struct CUevent_st recorded = *event;
     if (recorded.stream == NULL || recorded.stream == stream_of(stream))
         return cudaSuccess;
-    return give(stream, [recorded] { drain(recorded.stream, recorded.n_given); });
+    return give(stream, &waiting, [recorded] { drain(recorded.stream, recorded.n_given); });
 }
 
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to) {
@@ -564,34 +656,79 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to) {
 
 /* ---- graphs: what one stream was given, to be given again ---- */
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode) {
+extern "C" __attribute__((visibility("default"))) unsigned shim_graph_launches(void) {
+    return n_graph_launches;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode) {
     guard g(lock);
-    if (stream == NULL || stream->capture != NULL)
+    if (stream == NULL || stream->capture)
         return result(cudaErrorInvalidValue);
-    stream->capture = new CUgraph_st();
+    stream->capture = std::make_unique<struct capture>();
+    stream->capture->mode = mode;
+    stream->capture->thread = std::this_thread::get_id();
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
     guard g(lock);
-    *graph = stream->capture;
-    stream->capture = NULL;
-    return result(*graph != NULL ? cudaSuccess : cudaErrorInvalidValue);
+    *graph = NULL;
+    if (stream == NULL || !stream->capture)
+        return result(cudaErrorInvalidValue);
+    std::unique_ptr<struct capture> capture = std::move(stream->capture);
+    if (capture->spoilt)
+        return result(cudaErrorStreamCaptureInvalidated);
+    *graph = new CUgraph_st { std::move(capture->nodes) };
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *n) {
+    if (nodes != NULL)
+        return result(cudaErrorNotSupported);
+    *n = graph->nodes.size();
+    return cudaSuccess;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long) {
-    *exec = new CUgraphExec_st { graph->works };
+    guard g(lock);
+    size_t bytes = graph->nodes.size() * NODE_BYTES;
+    *exec = NULL;
+    if (bytes + device_bytes[current] > memory_bytes())
+        return result(cudaErrorMemoryAllocation);
+    device_bytes[current] += bytes;
+    *exec = new CUgraphExec_st { graph->nodes, bytes, current };
+    return cudaSuccess;
+}
+
+/* Other arguments, and nothing else. */
+static bool alike(const std::vector<node> &a, const std::vector<node> &b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                       [](auto &x, auto &y) { return x.what == y.what; });
+}
+
+cudaError_t cudaGraphExecUpdate(
+    cudaGraphExec_t exec, cudaGraph_t graph, cudaGraphExecUpdateResultInfo *info) {
+    guard g(lock);
+    *info = {};
+    if (!alike(exec->nodes, graph->nodes)) {
+        info->result = cudaGraphExecUpdateErrorTopologyChanged;
+        return result(cudaErrorGraphExecUpdateFailure);
+    }
+    exec->nodes = graph->nodes;
     return cudaSuccess;
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
     guard g(lock);
-    for (auto &w : exec->works)
-        give(stream, w);
+    n_graph_launches++;
+    for (auto &n : exec->nodes)
+        give(stream, n.what, n.does);
     return cudaSuccess;
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+    guard g(lock);
+    device_bytes[exec->device] -= exec->bytes;
     delete exec;
     return cudaSuccess;
 }

@@ -14,6 +14,13 @@ extern "C" {
 
 #include "harness/cuda/mma.cuh"
 
+/* As outside of a recorded step. */
+void launch_do(const struct launch_call *l, cudaStream_t stream) {
+    cudaLaunchKernel(l->kernel, dim3(l->grid[0], l->grid[1], l->grid[2]),
+        dim3(l->block[0], l->block[1], l->block[2]), (void **)l->arguments, l->shared_bytes,
+        stream);
+}
+
 enum { SEEDS = 4 };
 
 static void seed_set(unsigned seed) {
@@ -574,17 +581,22 @@ static void streams_wait_for_events_and_not_for_each_other(void **) {
     }
 }
 
+static cudaGraph_t captured(cudaStream_t stream, float *x, int times) {
+    cudaGraph_t graph;
+    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    for (int i = 0; i < times; i++)
+        LAUNCH(add_one, 1, 1, 0, stream, x);
+    must(cudaStreamEndCapture(stream, &graph));
+    return graph;
+}
+
 static void a_graph_does_again_what_was_captured(void **) {
     const float zero = 0;
     float got, *x = device_new(1, &zero);
     cudaStream_t stream;
-    cudaGraph_t graph;
     cudaGraphExec_t exec;
     must(cudaStreamCreate(&stream));
-    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-    LAUNCH(add_one, 1, 1, 0, stream, x);
-    LAUNCH(add_one, 1, 1, 0, stream, x);
-    must(cudaStreamEndCapture(stream, &graph));
+    cudaGraph_t graph = captured(stream, x, 2);
     must(cudaGraphInstantiate(&exec, graph, 0));
     must(cudaGraphDestroy(graph));
     for (int i = 0; i < 3; i++)
@@ -594,6 +606,96 @@ static void a_graph_does_again_what_was_captured(void **) {
     must(cudaStreamDestroy(stream));
     must(cudaFree(x));
     assert_true(got == 6);
+}
+
+/* Arguments may be others, launches not; a graph that could not be updated is as it was. */
+static void a_graph_takes_other_arguments_and_no_other_launches(void **) {
+    const float zeros[] = { 0, 0 };
+    float got[2], *x = device_new(2, zeros);
+    cudaStream_t stream;
+    cudaGraphExec_t exec;
+    cudaGraphExecUpdateResultInfo info;
+    must(cudaStreamCreate(&stream));
+    cudaGraph_t first = captured(stream, x, 2), second = captured(stream, x + 1, 2),
+                longer = captured(stream, x, 3);
+    must(cudaGraphInstantiate(&exec, first, 0));
+    must(cudaGraphExecUpdate(exec, second, &info));
+    assert_int_equal(cudaGraphExecUpdate(exec, longer, &info), cudaErrorGraphExecUpdateFailure);
+    assert_int_equal(info.result, cudaGraphExecUpdateErrorTopologyChanged);
+    cudaGetLastError();
+    must(cudaGraphLaunch(exec, stream));
+    must(cudaGraphExecDestroy(exec));
+    must(cudaGraphDestroy(first));
+    must(cudaGraphDestroy(second));
+    must(cudaGraphDestroy(longer));
+    must(cudaStreamSynchronize(stream));
+    must(cudaStreamDestroy(stream));
+    device_take(x, 2, got);
+    assert_true(got[0] == 0 && got[1] == 2);
+}
+
+static cudaError_t sync_in_a_capture(cudaStream_t stream) {
+    return cudaStreamSynchronize(stream);
+}
+static cudaError_t ask_in_a_capture(cudaStream_t stream) {
+    return cudaStreamQuery(stream);
+}
+static cudaError_t malloc_in_a_capture(cudaStream_t) {
+    void *p;
+    return cudaMalloc(&p, 16);
+}
+static cudaError_t pin_in_a_capture(cudaStream_t) {
+    void *p;
+    return cudaMallocHost(&p, 16);
+}
+static cudaError_t copy_in_a_capture(cudaStream_t) {
+    float a = 0, b = 0;
+    return cudaMemcpy(&a, &b, sizeof a, cudaMemcpyHostToHost);
+}
+static cudaError_t wait_in_a_capture(cudaStream_t) {
+    return cudaDeviceSynchronize();
+}
+
+/* Each of them fails and spoils the capture; then the stream works as before. */
+static void a_capture_does_not_bear_every_call(void **) {
+    cudaError_t (*const calls[])(cudaStream_t) = { sync_in_a_capture, ask_in_a_capture,
+        malloc_in_a_capture, pin_in_a_capture, copy_in_a_capture, wait_in_a_capture };
+    const float zero = 0;
+    float got, *x = device_new(1, &zero);
+    cudaStream_t stream;
+    cudaGraph_t graph;
+    must(cudaStreamCreate(&stream));
+    for (auto call : calls) {
+        must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+        LAUNCH(add_one, 1, 1, 0, stream, x);
+        assert_int_equal(call(stream), cudaErrorStreamCaptureUnsupported);
+        cudaGetLastError();
+        LAUNCH(add_one, 1, 1, 0, stream, x);
+        assert_int_equal(cudaGetLastError(), cudaErrorStreamCaptureInvalidated);
+        assert_int_equal(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+        assert_null(graph);
+        cudaGetLastError();
+    }
+    LAUNCH(add_one, 1, 1, 0, stream, x);
+    must(cudaStreamSynchronize(stream));
+    must(cudaStreamDestroy(stream));
+    device_take(x, 1, &got);
+    assert_true(got == 1);
+}
+
+static void an_event_of_a_capture_is_not_waited_for(void **) {
+    cudaStream_t stream;
+    cudaEvent_t event;
+    cudaGraph_t graph;
+    must(cudaStreamCreate(&stream));
+    must(cudaEventCreate(&event));
+    must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+    must(cudaEventRecord(event, stream));
+    assert_int_equal(cudaEventQuery(event), cudaErrorCapturedEvent);
+    assert_int_equal(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+    cudaGetLastError();
+    must(cudaEventDestroy(event));
+    must(cudaStreamDestroy(stream));
 }
 
 static void copies_know_which_side_is_the_device(void **) {
@@ -634,6 +736,9 @@ int main(void) {
         cmocka_unit_test(a_pinned_buffer_is_read_late_or_early),
         cmocka_unit_test(streams_wait_for_events_and_not_for_each_other),
         cmocka_unit_test(a_graph_does_again_what_was_captured),
+        cmocka_unit_test(a_graph_takes_other_arguments_and_no_other_launches),
+        cmocka_unit_test(a_capture_does_not_bear_every_call),
+        cmocka_unit_test(an_event_of_a_capture_is_not_waited_for),
         cmocka_unit_test(copies_know_which_side_is_the_device),
     };
     seed_set(0);
