@@ -305,12 +305,12 @@ const uint8_t *source_blocks(const struct source *s, uint64_t row, uint64_t from
 
 bool source_scaled(const struct source *s, struct scaled_bytes *out) {
     return source_has_rows(s) && s->from.n_scales == 0 && s->from.add == 0 &&
-           tensor_scaled_bytes(s->from.tensor, out) && out->cols == s->k;
+           tensor_scaled_bytes(s->from.tensor, out) && out->cols == whole_k(s);
 }
 
 bool source_row_find(const struct source *s, uint64_t row, uint64_t *out) {
     int64_t at = file_row(s, row);
-    *out = at == NO_ROW ? 0 : element_of(s, at, 0) / s->k;
+    *out = at == NO_ROW ? 0 : element_of(s, at, 0) / whole_k(s);
     return at != NO_ROW;
 }
 

@@ -50,11 +50,13 @@ static bool has_blocks(const struct source *s) {
     return source_blocks(s, 0, 0) != NULL && (s->from.run == 0 || s->from.pad == 0);
 }
 
-/* Eight bytes that lie together have one scale, and so have those that a row keeps one for. */
+/* Eight bytes that lie together have one scale, and so have those that a row keeps one for; a part
+ * of the columns begins with the first of such. */
 static bool has_e4m3(const struct source *s) {
     struct scaled_bytes b;
     return source_scaled(s, &b) && b.type == TENSOR_F8_E4M3 && s->k % 8 == 0 &&
-           (b.block_cols % E4M3_COLUMNS == 0 || b.block_cols >= b.cols);
+           (b.block_cols >= b.cols ||
+               (b.block_cols % E4M3_COLUMNS == 0 && s->from.part.column % E4M3_COLUMNS == 0));
 }
 
 static size_t row_of_blocks(enum tensor_type type, uint64_t k) {
@@ -135,13 +137,13 @@ static bool upload_blocks(
 static void fill_e4m3_row(
     const struct source *s, const struct scaled_bytes *b, uint64_t row, uint8_t *out) {
     uint32_t k = (uint32_t)s->k;
-    uint64_t at;
+    uint64_t at, column = s->from.part.column;
     memset(out, 0, e4m3_row_bytes(k));
     if (!source_row_find(s, row, &at))
         return;
-    memcpy(out, b->bytes + (size_t)at * k, k);
+    memcpy(out, b->bytes + (size_t)(at * b->cols + column), k);
     for (uint32_t from = 0; from < k; from += E4M3_COLUMNS) {
-        float scale = scaled_bytes_scale(b, at, from);
+        float scale = scaled_bytes_scale(b, at, column + from);
         memcpy(out + e4m3_scales_at(k) + from / E4M3_COLUMNS * sizeof scale, &scale, sizeof scale);
     }
 }

@@ -30,13 +30,21 @@ static struct share all_of(uint32_t n) {
 
 /* ---- what can be cut ---- */
 
+static uint32_t block_of(const struct tensor *t) {
+    struct scaled_bytes b;
+    if (tensor_scaled_bytes(t, &b) && b.block_cols < b.cols)
+        return (uint32_t)b.block_cols;
+    return tensor_type_info(t->type)->block_n;
+}
+
 /* Numbers that a product's input is cut between: blocks of a quantised weight stay whole, and rows
  * begin where devices like to read; where there are too few of such, any. */
 static uint32_t unit_of(uint32_t width, const struct tensor *down, uint32_t n) {
-    uint32_t block = down && tensor_type_info(down->type)->block_n > 1
-                         ? tensor_type_info(down->type)->block_n
-                         : 8;
-    return width % block == 0 && width / block >= n ? block : 1;
+    const uint32_t units[] = { down ? block_of(down) : 1, 8 };
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (units[i] > 1 && width % units[i] == 0 && width / units[i] >= n)
+            return units[i];
+    return 1;
 }
 
 static const struct tensor *first_of_layers(

@@ -1,6 +1,7 @@
 /* Devices that add up: the sum is that of the ranks in their order, to the bit, on all of them;
  * however many numbers there are; and where ranks come apart or one fails, the process ends and
  * says so. TENSOR_PARALLEL_DEVICE is the processor, or "cuda" where the tests run on the shim. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,21 +106,27 @@ static void *add_up(void *arg) {
     return NULL;
 }
 
-static void run_all(struct rank *ranks, uint32_t n) {
+static void run_all(struct rank *ranks, uint32_t n, void *(*fn)(void *arg)) {
     for (uint32_t i = 0; i < n; i++)
-        assert_int_equal(pthread_create(&ranks[i].thread, NULL, add_up, &ranks[i]), 0);
+        assert_int_equal(pthread_create(&ranks[i].thread, NULL, fn, &ranks[i]), 0);
     for (uint32_t i = 0; i < n; i++)
         pthread_join(ranks[i].thread, NULL);
 }
 
-static void check_sum(const struct rank *ranks, uint32_t n, uint32_t n_rows) {
+/* No number is larger than the limit, and no sum. */
+static float clipped(float x, float limit) {
+    return x > limit ? limit : x < -limit ? -limit : x;
+}
+
+static void check_sum(const struct rank *ranks, uint32_t n, uint32_t n_rows, float limit) {
     float *got = xcalloc((size_t)n_rows * COLS + 1, sizeof *got);
     for (uint32_t rank = 0; rank < n; rank++) {
         ranks[rank].b->ops->download(ranks[rank].b, rows_of(&ranks[rank]), got);
         for (uint32_t i = 0; i < n_rows * COLS; i++) {
-            volatile float want = number(0, round_now, i); /* rounded at each step */
-            for (uint32_t k = 1; k < n; k++)
-                want += number(k, round_now, i);
+            volatile float want = clipped(number(0, round_now, i), limit);
+            for (uint32_t k = 1; k < n; k++) /* rounded at each step */
+                want += clipped(number(k, round_now, i), limit);
+            want = clipped(want, limit);
             if (memcmp(&got[i], (const void *)&want, sizeof want) != 0)
                 fail_msg("rank %u of %u, number %u of %u rows: %.9g, not %.9g", rank, n, i, n_rows,
                     (double)got[i], (double)want);
@@ -141,11 +148,45 @@ static void sums_are_of_the_ranks_in_their_order(void **state) {
                 ranks[i].row = ROWS_MAX - counts[k] > 3 ? 3 : 0;
                 fill(&ranks[i], i);
             }
-            run_all(ranks, n);
-            check_sum(ranks, n, counts[k]);
+            run_all(ranks, n, add_up);
+            check_sum(ranks, n, counts[k], INFINITY);
         }
         close_all(ranks, n);
     }
+}
+
+/* ---- in a step that a device writes down ---- */
+
+enum { STEPS = 4, LIMIT = 100 }; /* the second of a shape is the first that is written down */
+
+static void *clip_and_add_up(void *arg) {
+    const struct rank *r = arg;
+    const struct backend_ops *ops = r->b->ops;
+    const struct step_shape shape = { .n_rows = r->n, .n_segments = 1, .n_reads = r->n };
+    bool kept = ops->step_begin && ops->step_begin(r->b, &shape);
+    ops->clip(r->b, LIMIT, rows_of(r));
+    ops->all_reduce(r->b, rows_of(r));
+    ops->clip(r->b, LIMIT, rows_of(r));
+    if (kept)
+        ops->step_end(r->b);
+    return NULL;
+}
+
+/* What the step was asked for before the sum is done before it, and the rest behind it. */
+static void a_sum_within_a_step_stands_where_it_was_asked_for(void **state) {
+    struct rank ranks[2] = { { 0 } };
+    (void)state;
+    open_all(ranks, 2);
+    for (int step = 0; step < STEPS; step++) {
+        round_now++;
+        for (uint32_t i = 0; i < 2; i++) {
+            ranks[i].n = 7, ranks[i].row = 3;
+            fill(&ranks[i], i);
+        }
+        run_all(ranks, 2, clip_and_add_up);
+        check_sum(ranks, 2, 7, LIMIT);
+    }
+    close_all(ranks, 2);
 }
 
 /* A sum of a row is the same whichever rows stand beside it: that of one row alone is checked
@@ -154,7 +195,7 @@ static void no_rows_are_no_sum(void **state) {
     (void)state;
     struct rank ranks[3] = { { 0 } };
     open_all(ranks, 3);
-    run_all(ranks, 3);
+    run_all(ranks, 3, add_up);
     close_all(ranks, 3);
 }
 
@@ -190,7 +231,7 @@ static void come_with_unlike_lists(void) {
     open_all(ranks, 3);
     for (uint32_t i = 0; i < 3; i++)
         ranks[i].n = i == 1 ? 4 : 5;
-    run_all(ranks, 3);
+    run_all(ranks, 3, add_up);
 }
 
 static void ranks_that_come_apart_end_the_process(void **state) {
@@ -205,7 +246,7 @@ static void come_with_like_lists(void) {
     for (int again = 0; again < 3; again++) {
         for (uint32_t i = 0; i < 3; i++)
             ranks[i].n = 5;
-        run_all(ranks, 3);
+        run_all(ranks, 3, add_up);
     }
 }
 
@@ -246,6 +287,7 @@ int main(void) {
         cmocka_unit_test(ranks_that_come_apart_end_the_process), /* forks: before any thread */
         cmocka_unit_test(a_rank_that_fails_ends_the_process),
         cmocka_unit_test(sums_are_of_the_ranks_in_their_order),
+        cmocka_unit_test(a_sum_within_a_step_stands_where_it_was_asked_for),
         cmocka_unit_test(no_rows_are_no_sum),
         cmocka_unit_test(a_library_that_is_named_and_cannot_is_an_error),
     };

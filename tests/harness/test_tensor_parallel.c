@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "described.h"
+#include "fp8_files.h"
 #include "harness/harness.h"
 #include "subjects.h"
 #include "tests/harness/gpu_there.h"
@@ -43,16 +44,21 @@ static struct model *open_on(const char *folder, unsigned n, enum dtype dtype) {
     return m;
 }
 
-static void ask_on(const struct subject *subject, const char *folder, unsigned n, enum dtype dtype,
-    bool alone, struct answer answers[ASKED]) {
+/* Takes the model. */
+static void ask_model(
+    const struct subject *subject, struct model *m, bool alone, struct answer answers[ASKED]) {
     struct err err = ERR_INIT;
     const struct run_options run = { .no_prefix_sharing = alone };
     size_t at_once = alone ? 1 : ASKED;
-    struct model *m = open_on(folder, n, dtype);
     for (size_t i = 0; i < ASKED; i += at_once)
         if (!subject->ask(m, which + i, at_once, &run, answers + i, &err))
-            fail_msg("%u devices: %s", n, err.msg);
+            fail_msg("%u devices: %s", model_info(m)->n_devices, err.msg);
     model_close(m);
+}
+
+static void ask_on(const struct subject *subject, const char *folder, unsigned n, enum dtype dtype,
+    bool alone, struct answer answers[ASKED]) {
+    ask_model(subject, open_on(folder, n, dtype), alone, answers);
 }
 
 /* ---- comparing ---- */
@@ -202,20 +208,69 @@ static void one_device_is_as_if_nobody_had_asked(void **state) {
 }
 
 /* bf16: the mean over a model's numbers, which noise moves less than any one of them. */
-static void bf16_stays_near_one_device(void **state) {
-    struct answer one[ASKED] = { { 0 } }, two[ASKED] = { { 0 } };
+static void check_near_on_the_mean(
+    const char *what, const struct answer one[ASKED], const struct answer two[ASKED]) {
     double sum = 0;
     size_t n = 0;
-    write_wide(*state);
-    ask_on(&subject_scores, *state, 1, DTYPE_BF16, false, one);
-    ask_on(&subject_scores, *state, 2, DTYPE_BF16, false, two);
     for (size_t i = 0; i < ASKED; i++)
         for (size_t j = 0; j < one[i].n; j++, n++)
             sum += fabs(one[i].numbers[j] - two[i].numbers[j]) / (1 + fabs(one[i].numbers[j]));
-    print_message("bf16: off by %.1e on the mean\n", sum / (double)n);
+    print_message("%s: off by %.1e on the mean\n", what, sum / (double)n);
     assert_true(sum / (double)n < 4e-3); /* a number has 8 bits */
+}
+
+static void bf16_stays_near_one_device(void **state) {
+    struct answer one[ASKED] = { { 0 } }, two[ASKED] = { { 0 } };
+    write_wide(*state);
+    ask_on(&subject_scores, *state, 1, DTYPE_BF16, false, one);
+    ask_on(&subject_scores, *state, 2, DTYPE_BF16, false, two);
+    check_near_on_the_mean("bf16", one, two);
     release(one);
     release(two);
+}
+
+/* ---- weights of a byte ---- */
+
+static struct model *open_kept(const char *folder, unsigned n, enum weights_form form) {
+    struct err err = ERR_INIT;
+    const struct model_options o = { .dtype = DTYPE_BF16,
+        .device = TENSOR_PARALLEL_DEVICE,
+        .threads = 2,
+        .tensor_parallel = n,
+        .weights = form };
+    struct model *m = model_open(folder, &o, &err);
+    if (!m)
+        fail_msg("%u devices: %s", n, err.msg);
+    return m;
+}
+
+static void check_kept(const char *what, const char *folder) {
+    struct answer one[ASKED] = { { 0 } }, expanded[ASKED] = { { 0 } }, kept[ASKED] = { { 0 } };
+    ask_model(&subject_scores, open_kept(folder, 1, WEIGHTS_EXPANDED), false, one);
+    ask_model(&subject_scores, open_kept(folder, 2, WEIGHTS_EXPANDED), false, expanded);
+    ask_model(&subject_scores, open_kept(folder, 2, WEIGHTS_FILE), false, kept);
+    check_same(what, kept, expanded, "expanded");
+    check_near_on_the_mean(what, one, kept);
+    release(one);
+    release(expanded);
+    release(kept);
+}
+
+/* Between blocks of scales, and within them. */
+static void bytes_are_cut_with_their_scales(void **state) {
+    static const struct {
+        const char *what;
+        uint32_t head_dim, ffn;
+    } cuts[] = { { "between blocks", 64, 384 }, { "within blocks", 32, 264 } };
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        struct tiny t = tiny_shape(TINY_LLAMA);
+        t.heads = 4, t.kv_heads = 2, t.head_dim = cuts[i].head_dim, t.width = 136;
+        t.ffn = cuts[i].ffn;
+        tiny_fill(&t, 7);
+        fp8_write_tiny(&t, *state);
+        tiny_release(&t);
+        check_kept(cuts[i].what, *state);
+    }
 }
 
 static void numbers_that_do_not_divide_are_refused_with_those_that_do(void **state) {
@@ -301,6 +356,7 @@ int main(void) {
         WITH_SCRATCH(heads_of_keys_are_shared_out_or_repeated),
         WITH_SCRATCH(one_device_is_as_if_nobody_had_asked),
         WITH_SCRATCH(bf16_stays_near_one_device),
+        WITH_SCRATCH(bytes_are_cut_with_their_scales),
         WITH_SCRATCH(numbers_that_do_not_divide_are_refused_with_those_that_do),
         WITH_SCRATCH(an_encoder_with_a_decoder_is_refused_by_name),
         WITH_SCRATCH(texts_are_those_of_one_device),
