@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -29,6 +30,15 @@ static int open_regular(const char *path, struct stat *st, struct err *err) {
     return -1;
 }
 
+/* Where a place is asked to fail, with what the system would say. */
+static bool fails(const char *place, int why) {
+    bool so = fault(place);
+    if (so) {
+        errno = why;
+    }
+    return so;
+}
+
 bool file_read(const char *path, size_t max_bytes, struct strbuf *out, struct err *err) {
     struct stat st;
     int fd = open_regular(path, &st, err);
@@ -39,7 +49,7 @@ bool file_read(const char *path, size_t max_bytes, struct strbuf *out, struct er
     size_t taken = 0;
     bool ok = true;
     for (;;) {
-        ssize_t n = read(fd, chunk, sizeof chunk);
+        ssize_t n = fails("read", EIO) ? -1 : read(fd, chunk, sizeof chunk);
         if (n == 0) {
             break;
         }
@@ -112,7 +122,8 @@ static int open_beside(const char *path, struct strbuf *name) {
 bool file_write_atomic(const char *path, const void *data, size_t n, struct err *err) {
     struct strbuf tmp = { 0 };
     int fd = open_beside(path, &tmp);
-    bool ok = fd >= 0 && fd_write_all(fd, data, n) && fsync(fd) == 0;
+    bool ok = fd >= 0 && !fails("disk_full", ENOSPC) && fd_write_all(fd, data, n) &&
+              !fails("fsync", EIO) && fsync(fd) == 0;
     ok = (fd < 0 || close(fd) == 0) && ok;
     ok = ok && rename(tmp.text, path) == 0 && sync_parent(path);
     if (!ok) {

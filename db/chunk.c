@@ -103,7 +103,9 @@ bool chunk_list(
 static bool add_samples(const struct rows *rows, int i, struct strbuf *out, struct err *err) {
     char hex[65];
     size_t size, n;
-    void *body = rows_bytes(rows, i, "body", &size);
+    void *body = chunk_body(rows, i, &size, err);
+    if (!body)
+        return false;
     sha256_hex(body, size, hex);
     bool same = strcmp(hex, rows_text(rows, i, "sha256")) == 0;
     char *text = same ? chunk_unpack(body, size, &n, err) : NULL;

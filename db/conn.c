@@ -35,6 +35,7 @@ void conn_drop(struct db *db) {
     PQfinish(db->conn);
     db->conn = NULL;
     db->listening = false;
+    db->n_prepared = 0;
 }
 
 /* Waits for the socket; false when the deadline passed. Asked to stop, a call that is on its way
@@ -53,8 +54,14 @@ static bool wait_socket(PGconn *conn, short events, long long deadline_ms) {
     }
 }
 
-static bool finish_connecting(PGconn *conn) {
-    long long deadline_ms = clock_ms() + CONNECT_MS;
+/* At most `ms` from now, and never past what the caller gave the call. */
+static long long deadline_in(const struct db *db, long long ms) {
+    long long at = clock_ms() + ms;
+    return db->until_ms && db->until_ms < at ? db->until_ms : at;
+}
+
+static bool finish_connecting(const struct db *db, PGconn *conn) {
+    long long deadline_ms = deadline_in(db, CONNECT_MS);
     PostgresPollingStatusType s = PGRES_POLLING_WRITING;
     while (s != PGRES_POLLING_OK) {
         if (s == PGRES_POLLING_FAILED ||
@@ -92,7 +99,7 @@ static bool connect_once(struct db *db, struct err *err) {
     PGconn *conn = start_connecting(db);
     if (!conn)
         return err_set(err, ERR_RESOURCE, "could not connect to the database: out of memory");
-    if (!finish_connecting(conn)) {
+    if (!finish_connecting(db, conn)) {
         char why[400];
         copy_line(why, sizeof why, PQerrorMessage(conn));
         PQfinish(conn);
@@ -123,7 +130,7 @@ bool conn_ensure(struct db *db, unsigned wait_s, struct err *err) {
         return true;
     bool again = db->conn != NULL;
     conn_drop(db);
-    long long deadline_ms = clock_ms() + (long long)wait_s * 1000;
+    long long deadline_ms = deadline_in(db, (long long)wait_s * 1000);
     for (unsigned round = 0;; round++) {
         struct err e = ERR_INIT;
         if (connect_once(db, &e) ||
@@ -204,13 +211,59 @@ static bool is_success(const PGresult *r) {
     return s == PGRES_TUPLES_OK || s == PGRES_COMMAND_OK || s == PGRES_EMPTY_QUERY;
 }
 
+/* ---- prepared statements ---- */
+
+static struct prepared *prepared_find(struct db *db, const char *sql) {
+    for (unsigned i = 0; i < db->n_prepared; i++)
+        if (db->prepared[i].name == sql)
+            return &db->prepared[i];
+    return NULL;
+}
+
+/* Whether the statement is prepared under its name by now. Statements are embedded, so the address
+ * of their text is their identity. */
+static bool is_prepared(
+    struct db *db, const char *sql, const char *what, size_t n, long long deadline_ms) {
+    struct prepared *s = prepared_find(db, sql);
+    if (s && s->ready)
+        return true;
+    if (!s) { /* the first time */
+        if (db->n_prepared < PREPARED_MAX)
+            db->prepared[db->n_prepared++] = (struct prepared) { .name = sql };
+        return false;
+    }
+    PGresult *r =
+        PQsendPrepare(db->conn, what, sql, (int)n, NULL) && flush_out(db->conn, deadline_ms)
+            ? collect(db->conn, deadline_ms)
+            : NULL;
+    s->ready = r && is_success(r);
+    db->plain = !s->ready;
+    PQclear(r);
+    return s->ready;
+}
+
+/* A pooler gave us another server connection, or the schema changed under a plan: from now on
+ * without them. */
+static bool forgets_prepared(const struct db *db, const PGresult *r) {
+    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    return db->n_prepared > 0 && !db->plain && state &&
+           (!strcmp(state, "26000") || !strcmp(state, "42P05") || !strcmp(state, "0A000"));
+}
+
+static bool send_query(struct db *db, const char *sql, const char *what, const struct params *p,
+    size_t n, long long deadline_ms) {
+    if (!p)
+        return PQsendQuery(db->conn, sql);
+    if (!db->plain && !db->in_transaction && is_prepared(db, sql, what, n, deadline_ms))
+        return PQsendQueryPrepared(db->conn, what, (int)n, p->values, p->lengths, p->formats, 0);
+    return PQsendQueryParams(db->conn, sql, (int)n, NULL, p->values, p->lengths, p->formats, 0);
+}
+
 /* One try. On failure *again says whether the same call may succeed later. */
 static PGresult *try_once(struct db *db, const char *sql, const char *what, const struct params *p,
     size_t n, bool *again, struct err *err) {
-    long long deadline_ms = clock_ms() + ((long long)db->statement_s + 10) * 1000;
-    int sent =
-        p ? PQsendQueryParams(db->conn, sql, (int)n, NULL, p->values, p->lengths, p->formats, 0)
-          : PQsendQuery(db->conn, sql);
+    long long deadline_ms = deadline_in(db, ((long long)db->statement_s + 10) * 1000);
+    bool sent = send_query(db, sql, what, p, n, deadline_ms);
     PGresult *r = sent && flush_out(db->conn, deadline_ms) ? collect(db->conn, deadline_ms) : NULL;
     if (r && is_success(r))
         return r;
@@ -221,6 +274,8 @@ static PGresult *try_once(struct db *db, const char *sql, const char *what, cons
         return NULL;
     }
     *again = conn_error(r, what, err);
+    if (forgets_prepared(db, r))
+        *again = db->plain = true;
     PQclear(r);
     if (PQstatus(db->conn) != CONNECTION_OK) {
         *again = true;
@@ -231,7 +286,7 @@ static PGresult *try_once(struct db *db, const char *sql, const char *what, cons
 
 static PGresult *run(struct db *db, const char *sql, const char *what, const struct params *p,
     size_t n, struct err *err) {
-    long long deadline_ms = clock_ms() + (long long)db->retry_s * 1000;
+    long long deadline_ms = deadline_in(db, (long long)db->retry_s * 1000);
     for (unsigned round = 0;; round++) {
         bool repeatable = !db->in_transaction;
         long long left_s = (deadline_ms - clock_ms()) / 1000;

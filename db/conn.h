@@ -11,6 +11,15 @@
 extern const struct embedded db_sql[],
     db_migrations[]; /* made by the build from db/sql and db/migrations */
 
+#define PREPARED_MAX 32
+
+/* A statement that this connection has run: the second time it is prepared, so that the server
+ * parses and plans it once. */
+struct prepared {
+    const char *name; /* of db/sql, as the embedded file has it */
+    bool ready;
+};
+
 struct db {
     PGconn *conn;   /* NULL while there is none */
     char *conninfo; /* NULL: libpq's own environment */
@@ -22,6 +31,10 @@ struct db {
     bool in_transaction; /* nothing may be repeated within */
     bool listening;
     unsigned reconnects;
+    struct prepared prepared[PREPARED_MAX];
+    unsigned n_prepared;
+    bool plain; /* prepares nothing: there is something between us and the server that forgets it */
+    long long until_ms; /* the call at hand is given up then, on clock_ms; 0: by retry_s alone */
 };
 
 /* A connection, made if there is none; waits for up to wait_s. */

@@ -58,6 +58,14 @@ MUST_CHECK bool db_check_schema(struct db *db, struct err *err);
  * standby, size_bytes, version, latest, migrations[]). The caller owns it. */
 MUST_CHECK json_t *db_status(struct db *db, struct err *err);
 
+/* The whole schema with all its rows, in pg_dump's custom format; `file` appears whole or not at
+ * all.
+ */
+MUST_CHECK bool db_dump(const char *conninfo, const char *file, struct err *err);
+/* Puts a dump into a database that has no schema of assay, or, with `replace`, in its place. All of
+ * it and a new epoch are one transaction: claims from before are stale from then on. */
+MUST_CHECK bool db_restore(const char *conninfo, const char *file, bool replace, struct err *err);
+
 /* ---- statements by name ---- */
 
 enum db_type { DB_NULL, DB_INT, DB_REAL, DB_TEXT, DB_BYTES };
@@ -114,7 +122,8 @@ void db_snapshot_end(struct db *db);
 /* ---- submissions ---- */
 
 /* The request, as JSON:
- *   {"submitter": "who", "priority": 0..9 (0 first; 5), "needs_mb": N,
+ *   {"submitter": "who", "priority": 0..9 (0 first; 5), "needs": {"memory_mb", "disk_mb", "gpus",
+ * "device": "cpu|cuda", "dtype"}, all optional,
  *    "model": {"name": "org/name", "kind": "hub|local|api", "requested": "what was typed",
  * "commit": "40 hex (or the 64 hex of a folder's content)", "licence", "architecture", "dtype",
  * "params", "size_bytes", "card": {...}, "manifest": {...}}, "suite": {"name", "version", "sha256",
@@ -180,9 +189,12 @@ struct job {
 };
 
 struct claim_options {
-    unsigned lease_s;   /* 0: 90. Beat every quarter of it or so */
-    unsigned memory_mb; /* jobs that need more are left to others; 0: any */
-    long long resident; /* revision that is loaded already, to be preferred; 0: none */
+    unsigned lease_s;            /* 0: 90. Beat every quarter of it or so */
+    unsigned memory_mb, disk_mb; /* jobs that need more are left to others; 0: any */
+    const char *device;          /* cpu or cuda: others' jobs are left to them; NULL: any */
+    unsigned gpus;               /* where a device is named */
+    const char *dtypes;          /* "f32,bf16": what it computes in; NULL: any */
+    long long resident;          /* revision that is loaded already, to be preferred; 0: none */
 };
 /* False only on errors; *found says whether there was a job. Claiming again before finishing
  * returns the same job. */
@@ -191,7 +203,8 @@ MUST_CHECK bool queue_claim(struct db *db, const struct worker *worker,
 void job_release(struct job *job); /* frees; gives nothing back to the queue */
 
 /* QUEUE_OK, QUEUE_CANCEL or QUEUE_STALE. May run in another thread than the one that works on the
- * job. */
+ * job. It gives up after a third of the lease (ERR_DB), so that a network that swallows everything
+ * leaves time to stop the work. */
 MUST_CHECK bool queue_heartbeat(
     struct db *db, struct job *job, double progress, enum queue_answer *answer, struct err *err);
 /* Milliseconds left until the deadline; negative when it is past. */
@@ -224,6 +237,10 @@ MUST_CHECK bool queue_cancel(
 MUST_CHECK bool queue_retry(
     struct db *db, long long job, const char *purpose, enum queue_answer *answer, struct err *err);
 
+/* What a monitor watches, as one object: jobs by state, ages, leases past due, dead by class,
+ * workers, snapshots, dead rows, sizes (queue_monitor of migrations/013). The caller owns it. */
+MUST_CHECK json_t *queue_monitor(struct db *db, struct err *err);
+
 /* ---- results ---- */
 
 /* A record is what a finished job hands in, and what results/ and `assay result export` keep
@@ -242,6 +259,13 @@ MUST_CHECK char *record_text(const json_t *record, struct err *err);
  * STALE or GONE. */
 MUST_CHECK bool queue_finish(struct db *db, const struct job_key *key, const char *text,
     enum queue_answer *answer, struct err *err);
+
+/* Finishes one job and claims the next in one transaction: a round trip and a wait for the disk
+ * instead of two of each. Told twice, as after a lost reply, it answers QUEUE_ALREADY and the job
+ * that it took the first time. */
+MUST_CHECK bool queue_turn(struct db *db, const struct worker *worker, const struct job_key *key,
+    const char *text, const struct claim_options *options, enum queue_answer *answer,
+    struct job *next, bool *found, struct err *err);
 
 /* A run made without the queue: request = {"model": as in a submission, "task": as there, "config",
  * "purpose"}. set 0: it has no samples. The same record again is the run that is there (*created
@@ -285,6 +309,23 @@ MUST_CHECK bool run_chunk(
 /* All samples of a run as JSON lines, appended; every chunk is held against its hash. */
 MUST_CHECK bool run_samples(struct db *db, long long run, struct strbuf *out, struct err *err);
 
+/* The body of row `row` of "site_samples", wherever it is by now: in the database, or in the
+ * archive, where it is held against its hash. The caller frees; NULL on errors. */
+MUST_CHECK void *chunk_body(const struct rows *rows, int row, size_t *n, struct err *err);
+
+/* Samples of runs older than `days` leave the database: to files, or, with `drop`, for good. Their
+ * records stay, with the hashes. May be interrupted and run again at any time. */
+struct archive_options {
+    double days;
+    bool drop;
+    const char *dir; /* NULL: ASSAY_ARCHIVE, or HOME/archive */
+};
+struct archive_counts {
+    long long chunks, samples, bytes;
+};
+MUST_CHECK bool db_archive(struct db *db, const struct archive_options *options,
+    struct archive_counts *counts, struct err *err);
+
 /* ---- the spool: finished work, safe on disk before the first attempt to deliver it ---- */
 
 /* Writes DIR/<job>.<attempt>.res: fsync, rename, fsync of the directory. Chunks are those not
@@ -313,6 +354,12 @@ MUST_CHECK bool spool_deliver(
 /* Delivers the one file; *answer as of queue_finish, QUEUE_ALREADY if another worker took it. */
 MUST_CHECK bool spool_deliver_job(const char *dir, struct db *db, const struct job_key *key,
     enum queue_answer *answer, struct err *err);
+
+/* The same as queue_turn does it: the next job is taken along (*found; it is the caller's to
+ * release). None is taken where another worker delivered the file. */
+MUST_CHECK bool spool_deliver_turn(const char *dir, struct db *db, const struct worker *worker,
+    const struct job_key *key, const struct claim_options *claim, enum queue_answer *answer,
+    struct job *next, bool *found, struct err *err);
 
 /* ---- the private cluster: HOME/pg, one Unix socket, no TCP ---- */
 

@@ -31,20 +31,24 @@ const char *queue_answer_name(enum queue_answer answer) {
     return answer_names[answer];
 }
 
+static bool answer_read(
+    const struct rows *rows, const char *name, enum queue_answer *answer, struct err *err) {
+    const char *text = rows->n == 1 ? rows_text(rows, 0, "answer") : "";
+    int i = 0;
+    while (i < QUEUE_N_ANSWERS && strcmp(text, answer_names[i]) != 0)
+        i++;
+    if (i == QUEUE_N_ANSWERS)
+        return err_set(err, ERR_SCHEMA, "the database answered '%s' to '%s'", text, name);
+    *answer = (enum queue_answer)i;
+    return true;
+}
+
 bool conn_ask(struct db *db, const char *name, const struct db_arg *args, size_t n_args,
     enum queue_answer *answer, struct err *err) {
     struct rows rows;
     if (!db_query(db, name, args, n_args, &rows, err))
         return false;
-    const char *text = rows.n == 1 ? rows_text(&rows, 0, "answer") : "";
-    int i = 0;
-    while (i < QUEUE_N_ANSWERS && strcmp(text, answer_names[i]) != 0)
-        i++;
-    bool known = i < QUEUE_N_ANSWERS;
-    if (known)
-        *answer = (enum queue_answer)i;
-    else
-        err_set(err, ERR_SCHEMA, "the database answered '%s' to '%s'", text, name);
+    bool known = answer_read(&rows, name, answer, err);
     rows_release(&rows);
     return known;
 }
@@ -76,31 +80,6 @@ static bool job_read(struct job *job, const struct worker *worker, struct err *e
     return job->manifest != NULL;
 }
 
-bool queue_claim(struct db *db, const struct worker *worker, const struct claim_options *options,
-    struct job *job, bool *found, struct err *err) {
-    struct claim_options o = options ? *options : (struct claim_options) { 0 };
-    unsigned lease_s = o.lease_s ? o.lease_s : LEASE_DEFAULT_S;
-    long long memory_mb = o.memory_mb && o.memory_mb < INT32_MAX ? o.memory_mb : INT32_MAX;
-    memset(job, 0, sizeof *job);
-    job->lease_s = lease_s;
-    long long sent_ms = clock_ms();
-    if (!db_query(db, "queue_claim",
-            DB_ARGS(db_text(worker->id), db_int(lease_s), db_int(memory_mb), db_int(o.resident)),
-            &job->rows, err))
-        return false;
-    *found = job->rows.n == 1;
-    if (!*found) {
-        job_release(job);
-        return true;
-    }
-    /* Counted from the first try: a call that had to be repeated leaves less time, never more. */
-    atomic_store(&job->deadline_ms, deadline_after(sent_ms, lease_s));
-    if (job_read(job, worker, err))
-        return true;
-    job_release(job);
-    return false;
-}
-
 void job_release(struct job *job) {
     json_decref(job->config);
     json_decref(job->manifest);
@@ -109,14 +88,88 @@ void job_release(struct job *job) {
     job->purpose = job->model = job->kind = job->commit = job->task = job->task_sha256 = NULL;
 }
 
+/* What the worker's machine has, as the last five arguments of claiming. */
+struct machine {
+    struct db_arg memory_mb, disk_mb, gpus, device, dtypes;
+};
+
+static struct db_arg limit(unsigned mb) {
+    return mb && mb < INT32_MAX ? db_int(mb) : db_null();
+}
+
+static struct machine machine_of(const struct claim_options *o) {
+    return (struct machine) { .memory_mb = limit(o->memory_mb),
+        .disk_mb = limit(o->disk_mb),
+        .gpus = o->device ? db_int(o->gpus) : db_null(),
+        .device = db_text(o->device),
+        .dtypes = db_text(o->dtypes) };
+}
+
+/* Takes rows that hold a job. The deadline counts from the first try: a call that had to be
+ * repeated leaves less time, never more. */
+static bool job_take(struct job *job, const struct worker *worker, unsigned lease_s,
+    long long sent_ms, struct err *err) {
+    job->lease_s = lease_s;
+    atomic_store(&job->deadline_ms, deadline_after(sent_ms, lease_s));
+    if (job_read(job, worker, err))
+        return true;
+    job_release(job);
+    return false;
+}
+
+bool queue_claim(struct db *db, const struct worker *worker, const struct claim_options *options,
+    struct job *job, bool *found, struct err *err) {
+    struct claim_options o = options ? *options : (struct claim_options) { 0 };
+    unsigned lease_s = o.lease_s ? o.lease_s : LEASE_DEFAULT_S;
+    struct machine m = machine_of(&o);
+    memset(job, 0, sizeof *job);
+    long long sent_ms = clock_ms();
+    if (!db_query(db, "queue_claim",
+            DB_ARGS(db_text(worker->id), db_int(lease_s), db_int(o.resident), m.memory_mb,
+                m.disk_mb, m.gpus, m.device, m.dtypes),
+            &job->rows, err))
+        return false;
+    *found = job->rows.n == 1;
+    if (*found)
+        return job_take(job, worker, lease_s, sent_ms, err);
+    job_release(job);
+    return true;
+}
+
+bool queue_turn(struct db *db, const struct worker *worker, const struct job_key *key,
+    const char *text, const struct claim_options *options, enum queue_answer *answer,
+    struct job *next, bool *found, struct err *err) {
+    struct claim_options o = options ? *options : (struct claim_options) { 0 };
+    unsigned lease_s = o.lease_s ? o.lease_s : LEASE_DEFAULT_S;
+    struct machine m = machine_of(&o);
+    memset(next, 0, sizeof *next);
+    *found = false;
+    long long sent_ms = clock_ms();
+    if (!db_query(db, "queue_turn",
+            DB_ARGS(db_text(key->worker), db_int(key->job), db_int(key->attempt),
+                db_text(key->epoch), db_text(text), db_int(lease_s), db_int(o.resident),
+                m.memory_mb, m.disk_mb, m.gpus, m.device, m.dtypes),
+            &next->rows, err))
+        return false;
+    bool known = answer_read(&next->rows, "queue_turn", answer, err);
+    *found = known && !rows_null(&next->rows, 0, "job_id");
+    if (*found)
+        return job_take(next, worker, lease_s, sent_ms, err);
+    job_release(next);
+    return known;
+}
+
 bool queue_heartbeat(
     struct db *db, struct job *job, double progress, enum queue_answer *answer, struct err *err) {
     long long sent_ms = clock_ms();
     const struct job_key *k = &job->key;
-    if (!conn_ask(db, "queue_heartbeat",
-            DB_ARGS(db_text(k->worker), db_int(k->job), db_int(k->attempt), db_int(job->lease_s),
-                db_real(progress)),
-            answer, err))
+    db->until_ms = sent_ms + (long long)job->lease_s * 1000 / 3;
+    bool ok = conn_ask(db, "queue_heartbeat",
+        DB_ARGS(db_text(k->worker), db_int(k->job), db_int(k->attempt), db_int(job->lease_s),
+            db_real(progress)),
+        answer, err);
+    db->until_ms = 0;
+    if (!ok)
         return false;
     if (*answer == QUEUE_OK || *answer == QUEUE_CANCEL)
         atomic_store(&job->deadline_ms, deadline_after(sent_ms, job->lease_s));
@@ -227,4 +280,13 @@ bool queue_cancel(struct db *db, long long job, enum queue_answer *answer, struc
 bool queue_retry(
     struct db *db, long long job, const char *purpose, enum queue_answer *answer, struct err *err) {
     return conn_ask(db, "queue_retry", DB_ARGS(db_int(job), db_text(purpose)), answer, err);
+}
+
+json_t *queue_monitor(struct db *db, struct err *err) {
+    struct rows rows;
+    if (!db_query(db, "queue_monitor", DB_NO_ARGS, &rows, err))
+        return NULL;
+    json_t *monitor = rows_json(&rows, 0, "monitor", err);
+    rows_release(&rows);
+    return monitor;
 }

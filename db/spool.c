@@ -185,10 +185,18 @@ void spool_item_release(struct spool_item *item) {
 
 /* ---- delivering ---- */
 
+/* What is taken along with a delivery: the next job. */
+struct turn {
+    const struct worker *worker;
+    const struct claim_options *claim;
+    struct job *next;
+    bool *found;
+};
+
 /* Chunks first; a chunk that is refused is no matter if the result is refused too, which finish
  * will say. */
-static bool deliver(
-    struct db *db, const struct spool_item *item, enum queue_answer *answer, struct err *err) {
+static bool deliver(struct db *db, const struct spool_item *item, const struct turn *turn,
+    enum queue_answer *answer, struct err *err) {
     for (size_t i = 0; i < item->n_chunks; i++) {
         enum queue_answer a;
         if (!chunk_put(db, &item->key, &item->chunks[i], &a, err))
@@ -196,6 +204,9 @@ static bool deliver(
         if (a == QUEUE_STALE || a == QUEUE_GONE)
             break;
     }
+    if (turn)
+        return queue_turn(db, turn->worker, &item->key, item->record, turn->claim, answer,
+            turn->next, turn->found, err);
     return queue_finish(db, &item->key, item->record, answer, err);
 }
 
@@ -224,7 +235,7 @@ static bool passes_later(enum err_class class) {
 }
 
 /* One file: gone when delivered, aside when refused, left where the database is away. */
-static bool deliver_file(const char *dir, const char *path, struct db *db,
+static bool deliver_file(const char *dir, const char *path, struct db *db, const struct turn *turn,
     enum queue_answer *answer, bool *refused, struct err *err) {
     struct file_map map;
     struct spool_item item;
@@ -240,7 +251,7 @@ static bool deliver_file(const char *dir, const char *path, struct db *db,
     if (there)
         file_unmap(&map);
     if (ok) {
-        ok = deliver(db, &item, answer, &e);
+        ok = deliver(db, &item, turn, answer, &e);
         spool_item_release(&item);
     }
     if (!ok && passes_later(e.class)) {
@@ -255,11 +266,11 @@ static bool deliver_file(const char *dir, const char *path, struct db *db,
            err_errno(err, ERR_NODE, "could not remove '%s'", path);
 }
 
-bool spool_deliver_job(const char *dir, struct db *db, const struct job_key *key,
-    enum queue_answer *answer, struct err *err) {
+static bool deliver_one(const char *dir, struct db *db, const struct job_key *key,
+    const struct turn *turn, enum queue_answer *answer, struct err *err) {
     char *path = item_path(dir, key);
     struct err e = ERR_INIT;
-    bool refused, ok = deliver_file(dir, path, db, answer, &refused, &e);
+    bool refused, ok = deliver_file(dir, path, db, turn, answer, &refused, &e);
     if (!ok && e.class == ERR_NOT_FOUND) { /* another worker, starting up, delivered it for us */
         *answer = QUEUE_ALREADY;
         ok = true;
@@ -268,6 +279,24 @@ bool spool_deliver_job(const char *dir, struct db *db, const struct job_key *key
         *err = e;
     free(path);
     return ok;
+}
+
+bool spool_deliver_job(const char *dir, struct db *db, const struct job_key *key,
+    enum queue_answer *answer, struct err *err) {
+    return deliver_one(dir, db, key, NULL, answer, err);
+}
+
+bool spool_deliver_turn(const char *dir, struct db *db, const struct worker *worker,
+    const struct job_key *key, const struct claim_options *claim, enum queue_answer *answer,
+    struct job *next, bool *found, struct err *err) {
+    struct turn turn = { .worker = worker, .claim = claim, .next = next, .found = found };
+    *found = false;
+    if (deliver_one(dir, db, key, &turn, answer, err))
+        return true;
+    if (*found) /* taken, but this machine is not to go on: worker_stop gives it back */
+        job_release(next);
+    *found = false;
+    return false;
 }
 
 static bool is_item(const char *name) {
@@ -307,7 +336,7 @@ bool spool_deliver(const char *dir, struct db *db, struct spool_counts *counts, 
         enum queue_answer answer = QUEUE_GONE;
         bool refused = false;
         struct err why = ERR_INIT;
-        ok = deliver_file(dir, path, db, &answer, &refused, &why) || refused;
+        ok = deliver_file(dir, path, db, NULL, &answer, &refused, &why) || refused;
         bool vanished = !ok && why.class == ERR_NOT_FOUND; /* another worker delivered it */
         counts->delivered += ok && !refused;
         counts->refused += ok && refused;

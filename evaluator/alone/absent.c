@@ -37,6 +37,7 @@ ABSENT(cmd_rescore, "rescore");
 ABSENT(cmd_result_ls, "result ls");
 ABSENT(cmd_result_show, "result show");
 ABSENT(cmd_result_verify, "result verify");
+ABSENT(cmd_serve, "serve");
 ABSENT(cmd_site_build, "site build");
 ABSENT(cmd_site_check, "site check");
 ABSENT(cmd_site_serve, "site serve");
@@ -50,6 +51,9 @@ ABSENT(cmd_task_new, "task new");
 ABSENT(cmd_task_render, "task render");
 ABSENT(cmd_task_show, "task show");
 ABSENT(cmd_task_test, "task test");
+ABSENT(cmd_token_add, "token add");
+ABSENT(cmd_token_ls, "token ls");
+ABSENT(cmd_token_revoke, "token revoke");
 ABSENT(cmd_worker, "worker");
 
 const struct own_start own_starts[] = { { NULL, NULL } };

@@ -1,4 +1,4 @@
-/* assay db init | up | down | migrate | status | psql | dump | restore. */
+/* assay db init | up | down | migrate | status | psql | dump | restore | archive | gc. */
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -187,45 +187,26 @@ static bool run_psql(const struct args *args, struct err *err) {
 }
 
 static bool run_dump(const struct args *args, struct err *err) {
-    char *file = NULL;
-    if (args->n_operands) {
-        file = xmalloc(strlen(args->operands[0]) + 8);
-        sprintf(file, "--file=%s", args->operands[0]);
+    if (!args->n_operands) { /* to stdout, as pg_dump itself does it */
+        return become(args, "pg_dump", "--format=custom", "--schema=assay", err);
     }
-    bool ok = become(args, "pg_dump", "--format=custom", file, err);
-    free(file);
-    return ok;
-}
-
-/* A restored database is another one than that which workers hold leases of: it gets an epoch of
- * its own. */
-static bool begin_epoch(const struct args *args, struct err *err) {
-    struct db *db = open_any(args, err);
-    bool ok = db && db_run(db, "epoch_new", DB_NO_ARGS, err);
-    db_close(db);
+    char *conninfo = conninfo_of(args, err);
+    bool ok = conninfo && db_dump(conninfo, args->operands[0], err);
+    free(conninfo);
     return ok;
 }
 
 static bool run_restore(const struct args *args, struct err *err) {
-    char *path = cluster_program("pg_restore"), *conninfo = path ? conninfo_of(args, err) : NULL;
-    bool ok = conninfo != NULL;
-    if (!path) {
-        return refuse_missing("pg_restore", err);
-    }
-    struct proc_result result = { 0 };
-    if (ok) {
-        const char *argv[] = { path, "--exit-on-error", "-d", conninfo, args->operands[0], NULL };
-        ok = proc_run(argv, NULL, &result, err);
-    }
-    if (ok && result.exit_code) {
-        ok = err_set(err, ERR_FAILED, "could not restore '%s': %.300s", args->operands[0],
-            strbuf_str(&result.err));
-    }
-    proc_result_release(&result);
+    char *conninfo = conninfo_of(args, err);
+    bool ok = conninfo && db_restore(conninfo, args->operands[0], args_has(args, "replace"), err);
     free(conninfo);
-    free(path);
-    return ok && begin_epoch(args, err);
+    return ok;
 }
+
+static const struct option options_restore[] = {
+    { "replace", 0, NULL, "put the dump in the place of what the database holds" },
+    { NULL, 0, NULL, NULL },
+};
 
 const struct command cmd_db_psql = {
     .name = "db psql",
@@ -248,8 +229,82 @@ const struct command cmd_db_restore = {
     .name = "db restore",
     .operands = "FILE",
     .summary = "restore a dump into an empty database",
-    .options = { options_database },
+    .details =
+        "One transaction, which also begins a new epoch: workers that still hold jobs of the "
+        "database as it was write nothing any more. A dump of an older version is brought "
+        "up to date by 'assay db migrate'.\n",
+    .options = { options_restore, options_database },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_restore,
+};
+
+/* ---- what grows ---- */
+
+static const struct option options_archive[] = {
+    { "days", 0, "N", "samples of runs older than so many days (default 90)" },
+    { "dir", 0, "DIR", "to this folder (default ASSAY_ARCHIVE, or archive/ in ASSAY_HOME)" },
+    { "drop", 0, NULL, "drop them instead; nothing of them can be shown or scored again" },
+    { NULL, 0, NULL, NULL },
+};
+
+static bool run_archive(const struct args *args, struct err *err) {
+    unsigned long days;
+    struct archive_counts n = { 0 };
+    struct db *db =
+        args_get_uint(args, "days", 90, 100000, &days, err) ? database_open(args, err) : NULL;
+    struct archive_options o = {
+        .days = (double)days, .drop = args_has(args, "drop"), .dir = args_get(args, "dir", NULL)
+    };
+    bool ok = db && db_archive(db, &o, &n, err);
+    db_close(db);
+    if (ok) {
+        printf("%lld samples in %lld chunks %s\n", n.samples, n.chunks,
+            o.drop ? "dropped" : "archived");
+    }
+    return ok;
+}
+
+const struct command cmd_db_archive = {
+    .name = "db archive",
+    .operands = "",
+    .summary = "move samples of old runs to files, or drop them",
+    .details = "Records and numbers stay. Archived samples are read back, and verified, where they "
+               "are asked for: set ASSAY_ARCHIVE to the folder if it isn't the usual one.\n",
+    .options = { options_archive, options_database },
+    .run = run_archive,
+};
+
+static const struct option options_gc[] = {
+    { "events-days", 0, "N", "events older than so many days go (default 90); alarms stay" },
+    { "checkpoints-days", 0, "N",
+        "checkpoints of jobs that ended without a result, so long ago, go (default 30)" },
+    { NULL, 0, NULL, NULL },
+};
+
+static bool run_gc(const struct args *args, struct err *err) {
+    unsigned long events, checkpoints;
+    struct rows rows = { 0 };
+    if (!args_get_uint(args, "events-days", 90, 100000, &events, err) ||
+        !args_get_uint(args, "checkpoints-days", 30, 100000, &checkpoints, err)) {
+        return false;
+    }
+    struct db *db = database_open(args, err);
+    bool ok = db && db_query(db, "collect",
+                        DB_ARGS(db_real((double)events), db_real((double)checkpoints)), &rows, err);
+    if (ok) {
+        printf("%lld events and %lld chunks of checkpoints removed\n", rows_int(&rows, 0, "events"),
+            rows_int(&rows, 0, "checkpoints"));
+    }
+    rows_release(&rows);
+    db_close(db);
+    return ok;
+}
+
+const struct command cmd_db_gc = {
+    .name = "db gc",
+    .operands = "",
+    .summary = "remove old events, and checkpoints that nothing will resume",
+    .options = { options_gc, options_database },
+    .run = run_gc,
 };

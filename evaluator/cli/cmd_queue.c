@@ -180,16 +180,13 @@ const struct command cmd_queue_retry = {
 /* ---- stats ---- */
 
 static bool run_stats(const struct args *args, struct err *err) {
-    struct rows rows = { 0 };
     struct db *db = database_open(args, err);
-    bool ok = db && db_query(db, "queue_stats", DB_NO_ARGS, &rows, err);
-    json_t *list = ok ? rows_to_json(&rows, err) : NULL;
-    if (list) {
-        print_document(json_array_get(list, 0), args_has(args, "json"));
+    json_t *monitor = db ? queue_monitor(db, err) : NULL;
+    bool ok = monitor != NULL;
+    if (ok) {
+        print_document(monitor, args_has(args, "json"));
     }
-    ok = list != NULL;
-    json_decref(list);
-    rows_release(&rows);
+    json_decref(monitor);
     db_close(db);
     return ok;
 }
@@ -197,7 +194,10 @@ static bool run_stats(const struct args *args, struct err *err) {
 const struct command cmd_queue_stats = {
     .name = "queue stats",
     .operands = "",
-    .summary = "how many jobs are in which state, and who works",
+    .summary = "how many jobs are in which state, who works, and what slows the queue",
+    .details =
+        "With --json for a monitor: ages in seconds, dead jobs by class, leases past due, the "
+        "oldest snapshot, dead rows, sizes of indexes.\n",
     .options = { options_database },
     .run = run_stats,
 };

@@ -140,7 +140,11 @@ static const char *fault_of(const struct one *o, const struct rows *rows, int i)
     size_t size, n, lines = 0;
     const char *line;
     struct err ignored = ERR_INIT;
-    void *body = rows_bytes(rows, i, "body", &size);
+    void *body = chunk_body(rows, i, &size, &ignored);
+    if (!body) {
+        return ignored.class == ERR_NOT_FOUND ? "is not in the archive (ASSAY_ARCHIVE)"
+                                              : "cannot be read from the archive";
+    }
     sha256_hex(body, size, hex);
     char *text = chunk_unpack(body, size, &n, &ignored);
     struct json_lines walk = { text, text ? n : 0, 0 };
@@ -166,6 +170,11 @@ static bool check_chunks(struct one *o, struct err *err) {
     }
     long long n = 0;
     const char *fault = NULL;
+    if (rows.n && rows_bool(&rows, 0, "dropped")) {
+        note(o, "samples", STATE_SKIPPED, "they were dropped by `assay db archive --drop`");
+        rows_release(&rows);
+        return true;
+    }
     for (int i = 0; i < rows.n && !fault; i++) {
         n += rows_int(&rows, i, "n");
         fault = fault_of(o, &rows, i);

@@ -3,6 +3,7 @@
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/fleet.h"
+#include "evaluator/cli/slurm.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/hub/hub.h"
@@ -13,6 +14,7 @@ static const struct option options_worker[] = {
     { "once", 0, NULL, "do one job, then end (exit code 8 if there is none)" },
     { "drain", 0, NULL, "end when the queue is empty" },
     { "idle", 0, "S", "end after S seconds without a job (default: never)" },
+    { "max-seconds", 0, "S", "begin no job that likely takes longer than what is left of S" },
     { "lease", 0, "S", "a job that is silent for S seconds goes to another worker (default 90)" },
     { "max-mem", 0, "MIB", "take no job that needs more memory" },
     { "dtype", 0, "TYPE", "for jobs that leave it open: auto, f32 or bf16" },
@@ -25,6 +27,16 @@ static const struct option options_worker[] = {
     { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
     OPTION_STREAM_DATA,
+    { NULL, 0, NULL, NULL },
+};
+
+static const struct option options_slurm[] = {
+    { "slurm", 0, NULL, "submit as many workers to Slurm as the queue's depth asks for, and end" },
+    { "max-workers", 0, "N", "with --slurm: no more than N of them at a time (default 8)" },
+    { "time", 0, "MINUTES", "with --slurm: how long each may take (default 240)" },
+    { "partition", 0, "NAME", "with --slurm: where they run" },
+    { "constraint", 0, "FEATURES", "with --slurm: on nodes that have these features" },
+    { "dry-run", 0, NULL, "with --slurm: print the batch script, submit nothing" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -57,7 +69,7 @@ static bool run_fleet(const struct args *args, unsigned each, struct err *err) {
 }
 
 static bool run(const struct args *args, struct err *err) {
-    unsigned long idle, lease, memory, threads, devices;
+    unsigned long idle, lease, memory, threads, devices, max;
     struct worker_options o = {
         .database = args_get(args, "db", NULL),
         .hub = args_get(args, "hub", NULL),
@@ -80,10 +92,15 @@ static bool run(const struct args *args, struct err *err) {
         !args_get_uint(args, "lease", 0, 3600, &lease, err) ||
         !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||
         !args_get_uint(args, "tensor-parallel", 1, DEVICES_MAX, &devices, err) ||
+        !args_get_uint(args, "max-seconds", 0, 1u << 30, &max, err) ||
         !args_get_uint(args, "threads", 0, 1024, &threads, err)) {
         return false;
     }
+    if (args_has(args, "slurm")) {
+        return slurm_scale(args, err);
+    }
     o.idle_s = (unsigned)idle;
+    o.max_s = (unsigned)max;
     o.lease_s = (unsigned)lease;
     o.memory_mb = (unsigned)memory;
     o.threads = (unsigned)threads;
@@ -91,7 +108,11 @@ static bool run(const struct args *args, struct err *err) {
     if (args_has(args, "gpus")) {
         return run_fleet(args, o.tensor_parallel, err);
     }
+    if (!slurm_fill(&o, err)) {
+        return false;
+    }
     o.stop = stop_on_signals(); /* the job is given back; the spool keeps what was done */
+    o.last = last_on_signal();
     return worker_loop(&o, err);
 }
 
@@ -100,13 +121,17 @@ const struct command cmd_worker = {
     .operands = "",
     .summary = "take jobs from the queue and run them",
     .details =
-        "Each job runs in a process of its own. SIGTERM gives the current job back and ends. Exit "
-        "code 75\n"
-        "means that this machine should not go on: disk full, device lost, another schema.\n\n"
+        "Jobs run in a process of their own, which keeps a model open for the jobs beside it.\n"
+        "SIGTERM gives the current job back and ends; SIGUSR1 makes it the last. Exit code 75 "
+        "means\n"
+        "that this machine should not go on: disk full, device lost, another schema, a database\n"
+        "that was away for half an hour.\n\n"
         "  assay worker --drain --hub http://127.0.0.1:8080\n"
         "  assay worker --gpus all          one worker a GPU; each takes jobs of its own\n"
         "  assay worker --gpus all --tensor-parallel 4    one worker for four, and a model in "
-        "all\n",
-    .options = { options_worker, options_database },
+        "all\n"
+        "  assay worker --slurm --max-workers 16 --device cuda --time 480\n"
+        "                                   from cron: as many on Slurm as there is work for\n",
+    .options = { options_worker, options_slurm, options_database },
     .run = run,
 };

@@ -19,3 +19,16 @@ const atomic_bool *stop_on_signals(void) {
     sigaction(SIGINT, &action, NULL);
     return &asked;
 }
+
+static atomic_bool told;
+
+static void on_usr1(int signal) {
+    (void)signal;
+    atomic_store(&told, true);
+}
+
+const atomic_bool *last_on_signal(void) {
+    struct sigaction action = { .sa_handler = on_usr1 };
+    sigaction(SIGUSR1, &action, NULL);
+    return &told;
+}

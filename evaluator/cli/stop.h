@@ -8,4 +8,7 @@
  * number. */
 const atomic_bool *stop_on_signals(void);
 
+/* SIGUSR1, which is a scheduler's word that the time is nearly over, sets *result. */
+const atomic_bool *last_on_signal(void);
+
 #endif

@@ -1,5 +1,5 @@
 /* Addresses of a hub: what may be followed, what may carry the token, what belongs where. Private
- * to the hub room. */
+ * to the hub room, but for address_is_public, which webhooks ask too. */
 #ifndef ASSAY_HUB_URL_H
 #define ASSAY_HUB_URL_H
 

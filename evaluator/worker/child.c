@@ -11,12 +11,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "evaluator/worker/child.h"
 #include "evaluator/worker/frame.h"
 #include "evaluator/worker/store.h"
-#include "evaluator/worker/worker.h"
+#include "evaluator/worker/strays.h"
 
 #define STALL_DEFAULT_S 1800
 #define GRACE_S 5
@@ -32,11 +35,17 @@ static const char *const PASSED_ON[] = { "PATH", "HOME", "LANG", "LC_ALL", "TZ",
     "HUGGING_FACE_HUB_TOKEN", "HF_HUB_DISABLE_IMPLICIT_TOKEN", "TRANSFORMERS_OFFLINE",
     "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "ASSAY_THREADS", "ASSAY_TASKS", "ASSAY_HOME",
     "ASSAY_NO_PACK_CACHE", "ASSAY_ISA", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
-    "TSAN_OPTIONS", NULL };
+    "TSAN_OPTIONS", "ASSAY_FAULT", NULL };
 
 struct child {
     pid_t pid;
-    int out;
+    int out, errors; /* its standard output and error */
+    int asks;        /* of one that walks: where the next task is named; else -1 */
+    bool walks, waits, ended;
+    bool blames;              /* it said behind closed doors that the machine is sick */
+    char stamp[STRAYS_STAMP]; /* in its environment, and in that of all that it starts */
+    struct tail *tail;
+    unsigned needs_mb; /* of memory, as its error says */
     struct frame_reader frames;
     struct strbuf samples, mark; /* of the next result */
     struct stores stores;
@@ -45,7 +54,9 @@ struct child {
     struct err error;        /* what the child said went wrong */
     bool shut;               /* it has closed its doors, and reads what strangers made */
     bool done;
-    double heard; /* when the child last sent something */
+    double heard; /* when the child last got on */
+    char label[64];
+    long long at; /* as its last progress said */
 };
 
 static double now_s(void) {
@@ -54,22 +65,41 @@ static double now_s(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static _Noreturn void become_child(const char *program, int in, int out, char **env, pid_t parent) {
+/* Its descriptors: what it is to do, what it says, its errors, and what it is asked next. */
+enum { FD_SPEC, FD_SAYS, FD_ERRORS, FD_ASKED, FD_N };
+
+static _Noreturn void become_child(
+    const char *program, const int fds[FD_N], char **env, pid_t parent) {
     static char name[] = "assay", verb[] = "__job";
     char *argv[] = { name, verb, NULL };
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setpgid(0, 0);
-    if (getppid() == parent && dup2(in, 0) == 0 && dup2(out, 1) == 1 &&
-        close_range(3, ~0u, 0) == 0) {
+    bool ok = getppid() == parent, walks = fds[FD_ASKED] >= 0;
+    for (int i = 0; ok && i < FD_N - !walks; i++) {
+        ok = dup2(fds[i], i) == i;
+    }
+    if (ok && close_range(FD_ASKED + walks, ~0u, 0) == 0) {
         execve(program, argv, env);
     }
     _exit(127);
 }
 
+static char **env_add(char **env, const char *pair) {
+    size_t n = 0;
+    while (env[n]) {
+        n++;
+    }
+    env = xrealloc(env, (n + 2) * sizeof *env);
+    env[n] = xstrdup(pair);
+    env[n + 1] = NULL;
+    return env;
+}
+
 /* The leak sanitizer looks by ptrace, which the sandbox refuses; then it ends the process as if
  * there had been a leak. */
-static char **child_env(void) {
+static char **child_env(const char *stamp) {
     char **env = proc_env(PASSED_ON);
+    env = env_add(env, stamp);
 #ifdef __SANITIZE_ADDRESS__
     size_t n = 0, at;
     while (env[n]) {
@@ -116,31 +146,58 @@ static int spec_file(const json_t *spec, struct err *err) {
     return fd;
 }
 
-static bool child_start(struct child *c, const json_t *spec, const char *program, struct err *err) {
-    memset(c, 0, sizeof *c);
-    int in = spec_file(spec, err), out[2] = { -1, -1 };
-    if (in < 0) {
+static void close_all(int *fds, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+            fds[i] = -1;
+        }
+    }
+}
+
+/* A pipe above the descriptors that the child is going to renumber. */
+static bool open_pipe(int ends[2]) {
+    int low[2];
+    if (pipe2(low, O_CLOEXEC)) {
         return false;
     }
-    char **env = child_env();
+    for (int i = 0; i < 2; i++) {
+        ends[i] = low[i] >= FD_N ? low[i] : fcntl(low[i], F_DUPFD_CLOEXEC, FD_N);
+        if (ends[i] != low[i]) {
+            close(low[i]);
+        }
+    }
+    return ends[0] >= 0 && ends[1] >= 0;
+}
+
+static bool child_start(struct child *c, const json_t *spec, const char *program, struct err *err) {
+    int theirs[FD_N] = { -1, -1, -1, -1 }, says[2] = { -1, -1 }, errors[2] = { -1, -1 },
+        asks[2] = { -1, -1 };
+    theirs[FD_SPEC] = spec_file(spec, err);
+    if (theirs[FD_SPEC] < 0) {
+        return false;
+    }
+    strays_stamp(c->stamp);
+    char **env = child_env(c->stamp);
     pid_t parent = getpid();
-    c->pid = pipe2(out, O_CLOEXEC) == 0 ? fork() : -1;
+    c->pid =
+        !fault("spawn") && open_pipe(says) && open_pipe(errors) && (!c->walks || open_pipe(asks))
+            ? (theirs[FD_SAYS] = says[1], theirs[FD_ERRORS] = errors[1], theirs[FD_ASKED] = asks[0],
+                  fork())
+            : -1;
     if (c->pid == 0) {
-        become_child(program ? program : "/proc/self/exe", in, out[1], env, parent);
+        become_child(program ? program : "/proc/self/exe", theirs, env, parent);
     }
     bool ok = c->pid > 0 || err_errno(err, ERR_NODE, "could not start a job's process");
     if (ok) {
         setpgid(c->pid, c->pid); /* whoever of the two comes first */
+        fcntl(errors[0], F_SETFL, O_NONBLOCK);
     }
     proc_env_free(env);
-    close(in);
-    if (out[1] >= 0) {
-        close(out[1]);
-    }
-    if (!ok && out[0] >= 0) {
-        close(out[0]);
-    }
-    c->out = out[0];
+    close_all(theirs, FD_N);
+    c->out = says[0];
+    c->errors = errors[0];
+    c->asks = asks[1];
     c->heard = now_s();
     return ok;
 }
@@ -171,10 +228,18 @@ static void plain_text(char *out, size_t size, const char *text) {
     }
 }
 
-static void take_progress(const struct child_watch *watch, const json_t *json) {
+static void take_progress(struct child *c, const struct child_watch *watch, const json_t *json) {
     char label[64];
     long long done = json_get_int(json, "done", 0), total = json_get_int(json, "total", 0);
     plain_text(label, sizeof label, json_get_string(json, "label", ""));
+    if (done != c->at || strcmp(label, c->label) != 0) { /* saying the same is not getting on */
+        c->heard = now_s();
+        c->at = done;
+        memcpy(c->label, label, sizeof label);
+    }
+    if (!watch->progress) {
+        return;
+    }
     watch->progress(
         label, done < 0 ? 0 : (uint64_t)done, total < 0 ? 0 : (uint64_t)total, watch->arg);
 }
@@ -191,11 +256,14 @@ static void take_error(struct child *c, const json_t *json) {
     char text[sizeof c->error.msg];
     enum err_class said = err_class_find(json_get_string(json, "class", "bug"));
     plain_text(text, sizeof text, json_get_string(json, "message", ""));
+    c->blames = c->shut && said == ERR_NODE;
     err_set(&c->error, believed(c, said), "%s", text);
     plain_text(text, sizeof text, json_get_string(json, "hint", ""));
     if (*text) {
         err_hint(&c->error, "%s", text);
     }
+    long long needs_mb = json_get_int(json, "needs_mb", 0);
+    c->needs_mb = needs_mb > 0 && needs_mb < INT32_MAX ? (unsigned)needs_mb : 0;
 }
 
 static bool is_hex(const char *s, size_t n) {
@@ -246,8 +314,8 @@ static bool take_json(
     if (!ok) {
         return false;
     }
-    if (f->tag == FRAME_PROGRESS && watch->progress) {
-        take_progress(watch, json);
+    if (f->tag == FRAME_PROGRESS) {
+        take_progress(c, watch, json);
     } else if (f->tag == FRAME_RESULT) {
         ok = take_result(c, watch, json, err);
     } else if (f->tag == FRAME_SKIPPED && watch->skipped) {
@@ -286,8 +354,13 @@ static bool take_frames(struct child *c, const struct child_watch *watch, struct
         if (c->done) {
             return err_set(err, ERR_CRASH, "the job's process went on after its last report");
         }
+        if (f.tag != FRAME_PROGRESS) {
+            c->heard = now_s();
+        }
         if (f.tag == FRAME_DONE) {
             c->done = true;
+        } else if (f.tag == FRAME_WAITS && c->walks) {
+            c->waits = true;
         } else if (f.tag == FRAME_SHUT) {
             c->shut = true;
         } else if (f.tag == FRAME_SAMPLES) {
@@ -307,24 +380,38 @@ static bool take_frames(struct child *c, const struct child_watch *watch, struct
                err, ERR_RESOURCE, "the samples of a task do not fit %zu bytes", STRBUF_MAX_DEFAULT);
 }
 
+/* What it wrote to its standard error: never waited for, and never left to fill its pipe. */
+static void take_errors(struct child *c) {
+    char text[4096];
+    for (ssize_t n; c->errors >= 0 && (n = read(c->errors, text, sizeof text)) != 0;) {
+        if (n > 0) {
+            tail_take(c->tail, text, (size_t)n);
+        } else if (errno != EINTR) {
+            return;
+        }
+    }
+    close_all(&c->errors, 1);
+}
+
+/* Until it waits for its next task, or says nothing more. */
 static bool listen_to(struct child *c, const struct child_watch *watch, struct err *err) {
     double stall_s = watch->stall_s ? watch->stall_s : STALL_DEFAULT_S;
-    for (bool end = false; !end;) {
-        struct pollfd p = { .fd = c->out, .events = POLLIN };
-        int ready = poll(&p, 1, TICK_MS);
+    c->heard = now_s();
+    while (!c->ended && !c->waits) {
+        struct pollfd p[2] = { { .fd = c->out, .events = POLLIN },
+            { .fd = c->errors, .events = POLLIN } };
+        poll(p, 2, TICK_MS);
         if (watch->tick && !watch->tick(watch->arg)) {
             return err_set(err, ERR_INTERRUPTED, "stopped on request");
         }
-        if (ready <= 0) {
-            if (now_s() - c->heard > stall_s) {
-                return err_set(
-                    err, ERR_CRASH, "the job's process said nothing for %.0f seconds", stall_s);
-            }
-            continue;
-        }
-        c->heard = now_s();
-        if (!frame_reader_fill(&c->frames, c->out, &end, err) || !take_frames(c, watch, err)) {
+        take_errors(c);
+        if (p[0].revents && (!frame_reader_fill(&c->frames, c->out, &c->ended, err) ||
+                                !take_frames(c, watch, err))) {
             return false;
+        }
+        if (now_s() - c->heard > stall_s) {
+            return err_set(
+                err, ERR_CRASH, "the job's process did not get on for %.0f seconds", stall_s);
         }
     }
     return true;
@@ -332,18 +419,30 @@ static bool listen_to(struct child *c, const struct child_watch *watch, struct e
 
 /* ---- its end ---- */
 
-static int reap(pid_t pid, bool kill_it) {
+/* It is buried last, so that its number, which is its group's, can't be another's meanwhile. */
+static int reap(struct child *c, bool kill_it) {
     int status = 0;
+    siginfo_t info = { 0 };
     if (kill_it) {
-        kill(-pid, SIGTERM);
-        for (int i = 0; i < GRACE_S * 20 && waitpid(pid, &status, WNOHANG) == 0; i++) {
+        kill(-c->pid, SIGTERM);
+        for (int i = 0; i < GRACE_S * 20; i++) {
+            take_errors(c);
+            if (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                info.si_pid == c->pid) {
+                break;
+            }
             nanosleep(&(struct timespec) { .tv_nsec = 50000000 }, NULL);
         }
-        kill(-pid, SIGKILL);
+        kill(-c->pid, SIGKILL);
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    while (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
     }
-    kill(-pid, SIGKILL); /* whatever it left in its group */
+    kill(-c->pid, SIGKILL); /* whatever it left in its group */
+    strays_kill(c->stamp);  /* and outside */
+    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    take_errors(c);
+    c->pid = 0;
     return status;
 }
 
@@ -369,21 +468,91 @@ static bool judge_end(const struct child *c, int status, struct err *err) {
                WEXITSTATUS(status));
 }
 
-bool child_run(const json_t *spec, const struct child_watch *watch, struct err *err) {
-    struct child c;
-    if (!child_start(&c, spec, watch->program, err)) {
-        return false;
-    }
+struct child *child_open(
+    const json_t *spec, const char *program, struct tail *tail, struct err *err) {
+    struct child *c = xcalloc(1, sizeof *c);
     const json_t *memo = json_object_get(spec, "memo");
-    c.memo = json_is_object(memo) && !json_get_bool(spec, "dry_run", false);
-    c.memo_vectors = json_get_bool(memo, "vectors", false);
-    bool ok = listen_to(&c, watch, err);
-    close(c.out);
-    int status = reap(c.pid, !ok);
-    ok = ok && judge_end(&c, status, err);
-    stores_close(&c.stores, ok);
-    frame_reader_release(&c.frames);
-    strbuf_release(&c.samples);
-    strbuf_release(&c.mark);
+    c->tail = tail;
+    c->out = c->errors = c->asks = -1;
+    c->walks = json_get_bool(spec, "walk", false);
+    c->memo = json_is_object(memo) && !json_get_bool(spec, "dry_run", false);
+    c->memo_vectors = json_get_bool(memo, "vectors", false);
+    if (child_start(c, spec, program, err)) {
+        return c;
+    }
+    c->pid = 0;
+    child_close(c);
+    return NULL;
+}
+
+bool child_waits(const struct child *c) {
+    return c->waits && !c->ended;
+}
+
+unsigned child_needs_mb(const struct child *c) {
+    return c->needs_mb;
+}
+
+bool child_blames_machine(const struct child *c) {
+    return c->blames;
+}
+
+/* What is asked of one that has died meanwhile shows when it is listened to. */
+static void ask(struct child *c, size_t which) {
+    char text[32];
+    int n = snprintf(text, sizeof text, "%zu\n", which);
+    bool asked = fd_write_all(c->asks, text, (size_t)n);
+    (void)asked;
+    c->waits = false;
+}
+
+bool child_work(struct child *c, size_t which, const struct child_watch *watch, struct err *err) {
+    if (c->walks) {
+        ask(c, which);
+    }
+    bool ok = listen_to(c, watch, err);
+    if (ok && c->waits) {
+        return true;
+    }
+    int status = reap(c, !ok);
+    return ok && judge_end(c, status, err);
+}
+
+/* One that waits ends by itself when nothing more will be asked; what it says then is nothing. */
+static void dismiss(struct child *c) {
+    static const struct child_watch NOBODY = { .stall_s = GRACE_S };
+    struct err err = ERR_INIT;
+    close_all(&c->asks, 1);
+    c->waits = false;
+    bool ok = listen_to(c, &NOBODY, &err);
+    int status = reap(c, !ok);
+    if (!ok || !judge_end(c, status, &err)) {
+        log_line(LOG_WARN, "after its last result: %s", err.msg);
+        c->done = false;
+    }
+}
+
+void child_close(struct child *c) {
+    if (c->pid > 0 && c->waits) {
+        dismiss(c);
+    } else if (c->pid > 0) {
+        reap(c, true);
+    }
+    close_all((int[3]) { c->out, c->errors, c->asks }, 3);
+    stores_close(&c->stores, c->done && c->error.class == ERR_NONE);
+    frame_reader_release(&c->frames);
+    strbuf_release(&c->samples);
+    strbuf_release(&c->mark);
+    free(c);
+}
+
+bool child_run(const json_t *spec, const struct child_watch *watch, struct err *err) {
+    struct tail tail = { 0 };
+    struct child *c = child_open(spec, watch->program, &tail, err);
+    bool ok = c && child_work(c, 0, watch, err);
+    if (c) {
+        c->done = c->done && ok;
+        child_close(c);
+    }
     return ok;
 }

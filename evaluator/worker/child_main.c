@@ -1,10 +1,12 @@
 /* The child's side of a job's process (see worker.h): fetch, shut the doors, evaluate, report. */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "evaluator/hub/hub.h"
@@ -37,10 +39,10 @@ bool session_send(enum frame_tag tag, json_t *json, struct err *err) {
     return ok;
 }
 
-static void send_error(const struct err *why) {
+static void send_error(const struct session *s, const struct err *why) {
     struct err ignored = ERR_INIT;
-    json_t *json = json_pack("{s:s, s:s, s:s}", "class", err_info(why->class)->name, "message",
-        why->msg, "hint", why->hint);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:I}", "class", err_info(why->class)->name, "message",
+        why->msg, "hint", why->hint, "needs_mb", (json_int_t)s->needs_mb);
     if (!json) { /* a message that is not UTF-8 */
         json = json_pack("{s:s, s:s, s:s}", "class", err_info(why->class)->name, "message",
             "an error that is not text", "hint", "");
@@ -54,6 +56,9 @@ static void send_error(const struct err *why) {
 static bool report_progress(uint64_t done, uint64_t total, void *arg) {
     struct session *s = arg;
     double now = now_s();
+    if (total && 2 * done >= total && fault("half")) {
+        return false;
+    }
     if (now - s->reported < 0.25 && done < total) {
         return true;
     }
@@ -127,7 +132,19 @@ static bool load_task(struct session *s, const json_t *wanted, struct err *err) 
     session_at(s, r.name);
     s->tasks[s->n_tasks] = task_load(&r, err);
     s->wanted[s->n_tasks] = wanted;
-    return s->tasks[s->n_tasks] && is_as_submitted(s->tasks[s->n_tasks++], wanted, err);
+    return s->tasks[s->n_tasks++] && is_as_submitted(s->tasks[s->n_tasks - 1], wanted, err);
+}
+
+static bool skip_named(const char *task, const char *why, struct err *err) {
+    return session_send(FRAME_SKIPPED, json_pack("{s:s, s:s}", "task", task, "why", why), err);
+}
+
+/* A task that a walk may come to later: what is wrong with it is its own job's to say. */
+static bool leave_out(
+    struct session *s, const json_t *wanted, const struct err *why, struct err *err) {
+    task_free(s->tasks[s->n_tasks - 1]);
+    s->tasks[s->n_tasks - 1] = NULL;
+    return skip_named(json_get_string(wanted, "name", ""), why->msg, err);
 }
 
 static bool load_tasks(struct session *s, struct err *err) {
@@ -137,11 +154,14 @@ static bool load_tasks(struct session *s, struct err *err) {
         if (i == SESSION_TASKS_MAX) {
             return err_set(err, ERR_USAGE, "more than %d tasks at once", SESSION_TASKS_MAX);
         }
-        if (!load_task(s, wanted, err)) {
+        bool later = i > 0 && json_get_bool(s->spec, "walk", false);
+        struct err why = ERR_INIT;
+        if (!load_task(s, wanted, &why) && (!later || !leave_out(s, wanted, &why, err))) {
+            *err = later ? *err : why;
             return false;
         }
     }
-    return true;
+    return !fault("tasks") || err_set(err, ERR_NODE, "could not load tasks: asked to fail");
 }
 
 static bool fetch_model(struct session *s, struct err *err) {
@@ -150,6 +170,9 @@ static bool fetch_model(struct session *s, struct err *err) {
                *model = json_get_string(s->spec, "model", "");
     s->model_path = session_is_dry(s) ? hub_model_outline(hub, model, &s->missing, err)
                                       : hub_model_path(hub, model, err);
+    if (fault("downloaded")) {
+        return err_set(err, ERR_NETWORK, "could not fetch the model: asked to fail");
+    }
     return s->model_path && (session_is_dry(s) || session_find_revision(s, err));
 }
 
@@ -213,7 +236,7 @@ static void let_gpu_in(struct sandbox_limits *limits, struct arena *arena) {
 }
 
 static bool shut_in(struct session *s, struct err *err) {
-    int keep[STORE_N + 1];
+    int keep[STORE_N + 2];
     struct arena arena = { 0 };
     session_kept_descriptors(s, keep);
     struct sandbox_limits limits = {
@@ -223,6 +246,10 @@ static bool shut_in(struct session *s, struct err *err) {
         .n_files = 256,
         .keep = keep,
     };
+    if (json_get_bool(s->spec, "walk", false)) {
+        limits.cpu_s *= (unsigned)s->n_tasks;
+    }
+    s->room = json_get_bool(s->spec, "admit", false) ? memory_left() : 0;
     s->packs_dir = json_get_bool(s->spec, "packs", true) && !s->missing ? packed_folder() : NULL;
     const char *const extras[] = { json_get_string(s->spec, "arch", NULL), s->packs_dir };
     drop_secrets();
@@ -250,8 +277,12 @@ static bool open_model(struct session *s, struct err *err) {
     };
     session_at(s, "loading the model");
     if (!dtype_parse(json_get_string(spec, "dtype", "auto"), &o.dtype, err) ||
-        !weights_form_parse(json_get_string(spec, "weights", "auto"), &o.weights, err)) {
+        !weights_form_parse(json_get_string(spec, "weights", "auto"), &o.weights, err) ||
+        (s->room && !session_admit(s, &o, err))) {
         return false;
+    }
+    if (fault("device_lost")) {
+        return err_set(err, ERR_NODE, "device lost: asked to fail");
     }
     s->model = model_open(s->model_path, &o, err);
     return s->model != NULL;
@@ -375,10 +406,8 @@ static bool can_be_asked(const struct subject *subject, const struct task *task)
 
 static bool skip(const struct task *task, struct err *err) {
     const struct task_info *info = task_info(task);
-    return session_send(FRAME_SKIPPED,
-        json_pack("{s:s, s:s}", "task", info->name, "why",
-            task_kind_embeds(info->kind) ? "it needs a model that embeds"
-                                         : "it needs a language model"),
+    return skip_named(info->name,
+        task_kind_embeds(info->kind) ? "it needs a model that embeds" : "it needs a language model",
         err);
 }
 
@@ -400,13 +429,48 @@ static bool evaluate_all(struct session *s, const struct subject *subject, struc
     return n_done || err_set(err, ERR_UNSUPPORTED, "none of the tasks can be asked of this model");
 }
 
+/* The place of the task that is asked for; -1: nothing more will be. */
+static long next_asked(void) {
+    char text[24] = "";
+    for (size_t n = 0; n < sizeof text - 1; n++) {
+        ssize_t got;
+        do {
+            got = read(SESSION_ASKED_FD, text + n, 1);
+        } while (got < 0 && errno == EINTR);
+        if (got != 1 || text[n] == '\n') {
+            return got == 1 ? strtol(text, NULL, 10) : -1;
+        }
+    }
+    return -1;
+}
+
+/* The model stays open from task to task; what one of them fails with ends the walk. */
+static bool walk(struct session *s, const struct subject *subject, struct err *err) {
+    for (long which; (which = next_asked()) >= 0;) {
+        (void)fault("asked");
+        if ((size_t)which >= s->n_tasks || !s->tasks[which]) {
+            return err_set(err, ERR_BUG, "asked for a task that is not loaded");
+        }
+        if (!can_be_asked(subject, s->tasks[which])) {
+            return err_set(err, ERR_UNSUPPORTED, "none of the tasks can be asked of this model");
+        }
+        if (!evaluate(s, subject, (size_t)which, err) ||
+            !frame_write(STDOUT_FILENO, FRAME_WAITS, "", 0, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool work(struct session *s, struct err *err) {
     if (!load_tasks(s, err) || !fetch_model(s, err) || !session_find_stores(s, err) ||
         !shut_in(s, err) || !open_model(s, err)) {
         return false;
     }
     struct subject *subject = session_subject(s, err);
-    bool ok = subject && evaluate_all(s, subject, err);
+    bool ok = subject && !fault("parsed") &&
+              (json_get_bool(s->spec, "walk", false) ? walk(s, subject, err)
+                                                     : evaluate_all(s, subject, err));
     subject_free(subject);
     return ok;
 }
@@ -435,7 +499,7 @@ _Noreturn void child_main(void) {
     s.spec = read_spec(&err);
     bool ok = s.spec && work(&s, &err);
     if (!ok) {
-        send_error(&err);
+        send_error(&s, &err);
     }
     for (size_t i = 0; i < s.n_tasks; i++) {
         task_free(s.tasks[i]);

@@ -37,11 +37,21 @@ bool session_find_stores(struct session *s, struct err *err) {
     return true;
 }
 
-void session_kept_descriptors(const struct session *s, int keep[STORE_N + 1]) {
-    int a = s->memo_fds[STORE_VECTORS], b = s->memo_fds[STORE_ANSWERS];
-    keep[0] = a < 0 || (b >= 0 && b < a) ? b : a;
-    keep[1] = a < 0 || b < 0 ? -1 : a < b ? b : a;
-    keep[2] = -1;
+void session_kept_descriptors(const struct session *s, int keep[STORE_N + 2]) {
+    int a = s->memo_fds[STORE_VECTORS], b = s->memo_fds[STORE_ANSWERS], n = 0;
+    if (json_get_bool(s->spec, "walk", false)) {
+        keep[n++] = SESSION_ASKED_FD;
+    }
+    if (a >= 0 && (b < 0 || a < b)) {
+        keep[n++] = a;
+    }
+    if (b >= 0) {
+        keep[n++] = b;
+    }
+    if (a >= 0 && b >= 0 && b < a) {
+        keep[n++] = a;
+    }
+    keep[n] = -1;
 }
 
 static bool keep_records(enum store_kind kind, const void *records, size_t n, struct err *err) {

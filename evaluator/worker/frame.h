@@ -19,7 +19,8 @@ enum frame_tag {
                              the record */
     FRAME_MEMO = 'A',     /* a byte, which store (store.h), then records for it */
     FRAME_MARK = 'X',     /* a record that is kept once the next result has been taken */
-    FRAME_ERROR = 'E',    /* {"class", "message", "hint", "task"} */
+    FRAME_WAITS = 'W',    /* the task that was asked for is done: which is next? */
+    FRAME_ERROR = 'E',    /* {"class", "message", "hint", "needs_mb"?} */
     FRAME_SHUT = 'C',     /* the doors are closed: what follows may be a stranger's word */
     FRAME_DONE = 'D',     /* everything has been sent */
 };

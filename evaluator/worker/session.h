@@ -8,7 +8,7 @@
 #include "evaluator/worker/sandbox.h"
 #include "evaluator/worker/store.h"
 
-enum { SESSION_TASKS_MAX = 512 };
+enum { SESSION_TASKS_MAX = 512, SESSION_ASKED_FD = 3 /* where a walk is told what is next */ };
 
 struct session {
     json_t *spec;
@@ -26,6 +26,8 @@ struct session {
     int memo_fds[STORE_N];  /* -1: none */
     struct memo *memos[STORE_N];
     double flops_per_s; /* of a dry run; 0: not measured yet */
+    size_t room;        /* bytes of memory that were left before it began; 0: not looked at */
+    unsigned needs_mb;  /* of memory, where it did not fit */
     uint64_t missing;   /* of a dry run: bytes of the model that would have to be fetched */
     const char *label;  /* what progress is about */
     double reported;    /* when progress was last sent */
@@ -49,13 +51,25 @@ MUST_CHECK bool session_find_revision(struct session *s, struct err *err);
 /* What was set otherwise than a configuration says, so that the record tells how to do it again. */
 void session_add_settings(const struct session *s, size_t task, json_t *result);
 
+/* ---- room.c: memory ---- */
+
+/* What may be taken without taking it from others: of the machine, and of this process's control
+ * groups. SIZE_MAX where neither says. */
+size_t memory_left(void);
+
+/* Whether the model fits what was left (s->room), by its outline, before its weights are read. Sets
+ * a ceiling in *o where it fits with less than it would take; else ERR_RESOURCE, and s->needs_mb.
+ */
+struct model_options;
+MUST_CHECK bool session_admit(struct session *s, struct model_options *o, struct err *err);
+
 /* ---- child_memo.c: answers that are known already ---- */
 
 /* Says which model it is, and opens its stores for reading, while that is allowed. */
 MUST_CHECK bool session_find_stores(struct session *s, struct err *err);
 
 /* Descriptors that stay open behind the doors: ascending, ended by -1. */
-void session_kept_descriptors(const struct session *s, int keep[STORE_N + 1]);
+void session_kept_descriptors(const struct session *s, int keep[STORE_N + 2]);
 
 /* The open model as a subject that remembers. */
 MUST_CHECK struct subject *session_subject(struct session *s, struct err *err);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -196,10 +197,11 @@ void stores_add(struct stores *s, enum store_kind kind, const void *records, siz
 
 void stores_close(struct stores *s, bool through) {
     for (int kind = 0; kind < STORE_N; kind++) {
+        bool last = s->open[kind] && flock(s->writers[kind].fd, LOCK_EX | LOCK_NB) == 0;
         if (s->open[kind]) {
             memo_writer_close(&s->writers[kind]);
         }
-        if (through && kind == STORE_ANSWERS && s->paths[kind]) {
+        if (through && last && kind == STORE_ANSWERS && s->paths[kind]) {
             unlink(s->paths[kind]);
         }
         free(s->paths[kind]);

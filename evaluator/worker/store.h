@@ -32,7 +32,8 @@ struct stores {
  */
 void stores_open(struct stores *s, const char *identity, bool with_vectors);
 void stores_add(struct stores *s, enum store_kind kind, const void *records, size_t n);
-/* `through`: the evaluation is, and its answers aren't needed any more. */
+/* `through`: the evaluation is, and its answers aren't needed any more, unless another process adds
+ * to the same file. */
 void stores_close(struct stores *s, bool through);
 
 #endif

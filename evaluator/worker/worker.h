@@ -18,14 +18,18 @@
  *              "task_sha256": which version of it, and no other, "data_sha256": and of its data,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
  *    "dtype", "device", "tensor_parallel", "threads", "max_mem_mb", "weights", "arch", "add_bos",
- * "samples": bool, "keep_rows": bool, "cpu_s", "memory_mb", "revision": the model's commit where
- * that is known (else it is found out, which reads every byte of a folder), "revision_checked":
- * true: find it out all the same, and refuse another, "only": {"docs": [positions], "passages":
- * [ids]}: of the one task these documents, and their samples are all that comes of it (eval.h's
- * eval_part), "memo": {"vectors": use and keep the cache of vectors, "resume": use what an
- * evaluation that was stopped has left, "sink": where results go: one that was taken there already
+ *    "samples": bool, "keep_rows": bool, "cpu_s", "memory_mb",
+ *    "revision": the model's commit where that is known (else it is found out, which reads every
+ *                byte of a folder), "revision_checked": true: find it out all the same, and refuse
+ *                another,
+ *    "only": {"docs": [positions], "passages": [ids]}: of the one task these documents, and their
+ *            samples are all that comes of it (eval.h's eval_part),
+ *    "memo": {"vectors": use and keep the cache of vectors, "resume": use what an evaluation that
+ *             was stopped has left, "sink": where results go: one that was taken there already
  *             comes with "delivered": true}; absent: nothing is looked up and nothing kept,
- *    "dry_run": say what it would take and do nothing} Absent or null means the default. */
+ *    "dry_run": say what it would take and do nothing,
+ *    "admit": refuse a model that does not fit what memory is left, by its outline,
+ *    "walk": see child.h} Absent or null means the default. */
 
 struct child_watch {
     /* Called at least twice a second; false ends the child, and child_run then fails with
@@ -76,12 +80,18 @@ struct worker_options {
     bool drain;               /* end when nothing is left to do */
     unsigned lease_s;         /* how long a job is held without a heartbeat; 0: the queue's own */
     unsigned idle_s;          /* end after this long without a job; 0: never */
-    const atomic_bool *stop;  /* becomes true on the first SIGTERM or SIGINT; or NULL */
+    unsigned max_s;           /* how long it may live: no job is begun that likely takes longer than
+                                 what is left; 0: for ever */
+    unsigned away_s;          /* how long the database is waited for; 0: half an hour */
+    unsigned stall_s;         /* for child_watch */
+    const atomic_bool *stop;  /* becomes true on the first SIGTERM or SIGINT: the job in hand is
+                                 given back; or NULL */
+    const atomic_bool *last;  /* becomes true on SIGUSR1: the job in hand is the last; or NULL */
     const char *program;      /* for child_watch */
 };
 /* The loop. A database that is away is waited for, half an hour at most; finished work lies in the
- * spool meanwhile. ERR_NODE and ERR_SCHEMA: this machine or program shall not go on (exit code 75).
- */
+ * spool meanwhile. ERR_NODE and ERR_SCHEMA: this machine or program shall not go on (exit code 75),
+ * or its database did not come back. */
 MUST_CHECK bool worker_loop(const struct worker_options *options, struct err *err);
 
 /* Where this user's packed weights are kept (harness.h: kept_packs): `packed` in Assay's cache,

@@ -221,6 +221,6 @@ ADVICE = {
     numeric = "The model gave NaN or infinity.",
     crash = "The process that ran it died; it is tried three times.",
     auth = "The repository is gated or private.",
-    ["not-found"] = "The model or revision does not exist.",
+    not_found = "The model or revision does not exist.",
     network = "The hub could not be reached.",
 }

@@ -36,10 +36,11 @@ int fixture_teardown(void **state) {
 
 int fixture_reset(void **state) {
     fixture_sql(*state,
-        "TRUNCATE models, revisions, tasks, suites, suite_tasks, configurations, workers, "
+        "TRUNCATE api_tokens, requests, votes, webhooks, models, revisions, tasks, suites, "
+        "suite_tasks, configurations, workers, "
         "submissions, "
         "jobs, submission_jobs, attempts, events, runs, run_origins, standing_runs, results, "
-        "sample_chunks "
+        "sample_chunks, submitter_turns, archived_chunks "
         "RESTART IDENTITY");
     fixture_sql(*state, "UPDATE settings SET retry_backoff_s = 0, crash_backoff_s = 0, "
                         "max_failures = 5, max_crashes = 3, "

@@ -1,5 +1,7 @@
 #include "tests/db/fixture.h"
 
+#include "db/conn.h"
+
 #include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
@@ -184,7 +186,7 @@ static void *stop_server_at_once(void *arg) {
     return NULL;
 }
 
-static void an_immediate_stop_loses_no_result_and_doubles_none(void **state) {
+static void fault_30_an_immediate_stop_loses_no_result_and_doubles_none(void **state) {
     struct fixture *f = *state;
     struct worker w;
     pthread_t killer;
@@ -210,6 +212,36 @@ static void an_immediate_stop_loses_no_result_and_doubles_none(void **state) {
     assert_int_equal(fixture_int(f, "SELECT count(*) FROM runs"), 150);
     assert_int_equal(
         fixture_int(f, "SELECT count(*) FROM attempts WHERE outcome = 'ok' AND attempt = 1"), 150);
+}
+
+/* ---- statements are prepared ---- */
+
+static void a_statement_that_the_server_forgot_is_run_all_the_same(void **state) {
+    struct fixture *f = *state;
+    struct db *db = fixture_open(f, NULL);
+    struct rows rows;
+    for (int i = 0; i < 4; i++) {
+        assert_ok(db_query(db, "queue_stats", DB_NO_ARGS, &rows, &err));
+        assert_int_equal(rows.n, 1);
+        rows_release(&rows);
+        if (i == 2) /* as behind a pooler, which hands out another connection */
+            PQclear(PQexec(db->conn, "DEALLOCATE ALL"));
+    }
+    assert_int_equal(db_reconnects(db), 0);
+    db_close(db);
+}
+
+static void a_connection_that_is_new_prepares_anew(void **state) {
+    struct fixture *f = *state;
+    struct db *db = fixture_open(f, NULL);
+    for (int i = 0; i < 6; i++) {
+        assert_ok(db_run(db, "queue_stats", DB_NO_ARGS, &err));
+        if (i == 2)
+            fixture_sql(f, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
+                           "application_name = 'assay' AND pid <> pg_backend_pid()");
+    }
+    assert_true(db_reconnects(db) >= 1);
+    db_close(db);
 }
 
 /* ---- errors ---- */
@@ -274,7 +306,11 @@ int main(void) {
         cmocka_unit_test_setup(a_lost_reply_to_a_commit_is_answered_already, fixture_reset),
         cmocka_unit_test_setup(
             a_client_killed_in_the_middle_of_finishing_leaves_one_run, fixture_reset),
-        cmocka_unit_test_setup(an_immediate_stop_loses_no_result_and_doubles_none, fixture_reset),
+        cmocka_unit_test_setup(
+            fault_30_an_immediate_stop_loses_no_result_and_doubles_none, fixture_reset),
+        cmocka_unit_test_setup(
+            a_statement_that_the_server_forgot_is_run_all_the_same, fixture_reset),
+        cmocka_unit_test_setup(a_connection_that_is_new_prepares_anew, fixture_reset),
         cmocka_unit_test(asked_to_stop_it_does_not_wait_for_a_database_that_is_away),
         cmocka_unit_test(a_database_that_is_not_there_is_an_error_of_the_database),
         cmocka_unit_test_setup(a_worker_refuses_a_database_that_could_lose_a_commit, fixture_reset),

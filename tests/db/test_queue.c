@@ -1,5 +1,6 @@
 #include "tests/db/fixture.h"
 
+#include <libpq-fe.h>
 #include <pthread.h>
 
 #define CLAIMERS 64
@@ -252,19 +253,35 @@ static void backoff_grows_and_honours_what_the_hub_asked_for(void **state) {
     job_release(&job);
 }
 
-static void a_model_that_kills_its_worker_is_quarantined_after_three(void **state) {
+static void a_lost_worker_is_a_failure_and_the_fifth_is_the_last(void **state) {
     struct fixture *f = *state;
     struct worker w;
     json_decref(fixture_submit(f, "org/a", 1));
-    for (int i = 1; i <= 3; i++) {
+    for (int i = 1; i <= 5; i++) {
         struct job job;
         fixture_worker(f, &w);
         fixture_claim(f, &w, 90, &job);
         fixture_lose_lease(f, job.key.job);
-        assert_string_equal(fixture_sql(f, "SELECT state FROM jobs"), i < 3 ? "waiting" : "dead");
+        assert_string_equal(fixture_sql(f, "SELECT concat_ws(' ', state, crashes) FROM jobs"),
+            i < 5 ? "waiting 0" : "dead 0");
         job_release(&job);
     }
-    assert_int_equal(fixture_int(f, "SELECT count(*) FROM attempts WHERE outcome = 'lost'"), 3);
+    assert_int_equal(fixture_int(f, "SELECT count(*) FROM attempts WHERE outcome = 'lost'"), 5);
+}
+
+static void a_model_that_kills_its_process_is_quarantined_after_three(void **state) {
+    struct fixture *f = *state;
+    struct worker w;
+    json_decref(fixture_submit(f, "org/a", 1));
+    fixture_worker(f, &w);
+    for (int i = 1; i <= 3; i++) {
+        struct job job;
+        fixture_claim(f, &w, 90, &job);
+        assert_int_equal(fail_with(f, &job, ERR_CRASH), i < 3 ? QUEUE_WAITING : QUEUE_DEAD);
+        job_release(&job);
+    }
+    assert_string_equal(
+        fixture_sql(f, "SELECT concat_ws(' ', state, crashes, failures) FROM jobs"), "dead 3 0");
 }
 
 static void a_lease_that_runs_is_not_reaped_nor_one_just_after_a_restart(void **state) {
@@ -282,6 +299,29 @@ static void a_lease_that_runs_is_not_reaped_nor_one_just_after_a_restart(void **
     assert_ok(queue_reap(f->db, &n, &err));
     assert_int_equal(n, 0); /* the server is younger than the lease is long */
     job_release(&job);
+}
+
+static void a_reaper_passes_over_a_job_that_somebody_is_writing(void **state) {
+    struct fixture *f = *state;
+    struct worker w[2];
+    struct job jobs[2];
+    int n = 0;
+    json_decref(fixture_submit(f, "org/a", 2));
+    for (int i = 0; i < 2; i++) {
+        fixture_worker(f, &w[i]);
+        fixture_claim(f, &w[i], 90, &jobs[i]);
+        job_release(&jobs[i]);
+    }
+    fixture_sql(f, "UPDATE jobs SET lease_until = clock_timestamp() - interval '1 s', lease_s = 0");
+    PGconn *holder = PQconnectdb(f->cluster.conninfo);
+    PQclear(PQexec(holder, "BEGIN; SELECT * FROM assay.jobs WHERE job_id = 1 FOR UPDATE"));
+    struct db_options o = { .home = f->home, .retry_s = 1 };
+    struct db *db;
+    assert_ok(db = db_open(&o, &err));
+    assert_ok(queue_reap(db, &n, &err));
+    assert_int_equal(n, 1);
+    PQfinish(holder);
+    db_close(db);
 }
 
 static void a_job_given_back_has_no_penalty(void **state) {
@@ -413,10 +453,12 @@ int main(void) {
             a_permanent_error_is_final_and_told_twice_is_the_same, fixture_reset),
         cmocka_unit_test_setup(a_transient_error_is_tried_five_times, fixture_reset),
         cmocka_unit_test_setup(backoff_grows_and_honours_what_the_hub_asked_for, fixture_reset),
+        cmocka_unit_test_setup(a_lost_worker_is_a_failure_and_the_fifth_is_the_last, fixture_reset),
         cmocka_unit_test_setup(
-            a_model_that_kills_its_worker_is_quarantined_after_three, fixture_reset),
+            a_model_that_kills_its_process_is_quarantined_after_three, fixture_reset),
         cmocka_unit_test_setup(
             a_lease_that_runs_is_not_reaped_nor_one_just_after_a_restart, fixture_reset),
+        cmocka_unit_test_setup(a_reaper_passes_over_a_job_that_somebody_is_writing, fixture_reset),
         cmocka_unit_test_setup(a_job_given_back_has_no_penalty, fixture_reset),
         cmocka_unit_test_setup(
             a_job_that_makes_every_machine_look_sick_is_not_given_back_for_ever, fixture_reset),

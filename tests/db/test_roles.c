@@ -28,8 +28,9 @@ static void a_worker_may_execute_its_own_functions_and_no_others(void **state) {
         fixture_sql(*state, "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc "
                             "WHERE pronamespace = 'assay'::regnamespace "
                             "AND has_function_privilege('assay_worker', oid, 'EXECUTE')"),
-        "claim_job fail_job finish_job get_chunks heartbeat put_chunk reap register_worker "
-        "schema_version stop_worker");
+        "claim_job estimate_job fail_job finish_and_claim finish_job get_chunks heartbeat "
+        "jobs_beside keep_log put_chunk queue_depth reap register_worker schema_version "
+        "stop_worker work_left");
 }
 
 static void no_function_is_open_to_everybody(void **state) {

@@ -64,6 +64,27 @@ static void a_spooled_result_is_delivered_with_its_chunks(void **state) {
     end(&s);
 }
 
+static void a_delivery_takes_the_next_job_along(void **state) {
+    struct spooled s;
+    enum queue_answer answer;
+    struct job next;
+    bool found = false;
+    begin(&s, state);
+    json_decref(fixture_submit(s.f, "org/b", 1));
+    assert_ok(
+        spool_deliver_turn(s.dir, s.f->db, &s.w, &s.job.key, NULL, &answer, &next, &found, &err));
+    assert_int_equal(answer, QUEUE_OK);
+    assert_true(found);
+    assert_string_equal(next.model, "org/b");
+    assert_false(file_exists(s.file));
+    job_release(&next);
+    assert_ok(
+        spool_deliver_turn(s.dir, s.f->db, &s.w, &s.job.key, NULL, &answer, &next, &found, &err));
+    assert_int_equal(answer, QUEUE_ALREADY); /* the file is gone */
+    assert_false(found);
+    end(&s);
+}
+
 static void any_worker_delivers_what_another_left(void **state) {
     struct spooled s;
     begin(&s, state);
@@ -177,6 +198,7 @@ static void no_prefix_and_no_flipped_bit_is_taken_for_a_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_spooled_result_is_delivered_with_its_chunks, fixture_reset),
+        cmocka_unit_test_setup(a_delivery_takes_the_next_job_along, fixture_reset),
         cmocka_unit_test_setup(any_worker_delivers_what_another_left, fixture_reset),
         cmocka_unit_test_setup(a_result_that_arrived_before_is_simply_removed, fixture_reset),
         cmocka_unit_test_setup(a_superseded_result_is_kept_aside, fixture_reset),

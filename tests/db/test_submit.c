@@ -33,7 +33,7 @@ static void *submit_often(void *arg) {
     return NULL;
 }
 
-static void a_hundred_duplicates_at_once_are_one_row_set(void **state) {
+static void fault_48_a_hundred_duplicates_at_once_are_one_row_set(void **state) {
     struct fixture *f = *state;
     pthread_t threads[10];
     for (int i = 0; i < 10; i++)
@@ -108,7 +108,8 @@ static void a_submission_without_its_parts_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_same_submission_again_is_the_same_rows, fixture_reset),
-        cmocka_unit_test_setup(a_hundred_duplicates_at_once_are_one_row_set, fixture_reset),
+        cmocka_unit_test_setup(
+            fault_48_a_hundred_duplicates_at_once_are_one_row_set, fixture_reset),
         cmocka_unit_test_setup(another_submitter_shares_the_jobs_and_may_hurry_them, fixture_reset),
         cmocka_unit_test_setup(an_override_of_the_configuration_makes_other_jobs, fixture_reset),
         cmocka_unit_test_setup(

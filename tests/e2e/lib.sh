@@ -5,7 +5,8 @@ set -eu
 export LC_ALL=C
 : "${ASSAY:?names the program under test}" "${MAKE_TINY:?names the maker of tiny models}"
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
+top=$(cd "$(dirname "$0")" && pwd)
+while [ ! -f "$top/CMakePresets.json" ]; do top=$(dirname "$top"); done
 e2e=$top/tests/e2e
 tmp=$(mktemp -d /tmp/assay-e2e-XXXXXX)
 [ "$(id -u)" != 0 ] || chmod 755 "$tmp"
@@ -122,9 +123,22 @@ hub() {
 # The process that a worker runs its job in, if it has one.
 job_of() {
     for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
-        tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null | grep -q '__job' && { echo "$child"; return 0; }
+        { tr '\0' ' ' <"/proc/$child/cmdline"; } 2>/dev/null | grep -q '__job' && { echo "$child"; return 0; }
     done
     return 1
+}
+
+# The private cluster's server, as if its plug were pulled.
+server_dies() {
+    data=$ASSAY_HOME/pg/data
+    pg_user=$(stat -c %U "$data")
+    pg_ctl=$(ls /usr/lib/postgresql/*/bin/pg_ctl 2>/dev/null | tail -n 1)
+    [ -n "$pg_ctl" ] || pg_ctl=$(command -v pg_ctl)
+    if [ "$(id -u)" = 0 ]; then
+        (cd / && su -s /bin/sh "$pg_user" -c "'$pg_ctl' stop -s -m immediate -D '$data'")
+    else
+        "$pg_ctl" stop -s -m immediate -D "$data"
+    fi
 }
 
 gone() { [ ! -e "/proc/$1" ] || grep -q '^State:[[:space:]]*[ZX]' "/proc/$1/status" 2>/dev/null; }
@@ -141,5 +155,12 @@ violations() {
     SELECT 'run ' || run_id || ': without numbers' FROM runs r WHERE NOT EXISTS (SELECT 1 FROM results x WHERE x.run_id = r.run_id);
     SELECT 'run ' || run_id || ': chunks' FROM runs r WHERE n_chunks <> (SELECT count(*) FROM sample_chunks c WHERE c.set_id = r.set_id);
     SELECT 'job ' || job_id || ': two attempts ended well' FROM attempts WHERE outcome = 'ok' GROUP BY job_id HAVING count(*) > 1;
+    SELECT 'run ' || r.run_id || ': stored by an attempt that was superseded' FROM runs r JOIN attempts a USING (job_id)
+        WHERE a.attempt > r.attempt AND a.started_at < r.finished_at;
+    SELECT 'run ' || coalesce(x.run_id, k.run_id) || ': stands and is not the newest, or the reverse' FROM (
+        SELECT DISTINCT ON (revision_id, task_id, config_id) run_id FROM runs WHERE purpose = 'eval' AND superseded_at IS NULL
+        ORDER BY revision_id, task_id, config_id, finished_at DESC, run_id DESC) x FULL JOIN standing_runs k USING (run_id)
+        WHERE x.run_id IS NULL OR k.run_id IS NULL;
+    SELECT 'the site shows ' || count(*) FROM site_runs HAVING count(*) <> (SELECT count(*) FROM runs);
     SELECT 'an alarm' FROM events WHERE kind LIKE 'alarm%';"
 }

@@ -392,6 +392,8 @@ int main(int argc, char **argv) {
         c.seed, sql_int(&c, "SELECT count(*) FROM jobs"), sql_int(&c, "SELECT count(*) FROM runs"),
         c.spawned, c.kills, c.stops, c.terms, c.cuts, c.restarts, c.retries, now() - began,
         violated);
+    if (violated == 0 && !c.broken && c.restarts && c.kills)
+        puts("[       OK ] fault_30_a_server_stopped_at_random_loses_and_doubles_nothing");
     end(&c);
     return (violated != 0) == (c.broken != NULL) ? 0 : 1;
 }

@@ -34,9 +34,43 @@ static _Noreturn void hang(void) {
     }
 }
 
-static _Noreturn void flood(void) {
-    for (;;) {
-        say(FRAME_PROGRESS, "{\"label\": \"flood\", \"done\": 1, \"total\": 2}");
+static _Noreturn void flood(bool gets_on) {
+    for (unsigned long i = 0;; i += gets_on) {
+        char text[100];
+        snprintf(text, sizeof text, "{\"label\": \"flood\", \"done\": %lu, \"total\": 2}", i);
+        say(FRAME_PROGRESS, text);
+    }
+}
+
+static void shout(size_t bytes) {
+    char text[4096];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\n';
+    for (size_t n = 0; n < bytes; n += sizeof text) {
+        if (write(2, text, sizeof text) < 0) {
+            _exit(4);
+        }
+    }
+}
+
+/* Away from its group, its session and its pipes; only what it was started with tells whose it is.
+ */
+static void leave_a_daemon(void) {
+    int ends[2];
+    char ready;
+    if (pipe(ends)) {
+        _exit(3);
+    }
+    if (fork() == 0) {
+        setsid();
+        close(0), close(1), close(2);
+        if (write(ends[1], "x", 1) != 1) {
+            _exit(3);
+        }
+        hang();
+    }
+    if (read(ends[0], &ready, 1) != 1) {
+        _exit(3);
     }
 }
 
@@ -102,7 +136,17 @@ static void play(const char *what) {
         say(FRAME_PROGRESS, "{\"label\": \"deaf\", \"done\": 0, \"total\": 1}");
         hang();
     } else if (!strcmp(what, "flood")) {
-        flood();
+        flood(true);
+    } else if (!strcmp(what, "same")) {
+        flood(false);
+    } else if (!strcmp(what, "shout")) {
+        shout((size_t)64 << 20);
+        say(FRAME_DONE, "");
+    } else if (!strcmp(what, "oom")) {
+        raise(SIGKILL);
+    } else if (!strcmp(what, "daemon")) {
+        leave_a_daemon();
+        say(FRAME_DONE, "");
     } else if (!strcmp(what, "raw")) {
         _exit(write(1, RAW, sizeof RAW - 1) < 0);
     } else if (!strcmp(what, "huge")) {
@@ -192,12 +236,17 @@ static bool result(const json_t *r, const char *samples, size_t n, void *arg, st
     return !s->refuse || err_set(err, ERR_NODE, "no room");
 }
 
+/* Those that are to be killed for it. */
+static bool is_silent(const char *what) {
+    return !strcmp(what, "hang") || !strcmp(what, "same") || !strcmp(what, "grandchild");
+}
+
 static bool run_with(const char *what, const char *program, struct seen *s, struct err *err) {
     struct child_watch watch = { .tick = tick,
         .progress = progress,
         .result = result,
         .arg = s,
-        .stall_s = 1,
+        .stall_s = is_silent(what) ? 2 : 120, /* a slow machine takes seconds to start a process */
         .program = program };
     json_t *spec = json_pack("{s:s, s:{s:b}}", "play", what, "memo", "vectors", 0);
     json_decref(s->results);
@@ -227,7 +276,7 @@ static void results_samples_and_progress_arrive(void **state) {
     end(&s);
 }
 
-static void a_child_that_dies_is_a_crash(void **state) {
+static void fault_06_a_process_that_dies_is_a_crash(void **state) {
     static const char *const PLAYS[] = { "segv", "xcpu", "exit", "exit-0", "raw", "huge",
         "not-json", "not-object", "after-done", "error-none", "done-exit" };
     (void)state;
@@ -296,13 +345,39 @@ static void a_spec_that_is_no_text_is_said(void **state) {
     json_decref(spec);
 }
 
-static void silence_is_a_crash(void **state) {
+static void fault_07_a_process_that_does_not_get_on_is_killed(void **state) {
+    static const char *const PLAYS[] = { "hang", "same" };
+    (void)state;
+    for (size_t i = 0; i < sizeof PLAYS / sizeof *PLAYS; i++) {
+        struct seen s = { 0 };
+        struct err err;
+        assert_false(run_with(PLAYS[i], NULL, &s, &err));
+        assert_int_equal(err.class, ERR_CRASH);
+        assert_non_null(strstr(err.msg, "did not get on"));
+        end(&s);
+    }
+}
+
+static void fault_10_what_a_process_shouts_is_drained_and_cut(void **state) {
     struct seen s = { 0 };
     struct err err;
     (void)state;
-    assert_false(run_with("hang", NULL, &s, &err));
+    int kept = dup(2), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(dup2(null, 2), 2);
+    bool ok = run_with("shout", NULL, &s, &err);
+    assert_int_equal(dup2(kept, 2), 2);
+    close(kept), close(null);
+    assert_true(ok);
+    end(&s);
+}
+
+static void fault_13_a_process_that_the_kernel_kills_is_a_crash(void **state) {
+    struct seen s = { 0 };
+    struct err err;
+    (void)state;
+    assert_false(run_with("oom", NULL, &s, &err));
     assert_int_equal(err.class, ERR_CRASH);
-    assert_non_null(strstr(err.msg, "said nothing"));
+    assert_non_null(strstr(err.msg, "signal 9"));
     end(&s);
 }
 
@@ -372,13 +447,31 @@ static void a_result_is_marked_once_it_is_taken_and_before_anything_else(void **
     folder_remove(home);
 }
 
-static void what_the_child_left_behind_is_killed(void **state) {
+/* How many processes have a stamp of this program's jobs in what they were started with. */
+static int stamped(void) {
+    char command[200];
+    int n = -1;
+    snprintf(command, sizeof command,
+        "grep -lz '^ASSAY_JOB=%d[.]' /proc/[0-9]*/environ 2>/dev/null | wc -l", (int)getpid());
+    FILE *p = popen(command, "r");
+    assert_non_null(p);
+    assert_int_equal(fscanf(p, "%d", &n), 1);
+    pclose(p);
+    return n;
+}
+
+static void fault_08_what_a_process_left_behind_is_killed(void **state) {
     struct seen s = { 0 };
     struct err err;
     (void)state;
     assert_false(
         run_with("grandchild", NULL, &s, &err)); /* it holds the pipe and says nothing more */
     assert_int_equal(err.class, ERR_CRASH);
+    assert_true(run_with("daemon", NULL, &s, &err));
+    for (int i = 0; i < 200 && stamped() > 0; i++) {
+        nanosleep(&(struct timespec) { .tv_nsec = 50000000 }, NULL);
+    }
+    assert_int_equal(stamped(), 0);
     end(&s);
 }
 
@@ -438,17 +531,19 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_samples_and_progress_arrive),
-        cmocka_unit_test(a_child_that_dies_is_a_crash),
+        cmocka_unit_test(fault_06_a_process_that_dies_is_a_crash),
         cmocka_unit_test(the_signal_is_named),
         cmocka_unit_test(what_the_child_says_went_wrong_is_the_error),
         cmocka_unit_test(behind_closed_doors_no_error_steers_the_worker),
         cmocka_unit_test(a_spec_that_is_no_text_is_said),
-        cmocka_unit_test(silence_is_a_crash),
+        cmocka_unit_test(fault_07_a_process_that_does_not_get_on_is_killed),
+        cmocka_unit_test(fault_10_what_a_process_shouts_is_drained_and_cut),
+        cmocka_unit_test(fault_13_a_process_that_the_kernel_kills_is_a_crash),
         cmocka_unit_test(tick_ends_a_child_that_hangs_or_floods),
         cmocka_unit_test(a_child_deaf_to_sigterm_is_killed),
         cmocka_unit_test(a_result_that_is_not_taken_ends_the_child),
         cmocka_unit_test(a_result_is_marked_once_it_is_taken_and_before_anything_else),
-        cmocka_unit_test(what_the_child_left_behind_is_killed),
+        cmocka_unit_test(fault_08_what_a_process_left_behind_is_killed),
         cmocka_unit_test(a_program_that_is_not_there_is_a_crash),
         cmocka_unit_test(the_child_knows_the_hub_but_not_the_database),
     };

@@ -220,6 +220,45 @@ static void a_database_that_is_not_there_is_said(void **state) {
     assert_int_equal(err.class, ERR_DB);
 }
 
+static void a_database_that_stays_away_makes_the_machine_one_not_to_go_on_with(void **state) {
+    struct err err = ERR_INIT;
+    struct worker_options o = { .database = "host=/nonexistent dbname=x", .away_s = 1 };
+    (void)state;
+    assert_false(worker_loop(&o, &err));
+    assert_int_equal(err.class, ERR_NODE);
+    assert_non_null(strstr(err.msg, "has been away"));
+}
+
+static void a_job_that_outlasts_the_worker_is_left_to_others(void **state) {
+    struct fixture *f = *state;
+    struct worker_options o = {
+        .database = f->cluster.conninfo, .drain = true, .max_s = 100, .stop = &stop
+    };
+    struct err err = ERR_INIT;
+    submit(f, "play/good", 1);
+    assert_true(work(f, false, &err));
+    fixture_sql(f, "ALTER TABLE runs DISABLE TRIGGER USER");
+    fixture_sql(f, "UPDATE runs SET seconds = 200");
+    fixture_sql(f, "ALTER TABLE runs ENABLE TRIGGER USER");
+    fixture_sql(f, "SELECT retry_job(1, NULL)");
+    assert_true(worker_loop(&o, &err));
+    assert_string_equal(one(f, "state"), "queued");
+    assert_string_equal(one(f, "failures + crashes"), "0");
+    o.max_s = 1000;
+    assert_true(worker_loop(&o, &err));
+    assert_string_equal(one(f, "state"), "done");
+}
+
+static void told_that_the_job_is_its_last_a_worker_takes_no_other(void **state) {
+    static atomic_bool last = true;
+    struct fixture *f = *state;
+    struct worker_options o = { .database = f->cluster.conninfo, .stop = &stop, .last = &last };
+    struct err err = ERR_INIT;
+    submit(f, "play/good", 1);
+    assert_true(worker_loop(&o, &err));
+    assert_string_equal(one(f, "state"), "queued");
+}
+
 static int run_program(const struct fixture *f, const char *const *words) {
     char home[80], asan[] = "ASAN_OPTIONS=detect_leaks=1";
     snprintf(home, sizeof home, "ASSAY_HOME=%s", f->home);
@@ -325,6 +364,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup(asked_to_stop_the_worker_gives_its_job_back, fixture_reset),
         cmocka_unit_test_setup(what_lies_in_the_spool_is_delivered_first, fixture_reset),
         cmocka_unit_test(a_database_that_is_not_there_is_said),
+        cmocka_unit_test(a_database_that_stays_away_makes_the_machine_one_not_to_go_on_with),
+        cmocka_unit_test_setup(a_job_that_outlasts_the_worker_is_left_to_others, fixture_reset),
+        cmocka_unit_test_setup(
+            told_that_the_job_is_its_last_a_worker_takes_no_other, fixture_reset),
         cmocka_unit_test_setup(the_program_says_by_75_that_it_must_not_go_on, fixture_reset),
         cmocka_unit_test(samples_are_cut_by_lines_and_by_size),
         cmocka_unit_test(what_is_not_a_result_makes_no_record),

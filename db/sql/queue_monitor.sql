@@ -1,0 +1,2 @@
+-- No parameters. One document: what a monitor watches.
+SELECT queue_monitor() AS monitor

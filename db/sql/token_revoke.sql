@@ -1,0 +1,2 @@
+-- $1 token.
+SELECT revoke_token($1::bigint) AS revoked

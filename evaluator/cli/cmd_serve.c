@@ -1,0 +1,238 @@
+/* assay serve: the submission service. */
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
+#include "evaluator/cli/stop.h"
+#include "evaluator/cli/submission.h"
+#include "evaluator/hub/hub.h"
+#include "evaluator/serve/serve.h"
+#include "evaluator/task/library.h"
+
+static const struct option options_serve[] = {
+    { "listen", 'l', "WHERE", "ADDR:PORT (default 127.0.0.1:8080), unix:PATH or systemd" },
+    { "port-file", 0, "FILE", "write the port there once it listens" },
+    { "site", 0, "DIR", "also serve this built site" },
+    { "suite", 's', "S", "what may be asked for (repeatable; default: the library's suites)" },
+    { "anonymous", 0, NULL, "take submissions without a token" },
+    { "private", 0, "PATH", "needs a token to read: /s/NAME/, or / for all (repeatable)" },
+    { "base-url", 0, "URL", "where it is reached from outside" },
+    { "title", 0, "TEXT", "the service's name" },
+    { "proxy", 0, "ADDR[/BITS]", "whose X-Forwarded-For is believed, or unix (repeatable)" },
+    { "rate-user", 0, "N", "submissions, votes a minute of a user (default 60; 0: any number)" },
+    { "rate-org", 0, "N", "the same of an org (default 300)" },
+    { "rate-address", 0, "N", "the same of an address without a token (default 10)" },
+    { "rate-reads", 0, "N", "requests a minute of an address (default 600)" },
+    { "resolvers", 0, "N", "how many models are looked up at a time (default 2)" },
+    { "connections", 0, "N", "connections at most (default 1024)" },
+    { "read-seconds", 0, "N", "a request that is not whole by then is cut off (default 20)" },
+    { "threads", 'j', "N", "threads that answer (default 8)" },
+    { "no-access-log", 0, NULL, "don't print a line for each request" },
+    { "hooks-to-loopback", 0, NULL, "webhooks may go to this machine, without TLS: for tests" },
+    { "hub", 0, "DIR|URL", "where org/name is found (default: HF_ENDPOINT)" },
+    { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
+    { NULL, 0, NULL, NULL },
+};
+
+/* ---- the log: logfmt on stderr, one line a request ---- */
+
+static atomic_bool no_access_log;
+
+static void print_line(bool warning, const char *line) {
+    char text[2048], stamp[32];
+    time_t now = time(NULL);
+    struct tm tm;
+    if (warning) {
+        log_line(LOG_WARN, "%s", line);
+    } else if (!no_access_log) {
+        snprintf(text, sizeof text, "%s", line);
+        log_redact(text);
+        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+        fprintf(stderr, "ts=%s level=info event=request %s\n", stamp, text);
+    }
+}
+
+/* ---- from a request to a submission ---- */
+
+struct resolver {
+    const struct args *args;
+    pthread_mutex_t lock;
+    json_t *suites; /* name -> its description: the library stays as it is while it is served */
+};
+
+/* A suite of fifty tasks is fifty processes to describe: once. */
+static json_t *suite_described(struct resolver *r, const char *name, struct err *err) {
+    static const struct option SUITE = { "suite", 's', "S", "" };
+    pthread_mutex_lock(&r->lock);
+    json_t *suite = json_incref(json_object_get(r->suites, name));
+    if (!suite) {
+        struct args args = *r->args;
+        args.n_given = args.n_given < ARGS_MAX_VALUES ? args.n_given : ARGS_MAX_VALUES - 1;
+        args.given[args.n_given].option = &SUITE;
+        args.given[args.n_given++].value = name;
+        suite = submission_suite(&args, err);
+        if (suite) {
+            json_object_set(r->suites, name, suite);
+        }
+    }
+    pthread_mutex_unlock(&r->lock);
+    return suite;
+}
+
+static json_t *resolve(void *arg, const struct serve_asked *asked, struct err *err) {
+    struct resolver *r = arg;
+    struct submission_by by = { asked->submitter, asked->priority, asked->config };
+    if (hub_is_path(asked->model) || task_is_path(asked->suite)) { // seen to before, and here again
+        err_set(err, ERR_UNSUPPORTED, "'%s' on '%s' names a file", asked->model, asked->suite);
+        return NULL;
+    }
+    json_t *suite = suite_described(r, asked->suite, err);
+    json_t *made = suite ? submission_make(r->args, asked->model, suite, &by, err) : NULL;
+    json_decref(suite);
+    return made;
+}
+
+/* ---- what may be asked for ---- */
+
+/* NULL where the library says nothing: then anything, and the resolver says what there is not. */
+static json_t *suites_offered(const struct args *args, struct err *err) {
+    json_t *offered = json_array(), *list, *entry;
+    char *item;
+    size_t i;
+    for (unsigned k = 0; (item = args_item(args, "suite", k)); k++) {
+        json_array_append_new(offered, json_string(item));
+        free(item);
+    }
+    if (json_array_size(offered)) {
+        return offered;
+    }
+    list = task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, err);
+    json_array_foreach(list, i, entry) {
+        if (strstr(json_get_string(entry, "file", ""), "suite/")) {
+            json_array_append_new(offered, json_string(json_get_string(entry, "name", "")));
+        }
+    }
+    json_decref(list);
+    if (json_array_size(offered) == 0) {
+        json_decref(offered);
+        return NULL;
+    }
+    return offered;
+}
+
+/* The values of a repeatable option, which live as long as the command line. */
+static bool read_list(
+    const struct args *args, const char *name, const char *list[SERVE_PATHS_MAX], struct err *err) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < args->n_given; i++) {
+        if (strcmp(args->given[i].option->name, name)) {
+            continue;
+        }
+        if (n == SERVE_PATHS_MAX - 1) {
+            return err_set(err, ERR_USAGE, "more than %d times --%s", SERVE_PATHS_MAX - 1, name);
+        }
+        list[n++] = args->given[i].value;
+    }
+    list[n] = NULL;
+    return true;
+}
+
+static bool read_numbers(const struct args *args, struct serve_options *o, struct err *err) {
+    const struct {
+        const char *name;
+        unsigned *to;
+        unsigned long otherwise, max;
+    } NUMBERS[] = { { "rate-user", &o->rates.user, 60, 1000000 },
+        { "rate-org", &o->rates.org, 300, 1000000 },
+        { "rate-address", &o->rates.address, 10, 1000000 },
+        { "rate-reads", &o->rates.reads, 600, 1000000 }, { "resolvers", &o->n_resolvers, 2, 64 },
+        { "connections", &o->n_connections, 1024, 65536 }, { "threads", &o->n_threads, 8, 64 },
+        { "read-seconds", &o->read_s, 20, 3600 } };
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        unsigned long v;
+        if (!args_get_uint(args, NUMBERS[i].name, NUMBERS[i].otherwise, NUMBERS[i].max, &v, err)) {
+            return false;
+        }
+        *NUMBERS[i].to = (unsigned)v;
+    }
+    return true;
+}
+
+/* Which database it is, brought up to this program where it is our own. The cluster, if it is that,
+ * is the caller's. */
+static bool find_database(
+    const struct args *args, struct serve_options *o, struct cluster *cluster, struct err *err) {
+    struct db *db = database_open(args, err);
+    bool ok = db && (!db_is_private(db) || cluster_status(NULL, cluster, err));
+    if (ok && cluster->conninfo) {
+        o->conninfo = cluster->conninfo;
+        o->home = cluster->home;
+    }
+    db_close(db);
+    return ok;
+}
+
+static bool run(const struct args *args, struct err *err) {
+    struct cluster cluster = { 0 };
+    struct resolver resolver = { .args = args, .lock = PTHREAD_MUTEX_INITIALIZER };
+    struct serve_options o = {
+        .conninfo = args_get(args, "db", NULL),
+        .listen = args_get(args, "listen", "127.0.0.1:8080"),
+        .port_file = args_get(args, "port-file", NULL),
+        .site = args_get(args, "site", NULL),
+        .base_url = args_get(args, "base-url", NULL),
+        .title = args_get(args, "title", NULL),
+        .anonymous = args_has(args, "anonymous"),
+        .hooks_to_loopback = args_has(args, "hooks-to-loopback"),
+        .resolve = resolve,
+        .resolve_arg = &resolver,
+        .log = print_line,
+    };
+    no_access_log = args_has(args, "no-access-log") || args_has(args, "quiet");
+    if (!read_list(args, "proxy", o.proxies, err) || !read_list(args, "private", o.closed, err) ||
+        !read_numbers(args, &o, err)) {
+        return false;
+    }
+    if (!find_database(args, &o, &cluster, err)) {
+        return false;
+    }
+    json_t *suites = suites_offered(args, err);
+    resolver.suites = json_object();
+    o.suites = suites;
+    o.stop = stop_on_signals();
+    bool ok = serve_run(&o, err);
+    json_decref(resolver.suites);
+    json_decref(suites);
+    cluster_release(&cluster);
+    return ok;
+}
+
+const struct command cmd_serve = {
+    .name = "serve",
+    .operands = "",
+    .summary = "take submissions over HTTP, by form and by API, and show what becomes of them",
+    .details =
+        "What is accepted is in the database before it is answered; the hub is asked afterwards. "
+        "/api "
+        "documents the\n"
+        "API, 'assay token add' makes tokens, /metrics has figures for Prometheus. SIGTERM ends it "
+        "within ten\n"
+        "seconds. Whatever HF_TOKEN can read can be submitted by whoever reaches the service: set "
+        "none, or one "
+        "for that.\n"
+        "script/deploy has examples for nginx and systemd.\n\n"
+        "  assay serve --listen 127.0.0.1:8080 --anonymous --site public\n"
+        "  assay serve --listen unix:/run/assay/serve.sock --proxy unix --base-url "
+        "https://board.example.org\n"
+        "  curl -d '{\"model\": \"org/name\", \"suite\": \"wordnet\"}' -H 'Content-Type: "
+        "application/json' "
+        "\\\n"
+        "       -H 'Authorization: Bearer TOKEN' http://127.0.0.1:8080/api/v1/submissions\n",
+    .options = { options_serve, options_database },
+    .run = run,
+};

@@ -1,0 +1,195 @@
+/* Files: what the service brings with it, and the built site. No model's files, ever: what is here
+ * is below one folder, as the kernel resolves it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/embed.h"
+#include "base/file.h"
+#include "evaluator/serve/request.h"
+
+extern const struct embedded serve_assets[], site_assets[];
+
+static const char *content_type(const char *path) {
+    static const struct {
+        const char *suffix, *type;
+    } TYPES[] = { { ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
+        { ".js", "text/javascript; charset=utf-8" }, { ".json", "application/json" },
+        { ".svg", "image/svg+xml" }, { ".xml", "application/xml" },
+        { ".atom", "application/atom+xml" }, { ".txt", "text/plain; charset=utf-8" },
+        { ".csv", "text/csv; charset=utf-8" } };
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof TYPES / sizeof *TYPES; i++) {
+        if (!strcmp(dot, TYPES[i].suffix)) {
+            return TYPES[i].type;
+        }
+    }
+    return "application/octet-stream";
+}
+
+static enum MHD_Result missing(struct request *r) {
+    return reply_problem(
+        r, MHD_HTTP_NOT_FOUND, "not-found", "GET /api says what there is", "there is no such page");
+}
+
+/* ---- ours ---- */
+
+enum MHD_Result file_asset(struct request *r) {
+    static const char *const DAY[] = { "Cache-Control", "max-age=3600", NULL };
+    const char *name = r->path + strlen("/service/");
+    const struct embedded *file = embedded_find(serve_assets, name);
+    file = file ? file : embedded_find(site_assets, name);
+    return file ? reply_bytes(r, MHD_HTTP_OK, content_type(name), file->data, file->size, DAY)
+                : missing(r);
+}
+
+/* ---- the site's ---- */
+
+/* The folder of a built site is swapped by a build: it is opened anew for each request. */
+static int open_below(const char *site, const char *path) {
+    struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS };
+    int dir = open(site, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = dir < 0 ? -1 : (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+    if (dir >= 0) {
+        close(dir);
+    }
+    return fd;
+}
+
+/* A regular file with what is known of it; -1 where it is none, *is_dir where it is a folder. */
+static int open_regular(const char *site, const char *path, struct stat *st, bool *is_dir) {
+    int fd = open_below(site, path);
+    bool known = fd >= 0 && fstat(fd, st) == 0;
+    *is_dir = known && S_ISDIR(st->st_mode);
+    if (known && S_ISREG(st->st_mode)) {
+        return fd;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return -1;
+}
+
+static void tag_of(const struct stat *st, bool packed, char tag[64]) {
+    snprintf(tag, 64, "\"%llx-%llx%s\"", (unsigned long long)st->st_size,
+        (unsigned long long)st->st_mtim.tv_sec * 1000000000ULL +
+            (unsigned long long)st->st_mtim.tv_nsec,
+        packed ? "-gz" : "");
+}
+
+/* Beside the page's own policy in its markup; a private page is nobody's to keep. */
+static void add_headers(struct request *r, struct MHD_Response *answer, const char *path,
+    const char *tag, bool packed) {
+    MHD_add_response_header(answer, "Content-Type", content_type(path));
+    MHD_add_response_header(answer, "ETag", tag);
+    MHD_add_response_header(answer, "Vary", "Accept-Encoding");
+    MHD_add_response_header(answer, "Cache-Control", r->closed ? "private, no-cache" : "no-cache");
+    MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(answer, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(answer, "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    if (packed) {
+        MHD_add_response_header(answer, "Content-Encoding", "gzip");
+    }
+    if (r->s->draining) {
+        MHD_add_response_header(answer, "Connection", "close");
+    }
+}
+
+static enum MHD_Result send_file(struct request *r, unsigned status, const char *path, int fd,
+    const struct stat *st, bool packed) {
+    char tag[64];
+    tag_of(st, packed, tag);
+    bool same = status == MHD_HTTP_OK && header_matches(request_header(r, "If-None-Match"), tag);
+    struct MHD_Response *answer =
+        same ? MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT)
+             : MHD_create_response_from_fd64((uint64_t)st->st_size, fd);
+    if (same || !answer) {
+        close(fd);
+    }
+    if (!answer) {
+        return MHD_NO;
+    }
+    add_headers(r, answer, path, tag, packed);
+    r->status = same ? MHD_HTTP_NOT_MODIFIED : status;
+    r->sent = same ? 0 : (size_t)st->st_size;
+    enum MHD_Result result = MHD_queue_response(r->c, r->status, answer);
+    MHD_destroy_response(answer);
+    return result;
+}
+
+/* FILE.gz beside FILE, where the client takes it and it is not older. */
+static enum MHD_Result send_best(
+    struct request *r, unsigned status, const char *path, int fd, const struct stat *st) {
+    char packed[2060];
+    struct stat of;
+    bool is_dir;
+    snprintf(packed, sizeof packed, "%s.gz", path);
+    int gz = header_accepts(request_header(r, "Accept-Encoding"), "gzip")
+                 ? open_regular(r->s->o->site, packed, &of, &is_dir)
+                 : -1;
+    if (gz >= 0 && of.st_mtim.tv_sec >= st->st_mtim.tv_sec) {
+        close(fd);
+        return send_file(r, status, path, gz, &of, true);
+    }
+    if (gz >= 0) {
+        close(gz);
+    }
+    return send_file(r, status, path, fd, st, false);
+}
+
+static enum MHD_Result missing_on_site(struct request *r) {
+    struct stat st;
+    bool is_dir;
+    int fd = r->s->o->site ? open_regular(r->s->o->site, "404.html", &st, &is_dir) : -1;
+    return fd < 0 ? missing(r) : send_file(r, MHD_HTTP_NOT_FOUND, "404.html", fd, &st, false);
+}
+
+enum MHD_Result file_site(struct request *r) {
+    char path[2048];
+    struct stat st;
+    bool is_dir = false;
+    size_t n = strlen(r->path);
+    if (!r->s->o->site || n > 2000 || r->path[1] == '/' || r->path[1] == '.' ||
+        strstr(r->path, "/.")) {
+        return missing_on_site(r);
+    }
+    snprintf(path, sizeof path, "%s%s", r->path + 1, r->path[n - 1] == '/' ? "index.html" : "");
+    int fd = open_regular(r->s->o->site, path, &st, &is_dir);
+    if (is_dir) {
+        snprintf(path, sizeof path, "%s/", r->path);
+        return reply_redirect(r, MHD_HTTP_MOVED_PERMANENTLY, path, NULL);
+    }
+    return fd < 0 ? missing_on_site(r) : send_best(r, MHD_HTTP_OK, path, fd, &st);
+}
+
+/* ---- what is not for everybody ---- */
+
+/* "/s/inner/" closes the board, its folder without the slash, and its data under /api/v1/. */
+static bool begins(const char *path, const char *with) {
+    size_t n = strlen(with);
+    if (n && with[n - 1] == '/') {
+        n--;
+    }
+    return !strncmp(path, with, n) && (!path[n] || path[n] == '/' || path[n] == '.');
+}
+
+bool path_is_closed(const struct server *s, const char *path) {
+    if (!strcmp(path, "/signin") || !strcmp(path, "/signout")) {
+        return false;
+    }
+    for (const char *const *c = s->o->closed; *c; c++) {
+        if (!strcmp(*c, "/") || begins(path, *c) ||
+            (str_begins(path, "/api/v1/") && begins(path + 7, *c))) {
+            return true;
+        }
+    }
+    return false;
+}

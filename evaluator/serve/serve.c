@@ -1,0 +1,152 @@
+/* Start, stop, and what holds in between (see serve.h). */
+#include "evaluator/serve/serve.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "evaluator/serve/behind.h"
+#include "evaluator/serve/handle.h"
+#include "evaluator/serve/listen.h"
+#include "evaluator/serve/request.h"
+
+enum {
+    SPARE_FILES = 64,
+    THREADS = 8,
+    RESOLVERS = 2,
+    CONNECTIONS = 1024,
+    MEMORY = 24 << 10,
+    IDLE_S = 15,
+    DRAIN_MS = 10000
+};
+
+static void rest_ms(long ms) {
+    nanosleep(&(struct timespec) { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
+}
+
+static bool read_proxies(struct server *s, struct err *err) {
+    for (const char *const *p = s->o->proxies; *p; p++) {
+        if (!strcmp(*p, "unix")) {
+            s->trusts_unix = true;
+        } else if (!network_parse(*p, &s->proxies[s->n_proxies++])) {
+            err_set(err, ERR_USAGE, "'%.60s' is no address of a proxy", *p);
+            return err_hint(err, "an address, a network as 10.0.0.0/8, or unix");
+        }
+    }
+    return true;
+}
+
+static bool server_open(struct server *s, const struct serve_options *o, struct err *err) {
+    unsigned n = o->n_threads ? o->n_threads : THREADS;
+    struct store_options store = { .conninfo = o->conninfo, .role = o->role, .n = n, .stop = NULL };
+    *s = (struct server) { .o = o };
+    watch_init(&s->watch);
+    s->metrics = xcalloc(1, sizeof *s->metrics);
+    s->limits = limits_new();
+    return read_proxies(s, err) && (s->store = store_open(&store, err)) &&
+           (s->pages = pages_open(o->title, o->base_url, n, err));
+}
+
+static void server_close(struct server *s) {
+    pages_close(s->pages);
+    store_close(s->store);
+    limits_free(s->limits);
+    watch_release(&s->watch);
+    free(s->metrics);
+}
+
+/* A descriptor for each connection, one more for a file it is sent, and those of the database:
+ * where the system allows fewer, connections are fewer. */
+static unsigned connections_of(const struct serve_options *o) {
+    unsigned wanted = o->n_connections ? o->n_connections : CONNECTIONS;
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return wanted;
+    }
+    rlim_t need = 2 * (rlim_t)wanted + SPARE_FILES;
+    if (files.rlim_cur < need) {
+        files.rlim_cur = need < files.rlim_max ? need : files.rlim_max;
+        (void)!setrlimit(RLIMIT_NOFILE, &files);
+        getrlimit(RLIMIT_NOFILE, &files);
+    }
+    rlim_t room =
+        files.rlim_cur > 2 * SPARE_FILES ? (files.rlim_cur - SPARE_FILES) / 2 : SPARE_FILES / 2;
+    return room < wanted ? (unsigned)room : wanted;
+}
+
+/* A pool of threads with epoll each: what a connection may hold is fixed, and so is their number.
+ */
+static struct MHD_Daemon *start(struct server *s, int fd, struct err *err) {
+    const struct serve_options *o = s->o;
+    struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL,
+        NULL, handle_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+        o->n_threads ? o->n_threads : THREADS, MHD_OPTION_CONNECTION_LIMIT, connections_of(o),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_S, MHD_OPTION_URI_LOG_CALLBACK, handle_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
+        handle_end, s, MHD_OPTION_NOTIFY_CONNECTION, handle_connection, s, MHD_OPTION_END);
+    if (!d) {
+        err_errno(err, ERR_FAILED, "could not start to serve");
+    }
+    return d;
+}
+
+static bool write_port(const char *path, unsigned port, struct err *err) {
+    char text[16];
+    snprintf(text, sizeof text, "%u\n", port);
+    return !path || file_write_atomic(path, text, strlen(text), err);
+}
+
+/* New connections are refused at once, and those that are open end with their answer. */
+static void drain(struct server *s, struct MHD_Daemon *d) {
+    s->draining = true;
+    int fd = MHD_quiesce_daemon(d);
+    if (fd >= 0) {
+        close(fd);
+    }
+    for (int ms = 0; ms < DRAIN_MS && s->metrics->in_flight; ms += 20) {
+        rest_ms(20);
+    }
+    MHD_stop_daemon(d);
+}
+
+/* The role that may only do what a submitter may. */
+static struct serve_options with_defaults(const struct serve_options *options) {
+    struct serve_options o = *options;
+    o.role = o.role ? o.role : "assay_submitter";
+    return o;
+}
+
+bool serve_run(const struct serve_options *options, struct err *err) {
+    struct serve_options o = with_defaults(options);
+    struct server s;
+    struct MHD_Daemon *d = NULL;
+    unsigned port = 0;
+    if (o.site && !dir_exists(o.site)) {
+        return err_set(err, ERR_NOT_FOUND, "there is no site in '%s'", o.site);
+    }
+    int fd = server_open(&s, &o, err) ? listen_open(o.listen, &port, err) : -1;
+    bool ok = fd >= 0 && (d = start(&s, fd, err)) && write_port(o.port_file, port, err);
+    struct behind *behind = ok ? behind_start(&s, o.n_resolvers ? o.n_resolvers : RESOLVERS) : NULL;
+    while (ok && !*o.stop) {
+        rest_ms(50);
+    }
+    if (d) {
+        drain(&s, d);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    bool alone = behind_stop(behind);
+    if (fd >= 0) {
+        listen_remove(o.listen);
+    }
+    if (!alone) {
+        _exit(0); // all that was accepted is in the database
+    }
+    server_close(&s);
+    return ok;
+}

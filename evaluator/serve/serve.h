@@ -1,0 +1,81 @@
+/* The door of the submission service: `assay serve`.
+ *
+ * What is handed in over HTTP is one row of `requests` before it is answered: durable, and pending.
+ * Threads behind it turn requests into submissions (by `resolve`, which asks the hub and takes its
+ * time), end those whose jobs are over, and tell webhooks. Handlers never wait for anything but the
+ * database. Every state is in the database; what the process holds (rates, figures) may be lost. */
+#ifndef ASSAY_SERVE_H
+#define ASSAY_SERVE_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+
+#include "base/err.h"
+
+/* A request as the resolver sees it; the text lives until it returns. */
+struct serve_asked {
+    const char *submitter, *model; /* org/name[@revision] */
+    const char *suite;
+    const json_t *config;
+    int priority;
+};
+
+/* Makes the submission that db_submit takes (the caller owns it). What the error's class says of
+ * jobs holds for requests: retried, or refused with its message and hint. Called by several threads
+ * at once. */
+typedef json_t *serve_resolve(void *arg, const struct serve_asked *asked, struct err *err);
+
+/* One line of the access log, and notes of the threads behind. Called by several threads at once.
+ */
+typedef void serve_log(bool warning, const char *line);
+
+/* Requests a minute, up to as many at once; 0: any number. */
+struct serve_rates {
+    unsigned user, org, address; /* submissions and other changes */
+    unsigned reads;              /* of an address: pages and figures */
+};
+
+#define SERVE_PATHS_MAX 32
+struct serve_options {
+    const char *conninfo, *role; /* as in db_options; role NULL: assay_submitter */
+    const char *home; /* conninfo is that of this private cluster: threads behind may start it anew,
+                         handlers don't wait for that. NULL: it is none */
+    const char *listen;    /* ADDR:PORT, [ADDR6]:PORT, unix:PATH, or "systemd": the socket that was
+                              handed over. Port 0: any free one */
+    const char *port_file; /* gets the port once it listens; NULL: none */
+    const char *site;      /* folder of the built site, or NULL */
+    const char *base_url;  /* where it is reached from outside, for feeds and webhooks; NULL: by the
+                              request's Host */
+    const char *title;     /* NULL: Assay */
+    const char *proxies[SERVE_PATHS_MAX]; /* addresses ("10.0.0.0/8", "::1", "unix") whose
+                                             X-Forwarded-For is believed; ends with NULL */
+    const char *closed[SERVE_PATHS_MAX];  /* paths that need a token to read ("/s/inner/"; "/": all
+                                             but the health checks); ends with NULL */
+    const json_t *suites;                 /* names that can be asked for; NULL: any */
+    bool anonymous;                       /* submissions without a token are taken */
+    bool hooks_to_loopback; /* webhooks may be http and go to this machine: for tests */
+    struct serve_rates rates;
+    unsigned n_threads, n_resolvers, n_connections; /* 0: 8, 2, 1024 */
+    unsigned pending_max; /* more requests than these wait to be resolved: 429; 0: 100000 */
+    unsigned read_s;      /* a request that is not whole by then is cut off; 0: 20 */
+    serve_resolve *resolve;
+    void *resolve_arg;
+    serve_log *log;
+    const atomic_bool *stop;
+};
+
+/* Serves until *stop, then takes no more connections, lets what is under way end, for ten seconds
+ * at most, and returns true. */
+MUST_CHECK bool serve_run(const struct serve_options *options, struct err *err);
+
+/* A token is "assay_" and 40 hex digits, from the system's randomness. */
+#define SERVE_TOKEN_SIZE 47
+void serve_token_make(char token[SERVE_TOKEN_SIZE]);
+/* What signs the webhooks of a token, for whoever holds it: hex of a HMAC-SHA-256 under the
+ * service's key. */
+void serve_webhook_secret(const char *service_key, long long token, char hex[65]);
+/* An https address of a name or a public address, without a user; loopback and http where allowed.
+ */
+MUST_CHECK bool serve_webhook_check(const char *url, bool loopback, struct err *err);
+
+#endif
