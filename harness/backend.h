@@ -20,6 +20,8 @@
 #ifndef ASSAY_HARNESS_BACKEND_H
 #define ASSAY_HARNESS_BACKEND_H
 
+#include <math.h>
+
 #include "base/pool.h"
 #include "harness/harness.h"
 #include "harness/weights.h"
@@ -61,6 +63,12 @@ struct row_scale {
     float factor;
 };
 
+/* A part of a matrix: what one of several devices has of it. */
+struct weight_part {
+    uint64_t row, of_rows;       /* from this row on; of_rows 0: all rows */
+    uint64_t column, of_columns; /* from this column on; of_columns 0: all columns */
+};
+
 /* Where a weight comes from: a tensor of the file, dequantised and rounded as it is packed.
  * `transpose`: the file has [K, N], or a stack of such tables whose columns follow each other.
  * `permute_heads`: undo GGUF's interleaved order of the rows of q and k (number of heads; 0: no).
@@ -72,7 +80,7 @@ struct row_scale {
  * constant added to every element (norm gains stored as w
  * - 1). `scales`: factors of rows, from the first on, before that; those behind them have 1.
  * `precise`: a matrix that is kept in `act` elements where others have eight bits; heads must be.
- */
+ * `part`: of the matrix that all of this makes, which rows and columns are wanted. */
 struct weight_source {
     const struct tensor *tensor;
     bool transpose;
@@ -85,6 +93,7 @@ struct weight_source {
     const struct row_scale *scales;
     uint32_t n_scales;
     bool precise;
+    struct weight_part part;
 };
 
 /* Rotary embedding: `inv_freq` has rotary_dim / 2 numbers (scaling already in them), `scale`
@@ -198,13 +207,32 @@ enum ability {
 
 enum target_flags { TARGET_WANT_BEST = 1 };
 
+/* What a row holds of a vocabulary, or of some part of it. */
+struct mass {
+    float max;     /* of its logits */
+    uint32_t best; /* first token that has it */
+    double sum;    /* of exp(logit - max) */
+};
+
+/* a then b, as one. Empty is { -INFINITY, 0, 0 }; a sum that is NaN stays so. */
+static inline struct mass mass_join(struct mass a, struct mass b) {
+    if (b.max > a.max) {
+        b.sum += a.max == -INFINITY ? a.sum : a.sum * exp((double)a.max - (double)b.max);
+        return b;
+    }
+    a.sum += b.max == -INFINITY ? b.sum : b.sum * exp((double)b.max - (double)a.max);
+    return a;
+}
+
 /* One number to read from the head: log p(token | row), and whether token is the (first) argmax
- * of its row. */
+ * of its row; and what these were made of. */
 struct target {
     uint32_t row; /* of the rows given to logprobs */
     int32_t token;
-    double logprob; /* out */
-    bool best;      /* out */
+    double logprob;   /* out */
+    bool best;        /* out */
+    double logit;     /* out */
+    struct mass mass; /* out */
 };
 
 /* What steps have in common that may ask for the same, with other numbers in their lists. */
@@ -444,6 +472,14 @@ struct backend_ops {
      * second read from its memory. May be NULL: not measured. */
     double (*roof)(struct backend *b, double seconds);
     double (*stream)(struct backend *b, double seconds);
+
+    /* Makes these devices one group that adds up: the first is rank 0, and so on. Before the first
+     * all_reduce, once. NULL: such devices don't. */
+    bool (*join)(struct backend *const *ranks, uint32_t n, struct err *err);
+    /* x (f32) becomes the sum of what the ranks have there, rank after rank: ((x0 + x1) + x2) +
+     * ..., on each of them the same to the bit. All ranks call it, each on a thread of its own, in
+     * the same order with as many rows; where they don't, or one fails, the process ends. */
+    void (*all_reduce)(struct backend *b, struct rows x);
 
     void (*download)(
         struct backend *b, struct rows x, float *out); /* f32 or act rows to host f32 */

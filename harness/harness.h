@@ -108,10 +108,14 @@ struct kept_packs {
     bool frozen;          /* read and never written, for who may not write */
 };
 
+enum { DEVICES_MAX = 64 }; /* that a model can be split between */
+
 struct model_options {
     enum dtype dtype;
-    const char *device;    /* "auto", "cpu", "cuda", "cuda:N"; NULL: auto */
-    unsigned threads;      /* 0: ASSAY_THREADS, else the processors that this process may use */
+    const char *device;       /* "auto", "cpu", "cuda", "cuda:N"; NULL: auto */
+    unsigned tensor_parallel; /* so many devices have a part of the model each, from `device` on; 0
+                                 or 1: one has all of it */
+    unsigned threads;         /* 0: ASSAY_THREADS, else the processors that this process may use */
     const char *arch_file; /* a Lua architecture description in place of the built-in one; NULL: by
                               config */
     const char *gemm;      /* "auto", "dnnl", "plain": for tests */
@@ -157,6 +161,7 @@ struct model_info {
     bool has_pooling; /* sentence-transformers modules say how to pool */
     enum similarity similarity;
     uint32_t n_packed, n_found; /* matrices that were packed at open, and that were kept */
+    unsigned n_devices;         /* each with a part of the model; 1 */
 };
 const struct model_info *model_info(const struct model *m);
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 SOURCES = ("CMakeLists.txt", "base", "evaluator", "harness", "script/cmake", "tests/CMakeLists.txt", "tests/harness")
+SEVERAL = "test_harness_cuda_tensor_parallel"  # takes more than one GPU, and is labelled so
 ENDINGS = (".c", ".h", ".cc", ".cu", ".cuh", ".cmake", ".in", ".lua", ".txt")
 
 
@@ -33,7 +34,7 @@ def configure(top, build, commit, cuda, root=None, carried=False):
 
 def compile(build, cuda, names):
     """The command: the program, the module and the tests, and on where one fails."""
-    targets = ["assay", *(["assay_cuda"] if cuda else []), *("test_" + name.replace(".", "_") for name in names)]
+    targets = ["assay", *(["assay_cuda", SEVERAL] if cuda else []), *("test_" + name.replace(".", "_") for name in names)]
     keep_going = ["-k", "0"] if (build / "build.ninja").exists() else ["-k"]
     return ["cmake", "--build", build, "--parallel", str(os.cpu_count() or 1), "--target", *targets, "--", *keep_going]
 

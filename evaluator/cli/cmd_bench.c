@@ -27,6 +27,7 @@ static const struct option options_bench[] = {
     { "output", 'o', "FORMAT", "table, md, csv, or json, which --json is too (default: table)" },
     { "dtype", 0, "LIST", "auto, f32, bf16, int8 (auto: f32 files in f32, others in bf16)" },
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
+    { "tensor-parallel", 0, "N", "split the model between N devices, from --device on" },
     { "threads", 'j', "LIST", "threads (default: the processors that may be used)" },
     { "hub", 0, "DIR|URL",
         "where org/name is found: a mirror tree or a hub (default: HF_ENDPOINT)" },
@@ -162,13 +163,15 @@ static bool side_run(struct bench *b, const struct model_options *options, struc
 /* Everything of the options but dtype and threads, which the lists give. */
 static bool model_options_of(
     const struct args *args, struct model_options *options, struct err *err) {
-    unsigned long mib;
+    unsigned long mib, devices;
     *options = (struct model_options) { .device = args_get(args, "device", "auto"),
         .arch_file = args_get(args, "arch", NULL),
         .gemm = args_get(args, "gemm", NULL) };
     if (!weights_form_parse(args_get(args, "weights", "auto"), &options->weights, err) ||
+        !args_get_uint(args, "tensor-parallel", 1, DEVICES_MAX, &devices, err) ||
         !args_get_uint(args, "max-mem", 0, 1ul << 30, &mib, err))
         return false;
+    options->tensor_parallel = (unsigned)devices;
     options->total_bytes = (size_t)mib << 20;
     return true;
 }

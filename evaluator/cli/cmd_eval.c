@@ -107,6 +107,10 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
         spec, "threads", json_integer(strtol(args_get(b->args, "threads", "0"), NULL, 10)));
     json_object_set_new(
         spec, "max_mem_mb", json_integer(strtol(args_get(b->args, "max-mem", "0"), NULL, 10)));
+    if (args_has(b->args, "tensor-parallel")) {
+        json_object_set_new(spec, "tensor_parallel",
+            json_integer(strtol(args_get(b->args, "tensor-parallel", "1"), NULL, 10)));
+    }
     json_object_set_new(spec, "memo",
         json_pack("{s:b, s:b, s:s}", "vectors", !args_has(b->args, "no-cache"), "resume",
             args_has(b->args, "resume"), "sink", b->store ? args_get(b->args, "db", "db") : ""));

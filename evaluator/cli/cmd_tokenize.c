@@ -179,7 +179,8 @@ static bool report(
         stats.tokens_asked += t->coders[i].n_tokens;
     }
     return run_report_write(path,
-        &(struct run_report) { .load_s = load_s, .run_s = run_s, .stats = &stats, .device = "cpu" },
+        &(struct run_report) {
+            .load_s = load_s, .run_s = run_s, .stats = &stats, .device = "cpu", .n_devices = 1 },
         err);
 }
 

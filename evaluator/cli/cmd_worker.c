@@ -20,6 +20,8 @@ static const struct option options_worker[] = {
     { "dtype", 0, "TYPE", "for jobs that leave it open: auto, f32 or bf16" },
     { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
     { "gpus", 0, "LIST", "a worker process for each of these GPUs: all, or numbers with commas" },
+    { "tensor-parallel", 0, "N",
+        "split each model between N GPUs, from --device on; with --gpus a worker for each N" },
     { "threads", 'j', "N", "threads for the harness" },
     { "no-cache", 0, NULL, "compute vectors of texts again that are known from earlier jobs" },
     { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
@@ -56,18 +58,18 @@ static bool dtype_fits(const char *name, struct err *err) {
 }
 
 /* What every one of them would refuse is refused once. */
-static bool run_fleet(const struct args *args, struct err *err) {
+static bool run_fleet(const struct args *args, unsigned each, struct err *err) {
     struct fleet fleet;
     if (args_has(args, "device")) {
         return err_set(
             err, ERR_USAGE, "'--gpus' gives each worker its device: leave '--device' out");
     }
-    return fleet_parse(args_get(args, "gpus", ""), &fleet, err) &&
+    return fleet_parse(args_get(args, "gpus", ""), &fleet, err) && fleet_group(&fleet, each, err) &&
            fleet_run(&fleet, args, stop_on_signals(), err);
 }
 
 static bool run(const struct args *args, struct err *err) {
-    unsigned long idle, lease, memory, threads, max;
+    unsigned long idle, lease, memory, threads, devices, max;
     struct worker_options o = {
         .database = args_get(args, "db", NULL),
         .hub = args_get(args, "hub", NULL),
@@ -89,6 +91,7 @@ static bool run(const struct args *args, struct err *err) {
     if (!args_get_uint(args, "idle", 0, 1u << 30, &idle, err) ||
         !args_get_uint(args, "lease", 0, 3600, &lease, err) ||
         !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||
+        !args_get_uint(args, "tensor-parallel", 1, DEVICES_MAX, &devices, err) ||
         !args_get_uint(args, "max-seconds", 0, 1u << 30, &max, err) ||
         !args_get_uint(args, "threads", 0, 1024, &threads, err)) {
         return false;
@@ -101,8 +104,9 @@ static bool run(const struct args *args, struct err *err) {
     o.lease_s = (unsigned)lease;
     o.memory_mb = (unsigned)memory;
     o.threads = (unsigned)threads;
+    o.tensor_parallel = (unsigned)devices;
     if (args_has(args, "gpus")) {
-        return run_fleet(args, err);
+        return run_fleet(args, o.tensor_parallel, err);
     }
     if (!slurm_fill(&o, err)) {
         return false;
@@ -124,6 +128,8 @@ const struct command cmd_worker = {
         "that was away for half an hour.\n\n"
         "  assay worker --drain --hub http://127.0.0.1:8080\n"
         "  assay worker --gpus all          one worker a GPU; each takes jobs of its own\n"
+        "  assay worker --gpus all --tensor-parallel 4    one worker for four, and a model in "
+        "all\n"
         "  assay worker --slurm --max-workers 16 --device cuda --time 480\n"
         "                                   from cron: as many on Slurm as there is work for\n",
     .options = { options_worker, options_slurm, options_database },

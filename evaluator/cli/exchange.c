@@ -295,6 +295,8 @@ const struct option options_device[] = {
 };
 
 const struct option options_model[] = {
+    { "tensor-parallel", 0, "N",
+        "split the model between N devices, from --device on: for one larger than a GPU" },
     { "max-mem", 0, "MIB", "ceiling for the model's weights, keys, values and activations" },
     { "weights", 0, "FORM",
         "auto, expanded or file: whether matrices are expanded in memory, or read from the file "
@@ -317,7 +319,7 @@ double clock_s(void) {
 
 bool model_options_from_args(
     const struct args *args, struct model_options *options, struct err *err) {
-    unsigned long threads, mib;
+    unsigned long threads, mib, devices;
     *options = (struct model_options) {
         .device = args_get(args, "device", "auto"),
         .arch_file = args_get(args, "arch", NULL),
@@ -326,9 +328,11 @@ bool model_options_from_args(
     if (!dtype_parse(args_get(args, "dtype", "auto"), &options->dtype, err) ||
         !weights_form_parse(args_get(args, "weights", "auto"), &options->weights, err) ||
         !args_get_uint(args, "threads", 0, 1024, &threads, err) ||
+        !args_get_uint(args, "tensor-parallel", 1, DEVICES_MAX, &devices, err) ||
         !args_get_uint(args, "max-mem", 0, 1ul << 30, &mib, err)) {
         return false;
     }
+    options->tensor_parallel = (unsigned)devices;
     options->threads = (unsigned)threads;
     options->total_bytes = (size_t)mib << 20;
     return true;
@@ -429,6 +433,7 @@ bool run_report_write(const char *path, const struct run_report *r, struct err *
     jw_kv_string(&w, "device", r->device);
     jw_kv_string(&w, "dtype", r->dtype);
     jw_kv_string(&w, "backend", r->backend);
+    jw_kv_int(&w, "tensor_parallel", r->n_devices);
     jw_kv_int(&w, "weights_packed", r->n_packed);
     jw_kv_int(&w, "weights_found", r->n_found);
     jw_end_object(&w);
@@ -448,6 +453,7 @@ static bool session_report(const struct session *s, struct err *err) {
             .device = info->device,
             .dtype = info->dtype,
             .backend = info->backend,
+            .n_devices = info->n_devices,
             .n_packed = info->n_packed,
             .n_found = info->n_found },
         err);

@@ -74,6 +74,7 @@ struct run_report {
     const struct run_stats *stats;
     uint64_t file_weight_bytes; /* of matrices that stay in the file */
     const char *device, *dtype, *backend;
+    unsigned n_devices;         /* each with a part of the model */
     uint32_t n_packed, n_found; /* matrices of weights: packed at open, found packed */
 };
 MUST_CHECK bool run_report_write(const char *path, const struct run_report *r, struct err *err);

@@ -69,6 +69,33 @@ bool fleet_parse(const char *text, struct fleet *f, struct err *err) {
     return ok && (f->n > 0 || add_listed(f, text, there, err));
 }
 
+static bool follow_each_other(const unsigned *gpus, unsigned n) {
+    bool ok = true;
+    for (unsigned i = 1; i < n; i++) {
+        ok = ok && gpus[i] == gpus[0] + i;
+    }
+    return ok;
+}
+
+bool fleet_group(struct fleet *f, unsigned each, struct err *err) {
+    unsigned n = each > 1 ? each : 1;
+    if (f->n % n != 0) {
+        return err_set(
+            err, ERR_USAGE, "option '--gpus': %u GPUs are not whole groups of %u", f->n, n);
+    }
+    for (unsigned i = 0; i < f->n / n; i++) {
+        if (!follow_each_other(&f->gpus[i * n], n)) {
+            return err_set(err, ERR_USAGE,
+                "option '--gpus': the %u of a worker must follow each other; those from GPU %u on "
+                "do not",
+                n, f->gpus[i * n]);
+        }
+        f->gpus[i] = f->gpus[i * n];
+    }
+    f->n /= n;
+    return true;
+}
+
 /* ---- their words ---- */
 
 struct words {

@@ -158,6 +158,9 @@ static json_t *make_spec(const struct args *args, const struct evidence *e, cons
     set_text(spec, "add_bos", json_get_string(e->result, "add_bos", NULL));
     set_text(spec, "gemm", json_get_string(settings, "gemm", NULL));
     set_text(spec, "arch", json_get_string(settings, "arch", NULL));
+    if (json_get_int(settings, "tensor_parallel", 1) > 1) { /* sums of so many devices */
+        json_object_set(spec, "tensor_parallel", json_object_get(settings, "tensor_parallel"));
+    }
     set_text(spec, "base_revision", json_get_string(e->result, "base_revision", NULL));
     json_object_set_new(
         spec, "threads", json_integer(strtol(args_get(args, "threads", "0"), NULL, 10)));

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "evaluator/cli/database.h"
+#include "harness/harness.h"
 
 #define JOB_NAME "assay-worker"
 #define SIGNAL_BEFORE_S 300 /* SIGUSR1, that long before the end: Slurm may be a minute early */
@@ -90,7 +91,8 @@ static void add_directives(const struct slurm_plan *p, struct strbuf *out) {
         strbuf_addf(out, "#SBATCH --cpus-per-task=%u\n", p->threads);
     }
     if (p->device && str_begins(p->device, "cuda")) {
-        strbuf_adds(out, "#SBATCH --gres=gpu:1\n");
+        strbuf_addf(
+            out, "#SBATCH --gres=gpu:%u\n", p->tensor_parallel > 1 ? p->tensor_parallel : 1);
     }
     if (p->partition) {
         strbuf_addf(out, "#SBATCH --partition=%s\n", p->partition);
@@ -113,6 +115,7 @@ static void add_worker(const struct slurm_plan *p, struct strbuf *out) {
     add_number(out, "lease", p->lease_s);
     add_number(out, "max-mem", p->memory_mb);
     add_number(out, "threads", p->threads);
+    add_number(out, "tensor-parallel", p->tensor_parallel);
     add_option(out, "db", p->database);
     add_option(out, "hub", p->hub);
     add_option(out, "tasks", p->tasks);
@@ -311,11 +314,12 @@ static bool lock_fleet(struct db *db, struct err *err) {
 
 static bool read_plan(
     const struct args *args, struct slurm_plan *p, unsigned *most, struct err *err) {
-    unsigned long minutes, workers, memory, threads, idle, lease;
+    unsigned long minutes, workers, memory, threads, devices, idle, lease;
     if (!args_get_uint(args, "time", MINUTES_DEFAULT, 60 * 24 * 30, &minutes, err) ||
         !args_get_uint(args, "max-workers", WORKERS_DEFAULT, WORKERS_MAX, &workers, err) ||
         !args_get_uint(args, "max-mem", 0, 1u << 30, &memory, err) ||
         !args_get_uint(args, "threads", 0, 1024, &threads, err) ||
+        !args_get_uint(args, "tensor-parallel", 0, DEVICES_MAX, &devices, err) ||
         !args_get_uint(args, "idle", 0, 1u << 30, &idle, err) ||
         !args_get_uint(args, "lease", 0, 3600, &lease, err)) {
         return false;
@@ -323,6 +327,7 @@ static bool read_plan(
     *p = (struct slurm_plan) { .minutes = (unsigned)minutes,
         .memory_mb = (unsigned)memory,
         .threads = (unsigned)threads,
+        .tensor_parallel = (unsigned)devices,
         .idle_s = (unsigned)idle,
         .lease_s = (unsigned)lease,
         .partition = args_get(args, "partition", NULL),

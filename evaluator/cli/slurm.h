@@ -16,6 +16,7 @@ struct slurm_plan {
     unsigned n;                         /* pullers to be submitted */
     unsigned minutes;                   /* of each */
     unsigned memory_mb, threads;        /* of each; 0: as the partition has it */
+    unsigned tensor_parallel;           /* GPUs of each; 0: one */
     const char *partition, *constraint; /* NULL: the default, none */
     const char *log_dir;
     const char *program, *home;

@@ -224,9 +224,11 @@ static unsigned processor_time(const struct session *s) {
 
 /* CUDA maps its devices' memory at addresses of its own, far more than there is; it opens files of
  * the driver, and its threads' names, for writing, and makes files in memory. Its module may lie
- * where the job may not look. */
+ * where the job may not look. NCCL is not tried: it wants sockets, and devices add up to the same
+ * bits without it. */
 static void let_gpu_in(struct sandbox_limits *limits, struct arena *arena) {
     gpu_bring();
+    setenv("ASSAY_NCCL", "", 1);
     limits->memory_bytes = 0;
     limits->file_bytes =
         (unsigned long)RLIM_INFINITY; /* files that lie on no disk, behind these doors */
@@ -265,6 +267,7 @@ static bool open_model(struct session *s, struct err *err) {
     const json_t *spec = s->spec;
     struct model_options o = {
         .device = json_get_string(spec, "device", "auto"),
+        .tensor_parallel = (unsigned)json_get_int(spec, "tensor_parallel", 1),
         .threads = (unsigned)json_get_int(spec, "threads", 0),
         .arch_file = json_get_string(spec, "arch", NULL),
         .gemm = json_get_string(spec, "gemm", NULL),

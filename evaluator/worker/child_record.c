@@ -56,6 +56,10 @@ void session_add_settings(const struct session *s, size_t task, json_t *result) 
     if (strcmp(gemm, "auto")) {
         json_object_set_new(settings, "gemm", json_string(gemm));
     }
+    unsigned devices = s->model ? model_info(s->model)->n_devices : 1;
+    if (devices > 1) {
+        json_object_set_new(settings, "tensor_parallel", json_integer(devices));
+    }
     if (*s->arch_sha256) {
         json_object_set(settings, "arch", json_object_get(s->spec, "arch"));
         json_object_set_new(settings, "arch_sha256", json_string(s->arch_sha256));

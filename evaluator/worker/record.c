@@ -92,9 +92,10 @@ json_t *record_from_result(
     json_object_foreach(json_object_get(result, "subsets"), subset, part) {
         ok = ok && add_metrics(metrics, json_object_get(part, "metrics"), subset);
     }
-    const char *isa = strchr(json_get_string(result, "backend", ""), '/'); /* "cpu/avx512bf16" */
+    const char *isa =
+        strchr(json_get_string(result, "backend", ""), '/'); /* "cpu/avx512bf16", "... x4" */
     if (isa && !json_object_get(record, "isa")) {
-        json_object_set_new(record, "isa", json_string(isa + 1));
+        json_object_set_new(record, "isa", json_stringn(isa + 1, strcspn(isa + 1, " ")));
     }
     json_object_set_new(record, "metrics", metrics);
     if (chunks) {

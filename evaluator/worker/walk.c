@@ -47,6 +47,9 @@ static json_t *make_spec(const struct worker_options *o, const struct job *job) 
                                   : "auto",
         "device", o->device ? o->device : "auto", "samples", 1, "admit", 1, "threads",
         (int)o->threads, "memory_mb", (int)o->memory_mb);
+    if (o->tensor_parallel > 1) {
+        json_object_set_new(spec, "tensor_parallel", json_integer(o->tensor_parallel));
+    }
     set_model(spec, job);
     set_text(spec, "hub", o->hub);
     set_text(spec, "stream_data", o->stream_data);

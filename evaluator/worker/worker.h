@@ -17,8 +17,8 @@
  *    "tasks": [{"name", "limit", "shots", "seed", "profile", "subsets": [...],
  *              "task_sha256": which version of it, and no other, "data_sha256": and of its data,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
- *    "dtype", "device", "threads", "max_mem_mb", "weights", "arch", "add_bos", "samples": bool,
- *    "keep_rows": bool, "cpu_s", "memory_mb",
+ *    "dtype", "device", "tensor_parallel", "threads", "max_mem_mb", "weights", "arch", "add_bos",
+ *    "samples": bool, "keep_rows": bool, "cpu_s", "memory_mb",
  *    "revision": the model's commit where that is known (else it is found out, which reads every
  *                byte of a folder), "revision_checked": true: find it out all the same, and refuse
  *                another,
@@ -74,19 +74,20 @@ struct worker_options {
     const char *hub, *tasks_dir, *device, *dtype;
     const char *stream_data; /* see hub_stream_parse; NULL: auto */
     unsigned threads, memory_mb;
-    bool once;               /* one job, then end */
-    bool no_cache;           /* vectors are computed again where they are known */
-    bool drain;              /* end when nothing is left to do */
-    unsigned lease_s;        /* how long a job is held without a heartbeat; 0: the queue's own */
-    unsigned idle_s;         /* end after this long without a job; 0: never */
-    unsigned max_s;          /* how long it may live: no job is begun that likely takes longer than
-                                what is left; 0: for ever */
-    unsigned away_s;         /* how long the database is waited for; 0: half an hour */
-    unsigned stall_s;        /* for child_watch */
-    const atomic_bool *stop; /* becomes true on the first SIGTERM or SIGINT: the job in hand is
-                                given back; or NULL */
-    const atomic_bool *last; /* becomes true on SIGUSR1: the job in hand is the last; or NULL */
-    const char *program;     /* for child_watch */
+    unsigned tensor_parallel; /* devices that have a part of each model; 0: one has all */
+    bool once;                /* one job, then end */
+    bool no_cache;            /* vectors are computed again where they are known */
+    bool drain;               /* end when nothing is left to do */
+    unsigned lease_s;         /* how long a job is held without a heartbeat; 0: the queue's own */
+    unsigned idle_s;          /* end after this long without a job; 0: never */
+    unsigned max_s;           /* how long it may live: no job is begun that likely takes longer than
+                                 what is left; 0: for ever */
+    unsigned away_s;          /* how long the database is waited for; 0: half an hour */
+    unsigned stall_s;         /* for child_watch */
+    const atomic_bool *stop;  /* becomes true on the first SIGTERM or SIGINT: the job in hand is
+                                 given back; or NULL */
+    const atomic_bool *last;  /* becomes true on SIGUSR1: the job in hand is the last; or NULL */
+    const char *program;      /* for child_watch */
 };
 /* The loop. A database that is away is waited for, half an hour at most; finished work lies in the
  * spool meanwhile. ERR_NODE and ERR_SCHEMA: this machine or program shall not go on (exit code 75),

@@ -373,6 +373,7 @@ static void cpu_close(struct backend *b) {
     if (b == NULL)
         return;
     struct cpu *c = cpu_of(b);
+    cpu_leave(c);
     for (struct owned *o = c->owned, *next; o != NULL; o = next) {
         next = o->next;
         o->release(o->object);
@@ -438,6 +439,8 @@ static const struct backend_ops cpu_ops = {
     .share = cpu_share,
     .roof = cpu_roof,
     .stream = cpu_stream,
+    .join = cpu_join,
+    .all_reduce = cpu_all_reduce,
     .download = cpu_download,
     .rows_filled = cpu_rows_filled,
 };

@@ -75,7 +75,9 @@ struct cpu {
     uint64_t rotary_clock;
     uint64_t n_rows_filled;
     enum weights_form weights;
-    struct budget budget; /* of memory, among weights */
+    struct budget budget;    /* of memory, among weights */
+    struct cpu_group *group; /* NULL: it is in none */
+    uint32_t rank;           /* in its group */
     struct owned *owned;
 };
 
@@ -166,6 +168,11 @@ void cpu_logits(struct backend *b, const struct matrix *head, const struct vecto
 double cpu_roof(struct backend *b, double seconds);
 double cpu_stream(struct backend *b, double seconds);
 void cpu_download(struct backend *b, struct rows x, float *out);
+
+/* group.c */
+bool cpu_join(struct backend *const *ranks, uint32_t n, struct err *err);
+void cpu_leave(struct cpu *c); /* at close */
+void cpu_all_reduce(struct backend *b, struct rows x);
 
 /* Blocks of rows for the GEMM: x is split into blocks of gemm->row_block rows; a block that needs
  * filling or a wider stride is copied to `space` (block_bytes of it). */

@@ -8,16 +8,7 @@
  * span, and parts are joined to their span first, in the same order. */
 #include "harness/cpu/strips.h"
 
-#include <math.h>
-
 enum { SPAN = 16 };
-
-/* Of one row over some part of the vocabulary. */
-struct mass {
-    float max;
-    uint32_t best; /* first token that has it */
-    double sum;    /* of exp(logit - max) */
-};
 
 struct logprobs {
     struct cpu *cpu;
@@ -33,16 +24,6 @@ struct logprobs {
     uint32_t part; /* chunks of a part of a span: SPAN or 1 */
 };
 
-/* a then b, as one. Empty is { -INFINITY, 0, 0 }; a sum that is NaN stays so. */
-static struct mass mass_join(struct mass a, struct mass b) {
-    if (b.max > a.max) {
-        b.sum += a.max == -INFINITY ? a.sum : a.sum * exp((double)a.max - (double)b.max);
-        return b;
-    }
-    a.sum += b.max == -INFINITY ? b.sum : b.sum * exp((double)b.max - (double)a.max);
-    return a;
-}
-
 static struct mass mass_of(
     const struct kernels *k, uint32_t n, const float *logits, uint32_t first_token) {
     size_t best;
@@ -52,13 +33,12 @@ static struct mass mass_of(
     return m;
 }
 
-/* A target's logprob holds its logit until the join. */
 static void take_targets(
     const struct logprobs *l, uint32_t row, uint32_t n, const float *logits, uint32_t first_token) {
     for (size_t t = l->first_target[row]; t < l->first_target[row + 1]; t++) {
         uint32_t token = (uint32_t)l->targets[t].token;
         if (token >= first_token && token - first_token < n)
-            l->targets[t].logprob = (double)logits[token - first_token];
+            l->targets[t].logit = (double)logits[token - first_token];
     }
 }
 
@@ -143,7 +123,8 @@ static void join_row(const struct logprobs *l, uint32_t row) {
     double log_sum = log(all.sum);
     for (size_t t = l->first_target[row]; t < l->first_target[row + 1]; t++) {
         struct target *target = &l->targets[t];
-        target->logprob = target->logprob - (double)all.max - log_sum;
+        target->mass = all;
+        target->logprob = target->logit - (double)all.max - log_sum;
         target->best = (uint32_t)target->token == all.best;
     }
 }

@@ -74,6 +74,9 @@ static void key_make(struct strbuf *key, const struct source *s) {
         f->permute_heads, f->row, f->n_rows);
     strbuf_addf(key, " run %u/%u+%u columns %u+%u slice %" PRIu64 " add %08" PRIx32, f->run,
         f->every, f->pad, f->run_columns, f->pad_columns, f->slice, float_bits(f->add));
+    if (f->part.of_rows || f->part.of_columns)
+        strbuf_addf(key, " part %" PRIu64 "/%" PRIu64 " %" PRIu64 "/%" PRIu64, f->part.row,
+            f->part.of_rows, f->part.column, f->part.of_columns);
     for (uint32_t i = 0; i < f->n_scales; i++)
         strbuf_addf(key, " scale %u*%08" PRIx32, f->scales[i].n, float_bits(f->scales[i].factor));
 }

@@ -22,10 +22,27 @@ static uint64_t slice_elements(const struct source *s) {
     return s->from.slice ? t->n_elements / t->shape[0] : t->n_elements;
 }
 
-/* Columns that the file has of each row: zeros are not among them. */
-static uint64_t columns_read(const struct source *s) {
+/* The matrix of which the source is a part, or all. */
+static uint64_t whole_n(const struct source *s) {
+    return s->from.part.of_rows ? s->from.part.of_rows : s->n;
+}
+
+static uint64_t whole_k(const struct source *s) {
+    return s->from.part.of_columns ? s->from.part.of_columns : s->k;
+}
+
+/* Columns that the file has of so many of ours: zeros are not among them. */
+static uint64_t columns_in_file(const struct source *s, uint64_t k) {
     uint64_t run = s->from.run_columns, each = run + s->from.pad_columns;
-    return run == 0 ? s->k : s->k / each * run;
+    return run == 0 ? k : k / each * run;
+}
+
+static uint64_t columns_read(const struct source *s) {
+    return columns_in_file(s, s->k);
+}
+
+static uint64_t columns_before(const struct source *s) {
+    return columns_in_file(s, s->from.part.column);
 }
 
 /* Tables that a transposed tensor holds: of a stack, [tables, K, rows of each], one after the
@@ -35,37 +52,51 @@ static uint64_t tables(const struct source *s) {
 }
 
 static uint64_t file_columns(const struct source *s) {
-    return s->from.transpose ? file_shape(s)[file_dims(s) - 1] : columns_read(s);
+    return s->from.transpose ? file_shape(s)[file_dims(s) - 1] : columns_in_file(s, whole_k(s));
 }
 
-/* One past the last of the file's rows that are read. */
+/* One past the last of the file's rows that the matrix is made of. */
 static uint64_t rows_end(const struct source *s) {
     uint64_t run = s->from.run, each = run + s->from.pad;
     if (run == 0)
-        return s->from.row + s->n;
-    return s->from.row + (s->n / each - 1) * s->from.every + run;
+        return s->from.row + whole_n(s);
+    return s->from.row + (whole_n(s) / each - 1) * s->from.every + run;
+}
+
+/* Within the matrix; between columns of zeros, not among them. */
+static bool part_fits(const struct source *s) {
+    const struct weight_part *p = &s->from.part;
+    uint64_t each = (uint64_t)s->from.run_columns + s->from.pad_columns;
+    return p->row <= whole_n(s) && s->n <= whole_n(s) - p->row && p->column <= whole_k(s) &&
+           s->k <= whole_k(s) - p->column &&
+           (s->from.run_columns == 0 || (p->column % each == 0 && s->k % each == 0));
+}
+
+static bool is_whole(const struct weight_source *f) {
+    return f->part.of_rows == 0 && f->part.of_columns == 0;
 }
 
 static bool fits(const struct source *s) {
     const struct tensor *t = s->from.tensor;
     const struct weight_source *f = &s->from;
-    uint64_t rows = rows_end(s), columns = columns_read(s), elements;
-    if (s->k == 0 || s->n == 0 || (f->n_rows != 0 && f->n_rows != s->n) ||
-        (f->run != 0 && s->n % ((uint64_t)f->run + f->pad) != 0) ||
-        (f->run_columns != 0 && s->k % ((uint64_t)f->run_columns + f->pad_columns) != 0) ||
+    uint64_t n = whole_n(s), k = whole_k(s), rows = rows_end(s), columns = columns_in_file(s, k);
+    uint64_t elements;
+    if (s->k == 0 || s->n == 0 || !part_fits(s) || (f->n_rows != 0 && f->n_rows != n) ||
+        (f->run != 0 && n % ((uint64_t)f->run + f->pad) != 0) ||
+        (f->run_columns != 0 && k % ((uint64_t)f->run_columns + f->pad_columns) != 0) ||
         (f->slice && (t->n_dims < 2 || f->slice > t->shape[0])))
         return false;
     elements = slice_elements(s);
     if (rows < s->from.row)
         return false;
     if (f->transpose) {
-        const uint32_t n = file_dims(s);
-        return (n == 2 || n == 3) && file_shape(s)[n - 2] == columns &&
-               rows <= tables(s) * file_shape(s)[n - 1];
+        const uint32_t dims = file_dims(s);
+        return (dims == 2 || dims == 3) && file_shape(s)[dims - 2] == columns &&
+               rows <= tables(s) * file_shape(s)[dims - 1];
     }
     uint32_t block = tensor_type_info(t->type)->block_n;
     return elements % columns == 0 && rows <= elements / columns &&
-           (columns % block == 0 || s->n * s->k % block == 0);
+           (columns % block == 0 || (is_whole(f) && n * k % block == 0));
 }
 
 bool source_open(
@@ -75,10 +106,10 @@ bool source_open(
         return err_set(err, ERR_INPUT, "cannot read tensor '%s' as %llu rows of %llu from row %llu",
             from->tensor->name, (unsigned long long)n, (unsigned long long)k,
             (unsigned long long)from->row);
-    if (from->permute_heads != 0 && n % (2 * (uint64_t)from->permute_heads) != 0)
+    if (from->permute_heads != 0 && whole_n(s) % (2 * (uint64_t)from->permute_heads) != 0)
         return err_set(err, ERR_INPUT,
             "cannot read tensor '%s': %llu rows are not %u heads of even width", from->tensor->name,
-            (unsigned long long)n, from->permute_heads);
+            (unsigned long long)whole_n(s), from->permute_heads);
     return true;
 }
 
@@ -89,8 +120,9 @@ enum { NO_ROW = -1 };
  * 1, half + 1, ...). */
 static int64_t file_row(const struct source *s, uint64_t r) {
     const struct weight_source *f = &s->from;
+    r += f->part.row;
     if (f->permute_heads != 0) {
-        uint64_t width = s->n / f->permute_heads, in_head = r % width, half = width / 2;
+        uint64_t width = whole_n(s) / f->permute_heads, in_head = r % width, half = width / 2;
         r = (r - in_head) + (in_head % half) * 2 + in_head / half;
     }
     if (f->run == 0)
@@ -132,11 +164,11 @@ static void read_row(const struct source *s, uint64_t row, float *out) {
         return;
     }
     if (s->from.run_columns == 0) {
-        read_columns(s, (uint64_t)i, 0, s->k, out);
+        read_columns(s, (uint64_t)i, columns_before(s), s->k, out);
         return;
     }
     float *room = xmalloc((size_t)columns_read(s) * sizeof *room);
-    read_columns(s, (uint64_t)i, 0, columns_read(s), room);
+    read_columns(s, (uint64_t)i, columns_before(s), columns_read(s), room);
     columns_place(s, room, out);
     free(room);
 }
@@ -167,12 +199,13 @@ static uint64_t columns_wanted(
 /* Rows are columns of the file: of each of its rows what is wanted is read once. */
 static void read_transposed(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
     uint64_t width = file_columns(s), depth = columns_read(s), n_tables = tables(s), from, end;
+    uint64_t of = columns_in_file(s, whole_k(s)), before = columns_before(s);
     uint64_t only = columns_wanted(s, row, n_rows, &from, &end);
     float *whole = xmalloc((size_t)(width * n_tables) * sizeof *whole);
     for (uint64_t i = 0; i < depth; i++) {
         for (uint64_t t = 0; t < n_tables && end > from; t++)
             if (only == ALL_TABLES || only == t)
-                read_columns(s, t * depth + i, from, end - from, whole + t * width + from);
+                read_columns(s, t * of + before + i, from, end - from, whole + t * width + from);
         for (uint64_t r = 0; r < n_rows; r++) {
             int64_t at = file_row(s, row + r);
             out[r * s->k + i] = at == NO_ROW ? 0 : whole[at];
@@ -186,7 +219,7 @@ static void row_scale(const struct source *s, uint64_t row, uint64_t n, float *o
     uint64_t end = 0;
     for (uint32_t i = 0; i < s->from.n_scales; i++) {
         end += s->from.scales[i].n;
-        if (row >= end)
+        if (s->from.part.row + row >= end)
             continue;
         for (uint64_t j = 0; j < n; j++)
             out[j] *= s->from.scales[i].factor;
@@ -196,18 +229,29 @@ static void row_scale(const struct source *s, uint64_t row, uint64_t n, float *o
 
 /* Row r is the file's, so many rows on. */
 static bool is_in_order(const struct weight_source *f) {
-    return f->permute_heads == 0 && f->run == 0 && f->run_columns == 0 && f->slice == 0;
+    return f->permute_heads == 0 && f->run == 0 && f->run_columns == 0 && f->slice == 0 &&
+           f->part.of_columns == 0;
+}
+
+/* The file has each number as it is wanted. */
+static bool is_verbatim(const struct source *s, enum elem elem, size_t size) {
+    const struct weight_source *f = &s->from;
+    const struct tensor *t = f->tensor;
+    bool same = t->type == (elem == ELEM_BF16 ? TENSOR_BF16 : TENSOR_F32) && t->derived == NULL;
+    return same && !f->transpose && f->n_scales == 0 && f->add == 0 &&
+           (uintptr_t)t->data % size == 0;
+}
+
+static size_t size_of(enum elem elem) {
+    return elem == ELEM_BF16 ? sizeof(uint16_t) : sizeof(float);
 }
 
 const void *source_view(const struct source *s, enum elem elem, uint64_t row) {
     const struct weight_source *f = &s->from;
-    const struct tensor *t = f->tensor;
-    size_t size = elem == ELEM_BF16 ? sizeof(uint16_t) : sizeof(float);
-    bool same = t->type == (elem == ELEM_BF16 ? TENSOR_BF16 : TENSOR_F32) && t->derived == NULL;
-    if (!same || f->transpose || f->n_scales > 0 || f->add != 0 || !is_in_order(f) ||
-        (uintptr_t)t->data % size != 0)
+    size_t size = size_of(elem);
+    if (!is_verbatim(s, elem, size) || !is_in_order(f))
         return NULL;
-    return t->data + (f->row + row) * s->k * size;
+    return f->tensor->data + (f->row + f->part.row + row) * s->k * size;
 }
 
 void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *out) {
@@ -217,7 +261,8 @@ void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *o
     if (f->transpose)
         read_transposed(s, row, n_rows, out);
     else if (plain)
-        tensor_read_f32(f->tensor, (size_t)((f->row + row) * s->k), (size_t)(n_rows * s->k), out);
+        tensor_read_f32(
+            f->tensor, (size_t)((f->row + f->part.row + row) * s->k), (size_t)(n_rows * s->k), out);
     else
         for (uint64_t r = 0; r < n_rows; r++)
             read_row(s, row + r, out + r * s->k);
@@ -231,13 +276,22 @@ void source_read(const struct source *s, uint64_t row, uint64_t n_rows, float *o
 bool source_has_rows(const struct source *s) {
     const struct weight_source *f = &s->from;
     uint32_t block = tensor_type_info(f->tensor->type)->block_n;
-    return !f->transpose && f->run_columns == 0 && s->k % block == 0;
+    return !f->transpose && f->run_columns == 0 && s->k % block == 0 && whole_k(s) % block == 0 &&
+           f->part.column % block == 0;
 }
 
 /* Of a source that has rows: where element `from` of the file's row is in the tensor. */
 static size_t element_of(const struct source *s, int64_t row, uint64_t from) {
     uint64_t first = s->from.slice ? (s->from.slice - 1) * slice_elements(s) : 0;
-    return (size_t)(first + (uint64_t)row * s->k + from);
+    return (size_t)(first + (uint64_t)row * whole_k(s) + s->from.part.column + from);
+}
+
+const void *source_row(const struct source *s, enum elem elem, uint64_t row) {
+    size_t size = size_of(elem);
+    int64_t at = file_row(s, row);
+    if (!is_verbatim(s, elem, size) || s->from.run_columns != 0 || at == NO_ROW)
+        return NULL;
+    return s->from.tensor->data + element_of(s, at, 0) * size;
 }
 
 const uint8_t *source_blocks(const struct source *s, uint64_t row, uint64_t from) {
@@ -251,12 +305,12 @@ const uint8_t *source_blocks(const struct source *s, uint64_t row, uint64_t from
 
 bool source_scaled(const struct source *s, struct scaled_bytes *out) {
     return source_has_rows(s) && s->from.n_scales == 0 && s->from.add == 0 &&
-           tensor_scaled_bytes(s->from.tensor, out) && out->cols == s->k;
+           tensor_scaled_bytes(s->from.tensor, out) && out->cols == whole_k(s);
 }
 
 bool source_row_find(const struct source *s, uint64_t row, uint64_t *out) {
     int64_t at = file_row(s, row);
-    *out = at == NO_ROW ? 0 : element_of(s, at, 0) / s->k;
+    *out = at == NO_ROW ? 0 : element_of(s, at, 0) / whole_k(s);
     return at != NO_ROW;
 }
 

@@ -25,8 +25,9 @@ void source_read_part(const struct source *s, uint64_t row, uint64_t from, uint6
 /* Where such a part lies in the file, if its numbers are to be read as they are; else NULL. */
 const uint8_t *source_blocks(const struct source *s, uint64_t row, uint64_t from);
 
-/* The same of bytes with scales: the view of the whole tensor, if rows are as wide as the tensor's
- * and nothing else is done to them; and which of the tensor's rows one is, false: of zeros. */
+/* The same of bytes with scales: the view of the whole tensor, if rows are rows of it, or a part of
+ * their columns (from.part), and nothing else is done to them; and which of the tensor's rows one
+ * is, false: of zeros. */
 bool source_scaled(const struct source *s, struct scaled_bytes *out);
 bool source_row_find(const struct source *s, uint64_t row, uint64_t *out);
 
@@ -36,5 +37,7 @@ size_t source_bytes(const struct source *s);
 /* Rows from `row` on where they lie in the file, if they are there as they are wanted, in these
  * elements; else NULL. */
 const void *source_view(const struct source *s, enum elem elem, uint64_t row);
+/* The same of one row, wherever the next one is. */
+const void *source_row(const struct source *s, enum elem elem, uint64_t row);
 
 #endif

@@ -12,6 +12,7 @@ set(cpu_SOURCES
     cpu/gemm.c
     cpu/gemm_int8.c
     cpu/gemm_plain.c
+    cpu/group.c
     cpu/isa.c
     cpu/kernels_int8_plain.c
     cpu/kernels_plain.c

@@ -28,7 +28,8 @@ struct between {
 bool strips_can(const struct cpu *c, const struct source *s) {
     bool by_blocks = s->k % tensor_type_info(s->from.tensor->type)->block_n == 0;
     return c->gemm->ops->strip != NULL &&
-           (by_blocks || s->from.transpose || s->from.run_columns != 0);
+           (by_blocks || s->from.transpose || s->from.run_columns != 0 ||
+               s->from.part.of_columns != 0);
 }
 
 struct matrix *strips_matrix(struct cpu *c, const struct source *s) {
@@ -179,7 +180,7 @@ static bool fill_from_blocks(const struct filling *f) {
 
 /* Elements [from, from + n) of the tensor's row, as far as a scale goes at a time. */
 static void scaled_to_bf16(const struct filling *f, const struct scaled_bytes *b, uint64_t row,
-    uint32_t from, uint32_t n, uint16_t *out) {
+    uint64_t from, uint32_t n, uint16_t *out) {
     for (uint32_t i = 0, some; i < n; i += some) {
         uint64_t at = from + i, left = b->block_cols - at % b->block_cols;
         some = left < n - i ? (uint32_t)left : n - i;
@@ -201,12 +202,14 @@ static bool fill_from_scaled(const struct filling *f) {
     for (uint32_t j = 0; j < f->n; j++)
         if (!source_row_find(f->source, f->first + j, &at[j]))
             return false;
-    for (uint32_t k = (uint32_t)b.cols, from = 0; from < k; from += PART) {
+    for (uint32_t k = (uint32_t)f->source->k, from = 0, n; from < k; from += PART) {
+        n = lesser(k - from, PART);
         for (uint32_t j = 0; j < f->n; j++) {
             rows[j] = f->between->rows.bf16[j];
-            scaled_to_bf16(f, &b, at[j], from, lesser(k - from, PART), f->between->rows.bf16[j]);
+            scaled_to_bf16(
+                f, &b, at[j], f->source->from.part.column + from, n, f->between->rows.bf16[j]);
         }
-        pack_part(f, from, lesser(k - from, PART), rows);
+        pack_part(f, from, n, rows);
     }
     return true;
 }

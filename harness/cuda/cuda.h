@@ -159,6 +159,9 @@ struct cuda {
     struct kernel_mass *masses_host;
     struct kernel_target *targets_host;
     uint64_t n_rows_filled;
+    struct cuda_group *group; /* group.h; NULL: it is in none */
+    uint32_t rank;            /* in its group */
+    float *parts;             /* of other ranks; with a group */
     struct owned *owned;
 };
 

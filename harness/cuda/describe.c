@@ -19,26 +19,30 @@ static json_t *library_describe(
     return said;
 }
 
-/* The one that the module would open (lt_names.h). */
-static json_t *products_describe(void) {
-    static const struct dynamic_symbol entry[] = { { "cublasLtMatmul", 0 }, { NULL, 0 } };
-    const char *named = getenv("ASSAY_CUBLASLT"), *const names[] = { named, NULL };
+/* The one that the module would open: of these names, or the one that a variable of the environment
+ * names (empty: none). */
+static json_t *chosen_describe(const char *what, const char *variable, const char *const *names,
+    const struct dynamic_symbol *entry) {
+    const char *named = getenv(variable), *const one[] = { named, NULL };
     json_t *said;
     if (named == NULL)
-        return library_describe("cublasLt", lt_names, entry);
+        return library_describe(what, names, entry);
     if (named[0] != '\0')
-        said = library_describe("cublasLt", names, entry);
+        said = library_describe(what, one, entry);
     else
-        said = json_pack(
-            "{s:s, s:b, s:s}", "name", "cublasLt", "found", 0, "why", "ASSAY_CUBLASLT is empty");
-    json_object_set_new(said, "named_by", json_string("ASSAY_CUBLASLT"));
+        said =
+            json_pack("{s:s, s:b, s:s+}", "name", what, "found", 0, "why", variable, " is empty");
+    json_object_set_new(said, "named_by", json_string(variable));
     return said;
 }
 
 static json_t *libraries_describe(void) {
-    static const char *const nccl[] = { "libnccl.so.2", "libnccl.so", NULL };
-    static const struct dynamic_symbol entry[] = { { "ncclGetVersion", 0 }, { NULL, 0 } };
-    return json_pack("[o, o]", products_describe(), library_describe("NCCL", nccl, entry));
+    static const char *const nccl_names[] = { "libnccl.so.2", "libnccl.so",
+        "/usr/local/cuda/lib64/libnccl.so.2", NULL };
+    static const struct dynamic_symbol lt[] = { { "cublasLtMatmul", 0 }, { NULL, 0 } },
+                                       nccl[] = { { "ncclGetVersion", 0 }, { NULL, 0 } };
+    return json_pack("[o, o]", chosen_describe("cublasLt", "ASSAY_CUBLASLT", lt_names, lt),
+        chosen_describe("NCCL", "ASSAY_NCCL", nccl_names, nccl));
 }
 
 static json_t *module_describe(void) {

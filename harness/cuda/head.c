@@ -89,7 +89,9 @@ static void read_targets(struct cuda *c, struct target *targets, size_t n, uint3
     cuda_must(cudaStreamSynchronize(c->stream), "logprobs");
     for (size_t i = 0; i < n; i++) {
         const struct kernel_mass *m = &c->masses_host[c->targets_host[i].row];
-        targets[i].logprob = (double)c->targets_host[i].logit - (double)m->max - log(m->sum);
+        targets[i].logit = (double)c->targets_host[i].logit;
+        targets[i].mass = (struct mass) { m->max, m->best, m->sum };
+        targets[i].logprob = targets[i].logit - (double)m->max - log(m->sum);
         targets[i].best = (uint32_t)targets[i].token == m->best;
     }
 }

@@ -82,6 +82,15 @@ cudaError_t launch_curve(const struct curve_args *a, cudaStream_t stream);
 /* out += scale * x, both f32; x cut to ± limit */
 cudaError_t launch_add(
     float scale, struct device_rows x, struct device_rows out, cudaStream_t stream);
+/* x becomes the sum of what n_ranks ranks have of n numbers, in their order: x itself is rank's,
+ * the others' stand in `parts`, `pitch` numbers apart by rank. */
+struct sum_args {
+    float *x;
+    const float *parts;
+    size_t n, pitch;
+    uint32_t n_ranks, rank;
+};
+cudaError_t launch_sum_ranks(const struct sum_args *a, cudaStream_t stream);
 cudaError_t launch_clip(float limit, struct device_rows x, cudaStream_t stream);
 
 /* out row index[i] += weights[i] * x row i, all f32 */

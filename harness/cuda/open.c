@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "harness/cuda/group.h"
 #include "harness/cuda/load.h"
 #include "harness/cuda/lt.h"
 #include "harness/cuda/steps.h"
@@ -51,6 +52,7 @@ static void cuda_close(struct backend *b) {
     cudaSetDevice(c->device);
     if (c->stream != NULL)
         cudaStreamSynchronize(c->stream);
+    cuda_leave(c);
     lt_close(c->lt);
     upload_free(c);
     fetch_free(c);
@@ -121,6 +123,8 @@ static const struct backend_ops cuda_ops = {
     .share = cuda_share,
     .roof = cuda_roof,
     .stream = cuda_stream,
+    .join = cuda_join,
+    .all_reduce = cuda_all_reduce,
     .download = cuda_download,
     .fetch = cuda_fetch,
     .settle = cuda_settle,

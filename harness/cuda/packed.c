@@ -50,11 +50,13 @@ static bool has_blocks(const struct source *s) {
     return source_blocks(s, 0, 0) != NULL && (s->from.run == 0 || s->from.pad == 0);
 }
 
-/* Eight bytes that lie together have one scale, and so have those that a row keeps one for. */
+/* Eight bytes that lie together have one scale, and so have those that a row keeps one for; a part
+ * of the columns begins with the first of such. */
 static bool has_e4m3(const struct source *s) {
     struct scaled_bytes b;
     return source_scaled(s, &b) && b.type == TENSOR_F8_E4M3 && s->k % 8 == 0 &&
-           (b.block_cols % E4M3_COLUMNS == 0 || b.block_cols >= b.cols);
+           (b.block_cols >= b.cols ||
+               (b.block_cols % E4M3_COLUMNS == 0 && s->from.part.column % E4M3_COLUMNS == 0));
 }
 
 static size_t row_of_blocks(enum tensor_type type, uint64_t k) {
@@ -105,21 +107,26 @@ struct packed_form packed_choose(struct cuda *c, const struct source *s) {
 
 /* ---- upload ---- */
 
-/* How many rows from `row` on follow each other in the file. */
-static uint64_t rows_together(const struct source *s, uint64_t row, size_t row_bytes) {
-    const uint8_t *first = source_blocks(s, row, 0);
+/* How many rows from `row` on stand in the file one step apart, and how large that is: the rows of
+ * a part of the columns have what is others' between them. */
+static uint64_t rows_in_step(const struct source *s, uint64_t row, size_t row_bytes, size_t *step) {
+    const uint8_t *first = source_blocks(s, row, 0),
+                  *next = row + 1 < s->n ? source_blocks(s, row + 1, 0) : NULL;
     uint64_t n = 1;
-    while (row + n < s->n && source_blocks(s, row + n, 0) == first + n * row_bytes)
+    *step = next >= first + row_bytes ? (size_t)(next - first) : row_bytes;
+    while (row + n < s->n && source_blocks(s, row + n, 0) == first + n * *step)
         n++;
     return n;
 }
 
 static bool upload_blocks(
     struct cuda *c, const struct source *s, size_t row_bytes, uint8_t *device, struct err *err) {
+    size_t step;
     for (uint64_t row = 0, n; row < s->n; row += n) {
-        n = rows_together(s, row, row_bytes);
-        cudaError_t e = cudaMemcpyAsync(device + (size_t)row * row_bytes, source_blocks(s, row, 0),
-            (size_t)n * row_bytes, cudaMemcpyHostToDevice, c->stream);
+        n = rows_in_step(s, row, row_bytes, &step);
+        cudaError_t e =
+            cudaMemcpy2DAsync(device + (size_t)row * row_bytes, row_bytes, source_blocks(s, row, 0),
+                step, row_bytes, (size_t)n, cudaMemcpyHostToDevice, c->stream);
         if (e != cudaSuccess)
             return err_set(err, ERR_NODE, "could not copy a weight: %s", cudaGetErrorString(e));
     }
@@ -130,13 +137,13 @@ static bool upload_blocks(
 static void fill_e4m3_row(
     const struct source *s, const struct scaled_bytes *b, uint64_t row, uint8_t *out) {
     uint32_t k = (uint32_t)s->k;
-    uint64_t at;
+    uint64_t at, column = s->from.part.column;
     memset(out, 0, e4m3_row_bytes(k));
     if (!source_row_find(s, row, &at))
         return;
-    memcpy(out, b->bytes + (size_t)at * k, k);
+    memcpy(out, b->bytes + (size_t)(at * b->cols + column), k);
     for (uint32_t from = 0; from < k; from += E4M3_COLUMNS) {
-        float scale = scaled_bytes_scale(b, at, from);
+        float scale = scaled_bytes_scale(b, at, column + from);
         memcpy(out + e4m3_scales_at(k) + from / E4M3_COLUMNS * sizeof scale, &scale, sizeof scale);
     }
 }

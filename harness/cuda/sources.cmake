@@ -15,6 +15,7 @@ set(cuda_MODULE_SOURCES
     fetch.c
     finish.cu
     gemm_mma.cu
+    group.c
     groups.c
     groups.cu
     head.c
@@ -28,6 +29,7 @@ set(cuda_MODULE_SOURCES
     lt_say.c
     matmul.cu
     memory.c
+    nccl.c
     norm.cu
     objects.c
     open.c
@@ -46,5 +48,6 @@ set(cuda_MODULE_SOURCES
     step_graphs.c
     step_lists.c
     step_record.c
+    sum.cu
     upload.c
 )

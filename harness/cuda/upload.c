@@ -33,21 +33,33 @@ static void round_all(size_t n, const float *x, uint8_t *out) {
     }
 }
 
+/* Rows of the file that have what is wanted: all at once, or each wherever it is. */
+static bool rows_copy(
+    const struct source *s, enum elem elem, uint64_t row, uint64_t n, uint8_t *out) {
+    size_t bytes = (size_t)s->k * elem_bytes(elem);
+    const void *all = source_view(s, elem, row);
+    if (all != NULL) {
+        memcpy(out, all, (size_t)n * bytes);
+        return true;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        const void *there = source_row(s, elem, row + i);
+        if (there == NULL)
+            return false;
+        memcpy(out + i * bytes, there, bytes);
+    }
+    return true;
+}
+
 static void fill_f32(const struct source *s, uint64_t row, uint64_t n, uint8_t *out) {
-    const void *there = source_view(s, ELEM_F32, row);
-    if (there != NULL)
-        memcpy(out, there, (size_t)(n * s->k) * sizeof(float));
-    else
+    if (!rows_copy(s, ELEM_F32, row, n, out))
         source_read(s, row, n, (float *)(void *)out);
 }
 
 static void fill_bf16(const struct source *s, uint64_t row, uint64_t n, uint8_t *out) {
-    const void *there = source_view(s, ELEM_BF16, row);
     size_t count = (size_t)(n * s->k);
-    if (there != NULL) {
-        memcpy(out, there, count * sizeof(uint16_t));
+    if (rows_copy(s, ELEM_BF16, row, n, out))
         return;
-    }
     float *numbers = xmalloc(count * sizeof *numbers);
     source_read(s, row, n, numbers);
     round_all(count, numbers, out);

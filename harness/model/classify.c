@@ -236,8 +236,8 @@ static void stats_add(struct run_stats *stats, const struct classifying *c, uint
     stats->tokens_computed += c->n_tokens;
     stats->rows_filled += net->backend->ops->rows_filled(net->backend) - filled;
     stats->memory_bytes = bytes > stats->memory_bytes ? bytes : stats->memory_bytes;
-    stats->flops +=
-        net_token_flops(&net->spec) * (double)c->n_tokens + net_pair_flops(&net->spec) * c->n_pairs;
+    stats->flops += net_token_flops(net_whole(net)) * (double)c->n_tokens +
+                    net_pair_flops(net_whole(net)) * c->n_pairs;
 }
 
 bool model_classify(struct model *m, struct classify_request *requests, size_t n, float *logits,

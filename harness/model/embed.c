@@ -455,8 +455,8 @@ static void stats_add(
     stats->tokens_computed += counts->computed;
     stats->rows_filled += net->backend->ops->rows_filled(net->backend) - filled;
     stats->memory_bytes = bytes > stats->memory_bytes ? bytes : stats->memory_bytes;
-    stats->flops += net_token_flops(&net->spec) * (double)counts->computed +
-                    net_pair_flops(&net->spec) * counts->pairs;
+    stats->flops += net_token_flops(net_whole(net)) * (double)counts->computed +
+                    net_pair_flops(net_whole(net)) * counts->pairs;
 }
 
 bool model_embed(struct model *m, const struct embed_options *options,

@@ -4,7 +4,7 @@
  * Rows of one step may attend to each other in any depth: keys and values of all rows are stored
  * before a layer attends, so a question can stand in the same step as the preamble that it
  * continues. */
-#include "harness/model/net.h"
+#include "harness/model/ranks.h"
 
 #include <math.h>
 #include <string.h>
@@ -29,19 +29,24 @@ static void matmul(struct net *net, const struct matrix *w, const struct vector 
 struct landing {
     const struct vector *norm, *norm_bias;
     struct rows x;
+    bool partial; /* it is this device's part of a sum */
 };
 
+/* Several devices add up what they have of the product before it lands. */
 static void matmul_land(struct net *net, const struct matrix *w, const struct vector *bias,
     struct rows h, const struct landing *to) {
     float scale = (float)net->spec.residual_scale;
-    if (!to->norm) {
+    if (!to->norm && !to->partial) {
         net->backend->ops->matmul(net->backend, w, h, to->x,
             &(struct epilogue) { .bias = bias, .scale = scale, .accumulate = true });
         return;
     }
     struct rows y = part(net->y, h.n);
     matmul(net, w, bias, h, y);
-    norm(net, to->norm, to->norm_bias, y, y);
+    if (to->partial)
+        net_sum(net, y);
+    if (to->norm)
+        norm(net, to->norm, to->norm_bias, y, y);
     net->backend->ops->add(net->backend, scale, y, to->x);
 }
 
@@ -323,8 +328,8 @@ static void attention(
         matmul(net, w->attn_gate, w->attn_gate_bias, h, gate);
         net->backend->ops->gate(net->backend, &(struct gating) { .sigmoid = true }, gate, a, a);
     }
-    matmul_land(
-        net, w->o, w->o_bias, a, &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x });
+    matmul_land(net, w->o, w->o_bias, a,
+        &(struct landing) { w->attn_out_norm, w->attn_out_norm_bias, x, is_part(&net->cut.heads) });
 }
 
 /* ---- a recurrence in place of attention ---- */
@@ -563,10 +568,11 @@ void net_ffn(struct net *net, const struct ffn_part *p, struct rows h, struct ro
         &(struct epilogue) { .bias = p->down_bias, .scale = p->scale, .accumulate = p->add });
 }
 
-/* x += experts(h), normed first where a norm stands behind the part: then they add to nothing. */
+/* x += experts(h), normed first where a norm stands behind the part: then they add to nothing, as
+ * they do where devices add up what each has of them. */
 static void experts_land(struct net *net, const struct layer *w, struct rows h, struct rows x) {
     const struct backend_ops *ops = net->backend->ops;
-    if (!w->mlp_out_norm) {
+    if (!w->mlp_out_norm && !is_cut(&net->cut)) {
         net_experts(net, w, h, x);
         return;
     }
@@ -574,7 +580,9 @@ static void experts_land(struct net *net, const struct layer *w, struct rows h, 
     ops->convert(net->backend, x, y);
     ops->add(net->backend, -1, x, y);
     net_experts(net, w, h, y);
-    norm(net, w->mlp_out_norm, w->mlp_out_norm_bias, y, y);
+    net_sum(net, y);
+    if (w->mlp_out_norm)
+        norm(net, w->mlp_out_norm, w->mlp_out_norm_bias, y, y);
     ops->add(net->backend, 1, y, x);
 }
 
@@ -602,7 +610,7 @@ static void feed_forward(struct net *net, uint32_t l, struct rows h, struct rows
         .curve = w->curve_above ? &curve : NULL,
         .room = net->ffn };
     matmul_land(net, w->down, w->down_bias, ffn_middle(net, &p, h),
-        &(struct landing) { w->mlp_out_norm, w->mlp_out_norm_bias, x });
+        &(struct landing) { w->mlp_out_norm, w->mlp_out_norm_bias, x, is_cut(&net->cut) });
 }
 
 /* ---- layers ---- */
@@ -736,24 +744,11 @@ static struct rows final_act(struct net *net, struct rows x) {
     return h;
 }
 
-/* ---- the pass ---- */
+/* ---- what is read ---- */
 
-static void step_begin(struct net *net, const struct step_view *step) {
-    const struct backend_ops *ops = net->backend->ops;
-    const struct step_shape shape = {
-        .n_rows = step->n, .n_segments = step->n_segments, .n_reads = step->n_reads
-    };
-    net->kept = ops->step_begin && ops->step_begin(net->backend, &shape);
-}
-
-static void step_end(struct net *net) {
-    if (net->kept)
-        net->backend->ops->step_end(net->backend);
-    net->kept = false;
-}
-
-/* What is read of the hidden states: under the final norm, or narrower. */
-static struct rows final_hidden(struct net *net, struct rows x) {
+/* Of the hidden states: under the final norm, or narrower. */
+static struct rows forward_hidden(struct net *net, const struct step_view *step) {
+    struct rows x = layers(net, step);
     if (net->head_project) {
         struct rows narrow = part(net->e, x.n);
         matmul(net, net->head_project, NULL, final_act(net, x), narrow);
@@ -761,13 +756,6 @@ static struct rows final_hidden(struct net *net, struct rows x) {
     }
     if (has_final_norm(net))
         norm(net, net->final_norm, net->final_norm_bias, x, x);
-    return x;
-}
-
-struct rows net_forward_hidden(struct net *net, const struct step_view *step) {
-    step_begin(net, step);
-    struct rows x = final_hidden(net, layers(net, step));
-    step_end(net);
     return x;
 }
 
@@ -783,8 +771,8 @@ static void head_dense(struct net *net, struct rows h, struct rows x) {
 }
 
 /* What the head reads. */
-static struct rows final_head(struct net *net, struct rows x) {
-    struct rows h = final_act(net, x);
+static struct rows forward_head(struct net *net, const struct step_view *step) {
+    struct rows x = layers(net, step), h = final_act(net, x);
     if (net->head_dense)
         head_dense(net, h, x);
     if (!net->head_project)
@@ -794,19 +782,58 @@ static struct rows final_head(struct net *net, struct rows x) {
     return narrow;
 }
 
-struct rows net_forward_head(struct net *net, const struct step_view *step) {
-    step_begin(net, step);
-    struct rows h = final_head(net, layers(net, step));
+/* ---- passes of all devices ---- */
+
+/* One of several devices doesn't write down what it is asked for: it meets the others in the middle
+ * of a step, and doing a step again would pass over that. */
+static void step_begin(struct net *net, const struct step_view *step) {
+    const struct backend_ops *ops = net->backend->ops;
+    const struct step_shape shape = {
+        .n_rows = step->n, .n_segments = step->n_segments, .n_reads = step->n_reads
+    };
+    net->kept = !is_cut(&net->cut) && ops->step_begin && ops->step_begin(net->backend, &shape);
+}
+
+static void step_end(struct net *net) {
+    if (net->kept)
+        net->backend->ops->step_end(net->backend);
+    net->kept = false;
+}
+
+struct pass {
+    struct rows (*run)(struct net *net, const struct step_view *step);
+    const struct step_view *step;
+};
+
+static bool pass_run(struct net *net, void *arg, struct err *err) {
+    const struct pass *p = arg;
+    (void)err;
+    step_begin(net, p->step);
+    net->head_rows = p->run(net, p->step);
     step_end(net);
-    return h;
+    return true;
+}
+
+static struct rows forward(struct net *net, const struct pass *p) {
+    struct pass pass = *p;
+    (void)!ranks_each(net, pass_run, &pass, NULL);
+    return net->head_rows;
+}
+
+struct rows net_forward_hidden(struct net *net, const struct step_view *step) {
+    return forward(net, &(struct pass) { forward_hidden, step });
+}
+
+struct rows net_forward_head(struct net *net, const struct step_view *step) {
+    return forward(net, &(struct pass) { forward_head, step });
 }
 
 void net_forward_keys(struct net *net, const struct step_view *step) {
     BUG_IF(step->n_reads != 0);
-    step_begin(net, step);
-    layers(net, step);
-    step_end(net);
+    forward(net, &(struct pass) { layers, step });
 }
+
+/* ---- classifiers ---- */
 
 void net_classify_rows(struct net *net, struct rows x) {
     struct rows h = part(net->h, x.n);

@@ -346,8 +346,7 @@ static void step_read(struct generator *g, struct rows h) {
     for (uint32_t row = 0, at = 0; row < h.n; row += LOGIT_ROWS) {
         uint32_t n = h.n - row < LOGIT_ROWS ? h.n - row : LOGIT_ROWS;
         struct rows part = { .buf = h.buf, .row = h.row + row, .n = n };
-        net->backend->ops->logits(net->backend, net->head, net->head_bias,
-            (float)net->spec.logit_scale, (float)net->spec.logit_softcap, part, g->logits);
+        net_logits(net, part, g->logits);
         for (; at < g->n_reads && g->reads[at].row < row + n; at++)
             lane_advance(g, &g->lanes[g->reads[at].lane],
                 g->logits + (size_t)(g->reads[at].row - row) * net->spec.n_vocab);
@@ -434,9 +433,9 @@ static void stats_add(struct run_stats *stats, const struct generator *g, uint64
     uint64_t bytes = net->weight_bytes + net->n_rows * net_row_bytes(&g->model->net) +
                      g->slots.n * net_slot_bytes(net);
     stats->memory_bytes = bytes > stats->memory_bytes ? bytes : stats->memory_bytes;
-    stats->flops += net_token_flops(&net->spec) * (double)g->n_computed +
-                    net_pair_flops(&net->spec) * g->n_pairs +
-                    net_logit_flops(&net->spec) * (double)g->n_logit_rows;
+    stats->flops += net_token_flops(net_whole(net)) * (double)g->n_computed +
+                    net_pair_flops(net_whole(net)) * g->n_pairs +
+                    net_logit_flops(net_whole(net)) * (double)g->n_logit_rows;
 }
 
 bool model_generate(struct model *m, const struct generate_options *options,

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "harness/cuda/load.h"
 #include "harness/formats/adapter.h"
 
 enum {
@@ -280,40 +279,14 @@ unsigned model_threads(const struct model *m) {
 
 /* ---- device and memory ---- */
 
-/* Files in f32 run in f32; others in bf16 where the processor has it (the backend's name says so).
- * Eight bits change answers and are never chosen for anybody. */
-static enum dtype dtype_resolve(
-    enum dtype asked, const char *weight_dtype, const struct backend *b) {
-    if (asked != DTYPE_AUTO)
-        return asked;
-    bool full = strcmp(weight_dtype, "F32") == 0 || strcmp(weight_dtype, "F64") == 0;
-    return !full && b && strstr(b->ops->caps(b)->name, "bf16") ? DTYPE_BF16 : DTYPE_F32;
-}
-
-static struct backend *device_open(const struct model_options *o, const char *weight_dtype,
-    const struct packs_config *packs, enum dtype *dtype, struct err *err) {
-    const char *device = o->device ? o->device : "auto";
-    if (o->dtype == DTYPE_F16) {
-        err_set(err, ERR_UNSUPPORTED, "dtype f16 is not available on this device");
-        err_hint(err, "use --dtype bf16 or f32");
-        return NULL;
+/* Of several devices, what the one with the least has. */
+static size_t memory_of_least(const struct model *m) {
+    size_t least = SIZE_MAX;
+    for (uint32_t i = 0; i < ranks_count(&m->net); i++) {
+        size_t left = memory_of_device(ranks_net(&m->net, i)->backend);
+        least = left < least ? left : least;
     }
-    struct backend_config config = {
-        .dtype = DTYPE_F32, .threads = o->threads, .gemm = o->gemm, .packs = packs
-    };
-    config.gemm = config.gemm ? config.gemm : "auto";
-    config.weights = o->weights;
-    bool own_memory = strncmp(device, "cuda", 4) == 0;
-    config.weight_room = own_memory && !o->total_bytes ? 0 : memory_for_weights(o);
-    config.dtype = o->dtype == DTYPE_AUTO ? DTYPE_F32 : o->dtype;
-    struct backend *b = backend_device_open(device, &config, err);
-    *dtype = dtype_resolve(o->dtype, weight_dtype, b);
-    if (b && *dtype != config.dtype) {
-        b->ops->close(b);
-        config.dtype = *dtype;
-        b = backend_device_open(device, &config, err);
-    }
-    return b;
+    return least;
 }
 
 /* Memory for work where nobody says how much: some of the host's, or what the device has left. An
@@ -322,7 +295,7 @@ static size_t memory_for_anyone(const struct model *m) {
     const struct backend *b = m->net.backend;
     if (!b->ops->memory_free)
         return memory_default();
-    size_t left = memory_of_device(b), to_come = m->is_outline ? (size_t)m->net.weight_bytes : 0;
+    size_t left = memory_of_least(m), to_come = m->is_outline ? (size_t)m->net.weight_bytes : 0;
     return left > to_come ? left - to_come : 0;
 }
 
@@ -335,7 +308,8 @@ static size_t memory_asked(const struct model *m, const struct model_options *o)
 /* What is left for work of the ceilings that were given, once the weights are in memory. */
 static bool memory_for_work(
     const struct model *m, const struct model_options *o, size_t *memory, struct err *err) {
-    uint64_t weights = m->net.weight_bytes;
+    bool shared = !m->net.backend->ops->memory_free; /* the host's, by all devices that are in it */
+    uint64_t weights = m->net.weight_bytes * (shared ? devices_count(o) : 1);
     *memory = memory_asked(m, o);
     if (!o->total_bytes)
         return true;
@@ -364,6 +338,8 @@ static bool memory_plan(struct model *m, const struct model_options *o, struct e
     size_t memory;
     if (!memory_for_work(m, o, &memory, err))
         return false;
+    if (!net->backend->ops->memory_free) /* several in the host's share it */
+        memory /= devices_count(o);
     size_t row = net_row_bytes(net), slot = net_slot_bytes(net);
     if (m->decoder) { /* a row of both, and what the decoder keeps of the encoder's */
         slot = net_slot_bytes(m->decoder);
@@ -419,14 +395,24 @@ static void packs_settle(struct model *m) {
 
 /* ---- open and close ---- */
 
-static void info_fill(struct model *m, const struct model_source *s, enum dtype dtype) {
-    const struct spec *spec = &m->net.spec;
+/* Sums over devices have an order of their own, so how many there are is part of a result's
+ * identity, as the instruction set is. */
+static void backend_name(struct model *m, const char *name, uint32_t n_devices) {
+    snprintf(
+        m->backend_name, sizeof m->backend_name, n_devices > 1 ? "%s x%u" : "%s", name, n_devices);
+}
+
+static void info_fill(
+    struct model *m, const struct model_source *s, enum dtype dtype, uint32_t n_devices) {
+    const struct spec *spec = net_whole(&m->net);
     const struct backend_caps *caps = m->net.backend->ops->caps(m->net.backend);
+    backend_name(m, caps->name, n_devices);
     m->info = (struct model_info) {
         .architecture = spec->name,
         .format = s->weights ? weights_format(s->weights) : "safetensors",
         .device = strncmp(caps->name, "cuda", 4) == 0 ? "cuda" : "cpu",
-        .backend = caps->name,
+        .backend = m->backend_name,
+        .n_devices = n_devices,
         .gemm = caps->gemm,
         .dtype = dtype_name(dtype),
         .n_parameters = m->net.n_parameters,
@@ -450,7 +436,7 @@ static bool decoder_open(struct model *m, const struct model_source *s, struct e
     if (!s->spec.decoder)
         return true;
     m->decoder = xcalloc(1, sizeof *m->decoder);
-    bool ok = net_open(m->decoder, s->spec.decoder, m->net.backend, err);
+    bool ok = ranks_open(m->decoder, s->spec.decoder, &s->decoder_tensors, &m->net.backend, 1, err);
     m->decoder->borrows_backend = true;
     return ok;
 }
@@ -464,14 +450,14 @@ static bool decoder_fill(struct model *m, const struct model_source *s, struct e
     return ok;
 }
 
-static bool nets_make(
-    struct model *m, const struct model_source *s, struct backend *b, struct err *err) {
-    if (!net_open(&m->net, &s->spec, b, err) || !decoder_open(m, s, err))
+/* What the decoder takes of the device is said before it is looked whether all find room. */
+static bool nets_make(struct model *m, const struct model_source *s, struct backend *const *devices,
+    uint32_t n, struct err *err) {
+    if (!ranks_open(&m->net, &s->spec, &s->tensors, devices, n, err) || !decoder_open(m, s, err))
         return false;
-    net_expect(&m->net, &s->tensors);
     if (m->decoder)
         net_expect(m->decoder, &s->decoder_tensors);
-    return net_room_check(b, err) && net_fill(&m->net, &s->tensors, err) && decoder_fill(m, s, err);
+    return ranks_fill(&m->net, &s->tensors, err) && decoder_fill(m, s, err);
 }
 
 static void labels_name(struct model *m) {
@@ -481,23 +467,36 @@ static void labels_name(struct model *m) {
         snprintf(m->labels + (size_t)i * LABEL_NAME, LABEL_NAME, "LABEL_%u", i);
 }
 
-static bool model_make(
-    struct model *m, struct model_source *s, const struct model_options *o, struct err *err) {
+/* A plan is made for one device, whose part is as large as any other's. */
+static bool nets_open(struct model *m, const struct model_source *s, const struct model_options *o,
+    enum dtype *dtype, struct err *err) {
     uint64_t bytes;
-    enum dtype dtype;
+    uint32_t n = devices_count(o);
     struct packs_config packs;
     struct strbuf stamp = { 0 };
-    struct backend *b = device_open(
-        o, source_dtype(s, &bytes), packs_choose(&packs, &stamp, s, &o->packs), &dtype, err);
+    struct backend *devices[CUT_MAX];
+    struct cut cut;
+    if (!cut_make(&cut, &s->spec, m->is_outline ? NULL : &s->tensors, 0, n, err))
+        return false;
+    struct model_options one = *o;
+    one.tensor_parallel = m->is_outline ? 1 : n;
+    bool ok = devices_open(&one, source_dtype(s, &bytes),
+        n > 1 ? NULL : packs_choose(&packs, &stamp, s, &o->packs), devices, dtype, err);
     strbuf_release(&stamp);
-    if (b && m->is_outline)
-        outline_net_open(&m->net, &s->spec, b, o);
-    else if (!b || !nets_make(m, s, b, err))
+    if (ok && m->is_outline)
+        outline_net_open(&m->net, &cut, devices[0], o);
+    return ok && (m->is_outline || nets_make(m, s, devices, n, err));
+}
+
+static bool model_make(
+    struct model *m, struct model_source *s, const struct model_options *o, struct err *err) {
+    enum dtype dtype;
+    if (!nets_open(m, s, o, &dtype, err))
         return false;
     if (!is_gguf(s->weights) &&
         !modules_open(&m->modules, m->path, spec_hidden_width(&s->spec), err))
         return false;
-    info_fill(m, s, dtype);
+    info_fill(m, s, dtype, devices_count(o));
     labels_name(m);
     tokenizer_make(m, s);
     m->info.max_length = length_of_requests(m);

@@ -4,7 +4,7 @@
 #define ASSAY_HARNESS_MODEL_MODEL_H
 
 #include "harness/model/modules.h"
-#include "harness/model/net.h"
+#include "harness/model/ranks.h"
 
 /* The spec of an opened file, its tensors, and what the tensors leave over. */
 struct model_source {
@@ -28,10 +28,11 @@ struct model {
     struct err tokenizer_err;    /* class ERR_NONE with a NULL tokenizer: the model has none */
     struct modules modules;
     int32_t prefix_token; /* stands for an empty context: BOS, else EOS, else -1 */
-    char *labels;         /* [labels, LABEL_NAME]: "LABEL_0", for configurations without names */
-    bool is_outline;      /* without weights: it can count and plan, and not run */
-    uint32_t max_slots;   /* tokens whose keys and values fit into the memory that is left beside
-                             scratch */
+    char backend_name[64];
+    char *labels;       /* [labels, LABEL_NAME]: "LABEL_0", for configurations without names */
+    bool is_outline;    /* without weights: it can count and plan, and not run */
+    uint32_t max_slots; /* tokens whose keys and values fit into the memory that is left beside
+                           scratch */
 };
 
 /* The tokenizer, or the error that says why there is none. */
@@ -76,8 +77,15 @@ enum { MODEL_CONFIG_MAX = 16 << 20 };
 MUST_CHECK bool outline_source_open(
     struct model_source *s, const char *path, const char *arch_file, struct err *err);
 const char *outline_weight_dtype(const json_t *config);
-void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend,
-    const struct model_options *o);
+void outline_net_open(
+    struct net *net, const struct cut *cut, struct backend *backend, const struct model_options *o);
+
+/* devices.c: the device that the options name, or so many from it on as are to have a part of the
+ * model each; and the dtype that all of them run in. */
+MUST_CHECK bool devices_open(const struct model_options *o, const char *weight_dtype,
+    const struct packs_config *packs, struct backend *out[CUT_MAX], enum dtype *dtype,
+    struct err *err);
+uint32_t devices_count(const struct model_options *o);
 
 /* memory.c: bytes for scratch, keys and values where nothing else is said; bytes that expanded
  * matrices may take. */

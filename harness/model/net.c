@@ -1,6 +1,6 @@
 /* Puts the weights on the device and makes scratch: every role of the spec through one table that
  * says where it lives. */
-#include "harness/model/net.h"
+#include "harness/model/ranks.h"
 
 #include <math.h>
 
@@ -203,9 +203,10 @@ static bool is_gain(enum role role) {
     }
 }
 
-/* Where in its tensor the role's weight lies. */
+/* Where in its tensor the role's weight lies, as far as it is the net's. */
 static struct weight_source source_of(
-    const struct spec *s, enum role role, const struct tensor *t, uint32_t expert) {
+    const struct net *net, enum role role, const struct tensor *t, uint32_t expert) {
+    const struct spec *s = net_whole(net);
     const struct role_names *names = &s->roles[role];
     struct weight_source source = { .tensor = t,
         .transpose = names->transposed,
@@ -216,7 +217,8 @@ static struct weight_source source_of(
         .scales = names->scales,
         .n_scales = names->n_scales,
         .add = is_gain(role) ? (float)s->norm_add : 0,
-        .precise = is_precise(role) };
+        .precise = is_precise(role),
+        .part = cut_part(&net->cut, role) };
     bool vector = role_part(role) == PART_VECTOR;
     if (role >= ROLE_FIRST_OF_EXPERT && t->n_dims == (vector ? 2 : 3))
         source.slice = expert + 1;
@@ -258,13 +260,33 @@ static uint32_t vector_length(
                : n;
 }
 
+/* How many of these numbers are the net's; the source says then where they lie. */
+static uint32_t vector_part(
+    const struct net *net, enum role role, struct weight_source *source, uint32_t rows) {
+    uint32_t n = vector_length(source->tensor, source, rows);
+    if (!is_cut(&net->cut) || n == rows)
+        return n;
+    struct share share = cut_of_heads(&net->cut, role);
+    source->part = (struct weight_part) { .row = share.from, .of_rows = n };
+    return share.n;
+}
+
+/* Numbers of the host's that are one a head are those of the net's heads. */
+static const float *host_make(struct net *net, enum role role, const struct tensor *t) {
+    const float *all = host_copy(net, role, t);
+    return role == ROLE_SINKS ? all + net->cut.heads.from : all;
+}
+
 static bool weight_make(struct net *net, enum role role, const struct tensor *t, uint32_t expert,
     void *base, struct err *err) {
-    const struct spec *s = &net->spec;
+    const struct spec *s = net_whole(net);
     struct backend *b = net->backend;
-    uint32_t rows, cols;
-    role_shape(s, role, &rows, &cols);
-    struct weight_source source = source_of(s, role, t, expert);
+    uint32_t rows, cols, of_rows, of_cols;
+    if (!cut_has(&net->cut, role))
+        return true;
+    role_shape(s, role, &of_rows, &of_cols);
+    cut_shape(&net->cut, role, &rows, &cols);
+    struct weight_source source = source_of(net, role, t, expert);
     const void *made = NULL;
     switch (role_part(role)) {
     case PART_TABLE:
@@ -274,15 +296,15 @@ static bool weight_make(struct net *net, enum role role, const struct tensor *t,
         made = b->ops->matrix(b, &source, rows, cols, err);
         break;
     case PART_VECTOR:
-        made = b->ops->vector(b, &source, vector_length(t, &source, rows), err);
+        made = b->ops->vector(b, &source, vector_part(net, role, &source, rows), err);
         break;
     case PART_HOST:
-        made = host_copy(net, role, t);
+        made = host_make(net, role, t);
         break;
     }
     *(const void **)((char *)base + places[role]) = made;
     bool part = source.slice || s->roles[role].part;
-    net->n_parameters += part ? (uint64_t)rows * cols : t->n_elements;
+    net->n_parameters += part ? (uint64_t)of_rows * of_cols : t->n_elements;
     uint64_t bytes = net_weight_bytes(net, role, rows, cols);
     if (role_part(role) == PART_MATRIX)
         matrix_count(net, role, made, bytes);
@@ -298,17 +320,17 @@ static bool has_tied_head(const struct spec *s) {
     return s->causal && s->tied;
 }
 
-static struct weight_source tied_head_source(const struct tensor *embed) {
-    return (struct weight_source) { .tensor = embed, .precise = is_precise(ROLE_HEAD) };
+static struct weight_source tied_head_source(const struct net *net, const struct tensor *embed) {
+    return (struct weight_source) {
+        .tensor = embed, .precise = is_precise(ROLE_HEAD), .part = cut_part(&net->cut, ROLE_HEAD)
+    };
 }
 
 static bool tied_head_make(struct net *net, const struct tensor *embed, struct err *err) {
-    const struct spec *s = &net->spec;
-    struct weight_source source = tied_head_source(embed);
-    net->head =
-        net->backend->ops->matrix(net->backend, &source, s->n_vocab, spec_hidden_width(s), err);
-    matrix_count(net, ROLE_HEAD, net->head,
-        net_weight_bytes(net, ROLE_HEAD, s->n_vocab, spec_hidden_width(s)));
+    uint32_t rows = net->cut.vocab.n, cols = spec_hidden_width(&net->spec);
+    struct weight_source source = tied_head_source(net, embed);
+    net->head = net->backend->ops->matrix(net->backend, &source, rows, cols, err);
+    matrix_count(net, ROLE_HEAD, net->head, net_weight_bytes(net, ROLE_HEAD, rows, cols));
     return net->head != NULL;
 }
 
@@ -391,11 +413,8 @@ static void rotaries_make(struct net *net) {
         rotary_make(net, &s->sliding_rope, &net->sliding_rotary, &net->sliding_inv_freq);
 }
 
-void net_set_length(struct net *net, uint32_t length) {
-    uint32_t class = rope_class(&net->spec.rope, length);
-    if (class == net->length_class)
-        return;
-    net->length_class = class;
+static void length_set(struct net *net, uint32_t length) {
+    net->length_class = rope_class(&net->spec.rope, length);
     rotaries_make(net);
 }
 
@@ -440,12 +459,12 @@ static void weight_expect(
     };
     enum part_kind part = role_part(role);
     uint32_t rows, cols;
-    if (!t || part == PART_HOST)
+    if (!t || part == PART_HOST || !cut_has(&net->cut, role))
         return;
-    role_shape(&net->spec, role, &rows, &cols);
-    struct weight_source source = source_of(&net->spec, role, t, expert);
+    cut_shape(&net->cut, role, &rows, &cols);
+    struct weight_source source = source_of(net, role, t, expert);
     if (part == PART_VECTOR)
-        rows = vector_length(t, &source, rows);
+        rows = vector_part(net, role, &source, rows);
     net->backend->ops->expect(net->backend, kinds[part], &source, rows, cols);
 }
 
@@ -467,22 +486,25 @@ void net_expect(const struct net *net, const struct net_tensors *tensors) {
         if (!layer_is_shared(s, l))
             layer_expect(net, tensors, l);
     if (has_tied_head(s)) {
-        struct weight_source source = tied_head_source(tensors->global[ROLE_EMBED]);
+        struct weight_source source = tied_head_source(net, tensors->global[ROLE_EMBED]);
         net->backend->ops->expect(
-            net->backend, WEIGHT_MATRIX, &source, s->n_vocab, spec_hidden_width(s));
+            net->backend, WEIGHT_MATRIX, &source, net->cut.vocab.n, spec_hidden_width(s));
     }
 }
 
-bool net_room_check(const struct backend *b, struct err *err) {
-    const struct backend_ops *ops = b->ops;
+bool net_room_check(const struct net *net, struct err *err) {
+    const struct backend_ops *ops = net->backend->ops;
     bool own = ops->memory_free && ops->expected;
-    uint64_t least = own ? ops->expected(b) : 0, room = own ? ops->memory_free(b) : 0;
+    uint64_t least = own ? ops->expected(net->backend) : 0,
+             room = own ? ops->memory_free(net->backend) : 0;
     if (least <= room)
         return true;
-    err_set(err, ERR_RESOURCE, "the weights take %llu MiB, and %s has %llu MiB free",
-        (unsigned long long)(least >> 20) + 1, ops->caps(b)->name,
-        (unsigned long long)(room >> 20));
-    return err_hint(err, "use --device cpu, a smaller --dtype, or a device with more memory");
+    err_set(err, ERR_RESOURCE, "the weights take %llu MiB%s, and %s has %llu MiB free",
+        (unsigned long long)(least >> 20) + 1, is_cut(&net->cut) ? " of each device" : "",
+        ops->caps(net->backend)->name, (unsigned long long)(room >> 20));
+    return err_hint(err,
+        "use --device cpu, a smaller --dtype, a device with more memory, or several "
+        "with --tensor-parallel");
 }
 
 /* Layers of an encoder share one: it never looks back past a step. */
@@ -500,15 +522,16 @@ void net_caches_count(struct net *net) {
     }
 }
 
-bool net_open(struct net *net, const struct spec *spec, struct backend *backend, struct err *err) {
-    *net = (struct net) { .spec = *spec, .backend = backend };
-    net->layers = arena_alloc(&net->arena, spec->n_layers * sizeof *net->layers);
+bool net_open(struct net *net, const struct cut *cut, struct backend *backend, struct err *err) {
+    *net = (struct net) { .spec = cut_spec(cut), .backend = backend, .cut = *cut };
+    net->layers = arena_alloc(&net->arena, net->spec.n_layers * sizeof *net->layers);
     net_caches_count(net);
     rotaries_make(net);
-    return abilities_check(spec, backend, err);
+    return abilities_check(&net->spec, backend, err);
 }
 
 void net_close(struct net *net) {
+    ranks_close(net->ranks);
     if (net->backend && !net->borrows_backend)
         net->backend->ops->close(net->backend);
     free(net->cross_segments);
@@ -525,6 +548,11 @@ void net_close(struct net *net) {
     free(net->routes.groups);
     arena_release(&net->arena);
     *net = (struct net) { 0 };
+}
+
+void net_sum(struct net *net, struct rows x) {
+    if (is_cut(&net->cut))
+        net->backend->ops->all_reduce(net->backend, x);
 }
 
 /* ---- scratch ---- */
@@ -589,6 +617,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
     bool beside = s->parallel && s->roles[ROLE_MLP_NORM].n > 0,
          out_norm = s->roles[ROLE_ATTN_OUT_NORM].n > 0 || s->roles[ROLE_MLP_OUT_NORM].n > 0;
     bool projects = s->roles[ROLE_EMBED_PROJECT].n > 0 || s->roles[ROLE_HEAD_PROJECT].n > 0;
+    bool sums = is_cut(&net->cut);
     uint32_t narrow = where(projects, s->embed_width);
     const struct scratch list[N_SCRATCH] = {
         { &net->x, c, ELEM_F32 },
@@ -597,7 +626,7 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->h_read, c, act },
         { &net->h_mlp, where(beside, c), act },
         { &net->h_mlp_read, where(beside, c), act },
-        { &net->y, where(out_norm || x->n > 0, c), ELEM_F32 },
+        { &net->y, where(out_norm || x->n > 0 || sums, c), ELEM_F32 },
         { &net->pooled, spec_hidden_width(s), ELEM_F32 },
         { &net->e, narrow, ELEM_F32 },
         { &net->e_act, narrow, act },
@@ -635,7 +664,8 @@ static void scratch_list(struct net *net, struct scratch out[N_SCRATCH]) {
         { &net->mix_c, read, ELEM_F32 },
         { &net->mix_c_read, read, ELEM_F32 },
         { &net->expert_h, where(x->n > 0, c), act },
-        { &net->experts_y, where(x->n > 0 && s->roles[ROLE_MLP_OUT_NORM].n > 0, c), ELEM_F32 },
+        { &net->experts_y, where(x->n > 0 && (s->roles[ROLE_MLP_OUT_NORM].n > 0 || sums), c),
+            ELEM_F32 },
         { &net->router, x->n, ELEM_F32 },
         { &net->shared_weight, where(s->roles[ROLE_SHARED_WEIGHT].n > 0, 1), ELEM_F32 },
         { &net->labels, where(s->has_classifier, s->n_labels), ELEM_F32 },
@@ -722,7 +752,7 @@ static bool scratch_reserve(
            err_wrap(err, "scratch for %u rows", n_rows);
 }
 
-bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
+static bool rows_reserve(struct net *net, uint32_t n_rows, struct err *err) {
     struct scratch list[N_SCRATCH];
     BUG_IF(net->n_rows != 0);
     net->keys_done = keys_done(net);
@@ -768,7 +798,7 @@ static bool cache_renew(struct net *net, struct kv_cache **kv, uint32_t n_layers
     return *kv || err_wrap(err, "keys and values of %u tokens", n_slots);
 }
 
-bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err) {
+static bool slots_reserve(struct net *net, uint32_t n_slots, struct err *err) {
     const struct spec *s = &net->spec;
     if (n_slots <= net->n_slots)
         return true;
@@ -779,6 +809,36 @@ bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err) {
         return false;
     net->n_slots = n_slots;
     return true;
+}
+
+/* ---- of all devices ---- */
+
+static bool rows_reserve_each(struct net *net, void *arg, struct err *err) {
+    return rows_reserve(net, *(uint32_t *)arg, err);
+}
+
+bool net_reserve_rows(struct net *net, uint32_t n_rows, struct err *err) {
+    return ranks_each(net, rows_reserve_each, &n_rows, err);
+}
+
+static bool slots_reserve_each(struct net *net, void *arg, struct err *err) {
+    return slots_reserve(net, *(uint32_t *)arg, err);
+}
+
+bool net_reserve_slots(struct net *net, uint32_t n_slots, struct err *err) {
+    return ranks_each(net, slots_reserve_each, &n_slots, err);
+}
+
+static bool length_set_each(struct net *net, void *arg, struct err *err) {
+    (void)err;
+    length_set(net, *(uint32_t *)arg);
+    return true;
+}
+
+void net_set_length(struct net *net, uint32_t length) {
+    uint32_t class = rope_class(&net->spec.rope, length);
+    if (class != net->length_class)
+        (void)!ranks_each(net, length_set_each, &length, NULL);
 }
 
 /* ---- counting ---- */

@@ -6,6 +6,7 @@
 #ifndef ASSAY_HARNESS_MODEL_NET_H
 #define ASSAY_HARNESS_MODEL_NET_H
 
+#include "harness/model/cut.h"
 #include "harness/model/spec.h"
 
 /* One of a layer's experts. */
@@ -72,8 +73,10 @@ struct routes {
 };
 
 struct net {
-    struct spec spec;
+    struct spec spec;        /* of the device's part, where it has one */
     struct backend *backend; /* closed with the net */
+    struct cut cut;
+    struct ranks *ranks; /* where it leads several devices' nets; NULL: it is alone, or led */
     struct rotary rotary, sliding_rotary;
     struct attention_bias bias;                  /* what layers share of it */
     struct table *embed, *position, *token_type; /* [V, E], [positions, E], [types, E] */
@@ -88,7 +91,7 @@ struct net {
     struct matrix *head_project; /* [E, C] */
     struct matrix *head_dense;   /* [C, C] */
     struct vector *head_dense_bias, *head_norm, *head_norm_bias;
-    struct matrix *head;                    /* [V, C or E] */
+    struct matrix *head;                    /* [V, C or E], of a part V as cut.vocab has it */
     struct vector *head_bias;               /* [V] */
     struct matrix *class_dense, *class_out; /* [C, C], [labels, C] */
     struct vector *class_dense_bias, *class_norm, *class_norm_bias, *class_out_bias;
@@ -103,6 +106,7 @@ struct net {
      * norm; a: output of attention. */
     uint32_t n_rows;
     struct buffer *x, *h, *x_read, *h_read; /* f32, act, f32, act: [T, C] */
+    struct rows head_rows;                  /* what net_forward_head gave last */
     struct buffer *pooled;                  /* f32 [T, C or E] */
     struct buffer *h_mlp, *h_mlp_read, *y;  /* act, act, f32: [T, C] */
     struct buffer *e, *e_act;               /* f32, act: [T, E] */
@@ -167,14 +171,20 @@ typedef bool tensor_fn(void *arg, enum role role, const struct tensor *t, struct
 MUST_CHECK bool net_tensors_visit(
     const struct spec *s, const struct net_tensors *t, tensor_fn *fn, void *arg, struct err *err);
 
-/* Takes the backend, also on failure. Weights come next: of all nets of a backend it is said what
- * they will be, then whether these find room there (ERR_RESOURCE), before one is read. */
+/* Takes the backend, also on failure. The cut says which part of the model is the net's. Weights
+ * come next: of all nets of a backend it is said what they will be, then whether these find room
+ * there (ERR_RESOURCE), before one is read. */
 MUST_CHECK bool net_open(
-    struct net *net, const struct spec *spec, struct backend *backend, struct err *err);
+    struct net *net, const struct cut *cut, struct backend *backend, struct err *err);
 void net_expect(const struct net *net, const struct net_tensors *tensors);
-MUST_CHECK bool net_room_check(const struct backend *b, struct err *err);
+MUST_CHECK bool net_room_check(const struct net *net, struct err *err);
 MUST_CHECK bool net_fill(struct net *net, const struct net_tensors *tensors, struct err *err);
 void net_close(struct net *net);
+
+/* The spec of the whole model. */
+static inline const struct spec *net_whole(const struct net *net) {
+    return net->cut.whole ? net->cut.whole : &net->spec;
+}
 
 /* Roles whose rows are filled with zeros up to the width of a slot, and how many rows the file has.
  */
@@ -222,6 +232,9 @@ struct ffn_part {
 };
 void net_ffn(struct net *net, const struct ffn_part *p, struct rows h, struct rows out);
 
+/* What this device has of a sum over all of them becomes the sum. */
+void net_sum(struct net *net, struct rows x);
+
 /* FLOPs of one token through all layers, of one attention score with its value in all layers, and
  * of one row of logits: multiplications and additions of matrix products only. */
 double net_token_flops(const struct spec *spec);
@@ -248,6 +261,10 @@ struct step_view {
 struct rows net_forward_hidden(struct net *net, const struct step_view *step);
 /* ... or act elements, as the head wants them. */
 struct rows net_forward_head(struct net *net, const struct step_view *step);
+/* log p of tokens after rows that net_forward_head gave, sorted by row; all logits of some of these
+ * rows, on the host [n, V]. */
+void net_logprobs(struct net *net, struct rows h, struct target *targets, size_t n);
+void net_logits(struct net *net, struct rows h, float *out);
 /* Rows through the classifier's dense layer, in place, where it stands before pooling. */
 void net_classify_rows(struct net *net, struct rows x);
 /* The classifier's numbers of n pooled rows (net->pooled), on the host: [n, labels]. */

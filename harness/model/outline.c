@@ -18,8 +18,8 @@ const char *outline_weight_dtype(const json_t *config) {
     return strcmp(type, "float32") == 0 ? "F32" : strcmp(type, "float16") == 0 ? "F16" : "BF16";
 }
 
-/* Every tensor that the description names; a tied head is packed beside the embedding. In the
- * host's memory a table is read where it lies in the file. */
+/* Every tensor that the description names, as far as it is on this device; a tied head is packed
+ * beside the embedding. In the host's memory a table is read where it lies in the file. */
 static uint64_t weights_estimate(const struct net *net) {
     const struct spec *s = &net->spec;
     uint64_t bytes = 0;
@@ -28,9 +28,9 @@ static uint64_t weights_estimate(const struct net *net) {
         times *= r < ROLE_FIRST_OF_EXPERT ? 1 : s->experts.n;
         bool tied_head = r == ROLE_HEAD && s->causal && (s->tied || s->tied_if_missing);
         bool in_file = role_part((enum role)r) == PART_TABLE && !net->backend->ops->memory_free;
-        if ((s->roles[r].n == 0 && !tied_head) || in_file)
+        if ((s->roles[r].n == 0 && !tied_head) || in_file || !cut_has(&net->cut, (enum role)r))
             continue;
-        role_shape(s, (enum role)r, &rows, &cols);
+        cut_shape(&net->cut, (enum role)r, &rows, &cols);
         bytes += times * net_weight_bytes(net, (enum role)r, rows, cols);
     }
     return bytes;
@@ -56,13 +56,15 @@ bool outline_source_open(
 
 /* Which matrices would stay in their file is found out when they are made: here it is enough that
  * they can. */
-void outline_net_open(struct net *net, const struct spec *spec, struct backend *backend,
+void outline_net_open(struct net *net, const struct cut *cut, struct backend *backend,
     const struct model_options *o) {
-    *net = (struct net) { .spec = *spec, .backend = backend };
+    *net = (struct net) { .spec = cut_spec(cut), .backend = backend, .cut = *cut };
     net_caches_count(net);
-    bool own = backend->ops->memory_free != NULL && !o->total_bytes;
-    uint64_t all = weights_estimate(net);
-    uint64_t room = own ? memory_of_device(backend) / 4 * 3 : memory_for_weights(o);
+    bool apart = backend->ops->memory_free != NULL, own = apart && !o->total_bytes;
+    uint64_t all = weights_estimate(net), told = memory_for_weights(o);
+    uint64_t room = own     ? memory_of_device(backend) / 4 * 3
+                    : apart ? told
+                            : told / devices_count(o); /* several in the host's share it */
     bool may_stay =
         o->weights != WEIGHTS_EXPANDED && (backend->ops->caps(backend)->can & CAN_STAY_IN_FILE);
     net->weight_bytes = may_stay && room < all ? room : all;

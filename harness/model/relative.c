@@ -7,8 +7,9 @@
 
 /* ---- slopes ---- */
 
+/* Of all of the model's heads. */
 static const float *slopes_make(struct net *net) {
-    const struct spec *s = &net->spec;
+    const struct spec *s = net_whole(net);
     uint32_t n = s->n_heads, whole = 1;
     float *slopes = arena_alloc(&net->arena, (size_t)2 * n * sizeof *slopes);
     while (2 * whole <= n)
@@ -49,11 +50,12 @@ static uint32_t bucket_of(const struct bias *b, bool causal, int64_t ahead) {
 static const float *by_distance_make(struct net *net, const float *buckets) {
     const struct spec *s = &net->spec;
     uint32_t reach = s->bias.distance, width = 2 * reach + 1;
+    uint32_t of_heads = net_whole(net)->n_heads, first = net->cut.heads.from;
     float *list = arena_alloc(&net->arena, (size_t)s->n_heads * width * sizeof *list);
     for (uint32_t h = 0; h < s->n_heads; h++)
         for (uint32_t i = 0; i < width; i++) {
             uint32_t bucket = bucket_of(&s->bias, s->causal, (int64_t)i - reach);
-            list[(size_t)h * width + i] = buckets[(size_t)bucket * s->n_heads + h];
+            list[(size_t)h * width + i] = buckets[(size_t)bucket * of_heads + first + h];
         }
     return list;
 }
@@ -154,10 +156,10 @@ void net_bias_make(struct net *net) {
         break;
     case BIAS_SLOPES_BF16:
         net->bias.bf16 = true;
-        net->bias.slopes = slopes_make(net);
+        net->bias.slopes = slopes_make(net) + net->cut.heads.from;
         break;
     case BIAS_SLOPES:
-        net->bias.slopes = slopes_make(net);
+        net->bias.slopes = slopes_make(net) + net->cut.heads.from;
         break;
     case BIAS_BUCKETS:
         buckets_make(net);

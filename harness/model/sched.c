@@ -157,8 +157,7 @@ static void step_score(
         return;
     }
     struct rows h = net_forward_head(net, &view);
-    net->backend->ops->logprobs(net->backend, net->head, net->head_bias,
-        (float)net->spec.logit_scale, (float)net->spec.logit_softcap, h, s->targets, s->n);
+    net_logprobs(net, h, s->targets, s->n);
     for (size_t i = 0; i < s->n; i++)
         results[s->sinks[i]] = (struct read_result) { s->targets[i].logprob, s->targets[i].best };
 }

@@ -46,7 +46,7 @@ bool model_speed(struct model *m, double *flops_per_s, struct err *err) {
         n = 2 * n < most ? 2 * n : most;
         seconds = trial_run(&t, n);
     }
-    *flops_per_s = trial_flops(&m->net.spec, n) / (seconds > 0 ? seconds : 1e-9);
+    *flops_per_s = trial_flops(net_whole(&m->net), n) / (seconds > 0 ? seconds : 1e-9);
     step_release(&t.step);
     free(t.ids);
     return true;
@@ -54,12 +54,12 @@ bool model_speed(struct model *m, double *flops_per_s, struct err *err) {
 
 double model_roof(struct model *m, double seconds) {
     struct backend *b = m->net.backend;
-    return b->ops->roof ? b->ops->roof(b, seconds) : 0;
+    return b->ops->roof ? ranks_count(&m->net) * b->ops->roof(b, seconds) : 0;
 }
 
 double model_stream(struct model *m, double seconds) {
     struct backend *b = m->net.backend;
-    return b->ops->stream ? b->ops->stream(b, seconds) : 0;
+    return b->ops->stream ? ranks_count(&m->net) * b->ops->stream(b, seconds) : 0;
 }
 
 /* The share of a layer's experts that n tokens choose, were each choice a draw. */
@@ -71,6 +71,6 @@ static double experts_met(const struct spec *s, uint32_t n) {
 double model_step_bytes(const struct model *m, uint32_t n, uint32_t length) {
     const struct net *net = m->decoder ? m->decoder : &m->net;
     double experts = net->expert_bytes ? experts_met(&net->spec, n) : 0;
-    return (double)net->product_bytes + experts * (double)net->expert_bytes +
-           (double)n * length * (double)net_slot_bytes(net);
+    return ranks_count(net) * ((double)net->product_bytes + experts * (double)net->expert_bytes +
+                                  (double)n * length * (double)net_slot_bytes(net));
 }

@@ -334,6 +334,111 @@ static void unknown_settings_are_refused(void **state) {
     assert_int_equal(err.class, ERR_UNSUPPORTED);
 }
 
+/* ---- parts ---- */
+
+/* Any part of a source holds what the whole has there. */
+static void check_parts(const struct weight_source *from, uint32_t n, uint32_t k,
+    uint32_t rows_step, uint32_t columns_step) {
+    struct err err = ERR_INIT;
+    struct source all, part;
+    float *want = world_alloc((size_t)n * k * sizeof *want), *got = world_alloc((size_t)n * k * 4);
+    assert_true(source_open(&all, from, n, k, &err));
+    source_read(&all, 0, n, want);
+    for (uint32_t row = 0; row < n; row += rows_step)
+        for (uint32_t column = 0; column < k; column += columns_step) {
+            struct weight_source of = *from;
+            uint32_t some = n - row < 2 * rows_step ? n - row : 2 * rows_step,
+                     wide = k - column < 2 * columns_step ? k - column : 2 * columns_step;
+            of.part = (struct weight_part) { row, n, column, k };
+            if (!source_open(&part, &of, some, wide, &err))
+                fail_msg("%s", err.msg);
+            source_read(&part, 0, some, got);
+            for (uint32_t i = 0; i < some; i++)
+                for (uint32_t j = 0; j < wide; j++)
+                    assert_true(got[i * wide + j] == want[(row + i) * k + column + j]);
+            for (uint32_t i = 0; i < some; i++) {
+                const void *there = source_row(&part, ELEM_F32, i);
+                assert_true(!there || memcmp(there, got + i * wide, wide * sizeof *got) == 0);
+            }
+        }
+}
+
+static void parts_hold_what_the_whole_has_there(void **state) {
+    (void)state;
+    struct tensor t = numbered(12, 6), stack = numbered(6, 2), slices = numbered(6, 4);
+    stack.n_dims = 3, stack.shape[0] = 2, stack.shape[1] = 3, stack.shape[2] = 2;
+    slices.n_dims = 3, slices.shape[0] = 2, slices.shape[1] = 3, slices.shape[2] = 4;
+    const struct row_scale scales[] = { { 3, 2 }, { 4, 0.5F } };
+    check_parts(&(struct weight_source) { .tensor = &t }, 12, 6, 1, 1);
+    check_parts(&(struct weight_source) { .tensor = &t, .row = 2, .add = 1 }, 9, 6, 4, 3);
+    check_parts(&(struct weight_source) { .tensor = &t, .permute_heads = 3 }, 12, 6, 4, 2);
+    check_parts(
+        &(struct weight_source) { .tensor = &t, .scales = scales, .n_scales = 2 }, 12, 6, 5, 6);
+    check_parts(
+        &(struct weight_source) { .tensor = &t, .row = 1, .run = 2, .every = 4 }, 6, 6, 1, 5);
+    check_parts(
+        &(struct weight_source) {
+            .tensor = &t, .run = 2, .every = 2, .pad = 1, .run_columns = 2, .pad_columns = 1 },
+        18, 9, 3, 3);
+    check_parts(&(struct weight_source) { .tensor = &t, .transpose = true }, 6, 12, 2, 5);
+    check_parts(
+        &(struct weight_source) {
+            .tensor = &slices, .transpose = true, .slice = 2, .row = 1, .run = 1, .every = 2 },
+        2, 3, 1, 1);
+    check_parts(
+        &(struct weight_source) {
+            .tensor = &stack, .transpose = true, .run = 2, .every = 2, .pad = 1 },
+        6, 3, 1, 1);
+    check_parts(&(struct weight_source) { .tensor = &slices, .slice = 2 }, 3, 4, 1, 3);
+    struct source part;
+    struct err err = ERR_INIT;
+    const struct weight_source columns = { .tensor = &t, .part = { 0, 0, 2, 6 } };
+    assert_true(source_open(&part, &columns, 12, 3, &err));
+    assert_ptr_equal(
+        source_row(&part, ELEM_F32, 4), (const float *)(const void *)t.data + 4 * 6 + 2);
+}
+
+/* Columns may begin and end within a block: then the row is read whole. */
+static void parts_of_quantised_rows_may_begin_within_a_block(void **state) {
+    (void)state;
+    enum { N = 6, K = 128, BLOCK = 32, BLOCK_BYTES = 34 };
+    uint8_t *data = world_alloc((size_t)N * K / BLOCK * BLOCK_BYTES);
+    for (size_t i = 0; i < (size_t)N * K / BLOCK * BLOCK_BYTES; i++)
+        data[i] = i % BLOCK_BYTES == 1 ? 0x3c : (uint8_t)(i * 7 % 61);
+    struct tensor t = { .name = "blocks",
+        .type = TENSOR_Q8_0,
+        .n_dims = 2,
+        .shape = { N, K },
+        .n_elements = (uint64_t)N * K,
+        .data = data,
+        .bytes = (size_t)N * K / BLOCK * BLOCK_BYTES };
+    struct weight_source from = { .tensor = &t };
+    check_parts(&from, N, K, 2, BLOCK);
+    check_parts(&from, N, K, 1, 24);
+    struct err err = ERR_INIT;
+    struct source s;
+    from.part = (struct weight_part) { 0, N, BLOCK, K };
+    assert_true(source_open(&s, &from, N, 2 * BLOCK, &err) && source_has_rows(&s));
+    assert_ptr_equal(source_blocks(&s, 1, 0), data + (K / BLOCK + 1) * BLOCK_BYTES);
+    from.part.column = 24;
+    assert_true(source_open(&s, &from, N, 2 * BLOCK, &err) && !source_has_rows(&s));
+}
+
+static void a_part_outside_its_matrix_is_refused(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    struct source s;
+    struct tensor t = numbered(12, 6);
+    struct weight_source from = { .tensor = &t, .part = { 8, 12, 0, 0 } };
+    assert_true(source_open(&s, &from, 4, 6, &err));
+    assert_false(source_open(&s, &from, 5, 6, &err));
+    from.part = (struct weight_part) { 0, 0, 4, 6 };
+    assert_true(source_open(&s, &from, 12, 2, &err));
+    assert_false(source_open(&s, &from, 12, 3, &err));
+    from.part = (struct weight_part) { 0, 13, 0, 0 };
+    assert_false(source_open(&s, &from, 2, 6, &err));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_part_of_the_rows_is_read),
@@ -351,6 +456,9 @@ int main(void) {
         cmocka_unit_test(quantised_rows_are_gathered_where_they_lie),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(unknown_settings_are_refused),
+        cmocka_unit_test(parts_hold_what_the_whole_has_there),
+        cmocka_unit_test(parts_of_quantised_rows_may_begin_within_a_block),
+        cmocka_unit_test(a_part_outside_its_matrix_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

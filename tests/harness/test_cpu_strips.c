@@ -217,11 +217,12 @@ enum { N_LAYOUTS = sizeof layouts / sizeof *layouts };
 static void check_scaled(const char *folder, const struct fp8_layout *layout,
     const struct shape *shape, const struct weight_source *how) {
     struct err err = ERR_INIT;
-    size_t n = (size_t)300 * shape->k;
+    uint32_t k = how->part.of_columns ? (uint32_t)how->part.of_columns : shape->k;
+    size_t n = (size_t)300 * k;
     uint8_t *bytes = malloc(n);
     assert_non_null(bytes);
     fp8_noise(5, n, bytes);
-    fp8_write(folder, layout, 300, shape->k, bytes);
+    fp8_write(folder, layout, 300, k, bytes);
     free(bytes);
     struct weights *w = weights_open(folder, &err);
     if (w == NULL)
@@ -239,12 +240,15 @@ static void check_scaled(const char *folder, const struct fp8_layout *layout,
 static void bytes_with_scales_give_the_same_bits(void **state) {
     static const struct shape shapes[] = { { 300, 328, 3 }, { 300, 37, 50 }, { 300, 512, 1 } };
     const struct weight_source all = { 0 }, part = { .row = 101, .n_rows = 70 },
-                               zeros = { .run = 6, .every = 6, .pad = 2 };
+                               zeros = { .run = 6, .every = 6, .pad = 2 },
+                               columns = { .part = { .column = 72, .of_columns = 336 } };
     for (int l = 0; l < N_LAYOUTS; l++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
             check_scaled(*state, &layouts[l], &shapes[i], &all);
     check_scaled(*state, &layouts[2], &(struct shape) { 70, 264, 9 }, &part);
     check_scaled(*state, &layouts[2], &(struct shape) { 400, 264, 9 }, &zeros);
+    for (int l = 0; l < N_LAYOUTS; l++)
+        check_scaled(*state, &layouts[l], &(struct shape) { 300, 264, 9 }, &columns);
 }
 
 /* Row r is byte r and zeros: a product with ones is its number, or none in either form. */

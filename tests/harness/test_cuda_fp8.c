@@ -239,13 +239,29 @@ static void rows_take_their_scales_along(void **state) {
     weights_close(w);
 }
 
+/* What one of several devices has: columns from a border of blocks on, or from any where a row has
+ * one scale. */
+static void columns_take_their_scales_along(void **state) {
+    enum { N = 140, K = 392 };
+    for (int l = 0; l < N_LAYOUTS; l++) {
+        struct weights *w;
+        const struct tensor *t = noise_open(*state, &layouts[l], N, K, &w);
+        uint32_t from = layouts[l].block_cols == 0 ? 40 : 128, n_rows = N - 30;
+        struct weight_source right = { .tensor = t, .part = { 30, N, from, K } }, left = right;
+        left.part.column = 0;
+        check_same(layouts[l].name, &right, n_rows, K - from);
+        check_same(layouts[l].name, &left, n_rows, from);
+        weights_close(w);
+    }
+}
+
 static uint64_t kept_bytes(
     struct backend *b, const struct weight_source *source, uint32_t n, uint32_t k) {
     return bytes_of(b, matrix_of(b, source, n, k));
 }
 
-/* Scales that eight bytes don't share, factors beside the scales, odd rows, columns for rows; and
- * in f32 all. */
+/* Scales that eight bytes don't share, factors beside the scales, odd rows, columns for rows,
+ * columns from the middle of a block on; and in f32 all. */
 static void what_kernels_cannot_read_is_expanded(void **state) {
     enum { N = 64, K = 264 };
     const struct fp8_layout narrow = { "narrow", 8, 24, TENSOR_F32 };
@@ -262,6 +278,9 @@ static void what_kernels_cannot_read_is_expanded(void **state) {
         N * K * 2);
     assert_int_equal(
         kept_bytes(b, &(struct weight_source) { .tensor = t, .transpose = true }, K, N), N * K * 2);
+    assert_int_equal(
+        kept_bytes(b, &(struct weight_source) { .tensor = t, .part = { 0, N, 64, K } }, N, 200),
+        N * 200 * 2);
     assert_int_equal(
         kept_bytes(b, &(struct weight_source) { .tensor = t }, N, K), N * e4m3_row_bytes(K));
     weights_close(w);
@@ -373,6 +392,7 @@ int main(void) {
         WITH_SCRATCH(every_layout_of_scales_gives_the_bits_of_expanded_weights),
         cmocka_unit_test(bytes_alone_are_numbers),
         WITH_SCRATCH(rows_take_their_scales_along),
+        WITH_SCRATCH(columns_take_their_scales_along),
         WITH_SCRATCH(what_kernels_cannot_read_is_expanded),
         WITH_SCRATCH(groups_of_bytes_have_the_bits_of_products_of_their_own),
         WITH_SCRATCH(a_model_gives_the_same_numbers_in_every_form),

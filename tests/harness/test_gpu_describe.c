@@ -103,31 +103,42 @@ static void a_library_that_is_no_module_does_not_fit(void **state) {
     json_decref(said);
 }
 
-static const json_t *products_of(json_t *said) {
-    const json_t *library = json_array_get(part(said, "libraries"), 0);
-    assert_string_equal(json_get_string(library, "name", ""), "cublasLt");
+struct library {
+    const char *name, *variable, *empty, *entry;
+};
+static const struct library libraries[] = { { "cublasLt", "ASSAY_CUBLASLT",
+                                                "ASSAY_CUBLASLT is empty", "cublasLtMatmul" },
+    { "NCCL", "ASSAY_NCCL", "ASSAY_NCCL is empty", "ncclGetVersion" } };
+enum { N_LIBRARIES = sizeof libraries / sizeof *libraries };
+
+static const json_t *library_of(json_t *said, size_t i) {
+    const json_t *library = json_array_get(part(said, "libraries"), i);
+    assert_string_equal(json_get_string(library, "name", ""), libraries[i].name);
     return library;
 }
 
-/* It is looked for as the module does. */
-static void the_library_of_products_is_that_which_the_environment_names(void **state) {
+static void check_named(size_t i, const char *named, const char *why) {
+    setenv(libraries[i].variable, named, 1);
+    json_t *said = describe("1", "1", "");
+    const json_t *library = library_of(said, i);
+    assert_false(json_get_bool(library, "found", true));
+    assert_string_equal(json_get_string(library, "named_by", ""), libraries[i].variable);
+    assert_non_null(strstr(json_get_string(library, "why", ""), why));
+    json_decref(said);
+    unsetenv(libraries[i].variable);
+}
+
+/* They are looked for as the module does. */
+static void libraries_are_those_which_the_environment_names(void **state) {
     (void)state;
-    static const struct {
-        const char *named, *why;
-    } cases[] = { { "", "ASSAY_CUBLASLT is empty" }, { "/nowhere/libcublasLt.so", "/nowhere" },
-        { "libm.so.6", "cublasLtMatmul" } };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        setenv("ASSAY_CUBLASLT", cases[i].named, 1);
+    for (size_t i = 0; i < N_LIBRARIES; i++) {
+        check_named(i, "", libraries[i].empty);
+        check_named(i, "/nowhere/lib.so", "/nowhere");
+        check_named(i, "libm.so.6", libraries[i].entry);
         json_t *said = describe("1", "1", "");
-        assert_false(json_get_bool(products_of(said), "found", true));
-        assert_string_equal(json_get_string(products_of(said), "named_by", ""), "ASSAY_CUBLASLT");
-        assert_non_null(strstr(json_get_string(products_of(said), "why", ""), cases[i].why));
+        assert_null(json_object_get(library_of(said, i), "named_by"));
         json_decref(said);
     }
-    unsetenv("ASSAY_CUBLASLT");
-    json_t *said = describe("1", "1", "");
-    assert_null(json_object_get(products_of(said), "named_by"));
-    json_decref(said);
 }
 
 /* Of a machine that has neither: the libraries of a real driver would be found here. */
@@ -151,7 +162,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_driver_without_devices_is_no_error),
         cmocka_unit_test(devices_are_counted),
         cmocka_unit_test(a_library_that_is_no_module_does_not_fit),
-        cmocka_unit_test(the_library_of_products_is_that_which_the_environment_names),
+        cmocka_unit_test(libraries_are_those_which_the_environment_names),
     };
     const struct CMUnitTest without[] = {
         cmocka_unit_test(a_machine_with_nothing_is_told_without_a_crash),

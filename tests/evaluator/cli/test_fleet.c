@@ -82,6 +82,24 @@ static void a_worker_gets_what_was_given_and_a_device(void **state) {
     free(argv);
 }
 
+static void a_worker_may_have_several_that_follow_each_other(void **state) {
+    struct fleet f;
+    struct err err;
+    (void)state;
+    assert_true(parse("8", "all", &f, &err) && fleet_group(&f, 4, &err));
+    assert_true(f.n == 2 && f.gpus[0] == 0 && f.gpus[1] == 4);
+    assert_true(parse("8", "2,3,6,7", &f, &err) && fleet_group(&f, 2, &err));
+    assert_true(f.n == 2 && f.gpus[0] == 2 && f.gpus[1] == 6);
+    assert_true(parse("8", "5,1", &f, &err) && fleet_group(&f, 1, &err));
+    assert_true(f.n == 2 && f.gpus[0] == 5);
+    assert_true(parse("8", "all", &f, &err));
+    assert_false(fleet_group(&f, 3, &err));
+    assert_int_equal(err.class, ERR_USAGE);
+    assert_true(parse("8", "0,2", &f, &err));
+    assert_false(fleet_group(&f, 2, &err));
+    assert_non_null(strstr(err.msg, "follow each other"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_means_each_that_is_there),
@@ -89,6 +107,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_there_or_no_list_is_refused),
         cmocka_unit_test(a_machine_without_gpus_says_so),
         cmocka_unit_test(a_worker_gets_what_was_given_and_a_device),
+        cmocka_unit_test(a_worker_may_have_several_that_follow_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,8 +44,11 @@ static void a_script_is_an_array_of_pullers_that_are_told_before_their_end(void 
     assert_has(&out, "exec '/usr/bin/assay' worker --no-progress --max-seconds=3540 --idle=600 "
                      "--max-mem=4096 --device='cuda'\n");
     p.minutes = 4;
+    p.tensor_parallel = 4;
     assert_true(write_script(&p, &out, &err));
     assert_has(&out, "#SBATCH --signal=B:USR1@120\n");
+    assert_has(&out, "#SBATCH --gres=gpu:4\n");
+    assert_has(&out, " --tensor-parallel=4 ");
     strbuf_release(&out);
 }
 

@@ -1,5 +1,5 @@
-/* CUDA's runtime for the host, as far as harness/cuda calls it: one device of compute capability
- * 9.0 whose memory is the heap.
+/* CUDA's runtime for the host, as far as harness/cuda calls it: a device of compute capability 9.0
+ * whose memory is the heap, or ASSAY_SHIM_DEVICES of them.
  *
  * It is strict where a device would let a mistake pass by luck. Memory comes filled with poison and
  * is exactly as large as was asked for; under ASan the host may not touch it. What a stream is
@@ -42,6 +42,12 @@ static size_t memory_bytes(void) {
     return told != NULL ? (size_t)strtoull(told, NULL, 10) : (size_t)4 << 30;
 }
 
+enum { DEVICES_MAX = 16 };
+static int n_devices(void) {
+    const char *told = getenv("ASSAY_SHIM_DEVICES");
+    return told != NULL ? (int)strtol(told, NULL, 10) : 1;
+}
+
 typedef std::function<void()> work;
 
 struct node {
@@ -54,6 +60,7 @@ struct CUgraph_st {
 struct CUgraphExec_st {
     std::vector<node> nodes;
     size_t bytes;
+    int device;
 };
 struct capture {
     enum cudaStreamCaptureMode mode;
@@ -65,6 +72,7 @@ struct CUstream_st {
     std::deque<work> queue;
     uint64_t n_given, n_begun;
     std::unique_ptr<struct capture> capture; /* or none */
+    int device;
 };
 struct CUevent_st {
     struct CUstream_st *stream; /* NULL: not recorded */
@@ -75,14 +83,15 @@ struct CUevent_st {
 
 static std::recursive_mutex lock;
 static thread_local cudaError_t last_error;
+static thread_local int current; /* device */
 static struct CUstream_st default_stream;
-static std::map<const char *, size_t> device, pinned; /* bytes by address */
-static std::map<const void *, size_t> shared_max;     /* by kernel */
+static std::map<const char *, size_t> devices[DEVICES_MAX], pinned; /* bytes by address */
+static std::map<const void *, size_t> shared_max;                   /* by kernel */
 static std::set<struct CUstream_st *> streams;
 static std::map<const void *, std::pair<const char *, shim_bind_fn *>> kernels;
-static size_t device_bytes;
-static unsigned n_working, n_graph_launches;
-static const char copying = 0, setting = 0, recording = 0, waiting = 0; /* kinds of nodes */
+static size_t device_bytes[DEVICES_MAX];
+static unsigned n_working[DEVICES_MAX], n_graph_launches;
+static const char copying = 0, setting = 0, recording = 0, waiting = 0, calling = 0; /* nodes */
 
 typedef std::lock_guard<std::recursive_mutex> guard;
 
@@ -94,17 +103,17 @@ static cudaError_t result(cudaError_t e) {
 
 /* ---- what the device does, and when ---- */
 
-static void device_open(void) {
-    if (n_working++ > 0)
+static void device_open(int number) {
+    if (n_working[number]++ > 0)
         return;
-    for (auto &part : device)
+    for (auto &part : devices[number])
         ASAN_UNPOISON_MEMORY_REGION(part.first, part.second);
 }
 
-static void device_shut(void) {
-    if (--n_working > 0)
+static void device_shut(int number) {
+    if (--n_working[number] > 0)
         return;
-    for (auto &part : device)
+    for (auto &part : devices[number])
         ASAN_POISON_MEMORY_REGION(part.first, part.second);
 }
 
@@ -113,14 +122,14 @@ static struct CUstream_st *stream_of(cudaStream_t stream) {
 }
 
 static void drain(struct CUstream_st *s, uint64_t n_until) {
-    device_open();
+    device_open(s->device);
     while (s->n_begun < n_until) {
         work next = std::move(s->queue.front());
         s->queue.pop_front();
         s->n_begun++;
         next();
     }
-    device_shut();
+    device_shut(s->device);
 }
 
 static void drain(struct CUstream_st *s) {
@@ -138,6 +147,17 @@ static cudaError_t give(cudaStream_t stream, const void *what, work w) {
     if (shim_seed() % 2)
         drain(s);
     return cudaSuccess;
+}
+
+uint64_t shim_give(cudaStream_t stream, std::function<void()> w) {
+    guard g(lock);
+    give(stream, &calling, std::move(w));
+    return stream_of(stream)->n_given;
+}
+
+void shim_drain(cudaStream_t stream, uint64_t n_until) {
+    guard g(lock);
+    drain(stream_of(stream), n_until);
 }
 
 static cudaError_t spoil(struct CUstream_st *s, cudaError_t e) {
@@ -268,21 +288,38 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
 }
 
 cudaError_t cudaGetDeviceCount(int *n) {
-    *n = 1;
+    *n = n_devices();
     return cudaSuccess;
+}
+
+static bool is_device(int number) {
+    return number >= 0 && number < n_devices() && number < DEVICES_MAX;
 }
 
 cudaError_t cudaSetDevice(int number) {
-    return result(number == 0 ? cudaSuccess : cudaErrorInvalidDevice);
-}
-
-cudaError_t cudaGetDevice(int *number) {
-    *number = 0;
+    if (!is_device(number))
+        return result(cudaErrorInvalidDevice);
+    current = number;
     return cudaSuccess;
 }
 
+cudaError_t cudaGetDevice(int *number) {
+    *number = current;
+    return cudaSuccess;
+}
+
+/* None has another's memory mapped: copies between them go the long way round. */
+cudaError_t cudaDeviceCanAccessPeer(int *can, int number, int peer) {
+    *can = 0;
+    return result(is_device(number) && is_device(peer) ? cudaSuccess : cudaErrorInvalidDevice);
+}
+
+cudaError_t cudaDeviceEnablePeerAccess(int, unsigned) {
+    return result(cudaErrorNotSupported);
+}
+
 cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int number) {
-    if (number != 0)
+    if (!is_device(number))
         return result(cudaErrorInvalidDevice);
     switch (attribute) {
     case cudaDevAttrMaxThreadsPerBlock:
@@ -312,34 +349,57 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, in
 
 /* ---- memory ---- */
 
+static bool lies_in(const std::map<const char *, size_t> &parts, const void *p) {
+    auto after = parts.upper_bound((const char *)p);
+    if (after == parts.begin())
+        return false;
+    auto part = std::prev(after);
+    return (const char *)p < part->first + part->second;
+}
+
+/* On which device an address is; -1: on none. */
+int shim_device_of(const void *p) {
+    guard g(lock);
+    for (int i = 0; i < DEVICES_MAX; i++) {
+        if (lies_in(devices[i], p))
+            return i;
+    }
+    return -1;
+}
+
+static bool on_device(const void *p) {
+    return shim_device_of(p) >= 0;
+}
+
 cudaError_t cudaMalloc(void **p, size_t bytes) {
     guard g(lock);
     *p = NULL;
     FAILS_IN_A_CAPTURE;
     if (bytes == 0)
         return cudaSuccess;
-    if (bytes + device_bytes > memory_bytes() || posix_memalign(p, ALIGNMENT, bytes) != 0)
+    if (bytes + device_bytes[current] > memory_bytes() || posix_memalign(p, ALIGNMENT, bytes) != 0)
         return result(cudaErrorMemoryAllocation);
     memset(*p, SHIM_POISON, bytes);
     ASAN_POISON_MEMORY_REGION(*p, bytes);
-    device[(const char *)*p] = bytes;
-    device_bytes += bytes;
+    devices[current][(const char *)*p] = bytes;
+    device_bytes[current] += bytes;
     return cudaSuccess;
 }
 
 /* Everything that was given is done first: it may use the memory. */
 cudaError_t cudaFree(void *p) {
     guard g(lock);
-    auto found = device.find((const char *)p);
     FAILS_IN_A_CAPTURE;
     if (p == NULL)
         return cudaSuccess;
-    if (found == device.end())
+    int number = shim_device_of(p);
+    if (number < 0 || devices[number].count((const char *)p) == 0)
         return result(cudaErrorInvalidValue);
+    auto found = devices[number].find((const char *)p);
     cudaDeviceSynchronize();
     ASAN_UNPOISON_MEMORY_REGION(p, found->second);
-    device_bytes -= found->second;
-    device.erase(found);
+    device_bytes[number] -= found->second;
+    devices[number].erase(found);
     free(p);
     return cudaSuccess;
 }
@@ -347,7 +407,7 @@ cudaError_t cudaFree(void *p) {
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
     guard g(lock);
     *total = memory_bytes();
-    *free_bytes = *total > device_bytes ? *total - device_bytes : 0;
+    *free_bytes = *total > device_bytes[current] ? *total - device_bytes[current] : 0;
     return cudaSuccess;
 }
 
@@ -387,14 +447,6 @@ cudaError_t cudaFreeHost(void *p) {
     return e;
 }
 
-static bool lies_in(const std::map<const char *, size_t> &parts, const void *p) {
-    auto after = parts.upper_bound((const char *)p);
-    if (after == parts.begin())
-        return false;
-    auto part = std::prev(after);
-    return (const char *)p < part->first + part->second;
-}
-
 /* ---- copies ---- */
 
 struct plane {
@@ -403,6 +455,15 @@ struct plane {
     size_t to_pitch, from_pitch, width, height;
 };
 
+void shim_copy_peer(void *to, const void *from, size_t bytes) {
+    int a = shim_device_of(to), b = shim_device_of(from);
+    device_open(a);
+    device_open(b);
+    memcpy(to, from, bytes);
+    device_shut(b);
+    device_shut(a);
+}
+
 static void copy_now(const struct plane &c) {
     for (size_t i = 0; i < c.height; i++)
         memcpy(c.to + i * c.to_pitch, c.from + i * c.from_pitch, c.width);
@@ -410,7 +471,7 @@ static void copy_now(const struct plane &c) {
 
 /* A side that is called the device's must be. */
 static bool kind_fits(enum cudaMemcpyKind kind, const struct plane &c) {
-    bool to = lies_in(device, c.to), from = lies_in(device, c.from);
+    bool to = on_device(c.to), from = on_device(c.from);
     return kind == cudaMemcpyDefault ||
            (to == (kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice) &&
                from == (kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice));
@@ -430,8 +491,8 @@ static cudaError_t copy(struct plane c, enum cudaMemcpyKind kind, cudaStream_t s
     if (!kind_fits(kind, c))
         return result(cudaErrorInvalidValue);
     struct CUstream_st *s = stream_of(stream);
-    bool to_waits = lies_in(device, c.to) || lies_in(pinned, c.to);
-    bool from_waits = lies_in(device, c.from) || lies_in(pinned, c.from);
+    bool to_waits = on_device(c.to) || lies_in(pinned, c.to);
+    bool from_waits = on_device(c.from) || lies_in(pinned, c.from);
     if (s->capture && (!to_waits || !from_waits))
         return spoil(s, cudaErrorStreamCaptureUnsupported);
     if (from_waits)
@@ -447,6 +508,17 @@ static cudaError_t copy(struct plane c, enum cudaMemcpyKind kind, cudaStream_t s
 cudaError_t cudaMemcpyAsync(
     void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
     return copy({ (char *)to, (const char *)from, bytes, bytes, bytes, 1 }, kind, stream);
+}
+
+/* Both devices' memory is there while it is copied. */
+cudaError_t cudaMemcpyPeerAsync(
+    void *to, int to_device, const void *from, int from_device, size_t bytes, cudaStream_t stream) {
+    guard g(lock);
+    if (bytes == 0)
+        return cudaSuccess;
+    if (shim_device_of(to) != to_device || shim_device_of(from) != from_device)
+        return result(cudaErrorInvalidValue);
+    return give(stream, &copying, [=] { shim_copy_peer(to, from, bytes); });
 }
 
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
@@ -465,7 +537,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpy
 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream) {
     guard g(lock);
-    if (bytes > 0 && !lies_in(device, to))
+    if (bytes > 0 && !on_device(to))
         return result(cudaErrorInvalidValue);
     return give(stream, &setting, [=] { memset(to, value, bytes); });
 }
@@ -481,6 +553,7 @@ cudaError_t cudaMemset(void *to, int value, size_t bytes) {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned) {
     guard g(lock);
     *stream = new CUstream_st();
+    (*stream)->device = current;
     streams.insert(*stream);
     return cudaSuccess;
 }
@@ -620,10 +693,10 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsig
     guard g(lock);
     size_t bytes = graph->nodes.size() * NODE_BYTES;
     *exec = NULL;
-    if (bytes + device_bytes > memory_bytes())
+    if (bytes + device_bytes[current] > memory_bytes())
         return result(cudaErrorMemoryAllocation);
-    device_bytes += bytes;
-    *exec = new CUgraphExec_st { graph->nodes, bytes };
+    device_bytes[current] += bytes;
+    *exec = new CUgraphExec_st { graph->nodes, bytes, current };
     return cudaSuccess;
 }
 
@@ -655,7 +728,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
     guard g(lock);
-    device_bytes -= exec->bytes;
+    device_bytes[exec->device] -= exec->bytes;
     delete exec;
     return cudaSuccess;
 }

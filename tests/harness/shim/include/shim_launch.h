@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <cuda_runtime.h>
+#include <functional>
 
 #define LAUNCH_SHARED_MAX(kernel, bytes)                                                           \
     cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(bytes))
@@ -17,6 +18,14 @@ typedef std::function<void()> shim_bind_fn(const void *kernel, void *const *argu
 void shim_kernel_add(const void *kernel, const char *name, shim_bind_fn *bind);
 /* Refused, as a device would, where a limit is passed; the next cudaGetLastError says so. */
 void shim_launch_add(const void *kernel, const struct shim_launch &launch, cudaStream_t stream);
+
+/* For libraries that the tests stand in for. Work that a stream comes to, and how much it has been
+ * given with that; a stream as far as that much. On which device an address is (-1: on none), and a
+ * copy from one to another, made now. */
+uint64_t shim_give(cudaStream_t stream, std::function<void()> work);
+void shim_drain(cudaStream_t stream, uint64_t n_given);
+int shim_device_of(const void *p);
+void shim_copy_peer(void *to, const void *from, size_t bytes);
 
 template <typename... P, size_t... I>
 static inline std::function<void()> shim_bind_each(
