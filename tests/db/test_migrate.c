@@ -8,7 +8,7 @@
 #include "base/embed.h"
 #include "base/hash.h"
 
-#define LATEST 15
+#define LATEST 17
 
 extern const struct embedded db_migrations[];
 

@@ -1,0 +1,1 @@
+set(policy_SOURCES policy/facts.c policy/policy.c)
