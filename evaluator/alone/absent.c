@@ -5,6 +5,7 @@
 
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/doctor.h"
+#include "evaluator/cli/lineage.h"
 
 #define ABSENT(symbol, words)                                                                      \
     extern const struct command symbol;                                                            \
@@ -74,3 +75,15 @@ ABSENT(cmd_worker, "worker");
 const struct own_start own_starts[] = { { NULL, NULL } };
 const struct option options_database[] = { { NULL, 0, NULL, NULL } };
 doctor_check_fn *const doctor_service[] = { NULL };
+
+/* `model show --lineage` is a question to a database. */
+json_t *lineage_of_model(const struct args *args, const char *model, struct err *err) {
+    (void)args;
+    (void)model;
+    err_set(err, ERR_UNSUPPORTED, "this build has no database to ask");
+    return NULL;
+}
+
+void lineage_print(const json_t *lineage) {
+    (void)lineage;
+}

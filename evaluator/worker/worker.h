@@ -18,14 +18,12 @@
  *              "task_sha256": which version of it, and no other, "data_sha256": and of its data,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
  *    "dtype", "device", "threads", "max_mem_mb", "weights", "arch", "add_bos", "samples": bool,
- *    "keep_rows": bool, "cpu_s", "memory_mb",
- *    "revision": the model's commit where that is known (else it is found out, which reads every
- *                byte of a folder), "revision_checked": true: find it out all the same, and refuse
- *                another,
- *    "only": {"docs": [positions], "passages": [ids]}: of the one task these documents, and their
- *            samples are all that comes of it (eval.h's eval_part),
- *    "memo": {"vectors": use and keep the cache of vectors, "resume": use what an evaluation that
- *             was stopped has left, "sink": where results go: one that was taken there already
+ * "prints": bool, "keep_rows": bool, "cpu_s", "memory_mb", "revision": the model's commit where
+ * that is known (else it is found out, which reads every byte of a folder), "revision_checked":
+ * true: find it out all the same, and refuse another, "only": {"docs": [positions], "passages":
+ * [ids]}: of the one task these documents, and their samples are all that comes of it (eval.h's
+ * eval_part), "memo": {"vectors": use and keep the cache of vectors, "resume": use what an
+ * evaluation that was stopped has left, "sink": where results go: one that was taken there already
  *             comes with "delivered": true}; absent: nothing is looked up and nothing kept,
  *    "dry_run": say what it would take and do nothing,
  *    "admit": refuse a model that does not fit what memory is left, by its outline,
@@ -43,6 +41,9 @@ struct child_watch {
      * "tokens_computed", "flops", "seconds" (null before the weights are here), "memory_bytes",
      * "disk_bytes", "fetch_bytes" (of the model, once)}; may be NULL. */
     void (*plan)(const json_t *plan, void *arg);
+    /* Prints of the model's tensors (policy/lineage.h): a stranger's word; may be NULL. False ends
+     * the child, with *err. */
+    bool (*prints)(const json_t *prints, void *arg, struct err *err);
     /* One finished task: its assay.eval/1 result and its samples as JSON lines. False ends the
      * child, with *err. */
     bool (*result)(const json_t *result, const char *samples, size_t n, void *arg, struct err *err);

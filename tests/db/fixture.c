@@ -36,7 +36,8 @@ int fixture_teardown(void **state) {
 
 int fixture_reset(void **state) {
     fixture_sql(*state,
-        "TRUNCATE canaries, nights, standings, held_submissions, copies, api_tokens, requests, "
+        "TRUNCATE revision_prints, canaries, nights, standings, held_submissions, copies, "
+        "api_tokens, requests, "
         "votes, webhooks, "
         "models, revisions, tasks, suites, "
         "suite_tasks, configurations, workers, "
