@@ -63,7 +63,7 @@ night >"$tmp/night.out" 2>"$tmp/night.log" &
 night_pid=$!
 children="$children $night_pid"
 wait_for 'the night sees that the hub is away' grep -q 'the hub is away' "$tmp/night.log"
-code 'a second one at once' 8 night --dry-run
+code 'a second one at once' 8 night --dry-run --hub-wait 1
 has 'is told why' 'another night is under way' "$tmp/err"
 sleep "$away"
 hub_up "$port"
