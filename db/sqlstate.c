@@ -34,9 +34,10 @@ static const struct sqlstate table[] = {
     { "ZA001", ERR_INPUT, false, NULL }, /* raised by our own functions */
     { "ZA002", ERR_NOT_FOUND, false, NULL },
     { "ZA003", ERR_INPUT, false, NULL },
-    { "23514", ERR_INPUT, false, NULL }, /* a CHECK: what was handed in is not allowed */
-    { "23502", ERR_INPUT, false, NULL }, /* NOT NULL */
-    { "22", ERR_INPUT, false, NULL },    /* not a number, out of range, not UTF-8, not JSON */
+    { "ZA004", ERR_UNSUPPORTED, false, NULL }, /* a model that was banned or withdrawn */
+    { "23514", ERR_INPUT, false, NULL },       /* a CHECK: what was handed in is not allowed */
+    { "23502", ERR_INPUT, false, NULL },       /* NOT NULL */
+    { "22", ERR_INPUT, false, NULL },          /* not a number, out of range, not UTF-8, not JSON */
     { "", ERR_BUG, false, NULL },
 };
 

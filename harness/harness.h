@@ -223,6 +223,22 @@ struct tensor_report {
 typedef bool tensor_report_fn(const struct tensor_report *report, void *arg, struct err *err);
 MUST_CHECK bool model_tensors(const char *path, tensor_report_fn *each, void *arg, struct err *err);
 
+/* What tells a tensor from others, without reading all of a large one: a SHA-256 over its type, its
+ * shape and stretches of it from end to end (all of it, up to 4096 elements), and some values of
+ * these, as f32. `constant`: what was read is one number, which says nothing of whence it comes.
+ * Tensors of whole numbers are left out. */
+#define TENSOR_PRINT_VALUES 64
+struct tensor_print {
+    const char *name;
+    uint64_t n_elements;
+    char hash[65];
+    bool constant;
+    size_t n_values; /* TENSOR_PRINT_VALUES, or 0 of a tensor that has not so many */
+    float values[TENSOR_PRINT_VALUES]; /* what isn't finite is 0 */
+};
+typedef bool tensor_print_fn(const struct tensor_print *print, void *arg, struct err *err);
+MUST_CHECK bool model_prints(const char *path, tensor_print_fn *each, void *arg, struct err *err);
+
 /* Writes a model of the first `layers` layers of `source` to `target` (both folders, or both
  * .gguf files): a folder gets its weights by hard or symbolic link and a smaller config; a .gguf
  * gets its header rewritten. */

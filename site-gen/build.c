@@ -116,6 +116,30 @@ static bool put_models(struct builder *b, struct err *err) {
     return ok && put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err);
 }
 
+/* What was withdrawn keeps its address, and says why. */
+static bool put_tombstones(struct builder *b, struct err *err) {
+    size_t i;
+    json_t *stone;
+    json_array_foreach(world_list(&b->world, "tombstones"), i, stone) {
+        json_t *view = view_tombstone(&b->world, stone);
+        char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
+        bool ok = put_view(b, "tombstone.html", path, view, NULL, err);
+        free(path);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* Where there are no nights there is no page of them. */
+static bool put_nights(struct builder *b, struct err *err) {
+    json_t *nights = json_object_get(b->world.snapshot, "nights");
+    return json_array_size(nights) == 0 ||
+           put_view(b, "nights.html", "/nights/",
+               json_pack("{s:s, s:O}", "schema", "assay.site.nights/1", "nights", nights), NULL,
+               err);
+}
+
 static bool put_runs(struct builder *b, struct err *err) {
     size_t i;
     json_t *run;
@@ -204,8 +228,10 @@ static bool put_beside(struct builder *b, const json_t *index, struct err *err) 
 static bool put_all(struct builder *b, struct err *err) {
     json_t *index = view_index(&b->world, b->boards);
     bool ok = put_assets(b, err) && put_view(b, "index.html", "/", json_incref(index), NULL, err) &&
-              put_boards(b, err) && put_models(b, err) && put_runs(b, err) && put_tasks(b, err) &&
+              put_boards(b, err) && put_models(b, err) && put_tombstones(b, err) &&
+              put_runs(b, err) && put_tasks(b, err) &&
               put_view(b, "queue.html", "/queue/", view_queue(&b->world), NULL, err) &&
+              put_nights(b, err) &&
               put_view(b, "methods.html", "/methods/",
                   json_pack("{s:s, s:O}", "schema", "assay.site.methods/1", "suites", b->boards),
                   NULL, err) &&
@@ -295,6 +321,18 @@ bool site_build(const json_t *snapshot, const struct site_options *options, stru
     json_decref(b.paths);
     strbuf_release(&b.page);
     free(b.root);
+    return ok;
+}
+
+bool site_page(const char *template, const json_t *data, struct strbuf *out, struct err *err) {
+    json_t *site = json_pack("{s:s, s:s, s:s}", "title", "Assay", "base", "", "as_of", "");
+    struct press *press = press_open(site_templates, site, err);
+    struct print_job job = {
+        .template = template, .path = "/", .data = data, .links = { .depth = 0, .root = "/" }
+    };
+    bool ok = press && press_print_bare(press, &job, out, err);
+    press_close(press);
+    json_decref(site);
     return ok;
 }
 

@@ -107,7 +107,12 @@ json_t *view_models(const struct world *w) {
         json_object_set_new(row, "model", model_ref(w, name));
         json_array_append_new(list, row);
     }
-    return json_pack("{s:s, s:o}", "schema", "assay.site.models/1", "models", list);
+    json_t *withdrawn = json_array(), *stone;
+    size_t i;
+    json_array_foreach(world_list(w, "tombstones"), i, stone)
+        json_array_append_new(withdrawn, view_tombstone(w, stone));
+    return json_pack(
+        "{s:s, s:o, s:o}", "schema", "assay.site.models/1", "models", list, "withdrawn", withdrawn);
 }
 
 static void add_place(json_t *index, json_t *board, json_t *section, json_t *row) {
@@ -175,6 +180,14 @@ static json_t *hub_link(const struct world *w, const char *name, const json_t *r
         return NULL;
     return json_sprintf(
         "%s/%s/tree/%s", w->hub_url, name, json_get_string(revision, "revision", "main"));
+}
+
+json_t *view_tombstone(const struct world *w, const json_t *stone) {
+    json_t *page = json_pack("{s:s, s:o, s:s}", "schema", "assay.site.tombstone/1", "model",
+        model_ref(w, json_get_string(stone, "model", "")), "reason",
+        json_get_string(stone, "reason", ""));
+    copy_field(page, stone, "withdrawn_at");
+    return page;
 }
 
 json_t *view_model(const struct world *w, const char *name, const json_t *standings) {
@@ -441,6 +454,7 @@ json_t *view_queue(const struct world *w) {
         json_array_append_new(workers, line);
     }
     copy_fields(counts, world_list(w, "stats"), COUNTS);
-    return json_pack("{s:s, s:o, s:o, s:o}", "schema", "assay.site.queue/1", "counts", counts,
-        "jobs", lists, "workers", workers);
+    return json_pack("{s:s, s:o, s:o, s:o, s:b}", "schema", "assay.site.queue/1", "counts", counts,
+        "jobs", lists, "workers", workers, "nights",
+        (int)(json_array_size(world_list(w, "nights")) > 0));
 }

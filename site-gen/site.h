@@ -7,7 +7,8 @@
  *
  *     {"schema": "assay.site/1", "suites": [...], "suite_tasks": [...], "board": [...], "models":
  * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
- * "stats": {...}, "samples": {"<run>": [first samples of the run, as objects]}}
+ * "tombstones": [models that were withdrawn], "nights": [...], "stats": {...}, "samples": {"<run>":
+ * [first samples of the run, as objects]}}
  *
  * The lists hold the rows of db/sql/site_*.sql under their column names; times are ISO 8601 in UTC.
  */
@@ -70,6 +71,10 @@ void site_report_release(struct site_report *report); /* a zeroed struct is fine
  * bytes are the same stay the same files. *report may be NULL. */
 MUST_CHECK bool site_build(const json_t *snapshot, const struct site_options *options,
     struct site_report *report, struct err *err);
+
+/* One of the templates without the layout around it, for a file of its own: a report, a mail. */
+MUST_CHECK bool site_page(
+    const char *template, const json_t *data, struct strbuf *out, struct err *err);
 
 /* Is every link answered, is the HTML well-formed, is nothing inline, are the weight budgets kept?
  * Fills the report, which the caller zeroes and releases; ERR_NEGATIVE if there are problems. */

@@ -10,7 +10,8 @@ set(stats_SOURCES
     stats/resample.c
     stats/scores.c
     stats/sheet.c
-    stats/standing.c)
+    stats/standing.c
+    stats/steps.c)
 set_source_files_properties(stats/packed_plain.c PROPERTIES COMPILE_OPTIONS "-O3")
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
     list(APPEND stats_SOURCES stats/packed_avx2.c stats/packed_avx512.c)

@@ -5,6 +5,7 @@
 
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/doctor.h"
+#include "evaluator/cli/lineage.h"
 
 #define ABSENT(symbol, words)                                                                      \
     extern const struct command symbol;                                                            \
@@ -28,11 +29,24 @@ ABSENT(cmd_hub_pull, "hub pull");
 ABSENT(cmd_hub_rm, "hub rm");
 ABSENT(cmd_hub_serve, "hub serve");
 ABSENT(cmd_hub_verify, "hub verify");
+ABSENT(cmd_nightly, "nightly");
+ABSENT(cmd_nightly_ls, "nightly ls");
+ABSENT(cmd_nightly_pin, "nightly pin");
+ABSENT(cmd_nightly_unfreeze, "nightly unfreeze");
+ABSENT(cmd_nightly_unpin, "nightly unpin");
+ABSENT(cmd_queue_approve, "queue approve");
+ABSENT(cmd_queue_audit, "queue audit");
+ABSENT(cmd_queue_ban, "queue ban");
 ABSENT(cmd_queue_cancel, "queue cancel");
+ABSENT(cmd_queue_discover, "queue discover");
+ABSENT(cmd_queue_held, "queue held");
 ABSENT(cmd_queue_ls, "queue ls");
+ABSENT(cmd_queue_policy_check, "queue policy check");
 ABSENT(cmd_queue_retry, "queue retry");
 ABSENT(cmd_queue_show, "queue show");
 ABSENT(cmd_queue_stats, "queue stats");
+ABSENT(cmd_queue_takedown, "queue takedown");
+ABSENT(cmd_queue_unban, "queue unban");
 ABSENT(cmd_queue_wait, "queue wait");
 ABSENT(cmd_reproduce, "reproduce");
 ABSENT(cmd_rescore, "rescore");
@@ -61,3 +75,15 @@ ABSENT(cmd_worker, "worker");
 const struct own_start own_starts[] = { { NULL, NULL } };
 const struct option options_database[] = { { NULL, 0, NULL, NULL } };
 doctor_check_fn *const doctor_service[] = { NULL };
+
+/* `model show --lineage` is a question to a database. */
+json_t *lineage_of_model(const struct args *args, const char *model, struct err *err) {
+    (void)args;
+    (void)model;
+    err_set(err, ERR_UNSUPPORTED, "this build has no database to ask");
+    return NULL;
+}
+
+void lineage_print(const json_t *lineage) {
+    (void)lineage;
+}

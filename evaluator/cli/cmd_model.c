@@ -4,6 +4,7 @@
 
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/exchange.h"
+#include "evaluator/cli/lineage.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/hub/hub.h"
 #include "harness/harness.h"
@@ -15,6 +16,7 @@ static const struct option options_truncate[] = {
 
 static const struct option options_show[] = {
     { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
+    { "lineage", 0, NULL, "where its weights come from, by what the database knows, instead" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -30,7 +32,21 @@ static json_t *licence_of(const json_t *facts, const char *path) {
     return said ? json_string(said) : hub_folder_licence(path);
 }
 
+static bool show_lineage(const struct args *args, struct err *err) {
+    json_t *lineage = lineage_of_model(args, args->operands[0], err);
+    if (lineage && args_has(args, "json")) {
+        print_document(lineage, true);
+    } else if (lineage) {
+        lineage_print(lineage);
+    }
+    json_decref(lineage);
+    return lineage != NULL;
+}
+
 static bool run_show(const struct args *args, struct err *err) {
+    if (args_has(args, "lineage")) {
+        return show_lineage(args, err);
+    }
     char *path = path_of(args, err);
     json_t *facts = path ? model_describe(path, args_get(args, "arch", NULL), err) : NULL;
     if (!facts) {
@@ -48,7 +64,7 @@ const struct command cmd_model_show = {
     .name = "model show",
     .operands = "MODEL",
     .summary = "what a model is: architecture, sizes, memory, tokenizer, pooling, licence",
-    .options = { options_show, options_device },
+    .options = { options_show, options_device, options_database },
     .min_operands = 1,
     .max_operands = 1,
     .run = run_show,

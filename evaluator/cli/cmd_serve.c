@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "evaluator/cli/admission.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/stop.h"
@@ -36,6 +37,7 @@ static const struct option options_serve[] = {
     { "hooks-to-loopback", 0, NULL, "webhooks may go to this machine, without TLS: for tests" },
     { "hub", 0, "DIR|URL", "where org/name is found (default: HF_ENDPOINT)" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
+    OPTION_POLICY,
     { NULL, 0, NULL, NULL },
 };
 
@@ -86,7 +88,9 @@ static json_t *suite_described(struct resolver *r, const char *name, struct err 
 
 static json_t *resolve(void *arg, const struct serve_asked *asked, struct err *err) {
     struct resolver *r = arg;
-    struct submission_by by = { asked->submitter, asked->priority, asked->config };
+    struct submission_by by = {
+        .submitter = asked->submitter, .priority = asked->priority, .config = asked->config
+    };
     if (hub_is_path(asked->model) || task_is_path(asked->suite)) { // seen to before, and here again
         err_set(err, ERR_UNSUPPORTED, "'%s' on '%s' names a file", asked->model, asked->suite);
         return NULL;

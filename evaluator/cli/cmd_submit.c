@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "evaluator/cli/admission.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
@@ -19,6 +20,7 @@ static const struct option options_submit[] = {
     { "as", 0, "NAME", "who submits (default: the user's name)" },
     { "hub", 0, "DIR|URL", "where org/name is found (default: HF_ENDPOINT)" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
+    OPTION_POLICY,
     { NULL, 0, NULL, NULL },
 };
 
@@ -49,7 +51,9 @@ static bool read_by(
     if (dtype) {
         json_object_set_new(config, "precision", json_string(dtype));
     }
-    *by = (struct submission_by) { submitter(args), (int)priority, config };
+    *by = (struct submission_by) {
+        .submitter = submitter(args), .priority = (int)priority, .config = config
+    };
     return true;
 }
 
@@ -74,10 +78,11 @@ static bool run(const struct args *args, struct err *err) {
         err_set(err, ERR_USAGE, "no suite given");
         return err_hint(err, "name one with --suite S; 'assay suite ls' lists them");
     }
-    struct submission_by by;
+    struct submission_by by = { 0 };
     json_t *answers = json_array(), *config = json_object(), *suite = NULL;
     struct db *db = read_by(args, &by, config, err) ? database_open(args, err) : NULL;
     bool ok = db && (suite = submission_suite(args, err));
+    by.db = db;
     for (unsigned i = 0; ok && i < args->n_operands; i++) {
         ok = submit_one(db, args, args->operands[i], suite, &by, answers, err);
     }

@@ -115,15 +115,15 @@ static json_t *hub_model(const char *hub, const char *name, struct err *err) {
         return NULL;
     }
     json_t *model =
-        json_pack("{s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:O, s:{s:O, s:O, s:O, s:O}}",
+        json_pack("{s:s, s:s, s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:{s:O, s:O, s:O, s:O}}",
             "name", json_get_string(facts, "repo", ""), "kind", "hub", "requested", name, "commit",
             json_get_string(facts, "revision", ""), "licence", json_object_get(facts, "licence"),
             "architecture", json_object_get(facts, "architecture"), "dtype",
             json_object_get(facts, "dtype"), "params", json_object_get(facts, "parameters"),
             "size_bytes", json_object_get(facts, "bytes"), "card", json_object_get(facts, "card"),
-            "manifest", "files", json_object_get(facts, "files"), "format",
-            json_object_get(facts, "format"), "gated", json_object_get(facts, "gated"), "abilities",
-            json_object_get(facts, "abilities"));
+            "hub", json_object_get(facts, "hub"), "manifest", "files",
+            json_object_get(facts, "files"), "format", json_object_get(facts, "format"), "gated",
+            json_object_get(facts, "gated"), "abilities", json_object_get(facts, "abilities"));
     json_decref(facts);
     return model;
 }

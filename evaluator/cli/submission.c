@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "evaluator/cli/admission.h"
 #include "evaluator/cli/report.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/hub/hub.h"
 
 /* Refused before anything is written: what no worker could run. */
-static bool check_policy(const json_t *model, struct err *err) {
+static bool check_runnable(const json_t *model, struct err *err) {
     const json_t *manifest = json_object_get(model, "manifest");
     const char *name = json_get_string(model, "name", "");
     if (!json_is_string(json_object_get(manifest, "format"))) {
@@ -111,11 +112,15 @@ json_t *submission_make(const struct args *args, const char *name, const json_t 
     const struct submission_by *by, struct err *err) {
     size_t n_jobs = 0;
     json_t *model = submission_model(args_get(args, "hub", NULL), name, NULL, err), *made = NULL;
-    bool ok = model && check_policy(model, err);
+    bool ok = model && check_runnable(model, err);
     json_t *suite = ok ? suite_for(described, model, &n_jobs) : NULL;
     if (ok && (n_jobs || refuse_unable(suite, name, err))) {
         made = json_pack("{s:s, s:i, s:O, s:O, s:O*}", "submitter", by->submitter, "priority",
             by->priority, "model", model, "suite", suite, "config", by->config);
+    }
+    if (made && !admission_check(args, by->db, made, by->look_only, err)) {
+        json_decref(made);
+        made = NULL;
     }
     json_decref(suite);
     json_decref(model);

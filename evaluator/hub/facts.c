@@ -45,11 +45,26 @@ static char *model_file_in(const char *dir, const struct repo_listing *l) {
     return xstrdup(dir);
 }
 
+/* A mirror may hold what the hub says beside the files (likes, downloads, gated, tags), in
+ * .hub.json. */
+static void add_said(json_t *info, const char *dir) {
+    struct err ignored = ERR_INIT;
+    char *path = path_join(dir, ".hub.json");
+    json_t *said = file_exists(path) ? json_parse_file(path, CONFIG_MAX, &ignored) : NULL;
+    json_object_update_missing(info, said);
+    if (json_object_get(said, "gated")) {
+        json_object_set(info, "gated", json_object_get(said, "gated"));
+    }
+    json_decref(said);
+    free(path);
+}
+
 json_t *mirror_info(const char *dir, enum repo_kind kind, const char *repo,
     const struct repo_listing *l, struct err *err) {
     (void)err;
     json_t *info = json_pack("{s:s, s:s, s:b, s:b, s:o}", "id", repo, "sha", l->commit, "private",
         0, "gated", 0, "siblings", list_siblings(l));
+    add_said(info, dir);
     json_t *card = read_card(dir);
     if (card) {
         json_object_set_new(info, "cardData", card);
@@ -151,6 +166,20 @@ static const char *weights_format_of(const struct repo_listing *l, const char *p
                                           : NULL;
 }
 
+/* What the hub alone knows: it changes by the day, and is no part of what a model is. */
+static json_t *hub_says(const json_t *info) {
+    static const char *const KEYS[] = { "likes", "downloads", "tags", "library_name",
+        "pipeline_tag", "createdAt", "lastModified", "private" };
+    json_t *said = json_object();
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
+        json_t *value = json_object_get(info, KEYS[i]);
+        if (value) {
+            json_object_set(said, KEYS[i], value);
+        }
+    }
+    return said;
+}
+
 static json_t *build_facts(
     const char *repo, const char *dir, const struct repo_listing *l, const json_t *info) {
     json_t *facts = json_object(), *files = json_array();
@@ -184,6 +213,7 @@ static json_t *build_facts(
     json_object_set_new(facts, "files", files);
     json_object_set_new(facts, "abilities", abilities_of(dir, l, config, format));
     json_object_set_new(facts, "card", card ? card : json_object());
+    json_object_set_new(facts, "hub", hub_says(info));
     json_decref(config);
     return facts;
 }

@@ -74,8 +74,19 @@ MUST_CHECK bool hub_split(const char *model, char **repo, char **revision, struc
  * revision (40 hex; for a mirror without .revision the first 40 digits of the content's hash),
  * licence, gated, format, architecture, dtype, parameters, bytes, files [{path, size, sha256?}],
  * abilities
- * ["embed", "score"], card. Reads headers and the card, not the weights. */
+ * ["embed", "score"], card, hub (likes, downloads, tags and the like, where a hub says them). Reads
+ * headers and the card, not the weights. */
 MUST_CHECK json_t *hub_model_facts(const char *hub, const char *model, struct err *err);
+
+/* The models that a hub lists, in an order (trending, downloads, likes, created; the most first),
+ * as its API has them: id, tags, likes, downloads, createdAt, gated, safetensors.total, each where
+ * the hub knows it. `found` gets one after the other; it ends the listing by *go_on = false. */
+struct hub_query {
+    const char *hub, *library, *sort; /* library NULL: any */
+    bool (*found)(const json_t *entry, void *arg, bool *go_on, struct err *err);
+    void *arg;
+};
+MUST_CHECK bool hub_models(const struct hub_query *query, struct err *err);
 
 /* What the card in a model's folder says of its licence; null where it says nothing. */
 json_t *hub_folder_licence(const char *path);

@@ -1,5 +1,6 @@
 /* A mirror tree: DIR/models/<org>/<name>/<files> and DIR/datasets/<org>/<name>/<files>, the files
- * as a hub serves them, with an optional .revision that names the commit. Private to the hub room.
+ * as a hub serves them, with an optional .revision that names the commit, and .hub.json, what the
+ * hub says beside them. Private to the hub room.
  */
 #ifndef ASSAY_HUB_MIRROR_H
 #define ASSAY_HUB_MIRROR_H

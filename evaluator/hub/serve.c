@@ -1,5 +1,6 @@
 /* assay hub serve: a mirror tree over the hub's HTTP API, on loopback, by libmicrohttpd.
  *
+ *     GET /api/models?filter=<tag>&sort=<key>&limit=<n>          see serve_list.h
  *     GET /api/models/<repo>[/revision/<rev>]            {"id", "sha", "siblings", "gated",
  * "private"} GET /api/models/<repo>/tree/<rev>?recursive=true   [{"type": "file", "path", "size",
  * "oid", "lfs"?}] GET, HEAD /<repo>/resolve/<rev>/<path>             the bytes; X-Repo-Commit,
@@ -21,6 +22,7 @@
 #include "base/json.h"
 #include "evaluator/hub/hub.h"
 #include "evaluator/hub/mirror.h"
+#include "evaluator/hub/serve_list.h"
 #include "evaluator/hub/url.h"
 
 #define MIRRORS_MAX 4096
@@ -374,6 +376,20 @@ static const struct repo_file *find_file(const struct repo_listing *l, const cha
     return NULL;
 }
 
+static enum MHD_Result reply_models(struct server *s, struct MHD_Connection *c) {
+    struct err err = ERR_INIT;
+    struct strbuf out = { 0 };
+    char *link = NULL;
+    size_t page = s->options->page ? s->options->page : PAGE_MAX;
+    enum MHD_Result result =
+        serve_list(c, s->root, page, &out, &link, &err)
+            ? reply_text(c, MHD_HTTP_OK, "application/json", strbuf_str(&out), out.len, NULL, link)
+            : reply_missing(c, "EntryNotFound");
+    free(link);
+    strbuf_release(&out);
+    return result;
+}
+
 static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *url,
     const char *method, const char *version, const char *body, size_t *body_n, void **state) {
     (void)version, (void)body, (void)body_n, (void)state;
@@ -382,6 +398,9 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
     struct err err = ERR_INIT;
     if (strcmp(method, "GET") && strcmp(method, "HEAD")) {
         return reply_text(c, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", "", 0, NULL, NULL);
+    }
+    if (!strcmp(url, "/api/models")) {
+        return reply_models(s, c);
     }
     if (!parse_target(url, &t)) {
         return reply_missing(c, "EntryNotFound");

@@ -90,8 +90,9 @@ static json_t *resolve(struct behind *b, const struct rows *rows, struct err *er
 static struct db_arg wait_for(const struct err *err, int tries) {
     enum err_action action = err_info(err->class)->action;
     double s = 5.0 * (double)(1u << (tries < 10 ? tries : 10));
-    return action == ERR_ACTION_RETRY || action == ERR_ACTION_RELEASE ? db_real(s < 3600 ? s : 3600)
-                                                                      : db_null();
+    bool later = action == ERR_ACTION_RETRY || action == ERR_ACTION_RELEASE ||
+                 err->class == ERR_BUSY; // held for a person, who may approve it meanwhile
+    return later ? db_real(s < 3600 ? s : 3600) : db_null();
 }
 
 static bool put_off(

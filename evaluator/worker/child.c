@@ -323,6 +323,8 @@ static bool take_json(
             json_get_string(json, "task", ""), json_get_string(json, "why", ""), watch->arg);
     } else if (f->tag == FRAME_PLAN && watch->plan) {
         watch->plan(json, watch->arg);
+    } else if (f->tag == FRAME_PRINTS) {
+        ok = !watch->prints || watch->prints(json, watch->arg, err);
     } else if (f->tag == FRAME_MODEL) {
         ok = take_identity(c, json, err);
     } else if (f->tag == FRAME_ERROR) {

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "evaluator/hub/hub.h"
+#include "evaluator/policy/lineage.h"
 #include "evaluator/task/library.h"
 #include "evaluator/task/task.h"
 #include "evaluator/worker/doors.h"
@@ -462,9 +463,20 @@ static bool walk(struct session *s, const struct subject *subject, struct err *e
     return true;
 }
 
+/* Where its weights come from is told before they are put to work. A file that can't be read says
+ * so when it is opened. */
+static bool send_prints(struct session *s, struct err *err) {
+    struct err ignored = ERR_INIT;
+    if (!json_get_bool(s->spec, "prints", false) || s->missing) {
+        return true;
+    }
+    json_t *prints = lineage_prints(s->model_path, &ignored);
+    return !prints || session_send(FRAME_PRINTS, prints, err);
+}
+
 static bool work(struct session *s, struct err *err) {
     if (!load_tasks(s, err) || !fetch_model(s, err) || !session_find_stores(s, err) ||
-        !shut_in(s, err) || !open_model(s, err)) {
+        !shut_in(s, err) || !send_prints(s, err) || !open_model(s, err)) {
         return false;
     }
     struct subject *subject = session_subject(s, err);

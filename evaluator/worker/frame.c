@@ -43,7 +43,7 @@ bool frame_reader_next(struct frame_reader *r, struct frame *frame, bool *found,
     const unsigned char *head = (const unsigned char *)r->bytes.text + r->taken;
     uint32_t n =
         head[1] | (uint32_t)head[2] << 8 | (uint32_t)head[3] << 16 | (uint32_t)head[4] << 24;
-    if (n > FRAME_MAX || !strchr("PRSKLMAXWECD", head[0]) || !head[0]) {
+    if (n > FRAME_MAX || !strchr("PRSKLMTAXWECD", head[0]) || !head[0]) {
         return err_set(err, ERR_CRASH, "the job's process sent something that is not a report");
     }
     if (left - 5 < n) {

@@ -17,6 +17,7 @@ enum frame_tag {
     FRAME_PLAN = 'L',     /* {"task", ...}: what it would take (a dry run) */
     FRAME_MODEL = 'M',    /* {"identity"?, "revision"?}: which model it is, for its memos and for
                              the record */
+    FRAME_PRINTS = 'T',   /* of its tensors (policy/lineage.h), before it is evaluated */
     FRAME_MEMO = 'A',     /* a byte, which store (store.h), then records for it */
     FRAME_MARK = 'X',     /* a record that is kept once the next result has been taken */
     FRAME_WAITS = 'W',    /* the task that was asked for is done: which is next? */

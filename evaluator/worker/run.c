@@ -54,6 +54,31 @@ static void skipped(const char *task, const char *why, void *arg) {
     walk_skip(&r->bench->walk, task);
 }
 
+/* What its tensors are is kept; one that is another model's, which has results, is not evaluated
+ * again. A database that is away loses prints, not the job. */
+static bool take_prints(const json_t *prints, void *arg, struct err *err) {
+    struct run *r = arg;
+    const struct job_key *k = &r->job->key;
+    struct rows rows = { 0 };
+    struct err why = ERR_INIT;
+    char *text = json_dumps(prints, JSON_COMPACT);
+    bool told =
+        text && db_query(r->bench->db, "put_prints",
+                    DB_ARGS(db_text(k->worker), db_int(k->job), db_int(k->attempt), db_text(text)),
+                    &rows, &why);
+    bool copy = told && rows.n && !rows_null(&rows, 0, "original");
+    if (copy) {
+        err_set(err, ERR_UNSUPPORTED, "its tensors are those of %.150s, which has results",
+            rows_text(&rows, 0, "original"));
+        err_hint(err, "'assay queue approve' lets a copy be evaluated; then try the job again");
+    } else if (!told) {
+        log_line(LOG_WARN, "prints of %s are not kept: %s", r->job->model, why.msg);
+    }
+    rows_release(&rows);
+    free(text);
+    return !copy;
+}
+
 /* ---- what it made ---- */
 
 /* Cuts JSON lines into packed chunks. */
@@ -181,6 +206,7 @@ static bool work(struct run *r, struct err *err) {
     struct child_watch watch = { .tick = tick,
         .progress = show,
         .skipped = skipped,
+        .prints = take_prints,
         .result = take_result,
         .arg = r,
         .stall_s = b->options->stall_s };

@@ -40,12 +40,12 @@ static void set_model(json_t *spec, const struct job *job) {
 
 static json_t *make_spec(const struct worker_options *o, const struct job *job) {
     const char *precision = json_get_string(job->config, "precision", "auto");
-    json_t *spec = json_pack("{s:[o], s:s, s:s, s:b, s:b, s:i, s:i}", "tasks",
+    json_t *spec = json_pack("{s:[o], s:s, s:s, s:b, s:b, s:b, s:i, s:i}", "tasks",
         task_spec(job->task, job->task_sha256, job->config), "dtype",
         strcmp(precision, "auto") ? precision
         : o->dtype                ? o->dtype
                                   : "auto",
-        "device", o->device ? o->device : "auto", "samples", 1, "admit", 1, "threads",
+        "device", o->device ? o->device : "auto", "samples", 1, "admit", 1, "prints", 1, "threads",
         (int)o->threads, "memory_mb", (int)o->memory_mb);
     if (o->tensor_parallel > 1) {
         json_object_set_new(spec, "tensor_parallel", json_integer(o->tensor_parallel));

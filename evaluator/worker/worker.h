@@ -18,7 +18,7 @@
  *              "task_sha256": which version of it, and no other, "data_sha256": and of its data,
  *              "of_suite": true where it may be skipped if the model can't be asked it}, ...],
  *    "dtype", "device", "tensor_parallel", "threads", "max_mem_mb", "weights", "arch", "add_bos",
- *    "samples": bool, "keep_rows": bool, "cpu_s", "memory_mb",
+ *    "samples": bool, "prints": bool, "keep_rows": bool, "cpu_s", "memory_mb",
  *    "revision": the model's commit where that is known (else it is found out, which reads every
  *                byte of a folder), "revision_checked": true: find it out all the same, and refuse
  *                another,
@@ -43,6 +43,9 @@ struct child_watch {
      * "tokens_computed", "flops", "seconds" (null before the weights are here), "memory_bytes",
      * "disk_bytes", "fetch_bytes" (of the model, once)}; may be NULL. */
     void (*plan)(const json_t *plan, void *arg);
+    /* Prints of the model's tensors (policy/lineage.h): a stranger's word; may be NULL. False ends
+     * the child, with *err. */
+    bool (*prints)(const json_t *prints, void *arg, struct err *err);
     /* One finished task: its assay.eval/1 result and its samples as JSON lines. False ends the
      * child, with *err. */
     bool (*result)(const json_t *result, const char *samples, size_t n, void *arg, struct err *err);

@@ -19,6 +19,7 @@ set(formats_SOURCES
     formats/quant_k.c
     formats/quant_small.c
     formats/quoted.c
+    formats/prints.c
     formats/report.c
     formats/safetensors.c
     formats/scan.c

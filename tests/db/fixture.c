@@ -36,7 +36,10 @@ int fixture_teardown(void **state) {
 
 int fixture_reset(void **state) {
     fixture_sql(*state,
-        "TRUNCATE api_tokens, requests, votes, webhooks, models, revisions, tasks, suites, "
+        "TRUNCATE revision_prints, canaries, nights, standings, held_submissions, copies, "
+        "api_tokens, requests, "
+        "votes, webhooks, "
+        "models, revisions, tasks, suites, "
         "suite_tasks, configurations, workers, "
         "submissions, "
         "jobs, submission_jobs, attempts, events, runs, run_origins, standing_runs, results, "

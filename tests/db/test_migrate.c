@@ -8,7 +8,7 @@
 #include "base/embed.h"
 #include "base/hash.h"
 
-#define LATEST 15
+#define LATEST 18
 
 extern const struct embedded db_migrations[];
 

@@ -29,7 +29,7 @@ static void a_worker_may_execute_its_own_functions_and_no_others(void **state) {
                             "WHERE pronamespace = 'assay'::regnamespace "
                             "AND has_function_privilege('assay_worker', oid, 'EXECUTE')"),
         "claim_job estimate_job fail_job finish_and_claim finish_job get_chunks heartbeat "
-        "jobs_beside keep_log put_chunk queue_depth reap register_worker schema_version "
+        "jobs_beside keep_log put_chunk put_prints queue_depth reap register_worker schema_version "
         "stop_worker work_left");
 }
 

@@ -1,6 +1,7 @@
-/* make_tiny DIR: a mirror tree with two tiny random models, for tests that go the whole road
- * without a download. tiny/encoder is a BERT with sentence-transformers modules, tiny/decoder a
- * Llama; their tokenizers know single letters. */
+/* make_tiny DIR [N [SEED]]: a mirror tree with two tiny random models, for tests that go the whole
+ * road without a download, and N further decoders many/m001 ..., each with a seed of its own.
+ * tiny/encoder is a BERT with sentence-transformers modules, tiny/decoder a Llama; their tokenizers
+ * know single letters. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,10 +75,25 @@ static void write_word_pieces(const char *dir) {
     strbuf_release(&vocab);
 }
 
+static void write_many(const char *root, unsigned n, unsigned seed) {
+    for (unsigned i = 1; i <= n; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "models/many/m%03u", i);
+        char *dir = path_join(root, name);
+        write_model(dir, TINY_LLAMA, seed + i);
+        tiny_write_letters(dir);
+        free(dir);
+    }
+}
+
 int main(int argc, char **argv) {
-    if (argc != 2) {
-        fputs("usage: make_tiny DIR\n", stderr);
+    if (argc < 2 || argc > 4) {
+        fputs("usage: make_tiny DIR [N [SEED]]\n", stderr);
         return 2;
+    }
+    if (argc > 2) {
+        write_many(argv[1], (unsigned)strtoul(argv[2], NULL, 10),
+            argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 1000);
     }
     char *encoder = path_join(argv[1], "models/tiny/encoder"),
          *decoder = path_join(argv[1], "models/tiny/decoder");

@@ -1,0 +1,381 @@
+/* assay nightly: what a board does while nobody looks; nightly pin | unpin | unfreeze | ls. */
+#include <pwd.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "evaluator/cli/admission.h"
+#include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
+#include "evaluator/cli/print.h"
+#include "evaluator/cli/stop.h"
+#include "evaluator/cli/submission.h"
+#include "evaluator/cli/table.h"
+#include "evaluator/nightly/nightly.h"
+#include "version.h"
+
+#define SUITES_MAX 64
+#define ARGV_MAX 32
+#define DAY_S 86400ul
+
+static const struct option options_nightly[] = {
+    { "suite", 's', "S",
+        "only these suites (repeatable; default: all that models were asked for)" },
+    { "report", 0, "DIR", "write the report there: night-<when> and latest, .json, .txt, .html" },
+    { "site", 0, "DIR", "build the site there at the end" },
+    { "base-url", 0, "URL", "where the site will be published" },
+    { "title", 0, "TEXT", "the site's name" },
+    { "workers", 0, "N", "run N workers here (default: wait for those that there are)" },
+    { "no-wait", 0, NULL, "queue what changed and end" },
+    { "wait", 0, "S", "wait for the queue no longer than S seconds (default: a day)" },
+    { "hub-wait", 0, "S", "a hub that is away is waited for so long, all in all (default 7200)" },
+    { "retry", 0, "S", "and tried so often (default 30)" },
+    { "keep-build", 0, NULL, "leave results as they are that another build measured" },
+    { "dry-run", 0, NULL, "look at everything and change nothing" },
+    { NULL, 0, NULL, NULL },
+};
+
+static const struct option options_where[] = {
+    { "hub", 0, "DIR|URL", "where models are found (default: HF_ENDPOINT)" },
+    { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones" },
+    { "threads", 'j', "N", "threads of each worker" },
+    OPTION_POLICY,
+    { NULL, 0, NULL, NULL },
+};
+
+static const struct option options_reason[] = {
+    { "reason", 0, "TEXT", "why" },
+    { "as", 0, "NAME", "who decides (default: the user's name)" },
+    { NULL, 0, NULL, NULL },
+};
+
+static const struct option options_list[] = {
+    { "limit", 'l', "N", "how many (default 30)" },
+    { NULL, 0, NULL, NULL },
+};
+
+/* ---- a submission of the night ---- */
+
+struct maker {
+    const struct args *args;
+    struct db *db;
+    json_t *suites; /* name -> its description, or null where it is in no library any more */
+};
+
+static json_t *suite_described(struct maker *m, const char *name, struct err *err) {
+    static const struct option SUITE = { "suite", 's', "S", "" };
+    json_t *known = json_object_get(m->suites, name);
+    if (known) {
+        return known;
+    }
+    struct args args = *m->args;
+    args.n_given = args.n_given < ARGS_MAX_VALUES ? args.n_given : ARGS_MAX_VALUES - 1;
+    args.given[args.n_given].option = &SUITE;
+    args.given[args.n_given++].value = name;
+    json_t *suite = submission_suite(&args, err);
+    if (suite) {
+        json_object_set_new(m->suites, name, suite);
+    }
+    return suite;
+}
+
+static json_t *make(
+    void *arg, const char *model, const char *suite, const char *precision, struct err *err) {
+    struct maker *m = arg;
+    json_t *described = suite_described(m, suite, err), *config = json_object();
+    if (strcmp(precision, "auto")) {
+        json_object_set_new(config, "precision", json_string(precision));
+    }
+    struct submission_by by = { .submitter = "nightly",
+        .priority = 6,
+        .config = config,
+        .db = m->db,
+        .look_only = args_has(m->args, "dry-run") };
+    json_t *made = described ? submission_make(m->args, model, described, &by, err) : NULL;
+    json_decref(config);
+    return made;
+}
+
+/* ---- what is started ---- */
+
+struct words {
+    const char *items[ARGV_MAX + 1];
+    size_t n;
+};
+
+static void say(struct words *w, const char *word) {
+    if (word && w->n < ARGV_MAX) {
+        w->items[w->n++] = word;
+    }
+}
+
+/* Options that were given here and mean the same there. */
+static void pass_on(struct words *w, const struct args *args, const char *const *names) {
+    for (; *names; names++) {
+        const char *value = args_get(args, *names + 2, NULL);
+        if (value) {
+            say(w, *names);
+            say(w, value);
+        }
+    }
+}
+
+static void worker_words(struct words *w, const struct args *args) {
+    static const char *const PASSED[] = { "--hub", "--tasks", "--threads", "--db", NULL };
+    say(w, "assay");
+    say(w, "worker");
+    say(w, "--drain");
+    say(w, "--no-progress");
+    pass_on(w, args, PASSED);
+}
+
+static void canary_words(struct words *w, const struct args *args) {
+    static const char *const PASSED[] = { "--hub", "--tasks", "--threads", "--db", NULL };
+    say(w, "/proc/self/exe");
+    say(w, "reproduce");
+    say(w, "--json");
+    say(w, "--no-progress");
+    pass_on(w, args, PASSED);
+}
+
+/* ---- the command ---- */
+
+static void print_line(const char *line) {
+    log_line(LOG_INFO, "%s", line);
+}
+
+static size_t read_suites(const struct args *args, char *suites[SUITES_MAX + 1]) {
+    size_t n = 0;
+    while (n < SUITES_MAX && (suites[n] = args_item(args, "suite", (unsigned)n))) {
+        n++;
+    }
+    suites[n] = NULL;
+    return n;
+}
+
+static bool read_numbers(const struct args *args, struct night_options *o, struct err *err) {
+    unsigned long workers, wait, hub_wait, retry;
+    if (!args_get_uint(args, "workers", 0, 64, &workers, err) ||
+        !args_get_uint(args, "wait", DAY_S, 30 * DAY_S, &wait, err) ||
+        !args_get_uint(args, "hub-wait", 7200, DAY_S, &hub_wait, err) ||
+        !args_get_uint(args, "retry", 30, 3600, &retry, err)) {
+        return false;
+    }
+    o->workers = (unsigned)workers;
+    o->wait_s = (double)wait;
+    o->hub_wait_s = (unsigned)hub_wait;
+    o->retry_s = retry ? (unsigned)retry : 1;
+    return true;
+}
+
+static void print_report(const struct args *args, const json_t *report) {
+    struct strbuf text = { 0 };
+    if (args_has(args, "json")) {
+        print_document(report, true);
+    } else {
+        night_text(report, &text);
+        fputs(strbuf_str(&text), stdout);
+    }
+    strbuf_release(&text);
+}
+
+/* A database that is restarted in the middle of the night is waited for. */
+static struct db *open_patiently(
+    const struct args *args, const atomic_bool *stop, struct err *err) {
+    struct db_options options = { .conninfo = args_get(args, "db", NULL),
+        .app = "assay nightly",
+        .retry_s = 600,
+        .statement_s = 300,
+        .stop = stop };
+    return db_open(&options, err);
+}
+
+static bool run_night(const struct args *args, struct night_options *o, struct err *err) {
+    struct maker maker = { args, o->db, json_object() };
+    json_t *report = NULL;
+    o->make = make;
+    o->arg = &maker;
+    bool ok = night_run(o, &report, err);
+    if (ok) {
+        print_report(args, report);
+        ok = night_verdict(report, err);
+    }
+    json_decref(report);
+    json_decref(maker.suites);
+    return ok;
+}
+
+static bool run(const struct args *args, struct err *err) {
+    char *suites[SUITES_MAX + 1];
+    struct words worker = { 0 }, canary = { 0 };
+    worker_words(&worker, args);
+    canary_words(&canary, args);
+    struct night_options o = { .build = ASSAY_BUILD,
+        .report_dir = args_get(args, "report", NULL),
+        .site = args_get(args, "site", NULL),
+        .base_url = args_get(args, "base-url", NULL),
+        .title = args_get(args, "title", NULL),
+        .canary_argv = canary.items,
+        .dry_run = args_has(args, "dry-run"),
+        .no_wait = args_has(args, "no-wait"),
+        .keep_build = args_has(args, "keep-build"),
+        .stop = stop_on_signals(),
+        .log = print_line };
+    if (!read_numbers(args, &o, err) || !(o.db = open_patiently(args, o.stop, err))) {
+        return false;
+    }
+    o.suites = read_suites(args, suites) ? (const char *const *)suites : NULL;
+    o.worker_argv = o.workers ? worker.items : NULL;
+    bool ok = run_night(args, &o, err);
+    for (char **s = suites; *s; s++) {
+        free(*s);
+    }
+    db_close(o.db);
+    return ok;
+}
+
+const struct command cmd_nightly = {
+    .name = "nightly",
+    .operands = "",
+    .summary = "look what changed, evaluate it, build the site, report",
+    .details =
+        "Measures the pinned canaries first; other bits than before on the same instruction set,\n"
+        "or numbers beyond the dtype's tolerance on another, freeze publication: the site stays\n"
+        "as it is until 'nightly unfreeze'. Then models are looked up at the hub, and what has a\n"
+        "new revision, a changed task, or results of another build is queued, as the policy lets\n"
+        "it. One night at a time. Exit codes: 0 all is well, 1 with failures, 8 another night is\n"
+        "under way, 10 publication is frozen.\n\n"
+        "  assay nightly --workers 2 --report reports --site public\n",
+    .options = { options_nightly, options_where, options_database },
+    .run = run,
+};
+
+/* ---- decisions ---- */
+
+static const char *decider(const struct args *args) {
+    const struct passwd *user = getpwuid(getuid());
+    return args_get(args, "as", user ? user->pw_name : "somebody");
+}
+
+static bool need_reason(const struct args *args, struct err *err) {
+    return args_has(args, "reason") ||
+           (err_set(err, ERR_USAGE, "no reason given"), err_hint(err, "say why: --reason TEXT"));
+}
+
+static bool run_unfreeze(const struct args *args, struct err *err) {
+    struct rows rows = { 0 };
+    struct db *db = need_reason(args, err) ? database_open(args, err) : NULL;
+    bool ok = db && db_query(db, "publication_unfreeze",
+                        DB_ARGS(db_text(args_get(args, "reason", "")), db_text(decider(args))),
+                        &rows, err);
+    if (ok) {
+        puts(rows_bool(&rows, 0, "changed") ? "publication goes on" : "publication was not frozen");
+    }
+    rows_release(&rows);
+    db_close(db);
+    return ok;
+}
+
+const struct command cmd_nightly_unfreeze = {
+    .name = "nightly unfreeze",
+    .operands = "",
+    .summary = "let the site be built again, after a canary gave other numbers",
+    .options = { options_reason, options_database },
+    .run = run_unfreeze,
+};
+
+static bool pin(const struct args *args, bool pinned, struct err *err) {
+    char *end;
+    long long run = strtoll(args->operands[0], &end, 10);
+    if (end == args->operands[0] || *end || run <= 0) {
+        return err_set(err, ERR_USAGE, "'%s' is not the number of a run", args->operands[0]);
+    }
+    struct db *db = need_reason(args, err) ? database_open(args, err) : NULL;
+    bool ok = db && db_run(db, "canary_pin",
+                        DB_ARGS(db_int(run), db_int(pinned), db_text(args_get(args, "reason", "")),
+                            db_text(decider(args))),
+                        err);
+    if (ok) {
+        printf("run %lld is %s\n", run, pinned ? "a canary" : "no canary any more");
+    }
+    db_close(db);
+    return ok;
+}
+
+static bool run_pin(const struct args *args, struct err *err) {
+    return pin(args, true, err);
+}
+
+static bool run_unpin(const struct args *args, struct err *err) {
+    return pin(args, false, err);
+}
+
+const struct command cmd_nightly_pin = {
+    .name = "nightly pin",
+    .operands = "RUN",
+    .summary = "make a run a canary: each night measures it again before all else",
+    .details = "Take a small model and a small task ('assay result ls' has the numbers of runs).\n",
+    .options = { options_reason, options_database },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_pin,
+};
+
+const struct command cmd_nightly_unpin = {
+    .name = "nightly unpin",
+    .operands = "RUN",
+    .summary = "measure a canary no more",
+    .options = { options_reason, options_database },
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run_unpin,
+};
+
+/* ---- ls ---- */
+
+static void print_nights(const json_t *nights) {
+    struct table *t = table_new(">Night", "Started", "Outcome", ">Done", ">Failed", "Build", NULL);
+    size_t i;
+    json_t *night;
+    json_array_foreach(nights, i, night) {
+        const json_t *jobs = json_object_get(json_object_get(night, "report"), "jobs");
+        table_cellf(t, "%lld", json_get_int(night, "night_id", 0));
+        table_cellf(t, "%.19s", json_get_string(night, "started_at", ""));
+        table_cell(t, json_get_string(night, "outcome", "under way"));
+        table_cellf(t, "%lld", json_get_int(jobs, "done", 0));
+        table_cellf(t, "%lld", json_get_int(jobs, "dead", 0));
+        table_cell(t, json_get_string(night, "build", ""));
+    }
+    table_print(t, false);
+}
+
+static bool run_list(const struct args *args, struct err *err) {
+    unsigned long limit;
+    struct rows rows = { 0 };
+    struct db *db =
+        args_get_uint(args, "limit", 30, 100000, &limit, err) ? database_open(args, err) : NULL;
+    bool ok = db && db_query(db, "night_list", DB_ARGS(db_int((long long)limit)), &rows, err);
+    json_t *nights = ok ? rows_to_json(&rows, err) : NULL;
+    if (nights && args_has(args, "json")) {
+        json_t *document = json_pack("{s:s, s:O}", "schema", "assay.nights/1", "nights", nights);
+        print_document(document, true);
+        json_decref(document);
+    } else if (nights) {
+        print_nights(nights);
+    }
+    ok = nights != NULL;
+    json_decref(nights);
+    rows_release(&rows);
+    db_close(db);
+    return ok;
+}
+
+const struct command cmd_nightly_ls = {
+    .name = "nightly ls",
+    .operands = "",
+    .summary = "the nights there were, newest first",
+    .options = { options_list, options_database },
+    .run = run_list,
+};

@@ -1,0 +1,104 @@
+/* Steps in the histories that grew this night (base/stats/steps.h): in scores, which hardly move by
+ * themselves, from the first point on; in speeds, which do, from the second, and from five per
+ * cent. A step is told once, in the night in which it became one. */
+#include <math.h>
+#include <string.h>
+
+#include "base/stats/steps.h"
+#include "evaluator/nightly/night.h"
+
+#define SPEED_LEAST 0.05
+
+static const struct measure {
+    const char *name, *column;
+    size_t least;    // points of a piece
+    double relative; // smaller changes are not told
+} MEASURES[] = { { "score", "value", 1, 0 }, { "speed", "speed", 2, SPEED_LEAST } };
+
+struct series {
+    const struct rows *rows;
+    int from, to; // rows of one history
+};
+
+static bool same_text(const struct rows *rows, int a, int b, const char *column) {
+    return !strcmp(rows_text(rows, a, column), rows_text(rows, b, column));
+}
+
+static bool same_series(const struct rows *rows, int a, int b) {
+    static const char *const KEYS[] = { "model", "task", "config_id", "platform" };
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
+        if (!same_text(rows, a, b, KEYS[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void note_step(struct night *n, const struct series *s, const struct measure *m,
+    const struct piece *before, const struct piece *after, int row, int row_before) {
+    json_t *step = json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:f}", "what", m->name, "model",
+        rows_text(s->rows, row, "model"), "task", rows_text(s->rows, row, "task"), "platform",
+        rows_text(s->rows, row, "platform"), "run", (json_int_t)rows_int(s->rows, row, "run_id"),
+        "before", before->level, "after", after->level);
+    json_object_set_new(
+        step, "other_revision", json_boolean(!same_text(s->rows, row, row_before, "revision")));
+    json_object_set_new(
+        step, "other_build", json_boolean(!same_text(s->rows, row, row_before, "build")));
+    json_array_append_new(json_object_get(n->report, "steps"), step);
+}
+
+static bool is_large(const struct measure *m, const struct piece *a, const struct piece *b) {
+    return fabs(b->level - a->level) > m->relative * fabs(a->level);
+}
+
+/* The newest points, as many as are looked at; which row each is from. */
+static size_t points_of(
+    const struct series *s, const struct measure *m, double *x, int *row, size_t *n_old) {
+    size_t n = 0;
+    *n_old = 0;
+    int from = s->to - s->from > STEPS_POINTS_MAX ? s->to - STEPS_POINTS_MAX : s->from;
+    for (int i = from; i < s->to; i++) {
+        double v = rows_real(s->rows, i, m->column);
+        if (!rows_null(s->rows, i, m->column) && isfinite(v)) {
+            row[n] = i;
+            x[n++] = v;
+            *n_old += !rows_bool(s->rows, i, "fresh");
+        }
+    }
+    return n;
+}
+
+static void look(struct night *n, const struct series *s, const struct measure *m) {
+    double x[STEPS_POINTS_MAX];
+    int row[STEPS_POINTS_MAX];
+    struct piece pieces[STEPS_POINTS_MAX];
+    size_t n_old, n_points = points_of(s, m, x, row, &n_old);
+    size_t n_pieces = steps_find(x, n_points, m->least, pieces);
+    for (size_t p = 1; p < n_pieces; p++) {
+        bool fresh = pieces[p].from + m->least > n_old; // before this night it was too short
+        if (fresh && is_large(m, &pieces[p - 1], &pieces[p])) {
+            note_step(
+                n, s, m, &pieces[p - 1], &pieces[p], row[pieces[p].from], row[pieces[p].from - 1]);
+        }
+    }
+}
+
+bool night_steps(struct night *n, struct err *err) {
+    struct rows rows = { 0 };
+    if (n->o->dry_run || json_array_size(n->jobs) == 0) {
+        return true;
+    }
+    if (!db_query(n->db, "night_series", DB_ARGS(db_text(n->started_at)), &rows, err)) {
+        return false;
+    }
+    for (int from = 0, to; from < rows.n; from = to) {
+        for (to = from + 1; to < rows.n && same_series(&rows, from, to);) {
+            to++;
+        }
+        for (size_t m = 0; m < sizeof MEASURES / sizeof *MEASURES; m++) {
+            look(n, &(struct series) { &rows, from, to }, &MEASURES[m]);
+        }
+    }
+    rows_release(&rows);
+    return true;
+}
