@@ -94,29 +94,48 @@ static bool run_takedown(const struct args *args, struct err *err) {
     return decide(args, "takedown", err);
 }
 
-#define DECISION(symbol, word, text, more)                                                         \
-    const struct command symbol = {                                                                \
-        .name = "queue " #word,                                                                    \
-        .operands = "MODEL...",                                                                    \
-        .summary = text,                                                                           \
-        .details = more,                                                                           \
-        .options = { options_decide, options_database },                                           \
-        .min_operands = 1,                                                                         \
-        .max_operands = ARGS_MAX_VALUES,                                                           \
-        .run = run_##word,                                                                         \
-    }
+/* What all four have in common. */
+#define DECIDES                                                                                    \
+    .operands = "MODEL...", .options = { options_decide, options_database }, .min_operands = 1,    \
+    .max_operands = ARGS_MAX_VALUES
 
-DECISION(cmd_queue_approve, approve, "let a model in, whatever policy says; hands in what was held",
-    "MODEL is org/name, or 'org/*' for all of an organisation's.\n\n"
-    "  assay queue approve org/name --reason 'the author sent the licence'\n");
-DECISION(cmd_queue_ban, ban, "refuse a model from now on, and cancel its jobs",
-    "MODEL is org/name, or 'org/*' for all of an organisation's. Its results stay, and are "
-    "shown.\n");
-DECISION(cmd_queue_unban, unban, "undo a ban or a takedown",
-    "What was hidden is shown again when the site is built next. Cancelled jobs stay so.\n");
-DECISION(cmd_queue_takedown, takedown, "withdraw a model: its page says why, nothing else shows it",
-    "Its results stay in the database, and leave boards, pages and files when the site is built "
-    "next.\nA tombstone with the reason stands in their place.\n");
+const struct command cmd_queue_approve = {
+    .name = "queue approve",
+    .summary = "let a model in, whatever policy says; hands in what was held",
+    .details = "MODEL is org/name, or 'org/*' for all of an organisation's.\n\n"
+               "  assay queue approve org/name --reason 'the author sent the licence'\n",
+    .run = run_approve,
+    DECIDES,
+};
+
+const struct command cmd_queue_ban = {
+    .name = "queue ban",
+    .summary = "refuse a model from now on, and cancel its jobs",
+    .details =
+        "MODEL is org/name, or 'org/*' for all of an organisation's. Its results stay, and are "
+        "shown.\n",
+    .run = run_ban,
+    DECIDES,
+};
+
+const struct command cmd_queue_unban = {
+    .name = "queue unban",
+    .summary = "undo a ban or a takedown",
+    .details =
+        "What was hidden is shown again when the site is built next. Cancelled jobs stay so.\n",
+    .run = run_unban,
+    DECIDES,
+};
+
+const struct command cmd_queue_takedown = {
+    .name = "queue takedown",
+    .summary = "withdraw a model: its page says why, nothing else shows it",
+    .details = "Its results stay in the database, and leave boards, pages and files when the site "
+               "is built "
+               "next.\nA tombstone with the reason stands in their place.\n",
+    .run = run_takedown,
+    DECIDES,
+};
 
 /* ---- held ---- */
 
