@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "site-gen/site.h"
 
-static const char *content_type(const char *path) {
+const char *site_content_type(const char *path) {
     static const struct {
         const char *suffix, *type;
     } TYPES[] = { { ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
@@ -30,9 +30,7 @@ static const char *content_type(const char *path) {
     return "application/octet-stream";
 }
 
-/* The kernel resolves the path and keeps it below the folder: no "..", no absolute path, no link
- * that leads out. */
-static int open_below(int dir, const char *path) {
+int site_open_below(int dir, const char *path) {
     struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS };
     return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
@@ -45,7 +43,7 @@ static enum MHD_Result reply_file(
         close(fd);
         return MHD_NO;
     }
-    MHD_add_response_header(r, "Content-Type", content_type(path));
+    MHD_add_response_header(r, "Content-Type", site_content_type(path));
     MHD_add_response_header(r, "Cache-Control", "no-cache");
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
@@ -68,7 +66,7 @@ static enum MHD_Result reply_empty(
 /* An open regular file with its size, or -1. *is_dir: it is a folder. */
 static int open_regular(int dir, const char *path, off_t *size, bool *is_dir) {
     struct stat st;
-    int fd = open_below(dir, path);
+    int fd = site_open_below(dir, path);
     bool known = fd >= 0 && fstat(fd, &st) == 0;
     *is_dir = known && S_ISDIR(st.st_mode);
     if (known && S_ISREG(st.st_mode)) {

@@ -84,4 +84,9 @@ MUST_CHECK bool site_check(const char *dir, struct site_report *report, struct e
 MUST_CHECK bool site_serve(const char *dir, unsigned port, const char *port_file,
     const atomic_bool *stop, struct err *err);
 
+/* For whoever else delivers a site. What a file is, by its name; and a file below the folder `dir`:
+ * the kernel resolves the path, without links and never above it. -1, errno. */
+const char *site_content_type(const char *path);
+MUST_CHECK int site_open_below(int dir, const char *path);
+
 #endif

@@ -2,34 +2,16 @@
  * is below one folder, as the kernel resolves it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/embed.h"
 #include "base/file.h"
 #include "evaluator/serve/request.h"
+#include "site-gen/site.h"
 
 extern const struct embedded serve_assets[], site_assets[];
-
-static const char *content_type(const char *path) {
-    static const struct {
-        const char *suffix, *type;
-    } TYPES[] = { { ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
-        { ".js", "text/javascript; charset=utf-8" }, { ".json", "application/json" },
-        { ".svg", "image/svg+xml" }, { ".xml", "application/xml" },
-        { ".atom", "application/atom+xml" }, { ".txt", "text/plain; charset=utf-8" },
-        { ".csv", "text/csv; charset=utf-8" } };
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot && i < sizeof TYPES / sizeof *TYPES; i++) {
-        if (!strcmp(dot, TYPES[i].suffix)) {
-            return TYPES[i].type;
-        }
-    }
-    return "application/octet-stream";
-}
 
 static enum MHD_Result missing(struct request *r) {
     return reply_problem(
@@ -43,7 +25,7 @@ enum MHD_Result file_asset(struct request *r) {
     const char *name = r->path + strlen("/service/");
     const struct embedded *file = embedded_find(serve_assets, name);
     file = file ? file : embedded_find(site_assets, name);
-    return file ? reply_bytes(r, MHD_HTTP_OK, content_type(name), file->data, file->size, DAY)
+    return file ? reply_bytes(r, MHD_HTTP_OK, site_content_type(name), file->data, file->size, DAY)
                 : missing(r);
 }
 
@@ -51,10 +33,8 @@ enum MHD_Result file_asset(struct request *r) {
 
 /* The folder of a built site is swapped by a build: it is opened anew for each request. */
 static int open_below(const char *site, const char *path) {
-    struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS };
     int dir = open(site, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = dir < 0 ? -1 : (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+    int fd = dir < 0 ? -1 : site_open_below(dir, path);
     if (dir >= 0) {
         close(dir);
     }
@@ -85,7 +65,7 @@ static void tag_of(const struct stat *st, bool packed, char tag[64]) {
 /* Beside the page's own policy in its markup; a private page is nobody's to keep. */
 static void add_headers(struct request *r, struct MHD_Response *answer, const char *path,
     const char *tag, bool packed) {
-    MHD_add_response_header(answer, "Content-Type", content_type(path));
+    MHD_add_response_header(answer, "Content-Type", site_content_type(path));
     MHD_add_response_header(answer, "ETag", tag);
     MHD_add_response_header(answer, "Vary", "Accept-Encoding");
     MHD_add_response_header(answer, "Cache-Control", r->closed ? "private, no-cache" : "no-cache");
