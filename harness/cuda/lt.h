@@ -30,12 +30,17 @@
 #include "harness/cuda/kernels.h"
 #include "harness/cuda/lt_api.h"
 
+#ifndef LT_SUMS /* the tests' are small */
+#define LT_SUMS (16 << 20)
+#define LT_WORKSPACE (32 << 20)
+#endif
+
 enum {
-    LT_ROWS = 4096,           /* an algorithm is chosen as for so many rows */
-    LT_BLOCK = 128,           /* rows of every product, where its algorithm goes by their number */
-    LT_ALIGN = 16,            /* bytes: each row of each side begins at a multiple */
-    LT_SUMS_BYTES = 16 << 20, /* of sums that wait to be finished: they fit the cache */
-    LT_WORKSPACE_BYTES = 32 << 20
+    LT_ROWS = 4096,          /* an algorithm is chosen as for so many rows */
+    LT_BLOCK = 128,          /* rows of every product, where its algorithm goes by their number */
+    LT_ALIGN = 16,           /* bytes: each row of each side begins at a multiple */
+    LT_SUMS_BYTES = LT_SUMS, /* of sums that wait to be finished: they fit the cache */
+    LT_WORKSPACE_BYTES = LT_WORKSPACE
 };
 
 /* What an algorithm is chosen for. */

@@ -34,6 +34,7 @@ enum {
     SHARED_MAX = 227 << 10,
     GRID_YZ_MAX = 65535,
     ALIGNMENT = 256,   /* of cudaMalloc */
+    SHADOWED = 8,      /* bytes that ASan keeps one for */
     NODE_BYTES = 1024, /* that a graph's node takes of the device */
 };
 /* 4 GiB, or ASSAY_SHIM_MEMORY bytes. */
@@ -91,6 +92,7 @@ static std::set<struct CUstream_st *> streams;
 static std::map<const void *, std::pair<const char *, shim_bind_fn *>> kernels;
 static size_t device_bytes[DEVICES_MAX];
 static unsigned n_working[DEVICES_MAX], n_graph_launches;
+static bool is_open[DEVICES_MAX];
 static const char copying = 0, setting = 0, recording = 0, waiting = 0, calling = 0; /* nodes */
 
 typedef std::lock_guard<std::recursive_mutex> guard;
@@ -103,16 +105,20 @@ static cudaError_t result(cudaError_t e) {
 
 /* ---- what the device does, and when ---- */
 
+/* All of a device's memory, for as long as its streams are at work: only a kernel asks for it,
+ * which may read and write anywhere. */
 static void device_open(int number) {
-    if (n_working[number]++ > 0)
+    if (is_open[number])
         return;
+    is_open[number] = true;
     for (auto &part : devices[number])
         ASAN_UNPOISON_MEMORY_REGION(part.first, part.second);
 }
 
 static void device_shut(int number) {
-    if (--n_working[number] > 0)
+    if (!is_open[number] || n_working[number] > 0)
         return;
+    is_open[number] = false;
     for (auto &part : devices[number])
         ASAN_POISON_MEMORY_REGION(part.first, part.second);
 }
@@ -122,13 +128,14 @@ static struct CUstream_st *stream_of(cudaStream_t stream) {
 }
 
 static void drain(struct CUstream_st *s, uint64_t n_until) {
-    device_open(s->device);
+    n_working[s->device]++;
     while (s->n_begun < n_until) {
         work next = std::move(s->queue.front());
         s->queue.pop_front();
         s->n_begun++;
         next();
     }
+    n_working[s->device]--;
     device_shut(s->device);
 }
 
@@ -197,7 +204,10 @@ void shim_launch_add(const void *kernel, const struct shim_launch &launch, cudaS
     if (!launch_fits(kernel, launch))
         last_error = cudaErrorInvalidConfiguration;
     else
-        give(stream, kernel, [launch] { shim_run(launch); });
+        give(stream, kernel, [launch, device = stream_of(stream)->device] {
+            device_open(device);
+            shim_run(launch);
+        });
 }
 
 void shim_kernel_add(const void *kernel, const char *name, shim_bind_fn *bind) {
@@ -455,18 +465,58 @@ struct plane {
     size_t to_pitch, from_pitch, width, height;
 };
 
+/* A range of one allocation, out to where shadow bytes begin: all of a device would take its time.
+ */
+struct range {
+    int device;
+    const char *begin;
+    size_t bytes;
+};
+
+/* Of memory that isn't a device's there is nothing to open. */
+static struct range range_open(const void *p, size_t bytes) {
+    int device = shim_device_of(p);
+    if (device < 0 || is_open[device])
+        return { -1, NULL, 0 };
+    auto part = std::prev(devices[device].upper_bound((const char *)p));
+    size_t first = (size_t)((const char *)p - part->first), end = first + bytes;
+    if (end > part->second)
+        shim_report("a copy goes past the end of what was allocated");
+    first -= first % SHADOWED;
+    end = std::min((end + SHADOWED - 1) / SHADOWED * SHADOWED, part->second);
+    ASAN_UNPOISON_MEMORY_REGION(part->first + first, end - first);
+    return { device, part->first + first, end - first };
+}
+
+static void range_shut(const struct range &r) {
+    if (r.device >= 0 && !is_open[r.device])
+        ASAN_POISON_MEMORY_REGION(r.begin, r.bytes);
+}
+
+/* Both devices' memory is there while it is copied. */
 void shim_copy_peer(void *to, const void *from, size_t bytes) {
-    int a = shim_device_of(to), b = shim_device_of(from);
-    device_open(a);
-    device_open(b);
+    guard g(lock);
+    if (bytes == 0)
+        return;
+    struct range a = range_open(to, bytes), b = range_open(from, bytes);
     memcpy(to, from, bytes);
-    device_shut(b);
-    device_shut(a);
+    range_shut(b);
+    range_shut(a);
+}
+
+static size_t reach(size_t pitch, const struct plane &c) {
+    return (c.height - 1) * pitch + c.width;
 }
 
 static void copy_now(const struct plane &c) {
+    if (c.height == 0 || c.width == 0)
+        return;
+    struct range to = range_open(c.to, reach(c.to_pitch, c));
+    struct range from = range_open(c.from, reach(c.from_pitch, c));
     for (size_t i = 0; i < c.height; i++)
         memcpy(c.to + i * c.to_pitch, c.from + i * c.from_pitch, c.width);
+    range_shut(from);
+    range_shut(to);
 }
 
 /* A side that is called the device's must be. */
@@ -510,7 +560,6 @@ cudaError_t cudaMemcpyAsync(
     return copy({ (char *)to, (const char *)from, bytes, bytes, bytes, 1 }, kind, stream);
 }
 
-/* Both devices' memory is there while it is copied. */
 cudaError_t cudaMemcpyPeerAsync(
     void *to, int to_device, const void *from, int from_device, size_t bytes, cudaStream_t stream) {
     guard g(lock);
@@ -539,7 +588,11 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stre
     guard g(lock);
     if (bytes > 0 && !on_device(to))
         return result(cudaErrorInvalidValue);
-    return give(stream, &setting, [=] { memset(to, value, bytes); });
+    return give(stream, &setting, [=] {
+        struct range r = range_open(to, bytes);
+        memset(to, value, bytes);
+        range_shut(r);
+    });
 }
 
 cudaError_t cudaMemset(void *to, int value, size_t bytes) {
