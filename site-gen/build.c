@@ -7,6 +7,7 @@
 #include "site-gen/plot.h"
 #include "site-gen/press.h"
 #include "site-gen/site.h"
+#include "site-gen/split.h"
 #include "site-gen/tree.h"
 #include "site-gen/view.h"
 
@@ -15,9 +16,10 @@ extern const struct embedded site_assets[];
 
 struct builder {
     const struct site_options *options;
+    const char *below; /* where in the tree the site is: "" or "s/NAME/" */
     struct world world;
     struct press *press;
-    struct tree tree;
+    struct tree *tree;
     struct plots plots;
     json_t *boards;
     json_t *paths; /* of all pages, for the site map */
@@ -35,6 +37,15 @@ static int depth_of(const char *path) {
     return n;
 }
 
+static bool put_file(
+    struct builder *b, const char *file, const void *data, size_t n, struct err *err) {
+    struct strbuf name = { 0 };
+    strbuf_addf(&name, "%s%s", b->below, file);
+    bool ok = tree_put(b->tree, strbuf_str(&name), data, n, err);
+    strbuf_release(&name);
+    return ok;
+}
+
 /* `file` within the site; `path` is what the page is linked by. */
 static bool put_page(struct builder *b, const char *template, const char *path, const char *file,
     const json_t *data, const struct strbuf *plots, struct err *err) {
@@ -50,7 +61,7 @@ static bool put_page(struct builder *b, const char *template, const char *path, 
     strbuf_reset(&b->page);
     b->n_pages++;
     return press_print(b->press, &job, &b->page, err) &&
-           tree_put(&b->tree, file, b->page.text, b->page.len, err);
+           put_file(b, file, b->page.text, b->page.len, err);
 }
 
 static bool put_json(struct builder *b, const char *file, const json_t *data, struct err *err) {
@@ -59,7 +70,7 @@ static bool put_json(struct builder *b, const char *file, const json_t *data, st
     json_writer_init(&w, &b->page, false);
     jw_json(&w, data);
     strbuf_addc(&b->page, '\n');
-    return tree_put(&b->tree, file, b->page.text, b->page.len, err);
+    return put_file(b, file, b->page.text, b->page.len, err);
 }
 
 /* The page at a folder's path and its data under /api/v1/; takes `data`. */
@@ -194,7 +205,7 @@ static bool put_assets(struct builder *b, struct err *err) {
     for (const struct embedded *file = site_assets; file->name; file++) {
         struct strbuf name = { 0 };
         strbuf_addf(&name, "assets/%s", file->name);
-        bool ok = tree_put(&b->tree, name.text, file->data, file->size, err);
+        bool ok = put_file(b, name.text, file->data, file->size, err);
         strbuf_release(&name);
         if (!ok)
             return false;
@@ -209,7 +220,7 @@ static bool put_bare(struct builder *b, const char *template, const char *file, 
     };
     strbuf_reset(&b->page);
     return press_print_bare(b->press, &job, &b->page, err) &&
-           tree_put(&b->tree, file, b->page.text, b->page.len, err);
+           put_file(b, file, b->page.text, b->page.len, err);
 }
 
 static bool put_beside(struct builder *b, const json_t *index, struct err *err) {
@@ -235,20 +246,20 @@ static bool put_all(struct builder *b, struct err *err) {
               put_view(b, "methods.html", "/methods/",
                   json_pack("{s:s, s:O}", "schema", "assay.site.methods/1", "suites", b->boards),
                   NULL, err) &&
-              put_beside(b, index, err);
+              (*b->below || put_beside(b, index, err)); // what a server looks for at its root alone
     json_decref(index);
     return ok;
 }
 
 /* ---- from options to a site ---- */
 
-/* "/path/" of "https://host/path". */
-static char *root_of(const char *base_url) {
+/* "/path/" of "https://host/path", and what is below it. */
+static char *root_of(const char *base_url, const char *below) {
     const char *host = base_url ? strstr(base_url, "://") : NULL;
     const char *path = host ? strchr(host + 3, '/') : NULL;
     size_t n = path ? strlen(path) : 0;
     struct strbuf out = { 0 };
-    strbuf_addf(&out, "%s%s", n ? path : "", n && path[n - 1] == '/' ? "" : "/");
+    strbuf_addf(&out, "%s%s%s", n ? path : "", n && path[n - 1] == '/' ? "" : "/", below);
     return strbuf_take(&out);
 }
 
@@ -285,35 +296,32 @@ static bool prepare(struct builder *b, const json_t *snapshot, struct err *err) 
     json_t *site = site_globals(b);
     b->press = press_open(site_templates, site, err);
     json_decref(site);
-    return b->press && tree_open(&b->tree, b->options->out, err);
+    return b->press != NULL;
 }
 
-static void report(const struct builder *b, struct site_report *r) {
-    r->n_pages = b->n_pages;
-    r->n_files = b->tree.n_files;
-    r->n_changed = b->tree.n_changed;
-    r->bytes = b->tree.bytes;
-    r->n_plots = b->plots.n;
+static void count(const struct builder *b, struct site_report *r) {
+    r->n_pages += b->n_pages;
+    r->n_plots += b->plots.n;
     snprintf(r->plots_note, sizeof r->plots_note, "%s", b->plots.note);
 }
 
-bool site_build(const json_t *snapshot, const struct site_options *options, struct site_report *out,
-    struct err *err) {
-    if (!check_options(options, err))
-        return false;
-    struct builder b = { .options = options,
+/* One site, into its place in the tree. */
+static bool put_site(struct tree *tree, const char *below, const json_t *snapshot,
+    const struct site_options *options, struct site_report *out, struct err *err) {
+    struct site_options o = *options;
+    o.base_url = *below ? NULL : o.base_url; // no feed and no map of what is not for everybody
+    struct builder b = { .options = &o,
+        .below = below,
+        .tree = tree,
         .boards = json_array(),
         .paths = json_array(),
-        .tree = { .lock = -1 },
-        .root = root_of(options->base_url) };
+        .root = root_of(options->base_url, below) };
     bool ok = prepare(&b, snapshot, err);
     if (ok)
-        plots_draw(&b.plots, options->gnuplot, b.boards,
-            &(struct link_base) { .depth = 2, .root = b.root, .file_links = options->file_links });
-    ok = ok && put_all(&b, err) && tree_commit(&b.tree, err);
-    if (ok && out)
-        report(&b, out);
-    site_tree_release(&b.tree);
+        plots_draw(&b.plots, o.gnuplot, b.boards,
+            &(struct link_base) { .depth = 2, .root = b.root, .file_links = o.file_links });
+    ok = ok && put_all(&b, err);
+    count(&b, out);
     plots_release(&b.plots);
     press_close(b.press);
     world_release(&b.world);
@@ -321,6 +329,59 @@ bool site_build(const json_t *snapshot, const struct site_options *options, stru
     json_decref(b.paths);
     strbuf_release(&b.page);
     free(b.root);
+    return ok;
+}
+
+/* ---- private boards ---- */
+
+static bool has_suite(const json_t *snapshot, const char *name) {
+    size_t i;
+    json_t *suite;
+    json_array_foreach(json_object_get(snapshot, "suites"), i, suite) {
+        if (strcmp(json_get_string(suite, "suite", ""), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The open site, and each private board as a site of its own. One that nothing was asked of yet has
+ * no site. */
+static bool put_parts(struct tree *tree, const json_t *snapshot, const struct site_options *o,
+    struct site_report *out, struct err *err) {
+    json_t *open = split_part(snapshot, o->closed, NULL);
+    bool ok = put_site(tree, "", open, o, out, err);
+    json_decref(open);
+    for (const char *const *c = o->closed; ok && *c; c++) {
+        if (!has_suite(snapshot, *c))
+            continue;
+        struct strbuf below = { 0 };
+        char *name = slug(*c);
+        json_t *part = split_part(snapshot, o->closed, *c);
+        strbuf_addf(&below, "s/%s/", name);
+        ok = put_site(tree, below.text, part, o, out, err);
+        json_decref(part);
+        strbuf_release(&below);
+        free(name);
+    }
+    return ok;
+}
+
+bool site_build(const json_t *snapshot, const struct site_options *options, struct site_report *out,
+    struct err *err) {
+    struct tree tree = { .lock = -1 };
+    struct site_report report = { 0 };
+    if (!check_options(options, err))
+        return false;
+    bool ok = tree_open(&tree, options->out, err) &&
+              (options->closed ? put_parts(&tree, snapshot, options, &report, err)
+                               : put_site(&tree, "", snapshot, options, &report, err)) &&
+              tree_commit(&tree, err);
+    report.n_files = tree.n_files;
+    report.n_changed = tree.n_changed;
+    report.bytes = tree.bytes;
+    if (ok && out)
+        *out = report;
+    site_tree_release(&tree);
     return ok;
 }
 

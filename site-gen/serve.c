@@ -124,8 +124,10 @@ static bool write_port(const char *path, struct MHD_Daemon *d, struct err *err) 
 
 bool site_serve(const char *dir, unsigned port, const char *port_file, const atomic_bool *stop,
     struct err *err) {
-    if (!dir_exists(dir))
-        return err_set(err, ERR_NOT_FOUND, "there is no site in '%s'", dir);
+    if (!dir_exists(dir)) {
+        err_set(err, ERR_NOT_FOUND, "there is no site in '%s'", dir);
+        return err_hint(err, "build one there first: assay site build -o %s", dir);
+    }
     if (port > 65535)
         return err_set(err, ERR_USAGE, "%u is not the number of a port", port);
     struct sockaddr_in loopback = { .sin_family = AF_INET,

@@ -7,7 +7,8 @@
  *
  *     {"schema": "assay.site/1", "suites": [...], "suite_tasks": [...], "board": [...], "models":
  * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
- * "tombstones": [models that were withdrawn], "nights": [...], "stats": {...}, "samples": {"<run>":
+ * "tombstones": [models that were withdrawn], "nights": [...], "asked": [which suites a model was
+ * asked for], "stats": {...}, "samples": {"<run>":
  * [first samples of the run, as objects]}}
  *
  * The lists hold the rows of db/sql/site_*.sql under their column names; times are ISO 8601 in UTC.
@@ -54,6 +55,8 @@ struct site_options {
     const char *hub_url; /* models of kind hub link there; NULL: no such links */
     const char *gnuplot; /* the program; NULL: looked for in PATH; "": no plots */
     bool file_links;     /* links name index.html, for reading from disk without a server */
+    const char *const *closed; /* private suites, ended by NULL: each is a site of its own below
+                                  s/NAME/, and nothing outside it tells of it (split.h); or NULL */
 };
 
 struct site_report {

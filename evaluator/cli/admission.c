@@ -52,21 +52,24 @@ static bool find_original(struct db *db, const json_t *model, struct asked *a, s
     return ok;
 }
 
-static bool ask_policy(const struct args *args, struct asked *a, struct err *err) {
-    struct policy *policy = policy_open(args_get(args, "policy", NULL), err);
+static bool ask_policy(
+    const struct args *args, struct policy_kept *kept, struct asked *a, struct err *err) {
+    struct policy *policy =
+        kept ? policy_kept_open(kept, err) : policy_open(args_get(args, "policy", NULL), err);
     bool ok = policy && policy_ask(policy, a->facts, &a->verdict, err);
     policy_close(policy);
     return ok;
 }
 
-static bool ask(const struct args *args, struct db *db, const json_t *model, const char *submitter,
-    struct asked *a, struct err *err) {
+static bool ask(const struct args *args, const struct admission_by *by, const json_t *model,
+    const char *submitter, struct asked *a, struct err *err) {
+    struct db *db = by->db;
     if (!ask_people(db, json_get_string(model, "name", ""), a, err) ||
         !find_original(db, model, a, err)) {
         return false;
     }
     a->facts = policy_facts(model, submitter, a->original);
-    return a->decided || ask_policy(args, a, err);
+    return a->decided || ask_policy(args, by->policy, a, err);
 }
 
 /* The copy's page says whose results stand for it. */
@@ -121,16 +124,17 @@ static bool decide(
     return true;
 }
 
-bool admission_check(const struct args *args, struct db *given, const json_t *request,
-    bool look_only, struct err *err) {
+bool admission_check(const struct args *args, const struct admission_by *given,
+    const json_t *request, struct err *err) {
     struct asked a = { 0 };
-    struct db *db = given ? given : database_open(args, err);
-    bool ok = db &&
-              ask(args, db, json_object_get(request, "model"),
+    struct admission_by by = *given;
+    by.db = by.db ? by.db : database_open(args, err);
+    bool ok = by.db &&
+              ask(args, &by, json_object_get(request, "model"),
                   json_get_string(request, "submitter", ""), &a, err) &&
-              decide(db, request, &a, look_only, err);
-    if (!given) {
-        db_close(db);
+              decide(by.db, request, &a, by.look_only, err);
+    if (!given->db) {
+        db_close(by.db);
     }
     asked_release(&a);
     return ok;
@@ -140,7 +144,8 @@ json_t *admission_ask(
     const struct args *args, struct db *db, const json_t *model, struct err *err) {
     struct asked a = { 0 };
     json_t *answer = NULL;
-    if (ask(args, db, model, "", &a, err)) {
+    const struct admission_by by = { .db = db };
+    if (ask(args, &by, model, "", &a, err)) {
         const struct policy_verdict *v = &a.verdict;
         answer = json_pack("{s:s, s:s, s:s*, s:s*, s:b, s:O}", "model",
             json_get_string(model, "name", ""), "answer", policy_answer_name(v->answer), "code",

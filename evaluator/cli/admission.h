@@ -15,8 +15,13 @@ struct db;
  * banned models are ERR_UNSUPPORTED with the reason. One that a person is to look at is ERR_BUSY:
  * the request is kept with the database, and approving it there hands it in; with `look_only` it is
  * not. */
+struct admission_by {
+    struct db *db;
+    struct policy_kept *policy; /* NULL: --policy is read anew */
+    bool look_only;
+};
 MUST_CHECK bool admission_check(
-    const struct args *args, struct db *db, const json_t *request, bool look_only, struct err *err);
+    const struct args *args, const struct admission_by *by, const json_t *request, struct err *err);
 
 /* The same question without consequences, for `assay queue policy check`: {"model", "answer",
  * "code"?, "reason"?, "decided": whether people did, "facts"}. The caller owns it. */

@@ -179,6 +179,22 @@ char *args_item(const struct args *args, const char *name, unsigned i) {
     return NULL;
 }
 
+bool args_list(
+    const struct args *args, const char *name, const char **list, unsigned max, struct err *err) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < args->n_given; i++) {
+        if (strcmp(args->given[i].option->name, name)) {
+            continue;
+        }
+        if (n == max - 1) {
+            return err_set(err, ERR_USAGE, "more than %u times --%s", max - 1, name);
+        }
+        list[n++] = args->given[i].value;
+    }
+    list[n] = NULL;
+    return true;
+}
+
 bool args_get_uint(const struct args *args, const char *name, unsigned long otherwise,
     unsigned long max, unsigned long *out, struct err *err) {
     const char *text = args_get(args, name, NULL);

@@ -37,6 +37,10 @@ const char *args_get(
 /* The i-th value of an option that may be repeated or hold a comma list; NULL past the end. The
  * caller frees. */
 char *args_item(const struct args *args, const char *name, unsigned i);
+/* All values of a repeatable option, ended by NULL, which live as long as the command line; at most
+ * max - 1 of them. */
+MUST_CHECK bool args_list(
+    const struct args *args, const char *name, const char **list, unsigned max, struct err *err);
 MUST_CHECK bool args_get_uint(const struct args *args, const char *name, unsigned long otherwise,
     unsigned long max, unsigned long *out, struct err *err);
 MUST_CHECK bool args_get_double(

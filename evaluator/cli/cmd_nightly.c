@@ -17,6 +17,7 @@
 #include "version.h"
 
 #define SUITES_MAX 64
+#define CLOSED_MAX 32
 #define ARGV_MAX 32
 #define DAY_S 86400ul
 
@@ -27,6 +28,7 @@ static const struct option options_nightly[] = {
     { "site", 0, "DIR", "build the site there at the end" },
     { "base-url", 0, "URL", "where the site will be published" },
     { "title", 0, "TEXT", "the site's name" },
+    { "private", 0, "SUITE", "its board apart, as 'site build' has it (repeatable)" },
     { "workers", 0, "N", "run N workers here (default: wait for those that there are)" },
     { "no-wait", 0, NULL, "queue what changed and end" },
     { "wait", 0, "S", "wait for the queue no longer than S seconds (default: a day)" },
@@ -209,6 +211,7 @@ static bool run_night(const struct args *args, struct night_options *o, struct e
 
 static bool run(const struct args *args, struct err *err) {
     char *suites[SUITES_MAX + 1];
+    const char *closed[CLOSED_MAX];
     struct words worker = { 0 }, canary = { 0 };
     worker_words(&worker, args);
     canary_words(&canary, args);
@@ -223,9 +226,11 @@ static bool run(const struct args *args, struct err *err) {
         .keep_build = args_has(args, "keep-build"),
         .stop = stop_on_signals(),
         .log = print_line };
-    if (!read_numbers(args, &o, err) || !(o.db = open_patiently(args, o.stop, err))) {
+    if (!args_list(args, "private", closed, CLOSED_MAX, err) || !read_numbers(args, &o, err) ||
+        !(o.db = open_patiently(args, o.stop, err))) {
         return false;
     }
+    o.closed = closed[0] ? closed : NULL;
     o.suites = read_suites(args, suites) ? (const char *const *)suites : NULL;
     o.worker_argv = o.workers ? worker.items : NULL;
     bool ok = run_night(args, &o, err);

@@ -21,7 +21,7 @@ static const struct option options_serve[] = {
     { "site", 0, "DIR", "also serve this built site" },
     { "suite", 's', "S", "what may be asked for (repeatable; default: the library's suites)" },
     { "anonymous", 0, NULL, "take submissions without a token" },
-    { "private", 0, "PATH", "needs a token to read: /s/NAME/, or / for all (repeatable)" },
+    { "private", 0, "PATH", "needs a token to read: /s/SUITE/, or / for all (repeatable)" },
     { "base-url", 0, "URL", "where it is reached from outside" },
     { "title", 0, "TEXT", "the service's name" },
     { "proxy", 0, "ADDR[/BITS]", "whose X-Forwarded-For is believed, or unix (repeatable)" },
@@ -63,14 +63,21 @@ static void print_line(bool warning, const char *line) {
 
 struct resolver {
     const struct args *args;
+    struct policy_kept *policy;
+    const atomic_uint *hangups;
     pthread_mutex_t lock;
-    json_t *suites; /* name -> its description: the library stays as it is while it is served */
+    unsigned seen;  /* hangups */
+    json_t *suites; /* name -> its description: the library stays as it is until a hangup */
 };
 
 /* A suite of fifty tasks is fifty processes to describe: once. */
 static json_t *suite_described(struct resolver *r, const char *name, struct err *err) {
     static const struct option SUITE = { "suite", 's', "S", "" };
     pthread_mutex_lock(&r->lock);
+    if (r->seen != *r->hangups) {
+        r->seen = *r->hangups;
+        json_object_clear(r->suites);
+    }
     json_t *suite = json_incref(json_object_get(r->suites, name));
     if (!suite) {
         struct args args = *r->args;
@@ -88,9 +95,10 @@ static json_t *suite_described(struct resolver *r, const char *name, struct err 
 
 static json_t *resolve(void *arg, const struct serve_asked *asked, struct err *err) {
     struct resolver *r = arg;
-    struct submission_by by = {
-        .submitter = asked->submitter, .priority = asked->priority, .config = asked->config
-    };
+    struct submission_by by = { .submitter = asked->submitter,
+        .priority = asked->priority,
+        .config = asked->config,
+        .policy = r->policy };
     if (hub_is_path(asked->model) || task_is_path(asked->suite)) { // seen to before, and here again
         err_set(err, ERR_UNSUPPORTED, "'%s' on '%s' names a file", asked->model, asked->suite);
         return NULL;
@@ -127,23 +135,6 @@ static json_t *suites_offered(const struct args *args, struct err *err) {
         return NULL;
     }
     return offered;
-}
-
-/* The values of a repeatable option, which live as long as the command line. */
-static bool read_list(
-    const struct args *args, const char *name, const char *list[SERVE_PATHS_MAX], struct err *err) {
-    unsigned n = 0;
-    for (unsigned i = 0; i < args->n_given; i++) {
-        if (strcmp(args->given[i].option->name, name)) {
-            continue;
-        }
-        if (n == SERVE_PATHS_MAX - 1) {
-            return err_set(err, ERR_USAGE, "more than %d times --%s", SERVE_PATHS_MAX - 1, name);
-        }
-        list[n++] = args->given[i].value;
-    }
-    list[n] = NULL;
-    return true;
 }
 
 static bool read_numbers(const struct args *args, struct serve_options *o, struct err *err) {
@@ -183,7 +174,9 @@ static bool find_database(
 
 static bool run(const struct args *args, struct err *err) {
     struct cluster cluster = { 0 };
-    struct resolver resolver = { .args = args, .lock = PTHREAD_MUTEX_INITIALIZER };
+    struct resolver resolver = {
+        .args = args, .hangups = hangups_counted(), .lock = PTHREAD_MUTEX_INITIALIZER
+    };
     struct serve_options o = {
         .conninfo = args_get(args, "db", NULL),
         .listen = args_get(args, "listen", "127.0.0.1:8080"),
@@ -198,11 +191,18 @@ static bool run(const struct args *args, struct err *err) {
         .log = print_line,
     };
     no_access_log = args_has(args, "no-access-log") || args_has(args, "quiet");
-    if (!read_list(args, "proxy", o.proxies, err) || !read_list(args, "private", o.closed, err) ||
+    if (!args_list(args, "proxy", o.proxies, SERVE_PATHS_MAX, err) ||
+        !args_list(args, "private", o.closed, SERVE_PATHS_MAX, err) ||
         !read_numbers(args, &o, err)) {
         return false;
     }
     if (!find_database(args, &o, &cluster, err)) {
+        return false;
+    }
+    resolver.policy =
+        policy_kept_new(args_get(args, "policy", NULL), resolver.hangups, print_line, err);
+    if (!resolver.policy) {
+        cluster_release(&cluster);
         return false;
     }
     json_t *suites = suites_offered(args, err);
@@ -210,6 +210,7 @@ static bool run(const struct args *args, struct err *err) {
     o.suites = suites;
     o.stop = stop_on_signals();
     bool ok = serve_run(&o, err);
+    policy_kept_free(resolver.policy);
     json_decref(resolver.suites);
     json_decref(suites);
     cluster_release(&cluster);
@@ -226,10 +227,18 @@ const struct command cmd_serve = {
         "documents the\n"
         "API, 'assay token add' makes tokens, /metrics has figures for Prometheus. SIGTERM ends it "
         "within ten\n"
-        "seconds. Whatever HF_TOKEN can read can be submitted by whoever reaches the service: set "
+        "seconds; SIGHUP has the policy and the library's tasks read again (a policy file that "
+        "changed is read again\n"
+        "by itself; one that is no policy doesn't replace the one before). Whatever HF_TOKEN can "
+        "read can be submitted by whoever reaches the service: set "
         "none, or one "
         "for that.\n"
-        "script/deploy has examples for nginx and systemd.\n\n"
+        "script/deploy has examples for nginx and systemd.\n"
+        "A private board: --private /s/SUITE/ closes it, what is handed in for it and its jobs to "
+        "all but tokens\n"
+        "with the scope 'read'; 'assay site build --private SUITE' keeps it out of all other "
+        "pages. "
+        "Both are needed.\n\n"
         "  assay serve --listen 127.0.0.1:8080 --anonymous --site public\n"
         "  assay serve --listen unix:/run/assay/serve.sock --proxy unix --base-url "
         "https://board.example.org\n"

@@ -13,6 +13,8 @@ static const struct option options_build[] = {
     { "out", 'o', "DIR", "the folder to make or to replace (default: site)" },
     { "base-url", 0, "URL", "where it will be published: for the sitemap and the feed" },
     { "title", 0, "TEXT", "the site's name" },
+    { "private", 0, "SUITE",
+        "a board of its own below s/SUITE/, told of nowhere else (repeatable)" },
     { "file-links", 0, NULL, "name index.html in links, for reading from disk without a server" },
     { NULL, 0, NULL, NULL },
 };
@@ -36,8 +38,11 @@ static bool load(const struct args *args, json_t **snapshot, struct err *err) {
     return ok;
 }
 
+enum { CLOSED_MAX = 32 };
+
 static bool run_build(const struct args *args, struct err *err) {
     json_t *snapshot = NULL;
+    const char *closed[CLOSED_MAX];
     const char *endpoint = getenv("HF_ENDPOINT");
     struct site_report report = { 0 };
     struct site_options options = {
@@ -47,6 +52,10 @@ static bool run_build(const struct args *args, struct err *err) {
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co",
         .file_links = args_has(args, "file-links"),
     };
+    if (!args_list(args, "private", closed, CLOSED_MAX, err)) {
+        return false;
+    }
+    options.closed = closed[0] ? closed : NULL;
     bool ok = load(args, &snapshot, err) && site_build(snapshot, &options, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
@@ -65,8 +74,14 @@ const struct command cmd_site_build = {
     .operands = "",
     .summary = "build the static website from the database",
     .details = "Readers see the old site or the new one, never half of each; files that did not "
-               "change are kept.\n\n"
-               "  assay site build -o public --base-url https://board.example.org\n",
+               "change are kept.\n"
+               "A private board is a site of its own below s/SUITE/: its tasks, models, runs and "
+               "samples are on no\n"
+               "page outside it, nor are reports of nights, and what belongs to no open suite. Who "
+               "may read it is for\n"
+               "what serves it to say: 'assay serve --private /s/SUITE/'.\n\n"
+               "  assay site build -o public --base-url https://board.example.org\n"
+               "  assay site build -o public --private inner\n",
     .options = { options_build, options_database },
     .run = run_build,
 };

@@ -20,6 +20,21 @@ const atomic_bool *stop_on_signals(void) {
     return &asked;
 }
 
+static atomic_uint hangups;
+
+static void on_hup(int signal) {
+    (void)signal;
+    atomic_fetch_add(&hangups, 1);
+}
+
+const atomic_uint *hangups_counted(void) {
+    struct sigaction action = { .sa_handler = on_hup, .sa_flags = SA_RESTART };
+    if (!isatty(STDIN_FILENO)) {
+        sigaction(SIGHUP, &action, NULL);
+    }
+    return &hangups;
+}
+
 static atomic_bool told;
 
 static void on_usr1(int signal) {

@@ -8,6 +8,10 @@
  * number. */
 const atomic_bool *stop_on_signals(void);
 
+/* SIGHUP, which is an administrator's word that files are to be read again, raises *result. Where a
+ * terminal is behind us it is that terminal's end, and ends us as ever. */
+const atomic_uint *hangups_counted(void);
+
 /* SIGUSR1, which is a scheduler's word that the time is nearly over, sets *result. */
 const atomic_bool *last_on_signal(void);
 

@@ -118,7 +118,10 @@ json_t *submission_make(const struct args *args, const char *name, const json_t 
         made = json_pack("{s:s, s:i, s:O, s:O, s:O*}", "submitter", by->submitter, "priority",
             by->priority, "model", model, "suite", suite, "config", by->config);
     }
-    if (made && !admission_check(args, by->db, made, by->look_only, err)) {
+    struct admission_by admission = {
+        .db = by->db, .policy = by->policy, .look_only = by->look_only
+    };
+    if (made && !admission_check(args, &admission, made, err)) {
         json_decref(made);
         made = NULL;
     }

@@ -7,6 +7,7 @@
 #include "evaluator/cli/args.h"
 
 struct db;
+struct policy_kept;
 
 /* The suite that --suite names with its tasks described, each with "embeds": is it asked for
  * vectors? Reads the library (--tasks), not the hub. The caller owns it. */
@@ -16,8 +17,9 @@ struct submission_by {
     const char *submitter;
     int priority;
     const json_t *config; /* overrides the suite's; NULL: nothing */
-    struct db *db;  /* where people's decisions are; NULL: what the arguments name is opened */
-    bool look_only; /* nothing is noted of what is refused or held */
+    struct db *db; /* where people's decisions are; NULL: what the arguments name is opened */
+    struct policy_kept *policy; /* NULL: --policy is read anew */
+    bool look_only;             /* nothing is noted of what is refused or held */
 };
 /* What db_submit takes (the caller owns it): the model as the hub has it (--hub), held against what
  * is run here, what people decided and --policy (admission.h), and the suite's tasks, of which

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/range.h"
 #include "evaluator/hub/hub.h"
 #include "evaluator/hub/mirror.h"
 #include "evaluator/hub/serve_list.h"
@@ -259,42 +260,20 @@ static enum MHD_Result reply_json(struct server *s, struct MHD_Connection *c,
     return result;
 }
 
-enum range { RANGE_NONE, RANGE_OK, RANGE_PAST_END };
-
-/* "bytes=FROM-" or "bytes=FROM-TO", the two forms that clients send; others are ignored, as HTTP
- * allows. */
-static enum range parse_range(const char *header, uint64_t size, uint64_t *from, uint64_t *n) {
-    static const char DIGITS[] = "0123456789";
-    if (strncmp(header, "bytes=", 6)) {
-        return RANGE_NONE;
-    }
-    const char *first = header + 6, *last = first + strspn(first, DIGITS) + 1;
-    if (last == first + 1 || last[-1] != '-' || last[strspn(last, DIGITS)]) {
-        return RANGE_NONE;
-    }
-    errno = 0;
-    uint64_t a = strtoull(first, NULL, 10), b = *last ? strtoull(last, NULL, 10) : UINT64_MAX;
-    if (errno || b < a) {
-        return RANGE_NONE;
-    }
-    if (a >= size) {
-        return RANGE_PAST_END;
-    }
-    *from = a;
-    *n = (b < size ? b : size - 1) - a + 1;
-    return RANGE_OK;
-}
-
-/* A range that is wanted of one version only, and this is another: then all of it is sent. */
-static bool range_is_void(struct MHD_Connection *c, const struct repo_file *f) {
-    const char *version = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Range");
-    size_t n = strlen(f->etag);
-    return version && (strlen(version) != n + 2 || strncmp(version + 1, f->etag, n));
+/* Which part of it is asked for, if of this version. */
+static enum range range_of(
+    struct MHD_Connection *c, const struct repo_file *f, uint64_t *from, uint64_t *n) {
+    char tag[80];
+    snprintf(tag, sizeof tag, "\"%s\"", f->etag);
+    return range_is_of(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-Range"), tag)
+               ? range_parse(
+                     MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range"), f->size, from, n)
+               : RANGE_NONE;
 }
 
 static enum MHD_Result reply_past_end(struct MHD_Connection *c, uint64_t size) {
-    char text[48];
-    snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
+    char text[RANGE_TEXT_SIZE];
+    range_text(text, 0, 0, size);
     struct MHD_Response *r =
         MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
     MHD_add_response_header(r, "Content-Range", text);
@@ -342,9 +321,7 @@ static enum MHD_Result reply_file(
         return reply_missing(c, "EntryNotFound");
     }
     uint64_t from = 0, n = f->size;
-    const char *header = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Range");
-    enum range range =
-        header && !range_is_void(c, f) ? parse_range(header, f->size, &from, &n) : RANGE_NONE;
+    enum range range = range_of(c, f, &from, &n);
     if (range == RANGE_PAST_END) {
         close(fd);
         return reply_past_end(c, f->size);
@@ -356,9 +333,8 @@ static enum MHD_Result reply_file(
         return MHD_NO;
     }
     if (status == MHD_HTTP_PARTIAL_CONTENT) {
-        char text[96];
-        snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)from,
-            (unsigned long long)(from + n - 1), (unsigned long long)f->size);
+        char text[RANGE_TEXT_SIZE];
+        range_text(text, from, n, f->size);
         MHD_add_response_header(r, "Content-Range", text);
     }
     add_file_headers(r, f, commit);

@@ -1,10 +1,8 @@
 /* Addresses of a hub (see url.h). */
 #include "evaluator/hub/url.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
 
@@ -107,85 +105,19 @@ char *url_next_page(const char *link, const char *endpoint) {
     return NULL;
 }
 
-static enum address_kind ipv4_kind(uint32_t a) {
-    static const struct {
-        uint32_t net, mask;
-        enum address_kind kind;
-    } INSIDE[] = {
-        { 0x00000000, 0xff000000, ADDRESS_NEVER },    /* 0/8 */
-        { 0x0a000000, 0xff000000, ADDRESS_PRIVATE },  /* 10/8 */
-        { 0x64400000, 0xffc00000, ADDRESS_PRIVATE },  /* 100.64/10 */
-        { 0x7f000000, 0xff000000, ADDRESS_LOOPBACK }, /* 127/8 */
-        { 0xa9fe0000, 0xffff0000, ADDRESS_NEVER },    /* 169.254/16 */
-        { 0xac100000, 0xfff00000, ADDRESS_PRIVATE },  /* 172.16/12 */
-        { 0xc0a80000, 0xffff0000, ADDRESS_PRIVATE },  /* 192.168/16 */
-        { 0xe0000000, 0xe0000000, ADDRESS_NEVER },    /* 224/3: multicast and reserved */
-    };
-    for (size_t i = 0; i < sizeof INSIDE / sizeof *INSIDE; i++) {
-        if ((a & INSIDE[i].mask) == INSIDE[i].net) {
-            return INSIDE[i].kind;
-        }
-    }
-    return ADDRESS_PUBLIC;
-}
-
-static uint32_t big_endian(const unsigned char *b) {
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-static enum address_kind ipv6_kind(const unsigned char b[16]) {
-    static const unsigned char MAPPED[12] = { [10] = 0xff, [11] = 0xff }, ZERO[12] = { 0 },
-                               NAT64[12] = { 0, 0x64, 0xff, 0x9b };
-    if (!memcmp(b, ZERO, 12) && big_endian(b + 12) == 1) {
-        return ADDRESS_LOOPBACK;
-    }
-    if (!memcmp(b, MAPPED, 12) || !memcmp(b, ZERO, 12) || !memcmp(b, NAT64, 12)) { /* :: is 0/8 */
-        return ipv4_kind(big_endian(b + 12));
-    }
-    bool local = b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
-    return b[0] == 0xff || local   ? ADDRESS_NEVER
-           : (b[0] & 0xfe) == 0xfc ? ADDRESS_PRIVATE
-                                   : ADDRESS_PUBLIC;
-}
-
-enum address_kind address_kind(const struct sockaddr *address) {
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, address, sizeof in);
-        return ipv4_kind(ntohl(in.sin_addr.s_addr));
-    }
-    if (address->sa_family != AF_INET6) {
-        return ADDRESS_NEVER;
-    }
-    struct sockaddr_in6 in6;
-    memcpy(&in6, address, sizeof in6);
-    return ipv6_kind(in6.sin6_addr.s6_addr);
-}
-
-bool address_is_public(const struct sockaddr *address) {
-    return address_kind(address) == ADDRESS_PUBLIC;
-}
-
 enum address_kind url_address_kind(const char *url) {
     char *host = part_of(url, CURLUPART_HOST);
     size_t n = host ? strlen(host) : 0;
-    unsigned char raw[16];
-    enum address_kind kind = ADDRESS_PUBLIC;
-    if (n > 2 && host[0] == '[') {
+    bool bracketed = n > 2 && host[0] == '[';
+    enum address_kind kind = bracketed ? ADDRESS_NEVER : ADDRESS_PUBLIC; // unless it is one
+    if (bracketed) {
         host[n - 1] = 0;
-        kind = inet_pton(AF_INET6, host + 1, raw) == 1 ? ipv6_kind(raw) : ADDRESS_NEVER;
-    } else if (n && inet_pton(AF_INET, host, raw) == 1) {
-        kind = ipv4_kind(big_endian(raw));
-    } else if (n && !strcasecmp(host, "localhost")) {
+    }
+    if (n && !address_text_kind(host + bracketed, &kind) && !strcasecmp(host, "localhost")) {
         kind = ADDRESS_LOOPBACK;
     }
     free(host);
     return kind;
-}
-
-bool address_allowed(enum address_kind from, enum address_kind to) {
-    return to == ADDRESS_PUBLIC || (to != ADDRESS_NEVER && to == from) ||
-           (to == ADDRESS_PRIVATE && from == ADDRESS_LOOPBACK);
 }
 
 /* ---- proxies ---- */

@@ -1,10 +1,9 @@
 /* Addresses of a hub: what may be followed, what may carry the token, what belongs where. Private
- * to the hub room, but for address_is_public, which webhooks ask too. */
+ * to the hub room. */
 #ifndef ASSAY_HUB_URL_H
 #define ASSAY_HUB_URL_H
 
-#include <sys/socket.h>
-
+#include "base/address.h"
 #include "base/strbuf.h"
 
 /* The same host and port, the scheme's own port where none is written. */
@@ -26,27 +25,12 @@ void url_escape(struct strbuf *out, const char *text, bool keep_slashes);
  * it offers none, and where it leads to another host. */
 char *url_next_page(const char *link, const char *endpoint);
 
-/* What kind of network an address is in, IPv4 within IPv6 included. */
-enum address_kind {
-    ADDRESS_PUBLIC,
-    ADDRESS_PRIVATE,
-    ADDRESS_LOOPBACK,
-    ADDRESS_NEVER, /* link-local (where clouds keep their secrets), multicast, reserved */
-};
-enum address_kind address_kind(const struct sockaddr *address);
-
 /* Of an address that is written as a number in a URL, or is called localhost; ADDRESS_PUBLIC else.
  */
 enum address_kind url_address_kind(const char *url);
 
-/* May somebody who lies in a network of this kind lead us into one of that? */
-bool address_allowed(enum address_kind from, enum address_kind to);
-
 /* The proxy for a URL: what the environment names for its scheme, unless no_proxy has its host.
  * NULL: none. */
 const char *url_proxy(const char *url);
-
-/* False for loopback, link-local, private and multicast networks, IPv4 within IPv6 included. */
-bool address_is_public(const struct sockaddr *address);
 
 #endif

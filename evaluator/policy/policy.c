@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/luabox.h"
 #include "base/mem.h"
+#include "evaluator/policy/policy_text.h"
 
 #define POLICY_MAX ((size_t)1 << 20)
 #define INSTRUCTIONS 10000000ul
@@ -22,7 +23,12 @@ struct policy {
 
 /* ---- opening ---- */
 
-static bool read_text(const char *name, struct strbuf *text, struct err *err) {
+const char *policy_wanted(const char *name) {
+    const char *wanted = name ? name : getenv("ASSAY_POLICY");
+    return wanted && *wanted ? wanted : "default";
+}
+
+bool policy_read(const char *name, struct strbuf *text, struct err *err) {
     char file[128];
     snprintf(file, sizeof file, "%.100s.lua", name);
     const struct embedded *shipped = strchr(name, '/') ? NULL : embedded_find(policy_files, file);
@@ -43,32 +49,35 @@ static bool run_prelude(struct luabox *box, struct err *err) {
         box, "prelude.lua", (const char *)prelude->data, prelude->size, 0, ERR_BUG, err);
 }
 
-static bool load(struct policy *p, const char *name, struct err *err) {
-    struct strbuf text = { 0 };
+static bool load(struct policy *p, const struct strbuf *text, struct err *err) {
     struct luabox_limits limits = { .heap_bytes = (size_t)16 << 20, .instructions = INSTRUCTIONS };
-    bool ok = read_text(name, &text, err) && (p->box = luabox_open(&limits, err)) &&
-              run_prelude(p->box, err) &&
-              luabox_run(p->box, path_base(name), strbuf_str(&text), text.len, 1, ERR_TASK, err);
-    strbuf_release(&text);
-    if (!ok) {
+    if (!(p->box = luabox_open(&limits, err)) || !run_prelude(p->box, err) ||
+        !luabox_run(p->box, path_base(p->name), strbuf_str(text), text->len, 1, ERR_TASK, err)) {
         return false;
     }
     lua_State *L = luabox_state(p->box);
     if (!lua_isfunction(L, -1)) {
-        return err_set(err, ERR_TASK, "policy '%s' returns no function", name);
+        return err_set(err, ERR_TASK, "policy '%s' returns no function", p->name);
     }
     p->judge = luaL_ref(L, LUA_REGISTRYINDEX);
     return true;
 }
 
-struct policy *policy_open(const char *name, struct err *err) {
-    const char *wanted = name ? name : getenv("ASSAY_POLICY");
+struct policy *policy_of_text(const char *name, const struct strbuf *text, struct err *err) {
     struct policy *p = xcalloc(1, sizeof *p);
-    p->name = xstrdup(wanted && *wanted ? wanted : "default");
-    if (!load(p, p->name, err)) {
+    p->name = xstrdup(name);
+    if (!load(p, text, err)) {
         policy_close(p);
         return NULL;
     }
+    return p;
+}
+
+struct policy *policy_open(const char *name, struct err *err) {
+    struct strbuf text = { 0 };
+    const char *wanted = policy_wanted(name);
+    struct policy *p = policy_read(wanted, &text, err) ? policy_of_text(wanted, &text, err) : NULL;
+    strbuf_release(&text);
     return p;
 }
 

@@ -15,6 +15,8 @@
 #ifndef ASSAY_POLICY_H
 #define ASSAY_POLICY_H
 
+#include <stdatomic.h>
+
 #include "base/json.h"
 
 enum policy_answer { POLICY_ACCEPT, POLICY_REFUSE, POLICY_HOLD };
@@ -31,6 +33,17 @@ MUST_CHECK struct policy *policy_open(const char *name, struct err *err);
 void policy_close(struct policy *policy); /* NULL is fine */
 MUST_CHECK bool policy_ask(
     struct policy *policy, const json_t *facts, struct policy_verdict *verdict, struct err *err);
+
+/* A policy that is asked for days, by any thread: it is read once, and again when its file is
+ * another (by inode, size and time) or *asked has risen; then `note` says so. A file that is no
+ * policy, or is gone, does not replace the one before. `asked` may be NULL. */
+struct policy_kept;
+typedef void policy_note(bool warning, const char *line);
+MUST_CHECK struct policy_kept *policy_kept_new(
+    const char *name, const atomic_uint *asked, policy_note *note, struct err *err);
+void policy_kept_free(struct policy_kept *kept); /* NULL is fine */
+/* The policy as it is now, the caller's to close: what one question leaves behind is no other's. */
+MUST_CHECK struct policy *policy_kept_open(struct policy_kept *kept, struct err *err);
 
 const char *policy_answer_name(enum policy_answer answer);
 

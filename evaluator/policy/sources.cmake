@@ -1,1 +1,1 @@
-set(policy_SOURCES policy/facts.c policy/lineage.c policy/policy.c)
+set(policy_SOURCES policy/facts.c policy/kept.c policy/lineage.c policy/policy.c)

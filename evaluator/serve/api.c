@@ -62,7 +62,9 @@ enum MHD_Result api_list(struct request *r) {
         return reply_problem(r, MHD_HTTP_BAD_REQUEST, "bad-page", "?before=ID&limit=1 to 200",
             "before and limit are numbers");
     }
-    json_t *list = store_list(r->s->store, before, (int)limit, &err);
+    char closed[CLOSED_LIST_SIZE];
+    closed_suites(r, closed);
+    json_t *list = store_list(r->s->store, before, (int)limit, closed, &err);
     if (!list) {
         return reply_err(r, &err);
     }
@@ -80,6 +82,14 @@ enum MHD_Result api_list(struct request *r) {
     return reply_json(r, MHD_HTTP_OK, document, NULL);
 }
 
+/* The key that came with the answer to a submission without a token. */
+static bool holds_key(const struct request *r) {
+    const char *key = request_header(r, "Submission-Key");
+    char hex[65];
+    request_key(r->s, r->id, hex);
+    return key && secret_equal(hex, key);
+}
+
 enum MHD_Result api_view(struct request *r) {
     struct err err = ERR_INIT;
     json_t *view = store_view(r->s->store, r->id, &err);
@@ -89,17 +99,13 @@ enum MHD_Result api_view(struct request *r) {
     if (json_is_null(view)) {
         return unknown(r);
     }
+    if (!submission_is_shown(r, view, holds_key(r))) {
+        json_decref(view);
+        return reply_closed(r);
+    }
     words_add(view);
     json_object_set_new(view, "schema", json_string("assay.submission/1"));
     return reply_json(r, MHD_HTTP_OK, view, NULL);
-}
-
-/* With a token, or with the key that came with the answer. */
-static bool holds_key(const struct request *r) {
-    const char *key = request_header(r, "Submission-Key");
-    char hex[65];
-    request_key(r->s, r->id, hex);
-    return key && secret_equal(hex, key);
 }
 
 static enum MHD_Result say(struct request *r, const char *answer) {
@@ -143,20 +149,31 @@ enum MHD_Result api_vote(struct request *r) {
     return !strcmp(answer, "gone") ? unknown(r) : say(r, answer);
 }
 
+/* Counts, and the first ?limit= jobs: those under way, then those that are next. */
 enum MHD_Result api_queue(struct request *r) {
     struct err err = ERR_INIT;
+    char closed[CLOSED_LIST_SIZE];
+    long long limit = query_number(request_query(r, "limit"), 50);
+    if (limit < 0 || limit > 200) {
+        return reply_problem(
+            r, MHD_HTTP_BAD_REQUEST, "bad-page", "?limit=0 to 200", "the limit is a number");
+    }
+    closed_suites(r, closed);
     json_t *stats = store_stats(r->s->store, &err);
-    if (!stats) {
+    json_t *jobs = stats ? store_queue(r->s->store, (int)limit, closed, &err) : NULL;
+    if (!jobs) {
+        json_decref(stats);
         return reply_err(r, &err);
     }
     json_t *document = json_copy(stats);
     json_object_set_new(document, "schema", json_string("assay.queue/1"));
+    json_object_set_new(document, "jobs", jobs);
     json_decref(stats);
     return reply_json(r, MHD_HTTP_OK, document, NULL);
 }
 
 enum MHD_Result api_suites(struct request *r) {
-    json_t *suites = r->s->o->suites ? json_deep_copy(r->s->o->suites) : json_array();
+    json_t *some = open_suites(r), *suites = some ? some : json_array();
     return reply_json(r, MHD_HTTP_OK,
         json_pack("{s:s, s:o}", "schema", "assay.suites/1", "suites", suites), NULL);
 }

@@ -8,6 +8,7 @@
 
 #include "base/embed.h"
 #include "base/file.h"
+#include "base/range.h"
 #include "evaluator/serve/request.h"
 #include "site-gen/site.h"
 
@@ -67,6 +68,7 @@ static void add_headers(struct request *r, struct MHD_Response *answer, const ch
     const char *tag, bool packed) {
     MHD_add_response_header(answer, "Content-Type", site_content_type(path));
     MHD_add_response_header(answer, "ETag", tag);
+    MHD_add_response_header(answer, "Accept-Ranges", "bytes");
     MHD_add_response_header(answer, "Vary", "Accept-Encoding");
     MHD_add_response_header(answer, "Cache-Control", r->closed ? "private, no-cache" : "no-cache");
     MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
@@ -83,23 +85,66 @@ static void add_headers(struct request *r, struct MHD_Response *answer, const ch
     }
 }
 
-static enum MHD_Result send_file(struct request *r, unsigned status, const char *path, int fd,
-    const struct stat *st, bool packed) {
-    char tag[64];
-    tag_of(st, packed, tag);
-    bool same = status == MHD_HTTP_OK && header_matches(request_header(r, "If-None-Match"), tag);
+/* What of a file goes out, and under which status: decided by the request's headers. */
+struct part {
+    unsigned status;
+    uint64_t from, n;
+};
+
+static struct part part_of(
+    const struct request *r, unsigned status, const struct stat *st, const char *tag) {
+    struct part all = { .status = status, .n = (uint64_t)st->st_size }, some = all;
+    if (status != MHD_HTTP_OK) {
+        return all;
+    }
+    if (header_matches(request_header(r, "If-None-Match"), tag)) {
+        return (struct part) { .status = MHD_HTTP_NOT_MODIFIED };
+    }
+    if (strcmp(r->method, "GET") || !range_is_of(request_header(r, "If-Range"), tag)) {
+        return all;
+    }
+    switch (range_parse(request_header(r, "Range"), all.n, &some.from, &some.n)) {
+    case RANGE_OK:
+        some.status = MHD_HTTP_PARTIAL_CONTENT;
+        return some;
+    case RANGE_PAST_END:
+        return (struct part) { .status = MHD_HTTP_RANGE_NOT_SATISFIABLE };
+    case RANGE_NONE:
+        break;
+    }
+    return all;
+}
+
+/* Takes the descriptor. */
+static struct MHD_Response *open_part(const struct part *part, int fd) {
+    bool has_body =
+        part->status != MHD_HTTP_NOT_MODIFIED && part->status != MHD_HTTP_RANGE_NOT_SATISFIABLE;
     struct MHD_Response *answer =
-        same ? MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT)
-             : MHD_create_response_from_fd64((uint64_t)st->st_size, fd);
-    if (same || !answer) {
+        has_body
+            ? MHD_create_response_from_fd_at_offset64(part->n, fd, part->from)
+            : MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    if (!has_body || !answer) {
         close(fd);
     }
+    return answer;
+}
+
+static enum MHD_Result send_file(struct request *r, unsigned status, const char *path, int fd,
+    const struct stat *st, bool packed) {
+    char tag[64], range[RANGE_TEXT_SIZE];
+    tag_of(st, packed, tag);
+    struct part part = part_of(r, status, st, tag);
+    struct MHD_Response *answer = open_part(&part, fd);
     if (!answer) {
         return MHD_NO;
     }
     add_headers(r, answer, path, tag, packed);
-    r->status = same ? MHD_HTTP_NOT_MODIFIED : status;
-    r->sent = same ? 0 : (size_t)st->st_size;
+    if (part.status == MHD_HTTP_PARTIAL_CONTENT || part.status == MHD_HTTP_RANGE_NOT_SATISFIABLE) {
+        range_text(range, part.from, part.n, (uint64_t)st->st_size);
+        MHD_add_response_header(answer, "Content-Range", range);
+    }
+    r->status = part.status;
+    r->sent = (size_t)part.n;
     enum MHD_Result result = MHD_queue_response(r->c, r->status, answer);
     MHD_destroy_response(answer);
     return result;
@@ -148,28 +193,4 @@ enum MHD_Result file_site(struct request *r) {
         return reply_redirect(r, MHD_HTTP_MOVED_PERMANENTLY, path, NULL);
     }
     return fd < 0 ? missing_on_site(r) : send_best(r, MHD_HTTP_OK, path, fd, &st);
-}
-
-/* ---- what is not for everybody ---- */
-
-/* "/s/inner/" closes the board, its folder without the slash, and its data under /api/v1/. */
-static bool begins(const char *path, const char *with) {
-    size_t n = strlen(with);
-    if (n && with[n - 1] == '/') {
-        n--;
-    }
-    return !strncmp(path, with, n) && (!path[n] || path[n] == '/' || path[n] == '.');
-}
-
-bool path_is_closed(const struct server *s, const char *path) {
-    if (!strcmp(path, "/signin") || !strcmp(path, "/signout")) {
-        return false;
-    }
-    for (const char *const *c = s->o->closed; *c; c++) {
-        if (!strcmp(*c, "/") || begins(path, *c) ||
-            (str_begins(path, "/api/v1/") && begins(path + 7, *c))) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -7,10 +7,11 @@
 #include "evaluator/serve/sign.h"
 #include "evaluator/serve/words.h"
 
-enum { LIST_N = 50, KEY_AGE_S = 30 * 86400, SESSION_S = 7 * 86400, REFRESH_S = 10 };
+enum { LIST_N = 50, JOBS_N = 20, KEY_AGE_S = 30 * 86400, SESSION_S = 7 * 86400, REFRESH_S = 10 };
 
 static json_t *suites_of(const struct request *r) {
-    return r->s->o->suites ? json_deep_copy(r->s->o->suites) : json_array();
+    json_t *suites = open_suites(r);
+    return suites ? suites : json_array();
 }
 
 /* ---- submitting ---- */
@@ -95,6 +96,14 @@ static enum MHD_Result unknown(struct request *r) {
         "there is no submission %lld", r->id);
 }
 
+/* A private board is a site of its own (site-gen/split.h). */
+static void set_root(const struct request *r, json_t *view) {
+    char board[128];
+    snprintf(board, sizeof board, "/s/%.110s", json_get_string(view, "suite", ""));
+    bool apart = path_is_closed(r->s, board) && !path_is_closed(r->s, "/s/");
+    json_object_set_new(view, "root", json_string(apart ? board : ""));
+}
+
 enum MHD_Result page_view(struct request *r) {
     struct err err = ERR_INIT;
     json_t *view = store_view(r->s->store, r->id, &err);
@@ -104,9 +113,14 @@ enum MHD_Result page_view(struct request *r) {
     if (json_is_null(view)) {
         return unknown(r);
     }
+    if (!submission_is_shown(r, view, holds_key(r))) {
+        json_decref(view);
+        return reply_closed(r);
+    }
     words_add(view);
     bool over = !json_is_null(json_object_get(view, "ended_at"));
     bool own = r->who.token && !strcmp(r->who.user, json_get_string(view, "submitter", ""));
+    set_root(r, view);
     json_object_set_new(view, "over", json_boolean(over));
     json_object_set_new(view, "may_cancel",
         json_boolean(!over && (own || request_may(r, "admin") || holds_key(r))));
@@ -158,24 +172,40 @@ enum MHD_Result page_vote(struct request *r) {
     return !strcmp(answer, "gone") ? unknown(r) : back(r);
 }
 
+/* Submissions, what is next (on the first page), and how much there is; NULL on failure. */
+static json_t *read_queue(struct request *r, long long before, struct err *err) {
+    char closed[CLOSED_LIST_SIZE];
+    closed_suites(r, closed);
+    json_t *stats = store_stats(r->s->store, err);
+    json_t *list = stats ? store_list(r->s->store, before, LIST_N, closed, err) : NULL;
+    json_t *jobs = list ? store_queue(r->s->store, before ? 0 : JOBS_N, closed, err) : NULL;
+    json_t *document =
+        jobs ? json_pack("{s:O, s:O, s:O}", "stats", stats, "submissions", list, "jobs", jobs)
+             : NULL;
+    json_decref(stats);
+    json_decref(list);
+    json_decref(jobs);
+    return document;
+}
+
 enum MHD_Result page_queue(struct request *r) {
     struct err err = ERR_INIT;
     long long before = query_number(request_query(r, "before"), 0);
     size_t i;
     json_t *line;
-    json_t *list = store_list(r->s->store, before > 0 ? before : 0, LIST_N, &err);
-    json_t *stats = list ? store_stats(r->s->store, &err) : NULL;
-    if (!stats) {
-        json_decref(list);
+    before = before > 0 ? before : 0;
+    json_t *document = read_queue(r, before, &err);
+    if (!document) {
         return reply_err(r, &err);
     }
+    const json_t *list = json_object_get(document, "submissions");
     json_array_foreach(list, i, line) {
         words_add_line(line);
     }
     size_t n = json_array_size(list);
     long long last = n == LIST_N ? json_get_int(json_array_get(list, n - 1), "id", 0) : 0;
-    json_t *document = json_pack("{s:o, s:o, s:I, s:I}", "submissions", list, "stats", stats,
-        "next", (json_int_t)(last > 1 ? last : 0), "before", (json_int_t)(before > 0 ? before : 0));
+    json_object_set_new(document, "next", json_integer(last > 1 ? last : 0));
+    json_object_set_new(document, "before", json_integer(before));
     return reply_page(r, MHD_HTTP_OK, "queue.html", document, NULL);
 }
 
@@ -198,7 +228,9 @@ enum MHD_Result page_feed(struct request *r) {
     char base[300];
     size_t i;
     json_t *line;
-    json_t *list = store_feed(r->s->store, LIST_N, &err);
+    char closed[CLOSED_LIST_SIZE];
+    closed_suites(r, closed);
+    json_t *list = store_feed(r->s->store, LIST_N, closed, &err);
     if (!list) {
         return reply_err(r, &err);
     }

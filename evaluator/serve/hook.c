@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "evaluator/hub/url.h"
+#include "base/address.h"
 #include "evaluator/serve/behind.h"
 #include "evaluator/serve/sign.h"
 
@@ -27,16 +27,15 @@ static bool parts_of(const char *url, char **scheme, char **host, char **user) {
 /* An address written as one, in brackets or not; what only looks like a name is asked for later. */
 static bool host_is_private(const char *host) {
     char bare[64];
-    struct in6_addr address;
+    enum address_kind kind;
+    size_t n = strlen(host);
     snprintf(bare, sizeof bare, "%s", *host == '[' ? host + 1 : host);
     bare[strcspn(bare, "]")] = 0;
-    if (!address_parse(bare, &address)) {
-        size_t n = strlen(host);
-        return !strcmp(host, "localhost") || str_ends(host, ".localhost") || !strchr(host, '.') ||
-               (n && host[n - 1] == '.');
+    if (address_text_kind(bare, &kind)) {
+        return kind != ADDRESS_PUBLIC;
     }
-    struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = address };
-    return !address_is_public((const struct sockaddr *)&a);
+    return !strcmp(host, "localhost") || str_ends(host, ".localhost") || !strchr(host, '.') ||
+           host[n - 1] == '.';
 }
 
 bool serve_webhook_check(const char *url, bool loopback, struct err *err) {

@@ -140,6 +140,14 @@ enum MHD_Result reply_problem(
     return reply_error(r, status, code, message, hint, status == 401 ? BEARER : NULL);
 }
 
+enum MHD_Result reply_closed(struct request *r) {
+    bool known = r->who.token != 0;
+    return reply_problem(r, known ? MHD_HTTP_FORBIDDEN : MHD_HTTP_UNAUTHORIZED, "closed",
+        known ? "it needs the scope 'read': ask those who run this service for such a token"
+              : "sign in at /signin, or send 'Authorization: Bearer TOKEN'",
+        known ? "this token may not read here" : "this needs a token to read");
+}
+
 enum MHD_Result reply_limited(struct request *r, unsigned wait_s, const char *what) {
     char seconds[16], message[200];
     snprintf(seconds, sizeof seconds, "%u", wait_s ? wait_s : 1);

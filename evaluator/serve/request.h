@@ -101,6 +101,7 @@ enum MHD_Result reply_problem(struct request *r, unsigned status, const char *co
 /* What a failed statement means to the one who asked: 503 and when to come back where the database
  * is away, 422 for what it refused, else 500. */
 enum MHD_Result reply_err(struct request *r, const struct err *err);
+enum MHD_Result reply_closed(struct request *r); /* this needs a token to read */
 enum MHD_Result reply_limited(struct request *r, unsigned wait_s, const char *what);
 /* A cookie's text into `text`. */
 void cookie_print(const struct request *r, char *text, size_t size, const char *name,
@@ -114,8 +115,21 @@ handler page_submit, page_submitted, page_view, page_cancel, page_vote, page_que
 handler ops_health, ops_ready, ops_metrics;                           /* ops.c */
 handler file_asset, file_site;                                        /* files.c */
 
-/* Is the path one of those that need a token? (files.c) */
+/* ---- what is not for everybody (closed.c) ---- */
+
+/* Is the path one of those that need a token? */
 bool path_is_closed(const struct server *s, const char *path);
+/* The suite whose board is at "/s/NAME/": how long its name is; 0: the path is another. */
+size_t path_suite(const char *path, const char **name);
+/* Suites whose board this reader may not see: their names with commas between them. */
+#define CLOSED_LIST_SIZE (SERVE_PATHS_MAX * 102)
+void closed_suites(const struct request *r, char list[CLOSED_LIST_SIZE]);
+bool suite_is_closed(const struct request *r, const char *suite);
+/* What may be asked for by this reader, or NULL: anything. The caller owns it. */
+json_t *open_suites(const struct request *r);
+/* May he see this submission: his own, or of a suite that he may see? `holds_key`: he handed it in
+ * without a token. */
+bool submission_is_shown(const struct request *r, const json_t *view, bool holds_key);
 
 /* ---- submissions (submission.c) ---- */
 

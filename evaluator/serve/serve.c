@@ -114,6 +114,38 @@ static void drain(struct server *s, struct MHD_Daemon *d) {
     MHD_stop_daemon(d);
 }
 
+/* A folder with a front page: served without one, every reader would be told that there is nothing.
+ */
+static bool check_site(const char *dir, struct err *err) {
+    char *front = dir ? path_join(dir, "index.html") : NULL;
+    bool ok = !front || file_exists(front);
+    if (!ok) {
+        err_set(err, ERR_NOT_FOUND, "there is no site in '%s'", dir);
+        err_hint(err, "build one there first: assay site build -o %s", dir);
+    }
+    free(front);
+    return ok;
+}
+
+/* A private suite that the site was built with like any other is on its open pages, too. */
+static bool check_private(const struct serve_options *o, struct err *err) {
+    const char *name;
+    for (const char *const *c = o->closed; o->site && *c; c++) {
+        size_t n = path_suite(*c, &name);
+        char board[512], within[512];
+        snprintf(board, sizeof board, "%s/s/%.*s/index.html", o->site, (int)n, name);
+        snprintf(within, sizeof within, "%s/s/%.*s/s/%.*s/index.html", o->site, (int)n, name,
+            (int)n, name);
+        if (n && file_exists(board) && !file_exists(within)) {
+            err_set(err, ERR_USAGE, "the site in '%s' shows the private suite '%.*s' on open pages",
+                o->site, (int)n, name);
+            return err_hint(
+                err, "build it with: assay site build -o %s --private %.*s", o->site, (int)n, name);
+        }
+    }
+    return true;
+}
+
 /* The role that may only do what a submitter may. */
 static struct serve_options with_defaults(const struct serve_options *options) {
     struct serve_options o = *options;
@@ -126,8 +158,8 @@ bool serve_run(const struct serve_options *options, struct err *err) {
     struct server s;
     struct MHD_Daemon *d = NULL;
     unsigned port = 0;
-    if (o.site && !dir_exists(o.site)) {
-        return err_set(err, ERR_NOT_FOUND, "there is no site in '%s'", o.site);
+    if (!check_site(o.site, err) || !check_private(&o, err)) {
+        return false;
     }
     int fd = server_open(&s, &o, err) ? listen_open(o.listen, &port, err) : -1;
     bool ok = fd >= 0 && (d = start(&s, fd, err)) && write_port(o.port_file, port, err);

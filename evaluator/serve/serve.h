@@ -49,8 +49,9 @@ struct serve_options {
     const char *title;     /* NULL: Assay */
     const char *proxies[SERVE_PATHS_MAX]; /* addresses ("10.0.0.0/8", "::1", "unix") whose
                                              X-Forwarded-For is believed; ends with NULL */
-    const char *closed[SERVE_PATHS_MAX];  /* paths that need a token to read ("/s/inner/"; "/": all
-                                             but the health checks); ends with NULL */
+    const char *closed[SERVE_PATHS_MAX];  /* paths that need a token to read ("/s/inner/", and what
+                                             was handed in for that suite; "/": all but the health
+                                             checks); ends with NULL */
     const json_t *suites;                 /* names that can be asked for; NULL: any */
     bool anonymous;                       /* submissions without a token are taken */
     bool hooks_to_loopback; /* webhooks may be http and go to this machine: for tests */

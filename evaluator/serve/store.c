@@ -256,13 +256,17 @@ json_t *store_view(struct store *s, long long id, struct err *err) {
     return ask_json(s, "request_view", "view", DB_ARGS(db_int(id)), err);
 }
 
-json_t *store_list(struct store *s, long long before, int n, struct err *err) {
-    return ask_json(
-        s, "request_list", "list", DB_ARGS(before ? db_int(before) : db_null(), db_int(n)), err);
+json_t *store_list(struct store *s, long long before, int n, const char *closed, struct err *err) {
+    return ask_json(s, "request_list", "list",
+        DB_ARGS(before ? db_int(before) : db_null(), db_int(n), db_text(closed)), err);
 }
 
-json_t *store_feed(struct store *s, int n, struct err *err) {
-    return ask_json(s, "request_feed", "list", DB_ARGS(db_int(n)), err);
+json_t *store_feed(struct store *s, int n, const char *closed, struct err *err) {
+    return ask_json(s, "request_feed", "list", DB_ARGS(db_int(n), db_text(closed)), err);
+}
+
+json_t *store_queue(struct store *s, int n, const char *closed, struct err *err) {
+    return ask_json(s, "queue_shown", "list", DB_ARGS(db_int(n), db_text(closed)), err);
 }
 
 bool store_cancel(

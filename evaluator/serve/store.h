@@ -38,11 +38,14 @@ enum accepted { ACCEPTED_NEW, ACCEPTED_SAME, ACCEPTED_CONFLICT };
 MUST_CHECK bool store_accept(
     struct store *store, const json_t *ask, long long *id, enum accepted *how, struct err *err);
 
-/* Each is one JSON document, the caller's; a request that is not there is JSON's null. */
+/* Each is one JSON document, the caller's; a request that is not there is JSON's null. Of the
+ * suites in `closed`, names with commas between them, nothing is listed. */
 MUST_CHECK json_t *store_view(struct store *store, long long id, struct err *err);
-MUST_CHECK json_t *store_list(
-    struct store *store, long long before, int n, struct err *err); /* before 0: the newest */
-MUST_CHECK json_t *store_feed(struct store *store, int n, struct err *err);
+MUST_CHECK json_t *store_list(struct store *store, long long before, int n, const char *closed,
+    struct err *err); /* before 0: the newest */
+MUST_CHECK json_t *store_feed(struct store *store, int n, const char *closed, struct err *err);
+/* Jobs under way and those that are next, whoever put them into the queue. */
+MUST_CHECK json_t *store_queue(struct store *store, int n, const char *closed, struct err *err);
 /* What is watched of the queue (queue_monitor) and counts of the service, at most two seconds old.
  */
 MUST_CHECK json_t *store_stats(struct store *store, struct err *err);

@@ -27,10 +27,20 @@ static bool check_priority(const struct request *r, const struct ask *ask, struc
     return err_hint(err, "5 is the usual one, 9 the last; votes raise it");
 }
 
+/* A private board's suite is to a stranger as one that there is not. */
+static bool check_ask(const struct request *r, struct ask *ask, struct err *err) {
+    json_t *suites = open_suites(r);
+    bool ok = ask_check(ask, suites, err);
+    if (ok && !request_may(r, "submit") && suite_is_closed(r, ask->suite)) {
+        ok = err_set(err, ERR_UNSUPPORTED, "there is no suite '%.80s' here", ask->suite);
+    }
+    json_decref(suites);
+    return ok;
+}
+
 static bool check_all(const struct request *r, struct ask *ask, struct err *err) {
-    const struct serve_options *o = r->s->o;
-    return ask_check(ask, o->suites, err) && check_priority(r, ask, err) &&
-           (!*ask->webhook || serve_webhook_check(ask->webhook, o->hooks_to_loopback, err));
+    return check_ask(r, ask, err) && check_priority(r, ask, err) &&
+           (!*ask->webhook || serve_webhook_check(ask->webhook, r->s->o->hooks_to_loopback, err));
 }
 
 static json_t *row_of(const struct request *r, const struct ask *ask) {

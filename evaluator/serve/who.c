@@ -101,9 +101,7 @@ static bool check_reading(struct request *r, enum MHD_Result *result) {
     if (!r->closed || request_may(r, r->route->flags & ROUTE_CHANGE ? "submit" : "read")) {
         return true;
     }
-    *result = reply_problem(r, r->who.token ? MHD_HTTP_FORBIDDEN : MHD_HTTP_UNAUTHORIZED, "closed",
-        "sign in at /signin, or send 'Authorization: Bearer TOKEN'",
-        r->who.token ? "this token may not read here" : "this needs a token to read");
+    *result = reply_closed(r);
     return false;
 }
 

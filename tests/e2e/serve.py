@@ -192,10 +192,15 @@ def every_page_stands_and_says_what_it_must():
     c = http.client.HTTPConnection(HOST, int(PORT)); c.request("HEAD", "/queue"); r = c.getresponse()
     assert r.status == 200 and r.read() == b""
 
-received = []
+received, elsewhere = [], []
 class Receiver(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path != "/x":
+            elsewhere.append(self.path)
+            self.send_response(307)
+            self.send_header("Location", "/led")
+            return self.end_headers()
         received.append((self.headers, body))
         self.send_response(500 if len(received) == 1 else 200)
         self.end_headers()
@@ -204,6 +209,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 def an_end_is_told_signed_and_told_again():
     server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    moved = submit(E["ADA"], "tiny/absent", dtype="bf16", webhook=f"http://127.0.0.1:{server.server_port}/moved")
     d = submit(E["ADA"], "tiny/absent", webhook=f"http://127.0.0.1:{server.server_port}/x")
     for _ in range(600):
         if received: break
@@ -221,6 +227,8 @@ def an_end_is_told_signed_and_told_again():
     for _ in range(600): # ten seconds later
         if len(received) > 1: break
         time.sleep(0.05)
+    hook = api("GET", f"/api/v1/submissions/{moved['id']}")[2]["webhook"]
+    assert elsewhere and set(elsewhere) == {"/moved"} and "307" in hook["error"], "it was led elsewhere"
     assert received[1][1] == body and received[1][0]["Assay-Delivery"] == headers["Assay-Delivery"]
 
 def what_ended_is_in_the_feed():
@@ -283,12 +291,53 @@ def strangers_are_told_apart_by_what_a_proxy_says():
     assert of("6.6.6.6, 203.0.113.1") == 429, "what a client claims is not what the proxy saw"
 
 def nothing_is_read_without_a_token():
-    for path in ["/", "/queue", "/api/v1/submissions", "/api/v1/submissions/1", "/submissions/1", "/submissions.atom", "/submit", "/api/v1/queue", "/s/x/"]:
+    for path in ["/", "/queue", "/api/v1/submissions", "/api/v1/submissions/1", "/submissions/1", "/submissions.atom", "/submit", "/api/v1/queue", "/s/x/",
+                 "/api", "/api/v1/suites", "/metrics", "/m/", "/m/tiny/encoder/", "/m/tiny/encoder/r/1/", "/api/v1/m/tiny/encoder/r/1.json",
+                 "/api/v1/index.json", "/feed.atom", "/sitemap.xml", "/assets/site.css"]:
         assert ask("GET", path)[0] == 401, path
+        status, _, text = ask("HEAD", path)
+        assert (status, text) == (401, ""), path
     assert ask("GET", "/healthz")[0] == 200 and ask("GET", "/signin")[0] == 200 and ask("GET", "/service/site.css")[0] == 200
     assert api("GET", "/api/v1/submissions", token=E["READER"])[0] == 200
     assert api("GET", "/api/v1/submissions", token=E["SUBMITTER"])[0] == 403, "may submit, not read"
     assert ask("GET", "/queue", None, {"Cookie": "assay_token=" + E["READER"]})[0] == 200
+
+def a_private_boards_submissions_are_for_its_readers():
+    def of(token): return {"Authorization": "Bearer " + token}
+    theirs = api("POST", "/api/v1/submissions", {"model": "tiny/encoder", "suite": "e2e", "dtype": "bf16"}, E["ADA"])[2]["id"]
+    own = api("POST", "/api/v1/submissions", {"model": "tiny/encoder", "suite": "e2e", "dtype": "bf16"}, E["BOB"])[2]["id"]
+    for _ in range(1200):
+        if api("GET", "/api/v1/queue", token=E["READER"])[2]["jobs"]: break
+        time.sleep(0.05)
+    jobs = api("GET", "/api/v1/queue", token=E["READER"])[2]["jobs"]
+    assert jobs and [j["ahead"] for j in jobs] == list(range(len(jobs))) and jobs[0]["request"] in (theirs, own), jobs
+    assert api("GET", "/api/v1/queue?limit=1", token=E["READER"])[2]["jobs"] == jobs[:1] and api("GET", "/api/v1/queue?limit=201")[0] == 400
+    assert all(s["suite"] == "e2e" or s["state"] == "rejected" for s in api("GET", "/api/v1/submissions", token=E["READER"])[2]["submissions"])
+    for token in [None, E["BOB"]]: # nobody, and who may submit but not read
+        assert api("GET", "/api/v1/queue", token=token)[2]["jobs"] == []
+        assert not [s for s in api("GET", "/api/v1/submissions?limit=200", token=token)[2]["submissions"] if s["suite"] == "e2e"]
+        for path in ["/queue", "/submissions.atom"]:
+            text = ask("GET", path, None, of(token) if token else {})[2]
+            assert "e2e" not in text.lower() and "Now and next" not in text, path
+        for path in [f"/submissions/{theirs}", f"/api/v1/submissions/{theirs}"]:
+            status, _, text = ask("GET", path, None, of(token) if token else {})
+            assert status == (403 if token else 401) and "encoder" not in text, (path, status)
+    assert api("GET", f"/api/v1/submissions/{own}", token=E["BOB"])[0] == 200, "his own"
+    assert "encoder" in ask("GET", "/queue", None, of(E["READER"]))[2] and "encoder" in ask("GET", "/submissions.atom", None, of(E["READER"]))[2]
+    assert "e2e" not in api("GET", "/api/v1/suites")[2]["suites"] and "e2e" in api("GET", "/api/v1/suites", token=E["BOB"])[2]["suites"]
+    assert '"e2e"' not in ask("GET", "/submit")[2] and '"e2e"' in ask("GET", "/submit", None, of(E["BOB"]))[2]
+    status, _, d = api("POST", "/api/v1/submissions", {"model": "tiny/encoder", "suite": "e2e"})
+    assert status == 422 and "there is no suite" in d["error"]["message"], d
+    assert "e2e" not in ask("GET", "/metrics")[2]
+
+def the_queue_is_shown_whoever_filled_it():
+    jobs = api("GET", "/api/v1/queue")[2]["jobs"]
+    mine = [j for j in jobs if j["model"] == "tiny/decoder" and j["request"] is None]
+    assert mine and mine[0]["state"] == "queued" and mine[0]["ahead"] == jobs.index(mine[0]), jobs
+    assert [j["ahead"] for j in jobs] == list(range(len(jobs)))
+    text = ask("GET", "/queue")[2]
+    assert "Now and next" in text and text.index("Now and next") < text.index("decoder")
+    print(" ".join(f"{j['model']}:{j['task']}" for j in jobs))
 
 def the_site_is_served_and_its_private_board_is_not():
     status, h, text = ask("GET", "/")
@@ -306,6 +355,28 @@ def the_site_is_served_and_its_private_board_is_not():
     for path in ["/../secret", "/%2e%2e/secret", "/link", "/.hidden", "/s/../../secret", "//secret", "/s/open/..%2f..%2f..%2fsecret"]:
         status, _, text = ask("GET", path)
         assert status in (404, 401) and "secret text" not in text, path
+
+def parts_of_a_file_are_answered_as_http_says():
+    whole = ask("GET", "/")
+    text, tag = whole[2], whole[1]["etag"]
+    assert whole[1]["accept-ranges"] == "bytes" and len(text) > 8
+    for asked, part, said in [("bytes=2-5", text[2:6], f"bytes 2-5/{len(text)}"), ("bytes=3-", text[3:], f"bytes 3-{len(text) - 1}/{len(text)}"),
+                              ("bytes=-4", text[-4:], f"bytes {len(text) - 4}-{len(text) - 1}/{len(text)}")]:
+        status, h, got = ask("GET", "/", None, {"Range": asked})
+        assert (status, got, h["content-range"], h["etag"]) == (206, part, said, tag), (asked, status, got, h)
+        assert ask("GET", "/", None, {"Range": asked, "If-Range": tag})[2] == part
+        for other in ['"another"', "W/" + tag, "Wed, 21 Oct 2015 07:28:00 GMT"]:
+            status, _, got = ask("GET", "/", None, {"Range": asked, "If-Range": other})
+            assert (status, got) == (200, text), "parts of two versions must not be joined"
+    status, h, got = ask("GET", "/", None, {"Range": f"bytes={len(text)}-"})
+    assert (status, h["content-range"], got) == (416, f"bytes */{len(text)}", "")
+    assert ask("GET", "/", None, {"Range": "bytes=0-1,3-4"})[::2] == (200, text) and ask("GET", "/", None, {"Range": "lines=1-2"})[0] == 200
+    assert ask("GET", "/", None, {"Range": "bytes=2-5", "If-None-Match": tag})[0] == 304, "the older question goes first"
+    c = http.client.HTTPConnection(HOST, int(PORT)); c.request("HEAD", "/", headers={"Range": "bytes=2-5"}); r = c.getresponse()
+    assert (r.status, r.read(), int(r.headers["Content-Length"]), r.headers["ETag"]) == (200, b"", len(text), tag)
+    c.request("HEAD", "/", headers={"If-None-Match": tag}); r = c.getresponse()
+    assert (r.status, r.read()) == (304, b"")
+    assert ask("GET", "/nothing", None, {"Range": "bytes=0-3"})[0] == 404
 
 def a_request_that_drips_is_cut_off():
     s = socket.create_connection((HOST, int(PORT)))

@@ -102,15 +102,34 @@ stop rates
 serve closed --private / --rate-reads 0
 http nothing_is_read_without_a_token
 stop closed
+serve board --private /s/e2e/ --anonymous --rate-reads 0
+http a_private_boards_submissions_are_for_its_readers
+stop board
 
-mkdir -p "$tmp/site/s/inner" "$tmp/site/s/innermost" "$tmp/site/s/open" "$tmp/site/api/v1/s"
+mkdir -p "$tmp/empty" "$tmp/site/s/inner/s/inner" "$tmp/site/s/innermost" "$tmp/site/s/open" "$tmp/site/api/v1/s"
+code 'a folder without a site' 3 "$ASSAY" serve --site "$tmp/empty"
+has 'it is said how to build one' 'assay site build -o' "$tmp/err"
 for page in '' s/inner/ s/innermost/ s/open/; do echo "<!doctype html>front" >"$tmp/site/${page}index.html"; done
 echo '{}' >"$tmp/site/api/v1/s/inner.json"
 gzip -k "$tmp/site/index.html"
 echo 'secret text' >"$tmp/secret" && ln -s ../secret "$tmp/site/link" && echo 'secret text' >"$tmp/site/.hidden"
+code 'a site that shows a private suite on open pages' 2 "$ASSAY" serve --site "$tmp/site" --private /s/inner/
+has 'it is said how to build it' 'assay site build -o '"$tmp/site --private inner" "$tmp/err"
+echo "<!doctype html>board" >"$tmp/site/s/inner/s/inner/index.html"
 serve site --site "$tmp/site" --private /s/inner/ --rate-reads 0
-http the_site_is_served_and_its_private_board_is_not
+http the_site_is_served_and_its_private_board_is_not parts_of_a_file_are_answered_as_http_says
 stop site
+
+# ---- the queue, whoever filled it, in the order in which workers take it ----
+
+"$ASSAY" submit tiny/decoder -s e2e --dtype bf16 --priority 1 >/dev/null
+serve shown --rate-reads 0
+order=$(python3 "$e2e/serve.py" the_queue_is_shown_whoever_filled_it) || fail 'the queue'
+stop shown
+"$ASSAY" worker --drain >"$tmp/worker2.log" 2>&1 || fail 'the second worker'
+equal 'jobs were taken in the order that was shown' "$order" "$(sql "SELECT string_agg(m.name || ':' || t.name, ' ' ORDER BY a.started_at, a.job_id) FROM attempts a
+    JOIN jobs j USING (job_id) JOIN tasks t USING (task_id) JOIN revisions USING (revision_id) JOIN models m USING (model_id)
+    WHERE a.started_at > (SELECT max(created_at) FROM submissions)")"
 
 # ---- an end in order ----
 

@@ -32,6 +32,21 @@ for (const e of document.querySelectorAll("main > *, header.top > *, footer > *"
   if (b.width > 0 && !e.closest(".skip") && (b.left < -1 || b.right > innerWidth + 1)) say(`${name(e)} reaches out of the window`);
 }
 
+// What a screen reader says: one heading of the page, a name for every field, button and link, headers for every table.
+if (document.documentElement.lang !== "en") say("the page does not say its language");
+if (document.querySelectorAll("h1").length !== 1) say(`there are ${document.querySelectorAll("h1").length} headings h1`);
+for (const e of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
+  if (!e.labels.length && !e.getAttribute("aria-label")) say(`${name(e)} has no label`);
+}
+for (const e of document.querySelectorAll("a[href], button, summary")) {
+  if (!e.textContent.trim() && !e.getAttribute("aria-label") && !e.querySelector("title, [aria-label]")) say(`${name(e)} has no name`);
+}
+for (const e of document.querySelectorAll("table")) if (!e.querySelector("thead th[scope=col]")) say(`${name(e)} has no headers`);
+const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) say(`two elements are called ${id}`);
+const skip = document.querySelector(".skip");
+if (!skip || !document.querySelector(skip.getAttribute("href"))) say("the link to the content leads nowhere");
+
 // Contrast, by painting each colour and reading it back.
 const canvas = document.createElement("canvas");
 canvas.width = canvas.height = 1;

@@ -1,4 +1,8 @@
-/* Looks at the site in a real browser: `web_check [FOLDER]`, run by `script/test web`.
+/* Looks at pages in a real browser, run by `script/test web`.
+ *
+ * `web_check [FOLDER]` looks at the site. `web_check --at URL [--cookie NAME=VALUE] [--submit
+ * MODEL,SUITE] FOLDER LABEL=PATH...` looks at pages that somebody else serves (service.sh), and
+ * before it fills in a form there and sends it.
  *
  * Builds the demo, a hostile and an empty snapshot, serves them on loopback, and opens every type
  * of page at 1200 and 390 px, light and dark: no message on the console, no sideways scrolling,
@@ -23,7 +27,7 @@ struct check {
     struct wd *wd;
     char *dir;         /* of the sites */
     const char *shots; /* or NULL */
-    unsigned port;
+    char base[200];    /* address of what is looked at */
     atomic_bool stop;
     int n_pages, n_failed;
 };
@@ -63,13 +67,14 @@ static void *serve(void *arg) {
     return NULL;
 }
 
-static bool find_port(struct check *c, struct err *err) {
+static bool find_base(struct check *c, struct err *err) {
     char *path = path_join(c->dir, "port");
     for (int i = 0; i < 100 && !file_exists(path); i++)
         nanosleep(&(struct timespec) { .tv_nsec = 50000000 }, NULL);
     struct strbuf text = { 0 };
     bool ok = file_read(path, 16, &text, err);
-    c->port = (unsigned)strtoul(strbuf_str(&text), NULL, 10);
+    snprintf(c->base, sizeof c->base, "http://127.0.0.1:%u",
+        (unsigned)strtoul(strbuf_str(&text), NULL, 10));
     strbuf_release(&text);
     free(path);
     return ok;
@@ -79,7 +84,7 @@ static bool find_port(struct check *c, struct err *err) {
 
 static bool go(struct check *c, const char *path, struct err *err) {
     char url[400];
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/%s", c->port, path);
+    snprintf(url, sizeof url, "%s/%s", c->base, path);
     return wd_go(c->wd, url, err);
 }
 
@@ -94,11 +99,20 @@ static bool set_window(struct check *c, int width, bool dark, struct err *err) {
                err);
 }
 
+/* A page that is called missing is one: the browser's console says so. */
+static bool is_expected(const char *label, const char *what) {
+    return !strncmp(label, "missing", 7) && strstr(what, "responded with a status of 404");
+}
+
 static void report_list(struct check *c, const char *label, const json_t *list) {
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item) complain(c, label,
-        json_is_string(item) ? json_string_value(item) : json_get_string(item, "message", ""));
+    json_array_foreach(list, i, item) {
+        const char *what =
+            json_is_string(item) ? json_string_value(item) : json_get_string(item, "message", "");
+        if (!is_expected(label, what))
+            complain(c, label, what);
+    }
 }
 
 static void look_at(struct check *c, const char *path, const char *label) {
@@ -144,17 +158,17 @@ static const struct page {
     { "hostile-tasks", "hostile/t/" },
 };
 
-static void look_at_all(struct check *c) {
+static void look_at_all(struct check *c, const struct page *pages, size_t n) {
     static const int WIDTHS[] = { 1200, 390 };
     for (int dark = 0; dark < 2; dark++) {
         for (size_t w = 0; w < 2; w++) {
             struct err err = ERR_INIT;
             did(c, set_window(c, WIDTHS[w], dark, &err), "window", &err);
-            for (size_t i = 0; i < sizeof PAGES / sizeof *PAGES; i++) {
+            for (size_t i = 0; i < n; i++) {
                 char label[80];
-                snprintf(label, sizeof label, "%s_%s_%d", PAGES[i].label, dark ? "dark" : "light",
-                    WIDTHS[w]);
-                look_at(c, PAGES[i].path, label);
+                snprintf(label, sizeof label, "%.40s_%s_%d", pages[i].label,
+                    dark ? "dark" : "light", WIDTHS[w]);
+                look_at(c, pages[i].path, label);
             }
         }
     }
@@ -252,6 +266,80 @@ static void read_without_scripts(struct check *c) {
         " && [...document.querySelectorAll('button, form')].every(e => e.offsetParent === null)");
 }
 
+/* ---- pages that somebody else serves ---- */
+
+#define PAGES_MAX 32
+struct served {
+    const char *url, *cookie, *submit; /* cookie "NAME=VALUE", submit "MODEL,SUITE"; or NULL */
+    struct page pages[PAGES_MAX];
+    size_t n;
+};
+
+static bool set_cookie(struct check *c, const char *cookie, struct err *err) {
+    const char *value = strchr(cookie, '=');
+    if (!value)
+        return err_set(err, ERR_USAGE, "a cookie is NAME=VALUE");
+    return wd_devtools(c->wd, "Network.setCookie",
+        json_pack("{s:s%, s:s, s:s, s:b}", "name", cookie, (size_t)(value - cookie), "value",
+            value + 1, "url", c->base, "httpOnly", 1),
+        err);
+}
+
+/* By the fields' labels and the button, as a person does it; where it leads is waited for. */
+static void submit_by_form(struct check *c, const char *what) {
+    static const char FILL[] =
+        "const field = t => document.getElementById([...document.querySelectorAll('label')]"
+        ".find(l => l.textContent.startsWith(t)).htmlFor);"
+        "field('Model').value = '%.*s'; field('Suite').value = '%s';"
+        "const b = [...document.querySelectorAll('main button')].find(b => b.textContent === "
+        "'Submit'); b.click(); return true";
+    struct err err = ERR_INIT;
+    char script[900];
+    size_t n = strcspn(what, ",");
+    snprintf(script, sizeof script, FILL, (int)n, what, what + n + (what[n] == ','));
+    if (!did(c, set_window(c, 390, false, &err) && go(c, "submit", &err), "form", &err))
+        return;
+    expect(c, "the form is filled in and sent", script);
+    nanosleep(&(struct timespec) { .tv_sec = 1 }, NULL);
+    expect(c, "it leads to the page of the submission",
+        "return /^\\/submissions\\/[0-9]+$/.test(location.pathname) || location.href + ': ' + "
+        "document.querySelector('main').textContent.slice(0, 300)");
+    expect(c, "which says what becomes of it, and may be called off",
+        "return [...document.querySelectorAll('main button')].some(b => b.textContent === 'Call it "
+        "off') && document.querySelector('.verdict .state').textContent.length > 3");
+}
+
+static bool read_served(struct served *s, int argc, char **argv, const char **shots) {
+    int i = 1;
+    for (; i + 1 < argc && !strncmp(argv[i], "--", 2); i += 2) {
+        const char **to = !strcmp(argv[i], "--at")       ? &s->url
+                          : !strcmp(argv[i], "--cookie") ? &s->cookie
+                          : !strcmp(argv[i], "--submit") ? &s->submit
+                                                         : NULL;
+        if (!to)
+            return false;
+        *to = argv[i + 1];
+    }
+    *shots = i < argc ? argv[i++] : NULL;
+    for (; i < argc && s->n < PAGES_MAX; i++) {
+        char *path = strchr(argv[i], '=');
+        if (!path)
+            return false;
+        *path = '\0';
+        s->pages[s->n++] = (struct page) { argv[i], path + 1 };
+    }
+    return i == argc && (s->url != NULL) == (s->n > 0);
+}
+
+static void look_at_served(struct check *c, const struct served *s) {
+    struct err err = ERR_INIT;
+    snprintf(c->base, sizeof c->base, "%s", s->url);
+    if (s->submit)
+        submit_by_form(c, s->submit);
+    if (!s->cookie || did(c, set_cookie(c, s->cookie, &err), "cookie", &err))
+        look_at_all(c, s->pages, s->n);
+}
+
 /* ---- main ---- */
 
 static bool prepare(struct check *c, struct err *err) {
@@ -261,27 +349,42 @@ static bool prepare(struct check *c, struct err *err) {
            build_site(c, "hostile", fixture_hostile(), err);
 }
 
+static void look_at_site(struct check *c) {
+    struct err err = ERR_INIT;
+    pthread_t server;
+    if (!did(c, prepare(c, &err), "preparing", &err) ||
+        pthread_create(&server, NULL, serve, c) != 0)
+        return;
+    if (did(c, find_base(c, &err), "server", &err)) {
+        look_at_all(c, PAGES, sizeof PAGES / sizeof *PAGES);
+        follow_hostile(c);
+        use_board(c);
+        read_without_scripts(c);
+    }
+    c->stop = 1;
+    pthread_join(server, NULL);
+}
+
 int main(int argc, char **argv) {
     struct err err = ERR_INIT;
-    struct check c = { .shots = argc > 1 ? argv[1] : NULL };
-    pthread_t server;
+    struct check c = { 0 };
+    struct served served = { 0 };
+    if (!read_served(&served, argc, argv, &c.shots)) {
+        fprintf(stderr,
+            "web_check [FOLDER] | --at URL [--cookie NAME=VALUE] [--submit MODEL,SUITE] "
+            "FOLDER LABEL=PATH...\n");
+        return 2;
+    }
     c.wd = wd_open(&err);
     if (!c.wd) {
         printf("skipped: %s\n", err.msg);
         return err.class == ERR_NOT_FOUND ? 77 : 1;
     }
-    bool ok = (!c.shots || dir_make(c.shots, &err)) && prepare(&c, &err);
-    if (ok && pthread_create(&server, NULL, serve, &c) == 0) {
-        if (did(&c, find_port(&c, &err), "server", &err)) {
-            look_at_all(&c);
-            follow_hostile(&c);
-            use_board(&c);
-            read_without_scripts(&c);
-        }
-        c.stop = 1;
-        pthread_join(server, NULL);
-    } else {
-        complain(&c, "preparing", err.msg);
+    if (!c.shots || did(&c, dir_make(c.shots, &err), "screenshots", &err)) {
+        if (served.url)
+            look_at_served(&c, &served);
+        else
+            look_at_site(&c);
     }
     wd_close(c.wd);
     if (c.dir && !dir_remove(c.dir, &err))

@@ -1,6 +1,4 @@
 /* Addresses: what may be followed, what may carry a token, what belongs to this network. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,47 +90,6 @@ static void the_next_page_lies_under_the_endpoint(void **state) {
     next_is("", NULL);
 }
 
-static bool public4(const char *text) {
-    struct sockaddr_in in = { .sin_family = AF_INET };
-    assert_int_equal(inet_pton(AF_INET, text, &in.sin_addr), 1);
-    return address_is_public((const struct sockaddr *)&in);
-}
-
-static bool public6(const char *text) {
-    struct sockaddr_in6 in = { .sin6_family = AF_INET6 };
-    assert_int_equal(inet_pton(AF_INET6, text, &in.sin6_addr), 1);
-    return address_is_public((const struct sockaddr *)&in);
-}
-
-static void addresses_of_this_network_are_known(void **state) {
-    static const char *const INSIDE4[] = { "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1",
-        "127.255.255.255", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.168.1.1",
-        "224.0.0.1", "255.255.255.255" };
-    static const char *const OUTSIDE4[] = { "1.1.1.1", "9.255.255.255", "11.0.0.0",
-        "100.63.255.255", "100.128.0.0", "126.1.1.1", "128.0.0.1", "172.15.255.255", "172.32.0.0",
-        "192.167.1.1", "192.169.0.1", "223.255.255.255" };
-    static const char *const INSIDE6[] = { "::", "::1", "fc00::1", "fd12::1", "fe80::1", "febf::1",
-        "ff02::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::10.0.0.1",
-        "64:ff9b::10.0.0.1" };
-    static const char *const OUTSIDE6[] = { "2606:4700::1111", "fec0::1", "::ffff:1.1.1.1",
-        "64:ff9b::1.1.1.1" };
-    (void)state;
-    for (size_t i = 0; i < sizeof INSIDE4 / sizeof *INSIDE4; i++) {
-        assert_false(public4(INSIDE4[i]));
-    }
-    for (size_t i = 0; i < sizeof OUTSIDE4 / sizeof *OUTSIDE4; i++) {
-        assert_true(public4(OUTSIDE4[i]));
-    }
-    for (size_t i = 0; i < sizeof INSIDE6 / sizeof *INSIDE6; i++) {
-        assert_false(public6(INSIDE6[i]));
-    }
-    for (size_t i = 0; i < sizeof OUTSIDE6 / sizeof *OUTSIDE6; i++) {
-        assert_true(public6(OUTSIDE6[i]));
-    }
-    struct sockaddr other = { .sa_family = AF_UNIX };
-    assert_false(address_is_public(&other));
-}
-
 static void proxies_are_those_of_the_environment(void **state) {
     (void)state;
     setenv("https_proxy", "http://proxy:1", 1);
@@ -171,7 +128,6 @@ int main(void) {
         cmocka_unit_test(redirects_never_lead_down_or_out_of_http),
         cmocka_unit_test(paths_are_escaped),
         cmocka_unit_test(the_next_page_lies_under_the_endpoint),
-        cmocka_unit_test(addresses_of_this_network_are_known),
         cmocka_unit_test(proxies_are_those_of_the_environment),
         cmocka_unit_test(numbers_in_addresses_are_known),
     };

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "evaluator/policy/policy.h"
 
 static json_t *facts(const char *text) {
@@ -51,6 +52,79 @@ static struct err error_of(const char *lua) {
     json_decref(f);
     unlink(path);
     return err;
+}
+
+/* ---- a policy that is kept ---- */
+
+static char notes[4096];
+static void note(bool warning, const char *line) {
+    size_t n = strlen(notes);
+    snprintf(notes + n, sizeof notes - n, "%s: %s\n", warning ? "warning" : "note", line);
+}
+
+static void put(const char *path, const char *lua) {
+    struct err err = ERR_INIT;
+    assert_true(file_write_atomic(path, lua, strlen(lua), &err));
+}
+
+static const char *answer_of(struct policy_kept *kept) {
+    struct err err = ERR_INIT;
+    struct policy_verdict v = { 0 };
+    json_t *f = facts("{\"id\": \"org/name\"}");
+    struct policy *p = policy_kept_open(kept, &err);
+    if (!p || !policy_ask(p, f, &v, &err)) {
+        fail_msg("%s", err.msg);
+    }
+    policy_close(p);
+    json_decref(f);
+    return policy_answer_name(v.answer);
+}
+
+static void a_kept_policy_is_read_again_when_its_file_is_another(void **state) {
+    char dir[] = "/tmp/assay-policy-XXXXXX", path[64];
+    struct err err = ERR_INIT;
+    atomic_uint asked = 0;
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/p.lua", dir);
+    assert_null(policy_kept_new(path, &asked, note, &err));
+    assert_int_equal(err.class, ERR_NOT_FOUND);
+    put(path,
+        "n = 0 return function() n = n + 1 return n == 1 and accept() or refuse('a', 'b') end");
+    struct policy_kept *kept = policy_kept_new(path, &asked, note, &err);
+    assert_non_null(kept);
+    assert_string_equal(answer_of(kept), "accept");
+    assert_string_equal(answer_of(kept), "accept"); // nothing is left from one question to the next
+    assert_string_equal(notes, "");
+    put(path, "return function() return hold('look', 'a person is to look') end");
+    assert_string_equal(answer_of(kept), "hold");
+    assert_non_null(strstr(notes, "was read again"));
+    put(path, "return function(");
+    assert_string_equal(answer_of(kept), "hold");
+    assert_non_null(strstr(notes, "warning: policy '"));
+    size_t n = strlen(notes);
+    assert_string_equal(answer_of(kept), "hold");
+    assert_int_equal(strlen(notes), n); // said once
+    unlink(path);
+    assert_string_equal(answer_of(kept), "hold");
+    asked++;
+    assert_string_equal(answer_of(kept), "hold");
+    policy_kept_free(kept);
+    rmdir(dir);
+}
+
+static void a_kept_policy_is_read_again_when_that_is_asked_for(void **state) {
+    struct err err = ERR_INIT;
+    atomic_uint asked = 0;
+    (void)state;
+    struct policy_kept *kept = policy_kept_new("default", &asked, note, &err);
+    notes[0] = 0;
+    assert_string_equal(answer_of(kept), "accept");
+    assert_string_equal(notes, "");
+    asked++;
+    assert_string_equal(answer_of(kept), "accept");
+    assert_string_equal(notes, "note: policy 'default' was read again\n");
+    policy_kept_free(kept);
 }
 
 static void the_default_takes_all_but_copies(void **state) {
@@ -154,6 +228,8 @@ static void facts_come_from_hub_card_and_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kept_policy_is_read_again_when_its_file_is_another),
+        cmocka_unit_test(a_kept_policy_is_read_again_when_that_is_asked_for),
         cmocka_unit_test(the_default_takes_all_but_copies),
         cmocka_unit_test(a_public_board_asks_for_a_licence),
         cmocka_unit_test(a_policy_that_fails_accepts_nothing),

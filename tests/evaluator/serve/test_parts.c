@@ -1,5 +1,7 @@
 /* The small parts of the service: headers, addresses, rates, signatures, words, webhooks'
  * addresses, sockets. */
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "evaluator/serve/behind.h"
 #include "evaluator/serve/header.h"
 #include "evaluator/serve/limit.h"
 #include "evaluator/serve/listen.h"
@@ -199,6 +202,29 @@ static void webhooks_go_over_https_to_public_hosts_alone(void **state) {
     assert_true(serve_webhook_check("http://127.0.0.1:80/", true, &err));
 }
 
+/* Its name was public when it was handed in; what it resolves to when it is told is looked at
+ * again. */
+static void a_webhook_that_leads_inside_is_not_connected_to(void **state) {
+    unsigned port = 0;
+    char url[64];
+    bool again = false;
+    struct err err = ERR_INIT, ignored = ERR_INIT;
+    (void)state;
+    int fd = listen_open("127.0.0.1:0", &port, &ignored);
+    assert_true(fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/", port);
+    struct hook hook = { .url = url, .body = "{}", .secret = "s", .id = 1 };
+    assert_false(hook_send(&hook, &again, &err));
+    assert_true(again);
+    assert_int_equal(accept(fd, NULL, NULL), -1);
+    assert_int_equal(errno, EAGAIN);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", port); // nor without TLS
+    hook.to_loopback = false;
+    assert_false(hook_send(&hook, &again, &err));
+    assert_int_equal(accept(fd, NULL, NULL), -1);
+    close(fd);
+}
+
 /* ---- words ---- */
 
 static void every_class_of_errors_has_words(void **state) {
@@ -292,6 +318,7 @@ int main(void) {
         cmocka_unit_test(a_signature_is_the_standards),
         cmocka_unit_test(tokens_are_all_different_and_secrets_compared_whole),
         cmocka_unit_test(webhooks_go_over_https_to_public_hosts_alone),
+        cmocka_unit_test(a_webhook_that_leads_inside_is_not_connected_to),
         cmocka_unit_test(every_class_of_errors_has_words),
         cmocka_unit_test(the_hint_of_a_refusal_says_what_to_do),
         cmocka_unit_test(a_socket_left_behind_is_taken_and_one_in_use_is_not),
