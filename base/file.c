@@ -381,6 +381,7 @@ bool path_stays_below(const char *path) {
 
 bool repo_id_valid(const char *id) {
     const char *slash = strchr(id, '/');
-    return slash && id_part_valid(id, (size_t)(slash - id)) &&
-           id_part_valid(slash + 1, strlen(slash + 1));
+    return slash ? id_part_valid(id, (size_t)(slash - id)) &&
+                       id_part_valid(slash + 1, strlen(slash + 1))
+                 : id_part_valid(id, strlen(id));
 }

@@ -69,7 +69,7 @@ MUST_CHECK char *assay_home(struct err *err);
 MUST_CHECK char *assay_cache(struct err *err);
 
 /* ids of a repository: [A-Za-z0-9._-]{1,96} on both sides of one '/', no "..", no "--", no
- * leading '-' or '.'. */
+ * leading '-' or '.'; or one such word, as the hub's first repositories are called ("gpt2"). */
 bool repo_id_valid(const char *id);
 
 #endif

@@ -142,6 +142,13 @@ json_t *submission_model(const char *hub, const char *model, const char *commit,
     if (!hub_is_path(model)) {
         char *name = at_commit(model, commit);
         json_t *facts = hub_model(hub, name, err);
+        if (facts && !strchr(json_get_string(facts, "name", ""), '/')) {
+            err_set(err, ERR_UNSUPPORTED, "the database knows models by owner and name, not '%s'",
+                model);
+            err_hint(err, "the hub's first models have an owner by now, as openai-community/gpt2");
+            json_decref(facts);
+            facts = NULL;
+        }
         if (facts) {
             json_object_set_new(facts, "requested", json_string(model));
         }

@@ -9,7 +9,6 @@
 
 #include "base/file.h"
 
-#define BASE_DEPTH_MAX 4
 #define WANTED_MAX ((size_t)REPO_FILES_MAX * 1025)
 
 /* $NAME or ${NAME} at *at, which is stepped over; one that isn't set stays as it is written. */
@@ -138,8 +137,7 @@ bool cache_is_complete(const char *repo_dir, const char *commit) {
     return there;
 }
 
-/* Makes the folder that a file will lie in. */
-static bool make_parent(const char *path, struct err *err) {
+bool cache_make_parent(const char *path, struct err *err) {
     char *parent = xstrndup(path, (size_t)(path_base(path) - path));
     bool ok = dir_make(parent, err);
     free(parent);
@@ -149,7 +147,7 @@ static bool make_parent(const char *path, struct err *err) {
 static bool write_marker(const char *repo_dir, const char *commit, const char *ending,
     const char *text, size_t n, struct err *err) {
     char *path = marker_path(repo_dir, commit, ending);
-    bool ok = make_parent(path, err) && file_write_atomic(path, text, n, err);
+    bool ok = cache_make_parent(path, err) && file_write_atomic(path, text, n, err);
     free(path);
     return ok;
 }
@@ -210,7 +208,7 @@ static void write_tree_file(struct json_writer *w, const struct repo_file *f) {
 /* Our own notes and the hub's client's, neither of which a pull depends on. */
 static void note(const char *path, const char *text, size_t n) {
     struct err ignored = ERR_INIT;
-    if (!make_parent(path, &ignored) || !file_write_atomic(path, text, n, &ignored)) {
+    if (!cache_make_parent(path, &ignored) || !file_write_atomic(path, text, n, &ignored)) {
         /* it is asked for again, then */
     }
 }
@@ -250,8 +248,9 @@ void cache_write_no_exist(const char *repo_dir, const char *commit, const char *
     struct strbuf at = { 0 };
     struct err ignored = ERR_INIT;
     strbuf_addf(&at, "%s/.no_exist/%s/%s", repo_dir, commit, path);
-    int fd = make_parent(at.text, &ignored) ? open(at.text, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)
-                                            : -1; /* empty: nothing to sync */
+    int fd = cache_make_parent(at.text, &ignored)
+                 ? open(at.text, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)
+                 : -1; /* empty: nothing to sync */
     if (fd >= 0) {
         close(fd);
     }
@@ -269,106 +268,10 @@ void cache_tag(const char *root) {
     free(path);
 }
 
-static bool links_to(const char *path, const char *target) {
-    char there[256];
-    ssize_t n = readlink(path, there, sizeof there);
-    return n > 0 && (size_t)n == strlen(target) && !memcmp(there, target, (size_t)n);
-}
-
-/* Makes or replaces a link at one stroke: others may be reading the snapshot. */
-static bool link_atomic(const char *target, const char *path, struct err *err) {
-    if (links_to(path, target)) {
-        return true;
-    }
-    struct strbuf beside = { 0 };
-    strbuf_addf(&beside, "%s.%08x.link", path, (unsigned)getpid());
-    unlink(beside.text);
-    bool ok = (symlink(target, beside.text) == 0 && rename(beside.text, path) == 0) ||
-              err_errno(err, ERR_FAILED, "could not link '%s'", path);
-    if (!ok) {
-        unlink(beside.text);
-    }
-    strbuf_release(&beside);
-    return ok;
-}
-
-/* "../../blobs/<etag>", with one "../" more for each folder in the path. */
-bool cache_link(
-    const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err) {
-    struct strbuf path = { 0 }, target = { 0 };
-    strbuf_addf(&path, "%s/snapshots/%s/%s", repo_dir, commit, file->path);
-    strbuf_adds(&target, "../../");
-    for (const char *c = file->path; *c; c++) {
-        strbuf_adds(&target, *c == '/' ? "../" : "");
-    }
-    strbuf_addf(&target, "blobs/%s", file->etag);
-    bool ok = make_parent(path.text, err) && link_atomic(target.text, path.text, err);
-    strbuf_release(&path);
-    strbuf_release(&target);
-    return ok;
-}
-
-/* The links' folder, which lies `depth` folders below base_model, and what it is to mirror: a
- * folder of the base's snapshot, as a path from the cache's root. */
-struct mirroring {
-    const char *dir, *base_dir, *base_path;
-    unsigned depth;
-};
-
-static bool mirror_links(const struct mirroring *m, struct err *err);
-
-static bool mirror_entry(
-    const struct mirroring *m, const char *name, unsigned char type, struct err *err) {
-    struct strbuf target = { 0 };
-    char *path = path_join(m->dir, name), *base_dir = path_join(m->base_dir, name),
-         *base_path = path_join(m->base_path, name);
-    bool ok = true;
-    if (type == DT_DIR && m->depth < BASE_DEPTH_MAX) {
-        ok = mirror_links(&(struct mirroring) { path, base_dir, base_path, m->depth + 1 }, err);
-    } else if (type == DT_LNK) {
-        for (unsigned up = 0; up < m->depth + 4; up++) {
-            strbuf_adds(&target, "../"); /* base_model, commit, snapshots, repository */
-        }
-        strbuf_adds(&target, base_path);
-        ok = link_atomic(target.text, path, err);
-    }
-    strbuf_release(&target);
-    free(path);
-    free(base_dir);
-    free(base_path);
-    return ok;
-}
-
-static bool mirror_links(const struct mirroring *m, struct err *err) {
-    DIR *d = dir_make(m->dir, err) ? opendir(m->base_dir) : NULL;
-    bool ok = d != NULL;
-    if (!ok) {
-        return err_errno(err, ERR_FAILED, "could not read '%s'", m->base_dir);
-    }
-    for (struct dirent *e; ok && (e = readdir(d));) {
-        ok = e->d_name[0] == '.' || mirror_entry(m, e->d_name, e->d_type, err);
-    }
-    closedir(d);
-    return ok;
-}
-
-bool cache_link_base(
-    const char *repo_dir, const char *commit, const char *base_dir, struct err *err) {
-    char *snapshot = cache_snapshot_dir(repo_dir, commit), *dir = path_join(snapshot, "base_model"),
-         *revision = path_join(dir, ".revision");
-    const size_t root = (size_t)(path_base(repo_dir) - repo_dir); /* both lie in it */
-    bool ok = mirror_links(&(struct mirroring) { dir, base_dir, base_dir + root, 0 }, err) &&
-              file_write_atomic(revision, path_base(base_dir), 40, err);
-    free(revision);
-    free(dir);
-    free(snapshot);
-    return ok;
-}
-
 bool cache_write_ref(
     const char *repo_dir, const char *revision, const char *commit, struct err *err) {
     char *path = ref_path(repo_dir, revision);
-    bool ok = make_parent(path, err) &&
+    bool ok = cache_make_parent(path, err) &&
               file_write_atomic(path, commit, 40, err); /* the hub's client writes no newline */
     free(path);
     return ok;

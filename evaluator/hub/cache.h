@@ -51,9 +51,21 @@ void cache_write_no_exist(const char *repo_dir, const char *commit, const char *
 /* Says to backup programs that this is a cache. */
 void cache_tag(const char *root);
 
-/* Links snapshots/<commit>/<path> to its blob and writes refs/<revision>. */
-MUST_CHECK bool cache_link(
-    const char *repo_dir, const char *commit, const struct repo_file *file, struct err *err);
+/* Makes the folder that a file will lie in. */
+MUST_CHECK bool cache_make_parent(const char *path, struct err *err);
+
+/* Links snapshots/<commit>/<path> to its blob. Where the file system has no links, or
+ * HF_HUB_DISABLE_SYMLINKS says that there shall be none, the file is moved there, if nobody else
+ * has the blob, or copied. */
+struct cache_source {
+    const char *own; /* a snapshot's own file that is to be copied; NULL: the blob is there */
+    bool may_move;
+};
+MUST_CHECK bool cache_link(const char *repo_dir, const char *commit, const struct repo_file *file,
+    const struct cache_source *source, struct err *err);
+/* Its path in the snapshot, where a real file of its size lies there; NULL else. The caller frees.
+ */
+char *cache_own_file(const char *repo_dir, const char *commit, const struct repo_file *file);
 
 /* Links the files of another repository's snapshot into the folder base_model of this one, and
  * writes its commit to .revision there. What is linked already stays. */

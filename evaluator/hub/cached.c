@@ -67,6 +67,11 @@ bool cached_blob_of(const char *full, char name[65]) {
     return true;
 }
 
+static uint64_t own_bytes(const char *full) {
+    struct stat st;
+    return lstat(full, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
 static bool add_file(void *arg, const char *path, const char *full) {
     struct cached_snapshot *s = arg;
     struct stat st;
@@ -74,6 +79,7 @@ static bool add_file(void *arg, const char *path, const char *full) {
         stat(full, &st) == 0) { /* a base counts where it lies */
         s->bytes += (uint64_t)st.st_size;
         s->n_files++;
+        s->own_bytes += own_bytes(full);
         s->used = st.st_atime > s->used ? st.st_atime : s->used;
     }
     return true;
@@ -152,6 +158,9 @@ static void scan_repo(struct cached_repo *r) {
         qsort(r->snapshots, r->n, sizeof *r->snapshots, by_use);
     }
     r->bytes = blob_bytes(r->dir);
+    for (size_t i = 0; i < r->n; i++) {
+        r->bytes += r->snapshots[i].own_bytes;
+    }
     free(snapshots);
     free(refs);
 }

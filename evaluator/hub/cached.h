@@ -6,8 +6,9 @@
 
 struct cached_snapshot {
     char commit[41];
-    char *dir, *refs; /* refs: names, ", " between them; "" */
-    uint64_t bytes;   /* of its files */
+    char *dir, *refs;   /* refs: names, ", " between them; "" */
+    uint64_t bytes;     /* of its files */
+    uint64_t own_bytes; /* of those that are no links, on this disk */
     size_t n_files;
     int64_t used;  /* seconds: the latest of our marks and of what was read of its files */
     bool complete; /* by Assay, verified */

@@ -1,12 +1,29 @@
 /* Finding a repository in a mirror tree (see mirror.h): by names and .revision alone, nothing is
  * hashed. */
+#include <dirent.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "evaluator/hub/mirror.h"
 
 const char *repo_kind_plural(enum repo_kind kind) {
     return kind == REPO_MODEL ? "models" : "datasets";
+}
+
+/* A folder of files, not one of an owner's repositories. */
+static bool has_files(const char *dir) {
+    DIR *d = opendir(dir);
+    struct stat st;
+    bool found = false;
+    for (const struct dirent *e; d && !found && (e = readdir(d));) {
+        found =
+            e->d_name[0] != '.' && fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode);
+    }
+    if (d) {
+        closedir(d);
+    }
+    return found;
 }
 
 char *mirror_dir(const char *root, enum repo_kind kind, const char *repo, struct err *err) {
@@ -18,7 +35,7 @@ char *mirror_dir(const char *root, enum repo_kind kind, const char *repo, struct
     char *kind_dir = path_join(root, repo_kind_plural(kind));
     char *dir = path_join(kind_dir, repo);
     free(kind_dir);
-    if (!dir_exists(dir)) {
+    if (!dir_exists(dir) || (!strchr(repo, '/') && !has_files(dir))) {
         err_set(err, ERR_NOT_FOUND, "there is no %s '%s' in the mirror '%s'",
             kind == REPO_MODEL ? "model" : "data set", repo, root);
         err_hint(err, "it would lie in '%s'", dir);

@@ -21,15 +21,18 @@ bool hub_split(const char *model, char **repo, char **revision, struct err *err)
     const char *at = strchr(model, '@');
     *repo = at ? xstrndup(model, (size_t)(at - model)) : xstrdup(model);
     *revision = at ? xstrdup(at + 1) : NULL;
-    if (repo_id_valid(*repo) && (!*revision || path_stays_below(*revision))) {
+    // A word that is also something here is more likely meant as that, and would have to begin so.
+    bool here = !strchr(*repo, '/') && (dir_exists(*repo) || file_exists(*repo));
+    if (!here && repo_id_valid(*repo) && (!*revision || path_stays_below(*revision))) {
         return true;
     }
     free(*repo);
     free(*revision);
     *repo = *revision = NULL;
     err_set(err, ERR_NOT_FOUND, "there is no model '%.200s'", model);
-    return err_hint(err,
-        "a model is org/name[@revision], a folder, or a .gguf file; a path begins with '.' or '/'");
+    return here ? err_hint(err, "what lies here is named by its path: ./%.200s", model)
+                : err_hint(err, "a model is org/name[@revision], a folder, or a .gguf file; a path "
+                                "begins with '.' or '/'");
 }
 
 bool hub_is_path(const char *model) {

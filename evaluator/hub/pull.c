@@ -108,12 +108,14 @@ static void note_absent(const struct pull *p, const char *repo_dir, const struct
 
 /* ---- what stays there ---- */
 
-static bool is_here(const char *repo_dir, const struct repo_file *f) {
+static bool is_here(const char *repo_dir, const char *commit, const struct repo_file *f) {
     struct strbuf blob = { 0 };
+    char *own = cache_own_file(repo_dir, commit, f);
     struct stat st;
     strbuf_addf(&blob, "%s/blobs/%s", repo_dir, f->etag);
-    bool here = stat(blob.text, &st) == 0 && (uint64_t)st.st_size == f->size;
+    bool here = own || (stat(blob.text, &st) == 0 && (uint64_t)st.st_size == f->size);
     strbuf_release(&blob);
+    free(own);
     return here;
 }
 
@@ -132,7 +134,7 @@ void pull_leave_large(
     }
     for (size_t i = 0; i < l->n; i++) {
         struct repo_file *f = &l->files[i];
-        bool fetched = wanted(p, l, f) && !is_here(repo_dir, f);
+        bool fetched = wanted(p, l, f) && !is_here(repo_dir, l->commit, f);
         bytes += fetched ? f->size : 0;
         f->left = fetched && f->lfs;
     }
@@ -165,7 +167,7 @@ static bool choose(const struct pull *p, const char *repo_dir, const struct repo
     for (size_t i = 0; i < l->n; i++) {
         const struct repo_file *f = &l->files[i];
         chosen[i] = !f->left && wanted(p, l, f);
-        bool missing = chosen[i] && !is_here(repo_dir, f);
+        bool missing = chosen[i] && !is_here(repo_dir, l->commit, f);
         if (missing && f->size > HTTP_BYTES_MAX) {
             return refuse_large(f, err);
         }

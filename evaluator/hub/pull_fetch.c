@@ -25,7 +25,8 @@ struct fetching {
     struct same *groups;            /* one a blob, in the order of the listing */
     struct fetch_file *files;       /* likewise */
     size_t n;
-    bool trusted; /* this snapshot was completed, and its blobs verified then */
+    bool *was_here; /* the blob was, which others may link to */
+    bool trusted;   /* this snapshot was completed, and its blobs verified then */
 };
 
 /* One process at a time fetches a blob. The lock is best effort: names are unique and renames
@@ -50,27 +51,57 @@ static int lock_blob(void *arg, size_t file, bool *busy) {
 /* A blob that is there already, be it in the store that the hub's client shares between
  * repositories. Of a snapshot that we completed it was verified then; one that somebody else
  * fetched (the hub's own client compares sizes only) is verified now. */
-static bool is_here(void *arg, size_t file) {
-    const struct fetching *g = arg;
-    const struct fetch_file *w = &g->files[file];
+static bool blob_is_here(const struct fetching *g, const struct fetch_file *w) {
     struct stat st;
     return stat(w->blob, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == w->size &&
            (g->trusted || client_verify(w->blob, w->etag));
 }
 
-/* All files of the snapshot that are this blob get their links. */
+/* The snapshot's own file in place of a link, where its bytes are the right ones. */
+static char *own_file(const struct fetching *g, const struct repo_file *f) {
+    char *path = cache_own_file(g->f->repo_dir, g->f->listing->commit, f);
+    if (path && !g->trusted && !client_verify(path, f->etag)) {
+        free(path);
+        path = NULL;
+    }
+    return path;
+}
+
+static char *any_own_file(const struct fetching *g, const struct same *s) {
+    char *path = NULL;
+    for (size_t i = 0; i < s->n && !path; i++) {
+        path = own_file(g, s->files[i]);
+    }
+    return path;
+}
+
+static bool is_here(void *arg, size_t file) {
+    const struct fetching *g = arg;
+    g->was_here[file] = blob_is_here(g, &g->files[file]);
+    char *own = g->was_here[file] ? NULL : any_own_file(g, &g->groups[file]);
+    bool here = g->was_here[file] || own;
+    free(own);
+    return here;
+}
+
+/* All files of the snapshot that are this blob get their places. */
 static bool arrived(void *arg, size_t file, struct err *err) {
     const struct fetching *g = arg;
     const struct same *s = &g->groups[file];
     if (fault("hub_arrived")) {
         return err_set(err, ERR_NODE, "a fault before the link");
     }
-    for (size_t i = 0; i < s->n; i++) {
-        if (!cache_link(g->f->repo_dir, g->f->listing->commit, s->files[i], err)) {
-            return false;
-        }
+    char *first = file_exists(g->files[file].blob) ? NULL : any_own_file(g, s);
+    bool ok = true;
+    for (size_t i = 0; i < s->n && ok; i++) {
+        struct cache_source source = { .own = first,
+            .may_move = !g->was_here[file] && i + 1 == s->n };
+        char *own = first ? own_file(g, s->files[i]) : NULL;
+        ok = own || cache_link(g->f->repo_dir, g->f->listing->commit, s->files[i], &source, err);
+        free(own);
     }
-    return true;
+    free(first);
+    return ok;
 }
 
 /* ---- what there is to fetch ---- */
@@ -115,6 +146,7 @@ static void group(struct fetching *g) {
 static void name_files(struct fetching *g) {
     const struct pull_files *f = g->f;
     g->files = xcalloc(g->n + 1, sizeof *g->files);
+    g->was_here = xcalloc(g->n + 1, sizeof *g->was_here);
     for (size_t i = 0; i < g->n; i++) {
         const struct repo_file *file = g->groups[i].files[0];
         struct strbuf blob = { 0 };
@@ -135,6 +167,7 @@ static void release(struct fetching *g) {
         free((char *)(uintptr_t)g->files[i].blob);
     }
     free(g->files);
+    free(g->was_here);
     free(g->groups);
     free(g->order);
 }

@@ -75,14 +75,22 @@ bool pull_take_tree(struct repo_listing *l, const json_t *tree, size_t files_max
 }
 
 /* The hub leads on from a name that a repository had. Of the same owner that is the same
- * repository; a name that somebody else has now is another one, whatever it holds. */
+ * repository; a name that somebody else has now is another one, whatever it holds. The hub's first
+ * repositories had no owner, and got one under the same name; nobody else can be called so. */
+static bool is_same_repo(const char *asked, const char *now) {
+    const char *slash = strchr(now, '/');
+    if (!strchr(asked, '/')) {
+        return slash && !strcasecmp(slash + 1, asked);
+    }
+    return !strncasecmp(now, asked, strcspn(asked, "/") + 1);
+}
+
 static bool check_name(const struct pull *p, struct pulled *out, struct err *err) {
     const char *now = json_get_string(out->info, "id", p->repo);
-    size_t owner = strcspn(p->repo, "/") + 1;
     if (!strcasecmp(now, p->repo)) {
         return true;
     }
-    if (!repo_id_valid(now) || strncasecmp(now, p->repo, owner)) {
+    if (!repo_id_valid(now) || !is_same_repo(p->repo, now)) {
         err_set(err, ERR_NOT_FOUND,
             "'%s' is not that any more: the hub leads to '%.100s', of another owner", p->repo, now);
         return err_hint(err, "if that is what you mean, name it so");

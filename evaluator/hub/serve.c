@@ -74,10 +74,13 @@ static const struct repo_listing *find_listing(struct server *s, const char *dir
     return l ? &l->listing : NULL;
 }
 
-/* Copies "org/name" from the front of *at and steps over it. */
-static bool take_repo(const char **at, char repo[256]) {
-    const char *slash = strchr(*at, '/');
-    size_t n = slash ? (size_t)(slash + 1 - *at) + strcspn(slash + 1, "/") : 0;
+/* Copies "org/name", or "name" of an `ownerless` repository, from the front of *at and steps over
+ * it. */
+static bool take_repo(const char **at, bool ownerless, char repo[256]) {
+    const char *slash = ownerless ? NULL : strchr(*at, '/');
+    size_t n = slash       ? (size_t)(slash + 1 - *at) + strcspn(slash + 1, "/")
+               : ownerless ? strcspn(*at, "/")
+                           : 0;
     if (n == 0 || n >= 256) {
         return false;
     }
@@ -108,13 +111,13 @@ static bool take_revision(const char **at, bool whole, char revision[128]) {
     return true;
 }
 
-static bool parse_target(const char *url, struct target *t) {
+static bool parse_as(const char *url, bool ownerless, struct target *t) {
     const char *at = url;
     memset(t, 0, sizeof *t);
     memcpy(t->revision, "main", 5);
     if (take_word(&at, "/api/models/") || take_word(&at, "/api/datasets/")) {
         t->kind = url[5] == 'd' ? REPO_DATASET : REPO_MODEL;
-        if (!take_repo(&at, t->repo)) {
+        if (!take_repo(&at, ownerless, t->repo)) {
             return false;
         }
         t->want = take_word(&at, "/tree/") ? WANT_TREE : WANT_INFO;
@@ -126,12 +129,16 @@ static bool parse_target(const char *url, struct target *t) {
     t->kind = take_word(&at, "/datasets/") ? REPO_DATASET : REPO_MODEL;
     at += *at == '/';
     t->want = WANT_FILE;
-    if (!take_repo(&at, t->repo) || !take_word(&at, "/resolve/") ||
+    if (!take_repo(&at, ownerless, t->repo) || !take_word(&at, "/resolve/") ||
         !take_revision(&at, false, t->revision) || *at != '/') {
         return false;
     }
     t->rest = at + 1;
     return path_stays_below(t->rest);
+}
+
+static bool parse_target(const char *url, struct target *t) {
+    return parse_as(url, false, t) || parse_as(url, true, t);
 }
 
 /* ---- replies ---- */

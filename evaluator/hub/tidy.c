@@ -61,6 +61,8 @@ json_t *hub_cache_list(struct err *err) {
 
 /* ---- the check ---- */
 
+#define TREE_MAX ((size_t)256 << 20)
+
 struct check {
     const struct cached_repo *repo;
     json_t *problems;
@@ -124,17 +126,53 @@ static void check_blobs(struct check *c) {
 
 struct check_file {
     struct check *check;
+    const json_t *tree; /* path -> what the hub lists of it; NULL: nobody noted that */
     bool broken;
 };
 
+/* A real file in place of a link has no name that its bytes could be held to: the list has. */
+static void check_own(struct check_file *f, const char *path, const char *full) {
+    struct stat st;
+    const json_t *entry = json_object_get(f->tree, path);
+    const char *etag =
+        json_get_string(entry, "lfs_sha256", json_get_string(entry, "blob_id", NULL));
+    if (!etag || lstat(full, &st) || !S_ISREG(st.st_mode)) {
+        return;
+    }
+    f->check->blobs++;
+    f->check->bytes += (uint64_t)st.st_size;
+    if (!client_verify(full, etag)) {
+        problem(f->check, full, "its bytes are not those that the hub lists");
+        f->broken = true;
+    }
+    progress_add(f->check->bar, (uint64_t)st.st_size);
+}
+
 static bool check_file(void *arg, const char *path, const char *full) {
     struct check_file *f = arg;
-    (void)path;
     if (!file_exists(full)) {
         problem(f->check, full, "it is a link to nothing");
         f->broken = true;
+    } else {
+        check_own(f, path, full);
     }
     return true;
+}
+
+/* trees/<commit>.json of the repository, which the hub's client and Assay write; NULL: none. */
+static json_t *read_tree(const char *repo_dir, const char *commit) {
+    struct strbuf path = { 0 }, text = { 0 };
+    struct err ignored = ERR_INIT;
+    json_t *tree = NULL, *files = NULL;
+    strbuf_addf(&path, "%s/trees/%s.json", repo_dir, commit);
+    if (file_exists(path.text) && file_read(path.text, TREE_MAX, &text, &ignored)) {
+        tree = json_parse(strbuf_str(&text), text.len, path.text, &ignored);
+        files = json_incref(json_object_get(tree, "files"));
+    }
+    json_decref(tree);
+    strbuf_release(&path);
+    strbuf_release(&text);
+    return files;
 }
 
 static bool check_ref(void *arg, const char *path, const char *full) {
@@ -155,8 +193,10 @@ static void check_repo(struct check *c) {
     char *refs = path_join(c->repo->dir, "refs");
     check_blobs(c);
     for (size_t i = 0; i < c->repo->n; i++) {
-        struct check_file f = { .check = c };
+        json_t *tree = read_tree(c->repo->dir, c->repo->snapshots[i].commit);
+        struct check_file f = { .check = c, .tree = tree };
         cached_files(c->repo->snapshots[i].dir, check_file, &f);
+        json_decref(tree);
         if (f.broken) {
             unmark(c, c->repo->snapshots[i].commit);
         }

@@ -301,11 +301,12 @@ static bool evict(struct gc *g, struct cached_repo *r, size_t i) {
     if (free_to_go) {
         struct strmap *others = linked_blobs(r, s), *own = blobs_of(s);
         char commit[41];
+        const uint64_t own_bytes = s->own_bytes;
         memcpy(commit, s->commit, sizeof commit);
         if (!g->dry) {
             remove_snapshot(r, s);
         }
-        uint64_t bytes = sweep_blobs(g, r, others, own, INT64_MAX);
+        uint64_t bytes = own_bytes + sweep_blobs(g, r, others, own, INT64_MAX);
         note_removed(g, r, commit, "snapshot", bytes);
         r->bytes -= bytes < r->bytes ? bytes : r->bytes;
         strmap_free(others);

@@ -149,12 +149,12 @@ enum MHD_Result reply_closed(struct request *r) {
 }
 
 enum MHD_Result reply_limited(struct request *r, unsigned wait_s, const char *what) {
-    char seconds[16], message[200];
+    char seconds[16], message[200], hint[64];
     snprintf(seconds, sizeof seconds, "%u", wait_s ? wait_s : 1);
     snprintf(message, sizeof message, "too many requests of %.100s", what);
+    snprintf(hint, sizeof hint, "try again in %s s, as Retry-After says", seconds);
     const char *const extra[] = { "Retry-After", seconds, NULL };
-    return reply_error(r, MHD_HTTP_TOO_MANY_REQUESTS, "limited", message,
-        "wait as many seconds as Retry-After says", extra);
+    return reply_error(r, MHD_HTTP_TOO_MANY_REQUESTS, "limited", message, hint, extra);
 }
 
 enum MHD_Result reply_err(struct request *r, const struct err *err) {

@@ -15,7 +15,8 @@ static const struct {
     { "auth", "the repository is gated or private",
         "Ask those who run this service to accept its licence, or submit an open copy." },
     { "unsupported", "of a kind that is not run here",
-        "Publish the weights as safetensors or GGUF of a known architecture." },
+        "See what it says: ask for another precision, or publish the weights as safetensors or "
+        "GGUF of a known architecture." },
     { "input", "a file is damaged, or not what it says it is",
         "Upload the file again, and submit the new revision." },
     { "task", "the task is at fault, not the model", "Nothing: those who keep the task are told." },
@@ -110,19 +111,17 @@ void words_add_line(json_t *line) {
     }
 }
 
-/* What the jobs that failed have in common says more than that they failed. */
+/* Why the first of its jobs failed says more than that they did; mostly it is what all say. */
 static void advise_failed(json_t *view) {
-    const char *first = NULL;
     size_t i;
     json_t *job;
     json_array_foreach(json_object_get(view, "jobs"), i, job) {
-        const json_t *error = json_object_get(job, "error");
-        if (!first && !strcmp(json_get_string(job, "state", ""), "dead")) {
-            first = json_get_string(error, "next", NULL);
+        json_t *error = json_object_get(job, "error");
+        if (json_is_object(error) && !strcmp(json_get_string(job, "state", ""), "dead")) {
+            set(view, "next", json_get_string(error, "next", ""));
+            json_object_set(view, "error", error);
+            return;
         }
-    }
-    if (first) {
-        set(view, "next", first);
     }
 }
 

@@ -285,10 +285,11 @@ static void without_it_the_home_is_the_users_data_folder(void **state) {
 
 static void repository_ids_follow_the_grammar(void **state) {
     (void)state;
-    static const char *const GOOD[] = { "a/b", "org/model-1.5_x", "A.b/C", "0/0" };
-    static const char *const BAD[] = { "", "a", "/", "a/", "/b", "a/b/c", "../x", "a/..", "a/.b",
-        "-rf/x", "a/-b", "x;id/y", "$(id)/a", "a/%00", "a\nb/c", "a/b\n", "a b/c", "<img>/x",
-        "a--b/c", "a..b/c", "a/b\\c", "\xd0\xb0/b", "'; DROP/x", "=H(1)/x" };
+    static const char *const GOOD[] = { "a/b", "org/model-1.5_x", "A.b/C", "0/0", "gpt2",
+        "t5-small" };
+    static const char *const BAD[] = { "", "/", ".a", "-a", "a b", "a/", "/b", "a/b/c", "../x",
+        "a/..", "a/.b", "-rf/x", "a/-b", "x;id/y", "$(id)/a", "a/%00", "a\nb/c", "a/b\n", "a b/c",
+        "<img>/x", "a--b/c", "a..b/c", "a/b\\c", "\xd0\xb0/b", "'; DROP/x", "=H(1)/x" };
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
         assert_true(repo_id_valid(GOOD[i]));
     }

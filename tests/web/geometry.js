@@ -35,7 +35,7 @@ for (const e of document.querySelectorAll("main > *, header.top > *, footer > *"
 // What a screen reader says: one heading of the page, a name for every field, button and link, headers for every table.
 if (document.documentElement.lang !== "en") say("the page does not say its language");
 if (document.querySelectorAll("h1").length !== 1) say(`there are ${document.querySelectorAll("h1").length} headings h1`);
-for (const e of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
+for (const e of document.querySelectorAll("input:not([type=hidden], [hidden]), select, textarea")) {
   if (!e.labels.length && !e.getAttribute("aria-label")) say(`${name(e)} has no label`);
 }
 for (const e of document.querySelectorAll("a[href], button, summary")) {

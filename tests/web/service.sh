@@ -15,7 +15,7 @@ ada=$(token --user ada --org lovelace --scope submit,read)
 "$ASSAY" worker --drain >"$tmp/worker.log" 2>&1
 "$ASSAY" site build -o "$tmp/site" >/dev/null
 background serve "$ASSAY" serve --listen 127.0.0.1:0 --port-file "$tmp/serve.port" --site "$tmp/site" --anonymous --rate-reads 0 \
-    --rate-address 0 --rate-user 0
+    --rate-address 0 --rate-user 0 --suite e2e --suite another-suite
 wait_for 'the service listens' test -s "$tmp/serve.port"
 url=http://127.0.0.1:$(cat "$tmp/serve.port")
 

@@ -78,3 +78,68 @@ code 10 "$assay" hub verify org/m
 "$assay" hub pull org/m >/dev/null
 "$assay" hub verify org/m >/dev/null || fail 'a damaged blob is not fetched again'
 fault_held 50_what_python_left_damaged_is_found
+
+# ---- names without an owner, as the hub's first models have them ----
+
+solo=$tmp/tree/models/solo
+mkdir -p "$solo"
+echo '{"model_type": "bert"}' >"$solo/config.json"
+random_file 200000 "$solo/model.safetensors"
+rm -rf "$HF_HOME"
+"$assay" hub pull solo >"$tmp/path"
+"$python" - "$(cat "$tmp/path")" <<'PY' || fail 'huggingface_hub does not find a model without an owner'
+import os, sys
+from huggingface_hub import scan_cache_dir, snapshot_download
+assert os.path.realpath(snapshot_download("solo", local_files_only=True)) == os.path.realpath(sys.argv[1])
+repo, = scan_cache_dir().repos
+assert repo.repo_id == "solo" and repo.nb_files == 2, repo
+PY
+"$assay" hub ls | grep -q ' solo\|^solo' || fail 'it is not listed'
+"$assay" hub verify solo >/dev/null || fail 'it does not verify'
+"$assay" hub rm solo >/dev/null
+[ ! -e "$cache/models--solo/snapshots" ] || fail 'it is not removed'
+"$python" -c 'from huggingface_hub import snapshot_download; print(snapshot_download("solo"))' >"$tmp/theirs" 2>"$tmp/python.log"
+[ "$("$assay" hub pull solo)" = "$(cat "$tmp/theirs")" ] || fail 'it is fetched to another place'
+"$assay" hub verify solo >/dev/null || fail 'theirs does not verify'
+"$assay" hub gc --max-size 1K >/dev/null
+[ ! -e "$(cat "$tmp/theirs")" ] || fail 'no room is made of it'
+
+# ---- without links ----
+
+export HF_HUB_DISABLE_SYMLINKS=1
+rm -rf "$HF_HOME"
+cp "$tree/config.json" "$tree/again.json" # one blob, two files
+"$assay" hub pull org/m >"$tmp/path"
+path=$(cat "$tmp/path")
+[ -z "$(find "$cache" -type l)" ] || fail 'there are links all the same'
+[ -z "$(find "$cache/models--org--m/blobs" -type f)" ] || fail 'each file is there twice'
+"$python" - "$path" <<'PY' || fail 'huggingface_hub does not read real files of ours'
+import os, sys
+from huggingface_hub import hf_hub_download, scan_cache_dir, snapshot_download
+assert os.path.realpath(snapshot_download("org/m", local_files_only=True)) == os.path.realpath(sys.argv[1])
+path = hf_hub_download("org/m", "model.safetensors")
+assert os.path.getsize(path) == 5000000 and not os.path.islink(path), path
+info = scan_cache_dir()
+assert not info.warnings and info.size_on_disk > 5000000, info
+PY
+inode=$(stat -c %i "$path/model.safetensors")
+rm -rf "$cache/models--org--m/.assay"
+[ "$("$assay" hub pull org/m)" = "$path" ] && [ "$(stat -c %i "$path/model.safetensors")" = "$inode" ] || fail 'it is fetched again'
+"$assay" hub verify org/m >/dev/null || fail 'real files do not verify'
+"$assay" hub ls --json | "$python" -c 'import json, sys; assert json.load(sys.stdin)["bytes"] > 5000000' || fail 'they take no room'
+printf X | dd of="$path/model.safetensors" bs=1 seek=4000000 conv=notrunc 2>/dev/null
+code 10 "$assay" hub verify org/m
+rm -rf "$cache/models--org--m/.assay"
+"$assay" hub pull org/m >/dev/null
+"$assay" hub verify org/m >/dev/null || fail 'a damaged real file is not fetched again'
+rm -rf "$HF_HOME"
+"$python" -c 'from huggingface_hub import snapshot_download; print(snapshot_download("org/m"))' >"$tmp/theirs" 2>"$tmp/python.log"
+path=$(cat "$tmp/theirs")
+inode=$(stat -c %i "$path/model.safetensors")
+[ "$("$assay" hub pull org/m)" = "$path" ] && [ "$(stat -c %i "$path/model.safetensors")" = "$inode" ] || fail 'theirs is fetched again'
+unset HF_HUB_DISABLE_SYMLINKS
+[ "$("$assay" hub pull org/m)" = "$path" ] && [ "$(stat -c %i "$path/model.safetensors")" = "$inode" ] || fail 'with links it is fetched again'
+"$assay" hub verify org/m >/dev/null || fail 'theirs does not verify'
+"$assay" hub rm org/m >/dev/null
+[ ! -e "$path" ] || fail 'real files are not removed'
+fault_held 50_caches_without_links_are_shared_too
