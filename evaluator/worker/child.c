@@ -50,6 +50,7 @@ struct child {
     struct strbuf samples, mark; /* of the next result */
     struct stores stores;
     bool memo, memo_vectors; /* it may keep answers; vectors too */
+    bool memo_resume;        /* an attempt that isn't the first: it goes on where one stopped */
     char revision[65];       /* of the model, "" where it is not known */
     struct err error;        /* what the child said went wrong */
     bool shut;               /* it has closed its doors, and reads what strangers made */
@@ -282,6 +283,10 @@ static bool take_identity(struct child *c, const json_t *json, struct err *err) 
     snprintf(c->revision, sizeof c->revision, "%s", revision);
     if (c->memo && *identity) {
         stores_open(&c->stores, identity, c->memo_vectors);
+        if (c->memo_resume && !c->stores.found[STORE_ANSWERS]) {
+            log_line(LOG_INFO, "what an earlier attempt had done is not in this home: it begins "
+                               "anew (workers that share ASSAY_HOME and the hub's cache go on)");
+        }
     }
     return true;
 }
@@ -479,6 +484,7 @@ struct child *child_open(
     c->walks = json_get_bool(spec, "walk", false);
     c->memo = json_is_object(memo) && !json_get_bool(spec, "dry_run", false);
     c->memo_vectors = json_get_bool(memo, "vectors", false);
+    c->memo_resume = json_get_bool(memo, "resume", false);
     if (child_start(c, spec, program, err)) {
         return c;
     }

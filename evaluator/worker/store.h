@@ -25,6 +25,7 @@ MUST_CHECK char *store_path(enum store_kind kind, const char *identity, struct e
 struct stores {
     struct memo_writer writers[STORE_N];
     bool open[STORE_N];
+    bool found[STORE_N]; /* it was there before */
     char *paths[STORE_N];
 };
 
