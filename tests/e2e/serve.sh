@@ -102,7 +102,7 @@ stop rates
 serve closed --private / --rate-reads 0
 http nothing_is_read_without_a_token
 stop closed
-serve board --private /s/e2e/ --anonymous --rate-reads 0
+serve board --private /s/e2e/ --suite e2e --suite other --anonymous --rate-reads 0
 http a_private_boards_submissions_are_for_its_readers
 stop board
 
