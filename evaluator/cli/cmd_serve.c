@@ -59,6 +59,14 @@ static void print_line(bool warning, const char *line) {
     }
 }
 
+static void print_listening(const char *address) {
+    log_line(LOG_INFO, "listening on %s", address);
+}
+
+static void print_note(bool warning, const char *line) {
+    log_line(warning ? LOG_WARN : LOG_INFO, "%s", line);
+}
+
 /* ---- from a request to a submission ---- */
 
 struct resolver {
@@ -189,6 +197,7 @@ static bool run(const struct args *args, struct err *err) {
         .resolve = resolve,
         .resolve_arg = &resolver,
         .log = print_line,
+        .listening = print_listening,
     };
     no_access_log = args_has(args, "no-access-log") || args_has(args, "quiet");
     if (!args_list(args, "proxy", o.proxies, SERVE_PATHS_MAX, err) ||
@@ -196,13 +205,10 @@ static bool run(const struct args *args, struct err *err) {
         !read_numbers(args, &o, err)) {
         return false;
     }
-    if (!find_database(args, &o, &cluster, err)) {
-        return false;
-    }
     resolver.policy =
-        policy_kept_new(args_get(args, "policy", NULL), resolver.hangups, print_line, err);
-    if (!resolver.policy) {
-        cluster_release(&cluster);
+        policy_kept_new(args_get(args, "policy", NULL), resolver.hangups, print_note, err);
+    if (!resolver.policy || !find_database(args, &o, &cluster, err)) {
+        policy_kept_free(resolver.policy);
         return false;
     }
     json_t *suites = suites_offered(args, err);
@@ -223,22 +229,20 @@ const struct command cmd_serve = {
     .summary = "take submissions over HTTP, by form and by API, and show what becomes of them",
     .details =
         "What is accepted is in the database before it is answered; the hub is asked afterwards. "
-        "/api "
-        "documents the\n"
-        "API, 'assay token add' makes tokens, /metrics has figures for Prometheus. SIGTERM ends it "
-        "within ten\n"
-        "seconds; SIGHUP has the policy and the library's tasks read again (a policy file that "
-        "changed is read again\n"
-        "by itself; one that is no policy doesn't replace the one before). Whatever HF_TOKEN can "
-        "read can be submitted by whoever reaches the service: set "
-        "none, or one "
-        "for that.\n"
-        "script/deploy has examples for nginx and systemd.\n"
+        "/api documents\n"
+        "the API, 'assay token add' makes tokens, /metrics has figures for Prometheus. Workers are "
+        "started beside it.\n"
+        "SIGTERM ends it within ten seconds; SIGHUP has the policy and the library's tasks read "
+        "again (a policy\n"
+        "file that changed is read again by itself; one that is no policy doesn't replace the one "
+        "before).\n"
+        "Whatever HF_TOKEN can read can be submitted by whoever reaches the service: set none, or "
+        "one for that.\n"
         "A private board: --private /s/SUITE/ closes it, what is handed in for it and its jobs to "
         "all but tokens\n"
         "with the scope 'read'; 'assay site build --private SUITE' keeps it out of all other "
-        "pages. "
-        "Both are needed.\n\n"
+        "pages. Both are needed.\n"
+        "script/deploy has examples for nginx and systemd.\n\n"
         "  assay serve --listen 127.0.0.1:8080 --anonymous --site public\n"
         "  assay serve --listen unix:/run/assay/serve.sock --proxy unix --base-url "
         "https://board.example.org\n"

@@ -87,7 +87,9 @@ static bool type_fits(struct request *r, enum MHD_Result *result) {
     }
     if (!header_is_type(request_header(r, "Content-Type"), wanted)) {
         *result = reply_problem(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "content-type",
-            "set the Content-Type header", "the body must be %s", wanted);
+            r->route->flags & ROUTE_FORM ? "send the form from its page"
+                                         : "send the header 'Content-Type: application/json'",
+            "the body must be %s", wanted);
         return false;
     }
     return true;

@@ -89,7 +89,11 @@ static int bind_to(const union address *a, socklen_t n, const char *where, struc
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     }
     if (fd < 0 || bind(fd, &a->any, n) != 0 || listen(fd, BACKLOG) != 0) {
+        bool taken = errno == EADDRINUSE;
         err_errno(err, ERR_FAILED, "could not listen on '%s'", where);
+        if (taken) {
+            err_hint(err, "another program does: --listen takes another address");
+        }
         if (fd >= 0) {
             close(fd);
         }

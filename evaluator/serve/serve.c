@@ -101,6 +101,23 @@ static bool write_port(const char *path, unsigned port, struct err *err) {
     return !path || file_write_atomic(path, text, strlen(text), err);
 }
 
+/* Where it can be reached, for whoever started it. */
+static void tell_address(const struct serve_options *o, unsigned port) {
+    char address[300];
+    const char *colon = strrchr(o->listen, ':');
+    int n = colon ? (int)(colon - o->listen) : 0;
+    if (!o->listening) {
+        return;
+    }
+    if (str_begins(o->listen, "unix:") || !port) {
+        snprintf(address, sizeof address, "%.280s", o->listen);
+    } else {
+        snprintf(address, sizeof address, "http://%.*s:%u/", n ? n : 9, n ? o->listen : "127.0.0.1",
+            port);
+    }
+    o->listening(address);
+}
+
 /* New connections are refused at once, and those that are open end with their answer. */
 static void drain(struct server *s, struct MHD_Daemon *d) {
     s->draining = true;
@@ -164,6 +181,9 @@ bool serve_run(const struct serve_options *options, struct err *err) {
     int fd = server_open(&s, &o, err) ? listen_open(o.listen, &port, err) : -1;
     bool ok = fd >= 0 && (d = start(&s, fd, err)) && write_port(o.port_file, port, err);
     struct behind *behind = ok ? behind_start(&s, o.n_resolvers ? o.n_resolvers : RESOLVERS) : NULL;
+    if (ok) {
+        tell_address(&o, port);
+    }
     while (ok && !*o.stop) {
         rest_ms(50);
     }

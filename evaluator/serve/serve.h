@@ -62,6 +62,7 @@ struct serve_options {
     serve_resolve *resolve;
     void *resolve_arg;
     serve_log *log;
+    void (*listening)(const char *address); /* told once it does; NULL: nobody is */
     const atomic_bool *stop;
 };
 

@@ -9,8 +9,8 @@
 static const struct {
     const char *class, *words, *next;
 } ERRORS[] = {
-    { "not_found", "no such model or revision",
-        "Check the name and the revision on the hub, and submit again." },
+    { "not_found", "there is no such thing",
+        "Check the model's name, its revision and the suite, and submit again." },
     { "network", "the hub could not be reached", "Nothing: it is tried again." },
     { "auth", "the repository is gated or private",
         "Ask those who run this service to accept its licence, or submit an open copy." },

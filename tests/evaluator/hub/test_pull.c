@@ -187,6 +187,78 @@ static void a_repository_arrives_in_the_layout_of_the_hubs_own_client(void **sta
     folder_remove(cache);
 }
 
+static bool is_real(const char *dir, const char *name) {
+    struct stat st;
+    char *path = path_join(dir, name);
+    bool real = lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 6;
+    free(path);
+    return real;
+}
+
+static void without_links_files_lie_in_the_snapshot_and_stay(void **state) {
+    static const struct page PAGES[] = { INFO_PAGE,
+        TREE_OF("[" CONFIG_ENTRY ", {\"type\": \"file\", \"path\": \"1_Pooling/config.json\","
+                "\"size\": 6, \"oid\": \"" HELLO_OID "\"}]"),
+        { "/org/m/resolve/" COMMIT "/1_Pooling/config.json", 200, "hello\n", NULL, NULL, 0 }, END };
+    struct hub h;
+    struct err err;
+    char *cache = cache_open();
+    (void)state;
+    setenv("HF_HUB_DISABLE_SYMLINKS", "yes", 1);
+    hub_open(&h, PAGES);
+    char *dir = pull(h.url, NULL, &err);
+    assert_non_null(dir);
+    assert_true(is_real(dir, "config.json") && is_real(dir, "1_Pooling/config.json"));
+    assert_int_equal(count_files(cache), 0); // moved, not twice there
+    assert_int_equal(h.n_requests, 3);
+    char *marks = path_join(cache, "models--org--m/.assay");
+    assert_true(dir_remove(marks, &err)); // as if the hub's client had fetched it
+    unsetenv("HF_HUB_DISABLE_SYMLINKS");
+    free(dir);
+    dir = pull(h.url, NULL, &err);
+    assert_non_null(dir);
+    assert_true(is_real(dir, "config.json") && is_real(dir, "1_Pooling/config.json"));
+    assert_int_equal(h.n_requests, 5); // what there is is asked for, and no file
+    free(marks);
+    free(dir);
+    hub_close(&h);
+    folder_remove(cache);
+}
+
+static char *pull_ownerless(const char *id, struct err *err) {
+    char info[200];
+    snprintf(info, sizeof info, "{\"id\": \"%s\", \"sha\": \"" COMMIT "\"}", id);
+    const struct page pages[] = { { "/api/models/gpt2/revision/main", 200, info, NULL, NULL, 0 },
+        { "/api/models/gpt2/tree/" COMMIT, 200, "[" CONFIG_ENTRY "]", NULL, NULL, 0 },
+        { "/gpt2/resolve/" COMMIT "/config.json", 200, "hello\n", NULL, NULL, 0 }, END };
+    struct hub h;
+    char *cache = cache_open();
+    hub_open(&h, pages);
+    struct pull p = {
+        .endpoint = h.url, .kind = REPO_MODEL, .repo = "gpt2", .revision = NULL, .retry_ms = 1
+    };
+    *err = (struct err)ERR_INIT;
+    char *dir = pull_snapshot(&p, NULL, err);
+    assert_true(!dir || folder_has(cache, "models--gpt2/refs/main"));
+    hub_close(&h);
+    folder_remove(cache);
+    return dir;
+}
+
+static void a_name_without_an_owner_leads_to_the_same_name_alone(void **state) {
+    struct err err;
+    (void)state;
+    char *dir = pull_ownerless("gpt2", &err);
+    assert_non_null(dir);
+    free(dir);
+    dir = pull_ownerless("openai-community/gpt2", &err);
+    assert_non_null(dir);
+    free(dir);
+    assert_null(pull_ownerless("openai-community/gpt2-xl", &err));
+    assert_int_equal(err.class, ERR_NOT_FOUND);
+    assert_null(pull_ownerless("other", &err));
+}
+
 static void a_complete_commit_needs_no_request_and_a_moving_name_does(void **state) {
     static const struct page PAGES[] = { INFO_PAGE,
         { "/api/models/org/m/revision/" COMMIT, 200, "{\"sha\": \"" COMMIT "\"}", NULL, NULL, 0 },
@@ -818,6 +890,8 @@ int main(void) {
     setenv("ASSAY_HOME", home, 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_repository_arrives_in_the_layout_of_the_hubs_own_client),
+        cmocka_unit_test(without_links_files_lie_in_the_snapshot_and_stay),
+        cmocka_unit_test(a_name_without_an_owner_leads_to_the_same_name_alone),
         cmocka_unit_test(a_complete_commit_needs_no_request_and_a_moving_name_does),
         cmocka_unit_test(offline_takes_what_the_ref_names_and_asks_nobody),
         cmocka_unit_test(a_blob_that_somebody_else_left_is_verified),
