@@ -284,8 +284,8 @@ static bool take_identity(struct child *c, const json_t *json, struct err *err) 
     if (c->memo && *identity) {
         stores_open(&c->stores, identity, c->memo_vectors);
         if (c->memo_resume && !c->stores.found[STORE_ANSWERS]) {
-            log_line(LOG_INFO, "what an earlier attempt had done is not in this home: it begins "
-                               "anew (workers that share ASSAY_HOME and the hub's cache go on)");
+            log_line(LOG_INFO, "nothing of an earlier attempt lies in this home: it begins anew "
+                               "(workers that share ASSAY_HOME and the hub's cache go on)");
         }
     }
     return true;

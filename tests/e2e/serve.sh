@@ -131,6 +131,12 @@ equal 'jobs were taken in the order that was shown' "$order" "$(sql "SELECT stri
     JOIN jobs j USING (job_id) JOIN tasks t USING (task_id) JOIN revisions USING (revision_id) JOIN models m USING (model_id)
     WHERE a.started_at > (SELECT max(created_at) FROM submissions)")"
 
+# An attempt that isn't the first looks for what the one before it left.
+"$ASSAY" queue retry 1 >/dev/null
+"$ASSAY" worker --drain >"$tmp/worker3.log" 2>&1 || fail 'the third worker'
+has 'a worker says that nothing of an earlier attempt is in its home' 'begins anew' "$tmp/worker3.log"
+! grep -q 'begins anew' "$tmp/worker2.log" || fail 'a first attempt looks for another'
+
 # ---- an end in order ----
 
 serve ending --rate-user 0

@@ -476,7 +476,7 @@ static void another_commit_than_the_pinned_one_is_refused(void **state) {
 
 static void revisions_and_names_that_leave_the_cache_are_refused(void **state) {
     static const char *const REVISIONS[] = { "../../x", "/etc", "", "a//b", "a\nb" };
-    static const char *const REPOS[] = { "m", "../m", "org/..", "/m", "org/m/x", "org--x/m",
+    static const char *const REPOS[] = { ".m", "../m", "org/..", "/m", "org/m/x", "org--x/m",
         "a b/c" };
     struct err err = ERR_INIT;
     char *cache = cache_open();
