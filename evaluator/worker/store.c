@@ -164,11 +164,11 @@ static bool store_open(
     struct stores *s, enum store_kind kind, const char *identity, struct err *err) {
     free(s->paths[kind]);
     s->paths[kind] = store_path(kind, identity, err);
-    s->found[kind] = s->paths[kind] && file_exists(s->paths[kind]);
     if (!s->paths[kind] || !memo_writer_open(&s->writers[kind], s->paths[kind],
                                make_room(s->paths[kind], kinds[kind].max_bytes), err)) {
         return false;
     }
+    s->found[kind] = s->writers[kind].bytes > 0;
     futimens(s->writers[kind].fd, NULL); /* used now: it is the last one to go */
     return true;
 }

@@ -25,7 +25,7 @@ MUST_CHECK char *store_path(enum store_kind kind, const char *identity, struct e
 struct stores {
     struct memo_writer writers[STORE_N];
     bool open[STORE_N];
-    bool found[STORE_N]; /* it was there before */
+    bool found[STORE_N]; /* something was in it before */
     char *paths[STORE_N];
 };
 
