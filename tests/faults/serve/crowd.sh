@@ -46,6 +46,7 @@ ok 'SIGTERM ends it in order'
 # ---- killed in the middle ----
 
 sql 'TRUNCATE requests, votes, webhooks RESTART IDENTITY'
+rm "$tmp/accepted" # of the crowd before
 serve
 background crowd "$SERVE_LOAD" "$port" "$n" "$clients" "$token" "$tmp/accepted"
 crowd=$pid
