@@ -385,10 +385,12 @@ static const struct packs_config *packs_choose(struct packs_config *packs, struc
 }
 
 static void packs_settle(struct model *m) {
-    struct backend *b = m->net.backend;
-    const struct backend_caps *caps = b->ops->caps(b);
-    if (b->ops->keep)
-        b->ops->keep(b);
+    const struct backend_caps *caps = m->net.backend->ops->caps(m->net.backend);
+    for (uint32_t i = 0; i < ranks_count(&m->net); i++) {
+        struct backend *b = ranks_net(&m->net, i)->backend;
+        if (b->ops->keep)
+            b->ops->keep(b);
+    }
     m->info.n_packed = caps->n_packed;
     m->info.n_found = caps->n_found;
 }
