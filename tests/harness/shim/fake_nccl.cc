@@ -12,7 +12,10 @@
 #include <memory>
 #include <mutex>
 #include <shim_launch.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "harness/cuda/nccl_api.h"
@@ -45,6 +48,7 @@ struct comm {
     world *w;
     int rank, device;
     uint64_t n_groups;
+    bool aborted;
 };
 
 static thread_local int depth;
@@ -78,7 +82,7 @@ EXPORTED int ncclCommInitAll(void **comms, int n, const int *devices) {
             if (devices[i] == devices[j])
                 return NCCL_INVALID_USAGE;
         }
-        w->comms.push_back(new comm { w, i, devices[i], 0 });
+        w->comms.push_back(new comm { w, i, devices[i], 0, false });
         comms[i] = w->comms.back();
     }
     return NCCL_SUCCESS;
@@ -93,11 +97,21 @@ EXPORTED int ncclCommDestroy(void *p) {
     return NCCL_SUCCESS;
 }
 
+/* It takes a while, as the real one does, which frees what it is given: a second time is a fault.
+ */
 EXPORTED int ncclCommAbort(void *p) {
-    world *w = ((comm *)p)->w;
-    std::lock_guard<std::mutex> g(w->lock);
-    w->aborted = true;
-    w->changed.notify_all();
+    comm *c = (comm *)p;
+    world *w = c->w;
+    {
+        std::lock_guard<std::mutex> g(w->lock);
+        if (c->aborted) {
+            fputs("ncclCommAbort: rank's communicator is gone already\n", stderr);
+            _exit(0);
+        }
+        c->aborted = w->aborted = true;
+        w->changed.notify_all();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
     return NCCL_SUCCESS;
 }
 
