@@ -300,6 +300,8 @@ bool cuda_join(struct backend *const *ranks, uint32_t n, struct err *err) {
         return false;
     if (g->nccl == NULL)
         let_see(g);
+    for (uint32_t i = 0; i < n; i++)
+        g->ranks[i]->caps.sums = g->nccl != NULL ? g->nccl->name : "copies";
     return true;
 }
 

@@ -549,6 +549,13 @@ const struct model_info *model_info(const struct model *m) {
     return &m->info;
 }
 
+struct device_info model_device_info(const struct model *m) {
+    const struct backend_caps *caps = m->net.backend->ops->caps(m->net.backend);
+    return (struct device_info) {
+        .n_graphs = caps->n_graphs, .n_replayed = caps->n_replayed, .sums = caps->sums
+    };
+}
+
 const struct tokenizer *model_tokenizer(const struct model *m) {
     return m->tokenizer;
 }

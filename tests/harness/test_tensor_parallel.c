@@ -347,6 +347,14 @@ static void a_model_says_how_many_devices_it_is_on(void **state) {
     assert_true(of_one->n_devices == 1 && of_two->n_devices == 2);
     assert_int_equal(of_two->n_heads, of_one->n_heads);
     assert_int_equal(of_two->n_parameters, of_one->n_parameters);
+    assert_null(model_device_info(one).sums);
+    const char *sums = model_device_info(two).sums, *nccl = getenv("ASSAY_NCCL");
+    bool cuda = strcmp(TENSOR_PARALLEL_DEVICE, "cuda") == 0;
+    assert_non_null(sums);
+    if (!cuda || (nccl && !*nccl))
+        assert_string_equal(sums, cuda ? "copies" : "memory");
+    else if (nccl)
+        assert_memory_equal(sums, "NCCL ", strlen("NCCL "));
     model_close(one);
     model_close(two);
 }
