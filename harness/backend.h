@@ -296,6 +296,8 @@ struct backend_caps {
     uint32_t n_graphs;          /* steps so far that were made into graphs */
     uint64_t n_replayed;        /* steps so far that such a graph did */
     size_t graph_bytes;         /* that graphs take of the device now */
+    const char *sums; /* how a group's numbers travel: "NCCL 2.27.5", "copies", "memory"; NULL: in
+                         no group */
 };
 
 struct backend_ops {

@@ -165,6 +165,14 @@ struct model_info {
 };
 const struct model_info *model_info(const struct model *m);
 
+/* What has gone by graphs on the model's device so far, and how several devices add up. */
+struct device_info {
+    uint32_t n_graphs;   /* steps that were made into graphs */
+    uint64_t n_replayed; /* steps that such a graph did */
+    const char *sums;    /* "NCCL 2.27.5", "copies", "memory"; NULL: it is one device */
+};
+struct device_info model_device_info(const struct model *m);
+
 /* The instruction set that products run in on this machine's processor, or that ASSAY_ISA names, in
  * words: "AVX-512 bf16", "NEON". NULL with *err where it hasn't what is named. */
 MUST_CHECK const char *processor_isa(struct err *err);

@@ -436,6 +436,11 @@ bool run_report_write(const char *path, const struct run_report *r, struct err *
     jw_kv_int(&w, "tensor_parallel", r->n_devices);
     jw_kv_int(&w, "weights_packed", r->n_packed);
     jw_kv_int(&w, "weights_found", r->n_found);
+    jw_kv_int(&w, "graphs", r->on_device.n_graphs);
+    jw_kv_int(&w, "steps_replayed", (long long)r->on_device.n_replayed);
+    if (r->on_device.sums) {
+        jw_kv_string(&w, "sums_by", r->on_device.sums);
+    }
     jw_end_object(&w);
     strbuf_addc(&out, '\n');
     bool ok = file_write_atomic(path, out.text, out.len, err);
@@ -455,7 +460,8 @@ static bool session_report(const struct session *s, struct err *err) {
             .backend = info->backend,
             .n_devices = info->n_devices,
             .n_packed = info->n_packed,
-            .n_found = info->n_found },
+            .n_found = info->n_found,
+            .on_device = model_device_info(s->model) },
         err);
 }
 

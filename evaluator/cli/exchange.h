@@ -76,6 +76,7 @@ struct run_report {
     const char *device, *dtype, *backend;
     unsigned n_devices;         /* each with a part of the model */
     uint32_t n_packed, n_found; /* matrices of weights: packed at open, found packed */
+    struct device_info on_device;
 };
 MUST_CHECK bool run_report_write(const char *path, const struct run_report *r, struct err *err);
 

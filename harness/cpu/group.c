@@ -28,6 +28,7 @@ bool cpu_join(struct backend *const *ranks, uint32_t n, struct err *err) {
         BUG_IF(cpu_of(ranks[i])->group != NULL);
         cpu_of(ranks[i])->group = g;
         cpu_of(ranks[i])->rank = i;
+        cpu_of(ranks[i])->caps.sums = "memory";
     }
     return true;
 }

@@ -226,9 +226,9 @@ void cuda_all_reduce(struct backend *b, struct rows x) {
 
 static bool presence_make(struct cuda *c, struct presence *p, struct err *err) {
     cuda_must(cudaSetDevice(c->device), "device");
-    bool ok = cudaEventCreateWithFlags(&p->ready, cudaEventDisableTiming) == cudaSuccess &&
-              cudaEventCreateWithFlags(&p->summed, cudaEventDisableTiming) == cudaSuccess &&
-              cudaEventCreateWithFlags(&p->done, cudaEventDisableTiming) == cudaSuccess;
+    bool ok = cuda_went(cudaEventCreateWithFlags(&p->ready, cudaEventDisableTiming)) &&
+              cuda_went(cudaEventCreateWithFlags(&p->summed, cudaEventDisableTiming)) &&
+              cuda_went(cudaEventCreateWithFlags(&p->done, cudaEventDisableTiming));
     if (!ok)
         return err_set(err, ERR_NODE, "could not make events on CUDA device %d", c->device);
     c->parts = device_alloc(c, ROOM_NUMBERS, sizeof *c->parts, "parts of other devices", NULL, err);
@@ -300,6 +300,8 @@ bool cuda_join(struct backend *const *ranks, uint32_t n, struct err *err) {
         return false;
     if (g->nccl == NULL)
         let_see(g);
+    for (uint32_t i = 0; i < n; i++)
+        g->ranks[i]->caps.sums = g->nccl != NULL ? g->nccl->name : "copies";
     return true;
 }
 

@@ -4,8 +4,10 @@
  * and what it does here is to send and to receive, of which there is one. */
 #include "harness/cuda/nccl.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "harness/cuda/dynamic.h"
@@ -74,11 +76,14 @@ void nccl_free(struct nccl *l) {
 }
 
 /* Others may be waiting in their streams for what will not come: they are told to give up, so that
- * the process can end. */
+ * the process can end. By one rank, for a communicator that was given up is gone; those that fail
+ * with it wait for the end. */
 static void must(struct nccl *l, int e) {
     char message[256];
     if (e == NCCL_SUCCESS)
         return;
+    while (atomic_exchange(&l->failed, true))
+        pause();
     for (unsigned i = 0; i < l->n; i++)
         l->api.abort(l->comms[i]);
     snprintf(message, sizeof message, "%s: %s", l->name, l->api.error(e));

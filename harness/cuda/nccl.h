@@ -10,6 +10,7 @@ enum { NCCL_RANKS = 64 };
 struct nccl {
     struct nccl_api api;
     unsigned n;
+    _Atomic bool failed; /* some rank has, and ends the process */
     void *comms[NCCL_RANKS];
     char name[24]; /* "NCCL 2.27.5" */
 };

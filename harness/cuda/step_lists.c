@@ -24,7 +24,7 @@ bool step_lists_reserve(struct cuda *c, size_t bytes, struct err *err) {
     bool ok = true;
     for (unsigned i = 0; i < STEP_LIST_PARTS; i++)
         ok = ok && host_room_make(&new.host[i], new.bytes, "lists of steps", err) &&
-             cudaEventCreateWithFlags(&new.sent[i], cudaEventDisableTiming) == cudaSuccess;
+             cuda_went(cudaEventCreateWithFlags(&new.sent[i], cudaEventDisableTiming));
     if (!ok) {
         step_lists_free(&new);
         return err_set(err, ERR_RESOURCE, "cannot hold lists of steps beside the device");

@@ -385,10 +385,12 @@ static const struct packs_config *packs_choose(struct packs_config *packs, struc
 }
 
 static void packs_settle(struct model *m) {
-    struct backend *b = m->net.backend;
-    const struct backend_caps *caps = b->ops->caps(b);
-    if (b->ops->keep)
-        b->ops->keep(b);
+    const struct backend_caps *caps = m->net.backend->ops->caps(m->net.backend);
+    for (uint32_t i = 0; i < ranks_count(&m->net); i++) {
+        struct backend *b = ranks_net(&m->net, i)->backend;
+        if (b->ops->keep)
+            b->ops->keep(b);
+    }
     m->info.n_packed = caps->n_packed;
     m->info.n_found = caps->n_found;
 }
@@ -545,6 +547,13 @@ bool model_can_run(const struct model *m, const struct run_options *run, struct 
 
 const struct model_info *model_info(const struct model *m) {
     return &m->info;
+}
+
+struct device_info model_device_info(const struct model *m) {
+    const struct backend_caps *caps = m->net.backend->ops->caps(m->net.backend);
+    return (struct device_info) {
+        .n_graphs = caps->n_graphs, .n_replayed = caps->n_replayed, .sums = caps->sums
+    };
 }
 
 const struct tokenizer *model_tokenizer(const struct model *m) {

@@ -67,4 +67,21 @@ cmp "$tmp/score.f32" "$tmp/score.apart" || fail "$what"
 ok "$what"
 py 'and something was shared' 'shared, apart = (json.load(open(p))["tokens_computed"] for p in sys.argv[1:])
 assert shared < apart, (shared, apart)' "$tmp/score.f32.stats" "$tmp/score.apart.stats"
+
+# The second step of a shape is written down, the third of one record made into a graph, the next ones replayed.
+printf '%s\n' '{"id": 1, "prompt": "abc"}' >"$tmp/prompts"
+answers text.cpu generate $dec --device cpu --dtype f32 --max-tokens 24 <"$tmp/prompts"
+answers text.graphs generate $dec --device cuda --dtype f32 --max-tokens 24 <"$tmp/prompts"
+export ASSAY_SHIM_DEVICES=2 ASSAY_NCCL=
+answers text.two generate $dec --device cuda --tensor-parallel 2 --dtype f32 --max-tokens 24 <"$tmp/prompts"
+unset ASSAY_SHIM_DEVICES ASSAY_NCCL
+what='texts are those of the CPU, by graphs and on two devices'
+cmp "$tmp/text.cpu" "$tmp/text.graphs" || fail "$what"
+cmp "$tmp/text.cpu" "$tmp/text.two" || fail "$what"
+ok "$what"
+py '--stats tells steps that were replayed, and how devices add up' 's = [json.load(open(p)) for p in sys.argv[1:]]
+assert [x["graphs"] > 0 and x["steps_replayed"] > x["graphs"] for x in s] == [False, True, False], s
+assert [x.get("sums_by") for x in s] == [None, None, "copies"], s
+assert [x["tensor_parallel"] for x in s] == [1, 1, 2], s' \
+    "$tmp/text.cpu.stats" "$tmp/text.graphs.stats" "$tmp/text.two.stats"
 finish

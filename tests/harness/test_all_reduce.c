@@ -282,6 +282,27 @@ static void a_library_that_is_named_and_cannot_is_an_error(void **state) {
     free(named);
 }
 
+/* A device that has no events joins nothing, and is none the worse for it: CUDA hands an error out
+ * once more, at the next launch. */
+static void devices_that_cannot_join_go_on_alone(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    if (strcmp(TENSOR_PARALLEL_DEVICE, "cuda") != 0 || !getenv("ASSAY_SHIM_DEVICES"))
+        skip();
+    struct rank ranks[2] = { { .b = open_one(0), .n = 3 }, { .b = open_one(1), .n = 3 } };
+    struct backend *all[] = { ranks[0].b, ranks[1].b };
+    setenv("ASSAY_SHIM_EVENTS", "0", 1);
+    assert_false(all[0]->ops->join(all, 2, &err));
+    unsetenv("ASSAY_SHIM_EVENTS");
+    assert_int_equal(err.class, ERR_NODE);
+    for (int i = 0; i < 2; i++) {
+        ranks[i].x = all[i]->ops->buffer(all[i], ROWS_MAX, COLS, ELEM_F32, &err);
+        assert_non_null(ranks[i].x);
+        all[i]->ops->clip(all[i], 1, rows_of(&ranks[i]));
+    }
+    close_all(ranks, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_that_come_apart_end_the_process), /* forks: before any thread */
@@ -290,6 +311,7 @@ int main(void) {
         cmocka_unit_test(a_sum_within_a_step_stands_where_it_was_asked_for),
         cmocka_unit_test(no_rows_are_no_sum),
         cmocka_unit_test(a_library_that_is_named_and_cannot_is_an_error),
+        cmocka_unit_test(devices_that_cannot_join_go_on_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

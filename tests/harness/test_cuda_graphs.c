@@ -450,6 +450,24 @@ static void a_plan_that_is_made_in_a_step_is_no_part_of_it(void **state) {
     world_close(p.b);
 }
 
+/* Rows that are bf16 already are written down as all others are. */
+static void rows_are_moved_as_the_step_says(void **state) {
+    (void)state;
+    enum { COLS = 32 };
+    struct multiplied p = multiplied_open();
+    struct rows y = world_empty(p.b, ROWS, COLS, ELEM_BF16);
+    const float *want = world_read(p.b, p.x, COLS);
+    for (int i = 0; i < 6; i++) {
+        bool kept = p.b->ops->step_begin(p.b, &shape);
+        p.b->ops->convert(p.b, p.x, y);
+        if (kept)
+            p.b->ops->step_end(p.b);
+        assert_same_bits("rows", ROWS * COLS, world_read(p.b, y, COLS), want);
+    }
+    assert_int_equal(p.b->ops->caps(p.b)->n_graphs, 1);
+    world_close(p.b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(decoding_by_graphs_gives_the_bits_of_launches),
@@ -466,6 +484,7 @@ int main(void) {
         cmocka_unit_test(products_of_the_library_are_captured_too),
         cmocka_unit_test(a_capture_that_is_spoilt_leaves_launches),
         cmocka_unit_test(a_plan_that_is_made_in_a_step_is_no_part_of_it),
+        cmocka_unit_test(rows_are_moved_as_the_step_says),
     };
     launched = count_find("ASSAY_CUDA_MODULE", "shim_graph_launches");
     products = count_find("ASSAY_CUBLASLT", "fake_cublaslt_products");

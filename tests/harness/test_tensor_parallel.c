@@ -5,6 +5,7 @@
  * there are is left out, saying so. */
 #include "weight_files.h"
 
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -346,8 +347,38 @@ static void a_model_says_how_many_devices_it_is_on(void **state) {
     assert_true(of_one->n_devices == 1 && of_two->n_devices == 2);
     assert_int_equal(of_two->n_heads, of_one->n_heads);
     assert_int_equal(of_two->n_parameters, of_one->n_parameters);
+    assert_null(model_device_info(one).sums);
+    const char *sums = model_device_info(two).sums, *nccl = getenv("ASSAY_NCCL");
+    bool cuda = strcmp(TENSOR_PARALLEL_DEVICE, "cuda") == 0;
+    assert_non_null(sums);
+    if (!cuda || (nccl && !*nccl))
+        assert_string_equal(sums, cuda ? "copies" : "memory");
+    else if (nccl)
+        assert_memory_equal(sums, "NCCL ", strlen("NCCL "));
     model_close(one);
     model_close(two);
+}
+
+/* What weights came through is given back on each device, not on the first alone. */
+static void no_device_keeps_what_weights_came_through(void **state) {
+    typedef size_t bytes_fn(void);
+    const char *path = getenv("ASSAY_CUDA_MODULE");
+    void *module = path && *path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    union {
+        void *symbol;
+        bytes_fn *bytes;
+    } pinned = { .symbol = module ? dlsym(module, "shim_pinned_bytes") : NULL };
+    if (!pinned.symbol)
+        skip();
+    write_wide(*state);
+    struct model *m = open_on(*state, 1, DTYPE_BF16);
+    size_t of_one = pinned.bytes();
+    model_close(m);
+    m = open_on(*state, 4, DTYPE_BF16);
+    if (pinned.bytes() > 4 * of_one)
+        fail_msg("%zu bytes are pinned for 4 devices, %zu for one", pinned.bytes(), of_one);
+    model_close(m);
+    assert_int_equal(pinned.bytes(), 0);
 }
 
 int main(void) {
@@ -362,10 +393,13 @@ int main(void) {
         WITH_SCRATCH(texts_are_those_of_one_device),
         WITH_SCRATCH(any_device_gives_the_bits_of_the_first),
         WITH_SCRATCH(a_model_says_how_many_devices_it_is_on),
+        WITH_SCRATCH(no_device_keeps_what_weights_came_through),
     };
     if (devices_there() < 2) {
         printf("skipped: there are %u devices here, and it takes two\n", devices_there());
         return gpu_skip();
     }
+    if (getenv("TESTS") != NULL)
+        cmocka_set_test_filter(getenv("TESTS"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

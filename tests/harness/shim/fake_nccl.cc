@@ -12,7 +12,10 @@
 #include <memory>
 #include <mutex>
 #include <shim_launch.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "harness/cuda/nccl_api.h"
@@ -40,11 +43,13 @@ struct world {
     std::map<uint64_t, int> results;
     bool aborted;
     int n_open;
+    size_t n_failed; /* ranks that got an error */
 };
 struct comm {
     world *w;
     int rank, device;
     uint64_t n_groups;
+    bool aborted;
 };
 
 static thread_local int depth;
@@ -78,7 +83,7 @@ EXPORTED int ncclCommInitAll(void **comms, int n, const int *devices) {
             if (devices[i] == devices[j])
                 return NCCL_INVALID_USAGE;
         }
-        w->comms.push_back(new comm { w, i, devices[i], 0 });
+        w->comms.push_back(new comm { w, i, devices[i], 0, false });
         comms[i] = w->comms.back();
     }
     return NCCL_SUCCESS;
@@ -93,16 +98,35 @@ EXPORTED int ncclCommDestroy(void *p) {
     return NCCL_SUCCESS;
 }
 
+/* It takes a while, as the real one may, and until another rank has failed, too. The real one frees
+ * what it is given: a second time is a fault. */
 EXPORTED int ncclCommAbort(void *p) {
-    world *w = ((comm *)p)->w;
-    std::lock_guard<std::mutex> g(w->lock);
-    w->aborted = true;
-    w->changed.notify_all();
+    comm *c = (comm *)p;
+    world *w = c->w;
+    {
+        std::unique_lock<std::mutex> g(w->lock);
+        if (c->aborted) {
+            fputs("ncclCommAbort: rank's communicator is gone already\n", stderr);
+            _exit(0);
+        }
+        c->aborted = w->aborted = true;
+        w->changed.notify_all();
+        w->changed.wait_for(g, std::chrono::seconds(SECONDS_TO_COME),
+            [&] { return w->n_failed + 1 >= w->comms.size(); });
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
     return NCCL_SUCCESS;
 }
 
-EXPORTED int ncclCommGetAsyncError(void *, int *error) {
-    *error = told(__func__) ? NCCL_SYSTEM_ERROR : NCCL_SUCCESS;
+static int fail(world *w, int error) {
+    std::lock_guard<std::mutex> g(w->lock);
+    w->n_failed += error != NCCL_SUCCESS;
+    w->changed.notify_all();
+    return error;
+}
+
+EXPORTED int ncclCommGetAsyncError(void *p, int *error) {
+    *error = fail(((comm *)p)->w, told(__func__) ? NCCL_SYSTEM_ERROR : NCCL_SUCCESS);
     return NCCL_SUCCESS;
 }
 
@@ -208,8 +232,8 @@ EXPORTED int ncclGroupEnd(void) {
     pending.clear();
     pending_of = NULL;
     if (told(__func__) && c->rank == 1 && c->n_groups == 2)
-        return NCCL_SYSTEM_ERROR;
-    return come_together(c, std::move(given));
+        return fail(c->w, NCCL_SYSTEM_ERROR);
+    return fail(c->w, come_together(c, std::move(given)));
 }
 
 static int add(void *p, const op &o, int type, const void *at) {

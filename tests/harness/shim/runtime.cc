@@ -6,6 +6,9 @@
  * given waits until somebody waits for the stream; with an odd seed it is done at once instead. So
  * a host buffer that is written too early, and one that is read too early, both come out wrong.
  *
+ * Kernels go to streams of the device that is the thread's, events into streams of their own
+ * device, and to no others, as on devices.
+ *
  * A stream that is being captured does nothing: what it is given becomes a node of a graph. Calls
  * that a capture doesn't bear fail, and spoil it, as they do on a device; so do copies to and from
  * memory that isn't pinned, which a device may let pass. */
@@ -76,6 +79,7 @@ struct CUstream_st {
     int device;
 };
 struct CUevent_st {
+    int device;
     struct CUstream_st *stream; /* NULL: not recorded */
     uint64_t n_given;           /* of the stream, when it was recorded */
     std::shared_ptr<double> ms; /* on the clock, once the stream has come to it */
@@ -125,6 +129,11 @@ static void device_shut(int number) {
 
 static struct CUstream_st *stream_of(cudaStream_t stream) {
     return stream != NULL ? stream : &default_stream;
+}
+
+/* Every device has a default stream. */
+static bool is_of(cudaStream_t stream, int device) {
+    return stream == NULL || stream->device == device;
 }
 
 static void drain(struct CUstream_st *s, uint64_t n_until) {
@@ -221,6 +230,8 @@ cudaError_t cudaLaunchKernel(const void *kernel, dim3 grid, dim3 block, void **a
     auto known = kernels.find(kernel);
     if (known == kernels.end())
         return result(cudaErrorInvalidDeviceFunction);
+    if (!is_of(stream, current))
+        return result(cudaErrorInvalidResourceHandle);
     shim_launch_add(kernel,
         { known->second.first, grid, block, shared_bytes, known->second.second(kernel, arguments) },
         stream);
@@ -457,6 +468,14 @@ cudaError_t cudaFreeHost(void *p) {
     return e;
 }
 
+extern "C" __attribute__((visibility("default"))) size_t shim_pinned_bytes(void) {
+    guard g(lock);
+    size_t bytes = 0;
+    for (auto &part : pinned)
+        bytes += part.second;
+    return bytes;
+}
+
 /* ---- copies ---- */
 
 struct plane {
@@ -652,6 +671,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
     if (told != NULL && strcmp(told, "0") == 0)
         return result(cudaErrorMemoryAllocation);
     *event = new CUevent_st();
+    (*event)->device = current;
     return cudaSuccess;
 }
 
@@ -666,13 +686,15 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     guard g(lock);
+    if (!is_of(stream, event->device))
+        return result(cudaErrorInvalidResourceHandle);
     auto ms = std::make_shared<double>(0);
     give(stream, &recording, [ms] {
         *ms = std::chrono::duration<double, std::milli>(
             std::chrono::steady_clock::now().time_since_epoch())
                   .count();
     });
-    *event = { stream_of(stream), stream_of(stream)->n_given, ms,
+    *event = { event->device, stream_of(stream), stream_of(stream)->n_given, ms,
         stream_of(stream)->capture != nullptr };
     return cudaSuccess;
 }

@@ -581,6 +581,37 @@ static void streams_wait_for_events_and_not_for_each_other(void **) {
     }
 }
 
+/* Kernels want a stream of the thread's device, events one of their own. */
+static void a_stream_takes_what_is_of_its_device(void **) {
+    float got;
+    cudaStream_t stream;
+    cudaEvent_t there, here;
+    setenv("ASSAY_SHIM_DEVICES", "2", 1);
+    must(cudaSetDevice(1));
+    float *x = device_new<float>(1);
+    must(cudaStreamCreate(&stream));
+    must(cudaEventCreate(&there));
+    must(cudaMemsetAsync(x, 0, sizeof *x, stream));
+    must(cudaSetDevice(0));
+    must(cudaEventCreate(&here));
+    LAUNCH(add_one, 1, 1, 0, stream, x);
+    assert_int_equal(cudaGetLastError(), cudaErrorInvalidResourceHandle);
+    assert_int_equal(cudaEventRecord(here, stream), cudaErrorInvalidResourceHandle);
+    cudaGetLastError();
+    must(cudaEventRecord(there, stream));
+    must(cudaSetDevice(1));
+    LAUNCH(add_one, 1, 1, 0, stream, x);
+    must(cudaGetLastError());
+    must(cudaMemcpyAsync(&got, x, sizeof got, cudaMemcpyDeviceToHost, stream));
+    assert_true(got == 1);
+    must(cudaFree(x));
+    must(cudaSetDevice(0));
+    must(cudaEventDestroy(here));
+    must(cudaEventDestroy(there));
+    must(cudaStreamDestroy(stream));
+    unsetenv("ASSAY_SHIM_DEVICES");
+}
+
 static cudaGraph_t captured(cudaStream_t stream, float *x, int times) {
     cudaGraph_t graph;
     must(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
@@ -735,6 +766,7 @@ int main(void) {
         cmocka_unit_test(every_thread_of_every_block_runs_once),
         cmocka_unit_test(a_pinned_buffer_is_read_late_or_early),
         cmocka_unit_test(streams_wait_for_events_and_not_for_each_other),
+        cmocka_unit_test(a_stream_takes_what_is_of_its_device),
         cmocka_unit_test(a_graph_does_again_what_was_captured),
         cmocka_unit_test(a_graph_takes_other_arguments_and_no_other_launches),
         cmocka_unit_test(a_capture_does_not_bear_every_call),
