@@ -39,10 +39,10 @@ static json_t *note_of(long long run, const struct proc_result *r) {
         }
         json_object_set_new(note, "drift", json_boolean(drifted(result)));
     } else {
-        const char *said = strbuf_str(&r->err);
-        json_t *text = json_string(said); // NULL where it is no text
-        json_object_set_new(
-            note, "failed", text && *said ? text : json_sprintf("exit code %d", r->exit_code));
+        json_object_set_new(note, "failed",
+            r->timed_out   ? json_sprintf("it took more than %d s", CANARY_S)
+            : r->err.len ? night_words(strbuf_str(&r->err))
+                         : json_sprintf("exit code %d", r->exit_code));
     }
     json_decref(document);
     return note;
@@ -94,7 +94,9 @@ static bool run_one(struct night *n, long long run, struct err *err) {
     if (!ok) {
         return false;
     }
-    night_hub_answered(n);
+    if (!patience_spent(&n->hub)) {
+        night_hub_answered(n);
+    }
     if (json_get_bool(note, "drift", false)) {
         ok = freeze(n, note, err);
     }

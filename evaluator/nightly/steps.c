@@ -44,7 +44,13 @@ static void note_step(struct night *n, const struct series *s, const struct meas
         step, "other_revision", json_boolean(!same_text(s->rows, row, row_before, "revision")));
     json_object_set_new(
         step, "other_build", json_boolean(!same_text(s->rows, row, row_before, "build")));
-    json_array_append_new(json_object_get(n->report, "steps"), step);
+    json_t *steps = json_object_get(n->report, "steps");
+    if (json_array_size(steps) < NIGHT_LIST_MAX) {
+        json_array_append(steps, step);
+    } else {
+        night_count(n, "more", "steps", 1);
+    }
+    json_decref(step);
 }
 
 static bool is_large(const struct measure *m, const struct piece *a, const struct piece *b) {
@@ -83,15 +89,11 @@ static void look(struct night *n, const struct series *s, const struct measure *
     }
 }
 
-bool night_steps(struct night *n, struct err *err) {
+static bool look_at(struct night *n, const char *model, struct err *err) {
     struct rows rows = { 0 };
-    if (n->o->dry_run || json_array_size(n->jobs) == 0) {
-        return true;
-    }
-    if (!db_query(n->db, "night_series", DB_ARGS(db_text(n->started_at)), &rows, err)) {
-        return false;
-    }
-    for (int from = 0, to; from < rows.n; from = to) {
+    bool ok = db_query(n->db, "night_series",
+        DB_ARGS(db_text(model), db_text(n->started_at), db_int(STEPS_POINTS_MAX)), &rows, err);
+    for (int from = 0, to; ok && from < rows.n; from = to) {
         for (to = from + 1; to < rows.n && same_series(&rows, from, to);) {
             to++;
         }
@@ -100,5 +102,18 @@ bool night_steps(struct night *n, struct err *err) {
         }
     }
     rows_release(&rows);
-    return true;
+    return ok;
+}
+
+bool night_steps(struct night *n, struct err *err) {
+    struct rows models = { 0 };
+    if (n->o->dry_run || json_array_size(n->jobs) == 0) {
+        return true;
+    }
+    bool ok = db_query(n->db, "night_grown", DB_ARGS(db_text(n->started_at)), &models, err);
+    for (int i = 0; ok && i < models.n; i++) {
+        ok = look_at(n, rows_text(&models, i, "model"), err);
+    }
+    rows_release(&models);
+    return ok;
 }
