@@ -157,9 +157,8 @@ static bool read_all(struct db *db, json_t *doc, struct err *err) {
         { "models", "site_models", 0 }, { "tasks", "site_tasks", 0 },
         { "runs", "site_shown_runs", 0 }, { "results", "site_shown_results", 0 },
         { "queue", "site_queue", 0 }, { "tombstones", "site_tombstones", 0 },
-        { "nights", "site_nights", 0 },
-        { "copies", "site_copies", 0 }, { "workers", "site_workers", 0 },
-        { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
+        { "nights", "site_nights", 0 }, { "copies", "site_copies", 0 },
+        { "workers", "site_workers", 0 }, { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
     return read_lists(db, doc, LISTS, NULL, err) && read_all_samples(db, doc, err);
 }
 

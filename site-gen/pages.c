@@ -210,7 +210,9 @@ static json_t *copies_view(const struct world *w, const char *name) {
     size_t i;
     json_array_foreach(world_list(w, "copies"), i, row) {
         if (!strcmp(json_get_string(row, "of_model", ""), name))
-            json_array_append(list, json_object_get(row, "model"));
+            json_array_append_new(
+                list, json_pack("{s:s, s:s}", "model", json_get_string(row, "model", ""),
+                          "revision", json_get_string(row, "of_commit", "")));
     }
     return list;
 }

@@ -7,8 +7,9 @@
  *
  *     {"schema": "assay.site/1", "suites": [...], "suite_tasks": [...], "board": [...], "models":
  * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
- * "tombstones": [models that were withdrawn], "copies": [{"of_model", "model"}], "nights": [...],
- * "stats": {...}, "samples": {"<run>": [first samples of the run, as objects]}, "samples_gone":
+ * "tombstones": [models that were withdrawn], "copies": [{"of_model", "of_commit", "model"}],
+ * "nights": [...], "stats": {...}, "samples": {"<run>": [first samples of the run, as objects]},
+ * "samples_gone":
  * {"<run>": "archived" or "dropped"}}
  *
  * The lists hold the rows of db/sql/site_*.sql under their column names; times are ISO 8601 in UTC.

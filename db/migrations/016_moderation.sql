@@ -272,8 +272,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
 $$;
 
 CREATE VIEW site_copies AS
-    SELECT c.of_model, c.model FROM copies c CROSS JOIN LATERAL standing_of(c.model) s
-    WHERE s.standing IS DISTINCT FROM 'withdrawn' AND s.standing IS DISTINCT FROM 'approved' GROUP BY 1, 2;
+    SELECT c.of_model, c.of_commit, c.model FROM copies c CROSS JOIN LATERAL standing_of(c.model) s
+    WHERE s.standing IS DISTINCT FROM 'withdrawn' AND s.standing IS DISTINCT FROM 'approved' GROUP BY 1, 2, 3;
 
 REVOKE ALL ON audit, standings, held_submissions, copies, site_copies, site_tombstones, moderation_queue FROM PUBLIC;
 REVOKE ALL ON FUNCTION refuse_always, check_decision, note_decision, is_subject, standing_of, bears_on, lock_standing, refuse_banned,

@@ -107,10 +107,10 @@ BEGIN
     END IF;
     SELECT v.model_id INTO STRICT mine FROM revisions v WHERE v.revision_id = me.revision_id;
     FOR o IN SELECT x.name, x.has FROM (
-            SELECT m.name, ARRAY(SELECT unnest(p.hashes) INTERSECT SELECT unnest(me.hashes)) AS has
+            SELECT v.revision_id, m.name, ARRAY(SELECT unnest(p.hashes) INTERSECT SELECT unnest(me.hashes)) AS has
             FROM revision_prints p JOIN revisions v USING (revision_id) JOIN models m USING (model_id)
             WHERE p.hashes && me.hashes AND v.model_id <> mine) x
-        WHERE cardinality(x.has) < 0.9 * cardinality(me.hashes) ORDER BY cardinality(x.has) DESC, x.name LIMIT 16 LOOP
+        WHERE cardinality(x.has) < 0.9 * cardinality(me.hashes) ORDER BY cardinality(x.has) DESC, x.revision_id LIMIT 16 LOOP
         added := ARRAY(SELECT unnest(o.has) EXCEPT SELECT unnest(covered));
         IF cardinality(added) >= 0.05 * cardinality(me.hashes) THEN
             names := names || o.name;
@@ -122,19 +122,19 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY WITH alike AS MATERIALIZED (
-        SELECT x.* FROM (SELECT DISTINCT ON (m.name) m.name, p.sample,
+        SELECT x.* FROM (SELECT DISTINCT ON (p.sequence) m.name, p.revision_id, p.sample, -- not its copies
                 (SELECT corr(a, b) FROM unnest(p.sample, me.sample) s (a, b)) AS r
             FROM revision_prints p JOIN revisions v USING (revision_id) JOIN models m USING (model_id)
             WHERE p.layout = me.layout AND cardinality(p.sample) = cardinality(me.sample) AND v.model_id <> mine
-            ORDER BY m.name, p.revision_id DESC) x
-        WHERE x.r BETWEEN 0.1 AND 0.9999 ORDER BY x.r DESC LIMIT 8),
+            ORDER BY p.sequence, p.revision_id) x
+        WHERE x.r BETWEEN 0.1 AND 0.9999 ORDER BY x.r DESC, x.revision_id LIMIT 8),
     pair AS (SELECT a.name AS first, b.name AS second, a.r AS r1, b.r AS r2,
-            (SELECT corr(x, y) FROM unnest(a.sample, b.sample) s (x, y)) AS r12 FROM alike a JOIN alike b ON a.r > b.r
-            OR (a.r = b.r AND a.name < b.name)),
+            (SELECT corr(x, y) FROM unnest(a.sample, b.sample) s (x, y)) AS r12 FROM alike a JOIN alike b ON a.name <> b.name
+            AND (a.r, a.revision_id) > (b.r, b.revision_id)),
     sum_of AS (SELECT q.*, (q.r1 * q.r1 + q.r2 * q.r2 - 2 * q.r1 * q.r2 * q.r12) / (1 - q.r12 * q.r12) AS explained FROM pair q
         WHERE abs(q.r12) < 0.99999 AND q.r1 > q.r2 * q.r12 AND q.r2 > q.r1 * q.r12)
     SELECT 'weights', ARRAY[q.first, q.second], least(q.explained, 1) FROM sum_of q
-    WHERE q.explained >= 0.99 AND 1 - q.explained <= 0.1 * (1 - q.r1 * q.r1) ORDER BY q.explained DESC LIMIT 1;
+    WHERE q.explained >= 0.99 AND 1 - q.explained <= 0.1 * (1 - q.r1 * q.r1) ORDER BY q.explained DESC, q.first, q.second LIMIT 1;
 END $$;
 
 -- What its card says it was made of, and whether that model's weights are here to compare.

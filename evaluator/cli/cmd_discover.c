@@ -33,8 +33,8 @@ struct discovery {
     const struct args *args;
     struct db *db;
     const char *suite;
-    json_t *described; /* the suite */
-    double max_params; /* 0: any */
+    json_t *described;                                           /* the suite */
+    double max_params;                                           /* 0: any */
     unsigned long limit, scan, n_seen, n_submitted, n_unreached; /* the last: in a row */
     json_t *seen;                                                /* names: true */
     struct submission_by by;
@@ -118,16 +118,16 @@ static bool submit(struct discovery *d, const char *model, struct err *err) {
     json_t *request = submission_make(d->args, model, d->described, &d->by, &why);
     bool ok = true;
     d->n_unreached = !request && why.class == ERR_NETWORK ? d->n_unreached + 1 : 0;
-    if (!request && (why.class == ERR_DB || why.class == ERR_SCHEMA ||
-                        d->n_unreached == UNREACHED_MAX)) {
+    if (!request &&
+        (why.class == ERR_DB || why.class == ERR_SCHEMA || d->n_unreached == UNREACHED_MAX)) {
         *err = why;
         return false;
     }
     if (!request) {
         note(d, model,
-            why.class == ERR_BUSY        ? "held"
+            why.class == ERR_BUSY      ? "held"
             : why.class == ERR_NETWORK ? "not reached"
-                                         : "refused",
+                                       : "refused",
             why.msg);
     } else if (too_large(d, request)) {
         note(d, model, "unwanted", "size");

@@ -271,7 +271,8 @@ const struct command cmd_nightly = {
         "or numbers beyond the dtype's tolerance on another, freeze publication: the site stays\n"
         "as it is until 'nightly unfreeze'. Then models are looked up at the hub, and what has a\n"
         "new revision, a changed task, or results of another build is queued, as the policy lets\n"
-        "it. One night at a time. A hub that is away is waited for, two hours in all. Exit codes: 0\n"
+        "it. One night at a time. A hub that is away is waited for, two hours in all. Exit codes: "
+        "0\n"
         "all is well, 1 with failures, 8 another night is under way, 10 publication is frozen;\n"
         "whichever it is, the report says more.\n\n"
         "  assay nightly --workers 2 --report reports --site public\n",
@@ -284,9 +285,9 @@ const struct command cmd_nightly = {
 static bool run_unfreeze(const struct args *args, struct err *err) {
     struct rows rows = { 0 };
     struct db *db = decision_has_reason(args, err) ? database_open(args, err) : NULL;
-    bool ok = db && db_query(db, "publication_unfreeze",
-                        DB_ARGS(db_text(decision_reason(args)), db_text(decision_by(args))), &rows,
-                        err);
+    bool ok =
+        db && db_query(db, "publication_unfreeze",
+                  DB_ARGS(db_text(decision_reason(args)), db_text(decision_by(args))), &rows, err);
     if (ok) {
         puts(rows_bool(&rows, 0, "changed") ? "publication goes on" : "publication was not frozen");
     }
@@ -299,9 +300,10 @@ const struct command cmd_nightly_unfreeze = {
     .name = "nightly unfreeze",
     .operands = "",
     .summary = "let the site be built again, after a canary gave other numbers",
-    .details =
-        "Somebody has looked at it: who, and why, stays in 'queue audit'. A canary that still gives\n"
-        "other numbers freezes it again the next night; 'nightly unpin' if its run is what is wrong.\n",
+    .details = "Somebody has looked at it: who, and why, stays in 'queue audit'. A canary that "
+               "still gives\n"
+               "other numbers freezes it again the next night; 'nightly unpin' if its run is what "
+               "is wrong.\n",
     .options = { options_reason, options_database },
     .run = run_unfreeze,
 };

@@ -6,8 +6,9 @@
 #include "evaluator/cli/args.h"
 
 #define OPTIONS_DECISION                                                                           \
-    { "reason", 0, "TEXT", "why, for whoever asks later" },                                        \
-        { "as", 0, "NAME", "who decides (default: the user's name)" }
+    { "reason", 0, "TEXT", "why, for whoever asks later" }, {                                      \
+        "as", 0, "NAME", "who decides (default: the user's name)"                                  \
+    }
 
 /* ERR_USAGE where none is given. */
 MUST_CHECK bool decision_has_reason(const struct args *args, struct err *err);

@@ -11,8 +11,8 @@
 /* What is asked of the database about the model, and under which key it is told. */
 static const struct {
     const char *key, *statement;
-} PARTS[] = { { "related", "lineage_of" }, { "merge", "lineage_merge" }, { "bases", "lineage_bases" },
-    { "read", "lineage_read" }, { "copies", "copies_of" } };
+} PARTS[] = { { "related", "lineage_of" }, { "merge", "lineage_merge" },
+    { "bases", "lineage_bases" }, { "read", "lineage_read" }, { "copies", "copies_of" } };
 
 static bool add_part(
     json_t *lineage, struct db *db, size_t part, const char *model, struct err *err) {
@@ -100,8 +100,8 @@ static void print_base(const json_t *lineage, const json_t *base) {
     const char *model = json_get_string(base, "model", "");
     char *name = printable(model, 200);
     printf("made from %s, says its card: %s\n", name,
-        is_related(lineage, model)                ? "its weights bear that out, see above"
-        : !json_get_bool(base, "here", false)     ? "which was not looked at here"
+        is_related(lineage, model)                 ? "its weights bear that out, see above"
+        : !json_get_bool(base, "here", false)      ? "which was not looked at here"
         : json_get_bool(base, "comparable", false) ? "its weights show nothing of that"
                                                    : "whose weights are laid out another way");
     free(name);
@@ -109,10 +109,15 @@ static void print_base(const json_t *lineage, const json_t *base) {
 
 /* No verdict without how it was come by. */
 static void print_read(const json_t *read) {
-    if (read) {
-        printf("All this is by samples: %.3g %% of the values of its %lld tensors were read, so equal "
-               "ones may differ elsewhere.\n",
-            100 * json_get_number(read, "share", 0), json_get_int(read, "tensors", 0));
+    double share = json_get_number(read, "share", 0);
+    if (share >= 1) {
+        printf(
+            "All this is by every value of its %lld tensors.\n", json_get_int(read, "tensors", 0));
+    } else if (read) {
+        printf(
+            "All this is by samples: %.3g %% of the values of its %lld tensors were read, so equal "
+            "ones may differ elsewhere.\n",
+            100 * share, json_get_int(read, "tensors", 0));
     } else {
         puts("Its tensors were not looked at: a worker does that when it evaluates the model.");
     }

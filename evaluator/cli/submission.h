@@ -16,9 +16,10 @@ struct submission_by {
     const char *submitter;
     int priority;
     const json_t *config; /* overrides the suite's; NULL: nothing */
-    struct db *db;       /* where people's decisions are; NULL: what the arguments name is opened */
-    const json_t *model; /* as submission_model has it, where that is known; NULL: it is looked up */
-    bool look_only;      /* nothing is noted of what is refused or held */
+    struct db *db; /* where people's decisions are; NULL: what the arguments name is opened */
+    const json_t
+        *model;     /* as submission_model has it, where that is known; NULL: it is looked up */
+    bool look_only; /* nothing is noted of what is refused or held */
 };
 /* What db_submit takes (the caller owns it): the model as the hub has it (--hub), held against what
  * is run here, what people decided and --policy (admission.h), and the suite's tasks, of which

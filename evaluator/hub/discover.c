@@ -44,8 +44,8 @@ static char *first_path(const struct hub_query *q, const char *sort) {
     return strbuf_take(&path);
 }
 
-/* Names that are none are not handed out: a path would be a folder of this machine. A page without a
- * model is the last one, whatever it says of another behind it. */
+/* Names that are none are not handed out: a path would be a folder of this machine. A page without
+ * a model is the last one, whatever it says of another behind it. */
 static bool hand_out(const json_t *page, const struct hub_query *q, bool *go_on, struct err *err) {
     size_t i;
     json_t *entry;

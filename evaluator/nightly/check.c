@@ -1,9 +1,9 @@
 /* What changed: models at the hub, tasks in the library, the harness. What did is queued; a
  * submission that is there already queues nothing, so all are simply handed in again.
  *
- * A model that can't be looked up is either one that the hub does not answer for, or the hub is away.
- * Another model tells: if the hub answers for that one, the first is put off to the next round, and
- * costs the night nothing more; else the hub is waited for (patience.h). */
+ * A model that can't be looked up is either one that the hub does not answer for, or the hub is
+ * away. Another model tells: if the hub answers for that one, the first is put off to the next
+ * round, and costs the night nothing more; else the hub is waited for (patience.h). */
 #include <string.h>
 
 #include "base/mem.h"
@@ -140,8 +140,8 @@ static bool hub_answers(struct night *n, const struct line *l, size_t i) {
     return false;
 }
 
-/* The request, or NULL with the reason; ERR_NETWORK: for this model alone, or the hub was waited for
- * long enough. */
+/* The request, or NULL with the reason; ERR_NETWORK: for this model alone, or the hub was waited
+ * for long enough. */
 static json_t *look_up(struct night *n, struct line *l, size_t i, struct err *why) {
     for (;;) {
         json_t *request = make(n, &l->list[i], why);
@@ -200,8 +200,7 @@ static bool check_round(struct night *n, struct line *l, bool last, struct err *
     bool ok = true;
     for (size_t i = 0; ok && i < l->n; i++) {
         bool later = false;
-        ok = !*n->o->stop ||
-             err_set(err, ERR_INTERRUPTED, "stopped at '%s'", l->list[i].model);
+        ok = !*n->o->stop || err_set(err, ERR_INTERRUPTED, "stopped at '%s'", l->list[i].model);
         ok = ok && check_one(n, l, i, &later, err);
         if (later && last) {
             struct err why = ERR_INIT;

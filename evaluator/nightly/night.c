@@ -150,10 +150,10 @@ static json_t *report_new(const struct night *n) {
     time_t now = time(NULL);
     struct tm tm;
     strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-    return json_pack("{s:s, s:I, s:s, s:s, s:b, s:{s:i, s:i}, s:{s:i}, s:{}, s:{}, s:[], s:b}", "schema",
-        "assay.night/1", "night", (json_int_t)n->id, "started_at", at, "build", n->o->build,
-        "dry_run", (int)n->o->dry_run, "models", "checked", 0, "unchanged", 0, "queued", "jobs", 0,
-        "hub", "jobs", "steps", "no_wait", (int)n->o->no_wait);
+    return json_pack("{s:s, s:I, s:s, s:s, s:b, s:{s:i, s:i}, s:{s:i}, s:{}, s:{}, s:[], s:b}",
+        "schema", "assay.night/1", "night", (json_int_t)n->id, "started_at", at, "build",
+        n->o->build, "dry_run", (int)n->o->dry_run, "models", "checked", 0, "unchanged", 0,
+        "queued", "jobs", 0, "hub", "jobs", "steps", "no_wait", (int)n->o->no_wait);
 }
 
 bool night_run(const struct night_options *options, json_t **report, struct err *err) {

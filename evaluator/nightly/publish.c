@@ -22,7 +22,9 @@ static bool read_freeze(struct night *n, bool *frozen, struct err *err) {
 static const char *outcome_of(const json_t *report) {
     struct err why = ERR_INIT;
     return json_object_get(report, "stopped") ? "stopped"
-           : night_verdict(report, &why) ? "well" : why.class == ERR_NEGATIVE ? "frozen" : "failures";
+           : night_verdict(report, &why)      ? "well"
+           : why.class == ERR_NEGATIVE        ? "frozen"
+                                              : "failures";
 }
 
 static bool tell(struct night *n, struct err *err) {
@@ -114,8 +116,7 @@ bool night_publish(struct night *n, struct err *err) {
 void night_stopped(struct night *n, const struct err *why) {
     struct err ignored = ERR_INIT;
     json_object_set_new(n->report, "stopped", night_words(why->msg));
-    json_object_set_new(
-        json_object_get(n->report, "hub"), "waited_s", json_real(n->hub.waited_s));
+    json_object_set_new(json_object_get(n->report, "hub"), "waited_s", json_real(n->hub.waited_s));
     if (why->class == ERR_DB || why->class == ERR_BUSY || n->o->dry_run) {
         json_object_set_new(n->report, "outcome", json_string("stopped"));
     } else if (!tell(n, &ignored)) {

@@ -1,9 +1,10 @@
 /* What a night tells, "assay.night/1":
  *
  *     {"schema", "night", "started_at", "build", "dry_run", "outcome":
- *      "well|failures|frozen|stopped", "frozen": why, "stopped": why, "canary": {"runs": [{"run", "model", "task", "verdict", "drift"} or {"run",
- *      "failed"}]}, "models": {"checked", "unchanged", "moved": [...], "gated": [...], "gone",
- *      "held", "refused", "unreachable", "failed": [{"model", "suite", "class", "why"}]}, "queued":
+ *      "well|failures|frozen|stopped", "frozen": why, "stopped": why, "canary": {"runs": [{"run",
+ * "model", "task", "verdict", "drift"} or {"run", "failed"}]}, "models": {"checked", "unchanged",
+ * "moved": [...], "gated": [...], "gone", "held", "refused", "unreachable", "failed": [{"model",
+ * "suite", "class", "why"}]}, "queued":
  *      {"jobs", "submitted", "other_build"}, "jobs": {"done", "dead", "cancelled", "unfinished",
  *      "by_class": {...}, "failed": [{"job", "model", "task", "class", "why"}], "poisoned": [...]},
  *      "hub": {"outages", "waited_s"}, "database": {"reconnects"}, "steps": [{"what", "model",

@@ -1,6 +1,7 @@
 /* Steps in the histories that grew this night (base/stats/steps.h): in scores, which hardly move by
  * themselves, from the first point on; in speeds, which do, from the second, and from five per
- * cent. A step is told once, in the night in which it became one. */
+ * cent. A slow hour is a piece of its own, too short to be told; what is before it is then compared
+ * with what is behind it. A step is told once, in the night in which it became one. */
 #include <math.h>
 #include <string.h>
 
@@ -74,17 +75,29 @@ static size_t points_of(
     return n;
 }
 
+/* Those that are long enough, in their order. Cutting into none that are shorter would let one
+ * outlier hide every step. */
+static size_t long_ones(struct piece *pieces, size_t n, size_t least) {
+    size_t kept = 0;
+    for (size_t p = 0; p < n; p++) {
+        if (pieces[p].to - pieces[p].from >= least) {
+            pieces[kept++] = pieces[p];
+        }
+    }
+    return kept;
+}
+
 static void look(struct night *n, const struct series *s, const struct measure *m) {
     double x[STEPS_POINTS_MAX];
     int row[STEPS_POINTS_MAX];
     struct piece pieces[STEPS_POINTS_MAX];
     size_t n_old, n_points = points_of(s, m, x, row, &n_old);
-    size_t n_pieces = steps_find(x, n_points, m->least, pieces);
+    size_t n_pieces = long_ones(pieces, steps_find(x, n_points, 1, pieces), m->least);
     for (size_t p = 1; p < n_pieces; p++) {
         bool fresh = pieces[p].from + m->least > n_old; // before this night it was too short
         if (fresh && is_large(m, &pieces[p - 1], &pieces[p])) {
-            note_step(
-                n, s, m, &pieces[p - 1], &pieces[p], row[pieces[p].from], row[pieces[p].from - 1]);
+            note_step(n, s, m, &pieces[p - 1], &pieces[p], row[pieces[p].from],
+                row[pieces[p - 1].to - 1]);
         }
     }
 }

@@ -11,7 +11,8 @@
 #include "evaluator/nightly/night.h"
 
 #define LOOK_S 1.0
-#define LOOKS 20 // a look may take a twentieth of the time: of very many jobs it is not a moment's work
+#define LOOKS                                                                                      \
+    20 // a look may take a twentieth of the time: of very many jobs it is not a moment's work
 #define RESTART_S 3.0 // a worker that ended while jobs are left comes back after that
 #define SICK 75       // its exit code where this machine should not go on
 #define POSTS_MAX 64
@@ -160,9 +161,10 @@ static void note_dead(struct night *n, const struct rows *rows, int i) {
         json_object_set_new(json_object_get(n->report, "jobs"), "by_class", by_class);
     }
     json_object_set_new(by_class, class, json_integer(json_get_int(by_class, class, 0) + 1));
-    json_t *note = json_pack("{s:I, s:s, s:s, s:s, s:o}", "job",
-        (json_int_t)rows_int(rows, i, "job_id"), "model", rows_text(rows, i, "model"), "task",
-        rows_text(rows, i, "task"), "class", class, "why", night_words(rows_text(rows, i, "error")));
+    json_t *note =
+        json_pack("{s:I, s:s, s:s, s:s, s:o}", "job", (json_int_t)rows_int(rows, i, "job_id"),
+            "model", rows_text(rows, i, "model"), "task", rows_text(rows, i, "task"), "class",
+            class, "why", night_words(rows_text(rows, i, "error")));
     bool poisoned = !strcmp(class, "input") || !strcmp(class, "crash");
     if (poisoned) {
         night_note(n, "jobs", "poisoned", json_incref(note));

@@ -55,8 +55,8 @@ static json_t *told(struct fixture *f, const struct print *p) {
         "hashes", hashes, "sample", sample);
 }
 
-/* What put_prints says of a model with these prints, whose job is at work: "" if it is no copy. With
- * `done` it gets results, too; else its job stays at work. */
+/* What put_prints says of a model with these prints, whose job is at work: "" if it is no copy.
+ * With `done` it gets results, too; else its job stays at work. */
 static const char *look(struct fixture *f, const char *model, const struct print *p, bool done) {
     static char original[200];
     struct worker w;
@@ -68,7 +68,8 @@ static const char *look(struct fixture *f, const char *model, const struct print
     json_t *prints = told(f, p);
     char *text = json_dumps(prints, JSON_COMPACT);
     assert_ok(db_query(f->db, "put_prints",
-        DB_ARGS(db_text(job.key.worker), db_int(job.key.job), db_int(job.key.attempt), db_text(text)),
+        DB_ARGS(
+            db_text(job.key.worker), db_int(job.key.job), db_int(job.key.attempt), db_text(text)),
         &rows, &err));
     snprintf(original, sizeof original, "%s",
         rows_null(&rows, 0, "original") ? "" : rows_text(&rows, 0, "original"));
@@ -97,7 +98,8 @@ static const char *relation(struct fixture *f, const char *of, const char *to) {
 static const char *merge(struct fixture *f, const char *of) {
     char sql[300];
     snprintf(sql, sizeof sql,
-        "SELECT coalesce((SELECT how || ' ' || array_to_string(parents, ' ') FROM merge_of('%s')), '')",
+        "SELECT coalesce((SELECT how || ' ' || array_to_string(parents, ' ') FROM merge_of('%s')), "
+        "'')",
         of);
     return fixture_sql(f, sql);
 }
@@ -139,7 +141,8 @@ static void a_merge_of_layers_is_told_from_a_copy(void **state) {
 
 static void a_merge_of_weights_is_told_from_a_relative(void **state) {
     struct fixture *f = *state;
-    struct print base = print_of(1), x = base, y = base, m = print_of(9), near = base, far = print_of(8);
+    struct print base = print_of(1), x = base, y = base, m = print_of(9), near = base,
+                 far = print_of(8);
     noise(x.sample, 2, 0.3);
     noise(y.sample, 3, 0.3);
     for (size_t i = 0; i < N; i++)
@@ -193,8 +196,9 @@ static void what_the_card_says_is_held_against_the_weights(void **state) {
     struct print a = print_of(1), b = print_of(2);
     look(f, "a/base", &a, true);
     look(f, "a/mine", &b, true);
-    fixture_sql(f, "UPDATE revisions v SET card = '{\"base_model\": [\"a/base\", \"b/unknown\", 7]}' "
-                   "FROM models m WHERE m.model_id = v.model_id AND m.name = 'a/mine'");
+    fixture_sql(f,
+        "UPDATE revisions v SET card = '{\"base_model\": [\"a/base\", \"b/unknown\", 7]}' "
+        "FROM models m WHERE m.model_id = v.model_id AND m.name = 'a/mine'");
     assert_string_equal(fixture_sql(f, "SELECT string_agg(concat_ws(' ', model, here, comparable), "
                                        "', ' ORDER BY model) FROM bases_of('a/mine')"),
         "a/base t t, b/unknown f f");

@@ -1,5 +1,5 @@
-/* What people decide: whom it bears on, that nothing slips by a decision that is being made, and that
- * none is without somebody and a reason. */
+/* What people decide: whom it bears on, that nothing slips by a decision that is being made, and
+ * that none is without somebody and a reason. */
 #include <stdio.h>
 
 #include "tests/db/fixture.h"
@@ -110,7 +110,8 @@ static void what_is_unbanned_may_be_banned_still(void **state) {
     decide(f, "ban", "org/*");
     decide(f, "ban", "org/name");
     assert_string_equal(
-        fixture_sql(f, "SELECT moderate('unban', 'org/name', 'x', 'eve') ->> 'standing'"), "banned");
+        fixture_sql(f, "SELECT moderate('unban', 'org/name', 'x', 'eve') ->> 'standing'"),
+        "banned");
 }
 
 /* ---- at the same moment ---- */
@@ -136,8 +137,7 @@ static void nothing_is_held_that_is_just_approved(void **state) {
     assert_string_equal(
         fixture_sqlstate(f, impatient(call("hold_submission", "org/a", ", 'x', 'x'"))), "55P03");
     fixture_commit(approval);
-    assert_string_equal(
-        fixture_sql(f, call("hold_submission", "org/a", ", 'x', 'x'")), "approved");
+    assert_string_equal(fixture_sql(f, call("hold_submission", "org/a", ", 'x', 'x'")), "approved");
 }
 
 static void two_people_decide_one_after_the_other(void **state) {
@@ -148,7 +148,8 @@ static void two_people_decide_one_after_the_other(void **state) {
     assert_string_equal(fixture_sqlstate(f, other), "55P03");
     fixture_commit(one);
     decide(f, "ban", "org/name");
-    assert_int_equal(fixture_int(f, "SELECT count(*) FROM held_submissions WHERE decision = 'approved'"), 1);
+    assert_int_equal(
+        fixture_int(f, "SELECT count(*) FROM held_submissions WHERE decision = 'approved'"), 1);
     assert_int_equal(queued(f, "org/name"), 0);
     assert_int_equal(fixture_int(f, "SELECT count(*) FROM submissions"), 1);
 }
@@ -181,7 +182,8 @@ static void a_freeze_is_lifted_by_a_person_and_the_record_keeps_both(void **stat
     assert_string_equal(fixture_sql(f, "SELECT unfreeze_publication('x', 'eve')"), "f");
     assert_string_equal(fixture_sql(f, "SELECT freeze_publication('run 3', 'nightly')"), "t");
     assert_string_equal(fixture_sql(f, "SELECT freeze_publication('run 4', 'nightly')"), "f");
-    assert_string_equal(fixture_sql(f, "SELECT reason FROM site_publication"), "run 3"); // the first
+    assert_string_equal(
+        fixture_sql(f, "SELECT reason FROM site_publication"), "run 3"); // the first
     assert_string_equal(fixture_sql(f, "SELECT unfreeze_publication('seen', 'eve')"), "t");
     assert_string_equal(fixture_sql(f, "SELECT frozen_at IS NULL FROM site_publication"), "t");
     assert_string_equal(

@@ -67,7 +67,7 @@ has_lineage() { "$ASSAY" model show "$1" --lineage >"$tmp/out"; has "$2" "$3" "$
 has_lineage many/merged 'in words' 'a merge, it seems: its tensors are those of many/m00'
 has_lineage many/near 'what its card says' 'made from many/m001, says its card: its weights bear that out'
 has_lineage many/near 'and what it does not know' 'made from big/base, says its card: which was not looked at here'
-has_lineage many/near 'how it was come by' 'All this is by samples: 100 % of the values'
+has_lineage many/near 'how it was come by' 'All this is by every value of its'
 "$ASSAY" model show many/near --lineage >"$tmp/out"
 has 'for people' 'near copy' "$tmp/out"
 "$ASSAY" queue approve many/copy --reason 'its author asked for it' >/dev/null

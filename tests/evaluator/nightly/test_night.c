@@ -7,9 +7,9 @@
 
 struct stage {
     struct fixture *f;
-    const char *broken[4];    // models that the hub never answers for
-    int away_from, away_to;   // calls during which it answers for none
-    int n_calls, stop_at;     // 0: never
+    const char *broken[4];  // models that the hub never answers for
+    int away_from, away_to; // calls during which it answers for none
+    int n_calls, stop_at;   // 0: never
     const char *suite_gone;
     int n_asked_for_suite;
     atomic_bool stop;

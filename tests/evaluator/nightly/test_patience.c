@@ -10,7 +10,9 @@
 #include "evaluator/nightly/nightly.h"
 #include "evaluator/nightly/patience.h"
 
-#define TRY_S 70.0 // a try of a hub that swallows what it is sent: four times ten seconds and the waits between
+#define TRY_S                                                                                      \
+    70.0 // a try of a hub that swallows what it is sent: four times ten seconds and the waits
+         // between
 
 struct outage {
     double found_s; // when it was seen to be back; below 0: given up

@@ -538,12 +538,14 @@ static bool take_listed(const json_t *entry, void *arg, bool *go_on, struct err 
 
 /* A model's name becomes an argument of ours, and an entry's page leads to the next. */
 static void fault_63_a_listing_of_models_names_models_and_ends(void **state) {
-    struct rule odd[] = { { "/api/models", DEED_JSON, 0,
-                              "[5, {}, {\"id\": 7}, {\"id\": \"/etc/passwd\"}, {\"id\": "
-                              "\"../../etc\"}, {\"id\": \"./m\"}, {\"id\": \"org/m@main\"}, {\"id\": "
-                              "\"m.gguf\"}, {\"id\": \"org/m\"}]",
-                              0 },
-        END };
+    struct rule odd[] = {
+        { "/api/models", DEED_JSON, 0,
+            "[5, {}, {\"id\": 7}, {\"id\": \"/etc/passwd\"}, {\"id\": "
+            "\"../../etc\"}, {\"id\": \"./m\"}, {\"id\": \"org/m@main\"}, {\"id\": "
+            "\"m.gguf\"}, {\"id\": \"org/m\"}]",
+            0 },
+        END
+    };
     struct rule nameless[] = { { "/api/models", DEED_PAGES, 3, NULL, 0 }, END };
     struct listed listed = { 0 };
     (void)state;
