@@ -98,7 +98,9 @@ const char *fixture_sqlstate(struct fixture *f, const char *sql) {
 
 void *fixture_begin(struct fixture *f, const char *sql) {
     char info[300];
-    snprintf(info, sizeof info, "%s options='-c search_path=assay -c client_min_messages=error'",
+    snprintf(info, sizeof info,
+        "%s options='-c search_path=assay -c client_min_messages=error "
+        "-c idle_in_transaction_session_timeout=20s'",
         f->cluster.conninfo);
     PGconn *conn = PQconnectdb(info);
     PQclear(PQexec(conn, "BEGIN"));
