@@ -60,7 +60,7 @@ static void set(struct stage *s, void **state, int n) {
         snprintf(model, sizeof model, "a/m%d", i);
         json_decref(fixture_submit(s->f, model, 1));
     }
-    s->o = (struct night_options) { .db = s->f->db,
+    s->o = (struct night_options) { .db = fixture_open(s->f, NULL), /* whose lock ends with it */
         .build = "test",
         .no_wait = true,
         .hub_wait_s = 3600,
@@ -74,6 +74,7 @@ static json_t *run(struct stage *s) {
     json_t *report = NULL;
     s->o.arg = s;
     assert_ok(night_run(&s->o, &report, &err));
+    db_close(s->o.db);
     return report;
 }
 
@@ -155,13 +156,13 @@ static void an_operator_runs_a_night_and_builds_the_site(void **state) {
     char site[100];
     set(&s, state, 2);
     snprintf(site, sizeof site, "%s/site", s.f->home);
+    db_close(s.o.db);
     s.o.db = fixture_open(s.f, "assay_ops");
     s.o.site = site;
     json_t *report = run(&s);
     assert_int_equal(count(report, "models", "unchanged"), 2);
     assert_true(count(report, "site", "pages") > 0);
     json_decref(report);
-    db_close(s.o.db);
 }
 
 static void a_night_that_is_stopped_tells_what_it_had_found(void **state) {
@@ -173,6 +174,7 @@ static void a_night_that_is_stopped_tells_what_it_had_found(void **state) {
     s.o.arg = &s;
     assert_false(night_run(&s.o, &report, &err));
     assert_int_equal(err.class, ERR_INTERRUPTED);
+    db_close(s.o.db);
     assert_string_equal(
         fixture_sql(s.f, "SELECT concat_ws(' ', outcome, report #>> '{models,checked}', report ->> "
                          "'outcome', report ? 'stopped') FROM nights"),
