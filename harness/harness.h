@@ -238,7 +238,7 @@ MUST_CHECK bool model_tensors(const char *path, tensor_report_fn *each, void *ar
 #define TENSOR_PRINT_VALUES 64
 struct tensor_print {
     const char *name;
-    uint64_t n_elements;
+    uint64_t n_elements, n_read; /* all of it; what of it was read */
     char hash[65];
     bool constant;
     size_t n_values; /* TENSOR_PRINT_VALUES, or 0 of a tensor that has not so many */

@@ -86,7 +86,7 @@ static bool take_samples(
     return ok;
 }
 
-static bool read_samples(struct db *db, json_t *samples, long long run, struct err *err) {
+static bool read_samples(struct db *db, json_t *doc, long long run, struct err *err) {
     char name[32];
     snprintf(name, sizeof name, "%lld", run);
     struct rows rows = { 0 };
@@ -96,12 +96,17 @@ static bool read_samples(struct db *db, json_t *samples, long long run, struct e
     bool ok = true;
     for (int i = 0; ok && i < rows.n; i++) {
         size_t size;
+        if (rows_null(&rows, i, "body")) { /* where to, its page says */
+            const char *gone = rows_bool(&rows, i, "dropped") ? "dropped" : "archived";
+            json_object_set_new(json_object_get(doc, "samples_gone"), name, json_string(gone));
+            continue;
+        }
         void *body = rows_bytes(&rows, i, "body", &size);
         ok = take_samples(list, body, size, name, err);
         free(body);
     }
     rows_release(&rows);
-    json_object_set_new(samples, name, list);
+    json_object_set_new(json_object_get(doc, "samples"), name, list);
     return ok || err_wrap(err, "samples of run %lld", run);
 }
 
@@ -120,15 +125,16 @@ static json_t *withheld_tasks(const json_t *doc) {
 }
 
 static bool read_all_samples(struct db *db, json_t *doc, struct err *err) {
-    json_t *samples = json_object(), *withheld = withheld_tasks(doc), *run;
+    json_t *withheld = withheld_tasks(doc), *run;
     size_t i;
     bool ok = true;
-    json_object_set_new(doc, "samples", samples);
+    json_object_set_new(doc, "samples", json_object());
+    json_object_set_new(doc, "samples_gone", json_object());
     json_array_foreach(json_object_get(doc, "runs"), i, run) {
         char id[32];
         snprintf(id, sizeof id, "%lld", json_get_int(run, "task_id", 0));
         if (ok && json_get_int(run, "n_chunks", 0) > 0 && !json_object_get(withheld, id))
-            ok = read_samples(db, samples, json_get_int(run, "run_id", 0), err);
+            ok = read_samples(db, doc, json_get_int(run, "run_id", 0), err);
     }
     json_decref(withheld);
     return ok;
@@ -152,6 +158,7 @@ static bool read_all(struct db *db, json_t *doc, struct err *err) {
         { "runs", "site_shown_runs", 0 }, { "results", "site_shown_results", 0 },
         { "queue", "site_queue", 0 }, { "tombstones", "site_tombstones", 0 },
         { "asked", "site_asked", 0 }, { "nights", "site_nights", 0 },
+        { "copies", "site_copies", 0 },
         { "workers", "site_workers", 0 }, { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
     return read_lists(db, doc, LISTS, NULL, err) && read_all_samples(db, doc, err);
 }

@@ -190,6 +190,43 @@ json_t *view_tombstone(const struct world *w, const json_t *stone) {
     return page;
 }
 
+/* A card names one base model or several. */
+static json_t *base_models(const json_t *revision) {
+    const json_t *said = json_object_get(json_object_get(revision, "card"), "base_model");
+    json_t *list = json_array(), *one;
+    size_t i;
+    if (json_is_string(said))
+        json_array_append(list, (json_t *)(uintptr_t)said);
+    json_array_foreach(said, i, one) {
+        if (json_is_string(one) && json_array_size(list) < 8)
+            json_array_append(list, one);
+    }
+    return list;
+}
+
+/* Those under other names that have its files, or its tensors, and no results of their own. */
+static json_t *copies_view(const struct world *w, const char *name) {
+    json_t *list = json_array(), *row;
+    size_t i;
+    json_array_foreach(world_list(w, "copies"), i, row) {
+        if (!strcmp(json_get_string(row, "of_model", ""), name))
+            json_array_append_new(
+                list, json_pack("{s:s, s:s}", "model", json_get_string(row, "model", ""),
+                          "revision", json_get_string(row, "of_commit", "")));
+    }
+    return list;
+}
+
+static const char *original_of(const struct world *w, const char *name) {
+    json_t *row;
+    size_t i;
+    json_array_foreach(world_list(w, "copies"), i, row) {
+        if (!strcmp(json_get_string(row, "model", ""), name))
+            return json_get_string(row, "of_model", NULL);
+    }
+    return NULL;
+}
+
 json_t *view_model(const struct world *w, const char *name, const json_t *standings) {
     json_t *revisions = json_array(), *runs = json_array(), *row, *ref = model_ref(w, name);
     const json_t *all = json_object_get(w->models, name);
@@ -204,7 +241,12 @@ json_t *view_model(const struct world *w, const char *name, const json_t *standi
         revisions, "standings",
         standings_view(json_object_get(standings, json_get_string(ref, "path", ""))), "runs", runs,
         "jobs", jobs_view(w, name), "hub", hub_link(w, name, newest));
+    const char *original = original_of(w, name);
     copy_field(page, newest, "card");
+    json_object_set_new(page, "base_models", base_models(newest));
+    json_object_set_new(page, "copies", copies_view(w, name));
+    if (original && json_object_get(w->models, original))
+        json_object_set_new(page, "copy_of", model_ref(w, original));
     return page;
 }
 
@@ -289,7 +331,8 @@ static json_t *samples_view(const struct world *w, const json_t *run) {
         if (published && json_is_object(sample))
             json_array_append(first, sample);
     }
-    return json_pack("{s:b, s:o}", "published", published, "first", first);
+    const char *gone = json_get_string(json_object_get(w->snapshot, "samples_gone"), id, NULL);
+    return json_pack("{s:b, s:o, s:s*}", "published", published, "first", first, "gone", gone);
 }
 
 json_t *view_run(const struct world *w, const json_t *run) {

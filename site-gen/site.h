@@ -7,9 +7,10 @@
  *
  *     {"schema": "assay.site/1", "suites": [...], "suite_tasks": [...], "board": [...], "models":
  * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
- * "tombstones": [models that were withdrawn], "nights": [...], "asked": [which suites a model was
- * asked for], "stats": {...}, "samples": {"<run>":
- * [first samples of the run, as objects]}}
+ * "tombstones": [models that were withdrawn], "copies": [{"of_model", "of_commit", "model"}],
+ * "nights": [...], "asked": [which suites a model was asked for], "stats": {...},
+ * "samples": {"<run>": [first samples of the run, as objects]},
+ * "samples_gone": {"<run>": "archived" or "dropped"}}
  *
  * The lists hold the rows of db/sql/site_*.sql under their column names; times are ISO 8601 in UTC.
  */

@@ -29,30 +29,38 @@ INSERT INTO publication DEFAULT VALUES;
 
 CREATE FUNCTION freeze_publication(why text, who text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
+DECLARE text_of text := clean_text(why, 250);
 BEGIN
-    UPDATE publication SET frozen_at = clock_timestamp(), reason = clean_text(why, 250) WHERE frozen_at IS NULL;
+    PERFORM check_decision(who, text_of);
+    UPDATE publication SET frozen_at = clock_timestamp(), reason = text_of WHERE frozen_at IS NULL;
     IF FOUND THEN
-        INSERT INTO audit (actor, action, subject, reason) VALUES (clean_text(who, 50), 'freeze', 'publication', clean_text(why, 250));
-        INSERT INTO events (kind, data) VALUES ('publication.freeze', jsonb_build_object('why', clean_text(why, 250)));
+        PERFORM note_decision(who, 'freeze', 'publication', text_of, '{}');
+        INSERT INTO events (kind, data) VALUES ('publication.freeze', jsonb_build_object('why', text_of));
     END IF;
     RETURN FOUND;
 END $$;
 
+-- The audit keeps what it had been frozen for, and since when.
 CREATE FUNCTION unfreeze_publication(why text, who text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
+DECLARE was publication;
 BEGIN
-    UPDATE publication SET frozen_at = NULL, reason = NULL WHERE frozen_at IS NOT NULL;
-    IF FOUND THEN
-        INSERT INTO audit (actor, action, subject, reason) VALUES (clean_text(who, 50), 'unfreeze', 'publication', clean_text(why, 250));
-        INSERT INTO events (kind, data) VALUES ('publication.unfreeze', jsonb_build_object('why', clean_text(why, 250)));
+    PERFORM check_decision(who, why);
+    SELECT * INTO was FROM publication FOR UPDATE;
+    IF was.frozen_at IS NULL THEN
+        RETURN false;
     END IF;
-    RETURN FOUND;
+    UPDATE publication SET frozen_at = NULL, reason = NULL;
+    PERFORM note_decision(who, 'unfreeze', 'publication', why, jsonb_build_object('since', was.frozen_at, 'was', was.reason));
+    INSERT INTO events (kind, data) VALUES ('publication.unfreeze', jsonb_build_object('why', clean_text(why, 250)));
+    RETURN true;
 END $$;
 
--- A run becomes a canary, or (`pinned` false) is one no more.
-CREATE FUNCTION pin_canary(rid bigint, pinned boolean, why text, who text) RETURNS void
+-- A run becomes a canary, or (`pinned` false) is one no more. False where that was so already.
+CREATE FUNCTION pin_canary(rid bigint, pinned boolean, why text, who text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
 BEGIN
+    PERFORM check_decision(who, why);
     IF NOT EXISTS (SELECT 1 FROM runs r WHERE r.run_id = rid) THEN
         RAISE EXCEPTION 'there is no run %', rid USING ERRCODE = 'ZA002';
     END IF;
@@ -61,8 +69,11 @@ BEGIN
     ELSE
         DELETE FROM canaries c WHERE c.run_id = rid;
     END IF;
-    INSERT INTO audit (actor, action, subject, reason)
-        VALUES (clean_text(who, 50), CASE WHEN pinned THEN 'pin' ELSE 'unpin' END, 'run ' || rid, clean_text(why, 250));
+    IF FOUND THEN
+        PERFORM note_decision(who, CASE WHEN pinned THEN 'pin' ELSE 'unpin' END, 'run ' || rid, why, '{}');
+        RETURN true;
+    END IF;
+    RETURN false;
 END $$;
 
 CREATE FUNCTION begin_night(its_build text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
@@ -73,11 +84,15 @@ BEGIN
     RETURN id;
 END $$;
 
--- Told again as the report grows: the site that is built in the night shows it.
-CREATE FUNCTION tell_night(id bigint, how text, its_report jsonb) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
-    UPDATE nights SET ended_at = clock_timestamp(), outcome = how, report = its_report WHERE night_id = id
-$$;
+-- Told again as the report grows: the site that is built in the night shows it. A night that lost its connection, and with it
+-- the lock, tells nothing once another has begun: false.
+CREATE FUNCTION tell_night(id bigint, how text, its_report jsonb) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
+BEGIN
+    UPDATE nights SET ended_at = clock_timestamp(), outcome = how, report = its_report
+        WHERE night_id = id AND NOT EXISTS (SELECT 1 FROM nights n WHERE n.night_id > id);
+    RETURN FOUND;
+END $$;
 
 -- What a night looks after: each model of the hub that was asked for on a suite, or is on its board, at the precision that
 -- was asked for; not those that people banned or withdrew. `requested` may name a commit: such a model is left where it is.
@@ -114,47 +129,64 @@ BEGIN
         SELECT f.job_id, f.name, f.task FROM found f WHERE dry OR retry_job(f.job_id, 'eval') = 'queued' ORDER BY 1;
 END $$;
 
--- Of these jobs, as they are now.
+-- Of these jobs, as they are now; and how many are not over, which is asked often.
 CREATE FUNCTION night_jobs(ids jsonb)
-RETURNS TABLE (job_id bigint, model text, task text, state job_state, error_class text, error text, seconds double precision)
+RETURNS TABLE (job_id bigint, model text, task text, state job_state, error_class text, error text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = assay, pg_temp AS $$
-    SELECT j.job_id, m.name, t.name, j.state, j.error_class, j.error,
-        (SELECT extract(epoch FROM sum(a.ended_at - a.started_at))::float8 FROM attempts a WHERE a.job_id = j.job_id)
+    SELECT j.job_id, m.name, t.name, j.state, j.error_class, j.error
     FROM jobs j JOIN revisions v USING (revision_id) JOIN models m USING (model_id) JOIN tasks t USING (task_id)
     WHERE j.job_id IN (SELECT x::text::bigint FROM jsonb_array_elements(ids) x) ORDER BY j.job_id
 $$;
+CREATE FUNCTION night_left(ids jsonb) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = assay, pg_temp AS $$
+    SELECT count(*) FROM jsonb_array_elements(ids) x JOIN jobs j ON j.job_id = x::text::bigint
+    WHERE j.state NOT IN ('done', 'dead', 'cancelled')
+$$;
 
--- Histories that have grown since then: score and speed of a model on a task, in one configuration, on one kind of machine.
-CREATE FUNCTION night_series(since timestamptz)
+-- Models whose histories have grown since then; and those histories of one of them: score and speed on a task, in one
+-- configuration, on one kind of machine, the newest points, as many as are looked at.
+CREATE FUNCTION night_grown(since timestamptz) RETURNS TABLE (model text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = assay, pg_temp AS $$
+    SELECT DISTINCT m.name FROM runs r JOIN revisions v USING (revision_id) JOIN models m USING (model_id)
+    WHERE r.finished_at >= since AND r.purpose = 'eval' ORDER BY 1
+$$;
+CREATE FUNCTION night_series(its_name text, since timestamptz, n_points integer)
 RETURNS TABLE (model text, task text, config_id bigint, platform text, run_id bigint, fresh boolean, revision text, build text,
     metric text, value double precision, speed double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = assay, pg_temp AS $$
-    WITH grown AS (SELECT DISTINCT v.model_id, t.name, r.config_id, r.backend || ' ' || r.device || ' ' || r.dtype AS platform
-        FROM runs r JOIN revisions v USING (revision_id) JOIN tasks t USING (task_id)
-        WHERE r.finished_at >= since AND r.purpose = 'eval')
-    SELECT m.name, t.name, r.config_id, g.platform, r.run_id, r.finished_at >= since, v.commit, r.harness_build, x.metric, x.value,
-        CASE WHEN r.seconds > 0 AND r.tokens_computed > 0 THEN r.tokens_computed / r.seconds END
-    FROM grown g JOIN models m USING (model_id) JOIN revisions v USING (model_id) JOIN runs r USING (revision_id)
-    JOIN tasks t ON t.task_id = r.task_id AND t.name = g.name
-    JOIN results x ON x.run_id = r.run_id AND x.subset = '' AND x.metric = r.main
-    WHERE r.config_id = g.config_id AND r.purpose = 'eval' AND r.backend || ' ' || r.device || ' ' || r.dtype = g.platform
-    ORDER BY m.name, t.name, r.config_id, g.platform, r.finished_at, r.run_id
+    WITH points AS (
+        SELECT t.name AS task, r.config_id, r.backend || ' ' || r.device || ' ' || r.dtype AS platform, r.run_id, r.finished_at,
+            r.finished_at >= since AS fresh, v.commit, r.harness_build, x.metric, x.value,
+            CASE WHEN r.seconds > 0 AND r.tokens_computed > 0 THEN r.tokens_computed / r.seconds END AS speed
+        FROM models m JOIN revisions v USING (model_id) JOIN runs r USING (revision_id) JOIN tasks t USING (task_id)
+        JOIN results x ON x.run_id = r.run_id AND x.subset = '' AND x.metric = r.main
+        WHERE m.name = its_name AND r.purpose = 'eval'),
+    placed AS (SELECT p.*, bool_or(p.fresh) OVER history AS grown,
+            row_number() OVER (PARTITION BY p.task, p.config_id, p.platform ORDER BY p.finished_at DESC, p.run_id DESC) AS place
+        FROM points p WINDOW history AS (PARTITION BY p.task, p.config_id, p.platform))
+    SELECT its_name, p.task, p.config_id, p.platform, p.run_id, p.fresh, p.commit, p.harness_build, p.metric, p.value, p.speed
+    FROM placed p WHERE p.grown AND p.place <= n_points
+    ORDER BY p.task, p.config_id, p.platform, p.finished_at, p.run_id
 $$;
 
+-- All of the last one, figures of those before it.
 CREATE VIEW site_nights AS
-    SELECT night_id, build, started_at, ended_at, outcome, report FROM nights WHERE ended_at IS NOT NULL
-    ORDER BY night_id DESC LIMIT 60;
+    SELECT night_id, build, started_at, ended_at, outcome, (report #>> '{models,checked}')::integer AS checked,
+        coalesce(jsonb_array_length(report #> '{models,moved}'), 0) AS moved, (report #>> '{queued,jobs}')::integer AS queued,
+        (report #>> '{jobs,done}')::integer AS done, (report #>> '{jobs,dead}')::integer AS failed,
+        CASE WHEN row_number() OVER (ORDER BY night_id DESC) = 1 THEN report END AS report
+    FROM nights WHERE ended_at IS NOT NULL ORDER BY night_id DESC LIMIT 60;
 CREATE VIEW site_publication AS SELECT frozen_at, reason FROM publication;
 
 REVOKE ALL ON nights, canaries, publication, night_models, site_nights, site_publication FROM PUBLIC;
 REVOKE ALL ON FUNCTION freeze_publication, unfreeze_publication, pin_canary, begin_night, tell_night, requeue_outdated, night_jobs,
-    night_series FROM PUBLIC;
+    night_left, night_grown, night_series FROM PUBLIC;
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'assay_owner') THEN
         GRANT ALL ON nights, canaries, publication, night_models, site_nights, site_publication TO assay_owner;
         GRANT EXECUTE ON FUNCTION freeze_publication, unfreeze_publication, pin_canary, begin_night, tell_night, requeue_outdated,
-            night_jobs, night_series TO assay_owner, assay_ops;
+            night_jobs, night_left, night_grown, night_series TO assay_owner, assay_ops;
         GRANT SELECT ON nights, canaries, publication, night_models, site_nights, site_publication TO assay_ops;
         GRANT SELECT ON site_nights, site_publication TO assay_site;
         GRANT EXECUTE ON FUNCTION standing_of TO assay_ops;

@@ -1,2 +1,3 @@
--- $1 since when. Points of each history that has grown since, oldest first.
-SELECT model, task, config_id, platform, run_id, fresh, revision, build, metric, value, speed FROM night_series($1::timestamptz)
+-- $1 model, $2 since when, $3 how many points. Those of its histories that have grown since, oldest first.
+SELECT model, task, config_id, platform, run_id, fresh, revision, build, metric, value, speed
+FROM night_series($1, $2::timestamptz, $3::integer)

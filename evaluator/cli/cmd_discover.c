@@ -27,13 +27,16 @@ static const struct option options_discover[] = {
     { NULL, 0, NULL, NULL },
 };
 
+#define UNREACHED_MAX 3 // so many models in a row that the hub does not answer for: it is away
+
 struct discovery {
     const struct args *args;
     struct db *db;
     const char *suite;
-    json_t *described; /* the suite */
-    double max_params; /* 0: any */
-    unsigned long limit, scan, n_seen, n_submitted;
+    json_t *described;                                           /* the suite */
+    double max_params;                                           /* 0: any */
+    unsigned long limit, scan, n_seen, n_submitted, n_unreached; /* the last: in a row */
+    json_t *seen;                                                /* names: true */
     struct submission_by by;
     json_t *models; /* [{"model", "answer", "why"?}] */
 };
@@ -114,12 +117,18 @@ static bool submit(struct discovery *d, const char *model, struct err *err) {
     struct err why = ERR_INIT;
     json_t *request = submission_make(d->args, model, d->described, &d->by, &why);
     bool ok = true;
-    if (!request && (why.class == ERR_DB || why.class == ERR_NETWORK || why.class == ERR_SCHEMA)) {
+    d->n_unreached = !request && why.class == ERR_NETWORK ? d->n_unreached + 1 : 0;
+    if (!request &&
+        (why.class == ERR_DB || why.class == ERR_SCHEMA || d->n_unreached == UNREACHED_MAX)) {
         *err = why;
         return false;
     }
     if (!request) {
-        note(d, model, why.class == ERR_BUSY ? "held" : "refused", why.msg);
+        note(d, model,
+            why.class == ERR_BUSY      ? "held"
+            : why.class == ERR_NETWORK ? "not reached"
+                                       : "refused",
+            why.msg);
     } else if (too_large(d, request)) {
         note(d, model, "unwanted", "size");
     } else {
@@ -137,6 +146,10 @@ static bool found(const json_t *entry, void *arg, bool *go_on, struct err *err) 
     struct discovery *d = arg;
     const char *model = json_get_string(entry, "id", "");
     bool known = false, ok = true;
+    if (json_object_get(d->seen, model)) {
+        return true;
+    }
+    json_object_set_new(d->seen, model, json_true());
     if (!licence_wanted(d, entry)) {
         note(d, model, "unwanted", "licence");
     } else if (!size_wanted(d, entry)) {
@@ -200,7 +213,7 @@ static bool read_options(struct discovery *d, struct err *err) {
 }
 
 static bool run(const struct args *args, struct err *err) {
-    struct discovery d = { .args = args, .models = json_array() };
+    struct discovery d = { .args = args, .models = json_array(), .seen = json_object() };
     bool ok = read_options(&d, err) && (d.db = database_open(args, err)) &&
               (d.described = submission_suite(args, err));
     d.by.db = d.db;
@@ -215,6 +228,7 @@ static bool run(const struct args *args, struct err *err) {
     }
     json_decref(d.described);
     json_decref(d.models);
+    json_decref(d.seen);
     db_close(d.db);
     return ok;
 }

@@ -1,16 +1,15 @@
 /* assay queue approve | ban | unban | takedown | held | audit: what people decide of models. Each
  * decision needs a reason, and stays in the audit log for good. */
-#include <pwd.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
+#include "evaluator/cli/decision.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/cli/table.h"
 
 static const struct option options_decide[] = {
-    { "reason", 0, "TEXT", "why: pages and submitters are told" },
-    { "as", 0, "NAME", "who decides (default: the user's name)" },
+    OPTIONS_DECISION,
     { NULL, 0, NULL, NULL },
 };
 
@@ -21,11 +20,6 @@ static const struct option options_audit[] = {
 
 static const struct option options_none[] = { { NULL, 0, NULL, NULL } };
 
-static const char *decider(const struct args *args) {
-    const struct passwd *user = getpwuid(getuid());
-    return args_get(args, "as", user ? user->pw_name : "somebody");
-}
-
 /* ---- decisions ---- */
 
 static void print_decision(const char *action, const char *subject, const json_t *answer) {
@@ -33,6 +27,10 @@ static void print_decision(const char *action, const char *subject, const json_t
     printf("%s: %s; %lld held submissions decided, %lld jobs cancelled, %lld results kept\n", name,
         action, json_get_int(answer, "held", 0), json_get_int(answer, "jobs", 0),
         json_get_int(answer, "results", 0));
+    const char *now = json_get_string(answer, "standing", "");
+    if (!strcmp(action, "unban") && *now) {
+        printf("%s: it is %s still, as all of its organisation's are\n", name, now);
+    }
     free(name);
 }
 
@@ -40,8 +38,8 @@ static bool decide_one(struct db *db, const struct args *args, const char *actio
     const char *subject, json_t *answers, struct err *err) {
     struct rows rows = { 0 };
     bool ok = db_query(db, "moderate",
-        DB_ARGS(db_text(action), db_text(subject), db_text(args_get(args, "reason", "")),
-            db_text(decider(args))),
+        DB_ARGS(db_text(action), db_text(subject), db_text(decision_reason(args)),
+            db_text(decision_by(args))),
         &rows, err);
     json_t *answer = ok ? rows_json(&rows, 0, "answer", err) : NULL;
     rows_release(&rows);
@@ -57,17 +55,13 @@ static bool decide_one(struct db *db, const struct args *args, const char *actio
 }
 
 static bool decide(const struct args *args, const char *action, struct err *err) {
-    if (!args_has(args, "reason")) {
-        err_set(err, ERR_USAGE, "no reason given");
-        return err_hint(err, "say why with --reason TEXT: whoever asks later is told");
-    }
-    struct db *db = database_open(args, err);
+    struct db *db = decision_has_reason(args, err) ? database_open(args, err) : NULL;
     json_t *answers = json_array();
     bool ok = db != NULL;
     for (unsigned i = 0; ok && i < args->n_operands; i++) {
         ok = decide_one(db, args, action, args->operands[i], answers, err);
     }
-    if (args_has(args, "json")) {
+    if (db && args_has(args, "json")) {
         json_t *document = json_pack("{s:s, s:s, s:O}", "schema", "assay.moderation/1", "action",
             action, "subjects", answers);
         print_document(document, true);

@@ -1,15 +1,15 @@
 /* assay nightly: what a board does while nobody looks; nightly pin | unpin | unfreeze | ls. */
-#include <pwd.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "evaluator/cli/admission.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
+#include "evaluator/cli/decision.h"
 #include "evaluator/cli/print.h"
+#include "evaluator/cli/report.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/submission.h"
 #include "evaluator/cli/table.h"
@@ -33,7 +33,8 @@ static const struct option options_nightly[] = {
     { "no-wait", 0, NULL, "queue what changed and end" },
     { "wait", 0, "S", "wait for the queue no longer than S seconds (default: a day)" },
     { "hub-wait", 0, "S", "a hub that is away is waited for so long, all in all (default 7200)" },
-    { "retry", 0, "S", "and tried so often (default 30)" },
+    { "retry", 0, "S",
+        "and tried after so long, then after twice that, up to 5 minutes (default 30)" },
     { "keep-build", 0, NULL, "leave results as they are that another build measured" },
     { "dry-run", 0, NULL, "look at everything and change nothing" },
     { NULL, 0, NULL, NULL },
@@ -48,8 +49,7 @@ static const struct option options_where[] = {
 };
 
 static const struct option options_reason[] = {
-    { "reason", 0, "TEXT", "why" },
-    { "as", 0, "NAME", "who decides (default: the user's name)" },
+    OPTIONS_DECISION,
     { NULL, 0, NULL, NULL },
 };
 
@@ -63,7 +63,8 @@ static const struct option options_list[] = {
 struct maker {
     const struct args *args;
     struct db *db;
-    json_t *suites; /* name -> its description, or null where it is in no library any more */
+    json_t *suites; /* name -> its description */
+    json_t *model;  /* the last one that was looked up, as it was asked for: its suites follow */
 };
 
 static json_t *suite_described(struct maker *m, const char *name, struct err *err) {
@@ -83,6 +84,18 @@ static json_t *suite_described(struct maker *m, const char *name, struct err *er
     return suite;
 }
 
+static bool find_suite(void *arg, const char *suite, struct err *err) {
+    return suite_described(arg, suite, err) != NULL;
+}
+
+static const json_t *look_up(struct maker *m, const char *name, struct err *err) {
+    if (!m->model || strcmp(json_get_string(m->model, "requested", ""), name)) {
+        json_decref(m->model);
+        m->model = submission_model(args_get(m->args, "hub", NULL), name, NULL, err);
+    }
+    return m->model;
+}
+
 static json_t *make(
     void *arg, const char *model, const char *suite, const char *precision, struct err *err) {
     struct maker *m = arg;
@@ -94,8 +107,9 @@ static json_t *make(
         .priority = 6,
         .config = config,
         .db = m->db,
+        .model = described ? look_up(m, model, err) : NULL,
         .look_only = args_has(m->args, "dry-run") };
-    json_t *made = described ? submission_make(m->args, model, described, &by, err) : NULL;
+    json_t *made = by.model ? submission_make(m->args, model, described, &by, err) : NULL;
     json_decref(config);
     return made;
 }
@@ -161,8 +175,8 @@ static bool read_numbers(const struct args *args, struct night_options *o, struc
     unsigned long workers, wait, hub_wait, retry;
     if (!args_get_uint(args, "workers", 0, 64, &workers, err) ||
         !args_get_uint(args, "wait", DAY_S, 30 * DAY_S, &wait, err) ||
-        !args_get_uint(args, "hub-wait", 7200, DAY_S, &hub_wait, err) ||
-        !args_get_uint(args, "retry", 30, 3600, &retry, err)) {
+        !args_get_uint(args, "hub-wait", NIGHT_HUB_WAIT_S, DAY_S, &hub_wait, err) ||
+        !args_get_uint(args, "retry", NIGHT_HUB_REST_S, 300, &retry, err)) {
         return false;
     }
     o->workers = (unsigned)workers;
@@ -194,18 +208,30 @@ static struct db *open_patiently(
     return db_open(&options, err);
 }
 
+/* Those that the user names are there. */
+static bool find_named(struct maker *m, const char *const *suites, struct err *err) {
+    for (; suites && *suites; suites++) {
+        if (!suite_described(m, *suites, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool run_night(const struct args *args, struct night_options *o, struct err *err) {
-    struct maker maker = { args, o->db, json_object() };
+    struct maker maker = { .args = args, .db = o->db, .suites = json_object() };
     json_t *report = NULL;
+    o->find_suite = find_suite;
     o->make = make;
     o->arg = &maker;
-    bool ok = night_run(o, &report, err);
+    bool ok = find_named(&maker, o->suites, err) && night_run(o, &report, err);
     if (ok) {
         print_report(args, report);
         ok = night_verdict(report, err);
     }
     json_decref(report);
     json_decref(maker.suites);
+    json_decref(maker.model);
     return ok;
 }
 
@@ -250,8 +276,10 @@ const struct command cmd_nightly = {
         "or numbers beyond the dtype's tolerance on another, freeze publication: the site stays\n"
         "as it is until 'nightly unfreeze'. Then models are looked up at the hub, and what has a\n"
         "new revision, a changed task, or results of another build is queued, as the policy lets\n"
-        "it. One night at a time. Exit codes: 0 all is well, 1 with failures, 8 another night is\n"
-        "under way, 10 publication is frozen.\n\n"
+        "it. One night at a time. A hub that is away is waited for, two hours in all. Exit codes: "
+        "0\n"
+        "all is well, 1 with failures, 8 another night is under way, 10 publication is frozen;\n"
+        "whichever it is, the report says more.\n\n"
         "  assay nightly --workers 2 --report reports --site public\n",
     .options = { options_nightly, options_where, options_database },
     .run = run,
@@ -259,22 +287,12 @@ const struct command cmd_nightly = {
 
 /* ---- decisions ---- */
 
-static const char *decider(const struct args *args) {
-    const struct passwd *user = getpwuid(getuid());
-    return args_get(args, "as", user ? user->pw_name : "somebody");
-}
-
-static bool need_reason(const struct args *args, struct err *err) {
-    return args_has(args, "reason") ||
-           (err_set(err, ERR_USAGE, "no reason given"), err_hint(err, "say why: --reason TEXT"));
-}
-
 static bool run_unfreeze(const struct args *args, struct err *err) {
     struct rows rows = { 0 };
-    struct db *db = need_reason(args, err) ? database_open(args, err) : NULL;
-    bool ok = db && db_query(db, "publication_unfreeze",
-                        DB_ARGS(db_text(args_get(args, "reason", "")), db_text(decider(args))),
-                        &rows, err);
+    struct db *db = decision_has_reason(args, err) ? database_open(args, err) : NULL;
+    bool ok =
+        db && db_query(db, "publication_unfreeze",
+                  DB_ARGS(db_text(decision_reason(args)), db_text(decision_by(args))), &rows, err);
     if (ok) {
         puts(rows_bool(&rows, 0, "changed") ? "publication goes on" : "publication was not frozen");
     }
@@ -287,6 +305,10 @@ const struct command cmd_nightly_unfreeze = {
     .name = "nightly unfreeze",
     .operands = "",
     .summary = "let the site be built again, after a canary gave other numbers",
+    .details = "Somebody has looked at it: who, and why, stays in 'queue audit'. A canary that "
+               "still gives\n"
+               "other numbers freezes it again the next night; 'nightly unpin' if its run is what "
+               "is wrong.\n",
     .options = { options_reason, options_database },
     .run = run_unfreeze,
 };
@@ -297,14 +319,17 @@ static bool pin(const struct args *args, bool pinned, struct err *err) {
     if (end == args->operands[0] || *end || run <= 0) {
         return err_set(err, ERR_USAGE, "'%s' is not the number of a run", args->operands[0]);
     }
-    struct db *db = need_reason(args, err) ? database_open(args, err) : NULL;
-    bool ok = db && db_run(db, "canary_pin",
-                        DB_ARGS(db_int(run), db_int(pinned), db_text(args_get(args, "reason", "")),
-                            db_text(decider(args))),
-                        err);
+    struct rows rows = { 0 };
+    struct db *db = decision_has_reason(args, err) ? database_open(args, err) : NULL;
+    bool ok = db && db_query(db, "canary_pin",
+                        DB_ARGS(db_int(run), db_int(pinned), db_text(decision_reason(args)),
+                            db_text(decision_by(args))),
+                        &rows, err);
     if (ok) {
-        printf("run %lld is %s\n", run, pinned ? "a canary" : "no canary any more");
+        const char *was = rows_bool(&rows, 0, "changed") ? "" : ", as it was before";
+        printf("run %lld is %s%s\n", run, pinned ? "a canary" : "no canary", was);
     }
+    rows_release(&rows);
     db_close(db);
     return ok;
 }
@@ -356,6 +381,17 @@ static void print_nights(const json_t *nights) {
     table_print(t, false);
 }
 
+static bool print_freeze(struct db *db, struct err *err) {
+    struct rows rows = { 0 };
+    bool ok = db_query(db, "site_publication", DB_NO_ARGS, &rows, err);
+    if (ok && rows.n && !rows_null(&rows, 0, "frozen_at")) {
+        printf("publication is frozen since %.19s: %s\n", rows_text(&rows, 0, "frozen_at"),
+            rows_text(&rows, 0, "reason"));
+    }
+    rows_release(&rows);
+    return ok;
+}
+
 static bool run_list(const struct args *args, struct err *err) {
     unsigned long limit;
     struct rows rows = { 0 };
@@ -370,7 +406,7 @@ static bool run_list(const struct args *args, struct err *err) {
     } else if (nights) {
         print_nights(nights);
     }
-    ok = nights != NULL;
+    ok = nights && (args_has(args, "json") || print_freeze(db, err));
     json_decref(nights);
     rows_release(&rows);
     db_close(db);

@@ -111,7 +111,9 @@ static bool refuse_unable(const json_t *suite, const char *model, struct err *er
 json_t *submission_make(const struct args *args, const char *name, const json_t *described,
     const struct submission_by *by, struct err *err) {
     size_t n_jobs = 0;
-    json_t *model = submission_model(args_get(args, "hub", NULL), name, NULL, err), *made = NULL;
+    json_t *model = by->model ? json_incref((json_t *)(uintptr_t)by->model)
+                              : submission_model(args_get(args, "hub", NULL), name, NULL, err);
+    json_t *made = NULL;
     bool ok = model && check_runnable(model, err);
     json_t *suite = ok ? suite_for(described, model, &n_jobs) : NULL;
     if (ok && (n_jobs || refuse_unable(suite, name, err))) {

@@ -18,6 +18,8 @@ struct submission_by {
     int priority;
     const json_t *config; /* overrides the suite's; NULL: nothing */
     struct db *db; /* where people's decisions are; NULL: what the arguments name is opened */
+    const json_t
+        *model; /* as submission_model has it, where that is known; NULL: it is looked up */
     struct policy_kept *policy; /* NULL: --policy is read anew */
     bool look_only;             /* nothing is noted of what is refused or held */
 };

@@ -1,6 +1,7 @@
 /* Which models a hub has: its listing, a page after the other (hub.h: hub_models). */
 #include <string.h>
 
+#include "base/file.h"
 #include "evaluator/hub/catalogue.h"
 #include "evaluator/hub/client.h"
 #include "evaluator/hub/hub.h"
@@ -43,17 +44,26 @@ static char *first_path(const struct hub_query *q, const char *sort) {
     return strbuf_take(&path);
 }
 
+/* Names that are none are not handed out: a path would be a folder of this machine. A page without
+ * a model is the last one, whatever it says of another behind it. */
 static bool hand_out(const json_t *page, const struct hub_query *q, bool *go_on, struct err *err) {
     size_t i;
     json_t *entry;
+    bool any = false, more = true;
     if (!json_is_array(page)) {
         return err_set(err, ERR_INPUT, "the hub's listing is no list");
     }
     json_array_foreach(page, i, entry) {
-        if (*go_on && !q->found(entry, q->arg, go_on, err)) {
+        const char *id = json_get_string(entry, "id", "");
+        if (!repo_id_valid(id) || !strchr(id, '/')) {
+            continue;
+        }
+        any = true;
+        if (more && !q->found(entry, q->arg, &more, err)) {
             return false;
         }
     }
+    *go_on = any && more;
     return true;
 }
 

@@ -80,7 +80,8 @@ MUST_CHECK json_t *hub_model_facts(const char *hub, const char *model, struct er
 
 /* The models that a hub lists, in an order (trending, downloads, likes, created; the most first),
  * as its API has them: id, tags, likes, downloads, createdAt, gated, safetensors.total, each where
- * the hub knows it. `found` gets one after the other; it ends the listing by *go_on = false. */
+ * the hub knows it. `found` gets one after the other, each with a valid name, some perhaps
+ * twice, for the list moves meanwhile; it ends the listing by *go_on = false. */
 struct hub_query {
     const char *hub, *library, *sort; /* library NULL: any */
     bool (*found)(const json_t *entry, void *arg, bool *go_on, struct err *err);

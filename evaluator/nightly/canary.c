@@ -25,6 +25,21 @@ static bool drifted(const json_t *result) {
                    : strcmp(verdict, "bits") && strcmp(verdict, "tolerance");
 }
 
+/* Why it could not be measured: the message of an error's document, else whatever was said. */
+static json_t *failure_of(const struct proc_result *r) {
+    struct err ignored = ERR_INIT;
+    if (r->timed_out) {
+        return json_sprintf("it took more than %d s", CANARY_S);
+    }
+    json_t *document = json_parse(strbuf_str(&r->err), r->err.len, "error", &ignored);
+    const char *message = json_get_string(document, "message", NULL);
+    json_t *why = message      ? night_words(message)
+                  : r->err.len ? night_words(strbuf_str(&r->err))
+                               : json_sprintf("exit code %d", r->exit_code);
+    json_decref(document);
+    return why;
+}
+
 /* A measurement that could not be made says nothing about drift; it is a failure of the night. */
 static json_t *note_of(long long run, const struct proc_result *r) {
     struct err ignored = ERR_INIT;
@@ -39,10 +54,7 @@ static json_t *note_of(long long run, const struct proc_result *r) {
         }
         json_object_set_new(note, "drift", json_boolean(drifted(result)));
     } else {
-        const char *said = strbuf_str(&r->err);
-        json_t *text = json_string(said); // NULL where it is no text
-        json_object_set_new(
-            note, "failed", text && *said ? text : json_sprintf("exit code %d", r->exit_code));
+        json_object_set_new(note, "failed", failure_of(r));
     }
     json_decref(document);
     return note;
@@ -94,7 +106,9 @@ static bool run_one(struct night *n, long long run, struct err *err) {
     if (!ok) {
         return false;
     }
-    night_hub_answered(n);
+    if (!patience_spent(&n->hub)) {
+        night_hub_answered(n);
+    }
     if (json_get_bool(note, "drift", false)) {
         ok = freeze(n, note, err);
     }

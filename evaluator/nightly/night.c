@@ -5,6 +5,9 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
+
+#define WORDS_MAX 600
 
 double night_now(void) {
     struct timespec t;
@@ -43,7 +46,28 @@ void night_note(struct night *n, const char *section, const char *list, json_t *
         l = json_array();
         json_object_set_new(s, list, l);
     }
-    json_array_append_new(l, entry);
+    if (json_array_size(l) < NIGHT_LIST_MAX) {
+        json_array_append_new(l, entry);
+        return;
+    }
+    json_t *more = json_object_get(s, "more");
+    if (!more) {
+        more = json_object();
+        json_object_set_new(s, "more", more);
+    }
+    json_object_set_new(more, list, json_integer(json_get_int(more, list, 0) + 1));
+    json_decref(entry);
+}
+
+json_t *night_words(const char *text) {
+    size_t n;
+    char *clean = utf8_repair(text, strnlen(text, WORDS_MAX), &n);
+    for (char *c = clean; *c; c++) {
+        *c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : *c; // nobody steers a terminal by it
+    }
+    json_t *words = json_string(clean);
+    free(clean);
+    return words;
 }
 
 void night_count(struct night *n, const char *section, const char *key, long long by) {
@@ -64,35 +88,25 @@ bool night_hold(struct night *n, struct err *err) {
 
 /* ---- the hub ---- */
 
-/* How long it has been away by now: trying takes its time, too. */
-static void tell_hub(struct night *n) {
-    double now = night_now();
-    if (n->hub_away) {
-        n->hub_waited_s += now - n->hub_told_s;
-        n->hub_told_s = now;
-    }
-}
-
 bool night_hub_again(struct night *n, const struct err *err) {
     if (err->class != ERR_NETWORK) {
         return false;
     }
-    if (!n->hub_away) {
+    if (!n->hub.away) {
         night_log(n, "the hub is away: %s", err->msg);
         night_count(n, "hub", "outages", 1);
-        n->hub_away = true;
-        n->hub_told_s = night_now();
     }
-    tell_hub(n);
-    return n->hub_waited_s < n->o->hub_wait_s && night_rest(n, n->o->retry_s);
+    double rest = patience_rest(&n->hub, night_now());
+    if (rest < 0) {
+        night_log(n, "the hub is not waited for any longer");
+    }
+    return rest >= 0 && night_rest(n, rest);
 }
 
 void night_hub_answered(struct night *n) {
-    tell_hub(n);
-    if (n->hub_away) {
-        night_log(n, "the hub is back, after %.0f s", n->hub_waited_s);
+    if (patience_end(&n->hub, night_now())) {
+        night_log(n, "the hub is back, after %.0f s in all", n->hub.waited_s);
     }
-    n->hub_away = false;
 }
 
 /* ---- the phases ---- */
@@ -136,14 +150,16 @@ static json_t *report_new(const struct night *n) {
     time_t now = time(NULL);
     struct tm tm;
     strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-    return json_pack("{s:s, s:I, s:s, s:s, s:b, s:{s:i, s:i}, s:{s:i}, s:{}, s:{}, s:[]}", "schema",
-        "assay.night/1", "night", (json_int_t)n->id, "started_at", at, "build", n->o->build,
-        "dry_run", (int)n->o->dry_run, "models", "checked", 0, "unchanged", 0, "queued", "jobs", 0,
-        "hub", "jobs", "steps");
+    return json_pack("{s:s, s:I, s:s, s:s, s:b, s:{s:i, s:i}, s:{s:i}, s:{}, s:{}, s:[], s:b}",
+        "schema", "assay.night/1", "night", (json_int_t)n->id, "started_at", at, "build",
+        n->o->build, "dry_run", (int)n->o->dry_run, "models", "checked", 0, "unchanged", 0,
+        "queued", "jobs", 0, "hub", "jobs", "steps", "no_wait", (int)n->o->no_wait);
 }
 
 bool night_run(const struct night_options *options, json_t **report, struct err *err) {
-    struct night n = { .o = options, .db = options->db };
+    struct night n = { .o = options,
+        .db = options->db,
+        .hub = { .all_s = options->hub_wait_s, .first_s = options->retry_s } };
     double before = night_now();
     if (!begin(&n, err)) {
         return false;
@@ -152,6 +168,9 @@ bool night_run(const struct night_options *options, json_t **report, struct err 
     n.jobs = json_array();
     bool ok = run_phases(&n, err);
     json_object_set_new(n.report, "seconds_all", json_real(night_now() - before));
+    if (!ok) {
+        night_stopped(&n, err);
+    }
     json_decref(n.jobs);
     if (ok) {
         *report = n.report;

@@ -4,7 +4,8 @@
  * One night at a time: an advisory lock of the night's own connection, taken again when the
  * database came back. A canary that differs freezes publication: the site then stays as it is until
  * `assay nightly unfreeze`. Whatever a hub or a model does ends up in the report, not in an error;
- * false is for what kept the night itself from going on. */
+ * false is for what kept the night itself from going on, or who stopped it: what it had found by
+ * then is told all the same. */
 #ifndef ASSAY_NIGHTLY_H
 #define ASSAY_NIGHTLY_H
 
@@ -13,6 +14,10 @@
 #include "base/json.h"
 
 struct db;
+
+/* What is usual: an outage of ten minutes is outlasted, and none costs more than two hours. */
+#define NIGHT_HUB_WAIT_S 7200
+#define NIGHT_HUB_REST_S 30
 
 struct night_options {
     struct db *db;
@@ -27,11 +32,13 @@ struct night_options {
     unsigned workers;
     bool dry_run, no_wait, keep_build;
     unsigned hub_wait_s; /* how long a hub that is away is waited for, all in all */
-    unsigned retry_s;    /* and how often it is tried */
+    unsigned retry_s;    /* the first of these waits; each is twice the one before, up to minutes */
     double wait_s;       /* how long the queue is waited for */
     const atomic_bool *stop;
     void (*log)(const char *line);
 
+    /* Is the suite in the library? ERR_NOT_FOUND: models stay as they are on it. */
+    bool (*find_suite)(void *arg, const char *suite, struct err *err);
     /* A submission (db_submit's) of the model on the suite at a precision, by policy; NULL with the
      * reason. ERR_NETWORK: the hub is away. */
     json_t *(*make)(

@@ -21,7 +21,10 @@ static bool read_freeze(struct night *n, bool *frozen, struct err *err) {
 
 static const char *outcome_of(const json_t *report) {
     struct err why = ERR_INIT;
-    return night_verdict(report, &why) ? "well" : why.class == ERR_NEGATIVE ? "frozen" : "failures";
+    return json_object_get(report, "stopped") ? "stopped"
+           : night_verdict(report, &why)      ? "well"
+           : why.class == ERR_NEGATIVE        ? "frozen"
+                                              : "failures";
 }
 
 static bool tell(struct night *n, struct err *err) {
@@ -29,9 +32,14 @@ static bool tell(struct night *n, struct err *err) {
     if (n->o->dry_run) {
         return true;
     }
+    struct rows rows = { 0 };
     char *text = json_dumps(n->report, JSON_COMPACT);
-    bool ok = db_run(n->db, "night_tell",
-        DB_ARGS(db_int(n->id), db_text(outcome_of(n->report)), db_text(text)), err);
+    bool ok = db_query(n->db, "night_tell",
+        DB_ARGS(db_int(n->id), db_text(outcome_of(n->report)), db_text(text)), &rows, err);
+    if (ok && !rows_bool(&rows, 0, "told")) {
+        ok = err_set(err, ERR_BUSY, "another night has begun meanwhile");
+    }
+    rows_release(&rows);
     free(text);
     return ok;
 }
@@ -50,7 +58,7 @@ static void build_site(struct night *n) {
     bool ok = site_load(n->db, &snapshot, &why) && site_build(snapshot, &options, &built, &why);
     json_object_set_new(n->report, "site",
         ok ? json_pack("{s:i, s:i}", "pages", built.n_pages, "changed", built.n_changed)
-           : json_pack("{s:s}", "failed", why.msg));
+           : json_pack("{s:o}", "failed", night_words(why.msg)));
     night_log(n, ok ? "site: %d pages" : "site: could not be built", built.n_pages);
     site_report_release(&built);
     json_decref(snapshot);
@@ -95,7 +103,7 @@ bool night_publish(struct night *n, struct err *err) {
     bool frozen = false;
     json_t *hub = json_object_get(n->report, "hub"),
            *database = json_pack("{s:i}", "reconnects", (int)db_reconnects(n->db));
-    json_object_set_new(hub, "waited_s", json_real(n->hub_waited_s));
+    json_object_set_new(hub, "waited_s", json_real(n->hub.waited_s));
     json_object_set_new(n->report, "database", database);
     if (!read_freeze(n, &frozen, err) || !tell(n, err)) {
         return false;
@@ -104,4 +112,18 @@ bool night_publish(struct night *n, struct err *err) {
         build_site(n);
     }
     return tell(n, err) && (!n->o->report_dir || write_files(n, err));
+}
+
+void night_stopped(struct night *n, const struct err *why) {
+    struct err ignored = ERR_INIT;
+    json_object_set_new(n->report, "stopped", night_words(why->msg));
+    json_object_set_new(json_object_get(n->report, "hub"), "waited_s", json_real(n->hub.waited_s));
+    if (why->class == ERR_DB || why->class == ERR_BUSY || n->o->dry_run) {
+        json_object_set_new(n->report, "outcome", json_string("stopped"));
+    } else if (!tell(n, &ignored)) {
+        night_log(n, "the report is not kept: %s", ignored.msg);
+    }
+    if (n->o->report_dir && why->class != ERR_BUSY && !write_files(n, &ignored)) {
+        night_log(n, "the report is not written: %s", ignored.msg);
+    }
 }

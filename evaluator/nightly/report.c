@@ -1,16 +1,18 @@
 /* What a night tells, "assay.night/1":
  *
- *     {"schema", "night", "started_at", "build", "dry_run", "outcome": "well|failures|frozen",
- *      "frozen": why, "canary": {"runs": [{"run", "model", "task", "verdict", "drift"} or {"run",
- *      "failed"}]}, "models": {"checked", "unchanged", "moved": [...], "gated": [...], "gone",
- *      "held", "refused", "unreachable", "failed": [{"model", "suite", "class", "why"}]}, "queued":
+ *     {"schema", "night", "started_at", "build", "dry_run", "outcome":
+ *      "well|failures|frozen|stopped", "frozen": why, "stopped": why, "canary": {"runs": [{"run",
+ * "model", "task", "verdict", "drift"} or {"run", "failed"}]}, "models": {"checked", "unchanged",
+ * "moved": [...], "gated": [...], "gone", "held", "refused", "unreachable", "failed": [{"model",
+ * "suite", "class", "why"}]}, "queued":
  *      {"jobs", "submitted", "other_build"}, "jobs": {"done", "dead", "cancelled", "unfinished",
  *      "by_class": {...}, "failed": [{"job", "model", "task", "class", "why"}], "poisoned": [...]},
  *      "hub": {"outages", "waited_s"}, "database": {"reconnects"}, "steps": [{"what", "model",
  *      "task", "before", "after", "run", "other_revision", "other_build"}], "site": {"pages",
  *      "changed"} or {"failed"}, "seconds": {phase: s}}
  *
- * Lists that are empty are not there. */
+ * "suites": {"gone": [{"suite", "class", "why"}]}: in no library any more. Lists that are empty are
+ * not there; of long ones "more": {list: n} says how many entries more there would be. */
 #include <string.h>
 
 #include "evaluator/nightly/nightly.h"
@@ -33,7 +35,8 @@ static size_t canaries_failed(const json_t *report) {
 /* What policy refuses and people hold is as it should be; the rest is for somebody to look at. */
 static size_t failures(const json_t *report) {
     static const char *const LISTS[] = { "gated", "gone", "unreachable", "failed" };
-    size_t n = canaries_failed(report) + listed(report, "jobs", "failed");
+    size_t n = canaries_failed(report) + listed(report, "jobs", "failed") +
+               listed(report, "suites", "gone");
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
         n += listed(report, "models", LISTS[i]);
     }
@@ -54,6 +57,13 @@ bool night_verdict(const json_t *report, struct err *err) {
 
 /* ---- text ---- */
 
+static void text_more(struct strbuf *out, const json_t *more, const char *list) {
+    long long n = json_get_int(more, list, 0);
+    if (n > 0) {
+        strbuf_addf(out, "  and %lld more\n", n);
+    }
+}
+
 static void text_list(struct strbuf *out, const json_t *report, const char *section,
     const char *list, const char *title) {
     size_t i;
@@ -73,6 +83,16 @@ static void text_list(struct strbuf *out, const json_t *report, const char *sect
                 json_get_string(entry, "to", ""));
         }
         strbuf_addc(out, '\n');
+    }
+    text_more(out, json_object_get(json_object_get(report, section), "more"), list);
+}
+
+static void text_suites(struct strbuf *out, const json_t *report) {
+    size_t i;
+    json_t *entry;
+    json_array_foreach(json_object_get(json_object_get(report, "suites"), "gone"), i, entry) {
+        strbuf_addf(out, "suite     %s is left alone: %.200s (--suite names those to look after)\n",
+            json_get_string(entry, "suite", ""), json_get_string(entry, "why", ""));
     }
 }
 
@@ -104,6 +124,7 @@ static void text_steps(struct strbuf *out, const json_t *report) {
             json_get_bool(s, "other_revision", false) ? ", at another revision" : "",
             json_get_bool(s, "other_build", false) ? ", by another build" : "");
     }
+    text_more(out, json_object_get(report, "more"), "steps");
 }
 
 static void text_counts(struct strbuf *out, const json_t *report) {
@@ -139,7 +160,12 @@ void night_text(const json_t *report, struct strbuf *out) {
     if (frozen) {
         strbuf_addf(out, "FROZEN    %s\n", frozen);
     }
+    const char *stopped = json_get_string(report, "stopped", NULL);
+    if (stopped) {
+        strbuf_addf(out, "STOPPED   %s; what follows had been found by then\n", stopped);
+    }
     text_canaries(out, report);
+    text_suites(out, report);
     text_counts(out, report);
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
         text_list(out, report, LISTS[i][0], LISTS[i][1], LISTS[i][2]);

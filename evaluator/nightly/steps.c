@@ -1,6 +1,7 @@
 /* Steps in the histories that grew this night (base/stats/steps.h): in scores, which hardly move by
  * themselves, from the first point on; in speeds, which do, from the second, and from five per
- * cent. A step is told once, in the night in which it became one. */
+ * cent. A slow hour is a piece of its own, too short to be told; what is before it is then compared
+ * with what is behind it. A step is told once, in the night in which it became one. */
 #include <math.h>
 #include <string.h>
 
@@ -44,7 +45,13 @@ static void note_step(struct night *n, const struct series *s, const struct meas
         step, "other_revision", json_boolean(!same_text(s->rows, row, row_before, "revision")));
     json_object_set_new(
         step, "other_build", json_boolean(!same_text(s->rows, row, row_before, "build")));
-    json_array_append_new(json_object_get(n->report, "steps"), step);
+    json_t *steps = json_object_get(n->report, "steps");
+    if (json_array_size(steps) < NIGHT_LIST_MAX) {
+        json_array_append(steps, step);
+    } else {
+        night_count(n, "more", "steps", 1);
+    }
+    json_decref(step);
 }
 
 static bool is_large(const struct measure *m, const struct piece *a, const struct piece *b) {
@@ -68,30 +75,38 @@ static size_t points_of(
     return n;
 }
 
+/* Those that are long enough, in their order. Cutting into none that are shorter would let one
+ * outlier hide every step. */
+static size_t long_ones(struct piece *pieces, size_t n, size_t least) {
+    size_t kept = 0;
+    for (size_t p = 0; p < n; p++) {
+        if (pieces[p].to - pieces[p].from >= least) {
+            pieces[kept++] = pieces[p];
+        }
+    }
+    return kept;
+}
+
 static void look(struct night *n, const struct series *s, const struct measure *m) {
     double x[STEPS_POINTS_MAX];
     int row[STEPS_POINTS_MAX];
     struct piece pieces[STEPS_POINTS_MAX];
     size_t n_old, n_points = points_of(s, m, x, row, &n_old);
-    size_t n_pieces = steps_find(x, n_points, m->least, pieces);
+    size_t n_pieces = long_ones(pieces, steps_find(x, n_points, 1, pieces), m->least);
     for (size_t p = 1; p < n_pieces; p++) {
         bool fresh = pieces[p].from + m->least > n_old; // before this night it was too short
         if (fresh && is_large(m, &pieces[p - 1], &pieces[p])) {
-            note_step(
-                n, s, m, &pieces[p - 1], &pieces[p], row[pieces[p].from], row[pieces[p].from - 1]);
+            note_step(n, s, m, &pieces[p - 1], &pieces[p], row[pieces[p].from],
+                row[pieces[p - 1].to - 1]);
         }
     }
 }
 
-bool night_steps(struct night *n, struct err *err) {
+static bool look_at(struct night *n, const char *model, struct err *err) {
     struct rows rows = { 0 };
-    if (n->o->dry_run || json_array_size(n->jobs) == 0) {
-        return true;
-    }
-    if (!db_query(n->db, "night_series", DB_ARGS(db_text(n->started_at)), &rows, err)) {
-        return false;
-    }
-    for (int from = 0, to; from < rows.n; from = to) {
+    bool ok = db_query(n->db, "night_series",
+        DB_ARGS(db_text(model), db_text(n->started_at), db_int(STEPS_POINTS_MAX)), &rows, err);
+    for (int from = 0, to; ok && from < rows.n; from = to) {
         for (to = from + 1; to < rows.n && same_series(&rows, from, to);) {
             to++;
         }
@@ -100,5 +115,18 @@ bool night_steps(struct night *n, struct err *err) {
         }
     }
     rows_release(&rows);
-    return true;
+    return ok;
+}
+
+bool night_steps(struct night *n, struct err *err) {
+    struct rows models = { 0 };
+    if (n->o->dry_run || json_array_size(n->jobs) == 0) {
+        return true;
+    }
+    bool ok = db_query(n->db, "night_grown", DB_ARGS(db_text(n->started_at)), &models, err);
+    for (int i = 0; ok && i < models.n; i++) {
+        ok = look_at(n, rows_text(&models, i, "model"), err);
+    }
+    rows_release(&models);
+    return ok;
 }

@@ -11,6 +11,8 @@
 #include "evaluator/nightly/night.h"
 
 #define LOOK_S 1.0
+#define LOOKS                                                                                      \
+    20 // a look may take a twentieth of the time: of very many jobs it is not a moment's work
 #define RESTART_S 3.0 // a worker that ended while jobs are left comes back after that
 #define SICK 75       // its exit code where this machine should not go on
 #define POSTS_MAX 64
@@ -101,34 +103,52 @@ static bool is_over(const char *state) {
     return !strcmp(state, "done") || !strcmp(state, "dead") || !strcmp(state, "cancelled");
 }
 
-static bool count_left(struct night *n, int *left, struct err *err) {
+static bool count_left(
+    struct night *n, const char *ids, long long *left, double *took_s, struct err *err) {
     struct rows rows = { 0 };
-    bool ok = read_jobs(n, &rows, err);
-    *left = 0;
-    for (int i = 0; ok && i < rows.n; i++) {
-        *left += !is_over(rows_text(&rows, i, "state"));
-    }
+    double before = night_now();
+    bool ok = db_query(n->db, "night_left", DB_ARGS(db_text(ids)), &rows, err);
+    *left = ok ? rows_int(&rows, 0, "n") : 0;
+    *took_s = night_now() - before;
     rows_release(&rows);
     return ok;
 }
 
-static bool wait_for_jobs(struct night *n, struct shift *shift, struct err *err) {
-    double end = night_now() + n->o->wait_s;
-    int left = 0, said = -1;
-    while (count_left(n, &left, err)) {
+/* Rests until the next look, and looks after the workers meanwhile. */
+static bool rest(struct night *n, struct shift *shift, double s) {
+    double end = night_now() + s;
+    do {
+        look_after(n, shift);
+        if (!night_rest(n, LOOK_S)) {
+            return false;
+        }
+    } while (night_now() < end && !all_sick(shift));
+    return true;
+}
+
+static bool wait_for(struct night *n, struct shift *shift, const char *ids, struct err *err) {
+    double end = night_now() + n->o->wait_s, took_s;
+    long long left = 0, said = -1;
+    while (count_left(n, ids, &left, &took_s, err)) {
         if (left == 0 || night_now() > end || all_sick(shift)) {
             return true;
         }
         if (said < 0 || said - left >= 10) {
-            night_log(n, "%d jobs are left", left);
+            night_log(n, "%lld jobs are left", left);
             said = left;
         }
-        look_after(n, shift);
-        if (!night_rest(n, LOOK_S)) {
-            return err_set(err, ERR_INTERRUPTED, "stopped with %d jobs left", left);
+        if (!rest(n, shift, LOOKS * took_s)) {
+            return err_set(err, ERR_INTERRUPTED, "stopped with %lld jobs left", left);
         }
     }
     return false;
+}
+
+static bool wait_for_jobs(struct night *n, struct shift *shift, struct err *err) {
+    char *ids = json_dumps(n->jobs, JSON_COMPACT);
+    bool ok = wait_for(n, shift, ids, err);
+    free(ids);
+    return ok;
 }
 
 /* ---- what became of them ---- */
@@ -141,9 +161,10 @@ static void note_dead(struct night *n, const struct rows *rows, int i) {
         json_object_set_new(json_object_get(n->report, "jobs"), "by_class", by_class);
     }
     json_object_set_new(by_class, class, json_integer(json_get_int(by_class, class, 0) + 1));
-    json_t *note = json_pack("{s:I, s:s, s:s, s:s, s:s}", "job",
-        (json_int_t)rows_int(rows, i, "job_id"), "model", rows_text(rows, i, "model"), "task",
-        rows_text(rows, i, "task"), "class", class, "why", rows_text(rows, i, "error"));
+    json_t *note =
+        json_pack("{s:I, s:s, s:s, s:s, s:o}", "job", (json_int_t)rows_int(rows, i, "job_id"),
+            "model", rows_text(rows, i, "model"), "task", rows_text(rows, i, "task"), "class",
+            class, "why", night_words(rows_text(rows, i, "error")));
     bool poisoned = !strcmp(class, "input") || !strcmp(class, "crash");
     if (poisoned) {
         night_note(n, "jobs", "poisoned", json_incref(note));

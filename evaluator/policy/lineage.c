@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "harness/harness.h"
@@ -10,10 +11,11 @@
 #define LARGEST 64
 #define HASHES_MAX 4096
 #define TENSORS_MAX 1000000
+#define CONFIG_MAX ((size_t)1 << 20)
 
 struct print {
     char *name;
-    uint64_t n_elements;
+    uint64_t n_elements, n_read;
     char hash[33];
     bool constant;
     size_t n_values;
@@ -34,6 +36,7 @@ static bool take(const struct tensor_print *t, void *arg, struct err *err) {
     struct print *one = &p->list[p->n++];
     *one = (struct print) { .name = xstrdup(t->name),
         .n_elements = t->n_elements,
+        .n_read = t->n_read,
         .constant = t->constant,
         .n_values = t->n_values };
     snprintf(one->hash, sizeof one->hash, "%.32s", t->hash);
@@ -84,22 +87,64 @@ static void layout_of(const struct print *largest, size_t n, char hex[65]) {
     strbuf_release(&text);
 }
 
-static json_t *tell(struct prints *p) {
-    char layout[65];
+/* A model whose layers change places has the same tensors, and is another model. Names are no part
+ * of it: a prefix may come or go. */
+static void sequence_of(struct prints *p, char hex[65]) {
+    struct strbuf text = { 0 };
+    qsort(p->list, p->n, sizeof *p->list, by_name);
+    for (size_t i = 0; i < p->n; i++) {
+        strbuf_addf(&text, "%s\n", p->list[i].hash);
+    }
+    sha256_hex(strbuf_str(&text), text.len, hex);
+    strbuf_release(&text);
+}
+
+/* What else decides how a model answers. */
+static json_t *config_of(const char *path) {
+    static const char *const OF_WHO_SAVED_IT[] = { "_name_or_path", "_commit_hash",
+        "transformers_version" };
+    char *file = path_join(path, "config.json"), *text = NULL, hex[65];
+    struct err ignored = ERR_INIT;
+    json_t *config = dir_exists(path) && file_exists(file)
+                         ? json_parse_python_file(file, CONFIG_MAX, &ignored)
+                         : NULL;
+    for (size_t i = 0; i < sizeof OF_WHO_SAVED_IT / sizeof *OF_WHO_SAVED_IT; i++) {
+        json_object_del(config, OF_WHO_SAVED_IT[i]);
+    }
+    text = config ? json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (text) {
+        sha256_hex(text, strlen(text), hex);
+    }
+    json_t *hash = text ? json_string(hex) : json_null();
+    free(text);
+    free(file);
+    json_decref(config);
+    return hash;
+}
+
+static json_t *tell(struct prints *p, const char *path) {
+    char layout[65], sequence[65];
+    json_int_t n_values = 0, n_read = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        n_values += (json_int_t)p->list[i].n_elements;
+        n_read += (json_int_t)p->list[i].n_read;
+    }
+    sequence_of(p, sequence);
     qsort(p->list, p->n, sizeof *p->list, by_size);
     json_t *hashes = hashes_of(p);
     size_t n = p->n < LARGEST ? p->n : LARGEST;
     qsort(p->list, n, sizeof *p->list, by_name);
     layout_of(p->list, n, layout);
-    return json_pack("{s:I, s:s, s:o, s:o}", "tensors", (json_int_t)p->n, "layout", layout,
-        "hashes", hashes, "sample", sample_of(p->list, n));
+    return json_pack("{s:I, s:I, s:I, s:s, s:s, s:o, s:o, s:o}", "tensors", (json_int_t)p->n,
+        "values", n_values, "read", n_read, "layout", layout, "sequence", sequence, "config",
+        config_of(path), "hashes", hashes, "sample", sample_of(p->list, n));
 }
 
 json_t *lineage_prints(const char *path, struct err *err) {
     struct prints p = { 0 };
     json_t *told = NULL;
     if (model_prints(path, take, &p, err)) {
-        told = p.n ? tell(&p) : (err_set(err, ERR_INPUT, "a model without tensors"), NULL);
+        told = p.n ? tell(&p, path) : (err_set(err, ERR_INPUT, "a model without tensors"), NULL);
     }
     for (size_t i = 0; i < p.n; i++) {
         free(p.list[i].name);

@@ -68,9 +68,11 @@ static bool take_prints(const json_t *prints, void *arg, struct err *err) {
                     &rows, &why);
     bool copy = told && rows.n && !rows_null(&rows, 0, "original");
     if (copy) {
-        err_set(err, ERR_UNSUPPORTED, "its tensors are those of %.150s, which has results",
-            rows_text(&rows, 0, "original"));
-        err_hint(err, "'assay queue approve' lets a copy be evaluated; then try the job again");
+        err_set(err, ERR_UNSUPPORTED,
+            "its tensors are those of %.150s, which has results: equal where they were sampled, "
+            "%.3g %% of all values",
+            rows_text(&rows, 0, "original"), 100 * rows_real(&rows, 0, "share"));
+        err_hint(err, "'assay queue approve' lets it be evaluated; then try the job again");
     } else if (!told) {
         log_line(LOG_WARN, "prints of %s are not kept: %s", r->job->model, why.msg);
     }

@@ -63,6 +63,7 @@ static bool print_one(
     const struct tensor *t, float *x, tensor_print_fn *each, void *arg, struct err *err) {
     struct tensor_print p = { .name = t->name, .n_elements = t->n_elements };
     size_t n = read_sample(t, x);
+    p.n_read = n;
     hash_of(t, x, n, p.hash);
     p.constant = is_constant(x, n);
     thin_out(x, n, &p);

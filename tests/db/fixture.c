@@ -36,6 +36,7 @@ int fixture_teardown(void **state) {
 
 int fixture_reset(void **state) {
     fixture_sql(*state,
+        "UPDATE publication SET frozen_at = NULL, reason = NULL; "
         "TRUNCATE revision_prints, canaries, nights, standings, held_submissions, copies, "
         "api_tokens, requests, "
         "votes, webhooks, "
@@ -93,6 +94,26 @@ const char *fixture_sqlstate(struct fixture *f, const char *sql) {
     snprintf(state, sizeof state, "%s", s ? s : "");
     PQclear(r);
     return state;
+}
+
+void *fixture_begin(struct fixture *f, const char *sql) {
+    char info[300];
+    snprintf(info, sizeof info,
+        "%s options='-c search_path=assay -c client_min_messages=error "
+        "-c idle_in_transaction_session_timeout=20s'",
+        f->cluster.conninfo);
+    PGconn *conn = PQconnectdb(info);
+    PQclear(PQexec(conn, "BEGIN"));
+    PGresult *r = PQexec(conn, sql);
+    if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", sql, PQresultErrorMessage(r));
+    PQclear(r);
+    return conn;
+}
+
+void fixture_commit(void *transaction) {
+    PQclear(PQexec(transaction, "COMMIT"));
+    PQfinish(transaction);
 }
 
 struct db *fixture_open(struct fixture *f, const char *role) {

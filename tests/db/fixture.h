@@ -36,6 +36,11 @@ long long fixture_int(struct fixture *f, const char *sql);
 /* The SQLSTATE, "" on success. */
 const char *fixture_sqlstate(struct fixture *f, const char *sql);
 
+/* A transaction that has run the script and is not over yet: somebody who is in the middle of it.
+ */
+void *fixture_begin(struct fixture *f, const char *sql);
+void fixture_commit(void *transaction);
+
 struct db *fixture_open(struct fixture *f, const char *role);
 
 /* A submission of `model` with tasks task0..task<n-1>; the answer of db_submit, or the request

@@ -8,6 +8,7 @@ INSERT INTO assay.models (name) VALUES ('org/kept');
 SQL
 models() { echo 'SELECT count(*) FROM assay.models' | "$ASSAY" db psql 2>/dev/null | sed -n 3p | tr -d ' '; }
 equal 'one model' 1 "$(models)"
+"$ASSAY" queue ban 'Bad/*' --reason 'spam' --as eve >/dev/null
 
 code 'a dump' 0 "$ASSAY" db dump "$tmp/a.dump"
 [ -s "$tmp/a.dump" ] || fail 'the dump is empty'
@@ -29,6 +30,9 @@ first=$ASSAY_HOME
 export ASSAY_HOME="$tmp/second"
 code 'a restore into a new server' 0 "$ASSAY" db restore "$tmp/a.dump"
 equal 'it is all there' 1 "$(models)"
+equal 'decisions, too' 'banned|eve|1' "$(sql "SELECT x.standing, a.actor, count(*) FROM standing_of('bad/model') x, audit a GROUP BY 1, 2")"
+if sql 'DELETE FROM audit' >/dev/null 2>&1; then fail 'a restored record of decisions can be changed'; fi
+ok 'which nobody changes here either'
 code 'and it is up to date' 0 "$ASSAY" db migrate
 has 'nothing was missing' '0 migrations applied' "$tmp/out"
 code 'what a monitor watches' 0 "$ASSAY" queue stats --json

@@ -36,28 +36,42 @@ PY
 made copy 't = dict(reversed(t.items()))'
 made near 't = {k: array.array("f", [x * (1 + 1e-4 * (i % 3 - 1)) for i, x in enumerate(v)]) for k, v in t.items()}'
 made tuned 't = {k: array.array("f", [x + 0.2 * y for x, y in zip(v, u[k])]) for k, v in t.items()}'
+made moved 'a = sorted(k for k in t if h[k]["shape"] == h[[x for x in t if len(h[x]["shape"]) == 2 and h[x]["shape"][0] == h[x]["shape"][1]][0]]["shape"])[:2]
+t[a[0]], t[a[1]] = t[a[1]], t[a[0]]'
 made merged 't = {k: u[k] if i % 2 else v for i, (k, v) in enumerate(t.items())}'
+printf -- '---\nbase_model: [many/m001, big/base]\n---\nNear.\n' >"$many/near/README.md"
 hub
 "$ASSAY" db init >/dev/null
 sql 'UPDATE settings SET retry_backoff_s = 0, crash_backoff_s = 0'
 
 code 'the first' 0 "$ASSAY" submit many/m001 -s one
 code 'is evaluated' 0 "$ASSAY" worker --drain --threads 1
-code 'the others are taken: their files differ' 0 "$ASSAY" submit many/copy many/near many/tuned many/merged many/m002 -s one
+code 'the others are taken: their files differ' 0 "$ASSAY" submit many/copy many/near many/tuned many/merged many/moved many/m002 -s one
 code 'and run' 0 "$ASSAY" worker --drain --threads 1
-equal 'but the copy is not evaluated' 'many/copy|unsupported|its tensors are those of many/m001, which has results' \
+equal 'but the copy is not evaluated' 'many/copy|unsupported|its tensors are those of many/m001, which has results: equal where they were sampled, 100 % of all values' \
     "$(sql "SELECT m.name, j.error_class, j.error FROM jobs j JOIN revisions USING (revision_id) JOIN models m USING (model_id) WHERE j.state = 'dead'")"
 equal 'it is linked' 'many/copy|many/m001' "$(sql 'SELECT model, of_model FROM copies')"
 "$ASSAY" model show many/m001 --lineage --json >"$tmp/out"
 py 'what is related, and how' 'd = json.load(open(sys.argv[1]))
 r = {x["model"].split("/")[1]: x for x in d["related"]}
-assert {k: v["relation"] for k, v in r.items()} == {"copy": "equal tensors", "near": "near copy", "tuned": "tuned or merged", "merged": "shares tensors"}, r
+assert {k: v["relation"] for k, v in r.items()} == {"copy": "equal tensors", "near": "near copy", "tuned": "tuned or merged", "merged": "shares tensors", "moved": "equal tensors, elsewhere"}, r
 assert r["copy"]["ours"] == r["copy"]["theirs"] == 1 and 0.2 < r["merged"]["ours"] < 0.8 and r["tuned"]["correlation"] < 0.9995, r
-assert [c["model"] for c in d["copies"]] == ["many/copy"], d' "$tmp/out"
+assert [c["model"] for c in d["copies"]] == ["many/copy"], d
+assert d["read"][0]["share"] == 1 and d["merge"] == [] and d["bases"] == [], d' "$tmp/out"
+for pair in merged:tensors tuned:weights; do
+    "$ASSAY" model show "many/${pair%:*}" --lineage --json >"$tmp/out"
+    py "a merge of ${pair#*:}" 'm = json.load(open(sys.argv[1]))["merge"]
+assert [x["how"] for x in m] == [sys.argv[2]] and sorted(m[0]["parents"])[:2] == ["many/m001", "many/m002"], m' "$tmp/out" "${pair#*:}"
+done
+has_lineage() { "$ASSAY" model show "$1" --lineage >"$tmp/out"; has "$2" "$3" "$tmp/out"; }
+has_lineage many/merged 'in words' 'a merge, it seems: its tensors are those of many/m00'
+has_lineage many/near 'what its card says' 'made from many/m001, says its card: its weights bear that out'
+has_lineage many/near 'and what it does not know' 'made from big/base, says its card: which was not looked at here'
+has_lineage many/near 'how it was come by' 'All this is by every value of its'
 "$ASSAY" model show many/near --lineage >"$tmp/out"
 has 'for people' 'near copy' "$tmp/out"
 "$ASSAY" queue approve many/copy --reason 'its author asked for it' >/dev/null
 "$ASSAY" queue retry "$(sql "SELECT job_id FROM jobs WHERE state = 'dead'")" >/dev/null
 code 'an approved copy' 0 "$ASSAY" worker --drain --threads 1
-equal 'is evaluated after all' '6' "$(sql "SELECT count(*) FROM jobs WHERE state = 'done'")"
+equal 'is evaluated after all' '7' "$(sql "SELECT count(*) FROM jobs WHERE state = 'done'")"
 finish

@@ -20,6 +20,9 @@ return function(model)
   if listed(model.id, BLOCKED) then
     return refuse("blocked", "it is on this board's blocklist")
   end
+  for _, base in ipairs(model.base_models or {}) do
+    if listed(base, BLOCKED) then return refuse("blocked", "it was made from " .. base:sub(1, 100) .. ", which is on the blocklist") end
+  end
   if model.kind ~= "hub" or model.private then
     return refuse("not-public", "nobody else could look at it")
   end

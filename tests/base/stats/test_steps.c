@@ -137,6 +137,95 @@ static void nothing_has_no_pieces_and_one_point_has_one(void **state) {
     assert_true(pieces[0].level == 3);
 }
 
+/* ---- what a history can be ---- */
+
+/* The least sum of absolute deviations of x[0, n) in k pieces, by trying all cuts. */
+static double least_by_trying(const double *x, size_t n, size_t k) {
+    double best = INFINITY;
+    for (size_t from = k - 1; from < n; from++) { // the last piece
+        double head = k == 1 ? 0 : least_by_trying(x, from, k - 1), level = INFINITY;
+        for (size_t c = from; c < n; c++) { // a median is one of the points
+            double sum = 0;
+            for (size_t i = from; i < n; i++) {
+                sum += fabs(x[i] - x[c]);
+            }
+            level = fmin(level, sum);
+        }
+        best = fmin(best, head + level);
+        if (k == 1) {
+            break;
+        }
+    }
+    return best;
+}
+
+/* Short series of few values, so of many ties: pieces cover them in order, none is empty,
+ * neighbours differ, and no other cut into as many has less deviation. */
+static void cuts_are_the_best_there_are(void **state) {
+    (void)state;
+    for (unsigned seed = 0; seed < 3000; seed++) {
+        struct piece pieces[9];
+        double x[9], sum = 0;
+        unsigned s = seed * 2654435761u + 1;
+        size_t n = 1 + seed % 9;
+        for (size_t i = 0; i < n; i++) {
+            s = s * 1664525u + 1013904223u;
+            x[i] = (double)(s >> 24) / (seed % 2 ? 64 : 1) < 2 ? 1.5 : (double)(s >> 30);
+        }
+        size_t n_pieces = steps_find(x, n, 1, pieces);
+        assert_true(n_pieces >= 1 && n_pieces <= n);
+        for (size_t p = 0; p < n_pieces; p++) {
+            assert_int_equal(pieces[p].from, p ? pieces[p - 1].to : 0);
+            assert_true(pieces[p].to > pieces[p].from);
+            assert_true(p == 0 || pieces[p].level != pieces[p - 1].level);
+            sum += pieces[p].spread * (double)(pieces[p].to - pieces[p].from);
+        }
+        assert_int_equal(pieces[n_pieces - 1].to, n);
+        assert_true(fabs(sum - least_by_trying(x, n, n_pieces)) <= 1e-9);
+    }
+}
+
+static void outliers_do_not_move_a_level(void **state) {
+    (void)state;
+    double x[60];
+    struct piece pieces[60];
+    for (size_t i = 0; i < 60; i++) {
+        x[i] = SMALL_STEP[i];
+    }
+    x[7] = 1e6;
+    x[41] = -1e6;
+    static const double LEVELS[] = { 100.07, 1e6, 100.07, 102.9, -1e6, 102.9 };
+    assert_int_equal(steps_find(x, 60, 1, pieces), 6); // pieces of their own, and the step is seen
+    assert_int_equal(pieces[2].to, 30);
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(fabs(pieces[i].level - LEVELS[i]) < 0.5);
+    }
+}
+
+static void two_and_three_points_are_told(void **state) {
+    (void)state;
+    const double same[] = { 2, 2, 2 }, back[] = { 2, 3, 2 }, up[] = { 2, 2, 3 };
+    CHECK(same, { 3, 2.0 });
+    CHECK(back, { 3, 2.0 }); // there and back is too little to tell
+    CHECK(up, { 2, 2.0 }, { 3, 3.0 });
+    struct piece pieces[3];
+    assert_int_equal(steps_find(up, 3, 2, pieces), 1); // speeds: one point is no piece
+}
+
+static void sizes_do_not_matter(void **state) {
+    (void)state;
+    static const double SCALES[] = { 1e-300, 1e-9, 1, 1e9, 1e300 };
+    for (size_t k = 0; k < LENGTH(SCALES); k++) {
+        double x[12];
+        struct piece pieces[12];
+        for (size_t i = 0; i < 12; i++) {
+            x[i] = (i < 6 ? 1 : -1) * SCALES[k];
+        }
+        assert_int_equal(steps_find(x, 12, 1, pieces), 2);
+        assert_int_equal(pieces[0].to, 6);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_constant_series_is_one_piece),
@@ -150,6 +239,10 @@ int main(void) {
         cmocka_unit_test(a_small_step_is_found_in_noise),
         cmocka_unit_test(several_steps_are_found_where_they_were_made),
         cmocka_unit_test(short_pieces_can_be_refused),
+        cmocka_unit_test(cuts_are_the_best_there_are),
+        cmocka_unit_test(outliers_do_not_move_a_level),
+        cmocka_unit_test(two_and_three_points_are_told),
+        cmocka_unit_test(sizes_do_not_matter),
         cmocka_unit_test(nothing_has_no_pieces_and_one_point_has_one),
     };
     return cmocka_run_group_tests_name("stats_steps", tests, NULL, NULL);

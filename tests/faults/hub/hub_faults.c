@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/progress.h"
 #include "evaluator/hub/client_parts.h"
+#include "evaluator/hub/hub.h"
 #include "evaluator/hub/pull.h"
 #include "evaluator/hub/retry.h"
 #include "tests/faults/hub/hostile.h"
@@ -521,6 +522,47 @@ static void fault_63_a_listing_ends(void **state) {
     assert_int_equal(fix.hub.used[0], 2);
 }
 
+struct listed {
+    unsigned n;
+    char last[200];
+};
+
+static bool take_listed(const json_t *entry, void *arg, bool *go_on, struct err *err) {
+    struct listed *l = arg;
+    (void)err;
+    l->n++;
+    snprintf(l->last, sizeof l->last, "%s", json_get_string(entry, "id", ""));
+    *go_on = l->n < 100;
+    return true;
+}
+
+/* A model's name becomes an argument of ours, and an entry's page leads to the next. */
+static void fault_63_a_listing_of_models_names_models_and_ends(void **state) {
+    struct rule odd[] = {
+        { "/api/models", DEED_JSON, 0,
+            "[5, {}, {\"id\": 7}, {\"id\": \"/etc/passwd\"}, {\"id\": "
+            "\"../../etc\"}, {\"id\": \"./m\"}, {\"id\": \"org/m@main\"}, {\"id\": "
+            "\"m.gguf\"}, {\"id\": \"org/m\"}]",
+            0 },
+        END
+    };
+    struct rule nameless[] = { { "/api/models", DEED_PAGES, 3, NULL, 0 }, END };
+    struct listed listed = { 0 };
+    (void)state;
+    struct hub_query q = {
+        .hub = fix.hub.url, .sort = "likes", .found = take_listed, .arg = &listed
+    };
+    struct err err = ERR_INIT;
+    hostile_rules(&fix.hub, odd);
+    assert_true(hub_models(&q, &err));
+    assert_int_equal(listed.n, 1);
+    assert_string_equal(listed.last, "org/m");
+    hostile_rules(&fix.hub, nameless); // without end
+    assert_true(hub_models(&q, &err));
+    assert_int_equal(listed.n, 1);
+    assert_int_equal(fix.hub.used[0], 1);
+}
+
 static void fault_65_what_is_here_needs_no_hub(void **state) {
     struct err err;
     (void)state;
@@ -616,6 +658,7 @@ int main(int argc, char **argv) {
         CASE(fault_61_no_body_is_longer_than_it_may_be),
         CASE(fault_62_headers_have_a_bound),
         CASE(fault_63_a_listing_ends),
+        CASE(fault_63_a_listing_of_models_names_models_and_ends),
         CASE(fault_65_what_is_here_needs_no_hub),
         CASE(fault_66_a_branch_is_resolved_once_and_a_new_owner_refused),
         CASE(fault_67_what_the_other_protocol_offers_is_left),

@@ -1,11 +1,12 @@
 #!/bin/sh
 # A board through four nights. The second has everything: of NIGHT_MODELS models three have new revisions, one a new
 # revision that is poisoned, one became gated; the hub is away for NIGHT_AWAY seconds when the night begins, and the
-# database is restarted while its workers are at work. Reports, site and exit codes say so.
+# database is restarted while its workers are at work. Reports, site and exit codes say so. NIGHT_AWAY=600 NIGHT_RETRY=30 is ten
+# minutes with the waits that are usual; that these outlast ten minutes is asserted by tests/evaluator/nightly/test_patience.c.
 # shellcheck disable=SC1091
 . "$(dirname "$0")/../../e2e/lib.sh"
 n=${NIGHT_MODELS:-50}
-away=${NIGHT_AWAY:-20}
+away=${NIGHT_AWAY:-20} retry=${NIGHT_RETRY:-1}
 "$MAKE_TINY" "$tmp/hub" "$n"
 library
 cat >"$tmp/tasks/night.lua" <<'LUA'
@@ -21,7 +22,7 @@ hub_up() { # on the port that it had before
     export HF_ENDPOINT="http://127.0.0.1:$port"
 }
 hub_down() { kill "$hub_pid"; wait_for 'the hub is down' gone "$hub_pid"; }
-night() { "$ASSAY" nightly --workers 2 --threads 1 --report "$tmp/reports" --site "$tmp/site" --retry 1 -v "$@"; }
+night() { "$ASSAY" nightly --workers 2 --threads 1 --report "$tmp/reports" --site "$tmp/site" --retry "$retry" -v "$@"; }
 report() { # report WHAT PYTHON: r is the newest report
     py "$1" "r = json.load(open(sys.argv[1]))
 m, j, q = r['models'], r['jobs'], r['queued']
@@ -67,7 +68,10 @@ code 'a second one at once' 8 night --dry-run --hub-wait 1
 has 'is told why' 'another night is under way' "$tmp/err"
 sleep "$away"
 hub_up "$port"
-wait_for 'jobs are queued' sh -c "grep -q 'jobs are left' '$tmp/night.log'"
+until grep -q 'jobs are left' "$tmp/night.log"; do # it looks for the hub after up to five minutes
+    if gone "$night_pid"; then cat "$tmp/night.log" >&2; fail 'the night ended without jobs'; fi
+    sleep 0.2
+done
 "$ASSAY" db down >/dev/null
 "$ASSAY" db up >/dev/null
 wait "$night_pid" || got=$?
@@ -121,12 +125,23 @@ has 'freezes' 'publication is frozen: canary' "$tmp/err"
 equal 'the site stays as it was' "$before" "$(find "$tmp/site" -type f -exec sha256sum {} + | sort | sha256sum)"
 report 'told' "assert r['outcome'] == 'frozen' and r['canary']['runs'][0]['drift'], r"
 code 'nor is it built by hand' 10 "$ASSAY" site build -o "$tmp/site"
+"$ASSAY" nightly ls >"$tmp/out"
+has 'the list of nights says so' 'publication is frozen since' "$tmp/out"
 code 'it stays frozen' 10 night
+code 'nobody lifts it without a reason' 2 "$ASSAY" nightly unfreeze
 code 'until somebody looked' 0 "$ASSAY" nightly unfreeze --reason 'the record had been changed' --as eve
 "$ASSAY" nightly unpin "$canary" --reason 'spoilt' --as eve >/dev/null
 code 'then it goes on' 0 night
 equal 'who did it is known' 'unpin unfreeze freeze pin' "$("$ASSAY" queue audit --json |
     python3 -c 'import json, sys; print(*[d["action"] for d in json.load(sys.stdin)["decisions"]])')"
+
+# ---- by cron's line ----
+echo "HF_ENDPOINT=$HF_ENDPOINT" >"$tmp/nightly.env"
+line=$(sed -n 's/^7 1 \* \* \* assay //p' "$top/script/deploy/assay-nightly.cron" | sed "s|/etc/assay/|$tmp/|
+    s|/var/lib/assay|$tmp|; s|/var/www/assay|$tmp/site|; s|exec assay|exec '$ASSAY'|")
+code 'the command of the cron example' 0 env -u HF_ENDPOINT sh -c "$line"
+has 'prints what cron mails' 'Night of' "$tmp/out"
+code 'a suite that is not there' 3 night -s nowhere
 
 # ---- dry ----
 cp "$tmp/other/models/many/m005/model.safetensors" "$tmp/hub/models/many/m002/model.safetensors"
