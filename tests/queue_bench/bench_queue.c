@@ -5,7 +5,7 @@
  * changes its speed changes it for both.
  *
  *   bench_queue HOME [--jobs N] [--round-s N] [--rounds N] [--pace-s N] [--snapshot-s N]
- * [--prototype FILE.sql]
+ * [--prototype FILE.sql] [--only pace,rates,waiters,snapshot] [--clients 1,8,16] [--hows 012]
  *
  * One JSON document on stdout, progress on stderr; script/bench queue makes a table of it. */
 #include <libpq-fe.h>
@@ -31,8 +31,10 @@ static const char *const how_names[N_HOWS] = { "prototype", "ours, claim and fin
 
 struct bench {
     const char *home, *prototype;
+    const char *only, *clients, *hows; /* NULL: all */
     long long jobs;
     unsigned round_s, rounds, pace_s, snapshot_s;
+    pid_t server;
     char ours[200], theirs[200];
 };
 
@@ -49,13 +51,16 @@ static void die(const char *what, const char *why) {
     exit(1);
 }
 
-static void sql(const char *conninfo, const char *text) {
+/* How many rows it answered. */
+static int sql(const char *conninfo, const char *text) {
     PGconn *conn = PQconnectdb(conninfo);
     PGresult *r = PQexec(conn, text);
     if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
         die(text, PQerrorMessage(conn));
+    int n = PQntuples(r);
     PQclear(r);
     PQfinish(conn);
+    return n;
 }
 
 static int by_size(const void *a, const void *b) {
@@ -329,7 +334,7 @@ static void fill_prototype(const struct bench *b) {
 /* ---- what is measured ---- */
 
 static bool measured(const struct bench *b, enum how how) {
-    return how != PROTOTYPE || b->prototype;
+    return (how != PROTOTYPE || b->prototype) && (!b->hows || strchr(b->hows, '0' + (int)how));
 }
 
 /* At twenty cycles a second: what a claim takes, and, where it is one with finishing, the turn. */
@@ -350,6 +355,25 @@ static json_t *measure_pace(const struct bench *b, double seconds) {
     return all;
 }
 
+/* Seconds of processor time of the server's processes that have ended: of a round's connections. */
+static double server_s(const struct bench *b) {
+    char path[64], line[1000] = "";
+    unsigned long long user = 0, system = 0;
+    usleep(100000); /* those of the round are ending */
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)b->server);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(line, 1, sizeof line - 1, f) : 0;
+    line[n] = 0;
+    if (f)
+        fclose(f);
+    const char *rest = strrchr(line, ')');
+    if (!rest ||
+        sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu", &user,
+            &system) != 2)
+        return 0;
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 static json_t *measure_rate(const struct bench *b, unsigned clients) {
     json_t *all = json_object();
     for (enum how how = 0; how < N_HOWS; how++)
@@ -360,12 +384,13 @@ static json_t *measure_rate(const struct bench *b, unsigned clients) {
             struct crew crew;
             if (!measured(b, how))
                 continue;
-            double began = now();
+            double began = now(), spent = server_s(b);
             crew_start(&crew, b, how, clients, b->round_s, 0);
             crew_join(&crew);
             double rate = (double)cycles(&crew) / (now() - began);
-            fprintf(
-                stderr, "bench: %u clients, %s: %.0f cycles/s\n", clients, how_names[how], rate);
+            double cpu_ms = (server_s(b) - spent) * 1e3 / (double)cycles(&crew);
+            fprintf(stderr, "bench: %u clients, %s: %.0f cycles/s, %.3f ms of the server's time\n",
+                clients, how_names[how], rate, cpu_ms);
             json_array_append_new(json_object_get(all, how_names[how]), json_real(rate));
             crew_release(&crew);
         }
@@ -431,7 +456,10 @@ static void begin(struct bench *b) {
     db_close(db);
     snprintf(b->ours, sizeof b->ours, "host=%s user=assay dbname=assay", c.socket_dir);
     snprintf(b->theirs, sizeof b->theirs, "host=%s user=assay dbname=prototype", c.socket_dir);
+    b->server = c.pid;
     cluster_release(&c);
+    if (sql(b->ours, "SELECT 1 FROM assay.models LIMIT 1")) /* a home that was filled before */
+        return;
     fprintf(stderr, "bench: %lld jobs\n", b->jobs);
     fill_ours(b);
     if (b->prototype) {
@@ -457,12 +485,58 @@ static void parse(struct bench *b, int argc, char **argv) {
             b->snapshot_s = v;
         else if (!strcmp(argv[i], "--prototype"))
             b->prototype = argv[i + 1];
+        else if (!strcmp(argv[i], "--only"))
+            b->only = argv[i + 1];
+        else if (!strcmp(argv[i], "--clients"))
+            b->clients = argv[i + 1];
+        else if (!strcmp(argv[i], "--hows"))
+            b->hows = argv[i + 1];
         else
             b->home = NULL;
     }
     if (!b->home)
         die("usage", "bench_queue HOME [--jobs N] [--round-s N] [--rounds N] [--snapshot-s N] "
                      "[--prototype FILE.sql]");
+}
+
+static bool asked(const char *list, const char *name) {
+    return !list || strstr(list, name);
+}
+
+static json_t *measure_rates(const struct bench *b) {
+    json_t *rates = json_object();
+    static const unsigned counts[] = { 1, 8, 16 };
+    const char *given = b->clients ? b->clients : "1,8,16";
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%u", counts[i]);
+        const char *at = given;
+        while (strtoul(at, NULL, 10) != counts[i] && (at = strchr(at, ',')))
+            at++;
+        if (at)
+            json_object_set_new(rates, name, measure_rate(b, counts[i]));
+    }
+    return rates;
+}
+
+static json_t *measure_snapshots(const struct bench *b) {
+    json_t *snapshots = json_object();
+    json_object_set_new(snapshots, "pace", measure_snapshot(b, TURN, 1, 1.0 / PACE_PER_S));
+    json_object_set_new(snapshots, "ours", measure_snapshot(b, TURN, 8, 0));
+    if (b->prototype)
+        json_object_set_new(snapshots, "prototype", measure_snapshot(b, PROTOTYPE, 8, 0));
+    return snapshots;
+}
+
+static void measure_all(const struct bench *b, json_t *out) {
+    if (asked(b->only, "pace"))
+        json_object_set_new(out, "pace", measure_pace(b, b->pace_s));
+    if (asked(b->only, "rates"))
+        json_object_set_new(out, "rates", measure_rates(b));
+    if (asked(b->only, "waiters"))
+        json_object_set_new(out, "waiters", measure_waiters(b));
+    if (b->snapshot_s && asked(b->only, "snapshot"))
+        json_object_set_new(out, "snapshot", measure_snapshots(b));
 }
 
 int main(int argc, char **argv) {
@@ -474,21 +548,7 @@ int main(int argc, char **argv) {
     begin(&b);
     json_t *out =
         json_pack("{s:s, s:I}", "schema", "assay.bench-queue/1", "jobs", (json_int_t)b.jobs);
-    json_object_set_new(out, "pace", measure_pace(&b, b.pace_s));
-    json_t *rates = json_object();
-    json_object_set_new(rates, "1", measure_rate(&b, 1));
-    json_object_set_new(rates, "8", measure_rate(&b, 8));
-    json_object_set_new(rates, "16", measure_rate(&b, 16));
-    json_object_set_new(out, "rates", rates);
-    json_object_set_new(out, "waiters", measure_waiters(&b));
-    if (b.snapshot_s) {
-        json_t *snapshots = json_object();
-        json_object_set_new(snapshots, "pace", measure_snapshot(&b, TURN, 1, 1.0 / PACE_PER_S));
-        json_object_set_new(snapshots, "ours", measure_snapshot(&b, TURN, 8, 0));
-        if (b.prototype)
-            json_object_set_new(snapshots, "prototype", measure_snapshot(&b, PROTOTYPE, 8, 0));
-        json_object_set_new(out, "snapshot", snapshots);
-    }
+    measure_all(&b, out);
     json_dumpf(out, stdout, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(out);
