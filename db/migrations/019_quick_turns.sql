@@ -9,6 +9,33 @@
 -- with it all others of the row. Who reaps looks through all leases, of which there is one a worker.
 DROP INDEX jobs_lease;
 
+-- A CHECK of a table is parsed anew by every statement that writes there, six times a turn for the three of jobs. What ties
+-- a job's fields to its state stands in a trigger, whose function is kept; those of a run's parts in store_run, which
+-- alone writes them, beside those that 012 put there. That a number is one is still the table's own.
+ALTER TABLE jobs DROP CONSTRAINT jobs_lease_while_leased, DROP CONSTRAINT jobs_finished_when_final,
+    DROP CONSTRAINT jobs_record_when_done;
+CREATE FUNCTION refuse_unsound_job() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.state = 'leased') = (NEW.lease_owner IS NOT NULL) AND (NEW.state = 'leased') = (NEW.lease_until IS NOT NULL)
+        AND (NEW.state IN ('done', 'dead', 'cancelled')) = (NEW.finished_at IS NOT NULL)
+        AND (NEW.state = 'done') = (NEW.record_sha256 IS NOT NULL) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'job % is % without what belongs to that, or with what does not', NEW.job_id, NEW.state
+        USING ERRCODE = '23514', CONSTRAINT = TG_NAME;
+END $$;
+CREATE TRIGGER jobs_fields_fit_state BEFORE INSERT OR UPDATE OF state, lease_owner, lease_until, finished_at, record_sha256
+    ON jobs FOR EACH ROW EXECUTE FUNCTION refuse_unsound_job();
+ALTER TABLE attempts DROP CONSTRAINT attempts_log_short;
+CREATE TRIGGER attempts_log_short BEFORE UPDATE OF log ON attempts FOR EACH ROW
+    WHEN (octet_length(NEW.log) > 65536) EXECUTE FUNCTION refuse_value();
+ALTER TABLE runs DROP CONSTRAINT runs_seconds_finite, DROP CONSTRAINT runs_job_and_attempt, DROP CONSTRAINT runs_record_small;
+
+-- Going character by character, translate() took longer than all indexes of a turn. What is no hexadecimal digit at all
+-- is refused by decode(). It says the same as before, so that no row need be looked at.
+ALTER DOMAIN hash256 DROP CONSTRAINT hash256_is_hex;
+ALTER DOMAIN hash256 ADD CONSTRAINT hash256_is_hex CHECK (octet_length(VALUE) = 64 AND encode(decode(VALUE, 'hex'), 'hex') = VALUE) NOT VALID;
+
 -- An expression of the query that calls it, not a call.
 CREATE OR REPLACE FUNCTION config_json(c configurations) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('precision', c.precision, 'weights', c.weight_type, 'template', c.template,
@@ -18,15 +45,20 @@ $$;
 DROP FUNCTION claim_job(uuid, integer, bigint, integer, integer, integer, text, text[]);
 DROP FUNCTION finish_and_claim(uuid, bigint, integer, uuid, text, integer, bigint, integer, integer, integer, text, text[]);
 DROP FUNCTION take_job(uuid, integer, machine, bigint, settings, boolean);
+DROP FUNCTION pick_job(machine, bigint, settings, text);
+DROP FUNCTION store_run(bigint, bigint, bigint, text, bigint, integer, uuid, bigint, timestamptz, text, text);
 DROP FUNCTION finish_attempt(uuid, bigint, integer, uuid, text, settings);
 
 -- ---- claiming ----
+
+-- The first of the queue that a worker could do.
+CREATE TYPE queue_head AS (job_id bigint, priority smallint, turn bigint, queued_at timestamptz);
 
 -- A job as the worker that holds it is told of it; after a turn, with what became of the one before.
 CREATE TYPE claimed AS (answer text, job_id bigint, attempt integer, epoch uuid, purpose text, revision_id bigint, model text,
     kind text, commit text, task text, task_version integer, task_sha256 text, config jsonb, config_id bigint, manifest jsonb);
 
--- Leases a job that this transaction has locked: a new attempt, or the one that the worker holds already.
+-- A job that this transaction has locked, leased: as a new attempt, or the one that the worker holds already.
 CREATE FUNCTION lease_job(w uuid, jid bigint, fresh boolean, lease integer, its_epoch uuid) RETURNS claimed
 LANGUAGE plpgsql AS $$
 DECLARE c claimed;
@@ -45,11 +77,50 @@ BEGIN
     RETURN c;
 END $$;
 
--- Leases the next job to this worker; or what it holds already, which is a lease whose reply it never got. `free`: it has
--- just finished the one that it had, so there is none to look for. A worker that calls twice at once is served in turn.
+-- The window: of the first hundred from the head on, the one that no other worker has the model of, locked; NULL where
+-- others took them all. MATERIALIZED: a window that a nested loop ran again could come out differently.
+CREATE FUNCTION pick_beyond(m machine, head queue_head, s settings) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE ids bigint[]; id bigint; picked bigint; moment timestamptz := clock_timestamp();
+BEGIN
+    WITH near AS MATERIALIZED (
+        SELECT job_id, priority, turn, revision_id, queued_at FROM jobs
+        WHERE state = 'queued' AND (priority, turn, job_id) >= (head.priority, head.turn, head.job_id)
+            AND (m.memory_mb IS NULL OR needs_mb <= m.memory_mb) AND (m.disk_mb IS NULL OR needs_disk_mb <= m.disk_mb)
+            AND (m.gpus IS NULL OR needs_gpus <= m.gpus)
+            AND (m.device IS NULL OR needs_device IS NULL OR needs_device = m.device)
+            AND (m.dtypes IS NULL OR needs_dtype IS NULL OR needs_dtype = ANY (m.dtypes))
+        ORDER BY priority, turn, job_id LIMIT 100),
+    busy AS MATERIALIZED (SELECT DISTINCT revision_id FROM jobs WHERE state = 'leased' AND lease_until > moment)
+    SELECT array_agg(job_id ORDER BY near.priority,
+        near.queued_at > head.queued_at + make_interval(secs => s.affinity_s) OR near.turn > head.turn + s.affinity_turns,
+        near.revision_id IN (SELECT revision_id FROM busy), near.turn, near.job_id) INTO ids FROM near;
+    FOREACH id IN ARRAY coalesce(ids, '{}') LOOP
+        SELECT job_id INTO picked FROM jobs WHERE job_id = id AND state = 'queued' FOR UPDATE SKIP LOCKED;
+        IF FOUND THEN
+            RETURN picked;
+        END IF;
+    END LOOP;
+    -- The whole window went to others meanwhile.
+    SELECT job_id INTO picked FROM jobs
+        WHERE state = 'queued' AND (priority, turn, job_id) >= (head.priority, head.turn, head.job_id)
+            AND (m.memory_mb IS NULL OR needs_mb <= m.memory_mb) AND (m.disk_mb IS NULL OR needs_disk_mb <= m.disk_mb)
+            AND (m.gpus IS NULL OR needs_gpus <= m.gpus)
+            AND (m.device IS NULL OR needs_device IS NULL OR needs_device = m.device)
+            AND (m.dtypes IS NULL OR needs_dtype IS NULL OR needs_dtype = ANY (m.dtypes))
+        ORDER BY priority, turn, job_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+    RETURN picked;
+END $$;
+
+-- Leases the next job to this worker, by priority, then by turn; or what it holds already, which is a lease whose reply it
+-- never got. A job of the model that the worker has loaded comes before others of its priority, as long as it was not
+-- queued settings.affinity_s later than the first, nor has a turn settings.affinity_turns later. A worker that must load
+-- another model anyway takes one that no other is busy with. `free`: it has just finished the one that it had, so there
+-- is none to look for. A worker that calls twice at once is served in turn.
 CREATE FUNCTION take_job(w uuid, lease integer, m machine, resident bigint, free boolean) RETURNS claimed LANGUAGE plpgsql AS $$
 DECLARE
-    c claimed; picked bigint; around record;
+    picked bigint; around record; head queue_head; s settings; entries bigint; ignored text; machine text := m::text;
+    f text[]; fp smallint := -1; ft bigint := 0; fj bigint := 0; until text;
+    promoted boolean := false;
     moment timestamptz := clock_timestamp(); -- a volatile function in a condition would not use the index
 BEGIN
     IF lease NOT BETWEEN 1 AND 3600 THEN
@@ -59,30 +130,58 @@ BEGIN
         PERFORM 1 FROM workers WHERE worker_id = w FOR NO KEY UPDATE;
         SELECT job_id INTO picked FROM jobs WHERE state = 'leased' AND lease_owner = w LIMIT 1;
     END IF;
-    -- One look at all that comes before the queue itself: the entries are read before the queue is.
-    SELECT x AS s, k.last_seen AS seen, EXISTS (SELECT 1 FROM jobs WHERE state = 'waiting' AND run_at <= moment) AS due,
-            q.last_value AS entries INTO around
-        FROM settings x CROSS JOIN queue_entries q LEFT JOIN workers k ON k.worker_id = w AND k.stopped_at IS NULL;
-    IF around.seen IS NULL THEN
-        RAISE EXCEPTION 'worker % is not registered', w USING ERRCODE = 'ZA002';
-    END IF;
-    IF around.seen < moment - interval '5 s' THEN
-        UPDATE workers SET last_seen = moment WHERE worker_id = w;
-    END IF;
-    IF picked IS NOT NULL THEN
-        c := lease_job(w, picked, false, lease, (around.s).epoch);
-        IF c.job_id IS NOT NULL THEN
-            RETURN c;
+    LOOP
+        -- The floor: what came below it since has raised queue_entries, which are read before the queue is; and ten seconds
+        -- after it was found this session looks from the start in any case, as they are raised before their transaction commits.
+        entries := coalesce(pg_sequence_last_value('queue_entries'), 0);
+        f := string_to_array(current_setting('assay.floor', true), '|');
+        fp := -1; until := NULL;
+        IF f[1] = entries::text AND f[3] = machine AND f[2]::timestamptz > moment THEN
+            fp := f[4]; ft := f[5]; fj := f[6]; until := f[2];
         END IF;
+        -- One look at all that a claim needs to know.
+        SELECT x AS s, k.last_seen AS seen, EXISTS (SELECT 1 FROM jobs WHERE state = 'waiting' AND run_at <= moment) AS due,
+                h.job_id, h.priority, h.turn, h.queued_at INTO around
+            FROM settings x LEFT JOIN workers k ON k.worker_id = w AND k.stopped_at IS NULL LEFT JOIN LATERAL (
+                SELECT job_id, priority, turn, queued_at FROM jobs
+                WHERE state = 'queued' AND (priority, turn, job_id) >= (fp, ft, fj)
+                    AND (m.memory_mb IS NULL OR needs_mb <= m.memory_mb) AND (m.disk_mb IS NULL OR needs_disk_mb <= m.disk_mb)
+                    AND (m.gpus IS NULL OR needs_gpus <= m.gpus)
+                    AND (m.device IS NULL OR needs_device IS NULL OR needs_device = m.device)
+                    AND (m.dtypes IS NULL OR needs_dtype IS NULL OR needs_dtype = ANY (m.dtypes))
+                ORDER BY priority, turn, job_id LIMIT 1) h ON true;
+        s := around.s;
+        IF around.seen IS NULL THEN
+            RAISE EXCEPTION 'worker % is not registered', w USING ERRCODE = 'ZA002';
+        ELSIF around.seen < moment - interval '5 s' THEN
+            UPDATE workers SET last_seen = moment WHERE worker_id = w;
+        END IF;
+        IF picked IS NOT NULL THEN
+            RETURN lease_job(w, picked, false, lease, s.epoch);
+        END IF;
+        EXIT WHEN (promoted OR NOT around.due) AND (around.job_id IS NOT NULL OR fp < 0);
+        IF around.due AND NOT promoted THEN -- some: the rest is left to who comes next
+            promoted := promote(moment) IS NOT NULL;
+        ELSE
+            ignored := set_config('assay.floor', '', false);
+        END IF;
+    END LOOP;
+    IF around.job_id IS NULL THEN
+        RETURN NULL;
     END IF;
-    IF around.due THEN
-        around.entries := promote(moment);
-    END IF;
-    picked := pick_job(m, resident, around.s, around.entries::text);
-    IF picked IS NOT NULL THEN
-        c := lease_job(w, picked, true, lease, (around.s).epoch);
-    END IF;
-    RETURN c;
+    head := ROW(around.job_id, around.priority, around.turn, around.queued_at)::queue_head;
+    ignored := set_config('assay.floor', concat_ws('|', entries, coalesce(until, (moment + interval '10 s')::text), machine,
+        head.priority, head.turn, head.job_id), false);
+    SELECT job_id INTO picked FROM jobs
+        WHERE state = 'queued' AND revision_id = resident AND priority = head.priority
+            AND turn <= head.turn + s.affinity_turns AND queued_at <= head.queued_at + make_interval(secs => s.affinity_s)
+            AND (m.memory_mb IS NULL OR needs_mb <= m.memory_mb) AND (m.disk_mb IS NULL OR needs_disk_mb <= m.disk_mb)
+            AND (m.gpus IS NULL OR needs_gpus <= m.gpus)
+            AND (m.device IS NULL OR needs_device IS NULL OR needs_device = m.device)
+            AND (m.dtypes IS NULL OR needs_dtype IS NULL OR needs_dtype = ANY (m.dtypes))
+        ORDER BY priority, turn, job_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+    picked := coalesce(picked, pick_beyond(m, head, s));
+    RETURN CASE WHEN picked IS NOT NULL THEN lease_job(w, picked, true, lease, s.epoch) END;
 END $$;
 
 -- One row or none.
@@ -118,16 +217,15 @@ END $$;
 
 -- ---- finishing ----
 
--- A run with its numbers, from a record (db.h describes it): its id. `text_of` is the record's exact bytes, `sha` their hash.
-CREATE OR REPLACE FUNCTION store_run(rev bigint, task bigint, config bigint, why text, jid bigint, att integer, w uuid, sid bigint,
-    began timestamptz, text_of text, sha text) RETURNS bigint LANGUAGE plpgsql AS $$
+-- A run with its numbers, from a record (db.h describes it): its id. `text_of` is the record's exact bytes, `sha` their hash;
+-- `expected` is the task's hash, `has_chunks` whether samples are stored.
+CREATE FUNCTION store_run(rev bigint, task bigint, config bigint, why text, jid bigint, att integer, w uuid, sid bigint,
+    began timestamptz, text_of text, sha text, expected text, has_chunks boolean) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     rec jsonb := text_of::jsonb; audit jsonb := coalesce(rec -> 'audit', '{}'); n_all bigint := coalesce((rec ->> 'n')::bigint, 0);
     build text := rec ->> 'harness_build'; its_main text := rec ->> 'main'; rid bigint := nextval('runs_run_id_seq');
-    expected text; has_main boolean; bad boolean; has_chunks boolean; chunks integer := 0; locked text; nth integer;
+    has_main boolean; bad boolean; chunks integer := 0; locked text; nth integer;
 BEGIN
-    SELECT sha256, EXISTS (SELECT 1 FROM sample_chunks c WHERE c.set_id = sid) INTO STRICT expected, has_chunks
-        FROM tasks WHERE task_id = task;
     IF rec ->> 'task_sha256' IS DISTINCT FROM expected THEN
         RAISE EXCEPTION 'the record is of another version of the task' USING ERRCODE = 'ZA001';
     END IF;
@@ -144,7 +242,9 @@ BEGIN
                 ORDER BY m.subset COLLATE "C", m.name COLLATE "C"), 'UTF8')), 'hex') AS bits,
             coalesce(bool_or(m.name = its_main AND m.subset = ''), false) AS has_main,
             bool_or(octet_length(m.subset) > 200 OR octet_length(m.name) NOT BETWEEN 1 AND 100 OR m.n < 0) IS NOT FALSE
-                OR n_all < 0 OR octet_length(build) NOT BETWEEN 1 AND 200 OR why NOT IN ('eval', 'canary', 'reproduce') AS bad FROM m),
+                OR n_all < 0 OR octet_length(build) NOT BETWEEN 1 AND 200 OR why NOT IN ('eval', 'canary', 'reproduce')
+                OR (abs((rec ->> 'seconds')::double precision) < 'Infinity') IS FALSE OR (jid IS NULL) <> (att IS NULL)
+                OR pg_column_size(rec) >= 1048576 AS bad FROM m),
     numbers AS (INSERT INTO results (run_id, subset, metric, value, stderr, low, high, n)
         SELECT rid, m.subset, m.name, m.value, m.stderr, m.low, m.high, m.n FROM m),
     run AS (INSERT INTO runs (run_id, revision_id, task_id, config_id, harness_build, ordinal, purpose, job_id, attempt, worker_id,
@@ -176,6 +276,16 @@ BEGIN
     RETURN rid;
 END $$;
 
+CREATE OR REPLACE FUNCTION put_run(rev bigint, task bigint, config bigint, why text, jid bigint, att integer, w uuid, sid bigint,
+    began timestamptz, text_of text) RETURNS runs LANGUAGE plpgsql SET search_path = assay, pg_temp AS $$
+DECLARE r runs; rid bigint;
+BEGIN
+    SELECT store_run(rev, task, config, why, jid, att, w, sid, began, text_of, encode(sha256(convert_to(text_of, 'UTF8')), 'hex'),
+        t.sha256, EXISTS (SELECT 1 FROM sample_chunks c WHERE c.set_id = sid)) INTO STRICT rid FROM tasks t WHERE t.task_id = task;
+    SELECT * INTO STRICT r FROM runs WHERE run_id = rid;
+    RETURN r;
+END $$;
+
 -- Stores the run of an attempt and sets the job done. Whoever holds the lease is known by its one row; all others go the
 -- long way, which says why. That row is found by its key: the state is compared as text so that no plan goes by the index
 -- of leases by worker, which is long while a snapshot is open.
@@ -184,6 +294,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     j jobs; r runs; was job_state := 'leased'; sha text := encode(sha256(convert_to(text_of, 'UTF8')), 'hex');
     rev bigint; task bigint; config bigint; why text; sid bigint; began timestamptz; run bigint;
+    expected text; has_chunks boolean;
 BEGIN
     WITH ended AS (
         UPDATE jobs SET state = 'done', lease_owner = NULL, lease_until = NULL, record_sha256 = sha, progress = 1,
@@ -194,7 +305,9 @@ BEGIN
     told AS (
         UPDATE attempts a SET ended_at = clock_timestamp(), outcome = 'ok', error_class = NULL, error = NULL FROM ended
             WHERE a.job_id = jid AND a.attempt = att RETURNING a.started_at)
-    SELECT ended.*, told.started_at INTO rev, task, config, why, sid, began FROM ended LEFT JOIN told ON true;
+    SELECT ended.*, told.started_at, t.sha256, EXISTS (SELECT 1 FROM sample_chunks c WHERE c.set_id = ended.set_id)
+        INTO rev, task, config, why, sid, began, expected, has_chunks
+        FROM ended JOIN tasks t ON t.task_id = ended.task_id LEFT JOIN told ON true;
     IF NOT FOUND THEN
         SELECT * INTO j FROM jobs WHERE job_id = jid FOR UPDATE;
         IF NOT FOUND THEN
@@ -212,8 +325,10 @@ BEGIN
             finished_at = clock_timestamp(), error_class = NULL, error = NULL WHERE job_id = jid;
         UPDATE attempts SET ended_at = clock_timestamp(), outcome = 'ok', error_class = NULL, error = NULL
             WHERE job_id = jid AND attempt = att RETURNING started_at INTO began;
+        SELECT t.sha256, EXISTS (SELECT 1 FROM sample_chunks c WHERE c.set_id = sid) INTO STRICT expected, has_chunks
+            FROM tasks t WHERE t.task_id = task;
     END IF;
-    run := store_run(rev, task, config, why, jid, att, w, sid, began, text_of, sha);
+    run := store_run(rev, task, config, why, jid, att, w, sid, began, text_of, sha, expected, has_chunks);
     RETURN CASE was WHEN 'leased' THEN 'ok' ELSE 'ok-late' END;
 END $$;
 
@@ -242,11 +357,13 @@ ALTER FUNCTION put_chunk(uuid, bigint, integer, integer, integer, text, text, by
 ALTER FUNCTION get_chunks(uuid, bigint, integer) SET enable_seqscan = off;
 ALTER FUNCTION fail_job(uuid, bigint, integer, text, text, text, double precision, integer) SET enable_seqscan = off;
 
-REVOKE ALL ON FUNCTION lease_job, take_job, claim_job, finish_attempt, finish_and_claim FROM PUBLIC;
+REVOKE ALL ON FUNCTION lease_job, pick_beyond, take_job, claim_job, store_run, finish_attempt, finish_and_claim,
+    refuse_unsound_job FROM PUBLIC;
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'assay_owner') THEN
-        GRANT EXECUTE ON FUNCTION lease_job, take_job, claim_job, finish_attempt, finish_and_claim TO assay_owner;
+        GRANT EXECUTE ON FUNCTION lease_job, pick_beyond, take_job, claim_job, store_run, finish_attempt,
+            finish_and_claim, refuse_unsound_job TO assay_owner;
         GRANT EXECUTE ON FUNCTION claim_job, finish_and_claim TO assay_worker;
     END IF;
 END $$;
