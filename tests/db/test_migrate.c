@@ -8,7 +8,7 @@
 #include "base/embed.h"
 #include "base/hash.h"
 
-#define LATEST 18
+#define LATEST 19
 
 extern const struct embedded db_migrations[];
 

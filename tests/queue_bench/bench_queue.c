@@ -25,6 +25,7 @@
 #define CLIENTS_MAX 16
 #define SAMPLES_MAX 400000
 #define PACE_PER_S 20
+#define WARM_S 1.0
 
 enum how { PROTOTYPE, APART, TURN, N_HOWS };
 static const char *const how_names[N_HOWS] = { "prototype", "ours, claim and finish", "ours" };
@@ -75,14 +76,17 @@ struct client {
     enum how how;
     unsigned number;
     double pace_s;         /* between the beginnings of two cycles; 0: as fast as it goes */
-    double until;          /* when it stops */
+    double from, until;    /* when it begins to count, and stops */
     double *claim_ms;      /* of each cycle, in order */
     double *cycle_ms, *at; /* when it ended */
-    size_t n;
+    size_t n, n_all;       /* n_all: those before it began to count, too */
     pthread_t thread;
 };
 
 static void note(struct client *c, double began, double claimed, double ended) {
+    c->n_all++;
+    if (began < c->from)
+        return;
     if (c->n == SAMPLES_MAX)
         die("client", "too many cycles");
     c->claim_ms[c->n] = (claimed - began) * 1e3;
@@ -229,12 +233,13 @@ struct crew {
 
 static void crew_start(struct crew *crew, const struct bench *b, enum how how, unsigned n,
     double seconds, double pace_s) {
+    double from = now() + WARM_S; /* a connection's first calls make its plans */
     memset(crew, 0, sizeof *crew);
     crew->n = n;
     for (unsigned i = 0; i < n; i++) {
         struct client *c = &crew->clients[i];
         *c = (struct client) {
-            .bench = b, .how = how, .number = i, .pace_s = pace_s, .until = now() + seconds
+            .bench = b, .how = how, .number = i, .pace_s = pace_s, .from = from, .until = from + seconds
         };
         c->claim_ms = xmalloc(SAMPLES_MAX * sizeof(double));
         c->cycle_ms = xmalloc(SAMPLES_MAX * sizeof(double));
@@ -277,10 +282,10 @@ static json_t *latencies(const struct crew *crew, double from, double to, bool c
     return j;
 }
 
-static size_t cycles(const struct crew *crew) {
+static size_t cycles(const struct crew *crew, bool all) {
     size_t n = 0;
     for (unsigned i = 0; i < crew->n; i++)
-        n += crew->clients[i].n;
+        n += all ? crew->clients[i].n_all : crew->clients[i].n;
     return n;
 }
 
@@ -374,28 +379,39 @@ static double server_s(const struct bench *b) {
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static json_t *measure_rate(const struct bench *b, unsigned clients) {
-    json_t *all = json_object();
-    for (enum how how = 0; how < N_HOWS; how++)
-        if (measured(b, how))
-            json_object_set_new(all, how_names[how], json_array());
-    for (unsigned round = 0; round < b->rounds; round++) {
-        for (enum how how = 0; how < N_HOWS; how++) {
-            struct crew crew;
-            if (!measured(b, how))
-                continue;
-            double began = now(), spent = server_s(b);
-            crew_start(&crew, b, how, clients, b->round_s, 0);
-            crew_join(&crew);
-            double rate = (double)cycles(&crew) / (now() - began);
-            double cpu_ms = (server_s(b) - spent) * 1e3 / (double)cycles(&crew);
-            fprintf(stderr, "bench: %u clients, %s: %.0f cycles/s, %.3f ms of the server's time\n",
-                clients, how_names[how], rate, cpu_ms);
-            json_array_append_new(json_object_get(all, how_names[how]), json_real(rate));
-            crew_release(&crew);
+/* Cycles a second, and milliseconds of the server's time for each. */
+static void measure_round(
+    const struct bench *b, enum how how, unsigned clients, json_t *rates, json_t *server) {
+    struct crew crew;
+    double spent = server_s(b), began = now() + WARM_S;
+    crew_start(&crew, b, how, clients, b->round_s, 0);
+    crew_join(&crew);
+    double rate = (double)cycles(&crew, false) / (now() - began);
+    double ms = (server_s(b) - spent) * 1e3 / (double)cycles(&crew, true);
+    fprintf(stderr, "bench: %u clients, %s: %.0f cycles/s, %.3f ms of the server's time\n", clients,
+        how_names[how], rate, ms);
+    json_array_append_new(json_object_get(rates, how_names[how]), json_real(rate));
+    json_array_append_new(json_object_get(server, how_names[how]), json_real(ms));
+    crew_release(&crew);
+}
+
+static void measure_rate(
+    const struct bench *b, unsigned clients, json_t *all_rates, json_t *all_server) {
+    json_t *rates = json_object(), *server = json_object();
+    char name[16];
+    for (enum how how = 0; how < N_HOWS; how++) {
+        if (measured(b, how)) {
+            json_object_set_new(rates, how_names[how], json_array());
+            json_object_set_new(server, how_names[how], json_array());
         }
     }
-    return all;
+    for (unsigned round = 0; round < b->rounds; round++)
+        for (enum how how = 0; how < N_HOWS; how++)
+            if (measured(b, how))
+                measure_round(b, how, clients, rates, server);
+    snprintf(name, sizeof name, "%u", clients);
+    json_object_set_new(all_rates, name, rates);
+    json_object_set_new(all_server, name, server);
 }
 
 /* Somebody's transaction is left open while the queue works; then it ends. Windows of ten seconds.
@@ -446,6 +462,22 @@ static json_t *measure_waiters(const struct bench *b) {
     return json_pack("{s:o, s:o}", "before", before, "with", measure_pace(b, b->pace_s / 3));
 }
 
+/* Some results of each, and statistics of them: plans that were made of empty tables would be what
+ * is measured, the prototype's above all. */
+static void warm(const struct bench *b) {
+    for (enum how how = 0; how < N_HOWS; how++) {
+        struct crew crew;
+        if (!measured(b, how))
+            continue;
+        crew_start(&crew, b, how, 8, 5, 0);
+        crew_join(&crew);
+        crew_release(&crew);
+    }
+    sql(b->ours, "VACUUM ANALYZE");
+    if (b->prototype)
+        sql(b->theirs, "VACUUM ANALYZE");
+}
+
 static void begin(struct bench *b) {
     struct err err = ERR_INIT;
     struct cluster c;
@@ -466,6 +498,7 @@ static void begin(struct bench *b) {
         sql(b->ours, "CREATE DATABASE prototype");
         fill_prototype(b);
     }
+    warm(b);
     sql(b->ours, "CHECKPOINT");
 }
 
@@ -503,20 +536,17 @@ static bool asked(const char *list, const char *name) {
     return !list || strstr(list, name);
 }
 
-static json_t *measure_rates(const struct bench *b) {
-    json_t *rates = json_object();
-    static const unsigned counts[] = { 1, 8, 16 };
-    const char *given = b->clients ? b->clients : "1,8,16";
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "%u", counts[i]);
-        const char *at = given;
-        while (strtoul(at, NULL, 10) != counts[i] && (at = strchr(at, ',')))
-            at++;
-        if (at)
-            json_object_set_new(rates, name, measure_rate(b, counts[i]));
+static void measure_rates(const struct bench *b, json_t *out) {
+    json_t *rates = json_object(), *server = json_object();
+    for (const char *at = b->clients ? b->clients : "1,8,16"; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        unsigned clients = (unsigned)strtoul(at, NULL, 10);
+        if (clients < 1 || clients > CLIENTS_MAX)
+            die("--clients", at);
+        measure_rate(b, clients, rates, server);
     }
-    return rates;
+    json_object_set_new(out, "rates", rates);
+    json_object_set_new(out, "server_ms", server);
 }
 
 static json_t *measure_snapshots(const struct bench *b) {
@@ -532,7 +562,7 @@ static void measure_all(const struct bench *b, json_t *out) {
     if (asked(b->only, "pace"))
         json_object_set_new(out, "pace", measure_pace(b, b->pace_s));
     if (asked(b->only, "rates"))
-        json_object_set_new(out, "rates", measure_rates(b));
+        measure_rates(b, out);
     if (asked(b->only, "waiters"))
         json_object_set_new(out, "waiters", measure_waiters(b));
     if (b->snapshot_s && asked(b->only, "snapshot"))
