@@ -11,7 +11,7 @@ DROP INDEX jobs_lease;
 
 -- A CHECK of a table is parsed anew by every statement that writes there, six times a turn for the three of jobs. What ties
 -- a job's fields to its state stands in a trigger, whose function is kept; those of a run's parts in store_run, which
--- alone writes them, beside those that 012 put there. That a number is one is still the table's own.
+-- alone writes them, beside those that 012 put there. That a number is one is still the table's own affair.
 ALTER TABLE jobs DROP CONSTRAINT jobs_lease_while_leased, DROP CONSTRAINT jobs_finished_when_final,
     DROP CONSTRAINT jobs_record_when_done;
 CREATE FUNCTION refuse_unsound_job() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -26,6 +26,18 @@ BEGIN
 END $$;
 CREATE TRIGGER jobs_fields_fit_state BEFORE INSERT OR UPDATE OF state, lease_owner, lease_until, finished_at, record_sha256
     ON jobs FOR EACH ROW EXECUTE FUNCTION refuse_unsound_job();
+-- In PostgreSQL NaN equals NaN and is greater than infinity. (A run's numbers are never updated.)
+ALTER TABLE results DROP CONSTRAINT results_value_finite, DROP CONSTRAINT results_stderr_finite,
+    DROP CONSTRAINT results_low_finite, DROP CONSTRAINT results_high_finite;
+CREATE FUNCTION refuse_no_number() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF abs(NEW.value) < 'Infinity' AND abs(coalesce(NEW.stderr, 0)) < 'Infinity' AND abs(coalesce(NEW.low, 0)) < 'Infinity'
+        AND abs(coalesce(NEW.high, 0)) < 'Infinity' OR NEW.value IS NULL THEN -- which the column refuses
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'new row for "results" violates "%"', TG_NAME USING ERRCODE = '23514', CONSTRAINT = TG_NAME;
+END $$;
+CREATE TRIGGER results_are_finite BEFORE INSERT ON results FOR EACH ROW EXECUTE FUNCTION refuse_no_number();
 ALTER TABLE attempts DROP CONSTRAINT attempts_log_short;
 CREATE TRIGGER attempts_log_short BEFORE UPDATE OF log ON attempts FOR EACH ROW
     WHEN (octet_length(NEW.log) > 65536) EXECUTE FUNCTION refuse_value();
@@ -352,18 +364,27 @@ BEGIN
     RETURN NEXT c;
 END $$;
 
+-- ---- what is shown ----
+
+-- With the turn, so that a list is in the order of claims.
+CREATE OR REPLACE VIEW site_queue AS
+    SELECT j.job_id, m.name AS model, v.commit AS revision, t.name AS task, j.state, j.priority, j.attempt, j.progress,
+        j.error_class, j.error, j.purpose, j.created_at, j.queued_at, CASE WHEN isfinite(j.run_at) THEN j.run_at END AS run_at,
+        j.finished_at, t.paused_at IS NOT NULL AS paused, j.turn
+    FROM jobs j JOIN revisions v USING (revision_id) JOIN models m USING (model_id) JOIN tasks t USING (task_id);
+
 -- What else a worker calls while it works keeps its plans as well.
 ALTER FUNCTION put_chunk(uuid, bigint, integer, integer, integer, text, text, bytea) SET enable_seqscan = off;
 ALTER FUNCTION get_chunks(uuid, bigint, integer) SET enable_seqscan = off;
 ALTER FUNCTION fail_job(uuid, bigint, integer, text, text, text, double precision, integer) SET enable_seqscan = off;
 
 REVOKE ALL ON FUNCTION lease_job, pick_beyond, take_job, claim_job, store_run, finish_attempt, finish_and_claim,
-    refuse_unsound_job FROM PUBLIC;
+    refuse_unsound_job, refuse_no_number FROM PUBLIC;
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'assay_owner') THEN
         GRANT EXECUTE ON FUNCTION lease_job, pick_beyond, take_job, claim_job, store_run, finish_attempt,
-            finish_and_claim, refuse_unsound_job TO assay_owner;
+            finish_and_claim, refuse_unsound_job, refuse_no_number TO assay_owner;
         GRANT EXECUTE ON FUNCTION claim_job, finish_and_claim TO assay_worker;
     END IF;
 END $$;
