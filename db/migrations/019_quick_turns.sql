@@ -130,7 +130,7 @@ END $$;
 -- is none to look for. A worker that calls twice at once is served in turn.
 CREATE FUNCTION take_job(w uuid, lease integer, m machine, resident bigint, free boolean) RETURNS claimed LANGUAGE plpgsql AS $$
 DECLARE
-    picked bigint; around record; head queue_head; s settings; entries bigint; ignored text; machine text := m::text;
+    c claimed; picked bigint; around record; head queue_head; s settings; entries bigint; ignored text; machine text := m::text;
     f text[]; fp smallint := -1; ft bigint := 0; fj bigint := 0; until text;
     promoted boolean := false;
     moment timestamptz := clock_timestamp(); -- a volatile function in a condition would not use the index
@@ -169,7 +169,11 @@ BEGIN
             UPDATE workers SET last_seen = moment WHERE worker_id = w;
         END IF;
         IF picked IS NOT NULL THEN
-            RETURN lease_job(w, picked, false, lease, s.epoch);
+            c := lease_job(w, picked, false, lease, s.epoch);
+            IF c.job_id IS NOT NULL THEN
+                RETURN c;
+            END IF;
+            picked := NULL; -- it was reaped just now
         END IF;
         EXIT WHEN (promoted OR NOT around.due) AND (around.job_id IS NOT NULL OR fp < 0);
         IF around.due AND NOT promoted THEN -- some: the rest is left to who comes next

@@ -144,8 +144,8 @@ static bool goes_on(const struct bench *b) {
     return b->taker && !last && !bench_stopping(b);
 }
 
-static bool hand_in(struct bench *b, const struct job_key *key, enum queue_answer *answer,
-    struct err *err) {
+static bool hand_in(
+    struct bench *b, const struct job_key *key, enum queue_answer *answer, struct err *err) {
     if (!goes_on(b)) {
         return spool_deliver_job(b->spool, b->db, key, answer, err);
     }

@@ -56,20 +56,22 @@ static unsigned disk_left_mb(const char *home) {
     return mb < 1 ? 1 : mb > INT32_MAX ? INT32_MAX : (unsigned)mb;
 }
 
-/* What jobs may need of this worker. What it was not told to use is not known here: a device that
- * is chosen by itself, a dtype that goes by the model. */
+/* What jobs may need of this worker. Of a device that is chosen by itself nothing is said: it takes
+ * any. `--dtype` is for jobs that leave it open, and no limit; a device is. */
 static struct claim_options describe_machine(const struct loop *l) {
     const struct worker_options *o = l->options;
-    const char *device = o->device && strcmp(o->device, "auto") ? o->device : NULL;
-    bool cuda = device && str_begins(device, "cuda");
-    return (struct claim_options) {
-        .lease_s = o->lease_s,
-        .memory_mb = o->memory_mb,
-        .disk_mb = disk_left_mb(l->home),
-        .device = cuda ? "cuda" : device,
-        .gpus = !cuda ? 0 : o->tensor_parallel > 1 ? o->tensor_parallel : 1,
-        .dtypes = o->dtype && strcmp(o->dtype, "auto") ? o->dtype : NULL,
+    struct claim_options claim = {
+        .lease_s = o->lease_s, .memory_mb = o->memory_mb, .disk_mb = disk_left_mb(l->home)
     };
+    if (o->device && str_begins(o->device, "cuda")) {
+        claim.device = "cuda";
+        claim.gpus = o->tensor_parallel > 1 ? o->tensor_parallel : 1;
+        claim.dtypes = "f32,bf16";
+    } else if (o->device && strcmp(o->device, "cpu") == 0) {
+        claim.device = "cpu";
+        claim.dtypes = "f32,bf16,int8";
+    }
+    return claim;
 }
 
 /* ---- turns ---- */

@@ -248,9 +248,12 @@ static void crew_start(struct crew *crew, const struct bench *b, enum how how, u
     crew->n = n;
     for (unsigned i = 0; i < n; i++) {
         struct client *c = &crew->clients[i];
-        *c = (struct client) {
-            .bench = b, .how = how, .number = i, .pace_s = pace_s, .from = from, .until = from + seconds
-        };
+        *c = (struct client) { .bench = b,
+            .how = how,
+            .number = i,
+            .pace_s = pace_s,
+            .from = from,
+            .until = from + seconds };
         c->claim_ms = xmalloc(SAMPLES_MAX * sizeof(double));
         c->cycle_ms = xmalloc(SAMPLES_MAX * sizeof(double));
         c->at = xmalloc(SAMPLES_MAX * sizeof(double));
@@ -383,9 +386,8 @@ static double server_s(const struct bench *b) {
     if (f)
         fclose(f);
     const char *rest = strrchr(line, ')');
-    if (!rest ||
-        sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu", &user,
-            &system) != 2)
+    if (!rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu",
+                     &user, &system) != 2)
         return 0;
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
