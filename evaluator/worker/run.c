@@ -140,6 +140,21 @@ static bool of_the_job(enum err_class class) {
            class != ERR_INTERRUPTED;
 }
 
+/* Whether a job that is taken now would be done. */
+static bool goes_on(const struct bench *b) {
+    bool last = b->options->last && atomic_load(b->options->last);
+    return b->taker && !last && !bench_stopping(b);
+}
+
+static bool hand_in(
+    struct bench *b, const struct job_key *key, enum queue_answer *answer, struct err *err) {
+    if (!goes_on(b)) {
+        return spool_deliver_job(b->spool, b->db, key, answer, err);
+    }
+    return spool_deliver_turn(
+        b->spool, b->db, b->taker, key, &b->claim, answer, &b->next, &b->has_next, err);
+}
+
 /* Spools first, so that nothing that is done gets lost; then tells the queue. */
 static bool deliver(struct run *r, const char *text, struct err *err) {
     enum queue_answer answer;
@@ -152,7 +167,7 @@ static bool deliver(struct run *r, const char *text, struct err *err) {
         return err_set(err, ERR_DB, "could not deliver: asked to fail");
     }
     struct err why = ERR_INIT;
-    if (!spool_deliver_job(b->spool, b->db, &r->job->key, &answer, &why)) {
+    if (!hand_in(b, &r->job->key, &answer, &why)) {
         b->undelivered = !of_the_job(why.class); /* what is refused for good is kept aside */
         *err = why;
         return false;

@@ -2,6 +2,7 @@
 #ifndef ASSAY_WORKER_RUN_H
 #define ASSAY_WORKER_RUN_H
 
+#include "db/db.h"
 #include "evaluator/worker/heart.h"
 #include "evaluator/worker/walk.h"
 
@@ -13,9 +14,16 @@ struct bench {
     struct walk walk;
     const char *spool;
     bool undelivered; /* something lies in the spool */
+    /* With a result that is handed in, the next job is taken: one commit for both. NULL: it is
+     * not, as nobody would do it. */
+    const struct worker *taker;
+    struct claim_options claim;
+    struct job next;
+    bool has_next;
 };
 
-/* False where the worker itself can't go on, or its database is away; what is wrong with the job is
+/* The next job, if there is one, may be in b->next afterwards: the caller's to do or to release.
+ * False where the worker itself can't go on, or its database is away; what is wrong with the job is
  * told to the queue. */
 MUST_CHECK bool run_job(struct bench *b, struct job *job, struct err *err);
 

@@ -3,7 +3,9 @@
 #include "evaluator/worker/worker.h"
 
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +43,35 @@ static double now_s(void) {
 
 static bool stopping(const struct loop *l) {
     return bench_stopping(&l->bench);
+}
+
+/* ---- the machine ---- */
+
+static unsigned disk_left_mb(const char *home) {
+    struct statvfs s;
+    if (statvfs(home, &s) != 0) {
+        return 0; /* not known: any job may try */
+    }
+    double mb = (double)s.f_bavail * (double)s.f_frsize / 1048576;
+    return mb < 1 ? 1 : mb > INT32_MAX ? INT32_MAX : (unsigned)mb;
+}
+
+/* What jobs may need of this worker. Of a device that is chosen by itself nothing is said: it takes
+ * any. `--dtype` is for jobs that leave it open, and no limit; a device is. */
+static struct claim_options describe_machine(const struct loop *l) {
+    const struct worker_options *o = l->options;
+    struct claim_options claim = {
+        .lease_s = o->lease_s, .memory_mb = o->memory_mb, .disk_mb = disk_left_mb(l->home)
+    };
+    if (o->device && str_begins(o->device, "cuda")) {
+        claim.device = "cuda";
+        claim.gpus = o->tensor_parallel > 1 ? o->tensor_parallel : 1;
+        claim.dtypes = "f32,bf16";
+    } else if (o->device && strcmp(o->device, "cpu") == 0) {
+        claim.device = "cpu";
+        claim.dtypes = "f32,bf16,int8";
+    }
+    return claim;
 }
 
 /* ---- turns ---- */
@@ -117,18 +148,31 @@ static bool do_job(struct loop *l, struct job *job, struct err *err) {
     return it_fits ? run_job(&l->bench, job, err) : leave_to_others(l, job, err);
 }
 
+/* What was taken with the last result, else what the queue has. */
+static bool take_job(struct loop *l, struct job *job, bool *found, struct err *err) {
+    struct bench *b = &l->bench;
+    *found = b->has_next;
+    if (!b->has_next) {
+        return queue_claim(b->db, &l->worker, &b->claim, job, found, err);
+    }
+    memcpy(job, &b->next, sizeof *job);
+    b->has_next = false;
+    return true;
+}
+
 /* One turn: what lies in the spool, what others lost, a job. *found says whether there was one. */
-static bool take_turn(struct loop *l, struct claim_options *claim, bool *found, struct err *err) {
+static bool take_turn(struct loop *l, bool *found, struct err *err) {
     struct job job;
     if ((l->bench.undelivered && !deliver_spool(l, err)) || !reap_now_and_then(l, err) ||
-        !queue_claim(l->bench.db, &l->worker, claim, &job, found, err)) {
+        !take_job(l, &job, found, err)) {
         return false;
     }
     l->away_since = 0;
     if (!*found) {
         return true;
     }
-    claim->resident = job.revision_id;
+    l->bench.claim.resident = job.revision_id;
+    l->bench.claim.disk_mb = disk_left_mb(l->home);
     bool ok = do_job(l, &job, err);
     job_release(&job);
     return ok;
@@ -186,12 +230,10 @@ static bool is_through(const struct loop *l) {
 }
 
 static bool take_jobs(struct loop *l, struct err *err) {
-    struct claim_options claim = { .memory_mb = l->options->memory_mb,
-        .lease_s = l->options->lease_s };
     double idle_since = now_s();
     for (bool end = false; !end && !is_through(l);) {
         struct err why = ERR_INIT;
-        bool found = false, ok = take_turn(l, &claim, &found, &why);
+        bool found = false, ok = take_turn(l, &found, &why);
         if (ok && l->options->once) {
             return found || err_set(err, ERR_BUSY, "there is no job to do");
         }
@@ -258,6 +300,9 @@ static void end(struct loop *l) {
     struct err last = ERR_INIT;
     notify_stopping();
     walk_end(&l->bench.walk);
+    if (l->bench.has_next) { /* signing off gives it back */
+        job_release(&l->bench.next);
+    }
     if (l->registered && !worker_stop(l->bench.db, &l->worker, &last)) {
         log_line(LOG_WARN, "could not sign off: %s", last.msg);
     }
@@ -274,6 +319,11 @@ bool worker_loop(const struct worker_options *options, struct err *err) {
     l.spool = l.home ? path_join(l.home, "spool") : NULL;
     l.bench.spool = l.spool;
     worker_init(&l.worker);
+    if (l.home) {
+        l.bench.claim = describe_machine(&l);
+    }
+    /* With a limit of time each job is looked at before it is taken. */
+    l.bench.taker = options->once || options->max_s ? NULL : &l.worker;
     bool ok = l.home && begin_in_the_end(&l, err);
     if (ok) {
         notify_ready();

@@ -3,6 +3,8 @@
 #include "tests/db/fixture.h"
 
 #include <libpq-fe.h>
+#include <string.h>
+#include <unistd.h>
 
 static void submit_as(struct fixture *f, const char *who, const char *model, int n, json_t *needs) {
     json_t *request = fixture_request(model, n), *answer;
@@ -161,6 +163,90 @@ static void out_of_bounds_is_refused(void **state) {
     assert_string_equal(fixture_sqlstate(f, "DELETE FROM revisions"), "ZA003");
 }
 
+static void what_a_job_has_fits_its_state(void **state) {
+    struct fixture *f = *state;
+    struct worker w;
+    struct job job;
+    submit_as(f, "ada", "ada/m", 2, NULL);
+    assert_string_equal(fixture_sqlstate(f, "UPDATE jobs SET state = 'leased'"), "23514");
+    assert_string_equal(fixture_sqlstate(f, "UPDATE jobs SET state = 'done'"), "23514");
+    assert_string_equal(
+        fixture_sqlstate(f, "UPDATE jobs SET state = 'done', finished_at = now()"), "23514");
+    assert_string_equal(fixture_sqlstate(f, "UPDATE jobs SET finished_at = now()"), "23514");
+    fixture_worker(f, &w);
+    fixture_claim(f, &w, 90, &job);
+    assert_string_equal(
+        fixture_sqlstate(f, "UPDATE jobs SET lease_owner = NULL WHERE state = 'leased'"), "23514");
+    assert_string_equal(
+        fixture_sqlstate(f, "UPDATE jobs SET lease_until = NULL WHERE state = 'leased'"), "23514");
+    job_release(&job);
+}
+
+/* ---- how a turn looks things up ---- */
+
+static long long scans(struct fixture *f) {
+    struct rows rows;
+    usleep(1200000); /* a session reports once a second, when it ends a statement */
+    assert_ok(db_query(f->db, "queue_left", DB_NO_ARGS, &rows, &err));
+    rows_release(&rows);
+    return fixture_int(f,
+        "SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname IN ('jobs', 'attempts', "
+        "'runs', 'results', 'standing_runs', 'sample_chunks')");
+}
+
+/* A worker's plans are kept from its first turn on, when there may be nothing yet to look
+ * through. */
+static void a_turn_goes_by_keys_from_the_first_on(void **state) {
+    struct fixture *f = *state;
+    struct worker w;
+    struct job job;
+    submit_as(f, "ada", "ada/m", 16, NULL);
+    fixture_worker(f, &w);
+    fixture_sql(f, "ANALYZE"); /* to say that there is nothing */
+    long long before = scans(f);
+    fixture_claim(f, &w, 90, &job);
+    for (int i = 0; i < 12; i++) {
+        struct claim_options o = { .resident = job.revision_id };
+        struct job next;
+        bool found;
+        enum queue_answer answer;
+        char *text = fixture_record(job.task_sha256, 0.5);
+        assert_ok(queue_turn(f->db, &w, &job.key, text, &o, &answer, &next, &found, &err));
+        assert_true(found);
+        free(text);
+        job_release(&job);
+        memcpy(&job, &next, sizeof job);
+    }
+    job_release(&job);
+    assert_true(scans(f) - before < 12); /* what was submitted may be counted late */
+}
+
+/* ---- what is shown ---- */
+
+/* The order of a page is the order of claims: those of one turn may go to whom they suit better. */
+static void a_list_of_the_queue_is_in_the_order_of_claims(void **state) {
+    struct fixture *f = *state;
+    struct rows rows;
+    char sql[80];
+    submit_as(f, "ada", "ada/m", 16, NULL);
+    submit_as(f, "ada", "ada/n", 16, NULL);
+    submit_as(f, "bob", "bob/m", 2, NULL);
+    fixture_sql(f, "UPDATE settings SET affinity_turns = 0");
+    assert_ok(db_query(f->db, "site_queue", DB_NO_ARGS, &rows, &err));
+    assert_int_equal(rows.n, 34);
+    for (int i = 0; i < rows.n; i++) {
+        struct worker w;
+        struct job job;
+        fixture_worker(f, &w);
+        fixture_claim(f, &w, 90, &job);
+        snprintf(sql, sizeof sql, "SELECT turn FROM jobs WHERE job_id = %lld", job.key.job);
+        assert_int_equal(rows_int(&rows, i, "turn"), fixture_int(f, sql));
+        job_release(&job);
+    }
+    rows_release(&rows);
+    fixture_sql(f, "UPDATE settings SET affinity_turns = 32");
+}
+
 /* A session that has just looked knows where the queue begins; what comes in front of that is seen
  * all the same. */
 static void a_more_urgent_job_is_seen_by_who_has_just_looked(void **state) {
@@ -252,6 +338,9 @@ int main(void) {
             what_does_not_fit_one_machine_does_not_hide_what_does, fixture_reset),
         cmocka_unit_test_setup(a_need_that_turned_out_larger_is_remembered, fixture_reset),
         cmocka_unit_test_setup(out_of_bounds_is_refused, fixture_reset),
+        cmocka_unit_test_setup(what_a_job_has_fits_its_state, fixture_reset),
+        cmocka_unit_test_setup(a_turn_goes_by_keys_from_the_first_on, fixture_reset),
+        cmocka_unit_test_setup(a_list_of_the_queue_is_in_the_order_of_claims, fixture_reset),
         cmocka_unit_test_setup(a_more_urgent_job_is_seen_by_who_has_just_looked, fixture_reset),
         cmocka_unit_test_setup(a_turn_that_finds_nothing_more_still_finishes, fixture_reset),
         cmocka_unit_test_setup(

@@ -5,7 +5,7 @@
  * changes its speed changes it for both.
  *
  *   bench_queue HOME [--jobs N] [--round-s N] [--rounds N] [--pace-s N] [--snapshot-s N]
- * [--prototype FILE.sql]
+ * [--prototype FILE.sql] [--only pace,rates,waiters,snapshot] [--clients 1,8,16] [--hows 012]
  *
  * One JSON document on stdout, progress on stderr; script/bench queue makes a table of it. */
 #include <libpq-fe.h>
@@ -25,14 +25,17 @@
 #define CLIENTS_MAX 16
 #define SAMPLES_MAX 400000
 #define PACE_PER_S 20
+#define WARM_S 1.0
 
 enum how { PROTOTYPE, APART, TURN, N_HOWS };
 static const char *const how_names[N_HOWS] = { "prototype", "ours, claim and finish", "ours" };
 
 struct bench {
     const char *home, *prototype;
+    const char *only, *clients, *hows; /* NULL: all */
     long long jobs;
     unsigned round_s, rounds, pace_s, snapshot_s;
+    pid_t server;
     char ours[200], theirs[200];
 };
 
@@ -49,13 +52,16 @@ static void die(const char *what, const char *why) {
     exit(1);
 }
 
-static void sql(const char *conninfo, const char *text) {
+/* How many rows it answered. */
+static int sql(const char *conninfo, const char *text) {
     PGconn *conn = PQconnectdb(conninfo);
     PGresult *r = PQexec(conn, text);
     if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
         die(text, PQerrorMessage(conn));
+    int n = PQntuples(r);
     PQclear(r);
     PQfinish(conn);
+    return n;
 }
 
 static int by_size(const void *a, const void *b) {
@@ -70,14 +76,18 @@ struct client {
     enum how how;
     unsigned number;
     double pace_s;         /* between the beginnings of two cycles; 0: as fast as it goes */
-    double until;          /* when it stops */
+    double from, until;    /* when it begins to count, and stops */
     double *claim_ms;      /* of each cycle, in order */
     double *cycle_ms, *at; /* when it ended */
-    size_t n;
+    size_t n, n_all;       /* n_all: those before it began to count, too */
+    char *text;            /* a record; making one is not the queue's work */
     pthread_t thread;
 };
 
 static void note(struct client *c, double began, double claimed, double ended) {
+    c->n_all++;
+    if (began < c->from)
+        return;
     if (c->n == SAMPLES_MAX)
         die("client", "too many cycles");
     c->claim_ms[c->n] = (claimed - began) * 1e3;
@@ -147,6 +157,18 @@ static char *make_record(const struct job *job) {
     return text;
 }
 
+/* The client's record, of this job's task. */
+static const char *record_of(struct client *c, const struct job *job) {
+    static const char KEY[] = "\"task_sha256\":\"";
+    if (!c->text)
+        c->text = make_record(job);
+    char *at = c->text ? strstr(c->text, KEY) : NULL;
+    if (!at)
+        die("record", "could not be made");
+    memcpy(at + sizeof KEY - 1, job->task_sha256, 64);
+    return c->text;
+}
+
 /* Claims, then finishes: two calls. */
 static void cycle_apart(struct client *c, struct db *db, struct worker *w, long long *resident) {
     struct claim_options o = { .resident = *resident };
@@ -158,12 +180,10 @@ static void cycle_apart(struct client *c, struct db *db, struct worker *w, long 
     if (!queue_claim(db, w, &o, &job, &found, &err) || !found)
         die("claim", err.msg);
     double claimed = now();
-    char *text = make_record(&job);
-    if (!queue_finish(db, &job.key, text, &answer, &err) || answer != QUEUE_OK)
+    if (!queue_finish(db, &job.key, record_of(c, &job), &answer, &err) || answer != QUEUE_OK)
         die("finish", err.msg);
     note(c, began, claimed, now());
     *resident = job.revision_id;
-    free(text);
     job_release(&job);
 }
 
@@ -174,14 +194,13 @@ static void cycle_turn(struct client *c, struct db *db, struct worker *w, struct
     struct job next;
     bool found;
     enum queue_answer answer;
-    char *text = make_record(job);
+    const char *text = record_of(c, job);
     double began = now();
     if (!queue_turn(db, w, &job->key, text, &o, &answer, &next, &found, &err) || !found ||
         answer != QUEUE_OK)
         die("turn", err.msg);
     double ended = now();
     note(c, began, ended, ended);
-    free(text);
     job_release(job);
     memcpy(job, &next, sizeof next);
 }
@@ -224,13 +243,17 @@ struct crew {
 
 static void crew_start(struct crew *crew, const struct bench *b, enum how how, unsigned n,
     double seconds, double pace_s) {
+    double from = now() + WARM_S; /* a connection's first calls make its plans */
     memset(crew, 0, sizeof *crew);
     crew->n = n;
     for (unsigned i = 0; i < n; i++) {
         struct client *c = &crew->clients[i];
-        *c = (struct client) {
-            .bench = b, .how = how, .number = i, .pace_s = pace_s, .until = now() + seconds
-        };
+        *c = (struct client) { .bench = b,
+            .how = how,
+            .number = i,
+            .pace_s = pace_s,
+            .from = from,
+            .until = from + seconds };
         c->claim_ms = xmalloc(SAMPLES_MAX * sizeof(double));
         c->cycle_ms = xmalloc(SAMPLES_MAX * sizeof(double));
         c->at = xmalloc(SAMPLES_MAX * sizeof(double));
@@ -246,6 +269,7 @@ static void crew_join(struct crew *crew) {
 
 static void crew_release(struct crew *crew) {
     for (unsigned i = 0; i < crew->n; i++) {
+        free(crew->clients[i].text);
         free(crew->clients[i].claim_ms);
         free(crew->clients[i].cycle_ms);
         free(crew->clients[i].at);
@@ -272,10 +296,10 @@ static json_t *latencies(const struct crew *crew, double from, double to, bool c
     return j;
 }
 
-static size_t cycles(const struct crew *crew) {
+static size_t cycles(const struct crew *crew, bool all) {
     size_t n = 0;
     for (unsigned i = 0; i < crew->n; i++)
-        n += crew->clients[i].n;
+        n += all ? crew->clients[i].n_all : crew->clients[i].n;
     return n;
 }
 
@@ -329,7 +353,7 @@ static void fill_prototype(const struct bench *b) {
 /* ---- what is measured ---- */
 
 static bool measured(const struct bench *b, enum how how) {
-    return how != PROTOTYPE || b->prototype;
+    return (how != PROTOTYPE || b->prototype) && (!b->hows || strchr(b->hows, '0' + (int)how));
 }
 
 /* At twenty cycles a second: what a claim takes, and, where it is one with finishing, the turn. */
@@ -350,27 +374,57 @@ static json_t *measure_pace(const struct bench *b, double seconds) {
     return all;
 }
 
-static json_t *measure_rate(const struct bench *b, unsigned clients) {
-    json_t *all = json_object();
-    for (enum how how = 0; how < N_HOWS; how++)
-        if (measured(b, how))
-            json_object_set_new(all, how_names[how], json_array());
-    for (unsigned round = 0; round < b->rounds; round++) {
-        for (enum how how = 0; how < N_HOWS; how++) {
-            struct crew crew;
-            if (!measured(b, how))
-                continue;
-            double began = now();
-            crew_start(&crew, b, how, clients, b->round_s, 0);
-            crew_join(&crew);
-            double rate = (double)cycles(&crew) / (now() - began);
-            fprintf(
-                stderr, "bench: %u clients, %s: %.0f cycles/s\n", clients, how_names[how], rate);
-            json_array_append_new(json_object_get(all, how_names[how]), json_real(rate));
-            crew_release(&crew);
+/* Seconds of processor time of the server's processes that have ended: of a round's connections. */
+static double server_s(const struct bench *b) {
+    char path[64], line[1000] = "";
+    unsigned long long user = 0, system = 0;
+    usleep(100000); /* those of the round are ending */
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)b->server);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(line, 1, sizeof line - 1, f) : 0;
+    line[n] = 0;
+    if (f)
+        fclose(f);
+    const char *rest = strrchr(line, ')');
+    if (!rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %llu %llu",
+                     &user, &system) != 2)
+        return 0;
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Cycles a second, and milliseconds of the server's time for each. */
+static void measure_round(
+    const struct bench *b, enum how how, unsigned clients, json_t *rates, json_t *server) {
+    struct crew crew;
+    double spent = server_s(b), began = now() + WARM_S;
+    crew_start(&crew, b, how, clients, b->round_s, 0);
+    crew_join(&crew);
+    double rate = (double)cycles(&crew, false) / (now() - began);
+    double ms = (server_s(b) - spent) * 1e3 / (double)cycles(&crew, true);
+    fprintf(stderr, "bench: %u clients, %s: %.0f cycles/s, %.3f ms of the server's time\n", clients,
+        how_names[how], rate, ms);
+    json_array_append_new(json_object_get(rates, how_names[how]), json_real(rate));
+    json_array_append_new(json_object_get(server, how_names[how]), json_real(ms));
+    crew_release(&crew);
+}
+
+static void measure_rate(
+    const struct bench *b, unsigned clients, json_t *all_rates, json_t *all_server) {
+    json_t *rates = json_object(), *server = json_object();
+    char name[16];
+    for (enum how how = 0; how < N_HOWS; how++) {
+        if (measured(b, how)) {
+            json_object_set_new(rates, how_names[how], json_array());
+            json_object_set_new(server, how_names[how], json_array());
         }
     }
-    return all;
+    for (unsigned round = 0; round < b->rounds; round++)
+        for (enum how how = 0; how < N_HOWS; how++)
+            if (measured(b, how))
+                measure_round(b, how, clients, rates, server);
+    snprintf(name, sizeof name, "%u", clients);
+    json_object_set_new(all_rates, name, rates);
+    json_object_set_new(all_server, name, server);
 }
 
 /* Somebody's transaction is left open while the queue works; then it ends. Windows of ten seconds.
@@ -421,6 +475,22 @@ static json_t *measure_waiters(const struct bench *b) {
     return json_pack("{s:o, s:o}", "before", before, "with", measure_pace(b, b->pace_s / 3));
 }
 
+/* Some results of each, and statistics of them: plans that were made of empty tables would be what
+ * is measured, the prototype's above all. */
+static void warm(const struct bench *b) {
+    for (enum how how = 0; how < N_HOWS; how++) {
+        struct crew crew;
+        if (!measured(b, how))
+            continue;
+        crew_start(&crew, b, how, 8, 5, 0);
+        crew_join(&crew);
+        crew_release(&crew);
+    }
+    sql(b->ours, "VACUUM ANALYZE");
+    if (b->prototype)
+        sql(b->theirs, "VACUUM ANALYZE");
+}
+
 static void begin(struct bench *b) {
     struct err err = ERR_INIT;
     struct cluster c;
@@ -431,13 +501,17 @@ static void begin(struct bench *b) {
     db_close(db);
     snprintf(b->ours, sizeof b->ours, "host=%s user=assay dbname=assay", c.socket_dir);
     snprintf(b->theirs, sizeof b->theirs, "host=%s user=assay dbname=prototype", c.socket_dir);
+    b->server = c.pid;
     cluster_release(&c);
+    if (sql(b->ours, "SELECT 1 FROM assay.models LIMIT 1")) /* a home that was filled before */
+        return;
     fprintf(stderr, "bench: %lld jobs\n", b->jobs);
     fill_ours(b);
     if (b->prototype) {
         sql(b->ours, "CREATE DATABASE prototype");
         fill_prototype(b);
     }
+    warm(b);
     sql(b->ours, "CHECKPOINT");
 }
 
@@ -457,12 +531,55 @@ static void parse(struct bench *b, int argc, char **argv) {
             b->snapshot_s = v;
         else if (!strcmp(argv[i], "--prototype"))
             b->prototype = argv[i + 1];
+        else if (!strcmp(argv[i], "--only"))
+            b->only = argv[i + 1];
+        else if (!strcmp(argv[i], "--clients"))
+            b->clients = argv[i + 1];
+        else if (!strcmp(argv[i], "--hows"))
+            b->hows = argv[i + 1];
         else
             b->home = NULL;
     }
     if (!b->home)
         die("usage", "bench_queue HOME [--jobs N] [--round-s N] [--rounds N] [--snapshot-s N] "
                      "[--prototype FILE.sql]");
+}
+
+static bool asked(const char *list, const char *name) {
+    return !list || strstr(list, name);
+}
+
+static void measure_rates(const struct bench *b, json_t *out) {
+    json_t *rates = json_object(), *server = json_object();
+    for (const char *at = b->clients ? b->clients : "1,8,16"; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        unsigned clients = (unsigned)strtoul(at, NULL, 10);
+        if (clients < 1 || clients > CLIENTS_MAX)
+            die("--clients", at);
+        measure_rate(b, clients, rates, server);
+    }
+    json_object_set_new(out, "rates", rates);
+    json_object_set_new(out, "server_ms", server);
+}
+
+static json_t *measure_snapshots(const struct bench *b) {
+    json_t *snapshots = json_object();
+    json_object_set_new(snapshots, "pace", measure_snapshot(b, TURN, 1, 1.0 / PACE_PER_S));
+    json_object_set_new(snapshots, "ours", measure_snapshot(b, TURN, 8, 0));
+    if (b->prototype)
+        json_object_set_new(snapshots, "prototype", measure_snapshot(b, PROTOTYPE, 8, 0));
+    return snapshots;
+}
+
+static void measure_all(const struct bench *b, json_t *out) {
+    if (asked(b->only, "pace"))
+        json_object_set_new(out, "pace", measure_pace(b, b->pace_s));
+    if (asked(b->only, "rates"))
+        measure_rates(b, out);
+    if (asked(b->only, "waiters"))
+        json_object_set_new(out, "waiters", measure_waiters(b));
+    if (b->snapshot_s && asked(b->only, "snapshot"))
+        json_object_set_new(out, "snapshot", measure_snapshots(b));
 }
 
 int main(int argc, char **argv) {
@@ -474,21 +591,7 @@ int main(int argc, char **argv) {
     begin(&b);
     json_t *out =
         json_pack("{s:s, s:I}", "schema", "assay.bench-queue/1", "jobs", (json_int_t)b.jobs);
-    json_object_set_new(out, "pace", measure_pace(&b, b.pace_s));
-    json_t *rates = json_object();
-    json_object_set_new(rates, "1", measure_rate(&b, 1));
-    json_object_set_new(rates, "8", measure_rate(&b, 8));
-    json_object_set_new(rates, "16", measure_rate(&b, 16));
-    json_object_set_new(out, "rates", rates);
-    json_object_set_new(out, "waiters", measure_waiters(&b));
-    if (b.snapshot_s) {
-        json_t *snapshots = json_object();
-        json_object_set_new(snapshots, "pace", measure_snapshot(&b, TURN, 1, 1.0 / PACE_PER_S));
-        json_object_set_new(snapshots, "ours", measure_snapshot(&b, TURN, 8, 0));
-        if (b.prototype)
-            json_object_set_new(snapshots, "prototype", measure_snapshot(&b, PROTOTYPE, 8, 0));
-        json_object_set_new(out, "snapshot", snapshots);
-    }
+    measure_all(&b, out);
     json_dumpf(out, stdout, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(out);
