@@ -19,12 +19,13 @@ CREATE TABLE revision_prints (
 CREATE INDEX revision_prints_shared ON revision_prints USING gin (hashes);
 CREATE INDEX revision_prints_layout ON revision_prints (layout);
 
--- What turns equal weights into answers: tokenizer, modules, pooling. Copies have these alike, too.
+-- What turns equal weights into answers: tokenizer, modules, pooling, prompts. Copies have these alike, too.
 CREATE FUNCTION parts_of(manifest jsonb) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = assay, pg_temp AS $$
     SELECT encode(sha256(convert_to(coalesce(string_agg(f ->> 'path' || ' ' || coalesce(f ->> 'sha256', f ->> 'git_sha1'), E'\n'
         ORDER BY f ->> 'path' COLLATE "C"), ''), 'UTF8')), 'hex')
     FROM jsonb_array_elements(CASE jsonb_typeof(manifest -> 'files') WHEN 'array' THEN manifest -> 'files' ELSE '[]' END) f
-    WHERE f ->> 'path' ~ '(^|/)(tokenizer\.json|vocab\.[a-z]+|merges\.txt|[a-z.]*\.model|modules\.json|chat_template\.[a-z]+)$'
+    WHERE f ->> 'path' ~ ('(^|/)(tokenizer(_config)?\.json|vocab\.[a-z]+|merges\.txt|[a-z.]*\.model|modules\.json|'
+            || 'chat_template\.[a-z]+|config_sentence_transformers\.json|sentence_[a-z]+_config\.json)$')
         OR f ->> 'path' ~ '^[0-9]+_[A-Za-z]+/'
 $$;
 

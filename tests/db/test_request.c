@@ -218,7 +218,7 @@ static void the_service_may_do_what_it_needs_and_no_more(void **state) {
                             "WHERE pronamespace = 'assay'::regnamespace "
                             "AND has_function_privilege('assay_submitter', oid, 'EXECUTE')"),
         "accept_request cancel_request cancel_submission claim_request claim_webhook "
-        "discover_known fail_request find_token hold_submission lineage_of list_ended list_queue "
+        "discover_known fail_request find_token hold_submission list_ended list_queue "
         "list_requests note_copy original_of queue_monitor request_view resolve_request "
         "schema_version service_key service_stats standing_of submit sweep_requests tell_webhook "
         "vote_request");
