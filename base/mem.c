@@ -2,33 +2,42 @@
 #include "base/mem.h"
 
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fault.h"
+
+/* No crash, as there is no mistake to be found: an end with an exit code that says why. What was
+ * being done is lost, and nothing that was done. */
 static void *must(void *p) {
     if (!p) {
         fputs("assay: out of memory\n", stderr);
-        abort();
+        _exit(err_info(ERR_RESOURCE)->exit_code);
     }
     return p;
 }
 
+static bool spent(void) {
+    return fault("malloc");
+}
+
 void *xmalloc(size_t size) {
-    return must(malloc(size ? size : 1));
+    return must(spent() ? NULL : malloc(size ? size : 1));
 }
 
 void *xcalloc(size_t n, size_t size) {
-    return must(calloc(n ? n : 1, size ? size : 1));
+    return must(spent() ? NULL : calloc(n ? n : 1, size ? size : 1));
 }
 
 void *xrealloc(void *p, size_t size) {
-    return must(realloc(p, size ? size : 1));
+    return must(spent() ? NULL : realloc(p, size ? size : 1));
 }
 
 char *xstrdup(const char *s) {
-    return must(strdup(s));
+    return must(spent() ? NULL : strdup(s));
 }
 
 char *xstrndup(const char *s, size_t n) {
-    return must(strndup(s, n));
+    return must(spent() ? NULL : strndup(s, n));
 }
 
 bool mem_mul(size_t a, size_t b, size_t *out) {

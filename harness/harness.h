@@ -121,6 +121,7 @@ struct model_options {
     const char *gemm;      /* "auto", "dnnl", "plain": for tests */
     size_t memory_bytes; /* ceiling for keys, values and activations; 0: chosen from the machine */
     size_t total_bytes;  /* ceiling for these and the weights together; 0: none */
+    unsigned halvings;   /* of what that leaves for work, where so much was not to be had */
     enum weights_form weights;
     struct kept_packs packs;
     bool outline; /* configuration and tokenizer only: for runs that are plan_only */

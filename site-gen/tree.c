@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -48,16 +49,24 @@ static char *without_slashes(const char *path) {
     return xstrndup(path, n);
 }
 
-/* Opens and locks the folder; whoever holds the lock owns what is in it. */
+/* Whoever holds a folder's lock owns what is in it. One that isn't there any more, or is another by
+ * now, belongs to whoever put it there. */
+static bool lock_dir(const struct tree *t, const char *path, int *lock, struct err *err) {
+    struct stat held, there;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, ERR_FAILED, "could not open '%s'", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 && lstat(path, &there) == 0 &&
+        held.st_ino == there.st_ino && held.st_dev == there.st_dev) {
+        *lock = fd;
+        return true;
+    }
+    close(fd);
+    return err_set(err, ERR_BUSY, "another build of '%s' is under way", t->out);
+}
+
 static bool lock_fresh(struct tree *t, struct err *err) {
-    if (!dir_make(t->fresh, err))
-        return false;
-    t->lock = open(t->fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (t->lock < 0)
-        return err_errno(err, ERR_FAILED, "could not open '%s'", t->fresh);
-    if (flock(t->lock, LOCK_EX | LOCK_NB) != 0)
-        return err_set(err, ERR_BUSY, "another build of '%s' is under way", t->out);
-    return true;
+    return dir_make(t->fresh, err) && lock_dir(t, t->fresh, &t->lock, err);
 }
 
 bool tree_open(struct tree *t, const char *out, struct err *err) {
@@ -96,7 +105,7 @@ static bool write_file(const char *path, const void *data, size_t n, struct err 
     const char *at = data;
     bool ok = true;
     while (ok && n) {
-        ssize_t got = write(fd, at, n);
+        ssize_t got = fault("site_write") ? (errno = ENOSPC, -1) : write(fd, at, n);
         if (got > 0) {
             at += got;
             n -= (size_t)got;
@@ -133,19 +142,34 @@ bool tree_put(struct tree *t, const char *path, const void *data, size_t n, stru
     return ok;
 }
 
-bool tree_commit(struct tree *t, struct err *err) {
-    if (syncfs(t->lock) != 0)
-        return err_errno(err, ERR_FAILED, "could not write '%s'", t->fresh);
-    if (!dir_exists(t->out)) {
-        if (rename(t->fresh, t->out) != 0)
-            return err_errno(err, ERR_FAILED, "could not make '%s'", t->out);
-        return true;
-    }
-    if (renameat2(AT_FDCWD, t->fresh, AT_FDCWD, t->out, RENAME_EXCHANGE) != 0) {
+/* The old site stays locked until it is gone: under the new one's first name it would be taken for
+ * what a killed build left. */
+static bool swap(const struct tree *t, struct err *err) {
+    int old = -1;
+    if (!lock_dir(t, t->out, &old, err))
+        return false;
+    bool ok = renameat2(AT_FDCWD, t->fresh, AT_FDCWD, t->out, RENAME_EXCHANGE) == 0;
+    if (!ok) {
         err_errno(err, ERR_FAILED, "could not replace '%s'", t->out);
-        return err_hint(err, "the folder must be one that can be renamed: not a mount, not '.'");
+        err_hint(err, "the folder must be one that can be renamed: not a mount, not '.'");
     }
-    return dir_remove(t->fresh, err); /* the old site */
+    (void)fault("site_swapped");
+    ok = ok && dir_remove(t->fresh, err);
+    close(old);
+    return ok;
+}
+
+bool tree_commit(struct tree *t, struct err *err) {
+    if (fault("site_sync") || syncfs(t->lock) != 0)
+        return err_errno(err, ERR_FAILED, "could not write '%s'", t->fresh);
+    bool ok = dir_exists(t->out) ? swap(t, err)
+                                 : rename(t->fresh, t->out) == 0 ||
+                                       err_errno(err, ERR_FAILED, "could not make '%s'", t->out);
+    if (ok) { /* what comes to lie beside it from now on is another build's */
+        close(t->lock);
+        t->lock = -1;
+    }
+    return ok;
 }
 
 void site_tree_release(struct tree *t) {

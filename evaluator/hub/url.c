@@ -83,10 +83,11 @@ void url_escape(struct strbuf *out, const char *text, bool keep_slashes) {
 /* The address as a path under the endpoint, or NULL. */
 static char *path_under(const char *url, size_t n, const char *endpoint) {
     size_t m = strlen(endpoint);
-    if (n > 1 && url[0] == '/' && url[1] != '/') {
-        return xstrndup(url, n);
+    if (n > m && !strncmp(url, endpoint, m) && url[m] == '/') {
+        url += m;
+        n -= m;
     }
-    return n > m && !strncmp(url, endpoint, m) && url[m] == '/' ? xstrndup(url + m, n - m) : NULL;
+    return n > 1 && url[0] == '/' && url[1] != '/' ? xstrndup(url, n) : NULL;
 }
 
 char *url_next_page(const char *link, const char *endpoint) {

@@ -113,6 +113,9 @@ void runner_forgive(struct runner *r, const struct timespec *from) {
 }
 
 static bool describe_end(const struct runner *r, int status, struct err *err) {
+    if (WIFEXITED(status) && WEXITSTATUS(status) == err_info(ERR_RESOURCE)->exit_code) {
+        return err_set(err, ERR_RESOURCE, "the task's process ran out of memory");
+    }
     if (WIFEXITED(status)) {
         return err_set(err, ERR_CRASH, "the task's process ended without a result (exit code %d)",
             WEXITSTATUS(status));

@@ -465,6 +465,9 @@ static bool judge_end(const struct child *c, int status, struct err *err) {
         return err_set(err, ERR_CRASH, "the job's process died of signal %d (%s)", WTERMSIG(status),
             strsignal(WTERMSIG(status)));
     }
+    if (!c->done && WEXITSTATUS(status) == err_info(ERR_RESOURCE)->exit_code) {
+        return err_set(err, ERR_RESOURCE, "the job's process ran out of memory");
+    }
     if (!c->done) {
         return err_set(err, ERR_CRASH,
             "the job's process ended with exit code %d before it was done", WEXITSTATUS(status));

@@ -22,6 +22,7 @@
 #define SPEC_MAX ((size_t)1 << 20)
 #define CPU_DEFAULT_S (6u * 3600) /* for each thread: the kernel counts them all */
 #define THREADS_MAX 4096
+#define HALVINGS_MAX 2
 
 static double now_s(void) {
     struct timespec t;
@@ -273,6 +274,7 @@ static bool open_model(struct session *s, struct err *err) {
         .arch_file = json_get_string(spec, "arch", NULL),
         .gemm = json_get_string(spec, "gemm", NULL),
         .total_bytes = (size_t)json_get_int(spec, "max_mem_mb", 0) << 20,
+        .halvings = s->halvings,
         .packs = { .dir = s->packs_dir, .frozen = true }, /* what it read could write there */
         .outline = s->missing > 0,
     };
@@ -287,6 +289,39 @@ static bool open_model(struct session *s, struct err *err) {
     }
     s->model = model_open(s->model_path, &o, err);
     return s->model != NULL;
+}
+
+static void close_model(struct session *s) {
+    subject_free(s->subject);
+    s->subject = NULL;
+    for (int kind = 0; kind < STORE_N; kind++) {
+        memo_close(s->memos[kind]);
+        s->memos[kind] = NULL;
+    }
+    model_close(s->model);
+    s->model = NULL;
+}
+
+/* What was planned with was not to be had: the same in smaller steps, which change no bit. */
+static bool goes_on_in_less(struct session *s, struct err *why) {
+    close_model(s);
+    if (why->class != ERR_RESOURCE || s->needs_mb || s->halvings == HALVINGS_MAX) {
+        return false;
+    }
+    s->halvings++;
+    *why = (struct err)ERR_INIT;
+    return true;
+}
+
+static bool open_subject(struct session *s, struct err *err) {
+    struct err why = ERR_INIT;
+    while (!open_model(s, &why) || !(s->subject = session_subject(s, &why))) {
+        if (!goes_on_in_less(s, &why)) {
+            *err = why;
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool send_samples(const struct strbuf *samples, struct err *err) {
@@ -335,6 +370,21 @@ static bool evaluate(
     return ok || err_wrap(err, "task '%s'", task_info(task)->name);
 }
 
+/* Nothing of a task is sent before all of it has been asked, so it may be asked again. */
+static bool evaluate_in_room(struct session *s, size_t which, struct err *err) {
+    struct err why = ERR_INIT;
+    while (!evaluate(s, s->subject, which, &why)) {
+        if (!goes_on_in_less(s, &why)) {
+            *err = why;
+            return false;
+        }
+        if (!open_subject(s, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- some documents ---- */
 
 /* "only" of the spec, its strings borrowed; the arrays are the caller's to free. */
@@ -355,8 +405,8 @@ static void read_part(const json_t *only, struct eval_part *part) {
 }
 
 /* As evaluate, for a few documents: there is no score, only samples. */
-static bool evaluate_part(
-    struct session *s, const struct subject *subject, size_t which, struct err *err) {
+static bool evaluate_part(struct session *s, size_t which, struct err *err) {
+    const struct subject *subject = s->subject;
     struct eval_part part;
     struct strbuf samples = { 0 };
     struct eval_options options = options_of(s, which);
@@ -376,7 +426,8 @@ static bool evaluate_part(
 }
 
 /* What a task would take, without doing it. */
-static bool plan(struct session *s, const struct subject *subject, size_t which, struct err *err) {
+static bool plan(struct session *s, size_t which, struct err *err) {
+    const struct subject *subject = s->subject;
     struct run_stats stats = { 0 };
     const struct task *task = s->tasks[which];
     const struct task_info *info = task_info(task);
@@ -413,16 +464,16 @@ static bool skip(const struct task *task, struct err *err) {
 }
 
 /* Tasks of a suite that are for another kind of model are skipped, but not all of them. */
-static bool evaluate_all(struct session *s, const struct subject *subject, struct err *err) {
+static bool evaluate_all(struct session *s, struct err *err) {
     size_t n_done = 0;
-    bool (*act)(struct session *, const struct subject *, size_t, struct err *) =
-        session_is_dry(s)                  ? plan
-        : json_object_get(s->spec, "only") ? evaluate_part
-                                           : evaluate;
+    bool (*act)(struct session *, size_t, struct err *) = session_is_dry(s) ? plan
+                                                          : json_object_get(s->spec, "only")
+                                                              ? evaluate_part
+                                                              : evaluate_in_room;
     for (size_t i = 0; i < s->n_tasks; i++) {
-        bool skipped =
-            json_get_bool(s->wanted[i], "of_suite", false) && !can_be_asked(subject, s->tasks[i]);
-        if (!(skipped ? skip(s->tasks[i], err) : act(s, subject, i, err))) {
+        bool skipped = json_get_bool(s->wanted[i], "of_suite", false) &&
+                       !can_be_asked(s->subject, s->tasks[i]);
+        if (!(skipped ? skip(s->tasks[i], err) : act(s, i, err))) {
             return false;
         }
         n_done += !skipped;
@@ -446,16 +497,16 @@ static long next_asked(void) {
 }
 
 /* The model stays open from task to task; what one of them fails with ends the walk. */
-static bool walk(struct session *s, const struct subject *subject, struct err *err) {
+static bool walk(struct session *s, struct err *err) {
     for (long which; (which = next_asked()) >= 0;) {
         (void)fault("asked");
         if ((size_t)which >= s->n_tasks || !s->tasks[which]) {
             return err_set(err, ERR_BUG, "asked for a task that is not loaded");
         }
-        if (!can_be_asked(subject, s->tasks[which])) {
+        if (!can_be_asked(s->subject, s->tasks[which])) {
             return err_set(err, ERR_UNSUPPORTED, "none of the tasks can be asked of this model");
         }
-        if (!evaluate(s, subject, (size_t)which, err) ||
+        if (!evaluate_in_room(s, (size_t)which, err) ||
             !frame_write(STDOUT_FILENO, FRAME_WAITS, "", 0, err)) {
             return false;
         }
@@ -476,15 +527,10 @@ static bool send_prints(struct session *s, struct err *err) {
 
 static bool work(struct session *s, struct err *err) {
     if (!load_tasks(s, err) || !fetch_model(s, err) || !session_find_stores(s, err) ||
-        !shut_in(s, err) || !send_prints(s, err) || !open_model(s, err)) {
+        !shut_in(s, err) || !send_prints(s, err) || !open_subject(s, err) || fault("parsed")) {
         return false;
     }
-    struct subject *subject = session_subject(s, err);
-    bool ok = subject && !fault("parsed") &&
-              (json_get_bool(s->spec, "walk", false) ? walk(s, subject, err)
-                                                     : evaluate_all(s, subject, err));
-    subject_free(subject);
-    return ok;
+    return json_get_bool(s->spec, "walk", false) ? walk(s, err) : evaluate_all(s, err);
 }
 
 static json_t *read_spec(struct err *err) {
@@ -516,10 +562,7 @@ _Noreturn void child_main(void) {
     for (size_t i = 0; i < s.n_tasks; i++) {
         task_free(s.tasks[i]);
     }
-    for (int kind = 0; kind < STORE_N; kind++) {
-        memo_close(s.memos[kind]);
-    }
-    model_close(s.model);
+    close_model(&s);
     free(s.model_path);
     free(s.packs_dir);
     json_decref(s.spec);

@@ -1,10 +1,11 @@
-/* The device, asked by a process of its own: `assay doctor` (see health.h). */
+/* The device, asked by a process of its own: `assay doctor`; the files, hashed (see health.h). */
 #include "evaluator/worker/health.h"
 
 #include <string.h>
 
 #include "base/fault.h"
 #include "base/proc.h"
+#include "evaluator/hub/tidy.h"
 
 #define ASK_S 120
 
@@ -52,5 +53,19 @@ bool device_is_well(const struct worker_options *options, struct err *err) {
     json_decref(report);
     proc_result_release(&r);
     proc_env_free(env);
+    return ok;
+}
+
+/* Models that lie elsewhere than in the cache have no hashes to be held to. */
+bool model_is_whole(const struct job *job, struct err *err) {
+    struct err ignored = ERR_INIT;
+    json_t *report =
+        strcmp(job->kind, "hub") ? NULL : hub_cache_verify(&job->model, 1, true, &ignored);
+    const json_t *problem = json_array_get(json_object_get(report, "problems"), 0);
+    bool ok =
+        !problem ||
+        err_set(err, ERR_NODE, "the cache's files of '%s' are damaged: %.200s: %s", job->model,
+            json_get_string(problem, "path", ""), json_get_string(problem, "problem", ""));
+    json_decref(report);
     return ok;
 }

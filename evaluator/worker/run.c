@@ -234,11 +234,13 @@ static bool work(struct run *r, struct err *err) {
     return ok && (r->record || err_set(err, ERR_CRASH, "the job's process ended without a result"));
 }
 
-/* Where the machine is blamed, it is looked at. */
-static void look_at_machine(const struct bench *b, struct err *why) {
+/* Where the machine is blamed, it is looked at; where the model is, its files are. */
+static void look_at_machine(const struct run *r, struct err *why) {
+    const struct bench *b = r->bench;
     struct err sick = ERR_INIT;
-    if (b->walk.child && child_blames_machine(b->walk.child) &&
-        !device_is_well(b->options, &sick)) {
+    bool blamed = b->walk.child && child_blames_machine(b->walk.child);
+    if ((blamed && !device_is_well(b->options, &sick)) ||
+        ((blamed || why->class == ERR_INPUT) && !model_is_whole(r->job, &sick))) {
         *why = sick;
     }
 }
@@ -247,7 +249,7 @@ static bool finish(struct run *r, struct err *err) {
     struct err why = ERR_INIT;
     bool ok = work(r, &why);
     if (!ok) {
-        look_at_machine(r->bench, &why);
+        look_at_machine(r, &why);
     }
     char *text = ok ? record_text(r->record, &why) : NULL;
     ok = text && deliver(r, text, &why);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "harness/cpu/strips.h"
 
@@ -113,7 +114,7 @@ static struct buffer *cpu_buffer(
     *buf = (struct buffer) { .elem = elem, .n_rows = n_rows, .cols = cols };
     size_t n, bytes;
     if (mem_mul(n_rows, cols, &n) && mem_mul(n, elem_bytes(elem), &bytes) &&
-        mem_add(bytes, LINE, &bytes))
+        mem_add(bytes, LINE, &bytes) && !fault("device_memory"))
         buf->block = calloc(bytes, 1); /* not mem_try: rows that no step uses shall cost nothing */
     if (buf->block == NULL) {
         err_set(err, ERR_RESOURCE, "cannot hold %u rows of %u activations", n_rows, cols);
@@ -150,7 +151,7 @@ static struct kv_cache *cpu_kv_cache(
     kv->keys =
         calloc(n_slots, each); /* not mem_try: slots that are never used shall cost nothing */
     kv->values = calloc(n_slots, each);
-    if (kv->keys == NULL || kv->values == NULL) {
+    if (kv->keys == NULL || kv->values == NULL || fault("device_memory")) {
         err_set(err, ERR_RESOURCE, "cannot hold keys and values of %u tokens: %zu bytes each",
             n_slots, 2 * each);
         cache_release(kv);

@@ -306,7 +306,7 @@ static size_t memory_asked(const struct model *m, const struct model_options *o)
 }
 
 /* What is left for work of the ceilings that were given, once the weights are in memory. */
-static bool memory_for_work(
+static bool memory_within(
     const struct model *m, const struct model_options *o, size_t *memory, struct err *err) {
     bool shared = !m->net.backend->ops->memory_free; /* the host's, by all devices that are in it */
     uint64_t weights = m->net.weight_bytes * (shared ? devices_count(o) : 1);
@@ -324,6 +324,13 @@ static bool memory_for_work(
     if (*memory > o->total_bytes - weights)
         *memory = o->total_bytes - weights;
     return true;
+}
+
+static bool memory_for_work(
+    const struct model *m, const struct model_options *o, size_t *memory, struct err *err) {
+    bool ok = memory_within(m, o, memory, err);
+    *memory >>= o->halvings < 32 ? o->halvings : 32;
+    return ok;
 }
 
 uint32_t model_step_rows(const struct model *m) {

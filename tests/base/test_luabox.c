@@ -64,7 +64,7 @@ static int in_child(const char *text) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void nothing_dangerous_is_in_scope(void **state) {
+static void fault_92_nothing_dangerous_is_in_scope(void **state) {
     (void)state;
     static const char *const ABSENT[] = { "io", "os", "debug", "package", "coroutine", "load",
         "loadstring", "loadfile", "dofile", "require", "collectgarbage", "print", "warn",
@@ -113,7 +113,7 @@ static void a_spent_budget_names_file_and_line_too(void **state) {
     refuses("local x = 1\nwhile true do x = x + 1 end", "test.lua:2: instruction budget exhausted");
 }
 
-static void loops_end_wherever_they_hide(void **state) {
+static void fault_88_loops_end_wherever_they_hide(void **state) {
     (void)state;
     static const char *const LOOPS[] = {
         "while true do end",
@@ -143,7 +143,7 @@ static void loops_end_wherever_they_hide(void **state) {
 
 /* C functions call no hook: each of these would run for minutes if their work were not bounded or
  * charged to the budget. */
-static void work_inside_library_functions_is_bounded(void **state) {
+static void fault_90_work_inside_library_functions_is_bounded(void **state) {
     (void)state;
     static const char *const WORK[] = {
         "local a, b = ('a'):rep(1 << 22), ('a'):rep(1 << 21) .. 'b' return a:find(b, 1, true)",
@@ -183,7 +183,7 @@ static void work_inside_library_functions_is_bounded(void **state) {
     }
 }
 
-static void long_subjects_and_patterns_are_refused(void **state) {
+static void fault_90_long_subjects_and_patterns_are_refused(void **state) {
     (void)state;
     refuses("return ('a'):rep(65537):match('a-b')", "too long");
     refuses("return ('a'):rep(65537):gsub('a', 'b')", "too long");
@@ -197,7 +197,7 @@ static void long_subjects_and_patterns_are_refused(void **state) {
     gives("return ('a\\0b'):find('\\0b')", "2");
 }
 
-static void finalizers_are_refused(void **state) {
+static void fault_89_finalizers_are_refused(void **state) {
     (void)state;
     refuses("setmetatable({}, { __gc = function() end })", "__gc");
     gives("local mt = {} local t = setmetatable({}, mt) mt.__gc = function() error('ran') end "
@@ -207,19 +207,19 @@ static void finalizers_are_refused(void **state) {
         "local mt = {} local t = setmetatable({}, mt) mt.__gc = error setmetatable(t, mt)", "__gc");
 }
 
-static void the_metatable_of_strings_is_locked(void **state) {
+static void fault_93_the_metatable_of_strings_is_locked(void **state) {
     (void)state;
     gives("return type(getmetatable(''))", "string");
     refuses("getmetatable('').__index = nil", "attempt to");
     refuses("setmetatable('', {})", "table expected");
 }
 
-static void only_text_is_run(void **state) {
+static void fault_92_only_text_is_run(void **state) {
     (void)state;
     refuses("\x1bLua", "binary");
 }
 
-static void deep_things_end_in_an_error(void **state) {
+static void fault_94_deep_things_end_in_an_error(void **state) {
     (void)state;
     struct err err = ERR_INIT;
     const struct luabox_limits limits = { .heap_bytes = 256 << 20 };
@@ -244,7 +244,7 @@ static void deep_things_end_in_an_error(void **state) {
     refuses("local s = ('a'):rep(1000) return s:match(('('):rep(40) .. (')'):rep(40))", "captures");
 }
 
-static void the_heap_has_a_ceiling_that_says_so(void **state) {
+static void fault_91_the_heap_has_a_ceiling_that_says_so(void **state) {
     (void)state;
     refuses("local t = {} for i = 1, 1e6 do t[i] = { i } end", "bytes of memory");
     const struct luabox_limits tiny = { .heap_bytes = 1000 };
@@ -315,18 +315,18 @@ static void fields_are_read_without_metamethods(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_dangerous_is_in_scope),
+        cmocka_unit_test(fault_92_nothing_dangerous_is_in_scope),
         cmocka_unit_test(ordinary_programs_work),
         cmocka_unit_test(an_error_names_file_and_line),
         cmocka_unit_test(a_spent_budget_names_file_and_line_too),
-        cmocka_unit_test(loops_end_wherever_they_hide),
-        cmocka_unit_test(work_inside_library_functions_is_bounded),
-        cmocka_unit_test(long_subjects_and_patterns_are_refused),
-        cmocka_unit_test(finalizers_are_refused),
-        cmocka_unit_test(the_metatable_of_strings_is_locked),
-        cmocka_unit_test(only_text_is_run),
-        cmocka_unit_test(deep_things_end_in_an_error),
-        cmocka_unit_test(the_heap_has_a_ceiling_that_says_so),
+        cmocka_unit_test(fault_88_loops_end_wherever_they_hide),
+        cmocka_unit_test(fault_90_work_inside_library_functions_is_bounded),
+        cmocka_unit_test(fault_90_long_subjects_and_patterns_are_refused),
+        cmocka_unit_test(fault_89_finalizers_are_refused),
+        cmocka_unit_test(fault_93_the_metatable_of_strings_is_locked),
+        cmocka_unit_test(fault_92_only_text_is_run),
+        cmocka_unit_test(fault_94_deep_things_end_in_an_error),
+        cmocka_unit_test(fault_91_the_heap_has_a_ceiling_that_says_so),
         cmocka_unit_test(a_script_can_survive_a_failed_allocation),
         cmocka_unit_test(a_spent_budget_stays_spent_until_refilled),
         cmocka_unit_test(a_call_takes_arguments_and_leaves_results),

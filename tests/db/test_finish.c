@@ -169,7 +169,7 @@ static void refused(struct late *l, const char *text, enum err_class class) {
     assert_string_equal(fixture_sql(l->f, "SELECT state FROM jobs"), "leased");
 }
 
-static void what_is_no_finite_number_is_refused(void **state) {
+static void fault_96_what_is_no_finite_number_is_refused(void **state) {
     static const char *const bad[] = { "NaN", "Infinity", "-Infinity" };
     static const char *const keys[] = { "value", "stderr", "low", "high" };
     struct late l;
@@ -267,7 +267,7 @@ int main(void) {
         cmocka_unit_test_setup(a_retried_job_makes_a_second_run_and_keeps_the_first, fixture_reset),
         cmocka_unit_test_setup(
             different_bits_of_the_same_measurement_raise_an_alarm, fixture_reset),
-        cmocka_unit_test_setup(what_is_no_finite_number_is_refused, fixture_reset),
+        cmocka_unit_test_setup(fault_96_what_is_no_finite_number_is_refused, fixture_reset),
         cmocka_unit_test_setup(
             a_record_of_another_task_or_without_its_main_metric_is_refused, fixture_reset),
         cmocka_unit_test_setup(results_are_never_updated, fixture_reset),

@@ -83,7 +83,7 @@ static void a_request_is_refused(struct fixture *f, json_t *request, enum err_cl
     json_decref(request);
 }
 
-static void names_outside_the_grammar_are_refused_by_the_database(void **state) {
+static void fault_98_names_outside_the_grammar_are_refused_by_the_database(void **state) {
     static const char *const names[] = { "a/b/c", "../x", "-rf/x", "x;id/y", "$(id)/x", "a\nb/c",
         "noslash", "a/b--c", "a/..", "a/b.git", "<img>/x", "'; DROP/x" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -113,7 +113,7 @@ int main(void) {
         cmocka_unit_test_setup(another_submitter_shares_the_jobs_and_may_hurry_them, fixture_reset),
         cmocka_unit_test_setup(an_override_of_the_configuration_makes_other_jobs, fixture_reset),
         cmocka_unit_test_setup(
-            names_outside_the_grammar_are_refused_by_the_database, fixture_reset),
+            fault_98_names_outside_the_grammar_are_refused_by_the_database, fixture_reset),
         cmocka_unit_test_setup(a_branch_is_no_revision, fixture_reset),
         cmocka_unit_test_setup(a_submission_without_its_parts_is_refused, fixture_reset),
     };

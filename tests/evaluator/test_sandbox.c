@@ -248,7 +248,7 @@ static const struct {
     { "allocate", act_allocate, 0, 0, 0, 0 },
 };
 
-static void what_is_forbidden_is_refused_and_nothing_else(void **state) {
+static void fault_97_what_is_forbidden_is_refused_and_nothing_else(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
         const int want[] = { acts[i].outside, acts[i].parser, acts[i].compute, acts[i].confined };
@@ -297,7 +297,7 @@ static void processor_time_is_limited(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_forbidden_is_refused_and_nothing_else),
+        cmocka_unit_test(fault_97_what_is_forbidden_is_refused_and_nothing_else),
         cmocka_unit_test(a_child_without_its_parent_does_not_start),
         cmocka_unit_test(processor_time_is_limited),
     };

@@ -149,7 +149,7 @@ static char *deep_nesting(void) {
     return text;
 }
 
-static void every_hostile_task_is_a_clear_error(void **state) {
+static void fault_96_every_hostile_task_is_a_clear_error(void **state) {
     (void)state;
     unsigned wrong = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -266,7 +266,7 @@ static void a_program_that_is_no_task_child_is_a_crash(void **state) {
 int main(int argc, char **argv) {
     maybe_child(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_hostile_task_is_a_clear_error),
+        cmocka_unit_test(fault_96_every_hostile_task_is_a_clear_error),
         cmocka_unit_test(a_task_that_sleeps_is_ended_by_the_wall_clock),
         cmocka_unit_test(lint_lists_every_problem_with_its_line),
         cmocka_unit_test(lint_names_the_field_and_what_was_meant),

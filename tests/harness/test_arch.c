@@ -35,16 +35,27 @@ static struct err open_with(
     return err;
 }
 
-static void values_out_of_range_are_refused_by_name(void **state) {
-    static const struct {
-        enum tiny_kind kind;
-        const char *key, *value;
-        enum err_class class;
-        const char *says;
-    } cases[] = {
+struct bad_value {
+    enum tiny_kind kind;
+    const char *key, *value;
+    enum err_class class;
+    const char *says;
+};
+
+static void assert_bad_values(const char *folder, const struct bad_value *bad, size_t n) {
+    for (; n-- > 0; bad++) {
+        const struct err err = open_with(folder, bad->kind, bad->key, bad->value);
+        if (bad->class == ERR_NONE)
+            assert_int_equal(err.class, ERR_NONE); /* absurd, but nothing is sized by it */
+        else
+            assert_error(&err, bad->class, bad->says, folder, NULL);
+    }
+}
+
+static void fault_77_values_out_of_range_are_refused_by_name(void **state) {
+    static const struct bad_value values[] = {
         { TINY_LLAMA, "num_hidden_layers", "0", ERR_INPUT, "'num_hidden_layers' is 0" },
         { TINY_LLAMA, "num_hidden_layers", "1000000", ERR_INPUT, "'num_hidden_layers' is 1000000" },
-        { TINY_LLAMA, "num_hidden_layers", "3", ERR_INPUT, "missing: 'model.layers.2." },
         { TINY_LLAMA, "num_hidden_layers", NULL, ERR_INPUT, "'num_hidden_layers' is missing" },
         { TINY_LLAMA, "hidden_size", "2147483648", ERR_INPUT, "'hidden_size'" },
         { TINY_LLAMA, "hidden_size", "9223372036854775807", ERR_INPUT, "'hidden_size'" },
@@ -52,14 +63,10 @@ static void values_out_of_range_are_refused_by_name(void **state) {
         { TINY_LLAMA, "hidden_size", "\"24\"", ERR_INPUT, "'hidden_size' is not a whole number" },
         { TINY_LLAMA, "hidden_size", "24.5", ERR_INPUT, "'hidden_size' is not a whole number" },
         { TINY_LLAMA, "hidden_size", "[24]", ERR_INPUT, "'hidden_size' is not a whole number" },
-        { TINY_LLAMA, "hidden_size", "48", ERR_INPUT, "model.embed_tokens.weight" },
         { TINY_LLAMA, "num_attention_heads", "0", ERR_INPUT, "'num_attention_heads' is 0" },
         { TINY_LLAMA, "num_attention_heads", "3", ERR_INPUT, "does not divide 'heads' 3" },
         { TINY_LLAMA, "num_key_value_heads", "8", ERR_INPUT, "'kv_heads' 8" },
-        { TINY_LLAMA, "num_key_value_heads", "4", ERR_INPUT, "k_proj" },
         { TINY_LLAMA, "head_dim", "5", ERR_INPUT, "rotary" },
-        { TINY_LLAMA, "head_dim", "8", ERR_INPUT, "q_proj" },
-        { TINY_LLAMA, "vocab_size", "38", ERR_INPUT, "embed_tokens" },
         { TINY_LLAMA, "max_position_embeddings", "10000000000", ERR_NONE, "" },
         { TINY_LLAMA, "rope_theta", "0", ERR_INPUT, "'rope_theta' is 0" },
         { TINY_LLAMA, "rms_norm_eps", "0", ERR_INPUT, "'rms_norm_eps' is 0" },
@@ -70,23 +77,28 @@ static void values_out_of_range_are_refused_by_name(void **state) {
         { TINY_LLAMA, "rope_scaling", "{\"type\":\"linear\"}", ERR_INPUT,
             "'rope_scaling.factor' is missing" },
         { TINY_LLAMA, "tie_word_embeddings", "7", ERR_INPUT, "'tied'" },
-        { TINY_LLAMA, "attention_bias", "true", ERR_INPUT, "8 tensors" },
         { TINY_LLAMA, "model_type", "\"made-up\"", ERR_UNSUPPORTED, "model type 'made-up'" },
         { TINY_LLAMA, "model_type", NULL, ERR_INPUT, "'model_type' is missing" },
         { TINY_BERT, "position_embedding_type", "\"relative_key\"", ERR_UNSUPPORTED,
             "relative_key" },
-        { TINY_BERT, "max_position_embeddings", "64", ERR_INPUT, "position_embeddings" },
         { TINY_BERT, "num_attention_heads", "5", ERR_INPUT,
             "'heads' 5 does not divide 'width' 24" },
+    };
+    assert_bad_values(*state, values, sizeof values / sizeof values[0]);
+}
+
+static void fault_78_tensors_of_another_shape_than_described_are_refused_by_name(void **state) {
+    static const struct bad_value values[] = {
+        { TINY_LLAMA, "num_hidden_layers", "3", ERR_INPUT, "missing: 'model.layers.2." },
+        { TINY_LLAMA, "hidden_size", "48", ERR_INPUT, "model.embed_tokens.weight" },
+        { TINY_LLAMA, "num_key_value_heads", "4", ERR_INPUT, "k_proj" },
+        { TINY_LLAMA, "head_dim", "8", ERR_INPUT, "q_proj" },
+        { TINY_LLAMA, "vocab_size", "38", ERR_INPUT, "embed_tokens" },
+        { TINY_LLAMA, "attention_bias", "true", ERR_INPUT, "8 tensors" },
+        { TINY_BERT, "max_position_embeddings", "64", ERR_INPUT, "position_embeddings" },
         { TINY_BERT, "type_vocab_size", "3", ERR_INPUT, "token_type_embeddings" },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const struct err err = open_with(*state, cases[i].kind, cases[i].key, cases[i].value);
-        if (cases[i].class == ERR_NONE)
-            assert_int_equal(err.class, ERR_NONE); /* absurd, but nothing is sized by it */
-        else
-            assert_error(&err, cases[i].class, cases[i].says, *state, NULL);
-    }
+    assert_bad_values(*state, values, sizeof values / sizeof values[0]);
 }
 
 /* More objects than a description's heap has room for: an error, where Lua alone would end the
@@ -242,7 +254,7 @@ static void a_model_is_described_without_running_it(void **state) {
     json_decref(d);
 }
 
-static void code_that_a_model_brings_is_named_and_not_run(void **state) {
+static void fault_76_code_that_a_model_brings_is_named_and_not_run(void **state) {
     struct err err = ERR_INIT;
     const char config[] = "{\"model_type\":\"strange\",\"auto_map\":{\"AutoConfig\":\"a.B\","
                           "\"AutoModelForCausalLM\":\"modeling_strange.StrangeLM\"}}";
@@ -451,7 +463,8 @@ static void malformed_folders_are_refused_by_name(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH_SCRATCH(values_out_of_range_are_refused_by_name),
+        WITH_SCRATCH(fault_77_values_out_of_range_are_refused_by_name),
+        WITH_SCRATCH(fault_78_tensors_of_another_shape_than_described_are_refused_by_name),
         WITH_SCRATCH(an_unknown_type_is_told_which_are_known),
         WITH_SCRATCH(tied_weights_need_no_head),
         WITH_SCRATCH(hostile_descriptions_are_errors),
@@ -459,7 +472,7 @@ int main(void) {
         WITH_SCRATCH(parts_that_contradict_each_other_are_refused),
         WITH_SCRATCH(a_description_of_ones_own_replaces_the_built_in_one),
         WITH_SCRATCH(a_model_is_described_without_running_it),
-        WITH_SCRATCH(code_that_a_model_brings_is_named_and_not_run),
+        WITH_SCRATCH(fault_76_code_that_a_model_brings_is_named_and_not_run),
         WITH_SCRATCH(an_encoder_is_described_with_its_decoder),
         WITH_SCRATCH(a_description_says_what_the_model_is_made_of),
         cmocka_unit_test(what_a_configuration_leaves_out_its_type_says),

@@ -180,7 +180,7 @@ static void every_truncation_is_refused(void **state) {
     strbuf_release(&f);
 }
 
-static void versions_and_byte_orders_that_are_not_read_are_named(void **state) {
+static void fault_84_versions_and_byte_orders_that_are_not_read_are_named(void **state) {
     static const struct {
         uint32_t version;
         const char *says;
@@ -276,7 +276,7 @@ static void part_of_a_split(struct strbuf *f) {
     strbuf_add(f, &(uint16_t) { 3 }, 2);
 }
 
-static void bad_metadata_is_refused_with_its_reason(void **state) {
+static void fault_84_bad_metadata_is_refused_with_its_reason(void **state) {
     assert_bad_key(
         *state, key_length_huge, ERR_INPUT, "metadata key: string length 18446744073709551615");
     assert_bad_key(*state, key_empty, ERR_INPUT, "metadata key '' is empty");
@@ -335,7 +335,7 @@ static const struct bad_tensor {
     { { 65 }, F32, 0, ERR_INPUT, "truncated: tensor 't' takes 260 bytes" },
 };
 
-static void bad_tensors_are_refused_with_their_reason(void **state) {
+static void fault_84_bad_tensors_are_refused_with_their_reason(void **state) {
     for (size_t i = 0; i < sizeof bad_tensors / sizeof *bad_tensors; i++) {
         const struct bad_tensor *bad = &bad_tensors[i];
         struct strbuf f = { 0 };
@@ -366,7 +366,7 @@ static void assert_bad_pair(
     assert_error(&err, ERR_INPUT, says, NULL);
 }
 
-static void tensors_share_neither_names_nor_bytes(void **state) {
+static void fault_84_tensors_share_neither_names_nor_bytes(void **state) {
     assert_bad_pair(*state, "t", 64, "duplicate tensor name 't'");
     assert_bad_pair(*state, "u", 32, "tensor 'u' at offset 32 overlaps");
     assert_bad_pair(*state, "", 64, "empty name");
@@ -398,7 +398,7 @@ static void assert_limit(struct strbuf *f, bool within, const char *says) {
     strbuf_release(f);
 }
 
-static void a_file_may_have_100000_keys(void **state) {
+static void fault_84_a_file_may_have_100000_keys(void **state) {
     (void)state;
     for (int more = -1; more <= 1; more++) {
         struct strbuf f = { 0 };
@@ -712,14 +712,14 @@ int main(void) {
         WITH_SCRATCH(any_part_stands_for_all_of_them),
         WITH_SCRATCH(parts_that_do_not_go_together_are_named),
         cmocka_unit_test(every_truncation_is_refused),
-        WITH_SCRATCH(versions_and_byte_orders_that_are_not_read_are_named),
+        WITH_SCRATCH(fault_84_versions_and_byte_orders_that_are_not_read_are_named),
         WITH_SCRATCH(a_pointer_to_a_file_elsewhere_is_told_from_a_broken_one),
-        WITH_SCRATCH(bad_metadata_is_refused_with_its_reason),
+        WITH_SCRATCH(fault_84_bad_metadata_is_refused_with_its_reason),
         WITH_SCRATCH(a_file_without_architecture_is_refused),
-        WITH_SCRATCH(bad_tensors_are_refused_with_their_reason),
-        WITH_SCRATCH(tensors_share_neither_names_nor_bytes),
+        WITH_SCRATCH(fault_84_bad_tensors_are_refused_with_their_reason),
+        WITH_SCRATCH(fault_84_tensors_share_neither_names_nor_bytes),
         WITH_SCRATCH(a_zero_dimension_is_refused),
-        cmocka_unit_test(a_file_may_have_100000_keys),
+        cmocka_unit_test(fault_84_a_file_may_have_100000_keys),
         cmocka_unit_test(a_file_may_have_65536_tensors),
         cmocka_unit_test(arrays_may_hold_4_million_numbers),
         cmocka_unit_test(strings_may_take_64_megabytes),

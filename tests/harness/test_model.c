@@ -284,7 +284,7 @@ static void memory_that_holds_no_token_is_refused(void **state) {
     assert_error(&err, ERR_RESOURCE, "1000 bytes", NULL);
 }
 
-static void numbers_that_are_not_finite_are_errors_of_their_requests(void **state) {
+static void fault_79_numbers_that_are_not_finite_are_errors_of_their_requests(void **state) {
     const char *folder = *state;
     struct err err = ERR_INIT;
     struct tiny t;
@@ -464,7 +464,7 @@ int main(void) {
         WITH_SCRATCH(an_empty_context_is_the_prefix_token),
         WITH_SCRATCH(a_long_text_is_scored_in_disjoint_windows),
         WITH_SCRATCH(memory_that_holds_no_token_is_refused),
-        WITH_SCRATCH(numbers_that_are_not_finite_are_errors_of_their_requests),
+        WITH_SCRATCH(fault_79_numbers_that_are_not_finite_are_errors_of_their_requests),
         WITH_SCRATCH(no_requests_are_no_trouble),
         WITH_SCRATCH(a_decoder_embeds_too),
         WITH_SCRATCH(a_run_stops_when_it_is_told_to),

@@ -110,7 +110,7 @@ static void safetensors_are_preferred(void **state) {
 
 /* ---- what is refused ---- */
 
-static void what_is_more_than_tensors_is_refused_by_name(void **state) {
+static void fault_76_what_is_more_than_tensors_is_refused_by_name(void **state) {
     static const struct {
         const char *file, *says;
     } files[] = {
@@ -555,7 +555,7 @@ int main(void) {
         cmocka_unit_test(what_lies_in_order_stays_in_the_file),
         WITH_SCRATCH(a_file_without_its_name_is_known_by_its_bytes),
         WITH_SCRATCH(safetensors_are_preferred),
-        cmocka_unit_test(what_is_more_than_tensors_is_refused_by_name),
+        cmocka_unit_test(fault_76_what_is_more_than_tensors_is_refused_by_name),
         cmocka_unit_test(a_bad_pickle_is_refused_with_its_reason),
         cmocka_unit_test(every_beginning_of_a_pickle_is_refused),
         cmocka_unit_test(what_grows_has_a_ceiling),

@@ -82,12 +82,24 @@ static void every_plain_dtype_is_known(void **state) {
     }
 }
 
-static const struct bad_header {
+struct bad_header {
     const char *header;
     size_t data_n;
     enum err_class class;
     const char *says;
-} bad_headers[] = {
+};
+
+static void assert_bad_headers(const char *dir, const struct bad_header *bad, size_t n) {
+    for (; n-- > 0; bad++) {
+        struct err err = ERR_INIT;
+        assert_null(open_header(dir, bad->header, bad->data_n, &err));
+        assert_error(&err, bad->class, bad->says, "w.safetensors", NULL);
+    }
+}
+
+#define ASSERT_BAD_HEADERS(dir, rows) assert_bad_headers(dir, rows, sizeof(rows) / sizeof *(rows))
+
+static const struct bad_header not_json[] = {
     { "[]", 0, ERR_INPUT, "not a JSON object" },
     { " {}", 0, ERR_INPUT, "does not start with '{'" },
     { "\xef\xbb\xbf{}", 0, ERR_INPUT, "does not start with '{'" },
@@ -114,6 +126,21 @@ static const struct bad_header {
     { "{\"__metadata__\":{},\"__metadata__\":{}}", 0, ERR_INPUT, "duplicate key '__metadata__'" },
     { "{" ENTRY("a") "," ENTRY("a") "}", 8, ERR_INPUT, "duplicate tensor name 'a'" },
     { "{" ENTRY("a") "," ENTRY("\\u0061") "}", 8, ERR_INPUT, "duplicate tensor name 'a'" },
+    { "{\"a\":{\"shape\":[1],\"data_offsets\":[0,1]}}", 1, ERR_INPUT, "tensor 'a' has no dtype" },
+    { "{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", 1, ERR_INPUT,
+        "tensor 'a' has no shape" },
+    { "{\"a\":{\"dtype\":\"U8\",\"shape\":[1]}}", 1, ERR_INPUT, "tensor 'a' has no data_offsets" },
+    { "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1,
+        ERR_INPUT, "duplicate key 'dtype' of tensor 'a'" },
+    { "{\"a\":{\"stride\":[1]}}", 1, ERR_INPUT, "tensor 'a' has the unknown field 'stride'" },
+};
+
+static void fault_69_a_header_that_is_not_one_is_refused_with_its_reason_and_the_file(
+    void **state) {
+    ASSERT_BAD_HEADERS(*state, not_json);
+}
+
+static const struct bad_header bad_offsets[] = {
     { "{" ENTRY("a") "," ENTRY("b") "}", 8, ERR_INPUT, "tensor 'b' at offset 0 overlaps" },
     { "{" ENTRY("a") "}", 7, ERR_INPUT, "truncated: tensors take 8 bytes, the file holds 7" },
     { "{" ENTRY("a") "}", 9, ERR_INPUT, "the last 1 bytes are not covered" },
@@ -129,6 +156,13 @@ static const struct bad_header {
         "data_offsets of tensor 'a'" },
     { "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1,2]}}", 2, ERR_INPUT,
         "not two offsets" },
+};
+
+static void fault_70_offsets_that_do_not_tile_the_data_are_refused(void **state) {
+    ASSERT_BAD_HEADERS(*state, bad_offsets);
+}
+
+static const struct bad_header bad_shapes[] = {
     { "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,1]}}", 1, ERR_INPUT,
         "wrong size: tensor 'a'" },
     { "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,2]}}", 2, ERR_INPUT,
@@ -153,25 +187,33 @@ static const struct bad_header {
         "dtype of tensor 'a'" },
     { "{\"a\":{\"dtype\":\"F6_E2M3\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, ERR_UNSUPPORTED,
         "tensor 'a' has dtype F6_E2M3, which is not supported" },
-    { "{\"a\":{\"shape\":[1],\"data_offsets\":[0,1]}}", 1, ERR_INPUT, "tensor 'a' has no dtype" },
-    { "{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", 1, ERR_INPUT,
-        "tensor 'a' has no shape" },
-    { "{\"a\":{\"dtype\":\"U8\",\"shape\":[1]}}", 1, ERR_INPUT, "tensor 'a' has no data_offsets" },
-    { "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1,
-        ERR_INPUT, "duplicate key 'dtype' of tensor 'a'" },
-    { "{\"a\":{\"stride\":[1]}}", 1, ERR_INPUT, "tensor 'a' has the unknown field 'stride'" },
 };
 
-static void a_bad_header_is_refused_with_its_reason_and_the_file(void **state) {
-    for (size_t i = 0; i < sizeof bad_headers / sizeof *bad_headers; i++) {
-        const struct bad_header *bad = &bad_headers[i];
-        struct err err = ERR_INIT;
-        assert_null(open_header(*state, bad->header, bad->data_n, &err));
-        assert_error(&err, bad->class, bad->says, "w.safetensors", NULL);
-    }
+static void fault_71_shapes_and_types_that_cannot_be_are_refused(void **state) {
+    ASSERT_BAD_HEADERS(*state, bad_shapes);
 }
 
-static void names_are_escaped_in_messages(void **state) {
+/* What another program would take for its own: a page in front, an archive behind the tensors or
+ * between them. */
+static void fault_86_a_file_that_is_something_else_too_is_refused(void **state) {
+    static const char zip[] = "PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+                      page[] = "<!doctype html><script>alert(1)</script>";
+    struct strbuf file = { 0 };
+    struct err err = ERR_INIT;
+    st_build(&file, "{" ENTRY("a") "}", 8);
+    strbuf_add(&file, zip, sizeof zip - 1);
+    assert_null(open_bytes(*state, file.text, file.len, &err));
+    assert_error(&err, ERR_INPUT, "the last 22 bytes are not covered", NULL);
+    assert_null(open_bytes(*state, page, sizeof page - 1, &err));
+    assert_error(&err, ERR_INPUT, "past the limit", NULL);
+    assert_null(open_header(*state,
+        "{" ENTRY("a") ",\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[30,31]}}", 31,
+        &err));
+    assert_error(&err, ERR_INPUT, "hole in the data", NULL);
+    strbuf_release(&file);
+}
+
+static void fault_72_names_are_escaped_in_messages(void **state) {
     struct err err = ERR_INIT;
     assert_null(open_header(
         *state, "{\"\\u001b[31m%n%s\\u202e../../x\":{\"dtype\":\"\\u0007\"}}", 0, &err));
@@ -180,7 +222,7 @@ static void names_are_escaped_in_messages(void **state) {
         assert_true((unsigned char)*c >= 0x20 && (unsigned char)*c < 0x7f);
 }
 
-static void header_lengths_are_held_against_the_file(void **state) {
+static void fault_68_header_lengths_are_held_against_the_file(void **state) {
     static const struct {
         uint64_t length;
         size_t file_n;
@@ -386,7 +428,7 @@ static void shards_may_be_links_as_in_a_download_cache(void **state) {
     free(snapshot);
 }
 
-static void an_index_names_plain_safetensors_files_only(void **state) {
+static void fault_74_an_index_names_plain_safetensors_files_only(void **state) {
     static const char *const names[] = { "/etc/passwd", "../x.safetensors", "a/../../b.safetensors",
         "sub/x.safetensors", "C:x.safetensors", "\\\\\\\\h\\\\s.safetensors", "pytorch_model.bin",
         ".safetensors", ".hidden.safetensors", "..", "", "x.safetensors\\n", "x\\u001b.safetensors",
@@ -429,7 +471,7 @@ static const struct bad_index {
         "nested too deep" },
 };
 
-static void a_bad_index_is_refused_with_its_reason(void **state) {
+static void fault_74_a_bad_index_is_refused_with_its_reason(void **state) {
     struct err err = ERR_INIT;
     put_st(*state, "m-1.safetensors", "{" ENTRY("a") "}", 8);
     put_st(*state, "copy.safetensors", "{" ENTRY("a") "}", 8);
@@ -491,9 +533,12 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(tensors_are_found_with_type_shape_and_data),
         WITH_SCRATCH(every_plain_dtype_is_known),
-        WITH_SCRATCH(a_bad_header_is_refused_with_its_reason_and_the_file),
-        WITH_SCRATCH(names_are_escaped_in_messages),
-        WITH_SCRATCH(header_lengths_are_held_against_the_file),
+        WITH_SCRATCH(fault_69_a_header_that_is_not_one_is_refused_with_its_reason_and_the_file),
+        WITH_SCRATCH(fault_70_offsets_that_do_not_tile_the_data_are_refused),
+        WITH_SCRATCH(fault_71_shapes_and_types_that_cannot_be_are_refused),
+        WITH_SCRATCH(fault_86_a_file_that_is_something_else_too_is_refused),
+        WITH_SCRATCH(fault_72_names_are_escaped_in_messages),
+        WITH_SCRATCH(fault_68_header_lengths_are_held_against_the_file),
         cmocka_unit_test(a_header_may_be_25_megabytes_long),
         cmocka_unit_test(a_model_may_have_65536_tensors),
         cmocka_unit_test(a_name_may_be_512_bytes_long),
@@ -502,8 +547,8 @@ int main(void) {
         WITH_SCRATCH(shards_are_one_model),
         WITH_SCRATCH(an_index_may_be_16_mebibytes_long),
         WITH_SCRATCH(shards_may_be_links_as_in_a_download_cache),
-        WITH_SCRATCH(an_index_names_plain_safetensors_files_only),
-        WITH_SCRATCH(a_bad_index_is_refused_with_its_reason),
+        WITH_SCRATCH(fault_74_an_index_names_plain_safetensors_files_only),
+        WITH_SCRATCH(fault_74_a_bad_index_is_refused_with_its_reason),
         WITH_SCRATCH(a_folder_without_safetensors_says_what_it_has),
         cmocka_unit_test(malformed_files_behave_as_the_manifest_says),
     };

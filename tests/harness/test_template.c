@@ -73,7 +73,7 @@ static void refused(const char *text, const char *why) {
     strbuf_release(&out);
 }
 
-static void what_would_not_end_is_stopped(void **state) {
+static void fault_83_what_would_not_end_is_stopped(void **state) {
     (void)state;
     refused("{% for i in range(10**9) %}x{% endfor %}", "loop bound");
     refused("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
@@ -103,7 +103,7 @@ static char *repeated(const char *part, size_t n, const char *end) {
     return strbuf_take(&out);
 }
 
-static void deep_nesting_is_an_error_and_no_crash(void **state) {
+static void fault_83_deep_nesting_is_an_error_and_no_crash(void **state) {
     (void)state;
     static const char *const parts[] = { "{{ (", "{{ [", "{{ -", "{{ not ", "{% if 1 %}",
         "{% for x in ", "{{ a[", "{{ {1:", "{{ 1 if ", "{{ a(" };
@@ -291,8 +291,8 @@ static void conversations_of_the_shared_fixtures_are_rendered_to_the_byte(void *
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(templates_become_what_jinja_makes_of_them),
-        cmocka_unit_test(what_would_not_end_is_stopped),
-        cmocka_unit_test(deep_nesting_is_an_error_and_no_crash),
+        cmocka_unit_test(fault_83_what_would_not_end_is_stopped),
+        cmocka_unit_test(fault_83_deep_nesting_is_an_error_and_no_crash),
         cmocka_unit_test(errors_name_their_line),
         cmocka_unit_test(what_is_not_known_is_listed_and_fails_when_it_is_reached),
         WITH_SCRATCH(a_folder_has_one_template_or_several_by_name),

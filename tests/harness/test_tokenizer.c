@@ -156,7 +156,7 @@ static struct tokenizer *open_doc(const char *dir, const char *doc, struct err *
     return t;
 }
 
-static void documents_that_make_no_tokenizer_are_refused(void **state) {
+static void fault_80_documents_that_make_no_tokenizer_are_refused(void **state) {
 #define VOCAB "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}"
 #define UNIGRAM(unk, vocab)                                                                        \
     "{\"model\":{\"type\":\"Unigram\",\"unk_id\":" unk ",\"vocab\":[" vocab "]}"
@@ -222,7 +222,7 @@ static void documents_that_make_no_tokenizer_are_refused(void **state) {
     }
 }
 
-static void sequences_nest_only_so_deep(void **state) {
+static void fault_80_sequences_nest_only_so_deep(void **state) {
     struct strbuf doc = { 0 };
     strbuf_adds(&doc, "{" BPE ",\"normalizer\":");
     for (int i = 0; i < 40; i++) {
@@ -712,7 +712,7 @@ static struct tokenizer *fixture(const char *name) {
     return t;
 }
 
-static void invalid_bytes_count_as_one_replacement_each_part(void **state) {
+static void fault_82_invalid_bytes_count_as_one_replacement_each_part(void **state) {
     (void)state;
     struct tokenizer *t = fixture("digits");
     struct token_list bad = { .want_spans = true }, good = { .want_spans = true };
@@ -788,7 +788,7 @@ static void long_words_merge_as_short_ones_do(void **state) {
     tokenizer_close(t);
 }
 
-static void endless_texts_end(void **state) {
+static void fault_82_endless_texts_end(void **state) {
     (void)state;
     static const char *const NAMES[] = { "wordpiece", "digits", "regex", "sentencepiece", "words" };
     static const char *const PARTS[] = { "a", " ", "^", "\n", "\xcc\x81", "1", "tag" };
@@ -849,7 +849,7 @@ static uint64_t steps_of(const struct tokenizer *t, const char *part, size_t n) 
 }
 
 /* Twice the text is twice the work, whatever it repeats; a heap's may be a little more. */
-static void work_grows_with_the_text(void **state) {
+static void fault_82_work_grows_with_the_text(void **state) {
     static const char *const NAMES[] = { "wordpiece", "digits", "regex", "sentencepiece", "words",
         "unigram", "unigram-bytes", "scripts", "metaspace", "word-suffix", "roberta" };
     static const char *const PARTS[] = { "a", "ab", " ", "\n", " \n", "\xcc\x81", "1", "tag",
@@ -905,7 +905,7 @@ static void a_pipeline_that_makes_texts_grow_is_stopped(void **state) {
     strbuf_release(&doc);
 }
 
-static void a_regex_that_backtracks_without_end_gives_up(void **state) {
+static void fault_81_a_regex_that_backtracks_without_end_gives_up(void **state) {
     struct err err = ERR_INIT;
     struct tokenizer *t = open_doc(*state,
         "{" BPE ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a|aa|b+)+$\"},"
@@ -922,7 +922,7 @@ static void a_regex_that_backtracks_without_end_gives_up(void **state) {
     tokenizer_close(t);
 }
 
-static void ids_past_31_bits_need_no_memory(void **state) {
+static void fault_80_ids_past_31_bits_need_no_memory(void **state) {
     struct err err = ERR_INIT;
     struct tokenizer *t = open_doc(*state,
         "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4294967295,\"b\":0},\"merges\":[]}}", &err);
@@ -950,8 +950,8 @@ int main(void) {
         cmocka_unit_test(scripts_chunks_and_processors_in_a_row_are_like_the_reference),
         cmocka_unit_test(words_without_accents_are_like_the_reference),
         cmocka_unit_test(models_are_read_as_sentencepiece_reads_them),
-        WITH_SCRATCH(documents_that_make_no_tokenizer_are_refused),
-        WITH_SCRATCH(sequences_nest_only_so_deep),
+        WITH_SCRATCH(fault_80_documents_that_make_no_tokenizer_are_refused),
+        WITH_SCRATCH(fault_80_sequences_nest_only_so_deep),
         WITH_SCRATCH(a_folder_without_a_tokenizer_is_not_found),
         WITH_SCRATCH(an_unknown_token_that_is_missing_is_an_error_when_needed),
         WITH_SCRATCH(a_bert_folder_needs_only_its_vocabulary),
@@ -970,18 +970,18 @@ int main(void) {
         WITH_SCRATCH(pieces_of_one_score_merge_from_the_left),
         WITH_SCRATCH(a_gguf_of_bert_has_words_the_other_way_round),
         WITH_SCRATCH(ends_of_a_gguf_of_bert_have_many_names),
-        cmocka_unit_test(invalid_bytes_count_as_one_replacement_each_part),
+        cmocka_unit_test(fault_82_invalid_bytes_count_as_one_replacement_each_part),
         cmocka_unit_test(the_bytes_of_ids_are_raw_where_a_character_is_cut),
         cmocka_unit_test(a_list_goes_on_where_it_ended),
         cmocka_unit_test(long_words_merge_as_short_ones_do),
-        cmocka_unit_test(endless_texts_end),
+        cmocka_unit_test(fault_82_endless_texts_end),
         WITH_SCRATCH(of_equal_paths_the_first_found_counts),
         WITH_SCRATCH(scripts_begin_with_a_character_that_has_one),
-        cmocka_unit_test(work_grows_with_the_text),
+        cmocka_unit_test(fault_82_work_grows_with_the_text),
         WITH_SCRATCH(tokens_that_take_spaces_along_do_so_once),
         WITH_SCRATCH(a_pipeline_that_makes_texts_grow_is_stopped),
-        WITH_SCRATCH(a_regex_that_backtracks_without_end_gives_up),
-        WITH_SCRATCH(ids_past_31_bits_need_no_memory),
+        WITH_SCRATCH(fault_81_a_regex_that_backtracks_without_end_gives_up),
+        WITH_SCRATCH(fault_80_ids_past_31_bits_need_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

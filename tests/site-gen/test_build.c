@@ -164,7 +164,7 @@ static void full_precision_has_no_mark(void **state) {
     free(out);
 }
 
-static void an_empty_database_says_what_to_do(void **state) {
+static void fault_103_an_empty_database_says_what_to_do(void **state) {
     char *out = out_of(state);
     build(fixture_empty(), out, NULL);
     assert_sound(out);
@@ -203,7 +203,7 @@ static void refuse_payloads(const char *path, void *arg) {
     strbuf_release(&text);
 }
 
-static void hostile_texts_are_shown_and_do_nothing(void **state) {
+static void fault_99_hostile_texts_are_shown_and_do_nothing(void **state) {
     char *out = out_of(state);
     build(fixture_hostile(), out, NULL);
     assert_sound(out);
@@ -223,7 +223,7 @@ static void add_inode(const char *path, void *arg) {
     *(unsigned long *)arg += (unsigned long)st.st_ino;
 }
 
-static void building_twice_changes_no_file(void **state) {
+static void fault_103_building_twice_changes_no_file(void **state) {
     char *out = out_of(state);
     struct site_report first = { 0 }, second = { 0 };
     unsigned long before = 0, after = 0;
@@ -330,10 +330,10 @@ int main(void) {
         IN_A_FOLDER(a_run_says_what_was_put_before_its_texts),
         IN_A_FOLDER(numbers_in_eight_bits_are_marked_wherever_they_stand),
         IN_A_FOLDER(full_precision_has_no_mark),
-        IN_A_FOLDER(an_empty_database_says_what_to_do),
+        IN_A_FOLDER(fault_103_an_empty_database_says_what_to_do),
         IN_A_FOLDER(a_board_of_mteb_s_means_shows_them_and_the_types),
-        IN_A_FOLDER(hostile_texts_are_shown_and_do_nothing),
-        IN_A_FOLDER(building_twice_changes_no_file),
+        IN_A_FOLDER(fault_99_hostile_texts_are_shown_and_do_nothing),
+        IN_A_FOLDER(fault_103_building_twice_changes_no_file),
         IN_A_FOLDER(what_is_gone_from_the_data_is_gone_from_the_site),
         IN_A_FOLDER(a_folder_with_something_else_in_it_is_left_alone),
         IN_A_FOLDER(a_failed_build_leaves_the_old_site),

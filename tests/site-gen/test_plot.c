@@ -48,7 +48,7 @@ static void what_gnuplot_draws_is_written_anew(void **state) {
     strbuf_release(&out);
 }
 
-static void names_are_escaped(void **state) {
+static void fault_101_names_are_escaped(void **state) {
     (void)state;
     struct strbuf out = { 0 };
     assert_ok(rewrite("<svg>" MARK, row("</title><script>\xE2\x80\xAE"), &out, &err));
@@ -70,7 +70,7 @@ static void other_drawings_are_refused(void **state) {
     }
 }
 
-static void gnuplot_is_told_numbers_alone(void **state) {
+static void fault_101_gnuplot_is_told_numbers_alone(void **state) {
     (void)state;
     json_t *a = row("`touch /tmp/assay-pwned`"), *b = row("$(id)");
     const struct plot_point points[] = { { 2e7, 40, 35, 45, a }, { 3e9, 50, 45, 55, b } };
@@ -115,9 +115,9 @@ static void boards_have_their_figures_where_gnuplot_is(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_gnuplot_draws_is_written_anew),
-        cmocka_unit_test(names_are_escaped),
+        cmocka_unit_test(fault_101_names_are_escaped),
         cmocka_unit_test(other_drawings_are_refused),
-        cmocka_unit_test(gnuplot_is_told_numbers_alone),
+        cmocka_unit_test(fault_101_gnuplot_is_told_numbers_alone),
         cmocka_unit_test(boards_have_their_figures_where_gnuplot_is),
     };
     return cmocka_run_group_tests_name("site-gen.plot", tests, NULL, NULL);

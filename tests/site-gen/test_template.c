@@ -54,7 +54,7 @@ static json_t *x(const char *text) {
     return json_pack("{s:s}", "x", text);
 }
 
-static void expressions_are_escaped_by_the_place_where_they_stand(void **state) {
+static void fault_99_expressions_are_escaped_by_the_place_where_they_stand(void **state) {
     (void)state;
     assert_prints("<p>{{ d.x }}</p>", x("<b>&\"'"), "<p>&lt;b&gt;&amp;&quot;&#39;</p>");
     assert_prints(
@@ -65,7 +65,7 @@ static void expressions_are_escaped_by_the_place_where_they_stand(void **state) 
     assert_prints("<p>{{ twice(d.x) }} {{ 3 }}</p>", x("<"), "<p>&lt;&lt; 3</p>");
 }
 
-static void links_are_relative_or_https_and_nothing_else(void **state) {
+static void fault_104_links_are_relative_or_https_and_nothing_else(void **state) {
     (void)state;
     static const struct {
         const char *link, *printed;
@@ -91,7 +91,7 @@ static void hidden_characters_are_shown(void **state) {
     assert_prints("<p>{{ d.x }}</p>", x("\xC3\xA9\xE2\x80\xA6\n"), "<p>\xC3\xA9\xE2\x80\xA6\n</p>");
 }
 
-static void markup_comes_from_templates_alone(void **state) {
+static void fault_99_markup_comes_from_templates_alone(void **state) {
     (void)state;
     assert_prints("<p>{{ include(\"part.html\", d.x) }}</p>", x("<"), "<p><i>&lt;</i></p>");
     assert_refused("<p title=\"{{ include('part.html', d.x) }}\"></p>", "cannot be printed");
@@ -105,7 +105,7 @@ static void statements_leave_no_lines_behind(void **state) {
     assert_prints("a{# not shown #}b{% local y = 1 %}c{{ y }}", x(""), "abc1");
 }
 
-static void what_cannot_be_escaped_is_refused(void **state) {
+static void fault_99_what_cannot_be_escaped_is_refused(void **state) {
     (void)state;
     assert_refused("<p {{ d.x }}></p>", "x.html:1: an expression in a tag");
     assert_refused("<!-- {{ d.x }} -->", "x.html:1: an expression in a comment");
@@ -134,12 +134,12 @@ static void errors_name_template_and_line(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(expressions_are_escaped_by_the_place_where_they_stand),
-        cmocka_unit_test(links_are_relative_or_https_and_nothing_else),
+        cmocka_unit_test(fault_99_expressions_are_escaped_by_the_place_where_they_stand),
+        cmocka_unit_test(fault_104_links_are_relative_or_https_and_nothing_else),
         cmocka_unit_test(hidden_characters_are_shown),
-        cmocka_unit_test(markup_comes_from_templates_alone),
+        cmocka_unit_test(fault_99_markup_comes_from_templates_alone),
         cmocka_unit_test(statements_leave_no_lines_behind),
-        cmocka_unit_test(what_cannot_be_escaped_is_refused),
+        cmocka_unit_test(fault_99_what_cannot_be_escaped_is_refused),
         cmocka_unit_test(errors_name_template_and_line),
     };
     return cmocka_run_group_tests_name("site-gen.template", tests, NULL, NULL);

@@ -132,7 +132,7 @@ static void a_configuration_is_a_folder_or_not_there(void **state) {
     assert_files(*state, "en", "validation", "en/validation.csv");
 }
 
-static void card_cannot_lead_out_of_the_folder(void **state) {
+static void fault_85_a_card_cannot_lead_out_of_the_folder(void **state) {
     static const char *const paths[] = { "/etc/passwd", "../x.jsonl", "a/../../x.jsonl", "hf://x",
         "..", "a/.." };
     char text[256];
@@ -364,7 +364,7 @@ static void long_front_matter_is_read(void **state) {
     strbuf_release(&text);
 }
 
-static void hostile_front_matter_is_refused(void **state) {
+static void fault_85_hostile_front_matter_is_refused(void **state) {
     (void)state;
     struct err err;
     struct strbuf deep = { 0 }, wide = { 0 }, laughs = { 0 };
@@ -425,7 +425,7 @@ int main(void) {
         IN_FOLDER(card_comes_before_the_layout),
         IN_FOLDER(errors_say_what_was_looked_for_and_what_there_is),
         IN_FOLDER(a_configuration_is_a_folder_or_not_there),
-        IN_FOLDER(card_cannot_lead_out_of_the_folder),
+        IN_FOLDER(fault_85_a_card_cannot_lead_out_of_the_folder),
         IN_FOLDER(names_of_splits_are_not_paths_or_patterns),
         IN_FOLDER(parts_of_a_split_are_read_in_order),
         IN_FOLDER(a_shard_that_is_missing_is_named),
@@ -438,7 +438,7 @@ int main(void) {
         cmocka_unit_test(words_for_null_are_null),
         cmocka_unit_test(aliases_stand_for_what_was_anchored),
         cmocka_unit_test(long_front_matter_is_read),
-        cmocka_unit_test(hostile_front_matter_is_refused),
+        cmocka_unit_test(fault_85_hostile_front_matter_is_refused),
         cmocka_unit_test(patterns_match_as_the_hub_means_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,7 +405,7 @@ static void a_listing_may_be_long(void **state) {
     repo_listing_release(&l);
 }
 
-static void listings_that_lie_are_refused(void **state) {
+static void fault_75_listings_that_lie_are_refused(void **state) {
     static const char *const TREES[] = {
         "",
         "{",
@@ -899,7 +899,7 @@ int main(void) {
         cmocka_unit_test(each_status_has_its_class),
         cmocka_unit_test(retry_after_is_heeded_if_it_is_a_number),
         cmocka_unit_test(a_listing_may_be_long),
-        cmocka_unit_test(listings_that_lie_are_refused),
+        cmocka_unit_test(fault_75_listings_that_lie_are_refused),
         cmocka_unit_test(another_commit_than_the_pinned_one_is_refused),
         cmocka_unit_test(revisions_and_names_that_leave_the_cache_are_refused),
         cmocka_unit_test(names_are_written_as_urls_ask_for),

@@ -85,6 +85,7 @@ static void the_next_page_lies_under_the_endpoint(void **state) {
     next_is("<https://evil.net/x/api/2>; rel=\"next\"", NULL);
     next_is("<https://hub.example/xyz/api>; rel=\"next\"", NULL);
     next_is("<//evil.net/api>; rel=\"next\"", NULL);
+    next_is("<https://hub.example/x//evil.net/api>; rel=\"next\"", NULL);
     next_is("<>; rel=\"next\"", NULL);
     next_is("<https://hub.example/x/a", NULL);
     next_is("", NULL);

@@ -1,5 +1,5 @@
 /* Faults 34 to 36, 38, 40: what happens between a worker and the server. */
-#include "tests/db/fixture.h"
+#include "tests/faults/database/setup.h"
 
 #include <poll.h>
 #include <time.h>
@@ -13,12 +13,17 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static struct db *open_through(const struct proxy *p, unsigned retry_s) {
+static struct db *open_through(const struct proxy *p) {
     char conninfo[200];
     proxy_conninfo(p, conninfo);
-    struct db_options o = { .conninfo = conninfo, .retry_s = retry_s };
-    struct db *db;
-    assert_ok(db = db_open(&o, &err));
+    return connect_to(conninfo, 30);
+}
+
+/* A worker on a connection through the proxy, and so many jobs. */
+static struct db *begin_through(struct fixture *f, struct proxy *p, int n_jobs, struct worker *w) {
+    proxy_start(p, f->cluster.socket_dir);
+    struct db *db = open_through(p);
+    begin(f, db, n_jobs, w);
     return db;
 }
 
@@ -29,24 +34,15 @@ static void fault_34_a_commit_whose_answer_is_cut_anywhere_is_told_once(void **s
     struct proxy p;
     struct worker w;
     int already = 0;
-    json_decref(fixture_submit(f, "org/a", 60));
-    proxy_start(&p, f->cluster.socket_dir);
-    struct db *db = open_through(&p, 30);
-    worker_init(&w);
-    assert_ok(worker_register(db, &w, "test", NULL, &err));
+    struct db *db = begin_through(f, &p, 60, &w);
     for (int bytes = 0; bytes < 60; bytes++) {
         struct job job;
-        bool found = false;
-        enum queue_answer answer;
-        assert_ok(queue_claim(db, &w, NULL, &job, &found, &err));
-        assert_true(found);
-        char *text = fixture_record(job.task_sha256, 0.5);
+        assert_true(take(db, &w, 90, &job));
         atomic_store(&p.reply_bytes, bytes);
-        assert_ok(queue_finish(db, &job.key, text, &answer, &err));
+        enum queue_answer answer = finish(db, &job);
         atomic_store(&p.reply_bytes, -1);
         assert_true(answer == QUEUE_OK || answer == QUEUE_ALREADY);
         already += answer == QUEUE_ALREADY;
-        free(text);
         job_release(&job);
     }
     assert_true(already >= 30);
@@ -65,12 +61,8 @@ static void fault_34_a_turn_whose_answer_is_cut_gives_the_same_job_again(void **
     struct job job, next;
     bool found;
     enum queue_answer answer;
-    json_decref(fixture_submit(f, "org/a", 20));
-    proxy_start(&p, f->cluster.socket_dir);
-    struct db *db = open_through(&p, 30);
-    worker_init(&w);
-    assert_ok(worker_register(db, &w, "test", NULL, &err));
-    assert_ok(queue_claim(db, &w, NULL, &job, &found, &err));
+    struct db *db = begin_through(f, &p, 20, &w);
+    assert_true(take(db, &w, 90, &job));
     for (int i = 0; i < 19; i++) {
         char *text = fixture_record(job.task_sha256, 0.5);
         atomic_store(&p.reply_bytes, i * 20);
@@ -97,15 +89,9 @@ static void fault_35_a_black_hole_is_noticed_before_the_lease_ends(void **state)
     struct proxy p;
     struct worker w;
     struct job job;
-    bool found;
     enum queue_answer answer;
-    struct claim_options o = { .lease_s = 9 };
-    json_decref(fixture_submit(f, "org/a", 1));
-    proxy_start(&p, f->cluster.socket_dir);
-    struct db *db = open_through(&p, 30);
-    worker_init(&w);
-    assert_ok(worker_register(db, &w, "test", NULL, &err));
-    assert_ok(queue_claim(db, &w, &o, &job, &found, &err));
+    struct db *db = begin_through(f, &p, 1, &w);
+    assert_true(take(db, &w, 9, &job));
     atomic_store(&p.swallow, true);
     struct err why = ERR_INIT;
     assert_false(queue_heartbeat(db, &job, 0.5, &answer, &why));
@@ -126,15 +112,9 @@ static void fault_36_a_slow_line_delays_heartbeats_and_loses_no_lease(void **sta
     struct proxy p;
     struct worker w;
     struct job job;
-    bool found;
     enum queue_answer answer;
-    struct claim_options o = { .lease_s = 15 };
-    json_decref(fixture_submit(f, "org/a", 1));
-    proxy_start(&p, f->cluster.socket_dir);
-    struct db *db = open_through(&p, 30);
-    worker_init(&w);
-    assert_ok(worker_register(db, &w, "test", NULL, &err));
-    assert_ok(queue_claim(db, &w, &o, &job, &found, &err));
+    struct db *db = begin_through(f, &p, 1, &w);
+    assert_true(take(db, &w, 15, &job));
     atomic_store(&p.delay_ms, 2000);
     for (int i = 0; i < 3; i++) {
         int n = -1;
@@ -156,7 +136,7 @@ static void fault_38_a_full_server_is_waited_for(void **state) {
     struct proxy p;
     proxy_start(&p, f->cluster.socket_dir);
     atomic_store(&p.too_many, 4);
-    struct db *db = open_through(&p, 30);
+    struct db *db = open_through(&p);
     assert_int_equal(atomic_load(&p.too_many), 0);
     assert_in_range(atomic_load(&p.n_connections), 5, 6);
     db_close(db);
@@ -173,8 +153,7 @@ static void fault_40_a_server_that_only_reads_is_refused(void **state) {
         f, "BEGIN READ WRITE; ALTER DATABASE assay RESET default_transaction_read_only; COMMIT");
     assert_null(db);
     assert_int_equal(why.class, ERR_DB);
-    assert_ok(db = db_open(&o, &err));
-    db_close(db);
+    db_close(connect_to(f->cluster.conninfo, 1));
 }
 
 static void fault_40_of_several_hosts_the_one_that_answers_is_taken(void **state) {
@@ -184,10 +163,7 @@ static void fault_40_of_several_hosts_the_one_that_answers_is_taken(void **state
     proxy_start(&alive, f->cluster.socket_dir);
     snprintf(conninfo, sizeof conninfo,
         "host=127.0.0.1,127.0.0.1 port=1,%u user=assay dbname=assay", alive.port);
-    struct db_options o = { .conninfo = conninfo };
-    struct db *db;
-    assert_ok(db = db_open(&o, &err));
-    db_close(db);
+    db_close(connect_to(conninfo, 0));
     proxy_stop(&alive);
 }
 
@@ -207,10 +183,7 @@ static void fault_31_a_database_that_is_down_at_first_is_waited_for_without_spin
     assert_in_range(
         atomic_load(&p.n_connections), 3, 12); /* 50 ms, doubling: not a hundred times */
     p.socket_dir = f->cluster.socket_dir;
-    o.retry_s = 30;
-    struct db *db;
-    assert_ok(db = db_open(&o, &err));
-    db_close(db);
+    db_close(connect_to(conninfo, 30));
     proxy_stop(&p);
 }
 

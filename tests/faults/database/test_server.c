@@ -1,6 +1,6 @@
 /* Faults 32, 33, 37, 39, 41, 43 to 46: the server itself goes away, refuses, is full, or is put
  * back to yesterday. */
-#include "tests/db/fixture.h"
+#include "tests/faults/database/setup.h"
 
 #include <libpq-fe.h>
 #include <pthread.h>
@@ -19,14 +19,9 @@ static void fault_32_a_result_outlives_a_server_that_is_down_past_the_lease(void
     struct spool_counts counts;
     struct err why = ERR_INIT;
     char spool[100];
-    enum queue_answer answer;
-    snprintf(spool, sizeof spool, "%s/spool", f->home);
-    assert_ok(dir_make(spool, &err));
-    json_decref(fixture_submit(f, "org/a", 1));
-    fixture_worker(f, &w);
-    fixture_claim(f, &w, 1, &job);
-    char *text = fixture_record(job.task_sha256, 0.5);
-    assert_ok(spool_write(spool, &job.key, text, NULL, 0, &err));
+    begin(f, f->db, 1, &w);
+    assert_true(take(f->db, &w, 1, &job));
+    spool_one(f, "spool", &job, spool);
     assert_ok(cluster_down(f->home, NULL, &err));
     struct db_options o = { .conninfo = f->cluster.conninfo, .retry_s = 1 };
     assert_null(db_open(&o, &why));
@@ -37,10 +32,8 @@ static void fault_32_a_result_outlives_a_server_that_is_down_past_the_lease(void
     assert_ok(spool_deliver(spool, f->db, &counts, &err));
     assert_int_equal(counts.delivered, 1);
     assert_string_equal(fixture_sql(f, "SELECT state FROM jobs"), "done");
-    assert_ok(queue_finish(f->db, &job.key, text, &answer, &err));
-    assert_int_equal(answer, QUEUE_ALREADY);
+    assert_int_equal(finish(f->db, &job), QUEUE_ALREADY);
     assert_int_equal(fixture_int(f, "SELECT count(*) FROM runs"), 1);
-    free(text);
     job_release(&job);
 }
 
@@ -50,17 +43,9 @@ static void *cycle(void *arg) {
     struct worker w;
     worker_init(&w);
     assert_ok(worker_register(db, &w, "test", NULL, &err));
-    for (bool found = true; found;) {
-        struct job job;
-        enum queue_answer answer;
-        assert_ok(queue_claim(db, &w, NULL, &job, &found, &err));
-        if (!found)
-            break;
-        char *text = fixture_record(job.task_sha256, 0.5);
-        assert_ok(queue_finish(db, &job.key, text, &answer, &err));
+    for (struct job job; take(db, &w, 90, &job); job_release(&job)) {
+        enum queue_answer answer = finish(db, &job);
         assert_true(answer == QUEUE_OK || answer == QUEUE_ALREADY);
-        free(text);
-        job_release(&job);
     }
     db_close(db);
     return NULL;
@@ -114,18 +99,14 @@ static void fault_37_deadlocks_conflicts_and_lock_timeouts_are_tried_again(void 
     struct fixture *f = *state;
     static const char *const states[] = { "40P01", "40001", "55P03" };
     struct worker w;
-    json_decref(fixture_submit(f, "org/a", 3));
-    fixture_worker(f, &w);
+    begin(f, f->db, 3, &w);
     for (int i = 0; i < 3; i++) {
         struct job job;
-        enum queue_answer answer;
-        fixture_claim(f, &w, 90, &job);
-        char *text = fixture_record(job.task_sha256, 0.5);
+        assert_true(take(f->db, &w, 90, &job));
         break_finishing(f, states[i], 3);
-        assert_ok(queue_finish(f->db, &job.key, text, &answer, &err));
+        enum queue_answer answer = finish(f->db, &job);
         assert_int_equal(mend_finishing(f), 4);
         assert_int_equal(answer, QUEUE_OK);
-        free(text);
         job_release(&job);
     }
 }
@@ -136,13 +117,10 @@ static void fault_37_a_lock_that_never_comes_is_given_up_within_ten_tries(void *
     struct job job;
     enum queue_answer answer;
     struct err why = ERR_INIT;
-    json_decref(fixture_submit(f, "org/a", 1));
-    fixture_worker(f, &w);
-    fixture_claim(f, &w, 90, &job);
+    begin(f, f->db, 1, &w);
+    assert_true(take(f->db, &w, 90, &job));
     char *text = fixture_record(job.task_sha256, 0.5);
-    struct db_options o = { .conninfo = f->cluster.conninfo, .retry_s = 2 };
-    struct db *db;
-    assert_ok(db = db_open(&o, &err));
+    struct db *db = connect_to(f->cluster.conninfo, 2);
     break_finishing(f, "55P03", 1000);
     assert_false(queue_finish(db, &job.key, text, &answer, &why));
     assert_in_range(mend_finishing(f), 3, 10);
@@ -160,16 +138,10 @@ static void fault_39_a_full_disk_of_the_server_keeps_the_spool(void **state) {
     struct spool_counts counts;
     struct err why = ERR_INIT;
     char spool[100];
-    snprintf(spool, sizeof spool, "%s/full", f->home);
-    assert_ok(dir_make(spool, &err));
-    json_decref(fixture_submit(f, "org/a", 1));
-    fixture_worker(f, &w);
-    fixture_claim(f, &w, 90, &job);
-    char *text = fixture_record(job.task_sha256, 0.5);
-    assert_ok(spool_write(spool, &job.key, text, NULL, 0, &err));
-    struct db_options o = { .conninfo = f->cluster.conninfo, .retry_s = 1 };
-    struct db *db;
-    assert_ok(db = db_open(&o, &err));
+    begin(f, f->db, 1, &w);
+    assert_true(take(f->db, &w, 90, &job));
+    spool_one(f, "full", &job, spool);
+    struct db *db = connect_to(f->cluster.conninfo, 1);
     break_finishing(f, "53100", 1000);
     assert_false(spool_deliver(spool, db, &counts, &why));
     mend_finishing(f);
@@ -178,7 +150,6 @@ static void fault_39_a_full_disk_of_the_server_keeps_the_spool(void **state) {
     assert_ok(spool_deliver(spool, db, &counts, &err));
     assert_int_equal(counts.delivered, 1);
     db_close(db);
-    free(text);
     job_release(&job);
 }
 
@@ -208,28 +179,6 @@ static void fault_41_a_schema_that_is_behind_or_ahead_stops_a_worker_and_says_wh
 }
 
 /* ---- an idle snapshot ---- */
-
-static long long entries_read(struct fixture *f) {
-    usleep(1200000); /* statistics are reported once a second, and some of them late */
-    return fixture_int(f,
-        "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE indexrelname IN "
-        "('jobs_claim', 'jobs_of_model', 'jobs_of_worker')");
-}
-
-static void turns(struct fixture *f, struct worker *w, struct job *job, int n) {
-    for (int i = 0; i < n; i++) {
-        struct claim_options o = { .resident = job->revision_id };
-        struct job next;
-        bool found;
-        enum queue_answer answer;
-        char *text = fixture_record(job->task_sha256, 0.5);
-        assert_ok(queue_turn(f->db, w, &job->key, text, &o, &answer, &next, &found, &err));
-        assert_true(found);
-        free(text);
-        job_release(job);
-        memcpy(job, &next, sizeof next);
-    }
-}
 
 /* Dead entries cannot be removed while the snapshot is open; claims don't walk over them again and
  * again. */
@@ -345,27 +294,21 @@ static void fault_46_a_restored_dump_makes_running_workers_stale(void **state) {
     enum queue_answer answer;
     char dump[100];
     snprintf(dump, sizeof dump, "%s/yesterday.dump", f->home);
-    json_decref(fixture_submit(f, "org/a", 2));
-    fixture_worker(f, &w);
+    begin(f, f->db, 2, &w);
     assert_ok(db_dump(f->cluster.conninfo, dump, &err));
-    fixture_claim(f, &w, 90, &job);
-    char *text = fixture_record(job.task_sha256, 0.5);
+    assert_true(take(f->db, &w, 90, &job));
     assert_ok(db_restore(f->cluster.conninfo, dump, true, &err));
     assert_ok(queue_heartbeat(f->db, &job, 0.5, &answer, &err));
     assert_int_equal(answer, QUEUE_STALE);
-    assert_ok(queue_finish(f->db, &job.key, text, &answer, &err));
-    assert_int_equal(answer, QUEUE_STALE);
+    assert_int_equal(finish(f->db, &job), QUEUE_STALE);
     fixture_worker(f, &later);
-    fixture_claim(f, &later, 90, &again);
+    assert_true(take(f->db, &later, 90, &again));
     assert_int_equal(again.key.job, job.key.job);
     assert_int_equal(again.key.attempt, job.key.attempt);
     assert_string_not_equal(again.key.epoch, job.key.epoch);
-    assert_ok(queue_finish(f->db, &job.key, text, &answer, &err));
-    assert_int_equal(answer, QUEUE_STALE);
-    assert_ok(queue_finish(f->db, &again.key, text, &answer, &err));
-    assert_int_equal(answer, QUEUE_OK);
+    assert_int_equal(finish(f->db, &job), QUEUE_STALE);
+    assert_int_equal(finish(f->db, &again), QUEUE_OK);
     assert_int_equal(fixture_int(f, "SELECT count(*) FROM runs"), 1);
-    free(text);
     job_release(&job);
     job_release(&again);
 }
@@ -376,19 +319,14 @@ static void fault_46_a_claim_that_the_dump_remembers_is_stale_too(void **state) 
     struct fixture *f = *state;
     struct worker w;
     struct job job;
-    enum queue_answer answer;
     char dump[100];
     snprintf(dump, sizeof dump, "%s/claimed.dump", f->home);
-    json_decref(fixture_submit(f, "org/a", 1));
-    fixture_worker(f, &w);
-    fixture_claim(f, &w, 90, &job);
+    begin(f, f->db, 1, &w);
+    assert_true(take(f->db, &w, 90, &job));
     assert_ok(db_dump(f->cluster.conninfo, dump, &err));
-    char *text = fixture_record(job.task_sha256, 0.5);
     assert_ok(db_restore(f->cluster.conninfo, dump, true, &err));
-    assert_ok(queue_finish(f->db, &job.key, text, &answer, &err));
-    assert_int_equal(answer, QUEUE_STALE);
+    assert_int_equal(finish(f->db, &job), QUEUE_STALE);
     assert_int_equal(fixture_int(f, "SELECT count(*) FROM runs"), 0);
-    free(text);
     job_release(&job);
 }
 
