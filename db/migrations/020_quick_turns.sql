@@ -9,6 +9,10 @@
 -- with it all others of the row. Who reaps looks through all leases, of which there is one a worker.
 DROP INDEX jobs_lease;
 
+-- What a worker has loaded stands with the worker: a look through the leases reads all that ended while a snapshot is open.
+ALTER TABLE workers ADD COLUMN revision_id bigint REFERENCES revisions ON DELETE SET NULL;
+CREATE INDEX workers_there ON workers (worker_id) WHERE stopped_at IS NULL;
+
 -- A CHECK of a table is parsed anew by every statement that writes there, six times a turn for the three of jobs. What ties
 -- a job's fields to its state stands in a trigger, whose function is kept; those of a run's parts in store_run, which
 -- alone writes them, beside those that 012 put there. That a number is one is still the table's own affair.
@@ -90,8 +94,8 @@ BEGIN
 END $$;
 
 -- The window: of the first hundred from the head on, the one that no other worker has the model of, locked; NULL where
--- others took them all. MATERIALIZED: a window that a nested loop ran again could come out differently.
-CREATE FUNCTION pick_beyond(m machine, head queue_head, s settings) RETURNS bigint LANGUAGE plpgsql AS $$
+-- others took them all. The worker will have loaded it. MATERIALIZED: a window that a nested loop ran again could come out differently.
+CREATE FUNCTION pick_beyond(w uuid, m machine, head queue_head, s settings) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE ids bigint[]; id bigint; picked bigint; moment timestamptz := clock_timestamp();
 BEGIN
     WITH near AS MATERIALIZED (
@@ -102,24 +106,25 @@ BEGIN
             AND (m.device IS NULL OR needs_device IS NULL OR needs_device = m.device)
             AND (m.dtypes IS NULL OR needs_dtype IS NULL OR needs_dtype = ANY (m.dtypes))
         ORDER BY priority, turn, job_id LIMIT 100),
-    busy AS MATERIALIZED (SELECT DISTINCT revision_id FROM jobs WHERE state = 'leased' AND lease_until > moment)
+    busy AS MATERIALIZED (SELECT revision_id FROM workers
+        WHERE stopped_at IS NULL AND last_seen > moment - interval '3 min' AND revision_id IS NOT NULL AND worker_id <> w)
     SELECT array_agg(job_id ORDER BY near.priority,
         near.queued_at > head.queued_at + make_interval(secs => s.affinity_s) OR near.turn > head.turn + s.affinity_turns,
         near.revision_id IN (SELECT revision_id FROM busy), near.turn, near.job_id) INTO ids FROM near;
     FOREACH id IN ARRAY coalesce(ids, '{}') LOOP
         SELECT job_id INTO picked FROM jobs WHERE job_id = id AND state = 'queued' FOR UPDATE SKIP LOCKED;
-        IF FOUND THEN
-            RETURN picked;
-        END IF;
+        EXIT WHEN FOUND;
     END LOOP;
-    -- The whole window went to others meanwhile.
-    SELECT job_id INTO picked FROM jobs
-        WHERE state = 'queued' AND (priority, turn, job_id) >= (head.priority, head.turn, head.job_id)
-            AND (m.memory_mb IS NULL OR needs_mb <= m.memory_mb) AND (m.disk_mb IS NULL OR needs_disk_mb <= m.disk_mb)
-            AND (m.gpus IS NULL OR needs_gpus <= m.gpus)
-            AND (m.device IS NULL OR needs_device IS NULL OR needs_device = m.device)
-            AND (m.dtypes IS NULL OR needs_dtype IS NULL OR needs_dtype = ANY (m.dtypes))
-        ORDER BY priority, turn, job_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF picked IS NULL THEN -- the whole window went to others meanwhile
+        SELECT job_id INTO picked FROM jobs
+            WHERE state = 'queued' AND (priority, turn, job_id) >= (head.priority, head.turn, head.job_id)
+                AND (m.memory_mb IS NULL OR needs_mb <= m.memory_mb) AND (m.disk_mb IS NULL OR needs_disk_mb <= m.disk_mb)
+                AND (m.gpus IS NULL OR needs_gpus <= m.gpus)
+                AND (m.device IS NULL OR needs_device IS NULL OR needs_device = m.device)
+                AND (m.dtypes IS NULL OR needs_dtype IS NULL OR needs_dtype = ANY (m.dtypes))
+            ORDER BY priority, turn, job_id LIMIT 1 FOR UPDATE SKIP LOCKED;
+    END IF;
+    UPDATE workers SET revision_id = j.revision_id FROM jobs j WHERE worker_id = w AND j.job_id = picked;
     RETURN picked;
 END $$;
 
@@ -196,7 +201,7 @@ BEGIN
             AND (m.device IS NULL OR needs_device IS NULL OR needs_device = m.device)
             AND (m.dtypes IS NULL OR needs_dtype IS NULL OR needs_dtype = ANY (m.dtypes))
         ORDER BY priority, turn, job_id LIMIT 1 FOR UPDATE SKIP LOCKED;
-    picked := coalesce(picked, pick_beyond(m, head, s));
+    picked := coalesce(picked, pick_beyond(w, m, head, s));
     RETURN CASE WHEN picked IS NOT NULL THEN lease_job(w, picked, true, lease, s.epoch) END;
 END $$;
 
@@ -213,22 +218,23 @@ BEGIN
     END IF;
 END $$;
 
--- ok, cancel (ok, and the job is to be given up) or stale. It writes no index.
+-- ok, cancel (ok, and the job is to be given up) or stale. It writes no index, and takes the job before the worker, as a turn does.
 CREATE OR REPLACE FUNCTION heartbeat(w uuid, jid bigint, att integer, lease integer, done real) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_bitmapscan = off SET enable_seqscan = off AS $$
-DECLARE cancelled boolean;
+DECLARE cancelled boolean; answer text;
 BEGIN
     IF lease NOT BETWEEN 1 AND 3600 THEN
         RAISE EXCEPTION 'a lease is 1 to 3600 seconds, not %', lease USING ERRCODE = 'ZA001';
     END IF;
-    UPDATE workers SET last_seen = clock_timestamp()
-        WHERE worker_id = w AND last_seen < clock_timestamp() - interval '5 s';
     UPDATE jobs SET lease_until = clock_timestamp() + make_interval(secs => lease), lease_s = lease,
         progress = least(greatest(done, 0), 1)
         WHERE job_id = jid AND attempt = att AND state::text = 'leased' AND lease_owner IS NOT DISTINCT FROM w
         RETURNING cancel_requested INTO cancelled;
-    RETURN CASE WHEN NOT FOUND THEN 'stale' WHEN cancelled THEN 'cancel' ELSE 'ok' END;
+    answer := CASE WHEN NOT FOUND THEN 'stale' WHEN cancelled THEN 'cancel' ELSE 'ok' END;
+    UPDATE workers SET last_seen = clock_timestamp()
+        WHERE worker_id = w AND last_seen < clock_timestamp() - interval '5 s';
+    RETURN answer;
 END $$;
 
 -- ---- finishing ----
