@@ -27,8 +27,8 @@ static bool name_is_plain(const char *s) {
 }
 
 /* Settings of the session. Time-outs bound what a stuck server or a stuck caller can hold up. Where
- * functions forbid scans, the small tables that have to be scanned count as dear ones, and a plan that
- * is dear would be compiled each time it runs. */
+ * functions forbid scans, the small tables that have to be scanned count as dear ones, and a plan
+ * that is dear would be compiled each time it runs. */
 static char *session_options(const struct db_options *o, unsigned statement_s) {
     struct strbuf b = { 0 };
     strbuf_addf(&b,

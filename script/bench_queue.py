@@ -68,14 +68,18 @@ def table(m):
     lines = [f"# The queue with {m['jobs']:,} jobs", "",
              f"`script/bench queue` on {os.cpu_count()} cores ({m['host']}), PostgreSQL's fsync and synchronous_commit on; {m['load']}.",
              "Ours finishes a job and claims the next in one call and one commit; \"claim and finish\" are the two calls apart. Both",
-             "were run for a while and analysed before; a connection's first second is not counted.", "",
-             "## At 20 cycles a second: p50 / p99 / max, ms", "", "| | claim | whole cycle |", "|---|---:|---:|"]
-    lines += [f"| {how} | {ms(v['claim'])} | {ms(v['cycle'])} |" for how, v in m["pace"].items()]
-    lines += ["", "## Cycles a second: median (range) of alternating rounds", "", "| clients | | cycles/s | times the prototype | the server's time, ms a cycle |",
-              "|---:|---|---:|---:|---:|", *rate_rows(m["rates"], m.get("server_ms"))]
-    lines += ["", "## 100,000 retries wait until tomorrow: claim, ms", "", "| | before | with them |", "|---|---:|---:|"]
-    lines += [f"| {how} | {ms(v['claim'])} | {ms(m['waiters']['with'][how]['claim'])} |"
-              for how, v in m["waiters"]["before"].items() if how != "prototype"]
+             "were run for a while and analysed before; a connection's first second is not counted."]
+    if "pace" in m:
+        lines += ["", "## At 20 cycles a second: p50 / p99 / max, ms", "", "| | claim | whole cycle |", "|---|---:|---:|"]
+        lines += [f"| {how} | {ms(v['claim'])} | {ms(v['cycle'])} |" for how, v in m["pace"].items()]
+    if "rates" in m:
+        lines += ["", "## Cycles a second: median (range) of alternating rounds", "",
+                  "| clients | | cycles/s | times the prototype | the server's time, ms a cycle |",
+                  "|---:|---|---:|---:|---:|", *rate_rows(m["rates"], m.get("server_ms"))]
+    if "waiters" in m:
+        lines += ["", "## 100,000 retries wait until tomorrow: claim, ms", "", "| | before | with them |", "|---|---:|---:|"]
+        lines += [f"| {how} | {ms(v['claim'])} | {ms(m['waiters']['with'][how]['claim'])} |"
+                  for how, v in m["waiters"]["before"].items() if how != "prototype"]
     if "snapshot" in m:
         lines += ["", "## An idle snapshot is held, then ends: whole cycle, ms", "",
                   "| | before | while it is open | 50 to 70 s after | cycles/s before, at its end, a minute after |",
