@@ -31,6 +31,9 @@ tr -s ' \n' ' ' <"$tmp/configured" | grep -q 'jansson is not here, which this bu
     cat "$tmp/configured" >&2
     fail 'what is missing is not said'
 }
+hidden=$(echo "$PATH:${CUDA_HOME:-/usr/local/cuda}/bin:/usr/local/cuda/bin" | tr ':' '\n' | while read -r d; do [ ! -x "$d/nvcc" ] || echo "$d"; done | paste -sd ';' -)
+configure "$tmp/no_nvcc" -DASSAY_CUDA=ON "-DCMAKE_IGNORE_PATH=$hidden" || fail 'without nvcc it was not configured'
+grep -q 'CUDA is off: there is no nvcc' "$tmp/configured" || fail 'that there is no nvcc is not said'
 configure "$tmp/build" || {
     cat "$tmp/configured" >&2
     fail 'it was not configured'
