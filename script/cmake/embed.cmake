@@ -1,4 +1,5 @@
 # cmake -DOUT= -DTABLE= -DBASE= "-DFILES=a|b" -P embed.cmake: writes a C file with the files' bytes (base/embed.h).
+# A file that is not below BASE, as one that was made in the build folder, has its last name alone.
 string(REPLACE "|" ";" FILES "${FILES}")
 list(SORT FILES)
 set(text "#include \"base/embed.h\"\n\nextern const struct embedded ${TABLE}[];\n")
@@ -7,6 +8,9 @@ set(i 0)
 foreach(file IN LISTS FILES)
     file(READ ${file} hex HEX)
     file(RELATIVE_PATH name ${BASE} ${file})
+    if(name MATCHES "^\\.\\./")
+        get_filename_component(name ${file} NAME)
+    endif()
     string(LENGTH "${hex}" digits)
     math(EXPR size "${digits} / 2")
     string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
