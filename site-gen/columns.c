@@ -248,8 +248,8 @@ static void add_votes(json_t *columns, const json_t *section) {
     size_t i;
     json_t *row;
     json_array_foreach(rows_of(section), i, row) {
-        json_t *cell = json_pack(
-            "{s:O*}", "value", json_object_get(json_object_get(row, "borda"), "votes"));
+        json_t *cell =
+            json_pack("{s:O*}", "value", json_object_get(json_object_get(row, "borda"), "votes"));
         add_figure(&f, cell, "no votes");
         json_decref(cell);
     }
@@ -266,8 +266,11 @@ static void add_means(json_t *columns, const json_t *section) {
          votes = json_array_size(types) > 0 && !one,
          by_type = strcmp(json_get_string(section, "mean", ""), "type") == 0;
     size_t i;
-    add_mean(columns, "mean", one ? "Score" : votes ? TITLES[by_type] : "Mean", "mean", section,
-        NULL, NULL, 0);
+    add_mean(columns, "mean",
+        one     ? "Score"
+        : votes ? TITLES[by_type]
+                : "Mean",
+        "mean", section, NULL, NULL, 0);
     if (votes) {
         add_mean(columns, "mean2", TITLES[!by_type], "second", section, "means",
             by_type ? "task" : "type", 0);
@@ -281,8 +284,8 @@ static void add_means(json_t *columns, const json_t *section) {
     json_array_foreach(json_object_get(section, "groups"), i, item) {
         if (!one)
             add_mean(columns, json_get_string(item, "key", ""),
-                json_get_string(item, "title", json_get_string(item, "name", "")), "group",
-                section, "groups", NULL, i);
+                json_get_string(item, "title", json_get_string(item, "name", "")), "group", section,
+                "groups", NULL, i);
     }
 }
 
@@ -325,8 +328,7 @@ static void put_facts(json_t *doc, const json_t *section) {
         json_object_set_new(doc, *k, coded(section, NULL, *k));
     for (const char *const *k = NUMBERS; *k; k++)
         json_object_set_new(doc, *k, values_of(section, NULL, *k));
-    json_object_set_new(
-        doc, "permissive", permissive_values(section, json_object_get(doc, "lic")));
+    json_object_set_new(doc, "permissive", permissive_values(section, json_object_get(doc, "lic")));
 }
 
 /* Days without their hour. */

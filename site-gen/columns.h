@@ -7,8 +7,8 @@
  *      "data": {"v", "l", "h", "n", "run", "heat", "why"}} or, in place of data, "file", "at"]}
  *     coded: {"values": [...], "of": [place in values or null, ...]}
  *
- * "v" is in ten-thousandths where the metric is a share, and so is how far the interval reaches from
- * there, "l" below and "h" above (absent: as far). */
+ * "v" is in ten-thousandths where the metric is a share, and so is how far the interval reaches
+ * from there, "l" below and "h" above (absent: as far). */
 #ifndef ASSAY_SITE_COLUMNS_H
 #define ASSAY_SITE_COLUMNS_H
 

@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "site-gen/columns.h"
 
-#define TASKS_SHOWN_MAX 16 /* columns of tasks on a page; all others are a list of links, and picked */
+#define TASKS_SHOWN_MAX                                                                            \
+    16 /* columns of tasks on a page; all others are a list of links, and picked */
 
 static const char *path_of(const json_t *board) {
     return json_get_string(board, "path", "/");
@@ -24,8 +25,8 @@ static size_t rows_in(const json_t *section) {
 static size_t pages_of(const json_t *board) {
     size_t most = 0, i;
     json_t *section;
-    json_array_foreach(json_object_get(board, "sections"), i, section)
-        most = rows_in(section) > most ? rows_in(section) : most;
+    json_array_foreach(json_object_get(board, "sections"), i, section) most =
+        rows_in(section) > most ? rows_in(section) : most;
     return most <= ROWS_FIRST ? 1 : 1 + (most - ROWS_FIRST + ROWS_A_PAGE - 1) / ROWS_A_PAGE;
 }
 
@@ -125,13 +126,12 @@ static bool put_tasks(const json_t *board, const json_t *section, json_t *files,
     return true;
 }
 
-static bool put_data(const json_t *board, json_t *section, const struct leaf_sink *sink,
-    struct err *err) {
+static bool put_data(
+    const json_t *board, json_t *section, const struct leaf_sink *sink, struct err *err) {
     json_t *files = json_array(), *path = NULL;
     columns_name(section);
     if (put_tasks(board, section, files, sink, err))
-        path = put_columns(
-            board, section, "core", columns_core(board, section, files), sink, err);
+        path = put_columns(board, section, "core", columns_core(board, section, files), sink, err);
     json_decref(files);
     if (path)
         json_object_set_new(section, "data", path);
@@ -166,8 +166,8 @@ static json_t *choice_view(const json_t *row, const json_t *before) {
         json_object_set_new(out, "gain",
             json_real(json_get_number(is, "value", 0) - json_get_number(was, "value", 0)));
         json_object_set_new(out, "same_tier",
-            json_boolean(json_equal(json_object_get(row, "tier_number"),
-                json_object_get(before, "tier_number"))));
+            json_boolean(json_equal(
+                json_object_get(row, "tier_number"), json_object_get(before, "tier_number"))));
     }
     return out;
 }

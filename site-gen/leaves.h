@@ -12,10 +12,9 @@
 
 /* Where leaves go. `path` begins and ends with a slash, `file` doesn't begin with one. */
 struct leaf_sink {
-    bool (*page)(void *arg, const char *template, const char *path, const json_t *data,
-        struct err *err);
-    bool (*file)(
-        void *arg, const char *file, const void *bytes, size_t n, struct err *err);
+    bool (*page)(
+        void *arg, const char *template, const char *path, const json_t *data, struct err *err);
+    bool (*file)(void *arg, const char *file, const void *bytes, size_t n, struct err *err);
     void *arg;
 };
 

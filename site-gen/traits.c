@@ -127,8 +127,8 @@ static const char *type_of(const json_t *card, const char *name, bool embeds) {
 
 static bool is_permissive(const char *licence) {
     static const char *const LICENCES[] = { "apache-2.0", "mit", "bsd", "bsd-2-clause",
-        "bsd-3-clause", "isc", "unlicense", "cc0-1.0", "cc-by-4.0", "zlib", "wtfpl", "0bsd", "ms-pl",
-        "bsl-1.0", "afl-3.0", "artistic-2.0", "postgresql", "ncsa", "pddl", NULL };
+        "bsd-3-clause", "isc", "unlicense", "cc0-1.0", "cc-by-4.0", "zlib", "wtfpl", "0bsd",
+        "ms-pl", "bsl-1.0", "afl-3.0", "artistic-2.0", "postgresql", "ncsa", "pddl", NULL };
     return one_of(LICENCES, licence);
 }
 
@@ -179,7 +179,8 @@ static void put_runs(const struct world *w, json_t *row) {
     json_object_foreach(json_object_get(row, "by_task"), key, cell) {
         const json_t *run = world_run(w, json_get_int(cell, "run", 0));
         const char *at = json_get_string(run, "finished_at", "");
-        double s = json_get_number(run, "seconds", 0), t = json_get_number(run, "tokens_computed", 0);
+        double s = json_get_number(run, "seconds", 0),
+               t = json_get_number(run, "tokens_computed", 0);
         if (s > 0 && t > 0) {
             seconds += s;
             tokens += t;

@@ -1,6 +1,6 @@
-/* What a row of a board can be chosen by, beside its scores: what kind of model it is, how open, how
- * much memory it takes, how fast it was, when it was measured; and the key that an address knows it
- * by. What the data don't say is left out, and shown as unknown. */
+/* What a row of a board can be chosen by, beside its scores: what kind of model it is, how open,
+ * how much memory it takes, how fast it was, when it was measured; and the key that an address
+ * knows it by. What the data don't say is left out, and shown as unknown. */
 #ifndef ASSAY_SITE_TRAITS_H
 #define ASSAY_SITE_TRAITS_H
 

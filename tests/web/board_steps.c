@@ -9,7 +9,8 @@
 #define QUERY "location.search"
 #define FACET(id) "document.querySelector('[data-facet=" id "]')"
 #define PICK(id, value)                                                                            \
-    "const i = document.querySelector('[data-facet=" id "] input[value=\"" value "\"]'); i.click();"
+    "const i = document.querySelector('[data-facet=" id "] input[value=\"" value "\"]'); "         \
+    "i.click();"
 #define TYPE(text)                                                                                 \
     "{ const q = document.querySelector('#q'); q.value = '" text                                   \
     "'; q.dispatchEvent(new Event('input', { bubbles: true })); }"
@@ -21,15 +22,17 @@ const struct step BOARD_STEPS[] = {
     { "the board begins with the best", "1200:demo/s/wordnet/", NULL,
         "return " NAMES "[0] === 'all-MiniLM-L6-v2' && " COUNT " === '6 rows'" },
     { "a click on Size sorts every section, the smallest first", NULL, NULL,
-        "if (!window.once) { window.once = 1; " SORT_BY("Size") " }"
-        "return " NAMES "[0] === 'all-MiniLM-L6-v2-1L' && " NAMES "[3].endsWith('-2L') && " QUERY
-        " === '?sort=size'" },
+        "if (!window.once) { window.once = 1; " SORT_BY(
+            "Size") " }"
+                    "return " NAMES "[0] === 'all-MiniLM-L6-v2-1L' && " NAMES
+                    "[3].endsWith('-2L') && " QUERY " === '?sort=size'" },
     { "missing values are last, in both directions", "demo/s/wordnet/?sort=mean", NULL,
         "return " NAMES "[2].endsWith('-1L')" },
     { "downwards too", "demo/s/wordnet/?sort=-mean", NULL, "return " NAMES "[2].endsWith('-1L')" },
     { "search takes all words, and leaves out those after a minus", NULL, NULL,
-        "if (!window.typed) { window.typed = 1; " TYPE("minilm -3l") " } return " ROWS ".length === 2 && " COUNT
-                           " === '2 of 6 rows' && " QUERY " === '?q=minilm+-3l&sort=-mean'" },
+        "if (!window.typed) { window.typed = 1; " TYPE(
+            "minilm -3l") " } return " ROWS ".length === 2 && " COUNT " === '2 of 6 rows' && " QUERY
+                          " === '?q=minilm+-3l&sort=-mean'" },
     { "a section of which nothing is left says so", NULL, NULL,
         "return [...document.querySelectorAll('.empty')].filter(e => e.offsetParent && "
         "e.textContent.includes('No row of this section fits')).length === 1" },
@@ -53,22 +56,26 @@ const struct step BOARD_STEPS[] = {
         "return " QUERY " === ''" },
     { "facets count what the other filters leave", "demo/s/wordnet/?q=minilm", NULL,
         "const n = v => document.querySelector('[data-facet=arch] input[value=\"' + v + "
-        "'\"]').closest('label').querySelector('.ci').textContent; return n('bertmodel') === '3' && "
+        "'\"]').closest('label').querySelector('.ci').textContent; return n('bertmodel') === '3' "
+        "&& "
         "n('llamaforcausallm') === '0'" },
     { "a facet filters", NULL, NULL,
-        "if (!window.once) { window.once = 1; " PICK("arch", "llamaforcausallm") " }"
-        "return location.search === '?q=minilm&arch=llamaforcausallm'" },
+        "if (!window.once) { window.once = 1; " PICK("arch",
+            "llamaforcausallm") " }"
+                                "return location.search === '?q=minilm&arch=llamaforcausallm'" },
     { "nothing is left, and what did it is named", NULL, NULL,
         "const b = [...document.querySelectorAll('.empty button')].map(b => b.textContent);"
         "return b.includes('Clear search (minilm): 3 rows') && b.includes('Clear architecture "
         "(llamaforcausallm): 3 rows')" },
     { "it is taken back by a click", NULL, NULL,
         "if (!window.twice) { window.twice = 1; document.querySelector('.empty "
-        "[data-clear=arch]').click(); } return " ROWS ".length === 3 && " QUERY " === '?q=minilm'" },
+        "[data-clear=arch]').click(); } return " ROWS ".length === 3 && " QUERY
+        " === '?q=minilm'" },
     { "a size that all have filters nothing", "demo/s/wordnet/?size=..3e9", NULL,
         "return " COUNT " === '6 of 6 rows' && !document.querySelector('td.anew')" },
     { "a pinned row stays on top and survives filters", "demo/s/wordnet/?q=minilm", NULL,
-        "if (!window.once) { window.once = 1; document.querySelector('[data-pin$=\"-3L\"]').click();"
+        "if (!window.once) { window.once = 1; "
+        "document.querySelector('[data-pin$=\"-3L\"]').click();"
         " const q = document.querySelector('#q'); q.value = 'nothing'; q.dispatchEvent(new "
         "Event('input', { bubbles: true })); } return " NAMES "[0].endsWith('-3L') && "
         "document.querySelector('tbody.pins') && " QUERY
@@ -126,16 +133,18 @@ const struct step BOARD_STEPS[] = {
     { "all rows are filtered, not those of the page",
         "many/s/many/?type=instruct&lic=mit&size=..3e9", NULL,
         "return /^\\d+ of 2000 rows$/.test(" COUNT ") || " COUNT },
-    { "a task that has no column on the page is picked", "many/s/many/?cols=mean,Task19&sort=-Task19",
-        NULL,
+    { "a task that has no column on the page is picked",
+        "many/s/many/?cols=mean,Task19&sort=-Task19", NULL,
         "const r = document.querySelector('table.board tbody tr'); return "
         "document.querySelector('th[data-key=Task19]') && r.cells.length === 4 && "
         "/^9\\d\\.\\d/.test(r.cells[3].textContent.trim())" },
     { "below four hundred rows there is no window", "many/s/many/?q=north", NULL,
-        "return " COUNT " === '400 of 2000 rows' ? document.querySelectorAll('.space').length > 0 : "
+        "return " COUNT
+        " === '400 of 2000 rows' ? document.querySelectorAll('.space').length > 0 : "
         "false" },
     { "they all are in the table", "many/s/many/?q=north+-000", NULL,
-        "return " ROWS ".length === +" COUNT ".split(' ')[0] && !document.querySelector('.space')" },
+        "return " ROWS ".length === +" COUNT
+        ".split(' ')[0] && !document.querySelector('.space')" },
 
     /* the chooser */
     { "the chooser names the models that none beats, and why", "demo/s/wordnet/choose/", NULL,
@@ -148,12 +157,14 @@ const struct step BOARD_STEPS[] = {
 
     /* a phone */
     { "on a phone rank, name and mean stay, and filters fold", "390:demo/s/wordnet/", NULL,
-        "const d = document.querySelector('.filters'), t = document.querySelector('table.board'), s "
+        "const d = document.querySelector('.filters'), t = document.querySelector('table.board'), "
+        "s "
         "= t.parentElement; s.scrollLeft = 400; const r = t.tBodies[0].rows[0]; return !d.open && "
         "r.cells[1].getBoundingClientRect().left - s.getBoundingClientRect().left < 90 && "
         "document.documentElement.scrollWidth <= innerWidth" },
     { "they unfold", NULL, NULL,
-        "if (!window.once) { window.once = 1; document.querySelector('.filters > summary').click(); "
+        "if (!window.once) { window.once = 1; document.querySelector('.filters > "
+        "summary').click(); "
         "} return [...document.querySelectorAll('.facet > summary')].every(s => s.offsetParent && "
         "s.offsetHeight >= 36)" },
     { "the theme is switched and kept", "1200:demo/s/wordnet/", NULL,
@@ -169,6 +180,7 @@ const char BOARD_TIMES[] =
     "document.querySelector('table.board').offsetHeight; return Math.round(performance.now() - t); "
     "}; const first = Math.round(performance.getEntriesByType('paint').find(p => p.name === "
     "'first-contentful-paint').startTime);"
-    "const sort = paint(() => { " SORT_BY("Mean") " });"
-    "const filter = paint(() => document.querySelector('[data-facet=lic] "
-    "input[value=mit]').click()); return { first, sort, filter };";
+    "const sort = paint(() => { " SORT_BY(
+        "Mean") " });"
+                "const filter = paint(() => document.querySelector('[data-facet=lic] "
+                "input[value=mit]').click()); return { first, sort, filter };";

@@ -1,5 +1,5 @@
-/* Steps of a walk through pages: where to go, keys to press, and a script that must return true soon
- * after. Whoever adds a walk adds a list in a file of its own. */
+/* Steps of a walk through pages: where to go, keys to press, and a script that must return true
+ * soon after. Whoever adds a walk adds a list in a file of its own. */
 #ifndef ASSAY_TESTS_WEB_STEPS_H
 #define ASSAY_TESTS_WEB_STEPS_H
 
