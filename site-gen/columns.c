@@ -294,8 +294,10 @@ static void add_tasks(json_t *columns, const json_t *section) {
     size_t i;
     json_t *task;
     json_array_foreach(json_object_get(section, "tasks"), i, task) {
-        json_t *column = json_pack("{s:O, s:s, s:i, s:i}", "title", json_object_get(task, "name"),
-            "kind", "task", "file", (int)(i / COLUMNS_A_FILE), "at", (int)(i % COLUMNS_A_FILE));
+        json_t *column =
+            json_pack("{s:O, s:s, s:O*, s:i, s:i}", "title", json_object_get(task, "name"), "kind",
+                "task", "task_kind", json_object_get(task, "kind"), "file",
+                (int)(i / COLUMNS_A_FILE), "at", (int)(i % COLUMNS_A_FILE));
         copy_fields(column, task, COPIED);
         json_array_append_new(columns, column);
     }

@@ -42,16 +42,51 @@ static size_t tasks_shown(const json_t *section) {
     return n <= TASKS_SHOWN_MAX ? n : means ? 0 : TASKS_SHOWN_MAX;
 }
 
+static json_t *picked(const json_t *from, const char *const *keys) {
+    json_t *out = json_object();
+    for (; *keys; keys++) {
+        json_t *v = json_object_get(from, *keys);
+        if (v)
+            json_object_set(out, *keys, v);
+    }
+    return out;
+}
+
+/* The row with the cells that the page has a column for: a page is made of what it shows. */
+static json_t *row_leaf(json_t *row, size_t shown) {
+    const json_t *cells = json_object_get(row, "cells");
+    if (json_array_size(cells) <= shown)
+        return json_incref(row);
+    json_t *leaf = json_copy(row), *few = json_array();
+    for (size_t i = 0; i < shown; i++)
+        json_array_append(few, json_array_get(cells, i));
+    json_object_set_new(leaf, "cells", few);
+    return leaf;
+}
+
+static json_t *task_leaves(const json_t *section) {
+    static const char *const SHOWN[] = { "name", "path", "key", "metric", "in_mean", NULL };
+    json_t *list = json_array(), *task;
+    size_t i;
+    json_array_foreach(json_object_get(section, "tasks"), i, task)
+        json_array_append_new(list, picked(task, SHOWN));
+    return list;
+}
+
 static json_t *section_leaf(const json_t *section, size_t number) {
     size_t from = first_row(number), n = number < 2 ? ROWS_FIRST : ROWS_A_PAGE;
+    size_t shown = tasks_shown(section);
     const json_t *rows = json_object_get(section, "rows");
     json_t *leaf = json_copy((json_t *)(uintptr_t)section), *part = json_array();
     for (size_t i = from; i < from + n && i < json_array_size(rows); i++)
-        json_array_append(part, json_array_get(rows, i));
+        json_array_append_new(part, row_leaf(json_array_get(rows, i), shown));
+    if (number > 1)
+        json_object_del(leaf, "others");
     json_object_set_new(leaf, "rows", part);
+    json_object_set_new(leaf, "tasks", task_leaves(section));
     json_object_set_new(leaf, "from", json_integer((json_int_t)from + 1));
     json_object_set_new(leaf, "total", json_integer((json_int_t)json_array_size(rows)));
-    json_object_set_new(leaf, "shown", json_integer((json_int_t)tasks_shown(section)));
+    json_object_set_new(leaf, "shown", json_integer((json_int_t)shown));
     return leaf;
 }
 
@@ -155,12 +190,7 @@ static int by_size(const void *a, const void *b) {
 static json_t *choice_view(const json_t *row, const json_t *before) {
     static const char *const COPIED[] = { "model", "mean", "params", "memory_bytes", "tokens_per_s",
         "licence", "dtype", "rank", "rank_low", "rank_high", "mark", NULL };
-    json_t *out = json_object();
-    for (const char *const *k = COPIED; *k; k++) {
-        json_t *v = json_object_get(row, *k);
-        if (v)
-            json_object_set(out, *k, v);
-    }
+    json_t *out = picked(row, COPIED);
     if (before) {
         const json_t *was = json_object_get(before, "mean"), *is = json_object_get(row, "mean");
         json_object_set_new(out, "gain",
@@ -202,9 +232,8 @@ json_t *view_choose(const json_t *board) {
     json_t *sections = json_array(), *section;
     size_t i;
     json_array_foreach(json_object_get(board, "sections"), i, section) {
-        json_t *part = json_pack("{s:o}", "front", front_of(section));
-        for (const char *const *k = COPIED; *k; k++)
-            json_object_set(part, *k, json_object_get(section, *k));
+        json_t *part = picked(section, COPIED);
+        json_object_set_new(part, "front", front_of(section));
         json_array_append_new(sections, part);
     }
     return json_pack("{s:s, s:O*, s:O, s:o}", "schema", "assay.site.choose/1", "title",

@@ -14,6 +14,7 @@
 #define TYPE(text)                                                                                 \
     "{ const q = document.querySelector('#q'); q.value = '" text                                   \
     "'; q.dispatchEvent(new Event('input', { bubbles: true })); }"
+#define HOSTILE "hostile/s/scriptalert1script-e8ad85c00b/"
 #define SORT_BY(text)                                                                              \
     "[...document.querySelectorAll('th[data-order] button')].find(b => b.textContent === '" text   \
     "').click();"
@@ -29,6 +30,8 @@ const struct step BOARD_STEPS[] = {
     { "missing values are last, in both directions", "demo/s/wordnet/?sort=mean", NULL,
         "return " NAMES "[2].endsWith('-1L')" },
     { "downwards too", "demo/s/wordnet/?sort=-mean", NULL, "return " NAMES "[2].endsWith('-1L')" },
+    { "by rank downwards, what has no rank is last all the same", "demo/s/wordnet/?sort=-rank",
+        NULL, "return " NAMES ".slice(0, 3).map(n => n.slice(-3)).join() === '-3L,-v2,-1L'" },
     { "search takes all words, and leaves out those after a minus", NULL, NULL,
         "if (!window.typed) { window.typed = 1; " TYPE(
             "minilm -3l") " } return " ROWS ".length === 2 && " COUNT " === '2 of 6 rows' && " QUERY
@@ -93,6 +96,12 @@ const struct step BOARD_STEPS[] = {
         "r.cells[2].firstChild.title === '47.4 (95 % interval 42.7 to 52.1, n = 800)' && "
         "r.querySelector('th a').pathname.endsWith('/m/assay-demo/all-MiniLM-L6-v2/') && "
         "r.querySelectorAll('svg line').length === 3" },
+    { "a score of one task leads to its run there too", NULL, NULL,
+        "const b = document.querySelectorAll('table.board')[1]; return "
+        "b.querySelector('tbody .main a').pathname.endsWith('-Instruct/r/1/')" },
+    { "a task is compared by its number, whatever its case",
+        "demo/s/wordnet/?q=wordnetglossretrieval:%3E40", NULL,
+        "return " ROWS ".length === 2 && " NAMES "[1].endsWith('-3L')" },
     { "tasks can be shown with chance at 0", "demo/s/wordnet/?values=norm", NULL,
         "return " QUERY " === '?values=norm' && [...document.querySelectorAll('table.board')]"
         "[0].textContent.includes('53.5')" },
@@ -155,18 +164,67 @@ const struct step BOARD_STEPS[] = {
         "const rows = [...document.querySelectorAll('[aria-live] tbody tr')]; return rows.length > "
         "0 && rows.every(r => /apache|mit/.test(r.lastChild.textContent))" },
 
+    { "models can be best at several tasks of a kind", "many/s/many/choose/?by=kind-retrieval",
+        NULL,
+        "const t = document.querySelector('[aria-live] thead'); return t && "
+        "t.textContent.includes('retrieval, 5 tasks') && "
+        "document.querySelector('select').value === 'kind-retrieval' && "
+        "/^9\\d\\.\\d ±0\\.[34]/.test(document.querySelector('[aria-live] td').textContent)" },
+
+    /* names of strangers, in rows that the script makes */
+    { "hostile names are shown, and do nothing", HOSTILE "?cols=mean,type,lic,arch,open", NULL,
+        "const t = document.querySelector('table.board'); return t.rows[1].cells.length === 7 && "
+        "[...document.querySelectorAll('table.board')].every(x => !x.querySelector('script, img, "
+        "b > b')) && document.querySelector('main').textContent.includes('U+202E')" },
+    { "nor do they in the chooser", HOSTILE "choose/", NULL,
+        "return document.querySelector('[aria-live] table') && "
+        "!document.querySelector('main script, main img')" },
+
     /* a phone */
-    { "on a phone rank, name and mean stay, and filters fold", "390:demo/s/wordnet/", NULL,
-        "const d = document.querySelector('.filters'), t = document.querySelector('table.board'), "
-        "s "
-        "= t.parentElement; s.scrollLeft = 400; const r = t.tBodies[0].rows[0]; return !d.open && "
-        "r.cells[1].getBoundingClientRect().left - s.getBoundingClientRect().left < 90 && "
+    { "on a phone rank, name and mean stay where they are", "390:many/s/many/?q=model-00", NULL,
+        "const t = document.querySelector('table.board'), s = t.parentElement; s.scrollLeft = 400;"
+        "const row = document.querySelector('table.board tbody tr'), left = "
+        "s.getBoundingClientRect().left, at = c => c.getBoundingClientRect();"
+        "const three = [row.cells[0], row.querySelector('th'), row.querySelector('.main')];"
+        "return at(three[0]).left - left < 2 && three.every((c, i) => !i || "
+        "Math.abs(at(c).left - at(three[i - 1]).right) < 2) && at(three[2]).right < innerWidth && "
         "document.documentElement.scrollWidth <= innerWidth" },
+    { "filters are folded there", NULL, NULL,
+        "return !document.querySelector('.filters').open && "
+        "document.querySelector('.filters > summary').offsetParent !== null" },
     { "they unfold", NULL, NULL,
         "if (!window.once) { window.once = 1; document.querySelector('.filters > "
         "summary').click(); "
         "} return [...document.querySelectorAll('.facet > summary')].every(s => s.offsetParent && "
         "s.offsetHeight >= 36)" },
+    { "a panel of theirs is as wide as the page", NULL, NULL,
+        "const p = document.querySelector('[data-facet=lic]'); p.open = true; const b = "
+        "p.querySelector('.panel').getBoundingClientRect(); return b.left >= 0 && b.right <= "
+        "innerWidth && [...p.querySelectorAll('input')].every(i => i.offsetWidth < 30) && "
+        "[...p.querySelectorAll('label')].every(l => l.offsetHeight < 60)" },
+    { "on a wide screen it lies within the window, its lines on one row each", "1200:many/s/many/",
+        NULL,
+        "return [...document.querySelectorAll('.facet')].every(p => { p.open = true; const b = "
+        "p.querySelector('.panel').getBoundingClientRect(), fits = b.left >= 0 && b.right <= "
+        "innerWidth && b.height < 560 && [...p.querySelectorAll('label')].every(l => "
+        "l.offsetHeight < 40); p.open = false; return fits; })" },
+
+    /* from the front page: what is the best permissive model of at most 1B parameters? */
+    { "one click leads to the board", "many/", NULL,
+        "if (!window.once) { window.once = 1; document.querySelector('.suite h2 a').click(); }"
+        "return location.pathname === '/many/s/many/'" },
+    { "what is typed there leaves the models that are asked about", NULL, "/",
+        "if (!window.once) { window.once = 1; " TYPE(
+            "size:<=1b lic:permissive") " }"
+                                        "const lic = " ROWS
+                                        ".map(r => r.lastElementChild.textContent); return " QUERY
+                                        ".startsWith('?q=') && lic.length > 10 && lic.every(t => t "
+                                        "=== 'mit' || t === "
+                                        "'apache-2.0')" },
+    { "the first row is the answer, with its rank among them", NULL, NULL,
+        "const r = " ROWS "[0]; return r.cells[0].textContent.startsWith('1 ') && "
+        "r.cells[0].classList.contains('anew')" },
+
     { "the theme is switched and kept", "1200:demo/s/wordnet/", NULL,
         "document.querySelector('[data-theme-toggle]').click();"
         "return document.documentElement.dataset.theme === 'dark' && localStorage.getItem('theme') "

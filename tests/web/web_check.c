@@ -285,6 +285,26 @@ static void take_steps(struct check *c, const struct step *steps) {
     json_decref(console);
 }
 
+/* On paper all rows of the filter, and nothing to click. */
+static void print_board(struct check *c) {
+    struct err err = ERR_INIT;
+    bool ok = go(c, "many/s/many/?q=north", &err);
+    did(c, ok, "print", &err);
+    expect_soon(c, "what is to be printed is there",
+        "return document.querySelector('[data-count]').textContent.startsWith('400 of')");
+    ok = wd_devtools(
+        c->wd, "Emulation.setEmulatedMedia", json_pack("{s:s}", "media", "print"), &err);
+    did(c, ok, "print", &err);
+    expect(c, "paper has all rows of the filter, and what it was",
+        "dispatchEvent(new Event('beforeprint')); const seen = s => "
+        "[...document.querySelectorAll(s)].some(e => e.offsetParent); return "
+        "document.querySelectorAll('table.board tbody tr').length === 400 && !seen('.bar') && "
+        "!seen('.pin') && !seen('header.top nav') && seen('.chips') && "
+        "document.querySelector('.wrap').clientHeight > 400 * 15");
+    ok = wd_devtools(c->wd, "Emulation.setEmulatedMedia", json_pack("{s:s}", "media", ""), &err);
+    did(c, ok, "print", &err);
+}
+
 /* How long the large board takes, for the reader of the log. */
 static void measure_board(struct check *c) {
     struct err err = ERR_INIT;
@@ -439,6 +459,7 @@ static void look_at_site(struct check *c) {
         look_at_all(c, PAGES, sizeof PAGES / sizeof *PAGES);
         follow_hostile(c);
         take_steps(c, BOARD_STEPS);
+        print_board(c);
         measure_board(c);
         read_without_scripts(c);
     }

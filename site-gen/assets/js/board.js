@@ -6,28 +6,19 @@ const board = (() => {
   const WINDOW_FROM = 400, MARGIN = 20, PINS_MAX = 12, PAGE = 100;
   const $ = (s, e = document) => e.querySelector(s), $$ = (s, e = document) => [...e.querySelectorAll(s)];
   const normal = (s) => s.normalize("NFKC").toLowerCase();
-  const HIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}]/gu;
-  const plain = (s, max = 100) => {
-    const all = [...s], cut = all.length > max ? all.slice(0, max).join("") + "…" : s;
-    return cut.replace(HIDDEN, (c) => `[U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
-  };
+  const { el, svg, json, clip } = assay;
+  /* An element with attributes; texts are marked where they hide something, in attributes too. */
   const h = (tag, attributes, ...kids) => {
-    const e = document.createElement(tag);
-    for (const [k, v] of Object.entries(attributes || {})) if (v !== null && v !== false) e.setAttribute(k, v === true ? "" : v);
-    e.append(...kids.filter((k) => k !== null));
+    const e = el(tag, "", ...kids);
+    for (const k in attributes) if (attributes[k] !== null && attributes[k] !== false) e.setAttribute(k, attributes[k] === true ? "" : attributes[k]);
     return e;
   };
-  const svg = (tag, attributes, ...kids) => {
-    const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
-    e.append(...kids);
-    return e;
-  };
+  const plain = (s, max = 100) => el("i", "", clip(s, max)).textContent;
 
   /* ---- numbers as lib.lua prints them ---- */
 
   const number = (v, percent) => (percent ? (v * 100).toFixed(1) : v.toFixed(2)).replace(/^-(0[.0]*)$/, "$1");
-  const count = (n) => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  const count = (n) => assay.count(Math.round(n));
   const short = (n, units) => {
     if (!(n > 0)) return "–";
     let i = 0;
@@ -58,6 +49,11 @@ const board = (() => {
     if (value === "24gb") return (b, i) => b.num.mem[i] <= 24e9;
     const fits = ranged(value);
     return fits && ((b, i) => fits(b.num.size[i]));
+  };
+
+  const dateTest = (value) => {
+    const from = Date.parse(today) - parseInt(value, 10) * 864e5;
+    return (b, i) => b.num.date[i] >= from;
   };
 
   let form, boards = [], today = "";
@@ -92,12 +88,12 @@ const board = (() => {
     const keys = new Set(boards.flatMap((b) => b.keys));
     state.pins = state.pins.filter((k) => keys.has(k));
     const columns = new Set(boards.flatMap((b) => b.columns()));
-    if (state.cols && boards.every((b) => b.doc || ![...state.cols].some((k) => !columns.has(k)))) {
+    if (state.cols && boards.every((b) => b.doc || b.failed || ![...state.cols].some((k) => !columns.has(k)))) {
       for (const k of state.cols) if (!columns.has(k)) state.cols.delete(k);
       const usual = new Set(boards.flatMap((b) => b.usual));
       if (!state.cols.size || (state.cols.size === usual.size && [...usual].every((k) => state.cols.has(k)))) state.cols = null;
     }
-    if (!FIRST.includes(state.sort) && !columns.has(state.sort)) { state.sort = "rank"; state.down = false; }
+    if (!FIRST.includes(state.sort) && !columns.has(state.sort) && boards.every((b) => b.doc || b.failed)) { state.sort = "rank"; state.down = false; }
   }
 
   function address() {
@@ -123,13 +119,15 @@ const board = (() => {
   function wordTest(word) {
     const parts = word.match(/^([\w.-]+):(.+)$/), field = parts && (WORDS[parts[1]] || parts[1]);
     const compare = parts && parts[2].match(/^(<=?|>=?|=)([\d.]+)([kmbgt]?)b?$/);
-    if (compare && boards.some((b) => b.num[field])) {
+    const keys = new Map(boards.map((b) => [b, Object.keys(b.num).find((k) => k.toLowerCase() === field)]));
+    if (compare && boards.some((b) => keys.get(b))) {
       const op = compare[1], limit = Number(compare[2]) * (UNITS[compare[3]] || 1);
       return (b, i) => {
-        const column = b.column(field), v = b.num[field] ? b.num[field][i] * (column && column.metric.percent || (field === "mean" && !column) ? 100 : 1) : NaN;
+        const key = keys.get(b), v = key ? b.num[key][i] * (b.isShare(key) ? 100 : 1) : NaN;
         return op === "=" ? v === limit : op[0] === "<" ? v < limit || (op[1] && v === limit) : v > limit || (op[1] && v === limit);
       };
     }
+    if (field === "lic" && parts[2] === "permissive") return (b, i) => b.permissive[i];
     if (field === "model") return (b, i) => b.names[i].includes(parts[2]);
     if (parts && FACETS.some((f) => f.id === field && !f.one)) return (b, i) => normal(b.facet[field][i]).includes(parts[2]);
     return (b, i) => b.text[i].includes(word);
@@ -149,8 +147,7 @@ const board = (() => {
     if (!chosen.size) return null;
     if (f.id === "size") return sizeTest([...chosen][0]);
     if (f.id === "date") {
-      const from = Date.parse(today) - parseInt([...chosen][0], 10) * 864e5;
-      return (b, i) => Date.parse(b.day[i]) >= from;
+      return dateTest([...chosen][0]);
     }
     if (f.id === "lic" && chosen.has("permissive")) return (b, i) => b.permissive[i] || chosen.has(b.facet.lic[i]);
     return (b, i) => chosen.has(b.facet[f.id][i]);
@@ -160,11 +157,6 @@ const board = (() => {
 
   const root = () => new URL(".", $(".brand").href).href;
   const tail = () => /index\.html$/.test($(".brand").getAttribute("href")) ? "index.html" : "";
-  const fetchJson = async (url) => {
-    const answer = await fetch(url);
-    if (!answer.ok) throw new Error(answer.status);
-    return answer.json();
-  };
   const decode = (coded) => coded.of.map((k) => k === null ? "" : coded.values[k]);
   const floats = (list) => Float64Array.from(list, (v) => v === null || v === "" || v === undefined ? NaN : Number(v));
 
@@ -201,6 +193,7 @@ const board = (() => {
     }
 
     finish(reasons) {
+      this.num.date = Float64Array.from(this.day, (d) => Date.parse(d));
       for (const id in this.facet) this.facet[id] = this.facet[id].map((v) => v || "unknown");
       this.names = this.shown.map(normal);
       const f = this.facet;
@@ -211,9 +204,10 @@ const board = (() => {
     }
 
     async load() {
-      this.loading ??= fetchJson(this.link.href).then((doc) => {
+      this.loading ??= json(this.link.href).then((doc) => {
         this.doc = doc;
-        const org = decode(doc.org), columns = doc.columns;
+        const org = decode(doc.org), columns = doc.columns, tasks = columns.filter((c) => c.kind === "task");
+        this.single = tasks.length === 1 ? tasks[0] : null;
         this.rows = null;
         Object.assign(this, { n: doc.n, keys: doc.key, org, short: doc.short, day: decode(doc.day), marks: decode(doc.mark), reasons: decode(doc.reason), weights: decode(doc.weight_type) });
         this.shown = doc.short.map((s, i) => plain((org[i] ? org[i] + "/" : "") + s, 161));
@@ -243,10 +237,11 @@ const board = (() => {
       const c = this.column(key);
       if (!c || c.data) return;
       this.files ??= {};
-      const doc = await (this.files[c.file] ??= fetchJson(new URL(this.doc.files[c.file], this.link.href)));
+      const doc = await (this.files[c.file] ??= json(new URL(this.doc.files[c.file], this.link.href)));
       for (const other of this.doc.columns) if (other.file === c.file && !other.data) this.takeColumn(other, doc.data[other.at]);
     }
 
+    isShare(key) { const c = this.column(key), th = this.heads.get(key); return c ? c.metric.percent : Boolean(th && th.dataset.share); }
     column(key) { return this.doc && this.doc.columns.find((c) => c.key === key); }
     /* All that can be picked, in the order in which they stand. */
     columns() {
@@ -265,15 +260,16 @@ const board = (() => {
     async prepare() {
       if (this.failed || (!this.doc && !this.wants())) return;
       await this.load();
-      if (this.doc) await Promise.all([...this.picked(), state.sort].map((k) => this.loadColumn(k))).catch(() => { this.failed = true; });
+      if (!this.doc) return;
+      await Promise.all([...this.picked(), state.sort, ...(this.single ? [this.single.key] : [])].map((k) => this.loadColumn(k))).catch(() => { this.failed = true; });
     }
 
     /* ---- order ---- */
 
     sortKeys(key) {
       if (this.num[key] && key !== "rank") return this.num[key];
-      if (key === "rank") return Float64Array.from({ length: this.n }, (_, i) => i);
-      const texts = key === "model" ? this.names : key === "date" ? this.day : this.facet[key] || [];
+      if (key === "rank") return this.num.rank.map((v, i) => v === v ? i : NaN);
+      const texts = key === "model" ? this.names : this.facet[key] || [];
       const places = new Map([...new Set(texts)].sort().map((t, i) => [t, t === "" || t === "unknown" ? NaN : i]));
       return Float64Array.from(texts, (t) => places.get(t));
     }
@@ -347,13 +343,12 @@ const board = (() => {
       if (c.data.v[i] === null) {
         if (c.key !== "mean") return this.missing(c, i);
         const why = plain(this.reasons[i] || "", 300);
-        return h("td", { class: "n mean" }, h("span", { class: "why", title: why }, `${this.doc.n_done[i]} of ${this.doc.n_tasks[i]}`, h("span", { class: "wide" }, ` · ${plain(why, 48)}`)));
+        return h("td", { class: "n mean main" }, h("span", { class: "why", title: why }, `${this.doc.n_done[i]} of ${this.doc.n_tasks[i]}`, h("span", { class: "wide" }, ` · ${plain(why, 48)}`)));
       }
-      const f = this.figure(c, i), main = c.key === "mean", one = main && this.doc.columns.filter((k) => k.kind === "task").length === 1 && this.num[this.doc.columns.at(-1).key];
+      const f = this.figure(c, i), main = c.key === "mean", task = main && this.single && this.single.data;
       const kids = [h(main ? "b" : "span", null, f.text), " ", h("span", { class: "ci" }, f.ci)];
-      const task = one && this.doc.columns.at(-1).data;
       const link = task && task.run ? h("a", { class: "cell", href: `${this.path(i)}r/${task.run[i]}/${tail()}`, title: f.told }, ...kids) : h("span", { title: f.told }, ...kids);
-      return h("td", { class: "n mean" }, c.kind === "votes" ? h("span", null, String(c.data.v[i])) : link, main ? this.whisker(f) : null);
+      return h("td", { class: main ? "n mean main" : "n mean" }, c.kind === "votes" ? h("span", null, String(c.data.v[i])) : link, main ? this.whisker(f) : null);
     }
     taskCell(c, i) {
       const d = c.data;
@@ -403,7 +398,7 @@ const board = (() => {
       if (!this.heads.has(key)) {
         const c = this.column(key), up = c ? !c.metric.higher : key !== "speed" && key !== "date", task = c && c.kind === "task";
         const label = plain(this.title(key), 60);
-        const th = h("th", { scope: "col", class: task ? "n task" : c ? "n mean" : NUMBERS.includes(key) ? "n" : null, "data-order": up ? "up" : "down", "data-key": key }, task ? h("a", { href: new URL(c.path.slice(1), root()).href + tail() }, label) : label);
+        const th = h("th", { scope: "col", class: task ? "n task" : c ? (key === "mean" ? "n mean main" : "n mean") : NUMBERS.includes(key) ? "n" : null, "data-order": up ? "up" : "down", "data-key": key }, task ? h("a", { href: new URL(c.path.slice(1), root()).href + tail() }, label) : label);
         this.addButton(th);
         this.heads.set(key, th);
       }
@@ -442,8 +437,9 @@ const board = (() => {
       if (pinned.length) {
         this.pins.replaceChildren(...pinned.map((i, k) => this.dress(i, k + 2, null)));
         this.head.parentElement.after(this.pins);
-        this.pins.style.top = this.head.offsetHeight + "px";
+        this.pins.style.top = this.table.tHead.offsetHeight - 1 + "px";
       } else this.pins.remove();
+      this.wrap.style.scrollPaddingTop = `${this.table.tHead.offsetHeight + this.pins.offsetHeight}px`;
       const none = !this.view.length && !pinned.length;
       this.wrap.hidden = none;
       this.zero.hidden = this.view.length > 0 || !state.filtered;
@@ -465,7 +461,7 @@ const board = (() => {
       const n = this.view.length, height = this.height || 36;
       let first = 0, last = n;
       if (this.windowed) {
-        const top = Math.max(0, this.wrap.scrollTop - this.pinned.length * height);
+        const top = this.wrap.scrollTop; // head and pins cover as much as they take
         first = Math.max(0, Math.floor(top / height) - MARGIN);
         last = Math.min(n, Math.ceil((top + this.wrap.clientHeight) / height) + MARGIN);
       }
@@ -494,7 +490,7 @@ const board = (() => {
     step(at, by) {
       const to = Math.max(0, Math.min(this.view.length - 1, at + by));
       if (this.windowed) {
-        const y = (to + this.pinned.length) * this.height, top = this.wrap.scrollTop, high = this.wrap.clientHeight - this.head.offsetHeight - this.height;
+        const y = to * this.height, top = this.wrap.scrollTop, high = this.wrap.clientHeight - this.head.offsetHeight - (this.pinned.length + 1) * this.height;
         if (y < top || y > top + high) this.wrap.scrollTop = y < top ? y : y - high;
         this.paint();
       }
@@ -525,7 +521,7 @@ const board = (() => {
   /* How many rows each value would leave, the other filters as they are. */
   function countFacet(f) {
     const counts = new Map(), add = (v) => counts.set(v, (counts.get(v) || 0) + 1);
-    const one = f.one && Object.keys(f.one).map((v) => [v, f.id === "size" ? sizeTest(v) : (b, i) => Date.parse(b.day[i]) >= Date.parse(today) - parseInt(v, 10) * 864e5]);
+    const one = f.one && Object.keys(f.one).map((v) => [v, f.id === "size" ? sizeTest(v) : dateTest(v)]);
     for (const b of boards) {
       for (let i = 0; i < b.n; i++) {
         if (b.fail[i] & ~f.bit) continue;
@@ -601,6 +597,7 @@ const board = (() => {
         if (f.one) { chosen.clear(); if (value) chosen.add(value); } else if (checked) chosen.add(value); else chosen.delete(value);
       }
       change();
+      if (id === "cols" && !state.cols) fillColumns();
     });
     usual.addEventListener("click", () => { state.cols = null; state.values = ""; change().then(fillColumns); });
     document.addEventListener("click", (e) => { for (const p of Object.values(panels)) if (p.open && !p.contains(e.target)) p.open = false; });
@@ -610,11 +607,12 @@ const board = (() => {
     });
   }
   function showChips() {
-    const filters = activeFilters();
+    const filters = activeFilters(), compare = $('header nav a[href*="compare/"]');
     chips.hidden = !filters.length && !state.pins.length;
     chips.replaceChildren(...filters.flatMap((f) => f.values.map((text, k) => h("button", { type: "button", "data-clear": f.id, "data-value": f.id === "q" ? "" : [...state.chosen[f.id]][k], "aria-label": `Leave out ${f.title}: ${plain(text, 40)}` }, `${f.title}: ${plain(text, 40)} ×`))),
       ...(state.pins.length ? [h("button", { type: "button", "data-clear": "pins" }, `${state.pins.length} pinned ×`)] : []),
-      ...(filters.length > 1 ? [h("button", { type: "button", "data-clear": "all" }, "Clear all")] : []));
+      ...(filters.length > 1 ? [h("button", { type: "button", "data-clear": "all" }, "Clear all")] : []),
+      ...(compare && state.pins.length > 1 ? [h("a", { href: compare.href + "?" + [...new Set(state.pins.map((k) => k.split("@")[0]))].map((k) => "m=" + encodeURIComponent(k)).join("&") }, "Compare what is pinned")] : []));
     note.hidden = !boards.some((b) => b.here && b.nHere);
   }
   function showCount() {
@@ -666,7 +664,7 @@ const board = (() => {
       else if (value) state.chosen[id].delete(value);
       else clear(id);
       change();
-      $("#q").focus();
+      if (!button.isConnected) $("[data-count]").focus();
     }
   }
   const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -1e9, End: 1e9 };
@@ -677,7 +675,7 @@ const board = (() => {
     const row = e.target.closest && e.target.closest("table.board tbody tr"), b = boards.find((x) => x.table.contains(e.target));
     if (typing || !b || e.altKey || e.ctrlKey || e.metaKey) return;
     if (row && STEPS[e.key]) { e.preventDefault(); b.step(Number(row.dataset.at), STEPS[e.key]); }
-    if (!row && e.key === "ArrowDown") { e.preventDefault(); b.step(0, 0); }
+    if (!row && e.key === "ArrowDown") { e.preventDefault(); b.step(b.windowed ? Math.floor(b.wrap.scrollTop / b.height) : 0, 0); }
     if (row && e.key === "p") $(".pin", row).click();
   }
 
@@ -697,14 +695,17 @@ const board = (() => {
     input.addEventListener("input", () => { state.q = input.value; frame ||= requestAnimationFrame(() => { frame = 0; change(); }); });
     document.addEventListener("click", onClick);
     document.addEventListener("keydown", onKey);
+    let turn = 0;
+    addEventListener("resize", () => { turn ||= requestAnimationFrame(() => { turn = 0; for (const b of boards) { b.height = 0; b.show(); } }); });
     addEventListener("beforeprint", () => boards.forEach((b) => { b.printing = b.view.length <= 5000; b.show(); }));
     addEventListener("afterprint", () => boards.forEach((b) => { b.printing = false; b.show(); }));
     const page = state.page;
     await update();
-    history.replaceState(null, "", address());
     const far = boards.find((b) => b.windowed);
+    if (!far) state.page = 1;
+    history.replaceState(null, "", address());
     if (far && page > 1) { far.wrap.scrollTop = (page - 1) * PAGE * far.height; far.paint(); }
   }
   document.addEventListener("DOMContentLoaded", start);
-  return { $, $$, h, plain, number, count, params, bytes, normal, decode, floats, fetchJson, root, tail };
+  return { $, $$, h, plain, number, count, params, bytes, decode, floats, root, tail };
 })();
