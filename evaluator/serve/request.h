@@ -119,8 +119,6 @@ handler file_asset, file_site;                                        /* files.c
 
 /* Is the path one of those that need a token? */
 bool path_is_closed(const struct server *s, const char *path);
-/* The suite whose board is at "/s/NAME/": how long its name is; 0: the path is another. */
-size_t path_suite(const char *path, const char **name);
 /* Suites whose board this reader may not see: their names with commas between them. */
 #define CLOSED_LIST_SIZE (SERVE_PATHS_MAX * 102)
 void closed_suites(const struct request *r, char list[CLOSED_LIST_SIZE]);

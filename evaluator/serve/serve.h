@@ -70,6 +70,9 @@ struct serve_options {
  * at most, and returns true. */
 MUST_CHECK bool serve_run(const struct serve_options *options, struct err *err);
 
+/* The suite whose board is at "/s/NAME/": how long its name is; 0: the path is another. */
+size_t serve_path_suite(const char *path, const char **name);
+
 /* A token is "assay_" and 40 hex digits, from the system's randomness. */
 #define SERVE_TOKEN_SIZE 47
 void serve_token_make(char token[SERVE_TOKEN_SIZE]);

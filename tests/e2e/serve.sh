@@ -106,6 +106,7 @@ serve board --private /s/e2e/ --suite e2e --suite other --anonymous --rate-reads
 http a_private_boards_submissions_are_for_its_readers
 stop board
 
+sed 's/"e2e"/"inner"/' "$tmp/tasks/e2e.lua" >"$tmp/tasks/inner.lua"
 mkdir -p "$tmp/empty" "$tmp/site/s/inner/s/inner" "$tmp/site/s/innermost" "$tmp/site/s/open" "$tmp/site/api/v1/s"
 code 'a folder without a site' 3 "$ASSAY" serve --site "$tmp/empty"
 has 'it is said how to build one' 'assay site build -o' "$tmp/err"
@@ -115,6 +116,19 @@ gzip -k "$tmp/site/index.html"
 echo 'secret text' >"$tmp/secret" && ln -s ../secret "$tmp/site/link" && echo 'secret text' >"$tmp/site/.hidden"
 code 'a site that shows a private suite on open pages' 2 "$ASSAY" serve --site "$tmp/site" --private /s/inner/
 has 'it is said how to build it' 'assay site build -o '"$tmp/site --private inner" "$tmp/err"
+# A name that no suite has would leave a board open: one that is in the library alone (as inner), or in the database alone, will do.
+for how in "serve --private /s/inne/" 'site build --private inne' 'nightly --no-wait --private inne'; do
+    # shellcheck disable=SC2086 # words
+    code "no suite has the name that is to be closed: $how" 2 "$ASSAY" $how
+    has 'the nearest name is said' "did you mean 'inner'?" "$tmp/err"
+done
+code 'nor has a path' 2 "$ASSAY" site build --private "$tmp/tasks/inner.lua"
+code 'a task is no suite' 2 "$ASSAY" site build --private E2EPairs
+code 'a path from nowhere closes nothing' 2 "$ASSAY" serve --private s/inner/
+has 'it is said how boards are named' 'a board is at /s/SUITE/' "$tmp/err"
+code 'a suite that is in the library alone' 0 "$ASSAY" site build -o "$tmp/apart" --private inner --private e2e
+code 'a suite that is in the database alone' 0 "$ASSAY" site build -o "$tmp/apart" --private e2e --tasks "$tmp/empty"
+[ -e "$tmp/apart/s/e2e/s/e2e/index.html" ] || fail 'a board is apart'
 echo "<!doctype html>board" >"$tmp/site/s/inner/s/inner/index.html"
 serve site --site "$tmp/site" --private /s/inner/ --rate-reads 0
 http the_site_is_served_and_its_private_board_is_not parts_of_a_file_are_answered_as_http_says
