@@ -1,5 +1,6 @@
 /* See luabox_order.h. Lua seeds its hashes with the time and with addresses, so that the order of a
- * table's keys is another in each process, and a task that goes through one would be another task. */
+ * table's keys is another in each process, and a task that goes through one would be another task.
+ */
 #include "base/luabox_order.h"
 
 #include <lauxlib.h>
@@ -46,8 +47,8 @@ static void read_key(lua_State *L, int index, struct key *key) {
         key->v.i = lua_toboolean(L, index);
         break;
     default:
-        luaL_error(L, "a table with a %s as a key has no order to go through it",
-            luaL_typename(L, index));
+        luaL_error(
+            L, "a table with a %s as a key has no order to go through it", luaL_typename(L, index));
     }
 }
 
@@ -147,7 +148,8 @@ int order_pairs(lua_State *L) {
     lua_settop(L, 1);
     size_t n = count_keys(L);
     charge_ordering(L, n);
-    struct key *keys = lua_newuserdatauv(L, (n + 1) * sizeof *keys, 0); // the collector's: errors jump
+    struct key *keys =
+        lua_newuserdatauv(L, (n + 1) * sizeof *keys, 0); // the collector's: errors jump
     if (!push_keys(L, keys, n)) {
         qsort(keys, n, sizeof *keys, by_key);
         reorder(L, keys, n);

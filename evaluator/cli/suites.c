@@ -78,7 +78,8 @@ static const char *nearer(const json_t *list, const char *name, const struct arg
 static bool refuse(
     const struct args *args, const json_t *submitted, const char *name, struct err *err) {
     struct err ignored = ERR_INIT;
-    json_t *tasks = task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, &ignored);
+    json_t *tasks =
+        task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, &ignored);
     unsigned best = 4;
     const char *nearest = nearer(submitted, name, NULL, &best, NULL);
     nearest = nearer(tasks, name, args, &best, nearest);
@@ -101,8 +102,7 @@ bool suites_check_closed(
             continue; // the database's list may be none of this user's to read
         }
         submitted = submitted ? submitted : submitted_suites(db, err);
-        ok = submitted &&
-             (is_listed(submitted, *names) || refuse(args, submitted, *names, err));
+        ok = submitted && (is_listed(submitted, *names) || refuse(args, submitted, *names, err));
     }
     json_decref(submitted);
     return ok;
