@@ -208,6 +208,7 @@ static bool run(const struct args *args, struct err *err) {
         .listen = args_get(args, "listen", "127.0.0.1:8080"),
         .port_file = args_get(args, "port-file", NULL),
         .site = args_get(args, "site", NULL),
+        .hub = args_get(args, "hub", getenv("HF_ENDPOINT")),
         .base_url = args_get(args, "base-url", NULL),
         .title = args_get(args, "title", NULL),
         .anonymous = args_has(args, "anonymous"),

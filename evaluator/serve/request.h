@@ -140,6 +140,10 @@ struct accepted_as {
 /* Checks, writes, and answers false with the error queued. */
 bool submission_accept(struct request *r, struct ask *ask, struct accepted_as *as,
     enum MHD_Result *result, struct err *refused);
+/* The submission of the request's number, with its words, which the caller owns; NULL with the
+ * answer queued: there is none, or this reader may not see it. `holds_key` as above. */
+json_t *submission_view(struct request *r, bool holds_key, enum MHD_Result *result);
+enum MHD_Result submission_unknown(struct request *r);
 int64_t serve_now_us(void);
 
 #endif

@@ -52,8 +52,10 @@ struct serve_options {
     const char *closed[SERVE_PATHS_MAX];  /* paths that need a token to read ("/s/inner/", and what
                                              was handed in for that suite; "/": all but the health
                                              checks); ends with NULL */
-    const json_t *suites;                 /* names that can be asked for; NULL: any */
-    bool anonymous;                       /* submissions without a token are taken */
+    const char
+        *hub; /* where models are looked up, which strangers aren't told; NULL: the public one */
+    const json_t *suites;   /* names that can be asked for; NULL: any */
+    bool anonymous;         /* submissions without a token are taken */
     bool hooks_to_loopback; /* webhooks may be http and go to this machine: for tests */
     struct serve_rates rates;
     unsigned n_threads, n_resolvers, n_connections; /* 0: 8, 2, 1024 */

@@ -139,8 +139,18 @@ stop site
 "$ASSAY" submit tiny/decoder -s e2e --dtype bf16 --priority 1 >/dev/null
 serve shown --rate-reads 0
 order=$(python3 "$e2e/serve.py" the_queue_is_shown_whoever_filled_it) || fail 'the queue'
+# A worker that is there, and has no room for the job of another submission.
+WAITS=$(python3 "$e2e/serve.py" one_waits_for_a_worker) || fail 'one that waits'
+export WAITS
+sql "UPDATE jobs SET needs_mb = 64000 FROM submission_jobs s JOIN requests USING (submission_id)
+    WHERE request_id = $WAITS AND s.job_id = jobs.job_id AND jobs.state = 'queued'"
+sql "SELECT register_worker(gen_random_uuid(), 'small', 1, 'test', '{\"machine\": {\"memory_mb\": 2048}}')" >/dev/null
+http what_no_worker_has_room_for_is_said
+sql "SELECT cancel_request($WAITS, NULL, true); UPDATE workers SET stopped_at = clock_timestamp() WHERE host = 'small'" >/dev/null
 stop shown
-"$ASSAY" worker --drain >"$tmp/worker2.log" 2>&1 || fail 'the second worker'
+"$ASSAY" worker --drain --device cpu --max-mem 4096 >"$tmp/worker2.log" 2>&1 || fail 'the second worker'
+equal 'a worker says what its machine has' '4096|cpu|0|true' "$(sql "SELECT info -> 'machine' ->> 'memory_mb', info -> 'machine' ->> 'device',
+    info -> 'machine' ->> 'gpus', (info -> 'machine' ->> 'disk_mb')::integer > 0 FROM workers ORDER BY started_at DESC LIMIT 1" | sed 's/|t$/|true/')"
 equal 'jobs were taken in the order that was shown' "$order" "$(sql "SELECT string_agg(m.name || ':' || t.name, ' ' ORDER BY a.started_at, a.job_id) FROM attempts a
     JOIN jobs j USING (job_id) JOIN tasks t USING (task_id) JOIN revisions USING (revision_id) JOIN models m USING (model_id)
     WHERE a.started_at > (SELECT max(created_at) FROM submissions)")"
