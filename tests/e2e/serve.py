@@ -322,7 +322,8 @@ def a_private_boards_submissions_are_for_its_readers():
         assert not [s for s in api("GET", "/api/v1/submissions?limit=200", token=token)[2]["submissions"] if s["suite"] == "e2e"]
         for path in ["/queue", "/submissions.atom"]:
             text = ask("GET", path, None, of(token) if token else {})[2]
-            assert "e2e" not in text.lower() and "Now and next" not in text, path
+            named = re.sub("[0-9a-f]{32,}", "", text) # a form's token has "e2e" in it now and then
+            assert "e2e" not in named.lower() and "Now and next" not in text, path
         for path in [f"/submissions/{theirs}", f"/api/v1/submissions/{theirs}"]:
             status, _, text = ask("GET", path, None, of(token) if token else {})
             assert status == (403 if token else 401) and "encoder" not in text, (path, status)
