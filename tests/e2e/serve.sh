@@ -119,7 +119,7 @@ has 'it is said how to build it' 'assay site build -o '"$tmp/site --private inne
 # A name that no suite has would leave a board open: one that is in the library alone (as inner), or in the database alone, will do.
 for how in "serve --private /s/inne/" 'site build --private inne' 'nightly --no-wait --private inne'; do
     # shellcheck disable=SC2086 # words
-    code "no suite has the name that is to be closed: $how" 2 "$ASSAY" $how
+    code "no suite has the name that is to be closed: $how" 2 timeout 60 "$ASSAY" $how
     has 'the nearest name is said' "did you mean 'inner'?" "$tmp/err"
 done
 code 'nor has a path' 2 "$ASSAY" site build --private "$tmp/tasks/inner.lua"
