@@ -5,6 +5,7 @@
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/stop.h"
+#include "evaluator/cli/suites.h"
 #include "site-gen/site.h"
 
 /* ---- build ---- */
@@ -16,6 +17,7 @@ static const struct option options_build[] = {
     { "private", 0, "SUITE",
         "a board of its own below s/SUITE/, told of nowhere else (repeatable)" },
     { "file-links", 0, NULL, "name index.html in links, for reading from disk without a server" },
+    { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones: for names of suites" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -31,9 +33,11 @@ static bool check_freeze(struct db *db, struct err *err) {
     return ok;
 }
 
-static bool load(const struct args *args, json_t **snapshot, struct err *err) {
+static bool load(
+    const struct args *args, const char *const *closed, json_t **snapshot, struct err *err) {
     struct db *db = database_open(args, err);
-    bool ok = db && check_freeze(db, err) && site_load(db, snapshot, err);
+    bool ok = db && suites_check_closed(args, db, closed, err) && check_freeze(db, err) &&
+              site_load(db, snapshot, err);
     db_close(db);
     return ok;
 }
@@ -56,7 +60,7 @@ static bool run_build(const struct args *args, struct err *err) {
         return false;
     }
     options.closed = closed[0] ? closed : NULL;
-    bool ok = load(args, &snapshot, err) && site_build(snapshot, &options, &report, err);
+    bool ok = load(args, closed, &snapshot, err) && site_build(snapshot, &options, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
             report.n_files, (double)report.bytes / 1e6, report.n_changed);
@@ -73,15 +77,17 @@ const struct command cmd_site_build = {
     .name = "site build",
     .operands = "",
     .summary = "build the static website from the database",
-    .details = "Readers see the old site or the new one, never half of each; files that did not "
-               "change are kept.\n"
-               "A private board is a site of its own below s/SUITE/: its tasks, models, runs and "
-               "samples are on no\n"
-               "page outside it, nor are reports of nights, and what belongs to no open suite. Who "
-               "may read it is for\n"
-               "what serves it to say: 'assay serve --private /s/SUITE/'.\n\n"
-               "  assay site build -o public --base-url https://board.example.org\n"
-               "  assay site build -o public --private inner\n",
+    .details =
+        "Readers see the old site or the new one, never half of each; files that did not "
+        "change are kept.\n"
+        "A private board is a site of its own below s/SUITE/: its tasks, models, runs and "
+        "samples are on no\n"
+        "page outside it, nor are reports of nights, and what belongs to no open suite. Who "
+        "may read it is for\n"
+        "what serves it to say: 'assay serve --private /s/SUITE/'. A name that no suite has is "
+        "an error.\n\n"
+        "  assay site build -o public --base-url https://board.example.org\n"
+        "  assay site build -o public --private inner\n",
     .options = { options_build, options_database },
     .run = run_build,
 };

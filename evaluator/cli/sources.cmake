@@ -4,5 +4,5 @@ set(cli_SOURCES
     cli/cmd_task_lint.c cli/cmd_task_new.c cli/cmd_task_render.c cli/cmd_task_test.c cli/cmd_template.c cli/cmd_token.c cli/cmd_tokenize.c
     cli/cmd_verify.c cli/cmd_worker.c cli/columns.c cli/commands.c cli/compare_print.c cli/database.c cli/decision.c cli/doctor_gpu.c cli/doctor_service.c cli/draft.c cli/evidence.c
     cli/exchange.c cli/expand.c cli/fleet.c cli/groups.c cli/guess.c cli/guess_answer.c cli/guess_kinds.c cli/guess_options.c
-    cli/help.c cli/lineage.c cli/notes.c cli/own_starts.c cli/plan.c cli/print.c cli/render.c cli/report.c cli/rerun.c cli/runs.c cli/slurm.c cli/spread.c cli/stop.c cli/submission.c
+    cli/help.c cli/lineage.c cli/notes.c cli/own_starts.c cli/plan.c cli/print.c cli/render.c cli/report.c cli/rerun.c cli/runs.c cli/slurm.c cli/spread.c cli/stop.c cli/submission.c cli/suites.c
     cli/table.c cli/tasks.c)
