@@ -23,8 +23,7 @@ static json_t *main_view(const json_t *of, const json_t *definition) {
     return metric_view(metric, metric, definition);
 }
 
-/* What a list shows of a run: model, task, figure, metric, when. */
-static json_t *run_line(const struct world *w, const json_t *run) {
+json_t *run_line(const struct world *w, const json_t *run) {
     static const char *const COPIED[] = { "run_id", "finished_at", "purpose", "dtype", "backend",
         "current", "superseded_at", "superseded_why", "revision", NULL };
     const char *model = json_get_string(run, "model", "");

@@ -278,6 +278,99 @@ static void contrast_is_that_of_wcag(void **state) {
     assert_float_equal(colour_contrast("white", "#ffffff"), 0, 1e-9);
 }
 
+/* ---- what changed ---- */
+
+/* Run 8 was withdrawn, and run 9 of the same configuration stands for it; run 7 has no successor.
+ */
+static json_t *corrected(void) {
+    json_t *doc = fixture_demo(), *runs = json_object_get(doc, "runs"),
+           *run = json_array_get(runs, 0), *next = json_deep_copy(run),
+           *seven = json_array_get(runs, 1);
+    json_object_set_new(next, "run_id", json_integer(9));
+    json_object_set_new(next, "value", json_real(0.3333));
+    json_object_set_new(run, "superseded_at", json_string("2025-12-01T08:00:00Z"));
+    json_object_set_new(run, "superseded_why", json_string("scored by <b>old</b> rules"));
+    json_object_set_new(run, "current", json_false());
+    json_object_set_new(seven, "superseded_at", json_string("2025-12-02T08:00:00Z"));
+    json_object_set_new(seven, "current", json_false());
+    json_array_insert_new(runs, 0, next);
+    json_object_set_new(doc, "tombstones",
+        json_pack("[{s:s, s:s, s:s}]", "model", "org/gone", "reason", "its owner asked",
+            "withdrawn_at", "2025-11-20T10:00:00Z"));
+    return doc;
+}
+
+static void corrections_and_takedowns_are_in_the_open(void **state) {
+    char *out = path_join(*state, "site");
+    build_with(corrected(), out, NULL);
+    assert_sound(out);
+    char *text = fixture_read(out, "api/v1/changelog.json");
+    json_t *doc = NULL, *events, *event;
+    assert_ok(doc = json_parse(text, strlen(text), "changelog", &err));
+    events = json_object_get(doc, "events");
+    assert_int_equal(json_array_size(events), 3); /* newest first */
+    assert_string_equal(json_get_string(json_array_get(events, 0), "kind", ""), "retracted");
+    event = json_array_get(events, 1);
+    assert_string_equal(json_get_string(event, "kind", ""), "corrected");
+    assert_int_equal(json_get_int(json_object_get(event, "run"), "run_id", 0), 8);
+    assert_int_equal(json_get_int(json_object_get(event, "by"), "run_id", 0), 9);
+    assert_string_equal(json_get_string(json_array_get(events, 2), "kind", ""), "withdrawn");
+    assert_holds(out, "changelog/index.html", "scored by &lt;b&gt;old&lt;/b&gt; rules");
+    assert_holds(out, "changelog/index.html", "its owner asked");
+    json_decref(doc);
+    free(text);
+    free(out);
+}
+
+static void nothing_changed_is_said_too(void **state) {
+    char *out = path_join(*state, "site");
+    build_with(fixture_demo(), out, NULL);
+    assert_holds(out, "changelog/index.html", "Nothing was corrected");
+    free(out);
+}
+
+/* The demo without its last model, and with another score of the first. */
+static json_t *later(void) {
+    json_t *doc = fixture_demo(), *board = json_object_get(doc, "board"), *row;
+    for (size_t i = json_array_size(board); i-- > 0;) {
+        row = json_array_get(board, i);
+        if (strcmp(json_get_string(row, "model", ""), "assay-demo/all-MiniLM-L6-v2-3L") == 0)
+            json_array_remove(board, i);
+        else if (json_get_int(row, "run_id", 0) == 1)
+            json_object_set_new(row, "value", json_real(0.29));
+    }
+    return doc;
+}
+
+static void a_board_tells_what_changed_since_an_older_site(void **state) {
+    char *old = path_join(*state, "old"), *out = path_join(*state, "site");
+    build_with(fixture_demo(), old, NULL);
+    build_with(later(), out, &(struct site_options) { .since = old });
+    assert_sound(out);
+    char *text = fixture_read(out, "api/v1/s/wordnet/changes.json");
+    json_t *doc = NULL, *vectors, *language, *moved;
+    assert_ok(doc = json_parse(text, strlen(text), "changes", &err));
+    vectors = json_array_get(json_object_get(doc, "sections"), 0);
+    language = json_array_get(json_object_get(doc, "sections"), 1);
+    assert_int_equal(json_array_size(json_object_get(vectors, "left")), 1);
+    assert_int_equal(json_array_size(json_object_get(vectors, "entered")), 0);
+    moved = json_object_get(language, "moved");
+    assert_int_equal(json_array_size(moved), 2); /* the one that fell, and the one that it let by */
+    assert_holds(out, "s/wordnet/changes/index.html", "1 gone");
+    assert_holds(out, "s/wordnet/changes/index.html", "-10.5");
+    assert_holds(out, "changelog/index.html", "href=\"../s/wordnet/changes/\"");
+    json_decref(doc);
+    json_t *again = later();
+    assert_fails(
+        site_build(again, &(struct site_options) { .out = out, .gnuplot = "", .since = "/none" },
+            NULL, &err),
+        ERR_NOT_FOUND, "no folder '/none'");
+    json_decref(again);
+    free(text);
+    free(old);
+    free(out);
+}
+
 /* ---- results as files ---- */
 
 /* "" and "api/v1/s/wordnet.json": all files of a folder, one a line. */
@@ -440,6 +533,9 @@ int main(void) {
         IN_A_FOLDER(a_site_of_no_team_has_no_file_for_it),
         IN_A_FOLDER(what_is_wrong_with_a_look_is_said),
         cmocka_unit_test(contrast_is_that_of_wcag),
+        IN_A_FOLDER(corrections_and_takedowns_are_in_the_open),
+        IN_A_FOLDER(nothing_changed_is_said_too),
+        IN_A_FOLDER(a_board_tells_what_changed_since_an_older_site),
         IN_A_FOLDER(pages_from_files_are_those_from_the_database),
         IN_A_FOLDER(hostile_texts_travel_as_they_are),
         IN_A_FOLDER(an_export_changes_what_changed),
