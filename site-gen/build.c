@@ -307,8 +307,9 @@ static bool put_look(struct builder *b, struct err *err) {
 }
 
 static bool put_travel(struct builder *b, struct err *err) {
-    return put_look(b, err) && put_badges(&b->outlet, err) && put_changes(&b->outlet, err) &&
-           put_downloads(&b->outlet, err);
+    return put_look(b, err) && put_badges(&b->outlet, err) &&
+           put_charts(&b->outlet, &b->plots.n, b->plots.note, err) &&
+           put_changes(&b->outlet, err) && put_downloads(&b->outlet, err);
 }
 
 static bool put_all(struct builder *b, struct err *err) {

@@ -2,6 +2,7 @@
 #include "tests/site-gen/fixture.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,8 @@ static int drop_dir(void **state) {
     free(*state);
     return ok ? 0 : -1;
 }
+
+#define assert_near(a, b, tolerance) assert_true(fabs((a) - (b)) <= (tolerance))
 
 #define assert_fails(call, kind, said)                                                             \
     do {                                                                                           \
@@ -272,10 +275,10 @@ static void what_is_wrong_with_a_look_is_said(void **state) {
 
 static void contrast_is_that_of_wcag(void **state) {
     (void)state;
-    assert_float_equal(colour_contrast("#000000", "#ffffff"), 21, 1e-3);
-    assert_float_equal(colour_contrast("#767676", "#FFFFFF"), 4.54, 0.005);
-    assert_float_equal(colour_contrast("#777777", "#ffffff"), 4.48, 0.005);
-    assert_float_equal(colour_contrast("white", "#ffffff"), 0, 1e-9);
+    assert_near(colour_contrast("#000000", "#ffffff"), 21, 1e-3);
+    assert_near(colour_contrast("#767676", "#FFFFFF"), 4.54, 0.005);
+    assert_near(colour_contrast("#777777", "#ffffff"), 4.48, 0.005);
+    assert_near(colour_contrast("white", "#ffffff"), 0, 0);
 }
 
 /* ---- what changed ---- */
@@ -368,6 +371,97 @@ static void a_board_tells_what_changed_since_an_older_site(void **state) {
     json_decref(again);
     free(text);
     free(old);
+    free(out);
+}
+
+/* ---- plots ---- */
+
+static void plots_have_their_numbers_below(void **state) {
+    char *out = path_join(*state, "site");
+    build_with(fixture_demo(), out, NULL);
+    assert_sound(out);
+    char *text = fixture_read(out, "api/v1/s/wordnet/plots.json");
+    json_t *doc = NULL, *language, *figures, *lines;
+    assert_ok(doc = json_parse(text, strlen(text), "plots", &err));
+    language = json_array_get(json_object_get(doc, "sections"), 1);
+    figures = json_object_get(language, "figures");
+    assert_int_equal(json_array_size(figures), 3);
+    const json_t *size = json_array_get(figures, 0), *speed = json_array_get(figures, 1);
+    assert_int_equal(json_get_int(size, "n", 0), 3);
+    for (size_t i = 0; i < 3; i++) /* each larger one is better here: all are on the line */
+        assert_true(
+            json_get_bool(json_array_get(json_object_get(size, "rows"), i), "front", false));
+    /* runs 1 to 3 took 12.73 to 14.73 seconds for as many tokens: the fastest is the best */
+    const json_t *slow = json_array_get(json_object_get(speed, "rows"), 0);
+    assert_near(json_get_number(slow, "x", 0), 17384 / 14.73, 1e-9);
+    assert_false(json_get_bool(slow, "front", true));
+    lines = json_object_get(json_object_get(language, "differences"), "lines");
+    const json_t *d = json_array_get(json_array_get(lines, 0), 2),
+                 *back = json_array_get(json_array_get(lines, 2), 0);
+    assert_near(json_get_number(d, "value", 0), 0.395 - 0.255, 1e-9);
+    assert_near(json_get_number(back, "value", 0), 0.255 - 0.395, 1e-9);
+    assert_true(json_get_bool(d, "paired", false));
+    assert_true(json_get_number(d, "low", 1) < 0.14 && json_get_number(d, "high", 0) > 0.14);
+    assert_holds(out, "s/wordnet/plots/index.html", "There is no figure: gnuplot was not there.");
+    assert_holds(out, "s/wordnet/plots/index.html", "+14.0");
+    assert_holds(out, "s/wordnet/index.html", "href=\"../../s/wordnet/plots/\"");
+    json_decref(doc);
+    free(text);
+    free(out);
+}
+
+/* Of five models, four have both tasks, in orders that Spearman's formula gives 0.8 for. */
+static void tasks_are_compared_by_ranks(void **state) {
+    static const double VALUES[][2] = { { .1, .2 }, { .2, .1 }, { .3, .7 }, { .4, .9 } };
+    char *out = path_join(*state, "site");
+    json_t *doc = fixture_demo(), *board = json_object_get(doc, "board"),
+           *one = json_deep_copy(json_array_get(board, 3));
+    json_array_clear(board);
+    for (int i = 0; i < 8; i++) {
+        json_t *row = json_deep_copy(one);
+        json_object_set_new(row, "model", json_sprintf("org/m%d", i / 2));
+        json_object_set_new(row, "task_id", json_integer(2 + i % 2));
+        json_object_set_new(row, "value", json_real(VALUES[i / 2][i % 2]));
+        json_array_append_new(board, row);
+    }
+    json_object_set_new(one, "model", json_string("org/z"));
+    json_array_append_new(board, one);
+    build_with(doc, out, NULL);
+    char *text = fixture_read(out, "api/v1/s/wordnet/plots.json");
+    json_t *plots = NULL;
+    assert_ok(plots = json_parse(text, strlen(text), "plots", &err));
+    const json_t *section = json_array_get(json_object_get(plots, "sections"), 0),
+                 *lines = json_object_get(json_object_get(section, "correlations"), "lines"),
+                 *r = json_array_get(json_array_get(lines, 1), 0);
+    assert_near(json_get_number(r, "value", 0), 0.8, 1e-9);
+    assert_int_equal(json_get_int(r, "n", 0), 4);
+    assert_near(
+        json_get_number(r, "low", 0), tanh(atanh(0.8) - 1.959963984540054 * sqrt(1.06)), 1e-9);
+    json_decref(plots);
+    free(text);
+    free(out);
+}
+
+static void plots_are_drawn_where_there_is_gnuplot(void **state) {
+    char *out = path_join(*state, "site");
+    struct site_report report = { 0 };
+    json_t *doc = fixture_demo();
+    struct site_options options = { .out = out };
+    assert_ok(site_build(doc, &options, &report, &err));
+    json_decref(doc);
+    assert_sound(out);
+    if (!report.n_plots) {
+        free(out);
+        skip();
+    }
+    char *page = fixture_read(out, "s/wordnet/plots/index.html");
+    size_t n = 0;
+    for (const char *at = page; (at = strstr(at, "<svg class=\"plot\"")) != NULL; at++)
+        n++;
+    assert_int_equal(n, 6);
+    assert_int_equal(report.n_plots, 6 + 2);
+    assert_non_null(strstr(page, "href=\"../../../m/assay-demo/all-MiniLM-L6-v2/\""));
+    free(page);
     free(out);
 }
 
@@ -536,6 +630,9 @@ int main(void) {
         IN_A_FOLDER(corrections_and_takedowns_are_in_the_open),
         IN_A_FOLDER(nothing_changed_is_said_too),
         IN_A_FOLDER(a_board_tells_what_changed_since_an_older_site),
+        IN_A_FOLDER(plots_have_their_numbers_below),
+        IN_A_FOLDER(tasks_are_compared_by_ranks),
+        IN_A_FOLDER(plots_are_drawn_where_there_is_gnuplot),
         IN_A_FOLDER(pages_from_files_are_those_from_the_database),
         IN_A_FOLDER(hostile_texts_travel_as_they_are),
         IN_A_FOLDER(an_export_changes_what_changed),
