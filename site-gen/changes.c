@@ -117,7 +117,8 @@ static json_t *place_of(const json_t *row) {
 }
 
 static bool same_place(const json_t *a, const json_t *b) {
-    return json_equal(json_object_get(a, "mean"), json_object_get(b, "mean")) &&
+    const json_t *x = json_object_get(a, "mean"), *y = json_object_get(b, "mean");
+    return ((!x && !y) || json_equal(x, y)) &&
            json_get_int(a, "rank", 0) == json_get_int(b, "rank", 0);
 }
 

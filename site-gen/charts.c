@@ -140,19 +140,20 @@ static const char HEAD[] =
     "unset key\nset bars 0\nset tmargin 1\nset rmargin 4\n"
     "set ylabel 'Score' textcolor rgb '#010102' offset 1,0\n";
 
-/* 1, 2, 5 of each decade; over more than two decades 1 and 3. */
+/* 1, 2, 5 of each decade; over more than two decades 1 and 3, over less than one all but a few. */
 static void log_tics(struct strbuf *out, double from, double to) {
     static const char *const UNITS[] = { "", "k", "M", "B", "T" };
-    bool wide = to / from > 100, any = false;
+    static const int FEW[] = { 1, 3, 0 }, SOME[] = { 1, 2, 5, 0 }, MANY[] = { 1, 2, 3, 4, 5, 7, 0 };
+    const int *steps = to / from > 100 ? FEW : to / from > 8 ? SOME : MANY;
+    bool any = false;
     strbuf_adds(out, "set logscale x\nset xtics (");
     for (int decade = 0; decade < 15; decade++) {
         static const int ONES[] = { 1, 10, 100 };
-        const int steps[3] = { 1, wide ? 3 : 2, 5 };
-        for (int i = 0; i < (wide ? 2 : 3); i++) {
-            double at = steps[i] * pow(10, decade);
+        for (const int *step = steps; *step; step++) {
+            double at = *step * pow(10, decade);
             if (at < from || at > to)
                 continue;
-            strbuf_addf(out, "%s'%d%s' %.6g", any ? ", " : "", steps[i] * ONES[decade % 3],
+            strbuf_addf(out, "%s'%d%s' %.6g", any ? ", " : "", *step * ONES[decade % 3],
                 UNITS[decade / 3], at);
             any = true;
         }

@@ -23,6 +23,12 @@ function error_of(f, metric)
     return "±" .. digits(metric):format(scaled((f.high - f.low) / 2, metric))
 end
 
+-- A difference of shares: "+1.2", "−0.4", "0.0".
+function signed(v)
+    local text = format("%+.1f", 100 * v)
+    return (text:gsub("^[%+%-]0%.0$", "0.0"):gsub("^%-", "−"))
+end
+
 -- "53.7 (95 % interval 52.9 to 54.4, n = 400)"
 function told(f, metric)
     local text = number(f.value, metric)
