@@ -107,3 +107,20 @@ bool suites_check_closed(
     json_decref(submitted);
     return ok;
 }
+
+bool suites_check_closed_in(
+    const struct args *args, const json_t *snapshot, const char *const *names, struct err *err) {
+    json_t *submitted = json_array(), *suite;
+    size_t i;
+    bool ok = true;
+    json_array_foreach(json_object_get(snapshot, "suites"), i, suite) {
+        json_array_append_new(
+            submitted, json_pack("{s:s}", "name", json_get_string(suite, "suite", "")));
+    }
+    for (; ok && *names; names++) {
+        ok = in_library(args, *names) || is_listed(submitted, *names) ||
+             refuse(args, submitted, *names, err);
+    }
+    json_decref(submitted);
+    return ok;
+}

@@ -15,5 +15,8 @@ MUST_CHECK json_t *suites_of_library(const struct args *args, struct err *err);
  * will do. */
 MUST_CHECK bool suites_check_closed(
     const struct args *args, struct db *db, const char *const *names, struct err *err);
+/* The same where the suites are those of a site's document (site-gen/site.h). */
+MUST_CHECK bool suites_check_closed_in(
+    const struct args *args, const json_t *snapshot, const char *const *names, struct err *err);
 
 #endif
