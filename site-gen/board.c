@@ -314,6 +314,7 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
     fill_means(w, section, definition);
     by_votes = strcmp(json_get_string(section, "mean", ""), "borda") == 0;
     json_array_foreach(rows, i, row) {
+        row_times(w, row);
         json_object_del(row, "by_task");
         json_object_del(row, "id");
         ranked += by_votes || json_object_get(row, "mean");

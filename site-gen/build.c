@@ -273,6 +273,16 @@ static bool outlet_page(void *arg, const char *template, const char *path, json_
     return ok;
 }
 
+static json_t *outlet_board(void *arg, size_t i) {
+    struct builder *b = arg;
+    return json_incref(json_array_get(b->boards, i));
+}
+
+static bool outlet_show(void *arg, const json_t *models, struct err *err) {
+    (void)arg, (void)models, (void)err;
+    return true; // all are known
+}
+
 static bool outlet_bare(
     void *arg, const char *template, const char *file, const json_t *data, struct err *err) {
     return put_bare(arg, template, file, data, err);
@@ -291,6 +301,8 @@ static void open_outlet(struct builder *b) {
         .listed = b->listed,
         .paths = b->paths,
         .builder = b,
+        .board = outlet_board,
+        .show = outlet_show,
         .page = outlet_page,
         .bare = outlet_bare,
         .file = outlet_file };
