@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "site-gen/leaves.h"
 #include "site-gen/look.h"
 #include "site-gen/outlet.h"
 #include "site-gen/plot.h"
@@ -118,12 +119,48 @@ static bool put_view(struct builder *b, const char *template, const char *path, 
 
 /* ---- the pages ---- */
 
+/* A page that has no document of its own under /api/v1/. */
+static bool put_leaf(
+    void *arg, const char *template, const char *path, const json_t *data, struct err *err) {
+    struct builder *b = arg;
+    struct strbuf name = { 0 };
+    strbuf_addf(&name, "%sindex.html", path + 1);
+    bool ok = put_page(b, template, path, name.text, data, NULL, err);
+    json_array_append_new(b->paths, json_string(path));
+    strbuf_release(&name);
+    return ok;
+}
+
+static bool put_leaf_file(
+    void *arg, const char *file, const void *bytes, size_t n, struct err *err) {
+    return put_file(arg, file, bytes, n, err);
+}
+
+/* The page has the first rows of what the document has. */
+static bool put_board(
+    struct builder *b, json_t *board, const struct strbuf *plots, struct err *err) {
+    const struct leaf_sink sink = { put_leaf, put_leaf_file, b };
+    const char *path = json_get_string(board, "path", "");
+    struct strbuf name = { 0 };
+    if (!board_publish(board, &sink, err))
+        return false;
+    json_t *leaf = board_leaf(board, 0);
+    strbuf_addf(&name, "%sindex.html", path + 1);
+    bool ok = put_page(b, "board.html", path, name.text, leaf, plots, err);
+    json_decref(leaf);
+    strbuf_reset(&name);
+    strbuf_addf(&name, "api/v1%.*s.json", (int)strlen(path) - 1, path);
+    ok = ok && put_json(b, name.text, board, err);
+    json_array_append_new(b->paths, json_string(path));
+    strbuf_release(&name);
+    return ok;
+}
+
 static bool put_boards(struct builder *b, struct err *err) {
     size_t i;
     json_t *board;
     json_array_foreach(b->boards, i, board) {
-        if (!put_view(b, "board.html", json_get_string(board, "path", ""), json_incref(board),
-                b->plots.svg[i], err))
+        if (!put_board(b, board, b->plots.svg[i], err))
             return false;
     }
     return true;

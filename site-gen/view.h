@@ -19,10 +19,6 @@ struct figure figure_of(const json_t *row);
 void mark_dtype(json_t *line, const json_t *of);
 json_t *marks_of(const json_t *rows);
 
-/* times.c: sets in a row that still has its "id" and "by_task": tokens_per_s, device and isa of its
- * runs, handed_in: when its revision came here. */
-void row_times(const struct world *w, json_t *row);
-
 /* The board of one suite (a row of "suites"). */
 json_t *view_board(const struct world *w, const json_t *suite);
 json_t *view_index(const struct world *w, const json_t *boards);

@@ -5,6 +5,7 @@
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/snapshot.h"
 #include "evaluator/cli/stop.h"
+#include "evaluator/cli/suites.h"
 #include "site-gen/look.h"
 #include "site-gen/results.h"
 #include "site-gen/site.h"
@@ -21,12 +22,15 @@ static const struct option options_build[] = {
     { "private", 0, "SUITE",
         "a board of its own below s/SUITE/, told of nowhere else (repeatable)" },
     { "file-links", 0, NULL, "name index.html in links, for reading from disk without a server" },
+    { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones: for names of suites" },
     { NULL, 0, NULL, NULL },
 };
 
-static bool load(const struct args *args, json_t **snapshot, struct err *err) {
+static bool load(
+    const struct args *args, const char *const *closed, json_t **snapshot, struct err *err) {
     const char *from = args_get(args, "from", NULL);
-    return from ? results_read(from, snapshot, err) : snapshot_load(args, snapshot, err);
+    return (from ? results_read(from, snapshot, err) : snapshot_load(args, snapshot, err)) &&
+           suites_check_closed_in(args, *snapshot, closed, err);
 }
 
 static bool load_look(const struct args *args, struct site_look *look, struct err *err) {
@@ -55,7 +59,7 @@ static bool run_build(const struct args *args, struct err *err) {
         return false;
     }
     options.closed = closed[0] ? closed : NULL;
-    bool ok = load_look(args, &look, err) && load(args, &snapshot, err) &&
+    bool ok = load_look(args, &look, err) && load(args, closed, &snapshot, err) &&
               site_build(snapshot, &options, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
@@ -80,7 +84,7 @@ const struct command cmd_site_build = {
                "samples are on no\n"
                "page outside it, nor are reports of nights, and what belongs to no open suite. Who "
                "may read it is for\n"
-               "what serves it to say: 'assay serve --private /s/SUITE/'.\n\n"
+               "what serves it to say: 'assay serve --private /s/SUITE/'. A name that no suite has is an error.\n\n"
                "  assay site build -o public --base-url https://board.example.org\n"
                "  assay site build -o public --private inner\n"
                "  assay site build -o public --from results --config site.lua\n",

@@ -230,6 +230,28 @@ ADVICE = {
     not_found = "The model or revision does not exist.",
     network = "The hub could not be reached.",
 }
+
+-- What a script must know of a row of a board to choose by it; the order is board.js's.
+local LINE = { "key", "type", "lic", "permissive", "prec", "arch", "openness", "measured_at", "memory_bytes", "tokens_per_s",
+    "rank_low", "rank_high" }
+function row_line(r)
+    local parts = {}
+    for i, k in ipairs(LINE) do parts[i] = r[k] == nil and "" or r[k] == true and "1" or tostring(r[k]) end
+    if r.measured_at then parts[8] = r.measured_at:sub(1, 10) end
+    parts[#parts + 1] = r.mean and r.mean.low and format("%.4f", r.mean.low) or ""
+    parts[#parts + 1] = r.mean and r.mean.high and format("%.4f", r.mean.high) or ""
+    return table.concat(parts, "|")
+end
+
+-- A value to sort by.
+function exact(v) return format("%.6g", v) end
+
+-- Why a model is among those to choose from, by size alone.
+function choice_told(r, last)
+    local text = r.gain and format("%s above the best smaller one%s.", number(r.gain, PERCENT),
+        r.same_tier and ", from which it cannot be told" or "") or "The smallest that has all tasks."
+    return last and r.gain and text .. " None scores more." or text
+end
 -- The files below /api/v1: path, schema, what is in it.
 API = {
     ["assay.site.index/1"] = "suites with their leaders, newest results, counts",
