@@ -170,7 +170,7 @@ static bool put_model(
     struct builder *b, const char *name, const json_t *standings, struct err *err) {
     json_t *view = view_model(&b->world, name, standings);
     char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
-    bool ok = put_model_feed(&b->outlet, view, err);
+    bool ok = put_model_feed(&b->outlet, view, err) && put_badges(&b->outlet, view, err);
     if (!ok)
         json_decref(view);
     ok = ok && put_view(b, "model.html", path, view, NULL, err);
@@ -356,8 +356,7 @@ static bool put_look(struct builder *b, struct err *err) {
 }
 
 static bool put_travel(struct builder *b, struct err *err) {
-    return put_look(b, err) && put_badges(&b->outlet, err) &&
-           put_charts(&b->outlet, &b->plots.n, b->plots.note, err) &&
+    return put_look(b, err) && put_charts(&b->outlet, &b->plots.n, b->plots.note, err) &&
            put_changes(&b->outlet, err) && put_downloads(&b->outlet, err);
 }
 

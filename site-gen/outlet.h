@@ -36,8 +36,9 @@ MUST_CHECK bool put_downloads(const struct outlet *o, struct err *err);
  * a ' before it. */
 void section_csv(const json_t *section, struct strbuf *out);
 
-/* badge.c: /badge/ORG/NAME/SUITE.svg and .json of each model that is on a board. */
-MUST_CHECK bool put_badges(const struct outlet *o, struct err *err);
+/* badge.c: /badge/ORG/NAME/SUITE.svg and .json of a model for each suite on whose board it is, from
+ * its view. */
+MUST_CHECK bool put_badges(const struct outlet *o, const json_t *view, struct err *err);
 void badge_svg(const char *label, const char *message, struct strbuf *out);
 
 /* feed.c: what is new of one model or task; without an address of the site there are no feeds. The

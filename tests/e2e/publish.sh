@@ -128,6 +128,14 @@ if command -v git >/dev/null; then
     publish 'a file more' 0 --to "git:$repo#gh-pages"
     has 'is counted' '1 new, 0 changed, 0 gone' "$tmp/out"
     equal 'makes one' 2 "$(git -C "$repo" rev-list --count gh-pages)"
+    echo packed >"$tmp/site/s/e2e/index.html.gz"
+    publish 'what is compressed' 0 --to "git:$repo#gh-pages" --dry-run
+    has 'is left to the host of a branch' 'would be 0 new, 0 changed, 0 gone' "$tmp/out"
+    publish 'and to that of a Space' 0 --to "space:$tmp/space" --dry-run
+    has 'which gets the rest' 'would be 1 new, 0 changed, 0 gone' "$tmp/out"
+    publish 'a folder' 0 --to "$tmp/www" --dry-run
+    has 'gets it all' 'would be 2 new, 0 changed, 0 gone' "$tmp/out"
+    rm "$tmp/site/s/e2e/index.html.gz"
     publish 'the branch that is checked out' 2 --to "git:$repo#main"
     git -C "$repo" branch other
     publish 'a branch of other files' 7 --to "git:$repo#other"
