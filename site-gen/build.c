@@ -170,7 +170,7 @@ static bool put_model(
     struct builder *b, const char *name, const json_t *standings, struct err *err) {
     json_t *view = view_model(&b->world, name, standings);
     char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
-    bool ok = put_model_feed(&b->outlet, view, err);
+    bool ok = put_model_feed(&b->outlet, view, err) && put_badges(&b->outlet, view, err);
     if (!ok)
         json_decref(view);
     ok = ok && put_view(b, "model.html", path, view, NULL, err);
@@ -310,6 +310,16 @@ static bool outlet_page(void *arg, const char *template, const char *path, json_
     return ok;
 }
 
+static json_t *outlet_board(void *arg, size_t i) {
+    struct builder *b = arg;
+    return json_incref(json_array_get(b->boards, i));
+}
+
+static bool outlet_show(void *arg, const json_t *models, struct err *err) {
+    (void)arg, (void)models, (void)err;
+    return true; // all are known
+}
+
 static bool outlet_bare(
     void *arg, const char *template, const char *file, const json_t *data, struct err *err) {
     return put_bare(arg, template, file, data, err);
@@ -328,6 +338,8 @@ static void open_outlet(struct builder *b) {
         .listed = b->listed,
         .paths = b->paths,
         .builder = b,
+        .board = outlet_board,
+        .show = outlet_show,
         .page = outlet_page,
         .bare = outlet_bare,
         .file = outlet_file };
@@ -344,8 +356,7 @@ static bool put_look(struct builder *b, struct err *err) {
 }
 
 static bool put_travel(struct builder *b, struct err *err) {
-    return put_look(b, err) && put_badges(&b->outlet, err) &&
-           put_charts(&b->outlet, &b->plots.n, b->plots.note, err) &&
+    return put_look(b, err) && put_charts(&b->outlet, &b->plots.n, b->plots.note, err) &&
            put_changes(&b->outlet, err) && put_downloads(&b->outlet, err);
 }
 

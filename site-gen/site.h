@@ -8,6 +8,7 @@
  *     {"schema": "assay.site/1", "suites": [...], "suite_tasks": [...], "board": [...], "models":
  * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
  * "tombstones": [models that were withdrawn], "copies": [{"of_model", "of_commit", "model"}],
+ * "corrections": [runs that were withdrawn, and those that may stand for them],
  * "nights": [...], "asked": [which suites a model was asked for], "stats": {...},
  * "samples": {"<run>": [first samples of the run, as objects]},
  * "samples_gone": {"<run>": "archived" or "dropped"},

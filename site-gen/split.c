@@ -125,6 +125,7 @@ static const struct {
     { "queue", of_both },
     { "models", listed },
     { "tombstones", of_model },
+    { "corrections", of_both },
     { "nights", never },
     { "asked", never },
 };

@@ -53,6 +53,7 @@ static void build_site(struct night *n) {
     struct site_options options = { .out = n->o->site,
         .base_url = n->o->base_url,
         .title = n->o->title,
+        .look = n->o->look,
         .closed = n->o->closed,
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co" };
     bool ok = site_load(n->db, &snapshot, &why) && site_build(snapshot, &options, &built, &why);

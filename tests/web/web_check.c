@@ -159,12 +159,17 @@ static const struct page {
     { "task", "demo/t/wordnet_definitions/" },
     { "queue", "demo/queue/" },
     { "methods", "demo/methods/" },
+    { "plots", "demo/s/wordnet/plots/" },
+    { "data", "demo/data/" },
+    { "changelog", "demo/changelog/" },
     { "empty-index", "empty/" },
     { "empty-queue", "empty/queue/" },
     { "hostile-index", "hostile/" },
     { "hostile-models", "hostile/m/" },
     { "hostile-queue", "hostile/queue/" },
     { "hostile-tasks", "hostile/t/" },
+    { "hostile-data", "hostile/data/" },
+    { "hostile-changelog", "hostile/changelog/" },
 };
 
 static void look_at_all(struct check *c, const struct page *pages, size_t n) {
