@@ -19,15 +19,17 @@ end
 
 local function first_made(steps)
     local first = math.huge
-    for _, step in ipairs(steps) do first = math.min(first, step.made or math.huge) end
+    for _, step in ipairs(steps) do first = math.min(first, type(step) == "table" and step.made or math.huge) end
     return first
 end
 
--- Their names in order.
+-- Their names in order; what is none is check_filters' to say.
 local function names_of(task)
     local names, made = {}, {}
     for name, steps in pairs(task.filters or {}) do
-        names[#names + 1], made[name] = name, first_made(steps)
+        if type(name) == "string" and type(steps) == "table" then
+            names[#names + 1], made[name] = name, first_made(steps)
+        end
     end
     table.sort(names, function(a, b)
         if made[a] ~= made[b] then return made[a] < made[b] end
@@ -103,7 +105,8 @@ local function check_ignore(task, problem)
             problem("ignore", ("'%s' must be a %s, got a %s"):format(key, ignored[key], type(value)))
         end
     end
-    for _, pattern in ipairs(task.ignore and type(task.ignore.regexes) == "table" and task.ignore.regexes or {}) do
+    local regexes = task.ignore and task.ignore.regexes
+    for _, pattern in ipairs(type(regexes) == "table" and regexes or {}) do
         local wrong = type(pattern) ~= "string" and "'regexes' must be a list of strings" or host.expression(pattern)
         if wrong then problem("ignore", wrong) end
     end
