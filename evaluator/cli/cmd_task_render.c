@@ -158,6 +158,24 @@ static json_t *text_tokens(
     return out;
 }
 
+/* Of a prompt that the model goes on with, as plain text. */
+static json_t *prompt_tokens(struct looking *l, const json_t *doc, struct err *err) {
+    const char *prompt = json_string_value(json_array_get(json_object_get(doc, "contexts"), 0));
+    struct score_choice nothing = { .text = "" };
+    struct score_request r = {
+        .context = prompt, .context_n = strlen(prompt), .choices = &nothing, .n_choices = 1
+    };
+    struct token_list list = { 0 };
+    uint32_t n_context, n_cut;
+    json_t *out = NULL;
+    if (model_score_tokens(l->model, &l->score, &r, 0, &list, &n_context, &n_cut, err)) {
+        out = json_pack(
+            "{s:o, s:b}", "tokens", token_json(l->model, list.ids, list.n), "truncated", n_cut > 0);
+    }
+    token_list_release(&list);
+    return out;
+}
+
 /* Adds to `list` what was made; false where it wasn't. */
 static bool append(json_t *list, json_t *made) {
     if (made) {
@@ -180,6 +198,9 @@ static bool add_tokens(struct looking *l, json_t *doc, struct err *err) {
         json_array_foreach(json_object_get(doc, LISTS[k]), i, item) {
             ok = ok && append(tokens, text_tokens(l, json_string_value(item), SUBJECT_TEXT, err));
         }
+    }
+    if (json_object_get(doc, "messages")) {
+        return append(tokens, prompt_tokens(l, doc, err));
     }
     const char *text = json_get_string(doc, "text", NULL);
     ok = ok && (!text || append(tokens, text_tokens(l, text, SUBJECT_TEXT, err)));
