@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "site-gen/plot.h"
 #include "site-gen/press.h"
+#include "site-gen/samples.h"
 #include "site-gen/site.h"
 #include "site-gen/split.h"
 #include "site-gen/tree.h"
@@ -151,15 +152,57 @@ static bool put_nights(struct builder *b, struct err *err) {
                err);
 }
 
+/* A file of samples, below the page of them. */
+struct below {
+    struct builder *b;
+    const char *path; /* of the page */
+};
+
+static bool put_below(void *arg, const char *name, const void *data, size_t n, struct err *err) {
+    const struct below *at = arg;
+    struct strbuf file = { 0 };
+    strbuf_addf(&file, "%s%s", at->path + 1, name);
+    bool ok = put_file(at->b, file.text, data, n, err);
+    strbuf_release(&file);
+    return ok;
+}
+
+/* Where there are samples they have a page below the run's, which shows a few of them. */
+static bool put_samples(struct builder *b, const json_t *run, json_t *view, struct err *err) {
+    struct strbuf path = { 0 }, file = { 0 };
+    json_t *page = NULL;
+    strbuf_addf(&path, "%ssamples/", json_get_string(view, "path", ""));
+    strbuf_addf(&file, "%sindex.html", path.text + 1);
+    struct below at = { b, path.text };
+    bool ok = samples_make(&b->world, run, put_below, &at, &page, err);
+    if (ok) {
+        json_object_set_new(view, "samples", samples_brief(page, path.text));
+        samples_finish(page, view);
+    }
+    if (ok && json_get_int(page, "n", 0) > 0)
+        ok = put_page(b, "samples.html", path.text, file.text, page, NULL, err);
+    json_decref(page);
+    strbuf_release(&path);
+    strbuf_release(&file);
+    return ok;
+}
+
+static bool put_run(struct builder *b, const json_t *run, struct err *err) {
+    json_t *view = view_run(&b->world, run);
+    char *path = xstrdup(json_get_string(view, "path", ""));
+    bool ok = put_samples(b, run, view, err);
+    if (!ok)
+        json_decref(view);
+    ok = ok && put_view(b, "run.html", path, view, NULL, err);
+    free(path);
+    return ok;
+}
+
 static bool put_runs(struct builder *b, struct err *err) {
     size_t i;
     json_t *run;
     json_array_foreach(world_list(&b->world, "runs"), i, run) {
-        json_t *view = view_run(&b->world, run);
-        char *path = xstrdup(json_get_string(view, "path", ""));
-        bool ok = put_view(b, "run.html", path, view, NULL, err);
-        free(path);
-        if (!ok)
+        if (!put_run(b, run, err))
             return false;
     }
     return true;
@@ -289,6 +332,7 @@ static bool check_options(const struct site_options *o, struct err *err) {
 static bool prepare(struct builder *b, const json_t *snapshot, struct err *err) {
     if (!world_init(&b->world, snapshot, b->options->hub_url, err))
         return false;
+    b->world.samples = b->options->samples;
     size_t i;
     json_t *suite;
     json_array_foreach(world_list(&b->world, "suites"), i, suite)

@@ -321,20 +321,6 @@ static json_t *results_view(const struct world *w, const json_t *run) {
     return out;
 }
 
-static json_t *samples_view(const struct world *w, const json_t *run) {
-    char id[32];
-    snprintf(id, sizeof id, "%lld", json_get_int(run, "run_id", 0));
-    json_t *first = json_array(), *sample;
-    bool published = json_get_bool(definition_of(w, run), "publish_samples", true);
-    size_t i;
-    json_array_foreach(json_object_get(world_list(w, "samples"), id), i, sample) {
-        if (published && json_is_object(sample))
-            json_array_append(first, sample);
-    }
-    const char *gone = json_get_string(json_object_get(w->snapshot, "samples_gone"), id, NULL);
-    return json_pack("{s:b, s:o, s:s*}", "published", published, "first", first, "gone", gone);
-}
-
 json_t *view_run(const struct world *w, const json_t *run) {
     static const char *const COPIED[] = { "run_id", "revision", "task_version", "task_sha256",
         "kind", "config", "harness_build", "ordinal", "purpose", "attempt", "n", "ties",
@@ -348,7 +334,6 @@ json_t *view_run(const struct world *w, const json_t *run) {
     copy_fields(page, json_object_get(run, "record"), RECORDED);
     json_object_set_new(page, "command", command_view(run));
     json_object_set_new(page, "results", results_view(w, run));
-    json_object_set_new(page, "samples", samples_view(w, run));
     return page;
 }
 

@@ -9,10 +9,12 @@
  * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
  * "tombstones": [models that were withdrawn], "copies": [{"of_model", "of_commit", "model"}],
  * "nights": [...], "asked": [which suites a model was asked for], "stats": {...},
- * "samples": {"<run>": [first samples of the run, as objects]},
+ * "samples": {"<run>": [samples of the run, as objects]},
  * "samples_gone": {"<run>": "archived" or "dropped"}}
  *
  * The lists hold the rows of db/sql/site_*.sql under their column names; times are ISO 8601 in UTC.
+ * Samples are many: site_load reads none, and site_build gets them run by run from a sample_source;
+ * "samples" are for a document that comes from elsewhere.
  */
 #ifndef ASSAY_SITE_H
 #define ASSAY_SITE_H
@@ -48,6 +50,17 @@ MUST_CHECK bool site_board(const json_t *snapshot, const char *suite,
  * taken over what is both. */
 json_t *metric_view(const char *metric, const char *main, const json_t *definition);
 
+/* Hands the samples of a run to `take` in order, one object each; where they are no longer there,
+ * none, and *gone says "archived" or "dropped". A run's samples never change. */
+typedef bool sample_fn(void *to, const json_t *sample, struct err *err);
+struct sample_source {
+    bool (*read)(
+        void *arg, long long run, sample_fn *take, void *to, const char **gone, struct err *err);
+    void *arg;
+};
+/* Those of the database, which must stay open. */
+struct sample_source site_samples_in(struct db *db);
+
 struct site_options {
     const char *out; /* folder to make or to replace; refused if something else is in it */
     const char
@@ -55,7 +68,8 @@ struct site_options {
     const char *title;   /* NULL: "Assay" */
     const char *hub_url; /* models of kind hub link there; NULL: no such links */
     const char *gnuplot; /* the program; NULL: looked for in PATH; "": no plots */
-    bool file_links;     /* links name index.html, for reading from disk without a server */
+    const struct sample_source *samples; /* NULL: those in the snapshot */
+    bool file_links;           /* links name index.html, for reading from disk without a server */
     const char *const *closed; /* private suites, ended by NULL: each is a site of its own below
                                   s/NAME/, and nothing outside it tells of it (split.h); or NULL */
 };

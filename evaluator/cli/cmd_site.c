@@ -38,6 +38,17 @@ static bool load(const struct args *args, json_t **snapshot, struct err *err) {
     return ok;
 }
 
+/* Samples are read while pages are written. */
+static bool build(const struct args *args, struct site_options *options, const json_t *snapshot,
+    struct site_report *report, struct err *err) {
+    struct db *db = database_open(args, err);
+    struct sample_source samples = site_samples_in(db);
+    options->samples = &samples;
+    bool ok = db && site_build(snapshot, options, report, err);
+    db_close(db);
+    return ok;
+}
+
 enum { CLOSED_MAX = 32 };
 
 static bool run_build(const struct args *args, struct err *err) {
@@ -56,7 +67,7 @@ static bool run_build(const struct args *args, struct err *err) {
         return false;
     }
     options.closed = closed[0] ? closed : NULL;
-    bool ok = load(args, &snapshot, err) && site_build(snapshot, &options, &report, err);
+    bool ok = load(args, &snapshot, err) && build(args, &options, snapshot, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
             report.n_files, (double)report.bytes / 1e6, report.n_changed);

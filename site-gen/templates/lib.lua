@@ -224,3 +224,17 @@ ADVICE = {
     not_found = "The model or revision does not exist.",
     network = "The hub could not be reached.",
 }
+
+-- Samples. The end of a text, at most n bytes, from the beginning of a character on: where the question of a prompt is.
+function ending(s, n) return #s <= n and s or "…" .. s:sub(-n):gsub("^[\128-\191]+", "") end
+VERDICTS = { right = "right", wrong = "wrong", part = "right in part" }
+-- "79 right, 121 wrong", or nil where single documents have no verdict.
+function verdicts_told(c)
+    local told = {}
+    for _, v in ipairs { "right", "wrong", "part" } do
+        if c[v] > 0 then told[#told + 1] = count(c[v]) .. " " .. VERDICTS[v] end
+    end
+    return told[1] and table.concat(told, ", ")
+end
+-- The value of an option: -31.25, 0.7342, 3.
+function option_value(v) return math.type(v) == "integer" and format("%d", v) or format(math.abs(v) >= 10 and "%.2f" or "%.4f", v) end
