@@ -4,6 +4,8 @@
 #include "base/embed.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "site-gen/compare.h"
+#include "site-gen/items.h"
 #include "site-gen/plot.h"
 #include "site-gen/press.h"
 #include "site-gen/samples.h"
@@ -128,6 +130,36 @@ static bool put_models(struct builder *b, struct err *err) {
     return ok && put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err);
 }
 
+/* The file of scores of each model that has any, and the page that lays two side by side. */
+static bool put_scores(struct builder *b, const char *model, json_t *list, struct err *err) {
+    json_t *scores = scores_view(&b->world, model);
+    const char *path = json_get_string(json_object_get(scores, "model"), "path", "");
+    struct strbuf file = { 0 };
+    bool ok = true;
+    if (scores) {
+        strbuf_addf(&file, "api/v1%sscores.json", path);
+        json_array_append_new(
+            list, json_sprintf("%.*s", (int)strlen(path) - 4, path + 3)); // without /m/ and /
+        ok = put_json(b, file.text, scores, err);
+    }
+    strbuf_release(&file);
+    json_decref(scores);
+    return ok;
+}
+
+static bool put_compare(struct builder *b, struct err *err) {
+    const char *name;
+    json_t *revisions, *list = json_array();
+    bool ok = true;
+    json_object_foreach(b->world.models, name, revisions) {
+        (void)revisions;
+        ok = ok && put_scores(b, name, list, err);
+    }
+    ok = ok && put_view(b, "compare.html", "/compare/", compare_view(list), NULL, err);
+    json_decref(list);
+    return ok;
+}
+
 /* What was withdrawn keeps its address, and says why. */
 static bool put_tombstones(struct builder *b, struct err *err) {
     size_t i;
@@ -224,6 +256,7 @@ static bool put_tasks(struct builder *b, struct err *err) {
     json_object_foreach(names, name, unused) {
         (void)unused;
         json_t *view = view_task(&b->world, name);
+        ok = ok && items_add(&b->world, view, err);
         json_array_append(list, view);
         if (ok) {
             char *path = xstrdup(json_get_string(view, "path", ""));
@@ -282,8 +315,8 @@ static bool put_beside(struct builder *b, const json_t *index, struct err *err) 
 static bool put_all(struct builder *b, struct err *err) {
     json_t *index = view_index(&b->world, b->boards);
     bool ok = put_assets(b, err) && put_view(b, "index.html", "/", json_incref(index), NULL, err) &&
-              put_boards(b, err) && put_models(b, err) && put_tombstones(b, err) &&
-              put_runs(b, err) && put_tasks(b, err) &&
+              put_boards(b, err) && put_models(b, err) && put_compare(b, err) &&
+              put_tombstones(b, err) && put_runs(b, err) && put_tasks(b, err) &&
               put_view(b, "queue.html", "/queue/", view_queue(&b->world), NULL, err) &&
               put_nights(b, err) &&
               put_view(b, "methods.html", "/methods/",

@@ -103,9 +103,9 @@ static void add_fact(json_t *view, const char *name, const json_t *v) {
     json_t *facts = json_object_get(view, "facts");
     bool cut;
     if (v && !json_is_null(v) && json_array_size(facts) < FACTS_MAX)
-        json_array_append_new(facts, json_pack("{s:o, s:o}", "name",
-                                         clipped(name, strlen(name), 60, &cut), "value",
-                                         plain(v, FACT_MAX)));
+        json_array_append_new(
+            facts, json_pack("{s:o, s:o}", "name", clipped(name, strlen(name), 60, &cut), "value",
+                       plain(v, FACT_MAX)));
 }
 
 static void add_flag(json_t *view, const char *flag) {
@@ -217,8 +217,8 @@ static void show_contexts(json_t *view, const json_t *sample) {
 }
 
 static void show_choices(json_t *view, const struct sample_form *form, const json_t *sample) {
-    const json_t *choices = json_object_get(sample, "choices"), *gold = json_object_get(
-                                                                   sample, "gold"),
+    const json_t *choices = json_object_get(sample, "choices"),
+                 *gold = json_object_get(sample, "gold"),
                  *picked = json_object_get(sample, "prediction"),
                  *greedy = json_object_get(sample, "greedy");
     bool plain_rule = !strcmp(measure_of(form->main), measure_of(""));
@@ -274,8 +274,8 @@ static void tell_missed(json_t *view, const json_t *sample, size_t shown) {
 }
 
 static void show_ranking(json_t *view, const json_t *sample) {
-    const json_t *ranking = json_object_get(sample, "ranking"), *ideal = json_object_get(
-                                                                    sample, "ideal");
+    const json_t *ranking = json_object_get(sample, "ranking"),
+                 *ideal = json_object_get(sample, "ideal");
     const json_t *turns = json_object_get(sample, "queries");
     size_t i;
     json_t *p;
@@ -288,8 +288,7 @@ static void show_ranking(json_t *view, const json_t *sample) {
         if (o && json_get_number(p, "gain", 0) > 0)
             json_object_set_new(o, "gold", json_true());
         if (o && json_get_number(p, "gain", 0) > 1)
-            json_object_set_new(
-                o, "note", json_sprintf("gain %g", json_get_number(p, "gain", 0)));
+            json_object_set_new(o, "note", json_sprintf("gain %g", json_get_number(p, "gain", 0)));
     }
     fill_bars(json_object_get(view, "options"), false);
     if (is_tied(json_object_get(view, "options")))
@@ -368,8 +367,8 @@ static void show_labels(json_t *view, const json_t *sample) {
                 json_object_set_new(o, "gold", json_true());
         }
     }
-    json_object_set_new(view, "measure",
-        json_sprintf("experiments, of %zu, that gave the label", n));
+    json_object_set_new(
+        view, "measure", json_sprintf("experiments, of %zu, that gave the label", n));
     json_decref(labels);
 }
 

@@ -196,8 +196,8 @@ bool samples_make(const struct world *w, const json_t *run, put_file_fn *put, vo
         .arg = arg,
         .first = json_array() };
     const char *gone;
-    bool ok = read_run(w, run, take_sample, &s, &gone, err) && close_file(&s, err) &&
-              put_head(&s, err);
+    bool ok =
+        read_run(w, run, take_sample, &s, &gone, err) && close_file(&s, err) && put_head(&s, err);
     if (ok)
         *page = page_of(&s, gone);
     json_decref(s.batch);
@@ -213,8 +213,8 @@ json_t *samples_brief(const json_t *page, const char *path) {
     json_t *brief = json_pack("{s:s, s:[]}", "path", path, "first");
     copy_fields(brief, page, COPIED);
     for (size_t i = 0; i < SHOWN_ON_RUN; i++)
-        json_array_append(json_object_get(brief, "first"),
-            json_array_get(json_object_get(page, "first"), i));
+        json_array_append(
+            json_object_get(brief, "first"), json_array_get(json_object_get(page, "first"), i));
     return brief;
 }
 
@@ -244,11 +244,11 @@ static bool take_chosen(void *to, const json_t *sample, struct err *err) {
     return true;
 }
 
-bool samples_at(const struct world *w, const json_t *run, const json_t *places, json_t **out,
-    struct err *err) {
-    struct chosen c = { .form = sample_form_of(w, run),
-        .wanted = json_object(),
-        .out = json_object() };
+bool samples_at(
+    const struct world *w, const json_t *run, const json_t *places, json_t **out, struct err *err) {
+    struct chosen c = {
+        .form = sample_form_of(w, run), .wanted = json_object(), .out = json_object()
+    };
     const char *gone;
     size_t i;
     json_t *place;

@@ -10,8 +10,8 @@
  * "part"}, and "map": base64 of two bits a document, the lowest first: 0 no verdict, 1 wrong, 2 in
  * part, 3 right. With it the wrong ones are found without their texts.
  *
- * A document is known by its place among the run's samples, "d", from 0. Runs of one task that asked
- * the same documents have them at the same places. */
+ * A document is known by its place among the run's samples, "d", from 0. Runs of one task that
+ * asked the same documents have them at the same places. */
 #ifndef ASSAY_SITE_SAMPLES_H
 #define ASSAY_SITE_SAMPLES_H
 
@@ -40,8 +40,7 @@ json_t *sample_view(
     const struct sample_form *form, const json_t *sample, long long place, enum verdict *verdict);
 const char *verdict_word(enum verdict v); /* NULL: none */
 
-typedef bool put_file_fn(
-    void *arg, const char *name, const void *data, size_t n, struct err *err);
+typedef bool put_file_fn(void *arg, const char *name, const void *data, size_t n, struct err *err);
 
 /* Reads the run's samples once and puts its files ("000.json", ...). The page of samples:
  *     {"schema", "run_id", "published", "gone"?, "n", "n_files", "shard", "kind", "metric",
@@ -57,7 +56,7 @@ void samples_finish(json_t *page, const json_t *run_view);
 
 /* The samples at some places of a run, {"<place>": sample view}; without those that are not there
  * or not published. New. */
-MUST_CHECK bool samples_at(const struct world *w, const json_t *run, const json_t *places,
-    json_t **out, struct err *err);
+MUST_CHECK bool samples_at(
+    const struct world *w, const json_t *run, const json_t *places, json_t **out, struct err *err);
 
 #endif

@@ -202,6 +202,17 @@ METRICS = {
     perplexity = "how many words the model hesitates between, on average; lower is better",
     word_perplexity = "how many words the model hesitates between, on average; lower is better",
     v_measure = "agreement of clusters with labels",
+    accuracy = "share of texts that are given the right label, the mean over experiments with other training samples",
+    f1 = "harmonic mean of precision and recall",
+    mcc = "Matthews' correlation of given and right labels: 0 for guessing, 1 for all right",
+    brier = "mean squared distance of the choices' probabilities from the right answer; lower is better",
+    acc_mutual_info = "share of questions where the question raises the log-likelihood of the right choice the most",
+    byte_perplexity = "how many bytes the model hesitates between, on average; lower is better",
+    bits_per_byte = "how many bits the model needs for a byte of text; lower is better",
+    max_ap = "average precision by the similarity that has the highest",
+    max_accuracy = "share of pairs that the best threshold of the best similarity tells apart",
+    cosine_ap = "average precision of pairs that belong together, by the cosine of their vectors",
+    p_mrr = "how far rankings move with the instruction, from −1 to 1",
 }
 KINDS = {
     choice = "multiple choice", sts = "similarity of texts", retrieval = "retrieval", rerank = "reranking",

@@ -183,6 +183,91 @@ static void samples_that_are_gone_are_said_to_be(void **state) {
     free(out);
 }
 
+/* ---- tasks, comparisons, histories ---- */
+
+static void a_task_says_what_nobody_and_everybody_solves(void **state) {
+    char *out = out_of(state);
+    build(fixture_demo(), out, NULL);
+    assert_holds(
+        out, "t/wordnet_definitions/index.html", "108 of 200 documents are scored 0 for each of 3");
+    assert_holds(out, "t/wordnet_definitions/index.html", "21 of 200 documents are scored 1");
+    assert_holds(out, "t/wordnet_definitions/index.html",
+        "SmolLM2-135M-Instruct/r/1/samples/#d=92\">Document 92</a>");
+    assert_holds(
+        out, "t/wordnet_definitions/index.html", "→ an analysis that finds the proportion");
+    assert_holds(out, "t/wordnet_definitions/index.html", "What is asked");
+    assert_int_equal(count_in(out, "t/WordNetGlossSTS/index.html", "What nobody solves"), 0);
+    assert_holds(out, "t/WordNetGlossSTS/index.html", "Similarity by the model");
+    free(out);
+}
+
+/* The row of a list whose field has this value. */
+static json_t *row_of(const json_t *doc, const char *list, const char *key, const char *value) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(doc, list), i, row) {
+        const char *text = json_string_value(json_object_get(row, key));
+        if (text && strcmp(text, value) == 0)
+            return row;
+    }
+    fail_msg("no %s '%s' in %s", key, value, list);
+    return NULL;
+}
+
+/* Another model, or another revision, that has one run, a copy of the last but for the value. */
+static void add_run(json_t *doc, const char *model, const char *revision, int id, double value) {
+    json_t *known = row_of(doc, "models", "model", "assay-demo/SmolLM2-135M-Instruct"),
+           *its = json_deep_copy(known),
+           *run = json_deep_copy(row_of(doc, "runs", "model", "assay-demo/SmolLM2-135M-Instruct"));
+    json_object_set_new(its, "model", json_string(model));
+    json_object_set_new(its, "revision", json_string(revision));
+    json_object_set_new(run, "model", json_string(model));
+    json_object_set_new(run, "revision", json_string(revision));
+    json_object_set_new(run, "run_id", json_integer(id));
+    json_object_set_new(run, "value", json_real(value));
+    json_array_append_new(json_object_get(doc, "models"), its);
+    json_array_append_new(json_object_get(doc, "runs"), run);
+}
+
+static void scores_of_many_models_have_a_histogram(void **state) {
+    char *out = out_of(state);
+    json_t *doc = fixture_demo();
+    add_run(doc, "other/a", "aa", 101, 0.309);
+    add_run(doc, "other/b", "bb", 102, 0.311);
+    build(doc, out, NULL);
+    assert_sound(out);
+    assert_holds(
+        out, "t/wordnet_definitions/index.html", "5 models by score; the highest column holds 3");
+    assert_holds(out, "t/wordnet_definitions/index.html", "class=\"hist\"");
+    free(out);
+}
+
+static void a_model_shows_its_scores_over_its_revisions(void **state) {
+    static const char PAGE[] = "m/assay-demo/SmolLM2-135M-Instruct/index.html";
+    char *out = out_of(state);
+    json_t *doc = fixture_demo();
+    add_run(doc, "assay-demo/SmolLM2-135M-Instruct", "feed5eed00aa", 103, 0.41);
+    build(doc, out, NULL);
+    assert_sound(out);
+    assert_holds(out, PAGE, "Over its revisions");
+    assert_holds(out, PAGE, "<code>feed5eed00aa</code>");
+    assert_holds(out, PAGE, "<b>41.0</b>");
+    assert_int_equal(count_in(out, "m/assay-demo/all-MiniLM-L6-v2/index.html", "Over its"), 0);
+    free(out);
+}
+
+static void models_have_files_to_be_compared_by(void **state) {
+    char *out = out_of(state);
+    build(fixture_demo(), out, NULL);
+    assert_holds(out, "compare/index.html", "assay compare A B");
+    assert_holds(out, "compare/index.html", "m/assay-demo/all-MiniLM-L6-v2/\"><bdi>");
+    assert_holds(out, "api/v1/compare.json", "\"assay-demo/SmolLM2-135M-Instruct\"");
+    assert_holds(out, "api/v1/m/assay-demo/SmolLM2-135M-Instruct/scores.json", "\"bits\"");
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/index.html",
+        "compare/?m=assay-demo/SmolLM2-135M-Instruct\">");
+    free(out);
+}
+
 /* The demo's suite as mteb's suites are averaged. */
 static json_t *demo_by_votes(void) {
     json_t *doc = fixture_demo(), *suite = json_array_get(json_object_get(doc, "suites"), 0),
@@ -416,6 +501,10 @@ int main(void) {
         IN_A_FOLDER(each_kind_of_samples_is_shown),
         IN_A_FOLDER(texts_that_a_task_withholds_are_in_no_file),
         IN_A_FOLDER(samples_that_are_gone_are_said_to_be),
+        IN_A_FOLDER(a_task_says_what_nobody_and_everybody_solves),
+        IN_A_FOLDER(scores_of_many_models_have_a_histogram),
+        IN_A_FOLDER(a_model_shows_its_scores_over_its_revisions),
+        IN_A_FOLDER(models_have_files_to_be_compared_by),
         IN_A_FOLDER(a_run_says_what_was_put_before_its_texts),
         IN_A_FOLDER(numbers_in_eight_bits_are_marked_wherever_they_stand),
         IN_A_FOLDER(full_precision_has_no_mark),
