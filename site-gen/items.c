@@ -123,12 +123,8 @@ static void show_items(const json_t *list, const json_t *samples, const char *pa
     json_array_foreach(json_object_get(list, "items"), i, item) {
         char place[32];
         snprintf(place, sizeof place, "%lld", json_get_int(item, "d", 0));
-        copy_field(item, samples, place);
-        json_t *sample = json_object_get(item, place);
-        if (sample) {
-            json_object_set(item, "sample", sample);
-            json_object_del(item, place);
-        }
+        if (json_object_get(samples, place))
+            json_object_set(item, "sample", json_object_get(samples, place));
         if (linked)
             json_object_set_new(item, "path", json_sprintf("%s#d=%s", path, place));
     }
@@ -155,14 +151,13 @@ static bool show(const struct world *w, json_t *view, const json_t *rows, struct
     want_items(places, json_object_get(items, "everybody"));
     bool ok = !run || samples_at(w, run, places, &samples, err);
     if (run && ok) {
-        bool published = sample_form_of(w, run).published;
-        bool linked = !published || json_object_size(samples) > 0;
+        bool linked = json_object_size(samples) > 0; /* they may have been archived */
         json_t *path = json_sprintf("%ssamples/", json_get_string(line, "path", ""));
         show_items(json_object_get(items, "nobody"), samples, json_string_value(path), linked);
         show_items(json_object_get(items, "everybody"), samples, json_string_value(path), linked);
-        if (json_object_get(samples, "0"))
+        if (linked && sample_form_of(w, run).published)
             json_object_set_new(view, "example",
-                json_pack("{s:O, s:O}", "sample", json_object_get(samples, "0"), "path", path));
+                json_pack("{s:O*, s:O}", "sample", json_object_get(samples, "0"), "path", path));
         json_decref(path);
     }
     json_decref(samples);

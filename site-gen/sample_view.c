@@ -327,6 +327,7 @@ static void show_pair(json_t *view, const struct sample_form *form, const json_t
     if (json_is_real(json_object_get(sample, "prediction")))
         add_similarity(view, "Similarity by the model", json_object_get(sample, "prediction"));
     json_object_set_new(view, "measure", json_string("similarity"));
+    json_object_set_new(view, "bare", json_true());
     add_fact(view, "score", json_object_get(sample, "score"));
 }
 
@@ -369,6 +370,7 @@ static void show_labels(json_t *view, const json_t *sample) {
     }
     json_object_set_new(
         view, "measure", json_sprintf("experiments, of %zu, that gave the label", n));
+    json_object_set_new(view, "bare", json_true());
     json_decref(labels);
 }
 

@@ -33,6 +33,7 @@ struct sample_form sample_form_of(const struct world *w, const json_t *run);
 /* One sample as it is shown, whatever its kind and whoever wrote it:
  *     {"d", "id"?, "subset"?, "hash"?, "verdict"?: "right" | "wrong" | "part",
  *      "texts": [{"what", "text", "cut"?}], "measure"?: what the values of options are,
+ *      "ranked"?: options are counted from 1, "bare"?: they are not counted,
  *      "options": [{"text", "value"?, "share"?, "bar"?: 0..1, "gold"?, "picked"?, "note"?}],
  *      "facts": [{"name", "value"}], "flags": ["tie", ...]}
  * Texts are a stranger's. New. */
@@ -54,8 +55,8 @@ MUST_CHECK bool samples_make(const struct world *w, const json_t *run, put_file_
 json_t *samples_brief(const json_t *page, const char *path);
 void samples_finish(json_t *page, const json_t *run_view);
 
-/* The samples at some places of a run, {"<place>": sample view}; without those that are not there
- * or not published. New. */
+/* The samples at some places of a run, {"<place>": sample view}; without those that are not
+ * there. New. */
 MUST_CHECK bool samples_at(
     const struct world *w, const json_t *run, const json_t *places, json_t **out, struct err *err);
 

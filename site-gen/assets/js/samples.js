@@ -35,7 +35,7 @@
     e.id = `d=${s.d}`;
     e.tabIndex = -1;
     if (s.options.length) {
-      const list = el("ol", "options", s.options.map(option));
+      const list = el("ol", s.bare ? "options bare" : "options", s.options.map(option));
       list.start = s.ranked ? 1 : 0;
       list.setAttribute("aria-label", s.measure || "options");
       e.append(list);
@@ -94,13 +94,13 @@
     const step = guarded((by, focus) => show(place + by, focus));
     const asked = () => { const m = location.hash.match(/^#d=(\d{1,9})$/); return m && Number(m[1]) < n ? Number(m[1]) : null; };
 
+    let begun = false; /* is one of them chosen: the first j takes the first */
     bar.hidden = false;
-    for (const b of bar.querySelectorAll("[data-only]")) b.addEventListener("click", guarded(async () => { await choose(b.dataset.only); await show(0, false); }));
-    for (const b of bar.querySelectorAll("[data-step]")) b.addEventListener("click", () => step(Number(b.dataset.step) - place % PAGE, false));
+    for (const b of bar.querySelectorAll("[data-only]")) b.addEventListener("click", guarded(async () => { begun = false; await choose(b.dataset.only); await show(0, false); }));
+    for (const b of bar.querySelectorAll("[data-step]")) b.addEventListener("click", () => { begun = false; step(Number(b.dataset.step) - place % PAGE, false); });
     bar.addEventListener("submit", (e) => e.preventDefault());
     go.addEventListener("change", () => { if (go.checkValidity() && go.value !== "") jump(Number(go.value)); });
     addEventListener("hashchange", () => { if (asked() !== null) jump(asked()); });
-    let begun = false;
     document.addEventListener("keydown", (e) => {
       if (e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) return;
       if (e.key === "j" || e.key === "k") { step(e.key === "j" ? Number(begun) : -1, true); begun = true; }
