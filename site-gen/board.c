@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "site-gen/traits.h"
 #include "site-gen/view.h"
 
 #define POINTS_MAX 200
@@ -314,6 +315,7 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
     fill_means(w, section, definition);
     by_votes = strcmp(json_get_string(section, "mean", ""), "borda") == 0;
     json_array_foreach(rows, i, row) {
+        row_traits(w, row, strcmp(json_get_string(section, "id", ""), "embedding") == 0);
         json_object_del(row, "by_task");
         json_object_del(row, "id");
         ranked += by_votes || json_object_get(row, "mean");

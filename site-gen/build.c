@@ -2,10 +2,14 @@
 #include <string.h>
 
 #include "base/embed.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "site-gen/compare.h"
 #include "site-gen/items.h"
+#include "site-gen/leaves.h"
+#include "site-gen/look.h"
+#include "site-gen/outlet.h"
 #include "site-gen/plot.h"
 #include "site-gen/press.h"
 #include "site-gen/samples.h"
@@ -25,10 +29,13 @@ struct builder {
     struct tree *tree;
     struct plots plots;
     json_t *boards;
-    json_t *paths; /* of all pages, for the site map */
+    json_t *paths;  /* of all pages, for the site map */
+    json_t *listed; /* what is for downloading (outlet.h) */
+    struct outlet outlet;
     struct strbuf page;
     char *root; /* path part of base_url: "/" or "/path/" */
     int n_pages;
+    size_t n_figures; /* of a page that has any */
 };
 
 /* ---- one page, one file ---- */
@@ -56,7 +63,7 @@ static bool put_page(struct builder *b, const char *template, const char *path, 
         .path = path,
         .data = data,
         .plots = plots,
-        .n_plots = plots ? PLOT_SECTIONS_MAX : 0,
+        .n_plots = plots ? b->n_figures : 0,
         .links = {
             .depth = depth_of(path), .root = b->root, .file_links = b->options->file_links } };
     if (strcmp(path, "/404.html") == 0)
@@ -67,12 +74,29 @@ static bool put_page(struct builder *b, const char *template, const char *path, 
            put_file(b, file, b->page.text, b->page.len, err);
 }
 
+/* Lists and boards are named on the page of downloads. Of models, runs and tasks there is a file
+ * for each page; the queue is no result. */
+static bool is_listed(const char *file) {
+    const char *rest = file + strlen("api/v1/");
+    return (!strchr(rest, '/') && strcmp(rest, "queue.json") != 0) || str_begins(rest, "s/");
+}
+
+static void list_file(struct builder *b, const char *file, const json_t *data) {
+    char hex[65];
+    sha256_hex(b->page.text, b->page.len, hex);
+    json_array_append_new(b->listed,
+        json_pack("{s:o, s:I, s:s, s:s}", "path", json_sprintf("/%s", file), "bytes",
+            (json_int_t)b->page.len, "sha256", hex, "schema", json_get_string(data, "schema", "")));
+}
+
 static bool put_json(struct builder *b, const char *file, const json_t *data, struct err *err) {
     struct json_writer w;
     strbuf_reset(&b->page);
     json_writer_init(&w, &b->page, false);
     jw_json(&w, data);
     strbuf_addc(&b->page, '\n');
+    if (is_listed(file))
+        list_file(b, file, data);
     return put_file(b, file, b->page.text, b->page.len, err);
 }
 
@@ -98,12 +122,48 @@ static bool put_view(struct builder *b, const char *template, const char *path, 
 
 /* ---- the pages ---- */
 
+/* A page that has no document of its own under /api/v1/. */
+static bool put_leaf(
+    void *arg, const char *template, const char *path, const json_t *data, struct err *err) {
+    struct builder *b = arg;
+    struct strbuf name = { 0 };
+    strbuf_addf(&name, "%sindex.html", path + 1);
+    bool ok = put_page(b, template, path, name.text, data, NULL, err);
+    json_array_append_new(b->paths, json_string(path));
+    strbuf_release(&name);
+    return ok;
+}
+
+static bool put_leaf_file(
+    void *arg, const char *file, const void *bytes, size_t n, struct err *err) {
+    return put_file(arg, file, bytes, n, err);
+}
+
+/* The page has the first rows of what the document has. */
+static bool put_board(
+    struct builder *b, json_t *board, const struct strbuf *plots, struct err *err) {
+    const struct leaf_sink sink = { put_leaf, put_leaf_file, b };
+    const char *path = json_get_string(board, "path", "");
+    struct strbuf name = { 0 };
+    if (!board_publish(board, &sink, err))
+        return false;
+    json_t *leaf = board_leaf(board, 0);
+    strbuf_addf(&name, "%sindex.html", path + 1);
+    bool ok = put_page(b, "board.html", path, name.text, leaf, plots, err);
+    json_decref(leaf);
+    strbuf_reset(&name);
+    strbuf_addf(&name, "api/v1%.*s.json", (int)strlen(path) - 1, path);
+    ok = ok && put_json(b, name.text, board, err);
+    json_array_append_new(b->paths, json_string(path));
+    strbuf_release(&name);
+    return ok;
+}
+
 static bool put_boards(struct builder *b, struct err *err) {
     size_t i;
     json_t *board;
     json_array_foreach(b->boards, i, board) {
-        if (!put_view(b, "board.html", json_get_string(board, "path", ""), json_incref(board),
-                b->plots.svg[i], err))
+        if (!put_board(b, board, b->plots.svg[i], err))
             return false;
     }
     return true;
@@ -113,7 +173,10 @@ static bool put_model(
     struct builder *b, const char *name, const json_t *standings, struct err *err) {
     json_t *view = view_model(&b->world, name, standings);
     char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
-    bool ok = put_view(b, "model.html", path, view, NULL, err);
+    bool ok = put_model_feed(&b->outlet, view, err);
+    if (!ok)
+        json_decref(view);
+    ok = ok && put_view(b, "model.html", path, view, NULL, err);
     free(path);
     return ok;
 }
@@ -260,7 +323,10 @@ static bool put_tasks(struct builder *b, struct err *err) {
         json_array_append(list, view);
         if (ok) {
             char *path = xstrdup(json_get_string(view, "path", ""));
-            ok = put_view(b, "task.html", path, view, NULL, err);
+            ok = put_task_feed(&b->outlet, view, err);
+            if (!ok)
+                json_decref(view);
+            ok = ok && put_view(b, "task.html", path, view, NULL, err);
             free(path);
         } else {
             json_decref(view);
@@ -301,15 +367,62 @@ static bool put_bare(struct builder *b, const char *template, const char *file, 
 
 static bool put_beside(struct builder *b, const json_t *index, struct err *err) {
     json_t *empty = json_object();
-    json_t *map = json_pack("{s:O}", "paths", b->paths);
     bool ok = put_page(b, "404.html", "/404.html", "404.html", empty, NULL, err) &&
               put_bare(b, "robots.txt", "robots.txt", empty, err);
     if (ok && b->options->base_url)
-        ok = put_bare(b, "sitemap.xml", "sitemap.xml", map, err) &&
-             put_bare(b, "feed.atom", "feed.atom", index, err);
-    json_decref(map);
+        ok = put_sitemap(&b->outlet, err) && put_bare(b, "feed.atom", "feed.atom", index, err);
     json_decref(empty);
     return ok;
+}
+
+/* ---- what travels: see outlet.h ---- */
+
+static bool outlet_page(void *arg, const char *template, const char *path, json_t *data,
+    const struct strbuf *plots, size_t n_plots, struct err *err) {
+    struct builder *b = arg;
+    b->n_figures = n_plots;
+    bool ok = put_view(b, template, path, data, plots, err);
+    b->n_figures = PLOT_SECTIONS_MAX;
+    return ok;
+}
+
+static bool outlet_bare(
+    void *arg, const char *template, const char *file, const json_t *data, struct err *err) {
+    return put_bare(arg, template, file, data, err);
+}
+
+static bool outlet_file(void *arg, const char *file, const void *data, size_t n, struct err *err) {
+    return put_file(arg, file, data, n, err);
+}
+
+static void open_outlet(struct builder *b) {
+    b->n_figures = PLOT_SECTIONS_MAX;
+    b->outlet = (struct outlet) { .world = &b->world,
+        .boards = b->boards,
+        .options = b->options,
+        .links = { .root = b->root, .file_links = b->options->file_links },
+        .listed = b->listed,
+        .paths = b->paths,
+        .builder = b,
+        .page = outlet_page,
+        .bare = outlet_bare,
+        .file = outlet_file };
+}
+
+static bool put_look(struct builder *b, struct err *err) {
+    const struct site_look *look = b->options->look;
+    const char *logo = look ? json_get_string(look->words, "logo", NULL) : NULL;
+    char name[32];
+    snprintf(name, sizeof name, "assets/%.16s", logo ? logo : "");
+    return !look || ((!look->css.len ||
+                         put_file(b, "assets/look.css", look->css.text, look->css.len, err)) &&
+                        (!logo || put_file(b, name, look->logo.text, look->logo.len, err)));
+}
+
+static bool put_travel(struct builder *b, struct err *err) {
+    return put_look(b, err) && put_badges(&b->outlet, err) &&
+           put_charts(&b->outlet, &b->plots.n, b->plots.note, err) &&
+           put_changes(&b->outlet, err) && put_downloads(&b->outlet, err);
 }
 
 static bool put_all(struct builder *b, struct err *err) {
@@ -322,6 +435,7 @@ static bool put_all(struct builder *b, struct err *err) {
               put_view(b, "methods.html", "/methods/",
                   json_pack("{s:s, s:O}", "schema", "assay.site.methods/1", "suites", b->boards),
                   NULL, err) &&
+              put_travel(b, err) &&
               (*b->below || put_beside(b, index, err)); // what a server looks for at its root alone
     json_decref(index);
     return ok;
@@ -345,8 +459,14 @@ static json_t *site_globals(const struct builder *b) {
     size_t n = strlen(base);
     while (n && base[n - 1] == '/')
         base[--n] = '\0';
-    json_t *site = json_pack("{s:s, s:s, s:s}", "title", o->title ? o->title : "Assay", "base",
-        base, "as_of", b->world.as_of);
+    json_t *site =
+        json_pack("{s:s, s:s, s:s}", "title", "Assay", "base", base, "as_of", b->world.as_of);
+    if (o->look) {
+        json_object_update(site, o->look->words);
+        json_object_set_new(site, "colours", json_boolean(o->look->css.len > 0));
+    }
+    if (o->title)
+        json_object_set_new(site, "title", json_string(o->title));
     free(base);
     return site;
 }
@@ -373,6 +493,7 @@ static bool prepare(struct builder *b, const json_t *snapshot, struct err *err) 
     json_t *site = site_globals(b);
     b->press = press_open(site_templates, site, err);
     json_decref(site);
+    open_outlet(b);
     return b->press != NULL;
 }
 
@@ -392,6 +513,7 @@ static bool put_site(struct tree *tree, const char *below, const json_t *snapsho
         .tree = tree,
         .boards = json_array(),
         .paths = json_array(),
+        .listed = json_array(),
         .root = root_of(options->base_url, below) };
     bool ok = prepare(&b, snapshot, err);
     if (ok)
@@ -404,6 +526,7 @@ static bool put_site(struct tree *tree, const char *below, const json_t *snapsho
     world_release(&b.world);
     json_decref(b.boards);
     json_decref(b.paths);
+    json_decref(b.listed);
     strbuf_release(&b.page);
     free(b.root);
     return ok;

@@ -19,7 +19,8 @@ static json_t *same_view(const json_t *run) {
 }
 
 static json_t *result_view(const struct world *w, const json_t *run) {
-    const char *metric = json_get_string(run, "main", ""), *model = json_get_string(run, "model", "");
+    const char *metric = json_get_string(run, "main", ""),
+               *model = json_get_string(run, "model", "");
     const json_t *scores = json_object_get(json_object_get(run, "record"), "scores");
     const json_t *definition =
         json_object_get(world_task(w, json_get_int(run, "task_id", 0)), "definition");
@@ -58,6 +59,5 @@ json_t *scores_view(const struct world *w, const char *model) {
 }
 
 json_t *compare_view(const json_t *with_scores) {
-    return json_pack(
-        "{s:s, s:O}", "schema", "assay.site.compare/1", "models", with_scores);
+    return json_pack("{s:s, s:O}", "schema", "assay.site.compare/1", "models", with_scores);
 }

@@ -67,8 +67,7 @@ static void add_model(struct items *it, const json_t *run) {
                  *docs = json_object_get(kept, "docs"), *parts = json_object_get(kept, "parts");
     struct scores s;
     if (json_array_size(parts) != 1 || it->models == UINT16_MAX ||
-        (it->docs && !json_equal(it->docs, docs)) ||
-        !scores_parse(&s, json_array_get(parts, 0)))
+        (it->docs && !json_equal(it->docs, docs)) || !scores_parse(&s, json_array_get(parts, 0)))
         return;
     if (!it->docs && docs && (long long)s.n == json_get_int(run, "n", (long long)s.n)) {
         it->docs = docs;
@@ -117,16 +116,16 @@ static void want_items(json_t *places, const json_t *list) {
         json_array_append(places, json_object_get(item, "d"));
 }
 
-static void show_items(const json_t *list, const json_t *samples, const char *path, bool linked) {
+static void show_items(const json_t *list, const json_t *samples, const char *path) {
     size_t i;
     json_t *item;
     json_array_foreach(json_object_get(list, "items"), i, item) {
         char place[32];
         snprintf(place, sizeof place, "%lld", json_get_int(item, "d", 0));
-        if (json_object_get(samples, place))
+        if (json_object_get(samples, place)) { /* they may have been archived */
             json_object_set(item, "sample", json_object_get(samples, place));
-        if (linked)
             json_object_set_new(item, "path", json_sprintf("%s#d=%s", path, place));
+        }
     }
 }
 
@@ -151,13 +150,12 @@ static bool show(const struct world *w, json_t *view, const json_t *rows, struct
     want_items(places, json_object_get(items, "everybody"));
     bool ok = !run || samples_at(w, run, places, &samples, err);
     if (run && ok) {
-        bool linked = json_object_size(samples) > 0; /* they may have been archived */
         json_t *path = json_sprintf("%ssamples/", json_get_string(line, "path", ""));
-        show_items(json_object_get(items, "nobody"), samples, json_string_value(path), linked);
-        show_items(json_object_get(items, "everybody"), samples, json_string_value(path), linked);
-        if (linked && sample_form_of(w, run).published)
+        show_items(json_object_get(items, "nobody"), samples, json_string_value(path));
+        show_items(json_object_get(items, "everybody"), samples, json_string_value(path));
+        if (json_object_get(samples, "0") && sample_form_of(w, run).published)
             json_object_set_new(view, "example",
-                json_pack("{s:O*, s:O}", "sample", json_object_get(samples, "0"), "path", path));
+                json_pack("{s:O, s:O}", "sample", json_object_get(samples, "0"), "path", path));
         json_decref(path);
     }
     json_decref(samples);
@@ -241,11 +239,10 @@ json_t *history_view(const struct world *w, const char *model) {
             const char *metric = json_get_string(run, "main", "");
             const json_t *definition =
                 json_object_get(world_task(w, json_get_int(run, "task_id", 0)), "definition");
-            json_array_append_new(list,
-                json_pack("{s:o, s:o, s:o, s:O}", "task",
-                    task_ref(json_get_string(run, "task", "")), "metric",
-                    metric_view(metric, metric, definition), "range",
-                    range_of(points, "figure", NAN), "points", points));
+            json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:O}", "task",
+                                            task_ref(json_get_string(run, "task", "")), "metric",
+                                            metric_view(metric, metric, definition), "range",
+                                            range_of(points, "figure", NAN), "points", points));
         }
         json_decref(points);
     }

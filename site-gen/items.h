@@ -13,12 +13,13 @@ enum { ITEMS_SHOWN = 8 };
  *   "items": {"n": documents, "models", "nobody": {"n", "items": [{"d", "path"?, "sample"?}]},
  *             "everybody": the same} where documents are scored one by one, from 0 to 1, and their
  *             scores are known of two models or more,
- * and to each group "spread": {"low", "high", "bins": [counts], "most"} where it has five models. */
+ * and to each group "spread": {"low", "high", "bins": [counts], "most"} where it has five models.
+ */
 MUST_CHECK bool items_add(const struct world *w, json_t *task_view, struct err *err);
 
 /* Scores of one task under one configuration on two revisions or more, oldest first:
- * [{"task", "metric", "range", "points": [{"revision", "created_at"?, "figure", "path", "run_id"}]}].
- * New. */
+ * [{"task", "metric", "range", "points": [{"revision", "created_at"?, "figure", "path",
+ * "run_id"}]}]. New. */
 json_t *history_view(const struct world *w, const char *model);
 
 /* For each row of a standing and each of its tasks, which share of the other models it is better

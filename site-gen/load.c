@@ -8,6 +8,8 @@
 #include "site-gen/site.h"
 #include "site-gen/view.h"
 
+#define SAMPLES_A_RUN 20
+
 /* "2026-11-21 12:00:00.5+01" as PostgreSQL prints it, to "2026-11-21T11:00:00Z". */
 static json_t *utc_time(const char *text) {
     struct tm tm = { 0 };
@@ -65,6 +67,79 @@ static bool read_list(
     return true;
 }
 
+/* The first lines of a chunk, as objects. */
+static bool take_samples(
+    json_t *list, const void *body, size_t size, const char *name, struct err *err) {
+    size_t n = 0;
+    char *text = chunk_unpack(body, size, &n, err);
+    bool ok = text != NULL;
+    for (char *at = text; ok && (size_t)(at - text) < n && json_array_size(list) < SAMPLES_A_RUN;) {
+        char *end = memchr(at, '\n', n - (size_t)(at - text));
+        size_t len = end ? (size_t)(end - at) : n - (size_t)(at - text);
+        json_t *line = json_parse(at, len, name, err);
+        ok = line != NULL;
+        if (ok)
+            json_array_append_new(list, line);
+        at += len + 1;
+    }
+    free(text);
+    return ok;
+}
+
+static bool read_samples(struct db *db, json_t *doc, long long run, struct err *err) {
+    char name[32];
+    snprintf(name, sizeof name, "%lld", run);
+    struct rows rows = { 0 };
+    if (!db_query(db, "site_first_samples", DB_ARGS(db_int(run)), &rows, err))
+        return false;
+    json_t *list = json_array();
+    bool ok = true;
+    for (int i = 0; ok && i < rows.n; i++) {
+        size_t size;
+        if (rows_null(&rows, i, "body")) { /* where to, its page says */
+            const char *gone = rows_bool(&rows, i, "dropped") ? "dropped" : "archived";
+            json_object_set_new(json_object_get(doc, "samples_gone"), name, json_string(gone));
+            continue;
+        }
+        void *body = rows_bytes(&rows, i, "body", &size);
+        ok = take_samples(list, body, size, name, err);
+        free(body);
+    }
+    rows_release(&rows);
+    json_object_set_new(json_object_get(doc, "samples"), name, list);
+    return ok || err_wrap(err, "samples of run %lld", run);
+}
+
+/* Texts that a task withholds are not even read. */
+static json_t *withheld_tasks(const json_t *doc) {
+    json_t *out = json_object(), *task;
+    size_t i;
+    json_array_foreach(json_object_get(doc, "tasks"), i, task) {
+        if (!json_get_bool(json_object_get(task, "definition"), "publish_samples", true)) {
+            char id[32];
+            snprintf(id, sizeof id, "%lld", json_get_int(task, "task_id", 0));
+            json_object_set_new(out, id, json_true());
+        }
+    }
+    return out;
+}
+
+static bool read_all_samples(struct db *db, json_t *doc, struct err *err) {
+    json_t *withheld = withheld_tasks(doc), *run;
+    size_t i;
+    bool ok = true;
+    json_object_set_new(doc, "samples", json_object());
+    json_object_set_new(doc, "samples_gone", json_object());
+    json_array_foreach(json_object_get(doc, "runs"), i, run) {
+        char id[32];
+        snprintf(id, sizeof id, "%lld", json_get_int(run, "task_id", 0));
+        if (ok && json_get_int(run, "n_chunks", 0) > 0 && !json_object_get(withheld, id))
+            ok = read_samples(db, doc, json_get_int(run, "run_id", 0), err);
+    }
+    json_decref(withheld);
+    return ok;
+}
+
 static bool read_lists(
     struct db *db, json_t *doc, const struct list *lists, const char *first, struct err *err) {
     for (; lists->key; lists++) {
@@ -85,7 +160,7 @@ static bool read_all(struct db *db, json_t *doc, struct err *err) {
         { "asked", "site_asked", 0 }, { "nights", "site_nights", 0 },
         { "copies", "site_copies", 0 }, { "workers", "site_workers", 0 },
         { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
-    return read_lists(db, doc, LISTS, NULL, err);
+    return read_lists(db, doc, LISTS, NULL, err) && read_all_samples(db, doc, err);
 }
 
 static bool load(struct db *db, json_t *doc, const char *suite, struct err *err) {

@@ -25,8 +25,7 @@ static json_t *main_view(const json_t *of, const json_t *definition) {
     return metric_view(metric, metric, definition);
 }
 
-/* What a list shows of a run: model, task, figure, metric, when. */
-static json_t *run_line(const struct world *w, const json_t *run) {
+json_t *run_line(const struct world *w, const json_t *run) {
     static const char *const COPIED[] = { "run_id", "finished_at", "purpose", "dtype", "backend",
         "current", "superseded_at", "superseded_why", "revision", NULL };
     const char *model = json_get_string(run, "model", "");
@@ -86,9 +85,9 @@ json_t *view_index(const struct world *w, const json_t *boards) {
         if (json_get_bool(run, "current", false) && json_array_size(newest) < NEWEST_SHOWN)
             json_array_append_new(newest, run_line(w, run));
     }
-    return json_pack("{s:s, s:o, s:o, s:i, s:i, s:O*}", "schema", "assay.site.index/1", "suites",
-        cards, "newest", newest, "n_models", (int)json_object_size(w->models), "n_runs",
-        (int)json_object_size(w->runs), "stats", world_list(w, "stats"));
+    return json_pack("{s:s, s:o, s:o, s:i, s:i}", "schema", "assay.site.index/1", "suites", cards,
+        "newest", newest, "n_models", (int)json_object_size(w->models), "n_runs",
+        (int)json_object_size(w->runs));
 }
 
 /* ---- models ---- */
@@ -500,7 +499,8 @@ json_t *view_queue(const struct world *w) {
         json_array_append_new(workers, line);
     }
     copy_fields(counts, world_list(w, "stats"), COUNTS);
-    return json_pack("{s:s, s:o, s:o, s:o, s:b}", "schema", "assay.site.queue/1", "counts", counts,
-        "jobs", lists, "workers", workers, "nights",
-        (int)(json_array_size(world_list(w, "nights")) > 0));
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:O*}", "schema", "assay.site.queue/1", "counts",
+        counts, "jobs", lists, "workers", workers, "nights",
+        (int)(json_array_size(world_list(w, "nights")) > 0), "absent",
+        json_object_get(w->snapshot, "from_files"));
 }

@@ -222,6 +222,7 @@ void samples_finish(json_t *page, const json_t *run_view) {
     static const char *const COPIED[] = { "model", "task", "path", "figure", "revision", NULL };
     copy_fields(page, run_view, COPIED);
     copy_field(page, run_view, "metric");
+    json_object_set(page, "of", json_object_get(run_view, "n"));
 }
 
 /* ---- a few of them ---- */

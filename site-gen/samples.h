@@ -45,7 +45,7 @@ typedef bool put_file_fn(void *arg, const char *name, const void *data, size_t n
 
 /* Reads the run's samples once and puts its files ("000.json", ...). The page of samples:
  *     {"schema", "run_id", "published", "gone"?, "n", "n_files", "shard", "kind", "metric",
- *      "counts", "first": [samples]}
+ *      "counts", "first": [samples], "of": documents that the run had}
  * New. */
 MUST_CHECK bool samples_make(const struct world *w, const json_t *run, put_file_fn *put, void *arg,
     json_t **page, struct err *err);

@@ -9,12 +9,14 @@
  * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
  * "tombstones": [models that were withdrawn], "copies": [{"of_model", "of_commit", "model"}],
  * "nights": [...], "asked": [which suites a model was asked for], "stats": {...},
- * "samples": {"<run>": [samples of the run, as objects]},
- * "samples_gone": {"<run>": "archived" or "dropped"}}
+ * "samples": {"<run>": [first samples of the run, as objects]},
+ * "samples_gone": {"<run>": "archived" or "dropped"},
+ * "as_of"?: a time before which it was not read, "from_files"?: it comes from files (results.h) and
+ * lacks the queue}
  *
  * The lists hold the rows of db/sql/site_*.sql under their column names; times are ISO 8601 in UTC.
- * Samples are many: site_load reads none, and site_build gets them run by run from a sample_source;
- * "samples" are for a document that comes from elsewhere.
+ * All samples would be too many: site_build gets them run by run from a sample_source, where there
+ * is one.
  */
 #ifndef ASSAY_SITE_H
 #define ASSAY_SITE_H
@@ -61,13 +63,17 @@ struct sample_source {
 /* Those of the database, which must stay open. */
 struct sample_source site_samples_in(struct db *db);
 
+struct site_look;
+
 struct site_options {
     const char *out; /* folder to make or to replace; refused if something else is in it */
     const char
-        *base_url;       /* where it will be published, https://...; NULL: no sitemap and no feed */
-    const char *title;   /* NULL: "Assay" */
-    const char *hub_url; /* models of kind hub link there; NULL: no such links */
-    const char *gnuplot; /* the program; NULL: looked for in PATH; "": no plots */
+        *base_url;     /* where it will be published, https://...; NULL: no sitemap and no feed */
+    const char *title; /* NULL: what `look` says, else "Assay" */
+    const struct site_look *look; /* a team's own words and colours (look.h), or NULL */
+    const char *since; /* folder of an older state of the site: boards tell what changed; or NULL */
+    const char *hub_url;                 /* models of kind hub link there; NULL: no such links */
+    const char *gnuplot;                 /* the program; NULL: looked for in PATH; "": no plots */
     const struct sample_source *samples; /* NULL: those in the snapshot */
     bool file_links;           /* links name index.html, for reading from disk without a server */
     const char *const *closed; /* private suites, ended by NULL: each is a site of its own below

@@ -26,6 +26,7 @@ json_t *view_index(const struct world *w, const json_t *boards);
 json_t *standings_index(const json_t *boards);
 json_t *view_model(const struct world *w, const char *name, const json_t *standings);
 json_t *view_tombstone(const struct world *w, const json_t *stone); /* what stands where it was */
+json_t *run_line(const struct world *w, const json_t *run);         /* what a list shows of it */
 json_t *view_run(const struct world *w, const json_t *run);
 json_t *view_task(const struct world *w, const char *name);
 json_t *view_queue(const struct world *w);

@@ -180,6 +180,7 @@ static void index_job(struct world *w, const json_t *job) {
 static void index_all(struct world *w) {
     size_t i;
     json_t *row;
+    see_time(w, w->snapshot, "as_of");
     json_array_foreach(world_list(w, "runs"), i, row) {
         set_by_id(w->runs, row, "run_id");
         append_to(w->runs_of, json_get_string(row, "model", ""), row);

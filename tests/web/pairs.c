@@ -61,8 +61,8 @@ static json_t *kept_scores(int model) {
         json_array_append_new(parts, scores_json(&s));
         scores_release(&s);
     }
-    return json_pack("{s:s, s:s, s:o}", "metric", "ndcg_at_10", "docs", "0123456789abcdef", "parts",
-        parts);
+    return json_pack(
+        "{s:s, s:s, s:o}", "metric", "ndcg_at_10", "docs", "0123456789abcdef", "parts", parts);
 }
 
 json_t *pairs_document(void) {
@@ -103,7 +103,7 @@ static void add_row(struct strbuf *script, const char *task, double a, double b,
     strbuf_adds(&want, " to ");
     add_plain(&want, i.high);
     strbuf_addf(&want, d->p < 0.0001 ? "|< 0.0001|" : "|%.4f|", d->p);
-    strbuf_adds(&want, d->p > 0.05      ? "no difference shown"
+    strbuf_adds(&want, d->p > 0.05    ? "no difference shown"
                        : d->value > 0 ? "second is better"
                                       : "first is better");
     strbuf_addf(script,

@@ -217,7 +217,7 @@
   }
   function matrix(r) {
     const cells = (head, ...v) => el("tr", "", Object.assign(el("th", "", head), { scope: "row" }), v.map((x) => el("td", "n", count(x))));
-    return el("table", "matrix", el("thead", "", el("tr", "", th("Documents"), th("second right", "n"), th("second wrong", "n"))),
+    return el("table", "agree", el("thead", "", el("tr", "", th("Documents"), th("second right", "n"), th("second wrong", "n"))),
       el("tbody", "", cells("first right", r.both, r.onlyA), cells("first wrong", r.onlyB, r.neither)));
   }
   function rowsOf(r, widest) {
