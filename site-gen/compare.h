@@ -1,5 +1,5 @@
 /* What the page /compare/ reads: of each model a file with the scores of its documents, task by
- * task. The page's script pairs them as evaluator/compare does (assets/js/compare.js). */
+ * task. The page's script pairs them as evaluator/compare does (assets/evidence/compare.js). */
 #ifndef ASSAY_SITE_COMPARE_H
 #define ASSAY_SITE_COMPARE_H
 

@@ -225,6 +225,7 @@
     head.scope = "row";
     const button = el("button", "", "Documents"), more = el("tr", "more"), cell = el("td", "flips");
     button.type = "button";
+    button.setAttribute("aria-label", `Documents of ${r.name}`);
     button.setAttribute("aria-expanded", "false");
     cell.colSpan = 10;
     more.append(cell);
