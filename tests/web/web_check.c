@@ -338,120 +338,22 @@ static void read_pages_without_scripts(struct check *c) {
 
 /* ---- evidence ---- */
 
-#define CARDS "[...document.querySelectorAll('.docs article')]"
-#define KEY(k) "document.dispatchEvent(new KeyboardEvent('keydown', { key: '" k "' })); return true"
-
-static void use_samples(struct check *c) {
-    struct err err = ERR_INIT;
-    did(c,
-        set_window(c, 1200, false, &err) &&
-            go(c, "demo/m/assay-demo/SmolLM2-135M-Instruct/r/1/samples/", &err),
-        "samples", &err);
-    expect(c, "the first samples are there before anything is fetched",
-        "return " CARDS ".length === 20 && !performance.getEntriesByType('resource').some(r => "
-        "r.name.endsWith('000.json'))");
-    expect(
-        c, "a click on Wrong", "document.querySelector('[data-only=wrong]').click(); return true");
-    expect_soon(c, "shows wrong ones alone, found by the map",
-        "return " CARDS ".length === 20 && " CARDS
-        ".every(a => a.querySelector('.verdict.wrong')) && " CARDS "[0].id === 'd=79' && "
-        "new URLSearchParams(location.search).get('only') === 'wrong'");
-    expect(c, "j", KEY("j"));
-    expect_soon(c, "goes to the first",
-        "return location.hash === '#d=79' && document.activeElement.id === 'd=79'");
-    expect(c, "j again", KEY("j"));
-    expect_soon(c, "goes on", "return location.hash === '#d=80'");
-    expect(c, "k", KEY("k"));
-    expect_soon(c, "goes back", "return location.hash === '#d=79'");
-    did(c, go(c, "demo/m/assay-demo/all-MiniLM-L6-v2/r/4/samples/#d=205", &err), "permalink", &err);
-    expect_soon(c, "a permalink shows its document, from the second file",
-        "const a = document.getElementById('d=205'); return a !== null && "
-        "a.classList.contains('here') && "
-        "a.querySelector('.options .gold') !== null && a.textContent.includes('Query')");
-    expect(c, "what the script writes is what the page had", "location.hash = '#d=3'; return true");
-    expect_soon(c, "the same card",
-        "const f = document.createElement('template'); const x = new XMLHttpRequest();"
-        "x.open('GET', location.pathname, false); x.send(); f.innerHTML = x.responseText;"
-        "const flat = e => e && e.textContent.replace(/\\s+/g, '');"
-        "const a = flat(document.getElementById('d=3')), b = flat(f.content.getElementById('d=3'));"
-        "return (document.getElementById('d=3').classList.contains('here') && a === b) || a + ' "
-        "AND ' + b");
-}
-
-static void use_compare(struct check *c) {
-    struct err err = ERR_INIT;
+/* What the page of two models says is what base/stats makes of their scores. */
+static void compare_pairs(struct check *c) {
     struct strbuf shares = { 0 }, means = { 0 };
     pairs_expect_shares(&shares);
     pairs_expect_means(&means);
-    did(c,
-        go(c,
-            "pairs/compare/?m=assay-demo/SmolLM2-135M-Instruct&m=assay-demo/"
-            "SmolLM2-135M-Instruct-10L",
-            &err),
-        "compare", &err);
-    expect_soon(c, "right and wrong answers are compared as base/stats does it", shares.text);
-    expect(c, "the documents", "document.querySelector('.contrast button').click(); return true");
-    expect_soon(c, "on which they part are listed, each a link to both",
-        "const p = [...document.querySelectorAll('.flips p')]; return p.length === 3 && "
-        "p[0].textContent.startsWith('The first did better: 30. 0 2nd, 1 2nd') && "
-        "p[0].querySelector('a').href.endsWith('/r/1/samples/#d=0') && p[1].textContent.startsWith("
-        "'The second did better: 13. 79 2nd') && "
-        "document.querySelector('.agree').textContent.includes('49')");
-    did(c,
-        go(c, "pairs/compare/?m=assay-demo/all-MiniLM-L6-v2&m=assay-demo/all-MiniLM-L6-v2-3L",
-            &err),
-        "compare", &err);
-    expect_soon(c, "other scores too, with clusters and subsets", means.text);
-    expect(c, "what cannot be paired is said",
-        "return document.querySelector('.others').textContent.includes('WordNetGlossSTS: the "
-        "scores of single "
-        "documents are not known of both')");
-    did(c, go(c, "pairs/compare/", &err), "picker", &err);
-    expect(c, "a picker, where nothing is chosen",
-        "const [a, b] = document.querySelectorAll('[data-compare] input'); a.value = "
-        "'assay-demo/SmolLM2-135M-Instruct'; b.value = 'assay-demo/SmolLM2-135M-Instruct-10L'; "
-        "document.querySelector('[data-compare] button').click(); return true");
-    expect_soon(c, "it compares, and the address says what", shares.text);
-    expect(c, "the address",
-        "return location.search === "
-        "'?m=assay-demo/SmolLM2-135M-Instruct&m=assay-demo/SmolLM2-135M-Instruct-10L'");
-    did(c, go(c, "pairs/compare/?m=../../../etc/passwd&m=%22%3E%3Cimg%20src=x%3E", &err), "names",
-        &err);
-    expect(c, "what is no name is not fetched",
-        "return !performance.getEntriesByType('resource').some(r => r.name.includes('passwd')) && "
-        "document.querySelector('main img') === null && "
-        "document.querySelector('[data-compare-said]')"
-        ".textContent === 'Choose two models.'");
+    const struct step steps[] = { { "right and wrong answers are compared as base/stats does it",
+                                      "1200:pairs/compare/?m=assay-demo/SmolLM2-135M-Instruct"
+                                      "&m=assay-demo/SmolLM2-135M-Instruct-10L",
+                                      NULL, shares.text },
+        { "other scores too, with clusters and subsets",
+            "pairs/compare/?m=assay-demo/all-MiniLM-L6-v2&m=assay-demo/all-MiniLM-L6-v2-3L", NULL,
+            means.text },
+        { NULL, NULL, NULL, NULL } };
+    take_steps(c, steps);
     strbuf_release(&shares);
     strbuf_release(&means);
-}
-
-/* Texts that the scripts write are shown, and do nothing. */
-static void use_hostile(struct check *c) {
-    static const char FIND[] =
-        "return [...document.querySelectorAll('main a')].map(a => a.href)"
-        ".filter(h => /\\/r\\/\\d+\\/$/.test(h)).map(h => new URL(h).pathname.slice(1))";
-    struct err err = ERR_INIT;
-    json_t *runs = NULL, *run;
-    size_t i;
-    bool ok = go(c, "hostile/", &err) && wd_script(c->wd, FIND, &runs, &err);
-    did(c, ok, "hostile runs", &err);
-    json_array_foreach(runs, i, run) {
-        char path[800];
-        snprintf(path, sizeof path, "%ssamples/#d=21", json_string_value(run));
-        if (!json_string_length(run) || json_string_length(run) > 700 ||
-            !did(c, go(c, path, &err), path, &err))
-            continue;
-        expect_soon(c, "hostile samples, written by the script",
-            "if (document.title.startsWith('Not')) return true;"
-            "const a = document.getElementById('d=21'); return (a !== null || "
-            "document.querySelector('[data-samples]') === null "
-            "|| Number(document.querySelector('[data-samples]').dataset.samples) < 22) && "
-            "document.querySelector('main img, "
-            "main script, main b b, main svg[onload]') === null && "
-            "!document.querySelector('main').textContent.includes('\\u202e')");
-    }
-    json_decref(runs);
 }
 
 static void read_without_scripts(struct check *c) {
@@ -475,7 +377,8 @@ static void read_without_scripts(struct check *c) {
              c->wd, "Emulation.setScriptExecutionDisabled", json_pack("{s:b}", "value", 0), &err);
     did(c, ok, "samples without scripts", &err);
     expect(c, "so can the first samples, with links to the others",
-        "return " CARDS ".length === 20 && document.querySelector('[data-samples-bar]').hidden && "
+        "return document.querySelectorAll('.docs article').length === 20 && "
+        "document.querySelector('[data-samples-bar]').hidden && "
         "document.querySelectorAll('[data-samples-rest] a').length === 2");
 }
 
@@ -575,9 +478,8 @@ static void look_at_site(struct check *c) {
         follow_hostile(c);
         take_steps(c, BOARD_STEPS);
         measure_board(c);
-        use_samples(c);
-        use_compare(c);
-        use_hostile(c);
+        take_steps(c, EVIDENCE_STEPS);
+        compare_pairs(c);
         read_without_scripts(c);
     }
     c->stop = 1;
