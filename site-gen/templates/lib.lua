@@ -171,26 +171,6 @@ function keys(t)
     return list
 end
 
--- Columns of a list of samples: what all of them have comes first, long ones last.
-local FIRST = { doc_id = 1, index = 1, id = 2, query = 3, context = 4, text = 5, choices = 6, gold = 7, target = 8, prediction = 9 }
-function sample_columns(samples)
-    local seen, list = {}, {}
-    for i = 1, #samples do
-        for k in pairs(samples[i]) do
-            if not seen[k] then list[#list + 1] = k end
-            seen[k] = (seen[k] or 0) + 1
-        end
-    end
-    table.sort(list, function(a, b)
-        local x, y = FIRST[a] or 99, FIRST[b] or 99
-        if x ~= y then return x < y end
-        return a < b
-    end)
-    local kept = {}
-    for i = 1, math.min(#list, 10) do kept[i] = list[i] end
-    return kept, #list - #kept
-end
-
 METRICS = {
     acc = "share of questions where the right choice has the highest log-likelihood",
     acc_norm = "share of questions where the right choice has the highest log-likelihood per character",
