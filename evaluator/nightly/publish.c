@@ -50,7 +50,9 @@ static void build_site(struct night *n) {
     struct err why = ERR_INIT;
     json_t *snapshot = NULL;
     const char *endpoint = getenv("HF_ENDPOINT");
+    struct sample_source samples = site_samples_in(n->db);
     struct site_options options = { .out = n->o->site,
+        .samples = &samples,
         .base_url = n->o->base_url,
         .title = n->o->title,
         .look = n->o->look,
