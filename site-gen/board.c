@@ -10,8 +10,6 @@
 #include "base/mem.h"
 #include "site-gen/view.h"
 
-#define POINTS_MAX 200
-
 static const struct family {
     const char *id, *title, *asked;
     const char *kinds[12];
@@ -248,23 +246,25 @@ static void colour_column(const json_t *rows, const json_t *column, size_t at) {
     free(values);
 }
 
-/* Values of a column, for the strips of the model pages: all, or some that are spread evenly. */
-static void gather_points(const json_t *rows, json_t *column, size_t at) {
-    json_t *points = json_array(), *cells = json_array(), *row;
-    size_t i;
+/* How many of the column's values lie where, for the strips of the model pages. */
+static void gather_spread(const json_t *rows, json_t *column, size_t at) {
+    json_t *cells = json_array(), *row;
+    size_t i, n = 0;
     json_array_foreach(rows, i, row) {
         json_t *cell = json_array_get(json_object_get(row, "cells"), at);
         if (json_object_get(cell, "value"))
             json_array_append_new(cells, json_pack("{s:O}", "f", cell));
     }
-    size_t n = json_array_size(cells), shown = n < POINTS_MAX ? n : POINTS_MAX;
-    for (i = 0; i < shown; i++) {
-        row = json_array_get(cells, i * n / shown);
-        json_array_append(points, json_object_get(json_object_get(row, "f"), "value"));
-    }
-    double baseline = json_get_number(column, "baseline", NAN);
-    json_object_set_new(column, "range", range_of(cells, "f", baseline));
-    json_object_set_new(column, "points", points);
+    double *values = xcalloc(json_array_size(cells) + 1, sizeof *values);
+    json_array_foreach(cells, i, row) values[n++] =
+        json_get_number(json_object_get(row, "f"), "value", NAN);
+    json_t *range = range_of(cells, "f", json_get_number(column, "baseline", NAN));
+    char spread[SPREAD_PLACES + 1];
+    spread_of(
+        values, n, json_get_number(range, "low", 0), json_get_number(range, "high", 1), spread);
+    json_object_set_new(column, "range", range);
+    json_object_set_new(column, "spread", json_string(spread));
+    free(values);
     json_decref(cells);
 }
 
@@ -305,7 +305,7 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
     json_array_foreach(columns, i, column) {
         fill_column(w, rows, column);
         colour_column(rows, column, i);
-        gather_points(rows, column, i);
+        gather_spread(rows, column, i);
         json_object_set_new(column, "in_mean", json_boolean(in_mean(column)));
     }
     bool by_votes;

@@ -508,6 +508,21 @@ static void a_task_that_goes_up_may_report_what_goes_down(void **state) {
     json_decref(definition);
 }
 
+static void how_values_lie_is_a_digit_a_place(void **state) {
+    (void)state;
+    double values[1002] = { 0.999, 1 };
+    char one[SPREAD_PLACES + 1], all[SPREAD_PLACES + 1];
+    for (size_t i = 2; i < 1002; i++)
+        values[i] = 0.5;
+    spread_of(values, 1, 0, 1, one);
+    assert_int_equal(strlen(one), SPREAD_PLACES);
+    assert_int_equal(one[SPREAD_PLACES - 1], '9');
+    assert_int_equal(strspn(one, "0"), SPREAD_PLACES - 1);
+    spread_of(values, 1002, 0, 1, all);
+    assert_int_equal(all[SPREAD_PLACES / 2], '9');
+    assert_int_equal(all[SPREAD_PLACES - 1], '1'); /* few, but not none */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_that_goes_up_may_report_what_goes_down),
@@ -530,6 +545,7 @@ int main(void) {
         cmocka_unit_test(a_mean_by_type_ranks_a_board_that_asks_for_it),
         cmocka_unit_test(a_mean_is_never_over_other_versions_rules_or_shots),
         cmocka_unit_test(slugs_are_safe_and_never_clash),
+        cmocka_unit_test(how_values_lie_is_a_digit_a_place),
     };
     return cmocka_run_group_tests_name("site-gen.score", tests, NULL, NULL);
 }
