@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "site-gen/shelf.h"
 #include "site-gen/view.h"
 
 static const struct family {
@@ -120,6 +121,34 @@ static void fill_sections(const struct world *w, const char *suite, json_t *cons
             json_get_bool(row, "newest", true))
             add_row(w, sections[f - FAMILIES], row);
     }
+}
+
+/* ---- rows from a shelf ---- */
+
+struct filling {
+    const struct world *w;
+    json_t *const *sections;
+};
+
+/* Of the run the row has what cells are told apart by. */
+static void take_row(void *to, const json_t *row) {
+    const struct filling *f = to;
+    json_t *run = json_pack("{s:O?, s:{s:O?}}", "data_sha256", json_object_get(row, "data_sha256"),
+        "record", "scores", json_object_get(row, "scores"));
+    char id[32];
+    snprintf(id, sizeof id, "%lld", json_get_int(row, "run_id", 0));
+    json_object_set_new(f->w->runs, id, run);
+    add_row(f->w, f->sections[family_of(json_get_string(row, "kind", "")) - FAMILIES], row);
+}
+
+static void fill_from_shelf(const struct world *w, const json_t *suite, json_t *const *sections) {
+    struct filling f = { w, sections };
+    const char *name = json_get_string(suite, "suite", "");
+    json_t *apart = shelf_apart(w->shelf, name);
+    world_show(w, apart, NULL);
+    bool scores = json_get_int(suite, "n_models", 0) <= PAIRED_ROWS_MAX;
+    shelf_board(w->shelf, name, scores, take_row, &f);
+    json_decref(apart);
 }
 
 /* ---- cells ---- */
@@ -345,7 +374,10 @@ json_t *view_board(const struct world *w, const json_t *suite) {
     copy_text(board, json_object_get(suite, "definition"), "licence");
     for (size_t f = 0; f < N_FAMILIES; f++)
         sections[f] = section_view(w, name, &FAMILIES[f]);
-    fill_sections(w, name, sections);
+    if (w->shelf)
+        fill_from_shelf(w, suite, sections);
+    else
+        fill_sections(w, name, sections);
     for (size_t f = 0; f < N_FAMILIES; f++) {
         if (json_array_size(json_object_get(sections[f], "tasks"))) {
             finish_section(w, sections[f], json_object_get(suite, "definition"));
@@ -353,6 +385,8 @@ json_t *view_board(const struct world *w, const json_t *suite) {
         }
         json_decref(sections[f]);
     }
+    if (w->shelf)
+        world_show(w, NULL, NULL);
     json_object_set_new(board, "sections", kept);
     return board;
 }

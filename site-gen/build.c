@@ -4,18 +4,26 @@
 #include "base/embed.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "db/db.h"
+#include "site-gen/load.h"
 #include "site-gen/plot.h"
 #include "site-gen/press.h"
+#include "site-gen/shelf.h"
 #include "site-gen/site.h"
 #include "site-gen/split.h"
+#include "site-gen/stow.h"
 #include "site-gen/tree.h"
 #include "site-gen/view.h"
 
 extern const struct embedded site_templates[];
 extern const struct embedded site_assets[];
 
+#define MODELS_AT_ONCE 50 /* off the shelf */
+
 struct builder {
     const struct site_options *options;
+    struct shelf *shelf; /* or NULL */
+    json_t *snapshot;
     const char *below; /* where in the tree the site is: "" or "s/NAME/" */
     struct world world;
     struct press *press;
@@ -99,8 +107,9 @@ static bool put_boards(struct builder *b, struct err *err) {
     size_t i;
     json_t *board;
     json_array_foreach(b->boards, i, board) {
-        if (!put_view(b, "board.html", json_get_string(board, "path", ""), json_incref(board),
-                b->plots.svg[i], err))
+        json_t *whole = board_unstowed(board);
+        if (!put_view(
+                b, "board.html", json_get_string(board, "path", ""), whole, b->plots.svg[i], err))
             return false;
     }
     return true;
@@ -115,14 +124,55 @@ static bool put_model(
     return ok;
 }
 
+static bool put_run(struct builder *b, const json_t *run, struct err *err) {
+    json_t *view = view_run(&b->world, run);
+    char *path = xstrdup(json_get_string(view, "path", ""));
+    bool ok = put_view(b, "run.html", path, view, NULL, err);
+    free(path);
+    return ok;
+}
+
+/* Runs of these models are taken off the shelf, in place of those before. */
+static bool show_models(struct builder *b, const json_t *names, struct err *err) {
+    if (!b->shelf)
+        return true;
+    json_t *runs = shelf_runs(b->shelf, names), *results = shelf_results(b->shelf, names);
+    world_show(&b->world, runs, results);
+    bool ok = shelf_ok(b->shelf, err) && load_samples(b->shelf->db, b->snapshot, runs, err);
+    json_decref(runs);
+    json_decref(results);
+    return ok;
+}
+
+/* A page for each of the models, and for each of its runs. */
+static bool put_some_models(
+    struct builder *b, const json_t *names, const json_t *standings, struct err *err) {
+    size_t i, k;
+    json_t *name, *run;
+    bool ok = show_models(b, names, err);
+    json_array_foreach(names, i, name) {
+        const char *text = json_string_value(name);
+        ok = ok && put_model(b, text, standings, err);
+        json_array_foreach(json_object_get(b->world.runs_of, text), k, run) ok =
+            ok && put_run(b, run, err);
+    }
+    return ok;
+}
+
 static bool put_models(struct builder *b, struct err *err) {
     const char *name;
-    json_t *revisions, *standings = standings_index(b->boards);
+    json_t *revisions, *standings = standings_index(b->boards), *some = json_array();
     bool ok = true;
     json_object_foreach(b->world.models, name, revisions) {
         (void)revisions;
-        ok = ok && put_model(b, name, standings, err);
+        json_array_append_new(some, json_string(name));
+        if (json_array_size(some) == MODELS_AT_ONCE) {
+            ok = ok && put_some_models(b, some, standings, err);
+            json_array_clear(some);
+        }
     }
+    ok = ok && put_some_models(b, some, standings, err);
+    json_decref(some);
     json_decref(standings);
     return ok && put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err);
 }
@@ -151,20 +201,6 @@ static bool put_nights(struct builder *b, struct err *err) {
                err);
 }
 
-static bool put_runs(struct builder *b, struct err *err) {
-    size_t i;
-    json_t *run;
-    json_array_foreach(world_list(&b->world, "runs"), i, run) {
-        json_t *view = view_run(&b->world, run);
-        char *path = xstrdup(json_get_string(view, "path", ""));
-        bool ok = put_view(b, "run.html", path, view, NULL, err);
-        free(path);
-        if (!ok)
-            return false;
-    }
-    return true;
-}
-
 /* Each name once, in the order of the list. */
 static json_t *task_names(const struct world *w) {
     json_t *names = json_object(), *task;
@@ -181,7 +217,9 @@ static bool put_tasks(struct builder *b, struct err *err) {
     json_object_foreach(names, name, unused) {
         (void)unused;
         json_t *view = view_task(&b->world, name);
-        json_array_append(list, view);
+        json_t *line = json_copy(view); /* the list says nothing of models */
+        json_object_del(line, "groups");
+        json_array_append_new(list, line);
         if (ok) {
             char *path = xstrdup(json_get_string(view, "path", ""));
             ok = put_view(b, "task.html", path, view, NULL, err);
@@ -236,16 +274,28 @@ static bool put_beside(struct builder *b, const json_t *index, struct err *err) 
     return ok;
 }
 
+static json_t *methods_view(const struct builder *b) {
+    static const char *const COPIED[] = { "suite", "title", "path", "version", "sha256", "n_tasks",
+        NULL };
+    json_t *suites = json_array(), *board;
+    size_t i;
+    json_array_foreach(b->boards, i, board) {
+        json_t *line = json_object();
+        copy_fields(line, board, COPIED);
+        json_array_append_new(suites, line);
+    }
+    return json_pack("{s:s, s:o}", "schema", "assay.site.methods/1", "suites", suites);
+}
+
 static bool put_all(struct builder *b, struct err *err) {
     json_t *index = view_index(&b->world, b->boards);
     bool ok = put_assets(b, err) && put_view(b, "index.html", "/", json_incref(index), NULL, err) &&
               put_boards(b, err) && put_models(b, err) && put_tombstones(b, err) &&
-              put_runs(b, err) && put_tasks(b, err) &&
+              put_tasks(b, err) &&
               put_view(b, "queue.html", "/queue/", view_queue(&b->world), NULL, err) &&
               put_nights(b, err) &&
-              put_view(b, "methods.html", "/methods/",
-                  json_pack("{s:s, s:O}", "schema", "assay.site.methods/1", "suites", b->boards),
-                  NULL, err) &&
+              put_view(b, "methods.html", "/methods/", methods_view(b), NULL, err) &&
+              (!b->shelf || shelf_ok(b->shelf, err)) &&
               (*b->below || put_beside(b, index, err)); // what a server looks for at its root alone
     json_decref(index);
     return ok;
@@ -286,13 +336,22 @@ static bool check_options(const struct site_options *o, struct err *err) {
     return true;
 }
 
-static bool prepare(struct builder *b, const json_t *snapshot, struct err *err) {
-    if (!world_init(&b->world, snapshot, b->options->hub_url, err))
-        return false;
+static bool prepare(struct builder *b, struct err *err) {
+    const char *hub_url = b->options->hub_url;
+    bool ok = b->shelf ? world_init_shelf(&b->world, b->snapshot, b->shelf, hub_url, err)
+                       : world_init(&b->world, b->snapshot, hub_url, err);
     size_t i;
     json_t *suite;
-    json_array_foreach(world_list(&b->world, "suites"), i, suite)
-        json_array_append_new(b->boards, view_board(&b->world, suite));
+    if (!ok)
+        return false;
+    json_array_foreach(world_list(&b->world, "suites"), i, suite) {
+        json_t *board = view_board(&b->world, suite);
+        if (b->shelf)
+            board_stow(board);
+        json_array_append_new(b->boards, board);
+    }
+    if (b->shelf && !shelf_ok(b->shelf, err))
+        return false;
     json_t *site = site_globals(b);
     b->press = press_open(site_templates, site, err);
     json_decref(site);
@@ -306,17 +365,19 @@ static void count(const struct builder *b, struct site_report *r) {
 }
 
 /* One site, into its place in the tree. */
-static bool put_site(struct tree *tree, const char *below, const json_t *snapshot,
+static bool put_site(struct tree *tree, const char *below, json_t *snapshot, struct shelf *shelf,
     const struct site_options *options, struct site_report *out, struct err *err) {
     struct site_options o = *options;
     o.base_url = *below ? NULL : o.base_url; // no feed and no map of what is not for everybody
     struct builder b = { .options = &o,
+        .shelf = shelf,
+        .snapshot = snapshot,
         .below = below,
         .tree = tree,
         .boards = json_array(),
         .paths = json_array(),
         .root = root_of(options->base_url, below) };
-    bool ok = prepare(&b, snapshot, err);
+    bool ok = prepare(&b, err);
     if (ok)
         plots_draw(&b.plots, o.gnuplot, b.boards,
             &(struct link_base) { .depth = 2, .root = b.root, .file_links = o.file_links });
@@ -349,7 +410,7 @@ static bool has_suite(const json_t *snapshot, const char *name) {
 static bool put_parts(struct tree *tree, const json_t *snapshot, const struct site_options *o,
     struct site_report *out, struct err *err) {
     json_t *open = split_part(snapshot, o->closed, NULL);
-    bool ok = put_site(tree, "", open, o, out, err);
+    bool ok = put_site(tree, "", open, NULL, o, out, err);
     json_decref(open);
     for (const char *const *c = o->closed; ok && *c; c++) {
         if (!has_suite(snapshot, *c))
@@ -358,7 +419,7 @@ static bool put_parts(struct tree *tree, const json_t *snapshot, const struct si
         char *name = slug(*c);
         json_t *part = split_part(snapshot, o->closed, *c);
         strbuf_addf(&below, "s/%s/", name);
-        ok = put_site(tree, below.text, part, o, out, err);
+        ok = put_site(tree, below.text, part, NULL, o, out, err);
         json_decref(part);
         strbuf_release(&below);
         free(name);
@@ -366,15 +427,15 @@ static bool put_parts(struct tree *tree, const json_t *snapshot, const struct si
     return ok;
 }
 
-bool site_build(const json_t *snapshot, const struct site_options *options, struct site_report *out,
-    struct err *err) {
+static bool build(json_t *snapshot, struct shelf *shelf, const struct site_options *options,
+    struct site_report *out, struct err *err) {
     struct tree tree = { .lock = -1 };
     struct site_report report = { 0 };
     if (!check_options(options, err))
         return false;
     bool ok = tree_open(&tree, options->out, err) &&
               (options->closed ? put_parts(&tree, snapshot, options, &report, err)
-                               : put_site(&tree, "", snapshot, options, &report, err)) &&
+                               : put_site(&tree, "", snapshot, shelf, options, &report, err)) &&
               tree_commit(&tree, err);
     report.n_files = tree.n_files;
     report.n_changed = tree.n_changed;
@@ -382,6 +443,34 @@ bool site_build(const json_t *snapshot, const struct site_options *options, stru
     if (ok && out)
         *out = report;
     site_tree_release(&tree);
+    return ok;
+}
+
+bool site_build(const json_t *snapshot, const struct site_options *options, struct site_report *out,
+    struct err *err) {
+    return build((json_t *)(uintptr_t)snapshot, NULL, options, out, err);
+}
+
+/* What a private board may show is found out in the whole document. */
+static bool build_whole(
+    struct db *db, const struct site_options *options, struct site_report *out, struct err *err) {
+    json_t *snapshot = NULL;
+    bool ok = site_load(db, &snapshot, err) && site_build(snapshot, options, out, err);
+    json_decref(snapshot);
+    return ok;
+}
+
+bool site_build_from(
+    struct db *db, const struct site_options *options, struct site_report *out, struct err *err) {
+    struct shelf shelf = { .db = db, .err = ERR_INIT };
+    json_t *light = NULL;
+    if (options->closed)
+        return build_whole(db, options, out, err);
+    if (!db_snapshot_begin(db, err))
+        return false;
+    bool ok = load_light(db, &light, err) && build(light, &shelf, options, out, err);
+    db_snapshot_end(db);
+    json_decref(light);
     return ok;
 }
 

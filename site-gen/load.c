@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "db/db.h"
+#include "site-gen/load.h"
 #include "site-gen/site.h"
 #include "site-gen/view.h"
 
@@ -31,7 +32,7 @@ static bool is_time(const char *key) {
     return (n > 3 && strcmp(key + n - 3, "_at") == 0) || strcmp(key, "last_seen") == 0;
 }
 
-static void tidy_times(json_t *rows) {
+void tidy_times(json_t *rows) {
     size_t i;
     json_t *row, *value;
     const char *key;
@@ -124,13 +125,13 @@ static json_t *withheld_tasks(const json_t *doc) {
     return out;
 }
 
-static bool read_all_samples(struct db *db, json_t *doc, struct err *err) {
+bool load_samples(struct db *db, json_t *doc, const json_t *runs, struct err *err) {
     json_t *withheld = withheld_tasks(doc), *run;
     size_t i;
     bool ok = true;
     json_object_set_new(doc, "samples", json_object());
     json_object_set_new(doc, "samples_gone", json_object());
-    json_array_foreach(json_object_get(doc, "runs"), i, run) {
+    json_array_foreach(runs, i, run) {
         char id[32];
         snprintf(id, sizeof id, "%lld", json_get_int(run, "task_id", 0));
         if (ok && json_get_int(run, "n_chunks", 0) > 0 && !json_object_get(withheld, id))
@@ -140,27 +141,41 @@ static bool read_all_samples(struct db *db, json_t *doc, struct err *err) {
     return ok;
 }
 
-static bool read_lists(
+static bool read_each(
     struct db *db, json_t *doc, const struct list *lists, const char *first, struct err *err) {
     for (; lists->key; lists++) {
         if (!read_list(db, doc, lists, first, err))
             return false;
     }
+    return true;
+}
+
+static bool read_lists(
+    struct db *db, json_t *doc, const struct list *lists, const char *first, struct err *err) {
+    if (!read_each(db, doc, lists, first, err))
+        return false;
     json_t *stats = json_incref(json_array_get(json_object_get(doc, "stats"), 0));
     json_object_set_new(doc, "stats", stats ? stats : json_object());
     return true;
 }
 
-static bool read_all(struct db *db, json_t *doc, struct err *err) {
+/* All that there is not one of for each run. */
+static bool read_light(struct db *db, json_t *doc, struct err *err) {
     static const struct list LISTS[] = { { "suites", "site_suites", 0 },
-        { "suite_tasks", "site_suite_tasks", 1 }, { "board", "site_board", 1 },
-        { "models", "site_models", 0 }, { "tasks", "site_tasks", 0 },
+        { "suite_tasks", "site_suite_tasks", 1 }, { "models", "site_models", 0 },
+        { "tasks", "site_tasks", 0 }, { "queue", "site_queue", 0 },
+        { "tombstones", "site_tombstones", 0 }, { "asked", "site_asked", 0 },
+        { "nights", "site_nights", 0 }, { "copies", "site_copies", 0 },
+        { "workers", "site_workers", 0 }, { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
+    return read_lists(db, doc, LISTS, NULL, err);
+}
+
+static bool read_all(struct db *db, json_t *doc, struct err *err) {
+    static const struct list LISTS[] = { { "board", "site_board", 1 },
         { "runs", "site_shown_runs", 0 }, { "results", "site_shown_results", 0 },
-        { "queue", "site_queue", 0 }, { "tombstones", "site_tombstones", 0 },
-        { "asked", "site_asked", 0 }, { "nights", "site_nights", 0 },
-        { "copies", "site_copies", 0 }, { "workers", "site_workers", 0 },
-        { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
-    return read_lists(db, doc, LISTS, NULL, err) && read_all_samples(db, doc, err);
+        { NULL, NULL, 0 } };
+    return read_light(db, doc, err) && read_each(db, doc, LISTS, NULL, err) &&
+           load_samples(db, doc, json_object_get(doc, "runs"), err);
 }
 
 static bool load(struct db *db, json_t *doc, const char *suite, struct err *err) {
@@ -196,4 +211,17 @@ bool site_load(struct db *db, json_t **snapshot, struct err *err) {
 
 bool site_load_board(struct db *db, const char *suite, json_t **snapshot, struct err *err) {
     return load_snapshot(db, suite, snapshot, err);
+}
+
+bool load_light(struct db *db, json_t **doc, struct err *err) {
+    static const char *const ELSEWHERE[] = { "board", "runs", "results" };
+    json_t *light = json_pack("{s:s}", "schema", "assay.site/1");
+    for (size_t i = 0; i < sizeof ELSEWHERE / sizeof *ELSEWHERE; i++)
+        json_object_set_new(light, ELSEWHERE[i], json_array());
+    if (!read_light(db, light, err)) {
+        json_decref(light);
+        return err_wrap(err, "could not read the published results");
+    }
+    *doc = light;
+    return true;
 }

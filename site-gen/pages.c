@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "site-gen/shelf.h"
+#include "site-gen/stow.h"
 #include "site-gen/view.h"
 
 #define NEWEST_SHOWN 12
@@ -79,14 +81,16 @@ static json_t *card_view(const json_t *board) {
 json_t *view_index(const struct world *w, const json_t *boards) {
     json_t *cards = json_array(), *newest = json_array(), *board, *run;
     size_t i;
+    json_t *runs = w->shelf ? shelf_newest(w->shelf, NEWEST_SHOWN)
+                            : json_incref((json_t *)(uintptr_t)world_list(w, "runs"));
     json_array_foreach(boards, i, board) json_array_append_new(cards, card_view(board));
-    json_array_foreach(world_list(w, "runs"), i, run) { /* newest first */
+    json_array_foreach(runs, i, run) { /* newest first */
         if (json_get_bool(run, "current", false) && json_array_size(newest) < NEWEST_SHOWN)
             json_array_append_new(newest, run_line(w, run));
     }
-    return json_pack("{s:s, s:o, s:o, s:i, s:i, s:O*}", "schema", "assay.site.index/1", "suites",
-        cards, "newest", newest, "n_models", (int)json_object_size(w->models), "n_runs",
-        (int)json_object_size(w->runs), "stats", world_list(w, "stats"));
+    json_decref(runs);
+    return json_pack("{s:s, s:o, s:o, s:i, s:i}", "schema", "assay.site.index/1", "suites", cards,
+        "newest", newest, "n_models", (int)json_object_size(w->models), "n_runs", (int)w->n_runs);
 }
 
 /* ---- models ---- */
@@ -154,7 +158,8 @@ static json_t *standings_view(const json_t *places) {
                 json_object_get(section, "range"), "rows");
             json_array_append_new(out, standing);
         }
-        json_array_append(json_object_get(standing, "rows"), json_object_get(place, "row"));
+        json_array_append_new(
+            json_object_get(standing, "rows"), row_unstowed(json_object_get(place, "row")));
         last = section;
     }
     return out;
@@ -391,10 +396,20 @@ static const json_t *revision_of(const struct world *w, const json_t *run, bool 
     return NULL;
 }
 
+/* The runs among which those of the task are. New. */
+static json_t *runs_for(const struct world *w, const json_t *task) {
+    if (!w->shelf)
+        return json_incref((json_t *)(uintptr_t)world_list(w, "runs"));
+    bool scores = json_get_int(task, "n_models", 0) <= PAIRED_ROWS_MAX;
+    json_t *runs = shelf_task_runs(w->shelf, json_get_int(task, "task_id", 0), scores);
+    world_show(w, runs, NULL);
+    return runs;
+}
+
 static json_t *groups_view(const struct world *w, const json_t *task) {
-    json_t *groups = json_array(), *run, *group;
+    json_t *groups = json_array(), *runs = runs_for(w, task), *run, *group;
     size_t i;
-    json_array_foreach(world_list(w, "runs"), i, run) {
+    json_array_foreach(runs, i, run) {
         bool newest;
         const json_t *revision = revision_of(w, run, &newest);
         if (!newest || !json_get_bool(run, "current", false) ||
@@ -420,6 +435,7 @@ static json_t *groups_view(const struct world *w, const json_t *task) {
         json_object_set_new(group, "marks", marks_of(rows));
         json_decref(m);
     }
+    json_decref(runs);
     return groups;
 }
 

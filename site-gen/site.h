@@ -76,6 +76,11 @@ void site_report_release(struct site_report *report); /* a zeroed struct is fine
 MUST_CHECK bool site_build(const json_t *snapshot, const struct site_options *options,
     struct site_report *report, struct err *err);
 
+/* The same from the database itself: one moment of it, read a part at a time, so that what a build
+ * holds grows with boards and not with runs. Pages are those of site_load's document. */
+MUST_CHECK bool site_build_from(
+    struct db *db, const struct site_options *options, struct site_report *report, struct err *err);
+
 /* One of the templates without the layout around it, for a file of its own: a report, a mail. */
 MUST_CHECK bool site_page(
     const char *template, const json_t *data, struct strbuf *out, struct err *err);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "site-gen/shelf.h"
 
 #define SLUG_MAX 100
 
@@ -177,29 +178,45 @@ static void index_job(struct world *w, const json_t *job) {
     see_time(w, job, "finished_at");
 }
 
-static void index_all(struct world *w) {
+static void index_runs(const struct world *w, const json_t *runs, const json_t *results) {
     size_t i;
     json_t *row;
-    json_array_foreach(world_list(w, "runs"), i, row) {
+    json_array_foreach(runs, i, row) {
         set_by_id(w->runs, row, "run_id");
         append_to(w->runs_of, json_get_string(row, "model", ""), row);
-        see_time(w, row, "finished_at");
-        see_time(w, row, "superseded_at");
     }
-    json_array_foreach(world_list(w, "tasks"), i, row) set_by_id(w->tasks, row, "task_id");
-    json_array_foreach(world_list(w, "models"), i, row)
-        append_to(w->models, json_get_string(row, "model", ""), row);
-    json_array_foreach(world_list(w, "results"), i, row) {
+    json_array_foreach(results, i, row) {
         char id[32];
         id_text(id, json_get_int(row, "run_id", 0));
         append_to(w->results, id, row);
     }
+}
+
+static void index_all(struct world *w) {
+    size_t i;
+    json_t *row;
+    index_runs(w, world_list(w, "runs"), world_list(w, "results"));
+    json_array_foreach(world_list(w, "runs"), i, row) {
+        see_time(w, row, "finished_at");
+        see_time(w, row, "superseded_at");
+    }
+    w->n_runs = (long long)json_array_size(world_list(w, "runs"));
+    json_array_foreach(world_list(w, "tasks"), i, row) set_by_id(w->tasks, row, "task_id");
+    json_array_foreach(world_list(w, "models"), i, row)
+        append_to(w->models, json_get_string(row, "model", ""), row);
     json_array_foreach(world_list(w, "queue"), i, row) index_job(w, row);
     json_array_foreach(world_list(w, "suites"), i, row) {
         const char *name = json_get_string(row, "suite", "");
         const char *title = json_get_string(json_object_get(row, "definition"), "title", name);
         json_object_set_new(w->suite_titles, name, json_string(title));
     }
+}
+
+void world_show(const struct world *w, const json_t *runs, const json_t *results) {
+    json_object_clear(w->runs);
+    json_object_clear(w->runs_of);
+    json_object_clear(w->results);
+    index_runs(w, runs, results);
 }
 
 bool world_init(struct world *w, const json_t *snapshot, const char *hub_url, struct err *err) {
@@ -223,6 +240,19 @@ bool world_init(struct world *w, const json_t *snapshot, const char *hub_url, st
     w->suite_titles = json_object();
     index_all(w);
     return true;
+}
+
+bool world_init_shelf(struct world *w, const json_t *snapshot, struct shelf *shelf,
+    const char *hub_url, struct err *err) {
+    if (!world_init(w, snapshot, hub_url, err))
+        return false;
+    json_t *extent = shelf_extent(shelf);
+    w->shelf = shelf;
+    w->n_runs = json_get_int(extent, "n_runs", 0);
+    see_time(w, extent, "finished_at");
+    see_time(w, extent, "superseded_at");
+    json_decref(extent);
+    return shelf_ok(shelf, err);
 }
 
 void world_release(struct world *w) {

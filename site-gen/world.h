@@ -10,6 +10,8 @@
 struct world {
     const json_t *snapshot;
     const char *hub_url;  /* or NULL */
+    struct shelf *shelf;  /* where boards, runs and results are (shelf.h); NULL: in the snapshot */
+    long long n_runs;     /* that are shown */
     bool keep_parts;      /* rows of boards keep what they were compared by */
     json_t *runs;         /* run id -> run */
     json_t *tasks;        /* task id -> task */
@@ -25,6 +27,11 @@ struct world {
 MUST_CHECK bool world_init(
     struct world *w, const json_t *snapshot, const char *hub_url, struct err *err);
 void world_release(struct world *w);
+/* The same where runs are on a shelf, which must outlive the world. */
+MUST_CHECK bool world_init_shelf(struct world *w, const json_t *snapshot, struct shelf *shelf,
+    const char *hub_url, struct err *err);
+/* From now on those runs and results are known, and no others: where they are on a shelf. */
+void world_show(const struct world *w, const json_t *runs, const json_t *results);
 
 const json_t *world_list(const struct world *w, const char *key);
 const json_t *world_run(const struct world *w, long long id); /* NULL: absent */

@@ -31,9 +31,10 @@ static bool check_freeze(struct db *db, struct err *err) {
     return ok;
 }
 
-static bool load(const struct args *args, json_t **snapshot, struct err *err) {
+static bool build(const struct args *args, const struct site_options *options,
+    struct site_report *report, struct err *err) {
     struct db *db = database_open(args, err);
-    bool ok = db && check_freeze(db, err) && site_load(db, snapshot, err);
+    bool ok = db && check_freeze(db, err) && site_build_from(db, options, report, err);
     db_close(db);
     return ok;
 }
@@ -41,7 +42,6 @@ static bool load(const struct args *args, json_t **snapshot, struct err *err) {
 enum { CLOSED_MAX = 32 };
 
 static bool run_build(const struct args *args, struct err *err) {
-    json_t *snapshot = NULL;
     const char *closed[CLOSED_MAX];
     const char *endpoint = getenv("HF_ENDPOINT");
     struct site_report report = { 0 };
@@ -56,7 +56,7 @@ static bool run_build(const struct args *args, struct err *err) {
         return false;
     }
     options.closed = closed[0] ? closed : NULL;
-    bool ok = load(args, &snapshot, err) && site_build(snapshot, &options, &report, err);
+    bool ok = build(args, &options, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
             report.n_files, (double)report.bytes / 1e6, report.n_changed);
@@ -65,7 +65,6 @@ static bool run_build(const struct args *args, struct err *err) {
         }
     }
     site_report_release(&report);
-    json_decref(snapshot);
     return ok;
 }
 

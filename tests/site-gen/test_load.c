@@ -1,6 +1,7 @@
 #include "tests/db/fixture.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "site-gen/site.h"
@@ -98,11 +99,60 @@ static void one_board_is_read_alone(void **state) {
     db_close(site);
 }
 
+/* Read a part at a time, the database makes the pages that its document makes: of the second build
+ * no file is another. */
+static void parts_of_the_database_make_the_pages_of_the_document(void **state) {
+    struct fixture *f = *state;
+    char *out = NULL;
+    json_t *doc = NULL;
+    struct site_report whole = { 0 }, parts = { 0 };
+    json_decref(fixture_submit(f, "org/a", 3));
+    json_decref(fixture_submit(f, "org/b", 2));
+    for (int i = 0; i < 4; i++)
+        run_one(f);
+    assert_ok(site_load(f->db, &doc, &err));
+    assert_true(asprintf(&out, "%s/parts", f->home) > 0);
+    struct site_options options = { .out = out, .gnuplot = "" };
+    assert_ok(site_build(doc, &options, &whole, &err));
+    struct db *site = fixture_open(f, "assay_site");
+    assert_ok(site_build_from(site, &options, &parts, &err));
+    assert_true(parts.n_files > 20);
+    assert_int_equal(parts.n_files, whole.n_files);
+    assert_int_equal(parts.n_changed, 0);
+    assert_ok(site_check(out, &whole, &err));
+    site_report_release(&whole);
+    json_decref(doc);
+    db_close(site);
+    free(out);
+}
+
+/* An error in the middle leaves the old site, and the snapshot is over. */
+static void a_database_that_fails_leaves_the_old_site(void **state) {
+    struct fixture *f = *state;
+    char *out = NULL;
+    json_decref(fixture_submit(f, "org/a", 2));
+    run_one(f);
+    assert_true(asprintf(&out, "%s/failing", f->home) > 0);
+    struct site_options options = { .out = out, .gnuplot = "" };
+    assert_ok(site_build_from(f->db, &options, NULL, &err));
+    fixture_sql(f, "ALTER VIEW site_results RENAME TO site_results_gone");
+    struct err why = ERR_INIT;
+    assert_false(site_build_from(f->db, &options, NULL, &why));
+    assert_non_null(strstr(why.msg, "site_results"));
+    fixture_sql(f, "ALTER VIEW site_results_gone RENAME TO site_results");
+    struct site_report report = { 0 };
+    assert_ok(site_build_from(f->db, &options, &report, &err));
+    assert_int_equal(report.n_changed, 0);
+    free(out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(one_board_is_read_alone, fixture_reset),
         cmocka_unit_test_setup(what_is_published_becomes_one_document, fixture_reset),
         cmocka_unit_test_setup(a_site_can_be_built_from_it, fixture_reset),
+        cmocka_unit_test_setup(parts_of_the_database_make_the_pages_of_the_document, fixture_reset),
+        cmocka_unit_test_setup(a_database_that_fails_leaves_the_old_site, fixture_reset),
     };
     return FIXTURE_MAIN("site-gen.load", tests);
 }
