@@ -2,13 +2,16 @@
 #include <string.h>
 
 #include "base/embed.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "db/db.h"
 #include "site-gen/load.h"
+#include "site-gen/memory.h"
 #include "site-gen/plot.h"
 #include "site-gen/press.h"
 #include "site-gen/shelf.h"
+#include "site-gen/sign.h"
 #include "site-gen/site.h"
 #include "site-gen/split.h"
 #include "site-gen/stow.h"
@@ -22,7 +25,9 @@ extern const struct embedded site_assets[];
 
 struct builder {
     const struct site_options *options;
-    struct shelf *shelf; /* or NULL */
+    struct shelf *shelf; /* or NULL: then there is no memory, either */
+    struct memory memory;
+    struct signer signer;
     json_t *snapshot;
     const char *below; /* where in the tree the site is: "" or "s/NAME/" */
     struct world world;
@@ -34,6 +39,8 @@ struct builder {
     struct strbuf page;
     char *root; /* path part of base_url: "/" or "/path/" */
     int n_pages;
+    int pages_before;    /* the part that is being made */
+    size_t paths_before; /* the same, of paths */
 };
 
 /* ---- one page, one file ---- */
@@ -49,6 +56,7 @@ static bool put_file(
     struct builder *b, const char *file, const void *data, size_t n, struct err *err) {
     struct strbuf name = { 0 };
     strbuf_addf(&name, "%s%s", b->below, file);
+    memory_note(&b->memory, name.text);
     bool ok = tree_put(b->tree, strbuf_str(&name), data, n, err);
     strbuf_release(&name);
     return ok;
@@ -125,9 +133,21 @@ static bool put_model(
 }
 
 static bool put_run(struct builder *b, const json_t *run, struct err *err) {
+    if (!has_page(&b->world, json_get_int(run, "run_id", 0)))
+        return true;
     json_t *view = view_run(&b->world, run);
     char *path = xstrdup(json_get_string(view, "path", ""));
     bool ok = put_view(b, "run.html", path, view, NULL, err);
+    free(path);
+    return ok;
+}
+
+static bool put_listed_runs(struct builder *b, const char *model, struct err *err) {
+    json_t *view = view_listed_runs(&b->world, model);
+    if (!view)
+        return true;
+    char *path = xstrdup(json_get_string(view, "path", ""));
+    bool ok = put_view(b, "runs.html", path, view, NULL, err);
     free(path);
     return ok;
 }
@@ -144,35 +164,123 @@ static bool show_models(struct builder *b, const json_t *names, struct err *err)
     return ok;
 }
 
-/* A page for each of the models, and for each of its runs. */
-static bool put_some_models(
-    struct builder *b, const json_t *names, const json_t *standings, struct err *err) {
-    size_t i, k;
-    json_t *name, *run;
-    bool ok = show_models(b, names, err);
-    json_array_foreach(names, i, name) {
+/* ---- parts that are kept: see memory.h ---- */
+
+static char *part_key(const char *kind, const char *name) {
+    struct strbuf key = { 0 };
+    strbuf_addf(&key, "%s %s", kind, name);
+    return strbuf_take(&key);
+}
+
+static void part_begin(struct builder *b, const char *kind, const char *name, const char *hash) {
+    char *key = part_key(kind, name);
+    memory_begin(&b->memory, key, hash);
+    b->pages_before = b->n_pages;
+    b->paths_before = json_array_size(b->paths);
+    free(key);
+}
+
+static void part_end(struct builder *b) {
+    json_t *paths = json_array();
+    for (size_t i = b->paths_before; i < json_array_size(b->paths); i++)
+        json_array_append(paths, json_array_get(b->paths, i));
+    memory_end(&b->memory, paths, b->n_pages - b->pages_before);
+}
+
+/* Whether the part is kept, with its files; what is to come of it is *part. */
+static bool part_keep(struct builder *b, const char *kind, const char *name, const char *hash,
+    const json_t **part, struct err *err) {
+    char *key = part_key(kind, name);
+    bool ok = memory_keep(&b->memory, key, hash, part, err);
+    free(key);
+    return ok;
+}
+
+/* As if its pages had been made. */
+static void part_count(struct builder *b, const json_t *part) {
+    json_array_extend(b->paths, json_object_get(part, "paths"));
+    b->n_pages += (int)json_get_int(part, "pages", 0);
+}
+
+/* ---- models ---- */
+
+/* A page for the model, and for each of its runs. */
+static bool put_model_and_runs(
+    struct builder *b, const char *name, const json_t *standings, struct err *err) {
+    size_t i;
+    json_t *run;
+    bool ok = put_model(b, name, standings, err) && put_listed_runs(b, name, err);
+    json_array_foreach(json_object_get(b->world.runs_of, name), i, run) ok =
+        ok && put_run(b, run, err);
+    return ok;
+}
+
+/* Models in their order. Of one that is kept there is its part; of others runs are to be read. */
+struct portion {
+    json_t *names, *read;
+    json_t *hashes, *parts; /* of all; null: not kept */
+};
+
+static bool put_portion(
+    struct builder *b, struct portion *p, const json_t *standings, struct err *err) {
+    size_t i;
+    json_t *name;
+    bool ok = json_array_size(p->read) == 0 || show_models(b, p->read, err);
+    json_array_foreach(p->names, i, name) {
+        const json_t *part = json_array_get(p->parts, i);
         const char *text = json_string_value(name);
-        ok = ok && put_model(b, text, standings, err);
-        json_array_foreach(json_object_get(b->world.runs_of, text), k, run) ok =
-            ok && put_run(b, run, err);
+        if (json_is_object(part)) {
+            part_count(b, part);
+        } else if (ok) {
+            part_begin(b, "model", text, json_string_value(json_array_get(p->hashes, i)));
+            ok = put_model_and_runs(b, text, standings, err);
+            part_end(b);
+        }
     }
+    json_array_clear(p->names);
+    json_array_clear(p->read);
+    json_array_clear(p->hashes);
+    json_array_clear(p->parts);
+    return ok;
+}
+
+/* Keeps the model's files where they are of what there is now. */
+static bool add_to_portion(struct builder *b, struct portion *p, const char *name,
+    const json_t *standings, struct err *err) {
+    char hash[65] = "";
+    const json_t *part = NULL;
+    bool ok = true;
+    if (b->shelf) {
+        json_t *ref = model_ref(&b->world, name);
+        sign_model(
+            &b->signer, name, json_object_get(standings, json_get_string(ref, "path", "")), hash);
+        ok = part_keep(b, "model", name, hash, &part, err);
+        json_decref(ref);
+    }
+    json_array_append_new(p->names, json_string(name));
+    json_array_append_new(p->hashes, json_string(hash));
+    json_array_append_new(p->parts, part ? json_incref((json_t *)(uintptr_t)part) : json_null());
+    if (!part)
+        json_array_append_new(p->read, json_string(name));
     return ok;
 }
 
 static bool put_models(struct builder *b, struct err *err) {
     const char *name;
-    json_t *revisions, *standings = standings_index(b->boards), *some = json_array();
+    json_t *revisions, *standings = standings_index(b->boards);
+    struct portion p = { json_array(), json_array(), json_array(), json_array() };
     bool ok = true;
     json_object_foreach(b->world.models, name, revisions) {
         (void)revisions;
-        json_array_append_new(some, json_string(name));
-        if (json_array_size(some) == MODELS_AT_ONCE) {
-            ok = ok && put_some_models(b, some, standings, err);
-            json_array_clear(some);
-        }
+        ok = ok && add_to_portion(b, &p, name, standings, err);
+        if (json_array_size(p.read) == MODELS_AT_ONCE)
+            ok = ok && put_portion(b, &p, standings, err);
     }
-    ok = ok && put_some_models(b, some, standings, err);
-    json_decref(some);
+    ok = ok && put_portion(b, &p, standings, err);
+    json_decref(p.names);
+    json_decref(p.read);
+    json_decref(p.hashes);
+    json_decref(p.parts);
     json_decref(standings);
     return ok && put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err);
 }
@@ -210,23 +318,39 @@ static json_t *task_names(const struct world *w) {
     return names;
 }
 
+static bool put_task(struct builder *b, const char *name, struct err *err) {
+    json_t *view = view_task(&b->world, name);
+    char *path = xstrdup(json_get_string(view, "path", ""));
+    bool ok = put_view(b, "task.html", path, view, NULL, err);
+    free(path);
+    return ok;
+}
+
+static bool put_or_keep_task(
+    struct builder *b, const char *name, const json_t *line, struct err *err) {
+    char hash[65];
+    const json_t *part = NULL;
+    sign_task(&b->signer, line, hash);
+    bool ok = part_keep(b, "task", name, hash, &part, err);
+    if (part) {
+        part_count(b, part);
+    } else if (ok) {
+        part_begin(b, "task", name, hash);
+        ok = put_task(b, name, err);
+        part_end(b);
+    }
+    return ok;
+}
+
 static bool put_tasks(struct builder *b, struct err *err) {
     json_t *names = task_names(&b->world), *list = json_array(), *unused;
     const char *name;
     bool ok = true;
     json_object_foreach(names, name, unused) {
         (void)unused;
-        json_t *view = view_task(&b->world, name);
-        json_t *line = json_copy(view); /* the list says nothing of models */
-        json_object_del(line, "groups");
+        json_t *line = view_task_line(&b->world, name); /* the list says nothing of models */
         json_array_append_new(list, line);
-        if (ok) {
-            char *path = xstrdup(json_get_string(view, "path", ""));
-            ok = put_view(b, "task.html", path, view, NULL, err);
-            free(path);
-        } else {
-            json_decref(view);
-        }
+        ok = ok && (b->shelf ? put_or_keep_task(b, name, line, err) : put_task(b, name, err));
     }
     json_decref(names);
     json_t *all = json_pack("{s:s, s:o}", "schema", "assay.site.tasks/1", "tasks", list);
@@ -239,16 +363,37 @@ static bool put_tasks(struct builder *b, struct err *err) {
 
 /* ---- what is not a page ---- */
 
-static bool put_assets(struct builder *b, struct err *err) {
+/* "assets/site.0123456789abcdef.css": what is kept by a reader for a year is another file once it
+ * has changed. */
+static char *asset_path(const struct embedded *file) {
+    char hex[65];
+    const char *dot = strrchr(file->name, '.');
+    struct strbuf path = { 0 };
+    sha256_hex(file->data, file->size, hex);
+    strbuf_addf(&path, "assets/%.*s.%.16s%s", (int)(dot ? dot - file->name : 0), file->name, hex,
+        dot ? dot : "");
+    return strbuf_take(&path);
+}
+
+/* {"site.css": "/assets/site.....css"} for the layout. */
+static json_t *asset_paths(void) {
+    json_t *paths = json_object();
     for (const struct embedded *file = site_assets; file->name; file++) {
-        struct strbuf name = { 0 };
-        strbuf_addf(&name, "assets/%s", file->name);
-        bool ok = put_file(b, name.text, file->data, file->size, err);
-        strbuf_release(&name);
-        if (!ok)
-            return false;
+        char *path = asset_path(file);
+        json_object_set_new(paths, file->name, json_sprintf("/%s", path));
+        free(path);
     }
-    return true;
+    return paths;
+}
+
+static bool put_assets(struct builder *b, struct err *err) {
+    bool ok = true;
+    for (const struct embedded *file = site_assets; ok && file->name; file++) {
+        char *path = asset_path(file);
+        ok = put_file(b, path, file->data, file->size, err);
+        free(path);
+    }
+    return ok;
 }
 
 static bool put_bare(struct builder *b, const char *template, const char *file, const json_t *data,
@@ -284,7 +429,12 @@ static json_t *methods_view(const struct builder *b) {
         copy_fields(line, board, COPIED);
         json_array_append_new(suites, line);
     }
-    return json_pack("{s:s, s:o}", "schema", "assay.site.methods/1", "suites", suites);
+    json_t *view = json_pack("{s:s, s:o}", "schema", "assay.site.methods/1", "suites", suites);
+    if (b->world.last_listed) {
+        long long n = b->options->run_pages ? b->options->run_pages : RUN_PAGES_MAX;
+        json_object_set_new(view, "run_pages", json_integer(n));
+    }
+    return view;
 }
 
 static bool put_all(struct builder *b, struct err *err) {
@@ -321,6 +471,7 @@ static json_t *site_globals(const struct builder *b) {
         base[--n] = '\0';
     json_t *site = json_pack("{s:s, s:s, s:s}", "title", o->title ? o->title : "Assay", "base",
         base, "as_of", b->world.as_of);
+    json_object_set_new(site, "assets", asset_paths());
     free(base);
     return site;
 }
@@ -336,6 +487,13 @@ static bool check_options(const struct site_options *o, struct err *err) {
     return true;
 }
 
+static void open_memory(struct builder *b, const json_t *globals) {
+    char program[65];
+    sign_program(&b->world, globals, b->options, program);
+    memory_open(&b->memory, b->tree, program, b->options->afresh);
+    signer_open(&b->signer, &b->world);
+}
+
 static bool prepare(struct builder *b, struct err *err) {
     const char *hub_url = b->options->hub_url;
     bool ok = b->shelf ? world_init_shelf(&b->world, b->snapshot, b->shelf, hub_url, err)
@@ -344,6 +502,7 @@ static bool prepare(struct builder *b, struct err *err) {
     json_t *suite;
     if (!ok)
         return false;
+    world_page_runs(&b->world, b->options->run_pages);
     json_array_foreach(world_list(&b->world, "suites"), i, suite) {
         json_t *board = view_board(&b->world, suite);
         if (b->shelf)
@@ -353,6 +512,8 @@ static bool prepare(struct builder *b, struct err *err) {
     if (b->shelf && !shelf_ok(b->shelf, err))
         return false;
     json_t *site = site_globals(b);
+    if (b->shelf)
+        open_memory(b, site);
     b->press = press_open(site_templates, site, err);
     json_decref(site);
     return b->press != NULL;
@@ -381,10 +542,13 @@ static bool put_site(struct tree *tree, const char *below, json_t *snapshot, str
     if (ok)
         plots_draw(&b.plots, o.gnuplot, b.boards,
             &(struct link_base) { .depth = 2, .root = b.root, .file_links = o.file_links });
-    ok = ok && put_all(&b, err);
+    ok = ok && put_all(&b, err) && memory_write(&b.memory, err);
     count(&b, out);
     plots_release(&b.plots);
     press_close(b.press);
+    if (b.signer.world)
+        signer_close(&b.signer);
+    memory_close(&b.memory);
     world_release(&b.world);
     json_decref(b.boards);
     json_decref(b.paths);
@@ -433,13 +597,14 @@ static bool build(json_t *snapshot, struct shelf *shelf, const struct site_optio
     struct site_report report = { 0 };
     if (!check_options(options, err))
         return false;
-    bool ok = tree_open(&tree, options->out, err) &&
+    bool ok = tree_open(&tree, options->out, options->plain, err) &&
               (options->closed ? put_parts(&tree, snapshot, options, &report, err)
                                : put_site(&tree, "", snapshot, shelf, options, &report, err)) &&
               tree_commit(&tree, err);
     report.n_files = tree.n_files;
     report.n_changed = tree.n_changed;
     report.bytes = tree.bytes;
+    report.packed_bytes = tree.packed_bytes;
     if (ok && out)
         *out = report;
     site_tree_release(&tree);

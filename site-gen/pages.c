@@ -357,6 +357,28 @@ json_t *view_run(const struct world *w, const json_t *run) {
     return page;
 }
 
+json_t *view_listed_runs(const struct world *w, const char *model) {
+    static const char *const COPIED[] = { "config", "harness_build", "n", "seconds", "isa",
+        "device", "data_sha256", "record_sha256", NULL };
+    json_t *lines = json_array(), *run, *ref = model_ref(w, model);
+    size_t i;
+    json_array_foreach(json_object_get(w->runs_of, model), i, run) {
+        if (has_page(w, json_get_int(run, "run_id", 0)))
+            continue;
+        json_t *line = run_line(w, run);
+        json_object_del(line, "model"); /* said once */
+        copy_fields(line, run, COPIED);
+        json_array_append_new(lines, line);
+    }
+    json_t *path = json_sprintf("%sr/", json_get_string(ref, "path", ""));
+    json_t *page = json_pack("{s:s, s:o, s:o, s:o}", "schema", "assay.site.runs/1", "model", ref,
+        "path", path, "runs", lines);
+    if (json_array_size(lines))
+        return page;
+    json_decref(page);
+    return NULL;
+}
+
 /* ---- tasks ---- */
 
 /* What sets two leaderboards of one task apart: the configuration without precision and weights. */
@@ -455,19 +477,30 @@ static json_t *suites_of(const struct world *w, const json_t *task) {
     return out;
 }
 
-json_t *view_task(const struct world *w, const char *name) {
+/* The newest version of a task; versions come oldest first. */
+static const json_t *task_named(const struct world *w, const char *name) {
+    const json_t *task = NULL;
+    json_t *row;
+    size_t i;
+    json_array_foreach(world_list(w, "tasks"), i, row) {
+        if (is_text(row, "task", name))
+            task = row;
+    }
+    return task;
+}
+
+json_t *view_task_line(const struct world *w, const char *name) {
     static const char *const COPIED[] = { "task_id", "version", "sha256", "kind", "paused",
         "updated_at", "definition", NULL };
     static const char *const VERSION[] = { "version", "sha256", "n_models", "updated_at", NULL };
     json_t *versions = json_array(), *page = task_ref(name), *row;
-    const json_t *task = NULL;
+    const json_t *task = task_named(w, name);
     size_t i;
     json_array_foreach(world_list(w, "tasks"), i, row) { /* oldest first */
         if (is_text(row, "task", name)) {
             json_t *v = json_object();
             copy_fields(v, row, VERSION);
             json_array_insert_new(versions, 0, v);
-            task = row;
         }
     }
     json_object_set_new(page, "schema", json_string("assay.site.task/1"));
@@ -476,7 +509,12 @@ json_t *view_task(const struct world *w, const char *name) {
     json_object_set_new(page, "metric", main_view(task, json_object_get(task, "definition")));
     json_object_set_new(page, "versions", versions);
     json_object_set_new(page, "suites", suites_of(w, task));
-    json_object_set_new(page, "groups", groups_view(w, task));
+    return page;
+}
+
+json_t *view_task(const struct world *w, const char *name) {
+    json_t *page = view_task_line(w, name);
+    json_object_set_new(page, "groups", groups_view(w, task_named(w, name)));
     return page;
 }
 

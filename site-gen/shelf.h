@@ -33,6 +33,12 @@ json_t *shelf_runs(struct shelf *s, const json_t *models);
 json_t *shelf_results(struct shelf *s, const json_t *models);
 json_t *shelf_task_runs(struct shelf *s, long long task, bool scores);
 json_t *shelf_newest(struct shelf *s, int n);
-json_t *shelf_extent(struct shelf *s); /* {"n_runs", "finished_at", "superseded_at"} of all runs */
+/* {"n_runs", "finished_at", "superseded_at", "last_listed"}: the last is the highest number behind
+ * those of the `paged` newest, or 0. */
+json_t *shelf_extent(struct shelf *s, long long paged);
+/* What is another as soon as something of it is: {"<model>": mark}, {"<task id>": mark}. `listed`
+ * as in world.h. New. */
+json_t *shelf_model_marks(struct shelf *s, long long listed);
+json_t *shelf_task_marks(struct shelf *s, long long listed);
 
 #endif

@@ -2,6 +2,7 @@
 #include "site-gen/world.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -116,9 +117,14 @@ json_t *task_ref(const char *name) {
     return ref;
 }
 
+bool has_page(const struct world *w, long long run) {
+    return run > w->last_listed;
+}
+
 json_t *run_path(const struct world *w, const char *model, long long run) {
     json_t *ref = model_ref(w, model);
-    json_t *path = json_sprintf("%sr/%lld/", json_get_string(ref, "path", ""), run);
+    json_t *path = json_sprintf(
+        has_page(w, run) ? "%sr/%lld/" : "%sr/#run-%lld", json_get_string(ref, "path", ""), run);
     json_decref(ref);
     return path;
 }
@@ -246,13 +252,40 @@ bool world_init_shelf(struct world *w, const json_t *snapshot, struct shelf *she
     const char *hub_url, struct err *err) {
     if (!world_init(w, snapshot, hub_url, err))
         return false;
-    json_t *extent = shelf_extent(shelf);
     w->shelf = shelf;
+    return shelf_ok(shelf, err);
+}
+
+static int by_number_down(const void *a, const void *b) {
+    long long x = *(const long long *)a, y = *(const long long *)b;
+    return (x < y) - (x > y);
+}
+
+static long long last_listed_of(const json_t *runs, size_t paged) {
+    size_t n = json_array_size(runs), i;
+    json_t *run;
+    if (n <= paged)
+        return 0;
+    long long *ids = xcalloc(n, sizeof *ids);
+    json_array_foreach(runs, i, run) ids[i] = json_get_int(run, "run_id", 0);
+    qsort(ids, n, sizeof *ids, by_number_down);
+    long long last = ids[paged];
+    free(ids);
+    return last;
+}
+
+void world_page_runs(struct world *w, long long n) {
+    long long paged = n > 0 ? n : RUN_PAGES_MAX;
+    if (!w->shelf) {
+        w->last_listed = last_listed_of(world_list(w, "runs"), (size_t)paged);
+        return;
+    }
+    json_t *extent = shelf_extent(w->shelf, paged);
     w->n_runs = json_get_int(extent, "n_runs", 0);
+    w->last_listed = json_get_int(extent, "last_listed", 0);
     see_time(w, extent, "finished_at");
     see_time(w, extent, "superseded_at");
     json_decref(extent);
-    return shelf_ok(shelf, err);
 }
 
 void world_release(struct world *w) {

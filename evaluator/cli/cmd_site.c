@@ -15,6 +15,8 @@ static const struct option options_build[] = {
     { "title", 0, "TEXT", "the site's name" },
     { "private", 0, "SUITE",
         "a board of its own below s/SUITE/, told of nowhere else (repeatable)" },
+    { "afresh", 0, NULL, "make every page again, also those of which nothing has changed" },
+    { "plain", 0, NULL, "without FILE.gz and FILE.br beside the files" },
     { "file-links", 0, NULL, "name index.html in links, for reading from disk without a server" },
     { NULL, 0, NULL, NULL },
 };
@@ -50,6 +52,8 @@ static bool run_build(const struct args *args, struct err *err) {
         .base_url = args_get(args, "base-url", NULL),
         .title = args_get(args, "title", NULL),
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co",
+        .afresh = args_has(args, "afresh"),
+        .plain = args_has(args, "plain"),
         .file_links = args_has(args, "file-links"),
     };
     if (!args_list(args, "private", closed, CLOSED_MAX, err)) {
@@ -59,7 +63,7 @@ static bool run_build(const struct args *args, struct err *err) {
     bool ok = build(args, &options, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
-            report.n_files, (double)report.bytes / 1e6, report.n_changed);
+            report.n_files, (double)(report.bytes + report.packed_bytes) / 1e6, report.n_changed);
         if (report.plots_note[0]) {
             fprintf(stderr, "assay: note: %s\n", report.plots_note);
         }
