@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/luabox_order.h"
 #include "base/mem.h"
 
 #define HEAP_DEFAULT ((size_t)64 << 20)
@@ -92,6 +93,10 @@ static void *allocate(void *arg, void *p, size_t old, size_t new) {
         box->heap = box->heap - old + new;
     }
     return q;
+}
+
+void luabox_charge(lua_State *L, size_t work) {
+    charge_now(L, work);
 }
 
 /* ---- library functions with limits ---- */
@@ -247,8 +252,12 @@ static size_t cost_of_sort(lua_State *L, size_t n) {
 static int box_sort(lua_State *L) {
     size_t n = check_table(L, 1);
     luaL_argcheck(L, n <= SORT_MAX, 1, "table is too long to be sorted");
+    if (!lua_isnoneornil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TFUNCTION);
+    }
     charge_now(L, cost_of_sort(L, n));
-    return call_original(L);
+    order_sort(L, n);
+    return 0;
 }
 
 static int box_setmetatable(lua_State *L) {
@@ -293,6 +302,7 @@ static const struct wrapper WRAPPERS[] = {
     { "string", "gmatch", box_pattern },
     { "string", "gsub", box_pattern },
     { "string", "rep", box_rep },
+    { "string", "format", order_format },
     { "string", "dump", NULL },
     { "utf8", "len", box_linear },
     { "utf8", "offset", box_linear },
@@ -306,6 +316,9 @@ static const struct wrapper WRAPPERS[] = {
     { "table", "sort", box_sort },
     { "math", "random", NULL },
     { "math", "randomseed", NULL },
+    { "_G", "pairs", order_pairs },
+    { "_G", "next", order_next },
+    { "_G", "tostring", order_tostring },
     { "_G", "load", NULL },
     { "_G", "loadfile", NULL },
     { "_G", "dofile", NULL },
@@ -397,7 +410,7 @@ void luabox_refill(struct luabox *box) {
 /* Errors can be any value: turned into text while the place of the error is still known. */
 static int error_to_text(lua_State *L) {
     if (lua_type(L, 1) != LUA_TSTRING) {
-        luaL_tolstring(L, 1, NULL);
+        order_push_text(L, 1);
     }
     return 1;
 }

@@ -5,8 +5,10 @@
  * (without dump; pattern functions are capped in length), table, math (without random), utf8. No
  * io, os, debug, package, coroutine. Chunks are text only. The heap has a ceiling; an
  * instruction budget stops loops and stays tripped through pcall; __gc is refused by
- * setmetatable. What runs inside C functions is not counted by the budget: callers that run
- * hostile files do it in a child process with RLIMIT_CPU as well. */
+ * setmetatable. A chunk gives the same in every process: pairs and next have an order of
+ * keys, tostring and format show no addresses, equal elements stay in theirs when sorted, and there
+ * is neither clock nor chance. What runs inside C functions is not counted by the budget: callers
+ * that run hostile files do it in a child process with RLIMIT_CPU as well. */
 #ifndef ASSAY_LUABOX_H
 #define ASSAY_LUABOX_H
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "site-gen/shelf.h"
+#include "site-gen/traits.h"
 #include "site-gen/view.h"
 
 static const struct family {
@@ -130,11 +131,16 @@ struct filling {
     json_t *const *sections;
 };
 
-/* Of the run the row has what cells are told apart by. */
+/* Of the run the row has what cells are told apart by, and what else a board says of runs. */
 static void take_row(void *to, const json_t *row) {
+    static const char *const COPIED[] = { "run_id", "model", "data_sha256", "finished_at",
+        "seconds", "tokens_computed", "isa", "device", NULL };
     const struct filling *f = to;
-    json_t *run = json_pack("{s:O?, s:{s:O?}}", "data_sha256", json_object_get(row, "data_sha256"),
-        "record", "scores", json_object_get(row, "scores"));
+    json_t *run = json_object();
+    copy_fields(run, row, COPIED);
+    if (!json_is_null(json_object_get(row, "scores")))
+        json_object_set_new(
+            run, "record", json_pack("{s:O}", "scores", json_object_get(row, "scores")));
     char id[32];
     snprintf(id, sizeof id, "%lld", json_get_int(row, "run_id", 0));
     json_object_set_new(f->w->runs, id, run);
@@ -343,6 +349,7 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
     fill_means(w, section, definition);
     by_votes = strcmp(json_get_string(section, "mean", ""), "borda") == 0;
     json_array_foreach(rows, i, row) {
+        row_traits(w, row, strcmp(json_get_string(section, "id", ""), "embedding") == 0);
         json_object_del(row, "by_task");
         json_object_del(row, "id");
         ranked += by_votes || json_object_get(row, "mean");
@@ -385,8 +392,6 @@ json_t *view_board(const struct world *w, const json_t *suite) {
         }
         json_decref(sections[f]);
     }
-    if (w->shelf)
-        world_show(w, NULL, NULL);
     json_object_set_new(board, "sections", kept);
     return board;
 }

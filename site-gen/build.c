@@ -6,8 +6,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "db/db.h"
+#include "site-gen/leaves.h"
 #include "site-gen/load.h"
+#include "site-gen/look.h"
 #include "site-gen/memory.h"
+#include "site-gen/outlet.h"
 #include "site-gen/plot.h"
 #include "site-gen/press.h"
 #include "site-gen/shelf.h"
@@ -35,12 +38,15 @@ struct builder {
     struct tree *tree;
     struct plots plots;
     json_t *boards;
-    json_t *paths; /* of all pages, for the site map */
+    json_t *paths;  /* of all pages, for the site map */
+    json_t *listed; /* what is for downloading (outlet.h) */
+    struct outlet outlet;
     struct strbuf page;
     char *root; /* path part of base_url: "/" or "/path/" */
     int n_pages;
     int pages_before;    /* the part that is being made */
     size_t paths_before; /* the same, of paths */
+    size_t n_figures;    /* of a page that has any */
 };
 
 /* ---- one page, one file ---- */
@@ -69,7 +75,7 @@ static bool put_page(struct builder *b, const char *template, const char *path, 
         .path = path,
         .data = data,
         .plots = plots,
-        .n_plots = plots ? PLOT_SECTIONS_MAX : 0,
+        .n_plots = plots ? b->n_figures : 0,
         .links = {
             .depth = depth_of(path), .root = b->root, .file_links = b->options->file_links } };
     if (strcmp(path, "/404.html") == 0)
@@ -80,12 +86,29 @@ static bool put_page(struct builder *b, const char *template, const char *path, 
            put_file(b, file, b->page.text, b->page.len, err);
 }
 
+/* Lists and boards are named on the page of downloads. Of models, runs and tasks there is a file
+ * for each page; the queue is no result. */
+static bool is_listed(const char *file) {
+    const char *rest = file + strlen("api/v1/");
+    return (!strchr(rest, '/') && strcmp(rest, "queue.json") != 0) || str_begins(rest, "s/");
+}
+
+static void list_file(struct builder *b, const char *file, const json_t *data) {
+    char hex[65];
+    sha256_hex(b->page.text, b->page.len, hex);
+    json_array_append_new(b->listed,
+        json_pack("{s:o, s:I, s:s, s:s}", "path", json_sprintf("/%s", file), "bytes",
+            (json_int_t)b->page.len, "sha256", hex, "schema", json_get_string(data, "schema", "")));
+}
+
 static bool put_json(struct builder *b, const char *file, const json_t *data, struct err *err) {
     struct json_writer w;
     strbuf_reset(&b->page);
     json_writer_init(&w, &b->page, false);
     jw_json(&w, data);
     strbuf_addc(&b->page, '\n');
+    if (is_listed(file))
+        list_file(b, file, data);
     return put_file(b, file, b->page.text, b->page.len, err);
 }
 
@@ -111,13 +134,51 @@ static bool put_view(struct builder *b, const char *template, const char *path, 
 
 /* ---- the pages ---- */
 
+/* A page that has no document of its own under /api/v1/. */
+static bool put_leaf(
+    void *arg, const char *template, const char *path, const json_t *data, struct err *err) {
+    struct builder *b = arg;
+    struct strbuf name = { 0 };
+    strbuf_addf(&name, "%sindex.html", path + 1);
+    bool ok = put_page(b, template, path, name.text, data, NULL, err);
+    json_array_append_new(b->paths, json_string(path));
+    strbuf_release(&name);
+    return ok;
+}
+
+static bool put_leaf_file(
+    void *arg, const char *file, const void *bytes, size_t n, struct err *err) {
+    return put_file(arg, file, bytes, n, err);
+}
+
+/* The page has the first rows of what the document has. */
+static bool put_board(
+    struct builder *b, json_t *board, const struct strbuf *plots, struct err *err) {
+    const struct leaf_sink sink = { put_leaf, put_leaf_file, b };
+    const char *path = json_get_string(board, "path", "");
+    struct strbuf name = { 0 };
+    if (!board_publish(board, &sink, err))
+        return false;
+    json_t *leaf = board_leaf(board, 0);
+    strbuf_addf(&name, "%sindex.html", path + 1);
+    bool ok = put_page(b, "board.html", path, name.text, leaf, plots, err);
+    json_decref(leaf);
+    strbuf_reset(&name);
+    strbuf_addf(&name, "api/v1%.*s.json", (int)strlen(path) - 1, path);
+    ok = ok && put_json(b, name.text, board, err);
+    json_array_append_new(b->paths, json_string(path));
+    strbuf_release(&name);
+    return ok;
+}
+
 static bool put_boards(struct builder *b, struct err *err) {
     size_t i;
     json_t *board;
     json_array_foreach(b->boards, i, board) {
         json_t *whole = board_unstowed(board);
-        if (!put_view(
-                b, "board.html", json_get_string(board, "path", ""), whole, b->plots.svg[i], err))
+        bool ok = put_board(b, whole, b->plots.svg[i], err);
+        json_decref(whole);
+        if (!ok)
             return false;
     }
     return true;
@@ -127,7 +188,10 @@ static bool put_model(
     struct builder *b, const char *name, const json_t *standings, struct err *err) {
     json_t *view = view_model(&b->world, name, standings);
     char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
-    bool ok = put_view(b, "model.html", path, view, NULL, err);
+    bool ok = put_model_feed(&b->outlet, view, err);
+    if (!ok)
+        json_decref(view);
+    ok = ok && put_view(b, "model.html", path, view, NULL, err);
     free(path);
     return ok;
 }
@@ -156,9 +220,17 @@ static bool put_listed_runs(struct builder *b, const char *model, struct err *er
 static bool show_models(struct builder *b, const json_t *names, struct err *err) {
     if (!b->shelf)
         return true;
-    json_t *runs = shelf_runs(b->shelf, names), *results = shelf_results(b->shelf, names);
+    json_t *runs = shelf_runs(b->shelf, names, b->world.last_listed),
+           *results = shelf_results(b->shelf, names, b->world.last_listed);
+    json_t *paged = json_array(), *run;
+    size_t i;
+    json_array_foreach(runs, i, run) {
+        if (has_page(&b->world, json_get_int(run, "run_id", 0)))
+            json_array_append(paged, run);
+    }
     world_show(&b->world, runs, results);
-    bool ok = shelf_ok(b->shelf, err) && load_samples(b->shelf->db, b->snapshot, runs, err);
+    bool ok = shelf_ok(b->shelf, err) && load_samples(b->shelf->db, b->snapshot, paged, err);
+    json_decref(paged);
     json_decref(runs);
     json_decref(results);
     return ok;
@@ -270,6 +342,8 @@ static bool put_models(struct builder *b, struct err *err) {
     json_t *revisions, *standings = standings_index(b->boards);
     struct portion p = { json_array(), json_array(), json_array(), json_array() };
     bool ok = true;
+    if (b->shelf)
+        world_show(&b->world, NULL, NULL);
     json_object_foreach(b->world.models, name, revisions) {
         (void)revisions;
         ok = ok && add_to_portion(b, &p, name, standings, err);
@@ -321,7 +395,11 @@ static json_t *task_names(const struct world *w) {
 static bool put_task(struct builder *b, const char *name, struct err *err) {
     json_t *view = view_task(&b->world, name);
     char *path = xstrdup(json_get_string(view, "path", ""));
-    bool ok = put_view(b, "task.html", path, view, NULL, err);
+    bool ok = put_task_feed(&b->outlet, view, err);
+    shorten_task(view); /* what is new need not be the best */
+    if (!ok)
+        json_decref(view);
+    ok = ok && put_view(b, "task.html", path, view, NULL, err);
     free(path);
     return ok;
 }
@@ -408,13 +486,10 @@ static bool put_bare(struct builder *b, const char *template, const char *file, 
 
 static bool put_beside(struct builder *b, const json_t *index, struct err *err) {
     json_t *empty = json_object();
-    json_t *map = json_pack("{s:O}", "paths", b->paths);
     bool ok = put_page(b, "404.html", "/404.html", "404.html", empty, NULL, err) &&
               put_bare(b, "robots.txt", "robots.txt", empty, err);
     if (ok && b->options->base_url)
-        ok = put_bare(b, "sitemap.xml", "sitemap.xml", map, err) &&
-             put_bare(b, "feed.atom", "feed.atom", index, err);
-    json_decref(map);
+        ok = put_sitemap(&b->outlet, err) && put_bare(b, "feed.atom", "feed.atom", index, err);
     json_decref(empty);
     return ok;
 }
@@ -437,6 +512,56 @@ static json_t *methods_view(const struct builder *b) {
     return view;
 }
 
+/* ---- what travels: see outlet.h ---- */
+
+static bool outlet_page(void *arg, const char *template, const char *path, json_t *data,
+    const struct strbuf *plots, size_t n_plots, struct err *err) {
+    struct builder *b = arg;
+    b->n_figures = n_plots;
+    bool ok = put_view(b, template, path, data, plots, err);
+    b->n_figures = PLOT_SECTIONS_MAX;
+    return ok;
+}
+
+static bool outlet_bare(
+    void *arg, const char *template, const char *file, const json_t *data, struct err *err) {
+    return put_bare(arg, template, file, data, err);
+}
+
+static bool outlet_file(void *arg, const char *file, const void *data, size_t n, struct err *err) {
+    return put_file(arg, file, data, n, err);
+}
+
+static void open_outlet(struct builder *b) {
+    b->n_figures = PLOT_SECTIONS_MAX;
+    b->outlet = (struct outlet) { .world = &b->world,
+        .boards = b->boards,
+        .options = b->options,
+        .links = { .root = b->root, .file_links = b->options->file_links },
+        .listed = b->listed,
+        .paths = b->paths,
+        .builder = b,
+        .page = outlet_page,
+        .bare = outlet_bare,
+        .file = outlet_file };
+}
+
+static bool put_look(struct builder *b, struct err *err) {
+    const struct site_look *look = b->options->look;
+    const char *logo = look ? json_get_string(look->words, "logo", NULL) : NULL;
+    char name[32];
+    snprintf(name, sizeof name, "assets/%.16s", logo ? logo : "");
+    return !look || ((!look->css.len ||
+                         put_file(b, "assets/look.css", look->css.text, look->css.len, err)) &&
+                        (!logo || put_file(b, name, look->logo.text, look->logo.len, err)));
+}
+
+static bool put_travel(struct builder *b, struct err *err) {
+    return put_look(b, err) && put_badges(&b->outlet, err) &&
+           put_charts(&b->outlet, &b->plots.n, b->plots.note, err) &&
+           put_changes(&b->outlet, err) && put_downloads(&b->outlet, err);
+}
+
 static bool put_all(struct builder *b, struct err *err) {
     json_t *index = view_index(&b->world, b->boards);
     bool ok = put_assets(b, err) && put_view(b, "index.html", "/", json_incref(index), NULL, err) &&
@@ -445,7 +570,7 @@ static bool put_all(struct builder *b, struct err *err) {
               put_view(b, "queue.html", "/queue/", view_queue(&b->world), NULL, err) &&
               put_nights(b, err) &&
               put_view(b, "methods.html", "/methods/", methods_view(b), NULL, err) &&
-              (!b->shelf || shelf_ok(b->shelf, err)) &&
+              put_travel(b, err) && (!b->shelf || shelf_ok(b->shelf, err)) &&
               (*b->below || put_beside(b, index, err)); // what a server looks for at its root alone
     json_decref(index);
     return ok;
@@ -469,8 +594,14 @@ static json_t *site_globals(const struct builder *b) {
     size_t n = strlen(base);
     while (n && base[n - 1] == '/')
         base[--n] = '\0';
-    json_t *site = json_pack("{s:s, s:s, s:s}", "title", o->title ? o->title : "Assay", "base",
-        base, "as_of", b->world.as_of);
+    json_t *site =
+        json_pack("{s:s, s:s, s:s}", "title", "Assay", "base", base, "as_of", b->world.as_of);
+    if (o->look) {
+        json_object_update(site, o->look->words);
+        json_object_set_new(site, "colours", json_boolean(o->look->css.len > 0));
+    }
+    if (o->title)
+        json_object_set_new(site, "title", json_string(o->title));
     json_object_set_new(site, "assets", asset_paths());
     free(base);
     return site;
@@ -506,7 +637,7 @@ static bool prepare(struct builder *b, struct err *err) {
     json_array_foreach(world_list(&b->world, "suites"), i, suite) {
         json_t *board = view_board(&b->world, suite);
         if (b->shelf)
-            board_stow(board);
+            board_stow(&b->world, board);
         json_array_append_new(b->boards, board);
     }
     if (b->shelf && !shelf_ok(b->shelf, err))
@@ -516,6 +647,7 @@ static bool prepare(struct builder *b, struct err *err) {
         open_memory(b, site);
     b->press = press_open(site_templates, site, err);
     json_decref(site);
+    open_outlet(b);
     return b->press != NULL;
 }
 
@@ -537,6 +669,7 @@ static bool put_site(struct tree *tree, const char *below, json_t *snapshot, str
         .tree = tree,
         .boards = json_array(),
         .paths = json_array(),
+        .listed = json_array(),
         .root = root_of(options->base_url, below) };
     bool ok = prepare(&b, err);
     if (ok)
@@ -552,6 +685,7 @@ static bool put_site(struct tree *tree, const char *below, json_t *snapshot, str
     world_release(&b.world);
     json_decref(b.boards);
     json_decref(b.paths);
+    json_decref(b.listed);
     strbuf_release(&b.page);
     free(b.root);
     return ok;
@@ -569,8 +703,8 @@ static bool has_suite(const json_t *snapshot, const char *name) {
     return false;
 }
 
-/* The open site, and each private board as a site of its own. One that nothing was asked of yet has
- * no site. */
+/* The open site, and each private board as a site of its own. One that nothing was asked of yet
+ * has no site. */
 static bool put_parts(struct tree *tree, const json_t *snapshot, const struct site_options *o,
     struct site_report *out, struct err *err) {
     json_t *open = split_part(snapshot, o->closed, NULL);

@@ -32,17 +32,20 @@ static bool is_time(const char *key) {
     return (n > 3 && strcmp(key + n - 3, "_at") == 0) || strcmp(key, "last_seen") == 0;
 }
 
-void tidy_times(json_t *rows) {
-    size_t i;
-    json_t *row, *value;
+void tidy_row(json_t *row) {
+    json_t *value;
     const char *key;
     void *next;
-    json_array_foreach(rows, i, row) {
-        json_object_foreach_safe(row, next, key, value) {
-            if (is_time(key) && json_is_string(value))
-                json_object_set_new(row, key, utc_time(json_string_value(value)));
-        }
+    json_object_foreach_safe(row, next, key, value) {
+        if (is_time(key) && json_is_string(value))
+            json_object_set_new(row, key, utc_time(json_string_value(value)));
     }
+}
+
+void tidy_times(json_t *rows) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) tidy_row(row);
 }
 
 /* A list of the document: the statement, how many parameters it has, the first of them (or NULL).

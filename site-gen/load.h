@@ -10,6 +10,7 @@ struct db;
 
 /* Times of rows as PostgreSQL prints them, to ISO 8601 in UTC; NULL is fine. */
 void tidy_times(json_t *rows);
+void tidy_row(json_t *row);
 
 /* A snapshot (site.h) whose lists of boards, runs and results are empty: those are read a part at a
  * time (shelf.h). The caller has begun a moment of the database, and owns *doc. */

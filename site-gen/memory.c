@@ -50,7 +50,8 @@ static bool all_there(const struct memory *m, const json_t *files) {
 
 bool memory_keep(
     struct memory *m, const char *key, const char *hash, const json_t **part, struct err *err) {
-    json_t *known = json_object_get(m->before, key), *files = json_object_get(known, "files"), *file;
+    json_t *known = json_object_get(m->before, key), *files = json_object_get(known, "files"),
+           *file;
     size_t i;
     *part = NULL;
     if (strcmp(json_get_string(known, "of", ""), hash) != 0 || !all_there(m, files))

@@ -1,7 +1,7 @@
 /* What a build remembers for the next one, in a file of the site's own: of each part of the site (a
  * model with its runs, a task) the hash of all that its pages are made of, and the names of its
- * files. A part whose hash is the same is neither read nor printed again: its files are those of the
- * old site.
+ * files. A part whose hash is the same is neither read nor printed again: its files are those of
+ * the old site.
  *
  * Whatever is wrong with the file, the build is a whole one. */
 #ifndef ASSAY_SITE_MEMORY_H

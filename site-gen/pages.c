@@ -25,8 +25,7 @@ static json_t *main_view(const json_t *of, const json_t *definition) {
     return metric_view(metric, metric, definition);
 }
 
-/* What a list shows of a run: model, task, figure, metric, when. */
-static json_t *run_line(const struct world *w, const json_t *run) {
+json_t *run_line(const struct world *w, const json_t *run) {
     static const char *const COPIED[] = { "run_id", "finished_at", "purpose", "dtype", "backend",
         "current", "superseded_at", "superseded_why", "revision", NULL };
     const char *model = json_get_string(run, "model", "");
@@ -518,6 +517,20 @@ json_t *view_task(const struct world *w, const char *name) {
     return page;
 }
 
+void shorten_task(json_t *view) {
+    size_t i;
+    json_t *group;
+    json_array_foreach(json_object_get(view, "groups"), i, group) {
+        json_t *rows = json_object_get(group, "rows");
+        size_t n = json_array_size(rows);
+        if (n <= TASK_ROWS_MAX)
+            continue;
+        json_object_set_new(group, "n_rows", json_integer((json_int_t)n));
+        while (n > TASK_ROWS_MAX)
+            json_array_remove(rows, --n);
+    }
+}
+
 /* ---- queue ---- */
 
 static json_t *job_view(const struct world *w, const json_t *job) {
@@ -551,7 +564,8 @@ json_t *view_queue(const struct world *w) {
         json_array_append_new(workers, line);
     }
     copy_fields(counts, world_list(w, "stats"), COUNTS);
-    return json_pack("{s:s, s:o, s:o, s:o, s:b}", "schema", "assay.site.queue/1", "counts", counts,
-        "jobs", lists, "workers", workers, "nights",
-        (int)(json_array_size(world_list(w, "nights")) > 0));
+    return json_pack("{s:s, s:o, s:o, s:o, s:b, s:O*}", "schema", "assay.site.queue/1", "counts",
+        counts, "jobs", lists, "workers", workers, "nights",
+        (int)(json_array_size(world_list(w, "nights")) > 0), "absent",
+        json_object_get(w->snapshot, "from_files"));
 }

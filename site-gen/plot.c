@@ -136,6 +136,20 @@ static bool run(
         strbuf_str(&result->err));
 }
 
+bool plot_run(
+    const char *program, const struct strbuf *script, struct strbuf *out, struct err *err) {
+    struct proc_result result = { 0 };
+    char *found = program ? xstrdup(program) : proc_find("gnuplot", NULL);
+    bool ok = found && *found
+                  ? run(found, script, &result, err)
+                  : err_set(err, ERR_NOT_FOUND, "gnuplot is not installed, or not wanted");
+    if (ok)
+        strbuf_add(out, strbuf_str(&result.out), result.out.len);
+    proc_result_release(&result);
+    free(found);
+    return ok;
+}
+
 /* The documents come one after another. */
 static void share_out(struct plots *p, const struct figure_job *jobs, size_t n, const char *text,
     const struct link_base *links) {

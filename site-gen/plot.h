@@ -24,6 +24,11 @@ void plots_draw(
     struct plots *plots, const char *program, const json_t *boards, const struct link_base *links);
 void plots_release(struct plots *plots);
 
+/* What gnuplot prints when it is told `script`: SVG documents, one after another. `program` as in
+ * site_options. */
+MUST_CHECK bool plot_run(
+    const char *program, const struct strbuf *script, struct strbuf *out, struct err *err);
+
 /* One figure: a point for each row that has a mean and a size. */
 struct plot_point {
     double size, value, low, high; /* value as shown */

@@ -86,6 +86,9 @@ static bool write_path(struct reader *r, const struct tag *t) {
             s = next;
         } else if (*s == 'M' || *s == 'L' || *s == ',' || *s == ' ') {
             strbuf_addc(r->out, *s++);
+        } else if (*s == '\n') { /* a long one goes on in the next line */
+            strbuf_addc(r->out, ' ');
+            s += 1 + strspn(s + 1, "\t ");
         } else {
             return false;
         }

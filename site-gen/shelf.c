@@ -41,6 +41,7 @@ void shelf_board(struct shelf *s, const char *suite, bool scores, shelf_row *tak
         json_t *row = row_to_json(&rows, i, &s->err);
         s->failed = !row;
         ok = row != NULL;
+        tidy_row(row);
         if (ok)
             take(to, row);
         json_decref(row);
@@ -52,23 +53,28 @@ json_t *shelf_apart(struct shelf *s, const char *suite) {
     return list_of(s, "site_apart_runs", DB_ARGS(db_text(suite)));
 }
 
-static json_t *list_of_models(struct shelf *s, const char *statement, const json_t *models) {
+static json_t *list_of_models(
+    struct shelf *s, const char *statement, const json_t *models, long long listed) {
     char *names = json_dumps(models, JSON_COMPACT);
-    json_t *list = list_of(s, statement, DB_ARGS(db_text(names)));
+    json_t *list = list_of(s, statement, DB_ARGS(db_text(names), db_int(listed)));
     free(names);
     return list;
 }
 
-json_t *shelf_runs(struct shelf *s, const json_t *models) {
-    return list_of_models(s, "site_model_runs", models);
+json_t *shelf_runs(struct shelf *s, const json_t *models, long long listed) {
+    return list_of_models(s, "site_model_runs", models, listed);
 }
 
-json_t *shelf_results(struct shelf *s, const json_t *models) {
-    return list_of_models(s, "site_model_results", models);
+json_t *shelf_results(struct shelf *s, const json_t *models, long long listed) {
+    return list_of_models(s, "site_model_results", models, listed);
 }
 
 json_t *shelf_task_runs(struct shelf *s, long long task, bool scores) {
     return list_of(s, "site_task_runs", DB_ARGS(db_int(task), db_text(scores ? "true" : "false")));
+}
+
+json_t *shelf_corrected(struct shelf *s) {
+    return list_of(s, "site_corrected_runs", DB_NO_ARGS);
 }
 
 json_t *shelf_newest(struct shelf *s, int n) {

@@ -29,9 +29,11 @@ void shelf_board(struct shelf *s, const char *suite, bool scores, shelf_row *tak
 
 /* Lists, which the caller owns. */
 json_t *shelf_apart(struct shelf *s, const char *suite); /* why cells of its board are empty */
-json_t *shelf_runs(struct shelf *s, const json_t *models);
-json_t *shelf_results(struct shelf *s, const json_t *models);
+/* Of models; records and results of runs above `listed` alone (world.h). */
+json_t *shelf_runs(struct shelf *s, const json_t *models, long long listed);
+json_t *shelf_results(struct shelf *s, const json_t *models, long long listed);
 json_t *shelf_task_runs(struct shelf *s, long long task, bool scores);
+json_t *shelf_corrected(struct shelf *s); /* what was withdrawn, and what may stand in its place */
 json_t *shelf_newest(struct shelf *s, int n);
 /* {"n_runs", "finished_at", "superseded_at", "last_listed"}: the last is the highest number behind
  * those of the `paged` newest, or 0. */

@@ -10,7 +10,9 @@
  * "tombstones": [models that were withdrawn], "copies": [{"of_model", "of_commit", "model"}],
  * "nights": [...], "asked": [which suites a model was asked for], "stats": {...},
  * "samples": {"<run>": [first samples of the run, as objects]},
- * "samples_gone": {"<run>": "archived" or "dropped"}}
+ * "samples_gone": {"<run>": "archived" or "dropped"},
+ * "as_of"?: a time before which it was not read, "from_files"?: it comes from files (results.h) and
+ * lacks the queue}
  *
  * The lists hold the rows of db/sql/site_*.sql under their column names; times are ISO 8601 in UTC.
  */
@@ -48,17 +50,21 @@ MUST_CHECK bool site_board(const json_t *snapshot, const char *suite,
  * taken over what is both. */
 json_t *metric_view(const char *metric, const char *main, const json_t *definition);
 
+struct site_look;
+
 struct site_options {
     const char *out; /* folder to make or to replace; refused if something else is in it */
     const char
-        *base_url;       /* where it will be published, https://...; NULL: no sitemap and no feed */
-    const char *title;   /* NULL: "Assay" */
-    const char *hub_url; /* models of kind hub link there; NULL: no such links */
-    const char *gnuplot; /* the program; NULL: looked for in PATH; "": no plots */
-    long long run_pages; /* so many runs, the newest, have a page of their own; 0: 20,000 */
-    bool afresh;         /* keeps no page of the old site without having made it again */
-    bool plain;          /* no FILE.gz and FILE.br beside the files */
-    bool file_links;     /* links name index.html, for reading from disk without a server */
+        *base_url;     /* where it will be published, https://...; NULL: no sitemap and no feed */
+    const char *title; /* NULL: what `look` says, else "Assay" */
+    const struct site_look *look; /* a team's own words and colours (look.h), or NULL */
+    const char *since; /* folder of an older state of the site: boards tell what changed; or NULL */
+    const char *hub_url;       /* models of kind hub link there; NULL: no such links */
+    const char *gnuplot;       /* the program; NULL: looked for in PATH; "": no plots */
+    long long run_pages;       /* so many runs, the newest, have a page of their own; 0: 20,000 */
+    bool afresh;               /* keeps no page of the old site without having made it again */
+    bool plain;                /* no FILE.gz and FILE.br beside the files */
+    bool file_links;           /* links name index.html, for reading from disk without a server */
     const char *const *closed; /* private suites, ended by NULL: each is a site of its own below
                                   s/NAME/, and nothing outside it tells of it (split.h); or NULL */
 };

@@ -152,9 +152,10 @@ static json_t *filter_samples(struct part *p) {
 json_t *split_part(const json_t *snapshot, const char *const *closed, const char *shown) {
     struct part p = { snapshot, closed, shown, json_object(), json_object(), json_object(),
         json_object() };
-    json_t *doc =
-        json_pack("{s:O*, s:O*, s:O*}", "schema", json_object_get(snapshot, "schema"), "workers",
-            json_object_get(snapshot, "workers"), "stats", json_object_get(snapshot, "stats"));
+    json_t *doc = json_pack("{s:O*, s:O*, s:O*, s:O*}", "schema",
+        json_object_get(snapshot, "schema"), "workers", json_object_get(snapshot, "workers"),
+        "stats", json_object_get(snapshot, "stats"), "from_files",
+        json_object_get(snapshot, "from_files"));
     find_tasks(&p);
     find_models(&p);
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)

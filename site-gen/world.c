@@ -201,6 +201,7 @@ static void index_runs(const struct world *w, const json_t *runs, const json_t *
 static void index_all(struct world *w) {
     size_t i;
     json_t *row;
+    see_time(w, w->snapshot, "as_of");
     index_runs(w, world_list(w, "runs"), world_list(w, "results"));
     json_array_foreach(world_list(w, "runs"), i, row) {
         see_time(w, row, "finished_at");

@@ -161,8 +161,14 @@ static void side_line(
 
 /* ---- for programs ---- */
 
+/* A spreadsheet takes a cell that begins so for a formula, and what a model is called is a
+ * stranger's. */
+static bool is_formula(const char *text) {
+    return *text && strchr("=+-@\t\r", *text);
+}
+
 static void csv_text(struct strbuf *out, const char *text) {
-    strbuf_addc(out, '"');
+    strbuf_adds(out, is_formula(text) ? "\"'" : "\"");
     for (; *text; text++) {
         strbuf_addc(out, *text);
         if (*text == '"')

@@ -12,6 +12,7 @@
 #include "evaluator/cli/report.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/submission.h"
+#include "evaluator/cli/suites.h"
 #include "evaluator/cli/table.h"
 #include "evaluator/nightly/nightly.h"
 #include "version.h"
@@ -259,7 +260,7 @@ static bool run(const struct args *args, struct err *err) {
     o.closed = closed[0] ? closed : NULL;
     o.suites = read_suites(args, suites) ? (const char *const *)suites : NULL;
     o.worker_argv = o.workers ? worker.items : NULL;
-    bool ok = run_night(args, &o, err);
+    bool ok = suites_check_closed(args, o.db, closed, err) && run_night(args, &o, err);
     for (char **s = suites; *s; s++) {
         free(*s);
     }

@@ -11,6 +11,7 @@
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/submission.h"
+#include "evaluator/cli/suites.h"
 #include "evaluator/hub/hub.h"
 #include "evaluator/serve/serve.h"
 #include "evaluator/task/library.h"
@@ -121,23 +122,16 @@ static json_t *resolve(void *arg, const struct serve_asked *asked, struct err *e
 
 /* NULL where the library says nothing: then anything, and the resolver says what there is not. */
 static json_t *suites_offered(const struct args *args, struct err *err) {
-    json_t *offered = json_array(), *list, *entry;
+    json_t *offered = json_array();
     char *item;
-    size_t i;
     for (unsigned k = 0; (item = args_item(args, "suite", k)); k++) {
         json_array_append_new(offered, json_string(item));
         free(item);
     }
-    if (json_array_size(offered)) {
-        return offered;
+    if (json_array_size(offered) == 0) {
+        json_decref(offered);
+        offered = suites_of_library(args, err);
     }
-    list = task_list(task_library_dir(args_get(args, "tasks", NULL)), task_files, err);
-    json_array_foreach(list, i, entry) {
-        if (strstr(json_get_string(entry, "file", ""), "suite/")) {
-            json_array_append_new(offered, json_string(json_get_string(entry, "name", "")));
-        }
-    }
-    json_decref(list);
     if (json_array_size(offered) == 0) {
         json_decref(offered);
         return NULL;
@@ -166,12 +160,36 @@ static bool read_numbers(const struct args *args, struct serve_options *o, struc
     return true;
 }
 
+/* A board that is to be closed is there: a path that leads nowhere would leave it open. */
+static bool check_closed(
+    const struct args *args, struct db *db, const char *const *paths, struct err *err) {
+    char *names[SERVE_PATHS_MAX] = { NULL };
+    size_t n = 0;
+    bool ok = true;
+    for (; ok && *paths; paths++) {
+        const char *name;
+        size_t length = serve_path_suite(*paths, &name);
+        ok = **paths == '/' || err_set(err, ERR_USAGE, "'%.100s' is no path to close", *paths);
+        if (!ok) {
+            err_hint(err, "a board is at /s/SUITE/, and all there is at /");
+        } else if (length) {
+            names[n++] = xstrndup(name, length);
+        }
+    }
+    ok = ok && suites_check_closed(args, db, (const char *const *)names, err);
+    while (n) {
+        free(names[--n]);
+    }
+    return ok;
+}
+
 /* Which database it is, brought up to this program where it is our own. The cluster, if it is that,
  * is the caller's. */
 static bool find_database(
     const struct args *args, struct serve_options *o, struct cluster *cluster, struct err *err) {
     struct db *db = database_open(args, err);
-    bool ok = db && (!db_is_private(db) || cluster_status(NULL, cluster, err));
+    bool ok = db && check_closed(args, db, o->closed, err) &&
+              (!db_is_private(db) || cluster_status(NULL, cluster, err));
     if (ok && cluster->conninfo) {
         o->conninfo = cluster->conninfo;
         o->home = cluster->home;
@@ -190,6 +208,7 @@ static bool run(const struct args *args, struct err *err) {
         .listen = args_get(args, "listen", "127.0.0.1:8080"),
         .port_file = args_get(args, "port-file", NULL),
         .site = args_get(args, "site", NULL),
+        .hub = args_get(args, "hub", getenv("HF_ENDPOINT")),
         .base_url = args_get(args, "base-url", NULL),
         .title = args_get(args, "title", NULL),
         .anonymous = args_has(args, "anonymous"),

@@ -2,9 +2,13 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "db/db.h"
 #include "evaluator/cli/command.h"
-#include "evaluator/cli/database.h"
+#include "evaluator/cli/snapshot.h"
 #include "evaluator/cli/stop.h"
+#include "evaluator/cli/suites.h"
+#include "site-gen/look.h"
+#include "site-gen/results.h"
 #include "site-gen/site.h"
 
 /* ---- build ---- */
@@ -12,38 +16,52 @@
 static const struct option options_build[] = {
     { "out", 'o', "DIR", "the folder to make or to replace (default: site)" },
     { "base-url", 0, "URL", "where it will be published: for the sitemap and the feed" },
+    { "from", 0, "DIR", "build from results that 'result export' wrote, without a database" },
+    { "config", 0, "FILE", "a site.lua: title, words, colours, logo and links of your own" },
+    { "since", 0, "DIR", "an older state of this site: boards tell what changed since" },
     { "title", 0, "TEXT", "the site's name" },
     { "private", 0, "SUITE",
         "a board of its own below s/SUITE/, told of nowhere else (repeatable)" },
     { "afresh", 0, NULL, "make every page again, also those of which nothing has changed" },
     { "plain", 0, NULL, "without FILE.gz and FILE.br beside the files" },
     { "file-links", 0, NULL, "name index.html in links, for reading from disk without a server" },
+    { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones: for names of suites" },
     { NULL, 0, NULL, NULL },
 };
 
-/* A canary gave other numbers: what is published stays as it is until somebody has looked. */
-static bool check_freeze(struct db *db, struct err *err) {
-    struct rows rows = { 0 };
-    bool ok = db_query(db, "site_publication", DB_NO_ARGS, &rows, err);
-    if (ok && rows.n && !rows_null(&rows, 0, "frozen_at")) {
-        ok = err_set(err, ERR_NEGATIVE, "publication is frozen: %s", rows_text(&rows, 0, "reason"));
-        err_hint(err, "look at it, then 'assay nightly unfreeze --reason TEXT'");
-    }
-    rows_release(&rows);
-    return ok;
+static bool load(
+    const struct args *args, const char *const *closed, json_t **snapshot, struct err *err) {
+    const char *from = args_get(args, "from", NULL);
+    return (from ? results_read(from, snapshot, err) : snapshot_load(args, snapshot, err)) &&
+           suites_check_closed_in(args, *snapshot, closed, err);
 }
 
+static bool load_look(const struct args *args, struct site_look *look, struct err *err) {
+    const char *path = args_get(args, "config", NULL);
+    return !path || site_look_read(path, look, err);
+}
+
+/* Files are a whole document, and what a private board may show is found in one; else the database
+ * is read a part at a time. */
 static bool build(const struct args *args, const struct site_options *options,
     struct site_report *report, struct err *err) {
-    struct db *db = database_open(args, err);
-    bool ok = db && check_freeze(db, err) && site_build_from(db, options, report, err);
+    json_t *snapshot = NULL;
+    struct db *db = NULL;
+    bool whole = args_has(args, "from") || options->closed, ok;
+    if (whole)
+        ok = load(args, options->closed, &snapshot, err) &&
+             site_build(snapshot, options, report, err);
+    else
+        ok = (db = snapshot_database(args, err)) && site_build_from(db, options, report, err);
     db_close(db);
+    json_decref(snapshot);
     return ok;
 }
 
 enum { CLOSED_MAX = 32 };
 
 static bool run_build(const struct args *args, struct err *err) {
+    struct site_look look = { 0 };
     const char *closed[CLOSED_MAX];
     const char *endpoint = getenv("HF_ENDPOINT");
     struct site_report report = { 0 };
@@ -51,6 +69,8 @@ static bool run_build(const struct args *args, struct err *err) {
         .out = args_get(args, "out", "site"),
         .base_url = args_get(args, "base-url", NULL),
         .title = args_get(args, "title", NULL),
+        .since = args_get(args, "since", NULL),
+        .look = args_has(args, "config") ? &look : NULL,
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co",
         .afresh = args_has(args, "afresh"),
         .plain = args_has(args, "plain"),
@@ -60,7 +80,7 @@ static bool run_build(const struct args *args, struct err *err) {
         return false;
     }
     options.closed = closed[0] ? closed : NULL;
-    bool ok = build(args, &options, &report, err);
+    bool ok = load_look(args, &look, err) && build(args, &options, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
             report.n_files, (double)(report.bytes + report.packed_bytes) / 1e6, report.n_changed);
@@ -69,22 +89,25 @@ static bool run_build(const struct args *args, struct err *err) {
         }
     }
     site_report_release(&report);
+    site_look_release(&look);
     return ok;
 }
 
 const struct command cmd_site_build = {
     .name = "site build",
     .operands = "",
-    .summary = "build the static website from the database",
+    .summary = "build the static website from the database, or from exported results",
     .details = "Readers see the old site or the new one, never half of each; files that did not "
                "change are kept.\n"
                "A private board is a site of its own below s/SUITE/: its tasks, models, runs and "
                "samples are on no\n"
                "page outside it, nor are reports of nights, and what belongs to no open suite. Who "
                "may read it is for\n"
-               "what serves it to say: 'assay serve --private /s/SUITE/'.\n\n"
+               "what serves it to say: 'assay serve --private /s/SUITE/'. A name that no suite has "
+               "is an error.\n\n"
                "  assay site build -o public --base-url https://board.example.org\n"
-               "  assay site build -o public --private inner\n",
+               "  assay site build -o public --private inner\n"
+               "  assay site build -o public --from results --config site.lua\n",
     .options = { options_build, options_database },
     .run = run_build,
 };

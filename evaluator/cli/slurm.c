@@ -361,11 +361,14 @@ static bool submit(const struct args *args, const struct slurm_plan *p, struct e
     return ok;
 }
 
+/* What a puller held that was killed is put back first: it may have been the last of them, and
+ * where there is no worker nobody else would. */
 static bool scale(
     struct db *db, const struct args *args, struct slurm_plan *p, unsigned most, struct err *err) {
     long long depth;
+    int n_lost;
     unsigned there = 0, memory_mb = p->memory_mb ? p->memory_mb : INT_MAX;
-    if (!lock_fleet(db, err) ||
+    if (!lock_fleet(db, err) || !queue_reap(db, &n_lost, err) ||
         !ask_one(db, "queue_depth", DB_ARGS(db_int(memory_mb)), &depth, err) ||
         !count_there(&there, err)) {
         return false;

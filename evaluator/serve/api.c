@@ -7,11 +7,6 @@
 #include "evaluator/serve/sign.h"
 #include "evaluator/serve/words.h"
 
-static enum MHD_Result unknown(struct request *r) {
-    return reply_problem(r, MHD_HTTP_NOT_FOUND, "not-found", "GET /api/v1/submissions lists them",
-        "there is no submission %lld", r->id);
-}
-
 static enum MHD_Result accepted(struct request *r, const struct accepted_as *as) {
     char location[64];
     snprintf(location, sizeof location, "/api/v1/submissions/%lld", as->id);
@@ -69,7 +64,7 @@ enum MHD_Result api_list(struct request *r) {
         return reply_err(r, &err);
     }
     json_array_foreach(list, i, line) {
-        words_add_line(line);
+        words_add_line(line, r->s->o->hub);
     }
     size_t n = json_array_size(list);
     long long last = n ? json_get_int(json_array_get(list, n - 1), "id", 0) : 0;
@@ -91,19 +86,11 @@ static bool holds_key(const struct request *r) {
 }
 
 enum MHD_Result api_view(struct request *r) {
-    struct err err = ERR_INIT;
-    json_t *view = store_view(r->s->store, r->id, &err);
+    enum MHD_Result result = MHD_NO;
+    json_t *view = submission_view(r, holds_key(r), &result);
     if (!view) {
-        return reply_err(r, &err);
+        return result;
     }
-    if (json_is_null(view)) {
-        return unknown(r);
-    }
-    if (!submission_is_shown(r, view, holds_key(r))) {
-        json_decref(view);
-        return reply_closed(r);
-    }
-    words_add(view);
     json_object_set_new(view, "schema", json_string("assay.submission/1"));
     return reply_json(r, MHD_HTTP_OK, view, NULL);
 }
@@ -127,7 +114,7 @@ enum MHD_Result api_cancel(struct request *r) {
         return reply_err(r, &err);
     }
     if (!strcmp(answer, "gone")) {
-        return unknown(r);
+        return submission_unknown(r);
     }
     if (!strcmp(answer, "denied")) {
         return reply_problem(
@@ -146,7 +133,7 @@ enum MHD_Result api_vote(struct request *r) {
     if (!store_vote(r->s->store, r->id, r->who.user, answer, &err)) {
         return reply_err(r, &err);
     }
-    return !strcmp(answer, "gone") ? unknown(r) : say(r, answer);
+    return !strcmp(answer, "gone") ? submission_unknown(r) : say(r, answer);
 }
 
 /* Counts, and the first ?limit= jobs: those under way, then those that are next. */

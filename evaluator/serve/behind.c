@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "db/db.h"
 #include "evaluator/serve/sign.h"
+#include "evaluator/serve/told.h"
 
 enum {
     RESOLVE_LEASE_S = 300,
@@ -95,12 +96,16 @@ static struct db_arg wait_for(const struct err *err, int tries) {
     return later ? db_real(s < 3600 ? s : 3600) : db_null();
 }
 
-static bool put_off(
-    struct db *db, const struct rows *rows, const struct err *why, struct err *err) {
+/* What is kept of it goes to lists, feeds and webhooks as it is. */
+static bool put_off(struct db *db, const struct rows *rows, const struct err *why, const char *hub,
+    struct err *err) {
     int tries = (int)rows_int(rows, 0, "tries");
+    struct err told = *why;
+    told_hide_hub(told.msg, sizeof told.msg, hub);
+    told_hide_hub(told.hint, sizeof told.hint, hub);
     return db_run(db, "request_fail",
         DB_ARGS(db_int(rows_int(rows, 0, "request_id")), db_int(tries),
-            db_text(err_info(why->class)->name), db_text(why->msg), db_text(why->hint),
+            db_text(err_info(why->class)->name), db_text(told.msg), db_text(told.hint),
             wait_for(why, tries)),
         err);
 }
@@ -131,7 +136,7 @@ static bool resolve_one(struct hand *hand, struct db *db) {
         bool ok = submission && hand_in(db, &rows, submission, &err);
         json_decref(submission);
         struct err why = err, lost = ERR_INIT;
-        if (!ok && why.class != ERR_INTERRUPTED && !put_off(db, &rows, &why, &lost)) {
+        if (!ok && why.class != ERR_INTERRUPTED && !put_off(db, &rows, &why, b->s->o->hub, &lost)) {
             note(b, "could not put off a request", &lost); // its lease ends, and it is taken again
         }
         hand->request = 0;

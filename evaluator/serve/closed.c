@@ -33,7 +33,7 @@ bool path_is_closed(const struct server *s, const char *path) {
 
 /* ---- suites ---- */
 
-size_t path_suite(const char *path, const char **name) {
+size_t serve_path_suite(const char *path, const char **name) {
     *name = path + 3;
     size_t n = strncmp(path, "/s/", 3) ? 0 : strcspn(*name, "/");
     bool whole = n && (!(*name)[n] || !(*name)[n + 1]);
@@ -43,7 +43,7 @@ size_t path_suite(const char *path, const char **name) {
 bool suite_is_closed(const struct request *r, const char *suite) {
     const char *name;
     for (const char *const *c = r->s->o->closed; *c && !request_may(r, "read"); c++) {
-        size_t n = path_suite(*c, &name);
+        size_t n = serve_path_suite(*c, &name);
         if (n && n == strlen(suite) && !strncmp(name, suite, n)) {
             return true;
         }
@@ -56,7 +56,7 @@ void closed_suites(const struct request *r, char list[CLOSED_LIST_SIZE]) {
     size_t at = 0;
     list[0] = 0;
     for (const char *const *c = r->s->o->closed; *c && !request_may(r, "read"); c++) {
-        size_t n = path_suite(*c, &name);
+        size_t n = serve_path_suite(*c, &name);
         if (n) {
             at += (size_t)snprintf(
                 list + at, CLOSED_LIST_SIZE - at, "%s%.*s", at ? "," : "", (int)n, name);

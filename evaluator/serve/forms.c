@@ -91,11 +91,6 @@ static bool holds_key(const struct request *r) {
            secret_equal(hex, key);
 }
 
-static enum MHD_Result unknown(struct request *r) {
-    return reply_problem(r, MHD_HTTP_NOT_FOUND, "not-found", "the queue lists them",
-        "there is no submission %lld", r->id);
-}
-
 /* A private board is a site of its own (site-gen/split.h). */
 static void set_root(const struct request *r, json_t *view) {
     char board[128];
@@ -105,19 +100,11 @@ static void set_root(const struct request *r, json_t *view) {
 }
 
 enum MHD_Result page_view(struct request *r) {
-    struct err err = ERR_INIT;
-    json_t *view = store_view(r->s->store, r->id, &err);
+    enum MHD_Result result = MHD_NO;
+    json_t *view = submission_view(r, holds_key(r), &result);
     if (!view) {
-        return reply_err(r, &err);
+        return result;
     }
-    if (json_is_null(view)) {
-        return unknown(r);
-    }
-    if (!submission_is_shown(r, view, holds_key(r))) {
-        json_decref(view);
-        return reply_closed(r);
-    }
-    words_add(view);
     bool over = !json_is_null(json_object_get(view, "ended_at"));
     bool own = r->who.token && !strcmp(r->who.user, json_get_string(view, "submitter", ""));
     set_root(r, view);
@@ -151,7 +138,7 @@ enum MHD_Result page_cancel(struct request *r) {
         return reply_problem(r, MHD_HTTP_FORBIDDEN, "forbidden", "sign in as its submitter",
             "calling it off is its submitter's");
     }
-    return !strcmp(answer, "gone") ? unknown(r) : back(r);
+    return !strcmp(answer, "gone") ? submission_unknown(r) : back(r);
 }
 
 enum MHD_Result page_vote(struct request *r) {
@@ -169,7 +156,7 @@ enum MHD_Result page_vote(struct request *r) {
     if (!store_vote(r->s->store, r->id, r->who.user, answer, &err)) {
         return reply_err(r, &err);
     }
-    return !strcmp(answer, "gone") ? unknown(r) : back(r);
+    return !strcmp(answer, "gone") ? submission_unknown(r) : back(r);
 }
 
 /* Submissions, what is next (on the first page), and how much there is; NULL on failure. */
@@ -200,7 +187,7 @@ enum MHD_Result page_queue(struct request *r) {
     }
     const json_t *list = json_object_get(document, "submissions");
     json_array_foreach(list, i, line) {
-        words_add_line(line);
+        words_add_line(line, r->s->o->hub);
     }
     size_t n = json_array_size(list);
     long long last = n == LIST_N ? json_get_int(json_array_get(list, n - 1), "id", 0) : 0;
@@ -235,7 +222,7 @@ enum MHD_Result page_feed(struct request *r) {
         return reply_err(r, &err);
     }
     json_array_foreach(list, i, line) {
-        words_add_line(line);
+        words_add_line(line, r->s->o->hub);
     }
     base_of(r, base, sizeof base);
     json_t *document = json_pack("{s:o, s:s}", "submissions", list, "base", base);

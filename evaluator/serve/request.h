@@ -119,8 +119,6 @@ handler file_asset, file_site;                                        /* files.c
 
 /* Is the path one of those that need a token? */
 bool path_is_closed(const struct server *s, const char *path);
-/* The suite whose board is at "/s/NAME/": how long its name is; 0: the path is another. */
-size_t path_suite(const char *path, const char **name);
 /* Suites whose board this reader may not see: their names with commas between them. */
 #define CLOSED_LIST_SIZE (SERVE_PATHS_MAX * 102)
 void closed_suites(const struct request *r, char list[CLOSED_LIST_SIZE]);
@@ -142,6 +140,10 @@ struct accepted_as {
 /* Checks, writes, and answers false with the error queued. */
 bool submission_accept(struct request *r, struct ask *ask, struct accepted_as *as,
     enum MHD_Result *result, struct err *refused);
+/* The submission of the request's number, with its words, which the caller owns; NULL with the
+ * answer queued: there is none, or this reader may not see it. `holds_key` as above. */
+json_t *submission_view(struct request *r, bool holds_key, enum MHD_Result *result);
+enum MHD_Result submission_unknown(struct request *r);
 int64_t serve_now_us(void);
 
 #endif

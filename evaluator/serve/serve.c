@@ -148,7 +148,7 @@ static bool check_site(const char *dir, struct err *err) {
 static bool check_private(const struct serve_options *o, struct err *err) {
     const char *name;
     for (const char *const *c = o->closed; o->site && *c; c++) {
-        size_t n = path_suite(*c, &name);
+        size_t n = serve_path_suite(*c, &name);
         char board[512], within[512];
         snprintf(board, sizeof board, "%s/s/%.*s/index.html", o->site, (int)n, name);
         snprintf(within, sizeof within, "%s/s/%.*s/s/%.*s/index.html", o->site, (int)n, name,

@@ -52,8 +52,10 @@ struct serve_options {
     const char *closed[SERVE_PATHS_MAX];  /* paths that need a token to read ("/s/inner/", and what
                                              was handed in for that suite; "/": all but the health
                                              checks); ends with NULL */
-    const json_t *suites;                 /* names that can be asked for; NULL: any */
-    bool anonymous;                       /* submissions without a token are taken */
+    const char
+        *hub; /* where models are looked up, which strangers aren't told; NULL: the public one */
+    const json_t *suites;   /* names that can be asked for; NULL: any */
+    bool anonymous;         /* submissions without a token are taken */
     bool hooks_to_loopback; /* webhooks may be http and go to this machine: for tests */
     struct serve_rates rates;
     unsigned n_threads, n_resolvers, n_connections; /* 0: 8, 2, 1024 */
@@ -69,6 +71,9 @@ struct serve_options {
 /* Serves until *stop, then takes no more connections, lets what is under way end, for ten seconds
  * at most, and returns true. */
 MUST_CHECK bool serve_run(const struct serve_options *options, struct err *err);
+
+/* The suite whose board is at "/s/NAME/": how long its name is; 0: the path is another. */
+size_t serve_path_suite(const char *path, const char **name);
 
 /* A token is "assay_" and 40 hex digits, from the system's randomness. */
 #define SERVE_TOKEN_SIZE 47

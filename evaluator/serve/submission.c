@@ -6,6 +6,7 @@
 #include "evaluator/serve/ask.h"
 #include "evaluator/serve/request.h"
 #include "evaluator/serve/sign.h"
+#include "evaluator/serve/words.h"
 
 /* Whose idempotency keys these are: a user's, or those of an address, which is not kept as such. */
 static void owner_of(const struct request *r, char owner[100]) {
@@ -101,6 +102,26 @@ static void fill_secrets(const struct request *r, const struct ask *ask, struct 
         sign_for(store_key(r->s->store), r->who.token ? "webhooks of token" : "webhook of request",
             value, as->secret);
     }
+}
+
+enum MHD_Result submission_unknown(struct request *r) {
+    return reply_problem(r, MHD_HTTP_NOT_FOUND, "not-found",
+        r->route && r->route->flags & ROUTE_API ? "GET /api/v1/submissions lists them"
+                                                : "the queue lists them",
+        "there is no submission %lld", r->id);
+}
+
+json_t *submission_view(struct request *r, bool holds_key, enum MHD_Result *result) {
+    struct err err = ERR_INIT;
+    json_t *view = store_view(r->s->store, r->id, &err);
+    bool there = view && !json_is_null(view);
+    if (there && submission_is_shown(r, view, holds_key)) {
+        words_add(view, r->s->o->hub);
+        return view;
+    }
+    *result = !view ? reply_err(r, &err) : there ? reply_closed(r) : submission_unknown(r);
+    json_decref(view);
+    return NULL;
 }
 
 bool submission_accept(struct request *r, struct ask *ask, struct accepted_as *as,

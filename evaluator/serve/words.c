@@ -4,6 +4,8 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
+#include "evaluator/serve/told.h"
 
 /* What an error is, and what to do about it. */
 static const struct {
@@ -79,8 +81,86 @@ static json_t *error_view(const char *class, const char *message) {
         message, "next", ERRORS[i].next);
 }
 
+/* ---- room ---- */
+
+/* What a job may need, in the order in which it is said, and who can do something about it. */
+static const struct {
+    const char *what, *unit, *next;
+} NEEDS[] = {
+    { "device", "", "Those who run this service can start a worker with such a device." },
+    { "gpus", " GPUs",
+        "Those who run this service can start a worker with more GPUs; or submit a smaller or "
+        "quantised model." },
+    { "memory_mb", " MB of memory",
+        "Those who run this service can start a worker with more memory; or submit a smaller or "
+        "quantised model." },
+    { "dtype", "",
+        "Ask for another dtype, or those who run this service start a worker that computes in "
+        "it." },
+    { "disk_mb", " MB of disk",
+        "Those who run this service can make room, or start a worker where there is more." },
+};
+
+static bool lacks(const json_t *room, const char *what) {
+    const json_t *list = json_object_get(room, "lacks");
+    size_t i, n = json_array_size(list);
+    for (i = 0; i < n && strcmp(json_string_value(json_array_get(list, i)), what); i++) {
+    }
+    return n == 0 || i < n; // none in particular: no worker has all of it at once
+}
+
+static void say_need(struct strbuf *out, const json_t *room, size_t which) {
+    const json_t *need = json_object_get(json_object_get(room, "needs"), NEEDS[which].what);
+    const json_t *most = json_object_get(json_object_get(room, "most"), NEEDS[which].what);
+    strbuf_adds(out, out->len ? ", " : "no worker that is running has room for it: it needs ");
+    if (json_is_string(need)) {
+        strbuf_addf(out, "the %s %.40s", NEEDS[which].what, json_string_value(need));
+    } else {
+        strbuf_addf(out, "%.0f%s", json_number_value(need), NEEDS[which].unit);
+    }
+    if (json_is_number(most)) {
+        strbuf_addf(out, " (the most that one has is %.0f)", json_number_value(most));
+    }
+}
+
+/* What no worker has that the job needs. */
+static void say_room(json_t *room) {
+    struct strbuf words = { 0 };
+    const char *next = "Those who run this service can start a worker on a larger machine.";
+    bool all = json_array_size(json_object_get(room, "lacks")) == 0;
+    for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++) {
+        bool needed = json_object_get(json_object_get(room, "needs"), NEEDS[i].what) != NULL;
+        if (needed && lacks(room, NEEDS[i].what)) {
+            next = all || words.len ? next : NEEDS[i].next;
+            say_need(&words, room, i);
+        }
+    }
+    set(room, "words", strbuf_str(&words));
+    set(room, "next", next);
+    strbuf_release(&words);
+}
+
+/* A job that nobody will take is what there is to be said of its submission. */
+static void advise_room(json_t *view) {
+    json_t *first = json_null(), *job;
+    size_t i;
+    json_array_foreach(json_object_get(view, "jobs"), i, job) {
+        json_t *room = json_object_get(job, "room");
+        if (json_is_object(room)) {
+            say_room(room);
+            first = json_is_object(first) ? first : room;
+        }
+    }
+    json_object_set(view, "room", first);
+    if (json_is_object(first)) {
+        set(view, "next", json_get_string(first, "next", ""));
+    }
+}
+
 /* A job's two columns become one object. */
-static void mend_job(json_t *job) {
+static void mend_job(json_t *job, const char *hub) {
+    told_hide_in(job, "error", hub);
+    told_hide_in_list(json_object_get(job, "log"), hub);
     const char *class = json_get_string(job, "error_class", NULL);
     json_t *error = class ? error_view(class, json_get_string(job, "error", NULL)) : json_null();
     json_object_set_new(job, "error", error);
@@ -94,13 +174,15 @@ static void add_links(json_t *view, long long id) {
             json_sprintf("/api/v1/submissions/%lld/vote", id)));
 }
 
-void words_add_line(json_t *line) {
+void words_add_line(json_t *line, const char *hub) {
     const char *state = json_get_string(line, "state", "");
     size_t i = state_of(state);
     json_t *error = json_object_get(line, "error");
     set(line, "words", STATES[i].words);
     set(line, "next", STATES[i].next);
     if (json_is_object(error)) {
+        told_hide_in(error, "message", hub);
+        told_hide_in(error, "hint", hub);
         const char *hint = json_get_string(error, "hint", NULL);
         size_t e = error_of(json_get_string(error, "class", ""));
         set(error, "words", ERRORS[e].words);
@@ -125,13 +207,14 @@ static void advise_failed(json_t *view) {
     }
 }
 
-void words_add(json_t *view) {
+void words_add(json_t *view, const char *hub) {
     size_t i;
     json_t *job;
-    words_add_line(view);
+    words_add_line(view, hub);
     json_array_foreach(json_object_get(view, "jobs"), i, job) {
-        mend_job(job);
+        mend_job(job, hub);
     }
+    advise_room(view);
     if (!strcmp(json_get_string(view, "state", ""), "failed")) {
         advise_failed(view);
     }

@@ -293,7 +293,7 @@ static int text_json_decode(lua_State *L) {
     return 1;
 }
 
-/* json.encode(value) */
+/* json.encode(value): keys in one order, as a table has none. */
 static int text_json_encode(lua_State *L) {
     luaL_checkany(L, 1);
     struct err err = ERR_INIT;
@@ -301,7 +301,7 @@ static int text_json_encode(lua_State *L) {
     if (!value) {
         return luaL_error(L, "%s", err.msg);
     }
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
     json_decref(value);
     lua_pushstring(L, text ? text : "null");
     free(text);

@@ -50,7 +50,7 @@ static void nearest_global(lua_State *L, const char *name, char *near, size_t si
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         const char *other = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
         size_t d = other ? text_distance(name, other) : best;
-        if (d < best) {
+        if (d < best || (d == best && *near && strcmp(other, near) < 0)) {
             best = d;
             snprintf(near, size, "%s", other);
         }

@@ -250,11 +250,28 @@ static bool take_jobs(struct loop *l, struct err *err) {
     return true;
 }
 
+/* As a claim says it; what is left open is absent. For who wonders why no worker takes a job
+ * (db/migrations/022_room.sql). */
+static json_t *machine_json(const struct loop *l) {
+    struct claim_options claim = describe_machine(l);
+    json_t *machine = json_pack("{s:s*, s:s*}", "device", claim.device, "dtypes", claim.dtypes);
+    if (claim.memory_mb) {
+        json_object_set_new(machine, "memory_mb", json_integer(claim.memory_mb));
+    }
+    if (claim.disk_mb) {
+        json_object_set_new(machine, "disk_mb", json_integer(claim.disk_mb));
+    }
+    if (claim.device) {
+        json_object_set_new(machine, "gpus", json_integer(claim.gpus));
+    }
+    return machine;
+}
+
 static json_t *describe(const struct loop *l) {
     const char *slurm = getenv("SLURM_JOB_ID");
-    json_t *info = json_pack("{s:i, s:s, s:s, s:i}", "pid", (int)getpid(), "build", ASSAY_BUILD,
-        "device", l->options->device ? l->options->device : "auto", "memory_mb",
-        (int)l->options->memory_mb);
+    json_t *info = json_pack("{s:i, s:s, s:s, s:i, s:o}", "pid", (int)getpid(), "build",
+        ASSAY_BUILD, "device", l->options->device ? l->options->device : "auto", "memory_mb",
+        (int)l->options->memory_mb, "machine", machine_json(l));
     struct strbuf boot = { 0 };
     struct err ignored = ERR_INIT;
     if (file_read("/proc/sys/kernel/random/boot_id", 64, &boot, &ignored) && boot.len >= 36) {

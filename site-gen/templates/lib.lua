@@ -23,6 +23,12 @@ function error_of(f, metric)
     return "±" .. digits(metric):format(scaled((f.high - f.low) / 2, metric))
 end
 
+-- A difference of shares: "+1.2", "−0.4", "0.0".
+function signed(v)
+    local text = format("%+.1f", 100 * v)
+    return (text:gsub("^[%+%-]0%.0$", "0.0"):gsub("^%-", "−"))
+end
+
 -- "53.7 (95 % interval 52.9 to 54.4, n = 400)"
 function told(f, metric)
     local text = number(f.value, metric)
@@ -234,4 +240,53 @@ ADVICE = {
     auth = "The repository is gated or private.",
     not_found = "The model or revision does not exist.",
     network = "The hub could not be reached.",
+}
+
+-- What a script must know of a row of a board to choose by it; the order is board.js's.
+local LINE = { "key", "type", "lic", "permissive", "prec", "arch", "openness", "measured_at", "memory_bytes", "tokens_per_s",
+    "rank_low", "rank_high" }
+function row_line(r)
+    local parts = {}
+    for i, k in ipairs(LINE) do parts[i] = r[k] == nil and "" or r[k] == true and "1" or tostring(r[k]) end
+    if r.measured_at then parts[8] = r.measured_at:sub(1, 10) end
+    parts[#parts + 1] = r.mean and r.mean.low and format("%.4f", r.mean.low) or ""
+    parts[#parts + 1] = r.mean and r.mean.high and format("%.4f", r.mean.high) or ""
+    return table.concat(parts, "|")
+end
+
+-- A value to sort by.
+function exact(v) return format("%.6g", v) end
+
+-- Why a model is among those to choose from, by size alone.
+function choice_told(r, last)
+    local text = r.gain and format("%s above the best smaller one%s.", number(r.gain, PERCENT),
+        r.same_tier and ", from which it cannot be told" or "") or "The smallest that has all tasks."
+    return last and r.gain and text .. " None scores more." or text
+end
+-- The files below /api/v1: path, schema, what is in it.
+API = {
+    ["assay.site.index/1"] = "suites with their leaders, newest results, counts",
+    ["assay.site.board/1"] = "a board: sections with their tasks, rows with rank, tier, mean and a cell a task",
+    ["assay.site.plots/1"] = "what the plots of a board draw: points, correlations, differences",
+    ["assay.site.changes/1"] = "what became of a board since an older state of the site",
+    ["assay.site.models/1"] = "all models, each at its newest revision, and those that were withdrawn",
+    ["assay.site.model/1"] = "a model: revisions, its place on each board, all its runs, jobs that are not over",
+    ["assay.site.run/1"] = "a run: command, hashes, hardware, all metrics, its first samples",
+    ["assay.site.tasks/1"] = "all tasks",
+    ["assay.site.task/1"] = "a task: definition, versions, the models that were measured on it",
+    ["assay.site.queue/1"] = "jobs by state, workers",
+    ["assay.site.nights/1"] = "nights of re-evaluation, newest first",
+    ["assay.site.methods/1"] = "suites with their versions and hashes",
+    ["assay.site.changelog/1"] = "what was corrected, measured again or withdrawn, newest first",
+    ["assay.site.tombstone/1"] = "a model that was withdrawn: when and why",
+    ["assay.site.data/1"] = "this list of files, with sizes and hashes",
+}
+API_PATHS = {
+    { "/api/v1/index.json", "assay.site.index/1" }, { "/api/v1/s/SUITE.json", "assay.site.board/1" },
+    { "/api/v1/s/SUITE/plots.json", "assay.site.plots/1" }, { "/api/v1/s/SUITE/changes.json", "assay.site.changes/1" },
+    { "/api/v1/m.json", "assay.site.models/1" }, { "/api/v1/m/ORG/NAME.json", "assay.site.model/1" },
+    { "/api/v1/m/ORG/NAME/r/RUN.json", "assay.site.run/1" }, { "/api/v1/t.json", "assay.site.tasks/1" },
+    { "/api/v1/t/TASK.json", "assay.site.task/1" }, { "/api/v1/queue.json", "assay.site.queue/1" },
+    { "/api/v1/nights.json", "assay.site.nights/1" }, { "/api/v1/methods.json", "assay.site.methods/1" },
+    { "/api/v1/changelog.json", "assay.site.changelog/1" }, { "/api/v1/data.json", "assay.site.data/1" },
 }

@@ -214,6 +214,106 @@ static void fault_93_the_metatable_of_strings_is_locked(void **state) {
     refuses("setmetatable('', {})", "table expected");
 }
 
+/* Lua seeds the hashes of each state with an address and the time: several states at once are as
+ * several processes. */
+static void same_in_every_state(const char *text, const char *want) {
+    enum { N = 8 };
+    struct luabox *boxes[N];
+    struct err err = ERR_INIT;
+    for (int i = 0; i < N; i++) {
+        boxes[i] = open_box();
+        assert_ok(run(boxes[i], text, 1, &err), &err);
+        assert_string_equal(lua_tostring(luabox_state(boxes[i]), -1), want);
+    }
+    for (int i = 0; i < N; i++) {
+        luabox_close(boxes[i]);
+    }
+}
+
+static void fault_95_tables_are_gone_through_in_one_order(void **state) {
+    (void)state;
+    same_in_every_state(
+        "local t = { delta = 1, alpha = 1, charlie = 1, bravo = 1, echo = 1, [''] = "
+        "1, a = 1, ['a\\0'] = 1, al = 1, [true] = 1, [false] = 1, [-3] = 1, [2.5] = "
+        "1, [1 << 60] = 1, [-math.huge] = 1, 1, 1, 1 }\n"
+        "local out = {} for k in pairs(t) do out[#out + 1] = tostring(k) end\n"
+        "return (table.concat(out, ' '):gsub('\\0', '0'))",
+        "-inf -3 1 2 2.5 3 1152921504606846976  a a0 al alpha bravo charlie delta echo false true");
+    same_in_every_state("local t, s = { one = 1, two = 2, three = 3, four = 4 }, ''\n"
+                        "local k, v = next(t) while k do s = s .. k .. v k, v = next(t, k) end\n"
+                        "return s",
+        "four4one1three3two2");
+    same_in_every_state("local t, s = {}, '' for i = 1, 300 do t['k' .. i] = i end\n"
+                        "for k, v in pairs(t) do s = s .. v t[k] = nil t['k' .. v + 1] = nil end\n"
+                        "return s:sub(1, 20) .. tostring(next(t))",
+        "11010010210410610811nil");
+}
+
+/* A way of its own is the table's; what has no order is an error rather than chance. */
+static void fault_95_what_has_no_order_is_refused(void **state) {
+    (void)state;
+    refuses("for k in pairs({ [{}] = 1 }) do end", "has no order");
+    refuses("return next({ [print or tostring] = 1 })", "has no order");
+    refuses("local f = pairs({ a = 1 }) f(1)", "table expected");
+    refuses("pairs()", "value expected");
+    refuses("pairs(1)", "table expected");
+    gives(
+        "local t = setmetatable({}, { __pairs = function() return function(_, k) return not k and "
+        "7 or nil end end }) local n = 0 for k in pairs(t) do n = n + k end return n",
+        "7");
+    gives("return next({}) == nil and next({ 5 }) == 1", "true");
+}
+
+static void fault_95_no_address_becomes_text(void **state) {
+    (void)state;
+    gives("return tostring({}) .. tostring(tostring) .. ('%s|%5s|%%|%s'):format({}, print, 1)",
+        "tablefunctiontable|  nil|%|1");
+    gives("return tostring(setmetatable({}, { __name = 'row' }))", "row");
+    gives("return ('%s'):format(setmetatable({}, { __name = 7 }))", "table");
+    gives(
+        "return ('%s'):format(setmetatable({}, { __tostring = function() return 'x' end }))", "x");
+    refuses("return ('%p'):format({})", "%p");
+    refuses("return ('%-20p'):format('a')", "%p");
+    refuses("return ('%y'):format('a')", "test.lua:1: invalid conversion '%y' to 'format'");
+    refuses("\nreturn ('%s'):format()", "test.lua:2: bad argument #2 to 'format' (no value)");
+    refuses("return ('%d'):format({})", "bad argument #2 to 'format' (number expected, got table)");
+    refuses("return ('%s'):format(setmetatable({}, { __tostring = function() error({ 1 }) end }))",
+        "table");
+    struct err err = ERR_INIT;
+    struct luabox *box = open_box();
+    assert_false(run(box, "error({})", 0, &err));
+    assert_null(strstr(err.msg, "0x"));
+    luabox_close(box);
+}
+
+/* Lua's own sort takes its pivots by the clock where a list is long and lies badly. */
+static void fault_95_equal_elements_stay_in_their_order(void **state) {
+    (void)state;
+    gives("local t = {} for i = 1, 5000 do t[i] = { i * 7919 % 5 * 1000 // 1000, i } end\n"
+          "table.sort(t, function(a, b) return a[1] < b[1] end)\n"
+          "for i = 2, #t do\n"
+          "  local a, b = t[i - 1], t[i]\n"
+          "  if a[1] > b[1] or (a[1] == b[1] and a[2] > b[2]) then return i end\n"
+          "end return 'ordered'",
+        "ordered");
+    gives("local t = { 3, 1, 2 } table.sort(t) return table.concat(t)", "123");
+    gives("local t = { 'b' } table.sort(t) table.sort({}) return t[1]", "b");
+    gives("local t = { 1, 2, 3, 4, 5 } table.sort(t, function(a, b) return a > b end) return "
+          "table.concat(t)",
+        "54321");
+    refuses("table.sort({ 1, 'a' })", "attempt to compare");
+    refuses("table.sort({ 1, 2 }, 'x')", "function expected");
+    gives("local t = {} for i = 1, 1000 do t[i] = 1 end table.sort(t, function() return true end) "
+          "return #t",
+        "1000");
+}
+
+static void fault_95_there_is_neither_clock_nor_chance(void **state) {
+    (void)state;
+    gives("return type(os) .. type(math.random) .. type(math.randomseed) .. type(collectgarbage)",
+        "nilnilnilnil");
+}
+
 static void fault_92_only_text_is_run(void **state) {
     (void)state;
     refuses("\x1bLua", "binary");
@@ -325,6 +425,11 @@ int main(void) {
         cmocka_unit_test(fault_89_finalizers_are_refused),
         cmocka_unit_test(fault_93_the_metatable_of_strings_is_locked),
         cmocka_unit_test(fault_92_only_text_is_run),
+        cmocka_unit_test(fault_95_tables_are_gone_through_in_one_order),
+        cmocka_unit_test(fault_95_what_has_no_order_is_refused),
+        cmocka_unit_test(fault_95_no_address_becomes_text),
+        cmocka_unit_test(fault_95_equal_elements_stay_in_their_order),
+        cmocka_unit_test(fault_95_there_is_neither_clock_nor_chance),
         cmocka_unit_test(fault_94_deep_things_end_in_an_error),
         cmocka_unit_test(fault_91_the_heap_has_a_ceiling_that_says_so),
         cmocka_unit_test(a_script_can_survive_a_failed_allocation),

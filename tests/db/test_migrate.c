@@ -8,7 +8,7 @@
 #include "base/embed.h"
 #include "base/hash.h"
 
-#define LATEST 20
+#define LATEST 21
 
 extern const struct embedded db_migrations[];
 

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "base/json.h"
+
 static long long accept(struct fixture *f, const char *more) {
     char sql[1200], hash[65];
     memset(hash, 'a', 64);
@@ -193,6 +195,83 @@ static void the_time_that_is_left_comes_from_what_such_jobs_took(void **state) {
     json_decref(v);
 }
 
+/* ---- room ---- */
+
+static void register_machine(struct fixture *f, struct worker *w, const char *machine) {
+    struct err parsing = ERR_INIT;
+    json_t *info = json_parse(machine, strlen(machine), "machine", &parsing);
+    assert_non_null(info);
+    worker_init(w);
+    assert_ok(worker_register(f->db, w, "test", info, &err));
+    json_decref(info);
+}
+
+/* What the first job of request 1 lacks: words with commas, "" where there is room. */
+static const char *room_of(struct fixture *f) {
+    static char text[100];
+    json_t *v = view(f, 1), *word;
+    const json_t *room = json_object_get(json_array_get(json_object_get(v, "jobs"), 0), "room");
+    size_t i;
+    snprintf(text, sizeof text, "%s", json_is_null(room) ? "" : "none");
+    json_array_foreach(json_object_get(room, "lacks"), i, word) {
+        snprintf(text + (i ? strlen(text) : 0), sizeof text - (i ? strlen(text) : 0), "%s%s",
+            i ? "," : "", json_string_value(word));
+    }
+    json_decref(v);
+    return text;
+}
+
+static void a_job_that_no_worker_has_room_for_is_told(void **state) {
+    struct fixture *f = *state;
+    struct worker small, large, any;
+    accept(f, "{}");
+    resolve(f, "org/a");
+    fixture_sql(f, "UPDATE jobs SET needs_mb = 64000");
+    assert_string_equal(room_of(f), ""); /* there is no worker at all, which is said otherwise */
+    register_machine(f, &small,
+        "{\"machine\": {\"memory_mb\": 8000, \"disk_mb\": 100, \"gpus\": 0, \"device\": \"cpu\", "
+        "\"dtypes\": \"f32,bf16\"}}");
+    assert_string_equal(room_of(f), "memory_mb");
+    json_t *v = view(f, 1);
+    const json_t *room = json_object_get(json_array_get(json_object_get(v, "jobs"), 0), "room");
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(room, "needs"), "memory_mb")), 64000);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(room, "most"), "memory_mb")), 8000);
+    assert_null(json_object_get(json_object_get(room, "needs"), "device"));
+    const char *unknown = json_get_string(json_object_get(v, "eta"), "unknown", "");
+    assert_string_equal(unknown, "no worker that is running has room for it");
+    json_decref(v);
+    fixture_sql(f, "UPDATE jobs SET needs_device = 'cuda', needs_dtype = 'f16', needs_gpus = 1, "
+                   "needs_disk_mb = 200");
+    assert_string_equal(room_of(f), "device,gpus,memory_mb,dtype,disk_mb");
+    fixture_sql(f, "UPDATE jobs SET needs_device = 'cpu', needs_dtype = 'bf16', needs_gpus = 0, "
+                   "needs_disk_mb = 100, needs_mb = 8000");
+    assert_string_equal(room_of(f), "");
+    /* Each has something of it, none all. */
+    register_machine(
+        f, &large, "{\"machine\": {\"memory_mb\": 99000, \"device\": \"cuda\", \"gpus\": 1}}");
+    fixture_sql(f, "UPDATE jobs SET needs_mb = 64000");
+    assert_string_equal(room_of(f), "none");
+    fixture_sql(f, "UPDATE jobs SET needs_device = NULL");
+    assert_string_equal(room_of(f), "");
+    fixture_sql(f, "UPDATE jobs SET needs_mb = 100000");
+    assert_string_equal(room_of(f), "memory_mb");
+    /* One that says nothing of its machine takes any job; one that is gone takes none. */
+    register_machine(f, &any, "{\"machine\": {\"memory_mb\": \"much\"}}");
+    assert_string_equal(room_of(f), "");
+    assert_ok(worker_stop(f->db, &any, &err));
+    assert_string_equal(room_of(f), "memory_mb");
+    fixture_sql(f, "UPDATE workers SET last_seen = clock_timestamp() - interval '10 min'");
+    assert_string_equal(room_of(f), "");
+    /* It is as take_job has it. */
+    struct job job = { 0 };
+    bool found = true;
+    struct claim_options o = { .memory_mb = 8000 };
+    assert_ok(queue_claim(f->db, &small, &o, &job, &found, &err));
+    assert_false(found);
+}
+
 static void the_last_fifty_lines_are_shown(void **state) {
     struct fixture *f = *state;
     long long id = accept(f, "{}");
@@ -256,6 +335,7 @@ int main(void) {
             a_key_that_comes_a_hundred_times_at_once_is_one_request, fixture_reset),
         cmocka_unit_test_setup(one_of_two_that_want_the_same_may_go, fixture_reset),
         cmocka_unit_test_setup(the_time_that_is_left_comes_from_what_such_jobs_took, fixture_reset),
+        cmocka_unit_test_setup(a_job_that_no_worker_has_room_for_is_told, fixture_reset),
         cmocka_unit_test_setup(the_last_fifty_lines_are_shown, fixture_reset),
         cmocka_unit_test_setup(the_service_may_do_what_it_needs_and_no_more, fixture_reset),
         cmocka_unit_test_setup(a_webhook_is_tried_twelve_times, fixture_reset),

@@ -106,6 +106,7 @@ serve board --private /s/e2e/ --suite e2e --suite other --anonymous --rate-reads
 http a_private_boards_submissions_are_for_its_readers
 stop board
 
+sed 's/"e2e"/"inner"/' "$tmp/tasks/e2e.lua" >"$tmp/tasks/inner.lua"
 mkdir -p "$tmp/empty" "$tmp/site/s/inner/s/inner" "$tmp/site/s/innermost" "$tmp/site/s/open" "$tmp/site/api/v1/s"
 code 'a folder without a site' 3 "$ASSAY" serve --site "$tmp/empty"
 has 'it is said how to build one' 'assay site build -o' "$tmp/err"
@@ -115,6 +116,19 @@ gzip -k "$tmp/site/index.html"
 echo 'secret text' >"$tmp/secret" && ln -s ../secret "$tmp/site/link" && echo 'secret text' >"$tmp/site/.hidden"
 code 'a site that shows a private suite on open pages' 2 "$ASSAY" serve --site "$tmp/site" --private /s/inner/
 has 'it is said how to build it' 'assay site build -o '"$tmp/site --private inner" "$tmp/err"
+# A name that no suite has would leave a board open: one that is in the library alone (as inner), or in the database alone, will do.
+for how in "serve --private /s/inne/" 'site build --private inne' 'nightly --no-wait --private inne'; do
+    # shellcheck disable=SC2086 # words
+    code "no suite has the name that is to be closed: $how" 2 timeout 60 "$ASSAY" $how
+    has 'the nearest name is said' "did you mean 'inner'?" "$tmp/err"
+done
+code 'nor has a path' 2 "$ASSAY" site build --private "$tmp/tasks/inner.lua"
+code 'a task is no suite' 2 "$ASSAY" site build --private E2EPairs
+code 'a path from nowhere closes nothing' 2 "$ASSAY" serve --private s/inner/
+has 'it is said how boards are named' 'a board is at /s/SUITE/' "$tmp/err"
+code 'a suite that is in the library alone' 0 "$ASSAY" site build -o "$tmp/apart" --private inner --private e2e
+code 'a suite that is in the database alone' 0 "$ASSAY" site build -o "$tmp/apart" --private e2e --tasks "$tmp/empty"
+[ -e "$tmp/apart/s/e2e/s/e2e/index.html" ] || fail 'a board is apart'
 echo "<!doctype html>board" >"$tmp/site/s/inner/s/inner/index.html"
 serve site --site "$tmp/site" --private /s/inner/ --rate-reads 0
 http the_site_is_served_and_its_private_board_is_not parts_of_a_file_are_answered_as_http_says
@@ -125,8 +139,18 @@ stop site
 "$ASSAY" submit tiny/decoder -s e2e --dtype bf16 --priority 1 >/dev/null
 serve shown --rate-reads 0
 order=$(python3 "$e2e/serve.py" the_queue_is_shown_whoever_filled_it) || fail 'the queue'
+# A worker that is there, and has no room for the job of another submission.
+WAITS=$(python3 "$e2e/serve.py" one_waits_for_a_worker) || fail 'one that waits'
+export WAITS
+sql "UPDATE jobs SET needs_mb = 64000 FROM submission_jobs s JOIN requests USING (submission_id)
+    WHERE request_id = $WAITS AND s.job_id = jobs.job_id AND jobs.state = 'queued'"
+sql "SELECT register_worker(gen_random_uuid(), 'small', 1, 'test', '{\"machine\": {\"memory_mb\": 2048}}')" >/dev/null
+http what_no_worker_has_room_for_is_said
+sql "SELECT cancel_request($WAITS, NULL, true); UPDATE workers SET stopped_at = clock_timestamp() WHERE host = 'small'" >/dev/null
 stop shown
-"$ASSAY" worker --drain >"$tmp/worker2.log" 2>&1 || fail 'the second worker'
+"$ASSAY" worker --drain --device cpu --max-mem 4096 >"$tmp/worker2.log" 2>&1 || fail 'the second worker'
+equal 'a worker says what its machine has' '4096|cpu|0|true' "$(sql "SELECT info -> 'machine' ->> 'memory_mb', info -> 'machine' ->> 'device',
+    info -> 'machine' ->> 'gpus', (info -> 'machine' ->> 'disk_mb')::integer > 0 FROM workers ORDER BY started_at DESC LIMIT 1" | sed 's/|t$/|true/')"
 equal 'jobs were taken in the order that was shown' "$order" "$(sql "SELECT string_agg(m.name || ':' || t.name, ' ' ORDER BY a.started_at, a.job_id) FROM attempts a
     JOIN jobs j USING (job_id) JOIN tasks t USING (task_id) JOIN revisions USING (revision_id) JOIN models m USING (model_id)
     WHERE a.started_at > (SELECT max(created_at) FROM submissions)")"

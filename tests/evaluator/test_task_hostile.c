@@ -176,6 +176,39 @@ static void fault_96_every_hostile_task_is_a_clear_error(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+/* Run several times, each time a process: what hashes, addresses and the clock could make of it. */
+static void fault_95_a_task_is_the_same_in_every_process(void **state) {
+    (void)state;
+    char *path = write_task(
+        "local facts, words = {}, {} for i = 1, 60 do facts['k' .. i * 7919 % 101] = i end\n"
+        "for k, v in pairs(facts) do words[#words + 1] = k .. v end\n"
+        "table.sort(words, function(a, b) return #a < #b end)\n"
+        "return choice { name = 'x', version = 1, documents = function() return { {} } end,\n"
+        "main = 'acc', doc = function() return { query = table.concat(words, ' ') .. tostring({}) "
+        ".. json.encode(facts) .. rng(1):random(), choices = { 'a', 'b' }, gold = 0 } end }");
+    char *first = NULL;
+    for (int i = 0; i < 4; i++) {
+        struct task_request q = TASK_REQUEST_INIT;
+        struct err err = ERR_INIT;
+        q.name = path;
+        q.tasks_dir = TASKS_DIR;
+        json_t *rendered = task_render(&q, 1, &err);
+        if (!rendered) {
+            fail_msg("%s", err.msg);
+        }
+        char *text = json_dumps(rendered, JSON_SORT_KEYS);
+        assert_non_null(strstr(text, "k"));
+        if (first) {
+            assert_string_equal(text, first);
+        }
+        json_decref(rendered);
+        free(first);
+        first = text;
+    }
+    free(first);
+    free(path);
+}
+
 static void a_task_that_sleeps_is_ended_by_the_wall_clock(void **state) {
     (void)state;
     /* Work that the processor-time limit would only end much later. */
@@ -267,6 +300,7 @@ int main(int argc, char **argv) {
     maybe_child(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fault_96_every_hostile_task_is_a_clear_error),
+        cmocka_unit_test(fault_95_a_task_is_the_same_in_every_process),
         cmocka_unit_test(a_task_that_sleeps_is_ended_by_the_wall_clock),
         cmocka_unit_test(lint_lists_every_problem_with_its_line),
         cmocka_unit_test(lint_names_the_field_and_what_was_meant),

@@ -256,6 +256,92 @@ json_t *fixture_demo(void) {
     return doc;
 }
 
+/* ---- many ---- */
+
+#define MANY_TASKS 20
+#define MANY_KNOWN 100
+
+static void many_name(char name[64], int i) {
+    static const char *const ORGS[] = { "north", "south", "east", "west", "centre" };
+    snprintf(name, 64, "%s/model-%04d%s", ORGS[i % 5], i, i % 4 == 1 ? "-instruct" : "");
+}
+
+static void add_many_task(json_t *doc, int i) {
+    static const char *const KINDS[] = { "retrieval", "sts", "clustering", "classification" };
+    struct task t = TASKS[2];
+    char name[32];
+    snprintf(name, sizeof name, "Task%02d", i);
+    json_t *task = json_pack("{s:i, s:s, s:i, s:s, s:s, s:s, s:o, s:b, s:i}", "task_id", i + 1,
+        "task", name, "version", 1, "sha256", t.sha256, "kind", KINDS[i % 4], "main", "acc",
+        "definition", definition(&t), "paused", 0, "n_models", 3);
+    json_t *member = json_copy(task);
+    json_object_set_new(member, "suite", json_string("many"));
+    json_object_set_new(member, "position", json_integer(i));
+    add(doc, "tasks", task);
+    add(doc, "suite_tasks", member);
+}
+
+static json_t *many_row(int model, int task) {
+    static const char *const LICENCES[] = { "apache-2.0", "mit", "cc-by-nc-4.0", "llama3" },
+                             *const DTYPES[] = { "f32", "bf16" },
+                             *const ARCHS[] = { "BertModel", "LlamaForCausalLM",
+                                 "Qwen3ForCausalLM" };
+    char name[64], title[32];
+    many_name(name, model);
+    snprintf(title, sizeof title, "Task%02d", task);
+    double value = 0.9 - 0.0003 * model + 0.02 * ((model * 7 + task * 13) % 11) / 11.0;
+    json_int_t params = 20000000LL * (1 + (model * 37) % 900);
+    json_t *row = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:s, s:s}", "suite", "many",
+        "model", name, "revision", WEIGHTS, "newest", 1, "licence", LICENCES[model % 4],
+        "architecture", ARCHS[model % 3], "params", params, "size_bytes", 4 * params, "precision",
+        "auto", "weight_type", "auto");
+    json_t *more = json_pack("{s:i, s:i, s:s, s:s, s:i, s:s, s:f, s:f, s:n, s:n, s:i, s:s, s:s}",
+        "position", task, "task_id", task + 1, "task", title, "kind", "sts", "run_id",
+        model * MANY_TASKS + task + 1, "metric", "acc", "value", value, "stderr", 0.004, "low",
+        "high", "n", 400, "dtype", DTYPES[model % 2], "finished_at", "2025-11-21T10:20:00Z");
+    json_object_update(row, more);
+    json_decref(more);
+    return row;
+}
+
+/* What is known of the first ones: a card, and how long their first task took. */
+static void add_many_known(json_t *doc, int i) {
+    char name[64];
+    struct model m = MODELS[3];
+    struct score s = { 3, 2, 0.5, 0.01 };
+    many_name(name, i);
+    m.name = name;
+    m.revision = WEIGHTS;
+    json_t *row = model_row(&m), *run = run_row(i * MANY_TASKS + 1, &s);
+    json_object_set_new(row, "card",
+        json_pack("{s:[s], s:s}", "tags", i % 7 ? "en" : "merge", "datasets", "wikipedia"));
+    add(doc, "models", row);
+    json_object_set_new(run, "model", json_string(name));
+    json_object_set_new(run, "task", json_string("Task00"));
+    json_object_set_new(run, "task_id", json_integer(1));
+    json_object_set_new(run, "seconds", json_real(1.0 + i));
+    json_object_set_new(run, "data_sha256", json_null());
+    json_object_set_new(run, "finished_at", json_sprintf("2025-%02d-21T10:20:00Z", i % 11 + 1));
+    add(doc, "runs", run);
+}
+
+json_t *fixture_many(int n) {
+    json_t *doc = fixture_empty();
+    add(doc, "suites",
+        json_pack("{s:i, s:s, s:i, s:s, s:{s:s}, s:i, s:i, s:s}", "suite_id", 1, "suite", "many",
+            "version", 1, "sha256", WEIGHTS, "definition", "title", "Many models", "n_tasks",
+            MANY_TASKS, "n_models", n, "updated_at", "2025-11-21T10:20:00Z"));
+    for (int i = 0; i < MANY_TASKS; i++)
+        add_many_task(doc, i);
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < MANY_TASKS - (i % 9 == 8); k++)
+            add(doc, "board", many_row(i, k));
+        if (i < MANY_KNOWN)
+            add_many_known(doc, i);
+    }
+    return doc;
+}
+
 /* ---- hostile ---- */
 
 #define SCRIPT "<script>alert(1)</script>"

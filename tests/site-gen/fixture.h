@@ -18,6 +18,9 @@ json_t *fixture_demo(void);
 json_t *fixture_empty(void);
 /* The demo with payloads wherever a stranger's text can be, and fields of the wrong type. */
 json_t *fixture_hostile(void);
+/* A suite `many` of twenty embedding tasks with n models, of which every ninth lacks a task; the
+ * first hundred have a card and one run. */
+json_t *fixture_many(int n);
 /* What the hostile texts hold; none of them may be found in a page as it is here. */
 extern const char *const FIXTURE_PAYLOADS[];
 

@@ -154,7 +154,8 @@ static void what_changed_is_made_again(void **state) {
         "UPDATE runs SET superseded_at = clock_timestamp(), superseded_why = 'a mistake' "
         "WHERE run_id = (SELECT min(run_id) FROM runs)",
         "DELETE FROM standing_runs WHERE run_id = (SELECT min(run_id) FROM runs)",
-        "UPDATE revisions SET licence = 'mit' WHERE revision_id = (SELECT min(revision_id) FROM "
+        "UPDATE revisions SET licence = 'other-1.0' WHERE revision_id = (SELECT min(revision_id) "
+        "FROM "
         "revisions)",
         "UPDATE tasks SET paused_at = clock_timestamp() WHERE task_id = (SELECT min(task_id) FROM "
         "tasks)",
@@ -219,7 +220,7 @@ static void what_did_not_change_is_kept(void **state) {
         free(pages[i]);
     }
     fixture_sql(f, "UPDATE jobs SET priority = 9 WHERE state = 'queued'");
-    fixture_sql(f, "UPDATE revisions SET licence = 'mit' FROM models m WHERE m.model_id = "
+    fixture_sql(f, "UPDATE revisions SET licence = 'other-1.0' FROM models m WHERE m.model_id = "
                    "revisions.model_id AND m.name = 'org/b'");
     assert_ok(site_build_from(f->db, &options, &second, &err));
     assert_true(holds(out, A, "marked"));
@@ -267,6 +268,7 @@ static void a_database_that_fails_leaves_the_old_site(void **state) {
     struct site_options options = { .out = out, .gnuplot = "" };
     assert_ok(site_build_from(f->db, &options, NULL, &err));
     fixture_sql(f, "ALTER VIEW site_results RENAME TO site_results_gone");
+    options.afresh = true; /* else nothing is read */
     struct err why = ERR_INIT;
     assert_false(site_build_from(f->db, &options, NULL, &why));
     assert_non_null(strstr(why.msg, "site_results"));

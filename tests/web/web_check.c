@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "site-gen/site.h"
 #include "tests/site-gen/fixture.h"
+#include "tests/web/steps.h"
 #include "tests/web/wd.h"
 
 extern const struct embedded web_scripts[];
@@ -142,6 +143,14 @@ static const struct page {
 } PAGES[] = {
     { "index", "demo/" },
     { "board", "demo/s/wordnet/" },
+    { "choose", "demo/s/wordnet/choose/" },
+    { "board-filtered",
+        "demo/s/wordnet/?lic=permissive&size=..5e8&pin=assay-demo/SmolLM2-135M-Instruct&q=minilm" },
+    { "board-zero", "demo/s/wordnet/?q=nothing-like-it&size=..5e8" },
+    { "board-columns", "demo/s/wordnet/?cols=tier,mean,size,mem,speed,type,lic,arch,open,date" },
+    { "many", "many/s/many/" },
+    { "many-page", "many/s/many/page/2/" },
+    { "many-choose", "many/s/many/choose/?lic=permissive" },
     { "models", "demo/m/" },
     { "model", "demo/m/assay-demo/all-MiniLM-L6-v2/" },
     { "model-partial", "demo/m/assay-demo/all-MiniLM-L6-v2-1L/" },
@@ -210,45 +219,114 @@ static void expect(struct check *c, const char *what, const char *script) {
     json_decref(result);
 }
 
-#define FIRST "document.querySelector('table.board tbody tr:not([hidden]) th').textContent.trim()"
+/* A key as a person presses it. */
+static bool press_key(struct check *c, const char *key, struct err *err) {
+    static const struct {
+        const char *key, *text;
+        int code;
+    } KEYS[] = { { "Tab", NULL, 9 }, { "Enter", "\r", 13 }, { "ArrowDown", NULL, 40 },
+        { "ArrowUp", NULL, 38 }, { "End", NULL, 35 }, { "Escape", NULL, 27 }, { " ", " ", 32 },
+        { "/", "/", 191 } };
+    const char *text = key[1] ? NULL : key;
+    int code = 0;
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
+        if (strcmp(KEYS[i].key, key) == 0) {
+            text = KEYS[i].text;
+            code = KEYS[i].code;
+        }
+    }
+    for (int up = 0; up < 2; up++) {
+        json_t *params = json_pack("{s:s, s:s, s:i, s:s*}", "type", up ? "keyUp" : "keyDown", "key",
+            key, "windowsVirtualKeyCode", code, "text", up ? NULL : text);
+        if (!wd_devtools(c->wd, "Input.dispatchKeyEvent", params, err))
+            return false;
+    }
+    return true;
+}
 
-static void use_board(struct check *c) {
+static bool press_keys(struct check *c, const char *keys, struct err *err) {
+    char *copy = xstrdup(keys), *rest = NULL;
+    bool ok = true;
+    for (char *key = strtok_r(copy, " ", &rest); ok && key; key = strtok_r(NULL, " ", &rest))
+        ok = press_key(c, key, err);
+    free(copy);
+    return ok;
+}
+
+/* What a step expects comes about within some seconds. */
+static void expect_soon(struct check *c, const char *what, const char *script) {
+    struct err ignored = ERR_INIT;
+    for (int i = 0; i < 60; i++) {
+        json_t *result = NULL;
+        bool yes = wd_script(c->wd, script, &result, &ignored) && json_is_true(result);
+        json_decref(result);
+        if (yes)
+            return;
+        nanosleep(&(struct timespec) { .tv_nsec = 50000000 }, NULL);
+    }
+    expect(c, what, script);
+}
+
+static void take_steps(struct check *c, const struct step *steps) {
+    for (; steps->what; steps++) {
+        struct err err = ERR_INIT;
+        char *path = NULL;
+        int width = steps->path ? (int)strtol(steps->path, &path, 10) : 0;
+        bool ok = (!width || set_window(c, width, false, &err)) &&
+                  (!path || go(c, path + (*path == ':'), &err)) &&
+                  (!steps->keys || press_keys(c, steps->keys, &err));
+        if (did(c, ok, steps->what, &err))
+            expect_soon(c, steps->what, steps->script);
+    }
     struct err err = ERR_INIT;
-    did(c, set_window(c, 1200, false, &err) && go(c, "demo/s/wordnet/", &err), "board", &err);
-    expect(c, "the board begins with the best", "return " FIRST ".endsWith('all-MiniLM-L6-v2')");
-    expect(c, "a click on Size sorts, the smallest first",
-        "[...document.querySelectorAll('th[data-order] button')].find(b => b.textContent === "
-        "'Size').click();"
-        "return " FIRST
-        ".endsWith('-1L') && document.querySelector('th[aria-sort]').textContent === 'Size'");
-    expect(c, "missing values are last in both directions",
-        "const b = [...document.querySelectorAll('th[data-order] button')].find(b => b.textContent "
-        "=== 'Mean');"
-        "const last = () => "
-        "[...document.querySelectorAll('table.board')][0].tBodies[0].rows[2].textContent.includes('"
-        "-1L');"
-        "b.click(); const down = last(); b.click(); return down && last()");
-    expect(c, "search takes all words and leaves out those after a minus",
-        "const q = document.querySelector('#q'); q.value = 'minilm -3l';"
-        "q.dispatchEvent(new Event('input', { bubbles: true }));"
-        "const shown = [...document.querySelectorAll('tbody tr:not([hidden])')].length;"
-        "return shown === 2 && document.querySelector('[data-count]').textContent === '2 of 6 "
-        "rows'");
-    nanosleep(&(struct timespec) { .tv_nsec = 400000000 }, NULL);
-    expect(c, "the address holds the state",
-        "const s = new URLSearchParams(location.search); return s.get('q') === 'minilm -3l' && "
-        "s.get('sort') === '0:Mean'");
-    expect(c, "reload", "location.reload(); return true");
-    nanosleep(&(struct timespec) { .tv_nsec = 500000000 }, NULL);
-    expect(c, "the state comes back from the address",
-        "return document.querySelectorAll('tbody tr:not([hidden])').length === 2 &&"
-        " document.querySelector('table.board th[aria-sort]').getAttribute('aria-sort') === "
-        "'ascending'");
-    expect(c, "the theme is switched and kept",
-        "document.querySelector('[data-theme-toggle]').click();"
-        "return document.documentElement.dataset.theme === 'dark' && localStorage.getItem('theme') "
-        "=== 'dark'");
-    expect(c, "the theme is taken back", "localStorage.clear(); return true");
+    json_t *console = wd_console(c->wd, &err);
+    if (did(c, console != NULL, "console", &err))
+        report_list(c, "steps", console);
+    json_decref(console);
+}
+
+/* How long the large board takes, for the reader of the log. */
+static void measure_board(struct check *c) {
+    struct err err = ERR_INIT;
+    json_t *times = NULL;
+    if (did(c, go(c, "many/s/many/", &err), "many", &err))
+        expect_soon(c, "the large board has loaded",
+            "return document.querySelector('[data-count]').textContent.replace(/\\D/g, '') === "
+            "'2000'");
+    if (did(c, wd_script(c->wd, BOARD_TIMES, &times, &err), "times", &err))
+        printf("2,000 rows: first rows after %lld ms, sorted in %lld ms, filtered in %lld ms\n",
+            json_get_int(times, "first", -1), json_get_int(times, "sort", -1),
+            json_get_int(times, "filter", -1));
+    json_decref(times);
+}
+
+/* Scripts are off for the page, not for the check, which asks it afterwards. */
+static void without_scripts(struct check *c, const char *path) {
+    struct err err = ERR_INIT;
+    bool ok = wd_devtools(c->wd, "Emulation.setScriptExecutionDisabled",
+                  json_pack("{s:b}", "value", 1), &err) &&
+              go(c, path, &err);
+    did(c, ok, path, &err);
+    ok = wd_devtools(
+        c->wd, "Emulation.setScriptExecutionDisabled", json_pack("{s:b}", "value", 0), &err);
+    did(c, ok, path, &err);
+}
+
+static void read_pages_without_scripts(struct check *c) {
+    without_scripts(c, "many/s/many/");
+    expect(c, "a large board has its first rows and a link to the others",
+        "return document.querySelectorAll('table.board tbody tr').length === 100 && "
+        "document.querySelector('a[rel=next]').href.endsWith('/s/many/page/2/')");
+    without_scripts(c, "many/s/many/page/2/");
+    expect(c, "which go on where the first page ends",
+        "const first = document.querySelector('table.board tbody .rank').dataset.v;"
+        "return document.querySelectorAll('table.board tbody tr').length === 200 && first === "
+        "'101' && document.querySelector('a[rel=next]').href.endsWith('/page/3/')");
+    without_scripts(c, "demo/s/wordnet/choose/");
+    expect(c, "the chooser shows the front by size without scripts",
+        "const rows = [...document.querySelectorAll('[data-plain] tbody tr')];"
+        "return rows.length === 5 && rows[0].textContent.includes('The smallest')"
+        " || rows.map(r => r.textContent).join()");
 }
 
 static void read_without_scripts(struct check *c) {
@@ -264,6 +342,7 @@ static void read_without_scripts(struct check *c) {
         "return document.querySelectorAll('table.board tbody tr').length === 6 && "
         "document.querySelectorAll('th button').length === 0"
         " && [...document.querySelectorAll('button, form')].every(e => e.offsetParent === null)");
+    read_pages_without_scripts(c);
 }
 
 /* ---- pages that somebody else serves ---- */
@@ -346,7 +425,8 @@ static bool prepare(struct check *c, struct err *err) {
     c->dir = fixture_dir();
     return build_site(c, "demo", fixture_demo(), err) &&
            build_site(c, "empty", fixture_empty(), err) &&
-           build_site(c, "hostile", fixture_hostile(), err);
+           build_site(c, "hostile", fixture_hostile(), err) &&
+           build_site(c, "many", fixture_many(2000), err);
 }
 
 static void look_at_site(struct check *c) {
@@ -358,7 +438,8 @@ static void look_at_site(struct check *c) {
     if (did(c, find_base(c, &err), "server", &err)) {
         look_at_all(c, PAGES, sizeof PAGES / sizeof *PAGES);
         follow_hostile(c);
-        use_board(c);
+        take_steps(c, BOARD_STEPS);
+        measure_board(c);
         read_without_scripts(c);
     }
     c->stop = 1;

@@ -21,6 +21,7 @@
 #include "evaluator/serve/listen.h"
 #include "evaluator/serve/serve.h"
 #include "evaluator/serve/sign.h"
+#include "evaluator/serve/told.h"
 #include "evaluator/serve/watch.h"
 #include "evaluator/serve/words.h"
 
@@ -232,7 +233,7 @@ static void every_class_of_errors_has_words(void **state) {
     for (int class = ERR_FAILED; class < ERR_N_CLASSES; class ++) {
         json_t *line = json_pack("{s:s, s:{s:s}}", "state", "rejected", "error", "class",
             err_info((enum err_class) class)->name);
-        words_add_line(line);
+        words_add_line(line, NULL);
         const char *words = json_get_string(json_object_get(line, "error"), "words", "");
         if (!*words || strstr(words, "not foreseen")) {
             fail_msg("no words for '%s'", err_info((enum err_class) class)->name);
@@ -245,9 +246,111 @@ static void the_hint_of_a_refusal_says_what_to_do(void **state) {
     (void)state;
     json_t *line = json_pack("{s:s, s:{s:s, s:s}}", "state", "rejected", "error", "class", "auth",
         "hint", "accept its licence");
-    words_add_line(line);
+    words_add_line(line, NULL);
     assert_string_equal(json_get_string(line, "next", ""), "accept its licence");
     json_decref(line);
+}
+
+static json_t *with_room(const char *room) {
+    char text[600];
+    struct err err = ERR_INIT;
+    snprintf(text, sizeof text,
+        "{\"id\": 1, \"state\": \"queued\", \"eta\": {\"workers\": 2}, \"jobs\": [{\"state\": "
+        "\"queued\", \"room\": null}, {\"state\": \"queued\", \"room\": %s}]}",
+        room);
+    json_t *view = json_parse(text, strlen(text), "view", &err);
+    assert_non_null(view);
+    words_add(view, NULL);
+    return view;
+}
+
+static void a_job_that_no_worker_has_room_for_says_why(void **state) {
+    static const struct {
+        const char *room, *words, *next;
+    } CASES[] = {
+        { "{\"lacks\": [\"memory_mb\"], \"needs\": {\"memory_mb\": 64000, \"gpus\": 1}, \"most\": "
+          "{\"memory_mb\": 8000, \"gpus\": 4}}",
+            "it needs 64000 MB of memory (the most that one has is 8000)",
+            "a worker with more memory" },
+        { "{\"lacks\": [\"device\", \"disk_mb\"], \"needs\": {\"device\": \"cuda\", \"disk_mb\": "
+          "9}, "
+          "\"most\": {}}",
+            "it needs the device cuda, 9 MB of disk", "such a device" },
+        { "{\"lacks\": [\"dtype\"], \"needs\": {\"dtype\": \"f16\"}, \"most\": {}}",
+            "it needs the dtype f16", "another dtype" },
+        { "{\"lacks\": [], \"needs\": {\"memory_mb\": 5, \"gpus\": 2}, \"most\": {}}",
+            "it needs 2 GPUs, 5 MB of memory", "a larger machine" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        json_t *view = with_room(CASES[i].room);
+        const json_t *room = json_object_get(view, "room");
+        assert_non_null(strstr(json_get_string(room, "words", ""), CASES[i].words));
+        assert_non_null(strstr(json_get_string(view, "next", ""), CASES[i].next));
+        assert_ptr_equal(
+            room, json_object_get(json_array_get(json_object_get(view, "jobs"), 1), "room"));
+        json_decref(view);
+    }
+    json_t *view = with_room("null");
+    assert_true(json_is_null(json_object_get(view, "room")));
+    assert_non_null(strstr(json_get_string(view, "next", ""), "when its turn comes"));
+    json_decref(view);
+}
+
+/* ---- where the hub is ---- */
+
+static void hides(const char *hub, const char *said, const char *told) {
+    char text[400];
+    snprintf(text, sizeof text, "%s", said);
+    told_hide_hub(text, sizeof text, hub);
+    assert_string_equal(text, told);
+}
+
+static void strangers_are_not_told_where_the_hub_is(void **state) {
+    static const char *const HUB = "http://10.1.2.3:8080/";
+    (void)state;
+    hides(HUB, "could not fetch 'http://10.1.2.3:8080/api/models/o/m': none",
+        "could not fetch '<hub>/api/models/o/m': none");
+    hides(HUB, "Failed to connect to 10.1.2.3 port 8080 after 1 ms",
+        "Failed to connect to <hub> after 1 ms");
+    hides(HUB, "10.1.2.3:8080 and 10.1.2.3.", "<hub> and <hub>.");
+    hides(HUB, "10.1.2.34, 110.1.2.3, 10.1.2.3.4 and http://10.1.2.4/",
+        "10.1.2.34, 110.1.2.3, 10.1.2.3.4 and http://10.1.2.4/");
+    hides("https://user:word@Hub.inner",
+        "Could not resolve host: hub.inner (https://user:word@Hub.inner/x)",
+        "Could not resolve host: <hub> (<hub>/x)");
+    hides("http://[::1]:99", "connect to ::1 port 99: http://[::1]:99/a",
+        "connect to <hub>: <hub>/a");
+    hides("/srv/mirror/", "cannot open '/srv/mirror/models/o/m'", "cannot open '<hub>/models/o/m'");
+    hides("http://a", "a a", "<hub> <hub>");
+}
+
+static void what_is_public_is_told(void **state) {
+    static const char *const SAID =
+        "ask for access at https://huggingface.co/o/m. The hub is there";
+    static const char *const HUBS[] = { "https://huggingface.co", "https://huggingface.co/", "",
+        "hub", "." };
+    (void)state;
+    hides(NULL, SAID, SAID);
+    for (size_t i = 0; i < sizeof HUBS / sizeof *HUBS; i++) {
+        hides(HUBS[i], SAID, SAID);
+    }
+}
+
+static void jobs_and_refusals_do_not_tell_either(void **state) {
+    static const char *const HUB = "http://10.1.2.3:8080";
+    (void)state;
+    json_t *view = json_pack("{s:i, s:s, s:{s:s, s:s, s:s}, s:[{s:s, s:s, s:s, s:[s, s]}]}", "id",
+        1, "state", "rejected", "error", "class", "network", "message", "http://10.1.2.3:8080/a",
+        "hint", "see http://10.1.2.3:8080/b", "jobs", "state", "dead", "error_class", "network",
+        "error", "http://10.1.2.3:8080/c", "log", "a line", "GET http://10.1.2.3:8080/d");
+    words_add(view, HUB);
+    char *text = json_dumps(view, 0);
+    assert_null(strstr(text, "10.1.2.3"));
+    assert_non_null(strstr(text, "see <hub>/b"));
+    assert_non_null(strstr(text, "GET <hub>/d"));
+    free(text);
+    json_decref(view);
 }
 
 /* ---- sockets ---- */
@@ -321,6 +424,10 @@ int main(void) {
         cmocka_unit_test(a_webhook_that_leads_inside_is_not_connected_to),
         cmocka_unit_test(every_class_of_errors_has_words),
         cmocka_unit_test(the_hint_of_a_refusal_says_what_to_do),
+        cmocka_unit_test(a_job_that_no_worker_has_room_for_says_why),
+        cmocka_unit_test(strangers_are_not_told_where_the_hub_is),
+        cmocka_unit_test(what_is_public_is_told),
+        cmocka_unit_test(jobs_and_refusals_do_not_tell_either),
         cmocka_unit_test(a_socket_left_behind_is_taken_and_one_in_use_is_not),
         cmocka_unit_test(addresses_to_listen_on_are_read_strictly),
         cmocka_unit_test(a_connection_that_is_late_is_shut),

@@ -20,6 +20,7 @@
 #include "base/strbuf.h"
 
 #define SILENCE_MS 60000 // much longer than a test lets its client wait
+#define SETTLE_MS 5000
 #define NOISE_MAX ((uint64_t)64 << 20)
 
 struct connection {
@@ -542,8 +543,31 @@ static void forget(struct kept_rules *kept) {
     free(kept);
 }
 
+/* A client that gave up leaves requests behind that this hub has not read yet: they would be
+ * counted among those that follow. Connections are taken in their order, so once one of our own is
+ * through and none is under way, there are no others. One that stays is not waited for without end.
+ */
+static void settle(struct hostile *h) {
+    struct sockaddr_in at;
+    socklen_t length = sizeof at;
+    char byte;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (getsockname(h->listener, (struct sockaddr *)&at, &length) ||
+        connect(fd, (struct sockaddr *)&at, sizeof at) || shutdown(fd, SHUT_WR)) {
+        perror("hostile hub");
+        abort();
+    }
+    while (recv(fd, &byte, 1, 0) < 0 && errno == EINTR) {
+    }
+    close(fd);
+    for (int waited = 0; waited < SETTLE_MS && h->running; waited += 2) {
+        nanosleep(&(struct timespec) { .tv_nsec = 2000000 }, NULL);
+    }
+}
+
 void hostile_rules(struct hostile *h, const struct rule *rules) {
     struct kept_rules *kept = keep(rules);
+    settle(h);
     pthread_mutex_lock(&h->lock);
     kept->next = h->kept;
     h->kept = kept;

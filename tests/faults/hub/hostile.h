@@ -71,7 +71,8 @@ struct hostile {
 };
 
 void hostile_start(struct hostile *h, struct hostile_file *files, size_t n, unsigned port);
-/* Copies them, up to a prefix of NULL, and counts anew. NULL: every answer is true. */
+/* Copies them, up to a prefix of NULL, and counts anew, once what was asked before is answered.
+ * NULL: every answer is true. */
 void hostile_rules(struct hostile *h, const struct rule *rules);
 void hostile_stop(struct hostile *h);
 

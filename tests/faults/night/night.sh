@@ -59,6 +59,7 @@ truncate -s $((size / 2)) "$tmp/hub/models/many/m004/model.safetensors"
 echo '{"gated": "manual"}' >"$tmp/hub/models/many/m005/.hub.json"
 hub_down
 
+sleep 1 # reports are named by the second in which their night began
 got=0
 night >"$tmp/night.out" 2>"$tmp/night.log" &
 night_pid=$!

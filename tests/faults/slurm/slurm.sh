@@ -18,20 +18,29 @@ library
 export HF_ENDPOINT="$tmp/hub"
 . "$(dirname "$0")/../process/tasks.sh"
 few_documents 1 2 3 4
-# Seconds of work before the first answer: something to be killed in.
-sed 's/"E2ESlow"/"E2ELong"/; s/400000/8000000/' "$e2e/tasks/E2ESlow.lua" >"$tmp/tasks/E2ELong.lua"
+# Some five seconds of work before the first answer, on whatever machine: something to be killed in.
+began=$(date +%s%3N)
+code 'work is measured' 0 "$ASSAY" eval tiny/decoder -t E2ESlow --no-db --threads 1 --out "$tmp/measured"
+rounds=$((400000 * 5000 / ($(date +%s%3N) - began)))
+sed "s/\"E2ESlow\"/\"E2ELong\"/; s/400000/$rounds/" "$e2e/tasks/E2ESlow.lua" >"$tmp/tasks/E2ELong.lua"
 suite E2ELongSuite '"E2ELong"'
 slurm_up
 code 'db init' 0 "$ASSAY" db init
 sql 'UPDATE settings SET crash_backoff_s = 0, retry_backoff_s = 0, max_crashes = 1000'
-scale() { "$ASSAY" worker --slurm --max-workers 4 --time 10 --threads 1 --max-mem 1000 --idle 3 --lease 15 "$@"; }
+# Of so little memory that all four run at once: while tasks of an array pend, Slurm sends a signal and calls it refused, and
+# scancel sends it again until the puller is gone.
+scale() { "$ASSAY" worker --slurm --max-workers 4 --time 10 --threads 1 --max-mem 500 --idle 3 --lease 15 "$@"; }
 pullers() { squeue -h -r -n assay-worker -t PENDING,RUNNING -o '%i' | wc -l; }
-# one COMMAND...: on a puller that runs, if there is one just now.
-one() { puller=$(first) && [ -n "$puller" ] && "$@" "$puller"; }
-first() { squeue -h -r -n assay-worker -t RUNNING -o '%i' | head -n 1; }
+# one COMMAND...: on a puller that has a job, if there is one just now. One that has none may not have begun, and what befalls
+# it befalls nobody.
+one() { puller=$(busy) && [ -n "$puller" ] && "$@" "$puller"; }
+busy() {
+    slurm_job=$(sql "SELECT info ->> 'slurm_job_id' FROM jobs JOIN workers ON worker_id = lease_owner WHERE state = 'leased' LIMIT 1")
+    squeue -h -r -n assay-worker -t RUNNING -o '%A %i' | awk -v job="$slurm_job" '$1 == job { print $2 }'
+}
 no_puller() { [ "$(pullers)" = 0 ]; }
-runs() { [ -n "$(first)" ]; }
-beats() { [ "$(sql "SELECT count(*) FROM jobs WHERE state = 'leased'")" -gt 0 ]; }
+all_run() { [ -z "$(squeue -h -r -n assay-worker -t PENDING -o '%i')" ]; }
+cut_off() { sql "SELECT count(*) FROM attempts WHERE outcome <> 'ok'"; }
 done_is() { [ "$(sql "SELECT count(*) FROM jobs WHERE state = 'done'")" -ge "$1" ]; }
 submit() { for s; do "$ASSAY" submit -s "$suite" --seed "$s" tiny/decoder >/dev/null 2>&1 || fail 'submit'; done; }
 all_done() {
@@ -71,30 +80,34 @@ equal 'their Slurm jobs are on record' t "$(sql "SELECT bool_and(info ? 'slurm_j
 
 # ---- what befalls them ----
 suite=E2ELongSuite
-disturb() { # WHAT COMMAND...: in the middle of a job
-    fate=$1
-    shift
+disturb() { # WHAT ENDS COMMAND...: in the middle of a job, which ends so: cut off, in good order, or either
+    fate=$1 ends=$2
+    shift 2
     wait_for "$fate: the pullers before are through" no_puller
+    before=$(cut_off)
     submit $((seed + 1)) $((seed + 2)) $((seed + 3)) $((seed + 4))
     seed=$((seed + 4)) total=$((total + 4))
     scale >>"$tmp/scale.log" 2>&1 || true
-    wait_for "$fate: a puller runs" runs
-    wait_for "$fate: it has a job" beats
-    wait_for "$fate: it befalls one" "$@"
+    wait_for "$fate: the pullers run" all_run
+    wait_for "$fate: it befalls one that has a job" "$@"
     drain $total
     all_done "$fate" $total
+    case $ends in
+    cut_off) [ "$(cut_off)" -gt "$before" ] || fail "$fate: it cut no attempt off" ;;
+    in_order) equal "$fate: no attempt is cut off" "$before" "$(cut_off)" ;;
+    esac
 }
 seed=100 total=40
-kill_slurmd() { daemon_dies slurmd; sleep 1; slurmd_up; }
-kill_ctld() { daemon_dies slurmctld; sleep 1; ctld_up; wait_for 'Slurm is up again' node_is_up; }
-disturb 'scancel' one scancel
-disturb 'requeue' one scontrol requeue
-disturb 'kill -9 of a puller' one scancel --batch --signal=KILL
-disturb 'SIGUSR1 before the end' one scancel --batch --signal=USR1
-disturb 'a killed slurmd' kill_slurmd
-disturb 'a killed slurmctld' kill_ctld
+kill_slurmd() { [ -n "$(busy)" ] && daemon_dies slurmd; sleep 1; slurmd_up; }
+kill_ctld() { [ -n "$(busy)" ] && daemon_dies slurmctld; sleep 1; ctld_up; wait_for 'Slurm is up again' node_is_up; }
+disturb 'scancel' cut_off one scancel
+disturb 'requeue' cut_off one scontrol requeue
+disturb 'kill -9 of a puller' cut_off one scancel --batch --signal=KILL
+disturb 'SIGUSR1 before the end' in_order one scancel --batch --signal=USR1
+disturb 'a killed slurmd' either kill_slurmd
+disturb 'a killed slurmctld' either kill_ctld
 equal 'nothing is left in the spool' '' "$(find "$ASSAY_HOME/spool" -maxdepth 1 -name '*.res' 2>/dev/null)"
-echo "attempts: $(sql "SELECT string_agg(n || ' ' || o, ', ') FROM (SELECT coalesce(outcome, 'open') AS o, count(*) AS n FROM attempts GROUP BY 1 ORDER BY 1) x")"
+echo "$rounds rounds; attempts: $(sql "SELECT string_agg(n || ' ' || o, ', ') FROM (SELECT coalesce(outcome, 'open') AS o, count(*) AS n FROM attempts GROUP BY 1 ORDER BY 1) x")"
 
 # ---- a sick node ----
 submit $((seed + 1))

@@ -1,0 +1,64 @@
+/* assay result export. */
+#include <stdio.h>
+
+#include "evaluator/cli/command.h"
+#include "evaluator/cli/print.h"
+#include "evaluator/cli/snapshot.h"
+#include "site-gen/results.h"
+#include "site-gen/split.h"
+
+static const struct option options_export[] = {
+    { "to", 0, "DIR", "the folder to write to, such as results/" },
+    { "private", 0, "SUITE", "leave out what only this board has (repeatable)" },
+    { NULL, 0, NULL, NULL },
+};
+
+enum { CLOSED_MAX = 32 };
+
+static void print_report(const struct args *args, const char *dir, const struct results_report *r) {
+    if (args_has(args, "json")) {
+        json_t *doc = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i}", "schema", "assay.export/1", "to",
+            dir, "runs", r->n_runs, "files", r->n_files, "changed", r->n_changed, "removed",
+            r->n_removed);
+        print_document(doc, true);
+        json_decref(doc);
+        return;
+    }
+    printf("%s: %d runs in %d files, %d changed, %d removed\n", dir, r->n_runs, r->n_files,
+        r->n_changed, r->n_removed);
+}
+
+static bool run_export(const struct args *args, struct err *err) {
+    const char *dir = args_get(args, "to", NULL), *closed[CLOSED_MAX];
+    struct results_report report;
+    json_t *snapshot = NULL;
+    if (!dir || !*dir) {
+        return err_set(err, ERR_USAGE, "no folder to write to: --to DIR");
+    }
+    if (!args_list(args, "private", closed, CLOSED_MAX, err) ||
+        !snapshot_load(args, &snapshot, err)) {
+        return false;
+    }
+    json_t *open = closed[0] ? split_part(snapshot, closed, NULL) : json_incref(snapshot);
+    bool ok = results_write(open, dir, &report, err);
+    if (ok) {
+        print_report(args, dir, &report);
+    }
+    json_decref(open);
+    json_decref(snapshot);
+    return ok;
+}
+
+const struct command cmd_result_export = {
+    .name = "result export",
+    .operands = "",
+    .summary = "write published results as plain JSON files",
+    .details =
+        "One file a run with its record, metrics and first samples, one a model, and an index\n"
+        "with the size and SHA-256 of each. What did not change keeps its bytes, so that the\n"
+        "folder can be kept under version control; runs that are no longer published go from it,\n"
+        "other files in it stay. 'assay site build --from DIR' makes the site from it.\n\n"
+        "  assay result export --to results\n",
+    .options = { options_export, options_database },
+    .run = run_export,
+};
