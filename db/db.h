@@ -112,6 +112,7 @@ MUST_CHECK json_t *rows_json(
 void *rows_bytes(
     const struct rows *rows, int row, const char *column, size_t *n); /* caller frees */
 /* One object a row, numbers as numbers, jsonb as itself, bytes left out. The caller owns it. */
+MUST_CHECK json_t *row_to_json(const struct rows *rows, int row, struct err *err);
 MUST_CHECK json_t *rows_to_json(const struct rows *rows, struct err *err);
 
 /* Everything read between the two is of one moment; a lost connection in between is an error, not a

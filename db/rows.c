@@ -129,21 +129,30 @@ static json_t *field_json(PGresult *r, int row, int c, struct err *err) {
     }
 }
 
+json_t *row_to_json(const struct rows *rows, int row, struct err *err) {
+    json_t *object = json_object();
+    for (int c = 0; c < PQnfields(rows->result); c++) {
+        if (PQftype(rows->result, c) == OID_BYTEA)
+            continue;
+        json_t *value = field_json(rows->result, row, c, err);
+        if (!value) {
+            json_decref(object);
+            return NULL;
+        }
+        json_object_set_new(object, PQfname(rows->result, c), value);
+    }
+    return object;
+}
+
 json_t *rows_to_json(const struct rows *rows, struct err *err) {
     json_t *list = json_array();
     for (int row = 0; row < rows->n; row++) {
-        json_t *object = json_object();
-        json_array_append_new(list, object);
-        for (int c = 0; c < PQnfields(rows->result); c++) {
-            if (PQftype(rows->result, c) == OID_BYTEA)
-                continue;
-            json_t *value = field_json(rows->result, row, c, err);
-            if (!value) {
-                json_decref(list);
-                return NULL;
-            }
-            json_object_set_new(object, PQfname(rows->result, c), value);
+        json_t *object = row_to_json(rows, row, err);
+        if (!object) {
+            json_decref(list);
+            return NULL;
         }
+        json_array_append_new(list, object);
     }
     return list;
 }

@@ -8,10 +8,9 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "site-gen/shelf.h"
 #include "site-gen/traits.h"
 #include "site-gen/view.h"
-
-#define POINTS_MAX 200
 
 static const struct family {
     const char *id, *title, *asked;
@@ -24,6 +23,8 @@ static const struct family {
         { "choice", "loglikelihood", "rolling", "generate" } },
 };
 #define N_FAMILIES (sizeof FAMILIES / sizeof *FAMILIES)
+
+enum { AMONG_LEAST = 3 };
 
 static const struct family *family_of(const char *kind) {
     for (size_t f = 0; f < N_FAMILIES; f++) {
@@ -123,6 +124,39 @@ static void fill_sections(const struct world *w, const char *suite, json_t *cons
             json_get_bool(row, "newest", true))
             add_row(w, sections[f - FAMILIES], row);
     }
+}
+
+/* ---- rows from a shelf ---- */
+
+struct filling {
+    const struct world *w;
+    json_t *const *sections;
+};
+
+/* Of the run the row has what cells are told apart by, and what else a board says of runs. */
+static void take_row(void *to, const json_t *row) {
+    static const char *const COPIED[] = { "run_id", "model", "data_sha256", "finished_at",
+        "seconds", "tokens_computed", "isa", "device", NULL };
+    const struct filling *f = to;
+    json_t *run = json_object();
+    copy_fields(run, row, COPIED);
+    if (!json_is_null(json_object_get(row, "scores")))
+        json_object_set_new(
+            run, "record", json_pack("{s:O}", "scores", json_object_get(row, "scores")));
+    char id[32];
+    snprintf(id, sizeof id, "%lld", json_get_int(row, "run_id", 0));
+    json_object_set_new(f->w->runs, id, run);
+    add_row(f->w, f->sections[family_of(json_get_string(row, "kind", "")) - FAMILIES], row);
+}
+
+static void fill_from_shelf(const struct world *w, const json_t *suite, json_t *const *sections) {
+    struct filling f = { w, sections };
+    const char *name = json_get_string(suite, "suite", "");
+    json_t *apart = shelf_apart(w->shelf, name);
+    world_show(w, apart, NULL);
+    bool scores = json_get_int(suite, "n_models", 0) <= PAIRED_ROWS_MAX;
+    shelf_board(w->shelf, name, scores, take_row, &f);
+    json_decref(apart);
 }
 
 /* ---- cells ---- */
@@ -249,23 +283,65 @@ static void colour_column(const json_t *rows, const json_t *column, size_t at) {
     free(values);
 }
 
-/* Values of a column, for the strips of the model pages: all, or some that are spread evenly. */
-static void gather_points(const json_t *rows, json_t *column, size_t at) {
-    json_t *points = json_array(), *cells = json_array(), *row;
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Of the sorted values, how many are below `v`. */
+static size_t count_below(const double *values, size_t n, double v) {
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (values[middle] < v)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static size_t count_to(const double *values, size_t n, double v) {
+    return count_below(values, n, nextafter(v, INFINITY));
+}
+
+/* Each cell's "better": than which share of the others it is, in whole percent. Sorts the values.
+ */
+static void tell_better(json_t *cells, double *values, size_t n, bool higher) {
     size_t i;
+    json_t *row;
+    qsort(values, n, sizeof *values, by_value);
+    if (n < AMONG_LEAST)
+        return;
+    json_array_foreach(cells, i, row) {
+        json_t *cell = json_object_get(row, "f");
+        double v = json_get_number(cell, "value", NAN);
+        size_t worse = higher ? count_below(values, n, v) : n - count_to(values, n, v);
+        json_object_set_new(
+            cell, "better", json_integer(lround(100 * (double)worse / (double)(n - 1))));
+    }
+}
+
+/* How many of the column's values lie where, for the strips of the model pages. */
+static void gather_spread(const json_t *rows, json_t *column, size_t at) {
+    json_t *cells = json_array(), *row;
+    size_t i, n = 0;
     json_array_foreach(rows, i, row) {
         json_t *cell = json_array_get(json_object_get(row, "cells"), at);
         if (json_object_get(cell, "value"))
             json_array_append_new(cells, json_pack("{s:O}", "f", cell));
     }
-    size_t n = json_array_size(cells), shown = n < POINTS_MAX ? n : POINTS_MAX;
-    for (i = 0; i < shown; i++) {
-        row = json_array_get(cells, i * n / shown);
-        json_array_append(points, json_object_get(json_object_get(row, "f"), "value"));
-    }
-    double baseline = json_get_number(column, "baseline", NAN);
-    json_object_set_new(column, "range", range_of(cells, "f", baseline));
-    json_object_set_new(column, "points", points);
+    double *values = xcalloc(json_array_size(cells) + 1, sizeof *values);
+    json_array_foreach(cells, i, row) values[n++] =
+        json_get_number(json_object_get(row, "f"), "value", NAN);
+    json_t *range = range_of(cells, "f", json_get_number(column, "baseline", NAN));
+    char spread[SPREAD_PLACES + 1];
+    places_of(
+        values, n, json_get_number(range, "low", 0), json_get_number(range, "high", 1), spread);
+    json_object_set_new(column, "range", range);
+    json_object_set_new(column, "spread", json_string(spread));
+    tell_better(cells, values, n, json_get_bool(json_object_get(column, "metric"), "higher", true));
+    free(values);
     json_decref(cells);
 }
 
@@ -306,7 +382,7 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
     json_array_foreach(columns, i, column) {
         fill_column(w, rows, column);
         colour_column(rows, column, i);
-        gather_points(rows, column, i);
+        gather_spread(rows, column, i);
         json_object_set_new(column, "in_mean", json_boolean(in_mean(column)));
     }
     bool by_votes;
@@ -347,7 +423,10 @@ json_t *view_board(const struct world *w, const json_t *suite) {
     copy_text(board, json_object_get(suite, "definition"), "licence");
     for (size_t f = 0; f < N_FAMILIES; f++)
         sections[f] = section_view(w, name, &FAMILIES[f]);
-    fill_sections(w, name, sections);
+    if (w->shelf)
+        fill_from_shelf(w, suite, sections);
+    else
+        fill_sections(w, name, sections);
     for (size_t f = 0; f < N_FAMILIES; f++) {
         if (json_array_size(json_object_get(sections[f], "tasks"))) {
             finish_section(w, sections[f], json_object_get(suite, "definition"));

@@ -5,37 +5,52 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "db/db.h"
 #include "site-gen/compare.h"
 #include "site-gen/items.h"
 #include "site-gen/leaves.h"
+#include "site-gen/load.h"
 #include "site-gen/look.h"
+#include "site-gen/memory.h"
 #include "site-gen/outlet.h"
 #include "site-gen/plot.h"
 #include "site-gen/press.h"
 #include "site-gen/samples.h"
+#include "site-gen/shelf.h"
+#include "site-gen/sign.h"
 #include "site-gen/site.h"
 #include "site-gen/split.h"
+#include "site-gen/stow.h"
 #include "site-gen/tree.h"
 #include "site-gen/view.h"
 
 extern const struct embedded site_templates[];
 extern const struct embedded site_assets[];
 
+#define MODELS_AT_ONCE 50 /* off the shelf */
+
 struct builder {
     const struct site_options *options;
+    struct shelf *shelf; /* or NULL: then there is no memory, either */
+    struct memory memory;
+    struct signer signer;
+    json_t *snapshot;
     const char *below; /* where in the tree the site is: "" or "s/NAME/" */
     struct world world;
     struct press *press;
     struct tree *tree;
     struct plots plots;
     json_t *boards;
-    json_t *paths;  /* of all pages, for the site map */
-    json_t *listed; /* what is for downloading (outlet.h) */
+    json_t *paths;    /* of all pages, for the site map */
+    json_t *listed;   /* what is for downloading (outlet.h) */
+    json_t *compared; /* paths of models that have scores, without what all have */
     struct outlet outlet;
     struct strbuf page;
     char *root; /* path part of base_url: "/" or "/path/" */
     int n_pages;
-    size_t n_figures; /* of a page that has any */
+    int pages_before;    /* the part that is being made */
+    size_t paths_before; /* the same, of paths */
+    size_t n_figures;    /* of a page that has any */
 };
 
 /* ---- one page, one file ---- */
@@ -51,6 +66,7 @@ static bool put_file(
     struct builder *b, const char *file, const void *data, size_t n, struct err *err) {
     struct strbuf name = { 0 };
     strbuf_addf(&name, "%s%s", b->below, file);
+    memory_note(&b->memory, name.text);
     bool ok = tree_put(b->tree, strbuf_str(&name), data, n, err);
     strbuf_release(&name);
     return ok;
@@ -163,7 +179,10 @@ static bool put_boards(struct builder *b, struct err *err) {
     size_t i;
     json_t *board;
     json_array_foreach(b->boards, i, board) {
-        if (!put_board(b, board, b->plots.svg[i], err))
+        json_t *whole = board_unstowed(board);
+        bool ok = put_board(b, whole, b->plots.svg[i], err);
+        json_decref(whole);
+        if (!ok)
             return false;
     }
     return true;
@@ -179,72 +198,6 @@ static bool put_model(
     ok = ok && put_view(b, "model.html", path, view, NULL, err);
     free(path);
     return ok;
-}
-
-static bool put_models(struct builder *b, struct err *err) {
-    const char *name;
-    json_t *revisions, *standings = standings_index(b->boards);
-    bool ok = true;
-    json_object_foreach(b->world.models, name, revisions) {
-        (void)revisions;
-        ok = ok && put_model(b, name, standings, err);
-    }
-    json_decref(standings);
-    return ok && put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err);
-}
-
-/* The file of scores of each model that has any, and the page that lays two side by side. */
-static bool put_scores(struct builder *b, const char *model, json_t *list, struct err *err) {
-    json_t *scores = scores_view(&b->world, model);
-    const char *path = json_get_string(json_object_get(scores, "model"), "path", "");
-    struct strbuf file = { 0 };
-    bool ok = true;
-    if (scores) {
-        strbuf_addf(&file, "api/v1%sscores.json", path);
-        json_array_append_new(
-            list, json_sprintf("%.*s", (int)strlen(path) - 4, path + 3)); // without /m/ and /
-        ok = put_json(b, file.text, scores, err);
-    }
-    strbuf_release(&file);
-    json_decref(scores);
-    return ok;
-}
-
-static bool put_compare(struct builder *b, struct err *err) {
-    const char *name;
-    json_t *revisions, *list = json_array();
-    bool ok = true;
-    json_object_foreach(b->world.models, name, revisions) {
-        (void)revisions;
-        ok = ok && put_scores(b, name, list, err);
-    }
-    ok = ok && put_view(b, "compare.html", "/compare/", compare_view(list), NULL, err);
-    json_decref(list);
-    return ok;
-}
-
-/* What was withdrawn keeps its address, and says why. */
-static bool put_tombstones(struct builder *b, struct err *err) {
-    size_t i;
-    json_t *stone;
-    json_array_foreach(world_list(&b->world, "tombstones"), i, stone) {
-        json_t *view = view_tombstone(&b->world, stone);
-        char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
-        bool ok = put_view(b, "tombstone.html", path, view, NULL, err);
-        free(path);
-        if (!ok)
-            return false;
-    }
-    return true;
-}
-
-/* Where there are no nights there is no page of them. */
-static bool put_nights(struct builder *b, struct err *err) {
-    json_t *nights = json_object_get(b->world.snapshot, "nights");
-    return json_array_size(nights) == 0 ||
-           put_view(b, "nights.html", "/nights/",
-               json_pack("{s:s, s:O}", "schema", "assay.site.nights/1", "nights", nights), NULL,
-               err);
 }
 
 /* A file of samples, below the page of them. */
@@ -283,6 +236,8 @@ static bool put_samples(struct builder *b, const json_t *run, json_t *view, stru
 }
 
 static bool put_run(struct builder *b, const json_t *run, struct err *err) {
+    if (!has_page(&b->world, json_get_int(run, "run_id", 0)))
+        return true;
     json_t *view = view_run(&b->world, run);
     char *path = xstrdup(json_get_string(view, "path", ""));
     bool ok = put_samples(b, run, view, err);
@@ -293,14 +248,223 @@ static bool put_run(struct builder *b, const json_t *run, struct err *err) {
     return ok;
 }
 
-static bool put_runs(struct builder *b, struct err *err) {
+static bool put_listed_runs(struct builder *b, const char *model, struct err *err) {
+    json_t *view = view_listed_runs(&b->world, model);
+    if (!view)
+        return true;
+    char *path = xstrdup(json_get_string(view, "path", ""));
+    bool ok = put_view(b, "runs.html", path, view, NULL, err);
+    free(path);
+    return ok;
+}
+
+/* Runs of these models are taken off the shelf, in place of those before. */
+static bool show_models(struct builder *b, const json_t *names, struct err *err) {
+    if (!b->shelf)
+        return true;
+    json_t *runs = shelf_runs(b->shelf, names, b->world.last_listed),
+           *results = shelf_results(b->shelf, names, b->world.last_listed);
+    world_show(&b->world, runs, results);
+    bool ok = shelf_ok(b->shelf, err);
+    json_decref(runs);
+    json_decref(results);
+    return ok;
+}
+
+/* ---- parts that are kept: see memory.h ---- */
+
+static char *part_key(const char *kind, const char *name) {
+    struct strbuf key = { 0 };
+    strbuf_addf(&key, "%s %s", kind, name);
+    return strbuf_take(&key);
+}
+
+static void part_begin(struct builder *b, const char *kind, const char *name, const char *hash) {
+    char *key = part_key(kind, name);
+    memory_begin(&b->memory, key, hash);
+    b->pages_before = b->n_pages;
+    b->paths_before = json_array_size(b->paths);
+    free(key);
+}
+
+static void part_end(struct builder *b) {
+    json_t *paths = json_array();
+    for (size_t i = b->paths_before; i < json_array_size(b->paths); i++)
+        json_array_append(paths, json_array_get(b->paths, i));
+    memory_end(&b->memory, paths, b->n_pages - b->pages_before);
+}
+
+/* Whether the part is kept, with its files; what is to come of it is *part. */
+static bool part_keep(struct builder *b, const char *kind, const char *name, const char *hash,
+    const json_t **part, struct err *err) {
+    char *key = part_key(kind, name);
+    bool ok = memory_keep(&b->memory, key, hash, part, err);
+    free(key);
+    return ok;
+}
+
+/* As if its pages had been made. */
+static void part_count(struct builder *b, const json_t *part) {
+    json_array_extend(b->paths, json_object_get(part, "paths"));
+    b->n_pages += (int)json_get_int(part, "pages", 0);
+}
+
+/* ---- models ---- */
+
+/* A model whose scores can be laid beside another's. */
+static void list_compared(struct builder *b, const char *path) {
+    json_array_append_new(
+        b->compared, json_sprintf("%.*s", (int)strlen(path) - 4, path + 3)); // without /m/ and /
+}
+
+static char *scores_file(const char *path) {
+    struct strbuf file = { 0 };
+    strbuf_addf(&file, "api/v1%sscores.json", path);
+    return strbuf_take(&file);
+}
+
+/* What the page of comparisons reads of a model, if it has results. */
+static bool put_scores(struct builder *b, const char *model, struct err *err) {
+    json_t *scores = scores_view(&b->world, model);
+    if (!scores)
+        return true;
+    const char *path = json_get_string(json_object_get(scores, "model"), "path", "");
+    char *file = scores_file(path);
+    list_compared(b, path);
+    bool ok = put_json(b, file, scores, err);
+    free(file);
+    json_decref(scores);
+    return ok;
+}
+
+/* A page for the model, and for each of its runs. */
+static bool put_model_and_runs(
+    struct builder *b, const char *name, const json_t *standings, struct err *err) {
     size_t i;
     json_t *run;
-    json_array_foreach(world_list(&b->world, "runs"), i, run) {
-        if (!put_run(b, run, err))
+    bool ok = put_model(b, name, standings, err) && put_scores(b, name, err) &&
+              put_listed_runs(b, name, err);
+    json_array_foreach(json_object_get(b->world.runs_of, name), i, run) ok =
+        ok && put_run(b, run, err);
+    return ok;
+}
+
+static bool has_file(const json_t *part, const char *name) {
+    size_t i;
+    json_t *file;
+    json_array_foreach(json_object_get(part, "files"), i, file) {
+        if (strcmp(json_string_value(file), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void count_model(struct builder *b, const char *name, const json_t *part) {
+    json_t *ref = model_ref(&b->world, name);
+    const char *path = json_get_string(ref, "path", "");
+    char *file = scores_file(path);
+    part_count(b, part);
+    if (has_file(part, file))
+        list_compared(b, path);
+    free(file);
+    json_decref(ref);
+}
+
+/* Models in their order. Of one that is kept there is its part; of others runs are to be read. */
+struct portion {
+    json_t *names, *read;
+    json_t *hashes, *parts; /* of all; null: not kept */
+};
+
+static bool put_portion(
+    struct builder *b, struct portion *p, const json_t *standings, struct err *err) {
+    size_t i;
+    json_t *name;
+    bool ok = json_array_size(p->read) == 0 || show_models(b, p->read, err);
+    json_array_foreach(p->names, i, name) {
+        const json_t *part = json_array_get(p->parts, i);
+        const char *text = json_string_value(name);
+        if (json_is_object(part)) {
+            count_model(b, text, part);
+        } else if (ok) {
+            part_begin(b, "model", text, json_string_value(json_array_get(p->hashes, i)));
+            ok = put_model_and_runs(b, text, standings, err);
+            part_end(b);
+        }
+    }
+    json_array_clear(p->names);
+    json_array_clear(p->read);
+    json_array_clear(p->hashes);
+    json_array_clear(p->parts);
+    return ok;
+}
+
+/* Keeps the model's files where they are of what there is now. */
+static bool add_to_portion(struct builder *b, struct portion *p, const char *name,
+    const json_t *standings, struct err *err) {
+    char hash[65] = "";
+    const json_t *part = NULL;
+    bool ok = true;
+    if (b->shelf) {
+        json_t *ref = model_ref(&b->world, name);
+        sign_model(
+            &b->signer, name, json_object_get(standings, json_get_string(ref, "path", "")), hash);
+        ok = part_keep(b, "model", name, hash, &part, err);
+        json_decref(ref);
+    }
+    json_array_append_new(p->names, json_string(name));
+    json_array_append_new(p->hashes, json_string(hash));
+    json_array_append_new(p->parts, part ? json_incref((json_t *)(uintptr_t)part) : json_null());
+    if (!part)
+        json_array_append_new(p->read, json_string(name));
+    return ok;
+}
+
+static bool put_models(struct builder *b, struct err *err) {
+    const char *name;
+    json_t *revisions, *standings = standings_index(b->boards);
+    struct portion p = { json_array(), json_array(), json_array(), json_array() };
+    bool ok = true;
+    if (b->shelf)
+        world_show(&b->world, NULL, NULL);
+    json_object_foreach(b->world.models, name, revisions) {
+        (void)revisions;
+        ok = ok && add_to_portion(b, &p, name, standings, err);
+        if (json_array_size(p.read) == MODELS_AT_ONCE)
+            ok = ok && put_portion(b, &p, standings, err);
+    }
+    ok = ok && put_portion(b, &p, standings, err);
+    json_decref(p.names);
+    json_decref(p.read);
+    json_decref(p.hashes);
+    json_decref(p.parts);
+    json_decref(standings);
+    return ok && put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err) &&
+           put_view(b, "compare.html", "/compare/", compare_view(b->compared), NULL, err);
+}
+
+/* What was withdrawn keeps its address, and says why. */
+static bool put_tombstones(struct builder *b, struct err *err) {
+    size_t i;
+    json_t *stone;
+    json_array_foreach(world_list(&b->world, "tombstones"), i, stone) {
+        json_t *view = view_tombstone(&b->world, stone);
+        char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
+        bool ok = put_view(b, "tombstone.html", path, view, NULL, err);
+        free(path);
+        if (!ok)
             return false;
     }
     return true;
+}
+
+/* Where there are no nights there is no page of them. */
+static bool put_nights(struct builder *b, struct err *err) {
+    json_t *nights = json_object_get(b->world.snapshot, "nights");
+    return json_array_size(nights) == 0 ||
+           put_view(b, "nights.html", "/nights/",
+               json_pack("{s:s, s:O}", "schema", "assay.site.nights/1", "nights", nights), NULL,
+               err);
 }
 
 /* Each name once, in the order of the list. */
@@ -312,25 +476,43 @@ static json_t *task_names(const struct world *w) {
     return names;
 }
 
+static bool put_task(struct builder *b, const char *name, struct err *err) {
+    json_t *view = view_task(&b->world, name);
+    char *path = xstrdup(json_get_string(view, "path", ""));
+    bool ok = put_task_feed(&b->outlet, view, err) && items_add(&b->world, view, err);
+    shorten_task(view); /* what is new need not be the best, nor is what all have in common */
+    if (!ok)
+        json_decref(view);
+    ok = ok && put_view(b, "task.html", path, view, NULL, err);
+    free(path);
+    return ok;
+}
+
+static bool put_or_keep_task(
+    struct builder *b, const char *name, const json_t *line, struct err *err) {
+    char hash[65];
+    const json_t *part = NULL;
+    sign_task(&b->signer, line, hash);
+    bool ok = part_keep(b, "task", name, hash, &part, err);
+    if (part) {
+        part_count(b, part);
+    } else if (ok) {
+        part_begin(b, "task", name, hash);
+        ok = put_task(b, name, err);
+        part_end(b);
+    }
+    return ok;
+}
+
 static bool put_tasks(struct builder *b, struct err *err) {
     json_t *names = task_names(&b->world), *list = json_array(), *unused;
     const char *name;
     bool ok = true;
     json_object_foreach(names, name, unused) {
         (void)unused;
-        json_t *view = view_task(&b->world, name);
-        ok = ok && items_add(&b->world, view, err);
-        json_array_append(list, view);
-        if (ok) {
-            char *path = xstrdup(json_get_string(view, "path", ""));
-            ok = put_task_feed(&b->outlet, view, err);
-            if (!ok)
-                json_decref(view);
-            ok = ok && put_view(b, "task.html", path, view, NULL, err);
-            free(path);
-        } else {
-            json_decref(view);
-        }
+        json_t *line = view_task_line(&b->world, name); /* the list says nothing of models */
+        json_array_append_new(list, line);
+        ok = ok && (b->shelf ? put_or_keep_task(b, name, line, err) : put_task(b, name, err));
     }
     json_decref(names);
     json_t *all = json_pack("{s:s, s:o}", "schema", "assay.site.tasks/1", "tasks", list);
@@ -343,16 +525,37 @@ static bool put_tasks(struct builder *b, struct err *err) {
 
 /* ---- what is not a page ---- */
 
-static bool put_assets(struct builder *b, struct err *err) {
+/* "assets/site.0123456789abcdef.css": what is kept by a reader for a year is another file once it
+ * has changed. */
+static char *asset_path(const struct embedded *file) {
+    char hex[65];
+    const char *dot = strrchr(file->name, '.');
+    struct strbuf path = { 0 };
+    sha256_hex(file->data, file->size, hex);
+    strbuf_addf(&path, "assets/%.*s.%.16s%s", (int)(dot ? dot - file->name : 0), file->name, hex,
+        dot ? dot : "");
+    return strbuf_take(&path);
+}
+
+/* {"site.css": "/assets/site.....css"} for the layout. */
+static json_t *asset_paths(void) {
+    json_t *paths = json_object();
     for (const struct embedded *file = site_assets; file->name; file++) {
-        struct strbuf name = { 0 };
-        strbuf_addf(&name, "assets/%s", file->name);
-        bool ok = put_file(b, name.text, file->data, file->size, err);
-        strbuf_release(&name);
-        if (!ok)
-            return false;
+        char *path = asset_path(file);
+        json_object_set_new(paths, file->name, json_sprintf("/%s", path));
+        free(path);
     }
-    return true;
+    return paths;
+}
+
+static bool put_assets(struct builder *b, struct err *err) {
+    bool ok = true;
+    for (const struct embedded *file = site_assets; ok && file->name; file++) {
+        char *path = asset_path(file);
+        ok = put_file(b, path, file->data, file->size, err);
+        free(path);
+    }
+    return ok;
 }
 
 static bool put_bare(struct builder *b, const char *template, const char *file, const json_t *data,
@@ -375,6 +578,24 @@ static bool put_beside(struct builder *b, const json_t *index, struct err *err) 
     return ok;
 }
 
+static json_t *methods_view(const struct builder *b) {
+    static const char *const COPIED[] = { "suite", "title", "path", "version", "sha256", "n_tasks",
+        NULL };
+    json_t *suites = json_array(), *board;
+    size_t i;
+    json_array_foreach(b->boards, i, board) {
+        json_t *line = json_object();
+        copy_fields(line, board, COPIED);
+        json_array_append_new(suites, line);
+    }
+    json_t *view = json_pack("{s:s, s:o}", "schema", "assay.site.methods/1", "suites", suites);
+    if (b->world.last_listed) {
+        long long n = b->options->run_pages ? b->options->run_pages : RUN_PAGES_MAX;
+        json_object_set_new(view, "run_pages", json_integer(n));
+    }
+    return view;
+}
+
 /* ---- what travels: see outlet.h ---- */
 
 static bool outlet_page(void *arg, const char *template, const char *path, json_t *data,
@@ -384,16 +605,6 @@ static bool outlet_page(void *arg, const char *template, const char *path, json_
     bool ok = put_view(b, template, path, data, plots, err);
     b->n_figures = PLOT_SECTIONS_MAX;
     return ok;
-}
-
-static json_t *outlet_board(void *arg, size_t i) {
-    struct builder *b = arg;
-    return json_incref(json_array_get(b->boards, i));
-}
-
-static bool outlet_show(void *arg, const json_t *models, struct err *err) {
-    (void)arg, (void)models, (void)err;
-    return true; // all are known
 }
 
 static bool outlet_bare(
@@ -414,8 +625,6 @@ static void open_outlet(struct builder *b) {
         .listed = b->listed,
         .paths = b->paths,
         .builder = b,
-        .board = outlet_board,
-        .show = outlet_show,
         .page = outlet_page,
         .bare = outlet_bare,
         .file = outlet_file };
@@ -439,14 +648,12 @@ static bool put_travel(struct builder *b, struct err *err) {
 static bool put_all(struct builder *b, struct err *err) {
     json_t *index = view_index(&b->world, b->boards);
     bool ok = put_assets(b, err) && put_view(b, "index.html", "/", json_incref(index), NULL, err) &&
-              put_boards(b, err) && put_models(b, err) && put_compare(b, err) &&
-              put_tombstones(b, err) && put_runs(b, err) && put_tasks(b, err) &&
+              put_boards(b, err) && put_models(b, err) && put_tombstones(b, err) &&
+              put_tasks(b, err) &&
               put_view(b, "queue.html", "/queue/", view_queue(&b->world), NULL, err) &&
               put_nights(b, err) &&
-              put_view(b, "methods.html", "/methods/",
-                  json_pack("{s:s, s:O}", "schema", "assay.site.methods/1", "suites", b->boards),
-                  NULL, err) &&
-              put_travel(b, err) &&
+              put_view(b, "methods.html", "/methods/", methods_view(b), NULL, err) &&
+              put_travel(b, err) && (!b->shelf || shelf_ok(b->shelf, err)) &&
               (*b->below || put_beside(b, index, err)); // what a server looks for at its root alone
     json_decref(index);
     return ok;
@@ -478,6 +685,7 @@ static json_t *site_globals(const struct builder *b) {
     }
     if (o->title)
         json_object_set_new(site, "title", json_string(o->title));
+    json_object_set_new(site, "assets", asset_paths());
     free(base);
     return site;
 }
@@ -493,15 +701,34 @@ static bool check_options(const struct site_options *o, struct err *err) {
     return true;
 }
 
-static bool prepare(struct builder *b, const json_t *snapshot, struct err *err) {
-    if (!world_init(&b->world, snapshot, b->options->hub_url, err))
-        return false;
-    b->world.samples = b->options->samples;
+static void open_memory(struct builder *b, const json_t *globals) {
+    char program[65];
+    sign_program(&b->world, globals, b->options, program);
+    memory_open(&b->memory, b->tree, program, b->options->afresh);
+    signer_open(&b->signer, &b->world);
+}
+
+static bool prepare(struct builder *b, struct err *err) {
+    const char *hub_url = b->options->hub_url;
+    bool ok = b->shelf ? world_init_shelf(&b->world, b->snapshot, b->shelf, hub_url, err)
+                       : world_init(&b->world, b->snapshot, hub_url, err);
     size_t i;
     json_t *suite;
-    json_array_foreach(world_list(&b->world, "suites"), i, suite)
-        json_array_append_new(b->boards, view_board(&b->world, suite));
+    if (!ok)
+        return false;
+    b->world.samples = b->options->samples;
+    world_page_runs(&b->world, b->options->run_pages);
+    json_array_foreach(world_list(&b->world, "suites"), i, suite) {
+        json_t *board = view_board(&b->world, suite);
+        if (b->shelf)
+            board_stow(&b->world, board);
+        json_array_append_new(b->boards, board);
+    }
+    if (b->shelf && !shelf_ok(b->shelf, err))
+        return false;
     json_t *site = site_globals(b);
+    if (b->shelf)
+        open_memory(b, site);
     b->press = press_open(site_templates, site, err);
     json_decref(site);
     open_outlet(b);
@@ -515,29 +742,36 @@ static void count(const struct builder *b, struct site_report *r) {
 }
 
 /* One site, into its place in the tree. */
-static bool put_site(struct tree *tree, const char *below, const json_t *snapshot,
+static bool put_site(struct tree *tree, const char *below, json_t *snapshot, struct shelf *shelf,
     const struct site_options *options, struct site_report *out, struct err *err) {
     struct site_options o = *options;
     o.base_url = *below ? NULL : o.base_url; // no feed and no map of what is not for everybody
     struct builder b = { .options = &o,
+        .shelf = shelf,
+        .snapshot = snapshot,
         .below = below,
         .tree = tree,
         .boards = json_array(),
         .paths = json_array(),
         .listed = json_array(),
+        .compared = json_array(),
         .root = root_of(options->base_url, below) };
-    bool ok = prepare(&b, snapshot, err);
+    bool ok = prepare(&b, err);
     if (ok)
         plots_draw(&b.plots, o.gnuplot, b.boards,
             &(struct link_base) { .depth = 2, .root = b.root, .file_links = o.file_links });
-    ok = ok && put_all(&b, err);
+    ok = ok && put_all(&b, err) && memory_write(&b.memory, err);
     count(&b, out);
     plots_release(&b.plots);
     press_close(b.press);
+    if (b.signer.world)
+        signer_close(&b.signer);
+    memory_close(&b.memory);
     world_release(&b.world);
     json_decref(b.boards);
     json_decref(b.paths);
     json_decref(b.listed);
+    json_decref(b.compared);
     strbuf_release(&b.page);
     free(b.root);
     return ok;
@@ -555,12 +789,12 @@ static bool has_suite(const json_t *snapshot, const char *name) {
     return false;
 }
 
-/* The open site, and each private board as a site of its own. One that nothing was asked of yet has
- * no site. */
+/* The open site, and each private board as a site of its own. One that nothing was asked of yet
+ * has no site. */
 static bool put_parts(struct tree *tree, const json_t *snapshot, const struct site_options *o,
     struct site_report *out, struct err *err) {
     json_t *open = split_part(snapshot, o->closed, NULL);
-    bool ok = put_site(tree, "", open, o, out, err);
+    bool ok = put_site(tree, "", open, NULL, o, out, err);
     json_decref(open);
     for (const char *const *c = o->closed; ok && *c; c++) {
         if (!has_suite(snapshot, *c))
@@ -569,7 +803,7 @@ static bool put_parts(struct tree *tree, const json_t *snapshot, const struct si
         char *name = slug(*c);
         json_t *part = split_part(snapshot, o->closed, *c);
         strbuf_addf(&below, "s/%s/", name);
-        ok = put_site(tree, below.text, part, o, out, err);
+        ok = put_site(tree, below.text, part, NULL, o, out, err);
         json_decref(part);
         strbuf_release(&below);
         free(name);
@@ -577,22 +811,54 @@ static bool put_parts(struct tree *tree, const json_t *snapshot, const struct si
     return ok;
 }
 
-bool site_build(const json_t *snapshot, const struct site_options *options, struct site_report *out,
-    struct err *err) {
+static bool build(json_t *snapshot, struct shelf *shelf, const struct site_options *options,
+    struct site_report *out, struct err *err) {
     struct tree tree = { .lock = -1 };
     struct site_report report = { 0 };
     if (!check_options(options, err))
         return false;
-    bool ok = tree_open(&tree, options->out, err) &&
+    bool ok = tree_open(&tree, options->out, options->plain, err) &&
               (options->closed ? put_parts(&tree, snapshot, options, &report, err)
-                               : put_site(&tree, "", snapshot, options, &report, err)) &&
+                               : put_site(&tree, "", snapshot, shelf, options, &report, err)) &&
               tree_commit(&tree, err);
     report.n_files = tree.n_files;
     report.n_changed = tree.n_changed;
     report.bytes = tree.bytes;
+    report.packed_bytes = tree.packed_bytes;
     if (ok && out)
         *out = report;
     site_tree_release(&tree);
+    return ok;
+}
+
+bool site_build(const json_t *snapshot, const struct site_options *options, struct site_report *out,
+    struct err *err) {
+    return build((json_t *)(uintptr_t)snapshot, NULL, options, out, err);
+}
+
+/* What a private board may show is found out in the whole document. */
+static bool build_whole(
+    struct db *db, const struct site_options *options, struct site_report *out, struct err *err) {
+    json_t *snapshot = NULL;
+    bool ok = site_load(db, &snapshot, err) && site_build(snapshot, options, out, err);
+    json_decref(snapshot);
+    return ok;
+}
+
+bool site_build_from(
+    struct db *db, const struct site_options *options, struct site_report *out, struct err *err) {
+    struct shelf shelf = { .db = db, .err = ERR_INIT };
+    struct sample_source samples = site_samples_in(db);
+    struct site_options o = *options;
+    json_t *light = NULL;
+    o.samples = &samples;
+    if (o.closed)
+        return build_whole(db, &o, out, err);
+    if (!db_snapshot_begin(db, err))
+        return false;
+    bool ok = load_light(db, &light, err) && build(light, &shelf, &o, out, err);
+    db_snapshot_end(db);
+    json_decref(light);
     return ok;
 }
 

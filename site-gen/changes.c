@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "site-gen/outlet.h"
+#include "site-gen/shelf.h"
 #include "site-gen/view.h"
 
 #define EVENTS_MAX 1000

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "site-gen/outlet.h"
 #include "site-gen/plot.h"
+#include "site-gen/stow.h"
 #include "site-gen/view.h"
 
 #define POINTS_MAX 2000 /* beyond that a figure of marks says nothing */
@@ -306,12 +307,14 @@ static void scores_of_init(struct scores_of *s, const json_t *rows, size_t n_tas
     for (size_t t = 0; t < n_tasks; t++)
         s->complete[t] = true;
     for (size_t r = 0; r < s->n_rows; r++) {
-        const json_t *cells = json_object_get(json_array_get(rows, r), "cells");
+        json_t *whole = row_unstowed(json_array_get(rows, r));
+        const json_t *cells = json_object_get(whole, "cells");
         for (size_t t = 0; t < n_tasks; t++) {
             double v = json_get_number(json_array_get(cells, t), "value", NAN);
             s->values[t * s->n_rows + r] = s->ranks[t * s->n_rows + r] = v;
             s->complete[t] = s->complete[t] && isfinite(v);
         }
+        json_decref(whole);
     }
     for (size_t t = 0; t < n_tasks; t++) {
         if (s->complete[t])
@@ -383,56 +386,27 @@ static json_t *correlations_view(const json_t *section) {
 
 /* ---- which models differ ---- */
 
-/* The first ranked rows. New. */
-static json_t *first_rows(const json_t *section) {
-    const json_t *rows = json_object_get(section, "rows");
-    json_t *out = json_array(), *row;
-    size_t i;
-    json_array_foreach(rows, i, row) {
-        if (json_object_get(row, "mean") && json_array_size(out) < MODELS_MAX)
-            json_array_append_new(out, json_copy(row));
-    }
-    return out;
-}
-
-/* Path of a model's page -> the name that it was submitted by. New. */
-static json_t *names_by_path(const struct world *w) {
-    json_t *names = json_object(), *revisions;
-    const char *name;
-    json_object_foreach(w->models, name, revisions) {
-        (void)revisions;
-        json_t *ref = model_ref(w, name);
-        json_object_set_new(names, json_get_string(ref, "path", ""), json_string(name));
-        json_decref(ref);
-    }
-    return names;
-}
-
-/* What rows are compared by, which their runs have. */
-static bool fill_parts(const struct outlet *o, const json_t *names, const json_t *section,
-    json_t *rows, struct err *err) {
-    const json_t *columns = json_object_get(section, "tasks");
-    json_t *models = json_array(), *row, *column;
+/* The first ranked rows, with what they are compared by, which their runs have. New. */
+static json_t *compared_rows(const struct world *w, const json_t *section) {
+    const json_t *rows = json_object_get(section, "rows"),
+                 *columns = json_object_get(section, "tasks"), *row;
+    json_t *out = json_array(), *column;
     size_t i, k;
     json_array_foreach(rows, i, row) {
-        json_t *name =
-            json_object_get(names, json_get_string(json_object_get(row, "model"), "path", ""));
-        if (name)
-            json_array_append(models, name);
-    }
-    bool ok = o->show(o->builder, models, err);
-    json_array_foreach(rows, i, row) {
-        json_t *parts = json_array();
+        if (!json_object_get(row, "mean") || json_array_size(out) == MODELS_MAX)
+            continue;
+        json_t *copy = json_copy((json_t *)(uintptr_t)row), *parts = json_array(),
+               *whole = row_with_runs(w, row);
         json_array_foreach(columns, k, column) {
-            const json_t *cell = json_array_get(json_object_get(row, "cells"), k);
+            const json_t *cell = json_array_get(json_object_get(whole, "cells"), k);
             if (json_get_bool(column, "in_mean", false))
-                json_array_append_new(
-                    parts, part_view(o->world, cell, json_get_int(cell, "run", 0)));
+                json_array_append_new(parts, part_view(w, cell, json_get_int(cell, "run", 0)));
         }
-        json_object_set_new(row, "parts", parts);
+        json_object_set_new(copy, "parts", parts);
+        json_array_append_new(out, copy);
+        json_decref(whole);
     }
-    json_decref(models);
-    return ok;
+    return out;
 }
 
 static json_t *difference_view(
@@ -455,9 +429,8 @@ static json_t *difference_view(
     return out;
 }
 
-/* Of rows with their parts, which it takes. */
-static json_t *differences_view(const json_t *section, json_t *rows) {
-    json_t *models = json_array(), *lines = json_array(), *row;
+static json_t *differences_view(const struct world *w, const json_t *section) {
+    json_t *rows = compared_rows(w, section), *models = json_array(), *lines = json_array(), *row;
     size_t n = json_array_size(rows), i, k;
     struct contest contest;
     struct pairing p;
@@ -548,59 +521,49 @@ static void draw(struct charts *c, const struct outlet *o) {
 }
 
 /* The board's charts begin at *at. */
-static json_t *section_view(
-    const struct charts *c, const json_t *section, json_t *rows, size_t *at, size_t *number) {
-    json_t *figures = json_array();
-    for (size_t k = 0; k < N_KINDS; k++)
-        json_array_append_new(figures, figure_view_of(&c->all[(*at)++], ++*number));
-    return json_pack("{s:O, s:O, s:o, s:o, s:o}", "id", json_object_get(section, "id"), "title",
-        json_object_get(section, "title"), "figures", figures, "correlations",
-        correlations_view(section), "differences", differences_view(section, rows));
-}
-
-static bool put_board(const struct outlet *o, const struct charts *c, const json_t *names,
-    const json_t *board, size_t *at, struct err *err) {
+static json_t *board_view(
+    const struct outlet *o, const struct charts *c, const json_t *board, size_t *at) {
     json_t *sections = json_array(), *section;
-    struct strbuf path = { 0 };
-    size_t i, first = *at, number = 0;
-    bool ok = true;
+    size_t i, number = 0;
     json_array_foreach(json_object_get(board, "sections"), i, section) {
-        json_t *rows = first_rows(section);
-        ok = ok && fill_parts(o, names, section, rows, err);
-        json_array_append_new(sections, section_view(c, section, rows, at, &number));
+        json_t *figures = json_array();
+        for (size_t k = 0; k < N_KINDS; k++)
+            json_array_append_new(figures, figure_view_of(&c->all[(*at)++], ++number));
+        json_array_append_new(sections,
+            json_pack("{s:O, s:O, s:o, s:o, s:o}", "id", json_object_get(section, "id"), "title",
+                json_object_get(section, "title"), "figures", figures, "correlations",
+                correlations_view(section), "differences", differences_view(o->world, section)));
     }
-    json_t *page = json_pack("{s:s, s:O*, s:O*, s:o}", "schema", "assay.site.plots/1", "title",
+    return json_pack("{s:s, s:O*, s:O*, s:o}", "schema", "assay.site.plots/1", "title",
         json_object_get(board, "title"), "board", json_object_get(board, "path"), "sections",
         sections);
-    strbuf_addf(&path, "%splots/", json_get_string(board, "path", "/"));
-    if (ok)
-        ok = o->page(o->builder, "plots.html", path.text, page, c->svg + first, *at - first, err);
-    else
-        json_decref(page);
-    strbuf_release(&path);
-    return ok;
 }
 
 bool put_charts(const struct outlet *o, int *n_plots, char *note, struct err *err) {
     struct charts c = { .note = note };
-    size_t at = 0;
-    json_t *names = names_by_path(o->world);
+    size_t i, at = 0;
+    json_t *board;
     bool ok = true;
     gather(&c, o);
     draw(&c, o);
     *n_plots += c.n_drawn;
-    for (size_t i = 0; ok && i < json_array_size(o->boards); i++) {
-        json_t *board = o->board(o->builder, i);
-        ok = put_board(o, &c, names, board, &at, err);
-        json_decref(board);
+    json_array_foreach(o->boards, i, board) {
+        struct strbuf path = { 0 };
+        size_t first = at;
+        strbuf_addf(&path, "%splots/", json_get_string(board, "path", "/"));
+        json_t *view = board_view(o, &c, board, &at);
+        if (ok)
+            ok = o->page(o->builder, "plots.html", path.text, view, c.svg + first, at - first, err);
+        else
+            json_decref(view);
+        strbuf_release(&path);
     }
-    for (size_t i = 0; i < c.n; i++) {
+    for (i = 0; i < c.n; i++) {
         free(c.all[i].points);
         free(c.all[i].front);
         strbuf_release(&c.svg[i]);
     }
     free(c.all);
     free(c.svg);
-    json_decref(names);
     return ok;
 }

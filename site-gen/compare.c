@@ -25,14 +25,15 @@ static json_t *result_view(const struct world *w, const json_t *run) {
     const json_t *definition =
         json_object_get(world_task(w, json_get_int(run, "task_id", 0)), "definition");
     long long id = json_get_int(run, "run_id", 0);
+    bool paged = has_page(w, id);
     json_t *out = json_pack("{s:o, s:o, s:o, s:I, s:o, s:b, s:o}", "task",
         task_ref(json_get_string(run, "task", "")), "metric",
         metric_view(metric, metric, definition), "figure", figure_view(run), "run_id",
         (json_int_t)id, "path", run_path(w, model, id), "samples",
-        json_get_int(run, "n_chunks", 0) > 0, "same", same_view(run));
+        paged && json_get_int(run, "n_chunks", 0) > 0, "same", same_view(run));
     copy_text(out, run, "revision");
     copy_text(out, run, "dtype");
-    if (!strcmp(json_get_string(scores, "metric", ""), metric))
+    if (paged && !strcmp(json_get_string(scores, "metric", ""), metric))
         json_object_set(out, "scores", (json_t *)(uintptr_t)scores);
     return out;
 }

@@ -9,7 +9,8 @@
  *     {"schema": "assay.site.scores/1", "model": {...}, "tasks": [{"task", "metric", "figure",
  * "run_id", "path": of the run, "revision", "dtype"?, "samples": has it some, "same": what must be
  * the same of two results, "scores"?: of the documents, as a record has them
- * (base/stats/scores.h)}]} of its current runs, newest first. NULL: there are none. New. */
+ * (base/stats/scores.h)}]} of its current runs, newest first; of those without a page only figures.
+ * NULL: there are none. New. */
 json_t *scores_view(const struct world *w, const char *model);
 
 /* The page itself: {"schema": "assay.site.compare/1", "models": [paths without "/m/" and the last

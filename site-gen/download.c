@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "site-gen/outlet.h"
+#include "site-gen/stow.h"
 
 /* ---- CSV ---- */
 
@@ -88,7 +89,11 @@ void section_csv(const json_t *section, struct strbuf *out) {
     json_array_foreach(json_object_get(section, "tasks"), i, task)
         add_headers(out, json_get_string(task, "name", ""));
     strbuf_adds(out, "\r\n");
-    json_array_foreach(json_object_get(section, "rows"), i, row) add_row(out, row);
+    json_array_foreach(json_object_get(section, "rows"), i, row) {
+        json_t *whole = row_unstowed(row);
+        add_row(out, whole);
+        json_decref(whole);
+    }
 }
 
 /* ---- the files ---- */
@@ -164,13 +169,10 @@ static json_t *others(const struct outlet *o) {
 }
 
 bool put_downloads(const struct outlet *o, struct err *err) {
-    json_t *boards = json_array();
+    json_t *boards = json_array(), *board;
+    size_t i;
     bool ok = true;
-    for (size_t i = 0; ok && i < json_array_size(o->boards); i++) {
-        json_t *board = o->board(o->builder, i);
-        ok = put_board(o, board, boards, err);
-        json_decref(board);
-    }
+    json_array_foreach(o->boards, i, board) ok = ok && put_board(o, board, boards, err);
     json_t *page = json_pack(
         "{s:s, s:o, s:o}", "schema", "assay.site.data/1", "boards", boards, "files", others(o));
     if (!ok) {

@@ -10,7 +10,7 @@
 #include "site-gen/samples.h"
 #include "site-gen/view.h"
 
-enum { BINS = 24, MODELS_LEAST = 2, SPREAD_LEAST = 5, AMONG_LEAST = 3 };
+enum { BINS = 24, MODELS_LEAST = 2, SPREAD_LEAST = 5 };
 
 /* ---- how scores are spread ---- */
 
@@ -129,13 +129,13 @@ static void show_items(const json_t *list, const json_t *samples, const char *pa
     }
 }
 
-/* The best model's run that has samples. */
+/* The best model's run that has a page of samples. */
 static const json_t *leader_of(const struct world *w, const json_t *rows, const json_t **line) {
     size_t i;
     json_t *row;
     json_array_foreach(rows, i, row) {
         const json_t *run = world_run(w, json_get_int(row, "run_id", 0));
-        if (json_get_int(run, "n_chunks", 0) > 0) {
+        if (json_get_int(run, "n_chunks", 0) > 0 && has_page(w, json_get_int(run, "run_id", 0))) {
             *line = row;
             return run;
         }
@@ -163,6 +163,12 @@ static bool show(const struct world *w, json_t *view, const json_t *rows, struct
     return ok;
 }
 
+/* Of a task that very many models have, documents are not counted one by one. */
+static bool with_scores(const struct world *w, const json_t *view) {
+    const json_t *task = world_task(w, json_get_int(view, "task_id", 0));
+    return json_get_int(task, "n_models", 0) <= PAIRED_ROWS_MAX;
+}
+
 bool items_add(const struct world *w, json_t *view, struct err *err) {
     const json_t *largest = NULL;
     size_t i;
@@ -173,7 +179,8 @@ bool items_add(const struct world *w, json_t *view, struct err *err) {
         if (json_array_size(rows) > json_array_size(largest))
             largest = rows;
     }
-    add_items(w, view, largest);
+    if (with_scores(w, view))
+        add_items(w, view, largest);
     return show(w, view, largest, err);
 }
 
@@ -248,33 +255,4 @@ json_t *history_view(const struct world *w, const char *model) {
     }
     json_decref(groups);
     return list;
-}
-
-/* ---- among others ---- */
-
-static json_t *percentile(const json_t *task, const json_t *cell) {
-    const json_t *points = json_object_get(task, "points");
-    bool higher = json_get_bool(json_object_get(task, "metric"), "higher", true);
-    double v = json_get_number(cell, "value", NAN);
-    size_t i, below = 0, n = json_array_size(points);
-    json_t *p;
-    if (isnan(v) || n < AMONG_LEAST)
-        return json_null();
-    json_array_foreach(points, i, p) {
-        double other = json_number_value(p);
-        below += higher ? other < v : other > v;
-    }
-    return json_real(fmin(1, (double)below / (double)(n - 1)));
-}
-
-json_t *percentiles_view(const json_t *tasks, const json_t *rows) {
-    json_t *all = json_array(), *row, *task;
-    size_t i, k;
-    json_array_foreach(rows, i, row) {
-        json_t *own = json_array();
-        json_array_foreach(tasks, k, task) json_array_append_new(
-            own, percentile(task, json_array_get(json_object_get(row, "cells"), k)));
-        json_array_append_new(all, own);
-    }
-    return all;
 }

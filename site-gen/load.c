@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "db/db.h"
+#include "site-gen/load.h"
 #include "site-gen/site.h"
 #include "site-gen/view.h"
 
@@ -31,17 +32,20 @@ static bool is_time(const char *key) {
     return (n > 3 && strcmp(key + n - 3, "_at") == 0) || strcmp(key, "last_seen") == 0;
 }
 
-static void tidy_times(json_t *rows) {
-    size_t i;
-    json_t *row, *value;
+void tidy_row(json_t *row) {
+    json_t *value;
     const char *key;
     void *next;
-    json_array_foreach(rows, i, row) {
-        json_object_foreach_safe(row, next, key, value) {
-            if (is_time(key) && json_is_string(value))
-                json_object_set_new(row, key, utc_time(json_string_value(value)));
-        }
+    json_object_foreach_safe(row, next, key, value) {
+        if (is_time(key) && json_is_string(value))
+            json_object_set_new(row, key, utc_time(json_string_value(value)));
     }
+}
+
+void tidy_times(json_t *rows) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) tidy_row(row);
 }
 
 /* A list of the document: the statement, how many parameters it has, the first of them (or NULL).
@@ -140,27 +144,42 @@ static bool read_all_samples(struct db *db, json_t *doc, struct err *err) {
     return ok;
 }
 
-static bool read_lists(
+static bool read_each(
     struct db *db, json_t *doc, const struct list *lists, const char *first, struct err *err) {
     for (; lists->key; lists++) {
         if (!read_list(db, doc, lists, first, err))
             return false;
     }
+    return true;
+}
+
+static bool read_lists(
+    struct db *db, json_t *doc, const struct list *lists, const char *first, struct err *err) {
+    if (!read_each(db, doc, lists, first, err))
+        return false;
     json_t *stats = json_incref(json_array_get(json_object_get(doc, "stats"), 0));
     json_object_set_new(doc, "stats", stats ? stats : json_object());
     return true;
 }
 
-static bool read_all(struct db *db, json_t *doc, struct err *err) {
+/* All that there is not one of for each run. */
+static bool read_light(struct db *db, json_t *doc, struct err *err) {
     static const struct list LISTS[] = { { "suites", "site_suites", 0 },
-        { "suite_tasks", "site_suite_tasks", 1 }, { "board", "site_board", 1 },
-        { "models", "site_models", 0 }, { "tasks", "site_tasks", 0 },
+        { "suite_tasks", "site_suite_tasks", 1 }, { "models", "site_models", 0 },
+        { "tasks", "site_tasks", 0 }, { "queue", "site_queue", 0 },
+        { "tombstones", "site_tombstones", 0 }, { "asked", "site_asked", 0 },
+        { "nights", "site_nights", 0 }, { "copies", "site_copies", 0 },
+        { "corrections", "site_corrections", 0 }, { "workers", "site_workers", 0 },
+        { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
+    return read_lists(db, doc, LISTS, NULL, err);
+}
+
+static bool read_all(struct db *db, json_t *doc, struct err *err) {
+    static const struct list LISTS[] = { { "board", "site_board", 1 },
         { "runs", "site_shown_runs", 0 }, { "results", "site_shown_results", 0 },
-        { "queue", "site_queue", 0 }, { "tombstones", "site_tombstones", 0 },
-        { "asked", "site_asked", 0 }, { "nights", "site_nights", 0 },
-        { "copies", "site_copies", 0 }, { "corrections", "site_corrections", 0 },
-        { "workers", "site_workers", 0 }, { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
-    return read_lists(db, doc, LISTS, NULL, err) && read_all_samples(db, doc, err);
+        { NULL, NULL, 0 } };
+    return read_light(db, doc, err) && read_each(db, doc, LISTS, NULL, err) &&
+           read_all_samples(db, doc, err);
 }
 
 static bool load(struct db *db, json_t *doc, const char *suite, struct err *err) {
@@ -196,4 +215,17 @@ bool site_load(struct db *db, json_t **snapshot, struct err *err) {
 
 bool site_load_board(struct db *db, const char *suite, json_t **snapshot, struct err *err) {
     return load_snapshot(db, suite, snapshot, err);
+}
+
+bool load_light(struct db *db, json_t **doc, struct err *err) {
+    static const char *const ELSEWHERE[] = { "board", "runs", "results" };
+    json_t *light = json_pack("{s:s}", "schema", "assay.site/1");
+    for (size_t i = 0; i < sizeof ELSEWHERE / sizeof *ELSEWHERE; i++)
+        json_object_set_new(light, ELSEWHERE[i], json_array());
+    if (!read_light(db, light, err)) {
+        json_decref(light);
+        return err_wrap(err, "could not read the published results");
+    }
+    *doc = light;
+    return true;
 }

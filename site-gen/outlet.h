@@ -11,15 +11,12 @@
 
 struct outlet {
     const struct world *world;
-    const json_t *boards; /* rows perhaps without their cells */
+    const json_t *boards; /* rows perhaps without their cells: see stow.h */
     const struct site_options *options;
     struct link_base links; /* of a page at depth 0 */
     json_t *listed;         /* [{"path", "bytes", "sha256", "schema"}] of what is for downloading */
     json_t *paths;          /* of all pages so far */
     void *builder;
-    json_t *(*board)(void *builder, size_t i); /* with all cells. New */
-    /* From now on the runs of these models are known: their names, as they were submitted. */
-    bool (*show)(void *builder, const json_t *models, struct err *err);
     /* The page of a template at a folder's path, and `data`, which it takes, as its JSON. */
     bool (*page)(void *builder, const char *template, const char *path, json_t *data,
         const struct strbuf *plots, size_t n_plots, struct err *err);

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "site-gen/items.h"
+#include "site-gen/shelf.h"
+#include "site-gen/stow.h"
 #include "site-gen/view.h"
 
 #define NEWEST_SHOWN 12
@@ -80,14 +82,16 @@ static json_t *card_view(const json_t *board) {
 json_t *view_index(const struct world *w, const json_t *boards) {
     json_t *cards = json_array(), *newest = json_array(), *board, *run;
     size_t i;
+    json_t *runs = w->shelf ? shelf_newest(w->shelf, NEWEST_SHOWN)
+                            : json_incref((json_t *)(uintptr_t)world_list(w, "runs"));
     json_array_foreach(boards, i, board) json_array_append_new(cards, card_view(board));
-    json_array_foreach(world_list(w, "runs"), i, run) { /* newest first */
+    json_array_foreach(runs, i, run) { /* newest first */
         if (json_get_bool(run, "current", false) && json_array_size(newest) < NEWEST_SHOWN)
             json_array_append_new(newest, run_line(w, run));
     }
+    json_decref(runs);
     return json_pack("{s:s, s:o, s:o, s:i, s:i}", "schema", "assay.site.index/1", "suites", cards,
-        "newest", newest, "n_models", (int)json_object_size(w->models), "n_runs",
-        (int)json_object_size(w->runs));
+        "newest", newest, "n_models", (int)json_object_size(w->models), "n_runs", (int)w->n_runs);
 }
 
 /* ---- models ---- */
@@ -155,11 +159,10 @@ static json_t *standings_view(const json_t *places) {
                 json_object_get(section, "range"), "rows");
             json_array_append_new(out, standing);
         }
-        json_array_append(json_object_get(standing, "rows"), json_object_get(place, "row"));
+        json_array_append_new(
+            json_object_get(standing, "rows"), row_unstowed(json_object_get(place, "row")));
         last = section;
     }
-    json_array_foreach(out, i, standing) json_object_set_new(standing, "percentiles",
-        percentiles_view(json_object_get(standing, "tasks"), json_object_get(standing, "rows")));
     return out;
 }
 
@@ -341,6 +344,28 @@ json_t *view_run(const struct world *w, const json_t *run) {
     return page;
 }
 
+json_t *view_listed_runs(const struct world *w, const char *model) {
+    static const char *const COPIED[] = { "config", "harness_build", "n", "seconds", "isa",
+        "device", "data_sha256", "record_sha256", NULL };
+    json_t *lines = json_array(), *run, *ref = model_ref(w, model);
+    size_t i;
+    json_array_foreach(json_object_get(w->runs_of, model), i, run) {
+        if (has_page(w, json_get_int(run, "run_id", 0)))
+            continue;
+        json_t *line = run_line(w, run);
+        json_object_del(line, "model"); /* said once */
+        copy_fields(line, run, COPIED);
+        json_array_append_new(lines, line);
+    }
+    json_t *path = json_sprintf("%sr/", json_get_string(ref, "path", ""));
+    json_t *page = json_pack("{s:s, s:o, s:o, s:o}", "schema", "assay.site.runs/1", "model", ref,
+        "path", path, "runs", lines);
+    if (json_array_size(lines))
+        return page;
+    json_decref(page);
+    return NULL;
+}
+
 /* ---- tasks ---- */
 
 /* What sets two leaderboards of one task apart: the configuration without precision and weights. */
@@ -380,10 +405,20 @@ static const json_t *revision_of(const struct world *w, const json_t *run, bool 
     return NULL;
 }
 
+/* The runs among which those of the task are. New. */
+static json_t *runs_for(const struct world *w, const json_t *task) {
+    if (!w->shelf)
+        return json_incref((json_t *)(uintptr_t)world_list(w, "runs"));
+    bool scores = json_get_int(task, "n_models", 0) <= PAIRED_ROWS_MAX;
+    json_t *runs = shelf_task_runs(w->shelf, json_get_int(task, "task_id", 0), scores);
+    world_show(w, runs, NULL);
+    return runs;
+}
+
 static json_t *groups_view(const struct world *w, const json_t *task) {
-    json_t *groups = json_array(), *run, *group;
+    json_t *groups = json_array(), *runs = runs_for(w, task), *run, *group;
     size_t i;
-    json_array_foreach(world_list(w, "runs"), i, run) {
+    json_array_foreach(runs, i, run) {
         bool newest;
         const json_t *revision = revision_of(w, run, &newest);
         if (!newest || !json_get_bool(run, "current", false) ||
@@ -409,6 +444,7 @@ static json_t *groups_view(const struct world *w, const json_t *task) {
         json_object_set_new(group, "marks", marks_of(rows));
         json_decref(m);
     }
+    json_decref(runs);
     return groups;
 }
 
@@ -438,19 +474,30 @@ static json_t *data_link(const struct world *w, const json_t *definition) {
         "%s/datasets/%s/tree/%s", w->hub_url, repo, json_get_string(data, "revision", "main"));
 }
 
-json_t *view_task(const struct world *w, const char *name) {
+/* The newest version of a task; versions come oldest first. */
+static const json_t *task_named(const struct world *w, const char *name) {
+    const json_t *task = NULL;
+    json_t *row;
+    size_t i;
+    json_array_foreach(world_list(w, "tasks"), i, row) {
+        if (is_text(row, "task", name))
+            task = row;
+    }
+    return task;
+}
+
+json_t *view_task_line(const struct world *w, const char *name) {
     static const char *const COPIED[] = { "task_id", "version", "sha256", "kind", "paused",
         "updated_at", "definition", NULL };
     static const char *const VERSION[] = { "version", "sha256", "n_models", "updated_at", NULL };
     json_t *versions = json_array(), *page = task_ref(name), *row;
-    const json_t *task = NULL;
+    const json_t *task = task_named(w, name);
     size_t i;
     json_array_foreach(world_list(w, "tasks"), i, row) { /* oldest first */
         if (is_text(row, "task", name)) {
             json_t *v = json_object();
             copy_fields(v, row, VERSION);
             json_array_insert_new(versions, 0, v);
-            task = row;
         }
     }
     json_object_set_new(page, "schema", json_string("assay.site.task/1"));
@@ -462,8 +509,27 @@ json_t *view_task(const struct world *w, const char *name) {
     if (link)
         json_object_set_new(page, "data_link", link);
     json_object_set_new(page, "suites", suites_of(w, task));
-    json_object_set_new(page, "groups", groups_view(w, task));
     return page;
+}
+
+json_t *view_task(const struct world *w, const char *name) {
+    json_t *page = view_task_line(w, name);
+    json_object_set_new(page, "groups", groups_view(w, task_named(w, name)));
+    return page;
+}
+
+void shorten_task(json_t *view) {
+    size_t i;
+    json_t *group;
+    json_array_foreach(json_object_get(view, "groups"), i, group) {
+        json_t *rows = json_object_get(group, "rows");
+        size_t n = json_array_size(rows);
+        if (n <= TASK_ROWS_MAX)
+            continue;
+        json_object_set_new(group, "n_rows", json_integer((json_int_t)n));
+        while (n > TASK_ROWS_MAX)
+            json_array_remove(rows, --n);
+    }
 }
 
 /* ---- queue ---- */

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "site-gen/publish_parts.h"
+#include "site-gen/tree.h"
 
 struct committing {
     const struct publish_options *o;
@@ -144,16 +145,17 @@ static bool set_up(struct committing *c) {
 /* ---- the tree ---- */
 
 /* With .nojekyll, where it counts, files are served as they are. What is compressed beside them is
- * left out: hosts of branches do that themselves. */
+ * left out: hosts of branches do that themselves. So is what the next build remembers. */
 static bool make_tree(struct committing *c) {
     char *site = realpath(c->o->dir, NULL), empty[80], entry[120];
     struct strbuf tree = { 0 };
     strbuf_addf(&tree, "--work-tree=%s", site ? site : "");
     bool ok = site || err_errno(c->err, ERR_NOT_FOUND, "could not open '%s'", c->o->dir);
-    ok = ok &&
-         GIT(c, NULL, false, NULL, tree.text, "add", "--all", "--force", ":/",
-             ":(exclude,glob)**/*.gz", ":(exclude,glob)**/*.br") &&
-         ASK(c, empty, false, "hash-object", "-w", "--stdin");
+    ok =
+        ok &&
+        GIT(c, NULL, false, NULL, tree.text, "add", "--all", "--force", ":/",
+            ":(exclude,glob)**/*.gz", ":(exclude,glob)**/*.br", ":(exclude,glob)**/" TREE_MEMORY) &&
+        ASK(c, empty, false, "hash-object", "-w", "--stdin");
     snprintf(entry, sizeof entry, "100644,%s,.nojekyll", ok ? empty : "");
     ok = ok && GIT(c, NULL, false, NULL, "update-index", "--add", "--cacheinfo", entry) &&
          ASK(c, c->tree, false, "write-tree");

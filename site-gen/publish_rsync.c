@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "site-gen/publish_parts.h"
+#include "site-gen/tree.h"
 
 static char **rsync_env(void) {
     static const char *const NAMES[] = { "PATH", "HOME", "USER", "LANG", "SSH_AUTH_SOCK",
@@ -87,8 +88,9 @@ bool publish_rsync(const struct publish_options *o, struct publish_report *r, st
     bool ok = rsync || err_set(err, ERR_NOT_FOUND, "rsync is not installed");
     ok = ok && check_target(rsync, env, o->to, &ours, err);
     if (ok) {
-        const char *argv[12] = { rsync, "-rtc", "-ii", "--out-format=%i %n" };
-        int n = 4;
+        const char *argv[12] = { rsync, "-rtc", "-ii", "--out-format=%i %n",
+            "--exclude=/" TREE_MEMORY }; /* what the next build remembers */
+        int n = 5;
         if (ours)
             argv[n++] = "--delete-delay";
         if (o->dry_run)

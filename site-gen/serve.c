@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <microhttpd.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -30,21 +32,34 @@ const char *site_content_type(const char *path) {
     return "application/octet-stream";
 }
 
+/* "assets/site.0123456789abcdef.css": names of this form are made by build.c. */
+const char *site_cache_control(const char *path) {
+    const char *dot = strrchr(path, '.'),
+               *hash = dot ? memrchr(path, '.', (size_t)(dot - path)) : NULL;
+    bool named = strncmp(path, "assets/", 7) == 0 && hash && dot - hash == 17 &&
+                 strspn(hash + 1, "0123456789abcdef") == 16;
+    return named ? "public, max-age=31536000, immutable" : "no-cache";
+}
+
 int site_open_below(int dir, const char *path) {
     struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS };
     return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 
-static enum MHD_Result reply_file(
-    struct MHD_Connection *c, unsigned status, const char *path, int fd, off_t size) {
+/* `coding`: what the bytes are compressed by, or NULL. */
+static enum MHD_Result reply_file(struct MHD_Connection *c, unsigned status, const char *path,
+    const char *coding, int fd, off_t size) {
     struct MHD_Response *r = MHD_create_response_from_fd64((uint64_t)size, fd);
     if (!r) {
         close(fd);
         return MHD_NO;
     }
     MHD_add_response_header(r, "Content-Type", site_content_type(path));
-    MHD_add_response_header(r, "Cache-Control", "no-cache");
+    if (coding)
+        MHD_add_response_header(r, "Content-Encoding", coding);
+    MHD_add_response_header(r, "Vary", "Accept-Encoding");
+    MHD_add_response_header(r, "Cache-Control", site_cache_control(path));
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
     enum MHD_Result result = MHD_queue_response(c, status, r);
@@ -83,7 +98,40 @@ static enum MHD_Result reply_missing(struct MHD_Connection *c, int dir) {
     bool is_dir;
     int fd = open_regular(dir, "404.html", &size, &is_dir);
     return fd < 0 ? reply_empty(c, MHD_HTTP_NOT_FOUND, NULL)
-                  : reply_file(c, MHD_HTTP_NOT_FOUND, "404.html", fd, size);
+                  : reply_file(c, MHD_HTTP_NOT_FOUND, "404.html", NULL, fd, size);
+}
+
+/* Is the coding in a list like "gzip, br;q=0.5"? A weight of 0 refuses it. */
+static bool accepts(const char *list, const char *coding) {
+    size_t len = strlen(coding);
+    while (list && *list) {
+        list += strspn(list, " \t,");
+        size_t n = strcspn(list, ","), name = strcspn(list, " \t;,");
+        const char *q = memchr(list, '=', n);
+        if (name == len && strncasecmp(list, coding, len) == 0)
+            return !q || strtod(q + 1, NULL) > 0;
+        list += n;
+    }
+    return false;
+}
+
+/* The file, or what lies compressed beside it, whichever the client takes; takes `fd`. */
+static enum MHD_Result reply_best(
+    struct MHD_Connection *c, int dir, const char *path, int fd, off_t size) {
+    static const char *const CODINGS[][2] = { { "br", "br" }, { "gzip", "gz" } };
+    const char *list = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept-Encoding");
+    for (size_t i = 0; i < sizeof CODINGS / sizeof *CODINGS; i++) {
+        char packed[2060];
+        off_t less = 0;
+        bool is_dir;
+        snprintf(packed, sizeof packed, "%s.%s", path, CODINGS[i][1]);
+        int found = accepts(list, CODINGS[i][0]) ? open_regular(dir, packed, &less, &is_dir) : -1;
+        if (found >= 0) {
+            close(fd);
+            return reply_file(c, MHD_HTTP_OK, path, CODINGS[i][0], found, less);
+        }
+    }
+    return reply_file(c, MHD_HTTP_OK, path, NULL, fd, size);
 }
 
 /* The folder is opened anew for each request: a build swaps it. */
@@ -108,7 +156,7 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
         snprintf(path, sizeof path, "%s/", url);
         result = reply_empty(c, MHD_HTTP_MOVED_PERMANENTLY, path);
     } else {
-        result = fd < 0 ? reply_missing(c, dir) : reply_file(c, MHD_HTTP_OK, path, fd, size);
+        result = fd < 0 ? reply_missing(c, dir) : reply_best(c, dir, path, fd, size);
     }
     if (dir >= 0)
         close(dir);

@@ -75,7 +75,10 @@ struct site_options {
     const char *since; /* folder of an older state of the site: boards tell what changed; or NULL */
     const char *hub_url;                 /* models of kind hub link there; NULL: no such links */
     const char *gnuplot;                 /* the program; NULL: looked for in PATH; "": no plots */
-    const struct sample_source *samples; /* NULL: those in the snapshot */
+    const struct sample_source *samples; /* NULL: those in the snapshot, or in the database */
+    long long run_pages;       /* so many runs, the newest, have a page of their own; 0: 20,000 */
+    bool afresh;               /* keeps no page of the old site without having made it again */
+    bool plain;                /* no FILE.gz and FILE.br beside the files */
     bool file_links;           /* links name index.html, for reading from disk without a server */
     const char *const *closed; /* private suites, ended by NULL: each is a site of its own below
                                   s/NAME/, and nothing outside it tells of it (split.h); or NULL */
@@ -85,10 +88,10 @@ struct site_report {
     int n_pages, n_files; /* pages are .html */
     int n_changed;        /* files that are new or have other bytes than before */
     int n_plots, n_links;
-    size_t bytes;
-    char plots_note[160];   /* why there are no plots; empty if there are */
-    int n_problems;         /* site_check */
-    struct strbuf problems; /* one line each, "path: what" */
+    size_t bytes, packed_bytes; /* of the files; of those beside them that are compressed */
+    char plots_note[160];       /* why there are no plots; empty if there are */
+    int n_problems;             /* site_check */
+    struct strbuf problems;     /* one line each, "path: what" */
 };
 void site_report_release(struct site_report *report); /* a zeroed struct is fine */
 
@@ -96,6 +99,11 @@ void site_report_release(struct site_report *report); /* a zeroed struct is fine
  * bytes are the same stay the same files. *report may be NULL. */
 MUST_CHECK bool site_build(const json_t *snapshot, const struct site_options *options,
     struct site_report *report, struct err *err);
+
+/* The same from the database itself: one moment of it, read a part at a time, so that what a build
+ * holds grows with boards and not with runs. Pages are those of site_load's document. */
+MUST_CHECK bool site_build_from(
+    struct db *db, const struct site_options *options, struct site_report *report, struct err *err);
 
 /* One of the templates without the layout around it, for a file of its own: a report, a mail. */
 MUST_CHECK bool site_page(
@@ -109,9 +117,12 @@ MUST_CHECK bool site_check(const char *dir, struct site_report *report, struct e
 MUST_CHECK bool site_serve(const char *dir, unsigned port, const char *port_file,
     const atomic_bool *stop, struct err *err);
 
-/* For whoever else delivers a site. What a file is, by its name; and a file below the folder `dir`:
- * the kernel resolves the path, without links and never above it. -1, errno. */
+/* For whoever else delivers a site. What a file is, by its name (site_open_below takes one without
+ * a slash in front, as these do); and a file below the folder `dir`: the kernel resolves the path,
+ * without links and never above it. -1, errno. */
 const char *site_content_type(const char *path);
+/* How long it is kept: for good where its name has the hash of what is in it. */
+const char *site_cache_control(const char *path);
 MUST_CHECK int site_open_below(int dir, const char *path);
 
 #endif

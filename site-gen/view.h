@@ -28,7 +28,13 @@ json_t *view_model(const struct world *w, const char *name, const json_t *standi
 json_t *view_tombstone(const struct world *w, const json_t *stone); /* what stands where it was */
 json_t *run_line(const struct world *w, const json_t *run);         /* what a list shows of it */
 json_t *view_run(const struct world *w, const json_t *run);
+/* Those of a model's runs that have no page of their own: NULL if all have. */
+json_t *view_listed_runs(const struct world *w, const char *model);
+json_t *view_task_line(const struct world *w, const char *name); /* without its models */
 json_t *view_task(const struct world *w, const char *name);
+/* As a page has it: of many rows the best, with "n_rows" of all. */
+#define TASK_ROWS_MAX 1000
+void shorten_task(json_t *view);
 json_t *view_queue(const struct world *w);
 json_t *view_models(const struct world *w); /* all models, for the list of them */
 

@@ -2,6 +2,7 @@
 #include "site-gen/world.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -9,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
+#include "site-gen/shelf.h"
 
 #define SLUG_MAX 100
 
@@ -115,9 +117,14 @@ json_t *task_ref(const char *name) {
     return ref;
 }
 
+bool has_page(const struct world *w, long long run) {
+    return run > w->last_listed;
+}
+
 json_t *run_path(const struct world *w, const char *model, long long run) {
     json_t *ref = model_ref(w, model);
-    json_t *path = json_sprintf("%sr/%lld/", json_get_string(ref, "path", ""), run);
+    json_t *path = json_sprintf(
+        has_page(w, run) ? "%sr/%lld/" : "%sr/#run-%lld", json_get_string(ref, "path", ""), run);
     json_decref(ref);
     return path;
 }
@@ -177,30 +184,46 @@ static void index_job(struct world *w, const json_t *job) {
     see_time(w, job, "finished_at");
 }
 
-static void index_all(struct world *w) {
+static void index_runs(const struct world *w, const json_t *runs, const json_t *results) {
     size_t i;
     json_t *row;
-    see_time(w, w->snapshot, "as_of");
-    json_array_foreach(world_list(w, "runs"), i, row) {
+    json_array_foreach(runs, i, row) {
         set_by_id(w->runs, row, "run_id");
         append_to(w->runs_of, json_get_string(row, "model", ""), row);
-        see_time(w, row, "finished_at");
-        see_time(w, row, "superseded_at");
     }
-    json_array_foreach(world_list(w, "tasks"), i, row) set_by_id(w->tasks, row, "task_id");
-    json_array_foreach(world_list(w, "models"), i, row)
-        append_to(w->models, json_get_string(row, "model", ""), row);
-    json_array_foreach(world_list(w, "results"), i, row) {
+    json_array_foreach(results, i, row) {
         char id[32];
         id_text(id, json_get_int(row, "run_id", 0));
         append_to(w->results, id, row);
     }
+}
+
+static void index_all(struct world *w) {
+    size_t i;
+    json_t *row;
+    see_time(w, w->snapshot, "as_of");
+    index_runs(w, world_list(w, "runs"), world_list(w, "results"));
+    json_array_foreach(world_list(w, "runs"), i, row) {
+        see_time(w, row, "finished_at");
+        see_time(w, row, "superseded_at");
+    }
+    w->n_runs = (long long)json_array_size(world_list(w, "runs"));
+    json_array_foreach(world_list(w, "tasks"), i, row) set_by_id(w->tasks, row, "task_id");
+    json_array_foreach(world_list(w, "models"), i, row)
+        append_to(w->models, json_get_string(row, "model", ""), row);
     json_array_foreach(world_list(w, "queue"), i, row) index_job(w, row);
     json_array_foreach(world_list(w, "suites"), i, row) {
         const char *name = json_get_string(row, "suite", "");
         const char *title = json_get_string(json_object_get(row, "definition"), "title", name);
         json_object_set_new(w->suite_titles, name, json_string(title));
     }
+}
+
+void world_show(const struct world *w, const json_t *runs, const json_t *results) {
+    json_object_clear(w->runs);
+    json_object_clear(w->runs_of);
+    json_object_clear(w->results);
+    index_runs(w, runs, results);
 }
 
 bool world_init(struct world *w, const json_t *snapshot, const char *hub_url, struct err *err) {
@@ -224,6 +247,46 @@ bool world_init(struct world *w, const json_t *snapshot, const char *hub_url, st
     w->suite_titles = json_object();
     index_all(w);
     return true;
+}
+
+bool world_init_shelf(struct world *w, const json_t *snapshot, struct shelf *shelf,
+    const char *hub_url, struct err *err) {
+    if (!world_init(w, snapshot, hub_url, err))
+        return false;
+    w->shelf = shelf;
+    return shelf_ok(shelf, err);
+}
+
+static int by_number_down(const void *a, const void *b) {
+    long long x = *(const long long *)a, y = *(const long long *)b;
+    return (x < y) - (x > y);
+}
+
+static long long last_listed_of(const json_t *runs, size_t paged) {
+    size_t n = json_array_size(runs), i;
+    json_t *run;
+    if (n <= paged)
+        return 0;
+    long long *ids = xcalloc(n, sizeof *ids);
+    json_array_foreach(runs, i, run) ids[i] = json_get_int(run, "run_id", 0);
+    qsort(ids, n, sizeof *ids, by_number_down);
+    long long last = ids[paged];
+    free(ids);
+    return last;
+}
+
+void world_page_runs(struct world *w, long long n) {
+    long long paged = n > 0 ? n : RUN_PAGES_MAX;
+    if (!w->shelf) {
+        w->last_listed = last_listed_of(world_list(w, "runs"), (size_t)paged);
+        return;
+    }
+    json_t *extent = shelf_extent(w->shelf, paged);
+    w->n_runs = json_get_int(extent, "n_runs", 0);
+    w->last_listed = json_get_int(extent, "last_listed", 0);
+    see_time(w, extent, "finished_at");
+    see_time(w, extent, "superseded_at");
+    json_decref(extent);
 }
 
 void world_release(struct world *w) {

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/stats/interval.h"
 #include "base/mem.h"
+#include "base/stats/distribution.h"
+#include "base/stats/interval.h"
 
 size_t pair_count(size_t n) {
     return n * (n - (n > 0)) / 2;
@@ -123,4 +124,142 @@ void standings(const double *values, const double *p, size_t n, struct standing 
     for (size_t i = 0; i < n; i++)
         stand(&b, i, &out[i]);
     open_tiers(&b, out);
+}
+
+/* ---- by figures ---- */
+
+/* One thing that can be tested, and those after it in the order of values, best first. */
+struct figured {
+    double value, variance;
+    size_t at; /* its place in the caller's order */
+};
+
+struct field {
+    struct figured *items;
+    size_t n;
+    double most; /* the greatest variance */
+};
+
+static int by_figure(const void *a, const void *b) {
+    const struct figured *x = a, *y = b;
+    return x->value != y->value ? (x->value < y->value) - (x->value > y->value)
+                                : (x->at > y->at) - (x->at < y->at);
+}
+
+static void field_init(struct field *f, const double *values, const double *variances, size_t n) {
+    *f = (struct field) { .items = xcalloc(n + 1, sizeof *f->items) };
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(values[i]) && !isnan(variances[i])) {
+            f->items[f->n++] = (struct figured) { values[i], variances[i], i };
+            f->most = fmax(f->most, variances[i]);
+        }
+    qsort(f->items, f->n, sizeof *f->items, by_figure);
+}
+
+static bool apart(const struct figured *a, const struct figured *b, double squared) {
+    double d = a->value - b->value;
+    return d != 0 && d * d >= squared * (a->variance + b->variance);
+}
+
+/* The first behind i from which on all are apart from it, whatever their variances are. */
+static size_t all_apart_from(const struct field *f, size_t i, size_t from, double squared) {
+    double d = sqrt(squared * (f->items[i].variance + f->most));
+    while (from < f->n && !(f->items[i].value - f->items[from].value > d))
+        from++;
+    return from;
+}
+
+/* Where those begin moves on with i or nearly so: the search goes on from where the last one ended,
+ * less as many as a smaller variance may leave out. */
+static size_t next_apart(const struct field *f, size_t i, size_t last, double squared) {
+    double d = sqrt(squared * (f->items[i].variance + f->most));
+    size_t from = last > i ? last : i + 1;
+    while (from > i + 1 && f->items[i].value - f->items[from - 1].value > d)
+        from--;
+    return all_apart_from(f, i, from, squared);
+}
+
+static size_t count_apart(const struct field *f, double squared) {
+    size_t count = 0, far = 0;
+    for (size_t i = 0; i < f->n; i++) {
+        far = next_apart(f, i, far, squared);
+        for (size_t j = i + 1; j < far; j++)
+            count += apart(&f->items[i], &f->items[j], squared);
+        count += f->n - far;
+    }
+    return count;
+}
+
+static double squared_bound(double p) {
+    double z = normal_quantile(p / 2);
+    return z * z;
+}
+
+/* As holm_cut, but what it answers is the square of the least z that is rejected; infinity: none.
+ */
+static double holm_bound(const struct field *f, double alpha) {
+    size_t n_tests = pair_count(f->n), rejected = 0, before;
+    double bound = INFINITY;
+    do {
+        before = rejected;
+        bound = before < n_tests ? squared_bound(alpha / (double)(n_tests - before)) : bound;
+        rejected = count_apart(f, bound);
+    } while (rejected > before);
+    return rejected ? bound : INFINITY;
+}
+
+static void count_differing(const struct field *f, double squared, struct standing *out) {
+    size_t far = 0;
+    int *from_here = xcalloc(f->n + 1, sizeof *from_here); /* all from here on are worse than one */
+    for (size_t i = 0; i < f->n; i++) {
+        struct standing *a = &out[f->items[i].at];
+        far = next_apart(f, i, far, squared);
+        for (size_t j = i + 1; j < far; j++)
+            if (apart(&f->items[i], &f->items[j], squared)) {
+                a->high--;
+                out[f->items[j].at].low++;
+            }
+        a->high -= (int)(f->n - far);
+        from_here[far]++;
+    }
+    int better = 0;
+    for (size_t j = 0; j < f->n; j++)
+        out[f->items[j].at].low += better += from_here[j];
+    free(from_here);
+}
+
+static void number_tiers(
+    const double *values, const double *variances, size_t n, double squared, struct standing *out) {
+    struct figured *order = xcalloc(n + 1, sizeof *order), *first = order;
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(values[i]))
+            order[m++] = (struct figured) { values[i], variances[i], i };
+    qsort(order, m, sizeof *order, by_figure);
+    for (size_t i = 0; i < m; i++) {
+        struct standing *s = &out[order[i].at];
+        bool tied = i && order[i].value == order[i - 1].value;
+        s->rank = tied ? out[order[i - 1].at].rank : (int)i + 1;
+        s->tier = i ? out[order[i - 1].at].tier : 1;
+        for (const struct figured *k = first; k < &order[i] && !s->opens_tier; k++)
+            s->opens_tier = apart(k, &order[i], squared);
+        if (s->opens_tier) {
+            s->tier++;
+            first = &order[i];
+        }
+    }
+    free(order);
+}
+
+void standings_of_figures(
+    const double *values, const double *variances, size_t n, struct standing *out) {
+    struct field f;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (struct standing) { .rank = 1, .low = 1, .high = (int)n };
+    field_init(&f, values, variances, n);
+    double squared = holm_bound(&f, SIGNIFICANT);
+    if (isfinite(squared))
+        count_differing(&f, squared, out);
+    number_tiers(values, variances, n, squared, out);
+    free(f.items);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "db/db.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
 #include "evaluator/cli/snapshot.h"
@@ -22,36 +23,40 @@ static const struct option options_build[] = {
     { "title", 0, "TEXT", "the site's name" },
     { "private", 0, "SUITE",
         "a board of its own below s/SUITE/, told of nowhere else (repeatable)" },
+    { "afresh", 0, NULL, "make every page again, also those of which nothing has changed" },
+    { "plain", 0, NULL, "without FILE.gz and FILE.br beside the files" },
     { "file-links", 0, NULL, "name index.html in links, for reading from disk without a server" },
     { "tasks", 0, "DIR", "a folder of tasks in place of the built-in ones: for names of suites" },
     { NULL, 0, NULL, NULL },
 };
-
-static bool load(
-    const struct args *args, const char *const *closed, json_t **snapshot, struct err *err) {
-    const char *from = args_get(args, "from", NULL);
-    return (from ? results_read(from, snapshot, err) : snapshot_load(args, snapshot, err)) &&
-           suites_check_closed_in(args, *snapshot, closed, err);
-}
 
 static bool load_look(const struct args *args, struct site_look *look, struct err *err) {
     const char *path = args_get(args, "config", NULL);
     return !path || site_look_read(path, look, err);
 }
 
-/* Samples are read while pages are written, from where the rest comes. */
-static bool build(const struct args *args, struct site_options *options, const json_t *snapshot,
+/* Files are a whole document, with samples of their own. */
+static bool build_from_files(const struct args *args, const char *const *closed,
+    struct site_options *options, struct site_report *report, struct err *err) {
+    json_t *snapshot = NULL;
+    const char *from = args_get(args, "from", NULL);
+    bool ok =
+        results_read(from, &snapshot, err) && suites_check_closed_in(args, snapshot, closed, err);
+    const struct results_place place = { from, snapshot };
+    struct sample_source files = results_samples(&place);
+    options->samples = &files;
+    ok = ok && site_build(snapshot, options, report, err);
+    json_decref(snapshot);
+    return ok;
+}
+
+static bool build(const struct args *args, const char *const *closed, struct site_options *options,
     struct site_report *report, struct err *err) {
-    if (args_has(args, "from")) {
-        const struct results_place place = { args_get(args, "from", NULL), snapshot };
-        struct sample_source files = results_samples(&place);
-        options->samples = &files;
-        return site_build(snapshot, options, report, err);
-    }
-    struct db *db = database_open(args, err);
-    struct sample_source samples = site_samples_in(db);
-    options->samples = &samples;
-    bool ok = db && site_build(snapshot, options, report, err);
+    if (args_has(args, "from"))
+        return build_from_files(args, closed, options, report, err);
+    struct db *db = snapshot_database(args, err);
+    bool ok = db && suites_check_closed(args, db, closed, err) &&
+              site_build_from(db, options, report, err);
     db_close(db);
     return ok;
 }
@@ -59,7 +64,6 @@ static bool build(const struct args *args, struct site_options *options, const j
 enum { CLOSED_MAX = 32 };
 
 static bool run_build(const struct args *args, struct err *err) {
-    json_t *snapshot = NULL;
     struct site_look look = { 0 };
     const char *closed[CLOSED_MAX];
     const char *endpoint = getenv("HF_ENDPOINT");
@@ -71,24 +75,24 @@ static bool run_build(const struct args *args, struct err *err) {
         .since = args_get(args, "since", NULL),
         .look = args_has(args, "config") ? &look : NULL,
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co",
+        .afresh = args_has(args, "afresh"),
+        .plain = args_has(args, "plain"),
         .file_links = args_has(args, "file-links"),
     };
     if (!args_list(args, "private", closed, CLOSED_MAX, err)) {
         return false;
     }
     options.closed = closed[0] ? closed : NULL;
-    bool ok = load_look(args, &look, err) && load(args, closed, &snapshot, err) &&
-              build(args, &options, snapshot, &report, err);
+    bool ok = load_look(args, &look, err) && build(args, closed, &options, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
-            report.n_files, (double)report.bytes / 1e6, report.n_changed);
+            report.n_files, (double)(report.bytes + report.packed_bytes) / 1e6, report.n_changed);
         if (report.plots_note[0]) {
             fprintf(stderr, "assay: note: %s\n", report.plots_note);
         }
     }
     site_report_release(&report);
     site_look_release(&look);
-    json_decref(snapshot);
     return ok;
 }
 

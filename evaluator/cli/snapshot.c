@@ -16,9 +16,18 @@ static bool check_freeze(struct db *db, struct err *err) {
     return ok;
 }
 
-bool snapshot_load(const struct args *args, json_t **snapshot, struct err *err) {
+struct db *snapshot_database(const struct args *args, struct err *err) {
     struct db *db = database_open(args, err);
-    bool ok = db && check_freeze(db, err) && site_load(db, snapshot, err);
+    if (!db || check_freeze(db, err)) {
+        return db;
+    }
+    db_close(db);
+    return NULL;
+}
+
+bool snapshot_load(const struct args *args, json_t **snapshot, struct err *err) {
+    struct db *db = snapshot_database(args, err);
+    bool ok = db && site_load(db, snapshot, err);
     db_close(db);
     return ok;
 }

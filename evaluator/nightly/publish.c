@@ -48,23 +48,19 @@ static bool tell(struct night *n, struct err *err) {
 static void build_site(struct night *n) {
     struct site_report built = { 0 };
     struct err why = ERR_INIT;
-    json_t *snapshot = NULL;
     const char *endpoint = getenv("HF_ENDPOINT");
-    struct sample_source samples = site_samples_in(n->db);
     struct site_options options = { .out = n->o->site,
-        .samples = &samples,
         .base_url = n->o->base_url,
         .title = n->o->title,
         .look = n->o->look,
         .closed = n->o->closed,
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co" };
-    bool ok = site_load(n->db, &snapshot, &why) && site_build(snapshot, &options, &built, &why);
+    bool ok = site_build_from(n->db, &options, &built, &why);
     json_object_set_new(n->report, "site",
         ok ? json_pack("{s:i, s:i}", "pages", built.n_pages, "changed", built.n_changed)
            : json_pack("{s:o}", "failed", night_words(why.msg)));
     night_log(n, ok ? "site: %d pages" : "site: could not be built", built.n_pages);
     site_report_release(&built);
-    json_decref(snapshot);
 }
 
 static bool put(const char *dir, const char *name, const struct strbuf *text, struct err *err) {

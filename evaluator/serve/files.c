@@ -56,29 +56,35 @@ static int open_regular(const char *site, const char *path, struct stat *st, boo
     return -1;
 }
 
-static void tag_of(const struct stat *st, bool packed, char tag[64]) {
-    snprintf(tag, 64, "\"%llx-%llx%s\"", (unsigned long long)st->st_size,
+/* FILE.br and FILE.gz beside FILE; the first that a client takes. */
+static const struct coding {
+    const char *name, *suffix;
+} CODINGS[] = { { "br", "br" }, { "gzip", "gz" } };
+
+static void tag_of(const struct stat *st, const struct coding *coding, char tag[64]) {
+    snprintf(tag, 64, "\"%llx-%llx%s%s\"", (unsigned long long)st->st_size,
         (unsigned long long)st->st_mtim.tv_sec * 1000000000ULL +
             (unsigned long long)st->st_mtim.tv_nsec,
-        packed ? "-gz" : "");
+        coding ? "-" : "", coding ? coding->suffix : "");
 }
 
 /* Beside the page's own policy in its markup; a private page is nobody's to keep. */
 static void add_headers(struct request *r, struct MHD_Response *answer, const char *path,
-    const char *tag, bool packed) {
+    const char *tag, const struct coding *coding) {
     MHD_add_response_header(answer, "Content-Type", site_content_type(path));
     MHD_add_response_header(answer, "ETag", tag);
     MHD_add_response_header(answer, "Accept-Ranges", "bytes");
     MHD_add_response_header(answer, "Vary", "Accept-Encoding");
-    MHD_add_response_header(answer, "Cache-Control", r->closed ? "private, no-cache" : "no-cache");
+    MHD_add_response_header(
+        answer, "Cache-Control", r->closed ? "private, no-cache" : site_cache_control(path));
     MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(answer, "Referrer-Policy", "no-referrer");
     MHD_add_response_header(answer, "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-    if (packed) {
-        MHD_add_response_header(answer, "Content-Encoding", "gzip");
+    if (coding) {
+        MHD_add_response_header(answer, "Content-Encoding", coding->name);
     }
     if (r->s->draining) {
         MHD_add_response_header(answer, "Connection", "close");
@@ -130,15 +136,15 @@ static struct MHD_Response *open_part(const struct part *part, int fd) {
 }
 
 static enum MHD_Result send_file(struct request *r, unsigned status, const char *path, int fd,
-    const struct stat *st, bool packed) {
+    const struct stat *st, const struct coding *coding) {
     char tag[64], range[RANGE_TEXT_SIZE];
-    tag_of(st, packed, tag);
+    tag_of(st, coding, tag);
     struct part part = part_of(r, status, st, tag);
     struct MHD_Response *answer = open_part(&part, fd);
     if (!answer) {
         return MHD_NO;
     }
-    add_headers(r, answer, path, tag, packed);
+    add_headers(r, answer, path, tag, coding);
     if (part.status == MHD_HTTP_PARTIAL_CONTENT || part.status == MHD_HTTP_RANGE_NOT_SATISFIABLE) {
         range_text(range, part.from, part.n, (uint64_t)st->st_size);
         MHD_add_response_header(answer, "Content-Range", range);
@@ -150,31 +156,34 @@ static enum MHD_Result send_file(struct request *r, unsigned status, const char 
     return result;
 }
 
-/* FILE.gz beside FILE, where the client takes it and it is not older. */
+/* What lies compressed beside FILE, where the client takes it and it is not older. */
 static enum MHD_Result send_best(
     struct request *r, unsigned status, const char *path, int fd, const struct stat *st) {
-    char packed[2060];
-    struct stat of;
-    bool is_dir;
-    snprintf(packed, sizeof packed, "%s.gz", path);
-    int gz = header_accepts(request_header(r, "Accept-Encoding"), "gzip")
-                 ? open_regular(r->s->o->site, packed, &of, &is_dir)
-                 : -1;
-    if (gz >= 0 && of.st_mtim.tv_sec >= st->st_mtim.tv_sec) {
-        close(fd);
-        return send_file(r, status, path, gz, &of, true);
+    const char *accepted = request_header(r, "Accept-Encoding");
+    for (size_t i = 0; i < sizeof CODINGS / sizeof *CODINGS; i++) {
+        char packed[2060];
+        struct stat of;
+        bool is_dir;
+        snprintf(packed, sizeof packed, "%s.%s", path, CODINGS[i].suffix);
+        int found = header_accepts(accepted, CODINGS[i].name)
+                        ? open_regular(r->s->o->site, packed, &of, &is_dir)
+                        : -1;
+        if (found >= 0 && of.st_mtim.tv_sec >= st->st_mtim.tv_sec) {
+            close(fd);
+            return send_file(r, status, path, found, &of, &CODINGS[i]);
+        }
+        if (found >= 0) {
+            close(found);
+        }
     }
-    if (gz >= 0) {
-        close(gz);
-    }
-    return send_file(r, status, path, fd, st, false);
+    return send_file(r, status, path, fd, st, NULL);
 }
 
 static enum MHD_Result missing_on_site(struct request *r) {
     struct stat st;
     bool is_dir;
     int fd = r->s->o->site ? open_regular(r->s->o->site, "404.html", &st, &is_dir) : -1;
-    return fd < 0 ? missing(r) : send_file(r, MHD_HTTP_NOT_FOUND, "404.html", fd, &st, false);
+    return fd < 0 ? missing(r) : send_file(r, MHD_HTTP_NOT_FOUND, "404.html", fd, &st, NULL);
 }
 
 enum MHD_Result file_site(struct request *r) {

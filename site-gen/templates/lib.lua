@@ -149,6 +149,17 @@ function at(v, range, width)
     return format("%.1f", math.max(0, math.min(1, x)) * width)
 end
 
+-- How values lie (a digit a place, as places_of has them) as one path, 280 wide, that stands on the axis of a strip.
+function hills(spread)
+    local parts, at = {}, 1
+    while at <= #spread do
+        local same = spread:match("^" .. spread:sub(at, at) .. "+", at)
+        parts[#parts + 1] = format("V%gh%d", 16 - 0.6 * tonumber(spread:sub(at, at)), 4 * #same)
+        at = at + #same
+    end
+    return "M0 16" .. table.concat(parts) .. "V16z"
+end
+
 -- A value of a sample or a definition in one line.
 function plain(v, depth)
     depth = depth or 0

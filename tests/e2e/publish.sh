@@ -23,15 +23,15 @@ run=$(ls "$tmp"/results/runs/tiny__encoder/E2ELookup/*.json)
 py 'a run is one document' "
 doc = json.load(open(sys.argv[1]))
 assert doc['schema'] == 'assay.result/1' and doc['run']['model'] == 'tiny/encoder' and doc['run']['record'] and doc['samples'], doc" "$run"
-code 'site build from the database' 0 "$ASSAY" site build -o "$tmp/site" --base-url https://bench.example
+code 'site build from the database' 0 "$ASSAY" site build -o "$tmp/site" --plain --base-url https://bench.example
 code 'db down' 0 "$ASSAY" db down
 export ASSAY_DATABASE_URL=postgresql://nobody@127.0.0.1:1/none
 code 'without a database there is no site' 4 "$ASSAY" site build -o "$tmp/none"
-code 'but from files' 0 "$ASSAY" site build -o "$tmp/from" --from "$tmp/results" --base-url https://bench.example
+code 'but from files' 0 "$ASSAY" site build -o "$tmp/from" --plain --from "$tmp/results" --base-url https://bench.example
 code 'which is sound' 0 "$ASSAY" site check "$tmp/from"
 equal 'its pages are the same but for the queue' \
     "Files $tmp/site/api/v1/queue.json and $tmp/from/api/v1/queue.json differ Files $tmp/site/queue/index.html and $tmp/from/queue/index.html differ" \
-    "$(diff -rq "$tmp/site" "$tmp/from" | sort | paste -sd' ')"
+    "$(diff -rq -x .assay-memory "$tmp/site" "$tmp/from" | sort | paste -sd' ')"
 has 'what was withdrawn is in the open' 'its data had a fault' "$tmp/from/changelog/index.html"
 has 'whose page says so' 'built from result files' "$tmp/from/queue/index.html"
 code 'no results, no site' 3 "$ASSAY" site build -o "$tmp/none" --from "$tmp/tasks"
@@ -54,7 +54,7 @@ code 'a key that is not there' 7 "$ASSAY" site build -o "$tmp/own" --from "$tmp/
 has 'brings the nearest' "the nearest that it has is 'colours'" "$tmp/err"
 
 publish() { what=$1 expected=$2; shift 2; code "$what" "$expected" "$ASSAY" site publish "$tmp/site" "$@"; }
-n=$(find "$tmp/site" -type f ! -name '.assay-site' | wc -l)
+n=$(find "$tmp/site" -type f ! -name '.assay-*' | wc -l)
 
 # A folder.
 publish 'no place' 2
@@ -64,7 +64,7 @@ has 'and counts it' "would be $n new, 0 changed, 0 gone, 0 the same" "$tmp/out"
 [ ! -e "$tmp/www" ] || fail 'a dry run made the folder'
 ok 'and does nothing'
 publish 'into a folder' 0 --to "$tmp/www"
-equal 'which then is the site' '' "$(diff -rq -x .assay-site "$tmp/site" "$tmp/www")"
+equal 'which then is the site' '' "$(diff -rq -x '.assay-*' "$tmp/site" "$tmp/www")"
 echo old >"$tmp/www/gone.html"
 echo old >"$tmp/www/robots.txt"
 publish 'what would change' 0 --to "$tmp/www" --dry-run --json
@@ -72,7 +72,7 @@ py 'is listed' "
 doc = json.load(open(sys.argv[1]))
 assert (doc['new'], doc['changed'], doc['gone']) == ([], ['robots.txt'], ['gone.html']) and doc['same'] == $n - 1 and doc['dry_run'], doc" "$tmp/out"
 publish 'once more' 0 --to "$tmp/www"
-equal 'what is gone has gone' '' "$(diff -rq -x .assay-site "$tmp/site" "$tmp/www")"
+equal 'what is gone has gone' '' "$(diff -rq -x '.assay-*' "$tmp/site" "$tmp/www")"
 mkdir "$tmp/thesis"
 echo mine >"$tmp/thesis/thesis.txt"
 publish 'a folder with something else' 7 --to "$tmp/thesis"
@@ -96,7 +96,7 @@ mkdir -p "$tmp/space/.git"
 echo x >"$tmp/space/.git/config"
 publish 'a Space' 0 --to "space:$tmp/space" --title 'Our "bench"'
 equal 'has front matter' '--- title: "Our \"bench\"" sdk: static app_file: index.html' "$(head -n 4 "$tmp/space/README.md" | paste -sd' ')"
-equal 'and the site' "Only in $tmp/space: README.md" "$(diff -rq -x .assay-site -x .git "$tmp/site" "$tmp/space")"
+equal 'and the site' "Only in $tmp/space: README.md" "$(diff -rq -x '.assay-*' -x .git "$tmp/site" "$tmp/space")"
 printf -- '---\nsdk: static\n---\nours\n' >"$tmp/space/README.md"
 publish 'a Space once more' 0 --to "space:$tmp/space"
 has 'keeps the README that people wrote' ours "$tmp/space/README.md"
@@ -120,7 +120,7 @@ if command -v git >/dev/null; then
     publish 'a branch' 0 --to "git:$repo#gh-pages"
     equal 'has one commit' 1 "$(git -C "$repo" rev-list --count gh-pages)"
     git -C "$repo" archive gh-pages | (mkdir "$tmp/pages" && tar -x -C "$tmp/pages")
-    equal 'of the site to the byte' "Only in $tmp/pages: .nojekyll" "$(diff -rq "$tmp/site" "$tmp/pages")"
+    equal 'of the site to the byte' "Only in $tmp/pages: .nojekyll" "$(diff -rq "$tmp/site" "$tmp/pages" | grep -vxF "Only in $tmp/site: .assay-memory")"
     equal 'the working tree is as it was' ' M work.txt' "$(git -C "$repo" status --porcelain)"
     publish 'nothing new' 0 --to "git:$repo#gh-pages"
     equal 'makes no commit' 1 "$(git -C "$repo" rev-list --count gh-pages)"
@@ -152,7 +152,7 @@ if command -v rsync >/dev/null; then
     [ ! -e "$tmp/far" ] || fail 'a dry run of rsync wrote'
     has 'lists what is new there' 'new     s/e2e/index.html' "$tmp/out"
     publish 'rsync' 0 --to "host:$tmp/far"
-    equal 'brings the site' '' "$(diff -rq "$tmp/site" "$tmp/far")"
+    equal 'brings the site' '' "$(diff -rq "$tmp/site" "$tmp/far" | grep -vxF "Only in $tmp/site: .assay-memory")"
     rm "$tmp/site/more.svg"
     echo old >"$tmp/far/robots.txt"
     publish 'rsync once more' 0 --to "host:$tmp/far" --json

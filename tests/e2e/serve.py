@@ -297,7 +297,7 @@ def strangers_are_told_apart_by_what_a_proxy_says():
 def nothing_is_read_without_a_token():
     for path in ["/", "/queue", "/api/v1/submissions", "/api/v1/submissions/1", "/submissions/1", "/submissions.atom", "/submit", "/api/v1/queue", "/s/x/",
                  "/api", "/api/v1/suites", "/metrics", "/m/", "/m/tiny/encoder/", "/m/tiny/encoder/r/1/", "/api/v1/m/tiny/encoder/r/1.json",
-                 "/api/v1/index.json", "/feed.atom", "/sitemap.xml", "/assets/site.css"]:
+                 "/api/v1/index.json", "/feed.atom", "/sitemap.xml", "/assets/site.0123456789abcdef.css"]:
         assert ask("GET", path)[0] == 401, path
         status, _, text = ask("HEAD", path)
         assert (status, text) == (401, ""), path

@@ -1,10 +1,12 @@
 #include "tests/site-gen/fixture.h"
 
+#include <brotli/decode.h>
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -95,7 +97,7 @@ static void the_demo_becomes_pages_that_are_sound(void **state) {
     assert_holds(out, "queue/index.html", "unsupported");
     assert_holds(out, "sitemap.xml", "<loc>https://bench.example/assay/s/wordnet/</loc>");
     assert_holds(out, "feed.atom", "tag:bench.example,2025:run/8");
-    assert_holds(out, "404.html", "href=\"/assay/assets/site.css\"");
+    assert_holds(out, "404.html", "href=\"/assay/assets/site.");
     assert_holds(out, "api/v1/s/wordnet.json", "\"assay.site.board/1\"");
     free(out);
 }
@@ -258,6 +260,16 @@ static void a_model_shows_its_scores_over_its_revisions(void **state) {
     free(out);
 }
 
+/* Of three models one is better than all others, one than half of them, one than none. */
+static void a_score_says_than_which_share_of_the_others_it_is_better(void **state) {
+    char *out = out_of(state);
+    build(fixture_demo(), out, NULL);
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/index.html", "</svg> 100 %</td>");
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct-10L/index.html", "</svg> 50 %</td>");
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct-2L/index.html", "</svg> 0 %</td>");
+    free(out);
+}
+
 static void models_have_files_to_be_compared_by(void **state) {
     char *out = out_of(state);
     build(fixture_demo(), out, NULL);
@@ -410,6 +422,109 @@ static void fault_103_building_twice_changes_no_file(void **state) {
     free(out);
 }
 
+static void runs_without_a_page_are_rows_of_their_models(void **state) {
+    static const char OLD[] = "m/assay-demo/SmolLM2-135M-Instruct/r/1/index.html";
+    char *out = out_of(state), *old = path_join(out, OLD);
+    struct site_options options = { .out = out, .gnuplot = "", .run_pages = 3 };
+    json_t *doc = fixture_demo();
+    assert_ok(site_build(doc, &options, NULL, &err));
+    assert_sound(out);
+    assert_false(file_exists(old));
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/r/index.html", "<tr id=\"run-1\">");
+    assert_holds(
+        out, "m/assay-demo/SmolLM2-135M-Instruct/index.html", "SmolLM2-135M-Instruct/r/#run-1\"");
+    assert_holds(out, "s/wordnet/index.html", "SmolLM2-135M-Instruct/r/#run-1\"");
+    assert_holds(out, "methods/index.html", "The 3 newest runs have a page each");
+    assert_holds(out, "api/v1/m/assay-demo/SmolLM2-135M-Instruct/r.json", "assay.site.runs/1");
+    assert_holds(
+        out, "api/v1/m/assay-demo/SmolLM2-135M-Instruct/scores.json", "\"samples\": false");
+    assert_int_equal(
+        count_in(out, "api/v1/m/assay-demo/SmolLM2-135M-Instruct/scores.json", "\"bits\""), 0);
+    assert_int_equal(count_in(out, "t/wordnet_definitions/index.html", "samples/"), 0);
+    options.run_pages = 8;
+    assert_ok(site_build(doc, &options, NULL, &err));
+    assert_true(file_exists(old));
+    assert_int_equal(count_in(out, "methods/index.html", "newest runs have a page"), 0);
+    json_decref(doc);
+    free(old);
+    free(out);
+}
+
+/* ---- compressed ---- */
+
+struct packed {
+    size_t n_gz, n_br, n_alone; /* alone: without either, though it is worth it */
+};
+
+static void unpack(const char *path, const struct strbuf *file, struct strbuf *out, size_t n) {
+    unsigned char *room = xcalloc(n + 1, 1);
+    size_t got = n + 1;
+    if (str_ends(path, ".gz")) {
+        z_stream z = { .next_in = (unsigned char *)file->text,
+            .avail_in = (unsigned)file->len,
+            .next_out = room,
+            .avail_out = (unsigned)n + 1 };
+        assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
+        assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+        got = z.total_out;
+        inflateEnd(&z);
+    } else {
+        assert_int_equal(
+            BrotliDecoderDecompress(file->len, (const unsigned char *)file->text, &got, room),
+            BROTLI_DECODER_RESULT_SUCCESS);
+    }
+    strbuf_add(out, (const char *)room, got);
+    free(room);
+}
+
+static void check_packed(const char *path, void *arg) {
+    struct packed *p = arg;
+    struct strbuf file = { 0 }, of = { 0 }, back = { 0 };
+    bool gz = str_ends(path, ".gz"), br = str_ends(path, ".br");
+    assert_ok(file_read(path, (size_t)64 << 20, &file, &err));
+    if (gz || br) {
+        char *plain = xstrndup(path, strlen(path) - 3);
+        assert_ok(file_read(plain, (size_t)64 << 20, &of, &err));
+        unpack(path, &file, &back, of.len);
+        assert_int_equal(back.len, of.len);
+        assert_memory_equal(back.text, of.text, of.len);
+        assert_true(of.len > 1024 && file.len < of.len);
+        free(plain);
+    } else if (file.len > 1024 && !str_ends(path, ".assay-site")) {
+        char *beside = NULL;
+        assert_true(asprintf(&beside, "%s.gz", path) > 0);
+        p->n_alone += !file_exists(beside);
+        free(beside);
+    }
+    p->n_gz += gz;
+    p->n_br += br;
+    strbuf_release(&file);
+    strbuf_release(&of);
+    strbuf_release(&back);
+}
+
+static void what_lies_compressed_beside_a_file_is_that_file(void **state) {
+    char *out = out_of(state);
+    struct packed first = { 0 }, second = { 0 }, plain = { 0 };
+    struct site_report report = { 0 };
+    struct site_options options = { .out = out, .gnuplot = "", .plain = true };
+    build(fixture_demo(), out, &report);
+    walk(out, check_packed, &first);
+    assert_true(first.n_gz > 20);
+    assert_int_equal(first.n_br, first.n_gz);
+    assert_int_equal(first.n_alone, 0);
+    assert_true(report.packed_bytes > 0 && report.packed_bytes < report.bytes);
+    build(fixture_empty(), out, NULL); /* other bytes under the same names */
+    walk(out, check_packed, &second);
+    assert_true(second.n_gz > 0 && second.n_gz < first.n_gz);
+    json_t *doc = fixture_demo();
+    assert_ok(site_build(doc, &options, NULL, &err));
+    walk(out, check_packed, &plain);
+    assert_int_equal(plain.n_gz + plain.n_br, 0);
+    json_decref(doc);
+    free(out);
+}
+
 static void what_is_gone_from_the_data_is_gone_from_the_site(void **state) {
     char *out = out_of(state), *page = path_join(out, "s/wordnet/index.html");
     build(fixture_demo(), out, NULL);
@@ -506,6 +621,7 @@ int main(void) {
         IN_A_FOLDER(a_task_says_what_nobody_and_everybody_solves),
         IN_A_FOLDER(scores_of_many_models_have_a_histogram),
         IN_A_FOLDER(a_model_shows_its_scores_over_its_revisions),
+        IN_A_FOLDER(a_score_says_than_which_share_of_the_others_it_is_better),
         IN_A_FOLDER(models_have_files_to_be_compared_by),
         IN_A_FOLDER(a_run_says_what_was_put_before_its_texts),
         IN_A_FOLDER(numbers_in_eight_bits_are_marked_wherever_they_stand),
@@ -514,6 +630,8 @@ int main(void) {
         IN_A_FOLDER(a_board_of_mteb_s_means_shows_them_and_the_types),
         IN_A_FOLDER(fault_99_hostile_texts_are_shown_and_do_nothing),
         IN_A_FOLDER(fault_103_building_twice_changes_no_file),
+        IN_A_FOLDER(runs_without_a_page_are_rows_of_their_models),
+        IN_A_FOLDER(what_lies_compressed_beside_a_file_is_that_file),
         IN_A_FOLDER(what_is_gone_from_the_data_is_gone_from_the_site),
         IN_A_FOLDER(a_folder_with_something_else_in_it_is_left_alone),
         IN_A_FOLDER(a_failed_build_leaves_the_old_site),

@@ -508,6 +508,37 @@ static void a_task_that_goes_up_may_report_what_goes_down(void **state) {
     json_decref(definition);
 }
 
+static void how_values_lie_is_a_digit_a_place(void **state) {
+    (void)state;
+    double values[1002] = { 0.999, 1 };
+    char one[SPREAD_PLACES + 1], all[SPREAD_PLACES + 1];
+    for (size_t i = 2; i < 1002; i++)
+        values[i] = 0.5;
+    places_of(values, 1, 0, 1, one);
+    assert_int_equal(strlen(one), SPREAD_PLACES);
+    assert_int_equal(one[SPREAD_PLACES - 1], '9');
+    assert_int_equal(strspn(one, "0"), SPREAD_PLACES - 1);
+    places_of(values, 1002, 0, 1, all);
+    assert_int_equal(all[SPREAD_PLACES / 2], '9');
+    assert_int_equal(all[SPREAD_PLACES - 1], '1'); /* few, but not none */
+}
+
+static void a_task_s_page_has_the_best_of_many(void **state) {
+    (void)state;
+    json_t *few = json_array(), *many = json_array();
+    for (int i = 0; i < TASK_ROWS_MAX + 5; i++)
+        json_array_append_new(i < 3 ? few : many, json_integer(i));
+    json_t *view = json_pack("{s:[{s:o}, {s:o}]}", "groups", "rows", few, "rows", many);
+    shorten_task(view);
+    const json_t *groups = json_object_get(view, "groups"), *cut = json_array_get(groups, 1);
+    assert_int_equal(json_array_size(few), 3);
+    assert_null(json_object_get(json_array_get(groups, 0), "n_rows"));
+    assert_int_equal(json_array_size(many), TASK_ROWS_MAX);
+    assert_int_equal(json_integer_value(json_object_get(cut, "n_rows")), TASK_ROWS_MAX + 2);
+    assert_int_equal(json_integer_value(json_array_get(many, 0)), 3);
+    json_decref(view);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_that_goes_up_may_report_what_goes_down),
@@ -530,6 +561,8 @@ int main(void) {
         cmocka_unit_test(a_mean_by_type_ranks_a_board_that_asks_for_it),
         cmocka_unit_test(a_mean_is_never_over_other_versions_rules_or_shots),
         cmocka_unit_test(slugs_are_safe_and_never_clash),
+        cmocka_unit_test(how_values_lie_is_a_digit_a_place),
+        cmocka_unit_test(a_task_s_page_has_the_best_of_many),
     };
     return cmocka_run_group_tests_name("site-gen.score", tests, NULL, NULL);
 }

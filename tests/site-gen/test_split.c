@@ -168,7 +168,7 @@ static void nothing_outside_a_private_board_tells_of_it(void **state) {
 static void a_private_board_is_a_whole_site(void **state) {
     static const char *const THERE[] = { "index.html", "s/inner/index.html",
         "t/walled_task/index.html", "m/walled/garden/r/91/index.html",
-        "m/" OPEN_MODEL "/r/93/index.html", "api/v1/s/inner.json", "assets/site.css" };
+        "m/" OPEN_MODEL "/r/93/index.html", "api/v1/s/inner.json" };
     static const char *const ABSENT[] = { "s/wordnet/index.html",
         "m/assay-demo/all-MiniLM-L6-v2/index.html", "m/" OPEN_MODEL "/r/1/index.html",
         "sitemap.xml", "feed.atom" };

@@ -1,4 +1,6 @@
 /* Holm's rule against statsmodels; ranks and tiers on boards whose pairs are known. */
+#include "base/stats/draw.h"
+#include "base/stats/paired.h"
 #include "base/stats/standing.h"
 
 #include "tests/vectors.h"
@@ -114,6 +116,38 @@ static void equal_values_share_a_rank_and_nothing_has_a_standing_of_its_own(void
     assert_int_equal(s[0].tier, 1);
 }
 
+/* Whatever is compared by figures stands where the test of all pairs puts it. */
+static void figures_alone_give_the_standings_of_all_pairs(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        enum { MOST = 90 };
+        double values[MOST], variances[MOST], p[MOST * MOST];
+        struct standing all[MOST], figures[MOST];
+        struct draw d = draw_stream(seed, 1);
+        size_t n = 1 + draw_below(&d, MOST - 1);
+        for (size_t i = 0; i < n; i++) {
+            values[i] = (double)draw_below(&d, 400) / 400; /* so that some are equal */
+            double se = draw_unit(&d) * (seed % 3 ? 0.02 : 0.2);
+            variances[i] = draw_below(&d, 20) ? se * se : draw_below(&d, 2) ? 0 : NAN;
+            if (!draw_below(&d, 30))
+                values[i] = NAN;
+        }
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = i + 1; j < n; j++)
+                p[pair_at(n, i, j)] = difference_p(
+                    values[i] - values[j], sqrt(variances[i] + variances[j]), INFINITY);
+        standings(values, p, n, all);
+        standings_of_figures(values, variances, n, figures);
+        for (size_t i = 0; i < n; i++) {
+            assert_int_equal(all[i].low, figures[i].low);
+            assert_int_equal(all[i].high, figures[i].high);
+            assert_int_equal(all[i].tier, figures[i].tier);
+            assert_int_equal(all[i].opens_tier, figures[i].opens_tier);
+            assert_int_equal(all[i].rank, figures[i].rank);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_pair_has_its_place),
@@ -122,6 +156,7 @@ int main(void) {
         cmocka_unit_test(ranks_count_significant_pairs),
         cmocka_unit_test(no_two_of_a_tier_differ),
         cmocka_unit_test(equal_values_share_a_rank_and_nothing_has_a_standing_of_its_own),
+        cmocka_unit_test(figures_alone_give_the_standings_of_all_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
