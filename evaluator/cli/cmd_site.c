@@ -84,7 +84,8 @@ const struct command cmd_site_build = {
                "samples are on no\n"
                "page outside it, nor are reports of nights, and what belongs to no open suite. Who "
                "may read it is for\n"
-               "what serves it to say: 'assay serve --private /s/SUITE/'. A name that no suite has is an error.\n\n"
+               "what serves it to say: 'assay serve --private /s/SUITE/'. A name that no suite has "
+               "is an error.\n\n"
                "  assay site build -o public --base-url https://board.example.org\n"
                "  assay site build -o public --private inner\n"
                "  assay site build -o public --from results --config site.lua\n",
