@@ -215,7 +215,7 @@ const struct step BOARD_STEPS[] = {
         "const c = document.querySelector('[data-count]'); return location.pathname === "
         "'/many/s/many/' && c && /^2.?000 rows$/.test(c.textContent)" },
     { "what is typed there leaves the models that are asked about", NULL, "/",
-        "if (!window.once) { window.once = 1; " TYPE(
+        "if (!window.typed) { window.typed = 1; " TYPE(
             "size:<=1b lic:permissive") " }"
                                         "const lic = " ROWS
                                         ".map(r => r.lastElementChild.textContent); return " QUERY
