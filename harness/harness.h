@@ -274,10 +274,11 @@ typedef bool run_answered_fn(size_t request, void *arg);
 
 struct run_options {
     bool no_prefix_sharing;
-    bool plan_only; /* embed, score: counts the work and its memory; there are no numbers */
+    bool plan_only; /* embed, score, generate: counts the work and its memory; there are no numbers,
+                       and a text is taken to be as long as it may become */
     run_progress_fn *progress;
     void *progress_arg;
-    run_answered_fn *answered; /* embed, score; may be NULL */
+    run_answered_fn *answered; /* embed, score, generate; may be NULL */
     void *answered_arg;
     struct run_stats *stats; /* added to; may be NULL */
 };
@@ -422,11 +423,15 @@ struct generate_request {
     size_t n_prompt_ids;
     const char *const *stop; /* strings */
     size_t n_stop;
+    uint64_t
+        draw; /* which of several answers to one prompt: each is sampled by numbers of its own */
     /* out: the caller frees text and ids */
     char *text;
     int32_t *ids;
     size_t n_ids;
-    bool stopped; /* at EOS or a stop string, not at max_tokens */
+    bool stopped;         /* at EOS or a stop string, not at max_tokens */
+    uint32_t n_truncated; /* tokens cut from the prompt's left */
+    uint64_t n_asked;     /* tokens fed if the prompt were asked alone */
     struct err err;
 };
 

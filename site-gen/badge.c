@@ -57,7 +57,7 @@ static void add_clipped(struct strbuf *out, const char *text, size_t max) {
 }
 
 /* "53.7 ±4.2, rank 2–4 of 12": what the board says of the row. */
-static void add_message(struct strbuf *out, const json_t *section, const json_t *row) {
+static void add_message(struct strbuf *out, const json_t *standing, const json_t *row) {
     const json_t *mean = json_object_get(row, "mean");
     double v = json_get_number(mean, "value", NAN), low = json_get_number(mean, "low", NAN),
            high = json_get_number(mean, "high", NAN);
@@ -74,7 +74,7 @@ static void add_message(struct strbuf *out, const json_t *section, const json_t 
     if (to > from)
         strbuf_addf(out, "\xE2\x80\x93%lld", to);
     if (from)
-        strbuf_addf(out, " of %lld", json_get_int(section, "n_ranked", 0));
+        strbuf_addf(out, " of %lld", json_get_int(standing, "n_ranked", 0));
     const char *mark = json_get_string(json_object_get(row, "mark"), "word", NULL);
     if (mark)
         strbuf_addf(out, " (%.10s)", mark);
@@ -111,17 +111,17 @@ static void badge_stem(struct strbuf *out, const char *model, const char *suite)
     strbuf_addf(out, "badge%s%.*s", model + 2, (int)strlen(suite) - 4, suite + 3);
 }
 
-/* Of a model with several rows, the first: the best one. */
-static bool put_row(const struct outlet *o, const json_t *board, const json_t *section,
-    const json_t *row, json_t *done, struct err *err) {
+/* Of several rows of a model the first, which is the best one. */
+static bool put_standing(const struct outlet *o, const char *model, const json_t *standing,
+    json_t *done, struct err *err) {
     struct strbuf stem = { 0 }, label = { 0 }, message = { 0 };
-    badge_stem(&stem, json_get_string(json_object_get(row, "model"), "path", ""),
-        json_get_string(board, "path", ""));
+    const json_t *row = json_array_get(json_object_get(standing, "rows"), 0);
+    badge_stem(&stem, model, json_get_string(standing, "path", ""));
     bool ok = true;
-    if (stem.len && !json_object_get(done, stem.text)) {
+    if (row && stem.len && !json_object_get(done, stem.text)) {
         json_object_set_new(done, stem.text, json_true());
-        add_clipped(&label, json_get_string(board, "title", ""), LABEL_MAX);
-        add_message(&message, section, row);
+        add_clipped(&label, json_get_string(standing, "suite", ""), LABEL_MAX);
+        add_message(&message, standing, row);
         ok = put_badge(o, stem.text, strbuf_str(&label), strbuf_str(&message), err);
     }
     strbuf_release(&stem);
@@ -130,16 +130,13 @@ static bool put_row(const struct outlet *o, const json_t *board, const json_t *s
     return ok;
 }
 
-bool put_badges(const struct outlet *o, struct err *err) {
-    json_t *done = json_object(), *board, *section, *row;
-    size_t i, k, r;
+bool put_badges(const struct outlet *o, const json_t *view, struct err *err) {
+    const char *model = json_get_string(json_object_get(view, "model"), "path", "");
+    json_t *done = json_object(), *standing;
+    size_t i;
     bool ok = true;
-    json_array_foreach(o->boards, i, board) {
-        json_array_foreach(json_object_get(board, "sections"), k, section) {
-            json_array_foreach(json_object_get(section, "rows"), r, row) ok =
-                ok && put_row(o, board, section, row, done, err);
-        }
-    }
+    json_array_foreach(json_object_get(view, "standings"), i, standing) ok =
+        ok && put_standing(o, model, standing, done, err);
     json_decref(done);
     return ok;
 }

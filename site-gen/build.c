@@ -5,11 +5,14 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "site-gen/compare.h"
+#include "site-gen/items.h"
 #include "site-gen/leaves.h"
 #include "site-gen/look.h"
 #include "site-gen/outlet.h"
 #include "site-gen/plot.h"
 #include "site-gen/press.h"
+#include "site-gen/samples.h"
 #include "site-gen/site.h"
 #include "site-gen/split.h"
 #include "site-gen/tree.h"
@@ -170,7 +173,7 @@ static bool put_model(
     struct builder *b, const char *name, const json_t *standings, struct err *err) {
     json_t *view = view_model(&b->world, name, standings);
     char *path = xstrdup(json_get_string(json_object_get(view, "model"), "path", ""));
-    bool ok = put_model_feed(&b->outlet, view, err);
+    bool ok = put_model_feed(&b->outlet, view, err) && put_badges(&b->outlet, view, err);
     if (!ok)
         json_decref(view);
     ok = ok && put_view(b, "model.html", path, view, NULL, err);
@@ -188,6 +191,36 @@ static bool put_models(struct builder *b, struct err *err) {
     }
     json_decref(standings);
     return ok && put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err);
+}
+
+/* The file of scores of each model that has any, and the page that lays two side by side. */
+static bool put_scores(struct builder *b, const char *model, json_t *list, struct err *err) {
+    json_t *scores = scores_view(&b->world, model);
+    const char *path = json_get_string(json_object_get(scores, "model"), "path", "");
+    struct strbuf file = { 0 };
+    bool ok = true;
+    if (scores) {
+        strbuf_addf(&file, "api/v1%sscores.json", path);
+        json_array_append_new(
+            list, json_sprintf("%.*s", (int)strlen(path) - 4, path + 3)); // without /m/ and /
+        ok = put_json(b, file.text, scores, err);
+    }
+    strbuf_release(&file);
+    json_decref(scores);
+    return ok;
+}
+
+static bool put_compare(struct builder *b, struct err *err) {
+    const char *name;
+    json_t *revisions, *list = json_array();
+    bool ok = true;
+    json_object_foreach(b->world.models, name, revisions) {
+        (void)revisions;
+        ok = ok && put_scores(b, name, list, err);
+    }
+    ok = ok && put_view(b, "compare.html", "/compare/", compare_view(list), NULL, err);
+    json_decref(list);
+    return ok;
 }
 
 /* What was withdrawn keeps its address, and says why. */
@@ -214,15 +247,57 @@ static bool put_nights(struct builder *b, struct err *err) {
                err);
 }
 
+/* A file of samples, below the page of them. */
+struct below {
+    struct builder *b;
+    const char *path; /* of the page */
+};
+
+static bool put_below(void *arg, const char *name, const void *data, size_t n, struct err *err) {
+    const struct below *at = arg;
+    struct strbuf file = { 0 };
+    strbuf_addf(&file, "%s%s", at->path + 1, name);
+    bool ok = put_file(at->b, file.text, data, n, err);
+    strbuf_release(&file);
+    return ok;
+}
+
+/* Where there are samples they have a page below the run's, which shows a few of them. */
+static bool put_samples(struct builder *b, const json_t *run, json_t *view, struct err *err) {
+    struct strbuf path = { 0 }, file = { 0 };
+    json_t *page = NULL;
+    strbuf_addf(&path, "%ssamples/", json_get_string(view, "path", ""));
+    strbuf_addf(&file, "%sindex.html", path.text + 1);
+    struct below at = { b, path.text };
+    bool ok = samples_make(&b->world, run, put_below, &at, &page, err);
+    if (ok) {
+        json_object_set_new(view, "samples", samples_brief(page, path.text));
+        samples_finish(page, view);
+    }
+    if (ok && json_get_int(page, "n", 0) > 0)
+        ok = put_page(b, "samples.html", path.text, file.text, page, NULL, err);
+    json_decref(page);
+    strbuf_release(&path);
+    strbuf_release(&file);
+    return ok;
+}
+
+static bool put_run(struct builder *b, const json_t *run, struct err *err) {
+    json_t *view = view_run(&b->world, run);
+    char *path = xstrdup(json_get_string(view, "path", ""));
+    bool ok = put_samples(b, run, view, err);
+    if (!ok)
+        json_decref(view);
+    ok = ok && put_view(b, "run.html", path, view, NULL, err);
+    free(path);
+    return ok;
+}
+
 static bool put_runs(struct builder *b, struct err *err) {
     size_t i;
     json_t *run;
     json_array_foreach(world_list(&b->world, "runs"), i, run) {
-        json_t *view = view_run(&b->world, run);
-        char *path = xstrdup(json_get_string(view, "path", ""));
-        bool ok = put_view(b, "run.html", path, view, NULL, err);
-        free(path);
-        if (!ok)
+        if (!put_run(b, run, err))
             return false;
     }
     return true;
@@ -244,6 +319,7 @@ static bool put_tasks(struct builder *b, struct err *err) {
     json_object_foreach(names, name, unused) {
         (void)unused;
         json_t *view = view_task(&b->world, name);
+        ok = ok && items_add(&b->world, view, err);
         json_array_append(list, view);
         if (ok) {
             char *path = xstrdup(json_get_string(view, "path", ""));
@@ -310,6 +386,16 @@ static bool outlet_page(void *arg, const char *template, const char *path, json_
     return ok;
 }
 
+static json_t *outlet_board(void *arg, size_t i) {
+    struct builder *b = arg;
+    return json_incref(json_array_get(b->boards, i));
+}
+
+static bool outlet_show(void *arg, const json_t *models, struct err *err) {
+    (void)arg, (void)models, (void)err;
+    return true; // all are known
+}
+
 static bool outlet_bare(
     void *arg, const char *template, const char *file, const json_t *data, struct err *err) {
     return put_bare(arg, template, file, data, err);
@@ -328,6 +414,8 @@ static void open_outlet(struct builder *b) {
         .listed = b->listed,
         .paths = b->paths,
         .builder = b,
+        .board = outlet_board,
+        .show = outlet_show,
         .page = outlet_page,
         .bare = outlet_bare,
         .file = outlet_file };
@@ -344,16 +432,15 @@ static bool put_look(struct builder *b, struct err *err) {
 }
 
 static bool put_travel(struct builder *b, struct err *err) {
-    return put_look(b, err) && put_badges(&b->outlet, err) &&
-           put_charts(&b->outlet, &b->plots.n, b->plots.note, err) &&
+    return put_look(b, err) && put_charts(&b->outlet, &b->plots.n, b->plots.note, err) &&
            put_changes(&b->outlet, err) && put_downloads(&b->outlet, err);
 }
 
 static bool put_all(struct builder *b, struct err *err) {
     json_t *index = view_index(&b->world, b->boards);
     bool ok = put_assets(b, err) && put_view(b, "index.html", "/", json_incref(index), NULL, err) &&
-              put_boards(b, err) && put_models(b, err) && put_tombstones(b, err) &&
-              put_runs(b, err) && put_tasks(b, err) &&
+              put_boards(b, err) && put_models(b, err) && put_compare(b, err) &&
+              put_tombstones(b, err) && put_runs(b, err) && put_tasks(b, err) &&
               put_view(b, "queue.html", "/queue/", view_queue(&b->world), NULL, err) &&
               put_nights(b, err) &&
               put_view(b, "methods.html", "/methods/",
@@ -409,6 +496,7 @@ static bool check_options(const struct site_options *o, struct err *err) {
 static bool prepare(struct builder *b, const json_t *snapshot, struct err *err) {
     if (!world_init(&b->world, snapshot, b->options->hub_url, err))
         return false;
+    b->world.samples = b->options->samples;
     size_t i;
     json_t *suite;
     json_array_foreach(world_list(&b->world, "suites"), i, suite)

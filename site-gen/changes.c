@@ -15,12 +15,12 @@
 
 /* The run that stands in its place: the same model, revision, task and configuration. NULL: none.
  */
-static const json_t *successor(const struct world *w, const json_t *run) {
+static const json_t *successor(const json_t *standing, const json_t *run) {
     static const char *const SAME[] = { "revision", "task_id", "config" };
-    const json_t *runs = json_object_get(w->runs_of, json_get_string(run, "model", "")), *other;
+    const json_t *runs = json_object_get(standing, json_get_string(run, "model", "")), *other;
     size_t i;
     json_array_foreach(runs, i, other) {
-        bool same = json_get_bool(other, "current", false);
+        bool same = true;
         for (size_t k = 0; k < sizeof SAME / sizeof *SAME; k++)
             same =
                 same && json_equal(json_object_get(run, SAME[k]), json_object_get(other, SAME[k]));
@@ -30,8 +30,26 @@ static const json_t *successor(const struct world *w, const json_t *run) {
     return NULL;
 }
 
-static json_t *run_event(const struct world *w, const json_t *run) {
-    const json_t *next = successor(w, run);
+/* Of runs those that stand, by their model. New. */
+static json_t *standing_runs(const json_t *runs) {
+    json_t *map = json_object(), *run;
+    size_t i;
+    json_array_foreach(runs, i, run) {
+        const char *model = json_get_string(run, "model", "");
+        json_t *list = json_object_get(map, model);
+        if (!json_get_bool(run, "current", false))
+            continue;
+        if (!list) {
+            list = json_array();
+            json_object_set_new(map, model, list);
+        }
+        json_array_append(list, run);
+    }
+    return map;
+}
+
+static json_t *run_event(const struct world *w, const json_t *standing, const json_t *run) {
+    const json_t *next = successor(standing, run);
     return json_pack("{s:O, s:s, s:s*, s:o, s:o*}", "at", json_object_get(run, "superseded_at"),
         "kind", next ? "corrected" : "retracted", "why",
         json_get_string(run, "superseded_why", NULL), "run", run_line(w, run), "by",
@@ -63,13 +81,21 @@ static int newest_first(const void *a, const void *b) {
     return order ? order : (k > i) - (k < i);
 }
 
+/* What was read for this page; a document without that has all runs. */
+static const json_t *corrections(const struct world *w) {
+    const json_t *list = world_list(w, "corrections");
+    return json_is_array(list) ? list : world_list(w, "runs");
+}
+
 static json_t *events_of(const struct world *w) {
-    json_t *all = json_array(), *row;
+    const json_t *runs = corrections(w);
+    json_t *all = json_array(), *standing = standing_runs(runs), *row;
     size_t i;
-    json_array_foreach(world_list(w, "runs"), i, row) {
+    json_array_foreach(runs, i, row) {
         if (json_is_string(json_object_get(row, "superseded_at")))
-            json_array_append_new(all, run_event(w, row));
+            json_array_append_new(all, run_event(w, standing, row));
     }
+    json_decref(standing);
     json_array_foreach(world_list(w, "tombstones"), i, row)
         json_array_append_new(all, stone_event(w, row));
     json_array_foreach(world_list(w, "suites"), i, row) {

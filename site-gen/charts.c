@@ -35,52 +35,15 @@ static const struct kind {
 
 /* ---- where a row stands on an axis; NAN where that is not known ---- */
 
-static double speed_of(const struct world *w, const json_t *row) {
-    const json_t *cells = json_object_get(row, "cells"), *cell;
-    double tokens = 0, seconds = 0;
-    size_t i;
-    json_array_foreach(cells, i, cell) {
-        const json_t *run = world_run(w, json_get_int(cell, "run", 0));
-        if (!run)
-            continue;
-        tokens += json_get_number(run, "tokens_computed", NAN);
-        seconds += json_get_number(run, "seconds", NAN);
-    }
-    return tokens > 0 && seconds > 0 ? tokens / seconds : NAN;
-}
-
-static const json_t *first_run(const struct world *w, const json_t *row) {
-    const json_t *cells = json_object_get(row, "cells"), *cell;
-    size_t i;
-    json_array_foreach(cells, i, cell) {
-        const json_t *run = world_run(w, json_get_int(cell, "run", 0));
-        if (run)
-            return run;
-    }
-    return NULL;
-}
-
-/* When the revision came here, as the list of models has it. */
-static const char *handed_in(const struct world *w, const json_t *row) {
-    const json_t *run = first_run(w, row), *revision;
-    const json_t *all = json_object_get(w->models, json_get_string(run, "model", ""));
-    size_t i;
-    json_array_foreach(all, i, revision) {
-        if (json_equal(json_object_get(revision, "revision"), json_object_get(row, "revision")))
-            return json_get_string(revision, "created_at", "");
-    }
-    return "";
-}
-
 static double days_of(const char *when) {
     struct tm tm = { 0 };
     return strptime(when, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (double)timegm(&tm) / 86400 : NAN;
 }
 
-static double place_on(const struct world *w, const struct kind *k, const json_t *row) {
-    if (k == &KINDS[0])
-        return json_get_number(row, "params", NAN);
-    return k == &KINDS[1] ? speed_of(w, row) : days_of(handed_in(w, row));
+static double place_on(const struct kind *k, const json_t *row) {
+    if (k->scale == TIME)
+        return days_of(json_get_string(row, "handed_in", ""));
+    return json_get_number(row, k->more ? "tokens_per_s" : "params", NAN);
 }
 
 /* ---- points ---- */
@@ -109,7 +72,7 @@ static void mark_front(struct chart *c) {
     }
 }
 
-static struct chart chart_of(const struct world *w, const json_t *section, const struct kind *k) {
+static struct chart chart_of(const json_t *section, const struct kind *k) {
     const json_t *rows = json_object_get(section, "rows"), *row;
     size_t n = json_array_size(rows), i;
     struct chart c = { .kind = k };
@@ -117,7 +80,7 @@ static struct chart chart_of(const struct world *w, const json_t *section, const
     c.front = xcalloc(n + 1, sizeof *c.front);
     json_array_foreach(rows, i, row) {
         const json_t *mean = json_object_get(row, "mean");
-        double v = json_get_number(mean, "value", NAN), x = mean ? place_on(w, k, row) : NAN;
+        double v = json_get_number(mean, "value", NAN), x = mean ? place_on(k, row) : NAN;
         if (isfinite(v) && isfinite(x) && x > 0)
             c.points[c.n++] =
                 (struct plot_point) { x, 100 * v, 100 * json_get_number(mean, "low", v),
@@ -257,28 +220,29 @@ static void chart_script(const struct chart *c, struct strbuf *out) {
 
 /* ---- the views ---- */
 
-static json_t *point_view(const struct world *w, const struct chart *c, size_t i) {
+static json_t *point_view(const struct chart *c, size_t i) {
     static const char *const COPIED[] = { "model", "dtype", "mark", "mean", "rank", "rank_low",
         "rank_high", NULL };
-    static const char *const RUN[] = { "device", "isa", NULL };
+    static const char *const MACHINE[] = { "device", "isa", NULL };
+    const json_t *row = c->points[i].row;
     json_t *out = json_object();
-    copy_fields(out, c->points[i].row, COPIED);
+    copy_fields(out, row, COPIED);
     if (c->kind->scale == TIME)
-        json_object_set_new(out, "at", json_string(handed_in(w, c->points[i].row)));
+        json_object_set(out, "at", json_object_get(row, "handed_in"));
     else
         json_object_set_new(out, "x", json_real(c->points[i].size));
     if (c->kind->more)
-        copy_fields(out, first_run(w, c->points[i].row), RUN);
+        copy_fields(out, row, MACHINE);
     json_object_set_new(out, "front", json_boolean(c->front[i]));
     return out;
 }
 
-/* All of the front, and the best of the others, as many as a page may have. */
-static json_t *figure_view_of(const struct world *w, const struct chart *c, size_t number) {
+/* All points, or where they are many those of the front. */
+static json_t *figure_view_of(const struct chart *c, size_t number) {
     json_t *rows = json_array();
     for (size_t i = 0; i < c->n; i++) {
         if (c->front[i] || c->n <= ROWS_MAX)
-            json_array_append_new(rows, point_view(w, c, i));
+            json_array_append_new(rows, point_view(c, i));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "id", c->kind->id, "title",
         c->kind->title, "axis", c->kind->axis, "told", c->kind->told, "n", (json_int_t)c->n, "plot",
@@ -419,25 +383,56 @@ static json_t *correlations_view(const json_t *section) {
 
 /* ---- which models differ ---- */
 
-/* The first ranked rows, with what they are compared by. */
-static json_t *compared_rows(const struct world *w, const json_t *section) {
-    const json_t *rows = json_object_get(section, "rows"),
-                 *columns = json_object_get(section, "tasks"), *row;
-    json_t *out = json_array(), *column;
+/* The first ranked rows. New. */
+static json_t *first_rows(const json_t *section) {
+    const json_t *rows = json_object_get(section, "rows");
+    json_t *out = json_array(), *row;
+    size_t i;
+    json_array_foreach(rows, i, row) {
+        if (json_object_get(row, "mean") && json_array_size(out) < MODELS_MAX)
+            json_array_append_new(out, json_copy(row));
+    }
+    return out;
+}
+
+/* Path of a model's page -> the name that it was submitted by. New. */
+static json_t *names_by_path(const struct world *w) {
+    json_t *names = json_object(), *revisions;
+    const char *name;
+    json_object_foreach(w->models, name, revisions) {
+        (void)revisions;
+        json_t *ref = model_ref(w, name);
+        json_object_set_new(names, json_get_string(ref, "path", ""), json_string(name));
+        json_decref(ref);
+    }
+    return names;
+}
+
+/* What rows are compared by, which their runs have. */
+static bool fill_parts(const struct outlet *o, const json_t *names, const json_t *section,
+    json_t *rows, struct err *err) {
+    const json_t *columns = json_object_get(section, "tasks");
+    json_t *models = json_array(), *row, *column;
     size_t i, k;
     json_array_foreach(rows, i, row) {
-        if (!json_object_get(row, "mean") || json_array_size(out) == MODELS_MAX)
-            continue;
-        json_t *copy = json_copy((json_t *)(uintptr_t)row), *parts = json_array();
+        json_t *name =
+            json_object_get(names, json_get_string(json_object_get(row, "model"), "path", ""));
+        if (name)
+            json_array_append(models, name);
+    }
+    bool ok = o->show(o->builder, models, err);
+    json_array_foreach(rows, i, row) {
+        json_t *parts = json_array();
         json_array_foreach(columns, k, column) {
             const json_t *cell = json_array_get(json_object_get(row, "cells"), k);
             if (json_get_bool(column, "in_mean", false))
-                json_array_append_new(parts, part_view(w, cell, json_get_int(cell, "run", 0)));
+                json_array_append_new(
+                    parts, part_view(o->world, cell, json_get_int(cell, "run", 0)));
         }
-        json_object_set_new(copy, "parts", parts);
-        json_array_append_new(out, copy);
+        json_object_set_new(row, "parts", parts);
     }
-    return out;
+    json_decref(models);
+    return ok;
 }
 
 static json_t *difference_view(
@@ -460,8 +455,9 @@ static json_t *difference_view(
     return out;
 }
 
-static json_t *differences_view(const struct world *w, const json_t *section) {
-    json_t *rows = compared_rows(w, section), *models = json_array(), *lines = json_array(), *row;
+/* Of rows with their parts, which it takes. */
+static json_t *differences_view(const json_t *section, json_t *rows) {
+    json_t *models = json_array(), *lines = json_array(), *row;
     size_t n = json_array_size(rows), i, k;
     struct contest contest;
     struct pairing p;
@@ -508,7 +504,7 @@ static void gather(struct charts *c, const struct outlet *o) {
         json_array_foreach(json_object_get(board, "sections"), s, section) {
             for (size_t k = 0; k < N_KINDS; k++) {
                 mem_grow(&c->all, &c->capacity, c->n + 1, sizeof *c->all);
-                c->all[c->n] = chart_of(o->world, section, &KINDS[k]);
+                c->all[c->n] = chart_of(section, &KINDS[k]);
                 c->all[c->n++].board = i;
             }
         }
@@ -552,49 +548,59 @@ static void draw(struct charts *c, const struct outlet *o) {
 }
 
 /* The board's charts begin at *at. */
-static json_t *board_view(
-    const struct outlet *o, const struct charts *c, const json_t *board, size_t *at) {
+static json_t *section_view(
+    const struct charts *c, const json_t *section, json_t *rows, size_t *at, size_t *number) {
+    json_t *figures = json_array();
+    for (size_t k = 0; k < N_KINDS; k++)
+        json_array_append_new(figures, figure_view_of(&c->all[(*at)++], ++*number));
+    return json_pack("{s:O, s:O, s:o, s:o, s:o}", "id", json_object_get(section, "id"), "title",
+        json_object_get(section, "title"), "figures", figures, "correlations",
+        correlations_view(section), "differences", differences_view(section, rows));
+}
+
+static bool put_board(const struct outlet *o, const struct charts *c, const json_t *names,
+    const json_t *board, size_t *at, struct err *err) {
     json_t *sections = json_array(), *section;
-    size_t i, number = 0;
+    struct strbuf path = { 0 };
+    size_t i, first = *at, number = 0;
+    bool ok = true;
     json_array_foreach(json_object_get(board, "sections"), i, section) {
-        json_t *figures = json_array();
-        for (size_t k = 0; k < N_KINDS; k++)
-            json_array_append_new(figures, figure_view_of(o->world, &c->all[(*at)++], ++number));
-        json_array_append_new(sections,
-            json_pack("{s:O, s:O, s:o, s:o, s:o}", "id", json_object_get(section, "id"), "title",
-                json_object_get(section, "title"), "figures", figures, "correlations",
-                correlations_view(section), "differences", differences_view(o->world, section)));
+        json_t *rows = first_rows(section);
+        ok = ok && fill_parts(o, names, section, rows, err);
+        json_array_append_new(sections, section_view(c, section, rows, at, &number));
     }
-    return json_pack("{s:s, s:O*, s:O*, s:o}", "schema", "assay.site.plots/1", "title",
+    json_t *page = json_pack("{s:s, s:O*, s:O*, s:o}", "schema", "assay.site.plots/1", "title",
         json_object_get(board, "title"), "board", json_object_get(board, "path"), "sections",
         sections);
+    strbuf_addf(&path, "%splots/", json_get_string(board, "path", "/"));
+    if (ok)
+        ok = o->page(o->builder, "plots.html", path.text, page, c->svg + first, *at - first, err);
+    else
+        json_decref(page);
+    strbuf_release(&path);
+    return ok;
 }
 
 bool put_charts(const struct outlet *o, int *n_plots, char *note, struct err *err) {
     struct charts c = { .note = note };
-    size_t i, at = 0;
-    json_t *board;
+    size_t at = 0;
+    json_t *names = names_by_path(o->world);
     bool ok = true;
     gather(&c, o);
     draw(&c, o);
     *n_plots += c.n_drawn;
-    json_array_foreach(o->boards, i, board) {
-        struct strbuf path = { 0 };
-        size_t first = at;
-        strbuf_addf(&path, "%splots/", json_get_string(board, "path", "/"));
-        json_t *view = board_view(o, &c, board, &at);
-        if (ok)
-            ok = o->page(o->builder, "plots.html", path.text, view, c.svg + first, at - first, err);
-        else
-            json_decref(view);
-        strbuf_release(&path);
+    for (size_t i = 0; ok && i < json_array_size(o->boards); i++) {
+        json_t *board = o->board(o->builder, i);
+        ok = put_board(o, &c, names, board, &at, err);
+        json_decref(board);
     }
-    for (i = 0; i < c.n; i++) {
+    for (size_t i = 0; i < c.n; i++) {
         free(c.all[i].points);
         free(c.all[i].front);
         strbuf_release(&c.svg[i]);
     }
     free(c.all);
     free(c.svg);
+    json_decref(names);
     return ok;
 }

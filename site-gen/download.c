@@ -164,10 +164,13 @@ static json_t *others(const struct outlet *o) {
 }
 
 bool put_downloads(const struct outlet *o, struct err *err) {
-    json_t *boards = json_array(), *board;
-    size_t i;
+    json_t *boards = json_array();
     bool ok = true;
-    json_array_foreach(o->boards, i, board) ok = ok && put_board(o, board, boards, err);
+    for (size_t i = 0; ok && i < json_array_size(o->boards); i++) {
+        json_t *board = o->board(o->builder, i);
+        ok = put_board(o, board, boards, err);
+        json_decref(board);
+    }
     json_t *page = json_pack(
         "{s:s, s:o, s:o}", "schema", "assay.site.data/1", "boards", boards, "files", others(o));
     if (!ok) {

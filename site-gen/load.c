@@ -158,8 +158,8 @@ static bool read_all(struct db *db, json_t *doc, struct err *err) {
         { "runs", "site_shown_runs", 0 }, { "results", "site_shown_results", 0 },
         { "queue", "site_queue", 0 }, { "tombstones", "site_tombstones", 0 },
         { "asked", "site_asked", 0 }, { "nights", "site_nights", 0 },
-        { "copies", "site_copies", 0 }, { "workers", "site_workers", 0 },
-        { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
+        { "copies", "site_copies", 0 }, { "corrections", "site_corrections", 0 },
+        { "workers", "site_workers", 0 }, { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
     return read_lists(db, doc, LISTS, NULL, err) && read_all_samples(db, doc, err);
 }
 

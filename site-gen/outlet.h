@@ -11,12 +11,15 @@
 
 struct outlet {
     const struct world *world;
-    const json_t *boards;
+    const json_t *boards; /* rows perhaps without their cells */
     const struct site_options *options;
     struct link_base links; /* of a page at depth 0 */
     json_t *listed;         /* [{"path", "bytes", "sha256", "schema"}] of what is for downloading */
     json_t *paths;          /* of all pages so far */
     void *builder;
+    json_t *(*board)(void *builder, size_t i); /* with all cells. New */
+    /* From now on the runs of these models are known: their names, as they were submitted. */
+    bool (*show)(void *builder, const json_t *models, struct err *err);
     /* The page of a template at a folder's path, and `data`, which it takes, as its JSON. */
     bool (*page)(void *builder, const char *template, const char *path, json_t *data,
         const struct strbuf *plots, size_t n_plots, struct err *err);
@@ -33,8 +36,9 @@ MUST_CHECK bool put_downloads(const struct outlet *o, struct err *err);
  * a ' before it. */
 void section_csv(const json_t *section, struct strbuf *out);
 
-/* badge.c: /badge/ORG/NAME/SUITE.svg and .json of each model that is on a board. */
-MUST_CHECK bool put_badges(const struct outlet *o, struct err *err);
+/* badge.c: /badge/ORG/NAME/SUITE.svg and .json of a model for each suite on whose board it is, from
+ * its view. */
+MUST_CHECK bool put_badges(const struct outlet *o, const json_t *view, struct err *err);
 void badge_svg(const char *label, const char *message, struct strbuf *out);
 
 /* feed.c: what is new of one model or task; without an address of the site there are no feeds. The

@@ -2,9 +2,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "site-gen/items.h"
 #include "site-gen/view.h"
 
 #define NEWEST_SHOWN 12
@@ -156,6 +158,8 @@ static json_t *standings_view(const json_t *places) {
         json_array_append(json_object_get(standing, "rows"), json_object_get(place, "row"));
         last = section;
     }
+    json_array_foreach(out, i, standing) json_object_set_new(standing, "percentiles",
+        percentiles_view(json_object_get(standing, "tasks"), json_object_get(standing, "rows")));
     return out;
 }
 
@@ -240,6 +244,7 @@ json_t *view_model(const struct world *w, const char *name, const json_t *standi
         revisions, "standings",
         standings_view(json_object_get(standings, json_get_string(ref, "path", ""))), "runs", runs,
         "jobs", jobs_view(w, name), "hub", hub_link(w, name, newest));
+    json_object_set_new(page, "history", history_view(w, name));
     const char *original = original_of(w, name);
     copy_field(page, newest, "card");
     json_object_set_new(page, "base_models", base_models(newest));
@@ -320,20 +325,6 @@ static json_t *results_view(const struct world *w, const json_t *run) {
     return out;
 }
 
-static json_t *samples_view(const struct world *w, const json_t *run) {
-    char id[32];
-    snprintf(id, sizeof id, "%lld", json_get_int(run, "run_id", 0));
-    json_t *first = json_array(), *sample;
-    bool published = json_get_bool(definition_of(w, run), "publish_samples", true);
-    size_t i;
-    json_array_foreach(json_object_get(world_list(w, "samples"), id), i, sample) {
-        if (published && json_is_object(sample))
-            json_array_append(first, sample);
-    }
-    const char *gone = json_get_string(json_object_get(w->snapshot, "samples_gone"), id, NULL);
-    return json_pack("{s:b, s:o, s:s*}", "published", published, "first", first, "gone", gone);
-}
-
 json_t *view_run(const struct world *w, const json_t *run) {
     static const char *const COPIED[] = { "run_id", "revision", "task_version", "task_sha256",
         "kind", "config", "harness_build", "ordinal", "purpose", "attempt", "n", "ties",
@@ -347,7 +338,6 @@ json_t *view_run(const struct world *w, const json_t *run) {
     copy_fields(page, json_object_get(run, "record"), RECORDED);
     json_object_set_new(page, "command", command_view(run));
     json_object_set_new(page, "results", results_view(w, run));
-    json_object_set_new(page, "samples", samples_view(w, run));
     return page;
 }
 
@@ -438,6 +428,16 @@ static json_t *suites_of(const struct world *w, const json_t *task) {
     return out;
 }
 
+/* Where the data are, at the revision that is read. */
+static json_t *data_link(const struct world *w, const json_t *definition) {
+    const json_t *data = json_object_get(definition, "data");
+    const char *repo = json_get_string(data, "repo", "");
+    if (!w->hub_url || !repo_id_valid(repo))
+        return NULL;
+    return json_sprintf(
+        "%s/datasets/%s/tree/%s", w->hub_url, repo, json_get_string(data, "revision", "main"));
+}
+
 json_t *view_task(const struct world *w, const char *name) {
     static const char *const COPIED[] = { "task_id", "version", "sha256", "kind", "paused",
         "updated_at", "definition", NULL };
@@ -458,6 +458,9 @@ json_t *view_task(const struct world *w, const char *name) {
     copy_number(page, json_object_get(task, "definition"), "baseline");
     json_object_set_new(page, "metric", main_view(task, json_object_get(task, "definition")));
     json_object_set_new(page, "versions", versions);
+    json_t *link = data_link(w, json_object_get(task, "definition"));
+    if (link)
+        json_object_set_new(page, "data_link", link);
     json_object_set_new(page, "suites", suites_of(w, task));
     json_object_set_new(page, "groups", groups_view(w, task));
     return page;

@@ -5,6 +5,8 @@
  *     git:[REPOSITORY#]BRANCH a commit on a branch; no working tree and no index is touched
  *     space:DIR               the layout of a static Space of a hub: the site, and a README.md
  *
+ * A branch and a Space get no FILE.gz and FILE.br: their hosts compress by themselves.
+ *
  * The site is checked first, and one that has something to mend stays where it is. What is there
  * must be a site, or nothing: other files are neither replaced nor taken away. */
 #ifndef ASSAY_SITE_PUBLISH_H

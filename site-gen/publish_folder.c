@@ -136,7 +136,14 @@ static bool put_bytes(struct mirror *m, const char *path, const struct strbuf *b
     return ok;
 }
 
+/* Hosts of Spaces compress by themselves. */
+static bool is_left_out(const struct mirror *m, const char *path) {
+    return m->readme && (str_ends(path, ".gz") || str_ends(path, ".br"));
+}
+
 static bool copy_file(struct mirror *m, const char *path) {
+    if (is_left_out(m, path))
+        return true;
     struct strbuf body = { 0 };
     char *whole = path_join(m->o->dir, path);
     json_object_set_new(m->kept, path, json_true());

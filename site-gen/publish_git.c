@@ -143,13 +143,16 @@ static bool set_up(struct committing *c) {
 
 /* ---- the tree ---- */
 
-/* With .nojekyll, where it counts, files are served as they are. */
+/* With .nojekyll, where it counts, files are served as they are. What is compressed beside them is
+ * left out: hosts of branches do that themselves. */
 static bool make_tree(struct committing *c) {
     char *site = realpath(c->o->dir, NULL), empty[80], entry[120];
     struct strbuf tree = { 0 };
     strbuf_addf(&tree, "--work-tree=%s", site ? site : "");
     bool ok = site || err_errno(c->err, ERR_NOT_FOUND, "could not open '%s'", c->o->dir);
-    ok = ok && GIT(c, NULL, false, NULL, tree.text, "add", "--all", "--force", ":/") &&
+    ok = ok &&
+         GIT(c, NULL, false, NULL, tree.text, "add", "--all", "--force", ":/",
+             ":(exclude,glob)**/*.gz", ":(exclude,glob)**/*.br") &&
          ASK(c, empty, false, "hash-object", "-w", "--stdin");
     snprintf(entry, sizeof entry, "100644,%s,.nojekyll", ok ? empty : "");
     ok = ok && GIT(c, NULL, false, NULL, "update-index", "--add", "--cacheinfo", entry) &&

@@ -19,7 +19,7 @@ const char *site_content_type(const char *path) {
         const char *suffix, *type;
     } TYPES[] = { { ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
         { ".js", "text/javascript; charset=utf-8" }, { ".json", "application/json" },
-        { ".svg", "image/svg+xml" }, { ".xml", "application/xml" },
+        { ".svg", "image/svg+xml" }, { ".png", "image/png" }, { ".xml", "application/xml" },
         { ".atom", "application/atom+xml" }, { ".txt", "text/plain; charset=utf-8" },
         { ".csv", "text/csv; charset=utf-8" } };
     const char *dot = strrchr(path, '.');

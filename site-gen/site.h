@@ -8,6 +8,7 @@
  *     {"schema": "assay.site/1", "suites": [...], "suite_tasks": [...], "board": [...], "models":
  * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
  * "tombstones": [models that were withdrawn], "copies": [{"of_model", "of_commit", "model"}],
+ * "corrections": [runs that were withdrawn, and those that may stand for them],
  * "nights": [...], "asked": [which suites a model was asked for], "stats": {...},
  * "samples": {"<run>": [first samples of the run, as objects]},
  * "samples_gone": {"<run>": "archived" or "dropped"},
@@ -15,6 +16,8 @@
  * lacks the queue}
  *
  * The lists hold the rows of db/sql/site_*.sql under their column names; times are ISO 8601 in UTC.
+ * All samples would be too many: site_build gets them run by run from a sample_source, where there
+ * is one.
  */
 #ifndef ASSAY_SITE_H
 #define ASSAY_SITE_H
@@ -50,6 +53,17 @@ MUST_CHECK bool site_board(const json_t *snapshot, const char *suite,
  * taken over what is both. */
 json_t *metric_view(const char *metric, const char *main, const json_t *definition);
 
+/* Hands the samples of a run to `take` in order, one object each; where they are no longer there,
+ * none, and *gone says "archived" or "dropped". A run's samples never change. */
+typedef bool sample_fn(void *to, const json_t *sample, struct err *err);
+struct sample_source {
+    bool (*read)(
+        void *arg, long long run, sample_fn *take, void *to, const char **gone, struct err *err);
+    void *arg;
+};
+/* Those of the database, which must stay open. */
+struct sample_source site_samples_in(struct db *db);
+
 struct site_look;
 
 struct site_options {
@@ -59,8 +73,9 @@ struct site_options {
     const char *title; /* NULL: what `look` says, else "Assay" */
     const struct site_look *look; /* a team's own words and colours (look.h), or NULL */
     const char *since; /* folder of an older state of the site: boards tell what changed; or NULL */
-    const char *hub_url;       /* models of kind hub link there; NULL: no such links */
-    const char *gnuplot;       /* the program; NULL: looked for in PATH; "": no plots */
+    const char *hub_url;                 /* models of kind hub link there; NULL: no such links */
+    const char *gnuplot;                 /* the program; NULL: looked for in PATH; "": no plots */
+    const struct sample_source *samples; /* NULL: those in the snapshot */
     bool file_links;           /* links name index.html, for reading from disk without a server */
     const char *const *closed; /* private suites, ended by NULL: each is a site of its own below
                                   s/NAME/, and nothing outside it tells of it (split.h); or NULL */

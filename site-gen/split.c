@@ -125,6 +125,7 @@ static const struct {
     { "queue", of_both },
     { "models", listed },
     { "tombstones", of_model },
+    { "corrections", of_both },
     { "nights", never },
     { "asked", never },
 };
@@ -139,10 +140,11 @@ static json_t *filter(struct part *p, const json_t *rows, keep_row *keep) {
     return out;
 }
 
-static json_t *filter_samples(struct part *p) {
+/* What is kept by the numbers of runs. */
+static json_t *filter_by_run(struct part *p, const char *key) {
     json_t *out = json_object(), *list;
     const char *id;
-    json_object_foreach(json_object_get(p->snapshot, "samples"), id, list) {
+    json_object_foreach(json_object_get(p->snapshot, key), id, list) {
         if (json_object_get(p->runs, id))
             json_object_set(out, id, list);
     }
@@ -161,7 +163,8 @@ json_t *split_part(const json_t *snapshot, const char *const *closed, const char
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
         json_object_set_new(
             doc, LISTS[i].key, filter(&p, json_object_get(snapshot, LISTS[i].key), LISTS[i].keep));
-    json_object_set_new(doc, "samples", filter_samples(&p));
+    json_object_set_new(doc, "samples", filter_by_run(&p, "samples"));
+    json_object_set_new(doc, "samples_gone", filter_by_run(&p, "samples_gone"));
     json_decref(p.tasks);
     json_decref(p.models);
     json_decref(p.runs);

@@ -171,7 +171,8 @@ static double memory_of(const json_t *row, const json_t *revision) {
     return MEMORY_BESIDE_WEIGHTS * (bytes > 0 ? bytes : size);
 }
 
-/* Tokens that were computed, over the time that it took; the day of the last of its runs. */
+/* Tokens that were computed, over the time that it took; the day of the last of its runs; the
+ * machine of one of them. */
 static void put_runs(const struct world *w, json_t *row) {
     double tokens = 0, seconds = 0;
     const char *last = "", *key;
@@ -186,6 +187,10 @@ static void put_runs(const struct world *w, json_t *row) {
             tokens += t;
         }
         last = strcmp(at, last) > 0 ? at : last;
+        if (run && !json_object_get(row, "device")) {
+            copy_text(row, run, "device");
+            copy_text(row, run, "isa");
+        }
     }
     if (seconds > 0)
         json_object_set_new(row, "tokens_per_s", json_real(round(tokens / seconds * 10) / 10));
@@ -204,6 +209,7 @@ void row_traits(const struct world *w, json_t *row, bool embeds) {
     put_text(row, "openness", openness_of(card, licence));
     if (licence && is_permissive(licence))
         json_object_set_new(row, "permissive", json_true());
+    put_text(row, "handed_in", json_get_string(revision, "created_at", NULL));
     double memory = memory_of(row, revision);
     if (memory > 0)
         json_object_set_new(row, "memory_bytes", json_integer((json_int_t)memory));

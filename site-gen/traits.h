@@ -10,7 +10,8 @@
 #define MEMORY_BESIDE_WEIGHTS 1.2
 
 /* Sets in a row that still has its "id" and "by_task": key, type, openness, permissive, lic, prec,
- * arch (lower case, short), memory_bytes, tokens_per_s, measured_at. */
+ * arch (lower case, short), memory_bytes, tokens_per_s, measured_at, device, isa, handed_in:
+ * when the revision came here. */
 void row_traits(const struct world *w, json_t *row, bool embeds);
 
 #endif

@@ -7,18 +7,21 @@
 
 #include "base/err.h"
 
+struct sample_source;
+
 struct world {
     const json_t *snapshot;
-    const char *hub_url;  /* or NULL */
-    bool keep_parts;      /* rows of boards keep what they were compared by */
-    json_t *runs;         /* run id -> run */
-    json_t *tasks;        /* task id -> task */
-    json_t *models;       /* name -> [revisions], oldest first */
-    json_t *results;      /* run id -> [results] */
-    json_t *runs_of;      /* model -> [runs], newest first */
-    json_t *jobs;         /* "model task" -> the job that was made last */
-    json_t *suite_titles; /* name -> title */
-    char as_of[32];       /* the latest time at which a run or a job changed; "" if there is none */
+    const char *hub_url;                 /* or NULL */
+    const struct sample_source *samples; /* or NULL */
+    bool keep_parts;                     /* rows of boards keep what they were compared by */
+    json_t *runs;                        /* run id -> run */
+    json_t *tasks;                       /* task id -> task */
+    json_t *models;                      /* name -> [revisions], oldest first */
+    json_t *results;                     /* run id -> [results] */
+    json_t *runs_of;                     /* model -> [runs], newest first */
+    json_t *jobs;                        /* "model task" -> the job that was made last */
+    json_t *suite_titles;                /* name -> title */
+    char as_of[32]; /* the latest time at which a run or a job changed; "" if there is none */
 };
 
 /* ERR_SCHEMA for a document of another kind, ERR_INPUT for one that lacks a list. */

@@ -30,6 +30,9 @@ static const struct option options_eval[] = {
     { "samples", 0, NULL,
         "with --out: write what was asked and answered of each document too, with its row" },
     { "no-db", 0, NULL, "don't store the results in the database" },
+    { "template", 0, "HOW",
+        "ask through the model's chat template: turns (each example is one of the user's and one "
+        "of the assistant's), one-turn, or none (the default); tasks that generate" },
     { "spread", 0, "K", "ask each task in K ways, and say how far its score goes" },
     { "spread-over", 0, "WHAT",
         "what differs: shots (other examples; the default), order (of the options), wording" },
@@ -102,6 +105,7 @@ static json_t *make_spec(const struct bench *b, const char *model, const json_t 
     if (args_has(b->args, "stream-data")) {
         json_object_set_new(spec, "stream_data", json_string(args_get(b->args, "stream-data", "")));
     }
+    json_object_set_new(spec, "template", json_string(args_get(b->args, "template", "none")));
     json_object_set_new(spec, "add_bos", json_string(args_get(b->args, "add-bos", "auto")));
     json_object_set_new(
         spec, "threads", json_integer(strtol(args_get(b->args, "threads", "0"), NULL, 10)));
@@ -278,6 +282,13 @@ static bool run_models(struct bench *b, const json_t *tasks, struct err *err) {
     return ok;
 }
 
+static bool check_template(const struct args *args, struct err *err) {
+    const char *how = args_get(args, "template", "none");
+    return !strcmp(how, "none") || !strcmp(how, "turns") || !strcmp(how, "one-turn") ||
+           err_set(
+               err, ERR_USAGE, "option '--template' takes turns, one-turn or none, not '%s'", how);
+}
+
 static bool run(const struct args *args, struct err *err) {
     struct bench b = {
         .args = args, .results = json_array(), .groups = json_array(), .skipped = json_object()
@@ -289,7 +300,7 @@ static bool run(const struct args *args, struct err *err) {
     json_t *tasks = NULL;
     bool ok = model_options_from_args(args, &ignored, err) &&
               profile_from_args(args, &profile, err) && add_bos_from_args(args, &rule, err) &&
-              (tasks = tasks_from_args(args, err)) != NULL &&
+              check_template(args, err) && (tasks = tasks_from_args(args, err)) != NULL &&
               (tasks = spread_tasks(args, tasks, err)) != NULL &&
               (b.suites = suites_from_args(args, err)) != NULL;
     if (ok && !args_has(args, "no-db") && !b.plans) {

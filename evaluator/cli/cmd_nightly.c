@@ -15,6 +15,7 @@
 #include "evaluator/cli/suites.h"
 #include "evaluator/cli/table.h"
 #include "evaluator/nightly/nightly.h"
+#include "site-gen/look.h"
 #include "version.h"
 
 #define SUITES_MAX 64
@@ -29,6 +30,7 @@ static const struct option options_nightly[] = {
     { "site", 0, "DIR", "build the site there at the end" },
     { "base-url", 0, "URL", "where the site will be published" },
     { "title", 0, "TEXT", "the site's name" },
+    { "config", 0, "FILE", "its site.lua, as 'site build' has it" },
     { "private", 0, "SUITE", "its board apart, as 'site build' has it (repeatable)" },
     { "workers", 0, "N", "run N workers here (default: wait for those that there are)" },
     { "no-wait", 0, NULL, "queue what changed and end" },
@@ -240,6 +242,7 @@ static bool run(const struct args *args, struct err *err) {
     char *suites[SUITES_MAX + 1];
     const char *closed[CLOSED_MAX];
     struct words worker = { 0 }, canary = { 0 };
+    struct site_look look = { 0 };
     worker_words(&worker, args);
     canary_words(&canary, args);
     struct night_options o = { .build = ASSAY_BUILD,
@@ -247,6 +250,7 @@ static bool run(const struct args *args, struct err *err) {
         .site = args_get(args, "site", NULL),
         .base_url = args_get(args, "base-url", NULL),
         .title = args_get(args, "title", NULL),
+        .look = args_has(args, "config") ? &look : NULL,
         .canary_argv = canary.items,
         .dry_run = args_has(args, "dry-run"),
         .no_wait = args_has(args, "no-wait"),
@@ -254,7 +258,9 @@ static bool run(const struct args *args, struct err *err) {
         .stop = stop_on_signals(),
         .log = print_line };
     if (!args_list(args, "private", closed, CLOSED_MAX, err) || !read_numbers(args, &o, err) ||
+        (o.look && !site_look_read(args_get(args, "config", NULL), &look, err)) ||
         !(o.db = open_patiently(args, o.stop, err))) {
+        site_look_release(&look);
         return false;
     }
     o.closed = closed[0] ? closed : NULL;
@@ -265,6 +271,7 @@ static bool run(const struct args *args, struct err *err) {
         free(*s);
     }
     db_close(o.db);
+    site_look_release(&look);
     return ok;
 }
 

@@ -105,7 +105,7 @@ static bool store_beside(struct reproducing *p, struct one *o, struct err *err) 
 
 /* The seed of the protocol is "none was given"; the dtype was given, to be the record's. */
 static json_t *config_of(const json_t *result) {
-    static const char *const COPIED[] = { "shots", "limit", "profile" };
+    static const char *const COPIED[] = { "shots", "limit", "profile", "template" };
     json_t *config = json_pack("{s:O}", "precision", json_object_get(result, "dtype"));
     for (size_t i = 0; i < sizeof COPIED / sizeof *COPIED; i++) {
         json_t *v = json_object_get(result, COPIED[i]);

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/snapshot.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/suites.h"
@@ -38,6 +39,23 @@ static bool load_look(const struct args *args, struct site_look *look, struct er
     return !path || site_look_read(path, look, err);
 }
 
+/* Samples are read while pages are written, from where the rest comes. */
+static bool build(const struct args *args, struct site_options *options, const json_t *snapshot,
+    struct site_report *report, struct err *err) {
+    if (args_has(args, "from")) {
+        const struct results_place place = { args_get(args, "from", NULL), snapshot };
+        struct sample_source files = results_samples(&place);
+        options->samples = &files;
+        return site_build(snapshot, options, report, err);
+    }
+    struct db *db = database_open(args, err);
+    struct sample_source samples = site_samples_in(db);
+    options->samples = &samples;
+    bool ok = db && site_build(snapshot, options, report, err);
+    db_close(db);
+    return ok;
+}
+
 enum { CLOSED_MAX = 32 };
 
 static bool run_build(const struct args *args, struct err *err) {
@@ -60,7 +78,7 @@ static bool run_build(const struct args *args, struct err *err) {
     }
     options.closed = closed[0] ? closed : NULL;
     bool ok = load_look(args, &look, err) && load(args, closed, &snapshot, err) &&
-              site_build(snapshot, &options, &report, err);
+              build(args, &options, snapshot, &report, err);
     if (ok) {
         printf("%s: %d pages, %d files, %.1f MB, %d changed\n", options.out, report.n_pages,
             report.n_files, (double)report.bytes / 1e6, report.n_changed);

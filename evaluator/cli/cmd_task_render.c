@@ -158,6 +158,22 @@ static json_t *text_tokens(
     return out;
 }
 
+/* Of a prompt that the model goes on with, as plain text. */
+static json_t *prompt_tokens(struct looking *l, const json_t *doc, struct err *err) {
+    const char *prompt = json_string_value(json_array_get(json_object_get(doc, "contexts"), 0));
+    const struct tokenizer *t = model_tokenizer(l->model);
+    struct encode_options options = { .no_special = l->score.add_bos == ADD_BOS_NO };
+    struct token_list list = { 0 };
+    json_t *out = NULL;
+    if (t ? tokenizer_encode(t, prompt, strlen(prompt), &options, &list, err)
+          : err_set(err, ERR_INPUT, "the model has no tokenizer")) {
+        out = json_pack(
+            "{s:o, s:b}", "tokens", token_json(l->model, list.ids, list.n), "truncated", 0);
+    }
+    token_list_release(&list);
+    return out;
+}
+
 /* Adds to `list` what was made; false where it wasn't. */
 static bool append(json_t *list, json_t *made) {
     if (made) {
@@ -180,6 +196,9 @@ static bool add_tokens(struct looking *l, json_t *doc, struct err *err) {
         json_array_foreach(json_object_get(doc, LISTS[k]), i, item) {
             ok = ok && append(tokens, text_tokens(l, json_string_value(item), SUBJECT_TEXT, err));
         }
+    }
+    if (json_object_get(doc, "messages")) {
+        return append(tokens, prompt_tokens(l, doc, err));
     }
     const char *text = json_get_string(doc, "text", NULL);
     ok = ok && (!text || append(tokens, text_tokens(l, text, SUBJECT_TEXT, err)));

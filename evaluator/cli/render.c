@@ -149,6 +149,24 @@ static void print_query(const json_t *doc) {
     }
 }
 
+/* Of a text that the model goes on with: what is right, and what ends it. */
+static void print_answers(const json_t *doc) {
+    const json_t *answer, *span;
+    size_t i, k;
+    puts("right");
+    json_array_foreach(json_object_get(doc, "answers"), i, answer) {
+        json_t *one = json_is_array(answer) ? json_incref((json_t *)(uintptr_t)answer)
+                                            : json_pack("[O]", answer);
+        json_array_foreach(one, k, span) {
+            char *text = visible(json_string_value(span));
+            printf("%s%s", k ? " and " : "  * ", text);
+            free(text);
+        }
+        putchar('\n');
+        json_decref(one);
+    }
+}
+
 static void print_prompts(const json_t *doc) {
     const json_t *contexts = json_object_get(doc, "contexts"), *text;
     size_t i;
@@ -156,6 +174,11 @@ static void print_prompts(const json_t *doc) {
         char title[32];
         snprintf(title, sizeof title, json_array_size(contexts) > 1 ? "context %zu" : "context", i);
         print_text(title, json_string_value(text));
+    }
+    if (json_object_get(doc, "answers")) {
+        print_text_tokens(doc, 0);
+        print_answers(doc);
+        return;
     }
     puts(json_object_get(doc, "gold") ? "choices (* is right)" : "scored");
     print_choices(doc);

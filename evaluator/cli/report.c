@@ -216,7 +216,7 @@ static bool know_model(
 
 /* The configuration that a result was made under: what was asked for, and what the task settled. */
 static json_t *asked_of(const struct args *args, const json_t *result) {
-    static const char *const SETTLED[] = { "shots", "limit", "profile" };
+    static const char *const SETTLED[] = { "shots", "limit", "profile", "template" };
     json_t *wanted = json_object();
     for (size_t i = 0; i < sizeof SETTLED / sizeof *SETTLED; i++) {
         json_t *v = json_object_get(result, SETTLED[i]);

@@ -155,6 +155,7 @@ static json_t *make_spec(const struct args *args, const struct evidence *e, cons
     set_text(spec, "hub", args_get(args, "hub", NULL));
     set_text(spec, "stream_data", args_get(args, "stream-data", NULL));
     set_text(spec, "tasks_dir", task_library_dir(args_get(args, "tasks", NULL)));
+    set_text(spec, "template", json_get_string(e->result, "template", NULL));
     set_text(spec, "add_bos", json_get_string(e->result, "add_bos", NULL));
     set_text(spec, "gemm", json_get_string(settings, "gemm", NULL));
     set_text(spec, "arch", json_get_string(settings, "arch", NULL));

@@ -15,6 +15,7 @@ static const struct eval_kind *const KINDS[TASK_N_KINDS] = {
     [TASK_CHOICE] = &eval_choice,
     [TASK_LOGLIKELIHOOD] = &eval_loglikelihood,
     [TASK_ROLLING] = &eval_rolling,
+    [TASK_GENERATE] = &eval_generate,
     [TASK_STS] = &eval_sts,
     [TASK_RETRIEVAL] = &eval_retrieval,
     [TASK_PAIR] = &eval_pair,
@@ -245,8 +246,23 @@ static void add_identity(json_t *r, const struct eval *e) {
     if (i->kind == TASK_STS) { /* what gold scores are scaled by: the samples have them as given */
         json_object_set_new(r, "range", json_pack("[f, f]", i->range_low, i->range_high));
     }
+    if (i->generation) { /* by what filters and metrics it was scored */
+        json_object_set(r, "generation", (json_t *)(uintptr_t)i->generation);
+    }
+    if (e->subject->chat) {
+        json_object_set_new(
+            r, "template", json_string(e->subject->one_turn ? "one-turn" : "turns"));
+    }
     if (i->protocol) {
         json_object_set_new(r, "protocol", json_integer(i->protocol));
+    }
+}
+
+/* What makes a score of texts say less than it seems to, beside what all kinds count. */
+void eval_add_audit(const struct eval *e, json_t *audit) {
+    if (e->info->kind == TASK_GENERATE) {
+        json_object_set_new(audit, "unparsed", json_integer((json_int_t)e->audit.unparsed));
+        json_object_set_new(audit, "length", json_integer((json_int_t)e->audit.length));
     }
 }
 
@@ -257,6 +273,7 @@ static void add_provenance(
         json_pack("{s:I, s:I, s:I, s:I}", "ties", (json_int_t)e->audit.ties, "truncated",
             (json_int_t)e->audit.truncated, "empty", (json_int_t)e->audit.empty, "nan",
             (json_int_t)e->audit.nan));
+    eval_add_audit(e, json_object_get(r, "audit"));
     json_object_set_new(r, "data_sha256", json_string(i->data_sha256));
     json_object_set_new(r, "task_sha256", json_string(i->task_sha256));
     json_object_set_new(r, "tokens_asked", json_integer((json_int_t)e->stats.tokens_asked));
@@ -399,6 +416,9 @@ bool eval_begin(struct eval *e, const struct task *task, const struct subject *s
 }
 
 void eval_end(struct eval *e) {
+    if (e->release_kind) {
+        e->release_kind(e->kind);
+    }
     json_decref(e->prompts);
     arena_release(&e->arena);
 }

@@ -28,6 +28,13 @@ typedef bool subject_embed_fn(void *self, enum subject_role role, const char *pr
 typedef bool subject_score_fn(void *self, const char *profile, struct score_request *requests,
     size_t n, const struct run_options *run, struct err *err);
 
+/* The texts and ids of requests are the caller's to free; all end at the same stop strings. */
+typedef bool subject_generate_fn(void *self, const struct generate_options *options,
+    struct generate_request *requests, size_t n, const struct run_options *run, struct err *err);
+/* What the model is to see of a conversation that it is to go on with: its chat template's text. */
+typedef bool subject_chat_fn(
+    void *self, const json_t *messages, struct strbuf *out, struct err *err);
+
 struct subject {
     const char *name, *revision; /* revision NULL: not known */
     const char *dtype, *device, *backend;
@@ -35,6 +42,9 @@ struct subject {
     subject_embed_fn *embed;   /* NULL: it can't */
     subject_prompt_fn *prompt; /* NULL: it has no prompts of its own */
     subject_score_fn *score;
+    subject_generate_fn *generate;
+    subject_chat_fn *chat;       /* NULL: prompts are plain text */
+    bool one_turn;               /* in a chat examples and question are one turn of the user's */
     void (*release)(void *self); /* NULL: free */
     uint32_t width;              /* of its vectors */
     enum similarity similarity;  /* by which it compares them */
@@ -43,6 +53,10 @@ struct subject {
 /* A subject over an open model, which stays the caller's. add_bos: "auto", "yes", "no". */
 MUST_CHECK struct subject *subject_model_new(struct model *model, const char *name,
     const char *revision, const char *add_bos, struct err *err);
+/* From then on conversations go through the template, which stays the caller's; `now` as
+ * chat_template_render has it. */
+void subject_model_chat(
+    struct subject *subject, struct chat_template *chat, int64_t now, bool one_turn);
 void subject_free(struct subject *s); /* NULL is fine */
 
 /* A subject that asks `inner` (which it owns from then on) only what its memos (memo.h) have no

@@ -27,9 +27,11 @@ struct eval {
     unsigned bootstrap;    /* resamples for the error of a statistic of all documents */
     struct {
         size_t ties, truncated, empty, nan;
+        size_t unparsed, length; /* generate: no filter's match; ended by the number of tokens */
     } audit;
-    json_t *prompts; /* by role, what was put before texts; NULL until then */
-    void *kind;      /* the kind's own numbers */
+    json_t *prompts;                  /* by role, what was put before texts; NULL until then */
+    void *kind;                       /* the kind's own numbers */
+    void (*release_kind)(void *kind); /* what of these is not in the arena; NULL: nothing */
 };
 
 /* A kind of task: asks, measures one metric over documents from..from+n, and says what it found for
@@ -49,9 +51,9 @@ struct eval_kind {
     bool together; /* a document's answer depends on the others: part of them is asked as all */
 };
 
-extern const struct eval_kind eval_choice, eval_loglikelihood, eval_rolling, eval_sts,
-    eval_retrieval, eval_pair, eval_rerank, eval_bitext, eval_summary, eval_instruction_retrieval,
-    eval_classification, eval_multilabel, eval_clustering;
+extern const struct eval_kind eval_choice, eval_loglikelihood, eval_rolling, eval_generate,
+    eval_sts, eval_retrieval, eval_pair, eval_rerank, eval_bitext, eval_summary,
+    eval_instruction_retrieval, eval_classification, eval_multilabel, eval_clustering;
 
 enum {
     EVAL_INTERVAL = 1000, /* resamples for the interval of a corpus statistic */
@@ -69,6 +71,8 @@ void eval_end(struct eval *e);
 void eval_number_clusters(struct eval *e);
 /* {metric: {value, stderr, low, high}} over all documents; *subsets the same for each, or NULL. */
 MUST_CHECK json_t *eval_measure(struct eval *e, json_t **subsets, struct err *err);
+/* Adds what only texts that were written have to count. */
+void eval_add_audit(const struct eval *e, json_t *audit);
 /* Adds the kind's detail, if it has any. */
 void eval_add_detail(struct eval *e, size_t from, size_t n, json_t *to);
 /* One JSON line a document; samples may be NULL. */

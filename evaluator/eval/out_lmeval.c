@@ -1,6 +1,6 @@
 /* lm-evaluation-harness's files: results_<time>.json and, with samples,
- * samples_<task>_<time>.jsonl, whose responses are Python's str() of floats and bools. Its filter
- * is always "none" for these kinds. */
+ * samples_<task>_<time>.jsonl, whose responses are Python's str() of floats and bools, or the texts
+ * that were generated. What was scored has the filter "none"; of texts each filter has a line. */
 #include <string.h>
 
 #include "base/hash.h"
@@ -30,6 +30,32 @@ static bool has_error(const char *metric) {
         }
     }
     return true;
+}
+
+/* "exact_match,strict": the metric's own name, and its filter; "none" where it has none. */
+static char *plain_metric(const char *metric) {
+    return xstrndup(metric, strcspn(metric, ","));
+}
+
+static const char *filter_of(const char *metric) {
+    size_t n = strcspn(metric, ",");
+    return metric[n] ? metric + n + 1 : "none";
+}
+
+/* Whether a metric of that name came before it, on another filter. */
+static bool came_before(const json_t *metrics, const char *metric) {
+    const char *name;
+    json_t *value;
+    size_t n = strcspn(metric, ",");
+    json_object_foreach((json_t *)(uintptr_t)metrics, name, value) {
+        if (!strcmp(name, metric)) {
+            return false;
+        }
+        if (strcspn(name, ",") == n && !strncmp(name, metric, n)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- samples ---- */
@@ -159,22 +185,176 @@ static void write_sample(struct json_writer *j, const json_t *sample) {
     strbuf_release(&dump);
 }
 
-bool write_lmeval_samples(const struct writing *w, struct err *err) {
-    struct strbuf text = { 0 }, name = { 0 };
+/* ---- samples of texts ---- */
+
+/* Python's repr of a string. */
+static void add_repr(struct strbuf *out, const char *s) {
+    char quote = strchr(s, '\'') && !strchr(s, '"') ? '"' : '\'';
+    strbuf_addc(out, quote);
+    for (; *s; s++) {
+        const char *known = strchr("\n\r\t", *s);
+        if (known) {
+            strbuf_addf(out, "\\%c", "nrt"[known - strchr("\n\r\t", '\n')]);
+        } else if (*s == quote || *s == '\\') {
+            strbuf_addf(out, "\\%c", *s);
+        } else if ((unsigned char)*s < 32 || *s == 127) {
+            strbuf_addf(out, "\\x%02x", (unsigned)*s);
+        } else {
+            strbuf_addc(out, *s);
+        }
+    }
+    strbuf_addc(out, quote);
+}
+
+/* str() of what is right: a text, or a list of them. */
+static void right_text(const json_t *sample, struct strbuf *out) {
+    const json_t *gold = json_object_get(sample, "gold"), *one, *span;
+    size_t i, k;
+    if (json_array_size(gold) == 1 && json_is_string(json_array_get(gold, 0))) {
+        strbuf_adds(out, json_string_value(json_array_get(gold, 0)));
+        return;
+    }
+    strbuf_addc(out, '[');
+    json_array_foreach(gold, i, one) {
+        strbuf_adds(out, i ? ", " : "");
+        if (json_is_string(one)) {
+            add_repr(out, json_string_value(one));
+            continue;
+        }
+        strbuf_addc(out, '(');
+        json_array_foreach(one, k, span) {
+            strbuf_adds(out, k ? ", " : "");
+            add_repr(out, json_string_value(span));
+        }
+        strbuf_addc(out, ')');
+    }
+    strbuf_addc(out, ']');
+}
+
+static void write_generation_kwargs(struct json_writer *j, const json_t *generation) {
+    double temperature = json_get_number(generation, "temperature", 0);
+    jw_object(j);
+    jw_key(j, "until");
+    jw_json(j, json_object_get(generation, "stop"));
+    jw_kv_int(j, "max_gen_toks", json_get_int(generation, "max_tokens", 256));
+    jw_kv_bool(j, "do_sample", temperature > 0);
+    jw_kv_double(j, "temperature", temperature);
+    jw_end_object(j);
+}
+
+static void write_texts(struct json_writer *j, const json_t *sample) {
+    const json_t *one;
+    size_t i;
+    jw_key(j, "resps");
+    jw_array(j);
+    jw_array(j);
+    json_array_foreach(json_object_get(sample, "generations"), i, one) {
+        jw_string(j, json_get_string(one, "text", ""));
+    }
+    jw_end_array(j);
+    jw_end_array(j);
+}
+
+static void write_filtered(struct json_writer *j, const json_t *sample, const char *filter) {
+    const char *name;
+    json_t *value, *metrics = json_object_get(sample, "metrics");
+    jw_key(j, "filtered_resps");
+    jw_array(j);
+    jw_string(j, json_get_string(json_object_get(sample, "filtered"), filter, ""));
+    jw_end_array(j);
+    jw_kv_string(j, "filter", filter);
+    jw_key(j, "metrics");
+    jw_array(j);
+    json_object_foreach(metrics, name, value) {
+        if (!strcmp(filter_of(name), filter)) {
+            char *plain = plain_metric(name);
+            jw_string(j, plain);
+            free(plain);
+        }
+    }
+    jw_end_array(j);
+    json_object_foreach(metrics, name, value) {
+        if (!strcmp(filter_of(name), filter)) {
+            char *plain = plain_metric(name);
+            jw_kv_double(j, plain, json_number_value(value));
+            free(plain);
+        }
+    }
+}
+
+/* What a filter made of the texts of a document. */
+static void write_answer(
+    struct json_writer *j, const json_t *sample, const json_t *generation, const char *filter) {
+    const char *context = context_of(sample, 0);
+    json_t *doc = json_object_get(sample, "doc"), *empty = json_object();
+    struct strbuf right = { 0 }, dump = { 0 };
+    doc = doc ? doc : empty;
+    right_text(sample, &right);
+    doc_dump(doc, &dump);
+    jw_object(j);
+    jw_kv_int(j, "doc_id", json_get_int(sample, "doc_id", 0));
+    jw_key(j, "doc");
+    jw_json(j, doc);
+    jw_kv_string(j, "target", strbuf_str(&right));
+    jw_key(j, "arguments");
+    jw_object(j);
+    jw_key(j, "gen_args_0");
+    jw_object(j);
+    jw_kv_string(j, "arg_0", context);
+    jw_key(j, "arg_1");
+    write_generation_kwargs(j, generation);
+    jw_end_object(j);
+    jw_end_object(j);
+    write_texts(j, sample);
+    write_filtered(j, sample, filter);
+    hash_text(j, "doc_hash", strbuf_str(&dump), dump.len);
+    hash_text(j, "prompt_hash", context, strlen(context));
+    hash_text(j, "target_hash", strbuf_str(&right), right.len);
+    jw_end_object(j);
+    json_decref(empty);
+    strbuf_release(&right);
+    strbuf_release(&dump);
+}
+
+/* All documents; of what a filter made of them where there is one. */
+static bool write_lines(
+    const struct writing *w, const char *filter, struct strbuf *text, struct err *err) {
     struct json_lines lines = { w->samples, w->samples_n, 0 };
     const char *line;
-    bool ok = true;
-    for (size_t n; ok && json_lines_next(&lines, &line, &n);) {
+    for (size_t n; json_lines_next(&lines, &line, &n);) {
         json_t *sample = json_parse(line, n, "samples", err);
-        ok = sample != NULL;
-        if (ok) {
-            struct json_writer j;
-            json_writer_init(&j, &text, false);
-            write_sample(&j, sample);
-            strbuf_addc(&text, '\n');
+        struct json_writer j;
+        if (!sample) {
+            return false;
         }
+        json_writer_init(&j, text, false);
+        if (filter) {
+            write_answer(&j, sample, json_object_get(w->result, "generation"), filter);
+        } else {
+            write_sample(&j, sample);
+        }
+        strbuf_addc(text, '\n');
         json_decref(sample);
     }
+    return true;
+}
+
+/* One filter after the other, as the harness has them. */
+static bool write_by_filter(
+    const struct writing *w, const json_t *generation, struct strbuf *text, struct err *err) {
+    const json_t *filters = json_object_get(generation, "filters");
+    bool ok = json_array_size(filters) > 0 || write_lines(w, "none", text, err);
+    for (size_t i = 0; ok && i < json_array_size(filters); i++) {
+        ok = write_lines(w, json_get_string(json_array_get(filters, i), "name", "none"), text, err);
+    }
+    return ok;
+}
+
+bool write_lmeval_samples(const struct writing *w, struct err *err) {
+    struct strbuf text = { 0 }, name = { 0 };
+    const json_t *generation = json_object_get(w->result, "generation");
+    bool ok =
+        generation ? write_by_filter(w, generation, &text, err) : write_lines(w, NULL, &text, err);
     strbuf_addf(&name, "samples_%s_%s.jsonl", w->task, w->file->time);
     ok = ok && write_text(w, strbuf_str(&name), &text, err);
     strbuf_release(&text);
@@ -186,7 +366,9 @@ bool write_lmeval_samples(const struct writing *w, struct err *err) {
 
 void write_stderr(struct json_writer *j, const char *metric, const json_t *value) {
     struct strbuf key = { 0 };
-    strbuf_addf(&key, "%s_stderr,none", metric);
+    char *plain = plain_metric(metric);
+    strbuf_addf(&key, "%s_stderr,%s", plain, filter_of(metric));
+    free(plain);
     jw_key(j, strbuf_str(&key));
     if (json_is_number(value)) {
         jw_json(j, value);
@@ -205,7 +387,7 @@ static void write_numbers(struct json_writer *j, const json_t *r) {
     json_object_foreach(metrics, name, m) {
         const char *theirs = their_name(name, metrics);
         struct strbuf key = { 0 };
-        strbuf_addf(&key, "%s,none", theirs);
+        strbuf_addf(&key, strchr(theirs, ',') ? "%s" : "%s,none", theirs);
         jw_key(j, strbuf_str(&key));
         jw_json(j, json_object_get(m, "value"));
         write_stderr(j, theirs, has_error(name) ? json_object_get(m, "stderr") : NULL);
@@ -217,6 +399,12 @@ static bool is_better_higher(const json_t *r, const char *metric) {
     return metric_rule_of(metric, json_get_string(r, "main", ""), r).higher;
 }
 
+static const char *output_type(const char *kind) {
+    return !strcmp(kind, "choice")     ? "multiple_choice"
+           : !strcmp(kind, "generate") ? "generate_until"
+                                       : kind;
+}
+
 static void write_config(struct json_writer *j, const json_t *r) {
     const json_t *data = json_object_get(r, "data");
     const char *name;
@@ -225,19 +413,26 @@ static void write_config(struct json_writer *j, const json_t *r) {
     jw_kv_string(j, "dataset_path", json_get_string(data, "repo", NULL));
     jw_kv_string(j, "dataset_name", json_get_string(data, "config", NULL));
     jw_kv_string(j, "test_split", json_get_string(data, "split", NULL));
-    jw_kv_string(j, "output_type",
-        strcmp(json_get_string(r, "kind", ""), "choice") ? json_get_string(r, "kind", "")
-                                                         : "multiple_choice");
+    jw_kv_string(j, "output_type", output_type(json_get_string(r, "kind", "")));
     jw_kv_int(j, "num_fewshot", json_get_int(r, "shots", 0));
     jw_key(j, "metric_list");
     jw_array(j);
     json_object_foreach(metrics, name, m) {
+        if (came_before(metrics, name)) {
+            continue;
+        }
+        char *plain = plain_metric(their_name(name, metrics));
         jw_object(j);
-        jw_kv_string(j, "metric", their_name(name, metrics));
+        jw_kv_string(j, "metric", plain);
         jw_kv_bool(j, "higher_is_better", is_better_higher(r, name));
         jw_end_object(j);
+        free(plain);
     }
     jw_end_array(j);
+    if (json_object_get(r, "generation")) {
+        jw_key(j, "generation_kwargs");
+        write_generation_kwargs(j, json_object_get(r, "generation"));
+    }
     jw_key(j, "metadata");
     jw_object(j);
     jw_kv_int(j, "version", json_get_int(r, "version", 0));
@@ -250,7 +445,11 @@ static void write_better(struct json_writer *j, const json_t *r) {
     const char *name;
     json_t *m, *metrics = json_object_get(r, "metrics");
     json_object_foreach(metrics, name, m) {
-        jw_kv_bool(j, their_name(name, metrics), is_better_higher(r, name));
+        if (!came_before(metrics, name)) {
+            char *plain = plain_metric(their_name(name, metrics));
+            jw_kv_bool(j, plain, is_better_higher(r, name));
+            free(plain);
+        }
     }
 }
 

@@ -110,6 +110,7 @@ static bool make_info(
     e->bootstrap = (unsigned)json_get_int(result, "bootstrap", EVAL_BOOTSTRAP);
     info->subsets = names_of(e, json_object_get(result, "declared_subsets"));
     info->protocol = (int)json_get_int(result, "protocol", 0);
+    info->generation = json_object_get(result, "generation");
     return similarity_parse(json_get_string(result, "similarity", "cosine"), &e->similarity, err);
 }
 
@@ -182,6 +183,7 @@ static json_t *scored_anew(struct eval *e, const json_t *result, struct err *err
     }
     if (audit) {
         json_object_set_new(audit, "ties", json_integer((json_int_t)e->audit.ties));
+        eval_add_audit(e, audit);
     }
     return out;
 }

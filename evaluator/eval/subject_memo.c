@@ -24,6 +24,7 @@ struct missing {
     const struct run_options *run;
     struct err err; /* why the callback ended the run */
     struct score_request *score;
+    struct generate_request *generate;
     struct embed_request *embed;
     float *vectors; /* [n, width] */
     uint32_t width;
@@ -33,6 +34,7 @@ static void missing_release(struct missing *m) {
     free(m->at);
     free(m->keys);
     free(m->score);
+    free(m->generate);
     free(m->embed);
     free(m->vectors);
 }
@@ -175,6 +177,103 @@ static bool memo_score(void *self, const char *profile, struct score_request *re
     return ok;
 }
 
+/* ---- texts that are gone on with ---- */
+
+static void generate_key(const struct subject_memo *s, const struct generate_options *o,
+    const struct generate_request *r, uint8_t key[MEMO_KEY]) {
+    struct memo_hash *h = hash_begin(s, "generate");
+    uint64_t numbers[] = { o->max_tokens, o->temperature > 0 ? o->seed : 0,
+        o->temperature > 0 ? r->draw : 0 };
+    memo_hash_add(h, numbers, sizeof numbers);
+    memo_hash_add(h, &o->temperature, sizeof o->temperature);
+    memo_hash_add(h, r->prompt, r->prompt_n);
+    for (size_t i = 0; i < r->n_stop; i++) {
+        memo_hash_text(h, r->stop[i]);
+    }
+    memo_hash_end(h, key);
+}
+
+/* A payload: what was asked, how it ended, and the text. */
+enum { GENERATE_HEAD = 13 };
+
+static void generate_pack(const struct generate_request *r, struct strbuf *out) {
+    uint8_t stopped = r->stopped;
+    strbuf_add(out, &r->n_asked, sizeof r->n_asked);
+    strbuf_add(out, &r->n_truncated, sizeof r->n_truncated);
+    strbuf_add(out, &stopped, sizeof stopped);
+    strbuf_adds(out, r->text ? r->text : "");
+}
+
+static bool generate_unpack(struct generate_request *r, const uint8_t *data, size_t n) {
+    if (n < GENERATE_HEAD) {
+        return false;
+    }
+    r->err = (struct err)ERR_INIT;
+    memcpy(&r->n_asked, data, 8);
+    memcpy(&r->n_truncated, data + 8, 4);
+    r->stopped = data[12] != 0;
+    r->text = xstrndup((const char *)data + GENERATE_HEAD, n - GENERATE_HEAD);
+    r->ids = NULL;
+    r->n_ids = 0;
+    return true;
+}
+
+static bool keep_generated(size_t request, void *arg) {
+    struct missing *m = arg;
+    struct strbuf payload = { 0 };
+    generate_pack(&m->generate[request], &payload);
+    bool ok = memo_add(
+        m->memo->answers, m->keys[m->at[request]], strbuf_str(&payload), payload.len, &m->err);
+    strbuf_release(&payload);
+    return ok;
+}
+
+static bool find_generated(struct missing *m, struct generate_request *r, size_t i) {
+    size_t n;
+    const void *payload = memo_find(m->memo->answers, m->keys[i], &n);
+    if (payload && m->memo->plan && n >= sizeof r->n_asked) {
+        memcpy(&r->n_asked, payload, sizeof r->n_asked);
+        r->text = NULL;
+        r->ids = NULL;
+    } else if (!payload || !generate_unpack(r, payload, n)) {
+        return false;
+    }
+    count_reused(m->memo, m->run, r->n_asked);
+    return true;
+}
+
+static bool memo_generate(void *self, const struct generate_options *options,
+    struct generate_request *requests, size_t n, const struct run_options *run, struct err *err) {
+    struct subject_memo *s = self;
+    struct missing m = { .memo = s, .run = run };
+    m.at = xcalloc(n ? n : 1, sizeof *m.at);
+    m.keys = xcalloc(n ? n : 1, sizeof *m.keys);
+    m.generate = xcalloc(n ? n : 1, sizeof *m.generate);
+    for (size_t i = 0; i < n; i++) {
+        generate_key(s, options, &requests[i], m.keys[i]);
+        if (!find_generated(&m, &requests[i], i)) {
+            m.generate[m.n] = requests[i];
+            m.at[m.n++] = i;
+        }
+    }
+    struct run_options inner = inner_run(&m, keep_generated);
+    bool ok = s->inner->generate(s->inner->self, options, m.generate, m.n, &inner, err);
+    for (size_t i = 0; i < m.n; i++) {
+        requests[m.at[i]] = m.generate[i];
+    }
+    for (size_t i = 0; ok && s->plan && i < n; i++) {
+        ok = memo_add(s->answers, m.keys[i], &requests[i].n_asked, sizeof requests[i].n_asked, err);
+    }
+    ok = verdict(&m, ok, err) && memo_flush(s->answers, err);
+    missing_release(&m);
+    return ok;
+}
+
+static bool memo_chat(void *self, const json_t *messages, struct strbuf *out, struct err *err) {
+    const struct subject *inner = ((struct subject_memo *)self)->inner;
+    return inner->chat(inner->self, messages, out, err);
+}
+
 /* ---- vectors ---- */
 
 static void embed_key(const struct subject_memo *s, enum subject_role role, const char *prompt,
@@ -297,6 +396,8 @@ struct subject *subject_memo_new(
     s->embed = inner->embed ? memo_embed : NULL;
     s->prompt = inner->prompt ? memo_prompt : NULL;
     s->score = inner->score ? memo_score : NULL;
+    s->generate = inner->generate ? memo_generate : NULL;
+    s->chat = inner->chat ? memo_chat : NULL;
     s->release = release_memo;
     return s;
 }

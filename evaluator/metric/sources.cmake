@@ -1,5 +1,5 @@
 set(metric_SOURCES
-    metric/choice.c metric/classes.c metric/correlate.c metric/draw.c metric/draw_iterative.c metric/estimate.c metric/generator.c
-    metric/influence.c metric/kmeans.c metric/labelsets.c metric/lbfgs.c metric/linesearch.c metric/logistic.c metric/nauc.c
+    metric/answer.c metric/choice.c metric/classes.c metric/correlate.c metric/draw.c metric/draw_iterative.c metric/estimate.c metric/expression.c metric/expression_parse.c metric/generator.c
+    metric/influence.c metric/kmeans.c metric/labelsets.c metric/lbfgs.c metric/letters.c metric/letters_data.c metric/linesearch.c metric/logistic.c metric/nauc.c
     metric/neighbours.c metric/pairs.c metric/partition.c metric/random.c metric/ranking.c metric/statistic.c metric/topk.c
     metric/vectors.c metric/wide.c)

@@ -26,6 +26,7 @@ struct night_options {
     const char *report_dir;    /* or NULL: reports are kept in the database alone */
     const char *site;          /* folder of the site; NULL: none is built */
     const char *base_url, *title;
+    const struct site_look *look;   /* of the site; NULL: as it is */
     const char *const *closed;      /* private suites of the site, as of site_options; or NULL */
     const char *const *worker_argv; /* how a worker of ours is started; NULL: others work */
     const char *const *canary_argv; /* how a canary is measured: the run's number is put behind */

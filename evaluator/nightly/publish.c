@@ -50,9 +50,12 @@ static void build_site(struct night *n) {
     struct err why = ERR_INIT;
     json_t *snapshot = NULL;
     const char *endpoint = getenv("HF_ENDPOINT");
+    struct sample_source samples = site_samples_in(n->db);
     struct site_options options = { .out = n->o->site,
+        .samples = &samples,
         .base_url = n->o->base_url,
         .title = n->o->title,
+        .look = n->o->look,
         .closed = n->o->closed,
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co" };
     bool ok = site_load(n->db, &snapshot, &why) && site_build(snapshot, &options, &built, &why);

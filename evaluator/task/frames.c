@@ -13,6 +13,7 @@ static const char *const kind_names[TASK_N_KINDS] = {
     [TASK_CHOICE] = "choice",
     [TASK_LOGLIKELIHOOD] = "loglikelihood",
     [TASK_ROLLING] = "rolling",
+    [TASK_GENERATE] = "generate",
     [TASK_STS] = "sts",
     [TASK_RETRIEVAL] = "retrieval",
     [TASK_PAIR] = "pair",
@@ -173,6 +174,11 @@ bool frames_header(struct task *t, const char *path, json_t *header, struct err 
     if (!read_profile(t, frames_text(t, header, "profile"), err)) {
         return false;
     }
+    const json_t *generation = json_object_get(header, "generation");
+    i->generation = i->kind == TASK_GENERATE ? generation : NULL;
+    if (i->kind == TASK_GENERATE && !json_is_object(generation)) {
+        return frames_broken(err, "a task that generates, without how");
+    }
     i->n_wordings = (unsigned)json_get_int(header, "wordings", 0);
     i->reorders = json_get_bool(header, "reorders", false);
     i->sandbox_degraded = frames_text(t, header, "degraded");
@@ -278,6 +284,68 @@ static bool read_label(const json_t *doc, double *label) {
     return frames_number(doc, "label", label) && (*label == 0 || *label == 1);
 }
 
+/* ---- what a model goes on with ---- */
+
+static bool is_role(const char *role) {
+    return !strcmp(role, "system") || !strcmp(role, "user") || !strcmp(role, "assistant");
+}
+
+/* A turn is [role, text, what follows it]. */
+static bool read_turn(struct task *t, struct task_turn *turn, const json_t *v) {
+    const char **parts[] = { &turn->role, &turn->text, &turn->delimiter };
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *part = json_array_get(v, i);
+        if (!json_is_string(part) || memchr(json_string_value(part), 0, json_string_length(part))) {
+            return false;
+        }
+        *parts[i] = arena_strdup(&t->arena, json_string_value(part));
+    }
+    return is_role(turn->role);
+}
+
+/* Without a chat template all turns are one text. */
+static void join_turns(struct task *t, struct task_doc *d) {
+    struct strbuf text = { 0 };
+    for (size_t i = 0; i < d->n_turns; i++) {
+        strbuf_adds(&text, d->turns[i].text);
+        strbuf_adds(&text, d->turns[i].delimiter);
+    }
+    d->contexts = arena_alloc(&t->arena, sizeof *d->contexts);
+    d->contexts[0] = arena_strndup(&t->arena, strbuf_str(&text), text.len);
+    d->n_contexts = 1;
+    strbuf_release(&text);
+}
+
+static bool read_turns(struct task *t, struct task_doc *d, const json_t *list) {
+    d->n_turns = json_array_size(list);
+    d->turns = arena_alloc(&t->arena, (d->n_turns + 1) * sizeof *d->turns);
+    if (d->n_turns == 0 || d->n_turns > FRAMES_MAX_CHOICES) {
+        return false;
+    }
+    for (size_t i = 0; i < d->n_turns; i++) {
+        if (!read_turn(t, &d->turns[i], json_array_get(list, i))) {
+            return false;
+        }
+    }
+    join_turns(t, d);
+    return true;
+}
+
+static bool read_answers(struct task *t, struct task_doc *d, const json_t *list) {
+    d->n_answers = json_array_size(list);
+    d->answers = arena_alloc(&t->arena, (d->n_answers + 1) * sizeof *d->answers);
+    for (size_t i = 0; i < d->n_answers; i++) {
+        json_t *one = json_pack("{s:O}", "spans", json_array_get(list, i));
+        struct task_answer *a = &d->answers[i];
+        bool ok = frames_texts(t, one, "spans", &a->spans, &a->n);
+        json_decref(one);
+        if (!ok || a->n == 0) {
+            return false;
+        }
+    }
+    return d->n_answers > 0 && d->n_answers <= FRAMES_MAX_CANDIDATES;
+}
+
 /* ---- by kind ---- */
 
 static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) {
@@ -291,6 +359,9 @@ static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) 
         return read_choices(t, d, doc) && d->n_choices == 1 &&
                frames_number(doc, "words", &d->words) && frames_number(doc, "bytes", &d->bytes) &&
                d->words >= 0 && d->bytes >= 1;
+    case TASK_GENERATE:
+        return read_turns(t, d, json_object_get(doc, "turns")) &&
+               read_answers(t, d, json_object_get(doc, "gold"));
     case TASK_STS:
         d->text_a = frames_text(t, doc, "a");
         d->text_b = frames_text(t, doc, "b");

@@ -23,6 +23,36 @@ static json_t *labels_of(const struct task_doc *d) {
     return list;
 }
 
+static json_t *texts_json(const char *const *texts, size_t n) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(list, json_string(texts[i]));
+    }
+    return list;
+}
+
+/* What is right: texts, or lists of those that are right together. */
+static json_t *answers_of(const struct task_doc *d) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < d->n_answers; i++) {
+        const struct task_answer *a = &d->answers[i];
+        json_array_append_new(
+            list, a->n == 1 ? json_string(a->spans[0]) : texts_json(a->spans, a->n));
+    }
+    return list;
+}
+
+static json_t *prompt_of(const struct task_doc *d) {
+    json_t *messages = json_array();
+    for (size_t i = 0; i < d->n_turns; i++) {
+        json_array_append_new(messages,
+            json_pack("{s:s, s:s}", "role", d->turns[i].role, "content", d->turns[i].text));
+    }
+    return json_pack("{s:I, s:s*, s:o, s:o, s:o}", "index", (json_int_t)d->index, "subset",
+        d->subset, "contexts", texts_json(d->contexts, d->n_contexts), "messages", messages,
+        "answers", answers_of(d));
+}
+
 static json_t *asked_of(const struct task_info *info, const struct task_doc *d) {
     json_t *out = json_pack("{s:I, s:s*}", "index", (json_int_t)d->index, "subset", d->subset);
     if (d->text_a) {
@@ -51,14 +81,6 @@ static json_t *asked_of(const struct task_info *info, const struct task_doc *d) 
     }
     json_decref(gold);
     return out;
-}
-
-static json_t *texts_json(const char *const *texts, size_t n) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < n; i++) {
-        json_array_append_new(list, json_string(texts[i]));
-    }
-    return list;
 }
 
 static json_t *summary_of(const struct task_doc *d) {
@@ -103,6 +125,7 @@ json_t *task_doc_json(const struct task *t, size_t position) {
     size_t n;
     const struct task_doc *d = &task_docs(t, &n)[position];
     return task_retrieval(t) ? query_of(task_retrieval(t), d, position)
+           : d->n_turns      ? prompt_of(d)
            : d->n_machine    ? summary_of(d)
                              : asked_of(task_info(t), d);
 }
@@ -113,6 +136,9 @@ static json_t *document_of(const struct task *t, json_t *list) {
     json_t *out = json_pack("{s:s, s:s, s:I, s:i, s:s}", "task", info->name, "kind",
         task_kind_name(info->kind), "version", (json_int_t)info->version, "shots", info->shots,
         "profile", info->profile);
+    if (info->generation) {
+        json_object_set(out, "generation", (json_t *)(uintptr_t)info->generation);
+    }
     if (info->prompt_query || info->prompt_passage) {
         json_object_set_new(out, "prompt",
             json_pack(

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "evaluator/metric/expression.h"
 #include "evaluator/task/text.h"
 #include "evaluator/task/wire.h"
 
@@ -199,6 +200,21 @@ static int host_distance(lua_State *L) {
     return 1;
 }
 
+/* host.expression(text): what is wrong with it as a regular expression; nil where nothing is. */
+static int host_expression(lua_State *L) {
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    struct err err = ERR_INIT;
+    struct expression *e = expression_new(text, n, &err);
+    if (e) {
+        lua_pushnil(L);
+    } else {
+        lua_pushstring(L, err.msg);
+    }
+    expression_free(e);
+    return 1;
+}
+
 /* host.refill(): a document begins, and with it a fresh count of instructions. */
 static int host_refill(lua_State *L) {
     luabox_refill(runtime_of(L)->box);
@@ -216,7 +232,7 @@ static void set_host(lua_State *L, const struct runtime *r, const char *variant)
     static const luaL_Reg functions[] = { { "include", host_include }, { "kind", host_kind },
         { "line", host_line }, { "emit", host_emit }, { "rows", runtime_rows },
         { "distance", host_distance }, { "refill", host_refill },
-        { "unsupported", host_unsupported }, { NULL, NULL } };
+        { "unsupported", host_unsupported }, { "expression", host_expression }, { NULL, NULL } };
     luaL_newlib(L, functions);
     runtime_push_draw(L);
     lua_setfield(L, -2, "draw");

@@ -65,6 +65,7 @@ enum task_kind {
     TASK_CHOICE,
     TASK_LOGLIKELIHOOD,
     TASK_ROLLING,
+    TASK_GENERATE,
     TASK_STS,
     TASK_RETRIEVAL,
     TASK_PAIR,
@@ -119,6 +120,8 @@ struct task_info {
         bool sets; /* protocol 1: documents of one set at a time; else all, drawn from */
         size_t experiments, sample, batch, max_depth; /* max_depth 0: all levels */
     } clustering;
+    const json_t
+        *generation;      /* generate: how it is asked and scored (metric/answer.h); else NULL */
     char task_sha256[65]; /* of the file, all that it includes, its kind's protocol and its data's
                              revision */
     char data_sha256[65]; /* of the data files that were read */
@@ -139,6 +142,18 @@ struct task_label {
 };
 int task_label_compare(const void *a, const void *b); /* for qsort: numbers, or code points */
 
+/* Something said, and what stands after it where no chat template parts turns. */
+struct task_turn {
+    const char *role; /* "system", "user" or "assistant" */
+    const char *text, *delimiter;
+};
+
+/* One right answer: a text, or several that are right together. */
+struct task_answer {
+    const char **spans;
+    size_t n;
+};
+
 /* One document. Which fields are filled in is a matter of the task's kind. */
 struct task_doc {
     size_t index;        /* of the row in its split, from 0 */
@@ -153,6 +168,12 @@ struct task_doc {
     size_t *gold; /* choice: indices of the right answers; there may be none */
     size_t n_gold;
     double words, bytes; /* rolling */
+    /* generate: the turns, which are one context where there is no chat template, and what is right
+     */
+    struct task_turn *turns;
+    size_t n_turns;
+    struct task_answer *answers;
+    size_t n_answers;
     /* sts, pair (score: 0 or 1), bitext; kinds that rank: text_a is the query */
     const char *text_a, *text_b;
     double score;

@@ -298,6 +298,8 @@ static void close_model(struct session *s) {
         memo_close(s->memos[kind]);
         s->memos[kind] = NULL;
     }
+    chat_template_close(s->chat);
+    s->chat = NULL;
     model_close(s->model);
     s->model = NULL;
 }
@@ -452,8 +454,10 @@ static bool plan(struct session *s, size_t which, struct err *err) {
 }
 
 static bool can_be_asked(const struct subject *subject, const struct task *task) {
-    return task_kind_embeds(task_info(task)->kind) ? subject->embed != NULL
-                                                   : subject->score != NULL;
+    enum task_kind kind = task_info(task)->kind;
+    return task_kind_embeds(kind)  ? subject->embed != NULL
+           : kind == TASK_GENERATE ? subject->generate != NULL
+                                   : subject->score != NULL;
 }
 
 static bool skip(const struct task *task, struct err *err) {

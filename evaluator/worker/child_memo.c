@@ -1,6 +1,7 @@
 /* The memos of a job's process: opened before its doors close, read behind them, added to by frames
  * to the parent (see store.h). */
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -95,10 +96,32 @@ static char *run_identity(const struct session *s) {
     return strbuf_take(&out);
 }
 
+/* So that a prompt is the same tomorrow: the first of January 2026, for templates that ask for the
+ * date. */
+#define TEMPLATE_DATE ((int64_t)1767225600)
+
+/* Conversations go through the model's own template where that was asked for. */
+static bool open_chat(struct session *s, struct subject *subject, struct err *err) {
+    const char *how = json_get_string(s->spec, "template", "none");
+    bool one_turn = !strcmp(how, "one-turn");
+    if (!strcmp(how, "none")) {
+        return true;
+    }
+    if (!one_turn && strcmp(how, "turns") != 0) {
+        return err_set(err, ERR_INPUT, "there is no way '%.40s' to use a chat template", how);
+    }
+    s->chat = chat_template_open(s->model_path, err);
+    if (s->chat) {
+        subject_model_chat(subject, s->chat, TEMPLATE_DATE, one_turn);
+    }
+    return s->chat != NULL;
+}
+
 struct subject *session_subject(struct session *s, struct err *err) {
     struct subject *subject = subject_model_new(s->model, json_get_string(s->spec, "model", ""),
         *s->revision ? s->revision : NULL, json_get_string(s->spec, "add_bos", "auto"), err);
-    if (!subject) {
+    if (!subject || !open_chat(s, subject, err)) {
+        subject_free(subject);
         return NULL;
     }
     open_memos(s);
@@ -120,7 +143,7 @@ void session_delivery_key(
     char *identity = run_identity(s);
     long long numbers[] = { info->version, info->limit, info->shots, info->seed };
     const char *const texts[] = { "delivered", identity, info->name, info->task_sha256,
-        info->data_sha256, info->profile,
+        info->data_sha256, info->profile, json_get_string(s->spec, "template", "none"),
         json_get_string(json_object_get(s->spec, "memo"), "sink", "") };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         memo_hash_text(h, texts[i]);

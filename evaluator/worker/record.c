@@ -49,7 +49,7 @@ static bool add_metrics(json_t *list, const json_t *metrics, const char *subset)
 
 json_t *record_command(const char *model, const char *commit, const json_t *result) {
     static const char *const NUMBERS[] = { "limit", "shots", "seed", "bootstrap" };
-    static const char *const TEXTS[] = { "profile", "dtype" };
+    static const char *const TEXTS[] = { "profile", "dtype", "template" };
     const char *path = json_get_string(result, "task_path", "");
     int name = (int)(commit ? strcspn(model, "@") : strlen(model)); /* a branch is no commit */
     json_t *command = json_pack("[s, s, s#++, s, s]", "assay", "eval", model, name,
@@ -79,8 +79,8 @@ json_t *record_from_result(
     static const char *const COPIED[] = { "task_sha256", "data_sha256", "weights_sha256",
         "harness_build", "backend", "isa", "device", "dtype", "main", "n", "audit", "tokens_asked",
         "tokens_computed", "seconds", "profile", "shots", "limit", "seed", "bootstrap",
-        "declared_subsets", "range", "settings", "base_revision", "prompts", "sandbox", "scores",
-        "task", "version", "kind", "data", "higher_is_better" };
+        "declared_subsets", "range", "generation", "template", "settings", "base_revision",
+        "prompts", "sandbox", "scores", "task", "version", "kind", "data", "higher_is_better" };
     json_t *record = json_pack("{s:s}", "schema", "assay.record/1"), *metrics = json_array();
     for (size_t i = 0; i < sizeof COPIED / sizeof *COPIED; i++) {
         copy(record, result, COPIED[i]);

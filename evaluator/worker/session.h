@@ -19,13 +19,14 @@ struct session {
     char *model_path;
     char *packs_dir; /* of packed weights; NULL: none */
     struct model *model;
-    struct subject *subject; /* the model, as it is asked */
-    unsigned halvings;       /* of its memory for work, which was not to be had */
-    char revision[65];       /* of the model; "" where it is not looked up */
-    char base_revision[41];  /* of an adapter's base from a hub; "": there is none */
-    char arch_sha256[65];    /* of the description in place of the built-in one; "" where none is */
-    char identity[65];       /* of the model's files; "" where there are no memos */
-    int memo_fds[STORE_N];   /* -1: none */
+    struct chat_template *chat; /* NULL: prompts are plain text */
+    struct subject *subject;    /* the model, as it is asked */
+    unsigned halvings;          /* of its memory for work, which was not to be had */
+    char revision[65];          /* of the model; "" where it is not looked up */
+    char base_revision[41];     /* of an adapter's base from a hub; "": there is none */
+    char arch_sha256[65];  /* of the description in place of the built-in one; "" where none is */
+    char identity[65];     /* of the model's files; "" where there are no memos */
+    int memo_fds[STORE_N]; /* -1: none */
     struct memo *memos[STORE_N];
     double flops_per_s; /* of a dry run; 0: not measured yet */
     size_t room;        /* bytes of memory that were left before it began; 0: not looked at */

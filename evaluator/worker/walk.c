@@ -50,6 +50,10 @@ static json_t *make_spec(const struct worker_options *o, const struct job *job) 
     if (o->tensor_parallel > 1) {
         json_object_set_new(spec, "tensor_parallel", json_integer(o->tensor_parallel));
     }
+    const char *template = json_get_string(job->config, "template", "auto");
+    if (strcmp(template, "auto")) {
+        set_text(spec, "template", template);
+    }
     set_model(spec, job);
     set_text(spec, "hub", o->hub);
     set_text(spec, "stream_data", o->stream_data);

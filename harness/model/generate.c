@@ -52,7 +52,10 @@ struct generator {
     struct slots slots;
     struct step step;
     struct walk walk;
-    float *logits; /* [LOGIT_ROWS, V] */
+    float *logits;                        /* [LOGIT_ROWS, V] */
+    const struct generate_request *first; /* of the caller's list */
+    const struct run_options *run;
+    bool interrupted; /* by the caller's `answered` */
     uint64_t n_asked, n_computed, n_logit_rows;
     double n_pairs;
 };
@@ -68,6 +71,8 @@ static bool prompt_add(struct generator *g, struct generate_request *r, const in
     if (!model_ids_check(g->model, ids, n, err))
         return false;
     size_t cut = n > longest ? n - longest : 0;
+    r->n_truncated = (uint32_t)cut;
+    r->n_asked = n - cut;
     int32_t *kept = arena_alloc(&g->ids, (n - cut + 1) * sizeof *kept);
     memcpy(kept, ids + cut, (n - cut) * sizeof *kept);
     g->by_sink[g->n_sequences] = r;
@@ -238,8 +243,9 @@ static int32_t sample(const float *logits, uint32_t n, double temperature, doubl
 static int32_t choose(const struct generator *g, const struct lane *lane, const float *logits) {
     uint32_t n = g->model->info.n_vocab;
     const struct generate_options *o = g->options;
+    uint64_t seed = o->seed + lane->request->draw * 0xd1342543de82ef95u;
     return o->temperature > 0
-               ? sample(logits, n, o->temperature, uniform(o->seed, lane->n - lane->n_prompt))
+               ? sample(logits, n, o->temperature, uniform(seed, lane->n - lane->n_prompt))
                : argmax(logits, n);
 }
 
@@ -295,6 +301,7 @@ static bool text_make(const struct generator *g, struct generate_request *r, str
 
 static void lane_end(struct generator *g, struct lane *lane, bool stopped) {
     struct generate_request *r = lane->request;
+    r->n_asked += lane->n - lane->n_prompt;
     r->n_ids = lane->n - lane->n_prompt;
     r->ids = xcalloc(r->n_ids ? r->n_ids : 1, sizeof *r->ids);
     memcpy(r->ids, lane->ids + lane->n_prompt, r->n_ids * sizeof *r->ids);
@@ -304,6 +311,8 @@ static void lane_end(struct generator *g, struct lane *lane, bool stopped) {
         free(r->ids);
         r->ids = NULL;
         r->n_ids = 0;
+    } else if (g->run && g->run->answered && !g->interrupted) {
+        g->interrupted = !g->run->answered((size_t)(r - g->first), g->run->answered_arg);
     }
 }
 
@@ -387,6 +396,20 @@ static bool slots_make(struct generator *g, const struct tree *tree, struct err 
     return net_reserve_slots(&g->model->net, g->slots.n, err);
 }
 
+/* A plan: every text as long as it may become, fed a token at a time after its prompt. */
+static void generator_plan(struct generator *g, const struct run_options *run) {
+    struct tree tree;
+    tree_build(&tree, g->sequences, g->n_sequences, !(run && run->no_prefix_sharing));
+    g->sequences = NULL;
+    uint64_t made = (uint64_t)tree.n_sequences * (g->max_tokens - 1);
+    g->n_computed = tree.n_rows + made;
+    g->n_logit_rows = (uint64_t)tree.n_sequences * g->max_tokens;
+    g->n_pairs = (double)g->n_computed * 0.5 * (tree.depth + g->max_tokens);
+    for (size_t i = 0; i < tree.n_sequences; i++)
+        g->n_asked += tree.sequences[i].n + g->max_tokens - 1;
+    tree_release(&tree);
+}
+
 static bool generator_run(struct generator *g, const struct run_options *run, struct err *err) {
     struct tree tree;
     tree_build(&tree, g->sequences, g->n_sequences, !(run && run->no_prefix_sharing));
@@ -404,7 +427,8 @@ static bool generator_run(struct generator *g, const struct run_options *run, st
             continue;
         BUG_IF(g->step.n == 0);
         step_run(g);
-        ok = sched_progress(&progress, g->step.n, err);
+        ok = sched_progress(&progress, g->step.n, err) &&
+             (!g->interrupted || err_set(err, ERR_INTERRUPTED, "stopped"));
     }
     tree_release(&tree);
     return ok;
@@ -442,13 +466,15 @@ bool model_generate(struct model *m, const struct generate_options *options,
     struct generate_request *requests, size_t n, const struct run_options *run, struct err *err) {
     double start = model_clock();
     uint64_t filled = m->net.backend->ops->rows_filled(m->net.backend);
-    struct generator g = { .model = m, .options = options };
+    struct generator g = { .model = m, .options = options, .first = requests, .run = run };
     for (size_t i = 0; i < n; i++) { /* what the caller frees is valid however this ends */
         requests[i].err = (struct err)ERR_INIT;
         requests[i].text = NULL;
         requests[i].ids = NULL;
         requests[i].n_ids = 0;
         requests[i].stopped = false;
+        requests[i].n_truncated = 0;
+        requests[i].n_asked = 0;
     }
     g.max_tokens = options->max_tokens ? options->max_tokens : MAX_TOKENS_DEFAULT;
     if (!m->info.causal)
@@ -462,10 +488,14 @@ bool model_generate(struct model *m, const struct generate_options *options,
             "%u tokens to generate leave no room for a prompt: the model takes %u", g.max_tokens,
             m->info.max_length);
     struct score_options score = { .add_bos = options->add_bos };
-    bool ok = model_can_run(m, NULL, err) &&
+    bool ok = model_can_run(m, run, err) &&
               pair_rule_init(
                   &g.rule, m->tokenizer, m->prefix_token, m->net.spec.expects_bos, &score, err) &&
-              requests_add(&g, requests, n, err) && generator_run(&g, run, err);
+              requests_add(&g, requests, n, err);
+    if (ok && run && run->plan_only)
+        generator_plan(&g, run);
+    else
+        ok = ok && generator_run(&g, run, err);
     if (run && run->stats) {
         stats_add(run->stats, &g, filled);
         run->stats->items += n;

@@ -171,26 +171,6 @@ function keys(t)
     return list
 end
 
--- Columns of a list of samples: what all of them have comes first, long ones last.
-local FIRST = { doc_id = 1, index = 1, id = 2, query = 3, context = 4, text = 5, choices = 6, gold = 7, target = 8, prediction = 9 }
-function sample_columns(samples)
-    local seen, list = {}, {}
-    for i = 1, #samples do
-        for k in pairs(samples[i]) do
-            if not seen[k] then list[#list + 1] = k end
-            seen[k] = (seen[k] or 0) + 1
-        end
-    end
-    table.sort(list, function(a, b)
-        local x, y = FIRST[a] or 99, FIRST[b] or 99
-        if x ~= y then return x < y end
-        return a < b
-    end)
-    local kept = {}
-    for i = 1, math.min(#list, 10) do kept[i] = list[i] end
-    return kept, #list - #kept
-end
-
 METRICS = {
     acc = "share of questions where the right choice has the highest log-likelihood",
     acc_norm = "share of questions where the right choice has the highest log-likelihood per character",
@@ -208,6 +188,17 @@ METRICS = {
     perplexity = "how many words the model hesitates between, on average; lower is better",
     word_perplexity = "how many words the model hesitates between, on average; lower is better",
     v_measure = "agreement of clusters with labels",
+    accuracy = "share of texts that are given the right label, the mean over experiments with other training samples",
+    f1 = "harmonic mean of precision and recall",
+    mcc = "Matthews' correlation of given and right labels: 0 for guessing, 1 for all right",
+    brier = "mean squared distance of the choices' probabilities from the right answer; lower is better",
+    acc_mutual_info = "share of questions where the question raises the log-likelihood of the right choice the most",
+    byte_perplexity = "how many bytes the model hesitates between, on average; lower is better",
+    bits_per_byte = "how many bits the model needs for a byte of text; lower is better",
+    max_ap = "average precision by the similarity that has the highest",
+    max_accuracy = "share of pairs that the best threshold of the best similarity tells apart",
+    cosine_ap = "average precision of pairs that belong together, by the cosine of their vectors",
+    p_mrr = "how far rankings move with the instruction, from −1 to 1",
 }
 KINDS = {
     choice = "multiple choice", sts = "similarity of texts", retrieval = "retrieval", rerank = "reranking",
@@ -230,6 +221,20 @@ ADVICE = {
     not_found = "The model or revision does not exist.",
     network = "The hub could not be reached.",
 }
+
+-- Samples. The end of a text, at most n bytes, from the beginning of a character on: where the question of a prompt is.
+function ending(s, n) return #s <= n and s or "…" .. s:sub(-n):gsub("^[\128-\191]+", "") end
+VERDICTS = { right = "right", wrong = "wrong", part = "right in part" }
+-- "79 right, 121 wrong", or nil where single documents have no verdict.
+function verdicts_told(c)
+    local told = {}
+    for _, v in ipairs { "right", "wrong", "part" } do
+        if c[v] > 0 then told[#told + 1] = count(c[v]) .. " " .. VERDICTS[v] end
+    end
+    return told[1] and table.concat(told, ", ")
+end
+-- The value of an option: -31.25, 0.7342, 3.
+function option_value(v) return math.type(v) == "integer" and format("%d", v) or format(math.abs(v) >= 10 and "%.2f" or "%.4f", v) end
 
 -- What a script must know of a row of a board to choose by it; the order is board.js's.
 local LINE = { "key", "type", "lic", "permissive", "prec", "arch", "openness", "measured_at", "memory_bytes", "tokens_per_s",
@@ -261,6 +266,9 @@ API = {
     ["assay.site.models/1"] = "all models, each at its newest revision, and those that were withdrawn",
     ["assay.site.model/1"] = "a model: revisions, its place on each board, all its runs, jobs that are not over",
     ["assay.site.run/1"] = "a run: command, hashes, hardware, all metrics, its first samples",
+    ["assay.site.samples/1"] = "200 documents of a run: what was asked and answered; the first file has a map of right and wrong",
+    ["assay.site.scores/1"] = "the scores of a model's documents, task by task, as models are compared by them",
+    ["assay.site.compare/1"] = "the models that can be compared",
     ["assay.site.tasks/1"] = "all tasks",
     ["assay.site.task/1"] = "a task: definition, versions, the models that were measured on it",
     ["assay.site.queue/1"] = "jobs by state, workers",
@@ -274,7 +282,9 @@ API_PATHS = {
     { "/api/v1/index.json", "assay.site.index/1" }, { "/api/v1/s/SUITE.json", "assay.site.board/1" },
     { "/api/v1/s/SUITE/plots.json", "assay.site.plots/1" }, { "/api/v1/s/SUITE/changes.json", "assay.site.changes/1" },
     { "/api/v1/m.json", "assay.site.models/1" }, { "/api/v1/m/ORG/NAME.json", "assay.site.model/1" },
-    { "/api/v1/m/ORG/NAME/r/RUN.json", "assay.site.run/1" }, { "/api/v1/t.json", "assay.site.tasks/1" },
+    { "/api/v1/m/ORG/NAME/r/RUN.json", "assay.site.run/1" }, { "/m/ORG/NAME/r/RUN/samples/000.json", "assay.site.samples/1" },
+    { "/api/v1/m/ORG/NAME/scores.json", "assay.site.scores/1" }, { "/api/v1/compare.json", "assay.site.compare/1" },
+    { "/api/v1/t.json", "assay.site.tasks/1" },
     { "/api/v1/t/TASK.json", "assay.site.task/1" }, { "/api/v1/queue.json", "assay.site.queue/1" },
     { "/api/v1/nights.json", "assay.site.nights/1" }, { "/api/v1/methods.json", "assay.site.methods/1" },
     { "/api/v1/changelog.json", "assay.site.changelog/1" }, { "/api/v1/data.json", "assay.site.data/1" },

@@ -13,6 +13,7 @@ local datas = {} -- a data object -> true
 local sources = {} -- {repo =, revision =} or {file =, format =}, in the order in which the file names them
 
 variant = host.variant
+local host_expression = host.expression
 format = string.format
 
 ---- lists ----
@@ -57,6 +58,39 @@ function moved(order, index)
 end
 
 include = host.include
+
+---- steps of filters ----
+
+local steps = { "regex", "take_first", "take_first_k", "majority_vote", "remove_whitespace", "lowercase", "uppercase",
+    "map_to" }
+local n_made = 0
+
+local function step(fields)
+    n_made = n_made + 1
+    fields.made = n_made
+    return fields
+end
+
+take_first, majority_vote, remove_whitespace, lowercase, uppercase = { step = "take_first" }, { step = "majority_vote" },
+    { step = "remove_whitespace" }, { step = "lowercase" }, { step = "uppercase" }
+
+-- What Python's findall gives: of its matches the one that `select` says, counted from 0 or from the end by -1.
+function regex(pattern, select, fallback)
+    if type(pattern) ~= "string" then error("regex wants a regular expression, a string", 2) end
+    if select ~= nil and math.type(select) ~= "integer" then error("regex wants the number of a match, an integer", 2) end
+    return step { step = "regex", pattern = pattern, select = select or 0, fallback = fallback or "[invalid]",
+        problem = host_expression(pattern) }
+end
+
+function take_first_k(k)
+    if math.type(k) ~= "integer" or k < 1 then error("take_first_k wants a number, at least 1", 2) end
+    return step { step = "take_first_k", k = k }
+end
+
+function map_to(mapping, default)
+    if type(mapping) ~= "table" then error("map_to wants a table from texts to texts", 2) end
+    return step { step = "map", mapping = mapping, fallback = default or "[invalid]" }
+end
 
 ---- data ----
 
@@ -220,13 +254,13 @@ local function check_fields(task, kind, kind_name, problem)
     return n_bad == 0
 end
 
-local function check_metric(name, field, kind, problem)
-    for _, known in ipairs(kind.metrics) do
+local function check_metric(name, field, metrics, problem)
+    for _, known in ipairs(metrics) do
         if known == name then return end
     end
-    local near = nearest(name, kind.metrics)
+    local near = nearest(name, metrics)
     problem(field, format("names metric '%s', which this kind of task doesn't have%s", name, near and
-        format(": did you mean '%s'?", near) or ": it has " .. table.concat(kind.metrics, ", ")))
+        format(": did you mean '%s'?", near) or ": it has " .. table.concat(metrics, ", ")))
 end
 
 local function check_values(task, kind, problem)
@@ -238,8 +272,9 @@ local function check_values(task, kind, problem)
         problem("profile", "is a rule set alone: what is varied, whoever runs the task says")
     end
     if task.limit and task.limit < 1 then problem("limit", "is at least 1") end
-    for _, name in ipairs(task.report or {}) do check_metric(name, "report", kind, problem) end
-    if task.main and kind.metrics[1] then check_metric(task.main, "main", kind, problem) end
+    local metrics = kind.metrics_of and kind.metrics_of(task) or kind.metrics
+    for _, name in ipairs(task.report or {}) do check_metric(name, "report", metrics, problem) end
+    if task.main and metrics[1] then check_metric(task.main, "main", metrics, problem) end
     if kind.labelled then labelled.check(task, problem) end
     if kind.check then kind.check(task, problem) end
 end
@@ -265,6 +300,7 @@ end
 -- Protocols, and what several of them have in common, are files of their own; while one is read it sees `host.kind`.
 local parts = {}
 local shared = {
+    expression = host.expression, nearest = nearest, steps = steps,
     kind = function(name)
         parts[name] = parts[name] or host.kind(name)
         return parts[name]
@@ -377,6 +413,7 @@ local function describe(value, request)
     header.described = plain(value, 0)
     header.data = value.data and { repo = value.data.repo, revision = value.data.revision, config = value.data.config,
         split = value.data.repo and value.data.test, subsets = names_of(parts_of(value)) }
+    if kind.header then kind.header(value, header) end
     header.reorders, header.wordings = value.reorder ~= nil, #(value.wordings or {})
     settle(value, header, request)
     return header
@@ -422,6 +459,19 @@ local function derived(task, subset)
     return docs
 end
 
+-- The rows that `where` of the task lets by.
+local function wanted(task, rows)
+    if not task.where then return rows end
+    local n = 0
+    return function()
+        while true do
+            local row, text = rows()
+            n = n + 1
+            if row == nil or call(n, task.where, row) then return row, text end
+        end
+    end
+end
+
 -- An iterator over what is evaluated: number of the row from 1, row, its JSON text where that is kept.
 local function documents(task, subset, limit, keep, narrow)
     local n = 0
@@ -435,7 +485,7 @@ local function documents(task, subset, limit, keep, narrow)
             end
         end
     end
-    local rows = open_rows(task.data, "test", subset, keep, narrow)
+    local rows = wanted(task, open_rows(task.data, "test", subset, keep, narrow))
     return function()
         n = n + 1
         if n > limit then return nil end
@@ -509,7 +559,7 @@ local function new_io(task, request, settled, part, stream)
     function io.pool()
         if task.documents then return derived(task, subset) end
         local out = {}
-        for row in open_rows(task.data, "shots", subset, false) do out[#out + 1] = row end
+        for row in wanted(task, open_rows(task.data, "shots", subset, false)) do out[#out + 1] = row end
         return out
     end
     -- The key of the cluster that a document belongs to; nothing is a cluster of its own.

@@ -95,11 +95,12 @@ local function sampler(task, io, pool, n, extra, label_of)
     end
 end
 
--- text_of(row, n) is the text of one example, delimiters included; label_of(row, n) its answer. Returns a function from the row that is evaluated to
--- the text of its shots.
-return function(task, io, text_of, label_of)
+-- text_of(row, n) is the text of one example, delimiters included; label_of(row, n) its answer. Returns a function from
+-- the row that is evaluated to the text of its shots, or to what `gather` makes of their list.
+return function(task, io, text_of, label_of, gather)
+    gather = gather or join
     if io.shots == 0 then
-        return function() return "" end
+        return function() return gather {} end
     end
     local fixed = type(task.sampler) == "table"
     local pool = fixed and task.sampler or io.pool()
@@ -112,7 +113,7 @@ return function(task, io, text_of, label_of)
     local number, texts = {}, {}
     for i, row in ipairs(pool) do number[row] = i end
     return function(row)
-        return join(map(draw(row), function(example)
+        return gather(map(draw(row), function(example)
             local i = number[example]
             texts[i] = texts[i] or text_of(example, i)
             return texts[i]

@@ -65,6 +65,11 @@ has 'with the reason' 'acc: value 0.125 is 0.2 now' "$tmp/out"
 code 'the new run' 0 "$ASSAY" result show 4
 has 'says where it comes from' 'scored again from the samples of run 1' "$tmp/out"
 has 'and by which builds' "$old rescored by " "$tmp/out"
+"$ASSAY" site build -o "$tmp/log-site" >/dev/null 2>"$tmp/err" || fail 'site build'
+has 'the change log has it' 'Corrected' "$tmp/log-site/changelog/index.html"
+py 'with what stands in its place' "
+event, = json.load(open(sys.argv[1]))['events']
+assert event['kind'] == 'corrected' and event['by']['run_id'] > event['run']['run_id'] and event['why'], event" "$tmp/log-site/api/v1/changelog.json"
 code 'now it is equal' 0 "$ASSAY" rescore tiny/decoder
 code 'what was withdrawn is not replaced again' 10 "$ASSAY" rescore 1
 has 'and it says so' 'does not stand' "$tmp/err"

@@ -91,7 +91,7 @@ py 'all that was measured stays' 'a = json.load(open(sys.argv[1]))["subjects"][0
 has 'a stone with the reason' 'asked for by &lt;its author&gt;' "$tmp/site/m/tiny/decoder/index.html"
 [ ! -e "$tmp/site/m/tiny/decoder/r" ] || fail 'runs of a withdrawn model are published'
 grep -rl 'tiny/decoder' "$tmp/site" | sed "s|$tmp/site/||" | sort >"$tmp/named"
-equal 'nothing else names it' 'api/v1/m.json api/v1/m/tiny/decoder.json m/index.html m/tiny/decoder/index.html' "$(tr '\n' ' ' <"$tmp/named" | sed 's/ $//')"
+equal 'nothing else names it' 'api/v1/changelog.json api/v1/m.json api/v1/m/tiny/decoder.json changelog/index.html m/index.html m/tiny/decoder/index.html' "$(tr '\n' ' ' <"$tmp/named" | sed 's/ $//')"
 code 'every link is answered' 0 "$ASSAY" site check "$tmp/site"
 equal 'results are where they were' "$runs" "$(sql 'SELECT count(*) FROM runs')"
 code 'it comes back' 0 "$ASSAY" queue unban tiny/decoder --reason 'they agreed' --as eve

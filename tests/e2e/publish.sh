@@ -9,6 +9,8 @@ code 'db init' 0 "$ASSAY" db init
 code 'submit' 0 "$ASSAY" submit -s e2e tiny/encoder tiny/decoder
 code 'worker' 0 "$ASSAY" worker --drain --threads 2
 
+equal 'one run is withdrawn' t "$(sql "SELECT supersede_run(max(run_id), 'its data had a fault') FROM runs JOIN tasks t USING (task_id) WHERE t.name = 'E2EPairs'")"
+
 # Plain files, and the same pages from them.
 code 'an export needs a place' 2 "$ASSAY" result export
 code 'result export' 0 "$ASSAY" result export --to "$tmp/results"
@@ -30,6 +32,7 @@ code 'which is sound' 0 "$ASSAY" site check "$tmp/from"
 equal 'its pages are the same but for the queue' \
     "Files $tmp/site/api/v1/queue.json and $tmp/from/api/v1/queue.json differ Files $tmp/site/queue/index.html and $tmp/from/queue/index.html differ" \
     "$(diff -rq "$tmp/site" "$tmp/from" | sort | paste -sd' ')"
+has 'what was withdrawn is in the open' 'its data had a fault' "$tmp/from/changelog/index.html"
 has 'whose page says so' 'built from result files' "$tmp/from/queue/index.html"
 code 'no results, no site' 3 "$ASSAY" site build -o "$tmp/none" --from "$tmp/tasks"
 cp -R "$tmp/results" "$tmp/damaged"
@@ -125,6 +128,14 @@ if command -v git >/dev/null; then
     publish 'a file more' 0 --to "git:$repo#gh-pages"
     has 'is counted' '1 new, 0 changed, 0 gone' "$tmp/out"
     equal 'makes one' 2 "$(git -C "$repo" rev-list --count gh-pages)"
+    echo packed >"$tmp/site/s/e2e/index.html.gz"
+    publish 'what is compressed' 0 --to "git:$repo#gh-pages" --dry-run
+    has 'is left to the host of a branch' 'would be 0 new, 0 changed, 0 gone' "$tmp/out"
+    publish 'and to that of a Space' 0 --to "space:$tmp/space" --dry-run
+    has 'which gets the rest' 'would be 1 new, 0 changed, 0 gone' "$tmp/out"
+    publish 'a folder' 0 --to "$tmp/www" --dry-run
+    has 'gets it all' 'would be 2 new, 0 changed, 0 gone' "$tmp/out"
+    rm "$tmp/site/s/e2e/index.html.gz"
     publish 'the branch that is checked out' 2 --to "git:$repo#main"
     git -C "$repo" branch other
     publish 'a branch of other files' 7 --to "git:$repo#other"

@@ -56,6 +56,36 @@ static bool fake_score(void *self, const char *profile, struct score_request *re
     return true;
 }
 
+/* Writes each prompt backwards. */
+static bool fake_generate(void *self, const struct generate_options *options,
+    struct generate_request *requests, size_t n, const struct run_options *run, struct err *err) {
+    struct fake *f = self;
+    f->plan_only = run->plan_only;
+    for (size_t i = 0; i < n; i++) {
+        struct generate_request *r = &requests[i];
+        f->n_asked++;
+        r->err = (struct err)ERR_INIT;
+        r->n_asked = r->prompt_n + options->max_tokens;
+        if (run->plan_only) {
+            continue;
+        }
+        r->text = xcalloc(r->prompt_n + 1, 1);
+        for (size_t k = 0; k < r->prompt_n; k++) {
+            r->text[k] = r->prompt[r->prompt_n - 1 - k];
+        }
+        r->stopped = r->prompt_n % 2;
+        r->n_truncated = 2;
+        if (!answered(run, i, err)) {
+            return false;
+        }
+        if (f->stop_after && i + 1 == f->stop_after) {
+            return err_set(err, ERR_INTERRUPTED, "stopped");
+        }
+    }
+    run->stats->items += n;
+    return true;
+}
+
 static bool fake_embed(void *self, enum subject_role role, const char *prompt,
     struct embed_request *requests, size_t n, float *vectors, const struct run_options *run,
     struct err *err) {
@@ -83,9 +113,12 @@ static struct subject *remembering(
     struct fake **f, struct memo *memo, const char *identity, bool plan) {
     struct subject *inner = xcalloc(1, sizeof *inner);
     *f = xcalloc(1, sizeof **f);
-    *inner = (struct subject) {
-        .name = xstrdup("fake"), .self = *f, .embed = fake_embed, .score = fake_score, .width = 2
-    };
+    *inner = (struct subject) { .name = xstrdup("fake"),
+        .self = *f,
+        .embed = fake_embed,
+        .score = fake_score,
+        .generate = fake_generate,
+        .width = 2 };
     return subject_memo_new(
         inner, &(struct subject_memo_options) {
                    .vectors = memo, .answers = memo, .identity = identity, .plan = plan });
@@ -163,6 +196,68 @@ static void what_was_answered_is_not_asked_again(void **state) {
     assert_true(more.choices[1][0].loglikelihood == first.choices[1][0].loglikelihood);
     assert_true(more.choices[3][1].loglikelihood == first.choices[0][1].loglikelihood);
     assert_true(more.choices[2][1].loglikelihood == -11 - 0.1 * 3);
+    subject_free(s);
+    memo_close(memo);
+}
+
+static void generate_sheet(struct generate_request r[N], const char *const prompts[N]) {
+    static const char *const STOP[] = { "." };
+    for (int i = 0; i < N; i++) {
+        r[i] = (struct generate_request) {
+            .prompt = prompts[i], .prompt_n = strlen(prompts[i]), .stop = STOP, .n_stop = 1
+        };
+    }
+}
+
+static bool write_on(struct subject *s, const struct generate_options *o,
+    struct generate_request r[N], struct err *err) {
+    struct run_stats stats = { 0 };
+    return s->generate(s->self, o, r, N, &(struct run_options) { .stats = &stats }, err);
+}
+
+static void release_texts(struct generate_request r[N]) {
+    for (int i = 0; i < N; i++) {
+        free(r[i].text);
+        r[i].text = NULL;
+    }
+}
+
+static void what_was_written_is_not_written_again(void **state) {
+    struct fake *f;
+    struct err err = ERR_INIT;
+    struct generate_request r[N];
+    struct generate_options o = { .max_tokens = 9, .seed = 1 };
+    struct memo *memo = memory_only();
+    struct subject *s = remembering(&f, memo, "m", false);
+    (void)state;
+    f->stop_after = 2;
+    generate_sheet(r, FIRST);
+    assert_false(write_on(s, &o, r, &err));
+    release_texts(r);
+    f->stop_after = 0;
+    assert_true(write_on(s, &o, r, &err));
+    assert_int_equal(f->n_asked, 2 + N - 2);
+    assert_string_equal(r[0].text, "eno");
+    assert_string_equal(r[3].text, "ruof");
+    assert_true(r[0].stopped && !r[3].stopped && r[0].n_truncated == 2 && r[0].n_asked == 12);
+    release_texts(r);
+    o.seed = 2; /* without a temperature nothing is drawn */
+    assert_true(write_on(s, &o, r, &err));
+    assert_int_equal(f->n_asked, N);
+    release_texts(r);
+    o.temperature = 1;
+    assert_true(write_on(s, &o, r, &err));
+    assert_int_equal(f->n_asked, 2 * N);
+    release_texts(r);
+    r[1].draw = 1;
+    o.temperature = 1;
+    assert_true(write_on(s, &o, r, &err));
+    assert_int_equal(f->n_asked, 2 * N + 1);
+    release_texts(r);
+    o.max_tokens = 8;
+    assert_true(write_on(s, &o, r, &err));
+    assert_int_equal(f->n_asked, 3 * N + 1);
+    release_texts(r);
     subject_free(s);
     memo_close(memo);
 }
@@ -290,6 +385,7 @@ static void a_plan_counts_each_question_once_and_answers_none(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_answered_is_not_asked_again),
+        cmocka_unit_test(what_was_written_is_not_written_again),
         cmocka_unit_test(another_profile_choice_or_identity_is_another_question),
         cmocka_unit_test(an_interrupted_run_is_gone_on_with),
         cmocka_unit_test(errors_are_passed_on_and_not_remembered),

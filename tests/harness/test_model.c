@@ -452,6 +452,86 @@ static void generation_picks_the_best_token_each_time(void **state) {
     tiny_release(&t);
 }
 
+struct told {
+    size_t n, stop_after; /* 0: never */
+    bool seen[PROMPTS];
+};
+
+static bool tell(size_t request, void *arg) {
+    struct told *told = arg;
+    assert_true(request < PROMPTS && !told->seen[request]);
+    told->seen[request] = true;
+    return ++told->n != told->stop_after;
+}
+
+/* So that who keeps answers has them when the run is cut short. */
+static void a_text_is_told_of_when_it_is_there(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 22);
+    tiny_write(&t, folder);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    struct generate_request r[PROMPTS];
+    static int32_t ids[PROMPTS][20];
+    uint64_t random = 23;
+    struct told told = { 0 }, cut = { .stop_after = 3 };
+    struct run_stats stats = { 0 }, plan = { 0 };
+    struct generate_options o = { .max_tokens = MADE };
+    generate_set(r, ids, &random);
+    assert_true(model_generate(m, &o, r, PROMPTS,
+        &(struct run_options) { .answered = tell, .answered_arg = &told, .stats = &stats }, &err));
+    assert_int_equal(told.n, PROMPTS);
+    for (int i = 0; i < PROMPTS; i++) {
+        assert_int_equal(r[i].n_asked, r[i].n_prompt_ids + r[i].n_ids);
+        assert_int_equal(r[i].n_truncated, 0);
+        generate_release(&r[i]);
+    }
+    assert_true(model_generate(
+        m, &o, r, PROMPTS, &(struct run_options) { .plan_only = true, .stats = &plan }, &err));
+    assert_null(r[0].text);
+    assert_true(plan.tokens_computed >= stats.tokens_computed && plan.flops > 0);
+    assert_false(model_generate(
+        m, &o, r, PROMPTS, &(struct run_options) { .answered = tell, .answered_arg = &cut }, &err));
+    assert_int_equal(err.class, ERR_INTERRUPTED);
+    assert_true(cut.n == 3);
+    for (int i = 0; i < PROMPTS; i++)
+        generate_release(&r[i]);
+    model_close(m);
+    tiny_release(&t);
+}
+
+/* The same seed gives the same texts, each draw its own; greedy texts are all alike. */
+static void draws_of_one_prompt_differ(void **state) {
+    const char *folder = *state;
+    struct err err = ERR_INIT;
+    struct tiny t;
+    tiny_init(&t, TINY_LLAMA, 22);
+    tiny_write(&t, folder);
+    struct model *m = open_with(folder, (struct model_options) { .dtype = DTYPE_F32 });
+    static const int32_t ids[] = { 5, 9, 11 };
+    const double temperatures[] = { 0, 5, 5 };
+    struct generate_request r[3][2];
+    for (int k = 0; k < 3; k++) {
+        for (uint64_t d = 0; d < 2; d++)
+            r[k][d] = (struct generate_request) { .prompt_ids = ids, .n_prompt_ids = 3, .draw = d };
+        struct generate_options o = {
+            .max_tokens = MADE, .temperature = temperatures[k], .seed = 4
+        };
+        assert_true(model_generate(m, &o, r[k], 2, NULL, &err));
+    }
+    const size_t bytes = r[1][0].n_ids * sizeof(int32_t);
+    assert_int_equal(r[0][0].n_ids, r[0][1].n_ids);
+    assert_memory_equal(r[0][0].ids, r[0][1].ids, r[0][0].n_ids * sizeof(int32_t));
+    assert_true(r[1][0].n_ids != r[1][1].n_ids || memcmp(r[1][0].ids, r[1][1].ids, bytes) != 0);
+    assert_int_equal(r[1][0].n_ids, r[2][0].n_ids);
+    assert_memory_equal(r[1][0].ids, r[2][0].ids, bytes);
+    for (int k = 0; k < 6; k++)
+        generate_release(&r[k / 2][k % 2]);
+    model_close(m);
+    tiny_release(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SCRATCH(a_decoder_scores_as_the_definition_says),
@@ -469,6 +549,8 @@ int main(void) {
         WITH_SCRATCH(a_decoder_embeds_too),
         WITH_SCRATCH(a_run_stops_when_it_is_told_to),
         WITH_SCRATCH(an_encoder_without_modules_wants_to_be_told_how_to_pool),
+        WITH_SCRATCH(a_text_is_told_of_when_it_is_there),
+        WITH_SCRATCH(draws_of_one_prompt_differ),
         WITH_SCRATCH(generation_picks_the_best_token_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,16 +83,20 @@ static json_t *model_row(const struct model *m) {
         2);
 }
 
+static bool is_right(const struct score *s, int i) {
+    static const int FROM[] = { 0, 30, 0 };
+    return (i - FROM[s->model % 3] + 200) % 200 < (int)lround(s->value * 200);
+}
+
 /* What the record keeps of the documents: as many right as the value says, from where each model
  * begins to be right, so that they share some. Only for the task of right and wrong answers. */
 static json_t *document_scores(const struct score *s) {
-    static const int FROM[] = { 0, 30, 0 };
     double x[200] = { 0 };
     struct scores packed;
     if (s->task != 0)
         return NULL;
-    for (int i = 0; i < (int)lround(s->value * 200); i++)
-        x[(FROM[s->model] + i) % 200] = 1;
+    for (int i = 0; i < 200; i++)
+        x[i] = is_right(s, i);
     scores_pack(&packed, x, NULL, 200);
     json_t *json = json_pack("{s:s, s:s, s:[o]}", "metric", TASKS[s->task].main, "docs",
         "00112233aabbccdd", "parts", scores_json(&packed));
@@ -178,17 +182,67 @@ static json_t *queue_rows(void) {
     return queue;
 }
 
-static json_t *sample_rows(const struct task *t) {
-    static const char *const WORDS[] = { "touchstone", "crucible", "bullion" };
+/* ---- samples, as evaluator/eval writes them ---- */
+
+static const char *const NOUNS[][2] = { { "touchstone",
+                                            "a basis for comparison; a reference point" },
+    { "crucible", "a vessel made of material that does not melt easily" },
+    { "bullion", "gold or silver in bars or ingots" },
+    { "gavel", "a small mallet used by a presiding officer" },
+    { "assay", "an analysis that finds the proportion of a substance" },
+    { "alloy", "a mixture containing two or more metallic elements" },
+    { "carat", "the unit of measurement for the proportion of gold in an alloy" },
+    { "ingot", "metal that is cast in the shape of a block" } };
+
+static json_t *choice_sample(const struct score *s, int i) {
+    int gold = i % 4, picked = is_right(s, i) ? gold : (gold + 1 + i % 3) % 4;
+    json_t *choices = json_array(), *logliks = json_array(), *greedy = json_array();
+    for (int c = 0; c < 4; c++) {
+        const char *text = NOUNS[(i + c - gold + 8) % (int)N(NOUNS)][1];
+        json_array_append_new(choices,
+            json_pack("{s:s, s:s, s:i}", "text", text, "continuation", text, "context", 0));
+        double each = c == picked ? -0.61 - 0.01 * (i % 7) : -0.83 - 0.05 * c;
+        json_array_append_new(logliks, json_real(each * (double)strlen(text)));
+        json_array_append_new(greedy, json_false());
+    }
+    return json_pack("{s:i, s:s, s:[o], s:o, s:i, s:i, s:b, s:o, s:o, s:{s:i, s:i}}", "doc_id", i,
+        "prompt_hash", DATA, "contexts",
+        json_sprintf("Word: %s\nDefinition:", NOUNS[i % (int)N(NOUNS)][0]), "choices", choices,
+        "gold", gold, "prediction", picked, "correct", picked == gold, "loglikelihoods", logliks,
+        "greedy", greedy, "metrics", "acc", picked == gold && i % 5 != 0, "acc_norm",
+        picked == gold);
+}
+
+static json_t *retrieval_sample(const struct score *s, int i) {
+    static const double GAIN[] = { 1, 0.63, 0.5, 0.43, 0 };
+    int rank = (i * 7 + s->model) % 5;
+    json_t *ranking = json_array(), *hits = json_array();
+    for (int r = 0; r < 4; r++)
+        json_array_append_new(ranking,
+            json_pack("{s:s, s:s, s:f, s:i}", "id", NOUNS[(i + r + 8 - rank) % (int)N(NOUNS)][0],
+                "text", NOUNS[(i + r + 8 - rank) % (int)N(NOUNS)][0], "score", 0.81 - 0.07 * r,
+                "gain", r == rank));
+    json_array_append_new(hits, json_pack("[i, i]", rank == 4 ? 36 : rank, 1));
+    return json_pack("{s:i, s:s, s:s, s:s, s:o, s:i, s:o, s:[i], s:b, s:{s:f}}", "doc_id", i,
+        "prompt_hash", DATA, "query_id", "q", "query", NOUNS[i % (int)N(NOUNS)][1], "ranking",
+        ranking, "ranked", 1000, "hits", hits, "ideal", 1, "correct", rank == 0, "metrics",
+        "ndcg_at_10", GAIN[rank]);
+}
+
+static json_t *sts_sample(const struct score *s, int i) {
+    double gold = (i % 6) / 5.0, cosine = 0.2 + 0.6 * gold + 0.02 * ((i + s->model) % 7);
+    return json_pack("{s:i, s:s, s:[s, s], s:f, s:f, s:{s:f, s:f, s:f}}", "doc_id", i,
+        "prompt_hash", DATA, "texts", NOUNS[i % (int)N(NOUNS)][0],
+        NOUNS[(i + 1 + i % 6) % (int)N(NOUNS)][0], "gold", gold, "prediction", cosine, "metrics",
+        "cosine", cosine, "manhattan", 11.5, "euclidean", 0.91);
+}
+
+static json_t *sample_rows(const struct score *s) {
     json_t *list = json_array();
-    for (int i = 0; i < 3 && strcmp(t->kind, "choice") == 0; i++)
-        json_array_append_new(
-            list, json_pack("{s:i, s:s, s:[s, s, s, s], s:i, s:i, s:[f, f, f, f], s:b}", "index", i,
-                      "query", WORDS[i], "choices", "a basis for comparison; a reference point",
-                      "a vessel made of material that does not melt easily",
-                      "gold or silver in bars or ingots", "an implement used for beating", "gold",
-                      i, "prediction", i % 2, "loglikelihood", -31.25, -40.5, -38.125, -44.0,
-                      "correct", i == 0 || i == 1));
+    for (int i = 0; i < TASKS[s->task].limit; i++)
+        json_array_append_new(list, s->task == 0   ? choice_sample(s, i)
+                                    : s->task == 1 ? retrieval_sample(s, i)
+                                                   : sts_sample(s, i));
     return list;
 }
 
@@ -231,7 +285,7 @@ static void add_score(json_t *doc, int id, const struct score *s) {
     add(doc, "board", board_row(id, s));
     add(doc, "results", result_row(id, t->main, s->value, s->se, t->limit));
     add(doc, "results", result_row(id, "acc", s->value * 0.9, s->se, t->limit));
-    json_object_set_new(json_object_get(doc, "samples"), name, sample_rows(t));
+    json_object_set_new(json_object_get(doc, "samples"), name, sample_rows(s));
 }
 
 json_t *fixture_demo(void) {

@@ -52,6 +52,34 @@ static void assert_holds(const char *dir, const char *path, const char *text) {
     free(page);
 }
 
+static size_t count_in(const char *dir, const char *path, const char *text) {
+    char *page = fixture_read(dir, path);
+    size_t n = 0;
+    for (const char *at = page; (at = strstr(at, text)) != NULL; at += strlen(text))
+        n++;
+    free(page);
+    return n;
+}
+
+/* Calls f for each file below dir. */
+static void walk(const char *dir, void (*f)(const char *path, void *arg), void *arg) {
+    struct dirent **names;
+    int n = scandir(dir, &names, NULL, alphasort);
+    assert_true(n >= 0);
+    for (int i = 0; i < n; i++) {
+        char *path = path_join(dir, names[i]->d_name);
+        if (names[i]->d_type == DT_DIR && names[i]->d_name[0] != '.')
+            walk(path, f, arg);
+        else if (names[i]->d_type == DT_REG)
+            f(path, arg);
+        free(path);
+        free(names[i]);
+    }
+    free(names);
+}
+
+#define RUN "m/assay-demo/SmolLM2-135M-Instruct/r/1/"
+
 static void the_demo_becomes_pages_that_are_sound(void **state) {
     char *out = out_of(state);
     build(fixture_demo(), out, NULL);
@@ -62,13 +90,183 @@ static void the_demo_becomes_pages_that_are_sound(void **state) {
     assert_holds(out, "m/assay-demo/all-MiniLM-L6-v2/index.html", "Rank 1 of 2");
     assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/r/1/index.html",
         "assay eval assay-demo/SmolLM2-135M-Instruct -t wordnet_definitions --dtype f32");
-    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/r/1/index.html", "touchstone");
+    assert_holds(out, RUN "index.html", "touchstone");
     assert_holds(out, "t/wordnet_definitions/index.html", "class=\"chance\"");
     assert_holds(out, "queue/index.html", "unsupported");
     assert_holds(out, "sitemap.xml", "<loc>https://bench.example/assay/s/wordnet/</loc>");
     assert_holds(out, "feed.atom", "tag:bench.example,2025:run/8");
     assert_holds(out, "404.html", "href=\"/assay/assets/site.css\"");
     assert_holds(out, "api/v1/s/wordnet.json", "\"assay.site.board/1\"");
+    free(out);
+}
+
+/* ---- samples ---- */
+
+static void samples_have_a_page_and_files(void **state) {
+    char *out = out_of(state);
+    build(fixture_demo(), out, NULL);
+    assert_holds(out, RUN "index.html", "All 200 documents of this run</a>: 79 right, 121 wrong");
+    assert_holds(out, RUN "samples/index.html", "79 right, 121 wrong");
+    assert_holds(out, RUN "samples/index.html", "<article class=\"doc\" id=\"d=19\">");
+    assert_int_equal(count_in(out, RUN "samples/index.html", "<article"), 20);
+    assert_holds(out, RUN "samples/index.html", "a basis for comparison; a reference point");
+    assert_holds(
+        out, RUN "samples/000.json", "\"counts\": {\"right\": 79, \"wrong\": 121, \"part\": 0}");
+    /* documents 0 to 78 are right (3), the rest wrong (1) */
+    assert_holds(out, RUN "samples/000.json", "\"map\": \"/////////////////////////39VVVVVVVVV");
+    free(out);
+}
+
+/* Of what was asked and of what was said for each kind; more than one file where there are many. */
+static void each_kind_of_samples_is_shown(void **state) {
+    static const char RANKED[] = "m/assay-demo/all-MiniLM-L6-v2/r/4/samples/";
+    static const char PAIRS[] = "m/assay-demo/all-MiniLM-L6-v2/r/5/samples/";
+    char *out = out_of(state), path[200];
+    build(fixture_demo(), out, NULL);
+    snprintf(path, sizeof path, "%sindex.html", RANKED);
+    assert_holds(out, path, "right in part");
+    assert_holds(out, path, "further right results at ranks</span> 37");
+    assert_holds(out, path, "samples/001.json\">200–399</a>");
+    snprintf(path, sizeof path, "%s001.json", RANKED);
+    assert_holds(out, path, "\"from\": 200");
+    assert_holds(out, path, "\"d\": 399");
+    snprintf(path, sizeof path, "%sindex.html", PAIRS);
+    assert_holds(out, path, "a single one is neither right nor wrong");
+    assert_holds(out, path, "Similarity by the model");
+    assert_int_equal(count_in(out, path, "data-only=\"wrong\""), 0);
+    free(out);
+}
+
+static void refuse_texts(const char *path, void *arg) {
+    static const char *const TEXTS[] = { "a basis for comparison", "Word: crucible" };
+    struct strbuf text = { 0 };
+    (void)arg;
+    assert_ok(file_read(path, (size_t)64 << 20, &text, &err));
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
+        if (strstr(strbuf_str(&text), TEXTS[i]))
+            fail_msg("%s holds '%s'", path, TEXTS[i]);
+    }
+    strbuf_release(&text);
+}
+
+static void texts_that_a_task_withholds_are_in_no_file(void **state) {
+    char *out = out_of(state);
+    json_t *doc = fixture_demo(), *task;
+    size_t i;
+    json_array_foreach(json_object_get(doc, "tasks"), i, task)
+        json_object_set_new(json_object_get(task, "definition"), "publish_samples", json_false());
+    build(doc, out, NULL);
+    assert_sound(out);
+    walk(out, refuse_texts, NULL);
+    assert_holds(out, RUN "index.html", "are not published");
+    assert_holds(out, RUN "samples/index.html", "are not published");
+    assert_holds(out, RUN "samples/index.html", "<code>7c1d0f7d4f1f</code>");
+    assert_holds(out, RUN "samples/000.json", "\"acc_norm\"");
+    assert_holds(out, "t/wordnet_definitions/index.html", "/r/1/samples/#d=92\">Document 92</a>");
+    assert_holds(out, "t/wordnet_definitions/index.html", "texts of this task are not published");
+    free(out);
+}
+
+static void samples_that_are_gone_are_said_to_be(void **state) {
+    char *out = out_of(state), *page = path_join(out, RUN "samples/index.html");
+    json_t *doc = fixture_demo();
+    json_object_del(json_object_get(doc, "samples"), "1");
+    json_object_set_new(
+        doc, "samples_gone", json_pack("{s:s, s:s}", "1", "archived", "2", "dropped"));
+    json_object_del(json_object_get(doc, "samples"), "2");
+    json_object_del(json_object_get(doc, "samples"), "3");
+    build(doc, out, NULL);
+    assert_sound(out);
+    assert_holds(out, RUN "index.html", "were archived");
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct-10L/r/2/index.html", "were dropped");
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct-2L/r/3/index.html", "No samples were");
+    assert_false(file_exists(page));
+    free(page);
+    free(out);
+}
+
+/* ---- tasks, comparisons, histories ---- */
+
+static void a_task_says_what_nobody_and_everybody_solves(void **state) {
+    char *out = out_of(state);
+    build(fixture_demo(), out, NULL);
+    assert_holds(
+        out, "t/wordnet_definitions/index.html", "108 of 200 documents are scored 0 for each of 3");
+    assert_holds(out, "t/wordnet_definitions/index.html", "21 of 200 documents are scored 1");
+    assert_holds(out, "t/wordnet_definitions/index.html",
+        "SmolLM2-135M-Instruct/r/1/samples/#d=92\">Document 92</a>");
+    assert_holds(
+        out, "t/wordnet_definitions/index.html", "→ an analysis that finds the proportion");
+    assert_holds(out, "t/wordnet_definitions/index.html", "What is asked");
+    assert_int_equal(count_in(out, "t/WordNetGlossSTS/index.html", "What nobody solves"), 0);
+    assert_holds(out, "t/WordNetGlossSTS/index.html", "Similarity by the model");
+    free(out);
+}
+
+/* The row of a list whose field has this value. */
+static json_t *row_of(const json_t *doc, const char *list, const char *key, const char *value) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(doc, list), i, row) {
+        const char *text = json_string_value(json_object_get(row, key));
+        if (text && strcmp(text, value) == 0)
+            return row;
+    }
+    fail_msg("no %s '%s' in %s", key, value, list);
+    return NULL;
+}
+
+/* Another model, or another revision, that has one run, a copy of the last but for the value. */
+static void add_run(json_t *doc, const char *model, const char *revision, int id, double value) {
+    json_t *known = row_of(doc, "models", "model", "assay-demo/SmolLM2-135M-Instruct"),
+           *its = json_deep_copy(known),
+           *run = json_deep_copy(row_of(doc, "runs", "model", "assay-demo/SmolLM2-135M-Instruct"));
+    json_object_set_new(its, "model", json_string(model));
+    json_object_set_new(its, "revision", json_string(revision));
+    json_object_set_new(run, "model", json_string(model));
+    json_object_set_new(run, "revision", json_string(revision));
+    json_object_set_new(run, "run_id", json_integer(id));
+    json_object_set_new(run, "value", json_real(value));
+    json_array_append_new(json_object_get(doc, "models"), its);
+    json_array_append_new(json_object_get(doc, "runs"), run);
+}
+
+static void scores_of_many_models_have_a_histogram(void **state) {
+    char *out = out_of(state);
+    json_t *doc = fixture_demo();
+    add_run(doc, "other/a", "aa", 101, 0.309);
+    add_run(doc, "other/b", "bb", 102, 0.311);
+    build(doc, out, NULL);
+    assert_sound(out);
+    assert_holds(
+        out, "t/wordnet_definitions/index.html", "5 models by score; the highest column holds 3");
+    assert_holds(out, "t/wordnet_definitions/index.html", "class=\"hist\"");
+    free(out);
+}
+
+static void a_model_shows_its_scores_over_its_revisions(void **state) {
+    static const char PAGE[] = "m/assay-demo/SmolLM2-135M-Instruct/index.html";
+    char *out = out_of(state);
+    json_t *doc = fixture_demo();
+    add_run(doc, "assay-demo/SmolLM2-135M-Instruct", "feed5eed00aa", 103, 0.41);
+    build(doc, out, NULL);
+    assert_sound(out);
+    assert_holds(out, PAGE, "Over its revisions");
+    assert_holds(out, PAGE, "<code>feed5eed00aa</code>");
+    assert_holds(out, PAGE, "<b>41.0</b>");
+    assert_int_equal(count_in(out, "m/assay-demo/all-MiniLM-L6-v2/index.html", "Over its"), 0);
+    free(out);
+}
+
+static void models_have_files_to_be_compared_by(void **state) {
+    char *out = out_of(state);
+    build(fixture_demo(), out, NULL);
+    assert_holds(out, "compare/index.html", "assay compare A B");
+    assert_holds(out, "compare/index.html", "m/assay-demo/all-MiniLM-L6-v2/\"><bdi>");
+    assert_holds(out, "api/v1/compare.json", "\"assay-demo/SmolLM2-135M-Instruct\"");
+    assert_holds(out, "api/v1/m/assay-demo/SmolLM2-135M-Instruct/scores.json", "\"bits\"");
+    assert_holds(out, "m/assay-demo/SmolLM2-135M-Instruct/index.html",
+        "compare/?m=assay-demo/SmolLM2-135M-Instruct\">");
     free(out);
 }
 
@@ -124,15 +322,6 @@ static void into_int8(json_t *rows, const char *model) {
     }
 }
 
-static size_t count_in(const char *dir, const char *path, const char *text) {
-    char *page = fixture_read(dir, path);
-    size_t n = 0;
-    for (const char *at = page; (at = strstr(at, text)) != NULL; at += strlen(text))
-        n++;
-    free(page);
-    return n;
-}
-
 static void numbers_in_eight_bits_are_marked_wherever_they_stand(void **state) {
     static const char MARK[] = "class=\"mark\"";
     static const char MEANS[] = "about one in twenty nearest neighbours";
@@ -171,23 +360,6 @@ static void fault_103_an_empty_database_says_what_to_do(void **state) {
     assert_holds(out, "index.html", "No results yet");
     assert_holds(out, "queue/index.html", "No jobs");
     free(out);
-}
-
-/* Calls f for each file below dir. */
-static void walk(const char *dir, void (*f)(const char *path, void *arg), void *arg) {
-    struct dirent **names;
-    int n = scandir(dir, &names, NULL, alphasort);
-    assert_true(n >= 0);
-    for (int i = 0; i < n; i++) {
-        char *path = path_join(dir, names[i]->d_name);
-        if (names[i]->d_type == DT_DIR && names[i]->d_name[0] != '.')
-            walk(path, f, arg);
-        else if (names[i]->d_type == DT_REG)
-            f(path, arg);
-        free(path);
-        free(names[i]);
-    }
-    free(names);
 }
 
 static void refuse_payloads(const char *path, void *arg) {
@@ -327,6 +499,14 @@ static void the_check_finds_what_is_wrong(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(the_demo_becomes_pages_that_are_sound),
+        IN_A_FOLDER(samples_have_a_page_and_files),
+        IN_A_FOLDER(each_kind_of_samples_is_shown),
+        IN_A_FOLDER(texts_that_a_task_withholds_are_in_no_file),
+        IN_A_FOLDER(samples_that_are_gone_are_said_to_be),
+        IN_A_FOLDER(a_task_says_what_nobody_and_everybody_solves),
+        IN_A_FOLDER(scores_of_many_models_have_a_histogram),
+        IN_A_FOLDER(a_model_shows_its_scores_over_its_revisions),
+        IN_A_FOLDER(models_have_files_to_be_compared_by),
         IN_A_FOLDER(a_run_says_what_was_put_before_its_texts),
         IN_A_FOLDER(numbers_in_eight_bits_are_marked_wherever_they_stand),
         IN_A_FOLDER(full_precision_has_no_mark),

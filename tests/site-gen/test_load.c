@@ -54,6 +54,41 @@ static void what_is_published_becomes_one_document(void **state) {
     db_close(site);
 }
 
+static bool keep_sample(void *to, const json_t *sample, struct err *err) {
+    (void)err;
+    return json_array_append(to, (json_t *)(uintptr_t)sample) == 0;
+}
+
+/* In order, and of one run alone; of one whose samples left the database it is said where to. */
+static void samples_are_read_run_by_run(void **state) {
+    struct fixture *f = *state;
+    struct db *site = fixture_open(f, "assay_site");
+    struct sample_source source = site_samples_in(site);
+    json_t *doc = NULL, *samples = json_array();
+    const char *gone = NULL;
+    json_decref(fixture_submit(f, "org/a", 2));
+    run_one(f);
+    assert_ok(site_load(site, &doc, &err));
+    long long run = json_get_int(json_array_get(json_object_get(doc, "runs"), 0), "run_id", 0);
+    assert_ok(source.read(source.arg, run, keep_sample, samples, &gone, &err));
+    assert_null(gone);
+    assert_int_equal(json_array_size(samples), 2);
+    assert_int_equal(json_get_int(json_array_get(samples, 0), "gold", -1), 1);
+    assert_int_equal(json_get_int(json_array_get(samples, 1), "gold", -1), 0);
+    json_array_clear(samples);
+    assert_ok(source.read(source.arg, run + 1000, keep_sample, samples, &gone, &err));
+    assert_int_equal(json_array_size(samples), 0);
+    struct archive_options drop = { .days = 0, .drop = true };
+    struct archive_counts counts;
+    assert_ok(db_archive(f->db, &drop, &counts, &err));
+    assert_ok(source.read(source.arg, run, keep_sample, samples, &gone, &err));
+    assert_string_equal(gone, "dropped");
+    assert_int_equal(json_array_size(samples), 0);
+    json_decref(samples);
+    json_decref(doc);
+    db_close(site);
+}
+
 static void a_site_can_be_built_from_it(void **state) {
     struct fixture *f = *state;
     char *out = NULL;
@@ -63,7 +98,8 @@ static void a_site_can_be_built_from_it(void **state) {
     run_one(f);
     assert_ok(site_load(f->db, &doc, &err));
     assert_true(asprintf(&out, "%s/site", f->home) > 0);
-    struct site_options options = { .out = out, .gnuplot = "" };
+    struct sample_source samples = site_samples_in(f->db);
+    struct site_options options = { .out = out, .gnuplot = "", .samples = &samples };
     assert_ok(site_build(doc, &options, NULL, &err));
     assert_ok(site_check(out, &report, &err));
     site_report_release(&report);
@@ -102,6 +138,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(one_board_is_read_alone, fixture_reset),
         cmocka_unit_test_setup(what_is_published_becomes_one_document, fixture_reset),
+        cmocka_unit_test_setup(samples_are_read_run_by_run, fixture_reset),
         cmocka_unit_test_setup(a_site_can_be_built_from_it, fixture_reset),
     };
     return FIXTURE_MAIN("site-gen.load", tests);

@@ -281,6 +281,51 @@ static void contrast_is_that_of_wcag(void **state) {
     assert_near(colour_contrast("white", "#ffffff"), 0, 0);
 }
 
+/* "" and "api/v1/s/wordnet.json": all files of a folder, one a line. */
+static void list_files(const char *dir, const char *below, struct strbuf *out) {
+    struct dirent **names;
+    char *full = path_join(dir, below);
+    int n = scandir(full, &names, NULL, alphasort);
+    assert_true(n >= 0);
+    for (int i = 0; i < n; i++) {
+        struct strbuf path = { 0 };
+        strbuf_addf(&path, "%s%s%s", below, *below ? "/" : "", names[i]->d_name);
+        if (names[i]->d_type == DT_DIR && names[i]->d_name[0] != '.')
+            list_files(dir, path.text, out);
+        else if (names[i]->d_type == DT_REG)
+            strbuf_addf(out, "%s\n", path.text);
+        strbuf_release(&path);
+        free(names[i]);
+    }
+    free(names);
+    free(full);
+}
+
+static void assert_same_files(const char *a, const char *b, const char *const *except) {
+    struct strbuf x = { 0 }, y = { 0 };
+    list_files(a, "", &x);
+    list_files(b, "", &y);
+    assert_string_equal(x.text, y.text);
+    for (char *save, *name = strtok_r(x.text, "\n", &save); name;
+         name = strtok_r(NULL, "\n", &save)) {
+        bool other = false;
+        for (const char *const *e = except; *e; e++)
+            other = other || strcmp(*e, name) == 0;
+        char *p = fixture_read(a, name), *q = fixture_read(b, name);
+        size_t at = 0;
+        while (p[at] && p[at] == q[at])
+            at++;
+        size_t from = at > 200 ? at - 200 : 0;
+        if ((strcmp(p, q) != 0) != other)
+            fail_msg("%s %s:\n%.300s\n%.300s", name, other ? "is the same" : "differs", p + from,
+                q + from);
+        free(p);
+        free(q);
+    }
+    strbuf_release(&x);
+    strbuf_release(&y);
+}
+
 /* ---- what changed ---- */
 
 /* Run 8 was withdrawn, and run 9 of the same configuration stands for it; run 7 has no successor.
@@ -323,6 +368,20 @@ static void corrections_and_takedowns_are_in_the_open(void **state) {
     json_decref(doc);
     free(text);
     free(out);
+}
+
+static void what_was_read_of_corrections_is_enough(void **state) {
+    static const char *const NONE[] = { NULL };
+    char *a = path_join(*state, "a"), *b = path_join(*state, "b");
+    json_t *doc = corrected(), *list = json_array(), *runs = json_object_get(doc, "runs");
+    for (size_t i = 0; i < 3; i++)
+        json_array_append(list, json_array_get(runs, i));
+    json_object_set_new(doc, "corrections", list);
+    build_with(corrected(), a, NULL);
+    build_with(doc, b, NULL);
+    assert_same_files(a, b, NONE);
+    free(a);
+    free(b);
 }
 
 static void nothing_changed_is_said_too(void **state) {
@@ -393,7 +452,7 @@ static void plots_have_their_numbers_below(void **state) {
             json_get_bool(json_array_get(json_object_get(size, "rows"), i), "front", false));
     /* runs 1 to 3 took 12.73 to 14.73 seconds for as many tokens: the fastest is the best */
     const json_t *slow = json_array_get(json_object_get(speed, "rows"), 0);
-    assert_near(json_get_number(slow, "x", 0), 17384 / 14.73, 1e-9);
+    assert_near(json_get_number(slow, "x", 0), 17384 / 14.73, 0.05);
     assert_false(json_get_bool(slow, "front", true));
     lines = json_object_get(json_object_get(language, "differences"), "lines");
     const json_t *d = json_array_get(json_array_get(lines, 0), 2),
@@ -485,51 +544,6 @@ static void plots_are_drawn_where_there_is_gnuplot(void **state) {
 
 /* ---- results as files ---- */
 
-/* "" and "api/v1/s/wordnet.json": all files of a folder, one a line. */
-static void list_files(const char *dir, const char *below, struct strbuf *out) {
-    struct dirent **names;
-    char *full = path_join(dir, below);
-    int n = scandir(full, &names, NULL, alphasort);
-    assert_true(n >= 0);
-    for (int i = 0; i < n; i++) {
-        struct strbuf path = { 0 };
-        strbuf_addf(&path, "%s%s%s", below, *below ? "/" : "", names[i]->d_name);
-        if (names[i]->d_type == DT_DIR && names[i]->d_name[0] != '.')
-            list_files(dir, path.text, out);
-        else if (names[i]->d_type == DT_REG)
-            strbuf_addf(out, "%s\n", path.text);
-        strbuf_release(&path);
-        free(names[i]);
-    }
-    free(names);
-    free(full);
-}
-
-static void assert_same_files(const char *a, const char *b, const char *const *except) {
-    struct strbuf x = { 0 }, y = { 0 };
-    list_files(a, "", &x);
-    list_files(b, "", &y);
-    assert_string_equal(x.text, y.text);
-    for (char *save, *name = strtok_r(x.text, "\n", &save); name;
-         name = strtok_r(NULL, "\n", &save)) {
-        bool other = false;
-        for (const char *const *e = except; *e; e++)
-            other = other || strcmp(*e, name) == 0;
-        char *p = fixture_read(a, name), *q = fixture_read(b, name);
-        size_t at = 0;
-        while (p[at] && p[at] == q[at])
-            at++;
-        size_t from = at > 200 ? at - 200 : 0;
-        if ((strcmp(p, q) != 0) != other)
-            fail_msg("%s %s:\n%.300s\n%.300s", name, other ? "is the same" : "differs", p + from,
-                q + from);
-        free(p);
-        free(q);
-    }
-    strbuf_release(&x);
-    strbuf_release(&y);
-}
-
 /* The demo where all that was asked for was measured, and a job of it is remembered. */
 static json_t *settled(json_t *doc) {
     json_t *queue = json_object_get(doc, "queue"),
@@ -546,8 +560,14 @@ static json_t *settled(json_t *doc) {
 }
 
 static void export(json_t *doc, const char *dir, struct results_report *report) {
-    assert_ok(results_write(doc, dir, report, &err));
+    assert_ok(results_write(doc, NULL, dir, report, &err));
     json_decref(doc);
+}
+
+static void build_from(json_t *doc, const char *dir, const char *out) {
+    const struct results_place place = { dir, doc };
+    struct sample_source samples = results_samples(&place);
+    build_with(doc, out, &(struct site_options) { .samples = &samples });
 }
 
 static void pages_from_files_are_those_from_the_database(void **state) {
@@ -561,7 +581,7 @@ static void pages_from_files_are_those_from_the_database(void **state) {
     assert_int_equal(report.n_runs, 8);
     assert_int_equal(report.n_files, 8 + 6 + 2);
     assert_ok(results_read(dir, &doc, &err));
-    build_with(doc, b, NULL);
+    build_from(doc, dir, b);
     assert_sound(b);
     assert_same_files(a, b, QUEUE);
     assert_holds(b, "queue/index.html", "built from result files");
@@ -576,7 +596,7 @@ static void hostile_texts_travel_as_they_are(void **state) {
     json_t *doc = NULL;
     export(fixture_hostile(), dir, &report);
     assert_ok(results_read(dir, &doc, &err));
-    build_with(doc, out, NULL);
+    build_from(doc, dir, out);
     assert_sound(out);
     free(dir);
     free(out);
@@ -623,7 +643,8 @@ static void other_bytes_are_refused(void **state) {
     assert_fails(results_read(dir, &doc, &err), ERR_INPUT, "no file of it");
     assert_ok(file_write_atomic(index, "{\"schema\": \"theirs/1\"}", 22, &err));
     doc = fixture_demo();
-    assert_fails(results_write(doc, dir, &report, &err), ERR_INPUT, "no index of exported results");
+    assert_fails(
+        results_write(doc, NULL, dir, &report, &err), ERR_INPUT, "no index of exported results");
     json_decref(doc);
     free(dir);
     free(run);
@@ -646,6 +667,7 @@ int main(void) {
         IN_A_FOLDER(what_is_wrong_with_a_look_is_said),
         cmocka_unit_test(contrast_is_that_of_wcag),
         IN_A_FOLDER(corrections_and_takedowns_are_in_the_open),
+        IN_A_FOLDER(what_was_read_of_corrections_is_enough),
         IN_A_FOLDER(nothing_changed_is_said_too),
         IN_A_FOLDER(a_board_tells_what_changed_since_an_older_site),
         IN_A_FOLDER(plots_have_their_numbers_below),

@@ -10,7 +10,7 @@ struct step {
     const char *script; /* the body of a function */
 };
 
-extern const struct step BOARD_STEPS[];
+extern const struct step BOARD_STEPS[], EVIDENCE_STEPS[];
 extern const char BOARD_TIMES[]; /* {"first", "sort", "filter"}: milliseconds */
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "site-gen/site.h"
 #include "tests/site-gen/fixture.h"
+#include "tests/web/pairs.h"
 #include "tests/web/steps.h"
 #include "tests/web/wd.h"
 
@@ -155,16 +156,27 @@ static const struct page {
     { "model", "demo/m/assay-demo/all-MiniLM-L6-v2/" },
     { "model-partial", "demo/m/assay-demo/all-MiniLM-L6-v2-1L/" },
     { "run", "demo/m/assay-demo/SmolLM2-135M-Instruct/r/1/" },
+    { "samples", "demo/m/assay-demo/SmolLM2-135M-Instruct/r/1/samples/" },
+    { "samples-ranked", "demo/m/assay-demo/all-MiniLM-L6-v2/r/4/samples/" },
+    { "samples-pairs", "demo/m/assay-demo/all-MiniLM-L6-v2/r/5/samples/" },
+    { "compare-picker", "demo/compare/" },
+    { "compare", "demo/compare/?m=assay-demo/SmolLM2-135M-Instruct&m=assay-demo/"
+                 "SmolLM2-135M-Instruct-10L" },
     { "tasks", "demo/t/" },
     { "task", "demo/t/wordnet_definitions/" },
     { "queue", "demo/queue/" },
     { "methods", "demo/methods/" },
+    { "plots", "demo/s/wordnet/plots/" },
+    { "data", "demo/data/" },
+    { "changelog", "demo/changelog/" },
     { "empty-index", "empty/" },
     { "empty-queue", "empty/queue/" },
     { "hostile-index", "hostile/" },
     { "hostile-models", "hostile/m/" },
     { "hostile-queue", "hostile/queue/" },
     { "hostile-tasks", "hostile/t/" },
+    { "hostile-data", "hostile/data/" },
+    { "hostile-changelog", "hostile/changelog/" },
 };
 
 static void look_at_all(struct check *c, const struct page *pages, size_t n) {
@@ -349,6 +361,26 @@ static void read_pages_without_scripts(struct check *c) {
         " || rows.map(r => r.textContent).join()");
 }
 
+/* ---- evidence ---- */
+
+/* What the page of two models says is what base/stats makes of their scores. */
+static void compare_pairs(struct check *c) {
+    struct strbuf shares = { 0 }, means = { 0 };
+    pairs_expect_shares(&shares);
+    pairs_expect_means(&means);
+    const struct step steps[] = { { "right and wrong answers are compared as base/stats does it",
+                                      "1200:pairs/compare/?m=assay-demo/SmolLM2-135M-Instruct"
+                                      "&m=assay-demo/SmolLM2-135M-Instruct-10L",
+                                      NULL, shares.text },
+        { "other scores too, with clusters and subsets",
+            "pairs/compare/?m=assay-demo/all-MiniLM-L6-v2&m=assay-demo/all-MiniLM-L6-v2-3L", NULL,
+            means.text },
+        { NULL, NULL, NULL, NULL } };
+    take_steps(c, steps);
+    strbuf_release(&shares);
+    strbuf_release(&means);
+}
+
 static void read_without_scripts(struct check *c) {
     struct err err = ERR_INIT;
     bool ok = wd_devtools(c->wd, "Emulation.setScriptExecutionDisabled",
@@ -363,6 +395,16 @@ static void read_without_scripts(struct check *c) {
         "document.querySelectorAll('th button').length === 0"
         " && [...document.querySelectorAll('button, form')].every(e => e.offsetParent === null)");
     read_pages_without_scripts(c);
+    ok = wd_devtools(
+             c->wd, "Emulation.setScriptExecutionDisabled", json_pack("{s:b}", "value", 1), &err) &&
+         go(c, "demo/m/assay-demo/all-MiniLM-L6-v2/r/4/samples/", &err) &&
+         wd_devtools(
+             c->wd, "Emulation.setScriptExecutionDisabled", json_pack("{s:b}", "value", 0), &err);
+    did(c, ok, "samples without scripts", &err);
+    expect(c, "so can the first samples, with links to the others",
+        "return document.querySelectorAll('.docs article').length === 20 && "
+        "document.querySelector('[data-samples-bar]').hidden && "
+        "document.querySelectorAll('[data-samples-rest] a').length === 2");
 }
 
 /* ---- pages that somebody else serves ---- */
@@ -446,6 +488,7 @@ static bool prepare(struct check *c, struct err *err) {
     return build_site(c, "demo", fixture_demo(), err) &&
            build_site(c, "empty", fixture_empty(), err) &&
            build_site(c, "hostile", fixture_hostile(), err) &&
+           build_site(c, "pairs", pairs_document(), err) &&
            build_site(c, "many", fixture_many(2000), err);
 }
 
@@ -461,6 +504,8 @@ static void look_at_site(struct check *c) {
         take_steps(c, BOARD_STEPS);
         print_board(c);
         measure_board(c);
+        take_steps(c, EVIDENCE_STEPS);
+        compare_pairs(c);
         read_without_scripts(c);
     }
     c->stop = 1;

@@ -22,7 +22,8 @@ hub_up() { # on the port that it had before
     export HF_ENDPOINT="http://127.0.0.1:$port"
 }
 hub_down() { kill "$hub_pid"; wait_for 'the hub is down' gone "$hub_pid"; }
-night() { "$ASSAY" nightly --workers 2 --threads 1 --report "$tmp/reports" --site "$tmp/site" --retry "$retry" -v "$@"; }
+night() { "$ASSAY" nightly --workers 2 --threads 1 --report "$tmp/reports" --site "$tmp/site" --config "$tmp/site.lua" \
+    --retry "$retry" -v "$@"; }
 report() { # report WHAT PYTHON: r is the newest report
     py "$1" "r = json.load(open(sys.argv[1]))
 m, j, q = r['models'], r['jobs'], r['queued']
@@ -40,12 +41,15 @@ equal 'all are evaluated' "$n" "$(sql "SELECT count(*) FROM jobs WHERE state = '
 canary=$(sql 'SELECT min(run_id) FROM runs')
 "$ASSAY" nightly pin "$canary" --reason 'small and quick' >/dev/null
 
+echo 'return { title = "Bench of the night" }' >"$tmp/site.lua"
+
 # ---- a night in which nothing happened ----
 code 'nothing changed' 0 night
 report 'the report says so' "
 assert r['outcome'] == 'well' and m['checked'] == m['unchanged'] == $n and q['jobs'] == 0, r
 assert [c['verdict'] for c in r['canary']['runs']] == ['bits'] and r['hub'] == {'waited_s': 0.0}, r"
 has 'the site is built' 'Night of' "$tmp/site/nights/index.html"
+has 'as its own' 'Bench of the night' "$tmp/site/index.html"
 code 'and sound' 0 "$ASSAY" site check "$tmp/site"
 
 # ---- a night in which everything did ----

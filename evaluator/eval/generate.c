@@ -1,0 +1,415 @@
+/* Texts that the model goes on with: asked as plain text or as a conversation, filtered, and held
+ * against what is right (metric/answer.h). */
+#include <math.h>
+#include <string.h>
+
+#include "evaluator/eval/internal.h"
+#include "evaluator/metric/answer.h"
+
+enum { REPEATS_MAX = 1000 };
+
+/* What came of one document. */
+struct written {
+    const char **texts;   /* [repeats] */
+    bool *stopped;        /* by a stop string or the end of text, not by their number of tokens */
+    const char **answers; /* [filters] */
+    bool *unparsed;
+    bool truncated;
+};
+
+struct numbers {
+    struct answer_rules *rules;
+    struct written *written;
+    size_t repeats, filters, main; /* main: the filter of the main metric */
+    double *scores;
+    const char **prompts; /* as the model saw them */
+};
+
+/* ---- metrics and filters ---- */
+
+enum metric { METRIC_EXACT, METRIC_EM, METRIC_F1, N_METRICS };
+static const char *const METRICS[N_METRICS] = { "exact_match", "em", "f1" };
+
+/* "exact_match,strict": which metric on which filter. */
+static bool metric_find(
+    const struct numbers *numbers, const char *name, enum metric *metric, size_t *filter) {
+    size_t n = strcspn(name, ",");
+    const char *wanted = name[n] ? name + n + 1 : answer_filter_name(numbers->rules, 0);
+    bool known = false;
+    for (int i = 0; i < N_METRICS; i++) {
+        if (strlen(METRICS[i]) == n && !strncmp(METRICS[i], name, n)) {
+            *metric = (enum metric)i;
+            known = true;
+        }
+    }
+    for (*filter = 0; *filter < numbers->filters; (*filter)++) {
+        if (!strcmp(answer_filter_name(numbers->rules, *filter), wanted)) {
+            return known;
+        }
+    }
+    return false;
+}
+
+static bool check_metrics(const struct eval *e, const struct numbers *numbers, struct err *err) {
+    enum metric metric;
+    size_t filter;
+    for (size_t i = 0; i < e->info->report.n; i++) {
+        if (!metric_find(numbers, e->info->report.items[i], &metric, &filter)) {
+            return eval_unknown(e->info->report.items[i], err);
+        }
+    }
+    return true;
+}
+
+static double score_exact(
+    struct answer_rules *rules, const struct task_doc *d, const char *answer) {
+    const char **right = xcalloc(d->n_answers, sizeof *right);
+    for (size_t i = 0; i < d->n_answers; i++) {
+        right[i] = d->answers[i].spans[0];
+    }
+    double score = answer_exact(rules, answer, right, d->n_answers);
+    free(right);
+    return score;
+}
+
+static bool is_blank(const char *s) {
+    return s[strspn(s, " \t\r\n\f\v")] == '\0';
+}
+
+/* The best over the right answers; one that begins with nothing counts for nothing, as the peer has
+ * it. */
+static double score_overlap(
+    struct answer_rules *rules, const struct task_doc *d, const char *answer, bool f1) {
+    double best = 0;
+    for (size_t i = 0; i < d->n_answers; i++) {
+        const struct task_answer *a = &d->answers[i];
+        if (!is_blank(a->spans[0])) {
+            struct answer_overlap o = answer_overlap(rules, answer, a->spans, a->n);
+            best = fmax(best, f1 ? o.f1 : o.em);
+        }
+    }
+    return best;
+}
+
+static double score(
+    const struct numbers *numbers, const struct task_doc *d, size_t doc, const char *name) {
+    enum metric metric;
+    size_t filter;
+    if (!metric_find(numbers, name, &metric, &filter)) {
+        return NAN;
+    }
+    const char *answer = numbers->written[doc].answers[filter];
+    return metric == METRIC_EXACT ? score_exact(numbers->rules, d, answer)
+                                  : score_overlap(numbers->rules, d, answer, metric == METRIC_F1);
+}
+
+/* ---- what both asking and taking back begin with ---- */
+
+static void release(void *numbers) {
+    answer_rules_free(((struct numbers *)numbers)->rules);
+}
+
+static struct numbers *make_numbers(struct eval *e, struct err *err) {
+    const json_t *how = e->info->generation;
+    struct numbers *numbers = arena_alloc(&e->arena, sizeof *numbers);
+    long long repeats = json_get_int(how, "repeats", 1);
+    numbers->rules = answer_rules_new(how, err);
+    if (!numbers->rules) {
+        return NULL;
+    }
+    e->kind = numbers;
+    e->release_kind = release;
+    numbers->repeats = repeats >= 1 && repeats <= REPEATS_MAX ? (size_t)repeats : 1;
+    numbers->filters = answer_filters(numbers->rules);
+    numbers->written = arena_alloc(&e->arena, (e->n + 1) * sizeof *numbers->written);
+    numbers->prompts = arena_alloc(&e->arena, (e->n + 1) * sizeof *numbers->prompts);
+    numbers->scores = arena_alloc(&e->arena, (e->n + 1) * sizeof *numbers->scores);
+    for (size_t i = 0; i < e->n; i++) {
+        struct written *w = &numbers->written[i];
+        w->texts = arena_alloc(&e->arena, numbers->repeats * sizeof *w->texts);
+        w->stopped = arena_alloc(&e->arena, numbers->repeats * sizeof *w->stopped);
+        w->answers = arena_alloc(&e->arena, numbers->filters * sizeof *w->answers);
+        w->unparsed = arena_alloc(&e->arena, numbers->filters * sizeof *w->unparsed);
+    }
+    enum metric ignored;
+    return check_metrics(e, numbers, err) &&
+                   (metric_find(numbers, e->info->main, &ignored, &numbers->main) ||
+                       eval_unknown(e->info->main, err))
+               ? numbers
+               : NULL;
+}
+
+/* All texts of a document are there. */
+static void take_written(struct eval *e, struct numbers *numbers, struct written *w) {
+    bool by_length = false;
+    for (size_t f = 0; f < numbers->filters; f++) {
+        char *answer =
+            answer_filtered(numbers->rules, f, w->texts, numbers->repeats, &w->unparsed[f]);
+        w->answers[f] = arena_strdup(&e->arena, answer);
+        free(answer);
+    }
+    for (size_t i = 0; i < numbers->repeats; i++) {
+        by_length = by_length || !w->stopped[i];
+    }
+    e->audit.unparsed += w->unparsed[numbers->main];
+    e->audit.length += by_length;
+    e->audit.truncated += w->truncated;
+}
+
+/* ---- prompts ---- */
+
+static json_t *message(const char *role, const char *text) {
+    return json_pack("{s:s, s:s}", "role", role, "content", text);
+}
+
+/* A turn each, or all but the system's in one of the user's. */
+static json_t *messages_of(const struct task_doc *d, bool one_turn) {
+    json_t *list = json_array();
+    struct strbuf text = { 0 };
+    for (size_t i = 0; i < d->n_turns; i++) {
+        const struct task_turn *t = &d->turns[i];
+        if (!one_turn || !strcmp(t->role, "system")) {
+            json_array_append_new(list, message(t->role, t->text));
+        } else {
+            strbuf_adds(&text, t->text);
+            strbuf_adds(&text, i + 1 < d->n_turns ? t->delimiter : "");
+        }
+    }
+    if (one_turn) {
+        json_array_append_new(list, message("user", strbuf_str(&text)));
+    }
+    strbuf_release(&text);
+    return list;
+}
+
+static bool make_prompt(struct eval *e, size_t i, const char **prompt, struct err *err) {
+    const struct task_doc *d = &e->docs[i];
+    const struct subject *s = e->subject;
+    struct strbuf text = { 0 };
+    if (!s->chat) {
+        *prompt = d->contexts[0];
+        return true;
+    }
+    json_t *messages = messages_of(d, s->one_turn);
+    bool ok = s->chat(s->self, messages, &text, err) ||
+              err_wrap(err, "document %zu: the chat template", d->index);
+    *prompt = ok ? arena_strndup(&e->arena, strbuf_str(&text), text.len) : NULL;
+    json_decref(messages);
+    strbuf_release(&text);
+    return ok;
+}
+
+/* ---- asking ---- */
+
+static bool take_answer(
+    struct eval *e, const struct generate_request *r, size_t doc, size_t repeat, struct err *err) {
+    struct written *w = &((struct numbers *)e->kind)->written[doc];
+    if (r->err.class != ERR_NONE) {
+        *err = r->err;
+        return err_wrap(err, "document %zu", e->docs[doc].index);
+    }
+    w->texts[repeat] = arena_strdup(&e->arena, r->text ? r->text : "");
+    w->stopped[repeat] = r->stopped;
+    w->truncated = w->truncated || r->n_truncated > 0;
+    return true;
+}
+
+static bool run_requests(struct eval *e, struct numbers *numbers, struct generate_request *requests,
+    size_t n, struct err *err) {
+    const json_t *how = e->info->generation;
+    struct generate_options options = {
+        .max_tokens = (uint32_t)json_get_int(how, "max_tokens", 256),
+        .temperature = json_get_number(how, "temperature", 0),
+        .seed = (uint64_t)e->info->seed,
+    };
+    bool ok = e->subject->generate(e->subject->self, &options, requests, n, &e->run, err);
+    for (size_t i = 0; ok && !e->plan && i < n; i++) {
+        ok = take_answer(e, &requests[i], i / numbers->repeats, i % numbers->repeats, err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        free(requests[i].text);
+        free(requests[i].ids);
+    }
+    for (size_t i = 0; ok && !e->plan && i < e->n; i++) {
+        take_written(e, numbers, &numbers->written[i]);
+    }
+    return ok;
+}
+
+static bool ask(struct eval *e, struct err *err) {
+    if (!e->subject->generate) {
+        return err_set(err, ERR_UNSUPPORTED,
+            "'%s' cannot generate text: task '%s' needs a causal language model", e->subject->name,
+            e->info->name);
+    }
+    if (strcmp(e->info->rules, "lm-eval/0.4.13") != 0) {
+        return err_set(err, ERR_UNSUPPORTED,
+            "task '%s': how texts are generated by the rules '%s' is not known here", e->info->name,
+            e->info->rules);
+    }
+    struct numbers *numbers = make_numbers(e, err);
+    if (!numbers) {
+        return false;
+    }
+    size_t n = e->n * numbers->repeats;
+    const json_t *stop = json_object_get(e->info->generation, "stop");
+    const char **stops = arena_alloc(&e->arena, (json_array_size(stop) + 1) * sizeof *stops);
+    size_t n_stop = 0;
+    for (size_t i = 0; i < json_array_size(stop); i++) {
+        const char *one = json_string_value(json_array_get(stop, i));
+        if (one && *one) {
+            stops[n_stop++] = one;
+        }
+    }
+    struct generate_request *requests = xcalloc(n + 1, sizeof *requests);
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++) {
+        size_t doc = i / numbers->repeats;
+        ok = i % numbers->repeats != 0 || make_prompt(e, doc, &numbers->prompts[doc], err);
+        requests[i] = (struct generate_request) { .prompt = numbers->prompts[doc],
+            .stop = stops,
+            .n_stop = n_stop,
+            .draw = i % numbers->repeats };
+        requests[i].prompt_n = ok ? strlen(requests[i].prompt) : 0;
+    }
+    ok = ok && run_requests(e, numbers, requests, n, err);
+    free(requests);
+    return ok;
+}
+
+/* ---- taking back what was said ---- */
+
+static bool recall_right(
+    struct eval *e, const json_t *sample, struct task_doc *doc, struct err *err) {
+    const json_t *list = json_object_get(sample, "gold");
+    doc->n_answers = json_array_size(list);
+    doc->answers = arena_alloc(&e->arena, (doc->n_answers + 1) * sizeof *doc->answers);
+    for (size_t i = 0; i < doc->n_answers; i++) {
+        json_t *one = json_array_get(list, i);
+        json_t *holder = json_is_array(one) ? json_pack("{s:O}", "gold", one)
+                                            : json_pack("{s:[O]}", "gold", one);
+        struct task_answer *a = &doc->answers[i];
+        bool ok = recall_texts(e, holder, "gold", &a->spans, &a->n, err);
+        json_decref(holder);
+        if (!ok || a->n == 0) {
+            return recall_fail(sample, "'gold' is not a list of answers", err);
+        }
+    }
+    return doc->n_answers || recall_fail(sample, "it has no 'gold'", err);
+}
+
+static bool recall_texts_of(struct eval *e, const struct numbers *numbers, const json_t *sample,
+    struct written *w, struct err *err) {
+    const json_t *list = json_object_get(sample, "generations");
+    if (json_array_size(list) != numbers->repeats) {
+        return recall_fail(sample, "'generations' is not a list of one for each repetition", err);
+    }
+    for (size_t i = 0; i < numbers->repeats; i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *finish = json_get_string(one, "finish", "");
+        if (!recall_text(e, one, "text", &w->texts[i], err)) {
+            return err_wrap(err, "document %lld", json_get_int(sample, "doc_id", -1));
+        }
+        w->stopped[i] = !strcmp(finish, "stop");
+        if (!w->stopped[i] && strcmp(finish, "length") != 0) {
+            return recall_fail(sample, "'finish' is neither stop nor length", err);
+        }
+    }
+    w->truncated = json_get_bool(sample, "truncated", false);
+    return true;
+}
+
+static bool recall(
+    struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err) {
+    struct numbers *numbers = i ? e->kind : make_numbers(e, err);
+    if (!numbers || !recall_texts(e, sample, "contexts", &doc->contexts, &doc->n_contexts, err) ||
+        !recall_right(e, sample, doc, err) ||
+        !recall_texts_of(e, numbers, sample, &numbers->written[i], err)) {
+        return false;
+    }
+    numbers->prompts[i] = doc->n_contexts ? doc->contexts[0] : "";
+    take_written(e, numbers, &numbers->written[i]);
+    return true;
+}
+
+/* ---- measuring ---- */
+
+static bool measure(struct eval *e, const char *metric, size_t from, size_t n, struct estimate *out,
+    struct err *err) {
+    struct numbers *numbers = e->kind;
+    (void)err; /* which metrics there are was checked at the beginning */
+    for (size_t i = from; i < from + n; i++) {
+        numbers->scores[i] = score(numbers, &e->docs[i], i, metric);
+    }
+    *out = eval_mean(e, numbers->scores, from, n);
+    return true;
+}
+
+/* ---- one document ---- */
+
+static void write_right(const struct task_doc *d, struct json_writer *w) {
+    jw_key(w, "gold");
+    jw_array(w);
+    for (size_t i = 0; i < d->n_answers; i++) {
+        const struct task_answer *a = &d->answers[i];
+        if (a->n == 1) {
+            jw_string(w, a->spans[0]);
+            continue;
+        }
+        jw_array(w);
+        for (size_t k = 0; k < a->n; k++) {
+            jw_string(w, a->spans[k]);
+        }
+        jw_end_array(w);
+    }
+    jw_end_array(w);
+}
+
+static void write_written(
+    const struct numbers *numbers, const struct written *wr, struct json_writer *w) {
+    jw_key(w, "generations");
+    jw_array(w);
+    for (size_t i = 0; i < numbers->repeats; i++) {
+        jw_object(w);
+        jw_kv_string(w, "text", wr->texts[i]);
+        jw_kv_string(w, "finish", wr->stopped[i] ? "stop" : "length");
+        jw_end_object(w);
+    }
+    jw_end_array(w);
+    if (wr->truncated) {
+        jw_kv_bool(w, "truncated", true);
+    }
+    jw_key(w, "filtered");
+    jw_object(w);
+    for (size_t f = 0; f < numbers->filters; f++) {
+        const char *name = answer_filter_name(numbers->rules, f);
+        jw_kv_string(w, *name ? name : "none", wr->answers[f]);
+    }
+    jw_end_object(w);
+}
+
+static void sample(const struct eval *e, size_t i, struct json_writer *w) {
+    const struct task_doc *d = &e->docs[i];
+    const struct numbers *numbers = e->kind;
+    const struct written *wr = &numbers->written[i];
+    eval_prompt_hash(w, &numbers->prompts[i], 1);
+    jw_key(w, "contexts");
+    jw_array(w);
+    jw_string(w, numbers->prompts[i]);
+    jw_end_array(w);
+    write_right(d, w);
+    write_written(numbers, wr, w);
+    jw_kv_bool(w, "unparsed", wr->unparsed[numbers->main]);
+    jw_kv_bool(w, "correct", score(numbers, d, i, e->info->main) == 1);
+    jw_key(w, "metrics");
+    jw_object(w);
+    for (size_t m = 0; m < e->info->report.n; m++) {
+        const char *name = e->info->report.items[m];
+        jw_kv_double(w, name, score(numbers, d, i, name));
+    }
+    jw_end_object(w);
+}
+
+const struct eval_kind eval_generate = {
+    .ask = ask, .measure = measure, .sample = sample, .recall = recall
+};

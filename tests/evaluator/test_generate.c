@@ -1,0 +1,492 @@
+/* Tasks that generate: what lm-evaluation-harness asks of the same rows, what its filters and
+ * metrics make of hostile texts, and the way from prompts to scores with a subject that is made up.
+ */
+#include "task_main.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "evaluator/eval/eval.h"
+#include "evaluator/metric/answer.h"
+
+#define WRITTEN TASK_FIXTURES "/written"
+#define ANSWERS ASSAY_TESTS_DIR "/fixtures/answers/vectors.json"
+
+static json_t *read_json(const char *path) {
+    struct err err = ERR_INIT;
+    struct strbuf text = { 0 };
+    assert_true(file_read(path, 64 << 20, &text, &err));
+    json_t *json = json_parse(strbuf_str(&text), text.len, path, &err);
+    assert_non_null(json);
+    strbuf_release(&text);
+    return json;
+}
+
+/* ---- filters and metrics, against those of the peer ---- */
+
+static const char **texts_of(const json_t *list, size_t *n) {
+    *n = json_array_size(list);
+    const char **texts = xcalloc(*n + 1, sizeof *texts);
+    for (size_t i = 0; i < *n; i++) {
+        texts[i] = json_string_value(json_array_get(list, i));
+    }
+    return texts;
+}
+
+static struct answer_rules *rules_new(const json_t *json) {
+    struct err err = ERR_INIT;
+    struct answer_rules *rules = answer_rules_new(json, &err);
+    if (!rules) {
+        fail_msg("%s", err.msg);
+    }
+    return rules;
+}
+
+static void compare_answer(struct answer_rules *rules, const json_t *steps, const json_t *one) {
+    size_t n;
+    bool unparsed;
+    const char **texts = texts_of(json_array_get(one, 0), &n),
+               *want = json_string_value(json_array_get(one, 1));
+    char *got = answer_filtered(rules, 0, texts, n, &unparsed);
+    if (strcmp(got, want)) {
+        char *of = json_dumps(steps, 0);
+        fail_msg("%s of '%s' gives '%s', the harness has '%s'", of, texts[0], got, want);
+    }
+    free(got);
+    free(texts);
+}
+
+static void filters_give_what_the_harness_s_give(void **state) {
+    json_t *all = read_json(ANSWERS), *filter, *one;
+    size_t i, k, least = SIZE_MAX;
+    (void)state;
+    json_array_foreach(json_object_get(all, "filters"), i, filter) {
+        json_t *steps = json_object_get(filter, "steps"), *cases = json_object_get(filter, "cases");
+        json_t *json = json_pack("{s:[{s:s, s:O}]}", "filters", "name", "f", "steps", steps);
+        struct answer_rules *rules = rules_new(json);
+        json_array_foreach(cases, k, one) compare_answer(rules, steps, one);
+        least = json_array_size(cases) < least ? json_array_size(cases) : least;
+        answer_rules_free(rules);
+        json_decref(json);
+    }
+    assert_true(i >= 25 && least >= 30);
+    json_decref(all);
+}
+
+static void exact_match_is_the_harness_s(void **state) {
+    json_t *all = read_json(ANSWERS), *group, *one;
+    size_t i, k;
+    (void)state;
+    json_array_foreach(json_object_get(all, "exact"), i, group) {
+        json_t *ignore = json_object_get(group, "ignore");
+        json_t *json = json_pack("{s:O}", "ignore", ignore);
+        struct answer_rules *rules = rules_new(json);
+        json_array_foreach(json_object_get(group, "cases"), k, one) {
+            size_t n;
+            const char *answer = json_string_value(json_array_get(one, 0)),
+                       **right = texts_of(json_array_get(one, 1), &n);
+            if (answer_exact(rules, answer, right, n) !=
+                json_number_value(json_array_get(one, 2))) {
+                fail_msg("ignoring %s: '%s' against '%s'", json_dumps(ignore, 0), answer, right[0]);
+            }
+            free(right);
+        }
+        assert_true(k >= 30);
+        answer_rules_free(rules);
+        json_decref(json);
+    }
+    assert_int_equal(i, 7);
+    json_decref(all);
+}
+
+static void drop_s_overlap_is_the_harness_s(void **state) {
+    json_t *all = read_json(ANSWERS), *one, *right;
+    json_t *none = json_object();
+    struct answer_rules *rules = rules_new(none);
+    size_t i, k;
+    (void)state;
+    json_array_foreach(json_object_get(all, "drop"), i, one) {
+        double em = 0, f1 = 0;
+        const char *answer = json_string_value(json_array_get(one, 0));
+        json_array_foreach(json_array_get(one, 1), k, right) {
+            size_t n;
+            const char **spans = texts_of(right, &n);
+            if (spans[0][strspn(spans[0], " \t\r\n\f\v")]) { /* else it counts for nothing */
+                struct answer_overlap o = answer_overlap(rules, answer, spans, n);
+                em = fmax(em, o.em);
+                f1 = fmax(f1, o.f1);
+            }
+            free(spans);
+        }
+        if (em != json_number_value(json_array_get(one, 2)) ||
+            f1 != json_number_value(json_array_get(one, 3))) {
+            fail_msg("'%s': em %g, f1 %g, the harness has %s", answer, em, f1, json_dumps(one, 0));
+        }
+    }
+    assert_true(i > 200);
+    answer_rules_free(rules);
+    json_decref(none);
+    json_decref(all);
+}
+
+static void a_rule_that_cannot_be_had_is_refused(void **state) {
+    static const char *const BAD[] = { "(", "a)", "[b", "*", "a**", "a{3,2}", "(?<x>a)", "\\1",
+        "(?P=n)", "(?>a)", "a++", "(?i", "a(?i)b", "(?=(a))", "\\q", "\\x1", "[z-a]", "a{2000}",
+        "((a{200}){200}){200}", "\\" };
+    (void)state;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        struct err err = ERR_INIT;
+        json_t *json = json_pack("{s:[{s:s, s:[{s:s, s:s}]}]}", "filters", "name", "f", "steps",
+            "step", "regex", "pattern", BAD[i]);
+        struct answer_rules *rules = answer_rules_new(json, &err);
+        if (rules) {
+            fail_msg("'%s' is taken", BAD[i]);
+        }
+        assert_int_equal(err.class, ERR_TASK);
+        json_decref(json);
+    }
+}
+
+/* What would take a backtracking matcher longer than there is time. */
+static void no_expression_runs_away(void **state) {
+    enum { LONG = 20000 };
+    json_t *json = json_pack("{s:[{s:s, s:[{s:s, s:s}]}]}", "filters", "name", "f", "steps", "step",
+        "regex", "pattern", "(?=(?:a|aa)+b?)(?:a|aa|a?a)+b");
+    (void)state;
+    struct answer_rules *rules = rules_new(json);
+    char *text = xcalloc(LONG + 1, 1);
+    memset(text, 'a', LONG);
+    bool unparsed;
+    char *got = answer_filtered(rules, 0, (const char *const[]) { text }, 1, &unparsed);
+    assert_string_equal(got, "[invalid]");
+    assert_true(unparsed);
+    free(got);
+    free(text);
+    answer_rules_free(rules);
+    json_decref(json);
+}
+
+/* ---- prompts, against the peer's ---- */
+
+static bool resolve(
+    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
+    (void)revision;
+    (void)arg;
+    (void)err;
+    struct strbuf b = { 0 };
+    strbuf_addf(&b, WRITTEN "/hub/datasets/%s", repo);
+    *dir = strbuf_take(&b);
+    return true;
+}
+
+static struct task *load(const char *name, int shots) {
+    struct err err = ERR_INIT;
+    struct task_request q = TASK_REQUEST_INIT;
+    q.name = name;
+    q.shots = shots;
+    q.tasks_dir = TASKS_DIR;
+    q.resolve = resolve;
+    struct task *t = task_load(&q, &err);
+    if (!t) {
+        fail_msg("%s: %s", name, err.msg);
+    }
+    return t;
+}
+
+/* ---- a subject that is made up ---- */
+
+struct heard {
+    struct strbuf prompts; /* one after the other, NUL between them */
+    size_t n, n_stop;
+    struct generate_options options;
+    const char *const *says; /* by request; NULL: "" */
+    size_t n_says;
+};
+
+static bool hears(void *self, const struct generate_options *options,
+    struct generate_request *requests, size_t n, const struct run_options *run, struct err *err) {
+    struct heard *h = self;
+    (void)run;
+    (void)err;
+    h->options = *options;
+    for (size_t i = 0; i < n; i++) {
+        struct generate_request *r = &requests[i];
+        strbuf_add(&h->prompts, r->prompt, r->prompt_n);
+        strbuf_addc(&h->prompts, '\0');
+        r->text = xstrdup(h->n < h->n_says ? h->says[h->n] : "");
+        r->stopped = h->n % 2 == 0;
+        r->n_truncated = h->n == 1 ? 5 : 0;
+        h->n_stop = r->n_stop;
+        h->n++;
+    }
+    return true;
+}
+
+static bool as_json(void *self, const json_t *messages, struct strbuf *out, struct err *err) {
+    (void)self;
+    (void)err;
+    char *text = json_dumps(messages, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    strbuf_adds(out, text);
+    free(text);
+    return true;
+}
+
+static struct subject subject_of(struct heard *h, const char *template) {
+    return (struct subject) { .name = "org/made-up",
+        .dtype = "f32",
+        .device = "cpu",
+        .backend = "cpu/none",
+        .self = h,
+        .generate = hears,
+        .chat = strcmp(template, "none") ? as_json : NULL,
+        .one_turn = !strcmp(template, "one-turn") };
+}
+
+static json_t *run_task(
+    const struct task *t, struct heard *h, const char *template, struct strbuf *samples) {
+    struct err err = ERR_INIT;
+    struct subject subject = subject_of(h, template);
+    json_t *result;
+    if (!eval_run(t, &subject, NULL, &result, samples, &err)) {
+        fail_msg("%s", err.msg);
+    }
+    return result;
+}
+
+static void same_prompt(const json_t *record, size_t doc, const char *got, const json_t *want) {
+    char *text = json_is_string(want) ? xstrdup(json_string_value(want))
+                                      : json_dumps(want, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    if (strcmp(got, text)) {
+        fail_msg("%s, %lld shots, %s, document %zu\n'%s'\nthe harness has\n'%s'",
+            json_get_string(record, "task", ""), json_get_int(record, "shots", 0),
+            json_get_string(record, "template", ""), doc, got, text);
+    }
+    free(text);
+}
+
+static void same_answers(const struct task_doc *d, const json_t *want) {
+    assert_int_equal(d->n_answers, json_array_size(want));
+    for (size_t i = 0; i < d->n_answers; i++) {
+        assert_int_equal(d->answers[i].n, json_array_size(json_array_get(want, i)));
+        for (size_t k = 0; k < d->answers[i].n; k++) {
+            assert_string_equal(d->answers[i].spans[k],
+                json_string_value(json_array_get(json_array_get(want, i), k)));
+        }
+    }
+}
+
+static void compare_record(const json_t *record) {
+    struct task *t =
+        load(json_get_string(record, "task", ""), (int)json_get_int(record, "asked_shots", -1));
+    struct heard h = { 0 };
+    const json_t *docs = json_object_get(record, "docs"), *doc;
+    size_t n, i;
+    const struct task_doc *ours = task_docs(t, &n);
+    assert_int_equal(n, json_array_size(docs));
+    assert_int_equal(task_info(t)->shots, json_get_int(record, "shots", -1));
+    assert_int_equal(task_info(t)->version, (long long)json_get_number(record, "version", -1));
+    assert_true(json_equal(
+        json_object_get(task_info(t)->generation, "stop"), json_object_get(record, "stop")));
+    json_decref(run_task(t, &h, json_get_string(record, "template", ""), NULL));
+    assert_int_equal(h.options.max_tokens, json_get_int(record, "max_tokens", -1));
+    const char *prompt = strbuf_str(&h.prompts);
+    json_array_foreach(docs, i, doc) {
+        same_prompt(record, i, prompt, json_object_get(doc, "prompt"));
+        same_answers(&ours[i], json_object_get(doc, "right"));
+        prompt += strlen(prompt) + 1;
+    }
+    strbuf_release(&h.prompts);
+    task_free(t);
+}
+
+static size_t each_record(void (*f)(const json_t *record)) {
+    struct err err = ERR_INIT;
+    struct strbuf text = { 0 };
+    size_t n = 0, length;
+    const char *line;
+    assert_true(file_read(WRITTEN "/prompts.jsonl", 64 << 20, &text, &err));
+    struct json_lines lines = { strbuf_str(&text), text.len, 0 };
+    for (; json_lines_next(&lines, &line, &length); n++) {
+        json_t *record = json_parse(line, length, "prompts.jsonl", &err);
+        assert_non_null(record);
+        f(record);
+        json_decref(record);
+    }
+    strbuf_release(&text);
+    return n;
+}
+
+static void every_prompt_is_the_harness_s_own(void **state) {
+    (void)state;
+    assert_true(each_record(compare_record) > 90);
+}
+
+static json_t *recorded;
+
+static void note_name(const json_t *record) {
+    json_object_set_new(recorded, json_get_string(record, "task", ""), json_true());
+}
+
+static void every_task_that_generates_is_recorded(void **state) {
+    struct err err = ERR_INIT;
+    json_t *list = task_list(TASKS_DIR, NULL, &err), *entry;
+    size_t i, n = 0;
+    (void)state;
+    recorded = json_object();
+    each_record(note_name);
+    json_array_foreach(list, i, entry) {
+        if (!strncmp(json_get_string(entry, "file", ""), "generate/", 9)) {
+            assert_non_null(json_object_get(recorded, json_get_string(entry, "name", "")));
+            n++;
+        }
+    }
+    assert_int_equal(n, json_object_size(recorded));
+    json_decref(recorded);
+    json_decref(list);
+}
+
+/* ---- from texts to scores ---- */
+
+static double metric(const json_t *result, const char *name) {
+    return json_get_number(json_object_get(json_object_get(result, "metrics"), name), "value", NAN);
+}
+
+static const char *const SAYS[] = { " It is 4.\n#### 4.\n", " seven, or 7", "#### zero", "1000" };
+
+static void texts_become_scores(void **state) {
+    struct task *t = load(TASK_FIXTURES "/sums.lua", -1);
+    struct heard h = { .says = SAYS, .n_says = 4 };
+    struct strbuf samples = { 0 };
+    json_t *r = run_task(t, &h, "none", &samples), *audit = json_object_get(r, "audit");
+    (void)state;
+    assert_string_equal(strbuf_str(&h.prompts),
+        "Sums.\n\nQ: one and one\nA: It is 2.\n#### 2\n\nQ: six\nA: #### 6\n\nQ: two and two\nA:");
+    assert_string_equal(json_get_string(r, "main", ""), "exact_match,strict");
+    assert_true(metric(r, "exact_match,strict") == 0.25);
+    assert_true(metric(r, "exact_match,flexible") == 0.75);
+    assert_int_equal(json_get_int(audit, "truncated", -1), 1);
+    assert_int_equal(json_get_int(audit, "unparsed", -1), 3);
+    assert_int_equal(json_get_int(audit, "length", -1), 2);
+    assert_int_equal(h.options.max_tokens, 20);
+    assert_int_equal(h.n_stop, 2);
+    assert_non_null(
+        strstr(strbuf_str(&samples), "\"filtered\": {\"strict\": \"4.\", \"flexible\": \"4.\"}"));
+    assert_non_null(strstr(strbuf_str(&samples), "\"finish\": \"length\""));
+    assert_non_null(json_object_get(r, "scores"));
+    json_decref(r);
+    strbuf_release(&samples);
+    strbuf_release(&h.prompts);
+    task_free(t);
+}
+
+static void stored_texts_are_scored_again(void **state) {
+    static const char *const TASKS[] = { TASK_FIXTURES "/sums.lua", TASK_FIXTURES "/drawn.lua" };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct err err = ERR_INIT;
+        struct task *t = load(TASKS[i], -1);
+        struct heard h = { .says = SAYS, .n_says = 4 };
+        struct strbuf samples = { 0 }, again = { 0 };
+        json_t *r = run_task(t, &h, "none", &samples), *now;
+        if (!eval_rescore(r, samples.text, samples.len, &now, &again, &err)) {
+            fail_msg("%s: %s", TASKS[i], err.msg);
+        }
+        assert_true(json_equal(json_object_get(now, "metrics"), json_object_get(r, "metrics")));
+        assert_true(json_equal(json_object_get(now, "audit"), json_object_get(r, "audit")));
+        assert_string_equal(strbuf_str(&again), strbuf_str(&samples));
+        json_decref(now);
+        json_decref(r);
+        strbuf_release(&samples);
+        strbuf_release(&again);
+        strbuf_release(&h.prompts);
+        task_free(t);
+    }
+}
+
+/* Several texts of one prompt: those of a document lie together, and the vote is over them. */
+static void several_texts_are_voted_on(void **state) {
+    static const char *const DRAWN[] = { " 0 more", "X", "0 MORE ", "1,000.", "no", "1,000." };
+    struct task *t = load(TASK_FIXTURES "/drawn.lua", -1);
+    struct heard h = { .says = DRAWN, .n_says = 6 };
+    json_t *r = run_task(t, &h, "none", NULL);
+    (void)state;
+    assert_int_equal(h.n, 6);
+    assert_true(h.options.temperature == 0.7);
+    assert_int_equal(h.options.seed, task_info(t)->seed);
+    assert_string_equal(strbuf_str(&h.prompts), "nothing at all");
+    assert_string_equal(json_get_string(r, "main", ""), "f1,vote");
+    assert_true(metric(r, "em,vote") == 0.5);
+    assert_true(fabs(metric(r, "f1,vote") - (0.67 + 1) / 2) < 1e-12);
+    json_decref(r);
+    strbuf_release(&h.prompts);
+    task_free(t);
+}
+
+/* ---- what is wrong with a task ---- */
+
+static void expect_problem(const char *fields, const char *field, const char *message) {
+    struct err err = ERR_INIT;
+    struct task_request q = TASK_REQUEST_INIT;
+    char path[] = "/tmp/assay_generate_XXXXXX.lua";
+    struct strbuf text = { 0 };
+    json_t *problems;
+    int fd = mkstemps(path, 4);
+    assert_true(fd >= 0);
+    strbuf_addf(&text,
+        "return generate { name = 't', version = 1, data = file 'x.jsonl' {},\n"
+        "doc = function(row) return row end,\n%s }\n",
+        fields);
+    assert_int_equal(write(fd, text.text, text.len), text.len);
+    close(fd);
+    q.name = path;
+    q.tasks_dir = TASKS_DIR;
+    assert_true(task_lint(&q, &problems, &err));
+    const json_t *first = json_array_get(problems, 0);
+    if (strcmp(json_get_string(first, "field", ""), field) ||
+        !strstr(json_get_string(first, "message", ""), message)) {
+        char *got = json_dumps(problems, 0);
+        fail_msg("%s: %s", fields, got);
+    }
+    json_decref(problems);
+    strbuf_release(&text);
+    unlink(path);
+}
+
+static void a_wrong_task_is_said_to_be(void **state) {
+    (void)state;
+    expect_problem("max_token = 5", "max_token", "did you mean 'max_tokens'?");
+    expect_problem("max_tokens = 0", "max_tokens", "is 1 to");
+    expect_problem("filters = { a = { 'x' } }", "filters", "step 1 of filter 'a' is a string");
+    expect_problem(
+        "filters = { a = { regex '(' } }", "filters", "filter 'a': bad regular expression");
+    expect_problem("filters = { a = {} }", "filters", "must be a list of steps");
+    expect_problem("filters = { a = { take_first_k(3) } }", "filters", "'repeats' is 1");
+    expect_problem("filters = { ['a,b'] = { take_first } }", "filters", "the name of a filter");
+    expect_problem("ignore = { cases = true }", "ignore", "did you mean 'case'?");
+    expect_problem("ignore = { case = 1 }", "ignore", "'case' must be a boolean");
+    expect_problem("ignore = { regexes = { '[' } }", "ignore", "bad regular expression");
+    expect_problem("main = 'exact_mach'", "main", "did you mean 'exact_match'?");
+    expect_problem("filters = { a = { take_first } }, main = 'exact_match,b'", "main",
+        "did you mean 'exact_match,a'?");
+    expect_problem("stop = { '' }", "stop", "that are not empty");
+    expect_problem("temperature = -1", "temperature", "is 0 to 100");
+}
+
+int main(int argc, char **argv) {
+    maybe_child(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(filters_give_what_the_harness_s_give),
+        cmocka_unit_test(exact_match_is_the_harness_s),
+        cmocka_unit_test(drop_s_overlap_is_the_harness_s),
+        cmocka_unit_test(a_rule_that_cannot_be_had_is_refused),
+        cmocka_unit_test(no_expression_runs_away),
+        cmocka_unit_test(every_prompt_is_the_harness_s_own),
+        cmocka_unit_test(every_task_that_generates_is_recorded),
+        cmocka_unit_test(texts_become_scores),
+        cmocka_unit_test(stored_texts_are_scored_again),
+        cmocka_unit_test(several_texts_are_voted_on),
+        cmocka_unit_test(a_wrong_task_is_said_to_be),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
