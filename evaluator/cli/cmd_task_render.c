@@ -161,16 +161,14 @@ static json_t *text_tokens(
 /* Of a prompt that the model goes on with, as plain text. */
 static json_t *prompt_tokens(struct looking *l, const json_t *doc, struct err *err) {
     const char *prompt = json_string_value(json_array_get(json_object_get(doc, "contexts"), 0));
-    struct score_choice nothing = { .text = "" };
-    struct score_request r = {
-        .context = prompt, .context_n = strlen(prompt), .choices = &nothing, .n_choices = 1
-    };
+    const struct tokenizer *t = model_tokenizer(l->model);
+    struct encode_options options = { .no_special = l->score.add_bos == ADD_BOS_NO };
     struct token_list list = { 0 };
-    uint32_t n_context, n_cut;
     json_t *out = NULL;
-    if (model_score_tokens(l->model, &l->score, &r, 0, &list, &n_context, &n_cut, err)) {
+    if (t ? tokenizer_encode(t, prompt, strlen(prompt), &options, &list, err)
+          : err_set(err, ERR_INPUT, "the model has no tokenizer")) {
         out = json_pack(
-            "{s:o, s:b}", "tokens", token_json(l->model, list.ids, list.n), "truncated", n_cut > 0);
+            "{s:o, s:b}", "tokens", token_json(l->model, list.ids, list.n), "truncated", 0);
     }
     token_list_release(&list);
     return out;

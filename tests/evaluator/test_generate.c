@@ -371,8 +371,8 @@ static void texts_become_scores(void **state) {
     assert_int_equal(h.options.max_tokens, 20);
     assert_int_equal(h.n_stop, 2);
     assert_non_null(
-        strstr(strbuf_str(&samples), "\"filtered\":{\"strict\":\"4.\",\"flexible\":\"4.\"}"));
-    assert_non_null(strstr(strbuf_str(&samples), "\"finish\":\"length\""));
+        strstr(strbuf_str(&samples), "\"filtered\": {\"strict\": \"4.\", \"flexible\": \"4.\"}"));
+    assert_non_null(strstr(strbuf_str(&samples), "\"finish\": \"length\""));
     assert_non_null(json_object_get(r, "scores"));
     json_decref(r);
     strbuf_release(&samples);

@@ -12,7 +12,6 @@
 #define CLICK(find, there)                                                                         \
     "if (" there ") return true; const a = " find "; if (!a) return 'no such link';"               \
     "if (!window.clicked) { window.clicked = true; a.click(); } return location.href;"
-/* Links of figures, which have no path, are not what is looked for. */
 #define LINK(test) "[...document.querySelectorAll('a[href]')].find(a => a.pathname && " test ")"
 #define TO(end)                                                                                    \
     CLICK(LINK("a.pathname.endsWith('" end "')"), "location.pathname.endsWith('" end "')")
