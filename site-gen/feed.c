@@ -23,7 +23,8 @@ static int newest_first(const void *a, const void *b) {
 /* The last of the runs, with the time at which each became what it is. */
 static json_t *entries(json_t **runs, size_t n) {
     json_t *list = json_array();
-    qsort(runs, n, sizeof *runs, newest_first);
+    if (n > 1) /* no list, no address of one */
+        qsort(runs, n, sizeof *runs, newest_first);
     for (size_t i = 0; i < n && i < ENTRIES_MAX; i++) {
         json_t *entry = json_copy(runs[i]);
         json_object_set_new(entry, "updated", json_string(changed_at(runs[i])));

@@ -16,7 +16,7 @@
 
 /* Lists that are not in lists.json: they are in files of their own, or of the moment. */
 static const char *const APART[] = { "schema", "runs", "results", "board", "models", "samples",
-    "samples_gone", "queue", "workers", "stats", "as_of", "from_files", NULL };
+    "samples_gone", "queue", "workers", "stats", "as_of", "from_files", "run_files", NULL };
 
 static bool is_apart(const char *key) {
     const char *const *a = APART;
@@ -50,6 +50,8 @@ static char *model_stem(const char *name) {
 struct writer {
     const char *dir;
     const json_t *snapshot;
+    const struct sample_source *samples;
+    struct world world;
     json_t *by_run;        /* id -> {"results", "board"} */
     json_t *names;         /* paths written, each -> true */
     json_t *models, *runs; /* of the index */
@@ -128,6 +130,36 @@ static void gather(struct writer *w, const char *key) {
     }
 }
 
+static bool add_sample(void *to, const json_t *sample, struct err *err) {
+    (void)err;
+    return json_array_append(to, (json_t *)(uintptr_t)sample) == 0;
+}
+
+/* Texts that a task withholds are not even read. */
+static bool add_samples(struct writer *w, const json_t *run, const char *id, json_t *doc) {
+    const json_t *task = world_task(&w->world, json_get_int(run, "task_id", 0));
+    const char *gone = json_get_string(json_object_get(w->snapshot, "samples_gone"), id, NULL);
+    json_t *list = json_incref(json_object_get(json_object_get(w->snapshot, "samples"), id));
+    bool ok = true;
+    if (!json_get_bool(json_object_get(task, "definition"), "publish_samples", true)) {
+        json_decref(list);
+        return true;
+    }
+    if (w->samples && json_get_int(run, "n_chunks", 0) > 0) {
+        json_decref(list);
+        list = json_array();
+        gone = NULL;
+        ok = w->samples->read(
+            w->samples->arg, json_get_int(run, "run_id", 0), add_sample, list, &gone, w->err);
+    }
+    if (json_array_size(list))
+        json_object_set(doc, "samples", list);
+    if (gone)
+        json_object_set_new(doc, "samples_gone", json_string(gone));
+    json_decref(list);
+    return ok;
+}
+
 static bool put_run(struct writer *w, json_t *run) {
     char id[32];
     id_of(run, id);
@@ -135,12 +167,10 @@ static bool put_run(struct writer *w, json_t *run) {
     const json_t *of = json_object_get(w->by_run, id);
     copy_field(doc, of, "results");
     copy_field(doc, of, "board");
-    json_t *samples = json_object_get(json_object_get(w->snapshot, "samples"), id),
-           *gone = json_object_get(json_object_get(w->snapshot, "samples_gone"), id);
-    if (samples)
-        json_object_set(doc, "samples", samples);
-    if (gone)
-        json_object_set(doc, "samples_gone", gone);
+    if (!add_samples(w, run, id, doc)) {
+        json_decref(doc);
+        return false;
+    }
     char *model = model_stem(json_get_string(run, "model", "")),
          *task = slug(json_get_string(run, "task", ""));
     struct strbuf name = { 0 };
@@ -227,14 +257,8 @@ static json_t *old_index(const char *dir, bool *ok, struct err *err) {
 static bool write_all(struct writer *w) {
     size_t i;
     json_t *run, *lists;
-    struct world world;
     gather(w, "results");
     gather(w, "board");
-    if (!world_init(&world, w->snapshot, NULL, w->err))
-        return false;
-    char as_of[sizeof world.as_of];
-    memcpy(as_of, world.as_of, sizeof as_of);
-    world_release(&world);
     lists = put(w, "lists.json", lists_of(w->snapshot));
     bool ok = lists && put_models(w);
     json_array_foreach(json_object_get(w->snapshot, "runs"), i, run) ok = ok && put_run(w, run);
@@ -243,23 +267,31 @@ static bool write_all(struct writer *w) {
         return false;
     }
     json_t *line = put(w, INDEX,
-        json_pack("{s:s, s:s, s:o, s:O, s:O}", "schema", INDEX_SCHEMA, "as_of", as_of, "lists",
-            lists, "models", w->models, "runs", w->runs));
+        json_pack("{s:s, s:s, s:o, s:O, s:O}", "schema", INDEX_SCHEMA, "as_of", w->world.as_of,
+            "lists", lists, "models", w->models, "runs", w->runs));
     json_decref(line);
     return line != NULL;
 }
 
-bool results_write(
-    const json_t *snapshot, const char *dir, struct results_report *report, struct err *err) {
+bool results_write(const json_t *snapshot, const struct sample_source *samples, const char *dir,
+    struct results_report *report, struct err *err) {
     bool ok;
     *report = (struct results_report) { 0 };
     json_t *old = old_index(dir, &ok, err);
-    struct writer w = { dir, snapshot, json_object(), json_object(), json_array(), json_array(),
-        report, err };
-    ok = ok && write_all(&w);
+    struct writer w = { .dir = dir,
+        .snapshot = snapshot,
+        .samples = samples,
+        .by_run = json_object(),
+        .names = json_object(),
+        .models = json_array(),
+        .runs = json_array(),
+        .report = report,
+        .err = err };
+    ok = ok && world_init(&w.world, snapshot, NULL, err) && write_all(&w);
     if (ok)
         remove_old(&w, old);
     json_decref(old);
+    world_release(&w.world);
     json_decref(w.by_run);
     json_decref(w.names);
     json_decref(w.models);
@@ -270,7 +302,7 @@ bool results_write(
 /* ---- reading ---- */
 
 /* The document of a line of the index; NULL on failure. */
-static json_t *take(const char *dir, const json_t *line, const char *schema, struct err *err) {
+static json_t *take_doc(const char *dir, const json_t *line, const char *schema, struct err *err) {
     const char *name = json_get_string(line, "path", "");
     char hex[65];
     struct strbuf body = { 0 };
@@ -305,8 +337,7 @@ static void extend(json_t *snapshot, const char *key, const json_t *rows) {
 }
 
 static bool read_run(const char *dir, const json_t *line, json_t *snapshot, struct err *err) {
-    static const char *const MAPS[] = { "samples", "samples_gone", NULL };
-    json_t *doc = take(dir, line, "assay.result/1", err), *run = json_object_get(doc, "run");
+    json_t *doc = take_doc(dir, line, "assay.result/1", err), *run = json_object_get(doc, "run");
     char id[32];
     if (!doc)
         return false;
@@ -314,23 +345,23 @@ static bool read_run(const char *dir, const json_t *line, json_t *snapshot, stru
     json_array_append(json_object_get(snapshot, "runs"), run);
     extend(snapshot, "results", json_object_get(doc, "results"));
     extend(snapshot, "board", json_object_get(doc, "board"));
-    for (const char *const *key = MAPS; *key; key++) {
-        if (json_object_get(doc, *key))
-            json_object_set(json_object_get(snapshot, *key), id, json_object_get(doc, *key));
-    }
+    if (json_object_get(doc, "samples_gone"))
+        json_object_set(
+            json_object_get(snapshot, "samples_gone"), id, json_object_get(doc, "samples_gone"));
+    json_object_set(json_object_get(snapshot, "run_files"), id, json_object_get(line, "path"));
     json_decref(doc);
     return true;
 }
 
 static bool read_model(const char *dir, const json_t *line, json_t *snapshot, struct err *err) {
-    json_t *doc = take(dir, line, "assay.model/1", err);
+    json_t *doc = take_doc(dir, line, "assay.model/1", err);
     extend(snapshot, "models", json_object_get(doc, "revisions"));
     json_decref(doc);
     return doc != NULL;
 }
 
 static bool read_lists(const char *dir, const json_t *line, json_t *snapshot, struct err *err) {
-    json_t *doc = take(dir, line, "assay.results.lists/1", err), *value;
+    json_t *doc = take_doc(dir, line, "assay.results.lists/1", err), *value;
     const char *key;
     json_object_foreach(doc, key, value) {
         if (!is_apart(key))
@@ -422,7 +453,7 @@ bool results_read(const char *dir, json_t **snapshot, struct err *err) {
     json_t *doc = json_pack(
         "{s:s, s:O*, s:b, s:[], s:[], s:[], s:[], s:[], s:[], s:{}, s:{}, s:{}}", "schema",
         "assay.site/1", "as_of", json_object_get(index, "as_of"), "from_files", 1, "runs",
-        "results", "board", "models", "queue", "workers", "samples", "samples_gone", "stats");
+        "results", "board", "models", "queue", "workers", "run_files", "samples_gone", "stats");
     ok = ok && read_all(dir, index, doc, err);
     json_decref(index);
     if (!ok) {
@@ -432,4 +463,30 @@ bool results_read(const char *dir, json_t **snapshot, struct err *err) {
     sort_board(doc);
     *snapshot = doc;
     return true;
+}
+
+static bool read_samples(
+    void *arg, long long run, sample_fn *take, void *to, const char **gone, struct err *err) {
+    const struct results_place *place = arg;
+    char id[32];
+    snprintf(id, sizeof id, "%lld", run);
+    const char *name = json_get_string(json_object_get(place->snapshot, "run_files"), id, NULL);
+    *gone = json_get_string(json_object_get(place->snapshot, "samples_gone"), id, NULL);
+    if (!name)
+        return true;
+    char *path = path_join(place->dir, name);
+    json_t *doc = json_parse_file(path, FILE_MAX, err), *sample;
+    size_t i;
+    bool ok = doc != NULL;
+    json_array_foreach(json_object_get(doc, "samples"), i, sample) {
+        if (ok && json_is_object(sample))
+            ok = take(to, sample, err);
+    }
+    json_decref(doc);
+    free(path);
+    return ok;
+}
+
+struct sample_source results_samples(const struct results_place *place) {
+    return (struct sample_source) { read_samples, (void *)(uintptr_t)place };
 }

@@ -28,7 +28,8 @@ static bool is_graded(const char *kind, const char *metric) {
     static const char *const KINDS[] = { "choice", "loglikelihood", "generate", "retrieval",
         "rerank", "instruction_retrieval", "classification", "multilabel", NULL };
     static const char *const WHOLE[] = { "mcc", "f1", "brier", "perplexity", "p_mrr", NULL };
-    return is_one_of(kind, KINDS) && !is_one_of(metric, WHOLE);
+    bool written = !strcmp(kind, "generate"); /* whose f1 is of words, text by text */
+    return is_one_of(kind, KINDS) && (written || !is_one_of(metric, WHOLE));
 }
 
 struct sample_form sample_form_of(const struct world *w, const json_t *run) {
@@ -46,6 +47,12 @@ static enum verdict grade(double v) {
     return v >= 1 - 1e-6 ? VERDICT_RIGHT : v <= 1e-6 ? VERDICT_WRONG : VERDICT_PART;
 }
 
+/* Of a text whose perplexity is taken, that the model would not have written it is no mistake. */
+static bool has_own_word(const struct sample_form *form) {
+    bool text = !strcmp(form->kind, "rolling") || !strcmp(form->kind, "loglikelihood");
+    return form->graded || !text;
+}
+
 /* By the main metric of the document; else by what the sample says of itself. */
 static enum verdict verdict_of(const struct sample_form *form, const json_t *sample) {
     const json_t *metrics = json_object_get(sample, "metrics");
@@ -53,7 +60,7 @@ static enum verdict verdict_of(const struct sample_form *form, const json_t *sam
                  *said = json_object_get(sample, "correct");
     if (form->graded && json_is_number(own))
         return grade(json_number_value(own));
-    if (json_is_boolean(said))
+    if (json_is_boolean(said) && has_own_word(form))
         return json_is_true(said) ? VERDICT_RIGHT : VERDICT_WRONG;
     own = json_object_get(metrics, "accuracy");
     return form->graded && json_is_number(own) ? grade(json_number_value(own)) : VERDICT_NONE;
@@ -253,6 +260,44 @@ static void show_target(json_t *view, const json_t *sample) {
         add_fact(view, "the model would have written it", json_object_get(sample, "correct"));
 }
 
+/* ---- texts that the model wrote ---- */
+
+/* An answer may be of several parts: ["12", "May"]. */
+static void show_right_answers(json_t *view, const json_t *gold) {
+    size_t i;
+    json_t *answer;
+    json_array_foreach(gold, i, answer) {
+        json_t *text = plain(answer, OPTION_MAX);
+        if (i < 8)
+            add_text(view, i ? "Or" : "Right", text);
+        json_decref(text);
+    }
+}
+
+static void show_written(json_t *view, const json_t *sample) {
+    const json_t *generations = json_object_get(sample, "generations");
+    const char *filter;
+    size_t i;
+    json_t *one;
+    bool cut = json_get_bool(sample, "truncated", false);
+    show_contexts(view, sample);
+    json_array_foreach(generations, i, one) {
+        if (i < 8)
+            add_text(view, "Written", json_object_get(one, "text"));
+        cut = cut || !strcmp(json_get_string(one, "finish", ""), "length");
+    }
+    show_right_answers(view, json_object_get(sample, "gold"));
+    json_object_foreach(json_object_get(sample, "filtered"), filter, one) {
+        char name[80];
+        snprintf(name, sizeof name, "taken by %.60s", filter);
+        add_fact(view, name, one);
+    }
+    if (json_get_bool(sample, "unparsed", false))
+        add_flag(view, "no answer found in it");
+    if (cut)
+        add_flag(view, "cut off at the limit");
+}
+
 /* ---- rankings ---- */
 
 /* Right results that the sample doesn't show, by their ranks. */
@@ -405,6 +450,8 @@ static void show_summaries(json_t *view, const json_t *sample) {
 static void show_kind(json_t *view, const struct sample_form *form, const json_t *sample) {
     if (json_is_array(json_object_get(sample, "choices")))
         show_choices(view, form, sample);
+    else if (json_is_array(json_object_get(sample, "generations")))
+        show_written(view, sample);
     else if (json_is_array(json_object_get(sample, "ranking")))
         show_ranking(view, sample);
     else if (json_is_array(json_object_get(sample, "texts")))
@@ -426,7 +473,7 @@ static void show_rest(json_t *view, const json_t *sample) {
         "greedy", "alone", "texts", "text", "predictions", "query", "query_id", "queries",
         "ranking", "ranked", "hits", "ideal", "spread", "place", "found", "score", "human",
         "machine", "cosine", "dot", "labels", "set", "assigned", "times", "target", "merged",
-        "changed_ranks", NULL };
+        "changed_ranks", "generations", "filtered", "truncated", "unparsed", NULL };
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)sample, key, v) {

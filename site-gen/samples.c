@@ -164,6 +164,7 @@ static void tell(const struct shards *s, json_t *to) {
     json_object_set_new(to, "shard", json_integer(SHARD));
     json_object_set_new(to, "kind", json_string(s->form.kind));
     json_object_set_new(to, "metric", json_string(s->form.main));
+    json_object_set_new(to, "graded", json_boolean(s->form.graded));
     json_object_set_new(to, "published", json_boolean(s->form.published));
     json_object_set_new(to, "counts", counts_view(s));
 }

@@ -6,7 +6,8 @@
  *
  *     {"schema": "assay.site.samples/1", "run", "from", "samples": [...]}
  *
- * The first file also has "n", "shard", "kind", "metric", "published", "counts": {"right", "wrong",
+ * The first file also has "n", "shard", "kind", "metric", "graded": is a
+ * verdict by it, "published", "counts": {"right", "wrong",
  * "part"}, and "map": base64 of two bits a document, the lowest first: 0 no verdict, 1 wrong, 2 in
  * part, 3 right. With it the wrong ones are found without their texts.
  *

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
 #include "evaluator/cli/snapshot.h"
 #include "site-gen/results.h"
@@ -28,6 +29,15 @@ static void print_report(const struct args *args, const char *dir, const struct 
         r->n_changed, r->n_removed);
 }
 
+static bool write_open(const struct args *args, const json_t *open, const char *dir,
+    struct results_report *report, struct err *err) {
+    struct db *db = database_open(args, err);
+    struct sample_source samples = site_samples_in(db);
+    bool ok = db && results_write(open, &samples, dir, report, err);
+    db_close(db);
+    return ok;
+}
+
 static bool run_export(const struct args *args, struct err *err) {
     const char *dir = args_get(args, "to", NULL), *closed[CLOSED_MAX];
     struct results_report report;
@@ -40,7 +50,7 @@ static bool run_export(const struct args *args, struct err *err) {
         return false;
     }
     json_t *open = closed[0] ? split_part(snapshot, closed, NULL) : json_incref(snapshot);
-    bool ok = results_write(open, dir, &report, err);
+    bool ok = write_open(args, open, dir, &report, err);
     if (ok) {
         print_report(args, dir, &report);
     }
@@ -54,7 +64,7 @@ const struct command cmd_result_export = {
     .operands = "",
     .summary = "write published results as plain JSON files",
     .details =
-        "One file a run with its record, metrics and first samples, one a model, and an index\n"
+        "One file a run with its record, metrics and samples, one a model, and an index\n"
         "with the size and SHA-256 of each. What did not change keeps its bytes, so that the\n"
         "folder can be kept under version control; runs that are no longer published go from it,\n"
         "other files in it stay. 'assay site build --from DIR' makes the site from it.\n\n"

@@ -39,10 +39,13 @@ static bool load_look(const struct args *args, struct site_look *look, struct er
     return !path || site_look_read(path, look, err);
 }
 
-/* Samples are read from the database while pages are written. */
+/* Samples are read while pages are written, from where the rest comes. */
 static bool build(const struct args *args, struct site_options *options, const json_t *snapshot,
     struct site_report *report, struct err *err) {
     if (args_has(args, "from")) {
+        const struct results_place place = { args_get(args, "from", NULL), snapshot };
+        struct sample_source files = results_samples(&place);
+        options->samples = &files;
         return site_build(snapshot, options, report, err);
     }
     struct db *db = database_open(args, err);

@@ -560,8 +560,14 @@ static json_t *settled(json_t *doc) {
 }
 
 static void export(json_t *doc, const char *dir, struct results_report *report) {
-    assert_ok(results_write(doc, dir, report, &err));
+    assert_ok(results_write(doc, NULL, dir, report, &err));
     json_decref(doc);
+}
+
+static void build_from(json_t *doc, const char *dir, const char *out) {
+    const struct results_place place = { dir, doc };
+    struct sample_source samples = results_samples(&place);
+    build_with(doc, out, &(struct site_options) { .samples = &samples });
 }
 
 static void pages_from_files_are_those_from_the_database(void **state) {
@@ -575,7 +581,7 @@ static void pages_from_files_are_those_from_the_database(void **state) {
     assert_int_equal(report.n_runs, 8);
     assert_int_equal(report.n_files, 8 + 6 + 2);
     assert_ok(results_read(dir, &doc, &err));
-    build_with(doc, b, NULL);
+    build_from(doc, dir, b);
     assert_sound(b);
     assert_same_files(a, b, QUEUE);
     assert_holds(b, "queue/index.html", "built from result files");
@@ -590,7 +596,7 @@ static void hostile_texts_travel_as_they_are(void **state) {
     json_t *doc = NULL;
     export(fixture_hostile(), dir, &report);
     assert_ok(results_read(dir, &doc, &err));
-    build_with(doc, out, NULL);
+    build_from(doc, dir, out);
     assert_sound(out);
     free(dir);
     free(out);
@@ -637,7 +643,8 @@ static void other_bytes_are_refused(void **state) {
     assert_fails(results_read(dir, &doc, &err), ERR_INPUT, "no file of it");
     assert_ok(file_write_atomic(index, "{\"schema\": \"theirs/1\"}", 22, &err));
     doc = fixture_demo();
-    assert_fails(results_write(doc, dir, &report, &err), ERR_INPUT, "no index of exported results");
+    assert_fails(
+        results_write(doc, NULL, dir, &report, &err), ERR_INPUT, "no index of exported results");
     json_decref(doc);
     free(dir);
     free(run);

@@ -1,4 +1,5 @@
-/* Samples, comparisons, and walks from the first page to an answer, with no more than three clicks. */
+/* Samples, comparisons, and walks from the first page to an answer, with no more than three clicks.
+ */
 #include <stddef.h>
 
 #include "tests/web/steps.h"
@@ -11,7 +12,7 @@
 #define CLICK(find, there)                                                                         \
     "if (" there ") return true; const a = " find "; if (!a) return 'no such link';"               \
     "if (!window.clicked) { window.clicked = true; a.click(); } return location.href;"
-#define LINK(test) "[...document.querySelectorAll('a[href]')].find(a => " test ")"
+#define LINK(test) "[...document.querySelectorAll('a[href]')].find(a => a.pathname && " test ")"
 #define TO(end)                                                                                    \
     CLICK(LINK("a.pathname.endsWith('" end "')"), "location.pathname.endsWith('" end "')")
 
@@ -49,7 +50,8 @@ const struct step EVIDENCE_STEPS[] = {
         "pairs/compare/?m=assay-demo/SmolLM2-135M-Instruct&m=assay-demo/SmolLM2-135M-Instruct-10L",
         NULL,
         "const b = document.querySelector('.contrast button'); if (b && b.ariaExpanded !== 'true') "
-        "b.click(); const p = [...document.querySelectorAll('.flips p')]; return (p.length === 3 && "
+        "b.click(); const p = [...document.querySelectorAll('.flips p')]; return (p.length === 3 "
+        "&& "
         "p[0].textContent.startsWith('The first did better: 30. 0 2nd, 1 2nd') && "
         "p[0].querySelector('a').href.endsWith('/r/1/samples/#d=0') && "
         "p[1].textContent.startsWith('The second did better: 13. 79 2nd') && "
@@ -74,11 +76,14 @@ const struct step EVIDENCE_STEPS[] = {
     { "hostile samples are shown and do nothing", "hostile/", NULL,
         "if (!location.pathname.endsWith('/samples/')) { const a = " LINK(
             "/\\/r\\/4\\/$/.test(a.pathname)") "; if (a) location.href = a.href + "
-        "'samples/#d=21'; return a ? false : 'no run'; }"
-        "const e = document.getElementById('d=21'); return e !== null && e.textContent.length > 50 && "
-        "document.querySelector('main img, main script, main svg:not(.lp)') === null && "
-        "!document.querySelector('main').textContent.includes('\\u202e') && "
-        "document.querySelector('main .cp') !== null" },
+                                               "'samples/#d=21'; return a ? false : 'no run'; }"
+                                               "const e = document.getElementById('d=21'); return "
+                                               "e !== null && e.textContent.length > 50 && "
+                                               "document.querySelector('main img, main script, "
+                                               "main svg:not(.lp)') === null && "
+                                               "!document.querySelector('main').textContent."
+                                               "includes('\\u202e') && "
+                                               "document.querySelector('main .cp') !== null" },
     /* walks */
     { "walk: why did a model fail a question? first click: its board", "demo/", NULL,
         TO("/s/wordnet/") },
@@ -91,7 +96,8 @@ const struct step EVIDENCE_STEPS[] = {
         "=== 'd=79' && o.filter(li => li.textContent.includes('right')).length === 1 && "
         "o.filter(li => li.textContent.includes('chosen')).length === 1 && "
         "!o.some(li => li.textContent.includes('right') && li.textContent.includes('chosen'))" },
-    { "walk: is the best really better than the next? first click: tasks", "demo/", NULL, TO("/t/") },
+    { "walk: is the best really better than the next? first click: tasks", "demo/", NULL,
+        TO("/t/") },
     { "second click: the task", NULL, NULL, TO("/t/wordnet_definitions/") },
     { "third click: the first two compared", NULL, NULL,
         CLICK(LINK("a.textContent === 'Compare the first two'"),
