@@ -14,7 +14,7 @@ rng = random.Random(6)
 word = lambda n: "".join(rng.choice("abcdefghijklmnop") for _ in range(n))
 with open(sys.argv[1] + "/data/text.jsonl", "w") as f:
     for i in range(400):
-        f.write(json.dumps({"q": " ".join(word(4) for _ in range(rng.randint(2, 9))), "right": ["a", word(2)]}) + "\n")
+        f.write(json.dumps({"q": " ".join(word(4) for _ in range(rng.randint(2, 9) if i else 200)), "right": ["a", word(2)]}) + "\n")
 with open(sys.argv[1] + "/data/text_shots.jsonl", "w") as f:
     f.write(json.dumps({"q": "abc", "right": ["def"]}) + "\n" + json.dumps({"q": "gh", "right": "ij"}) + "\n")
 PY

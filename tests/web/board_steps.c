@@ -27,11 +27,11 @@ const struct step BOARD_STEPS[] = {
             "Size") " }"
                     "return " NAMES "[0] === 'all-MiniLM-L6-v2-1L' && " NAMES
                     "[3].endsWith('-2L') && " QUERY " === '?sort=size'" },
+    { "by rank downwards, what has no rank is last all the same", "demo/s/wordnet/?sort=-rank",
+        NULL, "return " NAMES ".slice(0, 3).map(n => n.slice(-3)).join() === '-3L,-v2,-1L'" },
     { "missing values are last, in both directions", "demo/s/wordnet/?sort=mean", NULL,
         "return " NAMES "[2].endsWith('-1L')" },
     { "downwards too", "demo/s/wordnet/?sort=-mean", NULL, "return " NAMES "[2].endsWith('-1L')" },
-    { "by rank downwards, what has no rank is last all the same", "demo/s/wordnet/?sort=-rank",
-        NULL, "return " NAMES ".slice(0, 3).map(n => n.slice(-3)).join() === '-3L,-v2,-1L'" },
     { "search takes all words, and leaves out those after a minus", NULL, NULL,
         "if (!window.typed) { window.typed = 1; " TYPE(
             "minilm -3l") " } return " ROWS ".length === 2 && " COUNT " === '2 of 6 rows' && " QUERY
@@ -212,9 +212,10 @@ const struct step BOARD_STEPS[] = {
     /* from the front page: what is the best permissive model of at most 1B parameters? */
     { "one click leads to the board", "many/", NULL,
         "if (!window.once) { window.once = 1; document.querySelector('.suite h2 a').click(); }"
-        "return location.pathname === '/many/s/many/'" },
+        "const c = document.querySelector('[data-count]'); return location.pathname === "
+        "'/many/s/many/' && c && /^2.?000 rows$/.test(c.textContent)" },
     { "what is typed there leaves the models that are asked about", NULL, "/",
-        "if (!window.once) { window.once = 1; " TYPE(
+        "if (!window.typed) { window.typed = 1; " TYPE(
             "size:<=1b lic:permissive") " }"
                                         "const lic = " ROWS
                                         ".map(r => r.lastElementChild.textContent); return " QUERY

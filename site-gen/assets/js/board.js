@@ -607,7 +607,7 @@ const board = (() => {
     });
   }
   function showChips() {
-    const filters = activeFilters(), compare = $('header nav a[href*="compare/"]');
+    const filters = activeFilters(), compare = $("[data-compare]");
     chips.hidden = !filters.length && !state.pins.length;
     chips.replaceChildren(...filters.flatMap((f) => f.values.map((text, k) => h("button", { type: "button", "data-clear": f.id, "data-value": f.id === "q" ? "" : [...state.chosen[f.id]][k], "aria-label": `Leave out ${f.title}: ${plain(text, 40)}` }, `${f.title}: ${plain(text, 40)} ×`))),
       ...(state.pins.length ? [h("button", { type: "button", "data-clear": "pins" }, `${state.pins.length} pinned ×`)] : []),

@@ -14,10 +14,10 @@
   const front = (rows) => rows.sort((a, b) => SIDES.reduce((d, s) => d || level(b, s) - level(a, s) || 0, 0))
     .reduce((kept, r) => (kept.some((o) => beats(o, r)) || kept.push(r), kept), []);
 
-  function reasons(row, set, percent) {
+  function reasons(row, set) {
     const out = [], best = set[0];
     if (row === best) out.push("The highest score of what fits.");
-    else out.push(`${number(best.score - row.score, percent)} below the best${row.high >= best.low ? ", and their intervals overlap" : ""}.`);
+    else out.push(`${best.score - row.score < 5e-4 ? "Less than 0.1" : number(best.score - row.score, true)} below the best${row.high >= best.low ? ", and their intervals overlap" : ""}.`);
     if (set.every((o) => o === row || o.size !== o.size || o.size > row.size)) out.push("The smallest.");
     else if (row !== best && row.size < best.size) out.push(`${Math.round(100 * row.size / best.size)} % of its size.`);
     if (set.length > 1 && set.every((o) => o === row || !(o.speed >= row.speed)) && row.speed === row.speed) out.push("The fastest.");
@@ -39,7 +39,7 @@
     };
     const form = h("form", { class: "choose-form" },
       select("by", "Best at", aims),
-      select("size", "Size", SIZES), select("mem", "Fits in memory", MEMORY), select("lic", "Licence", [["", "any"], ["permissive", "permissive (Apache, MIT and the like)"]]),
+      select("size", "Size", SIZES), select("mem", "Fits in memory", MEMORY), select("lic", "Licence", [["", "any"], ["permissive", "permissive: Apache, MIT, …"]]),
       select("speed", "Texts of 128 tokens a second", SPEED));
     const result = h("div", { "aria-live": "polite" });
     place.append(form, result);
@@ -72,7 +72,7 @@
         const { i } = r, path = `${root()}m/${doc.key[i].split("@")[0]}/${tail()}`, known = r.low === r.low;
         return h("tr", null, h("th", { scope: "row" }, h("a", { href: path }, h("bdi", null, org[i] ? h("span", { class: "org" }, plain(org[i], 60) + "/") : "", h("span", { class: "name" }, plain(doc.short[i])))), marks[i] ? h("span", { class: "mark" }, marks[i]) : ""),
           h("td", { class: "n" }, h("b", null, number(r.score, true)), " ", h("span", { class: "ci" }, known ? "±" + number((r.high - r.low) / 2, true) : "")),
-          h("td", { class: "text" }, reasons(r, set, true).join(" ")),
+          h("td", { class: "text" }, reasons(r, set).join(" ")),
           h("td", { class: "n" }, params(r.size)), h("td", { class: "n" }, mem[i] === mem[i] ? bytes(mem[i]) : "unknown"), h("td", { class: "n" }, r.speed === r.speed ? count(r.speed) : "unknown"), h("td", { class: "muted" }, h("bdi", null, plain(lic[i] || "not stated", 40))));
       };
       const said = `${count(set.length)} of the ${count(fits.length)} that fit (${count(all.length)} have a score): no other is as good, as small and as fast at once.`;
