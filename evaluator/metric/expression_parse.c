@@ -19,8 +19,9 @@ struct reader {
 };
 
 static bool bad(struct reader *r, const char *why) {
-    return err_set(r->err, ERR_TASK, "bad regular expression '%.200s': %s at byte %zu", r->text,
-        why, (size_t)(r->at - r->text));
+    size_t n = (size_t)(r->end - r->text); /* no NUL ends it */
+    return err_set(r->err, ERR_TASK, "bad regular expression '%.*s': %s at byte %zu",
+        n < 200 ? (int)n : 200, r->text, why, (size_t)(r->at - r->text));
 }
 
 /* ---- the tree ---- */
