@@ -136,9 +136,8 @@ static bool read_profile(struct detector *d, const char *path, struct err *err) 
     if (ok) {
         json_object_foreach(json_object_get(json, "freq"), piece, count) {
             struct letters l = letters_of(piece, strlen(piece));
-            double of = l.n >= 1 && l.n <= 3
-                            ? json_number_value(json_array_get(words, l.n - 1))
-                            : 0;
+            double of =
+                l.n >= 1 && l.n <= 3 ? json_number_value(json_array_get(words, l.n - 1)) : 0;
             if (of > 0) {
                 add_share(d, piece, json_number_value(count) / of);
             }
@@ -176,8 +175,8 @@ static bool read_profiles(struct detector *d, const char *dir, struct err *err) 
         free(path);
         free(names[i]);
     }
-    ok = ok && (d->n_languages ||
-                   err_set(err, ERR_INPUT, "the folder '%s' has no profiles", folder));
+    ok = ok &&
+         (d->n_languages || err_set(err, ERR_INPUT, "the folder '%s' has no profiles", folder));
     free(folder);
     return ok;
 }
@@ -349,13 +348,13 @@ static uint32_t normal(const struct detector *d, uint32_t c) {
             return d->ideographs[i].members.c[0];
         }
     }
-    return c >= 0x1ea0 && c <= 0x1eff                                       ? 0x1ec3
-           : c >= 0x2000 && c <= 0x206f                                     ? ' '
-           : c >= 0x3040 && c <= 0x309f                                     ? 0x3042
-           : c >= 0x30a0 && c <= 0x30ff                                     ? 0x30a2
-           : (c >= 0x3100 && c <= 0x312f) || (c >= 0x31a0 && c <= 0x31bf)   ? 0x3105
-           : c >= 0xac00 && c <= 0xd7af                                     ? 0xac00
-                                                                            : c;
+    return c >= 0x1ea0 && c <= 0x1eff                                     ? 0x1ec3
+           : c >= 0x2000 && c <= 0x206f                                   ? ' '
+           : c >= 0x3040 && c <= 0x309f                                   ? 0x3042
+           : c >= 0x30a0 && c <= 0x30ff                                   ? 0x30a2
+           : (c >= 0x3100 && c <= 0x312f) || (c >= 0x31a0 && c <= 0x31bf) ? 0x3105
+           : c >= 0xac00 && c <= 0xd7af                                   ? 0xac00
+                                                                          : c;
 }
 
 /* ---- pieces ---- */

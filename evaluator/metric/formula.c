@@ -1,6 +1,6 @@
 /* A formula is computed as it is read, once for each of several choices of what its letters are;
- * no tree is kept. A value is a fraction of whole numbers as long as that is possible, and a complex
- * number beside it. */
+ * no tree is kept. A value is a fraction of whole numbers as long as that is possible, and a
+ * complex number beside it. */
 #include "evaluator/metric/formula.h"
 
 #include <complex.h>
@@ -22,7 +22,7 @@ struct value {
 struct reader {
     const char *at;
     unsigned trial, depth, roots; /* roots: within how many */
-    bool nested;                  /* a root within a root, of which sympy may not see that it is another */
+    bool nested; /* a root within a root, of which sympy may not see that it is another */
     bool failed;
 };
 
@@ -67,9 +67,8 @@ static struct value minus(struct value a) {
 
 static struct value times(struct value a, struct value b) {
     number z = a.z * b.z;
-    return a.exact && b.exact
-               ? exact_of((__int128)a.num * b.num, (__int128)a.den * b.den, z)
-               : (struct value) { .z = z };
+    return a.exact && b.exact ? exact_of((__int128)a.num * b.num, (__int128)a.den * b.den, z)
+                              : (struct value) { .z = z };
 }
 
 static struct value over(struct reader *r, struct value a, struct value b) {
@@ -78,14 +77,14 @@ static struct value over(struct reader *r, struct value a, struct value b) {
         return a;
     }
     number z = a.z / b.z;
-    return a.exact && b.exact
-               ? exact_of((__int128)a.num * b.den, (__int128)a.den * b.num, z)
-               : (struct value) { .z = z };
+    return a.exact && b.exact ? exact_of((__int128)a.num * b.den, (__int128)a.den * b.num, z)
+                              : (struct value) { .z = z };
 }
 
 static struct value to_power(struct reader *r, struct value a, struct value b) {
     bool whole = b.exact && b.den == 1;
-    if ((whole && (b.num > POWER_MAX || b.num < -POWER_MAX)) || (a.z == 0 && !(whole && b.num > 0))) {
+    if ((whole && (b.num > POWER_MAX || b.num < -POWER_MAX)) ||
+        (a.z == 0 && !(whole && b.num > 0))) {
         r->failed = true;
         return a;
     }
@@ -115,11 +114,11 @@ static struct value letter_value(const struct reader *r, const char *name, size_
 
 static void skip(struct reader *r) {
     for (;;) {
-        size_t n = *r->at == ' ' ? 1
-                   : !strncmp(r->at, "\\left", 5) && !(r->at[5] >= 'a' && r->at[5] <= 'z')   ? 5
+        size_t n = *r->at == ' '                                                            ? 1
+                   : !strncmp(r->at, "\\left", 5) && !(r->at[5] >= 'a' && r->at[5] <= 'z')  ? 5
                    : !strncmp(r->at, "\\right", 6) && !(r->at[6] >= 'a' && r->at[6] <= 'z') ? 6
-                   : !strncmp(r->at, "\\!", 2) || !strncmp(r->at, "\\,", 2)                  ? 2
-                                                                                              : 0;
+                   : !strncmp(r->at, "\\!", 2) || !strncmp(r->at, "\\,", 2)                 ? 2
+                                                                                            : 0;
         if (!n) {
             return;
         }
@@ -139,7 +138,8 @@ static bool is_digit(char c) {
 static bool take(struct reader *r, const char *word) {
     size_t n = strlen(word);
     skip(r);
-    if (strncmp(r->at, word, n) != 0 || (word[0] == '\\' && is_letter(word[n - 1]) && is_letter(r->at[n]))) {
+    if (strncmp(r->at, word, n) != 0 ||
+        (word[0] == '\\' && is_letter(word[n - 1]) && is_letter(r->at[n]))) {
         return false;
     }
     r->at += n;
@@ -194,8 +194,18 @@ static struct value read_number(struct reader *r) {
     }
 }
 
+/* \frac{a}2: a digit needs no braces. */
+static struct value read_part(struct reader *r) {
+    skip(r);
+    if (!is_digit(*r->at)) {
+        return read_braces(r);
+    }
+    int digit = *r->at++ - '0';
+    return exact_of(digit, 1, digit);
+}
+
 static struct value read_fraction(struct reader *r) {
-    struct value a = read_braces(r), b = r->failed ? a : read_braces(r);
+    struct value a = read_part(r), b = r->failed ? a : read_part(r);
     return r->failed ? a : over(r, a, b);
 }
 
@@ -279,13 +289,15 @@ static bool begins_atom(struct reader *r) {
 
 /* What stands side by side is multiplied, before any other product. */
 static struct value read_side_by_side(struct reader *r) {
-    if (take(r, "-")) {
-        return minus(++r->depth > DEPTH_MAX ? fail(r) : read_side_by_side(r));
+    bool negative = take(r, "-");
+    if (negative || take(r, "+")) {
+        struct value v = ++r->depth > DEPTH_MAX ? fail(r) : read_side_by_side(r);
+        return negative ? minus(v) : v;
     }
     struct value v = read_power(r);
     while (!r->failed && begins_atom(r)) {
-        bool digit = is_digit(*r->at); /* "2 3" is twenty-three to sympy */
-        v = digit ? fail(r) : times(v, read_power(r));
+        bool apart = is_digit(*r->at) && r->at[-1] == ' '; /* "2 3" is twenty-three to sympy */
+        v = apart ? fail(r) : times(v, read_power(r));
     }
     return v;
 }
@@ -357,10 +369,19 @@ static enum formula_verdict compare_values(struct value a, struct value b) {
                                                   : FORMULA_UNKNOWN;
 }
 
-/* Sums with decimals: sympy's are rounded, and what remains of a difference is not nothing to it. */
+static bool has_sum(const char *text) {
+    for (const char *c = text; *c; c++) {
+        if (c > text && (*c == '+' || *c == '-') && !strchr("{(^", c[-1])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sums with decimals: sympy's are rounded, and what remains of a difference is not nothing to it.
+ */
 static bool is_rounded(const char *a, const char *b) {
-    return (strchr(a, '.') || strchr(b, '.')) &&
-           ((*a && strpbrk(a + 1, "+-")) || (*b && strpbrk(b + 1, "+-")));
+    return (strchr(a, '.') || strchr(b, '.')) && (has_sum(a) || has_sum(b));
 }
 
 enum formula_verdict formula_compare(const char *a, const char *b) {

@@ -14,9 +14,9 @@ enum argument {
     ARGUMENT_NTH,    /* of so many as the number is */
     ARGUMENT_RELATION,
     ARGUMENT_WORD,
-    ARGUMENT_SMALL,  /* in small letters */
+    ARGUMENT_SMALL, /* in small letters */
     ARGUMENT_LETTER,
-    ARGUMENT_PHRASE, /* in small letters, without blanks around it */
+    ARGUMENT_PHRASE,   /* in small letters, without blanks around it */
     ARGUMENT_KEYWORD,  /* an expression, in any case */
     ARGUMENT_KEYWORDS, /* a list of them */
     ARGUMENT_FORBIDDEN,
@@ -36,8 +36,10 @@ struct checker {
     } arguments[ARGUMENTS_MAX];
 };
 
-#define RELATION(key) { key, ARGUMENT_RELATION }
-#define NUMBER(key) { key, ARGUMENT_NUMBER }
+#define RELATION(key)                                                                              \
+    { key, ARGUMENT_RELATION }
+#define NUMBER(key)                                                                                \
+    { key, ARGUMENT_NUMBER }
 
 static const struct checker CHECKERS[] = {
     { "keywords:existence", check_existence, 0, { { "keywords", ARGUMENT_KEYWORDS } } },
@@ -144,16 +146,14 @@ void instruct_tools_free(struct instruct_tools *t) {
     }
 }
 
-static bool find_dir(struct instruct_tools *t, struct err *err) {
+char *instruct_folder(struct err *err) {
     const char *said = getenv("ASSAY_LANGUAGES");
-    if (!t->dir && said && *said) {
-        t->dir = xstrdup(said);
-    } else if (!t->dir) {
-        char *home = assay_home(err);
-        t->dir = home ? path_join(home, "languages") : NULL;
-        free(home);
+    if (said && *said) {
+        return xstrdup(said);
     }
-    return t->dir != NULL;
+    char *home = assay_home(err), *dir = home ? path_join(home, "languages") : NULL;
+    free(home);
+    return dir;
 }
 
 static bool not_there(const struct checker *c, const struct instruct_tools *t, struct err *err) {
@@ -172,7 +172,8 @@ static bool prepare_tools(struct instruct_tools *t, const struct checker *c, str
     if (!ok || !c->needs) {
         return ok;
     }
-    if (!find_dir(t, err)) {
+    t->dir = t->dir ? t->dir : instruct_folder(err);
+    if (!t->dir) {
         return false;
     }
     if ((c->needs & NEED_PUNKT) && !t->sentences) {
@@ -193,8 +194,8 @@ static bool prepare_tools(struct instruct_tools *t, const struct checker *c, str
 
 /* ---- reading what was told ---- */
 
-static bool add_expression(
-    struct instruction *i, const char *before, const char *word, const char *after, struct err *err) {
+static bool add_expression(struct instruction *i, const char *before, const char *word,
+    const char *after, struct err *err) {
     struct strbuf text = { 0 };
     if (i->n_expressions == KEYWORDS_MAX) {
         return err_set(err, ERR_INPUT, "more than %d keywords", KEYWORDS_MAX);
@@ -212,9 +213,8 @@ static bool take_list(struct instruction *i, const json_t *list, bool forbidden,
     size_t k;
     json_t *one;
     json_array_foreach(list, k, one) {
-        if (!json_is_string(one) ||
-            !add_expression(i, forbidden ? "(?i)\\b" : "(?i)", json_string_value(one),
-                forbidden ? "\\b" : "", err)) {
+        if (!json_is_string(one) || !add_expression(i, forbidden ? "(?i)\\b" : "(?i)",
+                                        json_string_value(one), forbidden ? "\\b" : "", err)) {
             return json_is_string(one) ? false : err_set(err, ERR_INPUT, "a keyword is no text");
         }
     }
@@ -239,17 +239,28 @@ static bool take_letter(struct instruction *i, const char *s, struct err *err) {
     return utf8_length(s, strlen(s)) == 1 || err_set(err, ERR_INPUT, "'%.40s' is no letter", s);
 }
 
-static bool take_text(
-    struct instruction *i, enum argument what, const char *s, struct err *err) {
+static bool take_text(struct instruction *i, enum argument what, const char *s, struct err *err) {
     char *stripped = instruct_stripped(s, strlen(s), what == ARGUMENT_PHRASE);
     bool ok = true;
     switch (what) {
-    case ARGUMENT_RELATION: ok = take_relation(i, s, err); break;
-    case ARGUMENT_WORD: i->word = xstrdup(s); break;
-    case ARGUMENT_SMALL: take_small(i, s); break;
-    case ARGUMENT_LETTER: ok = take_letter(i, s, err); break;
-    case ARGUMENT_KEYWORD: ok = add_expression(i, "(?i)", stripped, "", err); break;
-    case ARGUMENT_SECTION: ok = add_expression(i, "\\s?", stripped, "\\s?\\d+\\s?", err); break;
+    case ARGUMENT_RELATION:
+        ok = take_relation(i, s, err);
+        break;
+    case ARGUMENT_WORD:
+        i->word = xstrdup(s);
+        break;
+    case ARGUMENT_SMALL:
+        take_small(i, s);
+        break;
+    case ARGUMENT_LETTER:
+        ok = take_letter(i, s, err);
+        break;
+    case ARGUMENT_KEYWORD:
+        ok = add_expression(i, "(?i)", stripped, "", err);
+        break;
+    case ARGUMENT_SECTION:
+        ok = add_expression(i, "\\s?", stripped, "\\s?\\d+\\s?", err);
+        break;
     case ARGUMENT_POSTSCRIPT: {
         char *lower = instruct_stripped(s, strlen(s), true);
         bool known = !strcmp(stripped, "P.S.") || !strcmp(stripped, "P.P.S");
@@ -279,7 +290,10 @@ static bool take_argument(
     bool list = what == ARGUMENT_KEYWORDS || what == ARGUMENT_FORBIDDEN,
          number = what == ARGUMENT_NUMBER || what == ARGUMENT_NTH;
     if (number ? !json_is_number(value) : list ? !json_is_array(value) : !json_is_string(value)) {
-        return err_set(err, ERR_INPUT, "it must be a %s", number ? "number" : list ? "list" : "text");
+        return err_set(err, ERR_INPUT, "it must be a %s",
+            number ? "number"
+            : list ? "list"
+                   : "text");
     }
     if (!number) {
         return list ? take_list(i, value, what == ARGUMENT_FORBIDDEN, err)

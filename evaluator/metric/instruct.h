@@ -16,6 +16,9 @@
 
 enum { INSTRUCTIONS_MAX = 64 };
 
+/* Where that folder is, if it is anywhere; the caller frees. */
+MUST_CHECK char *instruct_folder(struct err *err);
+
 /* What checkers share; opened as it is needed. Not for two threads at once. */
 struct instruct_tools;
 struct instruct_tools *instruct_tools_new(const char *dir); /* NULL: as said above */

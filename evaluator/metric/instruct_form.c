@@ -136,7 +136,8 @@ bool check_two_responses(const struct instruction *i, const char *text, size_t n
     (void)i;
     for (const char *at = text, *end; ok && at; at = end ? end + 6 : NULL, place++) {
         end = strstr(at, "******");
-        char *part = instruct_stripped(at, end ? (size_t)(end - at) : n - (size_t)(at - text), false);
+        char *part =
+            instruct_stripped(at, end ? (size_t)(end - at) : n - (size_t)(at - text), false);
         ok = *part || place == 0 || !end;
         if (*part && count++ < 2) {
             said[count - 1] = part;

@@ -59,9 +59,9 @@ char *instruct_stripped(const char *text, size_t n, bool lower);
 checker_fn check_existence, check_frequency, check_forbidden, check_letter, check_language,
     check_words, check_sentences, check_capital_words, check_capitals, check_small, check_comma,
     check_first_word;
-checker_fn check_paragraphs, check_placeholders, check_postscript, check_bullets,
-    check_constrained, check_highlights, check_sections, check_json, check_title,
-    check_two_responses, check_repeats, check_end, check_quotation;
+checker_fn check_paragraphs, check_placeholders, check_postscript, check_bullets, check_constrained,
+    check_highlights, check_sections, check_json, check_title, check_two_responses, check_repeats,
+    check_end, check_quotation;
 
 /* json.loads() takes it. */
 bool json_is_python_s(const char *text, size_t n);

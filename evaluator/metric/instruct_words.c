@@ -129,8 +129,8 @@ bool check_first_word(const struct instruction *i, const char *text, size_t n) {
     const char *paragraph = NULL;
     for (const char *at = text, *end; at; at = end ? end + 2 : NULL) {
         end = strstr(at, "\n\n");
-        const char *from = letters_strip(at, end ? (size_t)(end - at) : n - (size_t)(at - text),
-            &length);
+        const char *from =
+            letters_strip(at, end ? (size_t)(end - at) : n - (size_t)(at - text), &length);
         count += length > 0;
         if ((double)++place == i->nth) {
             paragraph = from;

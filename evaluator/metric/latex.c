@@ -92,7 +92,8 @@ static char *with_roots(char *text) {
     return strbuf_take(&out);
 }
 
-/* What follows one "\frac" up to the next. False: it is left as it is, and with it all of the text. */
+/* What follows one "\frac" up to the next. False: it is left as it is, and with it all of the text.
+ */
 static bool add_fraction(struct strbuf *out, const char *of, size_t n) {
     size_t a = length_of_letter(of), b;
     strbuf_adds(out, "\\frac");

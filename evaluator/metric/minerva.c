@@ -7,8 +7,7 @@
 #include "evaluator/metric/expression.h"
 #include "evaluator/metric/letters.h"
 
-static const char SENTENCE[] =
-    "Final Answer: The final answer is(.*?). I hope it is correct.";
+static const char SENTENCE[] = "Final Answer: The final answer is(.*?). I hope it is correct.";
 static const char NUMBER[] = "^-?\\d{1,3}(?:,\\d{3})+\\Z";
 
 static const char *const SUBSTITUTIONS[][2] = {

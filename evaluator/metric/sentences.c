@@ -275,9 +275,9 @@ static void look_at_two(const struct sentences *s, struct token *t, const struct
     if (has(s->together, pair.text, pair.len)) {
         t->breaks = false;
     } else {
-        bool starts = (t->abbreviated || t->ellipsis) && !initial &&
-                      (guess == GUESS_YES ||
-                          (upper && has(s->starters, strbuf_str(&second), second.len)));
+        bool starts =
+            (t->abbreviated || t->ellipsis) && !initial &&
+            (guess == GUESS_YES || (upper && has(s->starters, strbuf_str(&second), second.len)));
         if (starts) {
             t->breaks = true;
         } else if (((initial || number) && guess == GUESS_NO) ||

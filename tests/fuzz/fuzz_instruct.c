@@ -32,12 +32,15 @@ static const struct {
 
 static const char TOLD[] =
     "[{\"id\":\"keywords:existence\",\"keywords\":[\"a.b\"]},"
-    "{\"id\":\"keywords:letter_frequency\",\"letter\":\"i\",\"let_frequency\":2,\"let_relation\":\"at least\"},"
+    "{\"id\":\"keywords:letter_frequency\",\"letter\":\"i\",\"let_frequency\":2,\"let_relation\":"
+    "\"at least\"},"
     "{\"id\":\"language:response_language\",\"language\":\"en\"},"
-    "{\"id\":\"length_constraints:number_sentences\",\"num_sentences\":2,\"relation\":\"less than\"},"
+    "{\"id\":\"length_constraints:number_sentences\",\"num_sentences\":2,\"relation\":\"less "
+    "than\"},"
     "{\"id\":\"length_constraints:number_paragraphs\",\"num_paragraphs\":2},"
     "{\"id\":\"length_constraints:number_words\",\"num_words\":5,\"relation\":\"less than\"},"
-    "{\"id\":\"length_constraints:nth_paragraph_first_word\",\"num_paragraphs\":2,\"nth_paragraph\":2,\"first_word\":\"a\"},"
+    "{\"id\":\"length_constraints:nth_paragraph_first_word\",\"num_paragraphs\":2,\"nth_"
+    "paragraph\":2,\"first_word\":\"a\"},"
     "{\"id\":\"detectable_content:postscript\",\"postscript_marker\":\"P.S.\"},"
     "{\"id\":\"detectable_format:number_bullet_lists\",\"num_bullets\":2},"
     "{\"id\":\"detectable_format:number_highlighted_sections\",\"num_highlights\":2},"
@@ -46,7 +49,8 @@ static const char TOLD[] =
     "{\"id\":\"combination:two_responses\"},{\"id\":\"startend:quotation\"},"
     "{\"id\":\"combination:repeat_prompt\",\"prompt_to_repeat\":\"a\"},"
     "{\"id\":\"startend:end_checker\",\"end_phrase\":\"a\"},"
-    "{\"id\":\"change_case:capital_word_frequency\",\"capital_frequency\":2,\"capital_relation\":\"at least\"}]";
+    "{\"id\":\"change_case:capital_word_frequency\",\"capital_frequency\":2,\"capital_relation\":"
+    "\"at least\"}]";
 
 static struct instructions *prepare(void) {
     char dir[] = "/tmp/assay-fuzz-XXXXXX";

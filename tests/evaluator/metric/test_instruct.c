@@ -43,7 +43,7 @@ static size_t compare_row(const json_t *texts, const struct instructions *i, con
 }
 
 static void every_checker_says_what_the_harness_s_says(void **state) {
-    json_t *all = json_parse_file(VECTORS, 64 << 20, &(struct err) ERR_INIT), *row;
+    json_t *all = json_parse_file(VECTORS, 64 << 20, &(struct err)ERR_INIT), *row;
     const json_t *texts = json_object_get(all, "texts");
     struct instruct_tools *tools = instruct_tools_new(NULL);
     size_t k, left_out = 0, wrong = 0, seen[32] = { 0 };
