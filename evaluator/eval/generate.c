@@ -41,6 +41,7 @@ struct numbers {
 
 enum metric {
     METRIC_EXACT,
+    METRIC_ORIGINAL, /* the same, where the peer has a newer one of that name */
     METRIC_EM,
     METRIC_F1,
     METRIC_PROMPT_STRICT, /* from here on: of what was told */
@@ -50,7 +51,7 @@ enum metric {
     METRIC_STRICT,
     N_METRICS
 };
-static const char *const METRICS[N_METRICS] = { "exact_match", "em", "f1",
+static const char *const METRICS[N_METRICS] = { "exact_match", "exact_match_original", "em", "f1",
     "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc",
     "inst_level_loose_acc", "strict_acc" };
 
@@ -224,8 +225,9 @@ static double score(
         return told_value(metric, &c);
     }
     const char *answer = numbers->written[doc].answers[filter];
-    return metric == METRIC_EXACT ? score_exact(numbers->rules, d, answer)
-                                  : score_overlap(numbers->rules, d, answer, metric == METRIC_F1);
+    return metric <= METRIC_ORIGINAL
+               ? score_exact(numbers->rules, d, answer)
+               : score_overlap(numbers->rules, d, answer, metric == METRIC_F1);
 }
 
 /* ---- what both asking and taking back begin with ---- */

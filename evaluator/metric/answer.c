@@ -256,7 +256,7 @@ static bool read_step(struct step *s, const json_t *json, struct err *err) {
         return s->expression != NULL;
     }
     if (s->run == run_final_answer) {
-        s->minerva = minerva_new(err);
+        s->minerva = minerva_new(false, err);
         return s->minerva != NULL;
     }
     return s->run || err_set(err, ERR_TASK, "there is no step '%.40s' of a filter", name);
@@ -282,8 +282,11 @@ static bool read_ignored(struct answer_rules *r, const json_t *ignore, struct er
     r->ignore_punctuation = json_get_bool(ignore, "punctuation", false);
     r->ignore_numbers = json_get_bool(ignore, "numbers", false);
     r->ignore_latex = json_get_bool(ignore, "latex", false);
-    if (json_get_bool(ignore, "formula", false) && !(r->minerva = minerva_new(err))) {
-        return false;
+    if (json_get_bool(ignore, "formula", false)) {
+        r->minerva = minerva_new(json_get_bool(ignore, "frozen", false), err);
+        if (!r->minerva) {
+            return false;
+        }
     }
     if (json_array_size(list) > REGEXES_MAX) {
         return err_set(err, ERR_TASK, "more than %d regular expressions to ignore", REGEXES_MAX);

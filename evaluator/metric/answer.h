@@ -4,12 +4,13 @@
  *
  * The rules are a JSON object, a task's header has it and so does a result:
  *   {"filters": [{"name", "steps": [{"step": "regex", "pattern", "select", "fallback"}, ...]}],
- *    "ignore": {"case", "punctuation", "numbers", "latex", "formula": bool,
+ *    "ignore": {"case", "punctuation", "numbers", "latex", "formula", "frozen": bool,
  *               "regexes": [...]}}
  * Steps: regex, take_first, take_first_k {k}, majority_vote, remove_whitespace, lowercase,
- * uppercase, map {mapping, default}, between_dollars. To ignore latex is to compare the normal
- * forms of latex.h, nothing else. Without filters there is one that takes the first text and has no
- * name. */
+ * uppercase, map {mapping, default}, between_dollars, final_answer (minerva.h). To ignore latex is
+ * to compare the normal forms of latex.h; to ignore the formula, to take what minerva.h takes for
+ * the same, frozen or not; nothing else then counts. Without filters there is one that takes the
+ * first text and has no name. */
 #ifndef ASSAY_ANSWER_H
 #define ASSAY_ANSWER_H
 

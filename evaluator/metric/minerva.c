@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "evaluator/metric/expression.h"
 #include "evaluator/metric/letters.h"
 
@@ -44,7 +45,11 @@ static const char *const UNMARKED[][2] = {
 };
 enum { N_UNMARKED = sizeof UNMARKED / sizeof *UNMARKED };
 
+/* In place of the last two, as it was first. */
+static const char FROZEN_ROOT[] = "(sqrt)([^{])";
+
 struct minerva {
+    bool frozen;
     struct expression *sentence, *number, *words[N_REMOVED], *unmarked[N_UNMARKED];
 };
 
@@ -58,8 +63,9 @@ static struct expression *compile(const char *text, bool *ok, struct err *err) {
     return e;
 }
 
-struct minerva *minerva_new(struct err *err) {
+struct minerva *minerva_new(bool frozen, struct err *err) {
     struct minerva *m = xcalloc(1, sizeof *m);
+    m->frozen = frozen;
     bool ok = true;
     m->sentence = compile(SENTENCE, &ok, err);
     m->number = compile(NUMBER, &ok, err);
@@ -72,7 +78,10 @@ struct minerva *minerva_new(struct err *err) {
         strbuf_release(&text);
     }
     for (size_t i = 0; i < N_UNMARKED; i++) {
-        m->unmarked[i] = compile(UNMARKED[i][0], &ok, err);
+        bool last = i + 1 == N_UNMARKED, skipped = frozen && i + 2 == N_UNMARKED;
+        if (!skipped) {
+            m->unmarked[i] = compile(frozen && last ? FROZEN_ROOT : UNMARKED[i][0], &ok, err);
+        }
     }
     if (!ok) {
         minerva_free(m);
@@ -156,23 +165,42 @@ static char *without_word(char *text, const char *word) {
     return strbuf_take(&out);
 }
 
+/* Commas aside. */
+static bool is_all_digits(const char *text) {
+    bool any = false;
+    for (size_t n; *text; text += n) {
+        uint32_t c = 0;
+        n = utf8_decode(text, strlen(text), &c);
+        n = n ? n : 1;
+        if (c != ',' && !letter_is_decimal(c)) {
+            return false;
+        }
+        any = any || c != ',';
+    }
+    return any;
+}
+
 char *minerva_normal(struct minerva *m, const char *answer) {
     const char *equals = strrchr(answer, '=');
     struct expression_match whole;
     char *text = xstrdup(equals ? equals + 1 : answer);
-    for (size_t i = 0; i < N_REMOVED; i++) {
+    for (size_t i = 0; i < N_REMOVED && !m->frozen; i++) {
         text = m->words[i] ? substituted(m->words[i], "", text) : text;
     }
     for (size_t i = 0; i < sizeof SUBSTITUTIONS / sizeof *SUBSTITUTIONS; i++) {
         text = replaced(text, SUBSTITUTIONS[i][0], SUBSTITUTIONS[i][1]);
     }
     for (size_t i = 0; i < N_REMOVED; i++) {
-        text = m->words[i] ? without_word(text, REMOVED[i]) : replaced(text, REMOVED[i], "");
+        bool word = m->words[i] && !m->frozen;
+        text = word ? without_word(text, REMOVED[i]) : replaced(text, REMOVED[i], "");
     }
     for (size_t i = 0; i < N_UNMARKED; i++) {
-        text = substituted(m->unmarked[i], UNMARKED[i][1], text);
+        text = m->unmarked[i] ? substituted(m->unmarked[i], UNMARKED[i][1], text) : text;
     }
     text = replaced(text, "$", "");
+    if (m->frozen) {
+        return is_all_digits(text) ? replaced(text, ",", "") : text;
+    }
     struct expression_walk *w = expression_begin(m->number, text, strlen(text));
     bool grouped = expression_next(w, &whole);
     expression_end(w);
@@ -181,7 +209,8 @@ char *minerva_normal(struct minerva *m, const char *answer) {
 
 enum formula_verdict minerva_compare(struct minerva *m, const char *normal, const char *right) {
     char *other = minerva_normal(m, right);
-    enum formula_verdict verdict = formula_compare(normal, other);
+    bool alike = m->frozen && !strcmp(normal, other); /* nothing is nothing */
+    enum formula_verdict verdict = alike ? FORMULA_SAME : formula_compare(normal, other);
     free(other);
     return verdict;
 }

@@ -9,7 +9,9 @@
 #include "evaluator/metric/formula.h"
 
 struct minerva;
-MUST_CHECK struct minerva *minerva_new(struct err *err);
+/* Frozen: answers are put into their normal form as the second Open LLM Leaderboard did, with units
+ * taken out of commands, roots with an index mistaken and commas of any digits dropped. */
+MUST_CHECK struct minerva *minerva_new(bool frozen, struct err *err);
 void minerva_free(struct minerva *m); /* NULL is fine */
 
 /* What stands in the sentence, NULL: there is none. The caller frees. */

@@ -187,6 +187,7 @@ METRICS = {
     acc_norm = "share of questions where the right choice has the highest log-likelihood per character",
     acc_bytes = "share of questions where the right choice has the highest log-likelihood per byte",
     exact_match = "share of answers that are exactly the expected one",
+    exact_match_original = "share of answers that are the expected formula, in the first way that they were compared",
     strict_acc = "mean of what share of the prompts and what share of the single instructions is followed to the letter",
     prompt_level_strict_acc = "share of prompts of which every instruction is followed to the letter",
     inst_level_strict_acc = "share of all instructions that are followed to the letter",

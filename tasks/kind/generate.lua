@@ -11,12 +11,12 @@
 local host, turns = host, host.kind("turns")
 local told_names = { "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc", "inst_level_loose_acc",
     "strict_acc" }
-local metric_names = { "exact_match", "em", "f1", table.unpack(told_names) }
+local metric_names = { "exact_match", "exact_match_original", "em", "f1", table.unpack(told_names) }
 local is_told = {}
 for _, name in ipairs(told_names) do is_told[name] = true end
 local most = { max_tokens = 1000000, repeats = 1000 }
 local ignored = { case = "boolean", punctuation = "boolean", numbers = "boolean", regexes = "table", latex = "boolean",
-    formula = "boolean" }
+    formula = "boolean", frozen = "boolean" }
 
 local function text(value)
     if type(value) == "number" then return tostring(value) end
@@ -105,10 +105,11 @@ end
 
 local function check_ignore(task, problem)
     for key, value in pairs(task.ignore or {}) do
-        local near = not ignored[key] and host.nearest(tostring(key), { "case", "punctuation", "numbers", "regexes", "latex", "formula" })
+        local near = not ignored[key] and host.nearest(tostring(key), { "case", "punctuation", "numbers", "regexes", "latex", "formula",
+            "frozen" })
         if not ignored[key] then
             problem("ignore", ("has no '%s'%s"):format(tostring(key), near and (": did you mean '%s'?"):format(near)
-                or ": it has case, punctuation, numbers, regexes, latex, formula"))
+                or ": it has case, punctuation, numbers, regexes, latex, formula, frozen"))
         elseif type(value) ~= ignored[key] then
             problem("ignore", ("'%s' must be a %s, got a %s"):format(key, ignored[key], type(value)))
         end
