@@ -611,10 +611,30 @@ static void the_check_finds_what_is_wrong(void **state) {
 
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_dir, drop_dir)
 
+/* Run 1's documents come to 0.395; where another figure stands beside them they are not given out.
+ */
+static void scores_that_do_not_come_to_the_figure_are_not_believed(void **state) {
+    static const char PATH[] = "api/v1/m/assay-demo/SmolLM2-135M-Instruct/scores.json";
+    char *out = out_of(state);
+    build(fixture_demo(), out, NULL);
+    assert_holds(out, PATH, "00112233aabbccdd");
+    json_t *doc = fixture_demo(), *run;
+    size_t i;
+    json_array_foreach(json_object_get(doc, "runs"), i, run) {
+        if (json_integer_value(json_object_get(run, "run_id")) == 1)
+            json_object_set_new(run, "value", json_real(0.397));
+    }
+    build(doc, out, NULL);
+    assert_holds(out, PATH, "/m/assay-demo/SmolLM2-135M-Instruct/r/1/");
+    assert_int_equal(count_in(out, PATH, "00112233aabbccdd"), 0);
+    free(out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(the_demo_becomes_pages_that_are_sound),
         IN_A_FOLDER(samples_have_a_page_and_files),
+        IN_A_FOLDER(scores_that_do_not_come_to_the_figure_are_not_believed),
         IN_A_FOLDER(each_kind_of_samples_is_shown),
         IN_A_FOLDER(texts_that_a_task_withholds_are_in_no_file),
         IN_A_FOLDER(samples_that_are_gone_are_said_to_be),
