@@ -63,7 +63,7 @@ function setUp(place, doc, link) {
     table.rows[0].cells[1].textContent = title;
     $(".empty", place).hidden = set.length;
     out.replaceChildren(...(set.length ? [el("p.sub", `${count(set.length)} of the ${count(fits.length)} that fit (${count(known.length)} have a score): no other is as good, as small and as fast at once.`),
-      region("Models to choose from", table)] : []));
+      region(`Models to choose from: ${place.dataset.choose}`, table)] : []));
   }
   on(form, "submit", (e) => e.preventDefault());
   on(form, "change", () => {
