@@ -22,6 +22,15 @@ static bool is_hidden(uint32_t c) {
     return false;
 }
 
+/* Marks that pile up over and under a letter. No language sets more than a few on one; a thousand
+ * of them would cover the lines around. */
+enum { PILE_MAX = 6 };
+static bool piles_up(uint32_t c) {
+    return (c >= 0x300 && c <= 0x36F) || (c >= 0x483 && c <= 0x489) ||
+           (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x1DC0 && c <= 0x1DFF) ||
+           (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE20 && c <= 0xFE2F);
+}
+
 static const char *entity(char c) {
     switch (c) {
     case '&':
@@ -40,11 +49,15 @@ static const char *entity(char c) {
 }
 
 static void escape(struct strbuf *out, const char *s, size_t n, const char *mark) {
+    size_t pile = 0;
     while (n) {
         uint32_t c = 0xFFFD;
         size_t len = utf8_decode(s, n, &c);
         const char *name = len == 1 ? entity(*s) : NULL;
-        if (name)
+        pile = len && piles_up(c) ? pile + 1 : 0;
+        if (pile > PILE_MAX)
+            strbuf_adds(out, pile == PILE_MAX + 1 ? "\xE2\x80\xA6" : "");
+        else if (name)
             strbuf_adds(out, name);
         else if (len == 0)
             strbuf_adds(out, "\xEF\xBF\xBD");

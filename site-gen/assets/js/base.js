@@ -8,7 +8,8 @@ const on = (e, what, f) => e.addEventListener(what, f), whenRead = (f) => on(doc
 const HIDDEN = /((?![\t\n\r\ufe00-\ufe0f])[\p{Cc}\p{DI}\u2028\u2029\ufff9-\ufffb])/u;
 const clip = (s, n) => { const c = [...String(s)]; return c.length > n ? c.slice(0, n).join("") + "…" : c.join(""); };
 const mark = (c) => "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-const marked = (text) => String(text).split(HIDDEN).map((part, i) => i % 2 ? el("span.cp", mark(part)) : part);
+/* Marks that pile up on a letter end after six, as there. */
+const marked = (text) => String(text).replace(/([\p{Mn}\p{Me}]{6})[\p{Mn}\p{Me}]+/gu, "$1…").split(HIDDEN).map((part, i) => i % 2 ? el("span.cp", mark(part)) : part);
 const plain = (s, max = 100) => el("i", clip(s, max)).textContent;
 function set(e, attributes) {
   for (const [key, v] of Object.entries(attributes)) if (v !== null && v !== false) e.setAttribute(key, v === true ? "" : v);
