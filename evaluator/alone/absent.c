@@ -51,6 +51,7 @@ ABSENT(cmd_queue_wait, "queue wait");
 ABSENT(cmd_reproduce, "reproduce");
 ABSENT(cmd_rescore, "rescore");
 ABSENT(cmd_result_export, "result export");
+ABSENT(cmd_result_import, "result import");
 ABSENT(cmd_result_ls, "result ls");
 ABSENT(cmd_result_show, "result show");
 ABSENT(cmd_result_verify, "result verify");

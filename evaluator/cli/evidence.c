@@ -322,3 +322,12 @@ const char *metric_difference(const json_t *a, const json_t *b) {
     }
     return NULL;
 }
+
+bool evidence_is_measured(const struct evidence *e, struct err *err) {
+    const char *format = json_get_string(json_object_get(e->result, "imported"), "format", NULL);
+    if (!format) {
+        return true;
+    }
+    err_set(err, ERR_INPUT, "%s was imported from a file of format %s", e->name, format);
+    return err_hint(err, "only what was measured here can be measured or scored again");
+}
