@@ -53,6 +53,7 @@ ABSENT(cmd_rescore, "rescore");
 ABSENT(cmd_result_export, "result export");
 ABSENT(cmd_result_import, "result import");
 ABSENT(cmd_result_ls, "result ls");
+ABSENT(cmd_result_parity, "result parity");
 ABSENT(cmd_result_show, "result show");
 ABSENT(cmd_result_verify, "result verify");
 ABSENT(cmd_serve, "serve");

@@ -222,7 +222,7 @@ static void add_row(json_t *result, const json_t *row) {
     static const char *const ROW[] = { "model", "revision", "task", "kind", "harness_build",
         "backend", "isa", "device", "dtype", "data_sha256", "task_sha256", "n" };
     static const char *const CONFIG[] = { "profile", "shots", "limit", "seed" };
-    static const char *const DEFINITION[] = { "range", "higher_is_better" };
+    static const char *const DEFINITION[] = { "range", "higher_is_better", "languages" };
     for (size_t i = 0; i < sizeof ROW / sizeof *ROW; i++) {
         copy(result, row, ROW[i]);
     }

@@ -58,6 +58,10 @@ for format in lm-eval mteb; do
     code "ours as $format" 0 "$ASSAY" result export tiny/decoder tiny/encoder --to $format --out "$tmp/again/$format/ours" --samples
 done
 code 'ours on cards' 0 "$ASSAY" result export tiny/decoder --to model-index --out "$tmp/again/cards"
+echo '{"text": "abc"}' | "$ASSAY" embed "$tmp/hub/models/tiny/encoder" --format npy --out "$tmp/a.npy" || fail 'embed'
+"$python" -c 'import numpy, sys; a = numpy.load(sys.argv[1]); assert a.dtype == "float32" and a.ndim == 2 and len(a) == 1, a' "$tmp/a.npy" ||
+    fail 'numpy does not load the array'
+ok 'numpy loads vectors'
 "$python" "$e2e/peer_results.py" --load "$tmp/again" >"$tmp/out" 2>"$tmp/load.log" || fail 'the packages did not load them'
 ok "$(tail -n 1 "$tmp/out")"
 finish
