@@ -60,6 +60,32 @@ BEGIN
     RETURN rid;
 END $$;
 
+-- As 006 has it; where the run was there, the samples that were handed in with it once more go again.
+CREATE OR REPLACE FUNCTION record_run(request jsonb, sid bigint, text_of text, OUT run_id bigint, OUT created boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = assay, pg_temp AS $$
+#variable_conflict use_column
+DECLARE rev bigint; task bigint; config bigint; r runs;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended((request #>> '{model,name}') || '@' || (request #>> '{model,commit}'), 1));
+    rev := put_revision(request -> 'model');
+    task := put_task(request -> 'task');
+    config := put_config(coalesce(request -> 'config', '{}'));
+    SELECT x.run_id INTO run_id FROM runs x WHERE (x.revision_id, x.task_id, x.config_id) = (rev, task, config)
+        AND x.record_sha256 = encode(sha256(convert_to(text_of, 'UTF8')), 'hex');
+    created := run_id IS NULL;
+    IF created THEN
+        IF EXISTS (SELECT 1 FROM runs x WHERE x.set_id = sid) OR EXISTS (SELECT 1 FROM jobs x WHERE x.set_id = sid) THEN
+            RAISE EXCEPTION 'sample set % belongs to another run', sid USING ERRCODE = 'ZA003';
+        END IF;
+        r := put_run(rev, task, config, coalesce(request ->> 'purpose', 'eval'), NULL, NULL, NULL,
+            coalesce(sid, nextval('sample_sets')), NULL, text_of);
+        run_id := r.run_id;
+    ELSE
+        DELETE FROM sample_chunks c WHERE c.set_id = sid AND NOT EXISTS (SELECT 1 FROM runs x WHERE x.set_id = sid)
+            AND NOT EXISTS (SELECT 1 FROM jobs x WHERE x.set_id = sid);
+    END IF;
+END $$;
+
 -- As 006 has it, likewise.
 CREATE OR REPLACE FUNCTION choose_standing(rev bigint, task bigint, config bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = assay, pg_temp AS $$

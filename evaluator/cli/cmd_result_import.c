@@ -14,6 +14,7 @@
 #include "version.h"
 
 #define LINE_MAX_BYTES ((size_t)64 << 20)
+#define RECORD_MAX_BYTES ((size_t)1000000) /* what the database keeps of a run */
 #define CHUNK_LINES 2000
 #define CHUNK_BYTES ((size_t)8 << 20)
 
@@ -140,6 +141,11 @@ static bool store(struct import *m, const json_t *result, const struct packing *
     char *text = record ? record_text(record, err) : NULL;
     bool ok = record || err_set(err, ERR_INPUT, "task '%s' has no numbers",
                             json_get_string(result, "task", ""));
+    if (ok && text && strlen(text) >= RECORD_MAX_BYTES) {
+        ok = err_set(err, ERR_INPUT, "task '%s': its file says %zu bytes of it, more than %zu",
+            json_get_string(result, "task", ""), strlen(text), RECORD_MAX_BYTES);
+        err_hint(err, "fewer tasks in a file, or a shorter description of groups, fit");
+    }
     ok = ok && text && request && run_record(m->db, request, text, p->set, run, created, err);
     free(text);
     json_decref(record);
@@ -175,16 +181,20 @@ static void tell(struct import *m, const json_t *r, long long run, bool created)
 }
 
 static bool take_result(struct import *m, const json_t *result, struct err *err) {
-    struct packing p = { .db = m->db, .index = json_array() };
-    const char *samples = json_get_string(result, "samples", NULL);
+    struct packing p = { .db = m->db, .index = json_array() }, look = { .index = json_array() };
+    const char *samples =
+        args_has(m->args, "no-samples") ? NULL : json_get_string(result, "samples", NULL);
     long long run = 0;
     bool created = false;
-    bool ok = !samples || args_has(m->args, "no-samples") || pack_samples(&p, samples, err);
+    bool ok = !samples || !m->db || pack_samples(&look, samples, err); /* all of them, or none */
+    ok = ok && (!samples || pack_samples(&p, samples, err));
     ok = ok && (!m->db || store(m, result, &p, &run, &created, err));
     if (ok) {
         tell(m, result, run, created);
     }
+    json_decref(look.index);
     json_decref(p.index);
+    strbuf_release(&look.text);
     strbuf_release(&p.text);
     return ok;
 }

@@ -53,8 +53,8 @@ static char *newest_samples(const char *dir, const char *task) {
     return path;
 }
 
-static bool read_theirs(struct evidence *theirs, const char *name, const char *task, struct db *db,
-    struct err *err) {
+static bool read_theirs(
+    struct evidence *theirs, const char *name, const char *task, struct db *db, struct err *err) {
     if (is_number(name)) {
         json_t *selected = json_pack("{s:I}", "run", (json_int_t)strtoll(name, NULL, 10));
         bool ok = evidence_open(theirs, db, selected, err) && evidence_samples(theirs, db, err) &&
@@ -148,9 +148,9 @@ static bool try_setting(const struct args *args, const struct evidence *ours,
     changed.result = json_deep_copy(ours->result);
     json_object_set_new(changed.result, key, json_string(value));
     strbuf_addf(&rule, "%s %s", key, value);
-    bool ok = rerun(&again, args, &changed, only, err) &&
-              parity_add_rule(
-                  report, sides, strbuf_str(&rule), again.samples, again.samples_n, err);
+    bool ok =
+        rerun(&again, args, &changed, only, err) &&
+        parity_add_rule(report, sides, strbuf_str(&rule), again.samples, again.samples_n, err);
     rerun_release(&again);
     strbuf_release(&rule);
     json_decref(changed.result);
@@ -291,11 +291,14 @@ const struct command cmd_result_parity = {
     .operands = "THEIRS OURS",
     .summary = "lm-eval's answers against ours, and which rule explains where they differ",
     .details =
-        "THEIRS is the number of a run that was imported with its samples, a samples_<task>_<time>.jsonl\n"
+        "THEIRS is the number of a run that was imported with its samples, a "
+        "samples_<task>_<time>.jsonl\n"
         "or the folder of one. OURS is a run, a record, a model or a folder, as for rescore, with\n"
-        "samples. Of each document that came out otherwise: whether it was asked alike, how far the\n"
+        "samples. Of each document that came out otherwise: whether it was asked alike, how far "
+        "the\n"
         "log-likelihoods are apart, and which rules, one changed at a time and the samples scored\n"
-        "again, give theirs. --rerun also asks the model those documents again, with and without a\n"
+        "again, give theirs. --rerun also asks the model those documents again, with and without "
+        "a\n"
         "first token, in f32 and in bf16.\n\n"
         "  assay result parity ./lm-eval-out ./runs/my-model -t hellaswag\n"
         "  assay result parity 31 27 --rerun --json\n",

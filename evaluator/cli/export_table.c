@@ -76,13 +76,13 @@ void export_table_free(struct export_table *t) {
     free(t);
 }
 
-/* Quoted where a reader would part it otherwise. In tab-separated text, which knows no quotes, what
- * would is a space. */
+/* Quoted where a reader would part it otherwise; what a spreadsheet would take for a formula gets
+ * an apostrophe. In tab-separated text, which knows no quotes, what would part it is a space. */
 static void add_text(struct export_table *t, const char *s) {
-    bool quoted = t->separator == ',' && strpbrk(s, ",\"\r\n");
-    if (quoted) {
-        strbuf_addc(&t->text, '"');
-    }
+    bool formula = *s && strchr("=+-@\t\r", *s);
+    bool quoted = t->separator == ',' && (formula || strpbrk(s, ",\"\r\n"));
+    strbuf_adds(&t->text, quoted ? "\"" : "");
+    strbuf_adds(&t->text, formula ? "'" : "");
     for (; *s; s++) {
         if (quoted && *s == '"') {
             strbuf_addc(&t->text, '"');

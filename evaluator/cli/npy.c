@@ -32,8 +32,8 @@ static bool write_header(struct npy *npy, uint64_t rows, struct err *err) {
     return fwrite(header, 1, sizeof header, npy->file) == sizeof header || failed(npy, err);
 }
 
-bool npy_open(struct npy *npy, const char *path, uint32_t width, const uint64_t *expected,
-    struct err *err) {
+bool npy_open(
+    struct npy *npy, const char *path, uint32_t width, const uint64_t *expected, struct err *err) {
     *npy = (struct npy) { .path = path,
         .width = width,
         .known = expected != NULL,
@@ -69,11 +69,12 @@ bool npy_add(struct npy *npy, const float *rows, uint64_t n, struct err *err) {
 
 static bool settle(struct npy *npy, struct err *err) {
     if (npy->known && npy->rows < npy->expected) {
-        return err_set(err, ERR_INPUT, "there are %" PRIu64 " rows, not the %" PRIu64 " that --rows says",
-            npy->rows, npy->expected);
+        return err_set(err, ERR_INPUT,
+            "there are %" PRIu64 " rows, not the %" PRIu64 " that --rows says", npy->rows,
+            npy->expected);
     }
-    if (!npy->known && (fseek(npy->file, npy->start, SEEK_SET) || !write_header(npy, npy->rows, err) ||
-                           fseek(npy->file, 0, SEEK_END))) {
+    if (!npy->known && (fseek(npy->file, npy->start, SEEK_SET) ||
+                           !write_header(npy, npy->rows, err) || fseek(npy->file, 0, SEEK_END))) {
         return failed(npy, err);
     }
     return fflush(npy->file) == 0 || failed(npy, err);

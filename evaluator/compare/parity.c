@@ -66,8 +66,7 @@ static bool same_number(double a, double b) {
 static const char *their_argument(const json_t *theirs, size_t i, const char *which) {
     char key[32];
     snprintf(key, sizeof key, "gen_args_%zu", i);
-    return json_get_string(
-        json_object_get(json_object_get(theirs, "arguments"), key), which, NULL);
+    return json_get_string(json_object_get(json_object_get(theirs, "arguments"), key), which, NULL);
 }
 
 static const char *our_context(const json_t *ours, size_t i) {
@@ -361,8 +360,8 @@ static bool try_rule(json_t *report, const json_t *result, const json_t *ours, c
 static void add_document(json_t *report, const char *id, const json_t *ours, const json_t *theirs) {
     const char *metric = json_get_string(report, "metric", "");
     json_t *row = json_pack("{s:I, s:f, s:f, s:[]}", "doc_id", (json_int_t)strtoll(id, NULL, 10),
-        "ours", our_value(ours, metric), "theirs",
-        json_number_value(their_value(theirs, metric)), "explained");
+        "ours", our_value(ours, metric), "theirs", json_number_value(their_value(theirs, metric)),
+        "explained");
     compare_asked(row, ours, theirs);
     compare_answers(row, ours, theirs);
     json_array_append_new(json_object_get(report, "documents"), row);
@@ -379,8 +378,8 @@ static void count_unexplained(json_t *report) {
 }
 
 /* Documents that both have, and of these the ones that came out otherwise. */
-static bool pair(json_t *report, const json_t *ours, const json_t *theirs, double tolerance,
-    struct err *err) {
+static bool pair(
+    json_t *report, const json_t *ours, const json_t *theirs, double tolerance, struct err *err) {
     const char *metric = json_get_string(report, "metric", ""), *id;
     long long n = 0, otherwise = 0, numbers = 0;
     double sum = 0, their_sum = 0;

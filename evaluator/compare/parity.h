@@ -6,8 +6,8 @@
 #include "base/json.h"
 
 struct parity_options {
-    const char *metric;  /* ours; NULL: the main one */
-    double tolerance;    /* of log-likelihoods */
+    const char *metric; /* ours; NULL: the main one */
+    double tolerance;   /* of log-likelihoods */
 };
 
 struct parity_sides {

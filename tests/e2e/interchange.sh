@@ -37,6 +37,7 @@ code 'a line that is no sample' 7 "$ASSAY" result import --from lm-eval "$tmp/in
 has 'it says which' 'jsonl'"'"' line 5' "$tmp/err"
 sed -i '$d' "$tmp/in/org__model/samples_toy_choice_2026-01-31T12-00-00.000001.jsonl"
 
+equal 'and nothing is left of what was handed in twice, or in vain' 4 "$(sql 'SELECT sum(n) FROM sample_chunks')"
 code 'out again as lm-eval' 0 "$ASSAY" result export --to lm-eval --out "$tmp/lm" --samples
 code 'as mteb' 0 "$ASSAY" result export --to mteb --out "$tmp/mt"
 code 'as model-index' 0 "$ASSAY" result export org/model --to model-index --out "$tmp/cards"
@@ -78,7 +79,10 @@ for row, cells in zip(rows, comma):
     assert float(cells["value"]) == row["value"] and row["origin"] == "imported"
 PY
 ok 'tables agree with each other and with their schema'
-[ "$checks" -gt 20 ]
+printf -- '- dataset: {id: org/toy, task_id: "=1+1"}\n  value: 1.5\n' >"$tmp/formula.yaml"
+code 'a task with the name of a formula' 0 "$ASSAY" result import --from eval-results "$tmp/formula.yaml" --model org/model
+code 'goes into a table' 0 "$ASSAY" result export --to csv --out "$tmp/formula" -t '=1+1'
+has 'as text' "\"'=1+1\"" "$tmp/formula/results.csv"
 
 # Ours go out, and come back as what somebody else measured: beside the board's rows.
 code 'a run of ours' 0 "$ASSAY" eval tiny/decoder -t E2EChoice --out "$tmp/ours" --samples
@@ -127,6 +131,8 @@ code 'as a table, the model asked again' 0 "$ASSAY" result parity "$tmp/changed"
 has 'with a rule a row' 'their target' "$tmp/out"
 has 'and settings' 'add_bos yes' "$tmp/out"
 code 'an import as ours' 7 "$ASSAY" result parity "$tmp/changed" "$(sql "SELECT max(run_id) FROM runs WHERE purpose = 'import'")"
+code 'a list of runs' 0 "$ASSAY" result ls tiny/decoder
+has 'tells them apart' 'imported' "$tmp/out"
 code 'a suite' 0 "$ASSAY" submit tiny/decoder -s e2e
 "$ASSAY" worker --drain >/dev/null 2>"$tmp/worker.log" || fail 'the worker'
 code 'its board' 0 "$ASSAY" suite board e2e
