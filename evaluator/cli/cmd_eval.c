@@ -32,7 +32,7 @@ static const struct option options_eval[] = {
     { "no-db", 0, NULL, "don't store the results in the database" },
     { "template", 0, "HOW",
         "ask through the model's chat template: turns (each example is one of the user's and one "
-        "of the assistant's), one-turn, or none (the default); tasks that generate" },
+        "of the assistant's), one-turn, or none (the default)" },
     { "spread", 0, "K", "ask each task in K ways, and say how far its score goes" },
     { "spread-over", 0, "WHAT",
         "what differs: shots (other examples; the default), order (of the options), wording" },

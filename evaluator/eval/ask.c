@@ -41,11 +41,6 @@ bool eval_score(struct eval *e, struct score_request *requests, const size_t *ow
             "'%s' cannot score text: task '%s' needs a causal language model", e->subject->name,
             e->info->name);
     }
-    if (e->subject->chat) {
-        return err_set(err, ERR_UNSUPPORTED,
-            "task '%s' scores what it is given: it is not asked through a chat template yet",
-            e->info->name);
-    }
     if (!e->subject->score(e->subject->self, e->info->rules, requests, n, &e->run, err)) {
         return false;
     }

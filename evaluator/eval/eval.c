@@ -252,6 +252,9 @@ static void add_identity(json_t *r, const struct eval *e) {
     if (e->subject->chat) {
         json_object_set_new(
             r, "template", json_string(e->subject->one_turn ? "one-turn" : "turns"));
+        if (e->without_system) {
+            json_object_set_new(r, "without_system", json_true());
+        }
     }
     if (i->protocol) {
         json_object_set_new(r, "protocol", json_integer(i->protocol));
@@ -423,12 +426,16 @@ void eval_end(struct eval *e) {
     arena_release(&e->arena);
 }
 
+bool eval_ask(struct eval *e, struct err *err) {
+    return (!e->subject->chat || eval_chat(e, err)) && KINDS[e->info->kind]->ask(e, err);
+}
+
 bool eval_plan(const struct task *task, const struct subject *subject, struct run_stats *stats,
     struct err *err) {
     struct eval e;
     bool ok = eval_begin(&e, task, subject, NULL, err);
     e.plan = true;
-    ok = ok && KINDS[e.info->kind]->ask(&e, err);
+    ok = ok && eval_ask(&e, err);
     *stats = e.stats;
     eval_end(&e);
     return ok;
@@ -444,7 +451,7 @@ bool eval_run(const struct task *task, const struct subject *subject,
         return false;
     }
     eval_number_clusters(&e);
-    if (KINDS[e.info->kind]->ask(&e, err)) {
+    if (eval_ask(&e, err)) {
         made = make_result(&e, options, began, err);
     }
     bool ok = made && eval_write_samples(&e, samples, err);

@@ -22,7 +22,6 @@ struct numbers {
     struct written *written;
     size_t repeats, filters, main; /* main: the filter of the main metric */
     double *scores;
-    const char **prompts; /* as the model saw them */
 };
 
 /* ---- metrics and filters ---- */
@@ -122,7 +121,6 @@ static struct numbers *make_numbers(struct eval *e, struct err *err) {
     numbers->repeats = repeats >= 1 && repeats <= REPEATS_MAX ? (size_t)repeats : 1;
     numbers->filters = answer_filters(numbers->rules);
     numbers->written = arena_alloc(&e->arena, (e->n + 1) * sizeof *numbers->written);
-    numbers->prompts = arena_alloc(&e->arena, (e->n + 1) * sizeof *numbers->prompts);
     numbers->scores = arena_alloc(&e->arena, (e->n + 1) * sizeof *numbers->scores);
     for (size_t i = 0; i < e->n; i++) {
         struct written *w = &numbers->written[i];
@@ -154,49 +152,6 @@ static void take_written(struct eval *e, struct numbers *numbers, struct written
     e->audit.unparsed += w->unparsed[numbers->main];
     e->audit.length += by_length;
     e->audit.truncated += w->truncated;
-}
-
-/* ---- prompts ---- */
-
-static json_t *message(const char *role, const char *text) {
-    return json_pack("{s:s, s:s}", "role", role, "content", text);
-}
-
-/* A turn each, or all but the system's in one of the user's. */
-static json_t *messages_of(const struct task_doc *d, bool one_turn) {
-    json_t *list = json_array();
-    struct strbuf text = { 0 };
-    for (size_t i = 0; i < d->n_turns; i++) {
-        const struct task_turn *t = &d->turns[i];
-        if (!one_turn || !strcmp(t->role, "system")) {
-            json_array_append_new(list, message(t->role, t->text));
-        } else {
-            strbuf_adds(&text, t->text);
-            strbuf_adds(&text, i + 1 < d->n_turns ? t->delimiter : "");
-        }
-    }
-    if (one_turn) {
-        json_array_append_new(list, message("user", strbuf_str(&text)));
-    }
-    strbuf_release(&text);
-    return list;
-}
-
-static bool make_prompt(struct eval *e, size_t i, const char **prompt, struct err *err) {
-    const struct task_doc *d = &e->docs[i];
-    const struct subject *s = e->subject;
-    struct strbuf text = { 0 };
-    if (!s->chat) {
-        *prompt = d->contexts[0];
-        return true;
-    }
-    json_t *messages = messages_of(d, s->one_turn);
-    bool ok = s->chat(s->self, messages, &text, err) ||
-              err_wrap(err, "document %zu: the chat template", d->index);
-    *prompt = ok ? arena_strndup(&e->arena, strbuf_str(&text), text.len) : NULL;
-    json_decref(messages);
-    strbuf_release(&text);
-    return ok;
 }
 
 /* ---- asking ---- */
@@ -262,17 +217,15 @@ static bool ask(struct eval *e, struct err *err) {
         }
     }
     struct generate_request *requests = xcalloc(n + 1, sizeof *requests);
-    bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) {
-        size_t doc = i / numbers->repeats;
-        ok = i % numbers->repeats != 0 || make_prompt(e, doc, &numbers->prompts[doc], err);
-        requests[i] = (struct generate_request) { .prompt = numbers->prompts[doc],
+    for (size_t i = 0; i < n; i++) {
+        const char *prompt = e->docs[i / numbers->repeats].contexts[0];
+        requests[i] = (struct generate_request) { .prompt = prompt,
+            .prompt_n = strlen(prompt),
             .stop = stops,
             .n_stop = n_stop,
             .draw = i % numbers->repeats };
-        requests[i].prompt_n = ok ? strlen(requests[i].prompt) : 0;
     }
-    ok = ok && run_requests(e, numbers, requests, n, err);
+    bool ok = run_requests(e, numbers, requests, n, err);
     free(requests);
     return ok;
 }
@@ -327,7 +280,6 @@ static bool recall(
         !recall_texts_of(e, numbers, sample, &numbers->written[i], err)) {
         return false;
     }
-    numbers->prompts[i] = doc->n_contexts ? doc->contexts[0] : "";
     take_written(e, numbers, &numbers->written[i]);
     return true;
 }
@@ -392,10 +344,13 @@ static void sample(const struct eval *e, size_t i, struct json_writer *w) {
     const struct task_doc *d = &e->docs[i];
     const struct numbers *numbers = e->kind;
     const struct written *wr = &numbers->written[i];
-    eval_prompt_hash(w, &numbers->prompts[i], 1);
+    const char *prompt = d->n_contexts
+                             ? d->contexts[0]
+                             : ""; /* of samples that are scored again there may be none */
+    eval_prompt_hash(w, &prompt, 1);
     jw_key(w, "contexts");
     jw_array(w);
-    jw_string(w, numbers->prompts[i]);
+    jw_string(w, prompt);
     jw_end_array(w);
     write_right(d, w);
     write_written(numbers, wr, w);

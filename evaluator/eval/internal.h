@@ -22,6 +22,7 @@ struct eval {
     uint64_t done_before;  /* work of the calls that are over */
     size_t texts, n_begun; /* to embed in all, where several calls share them, and so far */
     bool plan;             /* nothing is made of answers */
+    bool without_system;   /* the chat template takes no system turn: it was left out */
     struct arena arena;    /* what a kind keeps for the run */
     uint32_t *cluster;     /* of each document; NULL: no clusters */
     unsigned bootstrap;    /* resamples for the error of a statistic of all documents */
@@ -64,6 +65,10 @@ enum {
 
 /* NULL for a suite. */
 const struct eval_kind *eval_kind_of(enum task_kind kind);
+/* Puts all questions as the subject's chat template does. */
+MUST_CHECK bool eval_chat(struct eval *e, struct err *err);
+/* Asks all, through the subject's chat template if it has one. */
+MUST_CHECK bool eval_ask(struct eval *e, struct err *err);
 /* All documents of a task before any is asked; *e is then the caller's, to be ended. */
 MUST_CHECK bool eval_begin(struct eval *e, const struct task *task, const struct subject *subject,
     const struct eval_options *options, struct err *err);

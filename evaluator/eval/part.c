@@ -121,7 +121,7 @@ static bool keep_queries(struct eval *e, const struct eval_part *part, struct er
 /* All documents are asked, and the lines of some are written. */
 static bool ask_all(
     struct eval *e, const struct eval_part *part, struct strbuf *samples, struct err *err) {
-    bool ok = eval_kind_of(e->info->kind)->ask(e, err);
+    bool ok = eval_ask(e, err);
     for (size_t i = 0; ok && i < part->n; i++) {
         ok = eval_write_sample(e, part->docs[i], samples, err);
     }
@@ -147,7 +147,7 @@ bool eval_part(const struct task *task, const struct subject *subject, const str
     }
     if (ok) {
         e.n = part->n;
-        ok = eval_kind_of(e.info->kind)->ask(&e, err) && eval_write_samples(&e, samples, err);
+        ok = eval_ask(&e, err) && eval_write_samples(&e, samples, err);
     }
     eval_end(&e);
     return ok;

@@ -197,18 +197,59 @@ bool frames_header(struct task *t, const char *path, json_t *header, struct err 
 
 /* ---- documents ---- */
 
-static bool read_contexts(struct task *t, struct task_doc *d, const json_t *doc) {
-    const json_t *list = json_object_get(doc, "contexts");
-    d->n_contexts = json_array_size(list);
-    d->contexts = arena_alloc(&t->arena, (d->n_contexts + 1) * sizeof *d->contexts);
-    for (size_t i = 0; i < d->n_contexts; i++) {
-        const json_t *v = json_array_get(list, i);
-        if (!json_is_string(v) || memchr(json_string_value(v), 0, json_string_length(v))) {
+static bool is_role(const char *role) {
+    return !strcmp(role, "system") || !strcmp(role, "user") || !strcmp(role, "assistant");
+}
+
+/* A turn is [role, text, what follows it]. */
+static bool read_turn(struct task *t, struct task_turn *turn, const json_t *v) {
+    const char **parts[] = { &turn->role, &turn->text, &turn->delimiter };
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *part = json_array_get(v, i);
+        if (!json_is_string(part) || memchr(json_string_value(part), 0, json_string_length(part))) {
             return false;
         }
-        d->contexts[i] = arena_strdup(&t->arena, json_string_value(v));
+        *parts[i] = arena_strdup(&t->arena, json_string_value(part));
     }
-    return d->n_contexts <= FRAMES_MAX_CHOICES;
+    return is_role(turn->role);
+}
+
+static bool read_turns(struct task *t, struct task_doc *d, const json_t *list) {
+    d->n_turns = json_array_size(list);
+    d->turns = arena_alloc(&t->arena, (d->n_turns + 1) * sizeof *d->turns);
+    for (size_t i = 0; i < d->n_turns; i++) {
+        if (!read_turn(t, &d->turns[i], json_array_get(list, i))) {
+            return false;
+        }
+    }
+    return d->n_turns <= FRAMES_MAX_CHOICES;
+}
+
+/* Without a chat template all turns are one text, which each question ends. */
+static void join_turns(struct task *t, struct task_doc *d) {
+    struct strbuf text = { 0 };
+    for (size_t i = 0; i < d->n_turns; i++) {
+        strbuf_adds(&text, d->turns[i].text);
+        strbuf_adds(&text, d->turns[i].delimiter);
+    }
+    d->contexts = arena_alloc(&t->arena, (d->n_contexts + 1) * sizeof *d->contexts);
+    for (size_t i = 0; i < d->n_contexts; i++) {
+        size_t n = strlen(d->questions[i]);
+        char *context = arena_alloc(&t->arena, text.len + n + 1);
+        memcpy(context, strbuf_str(&text), text.len);
+        memcpy(context + text.len, d->questions[i], n + 1);
+        d->contexts[i] = context;
+    }
+    strbuf_release(&text);
+}
+
+static bool read_contexts(struct task *t, struct task_doc *d, const json_t *doc) {
+    if (!read_turns(t, d, json_object_get(doc, "turns")) ||
+        !frames_texts(t, doc, "questions", &d->questions, &d->n_contexts) || d->n_contexts == 0) {
+        return false;
+    }
+    join_turns(t, d);
+    return true;
 }
 
 static bool read_choices(struct task *t, struct task_doc *d, const json_t *doc) {
@@ -284,53 +325,6 @@ static bool read_label(const json_t *doc, double *label) {
     return frames_number(doc, "label", label) && (*label == 0 || *label == 1);
 }
 
-/* ---- what a model goes on with ---- */
-
-static bool is_role(const char *role) {
-    return !strcmp(role, "system") || !strcmp(role, "user") || !strcmp(role, "assistant");
-}
-
-/* A turn is [role, text, what follows it]. */
-static bool read_turn(struct task *t, struct task_turn *turn, const json_t *v) {
-    const char **parts[] = { &turn->role, &turn->text, &turn->delimiter };
-    for (size_t i = 0; i < 3; i++) {
-        const json_t *part = json_array_get(v, i);
-        if (!json_is_string(part) || memchr(json_string_value(part), 0, json_string_length(part))) {
-            return false;
-        }
-        *parts[i] = arena_strdup(&t->arena, json_string_value(part));
-    }
-    return is_role(turn->role);
-}
-
-/* Without a chat template all turns are one text. */
-static void join_turns(struct task *t, struct task_doc *d) {
-    struct strbuf text = { 0 };
-    for (size_t i = 0; i < d->n_turns; i++) {
-        strbuf_adds(&text, d->turns[i].text);
-        strbuf_adds(&text, d->turns[i].delimiter);
-    }
-    d->contexts = arena_alloc(&t->arena, sizeof *d->contexts);
-    d->contexts[0] = arena_strndup(&t->arena, strbuf_str(&text), text.len);
-    d->n_contexts = 1;
-    strbuf_release(&text);
-}
-
-static bool read_turns(struct task *t, struct task_doc *d, const json_t *list) {
-    d->n_turns = json_array_size(list);
-    d->turns = arena_alloc(&t->arena, (d->n_turns + 1) * sizeof *d->turns);
-    if (d->n_turns == 0 || d->n_turns > FRAMES_MAX_CHOICES) {
-        return false;
-    }
-    for (size_t i = 0; i < d->n_turns; i++) {
-        if (!read_turn(t, &d->turns[i], json_array_get(list, i))) {
-            return false;
-        }
-    }
-    join_turns(t, d);
-    return true;
-}
-
 static bool read_answers(struct task *t, struct task_doc *d, const json_t *list) {
     d->n_answers = json_array_size(list);
     d->answers = arena_alloc(&t->arena, (d->n_answers + 1) * sizeof *d->answers);
@@ -360,7 +354,7 @@ static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) 
                frames_number(doc, "words", &d->words) && frames_number(doc, "bytes", &d->bytes) &&
                d->words >= 0 && d->bytes >= 1;
     case TASK_GENERATE:
-        return read_turns(t, d, json_object_get(doc, "turns")) &&
+        return read_contexts(t, d, doc) && d->n_contexts == 1 &&
                read_answers(t, d, json_object_get(doc, "gold"));
     case TASK_STS:
         d->text_a = frames_text(t, doc, "a");

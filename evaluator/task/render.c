@@ -42,12 +42,16 @@ static json_t *answers_of(const struct task_doc *d) {
     return list;
 }
 
+static json_t *message(const char *role, const char *text) {
+    return json_pack("{s:s, s:s}", "role", role, "content", text);
+}
+
 static json_t *prompt_of(const struct task_doc *d) {
     json_t *messages = json_array();
     for (size_t i = 0; i < d->n_turns; i++) {
-        json_array_append_new(messages,
-            json_pack("{s:s, s:s}", "role", d->turns[i].role, "content", d->turns[i].text));
+        json_array_append_new(messages, message(d->turns[i].role, d->turns[i].text));
     }
+    json_array_append_new(messages, message("user", d->questions[0]));
     return json_pack("{s:I, s:s*, s:o, s:o, s:o}", "index", (json_int_t)d->index, "subset",
         d->subset, "contexts", texts_json(d->contexts, d->n_contexts), "messages", messages,
         "answers", answers_of(d));
@@ -125,7 +129,7 @@ json_t *task_doc_json(const struct task *t, size_t position) {
     size_t n;
     const struct task_doc *d = &task_docs(t, &n)[position];
     return task_retrieval(t) ? query_of(task_retrieval(t), d, position)
-           : d->n_turns      ? prompt_of(d)
+           : d->n_answers    ? prompt_of(d)
            : d->n_machine    ? summary_of(d)
                              : asked_of(task_info(t), d);
 }

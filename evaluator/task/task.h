@@ -160,19 +160,19 @@ struct task_doc {
     const char *subset;  /* NULL: the task has none */
     const char *cluster; /* NULL: none */
     const char *row;     /* JSON text; NULL unless keep_rows */
-    /* choice, loglikelihood (one choice), rolling (contexts none, one choice) */
-    const char **contexts;
+    /* What is said first and, a last turn of the user's each, what is asked: choice, loglikelihood
+     * (one choice), generate. Where there is no chat template each is one context. */
+    struct task_turn *turns;
+    size_t n_turns;
+    const char **questions, **contexts;
     size_t n_contexts;
+    /* choice, loglikelihood, rolling (contexts none, one choice) */
     struct task_choice *choices;
     size_t n_choices;
     size_t *gold; /* choice: indices of the right answers; there may be none */
     size_t n_gold;
-    double words, bytes; /* rolling */
-    /* generate: the turns, which are one context where there is no chat template, and what is right
-     */
-    struct task_turn *turns;
-    size_t n_turns;
-    struct task_answer *answers;
+    double words, bytes;         /* rolling */
+    struct task_answer *answers; /* generate: what is right */
     size_t n_answers;
     /* sts, pair (score: 0 or 1), bitext; kinds that rank: text_a is the query */
     const char *text_a, *text_b;

@@ -5,6 +5,8 @@
 -- `doc`, each with other words. `reorder` is for tasks whose prompt lists the options: function(row, order) gives the
 -- columns that change when the options stand in that order (helpers `permuted` and `moved`).
 
+local turns = host.kind("turns")
+
 local function text(value)
     if type(value) == "number" then return tostring(value) end
     return type(value) == "string" and value or nil
@@ -114,9 +116,8 @@ end
 local function shot(task, io, n, row)
     local doc = read(task, io, n, row, type(task.sampler) == "table")
     local right = doc.gold[1] and doc.gold[1] + 1 or io.fail("doc", n, "an example needs a right answer")
-    if doc.queries and doc.choices[right] == "" then return doc.queries[right] end
-    return (doc.query or doc.queries[right]) .. (task.delimiter or " ") .. doc.choices[right]
-        .. (task.shot_delimiter or "\n\n")
+    if doc.queries and doc.choices[right] == "" then return turns.unanswered(doc.queries[right]) end
+    return turns.shot(task, doc.query or doc.queries[right], doc.choices[right])
 end
 
 local function run(task, io)
@@ -126,16 +127,16 @@ local function run(task, io)
     local shots = io.with_shots(task, io, function(row, n) return shot(task, io, n, row) end, function(row, n)
         local doc = read(task, io, n, row)
         return doc.choices[(doc.gold[1] or io.fail("doc", n, "an example needs a right answer")) + 1]
-    end)
+    end, turns.gather)
     for n, row, source in io.documents() do
         local doc = read(task, io, n, in_order(n, row))
-        local before = described(task, io, n, row) .. shots(row)
-        local contexts = map(doc.queries or { doc.query }, function(query) return before .. query end)
+        local before = turns.begin(described(task, io, n, row), shots(row))
         local choices = {}
         for i, choice in ipairs(doc.choices) do
             choices[i] = { text = choice, continuation = delimiter .. choice, context = doc.queries and i - 1 or 0 }
         end
-        io.emit({ contexts = contexts, choices = choices, gold = #doc.gold > 0 and doc.gold }, n, row, source)
+        io.emit({ turns = before, questions = doc.queries or { doc.query }, choices = choices,
+            gold = #doc.gold > 0 and doc.gold }, n, row, source)
     end
 end
 

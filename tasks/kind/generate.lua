@@ -5,7 +5,7 @@
 -- Each of `filters` makes an answer of it, and each metric is measured on each: "exact_match,strict". Filters are in the
 -- order in which the file makes their steps.
 
-local host = host
+local host, turns = host, host.kind("turns")
 local metric_names = { "exact_match", "em", "f1" }
 local most = { max_tokens = 1000000, repeats = 1000 }
 local ignored = { case = "boolean", punctuation = "boolean", numbers = "boolean", regexes = "table" }
@@ -164,14 +164,12 @@ local function described(task, io, n, row)
     return type(d) == "string" and d or text(io.call(n, d, row)) or io.fail("description", n, "must give a string")
 end
 
--- An example without an answer is the question alone, as the harness has it.
 local function shot(task, io, n, row)
     local ready = type(task.sampler) == "table" and type(row.query) == "string"
     local doc = ready and { query = row.query, gold = answers(io, "sampler", n, row.gold) }
         or read(io, task.shot and "shot" or "doc", n, task.shot or task.doc, row)
     local right = doc.gold[1][1]
-    if right == "" then return { { "user", doc.query, "" } } end
-    return { { "user", doc.query, task.delimiter or " " }, { "assistant", right, task.shot_delimiter or "\n\n" } }
+    return right == "" and turns.unanswered(doc.query) or turns.shot(task, doc.query, right)
 end
 
 local function run(task, io)
@@ -180,19 +178,14 @@ local function run(task, io)
         exact = exact or name:find("^exact_match") ~= nil
     end
     local shots = io.with_shots(task, io, function(row, n) return shot(task, io, n, row) end,
-        function(row, n) return shot(task, io, n, row)[2][2] end, function(list) return list end)
+        function(row, n) return shot(task, io, n, row)[2][2] end, turns.gather)
     for n, row, source in io.documents() do
-        local doc, turns = read(io, "doc", n, task.doc, row), {}
+        local doc = read(io, "doc", n, task.doc, row)
         for _, one in ipairs(exact and doc.gold or {}) do
             if #one > 1 then io.fail("doc", n, "an answer of several texts has no exact match: 'f1' and 'em' take it") end
         end
-        local before, examples = described(task, io, n, row), shots(row)
-        if before ~= "" then turns[1] = { "system", before, "" } end
-        for _, example in ipairs(examples) do
-            for _, turn in ipairs(example) do turns[#turns + 1] = turn end
-        end
-        turns[#turns + 1] = { "user", doc.query, "" }
-        io.emit({ turns = turns, gold = doc.gold }, n, row, source)
+        io.emit({ turns = turns.begin(described(task, io, n, row), shots(row)), questions = { doc.query }, gold = doc.gold },
+            n, row, source)
     end
 end
 

@@ -1,6 +1,8 @@
 -- The log-likelihood of one target after a context, and whether greedy decoding would give it. The target is scored as
 -- the document gives it, leading space included; the delimiter stands only between the parts of a shot.
 
+local turns = host.kind("turns")
+
 local function read(task, io, n, row)
     local doc = io.call(n, task.doc, row)
     if type(doc) ~= "table" then io.fail("doc", n, "must return a table, got a " .. type(doc)) end
@@ -15,13 +17,12 @@ end
 local function run(task, io)
     local shots = io.with_shots(task, io, function(row, n)
         local doc = read(task, io, n, row)
-        return doc.context .. (task.delimiter or " ") .. doc.target .. (task.shot_delimiter or "\n\n")
-    end, function(row, n) return read(task, io, n, row).target end)
+        return turns.shot(task, doc.context, doc.target)
+    end, function(row, n) return read(task, io, n, row).target end, turns.gather)
     for n, row, source in io.documents() do
         local doc = read(task, io, n, row)
-        local context = (task.description or "") .. shots(row) .. doc.context
-        io.emit({ contexts = { context }, choices = { { text = doc.target, continuation = doc.target, context = 0 } } },
-            n, row, source)
+        io.emit({ turns = turns.begin(task.description or "", shots(row)), questions = { doc.context },
+            choices = { { text = doc.target, continuation = doc.target, context = 0 } } }, n, row, source)
     end
 end
 

@@ -111,5 +111,12 @@ assert prompt("turns").startswith("aabcbdefaghbija"), prompt("turns")
 assert prompt("one-turn").startswith("aabcadefbghaijb"), prompt("one-turn")
 assert result(sys.argv[1] + "/turns.json")["template"] == "turns"' "$tmp"
 code 'another way is refused' 2 text --no-db --template some
-code 'what is scored is not asked in a chat' 6 "$ASSAY" eval tiny/decoder -t E2EChoice --no-db --no-progress --template turns
+code 'choices too are asked in a chat' 0 "$ASSAY" eval tiny/decoder -t E2EChoice --no-db --no-progress --template turns --limit 3 \
+    --samples --out "$tmp/choices"
+what='a choice follows the template with nothing between'
+py "$what" 'import glob
+path, = glob.glob(sys.argv[1] + "/**/assay_samples_*.jsonl", recursive=True)
+for s in lines(path):
+    assert s["contexts"][0].endswith("b"), s["contexts"]
+    assert all(c["continuation"] == c["text"] for c in s["choices"]), s["choices"]' "$tmp/choices"
 finish

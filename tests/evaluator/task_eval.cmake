@@ -1,5 +1,5 @@
 # Tests and fuzz targets of the task and eval parts.
-foreach(name task_lua task_frames task_load task_hostile task_golden task_peer task_wordnet task_variants sandbox eval eval_groups eval_write memo subject_memo rescore agree task_frozen samples ranks task_ranks task_spool labelled generate)
+foreach(name task_lua task_frames task_load task_hostile task_golden task_peer task_wordnet task_variants sandbox eval eval_groups eval_write memo subject_memo rescore agree task_frozen samples ranks task_ranks task_spool labelled generate chat)
     assay_test(evaluator.${name} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_${name}.c LINK assay_evaluator TIMEOUT 900)
 endforeach()
 foreach(name prompt task_ids task_mteb task_narrow)

@@ -34,7 +34,7 @@ static bool take(const char *kind, const char *text) {
 }
 
 #define DOC(gold, context)                                                                         \
-    "{\"doc\": {\"index\": 0, \"contexts\": [\"q\"], \"choices\": [{\"text\": \"a\", "             \
+    "{\"doc\": {\"index\": 0, \"questions\": [\"q\"], \"choices\": [{\"text\": \"a\", "            \
     "\"continuation\": \" a\", "                                                                   \
     "\"context\": 0}, {\"text\": \"b\", \"continuation\": \" b\", \"context\": " context           \
     "}], \"gold\": " gold "}}"
