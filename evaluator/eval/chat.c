@@ -46,8 +46,9 @@ static bool render(struct eval *e, json_t *messages, struct strbuf *text, struct
         return false;
     }
     if (!e->without_system) {
-        log_line(LOG_WARN, "task '%s': the model's chat template takes no system turn (%s): its description "
-                 "is left out, as lm-evaluation-harness does",
+        log_line(LOG_WARN,
+            "task '%s': the model's chat template takes no system turn (%s): its description "
+            "is left out, as lm-evaluation-harness does",
             e->info->name, refused.msg);
     }
     e->without_system = true;

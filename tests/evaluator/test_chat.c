@@ -202,8 +202,8 @@ static void compare_conversations(const json_t *record) {
     json_t *place, *messages, *pair;
     size_t i, k;
     json_array_foreach(places, i, place) {
-        const json_t *doc = json_array_get(
-            json_object_get(record, "docs"), (size_t)json_integer_value(place));
+        const json_t *doc =
+            json_array_get(json_object_get(record, "docs"), (size_t)json_integer_value(place));
         json_array_foreach(json_object_get(doc, "contexts"), k, messages) {
             char *text = json_dumps(messages, JSON_COMPACT | JSON_PRESERVE_ORDER);
             same(record, i, take(&context), text);
@@ -244,7 +244,8 @@ static void compare_family(
         assert_int_equal(err.class, ERR_INPUT);
         n_refused++;
     } else if (!ok || strcmp(got, want)) {
-        fail_msg("%s, %lld shots, %s, by the template %s (%s:%lld): the prompts are not the harness's; %s",
+        fail_msg("%s, %lld shots, %s, by the template %s (%s:%lld): the prompts are not the "
+                 "harness's; %s",
             json_get_string(record, "task", ""), json_get_int(record, "asked_shots", -1),
             json_get_string(record, "template", ""), family, json_get_string(record, "file", ""),
             json_get_int(record, "line", -1), err.msg);
@@ -270,7 +271,8 @@ static void compare_families(const json_t *record) {
 static void prompts_of_five_families_are_the_harness_s_own(void **state) {
     (void)state;
     assert_true(each_line(TASK_FIXTURES "/chat/families.jsonl", compare_families) >= 78);
-    assert_int_equal(n_refused, 2); /* winogrande: an example without an answer is followed by another question */
+    assert_int_equal(n_refused,
+        2); /* winogrande: an example without an answer is followed by another question */
 }
 
 /* ---- what is refused, and said ---- */
@@ -307,7 +309,8 @@ static void samples_hold_what_was_asked(void **state) {
     struct task *t = load("winogrande", 2);
     json_t *result = evaluate(t, &h, false, &samples, &err);
     assert_string_equal(json_get_string(result, "template", ""), "turns");
-    json_t *first = json_parse(strbuf_str(&samples), strcspn(strbuf_str(&samples), "\n"), "s", &err);
+    json_t *first =
+        json_parse(strbuf_str(&samples), strcspn(strbuf_str(&samples), "\n"), "s", &err);
     assert_string_equal(json_string_value(json_array_get(json_object_get(first, "contexts"), 0)),
         strbuf_str(&h.contexts));
     json_t *choice = json_array_get(json_object_get(first, "choices"), 0);
