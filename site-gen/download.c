@@ -10,8 +10,19 @@
 
 /* ---- CSV ---- */
 
+/* What a spreadsheet may take for one: also the wide forms of the same characters. */
+static bool is_formula(const char *s) {
+    static const char *const WIDE[] = { "\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D",
+        "\xEF\xBC\xA0" };
+    for (size_t i = 0; i < sizeof WIDE / sizeof *WIDE; i++) {
+        if (strncmp(s, WIDE[i], 3) == 0)
+            return true;
+    }
+    return *s && strchr("=+-@\t\r\n", *s);
+}
+
 static void add_text(struct strbuf *out, const char *s) {
-    bool formula = *s && strchr("=+-@\t\r", *s);
+    bool formula = is_formula(s);
     if (!formula && !s[strcspn(s, ",\"\r\n")]) {
         strbuf_adds(out, s);
         return;

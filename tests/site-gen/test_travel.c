@@ -144,9 +144,13 @@ static void what_was_imported_is_told_from_what_was_measured(void **state) {
 }
 
 static void a_csv_holds_no_formula(void **state) {
-    static const char *const NAMES[] = { "=1+1", "+x", "-x", "@x", "\tx", "a,\"b\"\n=c" };
+    static const char *const NAMES[] = { "=1+1", "+x", "-x", "@x", "\tx", "a,\"b\"\n=c",
+        "\xEF\xBC\x9D"
+        "1" };
     static const char *const TOLD[] = { "\"'=1+1\"", "\"'+x\"", "\"'-x\"", "\"'@x\"", "\"'\tx\"",
-        "\"a,\"\"b\"\"\n=c\"" };
+        "\"a,\"\"b\"\"\n=c\"",
+        "\"'\xEF\xBC\x9D"
+        "1\"" };
     (void)state;
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         struct strbuf out = { 0 }, want = { 0 };
@@ -639,6 +643,26 @@ static void hostile_texts_travel_as_they_are(void **state) {
     free(out);
 }
 
+/* What is no text in UTF-8 comes no further than the file that holds it: half a surrogate pair,
+ * bytes that are none, an end in the middle. */
+static void fault_99_texts_that_are_none_are_refused(void **state) {
+    static const char *const WRONG[] = { "{\"name\": \"\\ud800\"}", "{\"name\": \"\xFF\xFE\"}",
+        "{\"name\": \"\xC0\xAF\"}", "{\"name\": \"\xED\xA0\x80\"}", "{\"name\": \"\\u0000\"}" };
+    char *dir = path_join(*state, "results"), *index = path_join(dir, "index.json");
+    struct results_report report;
+    export(fixture_demo(), dir, &report);
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        struct err why = ERR_INIT;
+        json_t *doc = NULL;
+        assert_ok(file_write_atomic(index, WRONG[i], strlen(WRONG[i]), &err));
+        assert_false(results_read(dir, &doc, &why));
+        assert_non_null(strstr(why.msg, "index.json"));
+        assert_null(doc);
+    }
+    free(dir);
+    free(index);
+}
+
 static void an_export_changes_what_changed(void **state) {
     char *dir = path_join(*state, "results"), *mine = path_join(*state, "results/README.md");
     char *gone = path_join(dir, "runs/assay-demo__all-MiniLM-L6-v2-3L/WordNetGlossSTS/8.json"),
@@ -713,6 +737,7 @@ int main(void) {
         IN_A_FOLDER(plots_are_drawn_where_there_is_gnuplot),
         IN_A_FOLDER(pages_from_files_are_those_from_the_database),
         IN_A_FOLDER(hostile_texts_travel_as_they_are),
+        IN_A_FOLDER(fault_99_texts_that_are_none_are_refused),
         IN_A_FOLDER(an_export_changes_what_changed),
         IN_A_FOLDER(other_bytes_are_refused),
     };
