@@ -231,12 +231,16 @@ static void print_report(
     if (apart) {
         printf("%lld documents are of one side alone\n", apart);
     }
-    if (json_get_int(report, "n_differ", 0)) {
+    if (json_array_size(json_object_get(report, "documents"))) {
         puts("");
         print_documents(report, most);
+    }
+    if (json_array_size(json_object_get(report, "rules"))) {
         print_rules(report);
-        printf("\n%lld of them are explained by none of these alone\n",
-            json_get_int(report, "unexplained", 0));
+        printf(
+            "\nNone of these alone explains %lld that come out otherwise, and %lld of which only "
+            "the numbers are others\n",
+            json_get_int(report, "unexplained", 0), json_get_int(report, "numbers_unexplained", 0));
     }
 }
 
@@ -251,7 +255,8 @@ static bool make_report(const struct args *args, const struct evidence *ours,
         return false;
     }
     *report = parity(&sides, &options, err);
-    bool again = *report && args_has(args, "rerun") && json_get_int(*report, "n_differ", 0) > 0,
+    bool again = *report && args_has(args, "rerun") &&
+                 json_array_size(json_object_get(*report, "documents")) > 0,
          ok = *report != NULL;
     for (size_t i = 0; ok && again && i < sizeof SETTINGS / sizeof *SETTINGS; i++) {
         ok = try_setting(args, ours, &sides, i, *report, err);

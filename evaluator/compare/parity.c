@@ -136,16 +136,15 @@ static bool their_greedy(const json_t *theirs, size_t i) {
     return json_is_true(v) || (json_is_string(v) && !strcmp(json_string_value(v), "True"));
 }
 
-static void compare_answers(json_t *row, const json_t *ours, const json_t *theirs) {
+/* The largest difference of log-likelihoods; 0 where there are none, or theirs are no numbers. */
+static double numbers_apart(const json_t *ours, const json_t *theirs) {
     const json_t *list = json_object_get(ours, "loglikelihoods");
     double largest = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         double d = fabs(json_number_value(json_array_get(list, i)) - their_number(theirs, i));
-        largest = d > largest || isnan(d) ? d : largest;
+        largest = d > largest ? d : largest;
     }
-    if (json_array_size(list) && isfinite(largest)) {
-        json_object_set_new(row, "ll_difference", json_real(largest));
-    }
+    return isfinite(largest) ? largest : 0;
 }
 
 /* ---- rules ---- */
@@ -280,10 +279,21 @@ static json_t *document_of(const json_t *report, const char *id) {
     return NULL;
 }
 
+/* Whether what came out under the rule is theirs: the score; of a model that was asked anew its
+ * numbers, too. A rule of scoring has nothing to say of a document whose score is theirs anyway. */
+static bool is_theirs(const json_t *report, const json_t *row, const json_t *sample,
+    const json_t *theirs, bool anew) {
+    const char *metric = json_get_string(report, "metric", "");
+    bool same =
+        same_number(our_value(sample, metric), json_number_value(their_value(theirs, metric)));
+    return same && (anew ? numbers_apart(sample, theirs) <= json_get_number(report, "tolerance", 0)
+                         : json_get_bool(row, "flipped", false));
+}
+
 /* Scored again, as it is under the rule, document by document. A rule that none of them can be
  * scored under says nothing. */
 static bool add_rule(json_t *report, const json_t *result, const json_t *theirs, const char *rule,
-    const struct strbuf *lines, struct err *err) {
+    const struct strbuf *lines, bool anew, struct err *err) {
     const char *metric = json_get_string(report, "metric", ""), *id;
     struct strbuf again = { 0 };
     struct err why = ERR_INIT;
@@ -301,11 +311,11 @@ static bool add_rule(json_t *report, const json_t *result, const json_t *theirs,
                t = json_number_value(their_value(json_object_get(theirs, id), metric));
         json_t *row = document_of(report, id);
         sum += v;
-        if (row && same_number(v, t)) {
+        if (row && is_theirs(report, row, sample, json_object_get(theirs, id), anew)) {
             json_array_append_new(json_object_get(row, "explained"), json_string(rule));
             explains++;
         }
-        breaks += !row && !same_number(v, t);
+        breaks += !json_get_bool(row, "flipped", false) && !same_number(v, t);
     }
     json_array_append_new(json_object_get(report, "rules"),
         json_pack("{s:s, s:I, s:I, s:I, s:f}", "rule", rule, "explains", (json_int_t)explains,
@@ -349,7 +359,7 @@ static bool try_rule(json_t *report, const json_t *result, const json_t *ours, c
         json_decref(changed);
     }
     json_t *as = result_of(result, n);
-    bool ok = n == 0 || add_rule(report, as, theirs, RULES[rule].name, &lines, err);
+    bool ok = n == 0 || add_rule(report, as, theirs, RULES[rule].name, &lines, false, err);
     json_decref(as);
     strbuf_release(&lines);
     return ok;
@@ -359,64 +369,89 @@ static bool try_rule(json_t *report, const json_t *result, const json_t *ours, c
 
 static void add_document(json_t *report, const char *id, const json_t *ours, const json_t *theirs) {
     const char *metric = json_get_string(report, "metric", "");
-    json_t *row = json_pack("{s:I, s:f, s:f, s:[]}", "doc_id", (json_int_t)strtoll(id, NULL, 10),
-        "ours", our_value(ours, metric), "theirs", json_number_value(their_value(theirs, metric)),
-        "explained");
+    double v = our_value(ours, metric), t = json_number_value(their_value(theirs, metric));
+    json_t *row =
+        json_pack("{s:I, s:b, s:f, s:f, s:[]}", "doc_id", (json_int_t)strtoll(id, NULL, 10),
+            "flipped", !same_number(v, t), "ours", v, "theirs", t, "explained");
     compare_asked(row, ours, theirs);
-    compare_answers(row, ours, theirs);
+    if (json_object_get(ours, "loglikelihoods")) {
+        json_object_set_new(row, "ll_difference", json_real(numbers_apart(ours, theirs)));
+    }
     json_array_append_new(json_object_get(report, "documents"), row);
 }
 
 static void count_unexplained(json_t *report) {
-    long long n = 0;
+    long long flips = 0, numbers = 0;
     json_t *row;
     size_t i;
     json_array_foreach(json_object_get(report, "documents"), i, row) {
-        n += json_array_size(json_object_get(row, "explained")) == 0;
+        bool none = json_array_size(json_object_get(row, "explained")) == 0,
+             flipped = json_get_bool(row, "flipped", false);
+        flips += none && flipped;
+        numbers += none && !flipped;
     }
-    json_object_set_new(report, "unexplained", json_integer(n));
+    json_object_set_new(report, "unexplained", json_integer(flips));
+    json_object_set_new(report, "numbers_unexplained", json_integer(numbers));
 }
 
-/* Documents that both have, and of these the ones that came out otherwise. */
-static bool pair(
-    json_t *report, const json_t *ours, const json_t *theirs, double tolerance, struct err *err) {
+/* Documents that came out otherwise, then those of which only the numbers are others. */
+static void list_documents(
+    json_t *report, const json_t *ours, const json_t *theirs, const json_t *both) {
     const char *metric = json_get_string(report, "metric", ""), *id;
-    long long n = 0, otherwise = 0, numbers = 0;
-    double sum = 0, their_sum = 0;
-    json_t *sample;
+    double tolerance = json_get_number(report, "tolerance", 0);
+    json_t *ignored;
+    for (int flips = 1; flips >= 0; flips--) {
+        json_object_foreach((json_t *)(uintptr_t)both, id, ignored) {
+            const json_t *a = json_object_get(ours, id), *b = json_object_get(theirs, id);
+            bool flipped =
+                !same_number(our_value(a, metric), json_number_value(their_value(b, metric)));
+            if (flips ? flipped : !flipped && numbers_apart(a, b) > tolerance) {
+                add_document(report, id, a, b);
+            }
+        }
+    }
+}
+
+/* Which documents both have, and what they come to. */
+static bool pair(json_t *report, const json_t *ours, const json_t *theirs, struct err *err) {
+    const char *metric = json_get_string(report, "metric", ""), *id;
+    double sum = 0, their_sum = 0, tolerance = json_get_number(report, "tolerance", 0);
+    long long otherwise = 0, numbers = 0, flips = 0;
+    json_t *sample, *both = json_object();
     json_object_foreach((json_t *)(uintptr_t)ours, id, sample) {
         const json_t *other = json_object_get(theirs, id), *value = their_value(other, metric);
-        double v = our_value(sample, metric);
+        double v = our_value(sample, metric), t = json_number_value(value);
         if (!json_is_number(value) || isnan(v)) {
             continue;
         }
         json_t *row = json_object();
-        compare_answers(row, sample, other);
-        numbers += json_get_number(row, "ll_difference", 0) > tolerance;
         compare_asked(row, sample, other);
         otherwise += strcmp(json_get_string(row, "asked", ""), "alike") != 0;
         json_decref(row);
-        n++;
+        numbers += numbers_apart(sample, other) > tolerance;
+        flips += !same_number(v, t);
         sum += v;
-        their_sum += json_number_value(value);
-        if (!same_number(v, json_number_value(value))) {
-            add_document(report, id, sample, other);
-        }
+        their_sum += t;
+        json_object_set_new(both, id, json_true());
     }
+    long long n = (long long)json_object_size(both);
+    list_documents(report, ours, theirs, both);
+    json_decref(both);
     if (n == 0) {
         err_set(err, ERR_INPUT, "no document has '%s' on both sides", metric);
-        return err_hint(err, "is it the same task? --metric and --filter say what is compared");
+        return err_hint(err, "is it the same task? --metric says what is compared, and its filter");
     }
-    json_object_set_new(report, "n", json_integer(n));
-    json_object_set_new(report, "only_ours", json_integer((json_int_t)json_object_size(ours) - n));
-    json_object_set_new(
-        report, "only_theirs", json_integer((json_int_t)json_object_size(theirs) - n));
+    const struct {
+        const char *key;
+        long long value;
+    } COUNTS[] = { { "n", n }, { "only_ours", (long long)json_object_size(ours) - n },
+        { "only_theirs", (long long)json_object_size(theirs) - n }, { "n_differ", flips },
+        { "asked_otherwise", otherwise }, { "other_numbers", numbers } };
+    for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
+        json_object_set_new(report, COUNTS[i].key, json_integer(COUNTS[i].value));
+    }
     json_object_set_new(report, "ours", json_real(sum / (double)n));
     json_object_set_new(report, "theirs", json_real(their_sum / (double)n));
-    json_object_set_new(report, "asked_otherwise", json_integer(otherwise));
-    json_object_set_new(report, "other_numbers", json_integer(numbers));
-    json_object_set_new(report, "n_differ",
-        json_integer((json_int_t)json_array_size(json_object_get(report, "documents"))));
     return true;
 }
 
@@ -429,16 +464,15 @@ json_t *parity(
     const struct parity_sides *sides, const struct parity_options *options, struct err *err) {
     const char *metric =
         options->metric ? options->metric : json_get_string(sides->result, "main", "");
-    json_t *report = json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "schema", "assay.parity/1",
+    json_t *report = json_pack("{s:s, s:s, s:s, s:s, s:f, s:[], s:[]}", "schema", "assay.parity/1",
         "task", json_get_string(sides->result, "task", ""), "metric", metric, "filter",
-        filter_of(metric), "documents", "rules");
+        filter_of(metric), "tolerance", options->tolerance, "documents", "rules");
     json_t *ours = by_document(sides->ours, sides->ours_n, "our samples", NULL, err),
            *theirs = ours ? by_document(sides->theirs, sides->theirs_n, "their samples",
                                 filter_of(metric), err)
                           : NULL;
-    bool ok = theirs && pair(report, ours, theirs, options->tolerance, err);
-    for (size_t i = 0; ok && i < N_RULES && json_array_size(json_object_get(report, "documents"));
-         i++) {
+    bool ok = theirs && pair(report, ours, theirs, err);
+    for (size_t i = 0; ok && i < N_RULES && json_get_int(report, "n_differ", 0) > 0; i++) {
         ok = try_rule(report, sides->result, ours, theirs, i, err);
     }
     json_decref(ours);
@@ -460,7 +494,7 @@ bool parity_add_rule(json_t *report, const struct parity_sides *sides, const cha
     bool ok = ours != NULL;
     if (ok) {
         as = result_of(sides->result, json_object_size(ours));
-        ok = add_rule(report, as, theirs, rule, &lines, err);
+        ok = add_rule(report, as, theirs, rule, &lines, true, err);
         json_decref(as);
         count_unexplained(report);
     }

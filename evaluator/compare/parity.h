@@ -18,14 +18,19 @@ struct parity_sides {
     size_t theirs_n;
 };
 
-/* One document that differs, or a rule that was changed:
- *   {"schema": "assay.parity/1", "task", "metric", "filter", "n": documents that both have,
- *    "only_ours", "only_theirs", "ours", "theirs": means over the n, "n_differ",
- *    "documents": [{"doc_id", "ours", "theirs", "asked": "alike" or what differs first, "at"?: the
- *        place in it, "ll_difference"?: the largest, "explained": [rules]}],
- *    "rules": [{"rule", "explains", "breaks", "value": the mean under it}], "unexplained": n}
- * A rule explains a document that differs if it gives theirs, and breaks one that didn't if it
- * doesn't. The caller owns it. ERR_INPUT where nothing can be paired. */
+/* What differs, and by which rule:
+ *   {"schema": "assay.parity/1", "task", "metric", "filter", "tolerance", "n": documents that both
+ *    have, "only_ours", "only_theirs", "ours", "theirs": means over the n, "n_differ": whose score
+ *    is another, "other_numbers": whose log-likelihoods are further apart than the tolerance,
+ *    "asked_otherwise",
+ *    "documents": [{"doc_id", "flipped": its score is another, "ours", "theirs", "asked": "alike"
+ *        or what differs first, "at"?: the place in it, "ll_difference"?: the largest,
+ *        "explained": [rules]}],
+ *    "rules": [{"rule", "explains", "breaks", "n", "value": the mean under it}],
+ *    "unexplained", "numbers_unexplained"}
+ * A rule explains a document if it gives their score (of a model that was asked anew: with their
+ * log-likelihoods), and breaks one whose score was theirs if it doesn't. The caller owns it.
+ * ERR_INPUT where nothing can be paired. */
 MUST_CHECK json_t *parity(
     const struct parity_sides *sides, const struct parity_options *options, struct err *err);
 

@@ -48,6 +48,37 @@ print(n, "documents and", len(lines), "files of samples")
 PY
 ok 'every document and sample comes back'
 
+# The same model on the same documents here and there: every prompt, number and score alike; with the first token that the peer
+# does not give it, all numbers are others, and that one rule explains them.
+cp "$tmp/peers/tasks/data.jsonl" "$tmp/data.jsonl"
+cat >"$tmp/made_choice.lua" <<'LUA'
+return choice {
+  name = "made_choice", version = 1,
+  data = file "data.jsonl" {},
+  doc = function(row) return { query = row.q, choices = row.options, gold = row.gold } end,
+  main = "acc_norm", report = { "acc", "acc_norm" },
+}
+LUA
+for model in addbos:no:yes bos:yes:no nobos:no:yes; do
+    IFS=: read -r which right wrong <<M
+$model
+M
+    theirs=$(find "$tmp/peers/lm-eval/lmeval-llama-$which" -name 'samples_made_choice_*' | sort | head -n 1)
+    for bos in $right $wrong; do
+        "$ASSAY" eval "$shared/fixtures/e2e/lmeval-llama-$which" -t "$tmp/made_choice.lua" --no-db --samples --shots 0 --dtype f32 \
+            --add-bos $bos --out "$tmp/runs-$which-$bos" >/dev/null 2>"$tmp/eval.log" || fail "eval of $which"
+        code "parity of $which, first token: $bos" 0 "$ASSAY" result parity "$theirs" "$tmp/runs-$which-$bos" --rerun --json
+        if [ $bos = $right ]; then
+            py 'all is alike' 'doc = json.load(open(sys.argv[1]))
+assert doc["n"] == 8 and not doc["n_differ"] and not doc["asked_otherwise"] and not doc["other_numbers"], doc' "$tmp/out"
+        else
+            py 'one rule explains it' 'doc = json.load(open(sys.argv[1]))
+assert doc["other_numbers"] == 8 and not doc["unexplained"] and not doc["numbers_unexplained"], doc
+assert all("add_bos '$right'" in d["explained"] for d in doc["documents"]), doc' "$tmp/out"
+        fi
+    done
+done
+
 # What was measured here, for the packages to load as theirs, beside what was imported.
 models
 library
