@@ -361,10 +361,11 @@ static bool ask(struct eval *e, struct err *err) {
     }
     struct generate_request *requests = xcalloc(n + 1, sizeof *requests);
     bool ok = true;
-    for (size_t i = 0; ok && i < n; i++) {
-        size_t doc = i / numbers->repeats;
-        const char *prompt = e->docs[doc].contexts[0];
-        ok = i % numbers->repeats != 0 || read_told(numbers, &e->docs[doc], doc, err);
+    for (size_t i = 0; ok && i < e->n; i++) {
+        ok = read_told(numbers, &e->docs[i], i, err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *prompt = e->docs[i / numbers->repeats].contexts[0];
         requests[i] = (struct generate_request) { .prompt = prompt,
             .prompt_n = strlen(prompt),
             .stop = stops,
