@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
-"""Writes evaluator/metric/letters_data.c: characters as Python's str and re see them."""
+"""Writes evaluator/metric/letters_data.c: characters as Python's str and re see them, and which belong to words for the
+package regex, by which nltk counts them.
+
+    pip install regex==2026.11.19; script/letter_tables.py"""
 import os, sys, unicodedata
+
+import regex
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ALL = [chr(c) for c in range(sys.maxunicode + 1) if not 0xd800 <= c < 0xe000]
@@ -61,6 +66,8 @@ with open(os.path.join(TOP, "evaluator/metric/letters_data.c"), "w", encoding="u
     f.write("/* Made by script/letter_tables.py from Python's tables of Unicode %s. */\n" % unicodedata.unidata_version)
     f.write('#include "evaluator/metric/letters_data.h"\n\n/* clang-format off */\n')
     f.write(table("letter_range", "ALNUM", ranges(str.isalnum), 5) + table("letter_range", "DECIMAL", ranges(str.isdecimal), 5))
+    f.write(table("letter_range", "CAPITAL", ranges(str.isupper), 5) + table("letter_range", "SMALL", ranges(str.islower), 5))
+    f.write(table("letter_range", "WORD", ranges(regex.compile(r"\w").match), 5))
     f.write(table("letter_range", "CASED", ranges(is_cased), 5) + table("letter_range", "IGNORED", ranges(is_ignored), 5))
     f.write(table("letter_shift", "LOWER", shifts(str.lower), 4) + table("letter_shift", "UPPER", shifts(str.upper), 4))
     f.write(table("letter_long", "LOWER_LONG", longer(str.lower), 4) + table("letter_long", "UPPER_LONG", longer(str.upper), 4))

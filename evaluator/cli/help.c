@@ -85,6 +85,8 @@ static const char ENVIRONMENT[] =
     "  ASSAY_DATABASE_URL    the database; else DATABASE_URL, PGHOST and the like, else a private "
     "cluster\n"
     "  ASSAY_TASKS           a folder of tasks in place of the built-in ones\n"
+    "  ASSAY_LANGUAGES       what script/languages fetched, where it isn't languages/ in "
+    "ASSAY_HOME\n"
     "  ASSAY_THREADS         threads for the harness\n"
     "  ASSAY_CUDA_MODULE     the CUDA module, where it does not lie beside the program; empty: "
     "none\n"

@@ -17,6 +17,7 @@ static void add_audit(struct strbuf *b, const json_t *result) {
     add_count(b, json_get_int(audit, "ties", 0), "documents where the best choices tie");
     add_count(b, json_get_int(audit, "empty", 0), "empty continuations");
     add_count(b, json_get_int(audit, "unparsed", 0), "answers that the filter found nothing in");
+    add_count(b, json_get_int(audit, "abstained", 0), "answers of which nobody can tell here");
     add_count(b, json_get_int(audit, "length", 0), "texts cut at their number of tokens");
     add_count(b, json_get_int(audit, "nan", 0), "numbers that are none");
 }

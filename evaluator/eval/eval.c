@@ -266,6 +266,9 @@ void eval_add_audit(const struct eval *e, json_t *audit) {
     if (e->info->kind == TASK_GENERATE) {
         json_object_set_new(audit, "unparsed", json_integer((json_int_t)e->audit.unparsed));
         json_object_set_new(audit, "length", json_integer((json_int_t)e->audit.length));
+        if (e->audit.may_abstain) {
+            json_object_set_new(audit, "abstained", json_integer((json_int_t)e->audit.abstained));
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 /* Texts that the model goes on with: asked as plain text or as a conversation, filtered, and held
- * against what is right (metric/answer.h). */
+ * against what is right (metric/answer.h), or against what they were told to do
+ * (metric/instruct.h). */
 #include <math.h>
 #include <string.h>
 
 #include "evaluator/eval/internal.h"
 #include "evaluator/metric/answer.h"
+#include "evaluator/metric/instruct.h"
 
 enum { REPEATS_MAX = 1000 };
 
@@ -17,8 +19,19 @@ struct written {
     bool truncated;
 };
 
+/* What a document's text was told to do, and whether it does; looked at once. */
+struct told {
+    struct instructions *instructions;
+    struct followed followed;
+    bool looked;
+    size_t filter; /* whose answer was looked at */
+};
+
 struct numbers {
     struct answer_rules *rules;
+    struct instruct_tools *tools; /* NULL: no metric is of what was told */
+    struct told *told;
+    size_t n_told;
     struct written *written;
     size_t repeats, filters, main; /* main: the filter of the main metric */
     double *scores;
@@ -26,8 +39,20 @@ struct numbers {
 
 /* ---- metrics and filters ---- */
 
-enum metric { METRIC_EXACT, METRIC_EM, METRIC_F1, N_METRICS };
-static const char *const METRICS[N_METRICS] = { "exact_match", "em", "f1" };
+enum metric {
+    METRIC_EXACT,
+    METRIC_EM,
+    METRIC_F1,
+    METRIC_PROMPT_STRICT, /* from here on: of what was told */
+    METRIC_PROMPT_LOOSE,
+    METRIC_INST_STRICT,
+    METRIC_INST_LOOSE,
+    METRIC_STRICT,
+    N_METRICS
+};
+static const char *const METRICS[N_METRICS] = { "exact_match", "em", "f1",
+    "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc",
+    "inst_level_loose_acc", "strict_acc" };
 
 /* "exact_match,strict": which metric on which filter. */
 static bool metric_find(
@@ -49,15 +74,112 @@ static bool metric_find(
     return false;
 }
 
-static bool check_metrics(const struct eval *e, const struct numbers *numbers, struct err *err) {
+static bool check_metrics(const struct eval *e, struct numbers *numbers, struct err *err) {
     enum metric metric;
     size_t filter;
     for (size_t i = 0; i < e->info->report.n; i++) {
         if (!metric_find(numbers, e->info->report.items[i], &metric, &filter)) {
             return eval_unknown(e->info->report.items[i], err);
         }
+        if (metric >= METRIC_PROMPT_STRICT && !numbers->tools) {
+            numbers->tools = instruct_tools_new(NULL);
+        }
     }
     return true;
+}
+
+/* ---- what was told ---- */
+
+/* The right answer of such a document is the list of its instructions. */
+static bool read_told(
+    struct numbers *numbers, const struct task_doc *d, size_t doc, struct err *err) {
+    const char *text = d->n_answers ? d->answers[0].spans[0] : "";
+    if (!numbers->tools) {
+        return true;
+    }
+    json_t *json = json_parse(text, strlen(text), "its instructions", err);
+    struct told *t = &numbers->told[doc];
+    t->instructions = json ? instructions_new(numbers->tools, json, err) : NULL;
+    json_decref(json);
+    return t->instructions || err_wrap(err, "document %zu", d->index);
+}
+
+/* How many instructions of a document are followed. */
+static size_t count_followed(
+    const struct numbers *numbers, size_t doc, size_t filter, bool loose, size_t *n) {
+    struct told *t = &numbers->told[doc];
+    size_t count = 0;
+    if (!t->looked || t->filter != filter) {
+        instructions_check(t->instructions, numbers->written[doc].answers[filter], &t->followed);
+        t->looked = true;
+        t->filter = filter;
+    }
+    *n = instructions_count(t->instructions);
+    for (size_t i = 0; i < *n; i++) {
+        count += loose ? t->followed.loose[i] : t->followed.strict[i];
+    }
+    return count;
+}
+
+/* Of the documents themselves (whole: all that was told is followed), or of their instructions, or
+ * the mean of both, as the second Open LLM Leaderboard takes it. */
+struct told_counts {
+    double whole, followed, instructions, n;
+};
+
+static double told_value(enum metric metric, const struct told_counts *c) {
+    double prompts = c->n > 0 ? c->whole / c->n : NAN,
+           shares = c->instructions > 0 ? c->followed / c->instructions : NAN;
+    switch (metric) {
+    case METRIC_PROMPT_STRICT:
+    case METRIC_PROMPT_LOOSE:
+        return prompts;
+    case METRIC_INST_STRICT:
+    case METRIC_INST_LOOSE:
+        return shares;
+    default:
+        return (prompts + shares) / 2;
+    }
+}
+
+static struct told_counts counts_of(
+    const struct numbers *numbers, enum metric metric, size_t doc, size_t filter) {
+    bool loose = metric == METRIC_PROMPT_LOOSE || metric == METRIC_INST_LOOSE;
+    size_t n, followed = count_followed(numbers, doc, filter, loose, &n);
+    return (struct told_counts) { followed == n, (double)followed, (double)n, 1 };
+}
+
+struct told_sample {
+    const struct told_counts *counts;
+    enum metric metric;
+};
+
+static double told_statistic(const void *data, const size_t *index, size_t n) {
+    const struct told_sample *s = data;
+    struct told_counts sum = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        const struct told_counts *c = &s->counts[index[i]];
+        sum.whole += c->whole;
+        sum.followed += c->followed;
+        sum.instructions += c->instructions;
+        sum.n += c->n;
+    }
+    return told_value(s->metric, &sum);
+}
+
+/* A share of all instructions: the harness has no standard error of it. */
+static struct estimate measure_told(
+    const struct eval *e, enum metric metric, size_t filter, size_t from, size_t n) {
+    const struct numbers *numbers = e->kind;
+    struct told_counts *counts = xcalloc(n + 1, sizeof *counts);
+    for (size_t i = 0; i < n; i++) {
+        counts[i] = counts_of(numbers, metric, from + i, filter);
+    }
+    struct told_sample sample = { counts, metric };
+    struct estimate out = eval_corpus(e, told_statistic, &sample, from, n);
+    out.stderr_ = metric == METRIC_STRICT ? out.stderr_ : NAN;
+    free(counts);
+    return out;
 }
 
 static double score_exact(
@@ -97,6 +219,10 @@ static double score(
     if (!metric_find(numbers, name, &metric, &filter)) {
         return NAN;
     }
+    if (metric >= METRIC_PROMPT_STRICT) {
+        struct told_counts c = counts_of(numbers, metric, doc, filter);
+        return told_value(metric, &c);
+    }
     const char *answer = numbers->written[doc].answers[filter];
     return metric == METRIC_EXACT ? score_exact(numbers->rules, d, answer)
                                   : score_overlap(numbers->rules, d, answer, metric == METRIC_F1);
@@ -104,8 +230,13 @@ static double score(
 
 /* ---- what both asking and taking back begin with ---- */
 
-static void release(void *numbers) {
-    answer_rules_free(((struct numbers *)numbers)->rules);
+static void release(void *kind) {
+    struct numbers *numbers = kind;
+    for (size_t i = 0; i < numbers->n_told; i++) {
+        instructions_free(numbers->told[i].instructions);
+    }
+    instruct_tools_free(numbers->tools);
+    answer_rules_free(numbers->rules);
 }
 
 static struct numbers *make_numbers(struct eval *e, struct err *err) {
@@ -120,6 +251,8 @@ static struct numbers *make_numbers(struct eval *e, struct err *err) {
     e->release_kind = release;
     numbers->repeats = repeats >= 1 && repeats <= REPEATS_MAX ? (size_t)repeats : 1;
     numbers->filters = answer_filters(numbers->rules);
+    numbers->told = arena_alloc(&e->arena, (e->n + 1) * sizeof *numbers->told);
+    numbers->n_told = e->n;
     numbers->written = arena_alloc(&e->arena, (e->n + 1) * sizeof *numbers->written);
     numbers->scores = arena_alloc(&e->arena, (e->n + 1) * sizeof *numbers->scores);
     for (size_t i = 0; i < e->n; i++) {
@@ -152,6 +285,15 @@ static void take_written(struct eval *e, struct numbers *numbers, struct written
     e->audit.unparsed += w->unparsed[numbers->main];
     e->audit.length += by_length;
     e->audit.truncated += w->truncated;
+}
+
+static void count_abstained(struct eval *e, const struct numbers *numbers, const struct written *w,
+    const struct task_doc *d) {
+    if (answer_may_abstain(numbers->rules)) {
+        score_exact(numbers->rules, d, w->answers[numbers->main]);
+        e->audit.abstained += answer_abstained(numbers->rules);
+        e->audit.may_abstain = true;
+    }
 }
 
 /* ---- asking ---- */
@@ -187,6 +329,7 @@ static bool run_requests(struct eval *e, struct numbers *numbers, struct generat
     }
     for (size_t i = 0; ok && !e->plan && i < e->n; i++) {
         take_written(e, numbers, &numbers->written[i]);
+        count_abstained(e, numbers, &numbers->written[i], &e->docs[i]);
     }
     return ok;
 }
@@ -217,15 +360,18 @@ static bool ask(struct eval *e, struct err *err) {
         }
     }
     struct generate_request *requests = xcalloc(n + 1, sizeof *requests);
-    for (size_t i = 0; i < n; i++) {
-        const char *prompt = e->docs[i / numbers->repeats].contexts[0];
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++) {
+        size_t doc = i / numbers->repeats;
+        const char *prompt = e->docs[doc].contexts[0];
+        ok = i % numbers->repeats != 0 || read_told(numbers, &e->docs[doc], doc, err);
         requests[i] = (struct generate_request) { .prompt = prompt,
             .prompt_n = strlen(prompt),
             .stop = stops,
             .n_stop = n_stop,
             .draw = i % numbers->repeats };
     }
-    bool ok = run_requests(e, numbers, requests, n, err);
+    ok = ok && run_requests(e, numbers, requests, n, err);
     free(requests);
     return ok;
 }
@@ -276,11 +422,12 @@ static bool recall(
     struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err) {
     struct numbers *numbers = i ? e->kind : make_numbers(e, err);
     if (!numbers || !recall_texts(e, sample, "contexts", &doc->contexts, &doc->n_contexts, err) ||
-        !recall_right(e, sample, doc, err) ||
+        !recall_right(e, sample, doc, err) || !read_told(numbers, doc, i, err) ||
         !recall_texts_of(e, numbers, sample, &numbers->written[i], err)) {
         return false;
     }
     take_written(e, numbers, &numbers->written[i]);
+    count_abstained(e, numbers, &numbers->written[i], doc);
     return true;
 }
 
@@ -289,7 +436,13 @@ static bool recall(
 static bool measure(struct eval *e, const char *metric, size_t from, size_t n, struct estimate *out,
     struct err *err) {
     struct numbers *numbers = e->kind;
+    enum metric which;
+    size_t filter;
     (void)err; /* which metrics there are was checked at the beginning */
+    if (metric_find(numbers, metric, &which, &filter) && which > METRIC_PROMPT_LOOSE) {
+        *out = measure_told(e, which, filter, from, n);
+        return true;
+    }
     for (size_t i = from; i < from + n; i++) {
         numbers->scores[i] = score(numbers, &e->docs[i], i, metric);
     }

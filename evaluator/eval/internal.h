@@ -29,6 +29,8 @@ struct eval {
     struct {
         size_t ties, truncated, empty, nan;
         size_t unparsed, length; /* generate: no filter's match; ended by the number of tokens */
+        size_t abstained;        /* whether an answer is right could not be told */
+        bool may_abstain;
     } audit;
     json_t *prompts;                  /* by role, what was put before texts; NULL until then */
     void *kind;                       /* the kind's own numbers */

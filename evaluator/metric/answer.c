@@ -6,7 +6,9 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "evaluator/metric/expression.h"
+#include "evaluator/metric/latex.h"
 #include "evaluator/metric/letters.h"
+#include "evaluator/metric/minerva.h"
 
 enum { STEPS_MAX = 16, FILTERS_MAX = 32, REGEXES_MAX = 32 };
 
@@ -20,12 +22,15 @@ struct texts {
     size_t n;
 };
 
+static const char NO_ANSWER[] = "[invalidanswer]";
+
 struct step;
 typedef void step_fn(const struct step *s, struct texts *texts);
 
 struct step {
     step_fn *run;
     struct expression *expression;
+    struct minerva *minerva;
     long long number; /* regex: which match; take_first_k: how many */
     const char *fallback;
     const json_t *mapping;
@@ -42,8 +47,10 @@ struct answer_rules {
     size_t n_filters;
     struct expression *ignored[REGEXES_MAX];
     size_t n_ignored;
-    bool ignore_case, ignore_punctuation, ignore_numbers;
+    bool ignore_case, ignore_punctuation, ignore_numbers, ignore_latex;
     struct expression *articles;
+    struct minerva *minerva; /* NULL: answers are no formulas */
+    bool abstained;
 };
 
 /* ---- steps ---- */
@@ -128,6 +135,25 @@ static void run_uppercase(const struct step *s, struct texts *texts) {
     change_case(texts, letters_upper);
 }
 
+static void run_between_dollars(const struct step *s, struct texts *texts) {
+    (void)s;
+    for (size_t i = 0; i < texts->n; i++) {
+        const char *from = strchr(texts->items[i].s, '$'), *to = strrchr(texts->items[i].s, '$');
+        if (from != to) {
+            put(&texts->items[i], xstrndup(from + 1, (size_t)(to - from - 1)));
+        }
+    }
+}
+
+static void run_final_answer(const struct step *s, struct texts *texts) {
+    for (size_t i = 0; i < texts->n; i++) {
+        struct text *t = &texts->items[i];
+        char *answer = minerva_answer(s->minerva, t->s);
+        t->fell_back = t->fell_back || !answer;
+        put(t, answer ? answer : xstrdup(NO_ANSWER));
+    }
+}
+
 static void run_map(const struct step *s, struct texts *texts) {
     for (size_t i = 0; i < texts->n; i++) {
         struct text *t = &texts->items[i];
@@ -203,6 +229,8 @@ static const struct {
     { "lowercase", run_lowercase },
     { "uppercase", run_uppercase },
     { "map", run_map },
+    { "between_dollars", run_between_dollars },
+    { "final_answer", run_final_answer },
 };
 
 /* ---- reading the rules ---- */
@@ -227,6 +255,10 @@ static bool read_step(struct step *s, const json_t *json, struct err *err) {
         s->expression = expression_of(json_object_get(json, "pattern"), err);
         return s->expression != NULL;
     }
+    if (s->run == run_final_answer) {
+        s->minerva = minerva_new(err);
+        return s->minerva != NULL;
+    }
     return s->run || err_set(err, ERR_TASK, "there is no step '%.40s' of a filter", name);
 }
 
@@ -249,6 +281,10 @@ static bool read_ignored(struct answer_rules *r, const json_t *ignore, struct er
     r->ignore_case = json_get_bool(ignore, "case", false);
     r->ignore_punctuation = json_get_bool(ignore, "punctuation", false);
     r->ignore_numbers = json_get_bool(ignore, "numbers", false);
+    r->ignore_latex = json_get_bool(ignore, "latex", false);
+    if (json_get_bool(ignore, "formula", false) && !(r->minerva = minerva_new(err))) {
+        return false;
+    }
     if (json_array_size(list) > REGEXES_MAX) {
         return err_set(err, ERR_TASK, "more than %d regular expressions to ignore", REGEXES_MAX);
     }
@@ -290,12 +326,14 @@ void answer_rules_free(struct answer_rules *r) {
     for (size_t i = 0; i < FILTERS_MAX; i++) {
         for (size_t k = 0; k < STEPS_MAX; k++) {
             expression_free(r->filters[i].steps[k].expression);
+            minerva_free(r->filters[i].steps[k].minerva);
         }
     }
     for (size_t i = 0; i < r->n_ignored; i++) {
         expression_free(r->ignored[i]);
     }
     expression_free(r->articles);
+    minerva_free(r->minerva);
     free(r);
 }
 
@@ -381,8 +419,46 @@ static void normalize(const struct answer_rules *r, char **texts, size_t n) {
     }
 }
 
+static bool latex_among(const char *answer, const char *const *right, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (latex_same(answer, right[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool answer_may_abstain(const struct answer_rules *r) {
+    return r->minerva != NULL;
+}
+
+bool answer_abstained(const struct answer_rules *r) {
+    return r->abstained;
+}
+
+static bool formula_among(
+    struct answer_rules *r, const char *answer, const char *const *right, size_t n) {
+    char *normal = minerva_normal(r->minerva, answer);
+    bool found = false;
+    for (size_t i = 0; i < n && !found && strcmp(answer, NO_ANSWER) != 0; i++) {
+        enum formula_verdict verdict = minerva_compare(r->minerva, normal, right[i]);
+        found = verdict == FORMULA_SAME;
+        r->abstained = r->abstained || verdict == FORMULA_UNKNOWN;
+    }
+    r->abstained = r->abstained && !found;
+    free(normal);
+    return found;
+}
+
 double answer_exact(
     struct answer_rules *r, const char *answer, const char *const *right, size_t n) {
+    r->abstained = false;
+    if (r->ignore_latex) {
+        return latex_among(answer, right, n);
+    }
+    if (r->minerva) {
+        return formula_among(r, answer, right, n);
+    }
     char *given = without_ignored(r, answer), **texts = xcalloc(n + 1, sizeof *texts);
     bool found = false;
     normalize(r, &given, 1);

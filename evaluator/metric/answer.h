@@ -4,10 +4,12 @@
  *
  * The rules are a JSON object, a task's header has it and so does a result:
  *   {"filters": [{"name", "steps": [{"step": "regex", "pattern", "select", "fallback"}, ...]}],
- *    "ignore": {"case", "punctuation", "numbers": bool, "regexes": [...]}}
+ *    "ignore": {"case", "punctuation", "numbers", "latex", "formula": bool,
+ *               "regexes": [...]}}
  * Steps: regex, take_first, take_first_k {k}, majority_vote, remove_whitespace, lowercase,
- * uppercase, map {mapping, default}. Without filters there is one that takes the first text and has
- * no name. */
+ * uppercase, map {mapping, default}, between_dollars. To ignore latex is to compare the normal
+ * forms of latex.h, nothing else. Without filters there is one that takes the first text and has no
+ * name. */
 #ifndef ASSAY_ANSWER_H
 #define ASSAY_ANSWER_H
 
@@ -29,6 +31,10 @@ char *answer_filtered(
 
 /* Whether an answer is one of those that are right: 1 or 0. */
 double answer_exact(struct answer_rules *r, const char *answer, const char *const *right, size_t n);
+/* Whether they may leave it open, which counts as wrong, and whether the last answer was left so.
+ */
+bool answer_may_abstain(const struct answer_rules *r);
+bool answer_abstained(const struct answer_rules *r);
 
 /* DROP's two: whether an answer is the spans of one right answer, and how many words they share. */
 struct answer_overlap {

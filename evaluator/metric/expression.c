@@ -511,3 +511,32 @@ void expression_remove(struct expression *e, const char *s, size_t n, struct str
     strbuf_add(out, s + at, n - at);
     expression_end(w);
 }
+
+static void add_replacement(
+    struct strbuf *out, const char *with, const char *s, const struct expression_match *m) {
+    for (; *with; with++) {
+        if (*with != '\\' || with[1] < '0' || with[1] > '9') {
+            strbuf_addc(out, *with);
+            continue;
+        }
+        size_t group = (size_t)(*++with - '0');
+        struct expression_span span = group ? m->group[group - 1] : m->whole;
+        if (span.from != SIZE_MAX) {
+            strbuf_add(out, s + span.from, span.to - span.from);
+        }
+    }
+}
+
+void expression_replace(
+    struct expression *e, const char *with, const char *s, size_t n, struct strbuf *out) {
+    struct expression_walk *w = expression_begin(e, s, n);
+    struct expression_match m;
+    size_t at = 0;
+    while (expression_next(w, &m)) {
+        strbuf_add(out, s + at, m.whole.from - at);
+        add_replacement(out, with, s, &m);
+        at = m.whole.to;
+    }
+    strbuf_add(out, s + at, n - at);
+    expression_end(w);
+}

@@ -44,4 +44,8 @@ void expression_end(struct expression_walk *w);
 /* Appends re.sub(e, "", s). */
 void expression_remove(struct expression *e, const char *s, size_t n, struct strbuf *out);
 
+/* Appends re.sub(e, with, s); \0 to \9 in `with` are the match and its groups. */
+void expression_replace(
+    struct expression *e, const char *with, const char *s, size_t n, struct strbuf *out);
+
 #endif

@@ -32,6 +32,24 @@ bool letter_is_space(uint32_t c) {
            c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
+bool letter_is_of_word(uint32_t c) {
+    return in(LETTERS_WORD, LETTERS_WORD_N, c);
+}
+
+bool letter_is_upper(uint32_t c) {
+    return in(LETTERS_CAPITAL, LETTERS_CAPITAL_N, c);
+}
+
+bool letter_is_lower(uint32_t c) {
+    return in(LETTERS_SMALL, LETTERS_SMALL_N, c);
+}
+
+/* Two letters in one, of which the first is a capital. */
+static bool is_title(uint32_t c) {
+    return c == 0x1c5 || c == 0x1c8 || c == 0x1cb || c == 0x1f2 ||
+           (c >= 0x1f88 && c <= 0x1faf && (c & 8)) || c == 0x1fbc || c == 0x1fcc || c == 0x1ffc;
+}
+
 /* Stretches of every second character lie inside each other: an alphabet whose capitals alternate.
  */
 static uint32_t shifted(const struct letter_shift *list, size_t n, uint32_t c) {
@@ -146,6 +164,27 @@ void letters_upper(const char *s, size_t n, struct strbuf *out) {
             add_letter(out, letter_upper(c));
         }
     }
+}
+
+static bool all_of(const char *s, size_t n, bool upper) {
+    size_t length;
+    bool any = false;
+    for (size_t at = 0; at < n; at += length) {
+        uint32_t c = next_letter(s + at, n - at, &length);
+        if ((upper ? letter_is_lower(c) : letter_is_upper(c)) || is_title(c)) {
+            return false;
+        }
+        any = any || (upper ? letter_is_upper(c) : letter_is_lower(c));
+    }
+    return any;
+}
+
+bool letters_are_upper(const char *s, size_t n) {
+    return all_of(s, n, true);
+}
+
+bool letters_are_lower(const char *s, size_t n) {
+    return all_of(s, n, false);
 }
 
 const char *letters_strip(const char *s, size_t n, size_t *kept) {

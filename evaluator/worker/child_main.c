@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "evaluator/hub/hub.h"
+#include "evaluator/metric/instruct.h"
 #include "evaluator/policy/lineage.h"
 #include "evaluator/task/library.h"
 #include "evaluator/task/task.h"
@@ -237,6 +239,17 @@ static void let_gpu_in(struct sandbox_limits *limits, struct arena *arena) {
     limits->devices = doors_gpu_devices(arena);
 }
 
+/* What tells languages and sentences, where there is any; it is not looked for behind the doors. */
+static const char *languages_folder(void) {
+    struct err err = ERR_INIT;
+    char *dir = instruct_folder(&err);
+    if (dir && dir_exists(dir)) {
+        setenv("ASSAY_LANGUAGES", dir, 1);
+    }
+    free(dir);
+    return getenv("ASSAY_LANGUAGES");
+}
+
 static bool shut_in(struct session *s, struct err *err) {
     int keep[STORE_N + 2];
     struct arena arena = { 0 };
@@ -253,7 +266,8 @@ static bool shut_in(struct session *s, struct err *err) {
     }
     s->room = json_get_bool(s->spec, "admit", false) ? memory_left() : 0;
     s->packs_dir = json_get_bool(s->spec, "packs", true) && !s->missing ? packed_folder() : NULL;
-    const char *const extras[] = { json_get_string(s->spec, "arch", NULL), s->packs_dir };
+    const char *const extras[DOORS_EXTRAS] = { json_get_string(s->spec, "arch", NULL), s->packs_dir,
+        languages_folder() };
     drop_secrets();
     if (str_begins(json_get_string(s->spec, "device", "auto"), "cuda")) {
         let_gpu_in(&limits, &arena);

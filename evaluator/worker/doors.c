@@ -80,11 +80,11 @@ static bool confine(struct paths *p, bool ok, struct sandbox_report *report, str
     return ok;
 }
 
-bool doors_close(const char *model, const char *const extras[2], struct sandbox_report *report,
-    struct err *err) {
+bool doors_close(const char *model, const char *const extras[DOORS_EXTRAS],
+    struct sandbox_report *report, struct err *err) {
     struct paths *p = xcalloc(1, sizeof *p);
     bool ok = add_model(p, model, err);
-    for (size_t i = 0; ok && i < 2; i++) {
+    for (size_t i = 0; ok && i < DOORS_EXTRAS; i++) {
         ok = !extras[i] || add(p, extras[i], err);
     }
     for (size_t i = 0; ok && i < sizeof SYSTEM / sizeof *SYSTEM; i++) {

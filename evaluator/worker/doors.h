@@ -6,9 +6,10 @@
 #include "evaluator/worker/sandbox.h"
 
 /* Confines reads to what `model` (a folder or a file) is made of, where its links lead, and what
- * else there is of the two extras (NULL: none). */
-MUST_CHECK bool doors_close(
-    const char *model, const char *const extras[2], struct sandbox_report *report, struct err *err);
+ * else there is of the extras (NULL: none). */
+enum { DOORS_EXTRAS = 3 };
+MUST_CHECK bool doors_close(const char *model, const char *const extras[DOORS_EXTRAS],
+    struct sandbox_report *report, struct err *err);
 
 /* Confines reads to these files and folders (NULL-terminated) and to where links in them lead: what
  * a task's process may read once it is known where its data lies. */

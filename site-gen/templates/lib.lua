@@ -126,7 +126,9 @@ function rank_spread(row) return row.rank_low == row.rank_high and "" or rank_ra
 function tests_told(t, metric)
     if not t or t.pairs == 0 then return "" end
     local text = plural(t.tiers, "tier") .. ": inside a tier no two models differ significantly"
-    if t.paired < t.pairs then
+    if t.paired == 0 then
+        text = text .. " (by the errors of their means alone)"
+    elseif t.paired < t.pairs then
         text = text .. format(" (%s of %s compared by their errors alone)", count(t.pairs - t.paired), plural(t.pairs, "pair"))
     end
     if t.detectable then
@@ -187,6 +189,11 @@ METRICS = {
     acc_norm = "share of questions where the right choice has the highest log-likelihood per character",
     acc_bytes = "share of questions where the right choice has the highest log-likelihood per byte",
     exact_match = "share of answers that are exactly the expected one",
+    strict_acc = "mean of what share of the prompts and what share of the single instructions is followed to the letter",
+    prompt_level_strict_acc = "share of prompts of which every instruction is followed to the letter",
+    inst_level_strict_acc = "share of all instructions that are followed to the letter",
+    prompt_level_loose_acc = "share of prompts of which every instruction is followed, a line or asterisks around the answer aside",
+    inst_level_loose_acc = "share of all instructions that are followed, a line or asterisks around the answer aside",
     ndcg_at_10 = "how well the ten first results are ordered: normalised discounted cumulative gain",
     ndcg_at_1 = "share of queries whose first result is the right one",
     mrr_at_10 = "mean of one over the rank of the first right result, among ten",

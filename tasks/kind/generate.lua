@@ -4,11 +4,19 @@
 -- What is written ends at a stop string (without `stop`: at what parts the shots), at the end of text or after max_tokens.
 -- Each of `filters` makes an answer of it, and each metric is measured on each: "exact_match,strict". Filters are in the
 -- order in which the file makes their steps.
+--
+-- Where the metrics are those of IFEval, a document has `instructions` in place of `gold`: what its text was told to do,
+-- each with its checker's name as `id` and its arguments (evaluator/metric/instruct.h).
 
 local host, turns = host, host.kind("turns")
-local metric_names = { "exact_match", "em", "f1" }
+local told_names = { "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc", "inst_level_loose_acc",
+    "strict_acc" }
+local metric_names = { "exact_match", "em", "f1", table.unpack(told_names) }
+local is_told = {}
+for _, name in ipairs(told_names) do is_told[name] = true end
 local most = { max_tokens = 1000000, repeats = 1000 }
-local ignored = { case = "boolean", punctuation = "boolean", numbers = "boolean", regexes = "table" }
+local ignored = { case = "boolean", punctuation = "boolean", numbers = "boolean", regexes = "table", latex = "boolean",
+    formula = "boolean" }
 
 local function text(value)
     if type(value) == "number" then return tostring(value) end
@@ -97,10 +105,10 @@ end
 
 local function check_ignore(task, problem)
     for key, value in pairs(task.ignore or {}) do
-        local near = not ignored[key] and host.nearest(tostring(key), { "case", "punctuation", "numbers", "regexes" })
+        local near = not ignored[key] and host.nearest(tostring(key), { "case", "punctuation", "numbers", "regexes", "latex", "formula" })
         if not ignored[key] then
             problem("ignore", ("has no '%s'%s"):format(tostring(key), near and (": did you mean '%s'?"):format(near)
-                or ": it has case, punctuation, numbers, regexes"))
+                or ": it has case, punctuation, numbers, regexes, latex, formula"))
         elseif type(value) ~= ignored[key] then
             problem("ignore", ("'%s' must be a %s, got a %s"):format(key, ignored[key], type(value)))
         end
@@ -155,8 +163,10 @@ end
 local function read(io, field, n, f, row)
     local doc = io.call(n, f, row)
     if type(doc) ~= "table" then io.fail(field, n, "must return a table, got a " .. type(doc)) end
+    local gold = doc.gold
+    if type(doc.instructions) == "table" and gold == nil then gold = json.encode(doc.instructions) end
     return { query = text(doc.query) or io.fail(field, n, "'query' must be a string, got a " .. type(doc.query)),
-        gold = answers(io, field, n, doc.gold) }
+        gold = answers(io, field, n, gold), told = doc.instructions ~= nil }
 end
 
 local function described(task, io, n, row)
@@ -173,14 +183,19 @@ local function shot(task, io, n, row)
 end
 
 local function run(task, io)
-    local exact = false
+    local exact, told = false, false
     for _, name in ipairs(task.report or { task.main or "exact_match" }) do
         exact = exact or name:find("^exact_match") ~= nil
+        told = told or is_told[name:match("^[^,]*")] ~= nil
     end
     local shots = io.with_shots(task, io, function(row, n) return shot(task, io, n, row) end,
         function(row, n) return shot(task, io, n, row)[2][2] end, turns.gather)
     for n, row, source in io.documents() do
         local doc = read(io, "doc", n, task.doc, row)
+        if told ~= doc.told then
+            io.fail("doc", n, told and "'instructions' must be a list, for these metrics" or
+                "'instructions' are for the metrics " .. join(told_names, ", "))
+        end
         for _, one in ipairs(exact and doc.gold or {}) do
             if #one > 1 then io.fail("doc", n, "an answer of several texts has no exact match: 'f1' and 'em' take it") end
         end

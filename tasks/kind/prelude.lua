@@ -62,7 +62,7 @@ include = host.include
 ---- steps of filters ----
 
 local steps = { "regex", "take_first", "take_first_k", "majority_vote", "remove_whitespace", "lowercase", "uppercase",
-    "map_to" }
+    "map_to", "between_dollars", "final_answer" }
 local n_made = 0
 
 local function step(fields)
@@ -73,6 +73,8 @@ end
 
 take_first, majority_vote, remove_whitespace, lowercase, uppercase = { step = "take_first" }, { step = "majority_vote" },
     { step = "remove_whitespace" }, { step = "lowercase" }, { step = "uppercase" }
+final_answer = { step = "final_answer" } -- of "Final Answer: The final answer is ... . I hope it is correct."
+between_dollars = { step = "between_dollars" } -- the first "$" and the last; all of a text that has less than two
 
 -- What Python's findall gives: of its matches the one that `select` says, counted from 0 or from the end by -1.
 function regex(pattern, select, fallback)

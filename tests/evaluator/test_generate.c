@@ -9,8 +9,11 @@
 #include "base/mem.h"
 #include "evaluator/eval/eval.h"
 #include "evaluator/metric/answer.h"
+#include "evaluator/metric/minerva.h"
 
 #define WRITTEN TASK_FIXTURES "/written"
+#define LATEX ASSAY_TESTS_DIR "/fixtures/answers/latex.json"
+#define MINERVA ASSAY_TESTS_DIR "/fixtures/answers/minerva.json"
 #define ANSWERS ASSAY_TESTS_DIR "/fixtures/answers/vectors.json"
 
 static json_t *read_json(const char *path) {
@@ -127,6 +130,88 @@ static void drop_s_overlap_is_the_harness_s(void **state) {
     assert_true(i > 200);
     answer_rules_free(rules);
     json_decref(none);
+    json_decref(all);
+}
+
+/* What was said, a sign for each text of a row and each that may be right: 1 where it is. */
+static void latex_is_compared_as_the_harness_compares_it(void **state) {
+    struct err err = ERR_INIT;
+    json_t *all = json_parse_file(LATEX, 64 << 20, &err);
+    json_t *rules_json = json_pack("{s:[{s:s, s:[{s:s}]}], s:{s:b}}", "filters", "name", "none",
+        "steps", "step", "between_dollars", "ignore", "latex", 1);
+    const json_t *texts = json_object_get(all, "texts"), *rows = json_object_get(all, "rows");
+    struct answer_rules *rules = rules_new(rules_json);
+    size_t n = json_array_size(texts), right = 0;
+    (void)state;
+    assert_true(n >= 100 && json_array_size(rows) == n);
+    for (size_t i = 0; i < n; i++) {
+        const char *text = json_string_value(json_array_get(texts, i)),
+                   *said = json_string_value(json_array_get(rows, i));
+        bool unparsed;
+        char *answer = answer_filtered(rules, 0, &text, 1, &unparsed);
+        for (size_t k = 0; k < n; k++) {
+            const char *gold = json_string_value(json_array_get(texts, k));
+            double got = answer_exact(rules, answer, &gold, 1);
+            if (got != said[k] - '0') {
+                fail_msg("'%s' for '%s': %g, the harness has %c", text, gold, got, said[k]);
+            }
+            right += got == 1;
+        }
+        free(answer);
+    }
+    assert_true(right > n);
+    answer_rules_free(rules);
+    json_decref(rules_json);
+    json_decref(all);
+}
+
+/* How many pairs are told apart or to be the same; a million more for each that is told wrongly. */
+static size_t compare_formulas(const json_t *all, size_t *left_open) {
+    const json_t *normal = json_object_get(all, "normal"), *same = json_object_get(all, "same");
+    size_t told = 0;
+    for (size_t i = 0; i < json_array_size(normal); i++) {
+        const char *one = json_string_value(json_array_get(normal, i)),
+                   *said = json_string_value(json_array_get(same, i));
+        for (size_t k = 0; k <= i; k++) {
+            const char *other = json_string_value(json_array_get(normal, k));
+            enum formula_verdict verdict = formula_compare(one, other);
+            if (verdict != formula_compare(other, one)) {
+                fail_msg("'%s' and '%s' are not the same the other way round", one, other);
+            }
+            if (verdict != FORMULA_UNKNOWN && (verdict == FORMULA_SAME) != (said[k] == '1')) {
+                print_error("'%s' and '%s': the harness has %c\n", one, other, said[k]);
+                told += 1000000;
+            }
+            told += verdict != FORMULA_UNKNOWN;
+            *left_open += verdict == FORMULA_UNKNOWN;
+        }
+    }
+    return told;
+}
+
+static void formulas_are_told_apart_as_the_harness_tells_them(void **state) {
+    struct err err = ERR_INIT;
+    json_t *all = json_parse_file(MINERVA, 64 << 20, &err), *one;
+    struct minerva *m = minerva_new(&err);
+    size_t i, left_open = 0;
+    (void)state;
+    json_array_foreach(json_object_get(all, "texts"), i, one) {
+        const char *want = json_string_value(json_array_get(one, 1));
+        char *got = minerva_answer(m, json_string_value(json_array_get(one, 0)));
+        assert_string_equal(got ? got : "[invalidanswer]", want);
+        free(got);
+    }
+    assert_true(i >= 30);
+    json_array_foreach(json_object_get(all, "answers"), i, one) {
+        char *got = minerva_normal(m, json_string_value(one));
+        assert_string_equal(
+            got, json_string_value(json_array_get(json_object_get(all, "normal"), i)));
+        free(got);
+    }
+    size_t told = compare_formulas(all, &left_open);
+    printf("told: %zu, left open: %zu\n", told, left_open);
+    assert_true(told < 1000000 && told > 11000);
+    minerva_free(m);
     json_decref(all);
 }
 
@@ -380,10 +465,35 @@ static void texts_become_scores(void **state) {
     task_free(t);
 }
 
-static void stored_texts_are_scored_again(void **state) {
-    static const char *const TASKS[] = { TASK_FIXTURES "/sums.lua", TASK_FIXTURES "/drawn.lua" };
+/* The first follows one of three, the second none, the third loosely only, the last one of two. */
+static void what_was_told_is_checked(void **state) {
+    static const char *const DONE[] = { "one two three four, five\"", "Sure:\na***b***c\n***d***",
+        "Here:\n{}", "<<t>>, x" };
+    struct task *t = load(TASK_FIXTURES "/told.lua", -1);
+    struct heard h = { .says = DONE, .n_says = 4 };
+    struct strbuf samples = { 0 };
+    json_t *r = run_task(t, &h, "none", &samples);
+    const json_t *inst = json_object_get(json_object_get(r, "metrics"), "inst_level_strict_acc");
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(h.n_stop, 0);
+    assert_true(metric(r, "prompt_level_strict_acc") == 0);
+    assert_true(metric(r, "inst_level_strict_acc") == 2 / 7.0);
+    assert_true(metric(r, "prompt_level_loose_acc") == 0.25);
+    assert_true(metric(r, "inst_level_loose_acc") == 3 / 7.0);
+    assert_true(metric(r, "strict_acc") == 1 / 7.0);
+    assert_true(json_is_null(json_object_get(inst, "stderr")));
+    assert_non_null(strstr(strbuf_str(&samples), "\"inst_level_strict_acc\": 0.5"));
+    json_decref(r);
+    strbuf_release(&samples);
+    strbuf_release(&h.prompts);
+    task_free(t);
+}
+
+static void stored_texts_are_scored_again(void **state) {
+    static const char *const TASKS[] = { TASK_FIXTURES "/sums.lua", TASK_FIXTURES "/drawn.lua",
+        TASK_FIXTURES "/told.lua" };
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
         struct err err = ERR_INIT;
         struct task *t = load(TASKS[i], -1);
         struct heard h = { .says = SAYS, .n_says = 4 };
@@ -479,11 +589,14 @@ int main(int argc, char **argv) {
         cmocka_unit_test(filters_give_what_the_harness_s_give),
         cmocka_unit_test(exact_match_is_the_harness_s),
         cmocka_unit_test(drop_s_overlap_is_the_harness_s),
+        cmocka_unit_test(latex_is_compared_as_the_harness_compares_it),
+        cmocka_unit_test(formulas_are_told_apart_as_the_harness_tells_them),
         cmocka_unit_test(a_rule_that_cannot_be_had_is_refused),
         cmocka_unit_test(no_expression_runs_away),
         cmocka_unit_test(every_prompt_is_the_harness_s_own),
         cmocka_unit_test(every_task_that_generates_is_recorded),
         cmocka_unit_test(texts_become_scores),
+        cmocka_unit_test(what_was_told_is_checked),
         cmocka_unit_test(stored_texts_are_scored_again),
         cmocka_unit_test(several_texts_are_voted_on),
         cmocka_unit_test(a_wrong_task_is_said_to_be),

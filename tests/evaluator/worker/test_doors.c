@@ -8,13 +8,16 @@
 
 #include "evaluator/worker/doors.h"
 
+static const char *extra; /* that may be read besides a model */
+
 enum seen { SEEN_READABLE, SEEN_REFUSED, SEEN_NO_LANDLOCK, SEEN_BROKEN };
 
 static bool close_around(const char *path, bool data, struct sandbox_report *report) {
     struct err err = ERR_INIT;
     const char *const paths[] = { path, NULL };
     return data ? doors_close_but(paths, report, &err)
-                : doors_close(path, (const char *const[]) { NULL, NULL }, report, &err);
+                : doors_close(
+                      path, (const char *const[DOORS_EXTRAS]) { NULL, NULL, extra }, report, &err);
 }
 
 /* Closes the doors around a model (or data) and tries to read `path`. */
@@ -93,6 +96,12 @@ static void a_model_is_read_through_its_links_and_nothing_beside_it(void **state
     expect(snapshot, snapshot, "model.safetensors", SEEN_READABLE);
     expect(snapshot, dir, "repo/blobs/other", SEEN_REFUSED);
     expect(snapshot, dir, "token", SEEN_REFUSED);
+    char *other = path_join(dir, "repo/blobs/other");
+    extra = other;
+    expect(snapshot, dir, "repo/blobs/other", SEEN_READABLE);
+    expect(snapshot, dir, "token", SEEN_REFUSED);
+    extra = NULL;
+    free(other);
     free(snapshot);
     folder_remove(dir);
 }
