@@ -159,6 +159,42 @@ static void fill_from_shelf(const struct world *w, const json_t *suite, json_t *
     json_decref(apart);
 }
 
+/* ---- what was imported ---- */
+
+/* Below the rows: models with what is said of them elsewhere, in no rank. */
+static void add_imported(const struct world *w, json_t *section, const json_t *row) {
+    json_t *list = json_object_get(section, "imported"), *line;
+    if (!list)
+        json_object_set_new(section, "imported", list = json_array());
+    const char *model = json_get_string(row, "model", "");
+    long long id = json_get_int(row, "run_id", 0);
+    line = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "model", model_ref(w, model), "origin",
+        "imported", "task", task_ref(json_get_string(row, "task", "")), "figure", figure_view(row),
+        "run", json_integer(id), "path", run_path(w, model, id));
+    const json_t *task = world_task(w, json_get_int(row, "task_id", 0));
+    const char *main = json_get_string(task, "main", json_get_string(row, "metric", ""));
+    json_object_set_new(
+        line, "metric", metric_view(main, main, json_object_get(task, "definition")));
+    copy_field(line, row, "profile");
+    copy_field(line, row, "shots");
+    mark_dtype(line, row);
+    json_array_append_new(list, line);
+}
+
+static void fill_imported(const struct world *w, const char *suite, json_t *const *sections) {
+    size_t i;
+    json_t *row;
+    json_array_foreach(world_list(w, "imported"), i, row) {
+        json_t *section = sections[family_of(json_get_string(row, "kind", "")) - FAMILIES];
+        if (strcmp(json_get_string(row, "suite", ""), suite) != 0)
+            continue;
+        if (w->rank_imported)
+            add_row(w, section, row);
+        else
+            add_imported(w, section, row);
+    }
+}
+
 /* ---- cells ---- */
 
 static json_t *cell_of(const json_t *entry, const json_t *column) {
@@ -192,6 +228,8 @@ static const char *usual_data(const json_t *rows, const json_t *column) {
 static json_t *why_apart(const json_t *run, const json_t *column) {
     static const char *const SETTINGS[][2] = { { "profile", "profile" }, { "shots", "shots" },
         { "limit", "sample_limit" } };
+    if (strcmp(json_get_string(run, "origin", ""), "imported") == 0)
+        return json_string("imported, not measured");
     const json_t *config = json_object_get(run, "config");
     long long version = json_get_int(run, "task_version", 0);
     if (version != json_get_int(column, "version", version))
@@ -427,6 +465,7 @@ json_t *view_board(const struct world *w, const json_t *suite) {
         fill_from_shelf(w, suite, sections);
     else
         fill_sections(w, name, sections);
+    fill_imported(w, name, sections);
     for (size_t f = 0; f < N_FAMILIES; f++) {
         if (json_array_size(json_object_get(sections[f], "tasks"))) {
             finish_section(w, sections[f], json_object_get(suite, "definition"));

@@ -717,6 +717,10 @@ static bool prepare(struct builder *b, struct err *err) {
     if (!ok)
         return false;
     b->world.samples = b->options->samples;
+    b->world.rank_imported =
+        b->options->rank_imported ||
+        (b->options->look &&
+            strcmp(json_get_string(b->options->look->words, "imported", ""), "rank") == 0);
     world_page_runs(&b->world, b->options->run_pages);
     json_array_foreach(world_list(&b->world, "suites"), i, suite) {
         json_t *board = view_board(&b->world, suite);

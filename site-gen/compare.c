@@ -1,9 +1,11 @@
 /* See compare.h. */
 #include "site-gen/compare.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/stats/scores.h"
 #include "site-gen/view.h"
 
 /* What evaluator/compare/match.c goes by, under its names. */
@@ -16,6 +18,34 @@ static json_t *same_view(const json_t *run) {
     copy_field(same, json_object_get(run, "record"), "profile");
     copy_field(same, json_object_get(run, "record"), "shots");
     return same;
+}
+
+/* Scores that do not come to the figure that is published are not believed: they are packed in
+ * 4,096 levels, and what is clustered may be off by some of its error. */
+static bool believed(const json_t *scores, const json_t *run) {
+    const json_t *parts = json_object_get(scores, "parts"), *part;
+    double value = json_get_number(run, "value", NAN), mean = 0, low = INFINITY, high = -INFINITY;
+    bool binary = true;
+    size_t i;
+    json_array_foreach(parts, i, part) {
+        struct scores s;
+        double sum = 0;
+        if (!scores_parse(&s, part))
+            return false;
+        for (size_t k = 0; k < s.n; k++) {
+            double x = scores_at(&s, k);
+            sum += x;
+            low = fmin(low, x);
+            high = fmax(high, x);
+        }
+        binary = binary && s.binary;
+        mean += sum / (double)s.n / (double)json_array_size(parts);
+        scores_release(&s);
+    }
+    double slack = (high - low) / 4095 +
+                   (binary ? 0 : fmax(0, json_get_number(run, "stderr", 0)) / 5) +
+                   1e-6 * fmax(1, fabs(value));
+    return fabs(mean - value) <= slack; /* false for NaN: no parts, no value */
 }
 
 static json_t *result_view(const struct world *w, const json_t *run) {
@@ -33,7 +63,7 @@ static json_t *result_view(const struct world *w, const json_t *run) {
         paged && json_get_int(run, "n_chunks", 0) > 0, "same", same_view(run));
     copy_text(out, run, "revision");
     copy_text(out, run, "dtype");
-    if (paged && !strcmp(json_get_string(scores, "metric", ""), metric))
+    if (paged && !strcmp(json_get_string(scores, "metric", ""), metric) && believed(scores, run))
         json_object_set(out, "scores", (json_t *)(uintptr_t)scores);
     return out;
 }

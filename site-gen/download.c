@@ -10,8 +10,19 @@
 
 /* ---- CSV ---- */
 
+/* What a spreadsheet may take for one: also the wide forms of the same characters. */
+static bool is_formula(const char *s) {
+    static const char *const WIDE[] = { "\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D",
+        "\xEF\xBC\xA0" };
+    for (size_t i = 0; i < sizeof WIDE / sizeof *WIDE; i++) {
+        if (strncmp(s, WIDE[i], 3) == 0)
+            return true;
+    }
+    return *s && strchr("=+-@\t\r\n", *s);
+}
+
 static void add_text(struct strbuf *out, const char *s) {
-    bool formula = *s && strchr("=+-@\t\r", *s);
+    bool formula = is_formula(s);
     if (!formula && !s[strcspn(s, ",\"\r\n")]) {
         strbuf_adds(out, s);
         return;
@@ -75,7 +86,24 @@ static void add_row(struct strbuf *out, const json_t *row) {
     add_numbers(out, row, RANK);
     add_numbers(out, json_object_get(row, "mean"), FIGURE);
     json_array_foreach(cells, i, cell) add_numbers(out, cell, FIGURE);
-    strbuf_adds(out, "\r\n");
+    strbuf_addf(out, ",%s\r\n",
+        json_get_bool(json_object_get(row, "mark"), "imported", false) ? "imported" : "measured");
+}
+
+/* What was imported and has no rank: a line a result, in its task's columns alone. */
+static void add_imported(struct strbuf *out, const json_t *line, const json_t *tasks) {
+    const char *name = json_get_string(json_object_get(line, "task"), "name", "");
+    const json_t *task;
+    size_t i;
+    add_text(out, json_get_string(json_object_get(line, "model"), "name", ""));
+    strbuf_adds(out, ",,,,");
+    add_numbers(out, NULL, SIZE);
+    add_numbers(out, NULL, RANK);
+    add_numbers(out, NULL, FIGURE);
+    json_array_foreach(tasks, i, task) add_numbers(out,
+        strcmp(json_get_string(task, "name", ""), name) ? NULL : json_object_get(line, "figure"),
+        FIGURE);
+    strbuf_adds(out, ",imported\r\n");
 }
 
 void section_csv(const json_t *section, struct strbuf *out) {
@@ -88,12 +116,14 @@ void section_csv(const json_t *section, struct strbuf *out) {
     add_headers(out, "mean");
     json_array_foreach(json_object_get(section, "tasks"), i, task)
         add_headers(out, json_get_string(task, "name", ""));
-    strbuf_adds(out, "\r\n");
+    strbuf_adds(out, ",origin\r\n");
     json_array_foreach(json_object_get(section, "rows"), i, row) {
         json_t *whole = row_unstowed(row);
         add_row(out, whole);
         json_decref(whole);
     }
+    json_array_foreach(json_object_get(section, "imported"), i, row)
+        add_imported(out, row, json_object_get(section, "tasks"));
 }
 
 /* ---- the files ---- */

@@ -12,14 +12,23 @@ static bool is_hidden(uint32_t c) {
         uint32_t first, last;
     } RANGES[] = { { 0x00, 0x08 }, { 0x0B, 0x0C }, { 0x0E, 0x1F }, { 0x7F, 0x9F }, { 0xAD, 0xAD },
         { 0x34F, 0x34F }, { 0x61C, 0x61C }, { 0x115F, 0x1160 }, { 0x17B4, 0x17B5 },
-        { 0x180B, 0x180E }, { 0x200B, 0x200F }, { 0x2028, 0x202E }, { 0x2060, 0x206F },
+        { 0x180B, 0x180F }, { 0x200B, 0x200F }, { 0x2028, 0x202E }, { 0x2060, 0x206F },
         { 0x3164, 0x3164 }, { 0xFEFF, 0xFEFF }, { 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFB },
-        { 0xE0000, 0xE0FFF } };
+        { 0x1BCA0, 0x1BCA3 }, { 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF } };
     for (size_t i = 0; i < sizeof RANGES / sizeof *RANGES; i++) {
         if (c >= RANGES[i].first && c <= RANGES[i].last)
             return true;
     }
     return false;
+}
+
+/* Marks that pile up over and under a letter. No language sets more than a few on one; a thousand
+ * of them would cover the lines around. */
+enum { PILE_MAX = 6 };
+static bool piles_up(uint32_t c) {
+    return (c >= 0x300 && c <= 0x36F) || (c >= 0x483 && c <= 0x489) ||
+           (c >= 0x1AB0 && c <= 0x1AFF) || (c >= 0x1DC0 && c <= 0x1DFF) ||
+           (c >= 0x20D0 && c <= 0x20FF) || (c >= 0xFE20 && c <= 0xFE2F);
 }
 
 static const char *entity(char c) {
@@ -40,11 +49,15 @@ static const char *entity(char c) {
 }
 
 static void escape(struct strbuf *out, const char *s, size_t n, const char *mark) {
+    size_t pile = 0;
     while (n) {
         uint32_t c = 0xFFFD;
         size_t len = utf8_decode(s, n, &c);
         const char *name = len == 1 ? entity(*s) : NULL;
-        if (name)
+        pile = len && piles_up(c) ? pile + 1 : 0;
+        if (pile > PILE_MAX)
+            strbuf_adds(out, pile == PILE_MAX + 1 ? "\xE2\x80\xA6" : "");
+        else if (name)
             strbuf_adds(out, name);
         else if (len == 0)
             strbuf_adds(out, "\xEF\xBF\xBD");

@@ -170,7 +170,7 @@ static bool read_light(struct db *db, json_t *doc, struct err *err) {
         { "tombstones", "site_tombstones", 0 }, { "asked", "site_asked", 0 },
         { "nights", "site_nights", 0 }, { "copies", "site_copies", 0 },
         { "corrections", "site_corrections", 0 }, { "workers", "site_workers", 0 },
-        { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
+        { "imported", "site_imported", 1 }, { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
     return read_lists(db, doc, LISTS, NULL, err);
 }
 
@@ -186,7 +186,7 @@ static bool load(struct db *db, json_t *doc, const char *suite, struct err *err)
     static const struct list LISTS[] = { { "suites", "site_suites", 0 },
         { "suite_tasks", "site_suite_tasks", 1 }, { "board", "site_board", 1 },
         { "models", "site_models", 0 }, { "tasks", "site_tasks", 0 }, { "runs", "board_runs", 1 },
-        { "queue", "site_queue", 0 }, { NULL, NULL, 0 } };
+        { "imported", "site_imported", 1 }, { "queue", "site_queue", 0 }, { NULL, NULL, 0 } };
     static const char *const NONE[] = { "results", "workers" };
     if (!suite)
         return read_all(db, doc, err);

@@ -260,8 +260,8 @@ static bool read_logo(
 static bool read_table(
     const char *path, const json_t *table, struct site_look *look, struct err *err) {
     static const char *const KEYS[] = { "title", "lead", "about", "logo", "colours", "links",
-        NULL };
-    static const char *const TEXTS[] = { "title", "lead", "about" };
+        "imported", NULL };
+    static const char *const TEXTS[] = { "title", "lead", "about", "imported" };
     look->words = json_object();
     if (!json_is_object(table))
         return err_set(err, ERR_INPUT, "it does not return a table of named fields");
@@ -271,6 +271,9 @@ static bool read_table(
         if (!read_text(table, TEXTS[i], look->words, err))
             return false;
     }
+    const char *imported = json_get_string(look->words, "imported", "apart");
+    if (strcmp(imported, "apart") != 0 && strcmp(imported, "rank") != 0)
+        return err_set(err, ERR_INPUT, "imported is 'apart' or 'rank', not '%.60s'", imported);
     return read_links(json_object_get(table, "links"), look->words, err) &&
            read_colours(json_object_get(table, "colours"), &look->css, err) &&
            read_logo(path, table, look, err);

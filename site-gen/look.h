@@ -16,7 +16,8 @@
 #include "site-gen/site.h"
 
 struct site_look {
-    json_t *words;      /* "title", "lead", "about", "links", "logo": its name; what is set */
+    json_t *words; /* "title", "lead", "about", "links", "logo": its name, "imported": "apart" or
+                      "rank", whether imported results are ranked; what is set */
     struct strbuf css;  /* custom properties; empty: the colours that the site has */
     struct strbuf logo; /* its bytes */
 };

@@ -1,11 +1,23 @@
 /* The mark of numbers that were computed in a dtype which changes answers (base/precision.h): the
  * board ranks such a row, as the configuration that it is, and says so wherever its numbers stand.
- */
+ * And of those that were imported. */
+#include <string.h>
+
 #include "base/json.h"
 #include "base/precision.h"
 #include "site-gen/view.h"
 
+static bool is_imported(const json_t *of) {
+    return strcmp(json_get_string(of, "origin", ""), "imported") == 0;
+}
+
 void mark_dtype(json_t *line, const json_t *of) {
+    if (is_imported(of) && !json_object_get(line, "mark"))
+        json_object_set_new(line, "mark",
+            json_pack("{s:s, s:s, s:b}", "word", "imported", "means",
+                "measured elsewhere, and taken from a file of another program or from a model's "
+                "card",
+                "imported", 1));
     const char *dtype = json_get_string(of, "dtype", NULL), *caveat = precision_caveat(dtype);
     if (caveat && !json_object_get(line, "mark"))
         json_object_set_new(line, "mark", json_pack("{s:s, s:s}", "word", dtype, "means", caveat));

@@ -29,7 +29,7 @@ static json_t *main_view(const json_t *of, const json_t *definition) {
 
 json_t *run_line(const struct world *w, const json_t *run) {
     static const char *const COPIED[] = { "run_id", "finished_at", "purpose", "dtype", "backend",
-        "current", "superseded_at", "superseded_why", "revision", NULL };
+        "current", "superseded_at", "superseded_why", "revision", "origin", NULL };
     const char *model = json_get_string(run, "model", "");
     json_t *line = json_pack("{s:o, s:o, s:o, s:o, s:o}", "model", model_ref(w, model), "task",
         task_ref(json_get_string(run, "task", "")), "figure", figure_view(run), "metric",

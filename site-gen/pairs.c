@@ -86,6 +86,7 @@ bool site_board(const json_t *snapshot, const char *suite, const struct board_op
     if (!world_init(&w, snapshot, NULL, err))
         return false;
     w.keep_parts = options->pairs;
+    w.rank_imported = options->rank_imported;
     json_t *made = view_board(&w, row), *sections = json_object_get(made, "sections"), *section;
     bool ok = true;
     size_t i;

@@ -41,7 +41,7 @@ MUST_CHECK bool site_load_board(
  * "se", "p", "p_holm", "paired", "low", "high"}], the interval from resamples of the shared
  * documents where they are known ("resamples" of them), else from the errors. */
 struct board_options {
-    bool pairs;
+    bool pairs, rank_imported; /* rank_imported: see site_options */
     size_t n_resamples;
     unsigned long long seed;
 };
@@ -77,6 +77,8 @@ struct site_options {
     const char *gnuplot;                 /* the program; NULL: looked for in PATH; "": no plots */
     const struct sample_source *samples; /* NULL: those in the snapshot, or in the database */
     long long run_pages;       /* so many runs, the newest, have a page of their own; 0: 20,000 */
+    bool rank_imported;        /* imported results stand among the measured ones, marked; else below
+                                  them, without a rank */
     bool afresh;               /* keeps no page of the old site without having made it again */
     bool plain;                /* no FILE.gz and FILE.br beside the files */
     bool file_links;           /* links name index.html, for reading from disk without a server */

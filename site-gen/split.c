@@ -118,6 +118,7 @@ static const struct {
 } LISTS[] = {
     { "suites", of_suite },
     { "suite_tasks", of_suite },
+    { "imported", of_board },
     { "board", of_board },
     { "tasks", of_task },
     { "runs", a_run },

@@ -215,7 +215,8 @@ static void index_all(struct world *w) {
     json_array_foreach(world_list(w, "suites"), i, row) {
         const char *name = json_get_string(row, "suite", "");
         const char *title = json_get_string(json_object_get(row, "definition"), "title", name);
-        json_object_set_new(w->suite_titles, name, json_string(title));
+        bool blank = !title[strspn(title, " \t\r\n")];
+        json_object_set_new(w->suite_titles, name, json_string(blank ? name : title));
     }
 }
 

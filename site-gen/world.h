@@ -16,6 +16,7 @@ struct world {
     struct shelf *shelf;   /* where boards, runs and results are (shelf.h); NULL: in the snapshot */
     long long n_runs;      /* that are shown */
     long long last_listed; /* runs to this number are rows of a list, those above have pages */
+    bool rank_imported;    /* what was imported has a row and a rank like what was measured */
     bool keep_parts;       /* rows of boards keep what they were compared by */
     json_t *runs;          /* run id -> run */
     json_t *tasks;         /* task id -> task */

@@ -13,6 +13,7 @@
 
 static const struct option options_board[] = {
     { "pairs", 0, NULL, "also every pair of models: its difference, interval and p" },
+    { "rank-imported", 0, NULL, "imported results among the measured ones, marked" },
     { "resamples", 0, "N", "of the shared documents, for the intervals of pairs (default: 10000)" },
     { "seed", 0, "N", "of the resamples (default: 0)" },
     { NULL, 0, NULL, NULL },
@@ -149,6 +150,25 @@ static void print_rows(const json_t *section) {
     table_print(t, true);
 }
 
+/* Below the ranks, as the page has them. */
+static void print_imported(const json_t *section) {
+    const json_t *list = json_object_get(section, "imported"), *r;
+    size_t i;
+    if (json_array_size(list) == 0) {
+        return;
+    }
+    puts("\nImported, in no rank (--rank-imported gives them one):\n");
+    struct table *t = table_new("Model", "Task", ">Score", "Asked by", ">Run", NULL);
+    json_array_foreach(list, i, r) {
+        table_cell(t, name_of(r));
+        table_cell(t, json_get_string(json_object_get(r, "task"), "name", ""));
+        value_cell(t, json_object_get(r, "metric"), json_object_get(r, "figure"));
+        table_cell(t, json_get_string(r, "profile", ""));
+        table_cellf(t, "%lld", json_get_int(r, "run", 0));
+    }
+    table_print(t, true);
+}
+
 /* What the dtype of some rows means for them. */
 static void print_marks(const json_t *section) {
     const json_t *mark;
@@ -194,15 +214,22 @@ static void print_pairs(const json_t *section) {
     table_print(t, true);
 }
 
+static bool has_any(const json_t *section) {
+    return json_array_size(json_object_get(section, "rows")) +
+               json_array_size(json_object_get(section, "imported")) >
+           0;
+}
+
 static void print_board(const json_t *board) {
     const json_t *section;
     size_t i;
     json_array_foreach(json_object_get(board, "sections"), i, section) {
-        if (json_array_size(json_object_get(section, "rows"))) {
+        if (has_any(section)) {
             printf("%s## %s\n\n", i ? "\n" : "", json_get_string(section, "title", ""));
             print_rows(section);
             print_marks(section);
             print_tests(section);
+            print_imported(section);
         }
         if (json_array_size(json_object_get(section, "pairs"))) {
             print_pairs(section);
@@ -216,7 +243,7 @@ static bool has_rows(const json_t *board) {
     const json_t *section;
     size_t i;
     json_array_foreach(json_object_get(board, "sections"), i, section) {
-        if (json_array_size(json_object_get(section, "rows"))) {
+        if (has_any(section)) {
             return true;
         }
     }
@@ -238,7 +265,10 @@ static bool find_board(const struct args *args, json_t **board, struct err *err)
               args_get_uint(args, "seed", 0, UINT32_MAX, &seed, err) &&
               (db = database_open(args, err)) != NULL;
     ok = ok && site_load_board(db, suite, &snapshot, err);
-    struct board_options options = { args_has(args, "pairs"), ok ? resamples : 0, ok ? seed : 0 };
+    struct board_options options = { .pairs = args_has(args, "pairs"),
+        .rank_imported = args_has(args, "rank-imported"),
+        .n_resamples = ok ? resamples : 0,
+        .seed = ok ? seed : 0 };
     ok = ok && site_board(snapshot, suite, &options, board, err);
     if (ok) {
         name_document(*board, snapshot);
@@ -280,7 +310,10 @@ const struct command cmd_suite_board = {
         "rule at 5 %; inside a tier no two differ.\n\n"
         "  assay suite board wordnet\n"
         "  assay suite board wordnet --pairs          who differs from whom, and by how much\n"
-        "  assay suite board wordnet --json\n",
+        "  assay suite board wordnet --json\n\n"
+        "Imported results (assay result import) stand below, without a rank, unless "
+        "--rank-imported\nasks for one; what it would say of their documents is not known, so they "
+        "are compared by errors\nalone, where they have any.\n",
     .options = { options_board, options_database },
     .min_operands = 1,
     .max_operands = 1,

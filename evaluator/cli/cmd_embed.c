@@ -1,9 +1,12 @@
 /* assay embed: texts or ids to vectors. */
+#include <math.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/exchange.h"
+#include "evaluator/cli/npy.h"
 
 #define LINES_AT_ONCE                                                                              \
     65536 /* what is read before it is run: bounds memory, and is far past any batch */
@@ -14,6 +17,10 @@ static const struct option options_embed[] = {
     { "pooling", 0, "KIND", "auto, mean, cls, last, max, mean_sqrt, weighted_mean" },
     { "no-normalize", 0, NULL, "leave vectors as pooled" },
     { "dim", 0, "N", "keep the first N numbers of each vector" },
+    { "format", 0, "FORMAT",
+        "json (lines, the default) or npy: one array of float32, a row a line" },
+    { "out", 'o', "FILE", "with npy: where to write (default: standard output)" },
+    { "rows", 0, "N", "with npy: how many lines there will be, for output that is a pipe" },
     { NULL, 0, NULL, NULL },
 };
 
@@ -84,6 +91,28 @@ static void answer_lines(struct model *model, struct embedding *e) {
     }
 }
 
+/* Rows in the order of the lines; a line that can't be used is a row of NaN, so that the others
+ * keep their places. */
+static bool add_rows(struct embedding *e, struct npy *npy, struct err *err) {
+    float *none = xcalloc(e->width, sizeof *none);
+    bool ok = true;
+    for (uint32_t i = 0; i < e->width; i++) {
+        none[i] = NAN;
+    }
+    for (size_t i = 0; ok && i < e->exchange->n; i++) {
+        const size_t request = e->line_requests[i];
+        const struct err *why = &e->exchange->lines[i].err;
+        why = why->class == ERR_NONE ? &e->requests[request].err : why;
+        if (why->class != ERR_NONE) {
+            log_line(LOG_WARN, "row %llu is NaN: %s", (unsigned long long)npy->rows, why->msg);
+            e->exchange->answers.n_failed++;
+        }
+        ok = npy_add(npy, why->class == ERR_NONE ? e->vectors + request * e->width : none, 1, err);
+    }
+    free(none);
+    return ok;
+}
+
 static bool room_make(struct embedding *e, struct err *err) {
     const size_t n = e->exchange->n + 1;
     e->requests = mem_try(n, sizeof *e->requests, "requests", err);
@@ -104,7 +133,7 @@ static void room_release(struct embedding *e) {
 
 /* Runs the lines that were read and answers them. */
 static bool run_lines(struct session *s, const struct embed_options *options, uint32_t width,
-    struct exchange *p, struct err *err) {
+    struct exchange *p, struct npy *npy, struct err *err) {
     struct arena arena = { 0 };
     struct embedding e = { .exchange = p, .width = width };
     bool ok = room_make(&e, err);
@@ -115,12 +144,58 @@ static bool run_lines(struct session *s, const struct embed_options *options, ui
         n += p->lines[i].err.class == ERR_NONE;
     }
     ok = ok && model_embed(s->model, options, e.requests, n, e.vectors, &s->run, err);
-    if (ok) {
+    if (ok && npy) {
+        ok = add_rows(&e, npy, err);
+    } else if (ok) {
         answer_lines(s->model, &e);
     }
     room_release(&e);
     arena_release(&arena);
     return ok;
+}
+
+/* Answers all lines; into an array where there is one. */
+static bool run_all(struct session *s, const struct embed_options *options, uint32_t width,
+    struct exchange *p, struct npy *npy, struct err *err) {
+    bool ok = true;
+    for (bool more = true; ok && more;) {
+        ok = exchange_read(p, LINES_AT_ONCE, &more, err) &&
+             run_lines(s, options, width, p, npy, err);
+        exchange_reset(p);
+    }
+    return ok;
+}
+
+static bool run_npy(const struct args *args, struct session *s, const struct embed_options *options,
+    uint32_t width, struct exchange *p, struct err *err) {
+    unsigned long rows;
+    struct npy npy;
+    if (!args_get_uint(args, "rows", 0, 1ul << 48, &rows, err)) {
+        return false;
+    }
+    const uint64_t expected = rows;
+    bool opened = npy_open(
+        &npy, args_get(args, "out", NULL), width, args_has(args, "rows") ? &expected : NULL, err);
+    bool ok = opened && run_all(s, options, width, p, &npy, err);
+    return npy_close(&npy, ok, err) && ok;
+}
+
+static bool array_is_asked(const struct args *args, bool *npy, struct err *err) {
+    const char *format = args_get(args, "format", "json");
+    *npy = !strcmp(format, "npy");
+    if (!*npy && strcmp(format, "json") != 0) {
+        return err_set(err, ERR_USAGE, "option '--format' is json or npy, not '%.40s'", format);
+    }
+    return *npy || (!args_has(args, "out") && !args_has(args, "rows")) ||
+           err_set(err, ERR_USAGE, "--out and --rows are for --format npy");
+}
+
+static bool finish(struct exchange *p, bool npy, struct err *err) {
+    if (npy && p->answers.n_failed) {
+        err_set(err, ERR_FAILED, "%zu of the rows are NaN", p->answers.n_failed);
+        return err_hint(err, "each has its reason above");
+    }
+    return exchange_finish(p, err);
 }
 
 static bool run(const struct args *args, struct err *err) {
@@ -132,21 +207,19 @@ static bool run(const struct args *args, struct err *err) {
         .prompt_text = args_get(args, "prompt-text", NULL),
     };
     unsigned long dim;
-    if (!pooling_parse(args_get(args, "pooling", "auto"), &options.pooling, err) ||
+    bool npy;
+    if (!array_is_asked(args, &npy, err) ||
+        !pooling_parse(args_get(args, "pooling", "auto"), &options.pooling, err) ||
         !args_get_uint(args, "dim", 0, 1u << 20, &dim, err) ||
         !session_open(&s, args, args->operands[0], "embed", err)) {
         return false;
     }
     options.dim = (uint32_t)dim;
     uint32_t width = model_embed_width(s.model, &options, err);
-    bool ok = width > 0, more = ok;
-    while (ok && more) {
-        ok =
-            exchange_read(&p, LINES_AT_ONCE, &more, err) && run_lines(&s, &options, width, &p, err);
-        exchange_reset(&p);
-    }
+    bool ok = width > 0 && (npy ? run_npy(args, &s, &options, width, &p, err)
+                                : run_all(&s, &options, width, &p, NULL, err));
     ok = session_close(&s, ok ? err : &(struct err)ERR_INIT) && ok;
-    ok = ok && exchange_finish(&p, err);
+    ok = ok && finish(&p, npy, err);
     exchange_release(&p);
     return ok;
 }
@@ -160,8 +233,12 @@ const struct command cmd_embed = {
         "out  {\"id\": any, \"embedding\": [f, ...]}\n\n"
         "A model with sentence-transformers modules is pooled and normalised as they say; a bare\n"
         "encoder needs --pooling, and is normalised unless told not to.\n\n"
+        "With --format npy the vectors are one array for numpy.load, a row a line, written as "
+        "they\n"
+        "come; a line that can't be used is a row of NaN, and said on standard error.\n\n"
         "  echo '{\"id\": 1, \"text\": \"hello\"}' | assay embed "
-        "sentence-transformers/all-MiniLM-L6-v2\n",
+        "sentence-transformers/all-MiniLM-L6-v2\n"
+        "  assay embed org/model --format npy --out vectors.npy <texts.jsonl\n",
     .options = { options_embed, options_device, options_model },
     .min_operands = 1,
     .max_operands = 1,

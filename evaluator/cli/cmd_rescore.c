@@ -249,7 +249,8 @@ static bool rescore(struct rescoring *r, const json_t *selected, struct err *err
     if (!evidence_open(&e, r->db, selected, err)) {
         return false;
     }
-    bool ok = evidence_samples(&e, r->db, err) && evidence_needs_samples(&e, err);
+    bool ok = evidence_is_measured(&e, err) && evidence_samples(&e, r->db, err) &&
+              evidence_needs_samples(&e, err);
     if (ok && !eval_rescore(e.result, e.samples, e.samples_n, &o.now, &o.samples, err)) {
         ok = err_wrap(err, "%s", e.name);
     }

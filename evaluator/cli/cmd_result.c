@@ -61,7 +61,7 @@ const struct command cmd_result_ls = {
     .details =
         "State: 'stands' is the run that boards show for its configuration; 'older' was\n"
         "followed by another, 'withdrawn' says why in result show, 'reproduction' and 'canary'\n"
-        "stand beside.\n\n"
+        "stand beside; 'imported' was measured elsewhere.\n\n"
         "  assay result ls\n"
         "  assay result ls org/name --task hellaswag\n",
     .options = { options_result, options_database },

@@ -222,7 +222,7 @@ static void add_row(json_t *result, const json_t *row) {
     static const char *const ROW[] = { "model", "revision", "task", "kind", "harness_build",
         "backend", "isa", "device", "dtype", "data_sha256", "task_sha256", "n" };
     static const char *const CONFIG[] = { "profile", "shots", "limit", "seed" };
-    static const char *const DEFINITION[] = { "range", "higher_is_better" };
+    static const char *const DEFINITION[] = { "range", "higher_is_better", "languages" };
     for (size_t i = 0; i < sizeof ROW / sizeof *ROW; i++) {
         copy(result, row, ROW[i]);
     }
@@ -321,4 +321,13 @@ const char *metric_difference(const json_t *a, const json_t *b) {
         }
     }
     return NULL;
+}
+
+bool evidence_is_measured(const struct evidence *e, struct err *err) {
+    const char *format = json_get_string(json_object_get(e->result, "imported"), "format", NULL);
+    if (!format) {
+        return true;
+    }
+    err_set(err, ERR_INPUT, "%s was imported from a file of format %s", e->name, format);
+    return err_hint(err, "only what was measured here can be measured or scored again");
 }

@@ -36,6 +36,9 @@ MUST_CHECK bool evidence_samples(struct evidence *e, struct db *db, struct err *
 /* ERR_NOT_FOUND, with what to do about it, where there are none. */
 MUST_CHECK bool evidence_needs_samples(const struct evidence *e, struct err *err);
 
+/* ERR_INPUT of what was imported: nothing here can make it again. */
+MUST_CHECK bool evidence_is_measured(const struct evidence *e, struct err *err);
+
 /* The first of value, stderr, low and high in which two {"value", ...} differ; NULL: they are
  * equal. By value: a number that went through a database has lost the sign of a zero. */
 const char *metric_difference(const json_t *a, const json_t *b);

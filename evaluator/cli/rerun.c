@@ -210,7 +210,7 @@ bool rerun(struct rerun *r, const struct args *args, const struct evidence *e, c
     };
     const char *task = task_of(args, e);
     *r = (struct rerun) { 0 };
-    if (!is_whole(e, err) || !is_same_task(args, e, task, err) ||
+    if (!evidence_is_measured(e, err) || !is_whole(e, err) || !is_same_task(args, e, task, err) ||
         !check_arch(e, json_object_get(e->result, "settings"), err)) {
         return false;
     }

@@ -5,7 +5,7 @@
 #include "db/db.h"
 
 /* What a run (a row of site_runs) is among those of its configuration: "stands", "older",
- * "withdrawn", "reproduction" or "canary". */
+ * "withdrawn", "imported", "reproduction" or "canary". */
 const char *run_state(const struct rows *rows, int i);
 
 #endif

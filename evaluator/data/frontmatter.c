@@ -1,7 +1,10 @@
 /* See frontmatter.h: libyaml's events, turned into jansson values by a recursive walk. */
 #include "evaluator/data/frontmatter.h"
 
+#include <errno.h>
+#include <math.h>
 #include <string.h>
+#include <strings.h>
 #include <yaml.h>
 
 #include "base/mem.h"
@@ -20,19 +23,23 @@ struct walk {
     unsigned depth, nodes;
     struct anchor *anchors; /* a name may be given again: the last one counts */
     size_t n_anchors, capacity;
+    bool typed;       /* plain scalars are numbers and truths where they read so */
+    unsigned line;    /* of the file, of the first line that is read here */
+    const char *what; /* for messages */
     struct err *err;
 };
 
 static void *refuse(struct walk *w, const yaml_event_t *event, const char *what) {
-    err_set(w->err, ERR_INPUT, "front matter line %zu: %s", event->start_mark.line + 2, what);
+    err_set(w->err, ERR_INPUT, "%s line %zu: %s", w->what, event->start_mark.line + w->line, what);
     return NULL;
 }
 
 static bool next_event(struct walk *w, yaml_event_t *event) {
     if (yaml_parser_parse(&w->parser, event))
         return true;
-    return err_set(w->err, ERR_INPUT, "front matter line %zu: not YAML: %s",
-        w->parser.problem_mark.line + 2, w->parser.problem ? w->parser.problem : "unreadable");
+    return err_set(w->err, ERR_INPUT, "%s line %zu: not YAML: %s", w->what,
+        w->parser.problem_mark.line + w->line,
+        w->parser.problem ? w->parser.problem : "unreadable");
 }
 
 static bool is_null(const char *text, size_t n) {
@@ -43,12 +50,32 @@ static bool is_null(const char *text, size_t n) {
     return false;
 }
 
+/* A plain scalar that is a number or a truth to YAML 1.1 and 1.2 alike; NULL: it is text. */
+static json_t *typed_scalar(const char *text, size_t n) {
+    static const char FIRST[] = "+-.0123456789";
+    char *end;
+    errno = 0;
+    if ((n == 4 && !strcasecmp(text, "true")) || (n == 5 && !strcasecmp(text, "false")))
+        return json_boolean(n == 4);
+    if (n == 0 || strlen(text) != n || !strchr(FIRST, *text) || strpbrk(text, "xXoO_:nNpP"))
+        return NULL;
+    if (!strpbrk(text, ".eE") && (n == 1 || *text != '0')) {
+        const long long v = strtoll(text, &end, 10);
+        if (!*end && errno == 0)
+            return json_integer(v);
+    }
+    const double v = strtod(text, &end);
+    return *end || !isfinite(v) || !strchr(text, '.') ? NULL : json_real(v);
+}
+
 static json_t *scalar(struct walk *w, const yaml_event_t *event) {
     const char *text = (const char *)event->data.scalar.value;
     size_t n = event->data.scalar.length;
     if (event->data.scalar.plain_implicit && is_null(text, n))
         return json_null();
-    json_t *value = json_stringn(text, n);
+    json_t *value = w->typed && event->data.scalar.plain_implicit ? typed_scalar(text, n) : NULL;
+    if (!value)
+        value = json_stringn(text, n);
     return value ? value : refuse(w, event, "not text");
 }
 
@@ -213,8 +240,7 @@ static json_t *document(struct walk *w) {
     }
 }
 
-/* The block's text: between a first line "---" and the next one. False where there is none. */
-static bool find_block(const char *text, size_t n, const char **from, size_t *len) {
+bool frontmatter_find(const char *text, size_t n, const char **from, size_t *len) {
     if (n < 4 || memcmp(text, "---", 3) != 0 || (text[3] != '\n' && text[3] != '\r'))
         return false;
     const char *end = text + n, *line = memchr(text, '\n', n);
@@ -230,23 +256,39 @@ static bool find_block(const char *text, size_t n, const char **from, size_t *le
     return false;
 }
 
-json_t *frontmatter_parse(const char *text, size_t n, struct err *err) {
+static json_t *parse(struct walk *w, const char *text, size_t n) {
+    if (n > MAX_BYTES) {
+        err_set(w->err, ERR_INPUT, "%s is over the ceiling of %d bytes", w->what, MAX_BYTES);
+        return NULL;
+    }
+    if (!yaml_parser_initialize(&w->parser)) {
+        err_set(w->err, ERR_RESOURCE, "could not start the YAML parser");
+        return NULL;
+    }
+    yaml_parser_set_input_string(&w->parser, (const unsigned char *)text, n);
+    json_t *value = document(w);
+    yaml_parser_delete(&w->parser);
+    release_anchors(w);
+    return value;
+}
+
+static json_t *parse_block(const char *text, size_t n, bool typed, struct err *err) {
     const char *from;
     size_t len;
-    if (!find_block(text, n, &from, &len))
+    if (!frontmatter_find(text, n, &from, &len))
         return NULL;
-    if (len > MAX_BYTES) {
-        err_set(err, ERR_INPUT, "front matter is over the ceiling of %d bytes", MAX_BYTES);
-        return NULL;
-    }
-    struct walk w = { .err = err };
-    if (!yaml_parser_initialize(&w.parser)) {
-        err_set(err, ERR_RESOURCE, "could not start the YAML parser");
-        return NULL;
-    }
-    yaml_parser_set_input_string(&w.parser, (const unsigned char *)from, len);
-    json_t *value = document(&w);
-    yaml_parser_delete(&w.parser);
-    release_anchors(&w);
-    return value;
+    return parse(&(struct walk) { .err = err, .typed = typed, .line = 2, .what = "front matter" },
+        from, len);
+}
+
+json_t *frontmatter_parse(const char *text, size_t n, struct err *err) {
+    return parse_block(text, n, false, err);
+}
+
+json_t *frontmatter_values(const char *text, size_t n, struct err *err) {
+    return parse_block(text, n, true, err);
+}
+
+json_t *yaml_values(const char *text, size_t n, struct err *err) {
+    return parse(&(struct walk) { .err = err, .typed = true, .line = 1, .what = "YAML" }, text, n);
 }

@@ -10,4 +10,13 @@
 /* The caller owns the result. NULL with err->class ERR_NONE: there is no front matter. */
 json_t *frontmatter_parse(const char *text, size_t n, struct err *err);
 
+/* The same, with plain scalars as the numbers, true and false that YAML 1.1 and 1.2 both take them
+ * for; a date stays text. */
+json_t *frontmatter_values(const char *text, size_t n, struct err *err);
+/* A whole file of YAML, so. The caller owns the result. */
+MUST_CHECK json_t *yaml_values(const char *text, size_t n, struct err *err);
+
+/* The block's text: between a first line "---" and the next one. False where there is none. */
+bool frontmatter_find(const char *text, size_t n, const char **from, size_t *len);
+
 #endif

@@ -118,7 +118,8 @@ MUST_CHECK bool eval_rescore(const json_t *result, const char *samples, size_t n
  * the samples beside them. A model has a folder of its own: where its name is taken by another
  * model's results, one with its revision in the name, which is logged. */
 struct eval_out *eval_out_new(const char *dir, bool with_samples);
-void eval_out_free(struct eval_out *o); /* NULL is fine */
+void eval_out_free(struct eval_out *o);       /* NULL is fine */
+void eval_out_peers_only(struct eval_out *o); /* no records of Assay's own */
 MUST_CHECK bool eval_out_add(
     struct eval_out *o, const json_t *result, const char *samples, size_t n, struct err *err);
 /* The scores of suites of a model: rows as average_tree gives them. */

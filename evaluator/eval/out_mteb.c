@@ -107,7 +107,12 @@ static void write_scores(
     write_value(j, "main_score", main, json_object_get(metrics, main));
     jw_kv_string(j, "hf_subset", subset);
     jw_key(j, "languages");
-    jw_json(j, json_object_get(result, "languages"));
+    if (json_is_array(json_object_get(result, "languages"))) {
+        jw_json(j, json_object_get(result, "languages"));
+    } else { /* a list is asked for, of none if need be */
+        jw_array(j);
+        jw_end_array(j);
+    }
     jw_end_object(j);
 }
 
@@ -151,6 +156,37 @@ static void write_splits(struct json_writer *j, const json_t *result) {
     jw_end_array(j);
 }
 
+/* Who it was, beside the results, as mteb has it: what is not known is null. */
+static bool write_meta(const struct writing *w, struct err *err) {
+    static const char *const UNKNOWN[] = { "release_date", "languages", "n_parameters",
+        "memory_usage_mb", "max_tokens", "embed_dim", "license", "open_weights",
+        "public_training_code", "public_training_data", "reference", "similarity_fn_name",
+        "use_instructions", "training_datasets", "loader" };
+    struct strbuf text = { 0 }, name = { 0 };
+    struct json_writer j;
+    json_writer_init(&j, &text, true);
+    jw_object(&j);
+    jw_kv_string(&j, "name", json_get_string(w->result, "model", ""));
+    jw_kv_string(&j, "revision", json_get_string(w->result, "revision", NULL));
+    for (size_t i = 0; i < sizeof UNKNOWN / sizeof *UNKNOWN; i++) {
+        jw_kv_string(&j, UNKNOWN[i], NULL);
+    }
+    jw_key(&j, "framework");
+    jw_array(&j);
+    jw_end_array(&j);
+    jw_key(&j, "modalities");
+    jw_array(&j);
+    jw_string(&j, "text");
+    jw_end_array(&j);
+    jw_end_object(&j);
+    strbuf_addc(&text, '\n');
+    strbuf_addf(&name, "%s/model_meta.json", w->revision);
+    bool ok = write_text(w, strbuf_str(&name), &text, err);
+    strbuf_release(&text);
+    strbuf_release(&name);
+    return ok;
+}
+
 bool write_mteb(const struct writing *w, struct err *err) {
     const json_t *r = w->result, *data = json_object_get(r, "data");
     struct strbuf text = { 0 }, name = { 0 };
@@ -174,7 +210,7 @@ bool write_mteb(const struct writing *w, struct err *err) {
     jw_end_object(&j);
     strbuf_addc(&text, '\n');
     strbuf_addf(&name, "%s/%s.json", w->revision, w->task);
-    bool ok = write_text(w, strbuf_str(&name), &text, err);
+    bool ok = write_text(w, strbuf_str(&name), &text, err) && write_meta(w, err);
     strbuf_release(&text);
     strbuf_release(&name);
     return ok;

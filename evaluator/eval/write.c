@@ -16,7 +16,7 @@
 
 /* lm-evaluation-harness's rule: a run of characters that file systems dislike becomes "__". A local
  * model goes by its last name. */
-static char *sanitised(const char *name) {
+char *sanitised_name(const char *name) {
     static const char disliked[] = "\"<>:/|\\?*[]";
     struct strbuf b = { 0 };
     if (*name == '/' || *name == '.') {
@@ -141,10 +141,10 @@ bool result_embeds(const json_t *result) {
 
 static bool write_all(const struct writing *w, struct err *err) {
     if (result_embeds(w->result)) {
-        return write_mteb(w, err) && write_own(w, err);
+        return write_mteb(w, err) && (w->peers_only || write_own(w, err));
     }
     return write_lmeval_results(w, err) && (!w->samples || write_lmeval_samples(w, err)) &&
-           write_own(w, err);
+           (w->peers_only || write_own(w, err));
 }
 
 /* ---- the folder of a model ---- */
@@ -186,11 +186,11 @@ static bool is_anothers(const char *folder, const json_t *result, char **holder)
 static char *folder_of(const char *dir, const json_t *result) {
     const char *model = json_get_string(result, "model", "");
     const char *revision = json_get_string(result, "revision", NULL);
-    char *name = sanitised(model), *folder = path_join(dir, name), *holder, hex[65];
+    char *name = sanitised_name(model), *folder = path_join(dir, name), *holder, hex[65];
     if (is_anothers(folder, result, &holder)) {
         struct strbuf other = { 0 };
         sha256_hex(model, strlen(model), hex);
-        char *mark = sanitised(revision ? revision : hex);
+        char *mark = sanitised_name(revision ? revision : hex);
         strbuf_addf(&other, "%s__%.8s", name, mark);
         log_line(LOG_INFO, "%s: its results go to '%s/%s': '%s' has those of %s", model, dir,
             strbuf_str(&other), folder, holder);
@@ -207,7 +207,7 @@ static char *folder_of(const char *dir, const json_t *result) {
 
 struct eval_out {
     char *dir;
-    bool with_samples;
+    bool with_samples, peers_only;
     struct results_file *files;
     size_t n, capacity;
 };
@@ -217,6 +217,10 @@ struct eval_out *eval_out_new(const char *dir, bool with_samples) {
     o->dir = xstrdup(dir);
     o->with_samples = with_samples;
     return o;
+}
+
+void eval_out_peers_only(struct eval_out *o) {
+    o->peers_only = true;
 }
 
 void eval_out_free(struct eval_out *o) {
@@ -274,8 +278,8 @@ static void keep(struct results_file *f, const json_t *result) {
 
 bool eval_out_add(
     struct eval_out *o, const json_t *result, const char *samples, size_t n, struct err *err) {
-    char *task = sanitised(json_get_string(result, "task", "")),
-         *revision = sanitised(json_get_string(result, "revision", "no_revision_available"));
+    char *task = sanitised_name(json_get_string(result, "task", "")),
+         *revision = sanitised_name(json_get_string(result, "revision", "no_revision_available"));
     struct results_file *f = file_of(o, result);
     keep(f, result);
     bool ok = write_all(&(struct writing) { .dir = o->dir,
@@ -284,7 +288,8 @@ bool eval_out_add(
                             .samples = o->with_samples ? samples : NULL,
                             .samples_n = n,
                             .revision = revision,
-                            .task = task },
+                            .task = task,
+                            .peers_only = o->peers_only },
         err);
     free(revision);
     free(task);

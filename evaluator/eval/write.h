@@ -23,6 +23,7 @@ struct writing {
     const char *samples; /* JSON lines, or NULL */
     size_t samples_n;
     const char *revision, *task; /* as file names */
+    bool peers_only;             /* without Assay's own record */
 };
 
 /* Whether a result has MTEB's shape, and not lm-evaluation-harness's. */
@@ -39,6 +40,8 @@ void write_stderr(struct json_writer *j, const char *metric, const json_t *value
 void write_group_scores(struct json_writer *j, const json_t *rows);
 void write_group_members(struct json_writer *j, const json_t *rows);
 
+/* A name as lm-evaluation-harness calls files by it; the caller frees. */
+char *sanitised_name(const char *name);
 /* Writes dir/model/name, parents made. */
 MUST_CHECK bool write_text(
     const struct writing *w, const char *name, const struct strbuf *text, struct err *err);

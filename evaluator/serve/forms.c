@@ -112,6 +112,7 @@ enum MHD_Result page_view(struct request *r) {
     json_object_set_new(view, "may_cancel",
         json_boolean(!over && (own || request_may(r, "admin") || holds_key(r))));
     json_object_set_new(view, "refresh", json_integer(over ? 0 : REFRESH_S));
+    json_object_set_new(view, "watched", json_boolean(!over && request_query(r, "watch")));
     return reply_page(r, MHD_HTTP_OK, "submission.html", view, NULL);
 }
 
@@ -193,6 +194,7 @@ enum MHD_Result page_queue(struct request *r) {
     long long last = n == LIST_N ? json_get_int(json_array_get(list, n - 1), "id", 0) : 0;
     json_object_set_new(document, "next", json_integer(last > 1 ? last : 0));
     json_object_set_new(document, "before", json_integer(before));
+    json_object_set_new(document, "watched", json_boolean(!before && request_query(r, "watch")));
     return reply_page(r, MHD_HTTP_OK, "queue.html", document, NULL);
 }
 

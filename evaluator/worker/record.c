@@ -80,7 +80,8 @@ json_t *record_from_result(
         "harness_build", "backend", "isa", "device", "dtype", "main", "n", "audit", "tokens_asked",
         "tokens_computed", "seconds", "profile", "shots", "limit", "seed", "bootstrap",
         "declared_subsets", "range", "generation", "template", "settings", "base_revision",
-        "prompts", "sandbox", "scores", "task", "version", "kind", "data", "higher_is_better" };
+        "prompts", "sandbox", "scores", "task", "version", "kind", "data", "higher_is_better",
+        "imported", "revision_label", "languages" };
     json_t *record = json_pack("{s:s}", "schema", "assay.record/1"), *metrics = json_array();
     for (size_t i = 0; i < sizeof COPIED / sizeof *COPIED; i++) {
         copy(record, result, COPIED[i]);

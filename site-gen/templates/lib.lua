@@ -126,7 +126,9 @@ function rank_spread(row) return row.rank_low == row.rank_high and "" or rank_ra
 function tests_told(t, metric)
     if not t or t.pairs == 0 then return "" end
     local text = plural(t.tiers, "tier") .. ": inside a tier no two models differ significantly"
-    if t.paired < t.pairs then
+    if t.paired == 0 then
+        text = text .. " (by the errors of their means alone)"
+    elseif t.paired < t.pairs then
         text = text .. format(" (%s of %s compared by their errors alone)", count(t.pairs - t.paired), plural(t.pairs, "pair"))
     end
     if t.detectable then

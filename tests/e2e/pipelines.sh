@@ -56,6 +56,43 @@ assert [("error" in x) for x in l] == [False, True, True, True, True, True, True
 assert [x["id"] for x in l] == [1, 2, None, None, 5, 6, 7, 8], l
 assert l[0]["embedding"] == l[7]["embedding"]' "$tmp/out"
 
+# The same vectors as one array for NumPy: to a file that can be gone back in, to a pipe whose rows were counted.
+printf '%s\n' '{"id": 1, "text": "abc"}' '{"id": 2, "text": 7}' '{"id": 3, "ids": [2, 5, 6, 3]}' >"$tmp/three"
+code 'lines, to compare' 1 "$ASSAY" embed $enc <"$tmp/three"
+cp "$tmp/out" "$tmp/lines"
+code 'an array in a file' 1 "$ASSAY" embed $enc --format npy --out "$tmp/a.npy" <"$tmp/three"
+has 'the row that is none is told' 'row 1 is NaN' "$tmp/err"
+"$ASSAY" embed $enc --format npy <"$tmp/three" >"$tmp/b.npy" 2>/dev/null || true
+"$ASSAY" embed $enc --format npy --rows 3 <"$tmp/three" 2>/dev/null | cat >"$tmp/c.npy"
+python3 - "$tmp" <<'PY' || fail 'arrays'
+import ast, json, math, struct, sys
+tmp = sys.argv[1]
+def load(path):
+    b = open(path, "rb").read()
+    assert b[:8] == b"\x93NUMPY\x01\x00", b[:8]
+    n = struct.unpack("<H", b[8:10])[0]
+    head = ast.literal_eval(b[10:10 + n].decode("latin1"))
+    assert (10 + n) % 64 == 0 and b[9 + n:10 + n] == b"\n" and head["descr"] == "<f4" and head["fortran_order"] is False
+    rows, width = head["shape"]
+    assert len(b) == 10 + n + 4 * rows * width, (len(b), head)
+    return [struct.unpack_from("<%df" % width, b, 10 + n + 4 * width * i) for i in range(rows)]
+def f32(x): return struct.unpack("<f", struct.pack("<f", x))[0]
+wanted = [json.loads(l) for l in open(tmp + "/lines")]
+for name in "abc":
+    got = load(f"{tmp}/{name}.npy")
+    assert len(got) == 3, len(got)
+    for row, line in zip(got, wanted):
+        assert all(map(math.isnan, row)) if "error" in line else list(row) == [f32(x) for x in line["embedding"]]
+PY
+ok 'arrays have the numbers of the lines'
+"$ASSAY" embed $enc --format npy <"$tmp/three" 2>"$tmp/err" | cat >"$tmp/none"
+has 'a pipe is not gone back in' 'can'"'"'t be told afterwards' "$tmp/err"
+equal 'and gets nothing' 0 "$(wc -c <"$tmp/none")"
+code 'fewer rows than said' 7 "$ASSAY" embed $enc --format npy --rows 4 --out "$tmp/d.npy" <"$tmp/three"
+[ ! -e "$tmp/d.npy" ] && [ -z "$(ls "$tmp"/d.npy* 2>/dev/null)" ] || fail 'something is left of d.npy'
+ok 'and nothing is left of it'
+code 'another format' 2 "$ASSAY" embed $enc --format hdf5 </dev/null
+
 code 'nothing in, nothing out' 0 "$ASSAY" embed $enc </dev/null
 equal 'really nothing' '' "$(cat "$tmp/out")"
 code 'a bare decoder embeds only when told how' 7 "$ASSAY" embed $dec </dev/null

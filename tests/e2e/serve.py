@@ -163,7 +163,8 @@ def a_form_works_without_script_and_from_our_pages_alone():
     status, _, text = post(model="<script>x/y")
     assert status == 422 and "&lt;script&gt;" in text and "<script>x" not in text, "given back, escaped"
     status, _, text = ask("GET", f"/submissions/{id}", None, {"Cookie": cookie + "; " + key})
-    assert status == 200 and "Call it off" in text and 'http-equiv="refresh"' in text
+    assert status == 200 and "Call it off" in text and 'http-equiv="refresh"' not in text, "pages stay as they are until somebody asks"
+    assert 'http-equiv="refresh"' in ask("GET", f"/submissions/{id}?watch=1")[2] and 'http-equiv="refresh"' in ask("GET", "/queue?watch=1")[2]
     assert "Call it off" not in ask("GET", f"/submissions/{id}")[2]
     assert post(path=f"/submissions/{id}/cancel", cookie=cookie)[0] in (400, 422, 403)
     body = urllib.parse.urlencode({"form": form})

@@ -270,7 +270,7 @@ static void compare_families(const json_t *record) {
 
 static void prompts_of_five_families_are_the_harness_s_own(void **state) {
     (void)state;
-    assert_true(each_line(TASK_FIXTURES "/chat/families.jsonl", compare_families) >= 78);
+    assert_true(each_line(TASK_FIXTURES "/chat/families.jsonl", compare_families) >= 88);
     assert_int_equal(n_refused,
         2); /* winogrande: an example without an answer is followed by another question */
 }

@@ -194,11 +194,22 @@ static const char *const NOUNS[][2] = { { "touchstone",
     { "carat", "the unit of measurement for the proportion of gold in an alloy" },
     { "ingot", "metal that is cast in the shape of a block" } };
 
+static const char *choice_text(int i, int gold, int c) {
+    return NOUNS[(i + c - gold + 8) % (int)N(NOUNS)][1];
+}
+
+struct fixture_choice fixture_choice(int model, int i) {
+    int gold = i % 4, taken = is_right(&SCORES[model], i) ? gold : (gold + 1 + i % 3) % 4;
+    return (struct fixture_choice) { NOUNS[i % (int)N(NOUNS)][0], choice_text(i, gold, gold),
+        choice_text(i, gold, taken), gold, taken };
+}
+
 static json_t *choice_sample(const struct score *s, int i) {
-    int gold = i % 4, picked = is_right(s, i) ? gold : (gold + 1 + i % 3) % 4;
+    struct fixture_choice told = fixture_choice((int)(s - SCORES), i);
+    int gold = told.i_gold, picked = told.i_taken;
     json_t *choices = json_array(), *logliks = json_array(), *greedy = json_array();
     for (int c = 0; c < 4; c++) {
-        const char *text = NOUNS[(i + c - gold + 8) % (int)N(NOUNS)][1];
+        const char *text = choice_text(i, gold, c);
         json_array_append_new(choices,
             json_pack("{s:s, s:s, s:i}", "text", text, "continuation", text, "context", 0));
         double each = c == picked ? -0.61 - 0.01 * (i % 7) : -0.83 - 0.05 * c;
@@ -312,10 +323,10 @@ json_t *fixture_demo(void) {
 
 /* ---- many ---- */
 
-#define MANY_TASKS 20
+#define MANY_TASKS FIXTURE_MANY_TASKS
 #define MANY_KNOWN 100
 
-static void many_name(char name[64], int i) {
+void fixture_many_name(char name[64], int i) {
     static const char *const ORGS[] = { "north", "south", "east", "west", "centre" };
     snprintf(name, 64, "%s/model-%04d%s", ORGS[i % 5], i, i % 4 == 1 ? "-instruct" : "");
 }
@@ -335,20 +346,29 @@ static void add_many_task(json_t *doc, int i) {
     add(doc, "suite_tasks", member);
 }
 
+double fixture_many_value(int model, int task) {
+    return 0.9 - 0.0003 * model + 0.02 * ((model * 7 + task * 13) % 11) / 11.0;
+}
+
+struct fixture_model fixture_many_model(int model) {
+    static const char *const LICENCES[] = { "apache-2.0", "mit", "cc-by-nc-4.0", "llama3" };
+    return (struct fixture_model) { LICENCES[model % 4], model % 4 < 2,
+        20000000LL * (1 + (model * 37) % 900) };
+}
+
 static json_t *many_row(int model, int task) {
-    static const char *const LICENCES[] = { "apache-2.0", "mit", "cc-by-nc-4.0", "llama3" },
-                             *const DTYPES[] = { "f32", "bf16" },
-                             *const ARCHS[] = { "BertModel", "LlamaForCausalLM",
-                                 "Qwen3ForCausalLM" };
+    static const char *const DTYPES[] = { "f32", "bf16" }, *const ARCHS[] = { "BertModel",
+        "LlamaForCausalLM", "Qwen3ForCausalLM" };
     char name[64], title[32];
-    many_name(name, model);
+    fixture_many_name(name, model);
     snprintf(title, sizeof title, "Task%02d", task);
-    double value = 0.9 - 0.0003 * model + 0.02 * ((model * 7 + task * 13) % 11) / 11.0;
-    json_int_t params = 20000000LL * (1 + (model * 37) % 900);
+    double value = fixture_many_value(model, task);
+    struct fixture_model facts = fixture_many_model(model);
+    json_int_t params = facts.params;
     json_t *row = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:s, s:s}", "suite", "many",
-        "model", name, "revision", WEIGHTS, "newest", 1, "licence", LICENCES[model % 4],
-        "architecture", ARCHS[model % 3], "params", params, "size_bytes", 4 * params, "precision",
-        "auto", "weight_type", "auto");
+        "model", name, "revision", WEIGHTS, "newest", 1, "licence", facts.licence, "architecture",
+        ARCHS[model % 3], "params", params, "size_bytes", 4 * params, "precision", "auto",
+        "weight_type", "auto");
     json_t *more = json_pack("{s:i, s:i, s:s, s:s, s:i, s:s, s:f, s:f, s:n, s:n, s:i, s:s, s:s}",
         "position", task, "task_id", task + 1, "task", title, "kind", "sts", "run_id",
         model * MANY_TASKS + task + 1, "metric", "acc", "value", value, "stderr", 0.004, "low",
@@ -363,7 +383,7 @@ static void add_many_known(json_t *doc, int i) {
     char name[64];
     struct model m = MODELS[3];
     struct score s = { 3, 2, 0.5, 0.01 };
-    many_name(name, i);
+    fixture_many_name(name, i);
     m.name = name;
     m.revision = WEIGHTS;
     json_t *row = model_row(&m), *run = run_row(i * MANY_TASKS + 1, &s);
@@ -405,12 +425,38 @@ json_t *fixture_many(int n) {
 
 const char *const FIXTURE_PAYLOADS[] = { "<script>alert", "<img src=x", "\xE2\x80\xAE",
     "\xE2\x80\x8B", "</title><", "</pre><b>", "href=\"javascript:", "href=\"data:", "</textarea>",
-    NULL };
+    "<script>pwned", "<img onerror", "<iframe", "<base", "<meta http-equiv=refresh", NULL };
+
+/* As long as a stranger's texts get: without a space, and one letter under a heap of marks. */
+#define LONG_TEXT 10000
+static char endless[LONG_TEXT + 1], heap[LONG_TEXT + 1];
+
+static void fill_long_texts(void) {
+    memset(endless, 'W', LONG_TEXT);
+    heap[0] = 'Z';
+    heap[1] = 'Z';
+    for (size_t i = 2; i < LONG_TEXT; i += 2)
+        memcpy(heap + i, "\xCD\x94", 2); /* U+0354, below the letter */
+}
 
 static const char *const TEXTS[] = { SCRIPT, BREAKOUT, BIDI, BACKTICK,
     "</title><svg onload=alert(3)>", "</pre><b>bold</b>", "{{ 7 * 7 }} {% os.exit() %}",
     "=HYPERLINK(\"http://evil\")", "]]>--><!--", "' onmouseover='alert(4)", "&lt;script&gt;",
-    "line\nbreak\ttab\x01\x7f", "../../../etc/passwd", "" };
+    "line\nbreak\ttab\x01\x7f", "../../../etc/passwd", "",
+    /* what would set window.pwned if anything of it were executed */
+    "<script>pwned = 1</script>", "\"><img onerror=pwned=2 src=x>", "javascript:pwned=3",
+    "x\" onfocus=\"pwned=4\" autofocus tabindex=\"0",
+    "<iframe srcdoc='<script>top.pwned=5</script>'>",
+    "<svg><a xlink:href=\"javascript:pwned=6\"><text>x</text></a></svg>", "data:text/html,<script>",
+    "<base href=//evil.example/>", "<meta http-equiv=refresh content=0;url=javascript:pwned=7>",
+    "</script><script>pwned = 8</script>", "${pwned = 9}", "+SUM(1+1)", "-2+3+cmd|' /C calc'!A0",
+    "@SUM(1+1)", "\t=1+1",
+    "\xEF\xBC\x9D"
+    "1+1",
+    endless, heap, "\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D \xD8\xB3\xD9\x84\xD8\xA7\xD9\x85 (RTL) <b>",
+    "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7 "
+    "\xF0\x9F\x8F\xB4\xF3\xA0\x81\xA7\xF3\xA0\x81\xA2\xF3\xA0\x81\xBF",
+    "\xEF\xBF\xBE\xEF\xBF\xBD\xED\x9F\xBF", "null", "NaN", "%00%0d%0aSet-Cookie: a=b", "CON" };
 
 static bool is_identity(const char *key) {
     static const char *const KEPT[] = { "schema", "kind", "state", "revision", "finished_at",
@@ -470,12 +516,16 @@ static char *long_name(void) {
 json_t *fixture_hostile(void) {
     json_t *doc = fixture_demo();
     size_t next = 0;
+    fill_long_texts();
     poison(doc, &next);
     char *name = long_name();
     rename_all(doc, "model", MODELS[0].name, SCRIPT "/" BREAKOUT);
     rename_all(doc, "model", MODELS[1].name, name);
     rename_all(doc, "model", MODELS[2].name, "/srv/models/my model/" BIDI);
     rename_all(doc, "model", MODELS[3].name, "../../..");
+    struct strbuf marks = { 0 };
+    strbuf_addf(&marks, "\xD8\xB9\xD8\xB1\xD8\xA8/%s", heap);
+    rename_all(doc, "model", MODELS[4].name, marks.text);
     rename_all(doc, "model", MODELS[5].name, "org/" BACKTICK);
     rename_all(doc, "task", TASKS[0].name, SCRIPT);
     rename_all(doc, "task", TASKS[1].name, BREAKOUT BIDI);
@@ -492,6 +542,7 @@ json_t *fixture_hostile(void) {
     json_object_set_new(json_object_get(doc, "samples"), "1",
         json_pack("[{s:s, s:{s:s}, s:n, s:[b, f]}, [], s, {}]", SCRIPT, BREAKOUT, "doc", BIDI,
             "</pre><b>", "x", "list", 1, 1e300, "not an object"));
+    strbuf_release(&marks);
     free(name);
     return doc;
 }

@@ -21,6 +21,22 @@ json_t *fixture_hostile(void);
 /* A suite `many` of twenty embedding tasks with n models, of which every ninth lacks a task; the
  * first hundred have a card and one run. */
 json_t *fixture_many(int n);
+/* The numbers of that, for tests that know the answer. */
+enum { FIXTURE_MANY = 2000, FIXTURE_MANY_TASKS = 20 };
+struct fixture_model {
+    const char *licence;
+    bool permissive;
+    long long params;
+};
+void fixture_many_name(char name[64], int model);
+double fixture_many_value(int model, int task);
+struct fixture_model fixture_many_model(int model);
+/* A question of the demo's choice task: its word, what is right, what the model took. */
+struct fixture_choice {
+    const char *word, *gold, *taken;
+    int i_gold, i_taken;
+};
+struct fixture_choice fixture_choice(int model, int i);
 /* What the hostile texts hold; none of them may be found in a page as it is here. */
 extern const char *const FIXTURE_PAYLOADS[];
 

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "site-gen/press.h"
+#include "site-gen/escape.h"
 #include "site-gen/template.h"
 
 /* Prints one template with d = data, at depth 1; the caller frees. NULL with *err where it fails.
@@ -132,8 +133,32 @@ static void errors_name_template_and_line(void **state) {
     assert_refused("{% while true do end %}", "instruction budget");
 }
 
+/* Marks that pile up on a letter end after six; what languages write is left alone. */
+static void a_heap_of_marks_is_cut(void **state) {
+    static const char MARK[] = "\xCD\x94", TWO[] = "e\xCC\x82\xCC\x81";
+    struct strbuf text = { 0 }, out = { 0 }, want = { 0 };
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        strbuf_adds(&text, "Z");
+        strbuf_adds(&want, "Z");
+        for (int i = 0; i < 500; i++)
+            strbuf_adds(&text, MARK);
+        for (int i = 0; i < 6; i++)
+            strbuf_adds(&want, MARK);
+        strbuf_adds(&want, "\xE2\x80\xA6");
+    }
+    strbuf_adds(&text, TWO);
+    strbuf_adds(&want, TWO);
+    escape_text(&out, text.text, text.len);
+    assert_string_equal(out.text, want.text);
+    strbuf_release(&text);
+    strbuf_release(&out);
+    strbuf_release(&want);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_heap_of_marks_is_cut),
         cmocka_unit_test(fault_99_expressions_are_escaped_by_the_place_where_they_stand),
         cmocka_unit_test(fault_104_links_are_relative_or_https_and_nothing_else),
         cmocka_unit_test(hidden_characters_are_shown),

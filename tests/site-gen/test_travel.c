@@ -108,10 +108,49 @@ static void a_board_as_csv_has_a_row_a_model(void **state) {
     free(out);
 }
 
+/* Beside the rows, in no rank; among them where a look says so. */
+static void what_was_imported_is_told_from_what_was_measured(void **state) {
+    (void)state;
+    for (int rank = 0; rank < 2; rank++) {
+        json_t *doc = fixture_demo(),
+               *row = json_deep_copy(json_array_get(json_object_get(doc, "board"), 0));
+        struct board_options options = { .rank_imported = rank };
+        struct err err = ERR_INIT;
+        json_t *board = NULL;
+        json_object_set_new(row, "origin", json_string("imported"));
+        json_object_set_new(row, "weight_type", json_string("imported"));
+        json_object_set_new(row, "profile", json_string("lm-eval/0.4.13"));
+        json_object_set_new(doc, "imported", json_pack("[o]", row));
+        if (!site_board(doc, json_get_string(row, "suite", ""), &options, &board, &err))
+            fail_msg("%s", err.msg);
+        size_t n_marked = 0, n_apart = 0, i, k;
+        json_t *section, *one;
+        json_array_foreach(json_object_get(board, "sections"), i, section) {
+            struct strbuf csv = { 0 };
+            json_array_foreach(json_object_get(section, "rows"), k, one) n_marked +=
+                json_get_bool(json_object_get(one, "mark"), "imported", false);
+            n_apart += json_array_size(json_object_get(section, "imported"));
+            section_csv(section, &csv);
+            assert_non_null(strstr(strbuf_str(&csv), ",measured\r\n"));
+            if (json_array_size(json_object_get(section, "imported")))
+                assert_true(str_ends(strbuf_str(&csv), ",imported\r\n"));
+            strbuf_release(&csv);
+        }
+        assert_int_equal(n_marked, rank);
+        assert_int_equal(n_apart, !rank);
+        json_decref(board);
+        json_decref(doc);
+    }
+}
+
 static void a_csv_holds_no_formula(void **state) {
-    static const char *const NAMES[] = { "=1+1", "+x", "-x", "@x", "\tx", "a,\"b\"\n=c" };
+    static const char *const NAMES[] = { "=1+1", "+x", "-x", "@x", "\tx", "a,\"b\"\n=c",
+        "\xEF\xBC\x9D"
+        "1" };
     static const char *const TOLD[] = { "\"'=1+1\"", "\"'+x\"", "\"'-x\"", "\"'@x\"", "\"'\tx\"",
-        "\"a,\"\"b\"\"\n=c\"" };
+        "\"a,\"\"b\"\"\n=c\"",
+        "\"'\xEF\xBC\x9D"
+        "1\"" };
     (void)state;
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
         struct strbuf out = { 0 }, want = { 0 };
@@ -604,6 +643,26 @@ static void hostile_texts_travel_as_they_are(void **state) {
     free(out);
 }
 
+/* What is no text in UTF-8 comes no further than the file that holds it: half a surrogate pair,
+ * bytes that are none, an end in the middle. */
+static void fault_99_texts_that_are_none_are_refused(void **state) {
+    static const char *const WRONG[] = { "{\"name\": \"\\ud800\"}", "{\"name\": \"\xFF\xFE\"}",
+        "{\"name\": \"\xC0\xAF\"}", "{\"name\": \"\xED\xA0\x80\"}", "{\"name\": \"\\u0000\"}" };
+    char *dir = path_join(*state, "results"), *index = path_join(dir, "index.json");
+    struct results_report report;
+    export(fixture_demo(), dir, &report);
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        struct err why = ERR_INIT;
+        json_t *doc = NULL;
+        assert_ok(file_write_atomic(index, WRONG[i], strlen(WRONG[i]), &err));
+        assert_false(results_read(dir, &doc, &why));
+        assert_non_null(strstr(why.msg, "index.json"));
+        assert_null(doc);
+    }
+    free(dir);
+    free(index);
+}
+
 static void an_export_changes_what_changed(void **state) {
     char *dir = path_join(*state, "results"), *mine = path_join(*state, "results/README.md");
     char *gone = path_join(dir, "runs/assay-demo__all-MiniLM-L6-v2-3L/WordNetGlossSTS/8.json"),
@@ -659,6 +718,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(a_listed_file_has_the_hash_that_is_listed),
         IN_A_FOLDER(a_board_as_csv_has_a_row_a_model),
+        IN_A_FOLDER(what_was_imported_is_told_from_what_was_measured),
         cmocka_unit_test(a_csv_holds_no_formula),
         IN_A_FOLDER(a_model_on_a_board_has_a_badge),
         cmocka_unit_test(fault_99_a_badge_holds_no_markup),
@@ -677,6 +737,7 @@ int main(void) {
         IN_A_FOLDER(plots_are_drawn_where_there_is_gnuplot),
         IN_A_FOLDER(pages_from_files_are_those_from_the_database),
         IN_A_FOLDER(hostile_texts_travel_as_they_are),
+        IN_A_FOLDER(fault_99_texts_that_are_none_are_refused),
         IN_A_FOLDER(an_export_changes_what_changed),
         IN_A_FOLDER(other_bytes_are_refused),
     };

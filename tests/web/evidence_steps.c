@@ -84,32 +84,5 @@ const struct step EVIDENCE_STEPS[] = {
                                                "!document.querySelector('main').textContent."
                                                "includes('\\u202e') && "
                                                "document.querySelector('main .cp') !== null" },
-    /* walks */
-    { "walk: why did a model fail a question? first click: its board", "demo/", NULL,
-        TO("/s/wordnet/") },
-    { "second click: its score", NULL, NULL, TO("/SmolLM2-135M-Instruct/r/1/") },
-    { "third click: the wrong ones", NULL, NULL,
-        CLICK(LINK("a.textContent === 'The wrong ones'"),
-            "location.pathname.endsWith('/samples/')") },
-    { "the answer: what was right, what it took instead", NULL, NULL,
-        "const a = " CARDS "[0], o = a && [...a.querySelectorAll('.options li')]; return a && a.id "
-        "=== 'd=79' && o.filter(li => li.textContent.includes('right')).length === 1 && "
-        "o.filter(li => li.textContent.includes('chosen')).length === 1 && "
-        "!o.some(li => li.textContent.includes('right') && li.textContent.includes('chosen'))" },
-    { "walk: is the best really better than the next? first click: tasks", "demo/", NULL,
-        TO("/t/") },
-    { "second click: the task", NULL, NULL, TO("/t/wordnet_definitions/") },
-    { "third click: the first two compared", NULL, NULL,
-        CLICK(LINK("a.textContent === 'Compare the first two'"),
-            "location.pathname.endsWith('/compare/')") },
-    { "the answer, with its p", NULL, NULL,
-        "const r = document.querySelector('.contrast tbody tr'); return r !== null && "
-        "r.textContent.includes('first is better') && r.textContent.includes('0.0096')" },
-    { "walk: how is a figure reproduced? first click: the board", "demo/", NULL,
-        TO("/s/wordnet/") },
-    { "second click: the figure", NULL, NULL, TO("/SmolLM2-135M-Instruct/r/1/") },
-    { "the answer: a command", NULL, NULL,
-        "return document.getElementById('command').textContent.startsWith('assay eval "
-        "assay-demo/SmolLM2-135M-Instruct')" },
     { NULL, NULL, NULL, NULL },
 };

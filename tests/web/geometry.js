@@ -2,7 +2,7 @@
 // out of its cell, text that is too faint. Returns a list of sentences; an empty one is good.
 const found = [];
 const say = (what) => { if (found.length < 20) found.push(what); };
-const name = (e) => e.tagName.toLowerCase() + (e.id ? "#" + e.id : "") + (typeof e.className === "string" && e.className ? "." + e.className.split(" ")[0] : "") + ` “${(e.textContent || "").trim().slice(0, 24)}”`;
+const name = (e) => e.tagName.toLowerCase() + (e.id ? "#" + e.id : "") + (typeof e.className === "string" && e.className ? "." + e.className.split(" ")[0] : "") + ` “${(e.textContent || "").trim().slice(0, 24)}”` + (e.href ? ` to ${e.href.slice(-60)}` : "");
 
 if (document.documentElement.scrollWidth > innerWidth) say(`the page is ${document.documentElement.scrollWidth} px wide in a window of ${innerWidth}`);
 
@@ -32,6 +32,12 @@ for (const e of document.querySelectorAll("main > *, header.top > *, footer > *"
   if (b.width > 0 && !e.closest(".skip") && (b.left < -1 || b.right > innerWidth + 1)) say(`${name(e)} reaches out of the window`);
 }
 
+// No row is taller than a screen, unless somebody opened something in it.
+for (const row of document.querySelectorAll("main tr:not(.space), main li, .facts > div, .leaders > div, h1, h2")) {
+  const { height } = row.getBoundingClientRect();
+  if (height > 420 && !row.querySelector("details[open], .flips")) say(`${name(row)} is ${Math.round(height)} px high`);
+}
+
 // What a screen reader says: one heading of the page, a name for every field, button and link, headers for every table.
 if (document.documentElement.lang !== "en") say("the page does not say its language");
 if (document.querySelectorAll("h1").length !== 1) say(`there are ${document.querySelectorAll("h1").length} headings h1`);
@@ -39,7 +45,7 @@ for (const e of document.querySelectorAll("input:not([type=hidden], [hidden]), s
   if (!e.labels.length && !e.getAttribute("aria-label")) say(`${name(e)} has no label`);
 }
 for (const e of document.querySelectorAll("a[href], button, summary")) {
-  if (!e.textContent.trim() && !e.getAttribute("aria-label") && !e.querySelector("title, [aria-label]")) say(`${name(e)} has no name`);
+  if (!e.textContent.trim() && !e.getAttribute("aria-label") && !e.querySelector("title, [aria-label], img[alt]:not([alt=''])")) say(`${name(e)} has no name`);
 }
 for (const e of document.querySelectorAll("table")) if (!e.querySelector("thead th[scope=col]")) say(`${name(e)} has no headers`);
 const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);

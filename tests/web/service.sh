@@ -14,6 +14,15 @@ ada=$(token --user ada --org lovelace --scope submit,read)
 "$ASSAY" submit tiny/encoder -s e2e >/dev/null
 "$ASSAY" worker --drain >"$tmp/worker.log" 2>&1
 "$ASSAY" site build -o "$tmp/site" >/dev/null
+# What a run's page says to run is taken by the program, as it stands there.
+for page in "$tmp"/site/m/tiny/encoder/r/*/index.html; do
+    command=$(python3 -c 'import html, re, sys
+print(html.unescape(re.search(r"id=.command.>([^<]*)<", open(sys.argv[1]).read()).group(1)))' "$page")
+    case $command in "assay eval "*) ;; *) fail "the page of a run says '$command'" ;; esac
+    (eval "set -- $command" && shift && "$ASSAY" "$@" --no-db --dry-run) >"$tmp/command.out" 2>&1 ||
+        fail "'$command' cannot be run: $(cat "$tmp/command.out")"
+done
+ok 'the commands of run pages can be run'
 background serve "$ASSAY" serve --listen 127.0.0.1:0 --port-file "$tmp/serve.port" --site "$tmp/site" --anonymous --rate-reads 0 \
     --rate-address 0 --rate-user 0 --suite e2e --suite another-suite
 wait_for 'the service listens' test -s "$tmp/serve.port"

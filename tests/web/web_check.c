@@ -1,14 +1,14 @@
 /* Looks at pages in a real browser, run by `script/test web`.
  *
- * `web_check [FOLDER]` looks at the site. `web_check --at URL [--cookie NAME=VALUE] [--submit
- * MODEL,SUITE] FOLDER LABEL=PATH...` looks at pages that somebody else serves (service.sh), and
- * before it fills in a form there and sends it.
+ * `web_check [--only PART] [FOLDER]` looks at the site, or at a part (PARTS, below). `web_check
+ * --at URL [--cookie NAME=VALUE] [--submit MODEL,SUITE] FOLDER LABEL=PATH...` looks at pages that
+ * somebody else serves (service.sh), and before it fills in a form there and sends it.
  *
  * Builds the demo, a hostile and an empty snapshot, serves them on loopback, and opens every type
  * of page at 1200 and 390 px, light and dark: no message on the console, no sideways scrolling,
- * nothing over anything else, enough contrast (geometry.js); then sorts, searches, reloads from the
- * address, and reads a board without scripts. Screenshots go to FOLDER. Exit code 77: no browser
- * here. */
+ * nothing over anything else, enough contrast (geometry.js), nothing that axe-core complains of;
+ * then sorts, searches, reloads from the address, and reads a board without scripts. Screenshots go
+ * to FOLDER. Exit code 77: no browser here. */
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -17,10 +17,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "site-gen/look.h"
 #include "site-gen/site.h"
 #include "tests/site-gen/fixture.h"
 #include "tests/web/pairs.h"
 #include "tests/web/steps.h"
+#include "tests/web/walks.h"
 #include "tests/web/wd.h"
 
 extern const struct embedded web_scripts[];
@@ -29,7 +31,9 @@ struct check {
     struct wd *wd;
     char *dir;         /* of the sites */
     const char *shots; /* or NULL */
+    const char *only;  /* one of PARTS; NULL: all */
     char base[200];    /* address of what is looked at */
+    struct strbuf axe; /* axe-core and how it is asked; empty: not at hand */
     atomic_bool stop;
     int n_pages, n_failed;
 };
@@ -48,15 +52,53 @@ static bool did(struct check *c, bool ok, const char *page, const struct err *er
 
 /* ---- the sites ---- */
 
+#define HOSTILE_WORDS                                                                              \
+    "\"><script>pwned = 10</script>\xE2\x80\xAE<img src=x onerror=pwned=11> and words that go on"
+
 static bool build_site(struct check *c, const char *name, json_t *doc, struct err *err) {
     char *out = path_join(c->dir, name);
+    struct site_look look = { 0 };
     struct site_options options = {
         .out = out, .hub_url = "https://hub.example", .title = "Assay"
     };
+    char base[80];
+    snprintf(base, sizeof base, "https://bench.example/%s", name);
+    if (strcmp(name, "many") != 0)
+        options.base_url = base; /* feeds and badges */
+    char *older = path_join(c->dir, "demo");
+    if (!strcmp(name, "later")) {
+        options.since = older;
+        options.run_pages = 3;
+    }
+    if (!strcmp(name, "hostile")) { /* words of a site.lua, and addresses */
+        options.title = HOSTILE_WORDS;
+        options.look = &look;
+        look.words = json_pack("{s:s, s:s, s:[{s:s, s:s}]}", "lead", HOSTILE_WORDS, "about",
+            HOSTILE_WORDS, "links", "text", HOSTILE_WORDS, "url", "javascript:pwned=12");
+    }
     bool ok = site_build(doc, &options, NULL, err);
+    site_look_release(&look);
+    free(older);
     free(out);
     json_decref(doc);
     return ok;
+}
+
+/* The demo some days on: a model fell, another was withdrawn, nights went by, and older runs have
+ * no page of their own. */
+static json_t *later(void) {
+    json_t *doc = fixture_demo();
+    json_object_set_new(json_array_get(json_object_get(doc, "board"), 0), "value", json_real(0.29));
+    json_object_set_new(doc, "tombstones",
+        json_pack("[{s:s, s:s, s:s}]", "model", "org/gone", "reason", "its owner asked",
+            "withdrawn_at", "2025-11-22T10:00:00Z"));
+    json_object_set_new(doc, "nights",
+        json_pack("[{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:{s:s, s:s, s:{s:[{s:i, s:s, s:b}]}}}]",
+            "started_at", "2025-11-22T01:00:00Z", "outcome", "frozen", "checked", 6, "moved", 1,
+            "queued", 2, "done", 1, "failed", 1, "report", "outcome", "frozen", "frozen",
+            "a canary drifted", "canary", "runs", "run", 1, "verdict", "not reproduced", "drift",
+            1));
+    return doc;
 }
 
 static void *serve(void *arg) {
@@ -117,6 +159,28 @@ static void report_list(struct check *c, const char *label, const json_t *list) 
     }
 }
 
+/* axe-core lies where ASSAY_AXE says (`script/test web` takes it from a package). */
+static void find_axe(struct check *c) {
+    static const char ASK[] =
+        "\nreturn axe.run(document, { resultTypes: ['violations'] }).then(r => "
+        "r.violations.flatMap(v => v.nodes.map(n => `axe: ${v.id}: ${v.help}: `"
+        " + n.html.slice(0, 160))).slice(0, 8));";
+    const char *path = getenv("ASSAY_AXE");
+    struct err err = ERR_INIT;
+    if (!path || !*path)
+        printf("axe: skipped, ASSAY_AXE names no axe.min.js\n");
+    else if (did(c, file_read(path, (size_t)8 << 20, &c->axe, &err), "axe", &err))
+        strbuf_adds(&c->axe, ASK);
+}
+
+static void ask_axe(struct check *c, const char *label) {
+    struct err err = ERR_INIT;
+    json_t *found = NULL;
+    if (c->axe.len && did(c, wd_script(c->wd, c->axe.text, &found, &err), label, &err))
+        report_list(c, label, found);
+    json_decref(found);
+}
+
 static void look_at(struct check *c, const char *path, const char *label) {
     struct err err = ERR_INIT;
     json_t *found = NULL, *console;
@@ -127,6 +191,7 @@ static void look_at(struct check *c, const char *path, const char *label) {
         return;
     report_list(c, label, found);
     json_decref(found);
+    ask_axe(c, label);
     console = wd_console(c->wd, &err);
     if (did(c, console != NULL, label, &err))
         report_list(c, label, console);
@@ -169,6 +234,14 @@ static const struct page {
     { "plots", "demo/s/wordnet/plots/" },
     { "data", "demo/data/" },
     { "changelog", "demo/changelog/" },
+    { "no-such-page", "demo/404.html" },
+    { "later-board", "later/s/wordnet/" },
+    { "later-model", "later/m/assay-demo/SmolLM2-135M-Instruct/" },
+    { "later-changes", "later/s/wordnet/changes/" },
+    { "later-changelog", "later/changelog/" },
+    { "later-runs", "later/m/assay-demo/SmolLM2-135M-Instruct/r/" },
+    { "later-nights", "later/nights/" },
+    { "later-withdrawn", "later/m/org/gone/" },
     { "empty-index", "empty/" },
     { "empty-queue", "empty/queue/" },
     { "hostile-index", "hostile/" },
@@ -195,26 +268,55 @@ static void look_at_all(struct check *c, const struct page *pages, size_t n) {
     }
 }
 
-/* Pages whose paths hold hashes of hostile names: found by following the links. */
-static void follow_hostile(struct check *c) {
-    static const char *const FROM[] = { "hostile/", "hostile/m/", "hostile/t/" };
+/* Every page that can be reached from the hostile site's front page by links of its own, those
+ * whose paths hold hashes of hostile names too. Events that payloads wait for are made to happen.
+ */
+static void walk_hostile(struct check *c) {
     static const char LINKS[] =
-        "return [...new Set([...document.querySelectorAll('main a[href]')]"
-        ".map(a => a.pathname.slice(1)))].filter(p => p.startsWith('hostile/')).slice(0, 12)";
-    for (size_t i = 0; i < sizeof FROM / sizeof *FROM; i++) {
-        struct err err = ERR_INIT;
-        json_t *links = NULL, *link;
+        "return [...new Set([...document.querySelectorAll('a[href]')]"
+        ".map(a => a.pathname.slice(1)))].filter(p => /^hostile\\/(.*\\/)?$/.test(p));";
+    static const char PROVOKE[] =
+        "for (const e of document.querySelectorAll('main *')) for (const what of ['mouseover', "
+        "'focus', 'error', 'load', 'toggle']) e.dispatchEvent(new Event(what));"
+        "const wrong = []; if (typeof window.pwned !== 'undefined') wrong.push(`a payload ran: "
+        "${window.pwned}`);"
+        "for (const e of document.querySelectorAll('a[href], form[action]')) if "
+        "(!/^https?:$/.test(e.protocol || 'http:')) wrong.push(`a link goes to ${e.href}`);"
+        "if (document.querySelector('iframe, object, embed, base, main script, main img:not("
+        "[src*=badge])')) wrong.push('an element came out of a text');"
+        "if (location.pathname.indexOf('/hostile/')) wrong.push(`the page led to ${location}`);"
+        "return wrong;";
+    struct err err = ERR_INIT;
+    json_t *seen = json_object(), *todo = json_pack("[s]", "hostile/"), *links = NULL, *wrong;
+    for (size_t i = 0; i < json_array_size(todo) && i < 200; i++) {
+        const char *path = json_string_value(json_array_get(todo, i));
+        char label[80];
+        json_t *link;
         size_t k;
-        bool ok = go(c, FROM[i], &err) && wd_script(c->wd, LINKS, &links, &err);
-        if (did(c, ok, FROM[i], &err)) {
+        snprintf(label, sizeof label, "hostile-%zu_%d", i, i % 2 ? 390 : 1200);
+        did(c, set_window(c, i % 2 ? 390 : 1200, i % 4 > 1, &err), label, &err);
+        look_at(c, path, label);
+        if (did(c, wd_script(c->wd, LINKS, &links, &err), label, &err))
             json_array_foreach(links, k, link) {
-                char label[80];
-                snprintf(label, sizeof label, "hostile-linked-%zu-%zu", i, k);
-                look_at(c, json_string_value(link), label);
+                if (json_object_get(seen, json_string_value(link)))
+                    continue;
+                json_object_set_new(seen, json_string_value(link), json_true());
+                json_array_append(todo, link);
             }
-        }
         json_decref(links);
+        links = wrong = NULL;
+        if (did(c, wd_script(c->wd, PROVOKE, &wrong, &err), label, &err) &&
+            json_array_size(wrong) > 0) {
+            printf("%s is %.200s\n", label, path);
+            report_list(c, label, wrong);
+        }
+        json_decref(wrong);
     }
+    printf("%zu pages of the hostile site\n", json_array_size(todo));
+    if (json_array_size(todo) < 30)
+        complain(c, "hostile", "fewer pages than there are models, runs and tasks");
+    json_decref(seen);
+    json_decref(todo);
 }
 
 /* ---- behaviour ---- */
@@ -265,18 +367,23 @@ static bool press_keys(struct check *c, const char *keys, struct err *err) {
     return ok;
 }
 
-/* What a step expects comes about within some seconds. */
-static void expect_soon(struct check *c, const char *what, const char *script) {
+static bool becomes_true(struct check *c, const char *script) {
     struct err ignored = ERR_INIT;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 80; i++) {
         json_t *result = NULL;
         bool yes = wd_script(c->wd, script, &result, &ignored) && json_is_true(result);
         json_decref(result);
         if (yes)
-            return;
+            return true;
         nanosleep(&(struct timespec) { .tv_nsec = 50000000 }, NULL);
     }
-    expect(c, what, script);
+    return false;
+}
+
+/* What a step expects comes about within some seconds. */
+static void expect_soon(struct check *c, const char *what, const char *script) {
+    if (!becomes_true(c, script))
+        expect(c, what, script);
 }
 
 static void take_steps(struct check *c, const struct step *steps) {
@@ -295,6 +402,118 @@ static void take_steps(struct check *c, const struct step *steps) {
     if (did(c, console != NULL, "console", &err))
         report_list(c, "steps", console);
     json_decref(console);
+}
+
+/* A click of the mouse on what a script finds, where it is seen and nothing lies over it. */
+static bool click_on(struct check *c, const char *find, struct err *err) {
+    struct strbuf script = { 0 };
+    json_t *at = NULL;
+    bool ok;
+    strbuf_addf(&script,
+        "const e = (() => { %s })(); if (!e) return null; e.scrollIntoView({ block: 'center' });"
+        "const b = e.getClientRects()[0], x = b.left + b.width / 2, y = b.top + b.height / 2, top "
+        "= "
+        "document.elementFromPoint(x, y); return top && (e === top || e.contains(top)) ? [x, y] : "
+        "null;",
+        find);
+    ok = wd_script(c->wd, script.text, &at, err);
+    if (ok && json_array_size(at) != 2)
+        ok = err_set(err, ERR_FAILED, "there is nothing to click: %.200s", find);
+    for (int up = 0; ok && up < 2; up++)
+        ok = wd_devtools(c->wd, "Input.dispatchMouseEvent",
+            json_pack("{s:s, s:O, s:O, s:s, s:i}", "type", up ? "mouseReleased" : "mousePressed",
+                "x", json_array_get(at, 0), "y", json_array_get(at, 1), "button", "left",
+                "clickCount", 1),
+            err);
+    json_decref(at);
+    strbuf_release(&script);
+    return ok;
+}
+
+static void take_walk(struct check *c, const struct walk *w, int width) {
+    struct err err = ERR_INIT;
+    char what[200], there[200];
+    int clicks = 0;
+    snprintf(what, sizeof what, "walk at %d px: %s", width, w->what);
+    if (!did(c, set_window(c, width, false, &err) && go(c, w->from, &err), what, &err))
+        return;
+    for (int i = 0; i < w->n_clicks; i++) {
+        /* what a page's script makes is there a little later */
+        bool ok = false;
+        for (int k = 0; k < 40 && !ok; k++) {
+            err = (struct err)ERR_INIT;
+            ok = click_on(c, w->clicks[i].find, &err);
+            if (!ok)
+                nanosleep(&(struct timespec) { .tv_nsec = 50000000 }, NULL);
+        }
+        if (!did(c, ok, what, &err))
+            return;
+        clicks++;
+        snprintf(there, sizeof there, "return %s", w->clicks[i].there);
+        if (!becomes_true(c, there))
+            complain(c, what, w->clicks[i].there);
+    }
+    if (w->typed && !becomes_true(c, w->typed))
+        complain(c, what, "nothing could be typed");
+    if (!becomes_true(c, w->answer.text))
+        expect(c, what, w->answer.text);
+    printf("%s: %d clicks\n", what, clicks);
+    if (clicks > CLICKS_MAX)
+        complain(c, what, "more than three clicks");
+}
+
+static void take_walks(struct check *c) {
+    struct err err = ERR_INIT;
+    struct walk walks[N_WALKS];
+    did(c,
+        wd_devtools(c->wd, "Browser.grantPermissions",
+            json_pack("{s:[s, s]}", "permissions", "clipboardReadWrite", "clipboardSanitizedWrite"),
+            &err),
+        "clipboard", &err);
+    walks_make(walks);
+    for (int i = 0; i < N_WALKS; i++) {
+        take_walk(c, &walks[i], 1200);
+        take_walk(c, &walks[i], 390);
+    }
+    walks_release(walks);
+}
+
+/* From the first Tab to the footer's last link: each stop is seen, in the window and with a ring,
+ * none is stopped at twice, and nothing holds the focus. */
+static void tab_through(struct check *c) {
+    static const char *const PATHS[] = { "demo/", "demo/s/wordnet/", "demo/s/wordnet/choose/",
+        "demo/m/assay-demo/all-MiniLM-L6-v2/", "demo/m/assay-demo/SmolLM2-135M-Instruct/r/1/",
+        "demo/t/wordnet_definitions/", "demo/compare/", "demo/queue/", "demo/data/" };
+    static const char STOP[] =
+        "const e = document.activeElement, all = [...document.querySelectorAll('a[href], button, "
+        "input, select, summary, [tabindex=\"0\"]')].filter(x => x.checkVisibility()), last = "
+        "all.at(-1); if (e === document.body) return 'the focus is nowhere'; window.stops ||= new "
+        "Set(); if (stops.has(e)) return 'twice at ' + e.outerHTML.slice(0, 120); stops.add(e);"
+        "const b = e.getBoundingClientRect(), s = getComputedStyle(e); if (b.bottom <= 0 || b.top "
+        ">= innerHeight || b.width < 1) return 'out of sight: ' + e.outerHTML.slice(0, 120);"
+        "if (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 2) return 'no ring: ' + "
+        "e.outerHTML.slice(0, 120); return e === last ? 'end' : 'on';";
+    for (size_t p = 0; p < sizeof PATHS / sizeof *PATHS; p++) {
+        struct err err = ERR_INIT;
+        char said[600] = "on";
+        int n = 0;
+        if (!did(c, set_window(c, 1200, p % 2, &err) && go(c, PATHS[p], &err), "tabs", &err))
+            continue;
+        nanosleep(&(struct timespec) { .tv_nsec = 300000000 }, NULL); /* columns may be fetched */
+        for (; n < 150 && !strcmp(said, "on"); n++) {
+            json_t *stop = NULL;
+            bool ok = press_key(c, "Tab", &err) && wd_script(c->wd, STOP, &stop, &err);
+            snprintf(said, sizeof said, "%s",
+                !ok                    ? err.msg
+                : json_is_string(stop) ? json_string_value(stop)
+                                       : "?");
+            json_decref(stop);
+        }
+        if (strcmp(said, "end") != 0)
+            complain(c, PATHS[p], said);
+        else
+            printf("%s: %d stops of the Tab key\n", PATHS[p], n);
+    }
 }
 
 /* On paper all rows of the filter, and nothing to click. */
@@ -412,6 +631,7 @@ static void read_without_scripts(struct check *c) {
 #define PAGES_MAX 32
 struct served {
     const char *url, *cookie, *submit; /* cookie "NAME=VALUE", submit "MODEL,SUITE"; or NULL */
+    const char *only;
     struct page pages[PAGES_MAX];
     size_t n;
 };
@@ -456,6 +676,7 @@ static bool read_served(struct served *s, int argc, char **argv, const char **sh
         const char **to = !strcmp(argv[i], "--at")       ? &s->url
                           : !strcmp(argv[i], "--cookie") ? &s->cookie
                           : !strcmp(argv[i], "--submit") ? &s->submit
+                          : !strcmp(argv[i], "--only")   ? &s->only
                                                          : NULL;
         if (!to)
             return false;
@@ -485,12 +706,34 @@ static void look_at_served(struct check *c, const struct served *s) {
 
 static bool prepare(struct check *c, struct err *err) {
     c->dir = fixture_dir();
-    return build_site(c, "demo", fixture_demo(), err) &&
+    return build_site(c, "demo", fixture_demo(), err) && build_site(c, "later", later(), err) &&
            build_site(c, "empty", fixture_empty(), err) &&
            build_site(c, "hostile", fixture_hostile(), err) &&
            build_site(c, "pairs", pairs_document(), err) &&
-           build_site(c, "many", fixture_many(2000), err);
+           build_site(c, "many", fixture_many(FIXTURE_MANY), err);
 }
+
+static void look_at_types(struct check *c) {
+    look_at_all(c, PAGES, sizeof PAGES / sizeof *PAGES);
+}
+
+static void use_board(struct check *c) {
+    take_steps(c, BOARD_STEPS);
+    print_board(c);
+    measure_board(c);
+}
+
+static void use_evidence(struct check *c) {
+    take_steps(c, EVIDENCE_STEPS);
+    compare_pairs(c);
+}
+
+static const struct {
+    const char *name;
+    void (*look)(struct check *c);
+} PARTS[] = { { "types", look_at_types }, { "hostile", walk_hostile }, { "board", use_board },
+    { "evidence", use_evidence }, { "walks", take_walks }, { "tabs", tab_through },
+    { "bare", read_without_scripts } };
 
 static void look_at_site(struct check *c) {
     struct err err = ERR_INIT;
@@ -498,15 +741,10 @@ static void look_at_site(struct check *c) {
     if (!did(c, prepare(c, &err), "preparing", &err) ||
         pthread_create(&server, NULL, serve, c) != 0)
         return;
-    if (did(c, find_base(c, &err), "server", &err)) {
-        look_at_all(c, PAGES, sizeof PAGES / sizeof *PAGES);
-        follow_hostile(c);
-        take_steps(c, BOARD_STEPS);
-        print_board(c);
-        measure_board(c);
-        take_steps(c, EVIDENCE_STEPS);
-        compare_pairs(c);
-        read_without_scripts(c);
+    bool ok = did(c, find_base(c, &err), "server", &err);
+    for (size_t i = 0; ok && i < sizeof PARTS / sizeof *PARTS; i++) {
+        if (!c->only || !strcmp(c->only, PARTS[i].name))
+            PARTS[i].look(c);
     }
     c->stop = 1;
     pthread_join(server, NULL);
@@ -517,16 +755,18 @@ int main(int argc, char **argv) {
     struct check c = { 0 };
     struct served served = { 0 };
     if (!read_served(&served, argc, argv, &c.shots)) {
-        fprintf(stderr,
-            "web_check [FOLDER] | --at URL [--cookie NAME=VALUE] [--submit MODEL,SUITE] "
-            "FOLDER LABEL=PATH...\n");
+        fprintf(stderr, "web_check [--only PART] [FOLDER] | --at URL [--cookie NAME=VALUE] "
+                        "[--submit MODEL,SUITE] "
+                        "FOLDER LABEL=PATH...\n");
         return 2;
     }
+    c.only = served.only;
     c.wd = wd_open(&err);
     if (!c.wd) {
         printf("skipped: %s\n", err.msg);
         return err.class == ERR_NOT_FOUND ? 77 : 1;
     }
+    find_axe(&c);
     if (!c.shots || did(&c, dir_make(c.shots, &err), "screenshots", &err)) {
         if (served.url)
             look_at_served(&c, &served);
@@ -537,6 +777,7 @@ int main(int argc, char **argv) {
     if (c.dir && !dir_remove(c.dir, &err))
         printf("%s\n", err.msg);
     free(c.dir);
+    strbuf_release(&c.axe);
     printf("%d views of pages, %d failures\n", c.n_pages, c.n_failed);
     return c.n_failed != 0;
 }
