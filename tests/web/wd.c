@@ -18,6 +18,9 @@
 #include "base/mem.h"
 #include "base/proc.h"
 
+/* How long a script may take: axe-core on a table of 200 rows and 24 columns, on a busy machine. */
+enum { SCRIPT_S = 240 };
+
 struct wd {
     CURL *curl;
     pid_t driver;
@@ -49,7 +52,7 @@ static json_t *ask(
     curl_easy_setopt(wd->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(wd->curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(wd->curl, CURLOPT_WRITEDATA, &out);
-    curl_easy_setopt(wd->curl, CURLOPT_TIMEOUT, 60L);
+    curl_easy_setopt(wd->curl, CURLOPT_TIMEOUT, SCRIPT_S + 30L);
     if (text)
         curl_easy_setopt(wd->curl, CURLOPT_POSTFIELDS, text);
     CURLcode code = curl_easy_perform(wd->curl);
@@ -124,10 +127,11 @@ static bool start_driver(struct wd *wd, const char *program, struct err *err) {
 static bool start_session(struct wd *wd, struct err *err) {
     char profile[300];
     snprintf(profile, sizeof profile, "--user-data-dir=%s", wd->profile);
-    json_t *body = json_pack("{s:{s:{s:{s:s}, s:{s:[s,s,s,s,s,s,s,s]}}}}", "capabilities",
-        "alwaysMatch", "goog:loggingPrefs", "browser", "ALL", "goog:chromeOptions", "args",
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        "--hide-scrollbars", "--force-color-profile=srgb", "--font-render-hinting=none", profile);
+    json_t *body = json_pack("{s:{s:{s:{s:i}, s:{s:s}, s:{s:[s,s,s,s,s,s,s,s]}}}}", "capabilities",
+        "alwaysMatch", "timeouts", "script", SCRIPT_S * 1000, "goog:loggingPrefs", "browser", "ALL",
+        "goog:chromeOptions", "args", "--headless=new", "--no-sandbox", "--disable-gpu",
+        "--disable-dev-shm-usage", "--hide-scrollbars", "--force-color-profile=srgb",
+        "--font-render-hinting=none", profile);
     json_t *value = ask(wd, "POST", "/session", body, err);
     snprintf(wd->session, sizeof wd->session, "%s", json_get_string(value, "sessionId", ""));
     return told(value);
