@@ -8,7 +8,7 @@
 #include "base/embed.h"
 #include "base/hash.h"
 
-#define LATEST 21
+#define LATEST 22
 
 extern const struct embedded db_migrations[];
 
