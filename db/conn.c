@@ -349,11 +349,16 @@ bool conn_script(struct db *db, const char *sql, struct err *err) {
     return r != NULL;
 }
 
+/* Who reads a moment may think about what was read for longer than a lost client may hold a lock.
+ */
 bool db_snapshot_begin(struct db *db, struct err *err) {
     if (!db_run(db, "begin_snapshot", DB_NO_ARGS, err))
         return false;
     db->in_transaction = true;
-    return true;
+    if (db_run(db, "snapshot_patience", DB_NO_ARGS, err))
+        return true;
+    db_snapshot_end(db);
+    return false;
 }
 
 void db_snapshot_end(struct db *db) {

@@ -26,6 +26,12 @@ static const struct family {
 
 enum { AMONG_LEAST = 3 };
 
+/* Pages of models show how all models lie, and are made again with each of them. Beyond so many the
+ * pages of tasks alone show that, and ranges end at round numbers: so a model's page stays as it is
+ * until something that it says of the model is another. */
+enum { AMONG_MOST = 400 };
+#define ROUND_RANGE 0.05
+
 static const struct family *family_of(const char *kind) {
     for (size_t f = 0; f < N_FAMILIES; f++) {
         for (const char *const *k = FAMILIES[f].kinds; *k; k++) {
@@ -360,6 +366,13 @@ static void tell_better(json_t *cells, double *values, size_t n, bool higher) {
     }
 }
 
+static void round_range(json_t *range) {
+    double low = json_get_number(range, "low", 0), high = json_get_number(range, "high", 1);
+    double step = ROUND_RANGE * pow(10, floor(log10(fmax(high - low, 1e-9)) + 1));
+    json_object_set_new(range, "low", json_real(floor(low / step) * step));
+    json_object_set_new(range, "high", json_real(ceil(high / step) * step));
+}
+
 /* How many of the column's values lie where, for the strips of the model pages. */
 static void gather_spread(const json_t *rows, json_t *column, size_t at) {
     json_t *cells = json_array(), *row;
@@ -376,8 +389,11 @@ static void gather_spread(const json_t *rows, json_t *column, size_t at) {
     char spread[SPREAD_PLACES + 1];
     places_of(
         values, n, json_get_number(range, "low", 0), json_get_number(range, "high", 1), spread);
+    if (n > AMONG_MOST)
+        round_range(range);
+    else
+        json_object_set_new(column, "spread", json_string(spread));
     json_object_set_new(column, "range", range);
-    json_object_set_new(column, "spread", json_string(spread));
     tell_better(cells, values, n, json_get_bool(json_object_get(column, "metric"), "higher", true));
     free(values);
     json_decref(cells);

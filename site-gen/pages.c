@@ -12,6 +12,7 @@
 #include "site-gen/view.h"
 
 #define NEWEST_SHOWN 12
+#define RUNS_SHOWN 20 /* the newest of a model; of others those that have a page */
 
 static bool is_text(const json_t *row, const char *key, const char *value) {
     return strcmp(json_get_string(row, key, ""), value) == 0;
@@ -143,25 +144,36 @@ json_t *standings_index(const json_t *boards) {
     return index;
 }
 
+json_t *section_said(const json_t *place) {
+    const json_t *section = json_object_get(place, "section"),
+                 *board = json_object_get(place, "board");
+    return json_pack("{s:O*, s:O, s:O, s:O, s:O}", "suite", json_object_get(board, "title"), "path",
+        json_object_get(board, "path"), "section", json_object_get(section, "title"), "n_ranked",
+        json_object_get(section, "n_ranked"), "tasks", json_object_get(section, "tasks"));
+}
+
+json_t *row_said(const json_t *place) {
+    json_t *row = json_copy(json_object_get(place, "row"));
+    json_object_del(row, "tier");
+    json_object_del(row, "tier_number");
+    return row;
+}
+
 /* Rows of one section, which lie side by side in the index, with the columns they belong to. */
 static json_t *standings_view(const json_t *places) {
     json_t *out = json_array(), *place, *standing = NULL;
     const json_t *last = NULL;
     size_t i;
     json_array_foreach(places, i, place) {
-        const json_t *section = json_object_get(place, "section"),
-                     *board = json_object_get(place, "board");
-        if (section != last) {
-            standing = json_pack("{s:O*, s:O, s:O, s:O, s:O, s:O, s:[]}", "suite",
-                json_object_get(board, "title"), "path", json_object_get(board, "path"), "section",
-                json_object_get(section, "title"), "n_ranked", json_object_get(section, "n_ranked"),
-                "tasks", json_object_get(section, "tasks"), "range",
-                json_object_get(section, "range"), "rows");
+        if (json_object_get(place, "section") != last) {
+            standing = section_said(place);
+            json_object_set_new(standing, "rows", json_array());
             json_array_append_new(out, standing);
         }
-        json_array_append_new(
-            json_object_get(standing, "rows"), row_unstowed(json_object_get(place, "row")));
-        last = section;
+        json_t *row = row_said(place);
+        json_array_append_new(json_object_get(standing, "rows"), row_unstowed(row));
+        json_decref(row);
+        last = json_object_get(place, "section");
     }
     return out;
 }
@@ -239,14 +251,21 @@ json_t *view_model(const struct world *w, const char *name, const json_t *standi
     size_t i;
     for (i = json_array_size(all); i-- > 0;)
         json_array_append_new(revisions, revision_view(json_array_get(all, i)));
-    json_array_foreach(json_object_get(w->runs_of, name), i, row)
-        json_array_append_new(runs, run_line(w, row));
+    long long left_out = 0;
+    json_array_foreach(json_object_get(w->runs_of, name), i, row) {
+        bool shown = i < RUNS_SHOWN || has_page(w, json_get_int(row, "run_id", 0));
+        if (shown)
+            json_array_append_new(runs, run_line(w, row));
+        left_out += !shown;
+    }
     const json_t *newest = json_array_get(all, json_array_size(all) - 1);
     json_t *page = json_pack("{s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o*}", "schema",
         "assay.site.model/1", "model", ref, "facts", json_array_get(revisions, 0), "revisions",
         revisions, "standings",
         standings_view(json_object_get(standings, json_get_string(ref, "path", ""))), "runs", runs,
         "jobs", jobs_view(w, name), "hub", hub_link(w, name, newest));
+    if (left_out)
+        json_object_set_new(page, "n_left_out", json_integer(left_out));
     json_object_set_new(page, "history", history_view(w, name));
     const char *original = original_of(w, name);
     copy_field(page, newest, "card");

@@ -85,10 +85,8 @@ void signer_close(struct signer *s) {
     *s = (struct signer) { 0 };
 }
 
-/* What a model's page says of the section beside the model's own rows; each section once. */
+/* Each section once. */
 static void add_section(struct signer *s, struct sha256 *h, const json_t *place) {
-    static const char *const MODELS[] = { "rows", "others", NULL };
-    static const char *const SECTIONS[] = { "sections", "n_models", "updated_at", NULL };
     const json_t *section = json_object_get(place, "section");
     size_t i = 0;
     while (i < s->n_sections && s->sections[i].section != section)
@@ -96,13 +94,26 @@ static void add_section(struct signer *s, struct sha256 *h, const json_t *place)
     char own[65], *hex = i < SIGNED_SECTIONS_MAX ? s->sections[i].hex : own;
     if (i == s->n_sections) {
         struct sha256 *of = sha256_new();
-        add_without(of, json_object_get(place, "board"), SECTIONS);
-        add_without(of, section, MODELS);
+        json_t *said = section_said(place);
+        add_json(of, said);
+        json_decref(said);
         sha256_end(of, hex);
         if (i < SIGNED_SECTIONS_MAX)
             s->sections[s->n_sections++].section = section;
     }
     add_text(h, hex);
+}
+
+static void add_row(struct sha256 *h, const json_t *place) {
+    json_t *said = row_said(place), *cells = json_incref(json_object_get(said, "cells"));
+    json_object_del(said, "cells");
+    add_json(h, said);
+    if (json_is_string(cells)) /* put away: no text */
+        sha256_add(h, json_string_value(cells), json_string_length(cells));
+    else
+        add_json(h, cells);
+    json_decref(cells);
+    json_decref(said);
 }
 
 void sign_model(struct signer *s, const char *name, const json_t *places, char hex[65]) {
@@ -113,7 +124,7 @@ void sign_model(struct signer *s, const char *name, const json_t *places, char h
     add_json(h, view);
     json_array_foreach(places, i, place) {
         add_section(s, h, place);
-        add_json(h, json_object_get(place, "row"));
+        add_row(h, place);
     }
     json_decref(view);
     sha256_end(h, hex);

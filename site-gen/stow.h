@@ -1,5 +1,6 @@
-/* A board whose cells are put away: a row's "cells" are one text, which takes a fraction of the
- * memory, until a page shows them. What the world knows of their runs goes with them. */
+/* A board whose cells are put away: a row's "cells" are bytes in one string, which are no text and
+ * take a fraction of the memory, until a page shows them. What the world knows of their runs goes
+ * with them. */
 #ifndef ASSAY_SITE_STOW_H
 #define ASSAY_SITE_STOW_H
 

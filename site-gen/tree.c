@@ -162,7 +162,7 @@ static bool put_now(struct tree *t, const char *path, const void *data, size_t n
         ok = write_file(now, data, n, err);
     if (ok && !t->plain && pack_worthwhile(path, n))
         ok = put_coding(t, path, "gz", linked, data, n, err) &&
-             put_coding(t, path, "br", linked, data, n, err);
+             (!pack_twice(path) || put_coding(t, path, "br", linked, data, n, err));
     if (strcmp(path, TREE_MEMORY) != 0)
         count(t, n, !linked);
     free(before);

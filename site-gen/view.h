@@ -24,6 +24,10 @@ json_t *view_board(const struct world *w, const json_t *suite);
 json_t *view_index(const struct world *w, const json_t *boards);
 /* Where each model stands: its path -> [{"board", "section", "row"}], borrowed from the boards. */
 json_t *standings_index(const json_t *boards);
+/* What a model's page says of such a place, and no more, so that it stays as it is while other
+ * models come and go: of the section, and of the row, perhaps without its cells (stow.h). New. */
+json_t *section_said(const json_t *place);
+json_t *row_said(const json_t *place);
 json_t *view_model(const struct world *w, const char *name, const json_t *standings);
 json_t *view_tombstone(const struct world *w, const json_t *stone); /* what stands where it was */
 json_t *run_line(const struct world *w, const json_t *run);         /* what a list shows of it */

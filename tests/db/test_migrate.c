@@ -8,7 +8,7 @@
 #include "base/embed.h"
 #include "base/hash.h"
 
-#define LATEST 22
+#define LATEST 23
 
 extern const struct embedded db_migrations[];
 
