@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "evaluator/cli/admission.h"
@@ -15,6 +16,7 @@
 #include "evaluator/hub/hub.h"
 #include "evaluator/serve/serve.h"
 #include "evaluator/task/library.h"
+#include "evaluator/worker/worker.h"
 
 static const struct option options_serve[] = {
     { "listen", 'l', "WHERE", "ADDR:PORT (default 127.0.0.1:8080), unix:PATH or systemd" },
@@ -30,6 +32,11 @@ static const struct option options_serve[] = {
     { "rate-org", 0, "N", "the same of an org (default 300)" },
     { "rate-address", 0, "N", "the same of an address without a token (default 10)" },
     { "rate-reads", 0, "N", "requests a minute of an address (default 600)" },
+    { "live", 0, "MODEL",
+        "visitors may ask this model at /live/; it is on this machine already "
+        "(repeatable)" },
+    { "live-seconds", 0, "N", "how long an answer of it may take (default 20)" },
+    { "rate-live", 0, "N", "such questions a minute of a visitor (default 20)" },
     { "resolvers", 0, "N", "how many models are looked up at a time (default 2)" },
     { "connections", 0, "N", "connections at most (default 1024)" },
     { "read-seconds", 0, "N", "a request that is not whole by then is cut off (default 20)" },
@@ -147,9 +154,10 @@ static bool read_numbers(const struct args *args, struct serve_options *o, struc
     } NUMBERS[] = { { "rate-user", &o->rates.user, 60, 1000000 },
         { "rate-org", &o->rates.org, 300, 1000000 },
         { "rate-address", &o->rates.address, 10, 1000000 },
-        { "rate-reads", &o->rates.reads, 600, 1000000 }, { "resolvers", &o->n_resolvers, 2, 64 },
-        { "connections", &o->n_connections, 1024, 65536 }, { "threads", &o->n_threads, 8, 64 },
-        { "read-seconds", &o->read_s, 20, 3600 } };
+        { "rate-reads", &o->rates.reads, 600, 1000000 },
+        { "rate-live", &o->rates.live, 20, 1000000 }, { "live-seconds", &o->live.run_s, 20, 600 },
+        { "resolvers", &o->n_resolvers, 2, 64 }, { "connections", &o->n_connections, 1024, 65536 },
+        { "threads", &o->n_threads, 8, 64 }, { "read-seconds", &o->read_s, 20, 3600 } };
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
         unsigned long v;
         if (!args_get_uint(args, NUMBERS[i].name, NUMBERS[i].otherwise, NUMBERS[i].max, &v, err)) {
@@ -198,6 +206,43 @@ static bool find_database(
     return ok;
 }
 
+/* What visitors know it by: where it lies on this disk is not theirs to see. */
+static const char *live_name(const char *model) {
+    return hub_is_path(model) ? path_base(model) : model + (strncmp(model, "hf://", 5) ? 0 : 5);
+}
+
+static bool check_live_name(const struct serve_live *live, const char *name, struct err *err) {
+    for (size_t i = 0; i < live->n_models; i++) {
+        if (!strcmp(live->models[i].name, name)) {
+            return err_set(err, ERR_USAGE, "two models for --live are called '%.100s'", name);
+        }
+    }
+    return *name || err_set(err, ERR_USAGE, "a model for --live ends with '/': leave it out");
+}
+
+/* Models that visitors may ask are those that are here: nobody fetches one by a visit. The paths
+ * are the caller's to free. */
+static bool find_live(const struct args *args, struct serve_live *live, struct err *err) {
+    const char *models[SERVE_LIVE_MAX + 1] = { NULL };
+    bool ok = args_list(args, "live", models, SERVE_LIVE_MAX + 1, err);
+    for (size_t i = 0; ok && models[i]; i++) {
+        const char *name = live_name(models[i]), *path = NULL;
+        ok = check_live_name(live, name, err) &&
+             (path = hub_model_cached(args_get(args, "hub", NULL), models[i], err)) != NULL;
+        if (ok) {
+            live->models[live->n_models].name = name;
+            live->models[live->n_models++].path = path;
+        }
+    }
+    return ok;
+}
+
+static void free_live(struct serve_live *live) {
+    for (size_t i = 0; i < live->n_models; i++) {
+        free((char *)(uintptr_t)live->models[i].path);
+    }
+}
+
 static bool run(const struct args *args, struct err *err) {
     struct cluster cluster = { 0 };
     struct resolver resolver = {
@@ -221,12 +266,14 @@ static bool run(const struct args *args, struct err *err) {
     no_access_log = args_has(args, "no-access-log") || args_has(args, "quiet");
     if (!args_list(args, "proxy", o.proxies, SERVE_PATHS_MAX, err) ||
         !args_list(args, "private", o.closed, SERVE_PATHS_MAX, err) ||
-        !read_numbers(args, &o, err)) {
+        !read_numbers(args, &o, err) || !find_live(args, &o.live, err)) {
+        free_live(&o.live);
         return false;
     }
     resolver.policy =
         policy_kept_new(args_get(args, "policy", NULL), resolver.hangups, print_note, err);
     if (!resolver.policy || !find_database(args, &o, &cluster, err)) {
+        free_live(&o.live);
         policy_kept_free(resolver.policy);
         return false;
     }
@@ -234,7 +281,11 @@ static bool run(const struct args *args, struct err *err) {
     resolver.suites = json_object();
     o.suites = suites;
     o.stop = stop_on_signals();
+    char *packs = packed_folder();
+    o.live.packs = packs;
     bool ok = serve_run(&o, err);
+    free(packs);
+    free_live(&o.live);
     policy_kept_free(resolver.policy);
     json_decref(resolver.suites);
     json_decref(suites);
@@ -261,6 +312,10 @@ const struct command cmd_serve = {
         "all but tokens\n"
         "with the scope 'read'; 'assay site build --private SUITE' keeps it out of all other "
         "pages. Both are needed.\n"
+        "--live MODEL opens a model for visitors: /live/ shows what it says to their texts, "
+        "nearest "
+        "texts, choices or\n"
+        "classes by what it is. Nothing of these texts is kept or logged.\n"
         "script/deploy has examples for nginx and systemd.\n\n"
         "  assay serve --listen 127.0.0.1:8080 --anonymous --site public\n"
         "  assay serve --listen unix:/run/assay/serve.sock --proxy unix --base-url "

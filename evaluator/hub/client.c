@@ -176,8 +176,14 @@ static bool is_on(const char *name) {
                     !strcasecmp(v, "on"));
 }
 
+static _Thread_local bool kept_offline;
+
+void client_keep_offline(bool offline) {
+    kept_offline = offline;
+}
+
 bool client_offline(void) {
-    return is_on("HF_HUB_OFFLINE") || is_on("TRANSFORMERS_OFFLINE");
+    return kept_offline || is_on("HF_HUB_OFFLINE") || is_on("TRANSFORMERS_OFFLINE");
 }
 
 /* The first word of a text, if it is of printable ASCII: it becomes a header line. */

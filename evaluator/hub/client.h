@@ -38,5 +38,7 @@ bool client_verify(const char *file, const char *etag);
 
 /* HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE asks for no requests at all. */
 bool client_offline(void);
+/* Asks for it on this thread, whatever the environment says, until it is taken back. */
+void client_keep_offline(bool offline);
 
 #endif

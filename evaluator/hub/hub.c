@@ -160,6 +160,18 @@ char *hub_model_path(const char *hub, const char *model, struct err *err) {
     return model_path(hub, model, NULL, err);
 }
 
+char *hub_model_cached(const char *hub, const char *model, struct err *err) {
+    client_keep_offline(true);
+    char *path = model_path(hub, model, NULL, err);
+    client_keep_offline(false);
+    if (!path && err->class == ERR_AUTH) {
+        *err = (struct err)ERR_INIT;
+        err_set(err, ERR_NOT_FOUND, "'%s' is not on this machine, or not all of it", model);
+        err_hint(err, "fetch it first: assay hub pull %s", model);
+    }
+    return path;
+}
+
 char *hub_model_outline(const char *hub, const char *model, uint64_t *missing, struct err *err) {
     *missing = 0;
     return model_path(hub, model, missing, err);

@@ -18,6 +18,10 @@ struct data_remote;
  * missing. The caller frees. */
 MUST_CHECK char *hub_model_path(const char *hub, const char *model, struct err *err);
 
+/* The same of what is here already: nothing is asked of a hub, and what a ref named when it was
+ * fetched will do. ERR_NOT_FOUND where it isn't here. */
+MUST_CHECK char *hub_model_cached(const char *hub, const char *model, struct err *err);
+
 /* True if the operand names a file or folder here rather than a repository. */
 bool hub_is_path(const char *model);
 

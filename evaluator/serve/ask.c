@@ -8,9 +8,8 @@
 #include "base/strbuf.h"
 #include "base/utf8.h"
 #include "evaluator/hub/hub.h"
+#include "evaluator/serve/form.h"
 #include "evaluator/task/task.h"
-
-enum { FIELDS_MAX = 32 };
 
 static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
@@ -100,32 +99,6 @@ bool ask_read_json(struct ask *ask, const char *body, size_t n, struct err *err)
 
 /* ---- forms ---- */
 
-static int hex_digit(char c) {
-    return isdigit((unsigned char)c)    ? c - '0'
-           : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
-                                        : -1;
-}
-
-/* %XX and '+'; false where a percent sign begins nothing. */
-static bool decode(const char *text, size_t n, struct strbuf *out) {
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '%') {
-            if (i + 2 >= n) {
-                return false;
-            }
-            int a = hex_digit(text[i + 1]), b = hex_digit(text[i + 2]);
-            if (a < 0 || b < 0) {
-                return false;
-            }
-            strbuf_addc(out, (char)(a << 4 | b));
-            i += 2;
-        } else {
-            strbuf_addc(out, text[i] == '+' ? ' ' : text[i]);
-        }
-    }
-    return !out->overflow;
-}
-
 /* Blanks around what somebody typed or pasted mean nothing. */
 static void trim(const char **text, size_t *n) {
     while (*n && isspace((unsigned char)**text)) {
@@ -137,60 +110,43 @@ static void trim(const char **text, size_t *n) {
     }
 }
 
-static bool set_field(struct ask *ask, const struct strbuf *name, const struct strbuf *value,
-    uint32_t *seen, struct err *err) {
+struct reading {
+    struct ask *ask;
+    uint32_t seen; /* a bit a place, the last of fields without one */
+};
+
+static bool set_field(
+    void *arg, const struct strbuf *name, const struct strbuf *value, struct err *err) {
+    struct reading *reading = arg;
     const char *text = strbuf_str(value), *field = strbuf_str(name);
     size_t n = value->len;
+    if (value->overflow) {
+        return err_set(err, ERR_INPUT, "%s is longer than %d bytes", field, ASK_BODY_MAX);
+    }
     trim(&text, &n);
     const struct place *p = place_find(field, true);
     uint32_t bit = 1u << (p ? p - PLACES : 31);
     if (!p && strcmp(field, "priority")) {
         return refuse_field(field, err);
     }
-    if (*seen & bit) {
+    if (reading->seen & bit) {
         return err_set(err, ERR_INPUT, "%s is there twice", field);
     }
-    *seen |= bit;
+    reading->seen |= bit;
     if (n == 0) {
         return true;
     }
     if (!p) {
-        return set_priority(ask, n == 1 && isdigit((unsigned char)*text) ? *text - '0' : -1, err);
+        int v = n == 1 && isdigit((unsigned char)*text) ? *text - '0' : -1;
+        return set_priority(reading->ask, v, err);
     }
-    return set_text(ask, field, text, n, true, err);
-}
-
-static bool read_pair(
-    struct ask *ask, const char *pair, size_t n, uint32_t *seen, struct err *err) {
-    struct strbuf name, value;
-    strbuf_init(&name, 64);
-    strbuf_init(&value, ASK_BODY_MAX);
-    const char *equals = memchr(pair, '=', n);
-    size_t len = equals ? (size_t)(equals - pair) : n;
-    bool ok = decode(pair, len, &name) && (!equals || decode(equals + 1, n - len - 1, &value)) &&
-              !memchr(strbuf_str(&name), 0, name.len);
-    ok = ok ? set_field(ask, &name, &value, seen, err)
-            : err_set(err, ERR_INPUT, "the body is no form: a field can't be decoded");
-    strbuf_release(&name);
-    strbuf_release(&value);
-    return ok;
+    return set_text(reading->ask, field, text, n, true, err);
 }
 
 bool ask_read_form(struct ask *ask, const char *body, size_t n, struct err *err) {
-    uint32_t seen = 0;
+    struct reading reading = { .ask = ask };
     ask_init(ask);
-    for (size_t at = 0, fields = 0; at < n; fields++) {
-        const char *end = memchr(body + at, '&', n - at);
-        size_t len = end ? (size_t)(end - body) - at : n - at;
-        if (fields == FIELDS_MAX) {
-            return err_set(err, ERR_INPUT, "the form has more than %d fields", FIELDS_MAX);
-        }
-        if (len && !read_pair(ask, body + at, len, &seen, err)) {
-            return false;
-        }
-        at += len + 1;
-    }
-    return true;
+    return form_read(body, n, ASK_BODY_MAX, set_field, &reading, err);
 }
 
 /* ---- what is asked ---- */

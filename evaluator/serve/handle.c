@@ -67,7 +67,19 @@ static enum MHD_Result refuse_method(struct request *r) {
 
 /* ---- the body ---- */
 
+/* A question to a model has more to say than a submission. */
+static bool asks_live(const struct request *r) {
+    struct request probe = *r;
+    bool other;
+    const struct route *route = r->s->live ? route_find(&probe, &other) : NULL;
+    return route && route->flags & ROUTE_LIVE;
+}
+
 static enum MHD_Result refuse_large(struct request *r) {
+    if (r->body_max == LIVE_BODY_MAX) {
+        return reply_problem(r, MHD_HTTP_CONTENT_TOO_LARGE, "too-large", "send a part of the texts",
+            "the body is larger than %d bytes", LIVE_BODY_MAX);
+    }
     return reply_problem(r, MHD_HTTP_CONTENT_TOO_LARGE, "too-large",
         "a submission needs a few hundred bytes", "the body is larger than %d bytes", ASK_BODY_MAX);
 }
@@ -96,7 +108,7 @@ static bool type_fits(struct request *r, enum MHD_Result *result) {
 }
 
 static void take_body(struct request *r, const char *body, size_t n) {
-    if (r->body.len + n > ASK_BODY_MAX) {
+    if (r->body.len + n > r->body_max) {
         r->too_large = true;
         r->sent += n; // counts what is thrown away, until the answer is
         return;
@@ -135,7 +147,6 @@ void *handle_begin(void *server, const char *uri, struct MHD_Connection *c) {
     r->c = c;
     r->begun_us = serve_now_us();
     r->too_large = !uri_is_fine(uri);
-    strbuf_init(&r->body, ASK_BODY_MAX + 1);
     r->s->metrics->in_flight++;
     return r;
 }
@@ -182,6 +193,8 @@ enum MHD_Result handle_request(void *server, struct MHD_Connection *c, const cha
         r->begun = true;
         r->method = method;
         r->path = path;
+        r->body_max = asks_live(r) ? LIVE_BODY_MAX : ASK_BODY_MAX;
+        strbuf_init(&r->body, r->body_max + 1);
         return refuse_early(r, &result) ? result : MHD_YES;
     }
     if (*body_n) {
@@ -191,7 +204,7 @@ enum MHD_Result handle_request(void *server, struct MHD_Connection *c, const cha
     }
     r->sent = 0;
     due_in(r, WRITE_S);
-    return dispatch(r);
+    return r->job ? live_reply(r) : dispatch(r);
 }
 
 /* The log has no query, no header, no body: there are no secrets in a path of ours. */
@@ -233,6 +246,7 @@ void handle_end(
     due_in(r, IDLE_S + (int)read_s(r->s));
     r->s->metrics->in_flight--;
     strbuf_release(&r->body);
+    live_job_free(r->job);
     free(r);
     *state = NULL;
 }

@@ -1,6 +1,7 @@
 #include "evaluator/serve/metrics.h"
 
 #include "base/json.h"
+#include "evaluator/serve/live.h"
 
 static const uint64_t BOUNDS_US[METRICS_BUCKETS] = { 1000, 2500, 5000, 10000, 25000, 50000, 100000,
     250000, 500000, 1000000, 2500000, 10000000 };
@@ -132,4 +133,17 @@ void metrics_print(struct metrics *m, const char *const *names, const json_t *st
     if (stats) {
         print_queue(stats, out);
     }
+}
+
+void metrics_print_live(const struct live_figures *live, struct strbuf *out) {
+    static const char *const ENDS[] = { "answered", "failed", "late", "left", "stopped" };
+    head(out, "assay_live_questions_total", "counter", "Questions to a model by how they ended.");
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
+        strbuf_addf(out, "assay_live_questions_total{end=\"%s\"} %llu\n", ENDS[i], live->ended[i]);
+    }
+    strbuf_addf(out, "assay_live_questions_total{end=\"refused\"} %llu\n", live->refused);
+    print_one(
+        out, "assay_live_waiting", "gauge", "Questions that wait for the model.", live->waiting);
+    print_one(
+        out, "assay_live_busy_seconds_total", "counter", "Time that models ran.", live->busy_s);
 }

@@ -26,4 +26,8 @@ void metrics_count(struct metrics *metrics, unsigned route, unsigned status, uin
 void metrics_print(struct metrics *metrics, const char *const *names, const json_t *stats,
     unsigned connections, struct strbuf *out);
 
+/* The live corner's. */
+struct live_figures;
+void metrics_print_live(const struct live_figures *live, struct strbuf *out);
+
 #endif

@@ -36,6 +36,10 @@ enum MHD_Result ops_metrics(struct request *r) {
     names[n] = "other";
     names[n + 1] = NULL;
     json_t *stats = store_stats(r->s->store, &err);
+    if (r->s->live) {
+        struct live_figures live = live_figures(r->s->live);
+        metrics_print_live(&live, &out);
+    }
     metrics_print(r->s->metrics, names, stats, watch_count(&r->s->watch), &out);
     enum MHD_Result result = reply_bytes(r, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
         strbuf_str(&out), out.len, NULL);

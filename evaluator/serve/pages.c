@@ -32,13 +32,14 @@ static struct embedded *templates_joined(void) {
     return all;
 }
 
-struct pages *pages_open(const char *title, const char *base_url, unsigned n, struct err *err) {
+struct pages *pages_open(
+    const char *title, const char *base_url, bool live, unsigned n, struct err *err) {
     struct pages *p = xcalloc(1, sizeof *p);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->returned, NULL);
     p->templates = templates_joined();
-    p->site = json_pack("{s:s, s:s, s:s}", "title", title ? title : "Assay", "base",
-        base_url ? base_url : "", "as_of", "");
+    p->site = json_pack("{s:s, s:s, s:s, s:b}", "title", title ? title : "Assay", "base",
+        base_url ? base_url : "", "as_of", "", "live", live);
     p->idle = xcalloc(n, sizeof(struct press *));
     for (p->n = 0; p->n < n; p->n++) {
         struct press *press = press_open(p->templates, p->site, err);

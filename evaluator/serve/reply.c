@@ -148,13 +148,19 @@ enum MHD_Result reply_closed(struct request *r) {
         known ? "this token may not read here" : "this needs a token to read");
 }
 
-enum MHD_Result reply_limited(struct request *r, unsigned wait_s, const char *what) {
-    char seconds[16], message[200], hint[64];
+enum MHD_Result reply_later(struct request *r, unsigned status, const char *code, unsigned wait_s,
+    const char *message, const char *hint) {
+    char seconds[16];
     snprintf(seconds, sizeof seconds, "%u", wait_s ? wait_s : 1);
-    snprintf(message, sizeof message, "too many requests of %.100s", what);
-    snprintf(hint, sizeof hint, "try again in %s s, as Retry-After says", seconds);
     const char *const extra[] = { "Retry-After", seconds, NULL };
-    return reply_error(r, MHD_HTTP_TOO_MANY_REQUESTS, "limited", message, hint, extra);
+    return reply_error(r, status, code, message, hint, extra);
+}
+
+enum MHD_Result reply_limited(struct request *r, unsigned wait_s, const char *what) {
+    char message[200], hint[64];
+    snprintf(message, sizeof message, "too many requests of %.100s", what);
+    snprintf(hint, sizeof hint, "try again in %u s, as Retry-After says", wait_s ? wait_s : 1);
+    return reply_later(r, MHD_HTTP_TOO_MANY_REQUESTS, "limited", wait_s, message, hint);
 }
 
 enum MHD_Result reply_err(struct request *r, const struct err *err) {

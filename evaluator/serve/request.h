@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "evaluator/serve/header.h"
 #include "evaluator/serve/limit.h"
+#include "evaluator/serve/live.h"
 #include "evaluator/serve/metrics.h"
 #include "evaluator/serve/pages.h"
 #include "evaluator/serve/serve.h"
@@ -20,6 +21,7 @@ struct server {
     struct limits *limits;
     struct metrics *metrics;
     struct pages *pages;
+    struct live *live; /* NULL: there is no live corner */
     struct watch watch;
     struct network proxies[SERVE_PATHS_MAX];
     size_t n_proxies;
@@ -37,6 +39,9 @@ struct request {
     const char *method, *path; /* decoded */
     long long id;              /* the number in the path */
     struct strbuf body;
+    size_t body_max;
+    struct live_job
+        *job; /* what was asked live; its answer is there when the connection is awake */
     bool too_large, begun;
     int64_t begun_us;
     unsigned status;
@@ -59,6 +64,7 @@ enum route_flag {
     ROUTE_OPEN = 2,   /* never behind a token, nor counted against a rate */
     ROUTE_CHANGE = 4, /* changes something: rates of changes, and of forms their token */
     ROUTE_FORM = 8,   /* its body is a form */
+    ROUTE_LIVE = 16,  /* runs a model: larger bodies, a rate of its own */
 };
 struct route {
     const char *name, *method, *path; /* '#' stands for a number; a path that ends in '*' for any
@@ -103,6 +109,9 @@ enum MHD_Result reply_problem(struct request *r, unsigned status, const char *co
 enum MHD_Result reply_err(struct request *r, const struct err *err);
 enum MHD_Result reply_closed(struct request *r); /* this needs a token to read */
 enum MHD_Result reply_limited(struct request *r, unsigned wait_s, const char *what);
+/* An error that passes by itself: with Retry-After. */
+enum MHD_Result reply_later(struct request *r, unsigned status, const char *code, unsigned wait_s,
+    const char *message, const char *hint);
 /* A cookie's text into `text`. */
 void cookie_print(const struct request *r, char *text, size_t size, const char *name,
     const char *value, const char *path, long max_age_s);
@@ -113,7 +122,11 @@ handler api_submit, api_list, api_view, api_cancel, api_vote, api_queue, api_sui
 handler page_submit, page_submitted, page_view, page_cancel, page_vote, page_queue, page_feed,
     page_sign_in, page_signed_in, page_sign_out, page_api, page_root; /* forms.c */
 handler ops_health, ops_ready, ops_metrics;                           /* ops.c */
+handler page_live, page_live_ask, api_live, api_live_ask;             /* live_pages.c */
 handler file_asset, file_site;                                        /* files.c */
+
+/* What a job came to, once its connection is awake (live_pages.c). */
+enum MHD_Result live_reply(struct request *r);
 
 /* ---- what is not for everybody (closed.c) ---- */
 

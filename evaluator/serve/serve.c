@@ -13,6 +13,7 @@
 #include "evaluator/serve/behind.h"
 #include "evaluator/serve/handle.h"
 #include "evaluator/serve/listen.h"
+#include "evaluator/serve/live.h"
 #include "evaluator/serve/request.h"
 
 enum {
@@ -22,7 +23,8 @@ enum {
     CONNECTIONS = 1024,
     MEMORY = 24 << 10,
     IDLE_S = 15,
-    DRAIN_MS = 10000
+    DRAIN_MS = 10000,
+    LIVE_DRAIN_MS = 6000
 };
 
 static void rest_ms(long ms) {
@@ -49,10 +51,12 @@ static bool server_open(struct server *s, const struct serve_options *o, struct 
     s->metrics = xcalloc(1, sizeof *s->metrics);
     s->limits = limits_new();
     return read_proxies(s, err) && (s->store = store_open(&store, err)) &&
-           (s->pages = pages_open(o->title, o->base_url, n, err));
+           (s->pages = pages_open(o->title, o->base_url, o->live.n_models > 0, n, err)) &&
+           (!o->live.n_models || (s->live = live_open(&o->live, err)));
 }
 
 static void server_close(struct server *s) {
+    live_close(s->live);
     pages_close(s->pages);
     store_close(s->store);
     limits_free(s->limits);
@@ -83,8 +87,9 @@ static unsigned connections_of(const struct serve_options *o) {
  */
 static struct MHD_Daemon *start(struct server *s, int fd, struct err *err) {
     const struct serve_options *o = s->o;
-    struct MHD_Daemon *d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL,
-        NULL, handle_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+    struct MHD_Daemon *d = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+        handle_request, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
         o->n_threads ? o->n_threads : THREADS, MHD_OPTION_CONNECTION_LIMIT, connections_of(o),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)IDLE_S, MHD_OPTION_URI_LOG_CALLBACK, handle_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
@@ -126,8 +131,12 @@ static void drain(struct server *s, struct MHD_Daemon *d) {
         close(fd);
     }
     for (int ms = 0; ms < DRAIN_MS && s->metrics->in_flight; ms += 20) {
+        if (ms == LIVE_DRAIN_MS) {
+            live_stop(s->live);
+        }
         rest_ms(20);
     }
+    live_stop(s->live); // a daemon can't be stopped while a connection sleeps
     MHD_stop_daemon(d);
 }
 

@@ -33,6 +33,19 @@ typedef void serve_log(bool warning, const char *line);
 struct serve_rates {
     unsigned user, org, address; /* submissions and other changes */
     unsigned reads;              /* of an address: pages and figures */
+    unsigned live; /* of a user, or an address without a token: what a model is asked */
+};
+
+/* Models that visitors may ask (see live.h): what they are called, and where they lie on this disk.
+ */
+#define SERVE_LIVE_MAX 16
+struct serve_live {
+    struct {
+        const char *name, *path;
+    } models[SERVE_LIVE_MAX];
+    size_t n_models;   /* 0: there is no live corner */
+    const char *packs; /* where packed weights are kept, or NULL */
+    unsigned run_s;    /* from a question to its answer, at most; 0: 20 */
 };
 
 #define SERVE_PATHS_MAX 32
@@ -58,6 +71,7 @@ struct serve_options {
     bool anonymous;         /* submissions without a token are taken */
     bool hooks_to_loopback; /* webhooks may be http and go to this machine: for tests */
     struct serve_rates rates;
+    struct serve_live live;
     unsigned n_threads, n_resolvers, n_connections; /* 0: 8, 2, 1024 */
     unsigned pending_max; /* more requests than these wait to be resolved: 429; 0: 100000 */
     unsigned read_s;      /* a request that is not whole by then is cut off; 0: 20 */

@@ -127,6 +127,12 @@ static bool check_changes(struct request *r, enum MHD_Result *result) {
            (!*r->who.org || take(r, "org", r->who.org, rates->org, r->who.org, result));
 }
 
+static bool check_live(struct request *r, enum MHD_Result *result) {
+    bool known = r->who.token != 0;
+    return take(r, known ? "live user" : "live", known ? r->who.user : r->address_key,
+        r->s->o->rates.live, known ? r->who.user : "this address", result);
+}
+
 /* ---- forms ---- */
 
 void request_form_token(const struct request *r, char hex[65]) {
@@ -167,5 +173,6 @@ bool request_admit(struct request *r, enum MHD_Result *result) {
     }
     return take(r, "reads", r->address_key, r->s->o->rates.reads, "this address", result) &&
            find_holder(r, result) && check_reading(r, result) &&
-           (!(r->route->flags & ROUTE_CHANGE) || check_changes(r, result));
+           (!(r->route->flags & ROUTE_CHANGE) || check_changes(r, result)) &&
+           (!(r->route->flags & ROUTE_LIVE) || check_live(r, result));
 }

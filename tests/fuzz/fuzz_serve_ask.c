@@ -1,10 +1,11 @@
-/* The reader of submissions: the first byte says whether the rest is a form, JSON, or the values of
- * headers. */
+/* The readers of submissions and of what is asked live: the first byte says whether the rest is a
+ * form, JSON, or the values of headers. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "evaluator/serve/ask.h"
 #include "evaluator/serve/header.h"
+#include "evaluator/serve/live.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,6 +27,20 @@ static void read_headers(const char *text) {
     }
 }
 
+/* The first byte says what the model is asked for. */
+static void read_live(const char *text, size_t n, bool form) {
+    struct live_ask ask;
+    struct err err = ERR_INIT;
+    enum live_kind kind = (enum live_kind)(n ? (unsigned char)*text % N_LIVE_KINDS : 0);
+    text += n > 0;
+    n -= n > 0;
+    if (form ? live_ask_form(&ask, kind, text, n, &err)
+             : live_ask_json(&ask, kind, text, n, &err)) {
+        BUG_IF(!json_is_object(ask.fields) || strlen(ask.form) >= sizeof ask.form);
+    }
+    live_ask_release(&ask);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct ask ask;
     struct err err = ERR_INIT;
@@ -36,6 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(text, data + 1, size - 1);
     if (*data == 'h') {
         read_headers(text);
+    } else if (*data == 'l' || *data == 'L') {
+        read_live(text, size - 1, *data == 'l');
     } else if (*data == 'f' ? ask_read_form(&ask, text, size - 1, &err)
                             : ask_read_json(&ask, text, size - 1, &err)) {
         (void)!ask_check(&ask, NULL, &err);
