@@ -26,5 +26,6 @@ fault_held 24_eight_who_want_one_model_share_a_download
 forget
 serve "$tmp/model"
 ASSAY_FAULT=hub_flock:1+ eight
-[ "$(sent)" -le $((size * 4)) ] || fail "without locks eight fetched $(sent) bytes of $size"
+# How many of them meet is chance; none fetches it more than once.
+[ "$(sent)" -le $((size * 8 / 20 * 21)) ] || fail "without locks eight fetched $(sent) bytes of $size"
 fault_held 24_and_where_locks_do_nothing_each_has_what_it_wants
