@@ -247,7 +247,8 @@ static bool run_import(const struct args *args, struct err *err) {
         table_free(m.table);
     } else if (m.table) {
         table_print(m.table, false);
-        printf("%zu files, %zu results, %zu of them were there\n", m.n_files, m.n_runs, m.n_there);
+        printf("%zu file%s, %zu result%s, %zu of them were there\n", m.n_files,
+            m.n_files == 1 ? "" : "s", m.n_runs, m.n_runs == 1 ? "" : "s", m.n_there);
     } else if (ok) {
         json_t *doc = json_pack("{s:s, s:I, s:O}", "schema", "assay.import/1", "files",
             (json_int_t)m.n_files, "results", m.report);

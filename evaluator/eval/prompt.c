@@ -120,13 +120,17 @@ static bool take_instruction(
 
 /* ---- the choice ---- */
 
-static bool take_role(const json_t *named, enum subject_role role, struct prompt *out) {
-    for (const char *const *r = roles_of(role); *r; r++) {
-        if (take(named, *r, "role", out)) {
-            return true;
-        }
+const char *prompt_of_role(const json_t *named, enum subject_role role) {
+    const char *const *r = roles_of(role);
+    while (*r && !json_is_string(json_object_get(named, *r))) {
+        r++;
     }
-    return false;
+    return *r;
+}
+
+static bool take_role(const json_t *named, enum subject_role role, struct prompt *out) {
+    const char *name = prompt_of_role(named, role);
+    return name && take(named, name, "role", out);
 }
 
 void prompt_choose(

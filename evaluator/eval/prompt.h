@@ -31,6 +31,9 @@ struct prompt_request {
     enum subject_role role;
 };
 
+/* The name of the model's own prompt of a role, whatever the task; NULL: it has none. */
+const char *prompt_of_role(const json_t *named, enum subject_role role);
+
 /* named: {name: text} of the model, or NULL; chosen: the name of its default, or NULL. */
 void prompt_choose(const json_t *named, const char *chosen, const struct prompt_request *request,
     struct prompt *out);

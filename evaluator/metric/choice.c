@@ -2,8 +2,10 @@
 #include "evaluator/metric/choice.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "evaluator/metric/metric.h"
 
@@ -31,16 +33,24 @@ size_t choice_ties(const double *score, size_t n) {
     return ties;
 }
 
+void choice_shares(const double *loglik, size_t n, double *share) {
+    double top = n > 0 ? loglik[argmax_first(loglik, n)] : 0, sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += share[i] = exp(loglik[i] - top);
+    for (size_t i = 0; i < n; i++)
+        share[i] /= sum;
+}
+
 double choice_brier(const double *loglik, size_t n, size_t gold) {
     if (n == 0)
         return NAN;
-    double top = loglik[argmax_first(loglik, n)], sum = 0, score = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += exp(loglik[i] - top);
+    double *share = xcalloc(n, sizeof *share), score = 0;
+    choice_shares(loglik, n, share);
     for (size_t i = 0; i < n; i++) {
-        double miss = exp(loglik[i] - top) / sum - (i == gold);
+        double miss = share[i] - (i == gold);
         score += miss * miss;
     }
+    free(share);
     return score;
 }
 

@@ -19,6 +19,8 @@ double choice_length_bytes(const char *text);
 /* How many choices share the highest score; 1 where there is no tie. */
 size_t choice_ties(const double *score, size_t n);
 
+/* What share of probability each has among these alone: their softmax. */
+void choice_shares(const double *loglik, size_t n, double *share);
 /* Sum over choices of (softmax - [choice is gold])^2: 0 to 2. */
 double choice_brier(const double *loglik, size_t n, size_t gold);
 /* TruthfulQA's mc2: the share of probability on the true choices. */

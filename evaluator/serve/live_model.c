@@ -1,11 +1,12 @@
 /* A model of the live corner, and what it says to a visitor's texts: the numbers of `assay embed`,
  * `score` and `classify`. */
-#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "evaluator/eval/prompt.h"
 #include "evaluator/metric/choice.h"
+#include "evaluator/metric/metric.h"
 #include "evaluator/serve/live.h"
 #include "evaluator/serve/serve.h"
 #include "harness/harness.h"
@@ -70,23 +71,10 @@ enum live_kind live_model_kind(const struct live_model *m) {
 
 /* ---- prompts ---- */
 
-/* A query is put differently from what is searched, where the model was trained so: by the names
- * that sentence-transformers looks for. NULL: the default prompt, if there is one. */
-static const char *prompt_of(const struct live_model *m, bool query) {
-    static const char *const QUERY[] = { "query", NULL };
-    static const char *const DOCUMENT[] = { "document", "passage", "corpus", NULL };
-    const json_t *named = model_prompts(m->model).named;
-    for (const char *const *n = query ? QUERY : DOCUMENT; *n; n++) {
-        if (json_is_string(json_object_get(named, *n))) {
-            return *n;
-        }
-    }
-    return NULL;
-}
-
 static json_t *prompts_told(const struct live_model *m) {
     struct model_prompts all = model_prompts(m->model);
-    const char *query = prompt_of(m, true), *texts = prompt_of(m, false);
+    const char *query = prompt_of_role(all.named, SUBJECT_QUERY),
+               *texts = prompt_of_role(all.named, SUBJECT_PASSAGE);
     query = query ? query : all.chosen;
     texts = texts ? texts : all.chosen;
     return json_pack("{s:s?, s:s?}", "query",
@@ -107,16 +95,6 @@ json_t *live_model_describe(const struct live_model *m) {
 
 /* ---- neighbours ---- */
 
-static double cosine(const float *a, const float *b, uint32_t n) {
-    double ab = 0, aa = 0, bb = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        ab += (double)a[i] * b[i];
-        aa += (double)a[i] * a[i];
-        bb += (double)b[i] * b[i];
-    }
-    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
-}
-
 static void put_text(struct embed_request *r, const json_t *text) {
     r->text = json_string_value(text);
     r->text_n = json_string_length(text);
@@ -133,12 +111,14 @@ static bool check_requests(const struct embed_request *requests, size_t n, struc
     return true;
 }
 
-/* The query's vector, then those of the texts. */
+/* The query's vector, then those of the texts. A query is put differently from what is searched
+ * where the model has a prompt for it; else both get its default one. */
 static bool embed(struct live_model *m, const struct live_ask *ask, const struct run_options *run,
     struct embed_request *requests, size_t n, float *vectors, uint32_t width, struct err *err) {
     const json_t *texts = json_object_get(ask->fields, "texts");
-    struct embed_options query = { .prompt_name = prompt_of(m, true) },
-                         document = { .prompt_name = prompt_of(m, false) };
+    const json_t *named = model_prompts(m->model).named;
+    struct embed_options query = { .prompt_name = prompt_of_role(named, SUBJECT_QUERY) },
+                         document = { .prompt_name = prompt_of_role(named, SUBJECT_PASSAGE) };
     put_text(&requests[0], json_object_get(ask->fields, "query"));
     for (size_t i = 1; i < n; i++) {
         put_text(&requests[i], json_array_get(texts, i - 1));
@@ -193,28 +173,6 @@ static json_t *ask_neighbours(struct live_model *m, const struct live_ask *ask,
 
 /* ---- choices ---- */
 
-/* Shares of e to these powers. */
-static void softmax(const double *x, size_t n, double *share) {
-    double max = x[0], sum = 0;
-    for (size_t i = 1; i < n; i++) {
-        max = x[i] > max ? x[i] : max;
-    }
-    for (size_t i = 0; i < n; i++) {
-        sum += share[i] = exp(x[i] - max);
-    }
-    for (size_t i = 0; i < n; i++) {
-        share[i] /= sum;
-    }
-}
-
-static size_t first_highest(const double *x, size_t n) {
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++) {
-        best = x[i] > x[best] ? i : best;
-    }
-    return best;
-}
-
 /* What acc goes by, the log-likelihood, and what acc_norm does: the same per character. */
 static json_t *choices_told(const struct score_request *r, const json_t *texts) {
     enum { MOST = LIVE_CHOICES_MAX };
@@ -226,7 +184,7 @@ static json_t *choices_told(const struct score_request *r, const json_t *texts) 
         length[i] = choice_length_points(json_string_value(json_array_get(texts, i)));
     }
     choice_scores(loglik, length, NULL, n, per);
-    softmax(loglik, n, share);
+    choice_shares(loglik, n, share);
     for (size_t i = 0; i < n; i++) {
         json_array_append_new(list,
             json_pack("{s:f, s:f, s:f, s:b, s:I, s:I}", "loglikelihood", loglik[i], "probability",
@@ -234,7 +192,7 @@ static json_t *choices_told(const struct score_request *r, const json_t *texts) 
                 (json_int_t)length[i], "tokens", (json_int_t)r->choices[i].n_tokens));
     }
     return json_pack("{s:o, s:I, s:I, s:I}", "choices", list, "acc",
-        (json_int_t)first_highest(loglik, n), "acc_norm", (json_int_t)first_highest(per, n),
+        (json_int_t)argmax_first(loglik, n), "acc_norm", (json_int_t)argmax_first(per, n),
         "truncated_tokens", (json_int_t)r->n_truncated);
 }
 

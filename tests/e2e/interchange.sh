@@ -22,7 +22,7 @@ py 'two results of one file' 'doc = json.load(open(sys.argv[1]))
 assert [(r["task"], r["metric"], r["value"], r["state"]) for r in doc["results"]] == [
     ("toy_choice", "acc_norm", 0.75, "stored"), ("toy_words", "exact_match,strict", 0.25, "stored")], doc' "$tmp/out"
 code 'again' 0 "$ASSAY" result import --from lm-eval "$tmp/in"
-has 'changes nothing' '1 files, 2 results, 2 of them were there' "$tmp/out"
+has 'changes nothing' '1 file, 2 results, 2 of them were there' "$tmp/out"
 code 'import of mteb' 0 "$ASSAY" result import --from mteb "$tmp/mteb"
 code 'import of a README' 0 "$ASSAY" result import --from model-index "$seeds/foreign_index/README.md" --model org/model
 code 'import of .eval_results' 0 "$ASSAY" result import --from eval-results "$seeds/foreign_evalresults/toy.yaml" --model org/model

@@ -164,3 +164,21 @@ violations() {
     SELECT 'the site shows ' || count(*) FROM site_runs HAVING count(*) <> (SELECT count(*) FROM runs);
     SELECT 'an alarm' FROM events WHERE kind LIKE 'alarm%';"
 }
+
+# serve NAME OPTION...: starts the submission service; U is its address. stop WHAT ends it.
+serve() {
+    rm -f "$tmp/$1.port"
+    name_of=$1
+    shift
+    background "$name_of" "$ASSAY" serve --listen 127.0.0.1:0 --port-file "$tmp/$name_of.port" "$@"
+    server=$pid
+    wait_for 'the service listens' test -s "$tmp/$name_of.port"
+    U=http://127.0.0.1:$(cat "$tmp/$name_of.port")
+    export U
+}
+stop() {
+    kill -TERM "$server"
+    got=0
+    wait "$server" || got=$?
+    equal "$1 ends in order" 0 "$got"
+}

@@ -138,6 +138,17 @@ def a_visitor_who_leaves_makes_room():
         time.sleep(0.1)
     raise Exception("who left is still waited for")
 
+def two_who_wait_are_told_that_it_ends():
+    for s in [sent(), sent()]:
+        text = s.makefile().read()
+        assert text.startswith("HTTP/1.1 503") and '"stopping"' in text, text
+
+def one_is_answered_and_one_waits():
+    for _ in range(600):
+        if "assay_live_waiting 1\n" in ask("GET", "/metrics")[2]: return
+        time.sleep(0.1)
+    raise Exception("nobody waits")
+
 def the_queue_has_an_end():
     waiting = [sent(), sent()]
     time.sleep(0.3)

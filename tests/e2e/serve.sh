@@ -30,24 +30,7 @@ code 'tokens are listed' 0 "$ASSAY" token ls
 ! grep -q "$ADA" "$tmp/out" || fail 'a token is listed as it is'
 equal 'no token is in the database as it is' 0 "$(sql "SELECT count(*) FROM api_tokens t WHERE t::text LIKE '%$ADA%'")"
 
-# serve NAME OPTION...: starts it; U is its address.
-serve() {
-    rm -f "$tmp/$1.port"
-    name_of=$1
-    shift
-    background "$name_of" "$ASSAY" serve --listen 127.0.0.1:0 --port-file "$tmp/$name_of.port" "$@"
-    server=$pid
-    wait_for 'the service listens' test -s "$tmp/$name_of.port"
-    U=http://127.0.0.1:$(cat "$tmp/$name_of.port")
-    export U
-}
 http() { python3 "$e2e/serve.py" "$@" || fail "$*"; checks=$((checks + $#)); }
-stop() {
-    kill -TERM "$server"
-    got=0
-    wait "$server" || got=$?
-    equal "$1 ends in order" 0 "$got"
-}
 
 # ---- open to all, without rates ----
 

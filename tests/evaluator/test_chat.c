@@ -2,7 +2,7 @@
  * lm-evaluation-harness makes of the same rows, and what five families of templates make of them
  * are its prompts, byte for byte. Recorded by the record.py of fixtures/tasks/peer, written and
  * chat. */
-#include "task_main.h"
+#include "recorded.h"
 
 #include <stdio.h>
 
@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "evaluator/eval/eval.h"
 
+#define PEER TASK_FIXTURES "/peer"
 #define FAMILIES ASSAY_TESTS_DIR "/fixtures/templates/families"
 
 /* What is asked: every context and, where something is scored, what follows it; a NUL ends each. */
@@ -68,33 +69,6 @@ static bool chats(void *self, const json_t *messages, struct strbuf *out, struct
     return ok;
 }
 
-static const char *rows; /* the folder whose hub has the rows */
-
-static bool resolve(
-    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
-    (void)revision;
-    (void)arg;
-    (void)err;
-    struct strbuf b = { 0 };
-    strbuf_addf(&b, TASK_FIXTURES "/%s/hub/datasets/%s", rows, repo);
-    *dir = strbuf_take(&b);
-    return true;
-}
-
-static struct task *load(const char *name, int shots) {
-    struct err err = ERR_INIT;
-    struct task_request q = TASK_REQUEST_INIT;
-    q.name = name;
-    q.shots = shots;
-    q.tasks_dir = TASKS_DIR;
-    q.resolve = resolve;
-    struct task *t = task_load(&q, &err);
-    if (!t) {
-        fail_msg("%s: %s", name, err.msg);
-    }
-    return t;
-}
-
 static struct subject subject_of(struct heard *h, bool one_turn) {
     return (struct subject) { .name = "org/made-up",
         .dtype = "f32",
@@ -138,23 +112,6 @@ static void heard_release(struct heard *h) {
     chat_template_close(h->template);
 }
 
-static size_t each_line(const char *path, void (*f)(const json_t *record)) {
-    struct err err = ERR_INIT;
-    struct strbuf text = { 0 };
-    size_t n = 0, length;
-    const char *line;
-    assert_true(file_read(path, 64 << 20, &text, &err));
-    struct json_lines lines = { strbuf_str(&text), text.len, 0 };
-    for (; json_lines_next(&lines, &line, &length); n++) {
-        json_t *record = json_parse(line, length, path, &err);
-        assert_non_null(record);
-        f(record);
-        json_decref(record);
-    }
-    strbuf_release(&text);
-    return n;
-}
-
 /* ---- conversations ---- */
 
 /* The next of several texts, each of which a NUL ends. */
@@ -193,9 +150,8 @@ static json_t *places_of(const json_t *docs) {
 static void compare_conversations(const json_t *record) {
     struct err err = ERR_INIT;
     struct heard h = { 0 };
-    rows = "peer";
-    struct task *t =
-        load(json_get_string(record, "task", ""), (int)json_get_int(record, "asked_shots", -1));
+    struct task *t = recorded_task(
+        PEER, json_get_string(record, "task", ""), (int)json_get_int(record, "asked_shots", -1));
     json_t *places = places_of(json_object_get(record, "docs"));
     assert_true(ask(t, &h, record, places, &err));
     const char *context = strbuf_str(&h.contexts), *choice = strbuf_str(&h.choices);
@@ -222,7 +178,7 @@ static void compare_conversations(const json_t *record) {
 
 static void conversations_are_the_harness_s_own(void **state) {
     (void)state;
-    assert_true(each_line(TASK_FIXTURES "/peer/chat.jsonl", compare_conversations) >= 36);
+    assert_true(each_record(PEER "/chat.jsonl", compare_conversations) >= 36);
 }
 
 /* ---- prompts ---- */
@@ -254,9 +210,10 @@ static void compare_family(
 }
 
 static void compare_families(const json_t *record) {
-    rows = json_get_string(record, "file", "");
-    struct task *t =
-        load(json_get_string(record, "task", ""), (int)json_get_int(record, "asked_shots", -1));
+    char folder[512];
+    snprintf(folder, sizeof folder, TASK_FIXTURES "/%s", json_get_string(record, "file", ""));
+    struct task *t = recorded_task(
+        folder, json_get_string(record, "task", ""), (int)json_get_int(record, "asked_shots", -1));
     const char *family;
     json_t *want;
     size_t n = 0;
@@ -270,7 +227,7 @@ static void compare_families(const json_t *record) {
 
 static void prompts_of_five_families_are_the_harness_s_own(void **state) {
     (void)state;
-    assert_true(each_line(TASK_FIXTURES "/chat/families.jsonl", compare_families) >= 88);
+    assert_true(each_record(TASK_FIXTURES "/chat/families.jsonl", compare_families) >= 88);
     assert_int_equal(n_refused,
         2); /* winogrande: an example without an answer is followed by another question */
 }
@@ -281,8 +238,7 @@ static void a_system_turn_that_is_refused_is_left_out_and_told(void **state) {
     struct err err = ERR_INIT;
     struct heard h = { 0 };
     (void)state;
-    rows = "peer";
-    struct task *t = load("mmlu_anatomy", 0);
+    struct task *t = recorded_task(PEER, "mmlu_anatomy", 0);
     h.template = chat_template_open(FAMILIES "/model_turns.jinja", &err);
     json_t *result = evaluate(t, &h, false, NULL, &err);
     assert_non_null(result);
@@ -305,8 +261,7 @@ static void samples_hold_what_was_asked(void **state) {
     struct strbuf samples = { 0 }, again = { 0 };
     json_t *rescored;
     (void)state;
-    rows = "peer";
-    struct task *t = load("winogrande", 2);
+    struct task *t = recorded_task(PEER, "winogrande", 2);
     json_t *result = evaluate(t, &h, false, &samples, &err);
     assert_string_equal(json_get_string(result, "template", ""), "turns");
     json_t *first =
@@ -331,8 +286,7 @@ static void a_text_alone_has_no_turns(void **state) {
     struct err err = ERR_INIT;
     struct heard h = { 0 };
     (void)state;
-    rows = "peer";
-    struct task *t = load("wikitext", 0);
+    struct task *t = recorded_task(PEER, "wikitext", 0);
     assert_null(evaluate(t, &h, false, NULL, &err));
     assert_int_equal(err.class, ERR_UNSUPPORTED);
     assert_non_null(strstr(err.msg, "wikitext"));

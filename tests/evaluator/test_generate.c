@@ -1,7 +1,7 @@
 /* Tasks that generate: what lm-evaluation-harness asks of the same rows, what its filters and
  * metrics make of hostile texts, and the way from prompts to scores with a subject that is made up.
  */
-#include "task_main.h"
+#include "recorded.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -272,31 +272,6 @@ static void no_expression_runs_away(void **state) {
 
 /* ---- prompts, against the peer's ---- */
 
-static bool resolve(
-    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
-    (void)revision;
-    (void)arg;
-    (void)err;
-    struct strbuf b = { 0 };
-    strbuf_addf(&b, WRITTEN "/hub/datasets/%s", repo);
-    *dir = strbuf_take(&b);
-    return true;
-}
-
-static struct task *load(const char *name, int shots) {
-    struct err err = ERR_INIT;
-    struct task_request q = TASK_REQUEST_INIT;
-    q.name = name;
-    q.shots = shots;
-    q.tasks_dir = TASKS_DIR;
-    q.resolve = resolve;
-    struct task *t = task_load(&q, &err);
-    if (!t) {
-        fail_msg("%s: %s", name, err.msg);
-    }
-    return t;
-}
-
 /* ---- a subject that is made up ---- */
 
 struct heard {
@@ -380,8 +355,8 @@ static void same_answers(const struct task_doc *d, const json_t *want) {
 }
 
 static void compare_record(const json_t *record) {
-    struct task *t =
-        load(json_get_string(record, "task", ""), (int)json_get_int(record, "asked_shots", -1));
+    struct task *t = recorded_task(
+        WRITTEN, json_get_string(record, "task", ""), (int)json_get_int(record, "asked_shots", -1));
     struct heard h = { 0 };
     const json_t *docs = json_object_get(record, "docs"), *doc;
     size_t n, i;
@@ -403,26 +378,9 @@ static void compare_record(const json_t *record) {
     task_free(t);
 }
 
-static size_t each_record(void (*f)(const json_t *record)) {
-    struct err err = ERR_INIT;
-    struct strbuf text = { 0 };
-    size_t n = 0, length;
-    const char *line;
-    assert_true(file_read(WRITTEN "/prompts.jsonl", 64 << 20, &text, &err));
-    struct json_lines lines = { strbuf_str(&text), text.len, 0 };
-    for (; json_lines_next(&lines, &line, &length); n++) {
-        json_t *record = json_parse(line, length, "prompts.jsonl", &err);
-        assert_non_null(record);
-        f(record);
-        json_decref(record);
-    }
-    strbuf_release(&text);
-    return n;
-}
-
 static void every_prompt_is_the_harness_s_own(void **state) {
     (void)state;
-    assert_true(each_record(compare_record) > 90);
+    assert_true(each_record(WRITTEN "/prompts.jsonl", compare_record) > 90);
 }
 
 static json_t *recorded;
@@ -437,7 +395,7 @@ static void every_task_that_generates_is_recorded(void **state) {
     size_t i, n = 0;
     (void)state;
     recorded = json_object();
-    each_record(note_name);
+    each_record(WRITTEN "/prompts.jsonl", note_name);
     json_array_foreach(list, i, entry) {
         if (!strncmp(json_get_string(entry, "file", ""), "generate/", 9)) {
             assert_non_null(json_object_get(recorded, json_get_string(entry, "name", "")));
@@ -458,7 +416,7 @@ static double metric(const json_t *result, const char *name) {
 static const char *const SAYS[] = { " It is 4.\n#### 4.\n", " seven, or 7", "#### zero", "1000" };
 
 static void texts_become_scores(void **state) {
-    struct task *t = load(TASK_FIXTURES "/sums.lua", -1);
+    struct task *t = recorded_task(WRITTEN, TASK_FIXTURES "/sums.lua", -1);
     struct heard h = { .says = SAYS, .n_says = 4 };
     struct strbuf samples = { 0 };
     json_t *r = run_task(t, &h, "none", &samples), *audit = json_object_get(r, "audit");
@@ -487,7 +445,7 @@ static void texts_become_scores(void **state) {
 static void what_was_told_is_checked(void **state) {
     static const char *const DONE[] = { "one two three four, five\"", "Sure:\na***b***c\n***d***",
         "Here:\n{}", "<<t>>, x" };
-    struct task *t = load(TASK_FIXTURES "/told.lua", -1);
+    struct task *t = recorded_task(WRITTEN, TASK_FIXTURES "/told.lua", -1);
     struct heard h = { .says = DONE, .n_says = 4 };
     struct strbuf samples = { 0 };
     json_t *r = run_task(t, &h, "none", &samples);
@@ -513,7 +471,7 @@ static void stored_texts_are_scored_again(void **state) {
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         struct err err = ERR_INIT;
-        struct task *t = load(TASKS[i], -1);
+        struct task *t = recorded_task(WRITTEN, TASKS[i], -1);
         struct heard h = { .says = SAYS, .n_says = 4 };
         struct strbuf samples = { 0 }, again = { 0 };
         json_t *r = run_task(t, &h, "none", &samples), *now;
@@ -535,7 +493,7 @@ static void stored_texts_are_scored_again(void **state) {
 /* Several texts of one prompt: those of a document lie together, and the vote is over them. */
 static void several_texts_are_voted_on(void **state) {
     static const char *const DRAWN[] = { " 0 more", "X", "0 MORE ", "1,000.", "no", "1,000." };
-    struct task *t = load(TASK_FIXTURES "/drawn.lua", -1);
+    struct task *t = recorded_task(WRITTEN, TASK_FIXTURES "/drawn.lua", -1);
     struct heard h = { .says = DRAWN, .n_says = 6 };
     json_t *r = run_task(t, &h, "none", NULL);
     (void)state;

@@ -1,7 +1,7 @@
 /* Prompts against those that lm-evaluation-harness made of the same data, document by document:
  * contexts, choices and gold; and all documents of whole data sets by their digests
  * (fixtures/tasks/peer/real.jsonl). Skips where the reference data is absent. */
-#include "task_main.h"
+#include "recorded.h"
 
 #include <stdio.h>
 #include <zlib.h>
@@ -9,17 +9,6 @@
 #include "base/hash.h"
 
 static char *shared;
-
-static bool resolve(
-    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
-    (void)revision;
-    (void)arg;
-    (void)err;
-    struct strbuf b = { 0 };
-    strbuf_addf(&b, "%s/hub/datasets/%s", shared, repo);
-    *dir = strbuf_take(&b);
-    return true;
-}
 
 struct golden {
     const char *task;
@@ -84,7 +73,8 @@ static void prompts_are_the_harness_s_own(void **state) {
         q.shots = goldens[i].shots;
         q.limit = 400;
         q.tasks_dir = TASKS_DIR;
-        q.resolve = resolve;
+        q.resolve = recorded_data;
+        q.resolve_arg = shared;
         struct task *t = task_load(&q, &err);
         if (!t) {
             fail_msg("%s: %s", q.name, err.msg);
@@ -136,7 +126,8 @@ static void compare_digests(const json_t *want) {
     q.name = name;
     q.shots = (int)json_get_int(want, "shots", 0);
     q.tasks_dir = TASKS_DIR;
-    q.resolve = resolve;
+    q.resolve = recorded_data;
+    q.resolve_arg = shared;
     struct task *t = task_load(&q, &err);
     if (!t) {
         fail_msg("%s: %s", name, err.msg);
@@ -178,7 +169,8 @@ static void the_sts_benchmark_has_its_1379_pairs(void **state) {
     struct task_request q = TASK_REQUEST_INIT;
     q.name = "STSBenchmark";
     q.tasks_dir = TASKS_DIR;
-    q.resolve = resolve;
+    q.resolve = recorded_data;
+    q.resolve_arg = shared;
     struct task *t = task_load(&q, &err);
     assert_non_null(t);
     size_t n;

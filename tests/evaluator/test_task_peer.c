@@ -2,22 +2,11 @@
  * contexts, continuations, the right answers, the examples that were drawn, to the byte.
  * fixtures/tasks/peer/PROVENANCE.md says how it was recorded; its rows are hand-written to hold
  * what real data has worst. */
-#include "task_main.h"
+#include "recorded.h"
 
 #include <stdio.h>
 
 #define PEER TASK_FIXTURES "/peer"
-
-static bool resolve(
-    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
-    (void)revision;
-    (void)arg;
-    (void)err;
-    struct strbuf b = { 0 };
-    strbuf_addf(&b, PEER "/hub/datasets/%s", repo);
-    *dir = strbuf_take(&b);
-    return true;
-}
 
 /* One line of prompts.jsonl. */
 struct record {
@@ -35,20 +24,6 @@ static struct record record_of(const json_t *line) {
         .asked_shots = (int)json_get_int(line, "asked_shots", -1),
         .version = (long long)json_get_number(line, "version", -1),
     };
-}
-
-static struct task *load(const struct record *r) {
-    struct err err = ERR_INIT;
-    struct task_request q = TASK_REQUEST_INIT;
-    q.name = r->task;
-    q.shots = r->asked_shots;
-    q.tasks_dir = TASKS_DIR;
-    q.resolve = resolve;
-    struct task *t = task_load(&q, &err);
-    if (!t) {
-        fail_msg("%s: %s", r->task, err.msg);
-    }
-    return t;
 }
 
 static void same_text(
@@ -100,7 +75,7 @@ static void compare_doc(
 }
 
 static void compare(const struct record *r) {
-    struct task *t = load(r);
+    struct task *t = recorded_task(PEER, r->task, r->asked_shots);
     size_t n;
     const struct task_doc *docs = task_docs(t, &n);
     assert_int_equal(n, json_array_size(r->docs));
@@ -112,22 +87,6 @@ static void compare(const struct record *r) {
     task_free(t);
 }
 
-/* Calls f for every line of a file of JSON lines in the fixture; the number of lines. */
-static size_t each_line(const char *path, void (*f)(const json_t *line)) {
-    struct err err = ERR_INIT;
-    struct strbuf text = { 0 };
-    size_t n = 0;
-    assert_true(file_read(path, 64 << 20, &text, &err));
-    for (const char *at = text.text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1, n++) {
-        json_t *line = json_parse(at, (size_t)(end - at), path, &err);
-        assert_non_null(line);
-        f(line);
-        json_decref(line);
-    }
-    strbuf_release(&text);
-    return n;
-}
-
 static void compare_line(const json_t *line) {
     struct record r = record_of(line);
     compare(&r);
@@ -135,7 +94,7 @@ static void compare_line(const json_t *line) {
 
 static void every_prompt_is_the_harness_s_own(void **state) {
     (void)state;
-    assert_true(each_line(PEER "/prompts.jsonl", compare_line) > 100);
+    assert_true(each_record(PEER "/prompts.jsonl", compare_line) > 100);
 }
 
 static json_t *named;
@@ -152,7 +111,7 @@ static void every_task_of_the_harness_is_recorded(void **state) {
     json_t *list = task_list(TASKS_DIR, NULL, &err), *entry;
     size_t i, n = 0;
     named = json_object();
-    each_line(PEER "/prompts.jsonl", note_name);
+    each_record(PEER "/prompts.jsonl", note_name);
     json_array_foreach(list, i, entry) {
         const char *file = json_get_string(entry, "file", ""),
                    *name = json_get_string(entry, "name", "");

@@ -1,5 +1,5 @@
 /* The same questions asked in another way: options in another order, other words. */
-#include "task_main.h"
+#include "recorded.h"
 
 #include "base/mem.h"
 #include "evaluator/task/profile.h"
@@ -7,23 +7,13 @@
 #define PEER TASK_FIXTURES "/peer"
 #define LISTED TASK_FIXTURES "/listed.lua"
 
-static bool resolve(
-    const char *repo, const char *revision, void *arg, char **dir, struct err *err) {
-    (void)revision;
-    (void)arg;
-    (void)err;
-    struct strbuf b = { 0 };
-    strbuf_addf(&b, PEER "/hub/datasets/%s", repo);
-    *dir = strbuf_take(&b);
-    return true;
-}
-
 static struct task *try_load(const char *name, const char *profile, struct err *err) {
     struct task_request q = TASK_REQUEST_INIT;
     q.name = name;
     q.profile = profile;
     q.tasks_dir = TASKS_DIR;
-    q.resolve = resolve;
+    q.resolve = recorded_data;
+    q.resolve_arg = PEER;
     return task_load(&q, err);
 }
 

@@ -287,9 +287,9 @@ static void walk_hostile(struct check *c) {
         "if (location.pathname.indexOf('/hostile/')) wrong.push(`the page led to ${location}`);"
         "return wrong;";
     struct err err = ERR_INIT;
-    json_t *seen = json_object(), *todo = json_pack("[s]", "hostile/"), *links = NULL, *wrong;
-    for (size_t i = 0; i < json_array_size(todo) && i < 200; i++) {
-        const char *path = json_string_value(json_array_get(todo, i));
+    json_t *seen = json_object(), *pages = json_pack("[s]", "hostile/"), *links = NULL, *wrong;
+    for (size_t i = 0; i < json_array_size(pages) && i < 200; i++) {
+        const char *path = json_string_value(json_array_get(pages, i));
         char label[80];
         json_t *link;
         size_t k;
@@ -301,7 +301,7 @@ static void walk_hostile(struct check *c) {
                 if (json_object_get(seen, json_string_value(link)))
                     continue;
                 json_object_set_new(seen, json_string_value(link), json_true());
-                json_array_append(todo, link);
+                json_array_append(pages, link);
             }
         json_decref(links);
         links = wrong = NULL;
@@ -312,11 +312,11 @@ static void walk_hostile(struct check *c) {
         }
         json_decref(wrong);
     }
-    printf("%zu pages of the hostile site\n", json_array_size(todo));
-    if (json_array_size(todo) < 30)
+    printf("%zu pages of the hostile site\n", json_array_size(pages));
+    if (json_array_size(pages) < 30)
         complain(c, "hostile", "fewer pages than there are models, runs and tasks");
     json_decref(seen);
-    json_decref(todo);
+    json_decref(pages);
 }
 
 /* ---- behaviour ---- */

@@ -499,7 +499,7 @@ function showChips() {
 function showCount() {
   const sum = (f) => count(boards.reduce((n, b) => n + f(b), 0)), total = sum((b) => b.total), known = sum((b) => b.n), left = leftWithout(0);
   const part = known === total ? "" : boards.some((b) => b.failed) ? `; only the first ${known} could be loaded` : "; loading the others";
-  $("[data-count]").textContent = (state.filtered ? `${count(left)} of ` : "") + `${total} rows${part}`;
+  $("[data-count]").textContent = (state.filtered ? `${count(left)} of ` : "") + `${total} row${total === "1" ? "" : "s"}${part}`;
   return left;
 }
 
