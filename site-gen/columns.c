@@ -304,7 +304,8 @@ static void add_means(json_t *columns, const json_t *section) {
 }
 
 static void add_tasks(json_t *columns, const json_t *section) {
-    static const char *const COPIED[] = { "key", "path", "metric", "baseline", "in_mean", NULL };
+    static const char *const COPIED[] = { "key", "path", "metric", "baseline", "in_mean", "overlap",
+        NULL };
     size_t i;
     json_t *task;
     json_array_foreach(json_object_get(section, "tasks"), i, task) {

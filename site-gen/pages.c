@@ -534,6 +534,7 @@ json_t *view_task_line(const struct world *w, const char *name) {
             json_object_get(json_object_get(task, "definition"), "data"), "repo", NULL));
     if (kin)
         json_object_set_new(page, "kin", kin);
+    json_object_set_new(page, "overlaps", overlaps_view(w, json_get_int(task, "task_id", 0)));
     json_object_set_new(page, "suites", suites_of(w, task));
     return page;
 }

@@ -340,8 +340,44 @@ static json_t *zero_shot(const struct training *t, const json_t *cells, const js
     return view;
 }
 
+/* ---- documents in corpora ---- */
+
+json_t *overlaps_view(const struct world *w, long long task) {
+    json_t *list = json_array(), *row;
+    size_t i;
+    json_array_foreach(world_list(w, "overlaps"), i, row) {
+        long long found = json_get_int(row, "contaminated", 0);
+        size_t at = json_array_size(list);
+        if (json_get_int(row, "task_id", 0) != task)
+            continue;
+        while (at && json_get_int(json_array_get(list, at - 1), "contaminated", 0) < found)
+            at--;
+        json_array_insert(list, at, row);
+    }
+    return list;
+}
+
+static void mark_overlaps(const struct world *w, json_t *columns) {
+    size_t i;
+    json_t *column;
+    json_array_foreach(columns, i, column) {
+        json_t *all = overlaps_view(w, json_get_int(column, "task_id", 0)),
+               *most = json_copy(json_array_get(all, 0));
+        if (json_get_int(most, "contaminated", 0) > 0) {
+            json_object_set_new(most, "told",
+                json_sprintf(
+                    "%lld of %lld documents have %lld words in a row of the corpus '%.200s'",
+                    json_get_int(most, "contaminated", 0), json_get_int(most, "documents", 0),
+                    json_get_int(most, "n", 0), json_get_string(most, "corpus", "")));
+            json_object_set(column, "overlap", most);
+        }
+        json_decref(most);
+        json_decref(all);
+    }
+}
+
 void mark_training(const struct world *w, json_t *section) {
-    const json_t *columns = json_object_get(section, "tasks");
+    json_t *columns = json_object_get(section, "tasks");
     struct signs signs = signs_of(w, columns);
     json_t *row, *set;
     size_t i, k;
@@ -355,6 +391,7 @@ void mark_training(const struct world *w, json_t *section) {
         training_release(&t);
     }
     signs_release(&signs);
+    mark_overlaps(w, columns);
 }
 
 /* ---- a task ---- */

@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "evaluator/cli/command.h"
+#include "evaluator/cli/database.h"
 #include "evaluator/cli/print.h"
+#include "evaluator/cli/report.h"
 #include "evaluator/cli/table.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/data/data.h"
@@ -24,6 +27,7 @@ static const struct option options_contamination[] = {
     { "ngram", 0, "N", "words that must be alike in a row (default: 13)" },
     { "column", 0, "NAME", "the column of the corpus that has its text (default: all texts)" },
     { "out", 'o', "FILE", "write a line of JSON for each document of the tasks" },
+    { "store", 0, "NAME", "keep the counts in the database, as of a corpus of this name" },
     { "hub", 0, "DIR|URL", "where tasks' data sets are found (default: HF_ENDPOINT)" },
     OPTION_STREAM_DATA,
     { NULL, 0, NULL, NULL },
@@ -33,6 +37,7 @@ static const struct option options_contamination[] = {
 struct part {
     json_t *facts; /* as in the report */
     char *name;
+    json_t *task; /* as in a submission */
     size_t from, n;
     size_t *indices; /* of its documents in its data */
 };
@@ -101,6 +106,7 @@ static bool add_part(struct search *s, const struct task *t, struct err *err) {
         .from = overlap_n_documents(s->overlap),
         .n = n,
         .indices = xcalloc(n + 1, sizeof *p->indices) };
+    p->task = submission_task(t, NULL);
     p->facts =
         json_pack("{s:s, s:I, s:s, s:s}", "task", info->name, "version", (json_int_t)info->version,
             "task_sha256", info->task_sha256, "data_sha256", info->data_sha256);
@@ -307,6 +313,50 @@ static bool write_lines(const struct search *s, const char *path, struct err *er
     return ok;
 }
 
+/* ---- the database ---- */
+
+/* SHA-256 over those of the files, in their order. */
+static bool corpus_sha256(const struct search *s, char hex[65], struct err *err) {
+    struct sha256 *h = sha256_new();
+    bool ok = true;
+    for (size_t i = 0; ok && i < s->n_files; i++) {
+        ok = sha256_file(s->files[i], hex, err);
+        sha256_add(h, hex, ok ? 64 : 0);
+    }
+    sha256_end(h, hex);
+    return ok;
+}
+
+static bool store_part(
+    struct db *db, const struct part *p, const json_t *report, const char *hex, struct err *err) {
+    static const char *const COUNTS[] = { "data_sha256", "documents", "too_short", "contaminated" };
+    json_t *found = json_pack("{s:O, s:s, s:s, s:O, s:O}", "task", p->task, "corpus",
+        json_get_string(report, "stored_as", ""), "corpus_sha256", hex, "n",
+        json_object_get(report, "n"), "words", json_object_get(report, "words"));
+    for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++)
+        json_object_set(found, COUNTS[i], json_object_get(p->facts, COUNTS[i]));
+    bool ok = overlap_record(db, found, err);
+    json_decref(found);
+    return ok;
+}
+
+/* Under the name that was given to the corpus. */
+static bool store(const struct search *s, json_t *report, const char *name, struct err *err) {
+    char hex[65];
+    struct db *db = database_open(s->args, err);
+    bool ok = db && corpus_sha256(s, hex, err);
+    if (ok) {
+        json_object_set_new(report, "stored_as", json_string(name));
+        json_object_set_new(report, "corpus_sha256", json_string(hex));
+    }
+    for (size_t i = 0; ok && i < s->n_parts; i++)
+        ok = store_part(db, &s->parts[i], report, hex, err);
+    db_close(db);
+    return ok;
+}
+
+/* ---- for people ---- */
+
 static void print_found(const json_t *found) {
     const json_t *d;
     size_t i;
@@ -351,6 +401,7 @@ static void print_report(const json_t *report) {
 static void search_release(struct search *s) {
     for (size_t i = 0; i < s->n_parts; i++) {
         json_decref(s->parts[i].facts);
+        json_decref(s->parts[i].task);
         free(s->parts[i].name);
         free(s->parts[i].indices);
     }
@@ -368,14 +419,16 @@ static bool run(const struct args *args, struct err *err) {
         return false;
     if (n < OVERLAP_N_MIN)
         return err_set(err, ERR_USAGE, "option '--ngram' needs at least %d words", OVERLAP_N_MIN);
+    if (args_has(args, "store") && args_has(args, "limit"))
+        return err_set(err, ERR_USAGE, "--store keeps counts of whole tasks, without --limit");
     struct search s = { .args = args,
         .overlap = overlap_new((unsigned)n),
         .read = json_array(),
         .column = args_get(args, "column", NULL) };
-    const char *out = args_get(args, "out", NULL);
+    const char *out = args_get(args, "out", NULL), *name = args_get(args, "store", NULL);
     bool ok = load_tasks(&s, err) && search_corpus(&s, err);
     json_t *told = ok ? report(&s, (unsigned)n) : NULL;
-    ok = ok && (!out || write_lines(&s, out, err));
+    ok = ok && (!out || write_lines(&s, out, err)) && (!name || store(&s, told, name, err));
     if (ok && args_has(args, "json"))
         print_document(told, true);
     else if (ok)
@@ -401,8 +454,11 @@ const struct command cmd_contamination = {
         "bytes each, and their texts.\n\n"
         "  assay contamination ./corpus -t hellaswag,arc_challenge --out found.jsonl\n"
         "  assay contamination shard-*.parquet --column text -s mmlu --json\n"
-        "  assay contamination notes.txt -t ./my_task.lua --ngram 8\n",
-    .options = { options_contamination, options_library },
+        "  assay contamination notes.txt -t ./my_task.lua --ngram 8\n\n"
+        "With --store the website shows the counts, on the task's page and its column of "
+        "boards.\n\n"
+        "  assay contamination ./corpus -s mmlu --store 'our crawl, 2026-11'\n",
+    .options = { options_contamination, options_library, options_database },
     .min_operands = 1,
     .max_operands = ARGS_MAX_VALUES,
     .run = run,

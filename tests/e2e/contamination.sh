@@ -65,6 +65,23 @@ echo '{"text": "cut' >bad.jsonl
 code 'a broken file' 7 "$ASSAY" contamination bad.jsonl -t ./asked.lua
 has 'names its line' "bad.jsonl" "$tmp/err"
 
+# Kept, and shown.
+code 'into the database' 0 "$ASSAY" contamination corpus -t ./asked.lua --store 'our <corpus>'
+kept() { sql 'SELECT t.name, corpus, n, documents, too_short, contaminated FROM corpus_overlaps JOIN tasks t USING (task_id) ORDER BY overlap_id'; }
+equal 'counts' 'asked|our <corpus>|13|31|1|2' "$(kept)"
+code 'the same again' 0 "$ASSAY" contamination corpus -t ./asked.lua --store 'our <corpus>' --json
+py 'says as what' 'doc = json.load(open(sys.argv[1]))
+assert doc["stored_as"] == "our <corpus>" and len(doc["corpus_sha256"]) == 64' "$tmp/out"
+equal 'is the same row' 'asked|our <corpus>|13|31|1|2' "$(kept)"
+echo 'more' >>corpus/a.txt
+code 'another state of it' 0 "$ASSAY" contamination corpus -t ./asked.lua --store 'our <corpus>'
+equal 'is another row' 2 "$(sql 'SELECT count(*) FROM corpus_overlaps')"
+equal 'the newest is shown' 1 "$(sql 'SELECT count(*) FROM site_overlaps')"
+code 'a site' 0 "$ASSAY" site build -o public
+has 'whose task page has it' '<bdi>our &lt;corpus&gt;</bdi>' public/t/asked/index.html
+has 'with its share of those that can be told' '6.7 %' public/t/asked/index.html
+code 'not of a part' 2 "$ASSAY" contamination corpus -t ./asked.lua --limit 3 --store x
+
 # Fifty times the corpus, the same memory: what a program of the test's own frees is given back at once.
 python3 - "$ASSAY" <<'PY' || fail 'memory grows with the corpus'
 import json, os, random, subprocess, sys

@@ -222,6 +222,43 @@ static void pages_say_by_which_data_set(void **state) {
     json_decref(doc);
 }
 
+static json_t *overlap(int task, const char *corpus, int n_found) {
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s}", "task_id", task,
+        "task", "x", "corpus", corpus, "corpus_sha256", "00", "data_sha256", "00", "n", 13, "words",
+        1000000, "documents", 400, "too_short", 100, "contaminated", n_found, "found_at",
+        "2026-11-02T10:00:00Z");
+}
+
+static void what_corpora_hold_of_a_task_stands_in_its_column(void **state) {
+    (void)state;
+    json_t *doc = demo();
+    json_object_set_new(doc, "overlaps",
+        json_pack("[o, o, o]", overlap(2, "clean", 0), overlap(3, "a <crawl>", 3),
+            overlap(3, "another", 30)));
+    json_t *board = board_of(doc, "wordnet"),
+           *section = json_array_get(json_object_get(board, "sections"), 0),
+           *tasks = json_object_get(section, "tasks");
+    assert_null(json_object_get(json_array_get(tasks, 0), "overlap")); /* looked for, not found */
+    assert_string_equal(
+        json_get_string(json_object_get(json_array_get(tasks, 1), "overlap"), "told", ""),
+        "30 of 400 documents have 13 words in a row of the corpus 'another'");
+    json_decref(board);
+    char *out = fixture_dir();
+    const struct site_options options = { .out = out, .gnuplot = "", .plain = true };
+    assert_ok(site_build(doc, &options, NULL, &err));
+    char *page = fixture_read(out, "s/wordnet/index.html");
+    assert_non_null(strstr(page, ">overlap</span>"));
+    free(page);
+    page = fixture_read(out, "t/WordNetGlossSTS/index.html");
+    assert_non_null(strstr(page, "a &lt;crawl&gt;"));
+    assert_non_null(strstr(page, ">10.0 %<"));
+    assert_true(strstr(page, "another") < strstr(page, "a &lt;crawl&gt;"));
+    free(page);
+    assert_ok(dir_remove(out, &err));
+    free(out);
+    json_decref(doc);
+}
+
 /* ---- as mteb counts ---- */
 
 /* A suite of the benchmark's tasks, and the models with one figure each. */
@@ -311,6 +348,7 @@ int main(void) {
         cmocka_unit_test(what_a_model_was_made_from_counts),
         cmocka_unit_test(scripts_and_tables_have_it_too),
         cmocka_unit_test(pages_say_by_which_data_set),
+        cmocka_unit_test(what_corpora_hold_of_a_task_stands_in_its_column),
         cmocka_unit_test(shares_are_those_of_mteb),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

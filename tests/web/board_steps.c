@@ -172,6 +172,13 @@ const struct step BOARD_STEPS[] = {
         "r.querySelectorAll('.warn'); return w.length === 1 && w[0].textContent === 'trained' && "
         "w[0].closest('td') === r.cells[3] && w[0].title === \"trained: its card names this task, "
         "'Task03'\"; })" },
+    { "a column of which a corpus has documents says so, and keeps its name in the picker",
+        "later/s/wordnet/?cols=mean,WordNetGlossSTS,speed", NULL,
+        "const th = document.querySelector('th[data-key=WordNetGlossSTS]'), w = "
+        "th.querySelector('.warn'); return w.textContent === 'overlap' && w.title.startsWith('7 of "
+        "400 documents have 13 words in a row') && "
+        "[...document.querySelectorAll('[data-facet=cols] label')].some(l => l.textContent.trim() "
+        "=== 'WordNetGlossSTS')" },
     { "a task that has no column on the page is picked",
         "many/s/many/?cols=mean,Task19&sort=-Task19", NULL,
         "const r = document.querySelector('table.board tbody tr'); return "

@@ -102,6 +102,12 @@ static json_t *later(void) {
     json_object_set_new(
         json_object_get(json_array_get(json_object_get(doc, "tasks"), 2), "definition"), "data",
         json_pack("{s:s}", "repo", "mteb/stsbenchmark-sts"));
+    json_object_set_new(doc, "overlaps",
+        json_pack("[{s:i, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s}]", "task_id", 3, "corpus",
+            "the crawl of 2026", "corpus_sha256",
+            "7c1d0f7d4f1f0d2b8f0c7a3f2e6b5a4938271605f4e3d2c1b0a998877665544f", "n", 13, "words",
+            123456789, "documents", 400, "too_short", 120, "contaminated", 7, "found_at",
+            "2026-11-02T10:00:00Z"));
     json_object_set_new(json_array_get(json_object_get(doc, "models"), 3), "card",
         json_pack("{s:[s, s], s:s}", "datasets", "glue", "wikihow", "base_model", "org/elsewhere"));
     return doc;

@@ -311,7 +311,7 @@ class Section {
     if (!this.heads.has(key)) {
       const c = this.column(key), up = c ? !c.metric.higher : !["speed", "date", "zero"].includes(key), task = c && c.kind === "task", label = plain(this.title(key), 60);
       const head = el(task ? "th.n.task" : key === "mean" ? "th.n.mean.main" : c ? "th.n.mean" : NUMBERS.includes(key) ? "th.n" : "th", { scope: "col", "data-order": up ? "up" : "down", "data-key": key, "data-title": label },
-        task ? el("a", { href: at(c.path.slice(1)) + tail() }, label) : label);
+        task ? el("a", { href: at(c.path.slice(1)) + tail() }, label) : label, task && c.overlap ? [" ", el("span.warn", { title: c.overlap.told }, "overlap")] : "");
       sortButton(head);
       this.heads.set(key, head);
     }
