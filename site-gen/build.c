@@ -480,7 +480,7 @@ static bool put_task(struct builder *b, const char *name, struct err *err) {
     json_t *view = view_task(&b->world, name);
     char *path = xstrdup(json_get_string(view, "path", ""));
     bool ok = put_task_feed(&b->outlet, view, err) && items_add(&b->world, view, err);
-    shorten_task(view); /* what is new need not be the best, nor is what all have in common */
+    finish_task(&b->world, view); /* what is new need not be the best, nor what all have in common */
     if (!ok)
         json_decref(view);
     ok = ok && put_view(b, "task.html", path, view, NULL, err);

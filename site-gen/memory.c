@@ -89,7 +89,7 @@ void memory_end(struct memory *m, json_t *paths, int n_pages) {
 bool memory_write(struct memory *m, struct err *err) {
     if (!m->now)
         return true;
-    char *text = json_dumps(m->now, JSON_COMPACT);
+    char *text = json_text(m->now, JSON_COMPACT);
     bool ok = tree_put(m->tree, TREE_MEMORY, text, strlen(text), err);
     free(text);
     return ok;

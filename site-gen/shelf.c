@@ -33,20 +33,36 @@ static json_t *list_of(
     return list ? list : json_array();
 }
 
-void shelf_board(struct shelf *s, const char *suite, bool scores, shelf_row *take, void *to) {
+/* False at the end, and where something goes wrong. */
+static bool take_rows(struct shelf *s, shelf_row *take, void *to) {
     struct rows rows;
-    bool ok = ask(
-        s, "site_board_rows", DB_ARGS(db_text(suite), db_text(scores ? "true" : "false")), &rows);
+    json_t *above = NULL;
+    bool ok = ask(s, "site_board_next", NULL, 0, &rows), any = ok && rows.n > 0;
     for (int i = 0; ok && i < rows.n; i++) {
-        json_t *row = row_to_json(&rows, i, &s->err);
+        json_t *row = row_to_json(&rows, i, above, &s->err);
         s->failed = !row;
         ok = row != NULL;
         tidy_row(row);
         if (ok)
             take(to, row);
-        json_decref(row);
+        json_decref(above);
+        above = row;
     }
+    json_decref(above);
     rows_release(&rows);
+    return any && ok;
+}
+
+/* A board is too much to hold twice: as rows, and as what is made of them. */
+void shelf_board(struct shelf *s, const char *suite, bool scores, shelf_row *take, void *to) {
+    struct rows nothing;
+    bool open =
+        ask(s, "site_board_open", DB_ARGS(db_text(suite), db_text(scores ? "true" : "false")), &nothing);
+    rows_release(&nothing);
+    while (open && take_rows(s, take, to))
+        ;
+    ask(s, "site_board_close", NULL, 0, &nothing);
+    rows_release(&nothing);
 }
 
 json_t *shelf_apart(struct shelf *s, const char *suite) {
@@ -55,7 +71,7 @@ json_t *shelf_apart(struct shelf *s, const char *suite) {
 
 static json_t *list_of_models(
     struct shelf *s, const char *statement, const json_t *models, long long listed) {
-    char *names = json_dumps(models, JSON_COMPACT);
+    char *names = json_text(models, JSON_COMPACT);
     json_t *list = list_of(s, statement, DB_ARGS(db_text(names), db_int(listed)));
     free(names);
     return list;
