@@ -26,8 +26,8 @@ static unsigned char size_of_slab[N_SLABS];
 static _Thread_local struct block *free_blocks[N_SIZES];
 
 static void reserve(void) {
-    void *at = mmap(NULL, RANGE, PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *at = mmap(
+        NULL, RANGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     range = at == MAP_FAILED ? NULL : at;
 }
 

@@ -28,7 +28,8 @@ static json_t *entries(const struct world *w, json_t **runs, size_t n) {
     if (n > 1) /* no list, no address of one */
         qsort(runs, n, sizeof *runs, newest_first);
     for (size_t i = 0; i < n && i < ENTRIES_MAX; i++) {
-        json_t *entry = json_object_get(runs[i], "path") ? json_copy(runs[i]) : task_line(w, runs[i]);
+        json_t *entry =
+            json_object_get(runs[i], "path") ? json_copy(runs[i]) : task_line(w, runs[i]);
         json_object_set_new(entry, "updated", json_string(changed_at(runs[i])));
         json_array_append_new(list, entry);
     }

@@ -148,7 +148,8 @@ static bool show(const struct world *w, json_t *view, const json_t *rows, struct
     want_items(places, json_object_get(items, "everybody"));
     bool ok = !run || samples_at(w, run, places, &samples, err);
     if (run && ok) {
-        json_t *page = run_path(w, json_get_string(run, "model", ""), json_get_int(run, "run_id", 0)),
+        json_t *page =
+                   run_path(w, json_get_string(run, "model", ""), json_get_int(run, "run_id", 0)),
                *path = json_sprintf("%ssamples/", json_string_value(page));
         show_items(json_object_get(items, "nobody"), samples, json_string_value(path));
         show_items(json_object_get(items, "everybody"), samples, json_string_value(path));

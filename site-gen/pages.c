@@ -441,8 +441,8 @@ static json_t *task_row(const struct world *w, const json_t *run) {
     copy_fields(row, run, COPIED);
     mark_dtype(row, run);
     json_object_set_new(row, "parts",
-        json_pack("[o]",
-            part_view(w, json_object_get(row, "figure"), json_get_int(run, "run_id", 0))));
+        json_pack(
+            "[o]", part_view(w, json_object_get(row, "figure"), json_get_int(run, "run_id", 0))));
     return row;
 }
 

@@ -530,7 +530,8 @@ static void a_task_s_page_has_the_best_of_many(void **state) {
     for (int i = 0; i < TASK_ROWS_MAX + 5; i++) {
         char id[32];
         snprintf(id, sizeof id, "%d", i);
-        json_object_set_new(w.runs, id, json_pack("{s:i, s:s, s:s}", "run_id", i, "model", "a/b", "task", "t"));
+        json_object_set_new(
+            w.runs, id, json_pack("{s:i, s:s, s:s}", "run_id", i, "model", "a/b", "task", "t"));
         json_array_append_new(
             i < 3 ? few : many, json_pack("{s:i, s:i}", "run_id", i, "rank", i + 1));
     }
