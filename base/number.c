@@ -248,7 +248,8 @@ static struct decimal_text scanned(const char *scientific) {
 
 /* ---- most doubles, in long double ---- */
 
-#define SCALE_MAX 27  /* 10^27 is 5^27 * 2^27, and 5^27 has 63 bits: a long double has it exactly  \
+#define SCALE_MAX                                                                                  \
+    27                /* 10^27 is 5^27 * 2^27, and 5^27 has 63 bits: a long double has it exactly  \
                        */
 #define DIGITS_MAX 17 /* of them every double is one */
 /* What a product of a 17-digit number may be off by, and more: an 80-bit one lies 2^-8 apart. */

@@ -48,7 +48,6 @@ void hands_close(struct hands *h);
 size_t hands_at_once(const struct hands *h); /* how many items are worth a call */
 typedef bool hand_fn(struct builder *hand, void *arg, size_t item, struct err *err);
 /* The error is that of the first item that failed. */
-MUST_CHECK bool hands_run(
-    struct hands *h, size_t n_items, hand_fn *fn, void *arg, struct err *err);
+MUST_CHECK bool hands_run(struct hands *h, size_t n_items, hand_fn *fn, void *arg, struct err *err);
 
 #endif
