@@ -65,7 +65,7 @@ bool run_record(struct db *db, const json_t *request, const char *text, long lon
 }
 
 bool overlap_record(struct db *db, const json_t *overlap, struct err *err) {
-    char *text = json_dumps(overlap, JSON_COMPACT);
+    char *text = json_text(overlap, JSON_COMPACT);
     bool ok = text ? db_run(db, "overlap_record", DB_ARGS(db_text(text)), err)
                    : err_set(err, ERR_INPUT, "what was found is not valid JSON");
     free(text);
