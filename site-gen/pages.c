@@ -9,6 +9,7 @@
 #include "site-gen/items.h"
 #include "site-gen/shelf.h"
 #include "site-gen/stow.h"
+#include "site-gen/training.h"
 #include "site-gen/view.h"
 
 #define NEWEST_SHOWN 12
@@ -270,6 +271,7 @@ json_t *view_model(const struct world *w, const char *name, const json_t *standi
     const char *original = original_of(w, name);
     copy_field(page, newest, "card");
     json_object_set_new(page, "base_models", base_models(newest));
+    json_object_set_new(page, "training", training_view(w, newest));
     json_object_set_new(page, "copies", copies_view(w, name));
     if (original && json_object_get(w->models, original))
         json_object_set_new(page, "copy_of", model_ref(w, original));
@@ -558,6 +560,12 @@ json_t *view_task_line(const struct world *w, const char *name) {
     json_t *link = data_link(w, json_object_get(task, "definition"));
     if (link)
         json_object_set_new(page, "data_link", link);
+    json_t *kin = kin_view(w, name,
+        json_get_string(
+            json_object_get(json_object_get(task, "definition"), "data"), "repo", NULL));
+    if (kin)
+        json_object_set_new(page, "kin", kin);
+    json_object_set_new(page, "overlaps", overlaps_view(w, json_get_int(task, "task_id", 0)));
     json_object_set_new(page, "suites", suites_of(w, task));
     return page;
 }

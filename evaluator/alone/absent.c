@@ -12,6 +12,7 @@
     const struct command symbol = { .name = words, .operands = "", .summary = "not in this build" }
 
 ABSENT(cmd_compare, "compare");
+ABSENT(cmd_contamination, "contamination");
 ABSENT(cmd_db_archive, "db archive");
 ABSENT(cmd_db_down, "db down");
 ABSENT(cmd_db_dump, "db dump");

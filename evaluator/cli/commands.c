@@ -3,10 +3,10 @@
 
 #include <stddef.h>
 
-extern const struct command cmd_bench, cmd_classify, cmd_compare, cmd_db_archive, cmd_db_down,
-    cmd_db_dump, cmd_db_gc, cmd_db_init, cmd_db_migrate, cmd_db_psql, cmd_db_restore, cmd_db_status,
-    cmd_db_up, cmd_doctor, cmd_embed, cmd_eval, cmd_generate, cmd_hub_gc, cmd_hub_ls, cmd_hub_pull,
-    cmd_hub_rm, cmd_hub_serve, cmd_hub_verify, cmd_model_show, cmd_model_tensors,
+extern const struct command cmd_bench, cmd_classify, cmd_compare, cmd_contamination, cmd_db_archive,
+    cmd_db_down, cmd_db_dump, cmd_db_gc, cmd_db_init, cmd_db_migrate, cmd_db_psql, cmd_db_restore,
+    cmd_db_status, cmd_db_up, cmd_doctor, cmd_embed, cmd_eval, cmd_generate, cmd_hub_gc, cmd_hub_ls,
+    cmd_hub_pull, cmd_hub_rm, cmd_hub_serve, cmd_hub_verify, cmd_model_show, cmd_model_tensors,
     cmd_model_truncate, cmd_nightly, cmd_nightly_ls, cmd_nightly_pin, cmd_nightly_unfreeze,
     cmd_nightly_unpin, cmd_queue_approve, cmd_queue_audit, cmd_queue_ban, cmd_queue_cancel,
     cmd_queue_discover, cmd_queue_held, cmd_queue_ls, cmd_queue_policy_check, cmd_queue_retry,
@@ -22,6 +22,7 @@ const struct command *const commands[] = {
     /* the bench */
     &cmd_eval,
     &cmd_compare,
+    &cmd_contamination,
     &cmd_reproduce,
     &cmd_rescore,
     &cmd_result_ls,
