@@ -273,11 +273,12 @@ static struct numbers *make_numbers(struct eval *e, struct err *err) {
 }
 
 /* All texts of a document are there. */
-static void take_written(struct eval *e, struct numbers *numbers, struct written *w) {
+static void take_written(
+    struct eval *e, struct numbers *numbers, struct written *w, const struct task_doc *d) {
+    struct answer_given given = { w->texts, numbers->repeats, d->offered, d->n_offered };
     bool by_length = false;
     for (size_t f = 0; f < numbers->filters; f++) {
-        char *answer =
-            answer_filtered(numbers->rules, f, w->texts, numbers->repeats, &w->unparsed[f]);
+        char *answer = answer_filtered(numbers->rules, f, &given, &w->unparsed[f]);
         w->answers[f] = arena_strdup(&e->arena, answer);
         free(answer);
     }
@@ -330,7 +331,7 @@ static bool run_requests(struct eval *e, struct numbers *numbers, struct generat
         free(requests[i].ids);
     }
     for (size_t i = 0; ok && !e->plan && i < e->n; i++) {
-        take_written(e, numbers, &numbers->written[i]);
+        take_written(e, numbers, &numbers->written[i], &e->docs[i]);
         count_abstained(e, numbers, &numbers->written[i], &e->docs[i]);
     }
     return ok;
@@ -425,11 +426,13 @@ static bool recall(
     struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err) {
     struct numbers *numbers = i ? e->kind : make_numbers(e, err);
     if (!numbers || !recall_texts(e, sample, "contexts", &doc->contexts, &doc->n_contexts, err) ||
-        !recall_right(e, sample, doc, err) || !read_told(numbers, doc, i, err) ||
+        !recall_right(e, sample, doc, err) ||
+        !recall_texts(e, sample, "choices", &doc->offered, &doc->n_offered, err) ||
+        !read_told(numbers, doc, i, err) ||
         !recall_texts_of(e, numbers, sample, &numbers->written[i], err)) {
         return false;
     }
-    take_written(e, numbers, &numbers->written[i]);
+    take_written(e, numbers, &numbers->written[i], doc);
     count_abstained(e, numbers, &numbers->written[i], doc);
     return true;
 }
@@ -473,6 +476,17 @@ static void write_right(const struct task_doc *d, struct json_writer *w) {
     jw_end_array(w);
 }
 
+static void write_offered(const struct task_doc *d, struct json_writer *w) {
+    if (d->n_offered) {
+        jw_key(w, "choices");
+        jw_array(w);
+        for (size_t i = 0; i < d->n_offered; i++) {
+            jw_string(w, d->offered[i]);
+        }
+        jw_end_array(w);
+    }
+}
+
 static void write_written(
     const struct numbers *numbers, const struct written *wr, struct json_writer *w) {
     jw_key(w, "generations");
@@ -509,6 +523,7 @@ static void sample(const struct eval *e, size_t i, struct json_writer *w) {
     jw_string(w, prompt);
     jw_end_array(w);
     write_right(d, w);
+    write_offered(d, w);
     write_written(numbers, wr, w);
     jw_kv_bool(w, "unparsed", wr->unparsed[numbers->main]);
     jw_kv_bool(w, "correct", score(numbers, d, i, e->info->main) == 1);

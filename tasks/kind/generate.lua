@@ -5,6 +5,8 @@
 -- Each of `filters` makes an answer of it, and each metric is measured on each: "exact_match,strict". Filters are in the
 -- order in which the file makes their steps.
 --
+-- A document may have `choices`, a list of texts: steps like multi_choice_regex look for them.
+--
 -- Where the metrics are those of IFEval, a document has `instructions` in place of `gold`: what its text was told to do,
 -- each with its checker's name as `id` and its arguments (evaluator/metric/instruct.h).
 
@@ -161,13 +163,30 @@ local function answers(io, field, n, value)
     return map(value, function(one) return answer(io, field, n, one) end)
 end
 
+local function offered(io, field, n, choices)
+    if choices == nil then return nil end
+    if type(choices) ~= "table" then io.fail(field, n, "'choices' must be a list of texts, got a " .. type(choices)) end
+    return map(choices, function(one)
+        return text(one) or io.fail(field, n, ("'choices' must be a list of texts, it holds a %s"):format(type(one)))
+    end)
+end
+
+local function wants_choices(task)
+    for _, steps in pairs(task.filters or {}) do
+        for _, step in ipairs(steps) do
+            if step.step == "multi_choice_regex" or step.step == "word_sort" then return step.step end
+        end
+    end
+end
+
 local function read(io, field, n, f, row)
     local doc = io.call(n, f, row)
     if type(doc) ~= "table" then io.fail(field, n, "must return a table, got a " .. type(doc)) end
     local gold = doc.gold
     if type(doc.instructions) == "table" and gold == nil then gold = json.encode(doc.instructions) end
     return { query = text(doc.query) or io.fail(field, n, "'query' must be a string, got a " .. type(doc.query)),
-        gold = answers(io, field, n, gold), told = doc.instructions ~= nil }
+        gold = answers(io, field, n, gold), told = doc.instructions ~= nil,
+        choices = offered(io, field, n, doc.choices) }
 end
 
 local function described(task, io, n, row)
@@ -184,7 +203,7 @@ local function shot(task, io, n, row)
 end
 
 local function run(task, io)
-    local exact, told = false, false
+    local exact, told, choosing = false, false, wants_choices(task)
     for _, name in ipairs(task.report or { task.main or "exact_match" }) do
         exact = exact or name:find("^exact_match") ~= nil
         told = told or is_told[name:match("^[^,]*")] ~= nil
@@ -200,8 +219,11 @@ local function run(task, io)
         for _, one in ipairs(exact and doc.gold or {}) do
             if #one > 1 then io.fail("doc", n, "an answer of several texts has no exact match: 'f1' and 'em' take it") end
         end
-        io.emit({ turns = turns.begin(described(task, io, n, row), shots(row)), questions = { doc.query }, gold = doc.gold },
-            n, row, source)
+        if choosing and not doc.choices then
+            io.fail("doc", n, ("must have 'choices', a list of texts, for the step '%s'"):format(choosing))
+        end
+        io.emit({ turns = turns.begin(described(task, io, n, row), shots(row)), questions = { doc.query }, gold = doc.gold,
+            choices = doc.choices }, n, row, source)
     end
 end
 

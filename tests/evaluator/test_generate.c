@@ -48,17 +48,20 @@ static struct answer_rules *rules_new(const json_t *json) {
 }
 
 static void compare_answer(struct answer_rules *rules, const json_t *steps, const json_t *one) {
-    size_t n;
+    size_t n, n_choices;
     bool unparsed;
     const char **texts = texts_of(json_array_get(one, 0), &n),
-               *want = json_string_value(json_array_get(one, 1));
-    char *got = answer_filtered(rules, 0, texts, n, &unparsed);
+               *want = json_string_value(json_array_get(one, 1)),
+               **choices = texts_of(json_array_get(one, 2), &n_choices);
+    struct answer_given given = { texts, n, choices, n_choices };
+    char *got = answer_filtered(rules, 0, &given, &unparsed);
     if (strcmp(got, want)) {
         char *of = json_dumps(steps, 0);
         fail_msg("%s of '%s' gives '%s', the harness has '%s'", of, texts[0], got, want);
     }
     free(got);
     free(texts);
+    free(choices);
 }
 
 static void filters_give_what_the_harness_s_give(void **state) {
@@ -149,7 +152,8 @@ static void latex_is_compared_as_the_harness_compares_it(void **state) {
         const char *text = json_string_value(json_array_get(texts, i)),
                    *said = json_string_value(json_array_get(rows, i));
         bool unparsed;
-        char *answer = answer_filtered(rules, 0, &text, 1, &unparsed);
+        char *answer =
+            answer_filtered(rules, 0, &(struct answer_given) { .texts = &text, .n = 1 }, &unparsed);
         for (size_t k = 0; k < n; k++) {
             const char *gold = json_string_value(json_array_get(texts, k));
             double got = answer_exact(rules, answer, &gold, 1);
@@ -261,7 +265,8 @@ static void no_expression_runs_away(void **state) {
     char *text = xcalloc(LONG + 1, 1);
     memset(text, 'a', LONG);
     bool unparsed;
-    char *got = answer_filtered(rules, 0, (const char *const[]) { text }, 1, &unparsed);
+    struct answer_given given = { (const char *const[]) { text }, 1, NULL, 0 };
+    char *got = answer_filtered(rules, 0, &given, &unparsed);
     assert_string_equal(got, "[invalid]");
     assert_true(unparsed);
     free(got);
@@ -441,6 +446,27 @@ static void texts_become_scores(void **state) {
     task_free(t);
 }
 
+/* "Seven, or 8" begins with another choice; 4 is followed by another number. */
+static void what_a_document_offers_is_found(void **state) {
+    static const char *const SAID[] = { " It is 4.\n#### 5.\n", " Seven, or 8!", "(A) and (B)",
+        ": B" };
+    struct task *t = recorded_task(WRITTEN, TASK_FIXTURES "/offered.lua", -1);
+    struct heard h = { .says = SAID, .n_says = 4 };
+    struct strbuf samples = { 0 };
+    json_t *r = run_task(t, &h, "none", &samples);
+    (void)state;
+    assert_true(metric(r, "exact_match,letter") == 0.5);
+    assert_int_equal(json_get_int(json_object_get(r, "audit"), "unparsed", -1), 0);
+    assert_non_null(
+        strstr(strbuf_str(&samples), "\"choices\": [\"seven\", \" seven, or 8 \", \"It is 4.\"]"));
+    assert_non_null(
+        strstr(strbuf_str(&samples), "\"filtered\": {\"letter\": \"(C)\", \"number\": \"5\"}"));
+    json_decref(r);
+    strbuf_release(&samples);
+    strbuf_release(&h.prompts);
+    task_free(t);
+}
+
 /* The first follows one of three, the second none, the third loosely only, the last one of two. */
 static void what_was_told_is_checked(void **state) {
     static const char *const DONE[] = { "one two three four, five\"", "Sure:\na***b***c\n***d***",
@@ -467,9 +493,9 @@ static void what_was_told_is_checked(void **state) {
 
 static void stored_texts_are_scored_again(void **state) {
     static const char *const TASKS[] = { TASK_FIXTURES "/sums.lua", TASK_FIXTURES "/drawn.lua",
-        TASK_FIXTURES "/told.lua" };
+        TASK_FIXTURES "/told.lua", TASK_FIXTURES "/offered.lua" };
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof TASKS / sizeof *TASKS; i++) {
         struct err err = ERR_INIT;
         struct task *t = recorded_task(WRITTEN, TASKS[i], -1);
         struct heard h = { .says = SAYS, .n_says = 4 };
@@ -546,6 +572,12 @@ static void a_wrong_task_is_said_to_be(void **state) {
     expect_problem("filters = { a = { 'x' } }", "filters", "step 1 of filter 'a' is a string");
     expect_problem(
         "filters = { a = { regex '(' } }", "filters", "filter 'a': bad regular expression");
+    expect_problem("filters = { a = { multi_choice_regex '(' } }", "filters",
+        "filter 'a': bad regular expression");
+    expect_problem("filters = { a = { map_regex({ { 'x', 'y' }, { '(', 'z' } }) } }", "filters",
+        "filter 'a': bad regular expression");
+    expect_problem("filters = { a = { number_regex('x', { ignore = { regexes = { '[' } } }) } }",
+        "filters", "filter 'a': bad regular expression");
     expect_problem("filters = { a = {} }", "filters", "must be a list of steps");
     expect_problem("filters = { a = { take_first_k(3) } }", "filters", "'repeats' is 1");
     expect_problem("filters = { ['a,b'] = { take_first } }", "filters", "the name of a filter");
@@ -572,6 +604,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(every_prompt_is_the_harness_s_own),
         cmocka_unit_test(every_task_that_generates_is_recorded),
         cmocka_unit_test(texts_become_scores),
+        cmocka_unit_test(what_a_document_offers_is_found),
         cmocka_unit_test(what_was_told_is_checked),
         cmocka_unit_test(stored_texts_are_scored_again),
         cmocka_unit_test(several_texts_are_voted_on),
