@@ -451,11 +451,11 @@ static bool read_mapped(struct step *s, const json_t *pairs, struct err *err) {
         const json_t *pair = json_array_get(pairs, s->n_mapped);
         s->mapped[s->n_mapped] = answer_expression(json_array_get(pair, 0), err);
         s->values[s->n_mapped] = json_string_value(json_array_get(pair, 1));
-        ok = s->mapped[s->n_mapped] && (s->values[s->n_mapped] ||
-                                           err_set(err, ERR_TASK, "a value of map_regex is no text"));
+        ok = s->mapped[s->n_mapped] &&
+             (s->values[s->n_mapped] || err_set(err, ERR_TASK, "a value of map_regex is no text"));
         if (ok) {
-            strbuf_addf(&all, "%s%s", s->n_mapped ? "|" : "",
-                json_string_value(json_array_get(pair, 0)));
+            strbuf_addf(
+                &all, "%s%s", s->n_mapped ? "|" : "", json_string_value(json_array_get(pair, 0)));
         }
     }
     ok = ok && compile(&s->expression, strbuf_str(&all), err);

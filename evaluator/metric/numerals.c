@@ -20,8 +20,8 @@ static const struct {
     { "eleven", 11 }, { "twelve", 12 }, { "thirteen", 13 }, { "fourteen", 14 }, { "fifteen", 15 },
     { "sixteen", 16 }, { "seventeen", 17 }, { "eighteen", 18 }, { "nineteen", 19 },
     { "twenty", 20 }, { "thirty", 30 }, { "forty", 40 }, { "fifty", 50 }, { "sixty", 60 },
-    { "seventy", 70 }, { "eighty", 80 }, { "ninety", 90 }, { "hundred", 100 },
-    { "thousand", 1000 }, { "million", 1000000 }, { "billion", 1000000000 } };
+    { "seventy", 70 }, { "eighty", 80 }, { "ninety", 90 }, { "hundred", 100 }, { "thousand", 1000 },
+    { "million", 1000000 }, { "billion", 1000000000 } };
 
 struct words {
     long long values[WORDS_MAX];
@@ -67,8 +67,8 @@ static bool below_thousand(const long long *v, size_t n, long long *out) {
     return n > 0;
 }
 
-/* Where what is below a thousand begins; w->n: there is nothing. Behind a large word that comes last
- * it is what stands behind the one before it, once more, as the peer has it. */
+/* Where what is below a thousand begins; w->n: there is nothing. Behind a large word that comes
+ * last it is what stands behind the one before it, once more, as the peer has it. */
 static size_t rest_of(const struct words *w) {
     bool none = true;
     for (int k = 0; k < N_LARGE; k++) {

@@ -14,6 +14,7 @@
 #define WRITTEN TASK_FIXTURES "/written"
 #define LATEX ASSAY_TESTS_DIR "/fixtures/answers/latex.json"
 #define FROZEN ASSAY_TESTS_DIR "/fixtures/answers/frozen.json"
+#define FORMULAS ASSAY_TESTS_DIR "/fixtures/answers/formulas.json"
 #define MINERVA ASSAY_TESTS_DIR "/fixtures/answers/minerva.json"
 #define ANSWERS ASSAY_TESTS_DIR "/fixtures/answers/vectors.json"
 
@@ -179,6 +180,9 @@ static size_t compare_formulas(const json_t *all, size_t *left_open) {
                    *said = json_string_value(json_array_get(same, i));
         for (size_t k = 0; k <= i; k++) {
             const char *other = json_string_value(json_array_get(normal, k));
+            if (said[k] == '-') {
+                continue;
+            }
             enum formula_verdict verdict = formula_compare(one, other);
             if (verdict != formula_compare(other, one)) {
                 fail_msg("'%s' and '%s' are not the same the other way round", one, other);
@@ -232,8 +236,18 @@ static void formulas_are_told_apart_as_the_harness_tells_them(void **state) {
     compare_frozen(json_object_get(all, "answers"));
     size_t told = compare_formulas(all, &left_open);
     printf("told: %zu, left open: %zu\n", told, left_open);
-    assert_true(told < 1000000 && told > 11000);
+    assert_true(told < 1000000 && left_open < 20);
     minerva_free(m);
+    json_decref(all);
+}
+
+/* Where sympy reads less or more than is written. */
+static void formulas_are_read_as_far_as_the_harness_reads_them(void **state) {
+    json_t *all = read_json(FORMULAS);
+    size_t left_open = 0, told = compare_formulas(all, &left_open);
+    (void)state;
+    printf("told: %zu, left open: %zu\n", told, left_open);
+    assert_true(told < 1000000 && told > 20000);
     json_decref(all);
 }
 
@@ -599,6 +613,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(drop_s_overlap_is_the_harness_s),
         cmocka_unit_test(latex_is_compared_as_the_harness_compares_it),
         cmocka_unit_test(formulas_are_told_apart_as_the_harness_tells_them),
+        cmocka_unit_test(formulas_are_read_as_far_as_the_harness_reads_them),
         cmocka_unit_test(a_rule_that_cannot_be_had_is_refused),
         cmocka_unit_test(no_expression_runs_away),
         cmocka_unit_test(every_prompt_is_the_harness_s_own),
