@@ -481,6 +481,24 @@ static void what_a_document_offers_is_found(void **state) {
     task_free(t);
 }
 
+/* Two are more like a right answer than like a wrong one. */
+static void texts_are_held_against_right_and_wrong_ones(void **state) {
+    static const char *const SAID[] = { "It is 4.", "seven, or 7", "four", "" };
+    struct task *t = recorded_task(WRITTEN, TASK_FIXTURES "/likeness.lua", -1);
+    struct heard h = { .says = SAID, .n_says = 4 };
+    struct strbuf samples = { 0 };
+    json_t *r = run_task(t, &h, "none", &samples);
+    (void)state;
+    assert_true(metric(r, "rouge1_acc") == 0.5);
+    assert_true(metric(r, "rougeL_max") > 25 && metric(r, "rougeL_max") < 75);
+    assert_true(metric(r, "bleu") > 0 && metric(r, "chrf++") > metric(r, "bleu"));
+    assert_non_null(strstr(strbuf_str(&samples), "\"wrong\": [\"It is 5.\", \"seven, or 7\"]"));
+    json_decref(r);
+    strbuf_release(&samples);
+    strbuf_release(&h.prompts);
+    task_free(t);
+}
+
 /* The first follows one of three, the second none, the third loosely only, the last one of two. */
 static void what_was_told_is_checked(void **state) {
     static const char *const DONE[] = { "one two three four, five\"", "Sure:\na***b***c\n***d***",
@@ -507,7 +525,7 @@ static void what_was_told_is_checked(void **state) {
 
 static void stored_texts_are_scored_again(void **state) {
     static const char *const TASKS[] = { TASK_FIXTURES "/sums.lua", TASK_FIXTURES "/drawn.lua",
-        TASK_FIXTURES "/told.lua", TASK_FIXTURES "/offered.lua" };
+        TASK_FIXTURES "/told.lua", TASK_FIXTURES "/offered.lua", TASK_FIXTURES "/likeness.lua" };
     (void)state;
     for (size_t i = 0; i < sizeof TASKS / sizeof *TASKS; i++) {
         struct err err = ERR_INIT;
@@ -620,6 +638,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(every_task_that_generates_is_recorded),
         cmocka_unit_test(texts_become_scores),
         cmocka_unit_test(what_a_document_offers_is_found),
+        cmocka_unit_test(texts_are_held_against_right_and_wrong_ones),
         cmocka_unit_test(what_was_told_is_checked),
         cmocka_unit_test(stored_texts_are_scored_again),
         cmocka_unit_test(several_texts_are_voted_on),
