@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "evaluator/metric/overlap.h"
+#include "evaluator/metric/common_runs.h"
 
 /* The most that the right answers give, and the wrong ones. */
 struct likest {
@@ -11,17 +11,17 @@ struct likest {
 };
 
 struct likeness {
-    struct overlap *overlap;
+    struct common_runs *runs;
     struct likest *likest;
     size_t n;
 };
 
 struct likeness *likeness_new(size_t texts, struct err *err) {
     struct likeness *l = xcalloc(1, sizeof *l);
-    l->overlap = overlap_new(err);
+    l->runs = common_runs_new(err);
     l->likest = xcalloc(texts + 1, sizeof *l->likest);
     l->n = texts;
-    if (!l->overlap) {
+    if (!l->runs) {
         likeness_free(l);
         return NULL;
     }
@@ -30,7 +30,7 @@ struct likeness *likeness_new(size_t texts, struct err *err) {
 
 void likeness_free(struct likeness *l) {
     if (l) {
-        overlap_free(l->overlap);
+        common_runs_free(l->runs);
         free(l->likest);
         free(l);
     }
@@ -51,7 +51,7 @@ static struct counted count(struct likeness *l, enum corpus_metric metric, const
         right[i] = d->answers[i].spans[0];
     }
     if (metric == CORPUS_BLEU) {
-        c.bleu = bleu_counts(l->overlap, BLEU_13A, text, right, n_right);
+        c.bleu = bleu_counts(l->runs, BLEU_13A, text, right, n_right);
     } else {
         c.chrf = chrf_counts(text, right, n_right, metric == CORPUS_CHRF_WORDS);
     }
@@ -99,7 +99,7 @@ double likeness_of_one(
 /* ---- one text ---- */
 
 static void look(struct likeness *l, double most[TRUE_N], const char *text, const char *other) {
-    struct bleu_counts bleu = bleu_counts(l->overlap, BLEU_INTERNATIONAL, text, &other, 1);
+    struct bleu_counts bleu = bleu_counts(l->runs, BLEU_INTERNATIONAL, text, &other, 1);
     struct rouge rouge = rouge_score(text, other);
     double values[TRUE_N] = { [TRUE_BLEU] = bleu_score(&bleu),
         [TRUE_ROUGE1] = rouge.one,

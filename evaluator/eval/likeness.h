@@ -1,6 +1,6 @@
-/* Metrics of texts that are like what is right (metric/overlap.h): BLEU and chrF of many texts at
- * once; and of each text BLEU and ROUGE against the right answer that it is most like, and whether
- * that is more than any wrong one, as TruthfulQA has them. */
+/* Metrics of texts that are like what is right (metric/common_runs.h): BLEU and chrF of many texts
+ * at once; and of each text BLEU and ROUGE against the right answer that it is most like, and
+ * whether that is more than any wrong one, as TruthfulQA has them. */
 #ifndef ASSAY_LIKENESS_H
 #define ASSAY_LIKENESS_H
 

@@ -1,4 +1,4 @@
-#include "evaluator/metric/overlap.h"
+#include "evaluator/metric/common_runs.h"
 
 #include <math.h>
 #include <string.h>
@@ -62,7 +62,8 @@ static void sink(struct runs *r, size_t root, size_t n) {
     size_t value = r->places[root];
     for (size_t child; (child = 2 * root + 1) < n; root = child) {
         const size_t *p = r->places;
-        child += child + 1 < n && compare_runs(r->of + p[child], r->of + p[child + 1], r->order) < 0;
+        child +=
+            child + 1 < n && compare_runs(r->of + p[child], r->of + p[child + 1], r->order) < 0;
         if (compare_runs(r->of + value, r->of + p[child], r->order) >= 0) {
             break;
         }
@@ -140,23 +141,23 @@ static const char *const SPLITS[PASSES][2] = {
 static const char *const MEANT[][2] = { { "<skipped>", "" }, { "-\n", "" }, { "\n", " " },
     { "&quot;", "\"" }, { "&amp;", "&" }, { "&lt;", "<" }, { "&gt;", ">" } };
 
-struct overlap {
+struct common_runs {
     struct expression *splits[PASSES];
 };
 
-struct overlap *overlap_new(struct err *err) {
-    struct overlap *o = xcalloc(1, sizeof *o);
+struct common_runs *common_runs_new(struct err *err) {
+    struct common_runs *o = xcalloc(1, sizeof *o);
     for (size_t i = 0; i < PASSES; i++) {
         o->splits[i] = expression_new(SPLITS[i][0], strlen(SPLITS[i][0]), err);
         if (!o->splits[i]) {
-            overlap_free(o);
+            common_runs_free(o);
             return NULL;
         }
     }
     return o;
 }
 
-void overlap_free(struct overlap *o) {
+void common_runs_free(struct common_runs *o) {
     if (o) {
         for (size_t i = 0; i < PASSES; i++) {
             expression_free(o->splits[i]);
@@ -178,7 +179,7 @@ static char *replaced(char *text, const char *from, const char *to) {
     return strbuf_take(&out);
 }
 
-static char *split_13a(struct overlap *o, char *text) {
+static char *split_13a(struct common_runs *o, char *text) {
     struct strbuf padded = { 0 };
     for (size_t i = 0; i < sizeof MEANT / sizeof *MEANT; i++) {
         text = replaced(text, MEANT[i][0], MEANT[i][1]);
@@ -200,7 +201,6 @@ typedef bool letter_fn(uint32_t c);
 static bool is_no_number(uint32_t c) {
     return !letter_is_number(c);
 }
-
 
 static struct numbers points_of(const char *text) {
     struct numbers out = { 0 };
@@ -254,7 +254,7 @@ static char *split_international(char *text) {
 }
 
 static struct numbers bleu_list(
-    struct overlap *o, enum bleu_words words, struct strmap *known, const char *text) {
+    struct common_runs *o, enum bleu_words words, struct strmap *known, const char *text) {
     struct numbers list = { 0 };
     size_t kept = strlen(text), length;
     const char *from = letters_strip(text, kept, &length);
@@ -281,11 +281,12 @@ static size_t nearest_length(const struct numbers *lists, size_t n, size_t lengt
     return best;
 }
 
-struct bleu_counts bleu_counts(struct overlap *o, enum bleu_words words, const char *text,
+struct bleu_counts bleu_counts(struct common_runs *o, enum bleu_words words, const char *text,
     const char *const *right, size_t n) {
     struct bleu_counts c = { 0 };
     struct strmap *known = strmap_new(64);
-    struct numbers list = bleu_list(o, words, known, text), *others = xcalloc(n + 1, sizeof *others);
+    struct numbers list = bleu_list(o, words, known, text),
+                   *others = xcalloc(n + 1, sizeof *others);
     struct runs *runs = xcalloc(n + 1, sizeof *runs);
     for (size_t i = 0; i < n; i++) {
         others[i] = bleu_list(o, words, known, right[i]);
@@ -336,8 +337,8 @@ double bleu_score(const struct bleu_counts *c) {
     }
     for (size_t i = 0; any && i < BLEU_ORDER && c->total[i] > 0; i++) {
         smooth *= c->correct[i] > 0 ? 1 : 2;
-        precisions[i] = c->correct[i] > 0 ? 100 * c->correct[i] / c->total[i]
-                                          : 100 / (smooth * c->total[i]);
+        precisions[i] =
+            c->correct[i] > 0 ? 100 * c->correct[i] / c->total[i] : 100 / (smooth * c->total[i]);
     }
     for (size_t i = 0; i < BLEU_ORDER; i++) {
         sum += precisions[i] > 0 ? log(precisions[i]) : -9999999999.0;
@@ -379,8 +380,8 @@ static struct numbers chrf_words(struct strmap *known, const char *text) {
     return out;
 }
 
-static void chrf_order(
-    struct chrf_counts *c, size_t at, const struct numbers *a, const struct numbers *b, size_t order) {
+static void chrf_order(struct chrf_counts *c, size_t at, const struct numbers *a,
+    const struct numbers *b, size_t order) {
     struct runs mine = runs_of(a, order), right = runs_of(b, order);
     c->text[at] = right.n ? (double)mine.n : 0;
     c->right[at] = (double)right.n;
@@ -521,7 +522,8 @@ static void lines_release(struct lines *l) {
     free(l->items);
 }
 
-/* Marks which words of a line are of one of the longest subsequences that it shares with another. */
+/* Marks which words of a line are of one of the longest subsequences that it shares with another.
+ */
 static void mark_common(const struct numbers *a, const struct numbers *b, bool *marked) {
     size_t wide = b->n + 1;
     uint32_t *t = xcalloc((a->n + 1) * wide, sizeof *t);
@@ -587,7 +589,8 @@ static double rouge_lines(struct strmap *known, const char *text, const char *ri
 struct rouge rouge_score(const char *text, const char *right) {
     struct strmap *known = strmap_new(64);
     char *a = replaced(xstrdup(text), " . ", ".\n"), *b = replaced(xstrdup(right), " . ", ".\n");
-    struct numbers mine = rouge_words(known, a, strlen(a)), other = rouge_words(known, b, strlen(b));
+    struct numbers mine = rouge_words(known, a, strlen(a)),
+                   other = rouge_words(known, b, strlen(b));
     struct rouge out = { 100 * rouge_runs(&mine, &other, 1), 100 * rouge_runs(&mine, &other, 2),
         100 * rouge_lines(known, a, b) };
     free(mine.items);

@@ -1,15 +1,15 @@
 /* BLEU, chrF and ROUGE against what the harness's own code made of the same texts
- * (fixtures/answers/overlap.json). */
+ * (fixtures/answers/common_runs.json). */
 #include <math.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "evaluator/metric/overlap.h"
+#include "evaluator/metric/common_runs.h"
 #include "tests/base/check.h"
 
-#define VECTORS ASSAY_TESTS_DIR "/fixtures/answers/overlap.json"
+#define VECTORS ASSAY_TESTS_DIR "/fixtures/answers/common_runs.json"
 
 static bool near(double a, double b) {
     return fabs(a - b) <= 1e-11 * fmax(1, fabs(b));
@@ -24,7 +24,7 @@ static const char **texts_of(const json_t *list, size_t *n) {
     return texts;
 }
 
-static void compare_set(struct overlap *o, const json_t *items, const json_t *want) {
+static void compare_set(struct common_runs *o, const json_t *items, const json_t *want) {
     struct bleu_counts bleu = { 0 };
     struct chrf_counts chrf = { 0 }, words = { 0 };
     size_t least = SIZE_MAX, i;
@@ -58,18 +58,18 @@ static void compare_set(struct overlap *o, const json_t *items, const json_t *wa
 static void sets_of_texts_score_as_the_harness_scores_them(void **state) {
     struct err err = ERR_INIT;
     json_t *all = json_parse_file(VECTORS, 64 << 20, &err), *set;
-    struct overlap *o = overlap_new(&err);
+    struct common_runs *o = common_runs_new(&err);
     size_t i;
     (void)state;
     assert_non_null(o);
     json_array_foreach(json_object_get(all, "sets"), i, set)
         compare_set(o, json_array_get(set, 0), json_array_get(set, 1));
     assert_true(i >= 60);
-    overlap_free(o);
+    common_runs_free(o);
     json_decref(all);
 }
 
-static void most_of(struct overlap *o, const char *text, const json_t *others, double most[4]) {
+static void most_of(struct common_runs *o, const char *text, const json_t *others, double most[4]) {
     size_t n;
     const char **list = texts_of(others, &n);
     for (size_t i = 0; i < n; i++) {
@@ -87,7 +87,7 @@ static void single_texts_score_as_truthfulqa_scores_them(void **state) {
     static const char *const NAMES[] = { "bleu", "rouge1", "rouge2", "rougeL" };
     struct err err = ERR_INIT;
     json_t *all = json_parse_file(VECTORS, 64 << 20, &err), *one;
-    struct overlap *o = overlap_new(&err);
+    struct common_runs *o = common_runs_new(&err);
     size_t i;
     (void)state;
     json_array_foreach(json_object_get(all, "single"), i, one) {
@@ -102,13 +102,13 @@ static void single_texts_score_as_truthfulqa_scores_them(void **state) {
             const json_t *want = json_array_get(one, 3);
             if (!near(right[k], json_get_number(want, max, -1)) ||
                 (right[k] > wrong[k]) != (json_get_number(want, more, -1) == 1)) {
-                fail_msg("%s of %s: %.17g and %.17g", NAMES[k], json_dumps(one, 0), right[k],
-                    wrong[k]);
+                fail_msg(
+                    "%s of %s: %.17g and %.17g", NAMES[k], json_dumps(one, 0), right[k], wrong[k]);
             }
         }
     }
     assert_true(i >= 100);
-    overlap_free(o);
+    common_runs_free(o);
     json_decref(all);
 }
 

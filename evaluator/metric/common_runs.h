@@ -1,7 +1,7 @@
 /* How much of what is right stands in a text, by runs of words or characters: BLEU and chrF as
  * sacrebleu 2.6 has them, ROUGE as rouge_score 0.1.2 has it. All from 0 to 100. */
-#ifndef ASSAY_OVERLAP_H
-#define ASSAY_OVERLAP_H
+#ifndef ASSAY_COMMON_RUNS_H
+#define ASSAY_COMMON_RUNS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,15 +15,15 @@ enum { BLEU_ORDER = 4, CHRF_ORDER = 8 };
 enum bleu_words { BLEU_13A, BLEU_INTERNATIONAL, BLEU_WORDS_N };
 
 /* What texts are looked at with. Not for two threads at once. */
-struct overlap;
-MUST_CHECK struct overlap *overlap_new(struct err *err);
-void overlap_free(struct overlap *o); /* NULL is fine */
+struct common_runs;
+MUST_CHECK struct common_runs *common_runs_new(struct err *err);
+void common_runs_free(struct common_runs *o); /* NULL is fine */
 
 /* What BLEU counts of one text; sums of these are those of many. */
 struct bleu_counts {
     double length, right_length, correct[BLEU_ORDER], total[BLEU_ORDER];
 };
-struct bleu_counts bleu_counts(struct overlap *o, enum bleu_words words, const char *text,
+struct bleu_counts bleu_counts(struct common_runs *o, enum bleu_words words, const char *text,
     const char *const *right, size_t n);
 void bleu_add(struct bleu_counts *sum, const struct bleu_counts *more);
 double bleu_score(const struct bleu_counts *c);
@@ -38,7 +38,8 @@ struct chrf_counts chrf_counts(const char *text, const char *const *right, size_
 void chrf_add(struct chrf_counts *sum, const struct chrf_counts *more);
 double chrf_score(const struct chrf_counts *c);
 
-/* Runs of one word, of two, and the longest common subsequences of lines; " . " ends a line, too. */
+/* Runs of one word, of two, and the longest common subsequences of lines; " . " ends a line, too.
+ */
 struct rouge {
     double one, two, lines;
 };
