@@ -92,8 +92,7 @@ static int32_t drawn_of_few(const float *logits, uint32_t n, double temperature,
     return id;
 }
 
-int32_t choose_drawn(
-    const float *logits, uint32_t n, double temperature, double top_p, double u) {
+int32_t choose_drawn(const float *logits, uint32_t n, double temperature, double top_p, double u) {
     int32_t best = choose_best(logits, n);
     if (best < 0)
         return best;

@@ -1,4 +1,5 @@
-/* Which token comes next, and when a text is over: what model_generate and a flow have in common. */
+/* Which token comes next, and when a text is over: what model_generate and a flow have in common.
+ */
 #ifndef ASSAY_HARNESS_MODEL_CHOOSE_H
 #define ASSAY_HARNESS_MODEL_CHOOSE_H
 
@@ -13,8 +14,7 @@ uint64_t choose_seed(uint64_t seed, uint64_t draw);
 int32_t choose_best(const float *logits, uint32_t n);
 /* The token at `u` of the distribution at this temperature, in the order of the ids; top_p in
  * (0, 1): of the likeliest tokens that have so much of it, the least there are. -1 as above. */
-int32_t choose_drawn(
-    const float *logits, uint32_t n, double temperature, double top_p, double u);
+int32_t choose_drawn(const float *logits, uint32_t n, double temperature, double top_p, double u);
 
 bool choose_is_end(const struct spec *spec, int32_t id);
 

@@ -139,8 +139,8 @@ void flow_drop(struct flow *f, struct flow_text *t) {
 
 /* ---- the text that is made ---- */
 
-/* Bytes at the end of a text that the next token may change: of a character that is not whole, or of
- * what may become a stop string. */
+/* Bytes at the end of a text that the next token may change: of a character that is not whole, or
+ * of what may become a stop string. */
 static size_t unsure(const struct flow_text *t, const char *text, size_t n) {
     size_t most = 0;
     for (size_t at = n; at >= 3 && memcmp(text + at - 3, "\xef\xbf\xbd", 3) == 0; at -= 3)
@@ -205,8 +205,8 @@ static void advance(struct flow *f, struct flow_text *t, int32_t token) {
     } else {
         t->n++;
         uint32_t made = t->n - t->n_prompt;
-        if (choose_hits_stop(f->model->tokenizer, t->ids + t->n_prompt, made, t->ask.stop,
-                t->ask.n_stop))
+        if (choose_hits_stop(
+                f->model->tokenizer, t->ids + t->n_prompt, made, t->ask.stop, t->ask.n_stop))
             t->state = FLOW_STOPPED;
         else if (made == t->ask.max_tokens)
             t->state = FLOW_LENGTH;
@@ -248,8 +248,8 @@ static void numbers_of_logits(
     double all = tops_find(logits, n_vocab, n, top);
     t->logprobs[at] = (double)logits[t->ids[at]] - all;
     for (unsigned k = 0; k < t->ask.n_top; k++)
-        t->tops[(size_t)at * t->ask.n_top + k] = (struct flow_top) {
-            .id = k < n ? top[k] : -1, .logprob = k < n ? (double)logits[top[k]] - all : NAN };
+        t->tops[(size_t)at * t->ask.n_top + k] = (struct flow_top) { .id = k < n ? top[k] : -1,
+            .logprob = k < n ? (double)logits[top[k]] - all : NAN };
 }
 
 /* The same from what the head says of one token: it knows the likeliest, too. */
@@ -258,8 +258,7 @@ static void numbers_of_target(struct flow_text *t, uint32_t at, const struct tar
     bool is_best = (uint32_t)t->ids[at] == target->mass.best;
     t->logprobs[at] = is_best ? best : target->logprob;
     if (t->ask.n_top == 1)
-        t->tops[at] =
-            (struct flow_top) { .id = (int32_t)target->mass.best, .logprob = best };
+        t->tops[at] = (struct flow_top) { .id = (int32_t)target->mass.best, .logprob = best };
 }
 
 static bool needs_logits(const struct flow_read *r) {
@@ -344,14 +343,14 @@ static void read_all_logits(struct flow *f, struct rows h) {
 static void read_targets(struct flow *f, struct rows h) {
     size_t n = 0;
     mem_grow(&f->targets, &f->targets_capacity, f->n_reads + 1, sizeof *f->targets);
-    mem_grow(&f->target_reads, &f->target_reads_capacity, f->n_reads + 1,
-        sizeof(struct flow_read *));
+    mem_grow(
+        &f->target_reads, &f->target_reads_capacity, f->n_reads + 1, sizeof(struct flow_read *));
     for (size_t i = 0; i < f->n_reads; i++) {
         struct flow_read *r = &f->reads[i];
         if (needs_logits(r))
             continue;
-        f->targets[n] = (struct target) { .row = r->row,
-            .token = r->chooses ? 0 : r->text->ids[r->token] };
+        f->targets[n] =
+            (struct target) { .row = r->row, .token = r->chooses ? 0 : r->text->ids[r->token] };
         f->target_reads[n++] = r;
     }
     if (n > 0)
@@ -481,8 +480,8 @@ bool model_prompt_ids(const struct model *m, enum add_bos add_bos, const char *t
     struct score_options options = { .add_bos = add_bos };
     struct pair_rule rule = { 0 };
     bool ok = model_text(m, err) &&
-              pair_rule_init(&rule, m->tokenizer, m->prefix_token, m->net.spec.expects_bos,
-                  &options, err) &&
+              pair_rule_init(
+                  &rule, m->tokenizer, m->prefix_token, m->net.spec.expects_bos, &options, err) &&
               pair_encode(&rule, text, n, out, err);
     pair_rule_release(&rule);
     return ok;

@@ -10,24 +10,24 @@
 /* Tokens [0, path.n_tokens) have keys and values, those up to n_feed are to be fed. */
 struct flow_text {
     struct flow_text *next, **back; /* of all that there are */
-    struct flow_ask ask; /* its lists are these own ones */
+    struct flow_ask ask;            /* its lists are these own ones */
     int32_t *ids;
-    double *logprobs;       /* of token i, once i < n_known or it was made */
+    double *logprobs;      /* of token i, once i < n_known or it was made */
     struct flow_top *tops; /* [n, n_top] */
     size_t ids_capacity, logprobs_capacity, tops_capacity;
     uint32_t n, n_prompt;
     uint32_t n_known; /* tokens of the prompt whose log-probability is settled */
     uint32_t class;   /* of its rotation (rope_class) */
     struct slot_path path;
-    struct kv_span spare;            /* taken and not yet written */
+    struct kv_span spare;           /* taken and not yet written */
     const struct flow_text *source; /* whose numbers the first n_copied tokens have, once the step
                                         at hand has run */
     uint32_t n_copied, n_shared;
     enum flow_state state;
-    bool in_step;  /* has rows in the step at hand */
-    bool has_end;  /* ids[n] is the token that ended it */
-    bool dropped;  /* by its caller */
-    bool kept;     /* in the list of those whose keys and values stay */
+    bool in_step; /* has rows in the step at hand */
+    bool has_end; /* ids[n] is the token that ended it */
+    bool dropped; /* by its caller */
+    bool kept;    /* in the list of those whose keys and values stay */
     char *text;
     size_t text_n, n_sure;
     struct err err;

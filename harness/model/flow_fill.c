@@ -3,16 +3,17 @@
  * or one under way, in whose keys and values it goes on in the same step; and it waits while one
  * that came before it is still being fed what both begin with.
  *
- * Texts grow, so slots can run out. Texts that have ended give theirs first, used longest ago first;
- * then the youngest under way, which is fed again later. The oldest is never made to wait. */
+ * Texts grow, so slots can run out. Texts that have ended give theirs first, used longest ago
+ * first; then the youngest under way, which is fed again later. The oldest is never made to wait.
+ */
 #include <string.h>
 
 #include "harness/model/flow.h"
 
 enum {
-    SPARE = 16,         /* slots that a text takes at a time, so that its keys lie side by side */
-    LEFT_A_TEXT = 16,   /* slots that are left to those who run when another comes in */
-    BESIDE_MADE = 256,  /* rows of prompts in a step in which texts are made: these wait for it */
+    SPARE = 16,        /* slots that a text takes at a time, so that its keys lie side by side */
+    LEFT_A_TEXT = 16,  /* slots that are left to those who run when another comes in */
+    BESIDE_MADE = 256, /* rows of prompts in a step in which texts are made: these wait for it */
     KEPT_MAX = 512,
 };
 
@@ -211,9 +212,10 @@ static void share(struct flow *f, struct flow_text *t, struct found found) {
 
 /* ---- feeding ---- */
 
-/* Rows of [at, at + n) that are read, which are noted with the rows of the step that they become. */
-static size_t reads_note(struct flow *f, struct flow_text *t, uint32_t at, uint32_t n,
-    uint32_t *offsets) {
+/* Rows of [at, at + n) that are read, which are noted with the rows of the step that they become.
+ */
+static size_t reads_note(
+    struct flow *f, struct flow_text *t, uint32_t at, uint32_t n, uint32_t *offsets) {
     uint32_t row = (uint32_t)f->step.n_reads, to_feed = flow_to_feed(t);
     size_t n_offsets = 0;
     for (uint32_t p = at; p < at + n; p++) {
@@ -224,7 +226,8 @@ static size_t reads_note(struct flow *f, struct flow_text *t, uint32_t at, uint3
         offsets[n_offsets] = p - at;
         mem_grow(&f->reads, &f->reads_capacity, f->n_reads + 1, sizeof *f->reads);
         f->reads[f->n_reads++] = (struct flow_read) {
-            .text = t, .row = row + (uint32_t)n_offsets++, .token = p + 1, .chooses = chooses };
+            .text = t, .row = row + (uint32_t)n_offsets++, .token = p + 1, .chooses = chooses
+        };
     }
     return n_offsets;
 }

@@ -50,7 +50,8 @@ static void world_make(struct world *w, const char *folder, double temperature) 
     prompts_make(w);
     for (int i = 0; i < N; i++)
         w->alone[i] = (struct generate_request) {
-            .prompt_ids = w->ids[i], .n_prompt_ids = w->n[i], .draw = (uint64_t)i };
+            .prompt_ids = w->ids[i], .n_prompt_ids = w->n[i], .draw = (uint64_t)i
+        };
     struct generate_options o = { .max_tokens = MADE, .temperature = temperature, .seed = 5 };
     assert_true(model_generate(w->m, &o, w->alone, N, NULL, &err));
 }
@@ -150,7 +151,8 @@ static void little_room_changes_no_text(void **state) {
     static struct world w;
     world_make(&w, *state, 0);
     for (int every = 0; every < 2; every++) {
-        struct flow *f = flow_of(w.m, (struct flow_options) { .slots = LONGEST + MADE + 40u * (unsigned)every });
+        struct flow *f =
+            flow_of(w.m, (struct flow_options) { .slots = LONGEST + MADE + 40u * (unsigned)every });
         come_and_check(&w, f, 0, every);
         flow_close(f);
     }
@@ -198,8 +200,8 @@ static void what_begins_alike_is_computed_once(void **state) {
     for (int i = 0; i < 8; i++) {
         for (int k = 0; k < LONGEST; k++)
             ids[i][k] = 3 + (k < 30 ? k % 20 : (i + k) % 30);
-        t[i] = add(f, (struct flow_ask) {
-                          .ids = ids[i], .n_ids = LONGEST, .max_tokens = 1, .run_on = true });
+        t[i] = add(f,
+            (struct flow_ask) { .ids = ids[i], .n_ids = LONGEST, .max_tokens = 1, .run_on = true });
     }
     run(f); /* all in one step */
     struct flow_figures figures = flow_figures(f);
@@ -211,8 +213,8 @@ static void what_begins_alike_is_computed_once(void **state) {
     for (int i = 0; i < 8; i++)
         flow_drop(f, t[i]);
     /* and later, of texts that have gone: the row that is read is computed again */
-    t[0] = add(f, (struct flow_ask) {
-                      .ids = ids[3], .n_ids = LONGEST, .max_tokens = 1, .run_on = true });
+    t[0] = add(
+        f, (struct flow_ask) { .ids = ids[3], .n_ids = LONGEST, .max_tokens = 1, .run_on = true });
     run(f);
     assert_int_equal(flow_figures(f).computed, figures.computed + 1);
     assert_int_equal(flow_told(t[0]).n_shared, LONGEST - 1);
@@ -234,8 +236,7 @@ static void sum_alone(struct model *m, const int32_t *ids, size_t n, double *sum
     *greedy = c.greedy;
 }
 
-static void assert_read_as_score(
-    const struct flow_told *told, double sum, bool greedy) {
+static void assert_read_as_score(const struct flow_told *told, double sum, bool greedy) {
     double all = 0;
     bool best = true;
     assert_true(isnan(told->logprobs[0]));
@@ -342,8 +343,8 @@ static void nobody_waits_for_ever(void **state) {
     int32_t ids[100];
     for (int k = 0; k < 100; k++)
         ids[k] = 3 + (k * 7) % 34;
-    longest = add(f, (struct flow_ask) {
-                         .ids = ids, .n_ids = 100, .max_tokens = 20, .run_on = true });
+    longest =
+        add(f, (struct flow_ask) { .ids = ids, .n_ids = 100, .max_tokens = 20, .run_on = true });
     while (flow_told(longest).state < FLOW_STOPPED) {
         add(f, ask_of(&w, n++ % N, 0));
         step(f);
