@@ -58,8 +58,8 @@ struct model_ask {
     uint32_t dimensions; /* 0: all */
 };
 /* Reads and checks what can be checked without the model. ERR_INPUT: it is malformed, or a field is
- * of another type or out of range; ERR_UNSUPPORTED: it would change the answer, and isn't done here.
- * Release it on failure, too. */
+ * of another type or out of range; ERR_UNSUPPORTED: it would change the answer, and isn't done
+ * here. Release it on failure, too. */
 MUST_CHECK bool model_ask_read(
     struct model_ask *a, enum ask_kind kind, const char *body, size_t n, struct err *err);
 void model_ask_release(struct model_ask *a);
@@ -98,18 +98,19 @@ struct desk_text {
     uint32_t n_shared;
 };
 
-/* A request, from its body to its answer. Its connection and the desk have it both; the fields below
- * the line are under the desk's lock. */
+/* A request, from its body to its answer. Its connection and the desk have it both; the fields
+ * below the line are under the desk's lock. */
 struct desk_job {
     struct desk_job *next;
     struct model_ask ask;
     struct desk_model *model;
-    struct token_list *ids; /* [n_prompts] */
+    struct token_list *ids; /* [n_prompts]; of vectors, their number alone */
     size_t n_tokens;        /* of all prompts, and what may be made of them: what it counts for */
     struct desk_text *texts;
     size_t n_texts, n_ended;
     float *vectors; /* [n_prompts, width] */
     uint32_t width;
+    size_t n_embedded;
     struct MHD_Connection *c;
     int fd;
     int64_t until_ms;
@@ -136,8 +137,8 @@ struct desk_model *desk_find(struct desk *d, const char *name); /* NULL: the onl
 
 /* The ids of what is asked, and whether the model can take them; of the connection's thread. */
 MUST_CHECK bool desk_prepare(struct desk *d, struct desk_job *job, struct err *err);
-/* ERR_BUSY: too much waits already, ask again; ERR_INTERRUPTED: it ends. The connection sleeps until
- * the whole answer is there, or else reads events. */
+/* ERR_BUSY: too much waits already, ask again; ERR_INTERRUPTED: it ends. The connection sleeps
+ * until the whole answer is there, or else reads events. */
 MUST_CHECK bool desk_enter(struct desk *d, struct desk_job *job, struct err *err);
 /* Bytes of a stream: at most n; 0: none yet, and the connection sleeps; -1: that was all. */
 ssize_t desk_read(struct desk *d, struct desk_job *job, char *to, size_t n);

@@ -136,8 +136,8 @@ static void put_top(struct json_writer *w, const struct desk_job *job, const str
         jw_string_n(&probe, strbuf_str(&text), text.len);
         if (!json_object_get(seen, strbuf_str(&written))) {
             json_object_set_new(seen, strbuf_str(&written), json_true());
-            json_t *name = json_loadb(strbuf_str(&written), written.len,
-                JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+            json_t *name = json_loadb(
+                strbuf_str(&written), written.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
             jw_key(w, json_string_length(name) == strlen(json_string_value(name))
                           ? json_string_value(name)
                           : key);
@@ -152,7 +152,8 @@ static void put_top(struct json_writer *w, const struct desk_job *job, const str
 }
 
 /* Of a completion: lists, one entry a token. */
-static void put_lists(struct json_writer *w, const struct desk_job *job, const struct desk_text *t) {
+static void put_lists(
+    struct json_writer *w, const struct desk_job *job, const struct desk_text *t) {
     struct strbuf text = { 0 };
     size_t from = job->ask.echo ? 0 : t->n_prompt, offset = 0;
     unsigned n_top = job->ask.n_top;
@@ -448,8 +449,8 @@ void answer_end_stream(struct desk_job *job, struct strbuf *out) {
         strbuf_adds(out, "data: ");
         json_writer_init(&w, out, false);
         jw_object(&w);
-        put_error(&w, job->late ? MHD_HTTP_GATEWAY_TIMEOUT : answer_status(&job->err), &job->err,
-            NULL);
+        put_error(
+            &w, job->late ? MHD_HTTP_GATEWAY_TIMEOUT : answer_status(&job->err), &job->err, NULL);
         jw_end_object(&w);
         strbuf_adds(out, "\n\n");
         return; /* without the word that says that it is whole */

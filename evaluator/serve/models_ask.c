@@ -1,5 +1,5 @@
-/* Strangers' bytes -> what is asked of a model (see models.h). What would change an answer and isn't
- * done here is refused by its name; what would not is passed over. */
+/* Strangers' bytes -> what is asked of a model (see models.h). What would change an answer and
+ * isn't done here is refused by its name; what would not is passed over. */
 #include <math.h>
 #include <string.h>
 
@@ -28,8 +28,8 @@ static bool take_bool(struct model_ask *a, const char *name, bool *to, struct er
     return true;
 }
 
-static bool take_uint(
-    struct model_ask *a, const char *name, long long max, bool *given, long long *to, struct err *err) {
+static bool take_uint(struct model_ask *a, const char *name, long long max, bool *given,
+    long long *to, struct err *err) {
     const json_t *v = field(a, name);
     char must[64];
     *given = v != NULL;
@@ -56,15 +56,15 @@ static bool take_number(
 
 /* ---- prompts ---- */
 
-static bool take_ids(
-    struct model_ask *a, const char *name, const json_t *list, struct ask_prompt *p, struct err *err) {
+static bool take_ids(struct model_ask *a, const char *name, const json_t *list,
+    struct ask_prompt *p, struct err *err) {
     size_t n = json_array_size(list);
     int32_t *ids = arena_alloc(&a->arena, (n + 1) * sizeof *ids);
     for (size_t i = 0; i < n; i++) {
         const json_t *v = json_array_get(list, i);
-        if (!json_is_integer(v) || json_integer_value(v) < 0 ||
-            json_integer_value(v) > INT32_MAX) {
-            return refuse(a, name, err, "a text, a list of texts, token ids, or a list of lists of them");
+        if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT32_MAX) {
+            return refuse(
+                a, name, err, "a text, a list of texts, token ids, or a list of lists of them");
         }
         ids[i] = (int32_t)json_integer_value(v);
     }
@@ -82,12 +82,23 @@ static bool take_prompt(
            refuse(a, name, err, "a text, a list of texts, token ids, or a list of lists of them");
 }
 
+/* As JSON, ids take eight times the room that they take as such. */
+static void forget_ids(struct model_ask *a, const char *name) {
+    for (size_t i = 0; i < a->n_prompts; i++) {
+        if (a->prompts[i].text) {
+            return;
+        }
+    }
+    json_object_del(a->body, name);
+}
+
 static bool take_prompts(struct model_ask *a, const char *name, struct err *err) {
     const json_t *v = field(a, name);
     bool one = !json_is_array(v) || json_is_integer(json_array_get(v, 0));
     size_t n = one ? 1 : json_array_size(v);
     if (!v || n == 0) {
-        return refuse(a, name, err, "a text, a list of texts, token ids, or a list of lists of them");
+        return refuse(
+            a, name, err, "a text, a list of texts, token ids, or a list of lists of them");
     }
     if (n * (a->n ? a->n : 1) > MODELS_PROMPTS_MAX) {
         a->param = name;
@@ -102,6 +113,7 @@ static bool take_prompts(struct model_ask *a, const char *name, struct err *err)
             return false;
         }
     }
+    forget_ids(a, name);
     return true;
 }
 
@@ -111,7 +123,8 @@ static bool take_stop(struct model_ask *a, const json_t *v, struct err *err) {
     const char *text = json_string_value(v);
     size_t n = json_string_length(v);
     if (!text || n > MODELS_STOP_BYTES || strlen(text) != n || a->n_stop == MODELS_STOPS_MAX) {
-        return refuse(a, "stop", err, "a text, or a list of at most 32 of them, of 1024 bytes each");
+        return refuse(
+            a, "stop", err, "a text, or a list of at most 32 of them, of 1024 bytes each");
     }
     if (n > 0) { /* that of nothing stops nothing */
         a->stop[a->n_stop++] = text;
@@ -305,9 +318,9 @@ static bool take_messages(struct model_ask *a, struct err *err) {
 static bool take_texts(struct model_ask *a, struct err *err) {
     return take_sampling(a, err) && take_limit(a, err) && take_stops(a, err) &&
            take_stream(a, err) && take_logprobs(a, err) &&
-           (a->kind == ASK_CHAT ? take_messages(a, err)
-                                : take_bool(a, "echo", &a->echo, err) &&
-                                      take_prompts(a, "prompt", err)) &&
+           (a->kind == ASK_CHAT
+                   ? take_messages(a, err)
+                   : take_bool(a, "echo", &a->echo, err) && take_prompts(a, "prompt", err)) &&
            check_undone(a, err);
 }
 

@@ -15,12 +15,15 @@
 #include "evaluator/serve/request.h"
 
 enum {
-    LOOK_MS = 50,            /* how often clients are looked for */
-    VECTORS_AT_ONCE = 256,   /* texts that are embedded together, of several requests */
-    WAITING_MAX = 4096,      /* requests under way */
+    LOOK_MS = 50,          /* how often clients are looked for */
+    VECTORS_AT_ONCE = 256, /* texts that are embedded together, of several requests */
+    WAITING_MAX = 4096,    /* requests under way */
     RUN_S = 600
 };
-static const size_t TOKENS_MAX = (size_t)8 << 20; /* of all requests under way */
+static const size_t TOKENS_MAX = (size_t)8 << 20, /* of all requests under way */
+    TEXT_TOKENS = 256,                            /* that a text counts for besides its own */
+    TOKEN_BYTES = 256,              /* no token stands for more: what is longer isn't tokenised */
+    VECTOR_BYTES = (size_t)1 << 20; /* of a text that is embedded */
 
 struct desk {
     const struct serve_models *o;
@@ -46,8 +49,8 @@ static int64_t now_ms(void) {
 
 /* ---- models ---- */
 
-static bool open_texts(struct desk_model *m, const struct serve_models *o, const char *path,
-    struct err *err) {
+static bool open_texts(
+    struct desk_model *m, const struct serve_models *o, const char *path, struct err *err) {
     struct flow_options options = { .at_once = o->at_once };
     struct err none = ERR_INIT;
     m->flow = flow_open(m->model, &options, err);
@@ -160,10 +163,10 @@ static void job_end(struct desk *d, struct desk_job *job) {
     }
     d->n_tokens -= job->n_tokens;
     d->figures.waiting--;
-    *(job->gone || job->left            ? &d->figures.left
-         : job->late                    ? &d->figures.late
-         : job->err.class != ERR_NONE   ? &d->figures.failed
-                                        : &d->figures.answered) += 1;
+    *(job->gone || job->left         ? &d->figures.left
+        : job->late                  ? &d->figures.late
+        : job->err.class != ERR_NONE ? &d->figures.failed
+                                     : &d->figures.answered) += 1;
     job->ended = true;
     if (job->gone) {
         pthread_mutex_unlock(&d->lock);
@@ -199,7 +202,8 @@ static void text_take(struct desk_text *t, const struct flow_told *told) {
 }
 
 /* What is new of a text, for a stream. */
-static void text_tell(struct desk *d, struct desk_job *job, size_t i, const struct flow_told *told) {
+static void text_tell(
+    struct desk *d, struct desk_job *job, size_t i, const struct flow_told *told) {
     struct desk_text *t = &job->texts[i];
     bool ended = told->state > FLOW_RUNS;
     size_t sure = told->n_sure > t->n_told ? told->n_sure : t->n_told;
@@ -271,19 +275,29 @@ static bool job_begin(struct desk_job *job) {
 
 /* ---- vectors ---- */
 
-/* Those at the front of the line that are cut alike. */
-static size_t vectors_gather(struct desk_model *m, struct desk_job ***end) {
-    size_t n = 0;
-    struct desk_job **at = &m->first_vector;
+/* Texts of the requests that wait, of each what it still lacks, that are cut alike. */
+struct gathered {
+    size_t n;
+    struct embed_request requests[VECTORS_AT_ONCE];
+    struct desk_job *jobs[VECTORS_AT_ONCE];
+    size_t texts[VECTORS_AT_ONCE];
+};
+
+static void vectors_gather(const struct desk_model *m, struct gathered *g) {
     uint32_t dimensions = m->first_vector->ask.dimensions;
-    for (; *at && (*at)->ask.dimensions == dimensions; at = &(*at)->next) {
-        if (n > 0 && n + (*at)->ask.n_prompts > VECTORS_AT_ONCE) {
-            break;
+    for (struct desk_job *job = m->first_vector; job; job = job->next) {
+        if (job->ask.dimensions != dimensions) {
+            continue;
         }
-        n += (*at)->ask.n_prompts;
+        for (size_t i = job->n_embedded; i < job->ask.n_prompts && g->n < VECTORS_AT_ONCE; i++) {
+            const struct ask_prompt *p = &job->ask.prompts[i];
+            g->requests[g->n] = (struct embed_request) {
+                .text = p->text, .text_n = p->n, .ids = p->ids, .n_ids = p->n_ids
+            };
+            g->jobs[g->n] = job;
+            g->texts[g->n++] = i;
+        }
     }
-    *end = at;
-    return n;
 }
 
 static bool vectors_go_on(uint64_t done, uint64_t total, void *arg) {
@@ -295,62 +309,70 @@ static bool vectors_go_on(uint64_t done, uint64_t total, void *arg) {
     return !stop;
 }
 
-static void vectors_share_out(struct desk *d, struct desk_job *list,
-    const struct embed_request *requests, const float *vectors, uint32_t width,
-    const struct err *why) {
-    size_t at = 0;
-    for (struct desk_job *job = list, *next; job; job = next) {
-        next = job->next;
-        size_t n = job->ask.n_prompts;
-        if (why) {
-            job->err = *why;
-        }
-        for (size_t i = at; i < at + n && job->err.class == ERR_NONE; i++) {
-            job->err = requests[i].err;
+static void vectors_hand_out(
+    const struct gathered *g, const float *vectors, uint32_t width, const struct err *why) {
+    for (size_t i = 0; i < g->n; i++) {
+        struct desk_job *job = g->jobs[i];
+        const struct err *err = why ? why : &g->requests[i].err;
+        job->n_embedded++;
+        if (err->class != ERR_NONE || job->err.class != ERR_NONE) {
+            job->err = job->err.class != ERR_NONE ? job->err : *err;
+            continue;
         }
         job->width = width;
-        if (job->err.class == ERR_NONE) {
-            job->vectors = copy_of(vectors + at * width, n * width, sizeof *vectors);
+        if (!job->vectors) {
+            job->vectors =
+                mem_try(job->ask.n_prompts, width * sizeof *vectors, "vectors", &job->err);
         }
-        at += n;
-        pthread_mutex_lock(&d->lock);
-        d->figures.vectors += job->vectors ? n : 0;
-        pthread_mutex_unlock(&d->lock);
-        job_end(d, job);
+        if (job->vectors) {
+            memcpy(
+                job->vectors + g->texts[i] * width, vectors + i * width, width * sizeof *vectors);
+        }
+        job->ids[g->texts[i]].n = g->requests[i].n_asked;
     }
 }
 
+/* Those who have all of theirs, or an error, leave the line; whoever has a part is last in it. */
+static void vectors_sweep(struct desk *d, struct desk_model *m) {
+    struct desk_job *parts = NULL, **last_part = &parts;
+    for (m->last_vector = &m->first_vector; *m->last_vector;) {
+        struct desk_job *job = *m->last_vector;
+        bool done = job->n_embedded == job->ask.n_prompts || job->err.class != ERR_NONE;
+        if (!done && job->n_embedded == 0) {
+            m->last_vector = &job->next;
+            continue;
+        }
+        *m->last_vector = job->next;
+        job->next = NULL;
+        if (done) {
+            job_end(d, job);
+        } else {
+            *last_part = job;
+            last_part = &job->next;
+        }
+    }
+    *m->last_vector = parts;
+    m->last_vector = parts ? last_part : m->last_vector;
+}
+
 static void vectors_run(struct desk *d, struct desk_model *m) {
-    struct desk_job **end, *list = m->first_vector;
-    size_t n = vectors_gather(m, &end), at = 0;
-    m->first_vector = *end;
-    *end = NULL;
-    m->last_vector = m->first_vector ? m->last_vector : &m->first_vector;
-    struct embed_options options = { .pooling = m->pooling, .dim = list->ask.dimensions };
+    struct embed_options options = { .pooling = m->pooling,
+        .dim = m->first_vector->ask.dimensions };
     struct run_options run = { .progress = vectors_go_on, .progress_arg = d };
     struct err err = ERR_INIT;
-    struct embed_request *requests = xcalloc(n, sizeof *requests);
+    struct gathered *g = xcalloc(1, sizeof *g);
     uint32_t width = model_embed_width(m->model, &options, &err);
-    float *vectors = mem_try(n, (width ? width : 1) * sizeof *vectors, "vectors", &err);
-    for (const struct desk_job *job = list; job; job = job->next) {
-        for (size_t i = 0; i < job->ask.n_prompts; i++) {
-            const struct ask_prompt *p = &job->ask.prompts[i];
-            requests[at++] = (struct embed_request) {
-                .text = p->text, .text_n = p->n, .ids = p->ids, .n_ids = p->n_ids
-            };
-        }
-    }
-    bool ok = vectors && width && model_embed(m->model, &options, requests, n, vectors, &run, &err);
-    at = 0;
-    for (struct desk_job *job = list; job; job = job->next) {
-        job->ids = xcalloc(job->ask.n_prompts, sizeof *job->ids);
-        for (size_t i = 0; i < job->ask.n_prompts; i++) {
-            job->ids[i].n = requests[at++].n_asked;
-        }
-    }
-    vectors_share_out(d, list, requests, vectors, width, ok ? NULL : &err);
+    vectors_gather(m, g);
+    float *vectors = mem_try(g->n, (width ? width : 1) * sizeof *vectors, "vectors", &err);
+    bool ok =
+        vectors && width && model_embed(m->model, &options, g->requests, g->n, vectors, &run, &err);
+    vectors_hand_out(g, vectors, width, ok ? NULL : &err);
+    pthread_mutex_lock(&d->lock);
+    d->figures.vectors += ok ? g->n : 0;
+    pthread_mutex_unlock(&d->lock);
+    vectors_sweep(d, m);
     free(vectors);
-    free(requests);
+    free(g);
 }
 
 /* ---- who has come, who has left ---- */
@@ -550,7 +572,8 @@ void desk_close(struct desk *d) {
 /* ---- coming in ---- */
 
 /* The conversation as the template's text, which has its special tokens itself. */
-static bool chat_ids(struct desk *d, struct desk_job *job, struct token_list *ids, struct err *err) {
+static bool chat_ids(
+    struct desk *d, struct desk_job *job, struct token_list *ids, struct err *err) {
     struct desk_model *m = job->model;
     const struct encode_options plain = { .no_special = true };
     const struct tokenizer *t = model_tokenizer(m->model);
@@ -587,6 +610,12 @@ static bool prompt_ids(struct desk *d, struct desk_job *job, size_t i, struct er
     if (job->ask.kind == ASK_CHAT) {
         return chat_ids(d, job, ids, err);
     }
+    if (p->n > TOKEN_BYTES * job->model->longest) {
+        err_set(err, ERR_INPUT,
+            "this model's maximum context length is %u tokens, and the prompt has %zu bytes",
+            job->model->longest, p->n);
+        return err_hint(err, "shorten the prompt");
+    }
     if (p->text) {
         return model_prompt_ids(job->model->model, job->model->add_bos, p->text, p->n, ids, err);
     }
@@ -617,11 +646,11 @@ static bool ids_check(struct desk_job *job, size_t i, struct err *err) {
     }
     for (size_t k = 0; k < ids->n; k++) {
         if (ids->ids[k] < 0 || (uint32_t)ids->ids[k] >= n_vocab) {
-            return err_set(err, ERR_INPUT, "token id %d is not one of the model's %u", ids->ids[k],
-                n_vocab);
+            return err_set(
+                err, ERR_INPUT, "token id %d is not one of the model's %u", ids->ids[k], n_vocab);
         }
     }
-    job->n_tokens += (made ? ids->n + more : longest) * a->n;
+    job->n_tokens += ((made ? ids->n + more : longest) + TEXT_TOKENS) * a->n;
     return true;
 }
 
@@ -653,11 +682,17 @@ static bool prepare_vectors(struct desk_job *job, struct err *err) {
     if (!model_embed_width(job->model->model, &options, err)) {
         return false;
     }
-    job->ask.param = NULL;
+    job->ask.param = "input";
+    job->ids = xcalloc(job->ask.n_prompts, sizeof *job->ids);
     for (size_t i = 0; i < job->ask.n_prompts; i++) {
         const struct ask_prompt *p = &job->ask.prompts[i];
-        job->n_tokens += p->text ? p->n / 4 + 1 : p->n_ids;
+        if (p->n > VECTOR_BYTES) {
+            return err_set(err, ERR_INPUT,
+                "a text of %zu bytes is longer than the %zu that are taken", p->n, VECTOR_BYTES);
+        }
+        job->n_tokens += TEXT_TOKENS + (p->text ? p->n / 4 : p->n_ids);
     }
+    job->ask.param = NULL;
     return true;
 }
 
@@ -673,8 +708,9 @@ bool desk_prepare(struct desk *d, struct desk_job *job, struct err *err) {
     }
     if (texts != (job->model->flow != NULL)) {
         job->ask.param = "model";
-        err_set(err, ERR_UNSUPPORTED, texts ? "'%s' gives vectors: it writes no text"
-                                            : "'%s' writes text: it gives no vectors",
+        err_set(err, ERR_UNSUPPORTED,
+            texts ? "'%s' gives vectors: it writes no text"
+                  : "'%s' writes text: it gives no vectors",
             job->model->name);
         return err_hint(err, "ask %s", texts ? "/v1/embeddings" : "/v1/completions");
     }

@@ -18,7 +18,7 @@ enum {
     CONNECTIONS = 256,
     MEMORY = 32 << 10,
     IDLE_S = 75,
-    READ_S = 60,   /* a request that is not whole by then is cut off */
+    READ_S = 60,    /* a request that is not whole by then is cut off */
     WRITE_S = 3600, /* and one whose answer is not read */
     DRAIN_S = 30,
     BLOCK = 32 << 10
@@ -185,8 +185,8 @@ static enum MHD_Result one_model(struct asking *r) {
 static enum MHD_Result health(struct asking *r) {
     struct strbuf text = { 0 };
     strbuf_adds(&text, r->f->draining ? "{\"status\": \"ending\"}\n" : "{\"status\": \"ok\"}\n");
-    return reply(r, r->f->draining ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
-        "application/json", &text);
+    return reply(
+        r, r->f->draining ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, "application/json", &text);
 }
 
 static void figure(
@@ -200,8 +200,8 @@ static void family(struct strbuf *out, const char *name, const char *type, const
 
 static void flow_metrics(struct front *f, struct strbuf *out) {
     static const char *const NAMES[] = { "texts_waiting", "texts_running", "tokens_asked_total",
-        "tokens_computed_total", "tokens_made_total", "steps_total", "texts_spilled_total",
-        "slots", "slots_used" };
+        "tokens_computed_total", "tokens_made_total", "steps_total", "texts_spilled_total", "slots",
+        "slots_used" };
     static const char *const HELP[] = { "Texts that wait.", "Texts under way.",
         "Tokens fed, each text alone.", "Tokens that were computed.", "Tokens chosen.",
         "Steps of the model.", "Texts whose keys gave way, to be computed again.",
@@ -237,11 +237,13 @@ static enum MHD_Result metrics(struct asking *r) {
         unsigned long long n;
     } ENDS[] = { { "answered", d.answered }, { "failed", d.failed }, { "late", d.late },
         { "left", d.left }, { "refused", d.refused } };
-    family(&text, "assay_model_requests_total", "counter", "Requests to models, by how they ended.");
+    family(
+        &text, "assay_model_requests_total", "counter", "Requests to models, by how they ended.");
     for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
         strbuf_addf(&text, "assay_model_requests_total{end=\"%s\"} %llu\n", ENDS[i].end, ENDS[i].n);
     }
-    family(&text, "assay_http_answers_total", "counter", "Answers by the first digit of their status.");
+    family(&text, "assay_http_answers_total", "counter",
+        "Answers by the first digit of their status.");
     for (unsigned i = 2; i < 6; i++) {
         strbuf_addf(&text, "assay_http_answers_total{status=\"%uxx\"} %llu\n", i,
             (unsigned long long)r->f->answers[i]);
@@ -299,8 +301,8 @@ static enum MHD_Result check_body(struct asking *r, bool *ok) {
         return MHD_YES;
     }
     *ok = false;
-    if (!header_same_origin(header_of(r, "Sec-Fetch-Site"), header_of(r, "Origin"),
-            header_of(r, "Host"))) {
+    if (!header_same_origin(
+            header_of(r, "Sec-Fetch-Site"), header_of(r, "Origin"), header_of(r, "Host"))) {
         return refuse(r, MHD_HTTP_FORBIDDEN, "pages of other sites may not ask here");
     }
     if (coding && strcasecmp(coding, "identity") != 0) {
@@ -311,7 +313,8 @@ static enum MHD_Result check_body(struct asking *r, bool *ok) {
             "the body is larger than 16 MiB: send a part of the texts at a time");
     }
     if (r->is_full) {
-        return refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests are being read: come back");
+        return refuse(
+            r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests are being read: come back");
     }
     *ok = true;
     return MHD_YES;
@@ -348,8 +351,7 @@ static void due_in(struct asking *r, int seconds) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(r->c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     if (info && info->socket_context) {
-        watch_set(
-            &r->f->watch, info->socket_context, serve_now_us() / 1000 + seconds * 1000LL);
+        watch_set(&r->f->watch, info->socket_context, serve_now_us() / 1000 + seconds * 1000LL);
     }
 }
 
@@ -442,8 +444,8 @@ static void end(
     *state = NULL;
 }
 
-static void connection(void *arg, struct MHD_Connection *c, void **watched,
-    enum MHD_ConnectionNotificationCode what) {
+static void connection(
+    void *arg, struct MHD_Connection *c, void **watched, enum MHD_ConnectionNotificationCode what) {
     struct front *f = arg;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *watched = watch_add(&f->watch, socket_of(c), serve_now_us() / 1000 + READ_S * 1000LL);

@@ -71,6 +71,8 @@ def vectors_are_those_of_embed():
     assert [struct.unpack("f", struct.pack("f", x))[0] for x in said[0]["embedding"]] == list(floats)
     ids = post("embeddings", model="encoder", input=[[2, 4, 3], [2, 5, 3]])["data"]
     assert len(ids) == 2 and ids[0] != ids[1], ids
+    many = post("embeddings", model="encoder", input=[texts[i % 3] for i in range(700)])["data"]
+    assert all(x["index"] == i and x["embedding"] == said[i % 3]["embedding"] for i, x in enumerate(many))
     few = post("embeddings", model="encoder", input=texts[0], dimensions=3)["data"][0]["embedding"]
     assert len(few) == 3 and few[1] / few[0] - said[0]["embedding"][1] / said[0]["embedding"][0] < 1e-5, few
 
@@ -186,6 +188,7 @@ def mistakes_are_said_in_a_way_that_helps():
         ("completions", {**ok, "model": 3}, "'model'"), ("completions", {**ok, "model": "encoder"}, "gives vectors"), ("embeddings", {"model": "decoder", "input": "a"}, "writes text"),
         ("embeddings", {"model": "encoder"}, "'input'"), ("embeddings", {"model": "encoder", "input": "a", "dimensions": 9999}, "9999"),
         ("embeddings", {"model": "encoder", "input": "a", "encoding_format": "text"}, "'encoding_format'"), ("embeddings", {"model": "encoder", "input": [[999]]}, "999"),
+        ("completions", {**ok, "prompt": "a" * (256 * 160 + 1)}, "40961 bytes"), ("embeddings", {"model": "encoder", "input": "a" * (1 << 20) + "b"}, "1048577 bytes"),
         ("chat/completions", {"model": "decoder"}, "'messages'"), ("chat/completions", {"model": "decoder", "messages": ["a"]}, "'messages'"),
         ("chat/completions", {"model": "decoder", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}, "anything but text"),
         ("chat/completions", {"model": "decoder", "messages": [{"role": "user", "content": "a"}], "tools": [{}]}, "'tools'"),
