@@ -2,7 +2,8 @@
 """Measures models that are served: sixteen clients, each with one request after the other, streamed, beside llama.cpp's server, in turn on
 the same model, prompts, threads and clients.
 
-usage: bench_serve_model.py ASSAY [--rounds N] [--threads N] [--tokens N] [--clients N] [--requests N] [--dtype f32,bf16] [--only plain,shots] [--out DIR]
+usage: bench_serve_model.py ASSAY [--rounds N] [--threads N] [--tokens N] [--clients N] [--requests N] [--dtype f32,bf16] [--only plain,shots] [--alone]
+       [--out DIR]
 
   plain   questions of GSM8K alone, some 70 tokens each
   shots   the same behind five examples that all of them share, some 900 tokens each: what an evaluation asks
@@ -22,7 +23,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -34,13 +34,15 @@ WORKS = {"plain": (0, "questions alone"), "shots": (5, "questions behind 5 share
 
 
 def prompts(assay, shots, n):
-    """Questions of GSM8K as its task asks them."""
+    """Questions of GSM8K as its task asks them, all behind the first one's examples: the task draws some for each."""
     import bench_peers
     hub = bench_peers.kit().parent / "hub"
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run([assay, "task", "render", "gsm8k", "--hub", hub, "--first", str(n), "--shots", str(shots), "--json"],
                               stdout=subprocess.PIPE, check=True, env={**os.environ, "ASSAY_HOME": home})
-    return [doc["contexts"][0] for doc in json.loads(done.stdout)["docs"]]
+    contexts = [doc["contexts"][0] for doc in json.loads(done.stdout)["docs"]]
+    examples = contexts[0][:contexts[0].rindex("Question:")]
+    return [examples + c[c.rindex("Question:"):] for c in contexts]
 
 
 class Assay:
@@ -84,17 +86,14 @@ def peak_rss(pid):
         return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM:"))
 
 
-class Client:
-    """One connection, which stays open."""
-    def __init__(self, port):
-        self.c = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-
-    def ask(self, prompt, tokens):
-        body = json.dumps({"model": "smollm2", "prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True,
-                           "stream_options": {"include_usage": True}})
-        begun, first, text, made = time.monotonic(), None, [], 0
-        self.c.request("POST", "/v1/completions", body, {"Content-Type": "application/json"})
-        reply = self.c.getresponse()
+def ask(port, model, prompt, tokens):
+    """One request on a connection of its own, as curl would send it."""
+    body = json.dumps({"model": model, "prompt": prompt, "max_tokens": tokens, "temperature": 0, "stream": True,
+                       "stream_options": {"include_usage": True}})
+    begun, first, text, made = time.monotonic(), None, [], 0
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=1200)) as c:
+        c.request("POST", "/v1/completions", body, {"Content-Type": "application/json", "Connection": "close"})
+        reply = c.getresponse()
         if reply.status != 200:
             raise RuntimeError(f"status {reply.status}: {reply.read()[:300]}")
         for line in reply:
@@ -108,24 +107,18 @@ class Client:
                     first = first or time.monotonic()
                     text.append(choice["text"])
             made = (event.get("usage") or {}).get("completion_tokens", made)
-        now = time.monotonic()
-        return {"first": (first or now) - begun, "whole": now - begun, "n_tokens": made, "text": "".join(text)}
+    now = time.monotonic()
+    return {"first": (first or now) - begun, "whole": now - begun, "n_tokens": made, "text": "".join(text)}
 
 
 def one_pass(args, who, dtype, texts):
     port, longest = free_port(), max(len(t) for t in texts) // 3
     with started(who.command(args, dtype, port, longest), port) as process:
-        local = threading.local()
-
-        def ask(prompt):
-            if not hasattr(local, "client"):
-                local.client = Client(port)
-            return local.client.ask(prompt, args.tokens)
-
-        Client(port).ask("Warm", 4)
+        model = model_folder(dtype).name
+        ask(port, model, "Warm", 4)
         with concurrent.futures.ThreadPoolExecutor(args.clients) as pool:
             begun = time.monotonic()
-            answers = list(pool.map(ask, texts))
+            answers = list(pool.map(lambda text: ask(port, model, text, args.tokens), texts))
             seconds = time.monotonic() - begun
         return {"seconds": seconds, "answers": answers, "n_tokens": sum(a["n_tokens"] for a in answers), "peak_rss": peak_rss(process.pid)}
 
@@ -136,7 +129,7 @@ def at(values, part):
 
 
 def measure(args, dtype, works):
-    everybody = [Assay] + ([Llama] if server_program().exists() else [])
+    everybody = [Assay] + ([Llama] if server_program().exists() and not args.alone else [])
     texts = {work: prompts(args.assay, WORKS[work][0], args.requests) for work in works}
     passes = {(work, who.name): [] for work in works for who in everybody}
     for r in range(args.rounds):
@@ -195,6 +188,7 @@ def main():
     parse.add_argument("--requests", type=int, default=48)
     parse.add_argument("--dtype", default="f32,bf16")
     parse.add_argument("--only", default=",".join(WORKS))
+    parse.add_argument("--alone", action="store_true", help="Assay without the peer, for looking at it")
     parse.add_argument("--out", default="results/bench")
     args = parse.parse_args()
     if not model_folder("f32").exists():
@@ -214,4 +208,5 @@ def main():
     path.with_suffix(".md").write_text(head(said) + "\n" + table(said))
 
 
-main()
+if __name__ == "__main__":
+    main()
