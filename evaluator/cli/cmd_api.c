@@ -65,8 +65,8 @@ static void cell_amount(struct table *t, const json_t *row, const char *key) {
 }
 
 static void print_list(const json_t *list) {
-    struct table *t = table_new("Name", "Kind", "Speaks", "Host", "Model", "Key", ">Paid",
-        ">Ceiling", "Currency", NULL);
+    struct table *t = table_new(
+        "Name", "Kind", "Speaks", "Host", "Model", "Key", ">Paid", ">Ceiling", "Currency", NULL);
     size_t i;
     json_t *row;
     json_array_foreach(list, i, row) {
@@ -100,8 +100,8 @@ static bool run_ls(const struct args *args, struct err *err) {
     char *path;
     json_t *list = read_file(args, &apis, &path, err) ? list_apis(&apis, err) : NULL;
     if (list && args_has(args, "json")) {
-        json_t *document = json_pack("{s:s, s:s, s:O}", "schema", "assay.apis/1", "file", path,
-            "apis", list);
+        json_t *document =
+            json_pack("{s:s, s:s, s:O}", "schema", "assay.apis/1", "file", path, "apis", list);
         print_document(document, true);
         json_decref(document);
     } else if (list) {
@@ -145,7 +145,7 @@ static bool run_check(const struct args *args, struct err *err) {
 }
 
 #define ABOUT_THE_FILE                                                                             \
-    "A Lua file (apis.lua in Assay's home, or what ASSAY_APIS or --apis name) says what api:NAME "  \
+    "A Lua file (apis.lua in Assay's home, or what ASSAY_APIS or --apis name) says what api:NAME " \
     "is:\n\n"                                                                                      \
     "  return {\n"                                                                                 \
     "    mini = {\n"                                                                               \

@@ -50,9 +50,9 @@ struct engine {
     struct lane *lanes;
     unsigned n_lanes, n_busy;
     CURLM *multi;
-    double window;                      /* how many may be under way */
-    double cut_at, quiet_until;         /* the last time it was halved; nothing is sent until then */
-    double request_at, tokens_at;       /* when limits a minute allow the next one */
+    double window;                /* how many may be under way */
+    double cut_at, quiet_until;   /* the last time it was halved; nothing is sent until then */
+    double request_at, tokens_at; /* when limits a minute allow the next one */
     uint64_t guess_done, guess_all;
     const struct run_options *run;
 };
@@ -184,8 +184,8 @@ static void keep_pace(struct engine *e, const struct call *call, double now) {
         e->request_at = fmax(e->request_at, now) + 60 / api->requests_a_minute;
     }
     if (api->tokens_a_minute > 0) {
-        e->tokens_at =
-            fmax(e->tokens_at, now) + 60 * (double)(call->guess + call->most_out) / api->tokens_a_minute;
+        e->tokens_at = fmax(e->tokens_at, now) +
+                       60 * (double)(call->guess + call->most_out) / api->tokens_a_minute;
     }
 }
 
@@ -308,8 +308,7 @@ static bool refuse(struct engine *e, struct lane *l, const struct reply *r, stru
         err_set(err, ERR_NETWORK, "it could not answer (HTTP %ld)%s%s", r->status, colon, said);
         return err_hint(err, "the same command goes on later: answers so far are kept");
     }
-    return err_set(
-        err, ERR_INPUT, "it refuses the request (HTTP %ld)%s%s", r->status, colon, said);
+    return err_set(err, ERR_INPUT, "it refuses the request (HTTP %ld)%s%s", r->status, colon, said);
 }
 
 static bool take_status(struct engine *e, struct lane *l, const struct reply *r, struct err *err) {
@@ -321,8 +320,9 @@ static bool take_status(struct engine *e, struct lane *l, const struct reply *r,
     (void)says_more(e, l, said, sizeof said, code);
     bool not_now = is_not_now(r->status) && strcmp(code, "insufficient_quota") != 0 &&
                    r->retry_after <= RETRY_PATIENCE_S && ++s->refused < REFUSED_MAX;
-    bool later = (r->status == 408 || r->status == 409 || (r->status >= 500 && !is_not_now(r->status))) &&
-                 ++s->tries < TRIES_MAX;
+    bool later =
+        (r->status == 408 || r->status == 409 || (r->status >= 500 && !is_not_now(r->status))) &&
+        ++s->tries < TRIES_MAX;
     if (!not_now && !later) {
         return refuse(e, l, r, err);
     }

@@ -30,7 +30,7 @@ typedef bool call_answered_fn(
 
 struct caller {
     const struct api *api;
-    const char *key; /* or NULL */
+    const char *key;  /* or NULL */
     const char *path; /* below the address */
     struct ledger *ledger;
     call_answered_fn *answered;

@@ -85,8 +85,7 @@ static bool looks_like_key(const char *text) {
 }
 
 /* NULL or the text; ERR_INPUT for what is none. */
-static bool take_text(
-    const struct place *p, const char *field, const char **out, struct err *err) {
+static bool take_text(const struct place *p, const char *field, const char **out, struct err *err) {
     const json_t *v = json_object_get(p->table, field);
     if (!v) {
         return true;
@@ -104,8 +103,8 @@ static bool take_text(
     return true;
 }
 
-static bool take_word(const struct place *p, const char *field, const char *const *words,
-    size_t n, int *out, struct err *err) {
+static bool take_word(const struct place *p, const char *field, const char *const *words, size_t n,
+    int *out, struct err *err) {
     const char *text = NULL;
     struct strbuf list = { 0 };
     if (!take_text(p, field, &text, err)) {
@@ -137,8 +136,8 @@ static bool take_number(const struct place *p, const char *field, double least, 
     }
     double x = json_is_number(v) ? json_number_value(v) : NAN;
     if (!(x >= least && x <= most)) {
-        return err_set(err, ERR_INPUT, "%s: '%s' is not a number from %g to %g", p->where, field,
-            least, most);
+        return err_set(
+            err, ERR_INPUT, "%s: '%s' is not a number from %g to %g", p->where, field, least, most);
     }
     *out = x;
     return true;
@@ -222,21 +221,23 @@ static bool check_way(const struct place *p, const struct api *a, struct err *er
     bool fits = a->kind == API_ANTHROPIC ? a->speaks == API_CHAT
                 : a->kind == API_TEI     ? a->speaks == API_EMBEDDINGS
                                          : true;
-    return fits || err_set(err, ERR_INPUT, "%s: %s has no %s", p->where, KINDS[a->kind],
-                       SPEAKS[a->speaks]);
+    return fits ||
+           err_set(err, ERR_INPUT, "%s: %s has no %s", p->where, KINDS[a->kind], SPEAKS[a->speaks]);
 }
 
 static bool read_key_place(const struct place *p, struct api *a, struct err *err) {
-    if (!take_text(p, "key_env", &a->key_env, err) || !take_text(p, "key_file", &a->key_file, err)) {
+    if (!take_text(p, "key_env", &a->key_env, err) ||
+        !take_text(p, "key_file", &a->key_file, err)) {
         return false;
     }
     if (a->key_env && a->key_file) {
         return err_set(err, ERR_INPUT, "%s has both 'key_env' and 'key_file'", p->where);
     }
-    bool named = !a->key_env || (*a->key_env && strspn(a->key_env,
-                                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst"
-                                                   "uvwxyz0123456789_") == strlen(a->key_env));
-    return named || err_set(err, ERR_INPUT, "%s: 'key_env' is not the name of a variable", p->where);
+    bool named = !a->key_env ||
+                 (*a->key_env && strspn(a->key_env, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst"
+                                                    "uvwxyz0123456789_") == strlen(a->key_env));
+    return named ||
+           err_set(err, ERR_INPUT, "%s: 'key_env' is not the name of a variable", p->where);
 }
 
 static bool read_limits(const struct place *p, struct api *a, struct err *err) {
@@ -377,8 +378,8 @@ bool apis_read(struct apis *a, const char *path, struct err *err) {
     struct strbuf text = { 0 };
     *a = (struct apis) { 0 };
     if (!file_exists(path)) {
-        err_set(err, ERR_NOT_FOUND, "there is no file '%.200s', which says what api: models are",
-            path);
+        err_set(
+            err, ERR_NOT_FOUND, "there is no file '%.200s', which says what api: models are", path);
         return err_hint(err, "'assay help api ls' shows one; ASSAY_APIS or --apis name another");
     }
     bool ok = file_read(path, FILE_MAX, &text, err) &&
@@ -401,7 +402,8 @@ const struct api *apis_find(
         if (!strcmp(a->items[i].name, name)) {
             return &a->items[i];
         }
-        if (!nearest || text_distance(name, a->items[i].name) < text_distance(name, nearest->name)) {
+        if (!nearest ||
+            text_distance(name, a->items[i].name) < text_distance(name, nearest->name)) {
             nearest = &a->items[i];
         }
     }

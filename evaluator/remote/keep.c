@@ -137,7 +137,8 @@ static bool same_as_before(struct remote *r, const char *name, size_t n, struct 
     if (n && r->answered_as && (strlen(r->answered_as) != n || memcmp(r->answered_as, name, n))) {
         err_set(err, ERR_INPUT, "the model '%.*s' answers now, and '%s' did before", (int)n, name,
             r->answered_as);
-        return err_hint(err, "--no-cache asks everything anew; a 'model' with a date stays the same");
+        return err_hint(
+            err, "--no-cache asks everything anew; a 'model' with a date stays the same");
     }
     if (n && !r->answered_as) {
         r->answered_as = xstrndup(name, n);
@@ -146,8 +147,8 @@ static bool same_as_before(struct remote *r, const char *name, size_t n, struct 
 }
 
 /* *known is false where nothing is kept, or where it can't be read. */
-static bool take_known(struct remote *r, struct question *q, size_t which, bool *known,
-    struct err *err) {
+static bool take_known(
+    struct remote *r, struct question *q, size_t which, bool *known, struct err *err) {
     size_t n;
     uint64_t tokens;
     const uint8_t *p = memo_find(r->memo, q->keys[which], &n);
@@ -167,8 +168,8 @@ static bool take_known(struct remote *r, struct question *q, size_t which, bool 
 struct asking {
     struct remote *r;
     struct question *q;
-    size_t *which, n;  /* the first of equal texts */
-    size_t *first_of;  /* of each text: the one that is asked in its place */
+    size_t *which, n; /* the first of equal texts */
+    size_t *first_of; /* of each text: the one that is asked in its place */
     struct call *calls;
     size_t *from, n_calls; /* of each call: its first place in `which` */
 };

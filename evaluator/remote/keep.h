@@ -14,7 +14,7 @@ struct remote {
     struct ledger ledger;
     struct memo *memo;
     struct memo_writer writer;
-    int fd; /* the answers' file, for reading; -1: none */
+    int fd;            /* the answers' file, for reading; -1: none */
     char *answered_as; /* what the model is called by its replies; NULL: not said yet */
     uint32_t width;
     uint64_t n_items, n_reused; /* since it was opened */

@@ -41,7 +41,8 @@ static bool sum_of(const char *path, const struct strbuf *text, int64_t *sum, st
         int64_t amount;
         if (!record_read(text->text + at, &amount) || __builtin_add_overflow(*sum, amount, sum)) {
             err_set(err, ERR_INPUT, "what was paid cannot be read in '%.200s'", path);
-            return err_hint(err, "it is text: a signed amount a line, in millionths of a millionth");
+            return err_hint(
+                err, "it is text: a signed amount a line, in millionths of a millionth");
         }
     }
     return true;
@@ -61,13 +62,14 @@ bool ledger_read(const char *path, int64_t *sum, struct err *err) {
 /* What is cut short at the end never led to a request. */
 static bool cut_torn_end(int fd, struct err *err) {
     struct stat st;
-    return (!fstat(fd, &st) && (st.st_size % RECORD == 0 ||
-                                   !ftruncate(fd, st.st_size - st.st_size % RECORD))) ||
+    return (!fstat(fd, &st) &&
+               (st.st_size % RECORD == 0 || !ftruncate(fd, st.st_size - st.st_size % RECORD))) ||
            err_errno(err, ERR_NODE, "could not mend what was paid");
 }
 
 bool ledger_open(struct ledger *l, const char *path, double ceiling, bool dry, struct err *err) {
-    *l = (struct ledger) { .fd = -1, .ceiling = ceiling < 0 ? -1 : (int64_t)(ceiling * LEDGER_UNIT) };
+    *l = (struct ledger) { .fd = -1,
+        .ceiling = ceiling < 0 ? -1 : (int64_t)(ceiling * LEDGER_UNIT) };
     if (dry) {
         return ledger_read(path, &l->sum, err);
     }

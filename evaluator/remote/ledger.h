@@ -1,9 +1,10 @@
 /* What an api was paid: a file of signed amounts, only ever appended to.
  *
  * Before a request goes out, the most that it can cost is written down; when its answer is there,
- * what it cost less is given back. Who dies in between leaves the most standing, so the sum is never
- * less than what was paid, and a ceiling over it holds whatever happens. A machine that loses power
- * may forget the last second. One process at a time has it open. Private to the remote room. */
+ * what it cost less is given back. Who dies in between leaves the most standing, so the sum is
+ * never less than what was paid, and a ceiling over it holds whatever happens. A machine that loses
+ * power may forget the last second. One process at a time has it open. Private to the remote room.
+ */
 #ifndef ASSAY_REMOTE_LEDGER_H
 #define ASSAY_REMOTE_LEDGER_H
 

@@ -19,14 +19,15 @@ struct api {
     enum api_kind kind;
     enum api_speaks speaks;
     const char *url, *model;
-    const char *answers_as; /* what replies call the model; NULL: as it is asked for; "*": anything */
+    const char
+        *answers_as; /* what replies call the model; NULL: as it is asked for; "*": anything */
     const char *key_env, *key_file; /* NULL: none */
-    const char *prefix;       /* stands where a text has no context; "": nothing */
-    const char *tokens_field; /* of a chat's body: how many tokens a reply may have */
-    const json_t *extra;      /* fields of every body beside ours; NULL: none */
-    const json_t *prompts;    /* {name: text} put before texts to embed; NULL: none */
-    unsigned width;           /* of its vectors; 0: asked for */
-    unsigned batch;           /* texts to embed a request */
+    const char *prefix;             /* stands where a text has no context; "": nothing */
+    const char *tokens_field;       /* of a chat's body: how many tokens a reply may have */
+    const json_t *extra;            /* fields of every body beside ours; NULL: none */
+    const json_t *prompts;          /* {name: text} put before texts to embed; NULL: none */
+    unsigned width;                 /* of its vectors; 0: asked for */
+    unsigned batch;                 /* texts to embed a request */
     unsigned concurrency;
     double requests_a_minute, tokens_a_minute; /* 0: no limit */
     unsigned timeout_s, retry_ms;
@@ -48,7 +49,8 @@ MUST_CHECK char *apis_path(const char *named, struct err *err);
 /* --apis, of commands that ask or look. */
 #define OPTION_APIS                                                                                \
     {                                                                                              \
-        "apis", 0, "FILE.lua", "what api: models are (default: ASSAY_APIS, else apis.lua in the home)" \
+        "apis", 0, "FILE.lua",                                                                     \
+            "what api: models are (default: ASSAY_APIS, else apis.lua in the home)"                \
     }
 
 /* All that the file has, in the order of their names; checked. */

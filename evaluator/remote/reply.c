@@ -54,8 +54,8 @@ bool reply_about(
     if (out->model && !is_same_model(out->model, api)) {
         err_set(err, ERR_INPUT, "the model '%.100s' answered where '%.100s' was asked", out->model,
             api->model);
-        return err_hint(err, "if that is its name there, say so: answers_as = \"%.100s\"",
-            out->model);
+        return err_hint(
+            err, "if that is its name there, say so: answers_as = \"%.100s\"", out->model);
     }
     out->counted = count_of(usage, "prompt_tokens", "input_tokens", &out->tokens_in);
     bool written = count_of(usage, "completion_tokens", "output_tokens", &out->tokens_out);
@@ -168,8 +168,8 @@ static size_t next_letter(const char *text, size_t n, size_t at) {
 
 /* Tokens i and on are parts of letters: of how many is said by where the token behind them stands,
  * which may be one place only. Moves both. */
-static bool align_parts(const struct listed *l, size_t *i, const char *text, size_t n, size_t *at,
-    size_t *start) {
+static bool align_parts(
+    const struct listed *l, size_t *i, const char *text, size_t n, size_t *at, size_t *start) {
     size_t from = *i, end = *i, found = INSIDE;
     while (end < l->n && is_part(l, end) && !(end > from && *at == n)) {
         end++;
@@ -191,7 +191,8 @@ static bool align_parts(const struct listed *l, size_t *i, const char *text, siz
     return found != INSIDE;
 }
 
-/* Where each token of the text begins, the first `lead` being none of its; *used behind its last. */
+/* Where each token of the text begins, the first `lead` being none of its; *used behind its last.
+ */
 static bool align(const struct listed *l, size_t lead, const char *text, size_t n, size_t *start,
     size_t *used, size_t *bad) {
     size_t at = 0, i = lead;
@@ -211,13 +212,15 @@ static bool align(const struct listed *l, size_t lead, const char *text, size_t 
     return at == n;
 }
 
-static bool take_logprob(const struct listed *l, size_t i, struct reply_score *out, struct err *err) {
+static bool take_logprob(
+    const struct listed *l, size_t i, struct reply_score *out, struct err *err) {
     const json_t *v = json_array_get(l->logprobs, i), *tops = json_array_get(l->tops, i), *top;
     const char *token;
     double lp = json_is_number(v) ? json_number_value(v) : NAN;
     if (json_is_null(v)) {
-        err_set(err, ERR_UNSUPPORTED, "the reply has no log-probability of token %zu, where a text "
-                                      "begins",
+        err_set(err, ERR_UNSUPPORTED,
+            "the reply has no log-probability of token %zu, where a text "
+            "begins",
             i);
         return err_hint(err, "a text without context needs one there: prefix = \"<|endoftext|>\", "
                              "or as the model has it");
@@ -372,8 +375,8 @@ static double log_add(double a, double b) {
     return isnan(a) ? b : most + log(exp(a - most) + exp(b - most));
 }
 
-bool reply_letters(const json_t *reply, size_t n, double logprobs[REPLY_LETTERS], bool *any,
-    struct err *err) {
+bool reply_letters(
+    const json_t *reply, size_t n, double logprobs[REPLY_LETTERS], bool *any, struct err *err) {
     const json_t *choice = json_array_get(json_object_get(reply, "choices"), 0);
     const json_t *content = json_object_get(json_object_get(choice, "logprobs"), "content");
     const json_t *tops = json_object_get(json_array_get(content, 0), "top_logprobs");
@@ -387,8 +390,8 @@ bool reply_letters(const json_t *reply, size_t n, double logprobs[REPLY_LETTERS]
         const char *token = json_get_string(top, "token", NULL);
         double lp = json_get_number(top, "logprob", NAN);
         if (!token || !isfinite(lp) || lp > ABOVE_ONE) {
-            return err_set(err, ERR_INPUT, "the reply's likeliest token %zu has no text or number",
-                i);
+            return err_set(
+                err, ERR_INPUT, "the reply's likeliest token %zu has no text or number", i);
         }
         token += strspn(token, " \n");
         if (*token >= 'A' && (size_t)(*token - 'A') < n && !token[1]) {
@@ -433,8 +436,8 @@ int letter_of_text(const char *text, size_t n) {
 
 /* ---- vectors ---- */
 
-static bool take_vector(const json_t *list, size_t row, uint32_t *width, float **vectors, size_t n,
-    struct err *err) {
+static bool take_vector(
+    const json_t *list, size_t row, uint32_t *width, float **vectors, size_t n, struct err *err) {
     size_t i, length = json_array_size(list);
     json_t *v;
     if (!length || length > 1 << 20) {
@@ -445,8 +448,9 @@ static bool take_vector(const json_t *list, size_t row, uint32_t *width, float *
         *vectors = xcalloc(n * length, sizeof **vectors);
     }
     if (length != *width) {
-        return err_set(err, ERR_INPUT, "the reply's vector %zu has %zu numbers where %u were "
-                                       "expected",
+        return err_set(err, ERR_INPUT,
+            "the reply's vector %zu has %zu numbers where %u were "
+            "expected",
             row, length, *width);
     }
     json_array_foreach(list, i, v) {
@@ -465,8 +469,8 @@ bool reply_vectors(const json_t *reply, const struct api *api, size_t n, uint32_
     const json_t *list = tei ? reply : json_object_get(reply, "data");
     bool *seen = xcalloc(n + 1, sizeof *seen), ok = true;
     if (!json_is_array(list) || json_array_size(list) != n) {
-        ok = err_set(err, ERR_INPUT, "the reply has %zu vectors for %zu texts",
-            json_array_size(list), n);
+        ok = err_set(
+            err, ERR_INPUT, "the reply has %zu vectors for %zu texts", json_array_size(list), n);
     }
     for (size_t i = 0; ok && i < n; i++) {
         const json_t *item = json_array_get(list, i);
@@ -476,8 +480,8 @@ bool reply_vectors(const json_t *reply, const struct api *api, size_t n, uint32_
             break;
         }
         seen[row] = true;
-        ok = take_vector(tei ? item : json_object_get(item, "embedding"), (size_t)row, width,
-            vectors, n, err);
+        ok = take_vector(
+            tei ? item : json_object_get(item, "embedding"), (size_t)row, width, vectors, n, err);
     }
     free(seen);
     return ok;

@@ -1,5 +1,5 @@
-/* What an endpoint answers, taken apart. All of it is a stranger's word: what has another shape than
- * it must have is an error that says which, never a number. Private to the remote room. */
+/* What an endpoint answers, taken apart. All of it is a stranger's word: what has another shape
+ * than it must have is an error that says which, never a number. Private to the remote room. */
 #ifndef ASSAY_REMOTE_REPLY_H
 #define ASSAY_REMOTE_REPLY_H
 
@@ -11,8 +11,8 @@ enum { REPLY_LETTERS = 26 };
 
 /* What every reply has, if it has anything. */
 struct reply_about {
-    const char *model;         /* as the reply calls it; NULL: it doesn't say. Lives as long as it */
-    bool counted;              /* it says what it counted */
+    const char *model; /* as the reply calls it; NULL: it doesn't say. Lives as long as it */
+    bool counted;      /* it says what it counted */
     uint64_t tokens_in, tokens_out;
 };
 /* ERR_INPUT where another model answered than was asked. */
@@ -42,8 +42,8 @@ MUST_CHECK bool reply_written(
 
 /* Of a chat: how likely each of the first n letters is as the first token, as far as the reply
  * lists it, NaN where it doesn't; false where it lists none of them. */
-MUST_CHECK bool reply_letters(const json_t *reply, size_t n, double logprobs[REPLY_LETTERS],
-    bool *any, struct err *err);
+MUST_CHECK bool reply_letters(
+    const json_t *reply, size_t n, double logprobs[REPLY_LETTERS], bool *any, struct err *err);
 /* The letter that a text settles on, -1: none. */
 int letter_of_text(const char *text, size_t n);
 

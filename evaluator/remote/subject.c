@@ -9,11 +9,11 @@
 #include "evaluator/remote/reply.h"
 
 enum {
-    STOPS_MAX = 4,       /* that a body may have: the rest is cut here */
-    LETTER_TOKENS = 16,  /* of an answer that is a letter */
+    STOPS_MAX = 4,      /* that a body may have: the rest is cut here */
+    LETTER_TOKENS = 16, /* of an answer that is a letter */
     TOP_LETTERS = 20,
-    OVERHEAD = 64,       /* tokens that an endpoint puts around a text, and around each turn */
-    BYTES_A_TOKEN = 4,   /* by a guess */
+    OVERHEAD = 64,     /* tokens that an endpoint puts around a text, and around each turn */
+    BYTES_A_TOKEN = 4, /* by a guess */
 };
 
 /* A token is of one byte at least. */
@@ -56,7 +56,7 @@ struct scoring {
         size_t request, choice;
         char *text;
         size_t n, from; /* what is scored begins there */
-    } *places;
+    } * places;
     size_t n;
 };
 
@@ -213,7 +213,8 @@ static json_t *turns_of(const char *prompt, size_t n) {
 }
 
 /* Anthropic's messages have what the system says beside them. */
-static void write_turns(const struct remote *r, struct json_writer *w, const char *prompt, size_t n) {
+static void write_turns(
+    const struct remote *r, struct json_writer *w, const char *prompt, size_t n) {
     json_t *turns = turns_of(prompt, n), *turn;
     bool apart = r->api->kind == API_ANTHROPIC;
     size_t i;
@@ -237,8 +238,8 @@ static bool is_blank(const char *s) {
     return !s[strspn(s, " \t\r\n\f\v")];
 }
 
-static void write_stops(const struct remote *r, struct json_writer *w, const char *const *stop,
-    size_t n) {
+static void write_stops(
+    const struct remote *r, struct json_writer *w, const char *const *stop, size_t n) {
     size_t written = 0;
     bool apart = r->api->kind == API_ANTHROPIC;
     for (size_t i = 0; i < n && written < STOPS_MAX; i++) {
@@ -256,7 +257,8 @@ static void write_stops(const struct remote *r, struct json_writer *w, const cha
     }
 }
 
-static void write_prompt(const struct remote *r, struct json_writer *w, const char *prompt, size_t n) {
+static void write_prompt(
+    const struct remote *r, struct json_writer *w, const char *prompt, size_t n) {
     if (r->api->speaks == API_CHAT) {
         write_turns(r, w, prompt, n);
     } else {
@@ -277,8 +279,8 @@ static void write_body(void *arg, const size_t *which, size_t n, struct strbuf *
     (void)n;
     body_begin(s->r, &w, out);
     write_prompt(s->r, &w, q->prompt, q->prompt_n);
-    jw_kv_int(&w, s->r->api->speaks == API_CHAT ? s->r->api->tokens_field : "max_tokens",
-        most_tokens(o));
+    jw_kv_int(
+        &w, s->r->api->speaks == API_CHAT ? s->r->api->tokens_field : "max_tokens", most_tokens(o));
     body_temperature(s->r, &w, o->temperature);
     if (o->temperature > 0 && s->r->api->kind != API_ANTHROPIC) {
         jw_kv_int(&w, "seed", (long long)((o->seed + q->draw) & INT32_MAX));
@@ -297,8 +299,8 @@ static size_t count_turns(const struct remote *r, const char *prompt, size_t n) 
 static void write_tokens(void *arg, size_t which, struct call *call) {
     const struct writing *s = arg;
     const struct generate_request *q = &s->requests[which];
-    count_tokens(call, q->prompt_n, count_turns(s->r, q->prompt, q->prompt_n),
-        most_tokens(s->options));
+    count_tokens(
+        call, q->prompt_n, count_turns(s->r, q->prompt, q->prompt_n), most_tokens(s->options));
     call->draw = s->options->temperature > 0 ? q->draw : 0;
 }
 
@@ -364,7 +366,7 @@ static bool writes(void *self, const struct generate_options *options,
         memo_hash_end(h, keys[i]);
         strbuf_release(&body);
     }
-    struct question q = { s.r->api->speaks != API_CHAT          ? "/completions"
+    struct question q = { s.r->api->speaks != API_CHAT      ? "/completions"
                           : s.r->api->kind == API_ANTHROPIC ? "/messages"
                                                             : "/chat/completions",
         n, 1, keys, write_body, write_tokens, write_distil, write_take, &s };
@@ -407,8 +409,7 @@ static void pick_body(void *arg, const size_t *which, size_t n, struct strbuf *o
 static void pick_tokens(void *arg, size_t which, struct call *call) {
     const struct writing *s = arg;
     const char *context = s->picks[which].context;
-    count_tokens(
-        call, strlen(context), count_turns(s->r, context, strlen(context)), LETTER_TOKENS);
+    count_tokens(call, strlen(context), count_turns(s->r, context, strlen(context)), LETTER_TOKENS);
 }
 
 /* Kept: the pick, by what, the numbers of all letters, the text. */
@@ -544,8 +545,8 @@ static bool embed_take(void *arg, size_t which, const uint8_t *payload, size_t n
     return true;
 }
 
-static bool ask_vectors(struct embedding *s, size_t n, const struct run_options *run,
-    struct err *err) {
+static bool ask_vectors(
+    struct embedding *s, size_t n, const struct run_options *run, struct err *err) {
     uint8_t(*keys)[MEMO_KEY] = xcalloc(n + 1, sizeof *keys);
     for (size_t i = 0; i < n; i++) { /* by the text alone: what it is sent with changes nothing */
         struct memo_hash *h = remote_hash(s->r, "embed");

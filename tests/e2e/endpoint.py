@@ -51,7 +51,7 @@ class Endpoint:
 
     def note(self, **what):
         with self.lock:
-            with open(self.a.notes, "a") as f: f.write(json.dumps(what) + "\n")
+            with open(self.a.notes, "a") as f: f.write(json.dumps(dict(what, at=time.time())) + "\n")
 
     # ---- replies as they should be ----
 
@@ -185,6 +185,9 @@ def serve(a):
             if a.mode == "storm" and k % 3 != 0:
                 e.note(body=mark, status=429)
                 return self.error(429, "Rate limit reached", "rate_limit_exceeded", {"Retry-After": "0"} if k % 2 else {})
+            if a.mode == "narrow" and e.under_way > 2:
+                e.note(body=mark, status=429)
+                return self.error(429, "Too many at once", "rate_limit_exceeded")
             if a.mode == "broke":
                 return self.error(429, "You exceeded your current quota", "insufficient_quota")
             if a.mode == "tomorrow":

@@ -48,8 +48,8 @@ endpoint() {
 local function api(t)
   t.url = t.url or "http://127.0.0.1:$port/v1"
   t.model, t.key_env, t.answers_as = "mock-1", "MOCK_KEY", t.answers_as
-  t.limits = { retry_ms = 5, timeout_s = 2, concurrency = t.at_once or 8 }
-  t.price, t.at_once = t.price or { input = 2, output = 8 }, nil
+  t.limits = { retry_ms = 5, timeout_s = 2, concurrency = t.at_once or 8, requests_per_minute = t.a_minute }
+  t.price, t.at_once, t.a_minute = t.price or { input = 2, output = 8 }, nil, nil
   return t
 end
 return {
@@ -60,6 +60,7 @@ return {
   vectors = api { kind = "openai", speaks = "embeddings", batch = 7, price = { input = 1 } },
   tei = api { kind = "tei", url = "http://127.0.0.1:$port", batch = 7, price = { input = 1 } },
   llama = api { kind = "llamacpp", speaks = "chat", answers_as = "*" },
+  paced = api { kind = "openai", speaks = "completions", a_minute = 1200 },
   one = api { kind = "openai", speaks = "completions", at_once = 1 },
 }
 L
@@ -74,7 +75,7 @@ endpoint
 code 'apis are listed' 0 "$ASSAY" api ls --json
 what='as the file has them, and where the key is, not what'
 py "$what" 'd = json.load(open(sys.argv[1])); a = {x["name"]: x for x in d["apis"]}
-assert d["schema"] == "assay.apis/1" and len(a) == 8 and list(a) == sorted(a), a
+assert d["schema"] == "assay.apis/1" and len(a) == 9 and list(a) == sorted(a), a
 assert a["api:scorer"]["key"] == {"env": "MOCK_KEY", "there": True} and a["api:scorer"]["paid"] == 0, a' "$tmp/out"
 code 'and checked' 0 "$ASSAY" api check
 code 'a key that is not there' 5 env -u MOCK_KEY "$ASSAY" api check chat
@@ -208,6 +209,23 @@ bill = b["remote"]["bill"]
 assert bill["requests"] == len(notes), (bill, len(notes))' "$tmp/scored.json" "$tmp/out" "$tmp/notes"
     end
 done
+endpoint --mode narrow --delay 0.03 # more than two at once are refused
+afresh
+code 'an endpoint that bears two at once' 0 ask api:scorer -t E2EChoice
+py 'is soon asked so many' "$core"'
+refused = sum(x["status"] == 429 for x in lines(sys.argv[3]))
+assert 0 < refused < 100, refused' "$tmp/scored.json" "$tmp/out" "$tmp/notes"
+afresh
+end
+endpoint
+code 'a limit of requests a minute' 0 ask api:paced -t E2EChoice --limit 10
+py 'is kept' 'at = [x["at"] for x in lines(sys.argv[1])]
+assert len(at) == 40 and at[-1] - at[0] > 39 * 0.05 - 0.1, at[-1] - at[0]' "$tmp/notes"
+end
+endpoint
+code 'of a suite, a chat is asked what it can be asked' 0 ask api:chat -s e2e
+py 'and the rest is left out' 'r = json.load(open(sys.argv[1]))["results"]; assert [x["task"] for x in r] == ["E2EChoice"], r' "$tmp/out"
+end
 endpoint --mode hang --every 40
 afresh
 code 'replies that never end' 0 ask api:scorer -t E2EChoice

@@ -4,7 +4,8 @@
 #include "evaluator/remote/remote.h"
 
 #define API(fields)                                                                                \
-    "return { mini = { kind = \"openai\", speaks = \"chat\", url = \"https://api.example.org/v1\", " \
+    "return { mini = { kind = \"openai\", speaks = \"chat\", url = "                               \
+    "\"https://api.example.org/v1\", "                                                             \
     "model = \"mini-2\", " fields " } }"
 
 static struct apis read_text(const char *lua) {
@@ -80,8 +81,9 @@ static void keys_do_not_belong_there(void **state) {
     refused(API("extra = { user = 'sk-0123456789abcdefghijklmnop' }"), "looks like a key");
     struct err err = error_of(API("key_file = 'sk-0123456789abcdefghijklmnop'"));
     assert_null(strstr(err.msg, "0123456789")); /* nor is it repeated */
-    refused("return { mini = { kind = 'vllm', speaks = 'chat', url = 'http://far.example/v1', model = "
-            "'m', key_env = 'K' } }",
+    refused(
+        "return { mini = { kind = 'vllm', speaks = 'chat', url = 'http://far.example/v1', model = "
+        "'m', key_env = 'K' } }",
         "plain http");
 }
 
@@ -125,8 +127,9 @@ static void names_are_found_or_nearly(void **state) {
 static void an_identity_is_of_what_is_asked(void **state) {
     (void)state;
     char one[65], two[65];
-    struct apis a = read_text(API("")), b = read_text(API("ceiling = 1, price = { input = 1, output "
-                                                          "= 1 }, key_env = 'K'"));
+    struct apis a = read_text(API("")),
+                b = read_text(API("ceiling = 1, price = { input = 1, output "
+                                  "= 1 }, key_env = 'K'"));
     struct apis c = read_text("return { mini = { kind = 'openai', speaks = 'chat', url = "
                               "'https://api.example.org/v1', model = 'mini-3' } }");
     api_identity(&a.items[0], one);

@@ -12,7 +12,9 @@
 
 #include "evaluator/remote/reply.h"
 
-static const struct api OPENAI = { .name = "a", .kind = API_OPENAI, .speaks = API_CHAT, .model = "m" };
+static const struct api OPENAI = {
+    .name = "a", .kind = API_OPENAI, .speaks = API_CHAT, .model = "m"
+};
 
 static json_t *parsed(const char *text) {
     struct err err = ERR_INIT;
@@ -30,7 +32,8 @@ static enum err_class scored(const char *text, size_t from, const char *tokens,
     struct strbuf reply = { 0 };
     struct err err = ERR_INIT;
     strbuf_addf(&reply,
-        "{\"choices\": [{\"logprobs\": {\"tokens\": %s, \"token_logprobs\": %s, \"top_logprobs\": %s%s%s}}]}",
+        "{\"choices\": [{\"logprobs\": {\"tokens\": %s, \"token_logprobs\": %s, \"top_logprobs\": "
+        "%s%s%s}}]}",
         tokens, logprobs, tops, offsets ? ", \"text_offset\": " : "", offsets ? offsets : "");
     json_t *json = parsed(reply.text);
     (void)!reply_scored(json, text, strlen(text), from, out, &err);
@@ -44,18 +47,20 @@ static enum err_class scored(const char *text, size_t from, const char *tokens,
 static void a_continuation_begins_where_its_context_ends(void **state) {
     (void)state;
     struct reply_score s;
-    assert_int_equal(scored("a b c", 1, "[\"a\", \" b\", \" c\"]", "[null, -1, -2]", TOPS3, "[0, 1, 3]",
-                         &s),
+    assert_int_equal(
+        scored("a b c", 1, "[\"a\", \" b\", \" c\"]", "[null, -1, -2]", TOPS3, "[0, 1, 3]", &s),
         ERR_NONE);
     assert_true(s.loglikelihood == -3 && s.n_tokens == 2 && s.greedy);
     assert_int_equal(scored("a b c", 3, "[\"a\", \" b\", \" c\", \" d\"]", "[null, -1, -2, -9]",
                          "[null, {\"x\": -1}, {\"x\": -1.5}, null]", NULL, &s),
         ERR_NONE); /* what was written behind it is not counted */
     assert_true(s.loglikelihood == -2 && s.n_tokens == 1 && !s.greedy);
-    assert_int_equal(scored("a b", 0, "[\"<s>\", \"a\", \" b\"]", "[null, -1, -2]", TOPS3, "[0, 3, 4]", &s),
+    assert_int_equal(
+        scored("a b", 0, "[\"<s>\", \"a\", \" b\"]", "[null, -1, -2]", TOPS3, "[0, 3, 4]", &s),
         ERR_NONE); /* a beginning that is no part of the text */
     assert_true(s.loglikelihood == -3);
-    assert_int_equal(scored("a b", 3, "[\"a\", \" b\"]", "[null, -1]", "[null, {\"x\": -1}]", NULL, &s),
+    assert_int_equal(
+        scored("a b", 3, "[\"a\", \" b\"]", "[null, -1]", "[null, {\"x\": -1}]", NULL, &s),
         ERR_NONE);
     assert_true(s.loglikelihood == 0 && s.n_tokens == 0 && s.greedy);
 }
@@ -63,14 +68,20 @@ static void a_continuation_begins_where_its_context_ends(void **state) {
 static void letters_in_parts_are_aligned(void **state) {
     (void)state;
     struct reply_score s;
-    const char *text = "\xf0\x9f\x98\x80 is \xc3\xa9"; /* a face of three tokens, e with an accent of two */
-    assert_int_equal(scored(text, 7, "[\"\\ufffd\", \"\\ufffd\", \"\\ufffd\", \" is\", \" \", \"bytes:\\\\xc3\", \"bytes:\\\\xa9\"]",
-                         "[null, -1, -1, -1, -2, -4, -8]",
-                         "[null, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}]", NULL, &s),
+    const char *text =
+        "\xf0\x9f\x98\x80 is \xc3\xa9"; /* a face of three tokens, e with an accent of two */
+    assert_int_equal(
+        scored(text, 7,
+            "[\"\\ufffd\", \"\\ufffd\", \"\\ufffd\", \" is\", \" \", \"bytes:\\\\xc3\", "
+            "\"bytes:\\\\xa9\"]",
+            "[null, -1, -1, -1, -2, -4, -8]",
+            "[null, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}]", NULL,
+            &s),
         ERR_NONE);
     assert_true(s.loglikelihood == -14 && s.n_tokens == 3);
-    assert_int_equal(scored(text, 2, "[\"\\ufffd\", \"\\ufffd\", \" is\", \" \\u00e9\"]", "[null, -1, -1, -1]",
-                         "[null, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}]", NULL, &s),
+    assert_int_equal(
+        scored(text, 2, "[\"\\ufffd\", \"\\ufffd\", \" is\", \" \\u00e9\"]", "[null, -1, -1, -1]",
+            "[null, {\"x\":-9}, {\"x\":-9}, {\"x\":-9}]", NULL, &s),
         ERR_UNSUPPORTED); /* an end inside a letter has no token */
 }
 
@@ -108,7 +119,10 @@ static void the_model_that_was_asked_answers(void **state) {
     struct reply_about a;
     struct api named = OPENAI;
     named.answers_as = "other";
-    assert_int_equal(about("{\"model\": \"m\", \"usage\": {\"prompt_tokens\": 3, \"completion_tokens\": 4}}", &OPENAI, &a), ERR_NONE);
+    assert_int_equal(
+        about("{\"model\": \"m\", \"usage\": {\"prompt_tokens\": 3, \"completion_tokens\": 4}}",
+            &OPENAI, &a),
+        ERR_NONE);
     assert_true(a.counted && a.tokens_in == 3 && a.tokens_out == 4);
     assert_int_equal(about("{\"model\": \"m-2026-01-31\"}", &OPENAI, &a), ERR_NONE);
     assert_false(a.counted);
@@ -120,7 +134,10 @@ static void the_model_that_was_asked_answers(void **state) {
     assert_int_equal(about("{\"model\": \"whatever\"}", &named, &a), ERR_NONE);
     assert_int_equal(about("{}", &OPENAI, &a), ERR_INPUT);
     assert_int_equal(about("[]", &OPENAI, &a), ERR_INPUT);
-    assert_int_equal(about("{\"model\": \"m\", \"usage\": {\"prompt_tokens\": -1, \"completion_tokens\": 4}}", &OPENAI, &a), ERR_NONE);
+    assert_int_equal(
+        about("{\"model\": \"m\", \"usage\": {\"prompt_tokens\": -1, \"completion_tokens\": 4}}",
+            &OPENAI, &a),
+        ERR_NONE);
     assert_false(a.counted);
 }
 
@@ -146,12 +163,15 @@ static void letters_have_the_numbers_of_their_tokens(void **state) {
     struct err err = ERR_INIT;
     double lp[REPLY_LETTERS];
     bool any;
-    json_t *r = parsed("{\"choices\": [{\"logprobs\": {\"content\": [{\"top_logprobs\": [{\"token\": \"B\", \"logprob\": -1}, "
-                       "{\"token\": \" B\", \"logprob\": -1}, {\"token\": \"A\", \"logprob\": -2}, {\"token\": \"F\", \"logprob\": -3}]}]}}]}");
+    json_t *r = parsed("{\"choices\": [{\"logprobs\": {\"content\": [{\"top_logprobs\": "
+                       "[{\"token\": \"B\", \"logprob\": -1}, "
+                       "{\"token\": \" B\", \"logprob\": -1}, {\"token\": \"A\", \"logprob\": -2}, "
+                       "{\"token\": \"F\", \"logprob\": -3}]}]}}]}");
     assert_true(reply_letters(r, 4, lp, &any, &err));
     assert_true(any && fabs(lp[1] - (-1 + log(2))) < 1e-12 && lp[0] == -2 && isnan(lp[2]));
     json_decref(r);
-    r = parsed("{\"choices\": [{\"logprobs\": {\"content\": [{\"top_logprobs\": [{\"token\": \"B\", \"logprob\": 2}]}]}}]}");
+    r = parsed("{\"choices\": [{\"logprobs\": {\"content\": [{\"top_logprobs\": [{\"token\": "
+               "\"B\", \"logprob\": 2}]}]}}]}");
     assert_false(reply_letters(r, 4, lp, &any, &err));
     json_decref(r);
     r = parsed("{\"choices\": [{\"logprobs\": null}]}");
@@ -177,9 +197,18 @@ static enum err_class vectors(const char *text, enum api_kind kind, size_t n, ui
 static void vectors_are_one_for_each_text(void **state) {
     (void)state;
     assert_int_equal(vectors("[[1, 2], [3, 4]]", API_TEI, 2, 0), ERR_NONE);
-    assert_int_equal(vectors("{\"data\": [{\"index\": 1, \"embedding\": [3, 4]}, {\"index\": 0, \"embedding\": [1, 2]}]}", API_OPENAI, 2, 2), ERR_NONE);
-    assert_int_equal(vectors("{\"data\": [{\"index\": 0, \"embedding\": [3, 4]}, {\"index\": 0, \"embedding\": [1, 2]}]}", API_OPENAI, 2, 2), ERR_INPUT);
-    assert_int_equal(vectors("{\"data\": [{\"index\": 2, \"embedding\": [3, 4]}, {\"index\": 0, \"embedding\": [1, 2]}]}", API_OPENAI, 2, 2), ERR_INPUT);
+    assert_int_equal(vectors("{\"data\": [{\"index\": 1, \"embedding\": [3, 4]}, {\"index\": 0, "
+                             "\"embedding\": [1, 2]}]}",
+                         API_OPENAI, 2, 2),
+        ERR_NONE);
+    assert_int_equal(vectors("{\"data\": [{\"index\": 0, \"embedding\": [3, 4]}, {\"index\": 0, "
+                             "\"embedding\": [1, 2]}]}",
+                         API_OPENAI, 2, 2),
+        ERR_INPUT);
+    assert_int_equal(vectors("{\"data\": [{\"index\": 2, \"embedding\": [3, 4]}, {\"index\": 0, "
+                             "\"embedding\": [1, 2]}]}",
+                         API_OPENAI, 2, 2),
+        ERR_INPUT);
     assert_int_equal(vectors("[[1, 2]]", API_TEI, 2, 0), ERR_INPUT);
     assert_int_equal(vectors("[[1, 2], [3]]", API_TEI, 2, 0), ERR_INPUT);
     assert_int_equal(vectors("[[1, 2], [3, null]]", API_TEI, 2, 0), ERR_INPUT);
@@ -192,7 +221,8 @@ static void an_error_is_told_on_one_line(void **state) {
     (void)state;
     char said[40], code[20];
     const char *one = "{\"error\": {\"message\": \"no\\nsuch \\u001b model\", \"code\": \"gone\"}}",
-               *two = "{\"error\": \"too long\", \"error_type\": \"Validation\"}", *three = "<html>";
+               *two = "{\"error\": \"too long\", \"error_type\": \"Validation\"}",
+               *three = "<html>";
     reply_error(one, strlen(one), said, sizeof said, code, sizeof code);
     assert_string_equal(said, "no such   model");
     assert_string_equal(code, "gone");
