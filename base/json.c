@@ -105,6 +105,19 @@ json_t *json_parse_python_file(const char *path, size_t max_bytes, struct err *e
     return json;
 }
 
+static int add_piece(const char *piece, size_t n, void *to) {
+    strbuf_add(to, piece, n);
+    return 0;
+}
+
+char *json_text(const json_t *value, size_t flags) {
+    struct strbuf out = { 0 };
+    bool ok = json_dump_callback(value, add_piece, &out, flags) == 0 && !out.overflow;
+    if (!ok)
+        strbuf_release(&out);
+    return ok ? strbuf_take(&out) : NULL;
+}
+
 bool json_lines_next(struct json_lines *l, const char **line, size_t *n) {
     if (l->left == 0) {
         return false;

@@ -20,6 +20,10 @@ MUST_CHECK json_t *json_parse_file(const char *path, size_t max_bytes, struct er
 MUST_CHECK json_t *json_parse_python_file(const char *path, size_t max_bytes, struct err *err);
 void json_forget_infinity(char *text, size_t len); /* in place */
 
+/* jansson's json_dumps with its flags, as a text of malloc's, which json_dumps' is not where a pool
+ * is in use (json_pool.h). NULL for what can't be said so. */
+char *json_text(const json_t *value, size_t flags);
+
 /* JSON lines, one after the other, without copies: *line, its length in *n and, from 1, its number.
  * False at the end. An empty line is one; a text may end with or without its last newline. */
 struct json_lines {

@@ -2,7 +2,8 @@
  *
  * A float goes by Schubfach (R. Giulietti, 2020): of the decimals inside the interval that rounds
  * to it, the shortest, and of those the nearest, found with one 64-bit power of ten and no division
- * but by ten. A double, of which far fewer are printed, is tried from 15 digits up. */
+ * but by ten. A double goes by the 64 bits of a long double where these can tell, else it is tried
+ * from 15 digits up. */
 #include "base/number.h"
 
 #include <float.h>
@@ -245,7 +246,74 @@ static struct decimal_text scanned(const char *scientific) {
     return d;
 }
 
-size_t number_double(double v, char *out) {
+/* ---- most doubles, in long double ---- */
+
+#define SCALE_MAX                                                                                  \
+    27                /* 10^27 is 5^27 * 2^27, and 5^27 has 63 bits: a long double has it exactly  \
+                       */
+#define DIGITS_MAX 17 /* of them every double is one */
+/* What a product of a 17-digit number may be off by, and more: an 80-bit one lies 2^-8 apart. */
+#define SLACK 0.0625L
+
+static const long double TENS[SCALE_MAX + 1] = { 1e0L, 1e1L, 1e2L, 1e3L, 1e4L, 1e5L, 1e6L, 1e7L,
+    1e8L, 1e9L, 1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L, 1e21L,
+    1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L };
+
+/* v * 10^scale, of which 17 digits stand before the point. */
+static long double scaled(double v, int *scale) {
+    int binary;
+    (void)frexp(v, &binary);
+    *scale = DIGITS_MAX - 1 - (int)floor((binary - 1) * 0.30102999566398120);
+    if (*scale < 0 || *scale > SCALE_MAX)
+        return 0;
+    long double x = v * TENS[*scale];
+    if (x >= 1e17L && *scale > 0) /* the power of two said a little less */
+        x = v * TENS[--*scale];
+    return x;
+}
+
+/* The shortest of 15, 16 and 17 digits that reads back, as a whole number; 0 where a product's
+ * last bits would decide, and all that is as far from 1 as that it can't be had so. */
+static uint64_t nearest_digits(double v, int *scale) {
+    long double x = scaled(v, scale);
+    if (LDBL_MANT_DIG < 64 || x < 1e16L || x >= 1e17L)
+        return 0;
+    int binary;
+    if (frexp(v, &binary) == 0.5) /* neighbours at two distances */
+        return 0;
+    const long double half = ldexpl(1, binary - DBL_MANT_DIG - 1) * TENS[*scale];
+    for (uint64_t unit = 100; unit; unit /= 10) {
+        const long double in_units = x / (long double)unit;
+        const uint64_t whole = (uint64_t)(in_units + 0.5L);
+        const long double off = fabsl((long double)whole - in_units) * (long double)unit;
+        if (fabsl(off - (long double)unit / 2) < SLACK || fabsl(off - half) < SLACK)
+            return 0;
+        if (off < half)
+            return whole * unit;
+    }
+    return 0;
+}
+
+static bool in_long_double(double v, struct decimal_text *d) {
+    int scale;
+    uint64_t whole = nearest_digits(fabs(v), &scale);
+    if (!whole)
+        return false;
+    d->exponent = -scale;
+    d->negative = v < 0;
+    char text[NUMBER_TEXT_MAX], *end = text + sizeof text, *from;
+    for (; whole % 10 == 0; whole /= 10)
+        d->exponent++;
+    from = digits_before(end, whole);
+    d->n = (int)(end - from);
+    memcpy(d->digits, from, (size_t)d->n);
+    d->exponent += d->n - 1;
+    return true;
+}
+
+/* ---- any double ---- */
+
+static struct decimal_text tried(double v) {
     char text[NUMBER_TEXT_MAX];
     int digits = fabs(v) < DBL_MIN ? 1 : DBL_DIG; /* subnormal numbers have fewer */
     for (;; digits++) {
@@ -253,6 +321,12 @@ size_t number_double(double v, char *out) {
         if (digits == DBL_DECIMAL_DIG || reads_back(text, v) || bumped_reads_back(text, v))
             break;
     }
-    struct decimal_text d = scanned(text);
+    return scanned(text);
+}
+
+size_t number_double(double v, char *out) {
+    struct decimal_text d = { 0 };
+    if (!in_long_double(v, &d))
+        d = tried(v);
     return layout(&d, out);
 }

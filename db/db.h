@@ -111,8 +111,11 @@ MUST_CHECK json_t *rows_json(
     const struct rows *rows, int row, const char *column, struct err *err); /* caller owns */
 void *rows_bytes(
     const struct rows *rows, int row, const char *column, size_t *n); /* caller frees */
-/* One object a row, numbers as numbers, jsonb as itself, bytes left out. The caller owns it. */
-MUST_CHECK json_t *row_to_json(const struct rows *rows, int row, struct err *err);
+/* One object a row, numbers as numbers, jsonb as itself, bytes left out. The caller owns it. Values
+ * that are those of the row above are shared with what was made of it (or NULL): they are for
+ * reading. */
+MUST_CHECK json_t *row_to_json(
+    const struct rows *rows, int row, const json_t *above, struct err *err);
 MUST_CHECK json_t *rows_to_json(const struct rows *rows, struct err *err);
 
 /* Everything read between the two is of one moment; a lost connection in between is an error, not a

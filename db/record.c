@@ -33,7 +33,7 @@ char *record_text(const json_t *record, struct err *err) {
         if (!metric_is_sound(m, err))
             return NULL;
     }
-    char *text = json_dumps(record, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *text = json_text(record, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(17));
     if (!text)
         err_set(err, ERR_INPUT, "record: not valid JSON");
     return text;
@@ -49,7 +49,7 @@ bool queue_finish(struct db *db, const struct job_key *key, const char *text,
 
 bool run_record(struct db *db, const json_t *request, const char *text, long long set,
     long long *run, bool *created, struct err *err) {
-    char *asked = json_dumps(request, JSON_COMPACT);
+    char *asked = json_text(request, JSON_COMPACT);
     struct rows rows = { 0 };
     bool ok = asked ? db_query(db, "run_record",
                           DB_ARGS(db_text(asked), set ? db_int(set) : db_null(), db_text(text)),

@@ -129,12 +129,23 @@ static json_t *field_json(PGresult *r, int row, int c, struct err *err) {
     }
 }
 
-json_t *row_to_json(const struct rows *rows, int row, struct err *err) {
+/* A value that reads as the one above it is that value: of what rows say, most is said of many. */
+static json_t *value_of_row(
+    const struct rows *rows, int row, int c, const json_t *above, struct err *err) {
+    PGresult *r = rows->result;
+    json_t *same = above && row > 0 ? json_object_get(above, PQfname(r, c)) : NULL;
+    bool text = same && !PQgetisnull(r, row, c) && !PQgetisnull(r, row - 1, c);
+    if (text && strcmp(PQgetvalue(r, row, c), PQgetvalue(r, row - 1, c)) == 0)
+        return json_incref(same);
+    return field_json(r, row, c, err);
+}
+
+json_t *row_to_json(const struct rows *rows, int row, const json_t *above, struct err *err) {
     json_t *object = json_object();
     for (int c = 0; c < PQnfields(rows->result); c++) {
         if (PQftype(rows->result, c) == OID_BYTEA)
             continue;
-        json_t *value = field_json(rows->result, row, c, err);
+        json_t *value = value_of_row(rows, row, c, above, err);
         if (!value) {
             json_decref(object);
             return NULL;
@@ -145,14 +156,15 @@ json_t *row_to_json(const struct rows *rows, int row, struct err *err) {
 }
 
 json_t *rows_to_json(const struct rows *rows, struct err *err) {
-    json_t *list = json_array();
+    json_t *list = json_array(), *above = NULL;
     for (int row = 0; row < rows->n; row++) {
-        json_t *object = row_to_json(rows, row, err);
+        json_t *object = row_to_json(rows, row, above, err);
         if (!object) {
             json_decref(list);
             return NULL;
         }
         json_array_append_new(list, object);
+        above = object;
     }
     return list;
 }

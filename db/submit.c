@@ -1,4 +1,5 @@
 /* Submissions and recorded runs: JSON in, rows out. The checks are the schema's. */
+#include "base/json.h"
 #include "db/conn.h"
 
 static json_t *answer_from(const struct rows *rows) {
@@ -15,7 +16,7 @@ static json_t *answer_from(const struct rows *rows) {
 }
 
 json_t *db_submit(struct db *db, const json_t *request, struct err *err) {
-    char *text = json_dumps(request, JSON_COMPACT);
+    char *text = json_text(request, JSON_COMPACT);
     if (!text) {
         err_set(err, ERR_INPUT, "the submission is not valid JSON");
         return NULL;

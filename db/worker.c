@@ -1,5 +1,6 @@
 /* A worker makes its own id, so that registering again after a lost reply is no second worker, and
  * so that a database restored from yesterday cannot give the same id to another. */
+#include "base/json.h"
 #include "db/conn.h"
 
 #include <string.h>
@@ -41,7 +42,7 @@ bool worker_register(
     struct db *db, struct worker *worker, const char *build, const json_t *info, struct err *err) {
     char host[200] = "unknown";
     gethostname(host, sizeof host - 1);
-    char *text = info ? json_dumps(info, JSON_COMPACT) : NULL;
+    char *text = info ? json_text(info, JSON_COMPACT) : NULL;
     struct rows rows = { 0 };
     bool ok =
         check_durable(db, err) && db_query(db, "worker_register",

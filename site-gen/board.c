@@ -96,13 +96,18 @@ static json_t *entry_new(const struct world *w, const json_t *row) {
     return e;
 }
 
+/* A shelf's rows say themselves what a snapshot has of their runs. */
+static const json_t *run_of(const struct world *w, const json_t *row) {
+    return w->shelf ? row : world_run(w, json_get_int(row, "run_id", 0));
+}
+
 static json_t *cell_view(const struct world *w, const json_t *row) {
     long long id = json_get_int(row, "run_id", 0);
     json_t *cell = figure_view(row);
     json_object_set_new(cell, "run", json_integer(id));
     json_object_set_new(cell, "path", run_path(w, json_get_string(row, "model", ""), id));
     copy_field(cell, row, "dtype");
-    copy_field(cell, world_run(w, id), "data_sha256");
+    copy_field(cell, run_of(w, row), "data_sha256");
     return cell;
 }
 
@@ -119,6 +124,7 @@ static void add_row(const struct world *w, json_t *section, const json_t *row) {
     if (!json_object_get(entry, "dtype"))
         copy_field(entry, row, "dtype");
     mark_dtype(entry, row);
+    row_add_run(entry, run_of(w, row));
 }
 
 static void fill_sections(const struct world *w, const char *suite, json_t *const *sections) {
@@ -139,19 +145,18 @@ struct filling {
     json_t *const *sections;
 };
 
-/* Of the run the row has what cells are told apart by, and what else a board says of runs. */
+/* Where cells are compared by the scores of documents, these stay with their runs. */
 static void take_row(void *to, const json_t *row) {
-    static const char *const COPIED[] = { "run_id", "model", "data_sha256", "finished_at",
-        "seconds", "tokens_computed", "isa", "device", NULL };
+    static const char *const COPIED[] = { "run_id", "model", NULL };
     const struct filling *f = to;
-    json_t *run = json_object();
-    copy_fields(run, row, COPIED);
-    if (!json_is_null(json_object_get(row, "scores")))
-        json_object_set_new(
-            run, "record", json_pack("{s:O}", "scores", json_object_get(row, "scores")));
-    char id[32];
-    snprintf(id, sizeof id, "%lld", json_get_int(row, "run_id", 0));
-    json_object_set_new(f->w->runs, id, run);
+    json_t *scores = json_object_get(row, "scores");
+    if (scores && !json_is_null(scores)) {
+        json_t *run = json_pack("{s:{s:O}}", "record", "scores", scores);
+        copy_fields(run, row, COPIED);
+        char id[32];
+        snprintf(id, sizeof id, "%lld", json_get_int(row, "run_id", 0));
+        json_object_set_new(f->w->runs, id, run);
+    }
     add_row(f->w, f->sections[family_of(json_get_string(row, "kind", "")) - FAMILIES], row);
 }
 

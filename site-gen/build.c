@@ -6,19 +6,14 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "db/db.h"
+#include "site-gen/builder.h"
 #include "site-gen/compare.h"
 #include "site-gen/items.h"
 #include "site-gen/leaves.h"
 #include "site-gen/load.h"
 #include "site-gen/look.h"
-#include "site-gen/memory.h"
-#include "site-gen/outlet.h"
-#include "site-gen/plot.h"
-#include "site-gen/press.h"
 #include "site-gen/samples.h"
 #include "site-gen/shelf.h"
-#include "site-gen/sign.h"
-#include "site-gen/site.h"
 #include "site-gen/split.h"
 #include "site-gen/stow.h"
 #include "site-gen/tree.h"
@@ -27,31 +22,8 @@
 extern const struct embedded site_templates[];
 extern const struct embedded site_assets[];
 
-#define MODELS_AT_ONCE 50 /* off the shelf */
-
-struct builder {
-    const struct site_options *options;
-    struct shelf *shelf; /* or NULL: then there is no memory, either */
-    struct memory memory;
-    struct signer signer;
-    json_t *snapshot;
-    const char *below; /* where in the tree the site is: "" or "s/NAME/" */
-    struct world world;
-    struct press *press;
-    struct tree *tree;
-    struct plots plots;
-    json_t *boards;
-    json_t *paths;    /* of all pages, for the site map */
-    json_t *listed;   /* what is for downloading (outlet.h) */
-    json_t *compared; /* paths of models that have scores, without what all have */
-    struct outlet outlet;
-    struct strbuf page;
-    char *root; /* path part of base_url: "/" or "/path/" */
-    int n_pages;
-    int pages_before;    /* the part that is being made */
-    size_t paths_before; /* the same, of paths */
-    size_t n_figures;    /* of a page that has any */
-};
+#define MODELS_AT_ONCE 50  /* off the shelf */
+#define NAMES_AT_ONCE 1000 /* with those that are kept */
 
 /* ---- one page, one file ---- */
 
@@ -376,26 +348,48 @@ struct portion {
     json_t *hashes, *parts; /* of all; null: not kept */
 };
 
-static bool put_portion(
-    struct builder *b, struct portion *p, const json_t *standings, struct err *err) {
+static struct portion portion_new(void) {
+    return (struct portion) { json_array(), json_array(), json_array(), json_array() };
+}
+
+static void portion_release(struct portion *p) {
+    json_decref(p->names);
+    json_decref(p->read);
+    json_decref(p->hashes);
+    json_decref(p->parts);
+}
+
+/* Portions that are put at once, and what all of them say. */
+struct portions {
+    struct portion *items;
+    size_t n, room;
+    const json_t *standings;
+};
+
+static bool put_portion(struct builder *hand, void *arg, size_t item, struct err *err) {
+    const struct portions *all = arg;
+    const struct portion *p = &all->items[item];
     size_t i;
     json_t *name;
-    bool ok = json_array_size(p->read) == 0 || show_models(b, p->read, err);
+    bool ok = json_array_size(p->read) == 0 || show_models(hand, p->read, err);
     json_array_foreach(p->names, i, name) {
         const json_t *part = json_array_get(p->parts, i);
         const char *text = json_string_value(name);
         if (json_is_object(part)) {
-            count_model(b, text, part);
+            count_model(hand, text, part);
         } else if (ok) {
-            part_begin(b, "model", text, json_string_value(json_array_get(p->hashes, i)));
-            ok = put_model_and_runs(b, text, standings, err);
-            part_end(b);
+            part_begin(hand, "model", text, json_string_value(json_array_get(p->hashes, i)));
+            ok = put_model_and_runs(hand, text, all->standings, err);
+            part_end(hand);
         }
     }
-    json_array_clear(p->names);
-    json_array_clear(p->read);
-    json_array_clear(p->hashes);
-    json_array_clear(p->parts);
+    return ok;
+}
+
+static bool put_portions(struct hands *hands, struct portions *all, struct err *err) {
+    bool ok = hands_run(hands, all->n, put_portion, all, err);
+    while (all->n)
+        portion_release(&all->items[--all->n]);
     return ok;
 }
 
@@ -420,26 +414,38 @@ static bool add_to_portion(struct builder *b, struct portion *p, const char *nam
     return ok;
 }
 
-static bool put_models(struct builder *b, struct err *err) {
+static bool put_each_model(struct builder *b, struct hands *hands, struct err *err) {
     const char *name;
     json_t *revisions, *standings = standings_index(b->boards);
-    struct portion p = { json_array(), json_array(), json_array(), json_array() };
+    struct portions all = { .standings = standings, .room = hands_at_once(hands) };
     bool ok = true;
+    all.items = xcalloc(all.room, sizeof *all.items);
     if (b->shelf)
         world_show(&b->world, NULL, NULL);
     json_object_foreach(b->world.models, name, revisions) {
         (void)revisions;
-        ok = ok && add_to_portion(b, &p, name, standings, err);
-        if (json_array_size(p.read) == MODELS_AT_ONCE)
-            ok = ok && put_portion(b, &p, standings, err);
+        struct portion *p = all.n ? &all.items[all.n - 1] : NULL;
+        if (!p || json_array_size(p->read) == MODELS_AT_ONCE ||
+            json_array_size(p->names) == NAMES_AT_ONCE) {
+            ok = ok && (all.n < all.room || put_portions(hands, &all, err));
+            p = &all.items[all.n++];
+            *p = portion_new();
+        }
+        ok = ok && add_to_portion(b, p, name, standings, err);
+        if (!ok)
+            break;
     }
-    ok = ok && put_portion(b, &p, standings, err);
-    json_decref(p.names);
-    json_decref(p.read);
-    json_decref(p.hashes);
-    json_decref(p.parts);
+    ok = ok && put_portions(hands, &all, err);
+    while (all.n)
+        portion_release(&all.items[--all.n]);
+    free(all.items);
     json_decref(standings);
-    return ok && put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err) &&
+    return ok;
+}
+
+static bool put_models(struct builder *b, struct hands *hands, struct err *err) {
+    return put_each_model(b, hands, err) &&
+           put_view(b, "models.html", "/m/", view_models(&b->world), NULL, err) &&
            put_view(b, "compare.html", "/compare/", compare_view(b->compared), NULL, err);
 }
 
@@ -480,7 +486,8 @@ static bool put_task(struct builder *b, const char *name, struct err *err) {
     json_t *view = view_task(&b->world, name);
     char *path = xstrdup(json_get_string(view, "path", ""));
     bool ok = put_task_feed(&b->outlet, view, err) && items_add(&b->world, view, err);
-    shorten_task(view); /* what is new need not be the best, nor is what all have in common */
+    finish_task(
+        &b->world, view); /* what is new need not be the best, nor what all have in common */
     if (!ok)
         json_decref(view);
     ok = ok && put_view(b, "task.html", path, view, NULL, err);
@@ -488,39 +495,56 @@ static bool put_task(struct builder *b, const char *name, struct err *err) {
     return ok;
 }
 
-static bool put_or_keep_task(
-    struct builder *b, const char *name, const json_t *line, struct err *err) {
+struct tasks {
+    json_t *lines; /* of the list, which says nothing of models */
+    const json_t **parts;
+};
+
+static bool put_listed_task(struct builder *hand, void *arg, size_t item, struct err *err) {
+    const struct tasks *all = arg;
+    const json_t *line = json_array_get(all->lines, item);
+    const char *name = json_get_string(line, "name", "");
     char hash[65];
-    const json_t *part = NULL;
-    sign_task(&b->signer, line, hash);
-    bool ok = part_keep(b, "task", name, hash, &part, err);
-    if (part) {
-        part_count(b, part);
-    } else if (ok) {
-        part_begin(b, "task", name, hash);
-        ok = put_task(b, name, err);
-        part_end(b);
+    if (all->parts[item]) {
+        part_count(hand, all->parts[item]);
+        return true;
     }
+    if (!hand->shelf)
+        return put_task(hand, name, err);
+    sign_task(&hand->signer, line, hash);
+    part_begin(hand, "task", name, hash);
+    bool ok = put_task(hand, name, err);
+    part_end(hand);
     return ok;
 }
 
-static bool put_tasks(struct builder *b, struct err *err) {
-    json_t *names = task_names(&b->world), *list = json_array(), *unused;
+static bool keep_task(struct builder *b, const json_t *line, const json_t **part, struct err *err) {
+    char hash[65];
+    sign_task(&b->signer, line, hash);
+    return part_keep(b, "task", json_get_string(line, "name", ""), hash, part, err);
+}
+
+static bool put_tasks(struct builder *b, struct hands *hands, struct err *err) {
+    json_t *names = task_names(&b->world), *unused, *line;
+    struct tasks all = { json_array(), xcalloc(json_object_size(names) + 1, sizeof *all.parts) };
     const char *name;
+    size_t i;
     bool ok = true;
     json_object_foreach(names, name, unused) {
         (void)unused;
-        json_t *line = view_task_line(&b->world, name); /* the list says nothing of models */
-        json_array_append_new(list, line);
-        ok = ok && (b->shelf ? put_or_keep_task(b, name, line, err) : put_task(b, name, err));
+        json_array_append_new(all.lines, view_task_line(&b->world, name));
     }
+    json_array_foreach(all.lines, i, line) ok =
+        ok && (!b->shelf || keep_task(b, line, &all.parts[i], err));
+    ok = ok && hands_run(hands, json_array_size(all.lines), put_listed_task, &all, err);
     json_decref(names);
-    json_t *all = json_pack("{s:s, s:o}", "schema", "assay.site.tasks/1", "tasks", list);
+    free(all.parts);
+    json_t *list = json_pack("{s:s, s:o}", "schema", "assay.site.tasks/1", "tasks", all.lines);
     if (!ok) {
-        json_decref(all);
+        json_decref(list);
         return false;
     }
-    return put_view(b, "tasks.html", "/t/", all, NULL, err);
+    return put_view(b, "tasks.html", "/t/", list, NULL, err);
 }
 
 /* ---- what is not a page ---- */
@@ -616,7 +640,7 @@ static bool outlet_file(void *arg, const char *file, const void *data, size_t n,
     return put_file(arg, file, data, n, err);
 }
 
-static void open_outlet(struct builder *b) {
+void builder_open_outlet(struct builder *b) {
     b->n_figures = PLOT_SECTIONS_MAX;
     b->outlet = (struct outlet) { .world = &b->world,
         .boards = b->boards,
@@ -645,11 +669,18 @@ static bool put_travel(struct builder *b, struct err *err) {
            put_changes(&b->outlet, err) && put_downloads(&b->outlet, err);
 }
 
+static bool put_models_and_tasks(struct builder *b, struct err *err) {
+    struct hands *hands = hands_open(b, err);
+    bool ok =
+        hands && put_models(b, hands, err) && put_tombstones(b, err) && put_tasks(b, hands, err);
+    hands_close(hands);
+    return ok;
+}
+
 static bool put_all(struct builder *b, struct err *err) {
     json_t *index = view_index(&b->world, b->boards);
     bool ok = put_assets(b, err) && put_view(b, "index.html", "/", json_incref(index), NULL, err) &&
-              put_boards(b, err) && put_models(b, err) && put_tombstones(b, err) &&
-              put_tasks(b, err) &&
+              put_boards(b, err) && put_models_and_tasks(b, err) &&
               put_view(b, "queue.html", "/queue/", view_queue(&b->world), NULL, err) &&
               put_nights(b, err) &&
               put_view(b, "methods.html", "/methods/", methods_view(b), NULL, err) &&
@@ -730,12 +761,11 @@ static bool prepare(struct builder *b, struct err *err) {
     }
     if (b->shelf && !shelf_ok(b->shelf, err))
         return false;
-    json_t *site = site_globals(b);
+    b->globals = site_globals(b);
     if (b->shelf)
-        open_memory(b, site);
-    b->press = press_open(site_templates, site, err);
-    json_decref(site);
-    open_outlet(b);
+        open_memory(b, b->globals);
+    b->press = press_open(site_templates, b->globals, err);
+    builder_open_outlet(b);
     return b->press != NULL;
 }
 
@@ -776,6 +806,7 @@ static bool put_site(struct tree *tree, const char *below, json_t *snapshot, str
     json_decref(b.paths);
     json_decref(b.listed);
     json_decref(b.compared);
+    json_decref(b.globals);
     strbuf_release(&b.page);
     free(b.root);
     return ok;
@@ -849,10 +880,26 @@ static bool build_whole(
     return ok;
 }
 
+/* A run's samples are asked for on the shelf's connection, by whoever makes its pages. */
+struct shelf_samples {
+    struct shelf *shelf;
+    struct sample_source in;
+};
+
+static bool read_samples(
+    void *arg, long long run, sample_fn *take, void *to, const char **gone, struct err *err) {
+    const struct shelf_samples *s = arg;
+    pthread_mutex_lock(&s->shelf->lock);
+    bool ok = s->in.read(s->in.arg, run, take, to, gone, err);
+    pthread_mutex_unlock(&s->shelf->lock);
+    return ok;
+}
+
 bool site_build_from(
     struct db *db, const struct site_options *options, struct site_report *out, struct err *err) {
-    struct shelf shelf = { .db = db, .err = ERR_INIT };
-    struct sample_source samples = site_samples_in(db);
+    struct shelf shelf = { .db = db, .lock = PTHREAD_MUTEX_INITIALIZER, .err = ERR_INIT };
+    struct shelf_samples held = { &shelf, site_samples_in(db) };
+    const struct sample_source samples = { read_samples, &held };
     struct site_options o = *options;
     json_t *light = NULL;
     o.samples = &samples;

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "site-gen/outlet.h"
+#include "site-gen/view.h"
 
 #define ENTRIES_MAX 20
 #define MAP_MAX 40000 /* the format allows 50,000 */
@@ -20,13 +21,15 @@ static int newest_first(const void *a, const void *b) {
     return order ? order : (k > i) - (k < i);
 }
 
-/* The last of the runs, with the time at which each became what it is. */
-static json_t *entries(json_t **runs, size_t n) {
+/* The last of the runs, with the time at which each became what it is; rows of a task become lines.
+ */
+static json_t *entries(const struct world *w, json_t **runs, size_t n) {
     json_t *list = json_array();
     if (n > 1) /* no list, no address of one */
         qsort(runs, n, sizeof *runs, newest_first);
     for (size_t i = 0; i < n && i < ENTRIES_MAX; i++) {
-        json_t *entry = json_copy(runs[i]);
+        json_t *entry =
+            json_object_get(runs[i], "path") ? json_copy(runs[i]) : task_line(w, runs[i]);
         json_object_set_new(entry, "updated", json_string(changed_at(runs[i])));
         json_array_append_new(list, entry);
     }
@@ -38,7 +41,7 @@ static bool put_feed(const struct outlet *o, const char *path, const char *name,
     size_t n, struct err *err) {
     if (!o->options->base_url)
         return true;
-    json_t *list = entries(runs, n);
+    json_t *list = entries(o->world, runs, n);
     const char *updated = json_get_string(json_array_get(list, 0), "updated", "");
     json_t *feed = json_pack(
         "{s:s, s:s, s:s, s:o}", "path", path, "name", name, "updated", updated, "runs", list);

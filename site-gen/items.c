@@ -130,33 +130,34 @@ static void show_items(const json_t *list, const json_t *samples, const char *pa
 }
 
 /* The best model's run that has a page of samples. */
-static const json_t *leader_of(const struct world *w, const json_t *rows, const json_t **line) {
+static const json_t *leader_of(const struct world *w, const json_t *rows) {
     size_t i;
     json_t *row;
     json_array_foreach(rows, i, row) {
         const json_t *run = world_run(w, json_get_int(row, "run_id", 0));
-        if (json_get_int(run, "n_chunks", 0) > 0 && has_page(w, json_get_int(run, "run_id", 0))) {
-            *line = row;
+        if (json_get_int(run, "n_chunks", 0) > 0 && has_page(w, json_get_int(run, "run_id", 0)))
             return run;
-        }
     }
     return NULL;
 }
 
 static bool show(const struct world *w, json_t *view, const json_t *rows, struct err *err) {
-    const json_t *line, *run = leader_of(w, rows, &line);
+    const json_t *run = leader_of(w, rows);
     json_t *items = json_object_get(view, "items"), *places = json_pack("[i]", 0), *samples = NULL;
     want_items(places, json_object_get(items, "nobody"));
     want_items(places, json_object_get(items, "everybody"));
     bool ok = !run || samples_at(w, run, places, &samples, err);
     if (run && ok) {
-        json_t *path = json_sprintf("%ssamples/", json_get_string(line, "path", ""));
+        json_t *page =
+                   run_path(w, json_get_string(run, "model", ""), json_get_int(run, "run_id", 0)),
+               *path = json_sprintf("%ssamples/", json_string_value(page));
         show_items(json_object_get(items, "nobody"), samples, json_string_value(path));
         show_items(json_object_get(items, "everybody"), samples, json_string_value(path));
         if (json_object_get(samples, "0") && sample_form_of(w, run).published)
             json_object_set_new(view, "example",
                 json_pack("{s:O, s:O}", "sample", json_object_get(samples, "0"), "path", path));
         json_decref(path);
+        json_decref(page);
     }
     json_decref(samples);
     json_decref(places);
@@ -188,7 +189,7 @@ bool items_add(const struct world *w, json_t *view, struct err *err) {
 
 /* Runs that differ in nothing but the revision. */
 static json_t *group_of(json_t *groups, const json_t *run) {
-    char *config = json_dumps(json_object_get(run, "config"), JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    char *config = json_text(json_object_get(run, "config"), JSON_SORT_KEYS | JSON_ENCODE_ANY);
     struct strbuf key = { 0 };
     strbuf_addf(&key, "%lld %s %s %s", json_get_int(run, "task_id", 0),
         json_get_string(run, "dtype", ""), json_get_string(run, "data_sha256", ""),

@@ -11,8 +11,23 @@
 
 #define SAMPLES_A_RUN 20
 
+/* What PostgreSQL prints where its time zone is UTC, as ours is: "2026-11-21 12:00:00.5+00". */
+static bool is_utc(const char *text) {
+    static const char FORM[] = "0000-00-00 00:00:00";
+    for (size_t i = 0; FORM[i]; i++) {
+        bool digit = text[i] >= '0' && text[i] <= '9';
+        if (FORM[i] == '0' ? !digit : text[i] != FORM[i])
+            return false;
+    }
+    const char *rest = text + sizeof FORM - 1;
+    rest += *rest == '.' ? 1 + strspn(rest + 1, "0123456789") : 0;
+    return strcmp(rest, "+00") == 0;
+}
+
 /* "2026-11-21 12:00:00.5+01" as PostgreSQL prints it, to "2026-11-21T11:00:00Z". */
 static json_t *utc_time(const char *text) {
+    if (is_utc(text))
+        return json_sprintf("%.10sT%.8sZ", text, text + 11);
     struct tm tm = { 0 };
     const char *rest = strptime(text, "%Y-%m-%d %H:%M:%S", &tm);
     if (!rest)

@@ -86,10 +86,20 @@ void memory_end(struct memory *m, json_t *paths, int n_pages) {
     m->part = NULL;
 }
 
+void memory_apart(const struct memory *m, struct memory *apart) {
+    *apart = (struct memory) { .tree = m->tree };
+    apart->now = m->now ? json_pack("{s:{}}", "parts") : NULL;
+}
+
+void memory_join(struct memory *m, struct memory *apart) {
+    json_object_update(json_object_get(m->now, "parts"), json_object_get(apart->now, "parts"));
+    json_decref(apart->now);
+}
+
 bool memory_write(struct memory *m, struct err *err) {
     if (!m->now)
         return true;
-    char *text = json_dumps(m->now, JSON_COMPACT);
+    char *text = json_text(m->now, JSON_COMPACT);
     bool ok = tree_put(m->tree, TREE_MEMORY, text, strlen(text), err);
     free(text);
     return ok;

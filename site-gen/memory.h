@@ -30,6 +30,10 @@ void memory_begin(struct memory *m, const char *key, const char *hash);
 void memory_note(struct memory *m, const char *file);
 void memory_end(struct memory *m, json_t *paths, int n_pages);
 
+/* One for parts that are made beside others, of which nothing was known; its parts become m's. */
+void memory_apart(const struct memory *m, struct memory *apart);
+void memory_join(struct memory *m, struct memory *apart);
+
 MUST_CHECK bool memory_write(struct memory *m, struct err *err);
 
 #endif

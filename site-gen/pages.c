@@ -449,35 +449,66 @@ static json_t *runs_for(const struct world *w, const json_t *task) {
     return runs;
 }
 
+/* A run among those of a task: as much as it is ranked by, and told apart by. */
+static json_t *task_row(const struct world *w, const json_t *run) {
+    static const char *const COPIED[] = { "run_id", "finished_at", "superseded_at", NULL };
+    json_t *row = json_pack("{s:o}", "figure", figure_view(run));
+    copy_fields(row, run, COPIED);
+    mark_dtype(row, run);
+    json_object_set_new(row, "parts",
+        json_pack(
+            "[o]", part_view(w, json_object_get(row, "figure"), json_get_int(run, "run_id", 0))));
+    return row;
+}
+
+json_t *task_line(const struct world *w, const json_t *row) {
+    static const char *const RANKED[] = { "rank", "rank_low", "rank_high", "tier", "tier_number",
+        NULL };
+    bool newest;
+    const json_t *run = world_run(w, json_get_int(row, "run_id", 0));
+    json_t *line = run_line(w, run);
+    copy_field(line, revision_of(w, run, &newest), "params");
+    copy_fields(line, row, RANKED);
+    return line;
+}
+
+static void rank_group(json_t *group, const json_t *task) {
+    double baseline = json_get_number(json_object_get(task, "definition"), "baseline", NAN);
+    json_t *rows = json_object_get(group, "rows");
+    json_t *m = main_view(task, json_object_get(task, "definition"));
+    json_object_set_new(
+        group, "tests", rank_rows(rows, "figure", json_get_bool(m, "higher", true), NULL));
+    drop_undetectable(
+        json_object_get(group, "tests"), metric_rule(json_get_string(m, "name", "")).widest);
+    drop_parts(rows);
+    json_object_set_new(group, "range", range_of(rows, "figure", baseline));
+    json_object_set_new(group, "marks", marks_of(rows));
+    json_decref(m);
+}
+
+/* The group of a run; most follow one that is of the same. */
+static json_t *group_after(json_t *groups, const json_t *run, const json_t *before, json_t *group) {
+    bool same = group && json_object_get(run, "config") == json_object_get(before, "config") &&
+                strcmp(json_get_string(run, "data_sha256", ""),
+                    json_get_string(before, "data_sha256", "")) == 0;
+    return same ? group : group_of(groups, config_key(run));
+}
+
 static json_t *groups_view(const struct world *w, const json_t *task) {
-    json_t *groups = json_array(), *runs = runs_for(w, task), *run, *group;
+    json_t *groups = json_array(), *runs = runs_for(w, task), *run, *group = NULL;
+    const json_t *before = NULL;
     size_t i;
     json_array_foreach(runs, i, run) {
         bool newest;
-        const json_t *revision = revision_of(w, run, &newest);
+        revision_of(w, run, &newest);
         if (!newest || !json_get_bool(run, "current", false) ||
             json_get_int(run, "task_id", 0) != json_get_int(task, "task_id", 0))
             continue;
-        json_t *line = run_line(w, run);
-        copy_field(line, revision, "params");
-        json_object_set_new(line, "parts",
-            json_pack("[o]",
-                part_view(w, json_object_get(line, "figure"), json_get_int(run, "run_id", 0))));
-        json_array_append_new(json_object_get(group_of(groups, config_key(run)), "rows"), line);
+        group = group_after(groups, run, before, group);
+        before = run;
+        json_array_append_new(json_object_get(group, "rows"), task_row(w, run));
     }
-    double baseline = json_get_number(json_object_get(task, "definition"), "baseline", NAN);
-    json_array_foreach(groups, i, group) {
-        json_t *rows = json_object_get(group, "rows");
-        json_t *m = main_view(task, json_object_get(task, "definition"));
-        json_object_set_new(
-            group, "tests", rank_rows(rows, "figure", json_get_bool(m, "higher", true), NULL));
-        drop_undetectable(
-            json_object_get(group, "tests"), metric_rule(json_get_string(m, "name", "")).widest);
-        drop_parts(rows);
-        json_object_set_new(group, "range", range_of(rows, "figure", baseline));
-        json_object_set_new(group, "marks", marks_of(rows));
-        json_decref(m);
-    }
+    json_array_foreach(groups, i, group) rank_group(group, task);
     json_decref(runs);
     return groups;
 }
@@ -552,17 +583,18 @@ json_t *view_task(const struct world *w, const char *name) {
     return page;
 }
 
-void shorten_task(json_t *view) {
-    size_t i;
+void finish_task(const struct world *w, json_t *view) {
+    size_t i, k;
     json_t *group;
     json_array_foreach(json_object_get(view, "groups"), i, group) {
-        json_t *rows = json_object_get(group, "rows");
+        const json_t *rows = json_object_get(group, "rows");
         size_t n = json_array_size(rows);
-        if (n <= TASK_ROWS_MAX)
-            continue;
-        json_object_set_new(group, "n_rows", json_integer((json_int_t)n));
-        while (n > TASK_ROWS_MAX)
-            json_array_remove(rows, --n);
+        json_t *lines = json_array();
+        if (n > TASK_ROWS_MAX)
+            json_object_set_new(group, "n_rows", json_integer((json_int_t)n));
+        for (k = 0; k < n && k < TASK_ROWS_MAX; k++)
+            json_array_append_new(lines, task_line(w, json_array_get(rows, k)));
+        json_object_set_new(group, "rows", lines);
     }
 }
 

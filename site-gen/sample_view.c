@@ -100,7 +100,7 @@ static json_t *plain(const json_t *v, size_t max) {
         snprintf(number, sizeof number, "%.6g", json_real_value(v));
         return json_string(number);
     }
-    char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *text = json_text(v, JSON_ENCODE_ANY | JSON_COMPACT);
     json_t *out = clipped(text ? text : "", text ? strlen(text) : 0, max, &cut);
     free(text);
     return out;

@@ -9,44 +9,78 @@
 #include "db/db.h"
 #include "site-gen/load.h"
 
-bool shelf_ok(const struct shelf *s, struct err *err) {
-    if (s->failed)
+bool shelf_ok(struct shelf *s, struct err *err) {
+    pthread_mutex_lock(&s->lock);
+    bool ok = !s->failed;
+    if (!ok)
         *err = s->err;
-    return !s->failed;
+    pthread_mutex_unlock(&s->lock);
+    return ok;
+}
+
+static void fail(struct shelf *s, const struct err *err) {
+    pthread_mutex_lock(&s->lock);
+    if (!s->failed)
+        s->err = *err;
+    s->failed = true;
+    pthread_mutex_unlock(&s->lock);
 }
 
 static bool ask(struct shelf *s, const char *statement, const struct db_arg *args, size_t n_args,
     struct rows *rows) {
     *rows = (struct rows) { 0 };
-    if (!s->failed)
-        s->failed = !db_query(s->db, statement, args, n_args, rows, &s->err);
-    return !s->failed;
+    pthread_mutex_lock(&s->lock);
+    bool ok = !s->failed && db_query(s->db, statement, args, n_args, rows, &s->err);
+    s->failed = !ok;
+    pthread_mutex_unlock(&s->lock);
+    return ok;
 }
 
 static json_t *list_of(
     struct shelf *s, const char *statement, const struct db_arg *args, size_t n_args) {
     struct rows rows;
-    json_t *list = ask(s, statement, args, n_args, &rows) ? rows_to_json(&rows, &s->err) : NULL;
+    struct err err = ERR_INIT;
+    bool asked = ask(s, statement, args, n_args, &rows);
+    json_t *list = asked ? rows_to_json(&rows, &err) : NULL;
     rows_release(&rows);
-    s->failed = !list;
+    if (asked && !list)
+        fail(s, &err);
     tidy_times(list);
     return list ? list : json_array();
 }
 
-void shelf_board(struct shelf *s, const char *suite, bool scores, shelf_row *take, void *to) {
+/* False at the end, and where something goes wrong. */
+static bool take_rows(struct shelf *s, shelf_row *take, void *to) {
     struct rows rows;
-    bool ok = ask(
-        s, "site_board_rows", DB_ARGS(db_text(suite), db_text(scores ? "true" : "false")), &rows);
+    struct err err = ERR_INIT;
+    json_t *above = NULL;
+    bool ok = ask(s, "site_board_next", NULL, 0, &rows), any = ok && rows.n > 0;
     for (int i = 0; ok && i < rows.n; i++) {
-        json_t *row = row_to_json(&rows, i, &s->err);
-        s->failed = !row;
+        json_t *row = row_to_json(&rows, i, above, &err);
         ok = row != NULL;
         tidy_row(row);
         if (ok)
             take(to, row);
-        json_decref(row);
+        else
+            fail(s, &err);
+        json_decref(above);
+        above = row;
     }
+    json_decref(above);
     rows_release(&rows);
+    return any && ok;
+}
+
+/* A board is too much to hold twice: as rows, and as what is made of them. */
+void shelf_board(struct shelf *s, const char *suite, bool scores, shelf_row *take, void *to) {
+    struct rows nothing;
+    bool open = ask(s, "site_board_open",
+        DB_ARGS(db_text(suite), db_text(scores ? "true" : "false")), &nothing);
+    rows_release(&nothing);
+    while (open && take_rows(s, take, to))
+        ;
+    ask(s, "site_board_close", NULL, 0, &nothing);
+    rows_release(&nothing);
 }
 
 json_t *shelf_apart(struct shelf *s, const char *suite) {
@@ -55,7 +89,7 @@ json_t *shelf_apart(struct shelf *s, const char *suite) {
 
 static json_t *list_of_models(
     struct shelf *s, const char *statement, const json_t *models, long long listed) {
-    char *names = json_dumps(models, JSON_COMPACT);
+    char *names = json_text(models, JSON_COMPACT);
     json_t *list = list_of(s, statement, DB_ARGS(db_text(names), db_int(listed)));
     free(names);
     return list;

@@ -8,19 +8,21 @@
 #define ASSAY_SITE_SHELF_H
 
 #include <jansson.h>
+#include <pthread.h>
 
 #include "base/err.h"
 
 struct db;
 
 struct shelf {
-    struct db *db; /* in a snapshot of the caller's */
+    struct db *db;        /* in a snapshot of the caller's */
+    pthread_mutex_t lock; /* whoever asks holds it: several threads may */
     struct err err;
     bool failed;
 };
 
 /* False, with the error, if something went wrong. */
-MUST_CHECK bool shelf_ok(const struct shelf *s, struct err *err);
+MUST_CHECK bool shelf_ok(struct shelf *s, struct err *err);
 
 typedef void shelf_row(void *to, const json_t *row);
 /* The board of a suite, row by row in the order of a snapshot's; `scores`: with those of documents.

@@ -17,7 +17,7 @@ static void add_text(struct sha256 *h, const char *text) {
 }
 
 static void add_json(struct sha256 *h, const json_t *value) {
-    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    char *text = value ? json_text(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     add_text(h, text);
     free(text);
 }

@@ -171,31 +171,27 @@ static double memory_of(const json_t *row, const json_t *revision) {
     return MEMORY_BESIDE_WEIGHTS * (bytes > 0 ? bytes : size);
 }
 
-/* Tokens that were computed, over the time that it took; the day of the last of its runs; the
- * machine of one of them. */
-static void put_runs(const struct world *w, json_t *row) {
-    double tokens = 0, seconds = 0;
-    const char *last = "", *key;
-    json_t *cell;
-    json_object_foreach(json_object_get(row, "by_task"), key, cell) {
-        const json_t *run = world_run(w, json_get_int(cell, "run", 0));
-        const char *at = json_get_string(run, "finished_at", "");
-        double s = json_get_number(run, "seconds", 0),
-               t = json_get_number(run, "tokens_computed", 0);
-        if (s > 0 && t > 0) {
-            seconds += s;
-            tokens += t;
-        }
-        last = strcmp(at, last) > 0 ? at : last;
-        if (run && !json_object_get(row, "device")) {
-            copy_text(row, run, "device");
-            copy_text(row, run, "isa");
-        }
+void row_add_run(json_t *row, const json_t *run) {
+    double s = json_get_number(run, "seconds", 0), t = json_get_number(run, "tokens_computed", 0);
+    const char *at = json_get_string(run, "finished_at", "");
+    if (s > 0 && t > 0) {
+        json_object_set_new(row, "seconds", json_real(s + json_get_number(row, "seconds", 0)));
+        json_object_set_new(row, "tokens", json_real(t + json_get_number(row, "tokens", 0)));
     }
+    if (strlen(at) >= 10 && strcmp(at, json_get_string(row, "measured_at", "")) > 0)
+        json_object_set_new(row, "measured_at", json_string(at));
+    if (!json_object_get(row, "device")) {
+        copy_text(row, run, "device");
+        copy_text(row, run, "isa");
+    }
+}
+
+static void put_speed(json_t *row) {
+    double seconds = json_get_number(row, "seconds", 0), tokens = json_get_number(row, "tokens", 0);
     if (seconds > 0)
         json_object_set_new(row, "tokens_per_s", json_real(round(tokens / seconds * 10) / 10));
-    if (strlen(last) >= 10)
-        json_object_set_new(row, "measured_at", json_string(last));
+    json_object_del(row, "seconds");
+    json_object_del(row, "tokens");
 }
 
 void row_traits(const struct world *w, json_t *row, bool embeds) {
@@ -213,5 +209,5 @@ void row_traits(const struct world *w, json_t *row, bool embeds) {
     double memory = memory_of(row, revision);
     if (memory > 0)
         json_object_set_new(row, "memory_bytes", json_integer((json_int_t)memory));
-    put_runs(w, row);
+    put_speed(row);
 }

@@ -9,9 +9,12 @@
 /* Memory is that of the weights and a fifth more. */
 #define MEMORY_BESIDE_WEIGHTS 1.2
 
-/* Sets in a row that still has its "id" and "by_task": key, type, openness, permissive, lic, prec,
- * arch (lower case, short), memory_bytes, tokens_per_s, measured_at, device, isa, handed_in:
- * when the revision came here. */
+/* Adds one of its runs to a row: measured_at is that of the last, device and isa of one of them. */
+void row_add_run(json_t *row, const json_t *run);
+
+/* Sets in a row that still has its "id", all of its runs added: key, type, openness, permissive,
+ * lic, prec, arch (lower case, short), memory_bytes, tokens_per_s, handed_in: when the revision
+ * came here. */
 void row_traits(const struct world *w, json_t *row, bool embeds);
 
 #endif

@@ -35,10 +35,12 @@ json_t *view_run(const struct world *w, const json_t *run);
 /* Those of a model's runs that have no page of their own: NULL if all have. */
 json_t *view_listed_runs(const struct world *w, const char *model);
 json_t *view_task_line(const struct world *w, const char *name); /* without its models */
-json_t *view_task(const struct world *w, const char *name);
-/* As a page has it: of many rows the best, with "n_rows" of all. */
+/* Rows of groups are what they are ranked by; with finish_task they are lines, as a page has them:
+ * of many rows the best, with "n_rows" of all. task_line makes one of any row. */
 #define TASK_ROWS_MAX 1000
-void shorten_task(json_t *view);
+json_t *view_task(const struct world *w, const char *name);
+json_t *task_line(const struct world *w, const json_t *row);
+void finish_task(const struct world *w, json_t *view);
 json_t *view_queue(const struct world *w);
 json_t *view_models(const struct world *w); /* all models, for the list of them */
 

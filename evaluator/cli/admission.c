@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "evaluator/cli/database.h"
 
@@ -39,7 +40,7 @@ static bool ask_people(struct db *db, const char *model, struct asked *a, struct
 
 static bool find_original(struct db *db, const json_t *model, struct asked *a, struct err *err) {
     struct rows rows = { 0 };
-    char *manifest = json_dumps(json_object_get(model, "manifest"), JSON_COMPACT);
+    char *manifest = json_text(json_object_get(model, "manifest"), JSON_COMPACT);
     bool ok = db_query(db, "original_of",
         DB_ARGS(db_text(json_get_string(model, "name", "")), db_text(manifest ? manifest : "{}")),
         &rows, err);
@@ -92,7 +93,7 @@ static bool refuse(const json_t *model, const struct asked *a, struct err *err) 
 static bool hold(struct db *db, const json_t *request, const struct asked *a, struct err *err) {
     struct rows rows = { 0 };
     const char *name = json_get_string(json_object_get(request, "model"), "name", "");
-    char *text = json_dumps(request, JSON_COMPACT);
+    char *text = json_text(request, JSON_COMPACT);
     bool ok = text || err_set(err, ERR_INPUT, "the submission is not valid JSON");
     ok = ok && db_query(db, "hold_submission",
                    DB_ARGS(db_text(text), db_text(a->verdict.code), db_text(a->verdict.reason)),

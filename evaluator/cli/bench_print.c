@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "evaluator/cli/bench.h"
 #include "evaluator/cli/table.h"
@@ -252,7 +253,7 @@ void bench_report_add(
 
 static void print_json(const json_t *results) {
     json_t *document = json_pack("{s:s, s:O}", "schema", "assay.bench/1", "results", results);
-    char *text = json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
+    char *text = json_text(document, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
     puts(text);
     free(text);
     json_decref(document);

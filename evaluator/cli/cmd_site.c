@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/json_pool.h"
 #include "db/db.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
@@ -54,6 +55,7 @@ static bool build_from_files(const struct args *args, const char *const *closed,
 
 static bool build(const struct args *args, const char *const *closed, struct site_options *options,
     struct site_report *report, struct err *err) {
+    json_pool_use(); /* of a large board there are millions of values */
     if (args_has(args, "from"))
         return build_from_files(args, closed, options, report, err);
     struct db *db = snapshot_database(args, err);

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "evaluator/cli/command.h"
@@ -70,7 +71,7 @@ static bool freeze(
 /* ---- testing ---- */
 
 static void print_side(const char *label, const json_t *v) {
-    char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT),
+    char *text = json_text(v, JSON_ENCODE_ANY | JSON_COMPACT),
          *plain = printable(text ? text : "?", 1000);
     printf("    %-9s %s\n", label, plain);
     free(plain);

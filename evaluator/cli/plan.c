@@ -201,7 +201,7 @@ void plan_print(const json_t *plans, bool json) {
     if (json) {
         json_t *document = json_pack("{s:s, s:O, s:O}", "schema", "assay.plan/1", "plans",
             (json_t *)(uintptr_t)plans, "total", total);
-        char *text = json_dumps(document, JSON_INDENT(2));
+        char *text = json_text(document, JSON_INDENT(2));
         puts(text);
         free(text);
         json_decref(document);

@@ -121,7 +121,7 @@ static const char *or_null(struct eval *e, const json_t *sample, const char *fie
 /* The row of the data set, where the samples have it, so that they can be written again. */
 static const char *row_of(struct eval *e, const json_t *sample) {
     const json_t *row = json_object_get(sample, "doc");
-    char *text = row ? json_dumps(row, JSON_COMPACT) : NULL;
+    char *text = row ? json_text(row, JSON_COMPACT) : NULL;
     const char *kept = text ? arena_strdup(&e->arena, text) : NULL;
     free(text);
     return kept;

@@ -3,7 +3,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/file.h"
+#include "base/json_pool.h"
 #include "base/mem.h"
 #include "evaluator/nightly/night.h"
 #include "site-gen/site.h"
@@ -33,7 +35,7 @@ static bool tell(struct night *n, struct err *err) {
         return true;
     }
     struct rows rows = { 0 };
-    char *text = json_dumps(n->report, JSON_COMPACT);
+    char *text = json_text(n->report, JSON_COMPACT);
     bool ok = db_query(n->db, "night_tell",
         DB_ARGS(db_int(n->id), db_text(outcome_of(n->report)), db_text(text)), &rows, err);
     if (ok && !rows_bool(&rows, 0, "told")) {
@@ -55,6 +57,7 @@ static void build_site(struct night *n) {
         .look = n->o->look,
         .closed = n->o->closed,
         .hub_url = endpoint && *endpoint ? NULL : "https://huggingface.co" };
+    json_pool_use();
     bool ok = site_build_from(n->db, &options, &built, &why);
     json_object_set_new(n->report, "site",
         ok ? json_pack("{s:i, s:i}", "pages", built.n_pages, "changed", built.n_changed)

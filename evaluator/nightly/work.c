@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "evaluator/nightly/night.h"
 
@@ -93,7 +94,7 @@ static void end_shift(struct shift *shift) {
 /* ---- the jobs ---- */
 
 static bool read_jobs(struct night *n, struct rows *rows, struct err *err) {
-    char *ids = json_dumps(n->jobs, JSON_COMPACT);
+    char *ids = json_text(n->jobs, JSON_COMPACT);
     bool ok = db_query(n->db, "night_jobs", DB_ARGS(db_text(ids)), rows, err);
     free(ids);
     return ok;
@@ -145,7 +146,7 @@ static bool wait_for(struct night *n, struct shift *shift, const char *ids, stru
 }
 
 static bool wait_for_jobs(struct night *n, struct shift *shift, struct err *err) {
-    char *ids = json_dumps(n->jobs, JSON_COMPACT);
+    char *ids = json_text(n->jobs, JSON_COMPACT);
     bool ok = wait_for(n, shift, ids, err);
     free(ids);
     return ok;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -111,7 +112,7 @@ static json_t *config_of(const char *path) {
     for (size_t i = 0; i < sizeof OF_WHO_SAVED_IT / sizeof *OF_WHO_SAVED_IT; i++) {
         json_object_del(config, OF_WHO_SAVED_IT[i]);
     }
-    text = config ? json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    text = config ? json_text(config, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (text) {
         sha256_hex(text, strlen(text), hex);
     }

@@ -112,7 +112,7 @@ static bool put_off(struct db *db, const struct rows *rows, const struct err *wh
 
 static bool hand_in(
     struct db *db, const struct rows *rows, const json_t *submission, struct err *err) {
-    char *text = json_dumps(submission, JSON_COMPACT);
+    char *text = json_text(submission, JSON_COMPACT);
     bool ok = text ? db_run(db, "request_resolve",
                          DB_ARGS(db_int(rows_int(rows, 0, "request_id")),
                              db_int(rows_int(rows, 0, "tries")), db_text(text)),

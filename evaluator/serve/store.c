@@ -234,7 +234,7 @@ bool store_holder(
 
 bool store_accept(
     struct store *s, const json_t *wanted, long long *id, enum accepted *how, struct err *err) {
-    char *text = json_dumps(wanted, JSON_COMPACT);
+    char *text = json_text(wanted, JSON_COMPACT);
     struct rows rows = { 0 };
     if (!text) {
         return err_set(err, ERR_INPUT, "the submission is not valid JSON");

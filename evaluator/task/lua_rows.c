@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "evaluator/data/data.h"
@@ -135,7 +136,7 @@ static int rows_next(lua_State *L) {
     if (!r->keep_text) {
         return 1;
     }
-    char *text = json_dumps(r->kept, JSON_COMPACT);
+    char *text = json_text(r->kept, JSON_COMPACT);
     lua_pushstring(L, text ? text : "{}");
     free(text);
     return 2;

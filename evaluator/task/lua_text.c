@@ -301,7 +301,7 @@ static int text_json_encode(lua_State *L) {
     if (!value) {
         return luaL_error(L, "%s", err.msg);
     }
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    char *text = json_text(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
     json_decref(value);
     lua_pushstring(L, text ? text : "null");
     free(text);

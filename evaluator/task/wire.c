@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 
 void wire_init(struct wire *w, int fd, unsigned wall_s) {
@@ -146,7 +147,7 @@ bool wire_write_bytes(
 
 /* A frame's line, with the newline in place of the NUL; the caller's. NULL and *err for none. */
 static char *line_of(const json_t *frame, size_t *n, struct err *err) {
-    char *text = json_dumps(frame, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_text(frame, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!text) {
         err_set(err, ERR_NUMERIC, "a value that has no JSON form");
         return NULL;

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -133,7 +134,7 @@ static char **child_env(const char *stamp, const char *key_env) {
 /* The spec as a file in memory: a child that never reads it can't keep its parent waiting, as a
  * pipe would. */
 static int spec_file(const json_t *spec, struct err *err) {
-    char *text = json_dumps(spec, JSON_COMPACT);
+    char *text = json_text(spec, JSON_COMPACT);
     if (!text) { /* JSON has no other text, and what was to hold it is NULL then */
         err_set(err, ERR_INPUT,
             "cannot tell the job's process what to do: a path or a name is not UTF-8");

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -61,7 +62,7 @@ static bool take_prints(const json_t *prints, void *arg, struct err *err) {
     const struct job_key *k = &r->job->key;
     struct rows rows = { 0 };
     struct err why = ERR_INIT;
-    char *text = json_dumps(prints, JSON_COMPACT);
+    char *text = json_text(prints, JSON_COMPACT);
     bool told =
         text && db_query(r->bench->db, "put_prints",
                     DB_ARGS(db_text(k->worker), db_int(k->job), db_int(k->attempt), db_text(text)),

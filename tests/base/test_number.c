@@ -70,6 +70,50 @@ static void floats_at_the_edges_do_too(void **state) {
         assert_shortest(bits);
 }
 
+static void assert_shortest_double(double v) {
+    char text[NUMBER_TEXT_MAX], fewer[NUMBER_TEXT_MAX], nearest[NUMBER_TEXT_MAX];
+    number_double(v, text);
+    if (strtod(text, NULL) != v)
+        fail_msg("%a is %s", v, text);
+    int n = digits_in(text);
+    if (n > 1) {
+        snprintf(fewer, sizeof fewer, "%.*e", n - 2, v);
+        if (strtod(fewer, NULL) == v)
+            fail_msg("%s has the shorter name %s", text, fewer);
+    }
+    snprintf(nearest, sizeof nearest, "%.*e", n > 0 ? n - 1 : 0, v);
+    if (strtod(nearest, NULL) == v && strtold(nearest, NULL) != strtold(text, NULL))
+        fail_msg("%s is nearer than %s", nearest, text);
+}
+
+static void doubles_do_too(void **state) {
+    (void)state;
+    uint64_t bits = 88172645463325252;
+    for (int i = 0; i < 400000; i++) {
+        double v;
+        bits ^= bits << 13, bits ^= bits >> 7, bits ^= bits << 17;
+        memcpy(&v, &bits, sizeof v);
+        if (isfinite(v))
+            assert_shortest_double(v);
+        v = (double)(bits >> 11) / (double)(UINT64_C(1) << 53); /* as most are that we print */
+        assert_shortest_double(v);
+        assert_shortest_double(-1e6 * v);
+        assert_shortest_double((double)(bits % 1000000) / 1000); /* of few digits */
+    }
+    for (int power = -60; power < 100; power++) {
+        const double at = ldexp(1, power);
+        assert_shortest_double(at);
+        assert_shortest_double(nextafter(at, 0));
+        assert_shortest_double(nextafter(at, INFINITY));
+        assert_shortest_double(0.75 * at);
+    }
+    for (int k = -30; k < 30; k++) {
+        assert_shortest_double(pow(10, k));
+        assert_shortest_double(nextafter(pow(10, k), 0));
+        assert_shortest_double(9.5 * pow(10, k));
+    }
+}
+
 static void floats_look_as_numpy_prints_them(void **state) {
     (void)state;
     static const struct {
@@ -153,6 +197,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floats_read_back_from_the_fewest_digits),
         cmocka_unit_test(floats_at_the_edges_do_too),
+        cmocka_unit_test(doubles_do_too),
         cmocka_unit_test(floats_look_as_numpy_prints_them),
         cmocka_unit_test(whole_numbers_of_every_length),
         cmocka_unit_test(lists_of_numbers_are_written_as_one_by_one),

@@ -120,6 +120,12 @@ static void every_published_list_answers_and_turns_into_json(void **state) {
         assert_int_equal(rows.n, lists[i].n);
         assert_ok(json = rows_to_json(&rows, &err));
         assert_int_equal(json_array_size(json), lists[i].n);
+        for (int row = 0; row < rows.n; row++) { /* what rows share is what each of them says */
+            json_t *alone;
+            assert_ok(alone = row_to_json(&rows, row, NULL, &err));
+            assert_true(json_equal(alone, json_array_get(json, (size_t)row)));
+            json_decref(alone);
+        }
         json_decref(json);
         rows_release(&rows);
     }

@@ -526,17 +526,30 @@ static void how_values_lie_is_a_digit_a_place(void **state) {
 static void a_task_s_page_has_the_best_of_many(void **state) {
     (void)state;
     json_t *few = json_array(), *many = json_array();
-    for (int i = 0; i < TASK_ROWS_MAX + 5; i++)
-        json_array_append_new(i < 3 ? few : many, json_integer(i));
+    struct world w = { .runs = json_object(), .tasks = json_object(), .models = json_object() };
+    for (int i = 0; i < TASK_ROWS_MAX + 5; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "%d", i);
+        json_object_set_new(
+            w.runs, id, json_pack("{s:i, s:s, s:s}", "run_id", i, "model", "a/b", "task", "t"));
+        json_array_append_new(
+            i < 3 ? few : many, json_pack("{s:i, s:i}", "run_id", i, "rank", i + 1));
+    }
     json_t *view = json_pack("{s:[{s:o}, {s:o}]}", "groups", "rows", few, "rows", many);
-    shorten_task(view);
+    finish_task(&w, view);
     const json_t *groups = json_object_get(view, "groups"), *cut = json_array_get(groups, 1);
-    assert_int_equal(json_array_size(few), 3);
+    const json_t *lines = json_object_get(cut, "rows");
+    assert_int_equal(json_array_size(json_object_get(json_array_get(groups, 0), "rows")), 3);
     assert_null(json_object_get(json_array_get(groups, 0), "n_rows"));
-    assert_int_equal(json_array_size(many), TASK_ROWS_MAX);
+    assert_int_equal(json_array_size(lines), TASK_ROWS_MAX);
     assert_int_equal(json_integer_value(json_object_get(cut, "n_rows")), TASK_ROWS_MAX + 2);
-    assert_int_equal(json_integer_value(json_array_get(many, 0)), 3);
+    assert_int_equal(json_get_int(json_array_get(lines, 0), "run_id", 0), 3);
+    assert_int_equal(json_get_int(json_array_get(lines, 0), "rank", 0), 4);
+    assert_string_equal(json_get_string(json_array_get(lines, 0), "path", ""), "/m/a/b/r/3/");
     json_decref(view);
+    json_decref(w.runs);
+    json_decref(w.tasks);
+    json_decref(w.models);
 }
 
 int main(void) {

@@ -1,5 +1,6 @@
 -- $1 suite, $2 whether with the scores of documents. What its board shows, the newest revision of each model: site_board's rows
 -- with what of a run its cells are told apart by. The number of the suite goes into the view, its name would not.
+DECLARE board_rows NO SCROLL CURSOR FOR
 SELECT b.model, b.revision, b.licence, b.architecture, b.params, b.size_bytes, b.precision, b.weight_type, b.task_id,
     b.kind, b.run_id, b.value, b.stderr, b.low, b.high, b.n, b.dtype, b.isa, b.device, b.seconds, b.tokens_computed, b.finished_at,
     b.data_sha256, CASE WHEN $2::boolean THEN b.record -> 'scores' END AS scores

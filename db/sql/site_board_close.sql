@@ -1,0 +1,2 @@
+-- No parameters. After site_board_open.
+CLOSE board_rows
