@@ -1,5 +1,5 @@
 #!/bin/sh
-# Remote models, against a mock endpoint (endpoint.py) whose numbers are known: they come out as they are, each request is
+# Remote models, against a mock endpoint (mock_endpoint.py) whose numbers are known: they come out as they are, each request is
 # answered once, nothing is paid twice or beyond the ceiling, bad shapes are errors and never scores, and no key gets out.
 . "$(dirname "$0")/lib.sh"
 library
@@ -40,7 +40,7 @@ L
 endpoint() {
     rm -f "$tmp/mock.port" "$tmp/notes"
     : >"$tmp/notes"
-    background mock python3 "$e2e/endpoint.py" "$tmp/mock.port" "$tmp/notes" --key "$key" "$@"
+    background mock python3 "$e2e/mock_endpoint.py" "$tmp/mock.port" "$tmp/notes" --key "$key" "$@"
     mock=$pid
     wait_for 'the endpoint listens' test -s "$tmp/mock.port"
     port=$(cat "$tmp/mock.port")

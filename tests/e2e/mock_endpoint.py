@@ -2,7 +2,7 @@
 log-probabilities that tests compute again by importing this file. It notes every request and what it was paid for it,
 and has bad habits on request.
 
-    endpoint.py PORT_FILE NOTES [--mode NAME] [--every N] [--kind openai|vllm|llamacpp|tei|anthropic] [--key KEY] [--port N] [--delay S]
+    mock_endpoint.py PORT_FILE NOTES [--mode NAME] [--every N] [--kind openai|vllm|llamacpp|tei|anthropic] [--key KEY] [--port N] [--delay S]
 """
 import argparse, hashlib, http.server, json, os, re, threading, time
 
