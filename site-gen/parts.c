@@ -11,7 +11,7 @@
 #include "site-gen/shelf.h"
 #include "site-gen/view.h"
 
-#define MODELS_AT_ONCE 50   /* off the shelf */
+#define MODELS_AT_ONCE 50  /* off the shelf */
 #define NAMES_AT_ONCE 1000 /* with those that are kept */
 
 static bool put_model(
