@@ -277,6 +277,11 @@ MUST_CHECK bool queue_turn(struct db *db, const struct worker *worker, const str
 MUST_CHECK bool run_record(struct db *db, const json_t *request, const char *text, long long set,
     long long *run, bool *created, struct err *err);
 
+/* How many documents of a task are in a corpus: {"task": as in a submission, "corpus": its name,
+ * "corpus_sha256", "data_sha256", "n": words in a row, "words", "documents", "too_short",
+ * "contaminated"}. */
+MUST_CHECK bool overlap_record(struct db *db, const json_t *overlap, struct err *err);
+
 /* A further run of what run `of` is of. Scored again it stands in the place of `of`, which is
  * withdrawn with the reason `why`; only a run that stands can be replaced so (ERR_INPUT). A
  * reproduction stands beside it, with its verdict ("bits", "tolerance", "different"). */

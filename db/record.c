@@ -64,6 +64,14 @@ bool run_record(struct db *db, const json_t *request, const char *text, long lon
     return ok;
 }
 
+bool overlap_record(struct db *db, const json_t *overlap, struct err *err) {
+    char *text = json_dumps(overlap, JSON_COMPACT);
+    bool ok = text ? db_run(db, "overlap_record", DB_ARGS(db_text(text)), err)
+                   : err_set(err, ERR_INPUT, "what was found is not valid JSON");
+    free(text);
+    return ok;
+}
+
 static bool further_run(struct db *db, const char *statement, const struct db_arg args[4],
     long long *run, bool *created, struct err *err) {
     struct rows rows = { 0 };

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "site-gen/shelf.h"
+#include "site-gen/training.h"
 #include "site-gen/traits.h"
 #include "site-gen/view.h"
 
@@ -446,6 +447,7 @@ static void finish_section(const struct world *w, json_t *section, const json_t 
     }
     bool by_votes;
     long long ranked = 0;
+    mark_training(w, section);
     json_object_set_new(section, "others", others_view(w, section));
     fill_means(w, section, definition);
     by_votes = strcmp(json_get_string(section, "mean", ""), "borda") == 0;

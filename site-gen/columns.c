@@ -18,7 +18,7 @@ static const json_t *rows_of(const json_t *section) {
 
 static bool is_reserved(const char *key) {
     static const char *const OTHERS[] = { "rank", "model", "tier", "mean", "mean2", "votes", "size",
-        "mem", "speed", "type", "lic", "prec", "arch", "open", "date", NULL };
+        "mem", "speed", "type", "lic", "prec", "arch", "open", "date", "zero", NULL };
     for (const char *const *k = OTHERS; *k; k++) {
         if (strcmp(*k, key) == 0)
             return true;
@@ -126,15 +126,27 @@ static json_t *scaled(double v, bool share) {
 struct figures {
     json_t *v, *l, *h, *n, *run;
     struct strbuf heat;
-    struct codes why;
-    json_t *other; /* rows that were measured on other data */
+    struct codes why, notes; /* why there is no figure; what is to be said of one: "word: more" */
     bool share;
 };
+
+/* What a cell shows beside its figure; of what it was measured on before what the model was trained
+ * on. */
+static void add_note(struct codes *c, const json_t *cell) {
+    const char *differs = json_get_string(cell, "differs", NULL),
+               *trained = json_get_string(cell, "trained", NULL);
+    json_t *note = differs && trained
+                       ? json_sprintf("other data, trained: %s; %s", differs, trained)
+                   : differs ? json_sprintf("other data: %s", differs)
+                   : trained ? json_sprintf("trained: %s", trained)
+                             : NULL;
+    codes_add(c, json_string_value(note));
+    json_decref(note);
+}
 
 static void add_figure(struct figures *f, const json_t *cell, const char *reason) {
     double v = json_get_number(cell, "value", NAN);
     json_t *n = json_object_get(cell, "n"), *run = json_object_get(cell, "run");
-    size_t row = json_array_size(f->v);
     json_array_append_new(f->v, scaled(v, f->share));
     json_array_append_new(f->l, scaled(v - json_get_number(cell, "low", NAN), f->share));
     json_array_append_new(f->h, scaled(json_get_number(cell, "high", NAN) - v, f->share));
@@ -142,8 +154,7 @@ static void add_figure(struct figures *f, const json_t *cell, const char *reason
     json_array_append_new(f->run, run ? json_incref(run) : json_null());
     strbuf_addc(&f->heat, (char)('a' + json_get_int(cell, "heat", 0)));
     codes_add(&f->why, isfinite(v) ? NULL : reason);
-    if (json_object_get(cell, "differs"))
-        json_array_append_new(f->other, json_integer((json_int_t)row));
+    add_note(&f->notes, cell);
 }
 
 /* One number where all that are there are that number: most rows answered the same questions. */
@@ -171,19 +182,22 @@ static void take_if_any(json_t *to, const char *key, json_t *list) {
     json_decref(list);
 }
 
+static void put_codes(json_t *to, const char *key, struct codes *c) {
+    bool any = json_array_size(c->values) > 0;
+    json_t *coded = codes_take(c);
+    if (any)
+        json_object_set(to, key, coded);
+    json_decref(coded);
+}
+
 static json_t *figures_take(struct figures *f) {
     json_t *data = json_pack("{s:o, s:o, s:o}", "v", f->v, "l", f->l, "n", counts_of(f->n));
     if (!json_equal(f->l, f->h))
         json_object_set(data, "h", f->h);
     json_decref(f->h);
     take_if_any(data, "run", f->run);
-    if (json_array_size(f->why.values))
-        json_object_set_new(data, "why", codes_take(&f->why));
-    else
-        json_decref(codes_take(&f->why));
-    if (json_array_size(f->other))
-        json_object_set(data, "other", f->other);
-    json_decref(f->other);
+    put_codes(data, "why", &f->why);
+    put_codes(data, "notes", &f->notes);
     json_object_set_new(data, "heat", json_string(strbuf_str(&f->heat)));
     strbuf_release(&f->heat);
     return data;
@@ -196,7 +210,7 @@ static struct figures figures_new(bool share) {
         .n = json_array(),
         .run = json_array(),
         .why = codes_new(),
-        .other = json_array(),
+        .notes = codes_new(),
         .share = share };
 }
 
@@ -290,7 +304,8 @@ static void add_means(json_t *columns, const json_t *section) {
 }
 
 static void add_tasks(json_t *columns, const json_t *section) {
-    static const char *const COPIED[] = { "key", "path", "metric", "baseline", "in_mean", NULL };
+    static const char *const COPIED[] = { "key", "path", "metric", "baseline", "in_mean", "overlap",
+        NULL };
     size_t i;
     json_t *task;
     json_array_foreach(json_object_get(section, "tasks"), i, task) {
@@ -322,14 +337,18 @@ static json_t *permissive_values(const json_t *section, const json_t *licences) 
 }
 
 static void put_facts(json_t *doc, const json_t *section) {
-    static const char *const TEXTS[] = { "type", "lic", "prec", "arch", "openness", "weight_type",
-        "reason", NULL };
+    static const char *const TEXTS[] = { "type", "lic", "prec", "arch", "weight_type", "reason",
+        NULL };
     static const char *const NUMBERS[] = { "rank", "rank_low", "rank_high", "tier_number", "params",
         "memory_bytes", "tokens_per_s", "n_done", "n_tasks", NULL };
     for (const char *const *k = TEXTS; *k; k++)
         json_object_set_new(doc, *k, coded(section, NULL, *k));
     for (const char *const *k = NUMBERS; *k; k++)
         json_object_set_new(doc, *k, values_of(section, NULL, *k));
+    json_object_set_new(doc, "open", coded(section, NULL, "openness"));
+    json_object_set_new(doc, "zero", coded(section, "zero_shot", "state"));
+    json_object_set_new(doc, "zero_percent", values_of(section, "zero_shot", "percent"));
+    json_object_set_new(doc, "zero_told", coded(section, "zero_shot", "told"));
     json_object_set_new(doc, "permissive", permissive_values(section, json_object_get(doc, "lic")));
 }
 

@@ -4,8 +4,8 @@
  *
  *     {"schema": "assay.site.columns/1", "n": rows, "key": [...], "org": coded, "short": [...],
  *      "rank": [...], ..., "type": coded, ..., "columns": [{"key", "title", "kind", "metric", ...,
- *      "data": {"v", "l", "h", "n", "run", "heat", "why"}} or, in place of data, "file", "at"]}
- *     coded: {"values": [...], "of": [place in values or null, ...]}
+ *      "data": {"v", "l", "h", "n", "run", "heat", "why", "notes"}} or, in place of data, "file",
+ * "at"]} coded: {"values": [...], "of": [place in values or null, ...]}
  *
  * "v" is in ten-thousandths where the metric is a share, and so is how far the interval reaches
  * from there, "l" below and "h" above (absent: as far). */

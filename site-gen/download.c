@@ -74,7 +74,25 @@ static void add_headers(struct strbuf *out, const char *name) {
     strbuf_release(&one);
 }
 
-static void add_row(struct strbuf *out, const json_t *row) {
+/* How zero-shot a model is, and the tasks that it was declared to be trained on. */
+static void add_training(struct strbuf *out, const json_t *row, const json_t *tasks) {
+    const json_t *zero = json_object_get(row, "zero_shot"), *task;
+    struct strbuf names = { 0 };
+    size_t i;
+    strbuf_addc(out, ',');
+    add_text(out, json_get_string(zero, "state", ""));
+    strbuf_addc(out, ',');
+    add_number(out, zero, "percent");
+    json_array_foreach(tasks, i, task) {
+        if (json_object_get(json_array_get(json_object_get(row, "cells"), i), "trained"))
+            strbuf_addf(&names, "%s%s", names.len ? "; " : "", json_get_string(task, "name", ""));
+    }
+    strbuf_addc(out, ',');
+    add_text(out, strbuf_str(&names));
+    strbuf_release(&names);
+}
+
+static void add_row(struct strbuf *out, const json_t *row, const json_t *tasks) {
     const json_t *cells = json_object_get(row, "cells"), *cell;
     size_t i;
     add_text(out, json_get_string(json_object_get(row, "model"), "name", ""));
@@ -86,6 +104,7 @@ static void add_row(struct strbuf *out, const json_t *row) {
     add_numbers(out, row, RANK);
     add_numbers(out, json_object_get(row, "mean"), FIGURE);
     json_array_foreach(cells, i, cell) add_numbers(out, cell, FIGURE);
+    add_training(out, row, tasks);
     strbuf_addf(out, ",%s\r\n",
         json_get_bool(json_object_get(row, "mark"), "imported", false) ? "imported" : "measured");
 }
@@ -103,7 +122,7 @@ static void add_imported(struct strbuf *out, const json_t *line, const json_t *t
     json_array_foreach(tasks, i, task) add_numbers(out,
         strcmp(json_get_string(task, "name", ""), name) ? NULL : json_object_get(line, "figure"),
         FIGURE);
-    strbuf_adds(out, ",imported\r\n");
+    strbuf_adds(out, ",,,,imported\r\n");
 }
 
 void section_csv(const json_t *section, struct strbuf *out) {
@@ -116,10 +135,10 @@ void section_csv(const json_t *section, struct strbuf *out) {
     add_headers(out, "mean");
     json_array_foreach(json_object_get(section, "tasks"), i, task)
         add_headers(out, json_get_string(task, "name", ""));
-    strbuf_adds(out, ",origin\r\n");
+    strbuf_adds(out, ",zero_shot,zero_shot_percent,trained_on,origin\r\n");
     json_array_foreach(json_object_get(section, "rows"), i, row) {
         json_t *whole = row_unstowed(row);
-        add_row(out, whole);
+        add_row(out, whole, json_object_get(section, "tasks"));
         json_decref(whole);
     }
     json_array_foreach(json_object_get(section, "imported"), i, row)

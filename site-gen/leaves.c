@@ -65,7 +65,8 @@ static json_t *row_leaf(json_t *row, size_t shown) {
 }
 
 static json_t *task_leaves(const json_t *section) {
-    static const char *const SHOWN[] = { "name", "path", "key", "metric", "in_mean", NULL };
+    static const char *const SHOWN[] = { "name", "path", "key", "metric", "in_mean", "overlap",
+        NULL };
     json_t *list = json_array(), *task;
     size_t i;
     json_array_foreach(json_object_get(section, "tasks"), i, task)

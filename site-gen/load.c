@@ -185,7 +185,8 @@ static bool read_light(struct db *db, json_t *doc, struct err *err) {
         { "tombstones", "site_tombstones", 0 }, { "asked", "site_asked", 0 },
         { "nights", "site_nights", 0 }, { "copies", "site_copies", 0 },
         { "corrections", "site_corrections", 0 }, { "workers", "site_workers", 0 },
-        { "imported", "site_imported", 1 }, { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
+        { "imported", "site_imported", 1 }, { "overlaps", "site_overlaps", 0 },
+        { "stats", "queue_stats", 0 }, { NULL, NULL, 0 } };
     return read_lists(db, doc, LISTS, NULL, err);
 }
 

@@ -9,6 +9,7 @@
 #include "site-gen/items.h"
 #include "site-gen/shelf.h"
 #include "site-gen/stow.h"
+#include "site-gen/training.h"
 #include "site-gen/view.h"
 
 #define NEWEST_SHOWN 12
@@ -245,6 +246,18 @@ static const char *original_of(const struct world *w, const char *name) {
     return NULL;
 }
 
+/* Of a model behind an endpoint, as its newest run has it; NULL for others. */
+static json_t *remote_of(const struct world *w, const char *name) {
+    size_t i;
+    json_t *run;
+    json_array_foreach(json_object_get(w->runs_of, name), i, run) {
+        json_t *remote = json_object_get(json_object_get(run, "record"), "remote");
+        if (json_is_object(remote))
+            return remote;
+    }
+    return NULL;
+}
+
 json_t *view_model(const struct world *w, const char *name, const json_t *standings) {
     json_t *revisions = json_array(), *runs = json_array(), *row, *ref = model_ref(w, name);
     const json_t *all = json_object_get(w->models, name);
@@ -269,7 +282,10 @@ json_t *view_model(const struct world *w, const char *name, const json_t *standi
     json_object_set_new(page, "history", history_view(w, name));
     const char *original = original_of(w, name);
     copy_field(page, newest, "card");
+    if (remote_of(w, name))
+        json_object_set(page, "remote", remote_of(w, name));
     json_object_set_new(page, "base_models", base_models(newest));
+    json_object_set_new(page, "training", training_view(w, newest));
     json_object_set_new(page, "copies", copies_view(w, name));
     if (original && json_object_get(w->models, original))
         json_object_set_new(page, "copy_of", model_ref(w, original));
@@ -353,7 +369,8 @@ json_t *view_run(const struct world *w, const json_t *run) {
         "truncated", "empty", "nan", "tokens_asked", "tokens_computed", "seconds", "backend", "isa",
         "device", "dtype", "data_sha256", "weights_sha256", "bits_sha256", "record_sha256",
         "started_at", "finished_at", "superseded_at", "superseded_why", "current", NULL };
-    static const char *const RECORDED[] = { "profile", "shots", "sandbox", "prompts", NULL };
+    static const char *const RECORDED[] = { "profile", "shots", "sandbox", "prompts", "remote",
+        NULL };
     json_t *page = run_line(w, run);
     json_object_set_new(page, "schema", json_string("assay.site.run/1"));
     copy_fields(page, run, COPIED);
@@ -558,6 +575,12 @@ json_t *view_task_line(const struct world *w, const char *name) {
     json_t *link = data_link(w, json_object_get(task, "definition"));
     if (link)
         json_object_set_new(page, "data_link", link);
+    json_t *kin = kin_view(w, name,
+        json_get_string(
+            json_object_get(json_object_get(task, "definition"), "data"), "repo", NULL));
+    if (kin)
+        json_object_set_new(page, "kin", kin);
+    json_object_set_new(page, "overlaps", overlaps_view(w, json_get_int(task, "task_id", 0)));
     json_object_set_new(page, "suites", suites_of(w, task));
     return page;
 }

@@ -9,6 +9,7 @@
  * [...], "tasks": [...], "runs": [...], "results": [...], "queue": [...], "workers": [...],
  * "tombstones": [models that were withdrawn], "copies": [{"of_model", "of_commit", "model"}],
  * "corrections": [runs that were withdrawn, and those that may stand for them],
+ * "overlaps": [documents of tasks in corpora],
  * "nights": [...], "asked": [which suites a model was asked for], "stats": {...},
  * "samples": {"<run>": [first samples of the run, as objects]},
  * "samples_gone": {"<run>": "archived" or "dropped"},

@@ -121,6 +121,7 @@ static const struct {
     { "imported", of_board },
     { "board", of_board },
     { "tasks", of_task },
+    { "overlaps", of_task },
     { "runs", a_run },
     { "results", of_run },
     { "queue", of_both },

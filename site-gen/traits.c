@@ -66,17 +66,6 @@ static void put_key(json_t *row) {
 
 /* ---- the card ---- */
 
-static const json_t *revision_of(const struct world *w, const json_t *row) {
-    const json_t *all = json_object_get(w->models, json_get_string(row, "id", "")), *one;
-    size_t i;
-    json_array_foreach(all, i, one) {
-        if (strcmp(json_get_string(one, "revision", ""), json_get_string(row, "revision", "?")) ==
-            0)
-            return one;
-    }
-    return NULL;
-}
-
 static bool tagged(const json_t *card, const char *const *tags) {
     const json_t *list = json_object_get(card, "tags"), *tag;
     size_t i;
@@ -195,7 +184,9 @@ static void put_speed(json_t *row) {
 }
 
 void row_traits(const struct world *w, json_t *row, bool embeds) {
-    const json_t *revision = revision_of(w, row), *card = json_object_get(revision, "card");
+    const json_t *revision = world_revision(
+                     w, json_get_string(row, "id", ""), json_get_string(row, "revision", "?")),
+                 *card = json_object_get(revision, "card");
     put_key(row);
     put_value(row, "lic", "licence");
     put_value(row, "prec", "dtype");

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/strbuf.h"
 #include "site-gen/shelf.h"
+#include "site-gen/training.h"
 
 #define SLUG_MAX 100
 
@@ -34,6 +35,16 @@ const json_t *world_run(const struct world *w, long long id) {
 
 const json_t *world_task(const struct world *w, long long id) {
     return by_id(w->tasks, id);
+}
+
+const json_t *world_revision(const struct world *w, const char *model, const char *revision) {
+    const json_t *all = json_object_get(w->models, model), *one;
+    size_t i;
+    json_array_foreach(all, i, one) {
+        if (strcmp(json_get_string(one, "revision", ""), revision) == 0)
+            return one;
+    }
+    return NULL;
 }
 
 static char *job_key(const char *model, const char *task) {
@@ -246,6 +257,7 @@ bool world_init(struct world *w, const json_t *snapshot, const char *hub_url, st
     w->runs_of = json_object();
     w->jobs = json_object();
     w->suite_titles = json_object();
+    w->kin = kin_load();
     index_all(w);
     return true;
 }
@@ -298,5 +310,6 @@ void world_release(struct world *w) {
     json_decref(w->runs_of);
     json_decref(w->jobs);
     json_decref(w->suite_titles);
+    json_decref(w->kin);
     *w = (struct world) { 0 };
 }

@@ -25,6 +25,7 @@ struct world {
     json_t *runs_of;       /* model -> [runs], newest first */
     json_t *jobs;          /* "model task" -> the job that was made last */
     json_t *suite_titles;  /* name -> title */
+    json_t *kin;           /* under which names the data of tasks are known (training.h) */
     char as_of[32]; /* the latest time at which a run or a job changed; "" if there is none */
 };
 
@@ -45,6 +46,8 @@ void world_show(const struct world *w, const json_t *runs, const json_t *results
 const json_t *world_list(const struct world *w, const char *key);
 const json_t *world_run(const struct world *w, long long id); /* NULL: absent */
 const json_t *world_task(const struct world *w, long long id);
+/* What is known of a model at a revision (a row of "models"); NULL: nothing. */
+const json_t *world_revision(const struct world *w, const char *model, const char *revision);
 const json_t *world_job(const struct world *w, const char *model, const char *task);
 
 /* A name as one folder name: itself where it is plain, else its plain characters and a hash. The

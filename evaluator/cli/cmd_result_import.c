@@ -111,6 +111,16 @@ static void copy(json_t *to, const json_t *from, const char *as, const char *key
     }
 }
 
+/* What mteb says beside its files of the model, in the words that a card has for it: what it was
+ * trained on and made from. It adds to the card that is known. */
+static json_t *card_of(const json_t *r) {
+    const json_t *meta = json_object_get(json_object_get(r, "imported"), "meta");
+    json_t *card = json_object();
+    copy(card, meta, "training_datasets", "training_datasets");
+    copy(card, meta, "base_model", "adapted_from");
+    return card;
+}
+
 static json_t *request_of(const json_t *r) {
     json_t *config = json_object(), *definition = json_pack("{s:b}", "imported", 1);
     static const char *const ASKED[] = { "shots", "limit", "profile", "template" };
@@ -126,12 +136,12 @@ static json_t *request_of(const json_t *r) {
     }
     copy(definition, r, "data", "data");
     copy(definition, r, "higher_is_better", "higher_is_better");
-    return json_pack("{s:{s:O, s:O}, s:{s:O, s:O, s:O, s:O, s:O, s:o}, s:o, s:s}", "model", "name",
-        json_object_get(r, "model"), "commit", json_object_get(r, "revision"), "task", "name",
-        json_object_get(r, "task"), "version", json_object_get(r, "version"), "sha256",
-        json_object_get(r, "task_sha256"), "kind", json_object_get(r, "kind"), "main",
-        json_object_get(r, "main"), "definition", definition, "config", config, "purpose",
-        "import");
+    return json_pack("{s:{s:O, s:O, s:o}, s:{s:O, s:O, s:O, s:O, s:O, s:o}, s:o, s:s}", "model",
+        "name", json_object_get(r, "model"), "commit", json_object_get(r, "revision"), "card",
+        card_of(r), "task", "name", json_object_get(r, "task"), "version",
+        json_object_get(r, "version"), "sha256", json_object_get(r, "task_sha256"), "kind",
+        json_object_get(r, "kind"), "main", json_object_get(r, "main"), "definition", definition,
+        "config", config, "purpose", "import");
 }
 
 static bool store(struct import *m, const json_t *result, const struct packing *p, long long *run,

@@ -260,13 +260,22 @@ end
 -- The value of an option: -31.25, 0.7342, 3.
 function option_value(v) return math.type(v) == "integer" and format("%d", v) or format(math.abs(v) >= 10 and "%.2f" or "%.4f", v) end
 
+-- What stands beside a figure: "word: more", as columns.c has it for scripts; nil where nothing does.
+function cell_note(c)
+    if c.differs and c.trained then return "other data, trained: " .. c.differs .. "; " .. c.trained end
+    return c.differs and "other data: " .. c.differs or c.trained and "trained: " .. c.trained
+end
+-- "95 %", or that it is not known.
+function zero_shot(z) return z.percent and z.percent .. " %" or z.n_trained > 0 and "in part" or "unknown" end
+
 -- What a script must know of a row of a board to choose by it; the order is board.js's.
-local LINE = { "key", "type", "lic", "permissive", "prec", "arch", "openness", "measured_at", "memory_bytes", "tokens_per_s",
+local LINE = { "key", "permissive", "type", "lic", "prec", "arch", "openness", "zero", "measured_at", "memory_bytes", "tokens_per_s",
     "rank_low", "rank_high" }
 function row_line(r)
     local parts = {}
     for i, k in ipairs(LINE) do parts[i] = r[k] == nil and "" or r[k] == true and "1" or tostring(r[k]) end
-    if r.measured_at then parts[8] = r.measured_at:sub(1, 10) end
+    parts[8] = r.zero_shot and r.zero_shot.state or ""
+    if r.measured_at then parts[9] = r.measured_at:sub(1, 10) end
     parts[#parts + 1] = r.mean and r.mean.low and format("%.4f", r.mean.low) or ""
     parts[#parts + 1] = r.mean and r.mean.high and format("%.4f", r.mean.high) or ""
     return table.concat(parts, "|")
@@ -284,11 +293,11 @@ end
 -- The files below /api/v1: path, schema, what is in it.
 API = {
     ["assay.site.index/1"] = "suites with their leaders, newest results, counts",
-    ["assay.site.board/1"] = "a board: sections with their tasks, rows with rank, tier, mean and a cell a task",
+    ["assay.site.board/1"] = "a board: sections with their tasks, rows with rank, tier, mean, zero_shot and a cell a task",
     ["assay.site.plots/1"] = "what the plots of a board draw: points, correlations, differences",
     ["assay.site.changes/1"] = "what became of a board since an older state of the site",
     ["assay.site.models/1"] = "all models, each at its newest revision, and those that were withdrawn",
-    ["assay.site.model/1"] = "a model: revisions, its place on each board, all its runs, jobs that are not over",
+    ["assay.site.model/1"] = "a model: revisions, its declared training data, its place on each board, all its runs, jobs that are not over",
     ["assay.site.run/1"] = "a run: command, hashes, hardware, all metrics, its first samples",
     ["assay.site.samples/1"] = "200 documents of a run: what was asked and answered; the first file has a map of right and wrong",
     ["assay.site.scores/1"] = "the scores of a model's documents, task by task, as models are compared by them",

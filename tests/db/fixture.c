@@ -37,7 +37,8 @@ int fixture_teardown(void **state) {
 int fixture_reset(void **state) {
     fixture_sql(*state,
         "UPDATE publication SET frozen_at = NULL, reason = NULL; "
-        "TRUNCATE revision_prints, canaries, nights, standings, held_submissions, copies, "
+        "TRUNCATE corpus_overlaps, revision_prints, canaries, nights, standings, held_submissions, "
+        "copies, "
         "api_tokens, requests, "
         "votes, webhooks, "
         "models, revisions, tasks, suites, "

@@ -12,7 +12,7 @@ for i in 0 1 2 3; do
     echo "{\"doc_id\": $i, \"doc\": {\"z\": $i, \"a\": NaN}, \"target\": \"1\", \"filter\": \"none\", \"metrics\": [\"acc\"], \"acc\": 1.0}"
 done >"$tmp/in/org__model/samples_toy_choice_2026-01-31T12-00-00.000001.jsonl"
 cp "$seeds/foreign_mteb/today.json" "$tmp/mteb/org__model/0123456789abcdef0123456789abcdef01234567/ToySTS.json"
-echo '{"name": "org/model", "revision": "0123456789abcdef0123456789abcdef01234567"}' \
+echo '{"name": "org/model", "revision": "0123456789abcdef0123456789abcdef01234567", "training_datasets": ["NQ"], "adapted_from": "org/base"}' \
     >"$tmp/mteb/org__model/0123456789abcdef0123456789abcdef01234567/model_meta.json"
 
 code 'a look before' 0 "$ASSAY" result import --from lm-eval "$tmp/in" --dry-run
@@ -27,6 +27,8 @@ code 'import of mteb' 0 "$ASSAY" result import --from mteb "$tmp/mteb"
 code 'import of a README' 0 "$ASSAY" result import --from model-index "$seeds/foreign_index/README.md" --model org/model
 code 'import of .eval_results' 0 "$ASSAY" result import --from eval-results "$seeds/foreign_evalresults/toy.yaml" --model org/model
 equal 'all of it is imported' 'import|6' "$(sql 'SELECT purpose, count(*) FROM runs GROUP BY 1')"
+equal 'what mteb knows of its training, too' '["NQ"]|org/base' \
+    "$(sql "SELECT card -> 'training_datasets', card ->> 'base_model' FROM revisions WHERE card ? 'training_datasets'")"
 equal 'samples, too' 4 "$(sql 'SELECT sum(sample_chunks.n) FROM runs JOIN sample_chunks USING (set_id)')"
 
 code 'a file that is none' 7 "$ASSAY" result import --from mteb "$seeds/foreign_lmeval/today.json"

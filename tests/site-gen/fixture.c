@@ -378,6 +378,16 @@ static json_t *many_row(int model, int task) {
     return row;
 }
 
+/* One in ten says that it was trained on two of the tasks. */
+static json_t *many_card(int i) {
+    json_t *card =
+        json_pack("{s:[s], s:s}", "tags", i % 7 ? "en" : "merge", "datasets", "wikipedia");
+    if (i % 10 == 3)
+        json_object_set_new(
+            card, "training_datasets", json_pack("[s, s]", "Task03", "org/unheard-of"));
+    return card;
+}
+
 /* What is known of the first ones: a card, and how long their first task took. */
 static void add_many_known(json_t *doc, int i) {
     char name[64];
@@ -387,8 +397,7 @@ static void add_many_known(json_t *doc, int i) {
     m.name = name;
     m.revision = WEIGHTS;
     json_t *row = model_row(&m), *run = run_row(i * MANY_TASKS + 1, &s);
-    json_object_set_new(row, "card",
-        json_pack("{s:[s], s:s}", "tags", i % 7 ? "en" : "merge", "datasets", "wikipedia"));
+    json_object_set_new(row, "card", many_card(i));
     add(doc, "models", row);
     json_object_set_new(run, "model", json_string(name));
     json_object_set_new(run, "task", json_string("Task00"));
@@ -513,6 +522,16 @@ static char *long_name(void) {
     return name;
 }
 
+/* A card whose data sets are all of the texts, and what it was made from two of them. */
+static void add_hostile_card(json_t *model) {
+    json_t *sets = json_array();
+    for (size_t i = 0; i < N(TEXTS); i++)
+        json_array_append_new(sets, json_string(TEXTS[i]));
+    json_object_set_new(model, "card",
+        json_pack("{s:o, s:[s, s], s:[i, s]}", "datasets", sets, "base_model", SCRIPT, BREAKOUT,
+            "training_datasets", 1, "WordNetGlossSTS"));
+}
+
 json_t *fixture_hostile(void) {
     json_t *doc = fixture_demo();
     size_t next = 0;
@@ -542,6 +561,7 @@ json_t *fixture_hostile(void) {
     json_object_set_new(json_object_get(doc, "samples"), "1",
         json_pack("[{s:s, s:{s:s}, s:n, s:[b, f]}, [], s, {}]", SCRIPT, BREAKOUT, "doc", BIDI,
             "</pre><b>", "x", "list", 1, 1e300, "not an object"));
+    add_hostile_card(json_array_get(json_object_get(doc, "models"), 0));
     strbuf_release(&marks);
     free(name);
     return doc;

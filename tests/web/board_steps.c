@@ -142,6 +142,43 @@ const struct step BOARD_STEPS[] = {
     { "all rows are filtered, not those of the page",
         "many/s/many/?type=instruct&lic=mit&size=..3e9", NULL,
         "return /^\\d+ of 2000 rows$/.test(" COUNT ") || " COUNT },
+    { "models that say that they were trained on no task here are chosen by",
+        "many/s/many/?zero=declared", NULL,
+        "return " COUNT " === '90 of 2000 rows' && " QUERY " === '?zero=declared' && " ROWS
+        ".every(r => r.textContent.includes('100 %'))" },
+    { "those of which nothing is known are kept where that is asked for", NULL, NULL,
+        "if (!window.once) { window.once = 1; " PICK(
+            "zero", "unknown") " } return " COUNT " === '1990 of 2000 rows' && " QUERY
+                               " === '?zero=declared,unknown'" },
+    { "the facet says how many there are of each", NULL, NULL,
+        "return [...document.querySelectorAll('[data-facet=zero] label')].map(l => "
+        "l.textContent).join('|').replace(/\\u202f/g, '') === 'declared90|in part10|unknown1900' "
+        "|| "
+        "[...document.querySelectorAll('[data-facet=zero] label')].map(l => "
+        "l.textContent).join('|')" },
+    { "a share is compared by its number", "many/s/many/?q=zero:%3C100&cols=mean,zero", NULL,
+        "return " COUNT " === '10 of 2000 rows' && " ROWS ".every(r => "
+        "r.lastElementChild.textContent === '95 %' && r.lastElementChild.firstChild.title === "
+        "'cards name training data of 1 of 20 tasks: Task03')" },
+    { "what is unknown is last in both directions", "many/s/many/?cols=zero&sort=zero", NULL,
+        "return " ROWS
+        ".slice(0, 10).every(r => r.lastElementChild.textContent === '95 %') && " ROWS
+        "[10].lastElementChild.textContent === '100 %'" },
+    { "downwards too", "many/s/many/?cols=zero&sort=-zero", NULL,
+        "return " ROWS "[0].lastElementChild.textContent === '100 %'" },
+    { "a cell of a task that was trained on says so, and by which data",
+        "many/s/many/?q=zero:part&cols=mean,Task03,Task04", NULL,
+        "return " ROWS ".length === 10 && " ROWS ".every(r => { const w = "
+        "r.querySelectorAll('.warn'); return w.length === 1 && w[0].textContent === 'trained' && "
+        "w[0].closest('td') === r.cells[3] && w[0].title === \"trained: its card names this task, "
+        "'Task03'\"; })" },
+    { "a column of which a corpus has documents says so, and keeps its name in the picker",
+        "later/s/wordnet/?cols=mean,WordNetGlossSTS,speed", NULL,
+        "const th = document.querySelector('th[data-key=WordNetGlossSTS]'), w = "
+        "th.querySelector('.warn'); return w.textContent === 'overlap' && w.title.startsWith('7 of "
+        "400 documents have 13 words in a row') && "
+        "[...document.querySelectorAll('[data-facet=cols] label')].some(l => l.textContent.trim() "
+        "=== 'WordNetGlossSTS')" },
     { "a task that has no column on the page is picked",
         "many/s/many/?cols=mean,Task19&sort=-Task19", NULL,
         "const r = document.querySelector('table.board tbody tr'); return "

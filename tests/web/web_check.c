@@ -98,6 +98,18 @@ static json_t *later(void) {
             "queued", 2, "done", 1, "failed", 1, "report", "outcome", "frozen", "frozen",
             "a canary drifted", "canary", "runs", "run", 1, "verdict", "not reproduced", "drift",
             1));
+    /* data of a hub, and a model that was trained on them */
+    json_object_set_new(
+        json_object_get(json_array_get(json_object_get(doc, "tasks"), 2), "definition"), "data",
+        json_pack("{s:s}", "repo", "mteb/stsbenchmark-sts"));
+    json_object_set_new(doc, "overlaps",
+        json_pack("[{s:i, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:s}]", "task_id", 3, "corpus",
+            "the crawl of 2026", "corpus_sha256",
+            "7c1d0f7d4f1f0d2b8f0c7a3f2e6b5a4938271605f4e3d2c1b0a998877665544f", "n", 13, "words",
+            123456789, "documents", 400, "too_short", 120, "contaminated", 7, "found_at",
+            "2026-11-02T10:00:00Z"));
+    json_object_set_new(json_array_get(json_object_get(doc, "models"), 3), "card",
+        json_pack("{s:[s, s], s:s}", "datasets", "glue", "wikihow", "base_model", "org/elsewhere"));
     return doc;
 }
 
@@ -216,6 +228,8 @@ static const struct page {
     { "board-columns", "demo/s/wordnet/?cols=tier,mean,size,mem,speed,type,lic,arch,open,date" },
     { "many", "many/s/many/" },
     { "many-page", "many/s/many/page/2/" },
+    { "many-trained", "many/s/many/?q=zero:part&cols=mean,zero,Task03,Task04" },
+    { "many-model", "many/m/west/model-0003/" },
     { "many-choose", "many/s/many/choose/?lic=permissive" },
     { "models", "demo/m/" },
     { "model", "demo/m/assay-demo/all-MiniLM-L6-v2/" },
@@ -237,6 +251,8 @@ static const struct page {
     { "no-such-page", "demo/404.html" },
     { "later-board", "later/s/wordnet/" },
     { "later-model", "later/m/assay-demo/SmolLM2-135M-Instruct/" },
+    { "later-trained", "later/m/assay-demo/all-MiniLM-L6-v2/" },
+    { "later-task", "later/t/WordNetGlossSTS/" },
     { "later-changes", "later/s/wordnet/changes/" },
     { "later-changelog", "later/changelog/" },
     { "later-runs", "later/m/assay-demo/SmolLM2-135M-Instruct/r/" },

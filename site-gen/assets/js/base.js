@@ -113,7 +113,7 @@ function markOrder(th, on, down) {
 }
 /* The button of a heading by which rows are put in order; gives what the heading says. */
 function sortButton(th) {
-  const label = th.textContent.trim(), button = el("button", { type: "button" });
+  const label = ($("a", th) || th).textContent.trim(), button = el("button", { type: "button" });
   if ($("a", th)) th.append(set(button, { "aria-label": `Sort by ${label}` }));
   else { button.textContent = label; th.replaceChildren(button); }
   return label;

@@ -2,7 +2,7 @@
    page has; where there are more, or a column is picked that the page lacks, it reads the columns' file and makes rows itself.
    All of its state is in the address: canonical order, defaults left out, unknown values dropped. */
 {
-const WINDOW_FROM = 400, MARGIN = 20, PINS_MAX = 12, PAGE = 100, NUMBERS = ["size", "mem", "speed"], FIRST = ["rank", "model"];
+const WINDOW_FROM = 400, MARGIN = 20, PINS_MAX = 12, PAGE = 100, NUMBERS = ["size", "mem", "speed", "zero"], FIRST = ["rank", "model"];
 const state = { q: "", chosen: {}, values: "", cols: null, sort: "rank", down: false, pins: [], page: 1 };
 let form, boards = [], facets = [], extras = new Map(), picker, chips, today;
 
@@ -129,8 +129,8 @@ class Section {
 
   readPage() {
     const rows = this.rows = [...this.body.rows], facts = rows.map((r) => r.dataset.f.split("|"));
-    const [keys, type, lic, permissive, prec, arch, open, day, ...numbers] = facts[0].map((_, k) => facts.map((f) => f[k]));
-    Object.assign(this, { n: rows.length, keys, facet: { type, lic, prec, arch, open }, permissive: permissive.map(Boolean), day, num: {} });
+    const [keys, permissive, type, lic, prec, arch, open, zero, day, ...numbers] = facts[0].map((_, k) => facts.map((f) => f[k]));
+    Object.assign(this, { n: rows.length, keys, facet: { type, lic, prec, arch, open, zero }, permissive: permissive.map(Boolean), day, num: {} });
     this.shown = rows.map((r) => $("a", r.cells[1]).textContent);
     ["mem", "speed", "low", "high", "from", "to"].forEach((key, k) => { this.num[key] = floats(numbers[k]); });
     this.inPage.forEach((key, c) => { if (rows[0].cells[c].dataset.v !== undefined) this.num[key] = floats(rows.map((r) => r.cells[c].dataset.v)); });
@@ -151,11 +151,11 @@ class Section {
     this.loading ??= json(this.link.href).then((doc) => {
       const org = decode(doc.org), { columns, key: keys, n, short } = doc;
       this.single = columns.filter((c) => c.kind === "task").length === 1 && columns.find((c) => c.kind === "task");
-      Object.assign(this, { doc, rows: null, n, keys, org, short, day: decode(doc.day), marks: decode(doc.mark), reasons: decode(doc.reason), weights: decode(doc.weight_type) });
+      Object.assign(this, { doc, rows: null, n, keys, org, short, day: decode(doc.day), marks: decode(doc.mark), reasons: decode(doc.reason), weights: decode(doc.weight_type), facet: {}, trained: decode(doc.zero_told) });
       this.shown = short.map((s, i) => plain((org[i] ? org[i] + "/" : "") + s, 161));
-      this.facet = { type: decode(doc.type), lic: decode(doc.lic), prec: decode(doc.prec), arch: decode(doc.arch), open: decode(doc.openness) };
+      for (const f of facets) if (doc[f.id]) this.facet[f.id] = decode(doc[f.id]);
       this.permissive = doc.lic.of.map((k) => k !== null && doc.permissive[k]);
-      this.num = { rank: doc.rank, low: doc.rank_low, high: doc.rank_high, tier: doc.tier_number, size: doc.params, mem: doc.memory_bytes, speed: doc.tokens_per_s };
+      this.num = { rank: doc.rank, low: doc.rank_low, high: doc.rank_high, tier: doc.tier_number, size: doc.params, mem: doc.memory_bytes, speed: doc.tokens_per_s, zero: doc.zero_percent };
       for (const k in this.num) this.num[k] = floats(this.num[k]);
       for (const c of columns) if (c.data) this.takeColumn(c, c.data);
       const { v, l, h } = this.column("mean").data;
@@ -171,7 +171,7 @@ class Section {
     c.data = data;
     c.scale = c.metric.percent ? 1e4 : 1;
     c.why = data.why ? decode(data.why) : [];
-    c.other = new Set(data.other);
+    c.notes = data.notes ? decode(data.notes) : [];
     this.num[c.key] = floats(data.v).map((v) => v / c.scale);
   }
   /* Columns of tasks come some at a time, when one of them is asked for. */
@@ -273,15 +273,15 @@ class Section {
     const d = c.data;
     if (!d) return el("td.n.none", el("span.muted", "…"));
     if (d.v[i] === null) return this.missing(c, i);
-    const { text, ci, title } = this.figure(c, i, state.values);
+    const { text, ci, title } = this.figure(c, i, state.values), note = c.notes[i];
     return el(`td.n.heat.h${d.heat.charCodeAt(i) - 97}`, el("a.cell", { href: this.path(i, `r/${d.run ? d.run[i] : ""}/`), title }, text, " ", ci),
-      c.other.has(i) ? [" ", el("span.warn", { title: "measured on other data" }, "other data")] : "");
+      note ? [" ", el("span.warn", { title: note }, note.split(":")[0])] : "");
   }
   factCell(key, i) {
     const n = (this.num[key] || [])[i], text = key === "date" ? this.day[i] || "unknown" : (this.facet[key] || [])[i];
     if (NUMBERS.includes(key)) {
-      const said = { size: params, mem: bytes, speed: count }[key], title = key === "size" ? `${count(n)} parameters` : extras.get(key).title;
-      return el("td.n", el("span", n === n ? [{ title }, said(n)] : "unknown"));
+      const said = { size: params, mem: bytes, speed: count, zero: (v) => v + " %" }[key], title = key === "zero" ? this.trained[i] : key === "size" ? `${count(n)} parameters` : extras.get(key).title;
+      return el("td.n", el("span", { title }, n === n ? said(n) : "unknown"));
     }
     if (key === "prec") return el("td.muted", plain(text, 12), this.weights[i] && this.weights[i] !== "auto" ? el("span.ci", " " + plain(this.weights[i], 16)) : "");
     return el("td.muted", el("span", { title: plain(text, 200) }, el("bdi", plain(text, key === "lic" ? 18 : 32))));
@@ -309,9 +309,9 @@ class Section {
 
   makeHead(key) {
     if (!this.heads.has(key)) {
-      const c = this.column(key), up = c ? !c.metric.higher : key !== "speed" && key !== "date", task = c && c.kind === "task", label = plain(this.title(key), 60);
+      const c = this.column(key), up = c ? !c.metric.higher : !["speed", "date", "zero"].includes(key), task = c && c.kind === "task", label = plain(this.title(key), 60);
       const head = el(task ? "th.n.task" : key === "mean" ? "th.n.mean.main" : c ? "th.n.mean" : NUMBERS.includes(key) ? "th.n" : "th", { scope: "col", "data-order": up ? "up" : "down", "data-key": key, "data-title": label },
-        task ? el("a", { href: at(c.path.slice(1)) + tail() }, label) : label);
+        task ? el("a", { href: at(c.path.slice(1)) + tail() }, label) : label, task && c.overlap ? [" ", el("span.warn", { title: c.overlap.told }, "overlap")] : "");
       sortButton(head);
       this.heads.set(key, head);
     }
