@@ -54,6 +54,16 @@ static size_t span_alnum(const char *s) {
 
 /* hf_ and at least 17 letters and digits; shorter ones are names such as hf_hub. */
 static void redact_tokens(char *text) {
+    for (char *at = text; (at = strstr(at, "sk-")); at += 3) { /* of endpoints: with '-' and '_' */
+        size_t n = 0;
+        while (isalnum((unsigned char)at[3 + n]) || at[3 + n] == '-' || at[3 + n] == '_') {
+            n++;
+        }
+        bool begins = at == text || !isalnum((unsigned char)at[-1]); /* "task-" is a word */
+        if (n >= 20 && begins) {
+            blank(at, n + 3);
+        }
+    }
     for (char *at = text; (at = strstr(at, "hf_")); at += 3) {
         size_t n = span_alnum(at + 3);
         if (n >= 17) {

@@ -5,7 +5,8 @@
 
 #include "base/json.h"
 
-/* By how the name ends, so that "word_perplexity" is one too. */
+/* By how the name ends, so that "word_perplexity" is one too; what stands behind a comma is a
+ * filter. */
 static const struct {
     const char *ending;
     struct metric_rule rule;
@@ -18,6 +19,15 @@ static const struct {
     { "loglikelihood", { METRIC_OPEN, true, INFINITY } },
     { "bleu", { METRIC_OPEN, true, 100 } },
     { "chrf", { METRIC_OPEN, true, 100 } },
+    { "chrf++", { METRIC_OPEN, true, 100 } },
+    { "bleu_max", { METRIC_OPEN, true, 100 } },
+    { "rouge1_max", { METRIC_OPEN, true, 100 } },
+    { "rouge2_max", { METRIC_OPEN, true, 100 } },
+    { "rougeL_max", { METRIC_OPEN, true, 100 } },
+    { "bleu_diff", { METRIC_OPEN, true, 200 } }, /* -100 to 100, as those that follow */
+    { "rouge1_diff", { METRIC_OPEN, true, 200 } },
+    { "rouge2_diff", { METRIC_OPEN, true, 200 } },
+    { "rougeL_diff", { METRIC_OPEN, true, 200 } },
     { "ter", { METRIC_OPEN, false, INFINITY } },
     { "wer", { METRIC_OPEN, false, INFINITY } },
     { "spearman", { METRIC_SHARE, true, 2 } }, /* -1 to 1, as those that follow */
@@ -27,8 +37,8 @@ static const struct {
 };
 
 static bool is_ending(const char *ending, const char *name) {
-    size_t n = strlen(name), m = strlen(ending);
-    return n >= m && !strcmp(name + n - m, ending) && (n == m || name[n - m - 1] == '_');
+    size_t n = strcspn(name, ","), m = strlen(ending);
+    return n >= m && !strncmp(name + n - m, ending, m) && (n == m || name[n - m - 1] == '_');
 }
 
 struct metric_rule metric_rule(const char *metric) {

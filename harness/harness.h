@@ -438,4 +438,98 @@ struct generate_request {
 MUST_CHECK bool model_generate(struct model *m, const struct generate_options *options,
     struct generate_request *requests, size_t n, const struct run_options *run, struct err *err);
 
+/* ---- texts that come and go ---- */
+
+/* A decoder that goes on with many texts at once: each step of the model has tokens of all of them.
+ * Whoever comes joins at the next step, and whoever leaves makes room at once. What texts begin
+ * with alike is computed once, also after the text that it was computed for has ended, for as long
+ * as there is room. Whoever came first goes first, so that nobody waits for ever. What a text
+ * becomes depends on what it asks and nothing else.
+ *
+ * While a flow is open its model is asked nothing else. Of one thread at a time. */
+struct flow;
+struct flow_text;
+
+enum { FLOW_TOP_MAX = 20 };
+
+struct flow_options {
+    uint32_t slots;   /* tokens whose keys and values are held; 0: twice the longest text, or
+                         16384, or as many as memory is for */
+    uint32_t at_once; /* texts under way at most; 0: 64 */
+};
+MUST_CHECK struct flow *flow_open(
+    struct model *m, const struct flow_options *options, struct err *err);
+void flow_close(struct flow *f); /* with all its texts; NULL is fine */
+
+struct flow_ask { /* copied */
+    const int32_t *ids;
+    size_t n_ids;
+    uint32_t max_tokens; /* 0: nothing is made, for who reads the prompt alone */
+    double temperature;  /* 0: the likeliest token */
+    double top_p;        /* of the likeliest that have so much of the probability; 0: of all */
+    uint64_t seed, draw; /* as in generate_options and generate_request */
+    const char *const *stop;
+    size_t n_stop;
+    bool reads_prompt; /* log-probabilities of the prompt's tokens, but for the first */
+    bool reads;        /* of those that are made */
+    unsigned n_top;    /* likeliest tokens in each place that is read, at most FLOW_TOP_MAX */
+    bool as_it_goes;   /* the text is wanted while it is made */
+    bool run_on;       /* no token ends it before max_tokens */
+};
+
+/* ERR_INPUT, and NULL, where it can't be asked: more tokens than the model takes, or the flow has
+ * room for. */
+struct flow_text *flow_add(struct flow *f, const struct flow_ask *ask, struct err *err);
+
+enum flow_state {
+    FLOW_WAITS,
+    FLOW_RUNS,
+    FLOW_STOPPED, /* by its end or a stop string */
+    FLOW_LENGTH,  /* it has max_tokens */
+    FLOW_FAILED   /* err says why */
+};
+
+struct flow_top {
+    int32_t id;
+    double logprob;
+};
+
+/* What there is of a text; valid until the next call with the flow. */
+struct flow_told {
+    enum flow_state state;
+    const int32_t *ids;          /* the prompt, then what was made; behind it the end token that
+                                    stopped it, which n leaves out */
+    size_t n_prompt, n, n_read;  /* n_read: with that token */
+    const double *logprobs;      /* [n_read]; NAN where it was not asked for */
+    const struct flow_top *tops; /* [n_read, n_top], likeliest first; NULL where none are asked */
+    unsigned n_top;
+    const char *text; /* of what was made, NULL before its end, unless as_it_goes */
+    size_t text_n;
+    size_t n_sure;     /* bytes of it that stay, whatever is made next */
+    uint32_t n_shared; /* tokens of the prompt that another text had computed */
+    struct err err;
+};
+struct flow_told flow_told(const struct flow_text *t);
+
+/* One step of the model; what it changes is in the texts. False with *err where the flow itself
+ * can't go on. */
+MUST_CHECK bool flow_step(struct flow *f, struct err *err);
+bool flow_idle(const struct flow *f); /* nobody waits or runs */
+/* It is not asked any more, whether it has ended or not. */
+void flow_drop(struct flow *f, struct flow_text *t);
+
+struct flow_figures {
+    unsigned waiting, running;
+    uint64_t asked, computed; /* tokens fed, as asked and as computed */
+    uint64_t made;            /* tokens chosen */
+    uint64_t steps, spilled;
+    uint32_t slots, slots_used; /* used: also by texts that have ended */
+};
+struct flow_figures flow_figures(const struct flow *f);
+
+/* The ids that a prompt of text has: with the tokenizer's own BOS, as model_generate gives them.
+ * Safe beside a step. */
+MUST_CHECK bool model_prompt_ids(const struct model *m, enum add_bos add_bos, const char *text,
+    size_t n, struct token_list *out, struct err *err);
+
 #endif

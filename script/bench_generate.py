@@ -284,4 +284,5 @@ def main():
     path.with_suffix(".md").write_text(head(said) + "\n" + table(said))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes evaluator/metric/letters_data.c: characters as Python's str and re see them, and which belong to words for the
-package regex, by which nltk counts them.
+"""Writes evaluator/metric/letters_data.c: characters as Python's str and re see them, which are punctuation for unicodedata,
+and which belong to words (by which nltk counts them) or are punctuation, signs and numbers for the package regex.
 
     pip install regex==2026.11.19; script/letter_tables.py"""
 import os, sys, unicodedata
@@ -68,6 +68,9 @@ with open(os.path.join(TOP, "evaluator/metric/letters_data.c"), "w", encoding="u
     f.write(table("letter_range", "ALNUM", ranges(str.isalnum), 5) + table("letter_range", "DECIMAL", ranges(str.isdecimal), 5))
     f.write(table("letter_range", "CAPITAL", ranges(str.isupper), 5) + table("letter_range", "SMALL", ranges(str.islower), 5))
     f.write(table("letter_range", "WORD", ranges(regex.compile(r"\w").match), 5))
+    f.write(table("letter_range", "PUNCTUATION", ranges(lambda c: unicodedata.category(c).startswith("P")), 5))
+    for name, kind in (("MARK", "P"), ("SIGN", "S"), ("NUMBER", "N")):
+        f.write(table("letter_range", name, ranges(regex.compile(r"\p{%s}" % kind).match), 5))
     f.write(table("letter_range", "CASED", ranges(is_cased), 5) + table("letter_range", "IGNORED", ranges(is_ignored), 5))
     f.write(table("letter_shift", "LOWER", shifts(str.lower), 4) + table("letter_shift", "UPPER", shifts(str.upper), 4))
     f.write(table("letter_long", "LOWER_LONG", longer(str.lower), 4) + table("letter_long", "UPPER_LONG", longer(str.upper), 4))

@@ -36,7 +36,16 @@ struct builder {
     size_t n_figures;    /* of a page that has any */
 };
 
-/* What parts put their files by; the builder stays where it is. */
+/* A file, and a page at a file, within the site; `path` is what the page is linked by. */
+MUST_CHECK bool put_file(
+    struct builder *b, const char *file, const void *data, size_t n, struct err *err);
+MUST_CHECK bool put_page(struct builder *b, const char *template, const char *path,
+    const char *file, const json_t *data, const struct strbuf *plots, struct err *err);
+MUST_CHECK bool put_json(struct builder *b, const char *file, const json_t *data, struct err *err);
+/* The page at a folder's path and its data under /api/v1/; takes `data`. */
+MUST_CHECK bool put_view(struct builder *b, const char *template, const char *path, json_t *data,
+    const struct strbuf *plots, struct err *err);
+/* What others put their files by (outlet.h); the builder stays where it is. */
 void builder_open_outlet(struct builder *b);
 
 /* Hands are builders with a press, a page and runs of their own; what they have made of an item is
@@ -49,5 +58,9 @@ size_t hands_at_once(const struct hands *h); /* how many items are worth a call 
 typedef bool hand_fn(struct builder *hand, void *arg, size_t item, struct err *err);
 /* The error is that of the first item that failed. */
 MUST_CHECK bool hands_run(struct hands *h, size_t n_items, hand_fn *fn, void *arg, struct err *err);
+
+/* parts.c: models with their runs, and tasks, each with the list of them. */
+MUST_CHECK bool put_models(struct builder *b, struct hands *hands, struct err *err);
+MUST_CHECK bool put_tasks(struct builder *b, struct hands *hands, struct err *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* The mark of numbers that were computed in a dtype which changes answers (base/precision.h): the
  * board ranks such a row, as the configuration that it is, and says so wherever its numbers stand.
- * And of those that were imported. */
+ * And of those that were imported, and of models that somebody else runs. */
 #include <string.h>
 
 #include "base/json.h"
@@ -18,6 +18,12 @@ void mark_dtype(json_t *line, const json_t *of) {
                 "measured elsewhere, and taken from a file of another program or from a model's "
                 "card",
                 "imported", 1));
+    if (strcmp(json_get_string(of, "device", ""), "remote") == 0 && !json_object_get(line, "mark"))
+        json_object_set_new(line, "mark",
+            json_pack("{s:s, s:s, s:b}", "word", "api", "means",
+                "a model behind somebody's endpoint, asked over HTTP: which weights answered, and "
+                "in what type, nobody else can say",
+                "remote", 1));
     const char *dtype = json_get_string(of, "dtype", NULL), *caveat = precision_caveat(dtype);
     if (caveat && !json_object_get(line, "mark"))
         json_object_set_new(line, "mark", json_pack("{s:s, s:s}", "word", dtype, "means", caveat));

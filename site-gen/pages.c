@@ -246,6 +246,18 @@ static const char *original_of(const struct world *w, const char *name) {
     return NULL;
 }
 
+/* Of a model behind an endpoint, as its newest run has it; NULL for others. */
+static json_t *remote_of(const struct world *w, const char *name) {
+    size_t i;
+    json_t *run;
+    json_array_foreach(json_object_get(w->runs_of, name), i, run) {
+        json_t *remote = json_object_get(json_object_get(run, "record"), "remote");
+        if (json_is_object(remote))
+            return remote;
+    }
+    return NULL;
+}
+
 json_t *view_model(const struct world *w, const char *name, const json_t *standings) {
     json_t *revisions = json_array(), *runs = json_array(), *row, *ref = model_ref(w, name);
     const json_t *all = json_object_get(w->models, name);
@@ -270,6 +282,8 @@ json_t *view_model(const struct world *w, const char *name, const json_t *standi
     json_object_set_new(page, "history", history_view(w, name));
     const char *original = original_of(w, name);
     copy_field(page, newest, "card");
+    if (remote_of(w, name))
+        json_object_set(page, "remote", remote_of(w, name));
     json_object_set_new(page, "base_models", base_models(newest));
     json_object_set_new(page, "training", training_view(w, newest));
     json_object_set_new(page, "copies", copies_view(w, name));
@@ -355,7 +369,8 @@ json_t *view_run(const struct world *w, const json_t *run) {
         "truncated", "empty", "nan", "tokens_asked", "tokens_computed", "seconds", "backend", "isa",
         "device", "dtype", "data_sha256", "weights_sha256", "bits_sha256", "record_sha256",
         "started_at", "finished_at", "superseded_at", "superseded_why", "current", NULL };
-    static const char *const RECORDED[] = { "profile", "shots", "sandbox", "prompts", NULL };
+    static const char *const RECORDED[] = { "profile", "shots", "sandbox", "prompts", "remote",
+        NULL };
     json_t *page = run_line(w, run);
     json_object_set_new(page, "schema", json_string("assay.site.run/1"));
     copy_fields(page, run, COPIED);

@@ -11,6 +11,8 @@
     extern const struct command symbol;                                                            \
     const struct command symbol = { .name = words, .operands = "", .summary = "not in this build" }
 
+ABSENT(cmd_api_check, "api check");
+ABSENT(cmd_api_ls, "api ls");
 ABSENT(cmd_compare, "compare");
 ABSENT(cmd_contamination, "contamination");
 ABSENT(cmd_db_archive, "db archive");

@@ -21,6 +21,7 @@
 #include "evaluator/cli/tasks.h"
 #include "evaluator/eval/eval.h"
 #include "evaluator/hub/hub.h"
+#include "evaluator/remote/remote.h"
 #include "evaluator/task/library.h"
 #include "evaluator/worker/worker.h"
 
@@ -38,9 +39,12 @@ static const struct option options_eval[] = {
         "what differs: shots (other examples; the default), order (of the options), wording" },
     { "resume", 0, NULL, "go on where the same command was stopped or died" },
     { "no-cache", 0, NULL,
-        "compute vectors of texts again that are known from earlier evaluations" },
+        "compute vectors of texts again that are known from earlier evaluations; of an api: model, "
+        "ask (and pay) everything again" },
     { "dry-run", 0, NULL,
-        "say how many tokens, how long, how much memory and disk it would take, and do nothing" },
+        "say how many tokens, how long, how much memory and disk it would take, or what it would "
+        "cost, and do nothing" },
+    OPTION_APIS,
     { NULL, 0, NULL, NULL },
 };
 
@@ -135,6 +139,22 @@ static bool add_groups(struct bench *b, const char *model, struct err *err) {
     return ok;
 }
 
+/* What there is to know of a remote model before its process begins: which variable that gets. */
+static bool add_api(const struct bench *b, const char *model, json_t *spec, struct err *err) {
+    struct apis apis = { 0 };
+    char *path = apis_path(args_get(b->args, "apis", NULL), err);
+    const struct api *api =
+        path && apis_read(&apis, path, err) ? apis_find(&apis, path, model, err) : NULL;
+    if (api) {
+        json_object_set_new(spec, "apis", json_string(path));
+        json_object_set_new(spec, "key_env", json_string(api->key_env ? api->key_env : ""));
+    }
+    bool ok = api != NULL;
+    apis_release(&apis);
+    free(path);
+    return ok;
+}
+
 static bool eval_model(struct bench *b, const char *model, const json_t *tasks, struct err *err) {
     struct child_watch watch = { .tick = keep_going,
         .progress = show,
@@ -145,7 +165,8 @@ static bool eval_model(struct bench *b, const char *model, const json_t *tasks, 
     json_t *spec = make_spec(b, model, tasks);
     b->model = model;
     json_object_clear(b->skipped);
-    bool ok = child_run(spec, &watch, err);
+    bool ok =
+        (!remote_is_name(model) || add_api(b, model, spec, err)) && child_run(spec, &watch, err);
     progress_series_end(&b->progress);
     json_decref(spec);
     if (!ok && (err->class == ERR_INTERRUPTED || err->class == ERR_CRASH)) {
@@ -349,6 +370,9 @@ const struct command cmd_eval = {
         "than 4 GiB, or to more than half of the free disk, they stay on the hub and are read "
         "in parts:\n"
         "--stream-data always or never decides otherwise.\n\n"
+        "api:NAME is a model behind somebody's endpoint ('assay help api ls'): each answer is paid "
+        "once and\n"
+        "kept, whatever stops an evaluation; --dry-run says what it would cost.\n\n"
         "  assay eval ./my-model -s wordnet --no-db\n"
         "  assay eval org/name -t arc_easy,hellaswag --limit 200 --json\n"
         "  assay eval org/name -s mteb-eng-v2 --dry-run          what 41 tasks would take\n"
@@ -356,6 +380,7 @@ const struct command cmd_eval = {
         "of examples\n"
         "  assay eval org/name -t mmlu --spread 4 --spread-over order    with the options "
         "in other orders\n"
+        "  assay eval api:mini -t gsm8k --limit 100 --dry-run    what that would cost\n"
         "  assay eval org/a org/b -t ./my_task.lua -o results/\n",
     .options = { options_eval, options_database, options_tasks, options_device, options_model },
     .min_operands = 1,

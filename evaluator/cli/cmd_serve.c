@@ -10,6 +10,7 @@
 #include "evaluator/cli/admission.h"
 #include "evaluator/cli/command.h"
 #include "evaluator/cli/database.h"
+#include "evaluator/cli/exchange.h"
 #include "evaluator/cli/stop.h"
 #include "evaluator/cli/submission.h"
 #include "evaluator/cli/suites.h"
@@ -20,6 +21,7 @@
 
 static const struct option options_serve[] = {
     { "listen", 'l', "WHERE", "ADDR:PORT (default 127.0.0.1:8080), unix:PATH or systemd" },
+    { "port", 0, "N", "the same as --listen 127.0.0.1:N" },
     { "port-file", 0, "FILE", "write the port there once it listens" },
     { "site", 0, "DIR", "also serve this built site" },
     { "suite", 's', "S", "what may be asked for (repeatable; default: the library's suites)" },
@@ -40,7 +42,9 @@ static const struct option options_serve[] = {
     { "resolvers", 0, "N", "how many models are looked up at a time (default 2)" },
     { "connections", 0, "N", "connections at most (default 1024)" },
     { "read-seconds", 0, "N", "a request that is not whole by then is cut off (default 20)" },
-    { "threads", 'j', "N", "threads that answer (default 8)" },
+    { "threads", 'j', "N",
+        "threads that answer (default 8); with --model, that the model runs on (default: the "
+        "processors that may be used)" },
     { "no-access-log", 0, NULL, "don't print a line for each request" },
     { "hooks-to-loopback", 0, NULL, "webhooks may go to this machine, without TLS: for tests" },
     { "hub", 0, "DIR|URL", "where org/name is found (default: HF_ENDPOINT)" },
@@ -48,6 +52,32 @@ static const struct option options_serve[] = {
     OPTION_POLICY,
     { NULL, 0, NULL, NULL },
 };
+
+/* Models in place of the service. */
+static const struct option options_serve_models[] = {
+    { "model", 'm', "MODEL",
+        "serve this model as OpenAI's API has it, and nothing else (repeatable)" },
+    { "key-file", 0, "FILE", "clients must show the key in it: 'Authorization: Bearer KEY'" },
+    { "texts", 0, "N", "texts that a model makes at once (default 64)" },
+    { "answer-seconds", 0, "N", "how long an answer may take (default 600)" },
+    { "drain-seconds", 0, "N", "what is under way at the end has so long (default 30)" },
+    { "dtype", 0, "TYPE", "auto, f32, bf16, f16 or int8, as of 'assay generate'" },
+    { "device", 'd', "DEVICE", "auto, cpu, cuda or cuda:N" },
+    { "tensor-parallel", 0, "N", "split a model between N devices, from --device on" },
+    { "max-mem", 0, "MIB", "ceiling for each model's weights, keys, values and activations" },
+    { "weights", 0, "FORM", "auto, expanded or file, as of 'assay generate'" },
+    { "arch", 0, "FILE", "a Lua architecture description in place of the built-in one" },
+    { "no-pack-cache", 0, NULL, "pack the weights anew, and keep nothing of them on disk" },
+    { "add-bos", 0, "RULE", "auto, yes or no: of prompts that are text" },
+    { "pooling", 0, "HOW",
+        "makes vectors of a model whose files don't say how: mean, cls, last, ..." },
+    { NULL, 0, NULL, NULL },
+};
+
+/* Options of one of the two that say nothing to the other. */
+static const char *const OF_SERVICE[] = { "site", "suite", "anonymous", "private", "base-url",
+    "title", "proxy", "rate-user", "rate-org", "rate-address", "rate-reads", "live", "live-seconds",
+    "rate-live", "resolvers", "read-seconds", "hooks-to-loopback", "tasks", "policy", "db", NULL };
 
 /* ---- the log: logfmt on stderr, one line a request ---- */
 
@@ -243,14 +273,14 @@ static void free_live(struct serve_live *live) {
     }
 }
 
-static bool run(const struct args *args, struct err *err) {
+static bool run_service(const struct args *args, const char *listen, struct err *err) {
     struct cluster cluster = { 0 };
     struct resolver resolver = {
         .args = args, .hangups = hangups_counted(), .lock = PTHREAD_MUTEX_INITIALIZER
     };
     struct serve_options o = {
         .conninfo = args_get(args, "db", NULL),
-        .listen = args_get(args, "listen", "127.0.0.1:8080"),
+        .listen = listen,
         .port_file = args_get(args, "port-file", NULL),
         .site = args_get(args, "site", NULL),
         .hub = args_get(args, "hub", getenv("HF_ENDPOINT")),
@@ -263,7 +293,6 @@ static bool run(const struct args *args, struct err *err) {
         .log = print_line,
         .listening = print_listening,
     };
-    no_access_log = args_has(args, "no-access-log") || args_has(args, "quiet");
     if (!args_list(args, "proxy", o.proxies, SERVE_PATHS_MAX, err) ||
         !args_list(args, "private", o.closed, SERVE_PATHS_MAX, err) ||
         !read_numbers(args, &o, err) || !find_live(args, &o.live, err)) {
@@ -293,10 +322,135 @@ static bool run(const struct args *args, struct err *err) {
     return ok;
 }
 
+/* ---- models in place of the service ---- */
+
+static bool check_alone(const struct args *args, struct err *err) {
+    bool models = args_has(args, "model");
+    for (const char *const *name = OF_SERVICE; models && *name; name++) {
+        if (args_has(args, *name)) {
+            err_set(err, ERR_USAGE,
+                "option '--%s' is of the service that takes submissions, and --model serves models "
+                "alone",
+                *name);
+            return err_hint(err, "start two: they need nothing of each other");
+        }
+    }
+    for (const struct option *o = options_serve_models; !models && o->name; o++) {
+        if (args_has(args, o->name)) {
+            return err_set(err, ERR_USAGE,
+                "option '--%s' is for serving models: name one by --model", o->name);
+        }
+    }
+    return true;
+}
+
+static bool find_models(const struct args *args, struct serve_models *o, struct err *err) {
+    const char *models[SERVE_MODELS_MAX + 1] = { NULL };
+    bool ok = args_list(args, "model", models, SERVE_MODELS_MAX + 1, err);
+    for (size_t i = 0; ok && models[i]; i++) {
+        const char *name = live_name(models[i]);
+        for (size_t k = 0; ok && k < i; k++) {
+            ok = strcmp(o->models[k].name, name) != 0 ||
+                 err_set(err, ERR_USAGE, "two models are called '%.100s'", name);
+        }
+        ok = ok && (*name || err_set(err, ERR_USAGE, "a model ends with '/': leave it out")) &&
+             (o->models[i].path = hub_model_path(args_get(args, "hub", NULL), models[i], err));
+        o->models[i].name = name;
+        o->n_models += ok;
+    }
+    return ok;
+}
+
+/* What stands in the file up to the first blank or line's end. */
+static bool read_key(const struct args *args, char **key, struct err *err) {
+    const char *path = args_get(args, "key-file", NULL);
+    struct strbuf text = { 0 };
+    if (!path) {
+        return true;
+    }
+    bool ok = file_read(path, 4096, &text, err);
+    *key = xstrndup(strbuf_str(&text), strcspn(strbuf_str(&text), " \t\r\n"));
+    strbuf_release(&text);
+    return ok && ((strlen(*key) >= 8 && strlen(*key) < 256) ||
+                     err_set(err, ERR_USAGE,
+                         "the key in '%s' must have 8 to 255 visible characters", path));
+}
+
+static bool read_model_numbers(const struct args *args, struct serve_models *o, struct err *err) {
+    const struct {
+        const char *name;
+        unsigned *to;
+        unsigned long otherwise, max;
+    } NUMBERS[] = { { "connections", &o->n_connections, 256, 65536 },
+        { "texts", &o->at_once, 64, 1024 }, { "answer-seconds", &o->run_s, 600, 86400 },
+        { "drain-seconds", &o->drain_s, 30, 3600 } };
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; i++) {
+        unsigned long v;
+        if (!args_get_uint(args, NUMBERS[i].name, NUMBERS[i].otherwise, NUMBERS[i].max, &v, err)) {
+            return false;
+        }
+        *NUMBERS[i].to = (unsigned)v;
+    }
+    return true;
+}
+
+static bool run_models(const struct args *args, const char *listen, struct err *err) {
+    struct model_options options = { 0 };
+    char *key = NULL;
+    struct serve_models o = {
+        .listen = listen,
+        .port_file = args_get(args, "port-file", NULL),
+        .options = &options,
+        .now = getenv("SOURCE_DATE_EPOCH") ? clock_now() : 0,
+        .log = print_line,
+        .listening = print_listening,
+    };
+    bool ok = read_model_numbers(args, &o, err) && model_options_from_args(args, &options, err) &&
+              add_bos_from_args(args, &o.add_bos, err) &&
+              pooling_parse(args_get(args, "pooling", "auto"), &o.pooling, err) &&
+              read_key(args, &key, err) && find_models(args, &o, err);
+    char *packs = args_has(args, "no-pack-cache") ? NULL : packed_folder();
+    options.packs.dir = packs;
+    o.key = key;
+    o.stop = stop_on_signals();
+    ok = ok && serve_models_run(&o, err);
+    for (size_t i = 0; i < o.n_models; i++) {
+        free((char *)(uintptr_t)o.models[i].path);
+    }
+    free(packs);
+    free(key);
+    return ok;
+}
+
+static bool read_listen(
+    const struct args *args, char where[64], const char **listen, struct err *err) {
+    unsigned long port;
+    if (!args_get_uint(args, "port", 8080, 65535, &port, err)) {
+        return false;
+    }
+    if (args_has(args, "port") && args_has(args, "listen")) {
+        return err_set(err, ERR_USAGE, "--listen and --port say the same: give one");
+    }
+    snprintf(where, 64, "127.0.0.1:%lu", port);
+    *listen = args_get(args, "listen", where);
+    return true;
+}
+
+static bool run(const struct args *args, struct err *err) {
+    char where[64];
+    const char *listen;
+    if (!check_alone(args, err) || !read_listen(args, where, &listen, err)) {
+        return false;
+    }
+    no_access_log = args_has(args, "no-access-log") || args_has(args, "quiet");
+    return args_has(args, "model") ? run_models(args, listen, err) : run_service(args, listen, err);
+}
+
 const struct command cmd_serve = {
     .name = "serve",
     .operands = "",
-    .summary = "take submissions over HTTP, by form and by API, and show what becomes of them",
+    .summary = "take submissions over HTTP, by form and by API, and show what becomes of them; or "
+               "serve models (--model)",
     .details =
         "What is accepted is in the database before it is answered; the hub is asked afterwards. "
         "/api documents\n"
@@ -317,13 +471,30 @@ const struct command cmd_serve = {
         "texts, choices or\n"
         "classes by what it is. Nothing of these texts is kept or logged.\n"
         "script/deploy has examples for nginx and systemd.\n\n"
+        "--model MODEL serves models instead, as OpenAI's API has them: /v1/completions (with echo "
+        "and logprobs),\n"
+        "/v1/chat/completions (streamed, too), /v1/embeddings, /v1/models, /health, /metrics. It "
+        "takes no submissions and\n"
+        "needs no database: for both start two. Requests that come while others are answered join "
+        "at the model's next\n"
+        "step, and what prompts begin with alike is computed once; no answer depends on who else "
+        "asks. Greedy answers and\n"
+        "log-likelihoods are those of 'assay generate' and 'assay score', so that "
+        "lm-evaluation-harness and mteb can be\n"
+        "pointed here. A decoder writes text; a model whose files say how its vectors are pooled, "
+        "or "
+        "--pooling, gives\n"
+        "vectors. SIGTERM lets what is under way end (--drain-seconds).\n\n"
         "  assay serve --listen 127.0.0.1:8080 --anonymous --site public\n"
         "  assay serve --listen unix:/run/assay/serve.sock --proxy unix --base-url "
         "https://board.example.org\n"
         "  curl -d '{\"model\": \"org/name\", \"suite\": \"wordnet\"}' -H 'Content-Type: "
         "application/json' "
         "\\\n"
-        "       -H 'Authorization: Bearer TOKEN' http://127.0.0.1:8080/api/v1/submissions\n",
-    .options = { options_serve, options_database },
+        "       -H 'Authorization: Bearer TOKEN' http://127.0.0.1:8080/api/v1/submissions\n"
+        "  assay serve --model HuggingFaceTB/SmolLM2-135M-Instruct --port 8000\n"
+        "  curl -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}' "
+        "http://127.0.0.1:8000/v1/chat/completions\n",
+    .options = { options_serve, options_serve_models, options_database },
     .run = run,
 };

@@ -3,20 +3,20 @@
 
 #include <stddef.h>
 
-extern const struct command cmd_bench, cmd_classify, cmd_compare, cmd_contamination, cmd_db_archive,
-    cmd_db_down, cmd_db_dump, cmd_db_gc, cmd_db_init, cmd_db_migrate, cmd_db_psql, cmd_db_restore,
-    cmd_db_status, cmd_db_up, cmd_doctor, cmd_embed, cmd_eval, cmd_generate, cmd_hub_gc, cmd_hub_ls,
-    cmd_hub_pull, cmd_hub_rm, cmd_hub_serve, cmd_hub_verify, cmd_model_show, cmd_model_tensors,
-    cmd_model_truncate, cmd_nightly, cmd_nightly_ls, cmd_nightly_pin, cmd_nightly_unfreeze,
-    cmd_nightly_unpin, cmd_queue_approve, cmd_queue_audit, cmd_queue_ban, cmd_queue_cancel,
-    cmd_queue_discover, cmd_queue_held, cmd_queue_ls, cmd_queue_policy_check, cmd_queue_retry,
-    cmd_queue_show, cmd_queue_stats, cmd_queue_takedown, cmd_queue_unban, cmd_queue_wait,
-    cmd_reproduce, cmd_rescore, cmd_result_export, cmd_result_import, cmd_result_ls,
-    cmd_result_parity, cmd_result_show, cmd_result_verify, cmd_score, cmd_serve, cmd_site_build,
-    cmd_site_check, cmd_site_publish, cmd_site_serve, cmd_submit, cmd_suite_board, cmd_suite_ls,
-    cmd_suite_show, cmd_task_lint, cmd_task_ls, cmd_task_new, cmd_task_render, cmd_task_show,
-    cmd_task_test, cmd_template, cmd_token_add, cmd_token_ls, cmd_token_revoke, cmd_tokenize,
-    cmd_worker;
+extern const struct command cmd_api_check, cmd_api_ls, cmd_bench, cmd_classify, cmd_compare,
+    cmd_contamination, cmd_db_archive, cmd_db_down, cmd_db_dump, cmd_db_gc, cmd_db_init,
+    cmd_db_migrate, cmd_db_psql, cmd_db_restore, cmd_db_status, cmd_db_up, cmd_doctor, cmd_embed,
+    cmd_eval, cmd_generate, cmd_hub_gc, cmd_hub_ls, cmd_hub_pull, cmd_hub_rm, cmd_hub_serve,
+    cmd_hub_verify, cmd_model_show, cmd_model_tensors, cmd_model_truncate, cmd_nightly,
+    cmd_nightly_ls, cmd_nightly_pin, cmd_nightly_unfreeze, cmd_nightly_unpin, cmd_queue_approve,
+    cmd_queue_audit, cmd_queue_ban, cmd_queue_cancel, cmd_queue_discover, cmd_queue_held,
+    cmd_queue_ls, cmd_queue_policy_check, cmd_queue_retry, cmd_queue_show, cmd_queue_stats,
+    cmd_queue_takedown, cmd_queue_unban, cmd_queue_wait, cmd_reproduce, cmd_rescore,
+    cmd_result_export, cmd_result_import, cmd_result_ls, cmd_result_parity, cmd_result_show,
+    cmd_result_verify, cmd_score, cmd_serve, cmd_site_build, cmd_site_check, cmd_site_publish,
+    cmd_site_serve, cmd_submit, cmd_suite_board, cmd_suite_ls, cmd_suite_show, cmd_task_lint,
+    cmd_task_ls, cmd_task_new, cmd_task_render, cmd_task_show, cmd_task_test, cmd_template,
+    cmd_token_add, cmd_token_ls, cmd_token_revoke, cmd_tokenize, cmd_worker;
 
 const struct command *const commands[] = {
     /* the bench */
@@ -40,6 +40,8 @@ const struct command *const commands[] = {
     &cmd_suite_ls,
     &cmd_suite_show,
     &cmd_suite_board,
+    &cmd_api_ls,
+    &cmd_api_check,
     &cmd_model_show,
     &cmd_model_tensors,
     &cmd_model_truncate,

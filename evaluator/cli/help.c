@@ -101,6 +101,8 @@ static const char ENVIRONMENT[] =
     "  ASSAY_NO_PROGRESS     no progress bars\n"
     "  HF_ENDPOINT           the hub: a URL, or the folder of a mirror tree\n"
     "  HF_HOME, HF_HUB_CACHE the hub cache, shared with Python\n"
+    "  ASSAY_APIS            the file that says what api: models are (default: apis.lua in the "
+    "home)\n"
     "  ASSAY_HUB_CACHE_MAX   make room in the hub cache before a download: 200G, 1.5TiB\n"
     "  HF_TOKEN              for gated repositories; never logged or stored\n"
     "  HF_HUB_OFFLINE        1: use only what is cached\n"

@@ -10,6 +10,7 @@
 #include "db/db.h"
 #include "evaluator/cli/tasks.h"
 #include "evaluator/hub/hub.h"
+#include "evaluator/remote/remote.h"
 #include "evaluator/task/task.h"
 #include "evaluator/worker/worker.h"
 #include "harness/harness.h"
@@ -138,7 +139,35 @@ static char *at_commit(const char *model, const char *commit) {
     return strbuf_take(&name);
 }
 
+/* api/NAME at the hash of what is asked: nobody says which revision answers. */
+static json_t *api_model(const struct args *args, const char *model, struct err *err) {
+    struct apis apis = { 0 };
+    json_t *json = NULL;
+    char *path = apis_path(args_get(args, "apis", NULL), err), hex[65], name[80];
+    const struct api *api =
+        path && apis_read(&apis, path, err) ? apis_find(&apis, path, model, err) : NULL;
+    if (api) {
+        char *host = api_host(api);
+        api_identity(api, hex);
+        snprintf(name, sizeof name, "api/%.64s", api->name);
+        json = json_pack("{s:s, s:s, s:s, s:s, s:{s:{s:s, s:s, s:s, s:s}}}", "name", name, "kind",
+            "api", "requested", model, "commit", hex, "manifest", "remote", "kind",
+            api_kind_name(api->kind), "speaks", api_speaks_name(api->speaks), "host", host, "model",
+            api->model);
+        free(host);
+    }
+    apis_release(&apis);
+    free(path);
+    return json;
+}
+
 json_t *submission_model(const char *hub, const char *model, const char *commit, struct err *err) {
+    if (remote_is_name(model)) {
+        err_set(err, ERR_UNSUPPORTED, "'%.100s' is a remote model, which is not queued", model);
+        err_hint(
+            err, "'assay eval %.100s' asks it here and now, and stores what comes of it", model);
+        return NULL;
+    }
     if (!hub_is_path(model)) {
         char *name = at_commit(model, commit);
         json_t *facts = hub_model(hub, name, err);
@@ -210,7 +239,9 @@ static bool know_model(
     json_decref(s->model);
     free(s->model_name);
     s->model_name = xstrdup(model);
-    s->model = submission_model(args_get(s->args, "hub", NULL), model, commit, err);
+    s->model = remote_is_name(model)
+                   ? api_model(s->args, model, err)
+                   : submission_model(args_get(s->args, "hub", NULL), model, commit, err);
     return s->model != NULL;
 }
 

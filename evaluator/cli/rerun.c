@@ -77,6 +77,11 @@ static const char *task_of(const struct args *args, const struct evidence *e) {
 static bool is_whole(const struct evidence *e, struct err *err) {
     static const char *const FIELDS[] = { "model", "revision", "task", "task_sha256", "data_sha256",
         "dtype", "profile" };
+    if (!strcmp(json_get_string(e->result, "device", ""), "remote")) {
+        err_set(err, ERR_UNSUPPORTED,
+            "%s is of a remote model: nobody can say that the same one answers now", e->name);
+        return err_hint(err, "'assay eval' asks it anew, with --no-cache what is known as well");
+    }
     for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++) {
         if (!*json_get_string(e->result, FIELDS[i], "")) {
             return err_set(err, ERR_INPUT, "%s does not say its '%s': it cannot be done again",

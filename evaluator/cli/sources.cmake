@@ -1,5 +1,5 @@
 set(cli_SOURCES
-    cli/admission.c cli/args.c cli/bench.c cli/bench_plan.c cli/bench_print.c cli/cmd_bench.c cli/cmd_board.c
+    cli/admission.c cli/args.c cli/bench.c cli/bench_plan.c cli/bench_print.c cli/cmd_api.c cli/cmd_bench.c cli/cmd_board.c
     cli/cmd_classify.c cli/cmd_compare.c cli/cmd_contamination.c cli/cmd_db.c cli/cmd_discover.c cli/cmd_doctor.c cli/cmd_embed.c cli/cmd_eval.c
     cli/cmd_generate.c cli/cmd_hub.c cli/cmd_hub_cache.c cli/cmd_model.c cli/cmd_moderate.c cli/cmd_nightly.c
     cli/cmd_policy.c cli/cmd_queue.c cli/cmd_reproduce.c cli/cmd_rescore.c cli/cmd_result.c cli/cmd_result_export.c cli/cmd_result_import.c cli/cmd_result_parity.c

@@ -58,6 +58,8 @@ static bool render(struct eval *e, json_t *messages, struct strbuf *text, struct
 static bool make_context(struct eval *e, const struct task_doc *d, const char *question,
     const char **context, struct err *err) {
     struct strbuf text = { 0 };
+    bool by_letter = e->subject->pick && e->info->kind == TASK_CHOICE;
+    question = by_letter ? letters_question(e, d, question) : question;
     json_t *messages = messages_of(d, question, e->subject->one_turn);
     bool ok = render(e, messages, &text, err) ||
               err_wrap(err, "document %zu: the chat template", d->index);

@@ -13,13 +13,18 @@ struct answer {
     struct score_choice *choices;
     struct score_choice *alone; /* after an empty context; NULL unless a metric needs it */
     double *loglik;
-    size_t pick; /* by the main metric's rule */
+    size_t pick;                       /* by the main metric's rule */
+    const struct pick_request *letter; /* asked by letter: then there are no choices; else NULL */
 };
+
+#define NO_PICK SIZE_MAX
 
 struct numbers {
     struct answer *answers;
     double *scores; /* of the metric that is being measured, one a document */
     uint32_t *gold, *predicted;
+    struct pick_request *picks; /* of documents that were asked by letter; else NULL */
+    size_t n_picks;
 };
 
 enum rule { RULE_PLAIN, RULE_POINTS, RULE_BYTES, RULE_GAIN };
@@ -89,6 +94,12 @@ static enum rule rule_of(const char *metric) {
 /* The choice that a rule takes. */
 static size_t pick(const struct task_doc *d, const struct answer *a, enum rule rule, size_t *ties) {
     size_t n = d->n_choices;
+    if (a->letter) { /* one is said, whatever the rule */
+        if (ties) {
+            *ties = 1;
+        }
+        return a->letter->pick < 0 ? NO_PICK : (size_t)a->letter->pick;
+    }
     double *numbers = xcalloc(3 * n, sizeof *numbers), *score = numbers, *length = numbers + n,
            *alone = numbers + 2 * n;
     for (size_t c = 0; c < n; c++) {
@@ -157,8 +168,39 @@ static void take_pick(struct eval *e, const struct task_doc *d, struct answer *a
     e->audit.ties += ties > 1;
 }
 
+static void release_picks(void *kind) {
+    struct numbers *numbers = kind;
+    for (size_t i = 0; i < numbers->n_picks; i++) {
+        free(numbers->picks[i].said);
+    }
+    free(numbers->picks);
+}
+
+static void hold_picks(struct eval *e, size_t n) {
+    struct numbers *numbers = e->kind;
+    numbers->picks = xcalloc(n + 1, sizeof *numbers->picks);
+    numbers->n_picks = n;
+    e->release_kind = release_picks;
+}
+
+static bool ask_letters(struct eval *e, struct numbers *numbers, struct err *err) {
+    hold_picks(e, e->n);
+    if (!letters_ask(e, numbers->picks, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < e->n; i++) {
+        struct answer *a = &numbers->answers[i];
+        a->letter = &numbers->picks[i];
+        a->pick = pick(&e->docs[i], a, RULE_PLAIN, NULL);
+    }
+    return true;
+}
+
 static bool choice_ask(struct eval *e, struct err *err) {
     struct numbers *numbers = make_numbers(e);
+    if (!e->subject->score && e->subject->pick) {
+        return ask_letters(e, numbers, err);
+    }
     bool alone = reports(e, "acc_mutual_info");
     size_t most = 0, n = 0;
     for (size_t i = 0; i < e->n; i++) {
@@ -251,9 +293,37 @@ static bool recall_answer(struct eval *e, const json_t *sample, const struct tas
            recall_fail(sample, "'greedy' is not a list of one for each choice", err);
 }
 
+/* A document that was asked by letter. */
+static bool recall_letter(
+    struct eval *e, size_t i, const json_t *sample, const struct task_doc *doc, struct err *err) {
+    struct numbers *numbers = e->kind;
+    const json_t *said = json_object_get(sample, "prediction");
+    long long which = json_is_integer(said) ? json_integer_value(said) : -1;
+    if (!letters_measure(e->info->main)) {
+        return recall_fail(sample, "it was asked by letter, which says nothing of its metric", err);
+    }
+    if ((!json_is_null(said) && which < 0) || which >= (long long)doc->n_choices) {
+        return recall_fail(sample, "'prediction' is none of its choices", err);
+    }
+    if (!numbers->picks) {
+        hold_picks(e, e->n);
+    }
+    numbers->picks[i].pick = (int)which;
+    numbers->answers[i].letter = &numbers->picks[i];
+    numbers->answers[i].pick = which < 0 ? NO_PICK : (size_t)which;
+    e->audit.unparsed += which < 0;
+    e->asked_by = "";
+    return true;
+}
+
 static bool choice_recall(
     struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err) {
     struct numbers *numbers = i ? e->kind : make_numbers(e);
+    if (json_object_get(sample, "letter")) {
+        return recall_texts(e, sample, "contexts", &doc->contexts, &doc->n_contexts, err) &&
+               recall_choices(e, sample, doc, err) && recall_gold(e, sample, doc, err) &&
+               recall_letter(e, i, sample, doc, err);
+    }
     if (!recall_texts(e, sample, "contexts", &doc->contexts, &doc->n_contexts, err) ||
         !recall_choices(e, sample, doc, err) || !recall_gold(e, sample, doc, err) ||
         !recall_answer(e, sample, doc, &numbers->answers[i], err)) {
@@ -389,14 +459,7 @@ static void write_gold(const struct task_doc *d, struct json_writer *w) {
     jw_end_array(w);
 }
 
-static void choice_sample(const struct eval *e, size_t i, struct json_writer *w) {
-    const struct task_doc *d = &e->docs[i];
-    const struct answer *a = &((const struct numbers *)e->kind)->answers[i];
-    eval_prompt_hash(w, d->contexts, 1);
-    write_texts(d, w);
-    write_gold(d, w);
-    jw_kv_int(w, "prediction", (long long)a->pick);
-    jw_kv_bool(w, "correct", is_gold(d, a->pick));
+static void write_numbers(const struct task_doc *d, const struct answer *a, struct json_writer *w) {
     jw_key(w, "loglikelihoods");
     jw_array(w);
     for (size_t c = 0; c < d->n_choices; c++) {
@@ -417,6 +480,42 @@ static void choice_sample(const struct eval *e, size_t i, struct json_writer *w)
         jw_bool(w, a->choices[c].greedy);
     }
     jw_end_array(w);
+}
+
+/* What was said of the letters, and of each its log-probability where there is one. */
+static void write_letter(const struct task_doc *d, const struct answer *a, struct json_writer *w) {
+    const struct pick_request *p = a->letter;
+    jw_key(w, "letter");
+    jw_object(w);
+    jw_kv_string(w, "by", p->by_logprobs ? "logprobs" : "text");
+    jw_kv_string(w, "said", p->said ? p->said : "");
+    jw_key(w, "logprobs");
+    jw_array(w);
+    for (size_t c = 0; p->by_logprobs && c < d->n_choices; c++) {
+        if (isnan(p->logprobs[c])) {
+            jw_null(w);
+        } else {
+            jw_double(w, p->logprobs[c]);
+        }
+    }
+    jw_end_array(w);
+    jw_end_object(w);
+}
+
+static void choice_sample(const struct eval *e, size_t i, struct json_writer *w) {
+    const struct task_doc *d = &e->docs[i];
+    const struct answer *a = &((const struct numbers *)e->kind)->answers[i];
+    eval_prompt_hash(w, d->contexts, 1);
+    write_texts(d, w);
+    write_gold(d, w);
+    if (a->pick == NO_PICK) {
+        jw_key(w, "prediction");
+        jw_null(w);
+    } else {
+        jw_kv_int(w, "prediction", (long long)a->pick);
+    }
+    jw_kv_bool(w, "correct", is_gold(d, a->pick));
+    (a->letter ? write_letter : write_numbers)(d, a, w);
     jw_key(w, "metrics");
     jw_object(w);
     for (size_t m = 0; m < sizeof means / sizeof *means; m++) {

@@ -232,7 +232,8 @@ static void add_identity(json_t *r, const struct eval *e) {
     json_object_set_new(r, "task", json_string(i->name));
     json_object_set_new(r, "version", json_integer(i->version));
     json_object_set_new(r, "kind", json_string(task_kind_name(i->kind)));
-    json_object_set_new(r, "profile", json_string(i->profile));
+    json_object_set_new(
+        r, "profile", json_sprintf("%s%s", i->profile, e->asked_by ? e->asked_by : ""));
     json_object_set_new(r, "shots", json_integer(i->shots));
     json_object_set_new(r, "limit", i->limit ? json_integer(i->limit) : json_null());
     json_object_set_new(r, "seed", json_integer(i->seed));
@@ -263,6 +264,9 @@ static void add_identity(json_t *r, const struct eval *e) {
 
 /* What makes a score of texts say less than it seems to, beside what all kinds count. */
 void eval_add_audit(const struct eval *e, json_t *audit) {
+    if (e->asked_by) {
+        json_object_set_new(audit, "unparsed", json_integer((json_int_t)e->audit.unparsed));
+    }
     if (e->info->kind == TASK_GENERATE) {
         json_object_set_new(audit, "unparsed", json_integer((json_int_t)e->audit.unparsed));
         json_object_set_new(audit, "length", json_integer((json_int_t)e->audit.length));

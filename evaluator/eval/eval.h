@@ -35,6 +35,25 @@ typedef bool subject_generate_fn(void *self, const struct generate_options *opti
 typedef bool subject_chat_fn(
     void *self, const json_t *messages, struct strbuf *out, struct err *err);
 
+/* A question of a conversation whose options are named by letters, for whoever says no
+ * log-likelihoods: which letter is it? */
+enum { PICK_MAX = 26 };
+struct pick_request {
+    const char *context; /* as chat made it */
+    size_t n_options;    /* PICK_MAX at most */
+    /* out */
+    int pick;                  /* of the options; -1: what was said is none of them */
+    bool by_logprobs;          /* how likely the letters are as the first token; else by the text */
+    double logprobs[PICK_MAX]; /* NaN where a letter has none */
+    char *said;                /* the caller frees */
+    uint64_t n_asked;
+};
+typedef bool subject_pick_fn(void *self, struct pick_request *requests, size_t n,
+    const struct run_options *run, struct err *err);
+
+/* Whether a metric of a choice goes by the choice alone, as one by letter does. */
+bool letters_measure(const char *metric);
+
 struct subject {
     const char *name, *revision; /* revision NULL: not known */
     const char *dtype, *device, *backend;
@@ -42,6 +61,7 @@ struct subject {
     subject_embed_fn *embed;   /* NULL: it can't */
     subject_prompt_fn *prompt; /* NULL: it has no prompts of its own */
     subject_score_fn *score;
+    subject_pick_fn *pick; /* of those that don't score; needs chat; NULL: it can't */
     subject_generate_fn *generate;
     subject_chat_fn *chat;       /* NULL: prompts are plain text */
     bool one_turn;               /* in a chat examples and question are one turn of the user's */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "evaluator/eval/internal.h"
+#include "evaluator/eval/likeness.h"
 #include "evaluator/metric/answer.h"
 #include "evaluator/metric/instruct.h"
 
@@ -32,6 +33,7 @@ struct numbers {
     struct instruct_tools *tools; /* NULL: no metric is of what was told */
     struct told *told;
     size_t n_told;
+    struct likeness *likeness; /* NULL: no metric is of that */
     struct written *written;
     size_t repeats, filters, main; /* main: the filter of the main metric */
     double *scores;
@@ -44,6 +46,9 @@ enum metric {
     METRIC_ORIGINAL, /* the same, where the peer has a newer one of that name */
     METRIC_EM,
     METRIC_F1,
+    METRIC_CORPUS,                          /* corpus_metric, one after the other */
+    METRIC_TRUE = METRIC_CORPUS + CORPUS_N, /* the forms of each true_metric */
+    METRIC_TRUE_LAST = METRIC_TRUE + TRUE_N * TRUE_FORMS - 1,
     METRIC_PROMPT_STRICT, /* from here on: of what was told */
     METRIC_PROMPT_LOOSE,
     METRIC_INST_STRICT,
@@ -52,7 +57,9 @@ enum metric {
     N_METRICS
 };
 static const char *const METRICS[N_METRICS] = { "exact_match", "exact_match_original", "em", "f1",
-    "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc",
+    "bleu", "chrf", "chrf++", "bleu_max", "bleu_acc", "bleu_diff", "rouge1_max", "rouge1_acc",
+    "rouge1_diff", "rouge2_max", "rouge2_acc", "rouge2_diff", "rougeL_max", "rougeL_acc",
+    "rougeL_diff", "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc",
     "inst_level_loose_acc", "strict_acc" };
 
 /* "exact_match,strict": which metric on which filter. */
@@ -81,6 +88,12 @@ static bool check_metrics(const struct eval *e, struct numbers *numbers, struct 
     for (size_t i = 0; i < e->info->report.n; i++) {
         if (!metric_find(numbers, e->info->report.items[i], &metric, &filter)) {
             return eval_unknown(e->info->report.items[i], err);
+        }
+        if (metric >= METRIC_CORPUS && metric <= METRIC_TRUE_LAST && !numbers->likeness) {
+            numbers->likeness = likeness_new(e->n * numbers->filters, err);
+            if (!numbers->likeness) {
+                return false;
+            }
         }
         if (metric >= METRIC_PROMPT_STRICT && !numbers->tools) {
             numbers->tools = instruct_tools_new(NULL);
@@ -225,6 +238,15 @@ static double score(
         return told_value(metric, &c);
     }
     const char *answer = numbers->written[doc].answers[filter];
+    if (metric >= METRIC_TRUE) {
+        unsigned which = metric - METRIC_TRUE;
+        return likeness_true(numbers->likeness, (enum true_metric)(which / TRUE_FORMS),
+            (enum true_form)(which % TRUE_FORMS), doc * numbers->filters + filter, answer, d);
+    }
+    if (metric >= METRIC_CORPUS) {
+        return likeness_of_one(
+            numbers->likeness, (enum corpus_metric)(metric - METRIC_CORPUS), answer, d);
+    }
     return metric <= METRIC_ORIGINAL
                ? score_exact(numbers->rules, d, answer)
                : score_overlap(numbers->rules, d, answer, metric == METRIC_F1);
@@ -238,6 +260,7 @@ static void release(void *kind) {
         instructions_free(numbers->told[i].instructions);
     }
     instruct_tools_free(numbers->tools);
+    likeness_free(numbers->likeness);
     answer_rules_free(numbers->rules);
 }
 
@@ -273,11 +296,12 @@ static struct numbers *make_numbers(struct eval *e, struct err *err) {
 }
 
 /* All texts of a document are there. */
-static void take_written(struct eval *e, struct numbers *numbers, struct written *w) {
+static void take_written(
+    struct eval *e, struct numbers *numbers, struct written *w, const struct task_doc *d) {
+    struct answer_given given = { w->texts, numbers->repeats, d->offered, d->n_offered };
     bool by_length = false;
     for (size_t f = 0; f < numbers->filters; f++) {
-        char *answer =
-            answer_filtered(numbers->rules, f, w->texts, numbers->repeats, &w->unparsed[f]);
+        char *answer = answer_filtered(numbers->rules, f, &given, &w->unparsed[f]);
         w->answers[f] = arena_strdup(&e->arena, answer);
         free(answer);
     }
@@ -330,7 +354,7 @@ static bool run_requests(struct eval *e, struct numbers *numbers, struct generat
         free(requests[i].ids);
     }
     for (size_t i = 0; ok && !e->plan && i < e->n; i++) {
-        take_written(e, numbers, &numbers->written[i]);
+        take_written(e, numbers, &numbers->written[i], &e->docs[i]);
         count_abstained(e, numbers, &numbers->written[i], &e->docs[i]);
     }
     return ok;
@@ -425,16 +449,31 @@ static bool recall(
     struct eval *e, size_t i, const json_t *sample, struct task_doc *doc, struct err *err) {
     struct numbers *numbers = i ? e->kind : make_numbers(e, err);
     if (!numbers || !recall_texts(e, sample, "contexts", &doc->contexts, &doc->n_contexts, err) ||
-        !recall_right(e, sample, doc, err) || !read_told(numbers, doc, i, err) ||
+        !recall_right(e, sample, doc, err) ||
+        !recall_texts(e, sample, "choices", &doc->offered, &doc->n_offered, err) ||
+        !recall_texts(e, sample, "wrong", &doc->wrong, &doc->n_wrong, err) ||
+        !read_told(numbers, doc, i, err) ||
         !recall_texts_of(e, numbers, sample, &numbers->written[i], err)) {
         return false;
     }
-    take_written(e, numbers, &numbers->written[i]);
+    take_written(e, numbers, &numbers->written[i], doc);
     count_abstained(e, numbers, &numbers->written[i], doc);
     return true;
 }
 
 /* ---- measuring ---- */
+
+static struct estimate measure_corpus(
+    const struct eval *e, enum corpus_metric metric, size_t filter, size_t from, size_t n) {
+    const struct numbers *numbers = e->kind;
+    const char **texts = xcalloc(n + 1, sizeof *texts);
+    for (size_t i = 0; i < n; i++) {
+        texts[i] = numbers->written[from + i].answers[filter];
+    }
+    struct estimate out = likeness_corpus(numbers->likeness, e, metric, texts, from, n);
+    free(texts);
+    return out;
+}
 
 static bool measure(struct eval *e, const char *metric, size_t from, size_t n, struct estimate *out,
     struct err *err) {
@@ -442,8 +481,13 @@ static bool measure(struct eval *e, const char *metric, size_t from, size_t n, s
     enum metric which;
     size_t filter;
     (void)err; /* which metrics there are was checked at the beginning */
-    if (metric_find(numbers, metric, &which, &filter) && which > METRIC_PROMPT_LOOSE) {
+    bool known = metric_find(numbers, metric, &which, &filter);
+    if (known && which > METRIC_PROMPT_LOOSE) {
         *out = measure_told(e, which, filter, from, n);
+        return true;
+    }
+    if (known && which >= METRIC_CORPUS && which < METRIC_TRUE) {
+        *out = measure_corpus(e, (enum corpus_metric)(which - METRIC_CORPUS), filter, from, n);
         return true;
     }
     for (size_t i = from; i < from + n; i++) {
@@ -471,6 +515,18 @@ static void write_right(const struct task_doc *d, struct json_writer *w) {
         jw_end_array(w);
     }
     jw_end_array(w);
+}
+
+static void write_texts(
+    struct json_writer *w, const char *key, const char *const *texts, size_t n) {
+    if (n) {
+        jw_key(w, key);
+        jw_array(w);
+        for (size_t i = 0; i < n; i++) {
+            jw_string(w, texts[i]);
+        }
+        jw_end_array(w);
+    }
 }
 
 static void write_written(
@@ -509,6 +565,8 @@ static void sample(const struct eval *e, size_t i, struct json_writer *w) {
     jw_string(w, prompt);
     jw_end_array(w);
     write_right(d, w);
+    write_texts(w, "choices", d->offered, d->n_offered);
+    write_texts(w, "wrong", d->wrong, d->n_wrong);
     write_written(numbers, wr, w);
     jw_kv_bool(w, "unparsed", wr->unparsed[numbers->main]);
     jw_kv_bool(w, "correct", score(numbers, d, i, e->info->main) == 1);

@@ -32,8 +32,9 @@ struct eval {
         size_t abstained;        /* whether an answer is right could not be told */
         bool may_abstain;
     } audit;
-    json_t *prompts;                  /* by role, what was put before texts; NULL until then */
-    void *kind;                       /* the kind's own numbers */
+    const char *asked_by; /* "+letters": another way to ask than the profile's; NULL: as it says */
+    json_t *prompts;      /* by role, what was put before texts; NULL until then */
+    void *kind;           /* the kind's own numbers */
     void (*release_kind)(void *kind); /* what of these is not in the arena; NULL: nothing */
 };
 
@@ -69,6 +70,12 @@ enum {
 const struct eval_kind *eval_kind_of(enum task_kind kind);
 /* Puts all questions as the subject's chat template does. */
 MUST_CHECK bool eval_chat(struct eval *e, struct err *err);
+/* Of a conversation about a choice: the question with its options by letter, which is what is
+ * answered then. In the arena. */
+const char *letters_question(struct eval *e, const struct task_doc *d, const char *question);
+/* What each document's letters came to; picks[n] are the caller's, as their texts are. Leaves only
+ * metrics that go by a choice alone. */
+MUST_CHECK bool letters_ask(struct eval *e, struct pick_request *picks, struct err *err);
 /* Asks all, through the subject's chat template if it has one. */
 MUST_CHECK bool eval_ask(struct eval *e, struct err *err);
 /* All documents of a task before any is asked; *e is then the caller's, to be ended. */

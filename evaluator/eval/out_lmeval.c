@@ -111,7 +111,26 @@ static void write_response(struct json_writer *j, const json_t *sample, size_t i
     jw_end_array(j);
 }
 
+/* A letter that was said is a text to the peer. */
+static void write_said(struct json_writer *j, const char *said) {
+    jw_key(j, "resps");
+    jw_array(j);
+    jw_array(j);
+    jw_string(j, said);
+    jw_end_array(j);
+    jw_end_array(j);
+    jw_key(j, "filtered_resps");
+    jw_array(j);
+    jw_string(j, said);
+    jw_end_array(j);
+}
+
 static void write_responses(struct json_writer *j, const json_t *sample, size_t n) {
+    const json_t *letter = json_object_get(sample, "letter");
+    if (letter) {
+        write_said(j, json_get_string(letter, "said", ""));
+        return;
+    }
     jw_key(j, "resps");
     jw_array(j);
     for (size_t i = 0; i < n; i++) {

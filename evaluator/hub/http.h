@@ -1,5 +1,5 @@
-/* One request to a hub: what goes along, whom it may reach, and what its headers say. Private to
- * the hub room. */
+/* One request to a hub: what goes along, whom it may reach, and what its headers say. Of
+ * the hub room; remote/ asks endpoints by it, too. */
 #ifndef ASSAY_HUB_HTTP_H
 #define ASSAY_HUB_HTTP_H
 

@@ -29,6 +29,10 @@ bool hub_split(const char *model, char **repo, char **revision, struct err *err)
     free(*repo);
     free(*revision);
     *repo = *revision = NULL;
+    if (str_begins(model, "api:")) {
+        err_set(err, ERR_UNSUPPORTED, "'%.100s' is a remote model: its files are nobody's", model);
+        return err_hint(err, "'assay eval' asks it; nothing else does");
+    }
     err_set(err, ERR_NOT_FOUND, "there is no model '%.200s'", model);
     return here ? err_hint(err, "what lies here is named by its path: ./%.200s", model)
                 : err_hint(err, "a model is org/name[@revision], a folder, or a .gguf file; a path "

@@ -1,5 +1,6 @@
 /* How long a server is to be left alone: what its headers ask for, and what we wait where they say
- * nothing. All of it is from outside, so all of it has bounds. Private to the hub room. */
+ * nothing. All of it is from outside, so all of it has bounds. Of the hub room; remote/
+ * asks endpoints by it, too. */
 #ifndef ASSAY_HUB_RETRY_H
 #define ASSAY_HUB_RETRY_H
 

@@ -1,5 +1,5 @@
-/* Addresses of a hub: what may be followed, what may carry the token, what belongs where. Private
- * to the hub room. */
+/* Addresses of a hub: what may be followed, what may carry the token, what belongs where. Of
+ * the hub room; remote/ asks endpoints by it, too. */
 #ifndef ASSAY_HUB_URL_H
 #define ASSAY_HUB_URL_H
 

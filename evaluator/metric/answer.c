@@ -5,36 +5,14 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "evaluator/metric/expression.h"
+#include "evaluator/metric/answer_parts.h"
 #include "evaluator/metric/latex.h"
 #include "evaluator/metric/letters.h"
 #include "evaluator/metric/minerva.h"
 
-enum { STEPS_MAX = 16, FILTERS_MAX = 32, REGEXES_MAX = 32 };
-
-/* Texts on their way through a filter. */
-struct text {
-    char *s;
-    bool fell_back; /* a step found nothing in it */
-};
-struct texts {
-    struct text *items;
-    size_t n;
-};
+enum { STEPS_MAX = 16, FILTERS_MAX = 32 };
 
 static const char NO_ANSWER[] = "[invalidanswer]";
-
-struct step;
-typedef void step_fn(const struct step *s, struct texts *texts);
-
-struct step {
-    step_fn *run;
-    struct expression *expression;
-    struct minerva *minerva;
-    long long number; /* regex: which match; take_first_k: how many */
-    const char *fallback;
-    const json_t *mapping;
-};
 
 struct filter {
     const char *name;
@@ -55,7 +33,7 @@ struct answer_rules {
 
 /* ---- steps ---- */
 
-static void put(struct text *t, char *s) {
+void answer_put(struct text *t, char *s) {
     free(t->s);
     t->s = s;
 }
@@ -98,7 +76,7 @@ static void run_majority_vote(const struct step *s, struct texts *texts) {
     keep_only(texts, best);
 }
 
-static char *stripped(const char *s, size_t n) {
+char *answer_stripped(const char *s, size_t n) {
     size_t kept;
     const char *from = letters_strip(s, n, &kept);
     return xstrndup(from, kept);
@@ -107,7 +85,7 @@ static char *stripped(const char *s, size_t n) {
 static void run_remove_whitespace(const struct step *s, struct texts *texts) {
     (void)s;
     for (size_t i = 0; i < texts->n; i++) {
-        put(&texts->items[i], stripped(texts->items[i].s, strlen(texts->items[i].s)));
+        answer_put(&texts->items[i], answer_stripped(texts->items[i].s, strlen(texts->items[i].s)));
     }
 }
 
@@ -121,7 +99,7 @@ static char *in_case(const char *s, case_fn *change) {
 
 static void change_case(struct texts *texts, case_fn *change) {
     for (size_t i = 0; i < texts->n; i++) {
-        put(&texts->items[i], in_case(texts->items[i].s, change));
+        answer_put(&texts->items[i], in_case(texts->items[i].s, change));
     }
 }
 
@@ -140,7 +118,7 @@ static void run_between_dollars(const struct step *s, struct texts *texts) {
     for (size_t i = 0; i < texts->n; i++) {
         const char *from = strchr(texts->items[i].s, '$'), *to = strrchr(texts->items[i].s, '$');
         if (from != to) {
-            put(&texts->items[i], xstrndup(from + 1, (size_t)(to - from - 1)));
+            answer_put(&texts->items[i], xstrndup(from + 1, (size_t)(to - from - 1)));
         }
     }
 }
@@ -150,7 +128,7 @@ static void run_final_answer(const struct step *s, struct texts *texts) {
         struct text *t = &texts->items[i];
         char *answer = minerva_answer(s->minerva, t->s);
         t->fell_back = t->fell_back || !answer;
-        put(t, answer ? answer : xstrdup(NO_ANSWER));
+        answer_put(t, answer ? answer : xstrdup(NO_ANSWER));
     }
 }
 
@@ -159,7 +137,7 @@ static void run_map(const struct step *s, struct texts *texts) {
         struct text *t = &texts->items[i];
         const char *to = json_string_value(json_object_get(s->mapping, t->s));
         t->fell_back = t->fell_back || !to;
-        put(t, xstrdup(to ? to : s->fallback));
+        answer_put(t, xstrdup(to ? to : s->fallback));
     }
 }
 
@@ -179,31 +157,40 @@ static struct expression_span chosen_span(
     return (struct expression_span) { SIZE_MAX, SIZE_MAX };
 }
 
-/* *parsed: something was found. Of a number that there is no match of, where the peer ends, nothing
- * is. */
-static char *extracted(const struct step *s, const char *text, bool *parsed) {
-    struct expression_walk *w = expression_begin(s->expression, text, strlen(text));
+bool answer_match(const struct step *s, struct expression *e, const char *text, size_t n_text,
+    struct expression_span *span) {
+    struct expression_walk *w = expression_begin(e, text, n_text);
     struct expression_match *found = NULL;
     size_t n = 0, capacity = 0;
-    char *out = NULL;
-    *parsed = true;
     do {
         mem_grow(&found, &capacity, n + 1, sizeof *found);
     } while (expression_next(w, &found[n]) && ++n);
     expression_end(w);
     long long at = s->number < 0 ? (long long)n + s->number : s->number;
-    if (at >= 0 && at < (long long)n) {
-        struct expression_span span = chosen_span(s->expression, &found[at]);
+    bool is = at >= 0 && at < (long long)n;
+    if (is) {
+        *span = chosen_span(e, &found[at]);
+    }
+    free(found);
+    return is;
+}
+
+/* *parsed: something was found. Of a number that there is no match of, where the peer ends, nothing
+ * is. */
+static char *extracted(const struct step *s, const char *text, bool *parsed) {
+    struct expression_span span;
+    char *out = NULL;
+    *parsed = true;
+    if (answer_match(s, s->expression, text, strlen(text), &span)) {
         if (span.from != SIZE_MAX) {
-            out = stripped(text + span.from, span.to - span.from);
+            out = answer_stripped(text + span.from, span.to - span.from);
         } else if (expression_groups(s->expression) == 1) { /* which is an empty text to findall */
             out = xstrdup("");
         } else {
-            out = stripped(s->fallback, strlen(s->fallback));
+            out = answer_stripped(s->fallback, strlen(s->fallback));
             *parsed = false;
         }
     }
-    free(found);
     *parsed = *parsed && out;
     return out ? out : xstrdup(s->fallback);
 }
@@ -212,7 +199,7 @@ static void run_regex(const struct step *s, struct texts *texts) {
     for (size_t i = 0; i < texts->n; i++) {
         struct text *t = &texts->items[i];
         bool parsed;
-        put(t, extracted(s, t->s, &parsed));
+        answer_put(t, extracted(s, t->s, &parsed));
         t->fell_back = t->fell_back || !parsed;
     }
 }
@@ -231,11 +218,17 @@ static const struct {
     { "map", run_map },
     { "between_dollars", run_between_dollars },
     { "final_answer", run_final_answer },
+    { "multi_choice_regex", run_multi_choice_regex },
+    { "map_regex", run_map_regex },
+    { "number_regex", run_number_regex },
+    { "word_sort", run_word_sort },
+    { "regex_pos", run_regex_pos },
+    { "format_span", run_format_span },
 };
 
 /* ---- reading the rules ---- */
 
-static struct expression *expression_of(const json_t *text, struct err *err) {
+struct expression *answer_expression(const json_t *text, struct err *err) {
     if (!json_is_string(text)) {
         err_set(err, ERR_TASK, "a regular expression must be a string");
         return NULL;
@@ -243,21 +236,29 @@ static struct expression *expression_of(const json_t *text, struct err *err) {
     return expression_new(json_string_value(text), json_string_length(text), err);
 }
 
+static bool picks(step_fn *run) {
+    return run == run_multi_choice_regex || run == run_map_regex || run == run_number_regex ||
+           run == run_word_sort || run == run_regex_pos || run == run_format_span;
+}
+
 static bool read_step(struct step *s, const json_t *json, struct err *err) {
     const char *name = json_get_string(json, "step", "");
     for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
         s->run = !strcmp(STEPS[i].name, name) ? STEPS[i].run : s->run;
     }
-    s->number = json_get_int(json, s->run == run_regex ? "select" : "k", 0);
+    s->number = json_get_int(json, s->run == run_take_first_k ? "k" : "select", 0);
     s->fallback = json_get_string(json, "fallback", "[invalid]");
     s->mapping = json_object_get(json, "mapping");
     if (s->run == run_regex) {
-        s->expression = expression_of(json_object_get(json, "pattern"), err);
+        s->expression = answer_expression(json_object_get(json, "pattern"), err);
         return s->expression != NULL;
     }
     if (s->run == run_final_answer) {
         s->minerva = minerva_new(false, err);
         return s->minerva != NULL;
+    }
+    if (picks(s->run)) {
+        return answer_pick_read(s, json, err);
     }
     return s->run || err_set(err, ERR_TASK, "there is no step '%.40s' of a filter", name);
 }
@@ -292,7 +293,7 @@ static bool read_ignored(struct answer_rules *r, const json_t *ignore, struct er
         return err_set(err, ERR_TASK, "more than %d regular expressions to ignore", REGEXES_MAX);
     }
     for (; r->n_ignored < json_array_size(list); r->n_ignored++) {
-        r->ignored[r->n_ignored] = expression_of(json_array_get(list, r->n_ignored), err);
+        r->ignored[r->n_ignored] = answer_expression(json_array_get(list, r->n_ignored), err);
         if (!r->ignored[r->n_ignored]) {
             return false;
         }
@@ -330,6 +331,7 @@ void answer_rules_free(struct answer_rules *r) {
         for (size_t k = 0; k < STEPS_MAX; k++) {
             expression_free(r->filters[i].steps[k].expression);
             minerva_free(r->filters[i].steps[k].minerva);
+            answer_pick_release(&r->filters[i].steps[k]);
         }
     }
     for (size_t i = 0; i < r->n_ignored; i++) {
@@ -349,11 +351,12 @@ const char *answer_filter_name(const struct answer_rules *r, size_t filter) {
 }
 
 char *answer_filtered(
-    struct answer_rules *r, size_t filter, const char *const *texts, size_t n, bool *unparsed) {
+    struct answer_rules *r, size_t filter, const struct answer_given *given, bool *unparsed) {
     const struct filter *f = &r->filters[filter];
-    struct texts on_way = { xcalloc(n, sizeof *on_way.items), n };
+    size_t n = given->n;
+    struct texts on_way = { xcalloc(n, sizeof *on_way.items), n, given->choices, given->n_choices };
     for (size_t i = 0; i < n; i++) {
-        on_way.items[i].s = xstrdup(texts[i]);
+        on_way.items[i].s = xstrdup(given->texts[i]);
     }
     for (size_t i = 0; i < f->n; i++) {
         f->steps[i].run(&f->steps[i], &on_way);

@@ -7,7 +7,9 @@
  *    "ignore": {"case", "punctuation", "numbers", "latex", "formula", "frozen": bool,
  *               "regexes": [...]}}
  * Steps: regex, take_first, take_first_k {k}, majority_vote, remove_whitespace, lowercase,
- * uppercase, map {mapping, default}, between_dollars, final_answer (minerva.h). To ignore latex is
+ * uppercase, map {mapping, default}, between_dollars, final_answer (minerva.h), multi_choice_regex,
+ * map_regex {pairs}, number_regex, word_sort, regex_pos (whose answer is a list of tags in JSON),
+ * format_span. To ignore latex is
  * to compare the normal forms of latex.h; to ignore the formula, to take what minerva.h takes for
  * the same, frozen or not; nothing else then counts. Without filters there is one that takes the
  * first text and has no name. */
@@ -25,10 +27,19 @@ void answer_rules_free(struct answer_rules *r);
 size_t answer_filters(const struct answer_rules *r);
 const char *answer_filter_name(const struct answer_rules *r, size_t filter); /* "": none */
 
-/* What a filter makes of the texts of a document, n >= 1; the caller frees. *unparsed: nothing in
+/* The texts of a document, n >= 1, and what it offers to choose from (multi_choice_regex,
+ * word_sort). */
+struct answer_given {
+    const char *const *texts;
+    size_t n;
+    const char *const *choices;
+    size_t n_choices;
+};
+
+/* What a filter makes of them; the caller frees. *unparsed: nothing in
  * them matched, and the answer is what stands for that. */
 char *answer_filtered(
-    struct answer_rules *r, size_t filter, const char *const *texts, size_t n, bool *unparsed);
+    struct answer_rules *r, size_t filter, const struct answer_given *given, bool *unparsed);
 
 /* Whether an answer is one of those that are right: 1 or 0. */
 double answer_exact(struct answer_rules *r, const char *answer, const char *const *right, size_t n);

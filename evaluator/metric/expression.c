@@ -55,11 +55,42 @@ static bool in_ranges(const struct char_set *s, uint32_t c) {
     return false;
 }
 
-static bool set_has(const struct char_set *s, uint32_t c) {
-    bool has = in_ranges(s, c);
-    if (!has && s->any_case) {
-        has = in_ranges(s, letter_lower(c)) || in_ranges(s, letter_upper(c));
+/* Small letters that have one capital in common, which re takes for the same whatever the case. */
+static const uint32_t SAME_CAPITAL[][3] = { { 0x69, 0x131 }, { 0x73, 0x17f }, { 0xb5, 0x3bc },
+    { 0x345, 0x3b9, 0x1fbe }, { 0x390, 0x1fd3 }, { 0x3b0, 0x1fe3 }, { 0x3b2, 0x3d0 },
+    { 0x3b5, 0x3f5 }, { 0x3b8, 0x3d1 }, { 0x3ba, 0x3f0 }, { 0x3c0, 0x3d6 }, { 0x3c1, 0x3f1 },
+    { 0x3c2, 0x3c3 }, { 0x3c6, 0x3d5 }, { 0x432, 0x1c80 }, { 0x434, 0x1c81 }, { 0x43e, 0x1c82 },
+    { 0x441, 0x1c83 }, { 0x442, 0x1c84, 0x1c85 }, { 0x44a, 0x1c86 }, { 0x463, 0x1c87 },
+    { 0x1c88, 0xa64b }, { 0x1e61, 0x1e9b }, { 0xfb05, 0xfb06 } };
+
+static bool in_any_case(const struct char_set *s, uint32_t c) {
+    if (in_ranges(s, letter_lower(c)) || in_ranges(s, letter_upper(c))) {
+        return true;
     }
+    for (size_t i = 0; i < s->n; i++) { /* a Kelvin sign is a small k */
+        if (s->ranges[i].from == s->ranges[i].to &&
+            letter_lower(s->ranges[i].from) == letter_lower(c)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool set_has_any_case(const struct char_set *s, uint32_t c) {
+    uint32_t lower = letter_lower(c);
+    bool has = in_any_case(s, c);
+    for (size_t i = 0; !has && !s->ascii && i < sizeof SAME_CAPITAL / sizeof *SAME_CAPITAL; i++) {
+        const uint32_t *same = SAME_CAPITAL[i];
+        if (lower == same[0] || lower == same[1] || (same[2] && lower == same[2])) {
+            has = in_any_case(s, same[0]) || in_any_case(s, same[1]) ||
+                  (same[2] && in_any_case(s, same[2]));
+        }
+    }
+    return has;
+}
+
+static bool set_has(const struct char_set *s, uint32_t c) {
+    bool has = in_ranges(s, c) || (s->any_case && set_has_any_case(s, c));
     if (!has && (s->classes || s->not_classes)) {
         unsigned classes = classes_of(c, s->ascii);
         has = (classes & s->classes) || (~classes & s->not_classes);

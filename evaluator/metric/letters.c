@@ -36,6 +36,22 @@ bool letter_is_of_word(uint32_t c) {
     return in(LETTERS_WORD, LETTERS_WORD_N, c);
 }
 
+bool letter_is_punctuation(uint32_t c) {
+    return in(LETTERS_PUNCTUATION, LETTERS_PUNCTUATION_N, c);
+}
+
+bool letter_is_mark(uint32_t c) {
+    return in(LETTERS_MARK, LETTERS_MARK_N, c);
+}
+
+bool letter_is_sign(uint32_t c) {
+    return in(LETTERS_SIGN, LETTERS_SIGN_N, c);
+}
+
+bool letter_is_number(uint32_t c) {
+    return in(LETTERS_NUMBER, LETTERS_NUMBER_N, c);
+}
+
 bool letter_is_upper(uint32_t c) {
     return in(LETTERS_CAPITAL, LETTERS_CAPITAL_N, c);
 }

@@ -9,7 +9,12 @@
 bool letter_is_alnum(uint32_t c);
 bool letter_is_decimal(uint32_t c);
 bool letter_is_space(uint32_t c);
-bool letter_is_of_word(uint32_t c); /* \w of the package regex: marks on letters too */
+bool letter_is_of_word(uint32_t c);     /* \w of the package regex: marks on letters too */
+bool letter_is_punctuation(uint32_t c); /* unicodedata's P */
+/* \p{P}, \p{S} and \p{N} of the package regex. */
+bool letter_is_mark(uint32_t c);
+bool letter_is_sign(uint32_t c);
+bool letter_is_number(uint32_t c);
 bool letter_is_upper(uint32_t c);
 bool letter_is_lower(uint32_t c);
 /* In the other case, itself where it has none or where that is several characters. */

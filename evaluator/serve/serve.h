@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/err.h"
+#include "harness/harness.h"
 
 /* A request as the resolver sees it; the text lives until it returns. */
 struct serve_asked {
@@ -85,6 +86,31 @@ struct serve_options {
 /* Serves until *stop, then takes no more connections, lets what is under way end, for ten seconds
  * at most, and returns true. */
 MUST_CHECK bool serve_run(const struct serve_options *options, struct err *err);
+
+/* Models behind an address, as OpenAI's API has them (models.h): no database, no submissions. */
+#define SERVE_MODELS_MAX 16
+struct serve_models {
+    struct serve_model {
+        const char *name; /* what clients call it */
+        const char *path;
+    } models[SERVE_MODELS_MAX];
+    size_t n_models;
+    const struct model_options *options; /* all are opened with them */
+    enum add_bos add_bos;
+    enum pooling pooling;           /* of an encoder whose files don't say */
+    const char *listen, *port_file; /* as in serve_options */
+    const char *key;                /* what clients must show as Bearer; NULL: nothing */
+    unsigned n_connections;         /* 0: 256 */
+    unsigned at_once;               /* texts that a model makes at once; 0: 64 */
+    unsigned run_s;                 /* from a request to its answer, at most; 0: 600 */
+    unsigned drain_s;               /* what is under way has so long at the end; 0: 30 */
+    int64_t now;                    /* of chat templates; 0: the clock */
+    serve_log *log;
+    void (*listening)(const char *address);
+    const atomic_bool *stop;
+};
+/* Serves until *stop; what is under way ends then, for drain_s at most. */
+MUST_CHECK bool serve_models_run(const struct serve_models *options, struct err *err);
 
 /* The suite whose board is at "/s/NAME/": how long its name is; 0: the path is another. */
 size_t serve_path_suite(const char *path, const char **name);

@@ -355,7 +355,9 @@ static bool read_by_kind(struct task *t, struct task_doc *d, const json_t *doc) 
                d->words >= 0 && d->bytes >= 1;
     case TASK_GENERATE:
         return read_contexts(t, d, doc) && d->n_contexts == 1 &&
-               read_answers(t, d, json_object_get(doc, "gold"));
+               read_answers(t, d, json_object_get(doc, "gold")) &&
+               frames_texts(t, doc, "choices", &d->offered, &d->n_offered) &&
+               frames_texts(t, doc, "wrong", &d->wrong, &d->n_wrong);
     case TASK_STS:
         d->text_a = frames_text(t, doc, "a");
         d->text_b = frames_text(t, doc, "b");

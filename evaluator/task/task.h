@@ -174,6 +174,10 @@ struct task_doc {
     double words, bytes;         /* rolling */
     struct task_answer *answers; /* generate: what is right */
     size_t n_answers;
+    const char **offered; /* generate: choices that filters know of */
+    size_t n_offered;
+    const char **wrong; /* generate: answers that are, as far as the task says */
+    size_t n_wrong;
     /* sts, pair (score: 0 or 1), bitext; kinds that rank: text_a is the query */
     const char *text_a, *text_b;
     double score;

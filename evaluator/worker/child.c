@@ -99,9 +99,17 @@ static char **env_add(char **env, const char *pair) {
 
 /* The leak sanitizer looks by ptrace, which the sandbox refuses; then it ends the process as if
  * there had been a leak. */
-static char **child_env(const char *stamp) {
+static char **child_env(const char *stamp, const char *key_env) {
     char **env = proc_env(PASSED_ON);
+    const char *key = key_env && *key_env ? getenv(key_env) : NULL;
     env = env_add(env, stamp);
+    if (key) { /* of a remote model: to the process that asks it, and no other */
+        struct strbuf pair = { 0 };
+        strbuf_addf(&pair, "%s=%s", key_env, key);
+        env = env_add(env, pair.text);
+        explicit_bzero(pair.text, pair.len);
+        strbuf_release(&pair);
+    }
 #ifdef __SANITIZE_ADDRESS__
     size_t n = 0, at;
     while (env[n]) {
@@ -180,7 +188,7 @@ static bool child_start(struct child *c, const json_t *spec, const char *program
         return false;
     }
     strays_stamp(c->stamp);
-    char **env = child_env(c->stamp);
+    char **env = child_env(c->stamp, json_get_string(spec, "key_env", NULL));
     pid_t parent = getpid();
     c->pid =
         !fault("spawn") && open_pipe(says) && open_pipe(errors) && (!c->walks || open_pipe(asks))

@@ -239,8 +239,7 @@ static void let_gpu_in(struct sandbox_limits *limits, struct arena *arena) {
     limits->devices = doors_gpu_devices(arena);
 }
 
-/* What tells languages and sentences, where there is any; it is not looked for behind the doors. */
-static const char *languages_folder(void) {
+const char *session_languages(void) {
     struct err err = ERR_INIT;
     char *dir = instruct_folder(&err);
     if (dir && dir_exists(dir)) {
@@ -267,7 +266,7 @@ static bool shut_in(struct session *s, struct err *err) {
     s->room = json_get_bool(s->spec, "admit", false) ? memory_left() : 0;
     s->packs_dir = json_get_bool(s->spec, "packs", true) && !s->missing ? packed_folder() : NULL;
     const char *const extras[DOORS_EXTRAS] = { json_get_string(s->spec, "arch", NULL), s->packs_dir,
-        languages_folder() };
+        session_languages() };
     drop_secrets();
     if (str_begins(json_get_string(s->spec, "device", "auto"), "cuda")) {
         let_gpu_in(&limits, &arena);
@@ -363,19 +362,20 @@ static bool evaluate(
     json_t *result = NULL;
     const struct task *task = s->tasks[which];
     struct eval_options options = options_of(s, which);
-    uint64_t reused = subject_memo_reused(subject);
+    uint64_t reused = session_reused(s);
     uint8_t mark[MEMO_KEY];
     s->label = task_info(task)->name;
     session_delivery_key(s, task_info(task), mark);
     bool ok = eval_run(task, subject, &options, &result,
         json_get_bool(s->spec, "samples", true) ? &samples : NULL, err);
     if (ok) {
-        json_object_set_new(result, "answers_reused",
-            json_integer((json_int_t)(subject_memo_reused(subject) - reused)));
-        json_object_set_new(result, "delivered", json_boolean(session_was_delivered(s, mark)));
         json_object_set_new(
-            result, "add_bos", json_string(json_get_string(s->spec, "add_bos", "auto")));
+            result, "answers_reused", json_integer((json_int_t)(session_reused(s) - reused)));
+        json_object_set_new(result, "delivered", json_boolean(session_was_delivered(s, mark)));
+        json_object_set_new(result, "add_bos",
+            s->remote ? json_null() : json_string(json_get_string(s->spec, "add_bos", "auto")));
         session_add_settings(s, which, result);
+        session_add_remote(s, result);
     }
     if (ok && s->sandbox.degraded[0]) {
         json_object_set_new(result, "sandbox", json_string(s->sandbox.degraded));
@@ -389,6 +389,9 @@ static bool evaluate(
 /* Nothing of a task is sent before all of it has been asked, so it may be asked again. */
 static bool evaluate_in_room(struct session *s, size_t which, struct err *err) {
     struct err why = ERR_INIT;
+    if (session_is_remote(s)) {
+        return evaluate(s, s->subject, which, err);
+    }
     while (!evaluate(s, s->subject, which, &why)) {
         if (!goes_on_in_less(s, &why)) {
             *err = why;
@@ -443,18 +446,21 @@ static bool evaluate_part(struct session *s, size_t which, struct err *err) {
 
 /* What a task would take, without doing it. */
 static bool plan(struct session *s, size_t which, struct err *err) {
+    if (session_is_remote(s)) {
+        return session_plan_remote(s, which, err);
+    }
     const struct subject *subject = s->subject;
     struct run_stats stats = { 0 };
     const struct task *task = s->tasks[which];
     const struct task_info *info = task_info(task);
-    uint64_t reused = subject_memo_reused(subject);
+    uint64_t reused = session_reused(s);
     s->label = info->name;
     bool measure = s->flops_per_s == 0 && s->missing == 0;
     if ((measure && !model_speed(s->model, &s->flops_per_s, err)) ||
         !eval_plan(task, subject, &stats, err)) {
         return err_wrap(err, "task '%s'", info->name);
     }
-    uint64_t to_ask = stats.items - (subject_memo_reused(subject) - reused);
+    uint64_t to_ask = stats.items - (session_reused(s) - reused);
     uint64_t vector_bytes = task_kind_embeds(info->kind) ? subject->width * sizeof(float) : 0;
     json_t *json =
         json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:I, s:I}", "task", info->name,
@@ -468,16 +474,20 @@ static bool plan(struct session *s, size_t which, struct err *err) {
 }
 
 static bool can_be_asked(const struct subject *subject, const struct task *task) {
-    enum task_kind kind = task_info(task)->kind;
+    const struct task_info *info = task_info(task);
+    enum task_kind kind = info->kind;
     return task_kind_embeds(kind)  ? subject->embed != NULL
            : kind == TASK_GENERATE ? subject->generate != NULL
-                                   : subject->score != NULL;
+           : kind == TASK_CHOICE ? subject->score || (subject->pick && letters_measure(info->main))
+                                 : subject->score != NULL;
 }
 
-static bool skip(const struct task *task, struct err *err) {
+static bool skip(const struct session *s, const struct task *task, struct err *err) {
     const struct task_info *info = task_info(task);
     return skip_named(info->name,
-        task_kind_embeds(info->kind) ? "it needs a model that embeds" : "it needs a language model",
+        task_kind_embeds(info->kind) ? "it needs a model that embeds"
+        : s->subject->pick           ? "it needs log-likelihoods"
+                                     : "it needs a language model",
         err);
 }
 
@@ -491,7 +501,7 @@ static bool evaluate_all(struct session *s, struct err *err) {
     for (size_t i = 0; i < s->n_tasks; i++) {
         bool skipped = json_get_bool(s->wanted[i], "of_suite", false) &&
                        !can_be_asked(s->subject, s->tasks[i]);
-        if (!(skipped ? skip(s->tasks[i], err) : act(s, i, err))) {
+        if (!(skipped ? skip(s, s->tasks[i], err) : act(s, i, err))) {
             return false;
         }
         n_done += !skipped;
@@ -544,6 +554,9 @@ static bool send_prints(struct session *s, struct err *err) {
 }
 
 static bool work(struct session *s, struct err *err) {
+    if (session_is_remote(s)) {
+        return load_tasks(s, err) && session_open_remote(s, err) && evaluate_all(s, err);
+    }
     if (!load_tasks(s, err) || !fetch_model(s, err) || !session_find_stores(s, err) ||
         !shut_in(s, err) || !send_prints(s, err) || !open_subject(s, err) || fault("parsed")) {
         return false;
@@ -581,6 +594,7 @@ _Noreturn void child_main(void) {
         task_free(s.tasks[i]);
     }
     close_model(&s);
+    session_close_remote(&s);
     free(s.model_path);
     free(s.packs_dir);
     json_decref(s.spec);

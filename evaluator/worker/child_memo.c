@@ -89,8 +89,11 @@ static void open_memos(struct session *s) {
 
 /* All about the way of running that can change a bit of an answer. */
 static char *run_identity(const struct session *s) {
-    const struct model_info *info = model_info(s->model);
     struct strbuf out = { 0 };
+    if (session_is_remote(s)) {
+        return strbuf_take(&out);
+    }
+    const struct model_info *info = model_info(s->model);
     strbuf_addf(&out, "%s|%s|%s|%s|%s|%s|%s", s->identity, ASSAY_BUILD, info->device, info->backend,
         info->gemm, info->dtype, json_get_string(s->spec, "add_bos", "auto"));
     return strbuf_take(&out);

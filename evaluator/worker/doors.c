@@ -93,6 +93,26 @@ bool doors_close(const char *model, const char *const extras[DOORS_EXTRAS],
     return confine(p, ok, report, err);
 }
 
+bool doors_close_remote(const char *extra, struct sandbox_report *report, struct err *err) {
+    static const char *const NETWORK[] = { "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf",
+        "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services", "/etc/ssl", "/etc/pki",
+        "/etc/ca-certificates", "/run/systemd/resolve" };
+    static const char *const NAMED[] = { "CURL_CA_BUNDLE", "SSL_CERT_FILE" };
+    struct paths *p = xcalloc(1, sizeof *p);
+    bool ok = !extra || add_whole(p, extra, err);
+    for (size_t i = 0; ok && i < sizeof NETWORK / sizeof *NETWORK; i++) {
+        ok = add_whole(p, NETWORK[i], err);
+    }
+    for (size_t i = 0; ok && i < sizeof NAMED / sizeof *NAMED; i++) {
+        const char *path = getenv(NAMED[i]);
+        ok = !path || !*path || add_whole(p, path, err);
+    }
+    for (size_t i = 0; ok && i < sizeof SYSTEM / sizeof *SYSTEM; i++) {
+        ok = add(p, SYSTEM[i], err);
+    }
+    return confine(p, ok, report, err);
+}
+
 bool doors_close_but(const char *const *paths, struct sandbox_report *report, struct err *err) {
     struct paths *p = xcalloc(1, sizeof *p);
     bool ok = true;

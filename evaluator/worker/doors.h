@@ -11,6 +11,11 @@ enum { DOORS_EXTRAS = 3 };
 MUST_CHECK bool doors_close(const char *model, const char *const extras[DOORS_EXTRAS],
     struct sandbox_report *report, struct err *err);
 
+/* What is left to who asks a remote model: the system's own files, what names and certificates are
+ * looked up in, and `extra` (NULL: nothing). */
+MUST_CHECK bool doors_close_remote(
+    const char *extra, struct sandbox_report *report, struct err *err);
+
 /* Confines reads to these files and folders (NULL-terminated) and to where links in them lead: what
  * a task's process may read once it is known where its data lies. */
 MUST_CHECK bool doors_close_but(

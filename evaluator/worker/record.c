@@ -66,9 +66,10 @@ json_t *record_command(const char *model, const char *commit, const json_t *resu
     }
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         const char *v = json_get_string(result, TEXTS[i], NULL);
-        if (v) {
+        if (v) { /* that it was asked by letter follows from the model */
+            const char *by = strstr(v, "+letters");
             json_array_append_new(command, json_sprintf("--%s", TEXTS[i]));
-            json_array_append_new(command, json_string(v));
+            json_array_append_new(command, json_stringn(v, by ? (size_t)(by - v) : strlen(v)));
         }
     }
     return command;
@@ -81,7 +82,7 @@ json_t *record_from_result(
         "tokens_computed", "seconds", "profile", "shots", "limit", "seed", "bootstrap",
         "declared_subsets", "range", "generation", "template", "settings", "base_revision",
         "prompts", "sandbox", "scores", "task", "version", "kind", "data", "higher_is_better",
-        "imported", "revision_label", "languages" };
+        "imported", "revision_label", "languages", "remote" };
     json_t *record = json_pack("{s:s}", "schema", "assay.record/1"), *metrics = json_array();
     for (size_t i = 0; i < sizeof COPIED / sizeof *COPIED; i++) {
         copy(record, result, COPIED[i]);

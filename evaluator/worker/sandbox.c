@@ -190,18 +190,21 @@ static const int parser_calls[] = { SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pr
     SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
     SCMP_SYS(landlock_restrict_self) };
 
-static const int forbidden_calls[] = { SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect),
-    SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(execve),
-    SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
-    SCMP_SYS(kcmp), SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_open), SCMP_SYS(mount), SCMP_SYS(umount2),
-    SCMP_SYS(move_mount), SCMP_SYS(fsopen), SCMP_SYS(open_tree), SCMP_SYS(pivot_root),
-    SCMP_SYS(chroot), SCMP_SYS(setns), SCMP_SYS(unshare), SCMP_SYS(bpf), SCMP_SYS(perf_event_open),
-    SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
-    SCMP_SYS(io_uring_register), SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key),
-    SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load),
-    SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(quotactl), SCMP_SYS(acct), SCMP_SYS(settimeofday),
-    SCMP_SYS(clock_settime), SCMP_SYS(personality), SCMP_SYS(fork), SCMP_SYS(vfork),
-    SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo),
+/* What asking somebody takes: resolvers bind a socket to the kernel's. */
+static const int network_calls[] = { SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect),
+    SCMP_SYS(bind) };
+
+static const int forbidden_calls[] = { SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),
+    SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev), SCMP_SYS(kcmp), SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_open),
+    SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(move_mount), SCMP_SYS(fsopen), SCMP_SYS(open_tree),
+    SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(setns), SCMP_SYS(unshare), SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup),
+    SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(keyctl), SCMP_SYS(add_key),
+    SCMP_SYS(request_key), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module),
+    SCMP_SYS(kexec_load), SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(quotactl), SCMP_SYS(acct),
+    SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(personality), SCMP_SYS(fork),
+    SCMP_SYS(vfork), SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo),
     SCMP_SYS(pidfd_send_signal), SCMP_SYS(process_madvise), SCMP_SYS(truncate), SCMP_SYS(chmod),
     SCMP_SYS(fchmod), SCMP_SYS(fchmodat), CALL_FCHMODAT2, SCMP_SYS(chown), SCMP_SYS(lchown),
     SCMP_SYS(fchown), SCMP_SYS(fchownat), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr),
@@ -239,8 +242,10 @@ static bool forbid_meddling(scmp_filter_ctx filter) {
 /* Processes are made by clone: threads share the address space, others don't and are refused.
  * clone3 hides its flags from the filter, and glibc falls back on clone when it is told that there
  * is none. */
-static bool forbid_for_compute(scmp_filter_ctx filter) {
-    return add_calls(filter, SCMP_ACT_ERRNO(EPERM), forbidden_calls,
+static bool forbid_for_compute(scmp_filter_ctx filter, bool remote) {
+    return (remote || add_calls(filter, SCMP_ACT_ERRNO(EPERM), network_calls,
+                          sizeof network_calls / sizeof *network_calls)) &&
+           add_calls(filter, SCMP_ACT_ERRNO(EPERM), forbidden_calls,
                sizeof forbidden_calls / sizeof *forbidden_calls) &&
            forbid_meddling(filter) &&
            !seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) &&
@@ -252,7 +257,8 @@ static void filter_calls(enum sandbox_profile profile, struct sandbox_report *re
     bool parser = profile == SANDBOX_PARSER;
     scmp_filter_ctx filter = seccomp_init(parser ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW);
     int failed = -1;
-    if (filter && (parser ? allow_parser(filter) : forbid_for_compute(filter))) {
+    if (filter &&
+        (parser ? allow_parser(filter) : forbid_for_compute(filter, profile == SANDBOX_REMOTE))) {
         failed = seccomp_load(filter);
     }
     seccomp_release(filter);
@@ -270,7 +276,9 @@ bool sandbox_enter(
         !set_limits(limits, err)) {
         return false;
     }
-    leave_network(report);
+    if (limits->profile != SANDBOX_REMOTE) {
+        leave_network(report);
+    }
     /* A new user name space clears the parent-death signal and the dumpable flag. */
     if (!tie_to_parent(limits->parent, err)) {
         return false;
@@ -283,7 +291,7 @@ bool sandbox_enter(
         return false;
     }
     filter_calls(limits->profile, report);
-    if (!report->calls_filtered && !report->network_gone) {
+    if (!report->calls_filtered && !report->network_gone && limits->profile != SANDBOX_REMOTE) {
         return err_set(
             err, ERR_NODE, "cannot keep a child process from the network: %s", report->degraded);
     }

@@ -16,6 +16,7 @@ enum sandbox_profile {
                         descriptors */
     SANDBOX_COMPUTE, /* threads and generated code too (a model run): all but what is forbidden by
                         name */
+    SANDBOX_REMOTE,  /* the same with a network: who asks a remote model */
 };
 
 struct sandbox_limits {

@@ -4,6 +4,7 @@
 
 #include "evaluator/eval/eval.h"
 #include "evaluator/eval/memo.h"
+#include "evaluator/remote/remote.h"
 #include "evaluator/worker/frame.h"
 #include "evaluator/worker/sandbox.h"
 #include "evaluator/worker/store.h"
@@ -35,6 +36,8 @@ struct session {
     const char *label;  /* what progress is about */
     double reported;    /* when progress was last sent */
     struct sandbox_report sandbox;
+    struct apis apis;      /* of a remote model; else empty */
+    struct remote *remote; /* NULL: a model of the harness */
 };
 
 bool session_is_dry(const struct session *s);
@@ -84,5 +87,22 @@ void session_delivery_key(
 bool session_was_delivered(const struct session *s, const uint8_t key[MEMO_KEY]);
 MUST_CHECK bool session_announce(
     const struct session *s, const uint8_t key[MEMO_KEY], struct err *err);
+
+/* ---- child_remote.c: a model behind an endpoint, in place of one of the harness ---- */
+
+bool session_is_remote(const struct session *s);
+/* Looks up what it is and its key, opens what is kept of it, shuts all doors but the network's, and
+ * makes the subject. */
+MUST_CHECK bool session_open_remote(struct session *s, struct err *err);
+void session_close_remote(struct session *s);
+/* What a result says of it: whose it was, what was asked, what was paid. */
+void session_add_remote(struct session *s, json_t *result);
+/* Of a dry run. */
+MUST_CHECK bool session_plan_remote(struct session *s, size_t task, struct err *err);
+
+/* Answers that were known, so far. */
+uint64_t session_reused(const struct session *s);
+/* What tells languages and sentences, where there is any; it is not looked for behind the doors. */
+const char *session_languages(void);
 
 #endif

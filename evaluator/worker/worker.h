@@ -27,6 +27,7 @@
  *    "memo": {"vectors": use and keep the cache of vectors, "resume": use what an evaluation that
  *             was stopped has left, "sink": where results go: one that was taken there already
  *             comes with "delivered": true}; absent: nothing is looked up and nothing kept,
+ *    "apis": the file that says what api: models are, "key_env": the variable with the key of one,
  *    "dry_run": say what it would take and do nothing,
  *    "admit": refuse a model that does not fit what memory is left, by its outline,
  *    "walk": see child.h} Absent or null means the default. */
@@ -41,7 +42,8 @@ struct child_watch {
     void (*skipped)(const char *task, const char *why, void *arg);
     /* What one task would take (a dry run): {"task", "requests", "reused", "shots", "tokens_asked",
      * "tokens_computed", "flops", "seconds" (null before the weights are here), "memory_bytes",
-     * "disk_bytes", "fetch_bytes" (of the model, once)}; may be NULL. */
+     * "disk_bytes", "fetch_bytes" (of the model, once)}, of a remote model with its "bill"
+     * (remote.h); may be NULL. */
     void (*plan)(const json_t *plan, void *arg);
     /* Prints of the model's tensors (policy/lineage.h): a stranger's word; may be NULL. False ends
      * the child, with *err. */

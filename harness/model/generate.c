@@ -5,10 +5,9 @@
  * Lanes grow, so slots can run out. The youngest lane is spilled then: its slots are given back,
  * and it later feeds all its tokens again. Because no number depends on how a sequence was cut into
  * steps, a spill changes no text. */
-#include <math.h>
 #include <string.h>
 
-#include "harness/model/model.h"
+#include "harness/model/choose.h"
 #include "harness/model/pair.h"
 #include "harness/model/sched.h"
 
@@ -17,7 +16,6 @@ enum {
     MAX_TOKENS_DEFAULT = 256,
     LOGIT_ROWS = 8,        /* rows of logits on the host at a time */
     SLOTS_KEPT_A_LANE = 8, /* free slots that new prompts leave to lanes */
-    STOP_TAIL = 4,         /* tokens looked back at beyond the bytes of the longest stop string */
 };
 
 /* One request on its way: tokens [0, path.n_tokens) have keys and values, the rest is to be fed. */
@@ -205,81 +203,21 @@ static void step_fill(struct generator *g) {
 
 /* ---- choosing tokens ---- */
 
-/* A number in [0, 1) that depends on the seed and the place only (splitmix64). */
-static double uniform(uint64_t seed, uint64_t place) {
-    uint64_t z = seed + (place + 1) * 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
-/* The first largest logit; -1 where the row holds NaN or infinity. */
-static int32_t argmax(const float *logits, uint32_t n) {
-    uint32_t best = 0;
-    bool finite = true;
-    for (uint32_t i = 0; i < n; i++) {
-        finite = finite && isfinite(logits[i]);
-        if (logits[i] > logits[best])
-            best = i;
-    }
-    return finite ? (int32_t)best : -1;
-}
-
-static int32_t sample(const float *logits, uint32_t n, double temperature, double u) {
-    int32_t best = argmax(logits, n);
-    if (best < 0)
-        return best;
-    double total = 0, sum = 0, top = logits[best];
-    for (uint32_t i = 0; i < n; i++)
-        total += exp((logits[i] - top) / temperature);
-    for (uint32_t i = 0; i < n; i++) {
-        sum += exp((logits[i] - top) / temperature);
-        if (sum > u * total)
-            return (int32_t)i;
-    }
-    return best;
-}
-
 static int32_t choose(const struct generator *g, const struct lane *lane, const float *logits) {
     uint32_t n = g->model->info.n_vocab;
     const struct generate_options *o = g->options;
-    uint64_t seed = o->seed + lane->request->draw * 0xd1342543de82ef95u;
-    return o->temperature > 0
-               ? sample(logits, n, o->temperature, uniform(seed, lane->n - lane->n_prompt))
-               : argmax(logits, n);
+    uint64_t seed = choose_seed(o->seed, lane->request->draw);
+    return o->temperature > 0 ? choose_drawn(logits, n, o->temperature, 1,
+                                    choose_luck(seed, lane->n - lane->n_prompt))
+                              : choose_best(logits, n);
 }
 
 /* ---- ending ---- */
 
-static bool is_eos(const struct spec *spec, int32_t id) {
-    for (uint32_t i = 0; i < spec->n_eos; i++)
-        if (spec->eos[i] == id)
-            return true;
-    return false;
-}
-
-static size_t longest_stop(const struct generate_request *r) {
-    size_t longest = 0;
-    for (size_t i = 0; i < r->n_stop; i++)
-        longest = strlen(r->stop[i]) > longest ? strlen(r->stop[i]) : longest;
-    return longest;
-}
-
 /* Does a stop string stand in the text of the last tokens? */
 static bool hits_stop(const struct generator *g, const struct lane *lane) {
-    size_t longest = longest_stop(lane->request), made = lane->n - lane->n_prompt;
-    size_t tail = made < longest + STOP_TAIL ? made : longest + STOP_TAIL;
-    if (longest == 0 || !g->model->tokenizer)
-        return false;
-    struct strbuf text = { 0 };
-    struct err ignored = ERR_INIT;
-    bool hit = false;
-    if (tokenizer_decode(
-            g->model->tokenizer, lane->ids + lane->n - tail, tail, true, &text, &ignored))
-        for (size_t i = 0; i < lane->request->n_stop && !hit; i++)
-            hit = *lane->request->stop[i] && strstr(strbuf_str(&text), lane->request->stop[i]);
-    strbuf_release(&text);
-    return hit;
+    return choose_hits_stop(g->model->tokenizer, lane->ids + lane->n_prompt,
+        lane->n - lane->n_prompt, lane->request->stop, lane->request->n_stop);
 }
 
 /* The text up to the first occurrence of each stop string, in their order. */
@@ -291,11 +229,7 @@ static bool text_make(const struct generator *g, struct generate_request *r, str
         return false;
     }
     r->text = strbuf_take(&text);
-    for (size_t i = 0; i < r->n_stop; i++) {
-        char *at = *r->stop[i] ? strstr(r->text, r->stop[i]) : NULL;
-        if (at)
-            *at = '\0';
-    }
+    choose_cut(r->text, r->stop, r->n_stop);
     return true;
 }
 
@@ -324,7 +258,7 @@ static void lane_advance(struct generator *g, struct lane *lane, const float *lo
         lane->ended = true;
         return;
     }
-    if (!g->options->run_on && is_eos(&g->model->net.spec, token)) {
+    if (!g->options->run_on && choose_is_end(&g->model->net.spec, token)) {
         lane_end(g, lane, true);
         return;
     }

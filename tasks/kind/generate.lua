@@ -5,13 +5,25 @@
 -- Each of `filters` makes an answer of it, and each metric is measured on each: "exact_match,strict". Filters are in the
 -- order in which the file makes their steps.
 --
+-- A document may have `choices`, a list of texts: steps like multi_choice_regex look for them. The metrics "bleu", "chrf" and
+-- "chrf++" are of all documents at once; "bleu_max", "rouge1_max", "rouge2_max" and "rougeL_max" of each, against the right answer
+-- that it is most like; the same with "_acc" (more than any wrong one) and "_diff" need a document's `wrong` answers.
+--
 -- Where the metrics are those of IFEval, a document has `instructions` in place of `gold`: what its text was told to do,
 -- each with its checker's name as `id` and its arguments (evaluator/metric/instruct.h).
 
 local host, turns = host, host.kind("turns")
 local told_names = { "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc", "inst_level_loose_acc",
     "strict_acc" }
-local metric_names = { "exact_match", "exact_match_original", "em", "f1", table.unpack(told_names) }
+local wrong_names = {} -- metrics for which a document needs wrong answers, too
+local metric_names = { "exact_match", "exact_match_original", "em", "f1", "bleu", "chrf", "chrf++" }
+for _, name in ipairs { "bleu", "rouge1", "rouge2", "rougeL" } do
+    metric_names[#metric_names + 1] = name .. "_max"
+    for _, form in ipairs { "_acc", "_diff" } do
+        metric_names[#metric_names + 1], wrong_names[name .. form] = name .. form, true
+    end
+end
+table.move(told_names, 1, #told_names, #metric_names + 1, metric_names)
 local is_told = {}
 for _, name in ipairs(told_names) do is_told[name] = true end
 local most = { max_tokens = 1000000, repeats = 1000 }
@@ -161,13 +173,30 @@ local function answers(io, field, n, value)
     return map(value, function(one) return answer(io, field, n, one) end)
 end
 
+local function texts_of(io, field, n, name, list)
+    if list == nil then return nil end
+    if type(list) ~= "table" then io.fail(field, n, ("'%s' must be a list of texts, got a %s"):format(name, type(list))) end
+    return map(list, function(one)
+        return text(one) or io.fail(field, n, ("'%s' must be a list of texts, it holds a %s"):format(name, type(one)))
+    end)
+end
+
+local function wants_choices(task)
+    for _, steps in pairs(task.filters or {}) do
+        for _, step in ipairs(steps) do
+            if step.step == "multi_choice_regex" or step.step == "word_sort" then return step.step end
+        end
+    end
+end
+
 local function read(io, field, n, f, row)
     local doc = io.call(n, f, row)
     if type(doc) ~= "table" then io.fail(field, n, "must return a table, got a " .. type(doc)) end
     local gold = doc.gold
     if type(doc.instructions) == "table" and gold == nil then gold = json.encode(doc.instructions) end
     return { query = text(doc.query) or io.fail(field, n, "'query' must be a string, got a " .. type(doc.query)),
-        gold = answers(io, field, n, gold), told = doc.instructions ~= nil }
+        gold = answers(io, field, n, gold), told = doc.instructions ~= nil,
+        choices = texts_of(io, field, n, "choices", doc.choices), wrong = texts_of(io, field, n, "wrong", doc.wrong) }
 end
 
 local function described(task, io, n, row)
@@ -184,9 +213,11 @@ local function shot(task, io, n, row)
 end
 
 local function run(task, io)
-    local exact, told = false, false
+    local exact, told, choosing, wrong = nil, false, wants_choices(task), nil
     for _, name in ipairs(task.report or { task.main or "exact_match" }) do
-        exact = exact or name:find("^exact_match") ~= nil
+        local plain = name:match("^[^,]*")
+        exact = exact or not (plain == "em" or plain == "f1" or is_told[plain]) and plain or nil
+        wrong = wrong or wrong_names[plain] and plain or nil
         told = told or is_told[name:match("^[^,]*")] ~= nil
     end
     local shots = io.with_shots(task, io, function(row, n) return shot(task, io, n, row) end,
@@ -198,10 +229,18 @@ local function run(task, io)
                 "'instructions' are for the metrics " .. join(told_names, ", "))
         end
         for _, one in ipairs(exact and doc.gold or {}) do
-            if #one > 1 then io.fail("doc", n, "an answer of several texts has no exact match: 'f1' and 'em' take it") end
+            if #one > 1 then
+                io.fail("doc", n, ("an answer of several texts has no %s: 'f1' and 'em' take it"):format(exact))
+            end
         end
-        io.emit({ turns = turns.begin(described(task, io, n, row), shots(row)), questions = { doc.query }, gold = doc.gold },
-            n, row, source)
+        if wrong and #(doc.wrong or {}) == 0 then
+            io.fail("doc", n, ("must have 'wrong', a list of texts, for the metric '%s'"):format(wrong))
+        end
+        if choosing and not doc.choices then
+            io.fail("doc", n, ("must have 'choices', a list of texts, for the step '%s'"):format(choosing))
+        end
+        io.emit({ turns = turns.begin(described(task, io, n, row), shots(row)), questions = { doc.query }, gold = doc.gold,
+            choices = doc.choices, wrong = doc.wrong }, n, row, source)
     end
 end
 

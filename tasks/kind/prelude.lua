@@ -62,7 +62,8 @@ include = host.include
 ---- steps of filters ----
 
 local steps = { "regex", "take_first", "take_first_k", "majority_vote", "remove_whitespace", "lowercase", "uppercase",
-    "map_to", "between_dollars", "final_answer" }
+    "map_to", "between_dollars", "final_answer", "multi_choice_regex", "map_regex", "number_regex", "word_sort",
+    "regex_pos", "format_span" }
 local n_made = 0
 
 local function step(fields)
@@ -92,6 +93,67 @@ end
 function map_to(mapping, default)
     if type(mapping) ~= "table" then error("map_to wants a table from texts to texts", 2) end
     return step { step = "map", mapping = mapping, fallback = default or "[invalid]" }
+end
+
+-- What a document has as `choices`, in the order in which they stand in a text.
+word_sort = { step = "word_sort" }
+regex_pos = { step = "regex_pos" } -- of "[('word', 'TAG'), ...]" the tags, a list in JSON
+format_span = { step = "format_span" } -- of "PER: name $$ LOC: place" and the like: "per: name $ loc: place"
+
+local picks = { select = "number", fallback = "string", ignore = "table" }
+local leaves_out = { case = "boolean", punctuation = "boolean", regexes = "table" }
+
+local function check_options(name, options, allowed, level)
+    if type(options) ~= "table" then error(name .. " wants a table of options", level) end
+    for key, value in pairs(options) do
+        if not allowed[key] then error(format("%s has no option '%s'", name, tostring(key)), level) end
+        if type(value) ~= allowed[key] then error(format("option '%s' of %s must be a %s", key, name, allowed[key]), level) end
+    end
+end
+
+-- Steps that look for something in a text of which `ignore` is left out: regular expressions, case, punctuation.
+local function pick(name, fields, options)
+    options = options or {}
+    check_options(name, options, picks, 4)
+    local ignore = options.ignore or {}
+    check_options(name .. "'s ignore", ignore, leaves_out, 4)
+    if options.select and math.type(options.select) ~= "integer" then error(name .. " wants the number of a match", 3) end
+    for _, pattern in ipairs(ignore.regexes or {}) do
+        fields.problem = fields.problem or (type(pattern) ~= "string" and "'regexes' must be a list of strings")
+            or host_expression(pattern)
+    end
+    fields.step, fields.select, fields.fallback = name, options.select or 0, options.fallback or "[invalid]"
+    fields.ignore = options.ignore
+    return step(fields)
+end
+
+local function pattern_for(name, pattern)
+    if type(pattern) ~= "string" then error(name .. " wants a regular expression, a string", 3) end
+    return { pattern = pattern, problem = host_expression(pattern) }
+end
+
+-- What the expression finds, "(B)" mostly; else which of the document's `choices` stands there, as "(B)"; else a letter
+-- behind a colon.
+function multi_choice_regex(pattern, options)
+    return pick("multi_choice_regex", pattern_for("multi_choice_regex", pattern), options)
+end
+
+-- { { expression, text }, ... }: of what all of them find together, the text of the first that fits that.
+function map_regex(pairs_, options)
+    if type(pairs_) ~= "table" or #pairs_ == 0 then error("map_regex wants a list of pairs, { expression, text }", 2) end
+    local problem
+    for _, pair in ipairs(pairs_) do
+        if type(pair) ~= "table" or type(pair[1]) ~= "string" or type(pair[2]) ~= "string" then
+            error("map_regex wants a list of pairs, { expression, text }", 2)
+        end
+        problem = problem or host_expression(pair[1])
+    end
+    return pick("map_regex", { pairs = pairs_, problem = problem }, options)
+end
+
+-- What the expression finds, else a number in English words.
+function number_regex(pattern, options)
+    return pick("number_regex", pattern_for("number_regex", pattern), options)
 end
 
 ---- data ----

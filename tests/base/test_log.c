@@ -18,6 +18,7 @@ static void secrets_are_blanked(void **state) {
         { "token " TOKEN " is bad", "token *** is bad" },
         { TOKEN, "***" },
         { "'" TOKEN "', '" TOKEN "'", "'***', '***'" },
+        { "key sk-proj-abcdefghijklmnop_0123456789 is bad", "key *** is bad" },
         { "Authorization: Bearer abc.def-123", "Authorization: Bearer ***" },
         { "authorization: bearer   abc", "authorization: bearer   ***" },
         { "Authorization: Basic dXNlcjpwdw==", "Authorization: Basic ***" },
@@ -46,7 +47,7 @@ static void what_is_no_secret_stays(void **state) {
     static const char *const PLAIN[] = { "", "hf_hub download", "HF_TOKEN is not set",
         "unknown token: '<s>'", "https://hub.example/api/models?limit=10&cursor=abc",
         "tokens=12 tokens_computed=10", "http://localhost:5432/x", "a password is needed",
-        "no bearer", "time 12:30@noon" };
+        "no bearer", "time 12:30@noon", "task-abcdefghijklmnopqrstuvwxyz", "sk-learn" };
     for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN; i++) {
         char text[256];
         snprintf(text, sizeof text, "%s", PLAIN[i]);

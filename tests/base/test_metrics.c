@@ -19,7 +19,10 @@ static void every_name_has_its_direction_and_scale(void **state) {
         { "word_perplexity", false, false }, { "byte_perplexity", false, false },
         { "bits_per_byte", false, false }, { "brier", false, false },
         { "brier_score", false, false }, { "loglikelihood", true, false }, { "bleu", true, false },
-        { "ter", false, false }, { "chapter", true, true }, { "no such metric", true, true } };
+        { "bleu,strict", true, false }, { "chrf++", true, false }, { "bleu_max", true, false },
+        { "bleu_acc", true, true }, { "rougeL_diff,a", true, false },
+        { "exact_match,bleu", true, true }, { "ter", false, false }, { "chapter", true, true },
+        { "no such metric", true, true } };
     (void)state;
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
         struct metric_rule rule = metric_rule(KNOWN[i].metric);

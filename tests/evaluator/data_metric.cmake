@@ -2,7 +2,7 @@
 foreach(module files layouts parquet parquet_limits shared skip text)
     assay_test(evaluator.data_${module} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/data/test_${module}.c LINK assay_evaluator)
 endforeach()
-foreach(module choice classes correlate draw estimate golden influence instruct learn overlap pairs random ranking)
+foreach(module choice classes common_runs correlate draw estimate golden influence instruct learn overlap pairs random ranking)
     assay_test(evaluator.metric_${module} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/metric/test_${module}.c LINK assay_evaluator)
 endforeach()
 # What script/languages fetched, if it did.

@@ -14,6 +14,7 @@
 #define WRITTEN TASK_FIXTURES "/written"
 #define LATEX ASSAY_TESTS_DIR "/fixtures/answers/latex.json"
 #define FROZEN ASSAY_TESTS_DIR "/fixtures/answers/frozen.json"
+#define FORMULAS ASSAY_TESTS_DIR "/fixtures/answers/formulas.json"
 #define MINERVA ASSAY_TESTS_DIR "/fixtures/answers/minerva.json"
 #define ANSWERS ASSAY_TESTS_DIR "/fixtures/answers/vectors.json"
 
@@ -48,17 +49,20 @@ static struct answer_rules *rules_new(const json_t *json) {
 }
 
 static void compare_answer(struct answer_rules *rules, const json_t *steps, const json_t *one) {
-    size_t n;
+    size_t n, n_choices;
     bool unparsed;
     const char **texts = texts_of(json_array_get(one, 0), &n),
-               *want = json_string_value(json_array_get(one, 1));
-    char *got = answer_filtered(rules, 0, texts, n, &unparsed);
+               *want = json_string_value(json_array_get(one, 1)),
+               **choices = texts_of(json_array_get(one, 2), &n_choices);
+    struct answer_given given = { texts, n, choices, n_choices };
+    char *got = answer_filtered(rules, 0, &given, &unparsed);
     if (strcmp(got, want)) {
         char *of = json_dumps(steps, 0);
         fail_msg("%s of '%s' gives '%s', the harness has '%s'", of, texts[0], got, want);
     }
     free(got);
     free(texts);
+    free(choices);
 }
 
 static void filters_give_what_the_harness_s_give(void **state) {
@@ -149,7 +153,8 @@ static void latex_is_compared_as_the_harness_compares_it(void **state) {
         const char *text = json_string_value(json_array_get(texts, i)),
                    *said = json_string_value(json_array_get(rows, i));
         bool unparsed;
-        char *answer = answer_filtered(rules, 0, &text, 1, &unparsed);
+        char *answer =
+            answer_filtered(rules, 0, &(struct answer_given) { .texts = &text, .n = 1 }, &unparsed);
         for (size_t k = 0; k < n; k++) {
             const char *gold = json_string_value(json_array_get(texts, k));
             double got = answer_exact(rules, answer, &gold, 1);
@@ -175,6 +180,9 @@ static size_t compare_formulas(const json_t *all, size_t *left_open) {
                    *said = json_string_value(json_array_get(same, i));
         for (size_t k = 0; k <= i; k++) {
             const char *other = json_string_value(json_array_get(normal, k));
+            if (said[k] == '-') {
+                continue;
+            }
             enum formula_verdict verdict = formula_compare(one, other);
             if (verdict != formula_compare(other, one)) {
                 fail_msg("'%s' and '%s' are not the same the other way round", one, other);
@@ -228,8 +236,18 @@ static void formulas_are_told_apart_as_the_harness_tells_them(void **state) {
     compare_frozen(json_object_get(all, "answers"));
     size_t told = compare_formulas(all, &left_open);
     printf("told: %zu, left open: %zu\n", told, left_open);
-    assert_true(told < 1000000 && told > 11000);
+    assert_true(told < 1000000 && left_open < 20);
     minerva_free(m);
+    json_decref(all);
+}
+
+/* Where sympy reads less or more than is written. */
+static void formulas_are_read_as_far_as_the_harness_reads_them(void **state) {
+    json_t *all = read_json(FORMULAS);
+    size_t left_open = 0, told = compare_formulas(all, &left_open);
+    (void)state;
+    printf("told: %zu, left open: %zu\n", told, left_open);
+    assert_true(told < 1000000 && told > 20000);
     json_decref(all);
 }
 
@@ -261,7 +279,8 @@ static void no_expression_runs_away(void **state) {
     char *text = xcalloc(LONG + 1, 1);
     memset(text, 'a', LONG);
     bool unparsed;
-    char *got = answer_filtered(rules, 0, (const char *const[]) { text }, 1, &unparsed);
+    struct answer_given given = { (const char *const[]) { text }, 1, NULL, 0 };
+    char *got = answer_filtered(rules, 0, &given, &unparsed);
     assert_string_equal(got, "[invalid]");
     assert_true(unparsed);
     free(got);
@@ -441,6 +460,45 @@ static void texts_become_scores(void **state) {
     task_free(t);
 }
 
+/* "Seven, or 8" begins with another choice; 4 is followed by another number. */
+static void what_a_document_offers_is_found(void **state) {
+    static const char *const SAID[] = { " It is 4.\n#### 5.\n", " Seven, or 8!", "(A) and (B)",
+        ": B" };
+    struct task *t = recorded_task(WRITTEN, TASK_FIXTURES "/offered.lua", -1);
+    struct heard h = { .says = SAID, .n_says = 4 };
+    struct strbuf samples = { 0 };
+    json_t *r = run_task(t, &h, "none", &samples);
+    (void)state;
+    assert_true(metric(r, "exact_match,letter") == 0.5);
+    assert_int_equal(json_get_int(json_object_get(r, "audit"), "unparsed", -1), 0);
+    assert_non_null(
+        strstr(strbuf_str(&samples), "\"choices\": [\"seven\", \" seven, or 8 \", \"It is 4.\"]"));
+    assert_non_null(
+        strstr(strbuf_str(&samples), "\"filtered\": {\"letter\": \"(C)\", \"number\": \"5\"}"));
+    json_decref(r);
+    strbuf_release(&samples);
+    strbuf_release(&h.prompts);
+    task_free(t);
+}
+
+/* Two are more like a right answer than like a wrong one. */
+static void texts_are_held_against_right_and_wrong_ones(void **state) {
+    static const char *const SAID[] = { "It is 4.", "seven, or 7", "four", "" };
+    struct task *t = recorded_task(WRITTEN, TASK_FIXTURES "/likeness.lua", -1);
+    struct heard h = { .says = SAID, .n_says = 4 };
+    struct strbuf samples = { 0 };
+    json_t *r = run_task(t, &h, "none", &samples);
+    (void)state;
+    assert_true(metric(r, "rouge1_acc") == 0.5);
+    assert_true(metric(r, "rougeL_max") > 25 && metric(r, "rougeL_max") < 75);
+    assert_true(metric(r, "bleu") > 0 && metric(r, "chrf++") > metric(r, "bleu"));
+    assert_non_null(strstr(strbuf_str(&samples), "\"wrong\": [\"It is 5.\", \"seven, or 7\"]"));
+    json_decref(r);
+    strbuf_release(&samples);
+    strbuf_release(&h.prompts);
+    task_free(t);
+}
+
 /* The first follows one of three, the second none, the third loosely only, the last one of two. */
 static void what_was_told_is_checked(void **state) {
     static const char *const DONE[] = { "one two three four, five\"", "Sure:\na***b***c\n***d***",
@@ -467,9 +525,9 @@ static void what_was_told_is_checked(void **state) {
 
 static void stored_texts_are_scored_again(void **state) {
     static const char *const TASKS[] = { TASK_FIXTURES "/sums.lua", TASK_FIXTURES "/drawn.lua",
-        TASK_FIXTURES "/told.lua" };
+        TASK_FIXTURES "/told.lua", TASK_FIXTURES "/offered.lua", TASK_FIXTURES "/likeness.lua" };
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof TASKS / sizeof *TASKS; i++) {
         struct err err = ERR_INIT;
         struct task *t = recorded_task(WRITTEN, TASKS[i], -1);
         struct heard h = { .says = SAYS, .n_says = 4 };
@@ -546,6 +604,12 @@ static void a_wrong_task_is_said_to_be(void **state) {
     expect_problem("filters = { a = { 'x' } }", "filters", "step 1 of filter 'a' is a string");
     expect_problem(
         "filters = { a = { regex '(' } }", "filters", "filter 'a': bad regular expression");
+    expect_problem("filters = { a = { multi_choice_regex '(' } }", "filters",
+        "filter 'a': bad regular expression");
+    expect_problem("filters = { a = { map_regex({ { 'x', 'y' }, { '(', 'z' } }) } }", "filters",
+        "filter 'a': bad regular expression");
+    expect_problem("filters = { a = { number_regex('x', { ignore = { regexes = { '[' } } }) } }",
+        "filters", "filter 'a': bad regular expression");
     expect_problem("filters = { a = {} }", "filters", "must be a list of steps");
     expect_problem("filters = { a = { take_first_k(3) } }", "filters", "'repeats' is 1");
     expect_problem("filters = { ['a,b'] = { take_first } }", "filters", "the name of a filter");
@@ -567,11 +631,14 @@ int main(int argc, char **argv) {
         cmocka_unit_test(drop_s_overlap_is_the_harness_s),
         cmocka_unit_test(latex_is_compared_as_the_harness_compares_it),
         cmocka_unit_test(formulas_are_told_apart_as_the_harness_tells_them),
+        cmocka_unit_test(formulas_are_read_as_far_as_the_harness_reads_them),
         cmocka_unit_test(a_rule_that_cannot_be_had_is_refused),
         cmocka_unit_test(no_expression_runs_away),
         cmocka_unit_test(every_prompt_is_the_harness_s_own),
         cmocka_unit_test(every_task_that_generates_is_recorded),
         cmocka_unit_test(texts_become_scores),
+        cmocka_unit_test(what_a_document_offers_is_found),
+        cmocka_unit_test(texts_are_held_against_right_and_wrong_ones),
         cmocka_unit_test(what_was_told_is_checked),
         cmocka_unit_test(stored_texts_are_scored_again),
         cmocka_unit_test(several_texts_are_voted_on),

@@ -171,12 +171,14 @@ static bool act_allocate(void) {
     return p != NULL;
 }
 
-enum where { OUTSIDE, PARSER, COMPUTE, CONFINED };
+enum where { OUTSIDE, PARSER, COMPUTE, CONFINED, REMOTE };
 
 static bool enter(enum where where) {
     char *out = path_join(dir, "out"), *victim = path_join(dir, "victim");
     const char *const devices[] = { path_join(dir, "device"), NULL };
-    struct sandbox_limits l = { .profile = where == COMPUTE ? SANDBOX_COMPUTE : SANDBOX_PARSER,
+    struct sandbox_limits l = { .profile = where == COMPUTE  ? SANDBOX_COMPUTE
+                                           : where == REMOTE ? SANDBOX_REMOTE
+                                                             : SANDBOX_PARSER,
         .file_bytes = 4096,
         .write_dir = where == COMPUTE ? out : NULL,
         .devices = where == COMPUTE ? devices : NULL };
@@ -222,37 +224,38 @@ static void reset_files(void) {
 static const struct {
     const char *name;
     act_fn *act;
-    int outside, parser, compute, confined; /* 0 works, 1 is refused */
+    int outside, parser, compute, confined, remote; /* 0 works, 1 is refused */
 } acts[] = {
-    { "socket", act_socket, 0, 1, 1, 1 },
-    { "connect", act_connect, 0, 1, 1, 1 },
-    { "unix socket", act_unix_socket, 0, 1, 1, 1 },
-    { "fork", act_fork, 0, 1, 1, 1 },
-    { "exec", act_exec, 0, 1, 1, 1 },
-    { "ptrace", act_ptrace, 0, 1, 1, 1 },
-    { "kill", act_kill_parent, 0, 1, 1, 1 },
-    { "signal the parent", act_signal_parent, 0, 1, 1, 1 },
-    { "signal itself", act_signal_itself, 0, 0, 0, 0 },
-    { "limits of the parent", act_limit_parent, 0, 1, 1, 1 },
-    { "truncate", act_truncate, 0, 1, 1, 1 },
-    { "chmod", act_chmod, 0, 1, 1, 1 },
-    { "write a file", act_write_file, 0, 1, 1, 1 },
-    { "write in its folder", act_write_allowed, 0, 1, 0, 1 },
-    { "write to a device", act_write_device, 0, 1, 0, 1 },
-    { "make a folder", act_make_dir, 0, 1, 1, 1 },
-    { "unlink", act_unlink, 0, 1, 1, 1 },
-    { "descriptor of the parent", act_inherited, 0, 1, 1, 1 },
-    { "thread", act_thread, 0, 1, 0, 1 },
-    { "read a file", act_read_file, 0, 0, 0, 0 },
-    { "read another file", act_read_passwd, 0, 0, 0, 1 },
-    { "allocate", act_allocate, 0, 0, 0, 0 },
+    { "socket", act_socket, 0, 1, 1, 1, 0 },
+    { "connect", act_connect, 0, 1, 1, 1, 0 },
+    { "unix socket", act_unix_socket, 0, 1, 1, 1, 0 },
+    { "fork", act_fork, 0, 1, 1, 1, 1 },
+    { "exec", act_exec, 0, 1, 1, 1, 1 },
+    { "ptrace", act_ptrace, 0, 1, 1, 1, 1 },
+    { "kill", act_kill_parent, 0, 1, 1, 1, 1 },
+    { "signal the parent", act_signal_parent, 0, 1, 1, 1, 1 },
+    { "signal itself", act_signal_itself, 0, 0, 0, 0, 0 },
+    { "limits of the parent", act_limit_parent, 0, 1, 1, 1, 1 },
+    { "truncate", act_truncate, 0, 1, 1, 1, 1 },
+    { "chmod", act_chmod, 0, 1, 1, 1, 1 },
+    { "write a file", act_write_file, 0, 1, 1, 1, 1 },
+    { "write in its folder", act_write_allowed, 0, 1, 0, 1, 1 },
+    { "write to a device", act_write_device, 0, 1, 0, 1, 1 },
+    { "make a folder", act_make_dir, 0, 1, 1, 1, 1 },
+    { "unlink", act_unlink, 0, 1, 1, 1, 1 },
+    { "descriptor of the parent", act_inherited, 0, 1, 1, 1, 1 },
+    { "thread", act_thread, 0, 1, 0, 1, 0 },
+    { "read a file", act_read_file, 0, 0, 0, 0, 0 },
+    { "read another file", act_read_passwd, 0, 0, 0, 1, 0 },
+    { "allocate", act_allocate, 0, 0, 0, 0, 0 },
 };
 
 static void fault_97_what_is_forbidden_is_refused_and_nothing_else(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
-        const int want[] = { acts[i].outside, acts[i].parser, acts[i].compute, acts[i].confined };
-        for (int where = OUTSIDE; where <= CONFINED; where++) {
+        const int want[] = { acts[i].outside, acts[i].parser, acts[i].compute, acts[i].confined,
+            acts[i].remote };
+        for (int where = OUTSIDE; where <= REMOTE; where++) {
             reset_files();
             int got = run_act(acts[i].act, (enum where)where);
             if (got != want[where]) {

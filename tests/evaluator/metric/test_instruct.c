@@ -1,4 +1,5 @@
-/* The checkers of instructions against those of lm-evaluation-harness (fixtures/instruct). What
+/* The checkers of instructions against those of lm-evaluation-harness (fixtures/instruct), and,
+ * where ASSAY_IFEVAL_VECTORS names what its record.py made of IFEval's own file, on that. What
  * sentences and languages are told by is made by script/languages; without it (ASSAY_LANGUAGES,
  * where the test is begun with it) those checkers are left out, and said to be. */
 #include <math.h>
@@ -25,8 +26,8 @@ static char verdict(const struct instructions *i, const char *text) {
     return f.strict[0] ? '2' : f.loose[0] ? '1' : '0';
 }
 
-static size_t compare_row(const json_t *texts, const struct instructions *i, const json_t *row) {
-    const char *said = json_get_string(row, "said", "");
+static size_t compare_row(
+    const json_t *texts, const struct instructions *i, const char *said, const json_t *row) {
     size_t k, wrong = 0;
     json_t *text;
     json_array_foreach(texts, k, text) {
@@ -42,12 +43,13 @@ static size_t compare_row(const json_t *texts, const struct instructions *i, con
     return wrong;
 }
 
-static void every_checker_says_what_the_harness_s_says(void **state) {
-    json_t *all = json_parse_file(VECTORS, 64 << 20, &(struct err)ERR_INIT), *row;
+/* Each row's signs for all texts, and for those of its own. */
+static void compare_all(const char *path) {
+    json_t *all = json_parse_file(path, 256 << 20, &(struct err)ERR_INIT), *row;
     const json_t *texts = json_object_get(all, "texts");
     struct instruct_tools *tools = instruct_tools_new(NULL);
-    size_t k, left_out = 0, wrong = 0, seen[32] = { 0 };
-    (void)state;
+    size_t k, left_out = 0, wrong = 0, n = 0, seen[32] = { 0 };
+    assert_non_null(all);
     json_array_foreach(json_object_get(all, "rows"), k, row) {
         struct err err = ERR_INIT;
         json_t *told = json_pack("[O]", json_object_get(row, "told"));
@@ -56,7 +58,10 @@ static void every_checker_says_what_the_harness_s_says(void **state) {
             fail_msg("%s", err.msg);
         }
         left_out += !i;
-        wrong += i ? compare_row(texts, i, row) : 0;
+        const json_t *own = json_object_get(row, "texts");
+        wrong += i ? compare_row(texts, i, json_get_string(row, "said", ""), row) : 0;
+        wrong += i ? compare_row(own, i, json_get_string(row, "own", ""), row) : 0;
+        n += json_array_size(texts) + json_array_size(own);
         for (size_t c = 0; instruct_checker(c); c++) {
             const char *id = json_get_string(json_object_get(row, "told"), "id", "");
             seen[c] += strcmp(id, instruct_checker(c)) ? 0 : json_array_size(texts);
@@ -70,9 +75,25 @@ static void every_checker_says_what_the_harness_s_says(void **state) {
     if (left_out) {
         printf("left out: %zu rows, since ASSAY_LANGUAGES has no data\n", left_out);
     }
+    printf("%zu verdicts on %zu instructions\n", n, json_array_size(json_object_get(all, "rows")));
     assert_int_equal(wrong, 0);
     instruct_tools_free(tools);
     json_decref(all);
+}
+
+static void every_checker_says_what_the_harness_s_says(void **state) {
+    (void)state;
+    compare_all(VECTORS);
+}
+
+static void instructions_of_the_real_file_are_checked_alike(void **state) {
+    const char *path = getenv("ASSAY_IFEVAL_VECTORS");
+    (void)state;
+    if (!path) {
+        print_message("ASSAY_IFEVAL_VECTORS names no vectors of IFEval's own file\n");
+        skip();
+    }
+    compare_all(path);
 }
 
 static void what_cannot_be_checked_is_refused(void **state) {
@@ -135,6 +156,7 @@ static void what_is_no_letter_is_counted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_checker_says_what_the_harness_s_says),
+        cmocka_unit_test(instructions_of_the_real_file_are_checked_alike),
         cmocka_unit_test(what_cannot_be_checked_is_refused),
         cmocka_unit_test(what_is_no_letter_is_counted),
     };
