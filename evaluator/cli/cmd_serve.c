@@ -438,7 +438,7 @@ static bool read_listen(
 
 static bool run(const struct args *args, struct err *err) {
     char where[64];
-    const char *listen;
+    const char *listen = NULL;
     if (!check_alone(args, err) || !read_listen(args, where, &listen, err)) {
         return false;
     }

@@ -328,7 +328,7 @@ void run_regex_pos(const struct step *s, struct texts *texts) {
         if (json_array_size(tags) == 0) {
             json_array_append_new(tags, json_string("invalid"));
         }
-        answer_put(t, json_dumps(tags, JSON_COMPACT));
+        answer_put(t, json_text(tags, JSON_COMPACT));
         json_decref(tags);
     }
 }

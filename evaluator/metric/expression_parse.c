@@ -367,7 +367,7 @@ static bool read_group(struct reader *r, struct node **out) {
         return bad(r, "back-references, conditions and atomic groups are not supported");
     }
     unsigned before = r->flags;
-    bool rest;
+    bool rest = false;
     if (!read_flags(r, &rest)) {
         return false;
     }

@@ -550,7 +550,7 @@ static bool ask_vectors(
     uint8_t(*keys)[MEMO_KEY] = xcalloc(n + 1, sizeof *keys);
     for (size_t i = 0; i < n; i++) { /* by the text alone: what it is sent with changes nothing */
         struct memo_hash *h = remote_hash(s->r, "embed");
-        char *extra = s->r->api->extra ? json_dumps(s->r->api->extra, JSON_SORT_KEYS) : NULL;
+        char *extra = s->r->api->extra ? json_text(s->r->api->extra, JSON_SORT_KEYS) : NULL;
         memo_hash_text(h, extra);
         memo_hash_text(h, s->prompt);
         memo_hash_add(h, s->requests[i].text, s->requests[i].text_n);

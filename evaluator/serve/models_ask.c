@@ -325,16 +325,13 @@ static bool take_texts(struct model_ask *a, struct err *err) {
 }
 
 static bool take_vectors(struct model_ask *a, struct err *err) {
-    const char *format = "float";
     const json_t *v = field(a, "encoding_format");
+    const char *format = json_string_value(v);
     long long dimensions = 0;
     bool given;
-    if (v) {
-        format = json_is_string(v) ? json_string_value(v) : "";
-    }
     a->n = 1;
-    a->base64 = !strcmp(format, "base64");
-    if (!a->base64 && strcmp(format, "float") != 0) {
+    a->base64 = format && !strcmp(format, "base64");
+    if (v && !a->base64 && (!format || strcmp(format, "float") != 0)) {
         return refuse(a, "encoding_format", err, "'float' or 'base64'");
     }
     if (!take_uint(a, "dimensions", 1 << 20, &given, &dimensions, err) ||

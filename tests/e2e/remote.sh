@@ -92,7 +92,7 @@ equal 'a plan asks nobody' 0 "$(wc -l <"$tmp/notes")"
 code 'log-likelihoods of choices' 0 ask api:scorer -t E2EChoice,E2ELast,E2ERolling --samples --out "$tmp/scored"
 cp "$tmp/out" "$tmp/scored.json"
 what='are those of the model, computed here'
-py "$what" 'import glob, math, endpoint as m
+py "$what" 'import glob, math, mock_endpoint as m
 def of(task): return lines(glob.glob(sys.argv[1] + "/*/assay_samples_" + task + "_*")[0])
 n = 0
 for s in of("E2EChoice"):
@@ -136,7 +136,7 @@ equal 'as often as there are choices' $((n + 20)) "$(wc -l <"$tmp/notes")"
 code 'vectors' 0 ask api:vectors -t E2EPairs --samples --out "$tmp/vectors"
 cp "$tmp/out" "$tmp/vectors.json"
 what='are those of the model, in batches'
-py "$what" 'import glob, math, endpoint as m
+py "$what" 'import glob, math, mock_endpoint as m
 s = lines(glob.glob(sys.argv[1] + "/*/assay_samples_E2EPairs_*")[0]) if glob.glob(sys.argv[1] + "/*/assay_samples_E2EPairs_*") else []
 cos = lambda a, b: sum(x * y for x, y in zip(a, b)) / math.sqrt(sum(x * x for x in a) * sum(x * x for x in b))
 for x in s: assert abs(x["metrics"]["cosine"] - cos(m.vector(x["texts"][0]), m.vector(x["texts"][1]))) < 1e-6, x
@@ -147,7 +147,7 @@ code 'texts, as a completion' 0 ask api:scorer -t E2EText --out "$tmp/text" --sa
 cp "$tmp/out" "$tmp/text.json"
 code 'texts, as a conversation' 0 ask api:chat -t E2EText
 what='have the score of what the model writes'
-py "$what" 'import glob, re, endpoint as m
+py "$what" 'import glob, re, mock_endpoint as m
 s = lines(glob.glob(sys.argv[3] + "/*/assay_samples_E2EText_*")[0])
 def right(prompt):
     text = "".join(m.tokens(m.written(prompt))[:12]).split("\n\nQuestion")[0]
@@ -159,7 +159,7 @@ assert a["metrics"]["exact_match,one"]["value"] == want == b["metrics"]["exact_m
 assert b["template"] == "one-turn" and "template" not in a, b' "$tmp/text.json" "$tmp/out" "$tmp/text"
 code 'choices by letter' 0 ask api:chat -t E2EChoice --out "$tmp/letters" --samples
 what='are those that the model says, under a name of their own'
-py "$what" 'import glob, endpoint as m
+py "$what" 'import glob, mock_endpoint as m
 s = lines(glob.glob(sys.argv[2] + "/*/assay_samples_E2EChoice_*")[0])
 r = result(sys.argv[1])
 for x in s:
