@@ -88,12 +88,15 @@ def setup():
             build_server(source)
 
 
-def prompts(assay, shots):
-    """Questions of GSM8K as its task asks them."""
+def prompts(assay, shots, n):
+    """Questions of GSM8K as its task asks them, all behind the first one's examples: the task draws some for each."""
     hub = bench_peers.kit().parent / "hub"
-    done = subprocess.run([assay, "task", "render", "gsm8k", "--hub", hub, "--first", str(PROMPTS), "--shots", str(shots), "--json"],
-                          stdout=subprocess.PIPE, check=True)
-    return [doc["contexts"][0] for doc in json.loads(done.stdout)["docs"]]
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run([assay, "task", "render", "gsm8k", "--hub", hub, "--first", str(n), "--shots", str(shots), "--json"],
+                              stdout=subprocess.PIPE, check=True, env={**os.environ, "ASSAY_HOME": home})
+    contexts = [doc["contexts"][0] for doc in json.loads(done.stdout)["docs"]]
+    examples = contexts[0][:contexts[0].rindex("Question:")]
+    return [examples + c[c.rindex("Question:"):] for c in contexts]
 
 
 class Assay:
@@ -208,7 +211,7 @@ def measure(args, dtype, works):
     """Every pass of everybody; each round begins with another."""
     here, _ = peers()
     everybody = [make(args, dtype) for make in (Assay, *here)]
-    texts = {work: prompts(args.assay, WORKS[work][0]) for work in works}
+    texts = {work: prompts(args.assay, WORKS[work][0], PROMPTS) for work in works}
     passes = {(work, who.name): [] for work in works for who in everybody}
     try:
         for r in range(args.rounds + 1):  # the first is to warm up, and isn't counted

@@ -22,27 +22,14 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
 import bench_host
-from bench_generate import free_port, model_folder, model_gguf, server_program, spread
+from bench_generate import free_port, model_folder, model_gguf, prompts, server_program, spread
 
 WORKS = {"plain": (0, "questions alone"), "shots": (5, "questions behind 5 shared examples")}
-
-
-def prompts(assay, shots, n):
-    """Questions of GSM8K as its task asks them, all behind the first one's examples: the task draws some for each."""
-    import bench_peers
-    hub = bench_peers.kit().parent / "hub"
-    with tempfile.TemporaryDirectory() as home:
-        done = subprocess.run([assay, "task", "render", "gsm8k", "--hub", hub, "--first", str(n), "--shots", str(shots), "--json"],
-                              stdout=subprocess.PIPE, check=True, env={**os.environ, "ASSAY_HOME": home})
-    contexts = [doc["contexts"][0] for doc in json.loads(done.stdout)["docs"]]
-    examples = contexts[0][:contexts[0].rindex("Question:")]
-    return [examples + c[c.rindex("Question:"):] for c in contexts]
 
 
 class Assay:
