@@ -267,14 +267,17 @@ static bool is_not_now(long status) {
     return status == 429 || status == 503 || status == 529;
 }
 
-/* Somebody in between gave up waiting: the work may have been done. */
+/* Somebody in between gave up waiting, or it was done and the answer is no answer. */
 static bool may_be_billed(long status) {
-    return status == 408 || status == 502 || status == 504;
+    return status / 100 == 2 || status == 408 || status == 499 || status == 502 || status == 504 ||
+           (status >= 520 && status <= 524);
 }
 
 static bool says_more(struct engine *e, struct lane *l, char *said, size_t size, char code[64]) {
+    if (l->body.text)
+        hide_key(e, l->body.text, l->body.len); /* before what it says is cut short */
     reply_error(strbuf_str(&l->body), l->body.len, said, size, code, 64);
-    hide_key(e, said, strlen(said));
+    hide_key(e, said, strlen(said)); /* which an escape may have hidden */
     return *said != 0;
 }
 
@@ -352,6 +355,24 @@ static bool take_broken(struct engine *e, struct lane *l, CURLcode rc, struct er
     return err_hint(err, "the same command goes on later: answers so far are kept");
 }
 
+#define UNLIKELY_TIMES 16 /* as many tokens as a request can have, and no count is believed */
+
+static bool is_unlikely(uint64_t tokens, uint64_t most) {
+    return tokens / UNLIKELY_TIMES > most + 1;
+}
+
+/* What an endpoint counts is what is paid, even where it is more than its texts can have; but not
+ * any number. */
+static void forget_unlikely(
+    const struct api *api, const struct call *call, struct call_paid *paid) {
+    if (paid->counted && (paid->tokens_in > call->most_in || paid->tokens_out > call->most_out)) {
+        log_line(LOG_WARN, "api '%s' counts more tokens than its texts can have: %llu and %llu",
+            api->name, (unsigned long long)paid->tokens_in, (unsigned long long)paid->tokens_out);
+        paid->counted = !is_unlikely(paid->tokens_in, call->most_in) &&
+                        !is_unlikely(paid->tokens_out, call->most_out);
+    }
+}
+
 /* A whole reply: it is kept before its price is settled, so that whoever dies pays it once. */
 static bool take_reply(struct engine *e, struct lane *l, struct err *err) {
     struct state *s = &e->states[l->call];
@@ -381,15 +402,12 @@ static bool take_reply(struct engine *e, struct lane *l, struct err *err) {
         return false;
     }
     s->answered = true;
+    forget_unlikely(c->api, call, &paid);
     c->guessed = c->guessed || !paid.counted;
     c->tokens_in += paid.counted ? paid.tokens_in : call->most_in;
     c->tokens_out += paid.counted ? paid.tokens_out : call->most_out;
     int64_t cost = paid.counted ? call_cost(c->api, paid.tokens_in, paid.tokens_out) : l->most;
     c->paid += cost;
-    if (cost > l->most) {
-        log_line(LOG_WARN, "api '%s' counts more tokens than its texts can have: %llu and %llu",
-            c->api->name, (unsigned long long)paid.tokens_in, (unsigned long long)paid.tokens_out);
-    }
     e->window = fmin(e->window + 1 / e->window, e->n_lanes);
     e->n_done++;
     e->guess_done += call->guess;

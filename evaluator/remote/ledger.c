@@ -106,7 +106,11 @@ static bool append(struct ledger *l, int64_t amount, struct err *err) {
         return true;
     }
     snprintf(text, sizeof text, "%+0*" PRId64 "\n", RECORD - 1, amount);
+    off_t end = lseek(l->fd, 0, SEEK_END);
     if (!fd_write_all(l->fd, text, RECORD)) {
+        int why = errno;
+        (void)!ftruncate(l->fd, end); /* half a record would make the rest unreadable */
+        errno = why;
         return err_errno(err, ERR_NODE, "could not write down what is paid");
     }
     if (now_s() - l->synced_at >= 1) {
@@ -129,7 +133,11 @@ bool ledger_reserve(struct ledger *l, int64_t most, struct err *err) {
 }
 
 bool ledger_settle(struct ledger *l, int64_t most, int64_t paid, struct err *err) {
+    int64_t more;
     l->pending -= most;
-    l->sum += paid - most;
+    if (paid < 0 || __builtin_add_overflow(l->sum - most, paid, &more)) {
+        return err_set(err, ERR_INPUT, "a price that no sum can have");
+    }
+    l->sum = more;
     return append(l, paid - most, err);
 }

@@ -571,6 +571,17 @@ void desk_close(struct desk *d) {
 
 /* ---- coming in ---- */
 
+/* Before it is made into tokens, which takes as long as it is long. */
+static bool check_length(const struct desk_model *m, size_t n, struct err *err) {
+    if (n <= TOKEN_BYTES * m->longest) {
+        return true;
+    }
+    err_set(err, ERR_INPUT,
+        "this model's maximum context length is %u tokens, and the prompt has %zu bytes",
+        m->longest, n);
+    return err_hint(err, "shorten the prompt");
+}
+
 /* The conversation as the template's text, which has its special tokens itself. */
 static bool chat_ids(
     struct desk *d, struct desk_job *job, struct token_list *ids, struct err *err) {
@@ -598,7 +609,8 @@ static bool chat_ids(
     bool ok = chat_template_render(
         m->chat, request, d->o->now ? d->o->now : (int64_t)time(NULL), &text, err);
     pthread_mutex_unlock(&m->chat_lock);
-    ok = ok && tokenizer_encode(t, strbuf_str(&text), text.len, &plain, ids, err);
+    ok = ok && check_length(m, text.len, err) &&
+         tokenizer_encode(t, strbuf_str(&text), text.len, &plain, ids, err);
     json_decref(request);
     strbuf_release(&text);
     return ok;
@@ -610,11 +622,8 @@ static bool prompt_ids(struct desk *d, struct desk_job *job, size_t i, struct er
     if (job->ask.kind == ASK_CHAT) {
         return chat_ids(d, job, ids, err);
     }
-    if (p->n > TOKEN_BYTES * job->model->longest) {
-        err_set(err, ERR_INPUT,
-            "this model's maximum context length is %u tokens, and the prompt has %zu bytes",
-            job->model->longest, p->n);
-        return err_hint(err, "shorten the prompt");
+    if (!check_length(job->model, p->n, err)) {
+        return false;
     }
     if (p->text) {
         return model_prompt_ids(job->model->model, job->model->add_bos, p->text, p->n, ids, err);

@@ -276,6 +276,8 @@ static bool fits(const char *pattern, const char *path) {
     return pattern[n - 1] == '*' ? strncmp(pattern, path, n - 1) == 0 : !strcmp(pattern, path);
 }
 
+#define KEY_MISSING "the header 'Authorization: Bearer KEY' is missing, or the key is another"
+
 /* As long for a key that is wrong at its end as for one that is at its beginning. */
 static bool has_key(const struct asking *r) {
     char word[256];
@@ -332,8 +334,7 @@ static enum MHD_Result dispatch(struct asking *r) {
             continue;
         }
         if (!ROUTES[i].open && !has_key(r)) {
-            return refuse(r, MHD_HTTP_UNAUTHORIZED,
-                "the header 'Authorization: Bearer KEY' is missing, or the key is another");
+            return refuse(r, MHD_HTTP_UNAUTHORIZED, KEY_MISSING);
         }
         enum MHD_Result result = check_body(r, &ok);
         return ok ? ROUTES[i].handle(r) : result;
@@ -381,6 +382,10 @@ static enum MHD_Result begin(struct asking *r, const char *method, const char *p
         r->too_large = true;
         return refuse(r, MHD_HTTP_CONTENT_TOO_LARGE,
             "the body is larger than 16 MiB: send a part of the texts at a time");
+    }
+    if (strcmp(method, "POST") == 0 &&
+        !has_key(r)) { /* before a body is held for whoever has none */
+        return refuse(r, MHD_HTTP_UNAUTHORIZED, KEY_MISSING);
     }
     return MHD_YES;
 }

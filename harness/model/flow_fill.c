@@ -335,7 +335,7 @@ void flow_fill(struct flow *f) {
         struct flow_text *t = f->live[i];
         size_t before = f->step.n;
         if (t->state == FLOW_WAITS && (f->figures.running >= f->at_once || tried++ >= f->at_once))
-            break; /* whoever runs came before it */
+            continue; /* texts behind it may run already: of another class, or with less to hold */
         if (t->class != f->class || t->in_step || (t->path.n_tokens == 0 && !enter(f, i)))
             continue;
         feed(f, i, room);

@@ -35,6 +35,25 @@ static void what_was_reserved_stands_until_it_is_settled(void **state) {
     free(path);
 }
 
+static void no_price_makes_room(void **state) {
+    (void)state;
+    struct err err = ERR_INIT;
+    int64_t sum;
+    char *dir = folder_make(), *path = path_join(dir, "x.paid");
+    struct ledger l = opened(path, 1e-9);
+    assert_true(ledger_reserve(&l, 400, &err));
+    assert_true(ledger_reserve(&l, 400, &err));
+    assert_true(ledger_settle(&l, 400, INT64_MAX - 800, &err));
+    assert_false(ledger_settle(&l, 400, INT64_MAX, &err));
+    assert_int_equal(err.class, ERR_INPUT);
+    assert_false(ledger_has_room(&l, 1));
+    ledger_close(&l);
+    assert_true(ledger_read(path, &sum, &err)); /* what was written down can be read */
+    assert_int_equal(sum, INT64_MAX - 400);
+    folder_remove(dir);
+    free(path);
+}
+
 static void one_at_a_time(void **state) {
     (void)state;
     struct err err = ERR_INIT;
@@ -73,6 +92,7 @@ static void a_torn_end_is_cut_off(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_reserved_stands_until_it_is_settled),
+        cmocka_unit_test(no_price_makes_room),
         cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(a_torn_end_is_cut_off),
     };
